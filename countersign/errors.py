@@ -1,0 +1,51 @@
+"""The one exception tree.
+
+CountersignError
+├── BadQuestion      the question itself is malformed: names the field and the remedy
+├── BadPolicy        the policy file is wrong: names every error with its line
+├── Refused          understood, and the answer is no, in words for the person who asked
+├── NotFound         no such request, grant or person
+├── NotAllowed       the caller may not do this
+└── Unavailable      Temporal, the database or the mail server cannot be reached; try again
+
+`in_words` turns any exception into the words a person reads.
+"""
+
+
+class CountersignError(Exception):
+    """The root: everything Countersign raises on purpose. Its text is written for people."""
+
+
+class BadQuestion(CountersignError):
+    """The question is malformed; the text names the field and the remedy."""
+
+
+class BadPolicy(CountersignError):
+    """The policy file is wrong; `problems` lists each error, with its line where one is known."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Refused(CountersignError):
+    """Understood, and refused; the text says why."""
+
+
+class NotFound(CountersignError):
+    """No such request, grant, person or policy."""
+
+
+class NotAllowed(CountersignError):
+    """Whoever asks may not do this; the text says who may."""
+
+
+class Unavailable(CountersignError):
+    """Something we need cannot be reached now; trying again later is right."""
+
+
+def in_words(error: BaseException) -> str:
+    """Say an error for a person: ours as written, anything else without its inner details."""
+    if isinstance(error, CountersignError):
+        return str(error)
+    return f"An internal error ({type(error).__name__}); the log has the details."

@@ -1,0 +1,244 @@
+"""The words of the domain as types. Times are aware datetimes in UTC; durations are whole minutes."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+LONGEST_ID = 128
+LONGEST_REASON = 1000
+LONGEST_COMMENT = 4000
+LONGEST_GRANT_MINUTES = 60 * 24 * 366
+# The characters of an id: what is safe in a workflow id, a mail address' tag and a file name alike.
+ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
+
+
+def canonical_id(value: str) -> str:
+    """Fold what somebody typed to the directory's spelling of an id; ValueError says what an id may hold."""
+    folded = value.strip().lower()
+    if not ID_PATTERN.fullmatch(folded) or len(folded) > LONGEST_ID:
+        raise ValueError(
+            f"{value[:40]!r} is not an id: use lower-case letters, digits and . _ @ + -, at most {LONGEST_ID}"
+        )
+    return folded
+
+
+def without_controls(value: str) -> str:
+    """Drop control and direction characters, which could disguise what an approver reads; keep line breaks."""
+    kept = (c for c in value.replace("\r\n", "\n") if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return "".join(kept).strip()
+
+
+def _address(value: object) -> object:
+    text = str(value or "").strip()
+    return str(ipaddress.ip_address(text)) if text else ""
+
+
+Id = Annotated[str, AfterValidator(canonical_id)]
+Words = Annotated[str, AfterValidator(without_controls)]
+SourceAddress = Annotated[str, BeforeValidator(_address)]
+
+
+class Model(BaseModel):
+    """Base of all models: unknown fields are errors, so that a typing mistake is never silently dropped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Status(StrEnum):
+    """Of a request. Every status but Waiting is final."""
+
+    WAITING = "Waiting"
+    APPROVED = "Approved"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+    CANCELLED = "Cancelled"
+
+
+class GrantStatus(StrEnum):
+    """Of a grant."""
+
+    ACTIVE = "Active"
+    ENDED = "Ended"
+    REVOKED = "Revoked"
+
+
+class Protocol(StrEnum):
+    """How the requester wants to connect."""
+
+    SSH = "ssh"
+    SFTP = "sftp"
+    RDP = "rdp"
+    HTTP = "http"
+
+
+class Verdict(StrEnum):
+    """What an answer says."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class Event(StrEnum):
+    """What a notice is about; each has its folder of templates in every channel."""
+
+    ASKED = "asked"
+    REMINDED = "reminded"
+    SETTLED = "settled"
+    GRANT_ENDED = "grant_ended"
+    ANSWER_REFUSED = "answer_refused"
+    HELP = "help"
+
+
+class Question(Model):
+    """What a gateway or a person asks: may this requester connect to this device?"""
+
+    requester: Id
+    device: Id
+    protocol: Protocol
+    reason: Words = Field(default="", max_length=LONGEST_REASON)
+    ticket: Words = Field(default="", max_length=LONGEST_ID)
+    source_address: SourceAddress = ""
+    minutes: int | None = Field(default=None, ge=1, le=LONGEST_GRANT_MINUTES)
+
+    @property
+    def workflow_id(self) -> str:
+        """The question is the id: Temporal keeps one open request for each."""
+        return ":".join(["connection", *(quote(part, safe="") for part in (self.requester, self.device, self.protocol))])
+
+
+# --- who must agree -------------------------------------------------------------------------------------------------
+
+
+class ManagersOf(Model):
+    """The managers of a user group or a device group."""
+
+    managers_of: Id
+
+
+class MembersOf(Model):
+    """The members of a user group."""
+
+    members_of: Id
+
+
+class NamedUser(Model):
+    """One person by id."""
+
+    user: Id
+
+
+ApproverRule = ManagersOf | MembersOf | NamedUser | Literal["line_manager"]
+
+
+class LevelRule(Model):
+    """One level of a route: whom to ask, and how many distinct people must agree."""
+
+    approvers: list[ApproverRule] = Field(min_length=1)
+    quorum: int = Field(default=1, ge=1)
+    members_may_approve_themselves: bool = False
+
+
+ChannelUse = Literal["decide", "link_only", "off"]
+
+
+class Route(Model):
+    """Who must agree, fixed when the request opens. No levels: approved at once."""
+
+    because: str
+    levels: list[LevelRule]
+    fallback_approvers: list[Id] = []
+    auto_approve_when_requester_is_approver: bool = False
+    expire_minutes: int
+    grant_minutes: int
+    reminder_minutes: int | None = None
+    channels: dict[str, ChannelUse] = {"email": "decide"}
+    policy_version: int = 0
+
+
+class Approver(Model):
+    """Somebody who may answer at a level, and why."""
+
+    person: Id
+    because: str
+    as_manager: bool = False
+
+
+class LevelPeople(Model):
+    """The people of a level as the directory has them when it starts: enabled only, the requester possibly among them."""
+
+    approvers: list[Approver]
+    fallback: list[Approver] = []
+
+
+# --- answers and what becomes of them -------------------------------------------------------------------------------
+
+
+class Answer(Model):
+    """An answer as it was stored, in the form the request judges. `at` is when it came in, by a clock of ours."""
+
+    id: str
+    approval_id: int
+    level: int
+    person: Id
+    verdict: Verdict
+    comment: str = Field(default="", max_length=LONGEST_COMMENT)
+    channel: str
+    at: datetime
+
+
+class Decision(Model):
+    """An answer that counted. `level` counts from 1."""
+
+    answer_id: str
+    level: int
+    person: Id
+    verdict: Verdict
+    comment: str = ""
+    channel: str
+    at: datetime
+
+
+class Judgement(Model):
+    """What became of a stored answer: `words` are for its sender; `status` is the request's after it."""
+
+    accepted: bool
+    words: str
+    status: Status
+
+
+class GrantView(Model):
+    """The time-boxed permission of one approval. Yes means: Active, and `ends_at` lies ahead."""
+
+    approval_id: int
+    status: GrantStatus
+    starts_at: datetime
+    ends_at: datetime
+    source_address: str = ""
+
+
+class Outcome(Model):
+    """How a request ended: the result of its workflow."""
+
+    approval_id: int
+    status: Status
+    words: str
+    decisions: list[Decision] = []
+    grant: GrantView | None = None
+
+
+class Asked(Model):
+    """The reply to an `ask`: the request that stands for the question, opened now or joined."""
+
+    approval_id: int
+    status: Status
+    joined: bool
+    words: str = ""
+    grant: GrantView | None = None
