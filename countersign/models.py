@@ -111,7 +111,9 @@ class Question(Model):
     @property
     def workflow_id(self) -> str:
         """The question is the id: Temporal keeps one open request for each."""
-        return ":".join(["connection", *(quote(part, safe="") for part in (self.requester, self.device, self.protocol))])
+        return ":".join(
+            ["connection", *(quote(part, safe="") for part in (self.requester, self.device, self.protocol))]
+        )
 
 
 # --- who must agree -------------------------------------------------------------------------------------------------

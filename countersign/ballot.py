@@ -1,0 +1,195 @@
+"""The ballot of one request: levels, quorum, decisions, the deadline. A pure state machine, run inside the workflow.
+
+Rules 2 to 6 of approval live here. Every answer is judged (`judge`, which only looks) and then counted (`count`, which
+changes) in one step, so that no two answers can both find the same place free.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from countersign.models import Answer, Approver, Decision, Id, LevelPeople, LevelRule, Model, Status, Verdict
+
+# The channel of an approval that nobody had to give: the requester is an approver of the level (rule 3).
+OWN_APPROVAL = "own approval"
+
+Gone = Literal["disabled", "unreachable"]
+
+
+class Ballot(Model):
+    """Who is asked, who answered, and what follows from it. `level` counts from 1; 0 is before the first."""
+
+    approval_id: int
+    requester: Id
+    levels: list[LevelRule]
+    own_approval_counts: bool
+    deadline: datetime
+    status: Status = Status.WAITING
+    words: str = ""
+    level: int = 0
+    seats: dict[str, Approver] = {}
+    fallback: list[Approver] = []
+    gone: dict[str, Gone] = {}
+    decisions: list[Decision] = []
+
+    # --- what anybody may ask ----------------------------------------------------------------------------------------
+
+    @property
+    def settled(self) -> bool:
+        """Whether the request has reached a final status."""
+        return self.status is not Status.WAITING
+
+    @property
+    def quorum(self) -> int:
+        """How many distinct people the current level needs."""
+        return self.levels[self.level - 1].quorum if self.level else 0
+
+    @property
+    def approved_by(self) -> set[str]:
+        """The people whose approval counts at the current level."""
+        return {d.person for d in self.decisions if d.level == self.level and d.verdict is Verdict.APPROVE}
+
+    @property
+    def level_passed(self) -> bool:
+        """Whether the current level has all it needs (true before the first)."""
+        return len(self.approved_by) >= self.quorum
+
+    @property
+    def can_be_met(self) -> bool:
+        """Whether those who approved, and those who still can, are enough for the quorum (rule 4)."""
+        return len(self.approved_by | (self.seats.keys() - self.gone.keys())) >= self.quorum
+
+    def judge(self, answer: Answer) -> str | None:
+        """Say in words why this answer can't count, or None when it can."""
+        refusals = (
+            (
+                answer.approval_id != self.approval_id,
+                f"That answer was for #{answer.approval_id}, not for this request.",
+            ),
+            (self.settled, f"#{self.approval_id} is already {self.status}: {self.words}"),
+            (
+                answer.at > self.deadline,
+                f"#{self.approval_id} had to be answered by {self.deadline:%Y-%m-%d %H:%M:%S} UTC.",
+            ),
+            (answer.person == self.requester, "Nobody may decide on their own request."),
+            (self.gone.get(answer.person) == "disabled", "Your account is disabled, so your answer can't count."),
+            (not self._may_answer(answer), self._not_asked(answer)),
+            (self._approved_before(answer), "Your approval has been counted already; it counts once a level."),
+        )
+        return next((words for refused, words in refusals if refused), None)
+
+    # --- what changes it ---------------------------------------------------------------------------------------------
+
+    def start_level(self, people: LevelPeople, at: datetime) -> list[Approver]:
+        """Enter the next level with its people; returns those now to be asked.
+
+        The requester is seated by nobody's act but counted by rule 3, or left out.
+        """
+        self._must_wait()
+        self.level += 1
+        self.seats = {}
+        self.fallback = people.fallback
+        for approver in people.approvers:
+            if approver.person == self.requester:
+                self._count_own_approval(approver, at)
+        added = self._seat(people.approvers)
+        return [] if self._settle_if_passed() else added + self._call_fallback()
+
+    def count(self, answer: Answer) -> Decision:
+        """Count an answer; ValueError with the words of `judge` when it can't."""
+        if refusal := self.judge(answer):
+            raise ValueError(refusal)
+        decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
+        self.decisions.append(decision)
+        if answer.verdict is Verdict.REJECT:
+            self._settle(
+                Status.REJECTED, f"Rejected by {answer.person}" + (f": {answer.comment}" if answer.comment else ".")
+            )
+        else:
+            self._settle_if_passed()
+        return decision
+
+    def leave_out(self, person: str, why: Gone) -> list[Approver]:
+        """Somebody was disabled or can't be reached: look again whether the level can be met; returns whom to ask now."""
+        if self.settled or self.gone.get(person) in {why, "disabled"}:
+            return []
+        self.gone[person] = why
+        return [] if self.level_passed else self._call_fallback()
+
+    def expire(self) -> None:
+        """The deadline is over and nobody answered in time (rule 5)."""
+        self._must_wait()
+        self._settle(Status.EXPIRED, f"Nobody decided by {self.deadline:%Y-%m-%d %H:%M:%S} UTC.")
+
+    def cancel(self, words: str) -> None:
+        """Withdrawn, by the requester or because the requester was disabled."""
+        self._must_wait()
+        self._settle(Status.CANCELLED, words)
+
+    def approve_at_once(self, words: str) -> None:
+        """Nobody requires approval for this (rule 1c)."""
+        self._must_wait()
+        if self.levels:
+            raise ValueError("somebody has to agree to this request")
+        self._settle(Status.APPROVED, words)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _must_wait(self) -> None:
+        if self.settled:
+            raise ValueError(f"#{self.approval_id} is already {self.status}")
+
+    def _settle(self, status: Status, words: str) -> None:
+        self.status, self.words = status, words
+
+    def _settle_if_passed(self) -> bool:
+        if self.level_passed and self.level == len(self.levels):
+            people = list(dict.fromkeys(d.person for d in self.decisions))
+            self._settle(Status.APPROVED, f"Approved by {', '.join(people)}.")
+        return self.level_passed
+
+    def _count_own_approval(self, approver: Approver, at: datetime) -> None:
+        rule = self.levels[self.level - 1]
+        if self.own_approval_counts and (approver.as_manager or rule.members_may_approve_themselves):
+            self.decisions.append(
+                Decision(
+                    answer_id=OWN_APPROVAL,
+                    level=self.level,
+                    person=self.requester,
+                    verdict=Verdict.APPROVE,
+                    comment=f"The requester is {approver.because}.",
+                    channel=OWN_APPROVAL,
+                    at=at,
+                )
+            )
+
+    def _seat(self, approvers: list[Approver]) -> list[Approver]:
+        added = [a for a in approvers if a.person != self.requester and a.person not in self.seats]
+        self.seats.update({a.person: a for a in added})
+        return list({a.person: a for a in added}.values())
+
+    def _call_fallback(self) -> list[Approver]:
+        added = [] if self.can_be_met else self._seat(self.fallback)
+        if not self.can_be_met:
+            self._settle(
+                Status.REJECTED, f"There is nobody to ask: level {self.level} needs {self.quorum}, too few can answer."
+            )
+            return []
+        return added
+
+    def _may_answer(self, answer: Answer) -> bool:
+        if answer.level == self.level:
+            return answer.person in self.seats
+        # Who approved a level that was passed may still take it back while the request waits (rule 2).
+        return answer.verdict is Verdict.REJECT and any(
+            d.person == answer.person and d.level == answer.level for d in self.decisions
+        )
+
+    def _not_asked(self, answer: Answer) -> str:
+        if answer.level != self.level:
+            return f"That answer was for level {answer.level}; #{self.approval_id} is at level {self.level}."
+        return f"{answer.person} is not asked about #{self.approval_id}."
+
+    def _approved_before(self, answer: Answer) -> bool:
+        return answer.verdict is Verdict.APPROVE and answer.person in self.approved_by
