@@ -111,7 +111,7 @@ class Ballot(Model):
         return decision
 
     def leave_out(self, person: str, why: Gone) -> list[Approver]:
-        """Somebody was disabled or can't be reached: look again whether the level can be met; returns whom to ask now."""
+        """Somebody was disabled or can't be reached: look again (rule 4); returns whom to ask now."""
         if self.settled or self.gone.get(person) in {why, "disabled"}:
             return []
         self.gone[person] = why

@@ -174,7 +174,7 @@ class Approver(Model):
 
 
 class LevelPeople(Model):
-    """The people of a level as the directory has them when it starts: enabled only, the requester possibly among them."""
+    """The enabled people of a level as the directory has them when it starts, the requester possibly among them."""
 
     approvers: list[Approver]
     fallback: list[Approver] = []

@@ -47,7 +47,7 @@ class Notifier(Protocol):
     """The way out of one channel."""
 
     async def send(self, notice: Notice) -> str:
-        """Send it and return the channel's reference (a Message-ID). Raises Unreachable, or countersign's Unavailable."""
+        """Send it; returns the channel's reference (a Message-ID). Raises Unreachable, or countersign's Unavailable."""
 
 
 class Given(Model):
