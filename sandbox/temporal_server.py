@@ -1,0 +1,180 @@
+"""The real Temporal server for the demo, the tests and `make up`: started, made ready, and stopped again.
+
+Where TEMPORAL_ADDRESS is set, that server is used and nothing is started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from sandbox.temporal_namespace import add_search_attributes, keep_histories, retention
+from sandbox.temporal_tool import NoTemporal, Say, find_temporal, say_on_stderr
+from workflows import search_attributes
+
+HOST = "127.0.0.1"
+NAMESPACE = "default"
+START_SECONDS = 30
+STOP_SECONDS = 3
+POLL_SECONDS = 0.05
+
+
+class TemporalServer:
+    """A Temporal server for as long as the `async with` block lasts; `address` is where it answers.
+
+    `database` is the file that keeps its state, in memory without one. Free ports are taken where none is given;
+    without `ui_port` there is no web UI. Raises NoTemporal where no server can be had, or the one named doesn't answer.
+    """
+
+    def __init__(
+        self,
+        database: Path | None = None,
+        port: int | None = None,
+        ui_port: int | None = None,
+        say: Say = say_on_stderr,
+    ) -> None:
+        self._given = os.environ.get("TEMPORAL_ADDRESS", "")
+        self._database = database
+        self._ui_port = ui_port
+        self._say = say
+        self._process: asyncio.subprocess.Process | None = None
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 -- closed when the server stops
+        self._port = port or free_port()
+        self.address = self._given or f"{HOST}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        try:
+            if self._given:
+                self._say(f"Temporal: the server at {self.address} (TEMPORAL_ADDRESS); none is started.")
+            else:
+                await self._start(await asyncio.to_thread(find_temporal, self._say))
+            await self._make_ready()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server we started, if we did."""
+        return self._process.pid if self._process else None
+
+    async def ended(self) -> int:
+        """Wait for the end of the server we started, and return its exit code."""
+        return await self._process.wait() if self._process else 0
+
+    async def _start(self, tool: Path) -> None:
+        refuse_taken_port(self._port)
+        command = [str(tool), "server", "start-dev", "--ip", HOST, "--port", str(self._port), "--log-level", "error"]
+        command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
+        if self._database:
+            self._database.parent.mkdir(parents=True, exist_ok=True)
+            command += ["--db-filename", str(self._database)]
+        for key in search_attributes.ALL:
+            command += ["--search-attribute", f"{key.name}={_type_name(key.indexed_value_type.name)}"]
+        # Its own session: Ctrl-C reaches us, and we stop the server last.
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.DEVNULL, stderr=self._errors, start_new_session=True
+        )
+
+    async def _stop(self) -> None:
+        if self._process and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        self._errors.close()
+
+    async def _make_ready(self) -> None:
+        client = await self._connect()
+        await add_search_attributes(client)
+        if not self._given:
+            await keep_histories(client)
+
+    async def _connect(self) -> Client:
+        """A client as soon as the server and its namespace answer."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                client = await Client.connect(self.address, namespace=NAMESPACE)
+                await retention(client)
+                return client
+            except (RuntimeError, RPCError) as error:
+                if self._process and self._process.returncode is not None:
+                    raise NoTemporal(f"The Temporal server ended at once: {self._last_words()}") from error
+                if time.monotonic() > deadline:
+                    raise NoTemporal(f"Temporal at {self.address} does not answer: {error}") from error
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace").strip()[-500:]
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def refuse_taken_port(port: int) -> None:
+    """Raise NoTemporal where somebody listens on the port: we would talk to their server and think it ours."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise NoTemporal(f"Port {port} is taken ({error.strerror}): is another Temporal server running?") from error
+
+
+def _type_name(constant: str) -> str:
+    return "".join(word.capitalize() for word in constant.split("_"))
+
+
+async def serve(database: Path, port: int, ui_port: int) -> int:
+    """Run until SIGINT or SIGTERM, or until the server ends; returns its exit code."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with TemporalServer(database, port, ui_port) as server:
+        say_on_stderr(f"Temporal answers at {server.address}; its web UI at http://{HOST}:{ui_port}")
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(server.ended())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return 0 if stop.is_set() else await server.ended() or 1
+
+
+def main() -> None:
+    """The command line: `python -m sandbox.temporal_server --db FILE`."""
+    options = argparse.ArgumentParser(prog="python -m sandbox.temporal_server", description=serve.__doc__)
+    options.add_argument("--db", type=Path, required=True, help="the file that keeps the server's state")
+    options.add_argument("--port", type=int, default=7233)
+    options.add_argument("--ui-port", type=int, default=8233)
+    given = options.parse_args()
+    try:
+        sys.exit(asyncio.run(serve(given.db, given.port, given.ui_port)))
+    except NoTemporal as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

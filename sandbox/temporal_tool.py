@@ -1,0 +1,178 @@
+"""Find the `temporal` command line tool, which holds the real server, or fetch it into the project's cache."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+Say = Callable[[str], None]
+
+GO_PACKAGE = "github.com/temporalio/cli/cmd/temporal@v1.5.1"  # later tags have a `replace` line that go install refuses
+OLDEST_SERVER = (1, 29)
+VERSION_SECONDS = 20
+DOWNLOAD_SECONDS = 300
+BUILD_SECONDS = 1800
+PROGRESS_SECONDS = 5
+MISSING = (
+    "No Temporal server: install the `temporal` command line tool (https://docs.temporal.io/cli) on PATH, "
+    "or Go (https://go.dev/dl) to build it, or set TEMPORAL_ADDRESS to a server that runs."
+)
+# In a process of its own: ending a program that ran the SDK's own dev server can crash it (SDK 1.35).
+DOWNLOAD = """
+import asyncio, sys
+from temporalio.testing import WorkflowEnvironment
+async def main():
+    server = await WorkflowEnvironment.start_local(download_dest_dir=sys.argv[1], dev_server_log_level="error")
+    await server.shutdown()
+    print("downloaded", flush=True)
+asyncio.run(main())
+"""
+
+
+class NoTemporal(Exception):
+    """No Temporal server can be had; the text says what to install."""
+
+
+def say_on_stderr(words: str) -> None:
+    """Tell the person at the terminal."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def default_cache() -> Path:
+    """The folder where the project keeps programs it fetched (the XDG base directory specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "countersign" / "bin"
+
+
+def find_temporal(say: Say = say_on_stderr, cache: Path | None = None) -> Path:
+    """Return the tool: from PATH, the cache, the SDK's download or built by Go (minutes, once); raises NoTemporal."""
+    cache = cache or default_cache()
+    tool = _on_path(say) or _in_cache(cache, say)
+    if tool:
+        return tool
+    cache.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / ".lock"):
+        # Somebody else may have fetched it while we waited for the lock.
+        tool = _in_cache(cache, say) or _downloaded(cache, say) or _built(cache, say)
+    if not tool:
+        raise NoTemporal(MISSING)
+    return tool
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _on_path(say: Say) -> Path | None:
+    found = shutil.which("temporal")
+    return Path(found) if found and _usable(Path(found), "on PATH", say) else None
+
+
+def _in_cache(cache: Path, say: Say) -> Path | None:
+    tool = cache / "temporal"
+    return tool if tool.exists() and _usable(tool, "in the cache", say) else None
+
+
+def _usable(tool: Path, where: str, say: Say) -> bool:
+    """Whether the tool holds a server that is new enough; says which was taken, or why not."""
+    version = server_version(tool)
+    if version is None:
+        say(f"Temporal: {tool} ({where}) does not run; looking further.")
+    elif version < OLDEST_SERVER:
+        say(f"Temporal: {tool} ({where}) holds server {_dotted(version)}, older than {_dotted(OLDEST_SERVER)}.")
+    else:
+        say(f"Temporal: {tool} ({where}, server {_dotted(version)})")
+        return True
+    return False
+
+
+def server_version(tool: Path) -> tuple[int, int] | None:
+    """The server's version that the tool holds, or None where it does not run or does not say."""
+    try:
+        done = subprocess.run([tool, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"\(Server (\d+)\.(\d+)", done.stdout)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
+
+
+def _downloaded(cache: Path, say: Say) -> Path | None:
+    say("Temporal: not found; trying the SDK's download ...")
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        problem = download(Path(folder))
+        files = list(Path(folder).glob("temporal-*"))
+        if problem or not files:
+            say(f"Temporal: no download ({problem or 'nothing came'}).")
+            return None
+        files[0].replace(cache / "temporal")
+    return _in_cache(cache, say)
+
+
+def download(folder: Path) -> str:
+    """Let the SDK download into the folder; returns the problem, or nothing."""
+    command = [sys.executable, "-c", DOWNLOAD, str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"not done in {DOWNLOAD_SECONDS} s"
+    if "downloaded" in done.stdout:
+        return ""
+    return (done.stderr.strip().splitlines() or ["it ended without words"])[-1]
+
+
+def _built(cache: Path, say: Say) -> Path | None:
+    go = shutil.which("go")
+    if not go:
+        say("Temporal: Go is not installed, so the tool can't be built.")
+        return None
+    say("Temporal: building the tool with Go (about 3 minutes and 250 MB, once) ...")
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        problem = _build(go, Path(folder), say)
+        if problem:
+            say(f"Temporal: the build failed: {problem}")
+            return None
+        (Path(folder) / "temporal").replace(cache / "temporal")
+    return _in_cache(cache, say)
+
+
+def _build(go: str, folder: Path, say: Say) -> str:
+    """Build the tool into the folder, telling how long it has taken; returns the problem, or nothing."""
+    started = time.monotonic()
+    output = folder / "output"
+    environment = os.environ | {"GOBIN": str(folder), "GOFLAGS": ""}
+    with output.open("w") as log:
+        build = subprocess.Popen([go, "install", GO_PACKAGE], env=environment, stdout=log, stderr=log)
+    try:
+        while build.poll() is None and time.monotonic() - started < BUILD_SECONDS:
+            try:
+                build.wait(PROGRESS_SECONDS)
+            except subprocess.TimeoutExpired:
+                say(f"Temporal: building, {time.monotonic() - started:.0f} s ...")
+    finally:
+        build.kill()
+        build.wait()
+    if build.returncode == 0:
+        return ""
+    return output.read_text(errors="replace").strip()[-500:] or "it took too long"
+
+
+if __name__ == "__main__":
+    try:
+        print(find_temporal())
+    except NoTemporal as error:
+        sys.exit(str(error))
