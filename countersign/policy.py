@@ -1,0 +1,139 @@
+"""From a policy and a question to who must agree: rules 1, 2 and 4 of approval, as pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from countersign.directory import ApprovalWorkflow, Policy, Terms
+from countersign.errors import Refused
+from countersign.models import (
+    Approver,
+    ApproverRule,
+    LevelPeople,
+    LevelRule,
+    ManagersOf,
+    MembersOf,
+    NamedUser,
+    Question,
+    Route,
+)
+
+
+def route(policy: Policy, question: Question) -> Route:
+    """Who must agree to this question, and on what terms.
+
+    Raises Refused, in words, for an unknown or disabled requester, a device in no group, or more minutes than a grant
+    may last here.
+    """
+    groups, device_group = _known(policy, question)
+    because, levels, workflow = levels_for(policy, groups, device_group)
+    terms = terms_for(policy, device_group, workflow)
+    longest = terms["grant_minutes"]
+    if question.minutes is not None and question.minutes > longest:
+        raise Refused(
+            f"{question.minutes} minutes are too many: a connection to {question.device} may last "
+            f"{longest} minutes at most."
+        )
+    return Route(
+        because=because,
+        levels=levels,
+        auto_approve_when_requester_is_approver=policy.auto_approve_when_requester_is_approver,
+        expire_minutes=terms["approval_status_change_to_expire"],
+        grant_minutes=question.minutes or longest,
+        fallback_approvers=terms["fallback_approvers"],
+        reminder_minutes=terms["reminder_minutes"],
+        channels=terms["channels"],
+    )
+
+
+def levels_for(
+    policy: Policy, groups: Sequence[str], device_group: str
+) -> tuple[str, list[LevelRule], ApprovalWorkflow | None]:
+    """Why, by which levels, and by which approval workflow a member of these user groups is judged (rule 1)."""
+    for workflow in policy.approval_workflows:
+        if workflow.device_group == device_group and workflow.user_group in groups:
+            return f"approval workflow {workflow.name}", workflow.levels, workflow
+    requiring = _requiring_managers(policy, groups, device_group)
+    if not requiring:
+        return "nobody requires approval", [], None
+    asked = requiring
+    if device_group in requiring and not policy.device_groups[device_group].managers:
+        asked = list(dict.fromkeys([*requiring, *groups]))
+    level = LevelRule(approvers=[ManagersOf(managers_of=group) for group in asked])
+    return f"managerial approval is required by {' and '.join(requiring)}", [level], None
+
+
+def terms_for(policy: Policy, device_group: str, workflow: ApprovalWorkflow | None) -> dict[str, Any]:
+    """What holds here, by the field names of `Terms`: the workflow's, else the device group's, else the policy's."""
+    scopes = [scope for scope in (workflow, policy.device_groups[device_group], policy) if scope is not None]
+    said = {
+        field: next((value for scope in scopes if (value := getattr(scope, field)) is not None), None)
+        for field in Terms.model_fields
+    }
+    return said | {"channels": {name: use for scope in reversed(scopes) for name, use in scope.channels.items()}}
+
+
+def people(policy: Policy, route: Route, level: int, requester: str) -> LevelPeople:
+    """The people of a level, counted from 1, as the directory has them now: enabled only, each once (rule 2).
+
+    The requester is among them where a rule names them, since the ballot decides about rule 3; they are never a
+    fallback.
+    """
+    approvers = _each_once(policy, _named(policy, route.levels[level - 1].approvers, requester))
+    seated = {requester, *(approver.person for approver in approvers)}
+    fallback = [Approver(person=one, because="fallback approver") for one in route.fallback_approvers]
+    return LevelPeople(
+        approvers=approvers, fallback=[one for one in _each_once(policy, fallback) if one.person not in seated]
+    )
+
+
+def _known(policy: Policy, question: Question) -> tuple[list[str], str]:
+    """The requester's user groups and the device's group; Refused where the directory does not know them."""
+    if question.requester not in policy.users:
+        raise Refused(f"There is no {question.requester} in the directory; ask an administrator to add them.")
+    if not policy.enabled(question.requester):
+        raise Refused(f"{question.requester} is disabled and may not connect.")
+    device_group = policy.group_with(question.device)
+    if device_group is None:
+        raise Refused(f"{question.device} is in no device group; ask an administrator to put it in one.")
+    return policy.groups_of(question.requester), device_group
+
+
+def _requiring_managers(policy: Policy, groups: Sequence[str], device_group: str) -> list[str]:
+    own = [device_group] if policy.device_groups[device_group].require_managerial_approval else []
+    return own + [group for group in groups if policy.user_groups[group].require_managerial_approval]
+
+
+def _named(policy: Policy, rules: Iterable[ApproverRule], requester: str) -> Iterator[Approver]:
+    """Everybody whom the rules name, in their order, once for every way in which they are eligible."""
+    for rule in rules:
+        match rule:
+            case ManagersOf(managers_of=group):
+                for person in policy.managers_of(group):
+                    yield Approver(person=person, because=f"manager of {group}", as_manager=True)
+            case MembersOf(members_of=group):
+                for person in policy.members_of(group):
+                    yield Approver(person=person, because=f"member of {group}")
+            case NamedUser(user=person):
+                yield Approver(person=person, because="named approver")
+            case "line_manager":
+                # Nobody is their own line manager, whatever the directory says.
+                if (boss := policy.users[requester].line_manager) and boss != requester:
+                    yield Approver(person=boss, because=f"line manager of {requester}", as_manager=True)
+
+
+def _each_once(policy: Policy, named: Iterable[Approver]) -> list[Approver]:
+    found: dict[str, Approver] = {}
+    for one in named:
+        if not policy.enabled(one.person):
+            continue
+        before = found.setdefault(one.person, one)
+        if before is not one and one.because not in before.because:
+            found[one.person] = before.model_copy(
+                update={
+                    "because": f"{before.because}, {one.because}",
+                    "as_manager": before.as_manager or one.as_manager,
+                }
+            )
+    return list(found.values())

@@ -1,0 +1,172 @@
+"""What is wrong with a policy that reads well: found before it is applied, so that no request ever meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from countersign.directory import Policy
+from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
+from countersign.policy import terms_for
+from countersign.policy_coverage import Coverage
+from countersign.yaml_lines import Path
+
+
+class Problem(NamedTuple):
+    """One mistake: its place in the document, and in words what it is and what to do about it."""
+
+    path: Path
+    words: str
+
+
+def problems(policy: Policy) -> list[Problem]:
+    """Every mistake in the meaning of a policy; an empty list says that it may be applied."""
+    return [problem for check in CHECKS for problem in check(policy)]
+
+
+def two_people_with_one_address(policy: Policy) -> Iterator[Problem]:
+    """An answer by mail is known by its sender, so an address stands for one person."""
+    owners: dict[str, str] = {}
+    for person, user in policy.users.items():
+        owner = owners.setdefault(user.email.casefold(), person)
+        if owner != person:
+            yield Problem(("users", person, "email"), f"{owner} has the same address; give each person their own")
+
+
+def device_in_two_groups(policy: Policy) -> Iterator[Problem]:
+    """A device is in exactly one group, so that one set of rules holds for it."""
+    homes: dict[str, str] = {}
+    for name, group in policy.device_groups.items():
+        for n, device in enumerate(group.devices):
+            home = homes.setdefault(device, name)
+            if home != name:
+                words = f"{device} is in {home} already; a device is in one group, so remove it from one"
+                yield Problem(("device_groups", name, "devices", n), words)
+
+
+def group_names_used_twice(policy: Policy) -> Iterator[Problem]:
+    """`managers_of` names a group of either kind, so their names may not meet."""
+    for name in policy.device_groups:
+        if name in policy.user_groups:
+            yield Problem(("device_groups", name), "a user group has this name too; rename one")
+
+
+def unknown_references(policy: Policy) -> Iterator[Problem]:
+    """Every person and group that is named has to exist."""
+    for path, person in _people_named(policy):
+        if person not in policy.users:
+            yield Problem(path, f"there is no user {person}; add them under users, or correct the name")
+    kinds: dict[str, Container[str]] = {"user group": policy.user_groups, "device group": policy.device_groups}
+    for path, group, allowed in _groups_named(policy):
+        if not any(group in kinds[kind] for kind in allowed):
+            yield Problem(path, f"there is no {' or '.join(allowed)} {group}; add it, or correct the name")
+
+
+def line_manager_circles(policy: Policy) -> Iterator[Problem]:
+    """Nobody is above themselves."""
+    cleared: set[str] = set()
+    for start in policy.users:
+        chain: dict[str, None] = {}
+        person: str | None = start
+        while person in policy.users and person not in cleared and person not in chain:
+            chain[person] = None
+            person = policy.users[person].line_manager
+        if person in chain:
+            circle = [*list(chain)[list(chain).index(person) :], person]
+            words = f"{' -> '.join(circle)} is a circle of line managers; correct one of them"
+            yield Problem(("users", circle[0], "line_manager"), words)
+        cleared.update(chain)
+
+
+def workflows_never_reached(policy: Policy) -> Iterator[Problem]:
+    """The first approval workflow for a pair of groups wins, so a second one would silently never be used."""
+    first_for: dict[tuple[str, str], int] = {}
+    first_named: dict[str, int] = {}
+    for n, workflow in enumerate(policy.approval_workflows):
+        if first_named.setdefault(workflow.name, n) != n:
+            yield Problem(("approval_workflows", n, "name"), f"{workflow.name} stands here twice; rename one")
+        first = first_for.setdefault((workflow.user_group, workflow.device_group), n)
+        if first != n:
+            words = f"{policy.approval_workflows[first].name} is for the same two groups and comes first; remove one"
+            yield Problem(("approval_workflows", n), words)
+
+
+def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
+    """A reminder after the request has expired would never be sent."""
+    for path, terms in _all_terms(policy):
+        expire, reminder = terms["approval_status_change_to_expire"], terms["reminder_minutes"]
+        if reminder is not None and reminder >= expire:
+            words = f"{reminder} is not before the request expires, after {expire} minutes; make it shorter"
+            yield Problem((*path, "reminder_minutes"), words)
+
+
+def nobody_would_hear(policy: Policy) -> Iterator[Problem]:
+    """With every channel off a request would wait unheard until it expires."""
+    for path, terms in _all_terms(policy):
+        if all(use == "off" for use in terms["channels"].values()):
+            yield Problem((*path, "channels"), "no channel is left on, so nobody would be told; turn one on")
+
+
+def nobody_to_ask(policy: Policy) -> Iterator[Problem]:
+    """Rule 4: a level with too few people, fallback approvers included, rejects whoever asks."""
+    for shortage in Coverage(policy).shortages():
+        yield Problem(shortage.path, shortage.words)
+
+
+CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
+    two_people_with_one_address,
+    device_in_two_groups,
+    group_names_used_twice,
+    unknown_references,
+    line_manager_circles,
+    workflows_never_reached,
+    reminders_after_the_end,
+    nobody_would_hear,
+    nobody_to_ask,
+)
+
+
+def _people_named(policy: Policy) -> Iterator[tuple[Path, str]]:
+    """Every mention of a person, with its place."""
+    for person, user in policy.users.items():
+        if user.line_manager is not None:
+            yield ("users", person, "line_manager"), user.line_manager
+    lists: list[tuple[Path, list[str] | None]] = [(("fallback_approvers",), policy.fallback_approvers)]
+    for name, group in policy.user_groups.items():
+        lists.append((("user_groups", name, "members"), group.members))
+        lists.append((("user_groups", name, "managers"), group.managers))
+    for name, devices in policy.device_groups.items():
+        lists.append((("device_groups", name, "managers"), devices.managers))
+        lists.append((("device_groups", name, "fallback_approvers"), devices.fallback_approvers))
+    for i, workflow in enumerate(policy.approval_workflows):
+        lists.append((("approval_workflows", i, "fallback_approvers"), workflow.fallback_approvers))
+    yield from (((*path, n), person) for path, people in lists for n, person in enumerate(people or []))
+    yield from (((*path, "user"), rule.user) for path, rule in _rules(policy) if isinstance(rule, NamedUser))
+
+
+def _groups_named(policy: Policy) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
+    """Every mention of a group, with its place and the kinds of group it may be."""
+    for n, workflow in enumerate(policy.approval_workflows):
+        yield ("approval_workflows", n, "user_group"), workflow.user_group, ("user group",)
+        yield ("approval_workflows", n, "device_group"), workflow.device_group, ("device group",)
+    for path, rule in _rules(policy):
+        if isinstance(rule, ManagersOf):
+            yield (*path, "managers_of"), rule.managers_of, ("user group", "device group")
+        if isinstance(rule, MembersOf):
+            yield (*path, "members_of"), rule.members_of, ("user group",)
+
+
+def _rules(policy: Policy) -> Iterator[tuple[Path, ApproverRule]]:
+    for i, workflow in enumerate(policy.approval_workflows):
+        for j, level in enumerate(workflow.levels):
+            for k, rule in enumerate(level.approvers):
+                yield ("approval_workflows", i, "levels", j, "approvers", k), rule
+
+
+def _all_terms(policy: Policy) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """What holds for each device group and each approval workflow, with the place that says it or could."""
+    for name in policy.device_groups:
+        yield ("device_groups", name), terms_for(policy, name, None)
+    for n, workflow in enumerate(policy.approval_workflows):
+        if workflow.device_group in policy.device_groups:
+            yield ("approval_workflows", n), terms_for(policy, workflow.device_group, workflow)
