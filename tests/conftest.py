@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
 from sandbox.temporal_server import TemporalServer
 from sandbox.temporal_tool import find_temporal
 
@@ -23,3 +25,34 @@ async def temporal_address() -> AsyncIterator[str]:
     """Where a real Temporal server answers, with our search attributes; its state ends with the session."""
     async with TemporalServer() as server:
         yield server.address
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A throwaway PostgreSQL cluster; where there is none, the tests that need it are skipped with the reason."""
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(throwaway_postgres())
+        except NoPostgres as error:
+            pytest.skip(str(error))
+        yield cluster
+
+
+@pytest.fixture
+def postgres_url(postgres: Cluster) -> Iterator[str]:
+    """A new, empty PostgreSQL database."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A new, empty SQLite database in a file."""
+    return f"sqlite:///{tmp_path / 'countersign.db'}"
+
+
+@pytest.fixture(params=["sqlite_url", "postgres_url"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A new, empty database of each kind that the store supports: a test that takes this runs on both."""
+    url: str = request.getfixturevalue(request.param)
+    return url
