@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from countersign.models import LONGEST_GRANT_MINUTES, LONGEST_ID, ChannelUse, Id, LevelRule, Model, without_controls
 
@@ -58,68 +58,105 @@ GrantMinutes = Annotated[int, Field(ge=1, le=LONGEST_GRANT_MINUTES)]
 ReminderMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]
 
 
-class User(Model):
+class Described(Model):
+    """Base of what stands in the policy file: the words below each field are what an editor shows for it."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class User(Described):
     """A person who may ask, approve, or both."""
 
     name: Name
+    """As pages and mails show it."""
     email: Email
+    """Where they are asked and told; a mail from here is known as theirs. No two people share one."""
     disabled: bool = False
+    """May neither connect nor decide."""
     line_manager: Id | None = None
+    """The person whom a level asks by `line_manager`."""
     roles: list[Literal["admin"]] = []
+    """`admin`: may apply policies and revoke any grant."""
 
 
-class UserGroup(Model):
+class UserGroup(Described):
     """How people are grouped. A manager is not a member unless listed as one."""
 
     members: Ids = []
+    """People by id."""
     managers: Ids = []
+    """People by id."""
     require_managerial_approval: bool = False
+    """Whatever its members want to connect to, one of its managers has to agree."""
 
 
-class Terms(Model):
-    """What may be said for an approval workflow or a device group alone; what is left out comes from the policy.
+class Terms(Described):
+    """What may be said for an approval workflow or a device group alone.
 
-    An approval workflow goes before its device group. Durations are minutes.
+    What is left out comes from the policy; an approval workflow goes before its device group.
     """
 
     fallback_approvers: Ids | None = None
+    """Asked where a level has fewer people than its quorum."""
     approval_status_change_to_expire: ExpireMinutes | None = None
+    """Minutes after which a request that still waits becomes Expired."""
     grant_minutes: GrantMinutes | None = None
+    """How many minutes a grant lasts, unless fewer are asked for; more are refused."""
     reminder_minutes: ReminderMinutes | None = None
+    """Minutes after which those who were asked and have not answered are reminded."""
     channels: Channels = {}
+    """For each channel: `decide`, `link_only` or `off`."""
 
 
 class DeviceGroup(Terms):
     """How devices are grouped. A device is in exactly one group."""
 
     devices: Ids = []
+    """Devices by id."""
     managers: Ids = []
+    """People by id."""
     require_managerial_approval: bool = False
+    """A manager has to agree to every connection: one of its own, or where it has none, of the requester's groups."""
 
 
 class ApprovalWorkflow(Terms):
     """A rule for one user group and one device group: levels passed one after another."""
 
     name: Annotated[Name, Field(max_length=LONGEST_ID)]
+    """As pages, mails and the record show it."""
     user_group: Id
+    """Whose requests it is for."""
     device_group: Id
+    """Requests for these devices."""
     levels: list[LevelRule] = Field(min_length=1)
+    """Passed in this order."""
 
 
-class Policy(Model):
-    """The directory and the rules of approval, as one document. Durations are minutes."""
+class Policy(Described):
+    """The directory and the rules of approval, as one document."""
 
     users: ById[User]
+    """Everybody, by id."""
     user_groups: ById[UserGroup] = {}
+    """How people are grouped, by name."""
     device_groups: ById[DeviceGroup] = {}
+    """How devices are grouped, by name."""
     approval_workflows: list[ApprovalWorkflow] = []
+    """The first for a user group of the requester and the group of the device holds."""
     fallback_approvers: Ids = []
+    """Asked where a level has fewer people than its quorum."""
     auto_approve_when_requester_is_approver: bool = False
+    """The own approval of a requester who is an approver of the level, as a manager, is counted at once."""
     approval_status_change_to_expire: ExpireMinutes = DEFAULT_EXPIRE_MINUTES
+    """Minutes after which a request that still waits becomes Expired."""
     grant_minutes: GrantMinutes = DEFAULT_GRANT_MINUTES
+    """How many minutes a grant lasts, unless fewer are asked for; more are refused."""
     reminder_minutes: ReminderMinutes | None = None
+    """Minutes after which those who were asked and have not answered are reminded."""
     same_source_address: bool = True
+    """Who asks again while a grant lasts is told yes only from the address it was first asked from."""
     channels: Channels = {"email": "decide"}
+    """For each channel: `decide`, `link_only` (a page where the approver signs in) or `off`."""
 
     def enabled(self, person: str) -> bool:
         """Whether this person exists and may act."""

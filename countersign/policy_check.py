@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from countersign.directory import Policy
+from countersign.directory import Policy, Terms
 from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
 from countersign.policy import terms_for
 from countersign.policy_coverage import Coverage
@@ -93,16 +93,18 @@ def workflows_never_reached(policy: Policy) -> Iterator[Problem]:
 
 def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
     """A reminder after the request has expired would never be sent."""
-    for path, terms in _all_terms(policy):
-        expire, reminder = terms["approval_status_change_to_expire"], terms["reminder_minutes"]
-        if reminder is not None and reminder >= expire:
-            words = f"{reminder} is not before the request expires, after {expire} minutes; make it shorter"
+    for path, said, terms in _terms_said(policy):
+        expire = terms["approval_status_change_to_expire"]
+        if said.reminder_minutes is not None and said.reminder_minutes >= expire:
+            words = (
+                f"{said.reminder_minutes} is not before the request expires, after {expire} minutes; make it shorter"
+            )
             yield Problem((*path, "reminder_minutes"), words)
 
 
 def nobody_would_hear(policy: Policy) -> Iterator[Problem]:
     """With every channel off a request would wait unheard until it expires."""
-    for path, terms in _all_terms(policy):
+    for path, _, terms in _terms_said(policy):
         if all(use == "off" for use in terms["channels"].values()):
             yield Problem((*path, "channels"), "no channel is left on, so nobody would be told; turn one on")
 
@@ -163,10 +165,11 @@ def _rules(policy: Policy) -> Iterator[tuple[Path, ApproverRule]]:
                 yield ("approval_workflows", i, "levels", j, "approvers", k), rule
 
 
-def _all_terms(policy: Policy) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """What holds for each device group and each approval workflow, with the place that says it or could."""
-    for name in policy.device_groups:
-        yield ("device_groups", name), terms_for(policy, name, None)
+def _terms_said(policy: Policy) -> Iterator[tuple[Path, Policy | Terms, dict[str, Any]]]:
+    """Each place that may say terms, what it says itself, and what holds there."""
+    yield (), policy, policy.model_dump(include=set(Terms.model_fields))
+    for name, group in policy.device_groups.items():
+        yield ("device_groups", name), group, terms_for(policy, name, None)
     for n, workflow in enumerate(policy.approval_workflows):
         if workflow.device_group in policy.device_groups:
-            yield ("approval_workflows", n), terms_for(policy, workflow.device_group, workflow)
+            yield ("approval_workflows", n), workflow, terms_for(policy, workflow.device_group, workflow)

@@ -82,7 +82,7 @@ class _Reader:
         if len(path) > DEEPEST:
             raise BadPolicy([_at(_line(node), f"nested too deep; a policy needs at most {DEEPEST} levels")])
         if node.tag not in PLAIN_TAGS:
-            self.problems.append(_at(_line(node), f"the tag {_shown(node.tag)} is not allowed; remove it"))
+            self.problems.append(_at(_line(node), f"the tag {_shown(str(node.tag))} is not allowed; remove it"))
             return None
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
