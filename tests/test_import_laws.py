@@ -1,0 +1,50 @@
+"""What import-linter can't see: files it would pass over, and what the single-file modules import."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def checked_packages() -> list[str]:
+    laws = configparser.ConfigParser()
+    laws.read(ROOT / ".importlinter")
+    return laws["importlinter"]["root_packages"].split()
+
+
+def imported_by(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", checked_packages())
+def test_the_laws_see_every_file(package: str) -> None:
+    # A folder without __init__.py inside a package is passed over in silence.
+    files = {path.relative_to(ROOT).with_suffix("") for path in (ROOT / package).rglob("*.py")}
+    modules = {".".join(file.parts).removesuffix(".__init__") for file in files}
+    assert modules <= grimp.build_graph(package, cache_dir=None).modules
+
+
+def test_every_package_is_under_the_laws() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/*.py")} - {"tests"}
+    assert folders == set(checked_packages())
+
+
+def test_settings_import_the_domain_at_most() -> None:
+    ours = {*checked_packages(), "worker"} - {"countersign"}
+    assert not imported_by(ROOT / "settings.py") & ours
+
+
+def test_tests_do_not_import_the_worker() -> None:
+    assert not [path for path in (ROOT / "tests").rglob("*.py") if "worker" in imported_by(path)]
