@@ -1,0 +1,152 @@
+"""From a notice to the mail that carries it. Pure: no clock, no network; the templates are read once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from countersign.models import Event, Status, Verdict
+from notifiers.base import Notice, Person, Unreachable
+from notifiers.email import headers, token, wording
+from notifiers.email.config import EmailConfig
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
+# The events whose mail a person may answer by replying.
+ANSWERABLE = {Event.ASKED, Event.REMINDED, Event.HELP}
+
+
+def compose(notice: Notice, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
+    """The whole mail, in ASCII but for an address beyond it. `now` is for its Date.
+
+    Raises Unreachable where the person's address can't be written to.
+    """
+    address = writable(notice.to.email)
+    message = EmailMessage(headers.POLICY if address.isascii() else headers.UTF8_POLICY)
+    _address(message, notice, config, address)
+    _thread(message, notice, config)
+    message["Date"] = format_datetime(now or datetime.now(UTC))
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
+    _write(message, notice, config)
+    return message
+
+
+def writable(address: str) -> str:
+    """The address as it goes on the wire, its domain in ASCII (IDNA); Unreachable if no mail could ever go there."""
+    if not headers.is_plain_address(address):
+        raise Unreachable(f"{wording.one_line(address)!r} is not an email address; correct it in the directory")
+    if address.isascii():
+        return address
+    user, _, domain = address.rpartition("@")
+    try:
+        return f"{user}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        raise Unreachable(f"{address!r} has a domain that does not exist; correct it in the directory") from None
+
+
+def ids_of(notice: Notice, config: EmailConfig) -> token.Ids:
+    """What the mail's ids say. Only an approver who may answer by mail gets a token."""
+    if notice.use != "decide" or notice.to.id == notice.requester.id:
+        return token.Ids(notice.approval_id, 0, "")
+    made = token.make(config.keys, notice.approval_id, notice.level, notice.to.id)
+    return token.Ids(notice.approval_id, notice.level, made)
+
+
+def _answerable(notice: Notice, ids: token.Ids) -> bool:
+    return bool(ids.token) and notice.event in ANSWERABLE and notice.status is Status.WAITING
+
+
+def _address(message: EmailMessage, notice: Notice, config: EmailConfig, address: str) -> None:
+    ids = ids_of(notice, config)
+    reply_to = token.reply_address(config.reply_address, *ids) if _answerable(notice, ids) else config.reply_address
+    subject = f"{config.instance_name} - Connection Approval Notification - #{notice.approval_id}"
+    message["From"] = headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
+    message["To"] = headers.mailbox(wording.one_line(notice.to.name), address)
+    message["Reply-To"] = reply_to
+    message["Subject"] = headers.words(subject)
+    message["Message-ID"] = token.message_id(config.message_id_domain, ids, notice.event, notice.id)
+
+
+def _thread(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
+    """Every mail to a person about a request, the first one too, refers to the same id, which is no mail's own.
+
+    Gmail asks for just that ("references headers that consistently refer to the same message ID", beside the same
+    subject), and threads by RFC 5256 or JWZ's algorithm stand in a container of that id.
+    """
+    root = token.thread_id(config.message_id_domain, notice.approval_id, notice.to.id)
+    answered = notice.in_reply_to.strip()
+    if headers.is_message_id(answered):
+        message["In-Reply-To"] = answered
+        message["References"] = f"{root} {answered}"
+        return
+    if notice.event is not Event.ASKED:
+        message["In-Reply-To"] = root
+    message["References"] = root
+
+
+def _write(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
+    shown = _shown(notice, config)
+    text = _template(f"{notice.event}/text.j2").render(shown)
+    html = _template(f"{notice.event}/html.j2").render(shown)
+    # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
+    message.set_content(text, cte=None if text.isascii() else "quoted-printable")
+    message.add_alternative(html.encode("ascii", "xmlcharrefreplace").decode("ascii"), subtype="html")
+
+
+def _shown(notice: Notice, config: EmailConfig) -> dict[str, object]:
+    """All that a template may use."""
+    return {
+        "n": notice,
+        "instance": config.instance_name,
+        "to_requester": notice.to.id == notice.requester.id,
+        "answerable": _answerable(notice, ids_of(notice, config)),
+        "page": f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else "",
+        "requester": _name(notice.requester),
+        "others": wording.listed([_name(person) for person in notice.asked if person.id != notice.to.id]),
+        "deciders": wording.listed(_deciders(notice)),
+        "decisions": [(_decider(notice, d.person), d) for d in notice.decisions],
+    }
+
+
+def _name(person: Person) -> str:
+    return wording.one_line(person.name) or person.id
+
+
+def _deciders(notice: Notice) -> list[str]:
+    """Whose answers brought this outcome about, each once."""
+    verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
+    return list(dict.fromkeys(_decider(notice, d.person) for d in notice.decisions if d.verdict is verdict))
+
+
+def _decider(notice: Notice, person: str) -> str:
+    return wording.one_line(notice.names.get(person, "")) or person
+
+
+@cache
+def _template(name: str) -> Template:
+    return _environment(html=not name.endswith("/text.j2")).get_template(name)
+
+
+@cache
+def _environment(html: bool) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=html,  # noqa: S701 - off for the plain text only
+        finalize=wording.in_html if html else wording.in_text,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "moment": wording.moment,
+        "duration": wording.duration,
+        "lines": wording.lines,
+        "quoted": wording.quoted,
+    }
+    return environment

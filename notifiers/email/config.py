@@ -1,0 +1,111 @@
+"""What the email channel has to be told, checked once at the start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from countersign.models import Model
+from notifiers.email.headers import is_plain_address
+from notifiers.email.token import KeyRing
+
+# RFC 5321, section 4.5.3.1.1, allows a local part of 64 octets; the tag `+<id>-<level>-<token>` takes up to 43 of them.
+LONGEST_REPLY_USER = 21
+DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
+# What most servers allow in parallel from one client; a mail takes a few milliseconds on a kept connection.
+DEFAULT_CONNECTIONS = 8
+# For one reply of the server. RFC 5321, section 4.5.3.2, would wait minutes; a mail that is sent again does no harm.
+DEFAULT_TIMEOUT_SECONDS = 30.0
+
+AccessToken = Callable[[], Awaitable[str]]
+
+
+class SmtpConfig(Model):
+    """The mail server to hand mails to. `access_token` is asked for a fresh OAuth token at each login (XOAUTH2)."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=0, ge=0, le=65535)
+    security: Literal["tls", "starttls", "none"] = "starttls"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    access_token: AccessToken | None = Field(default=None, repr=False)
+    ca_file: str = ""
+    hello_name: str = ""
+    timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=600)
+    connections: int = Field(default=DEFAULT_CONNECTIONS, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _one_way_to_log_in(self) -> SmtpConfig:
+        if self.access_token and self.password.get_secret_value():
+            raise ValueError("give either a password or an access token, not both")
+        if (self.access_token or self.password.get_secret_value()) and not self.username:
+            raise ValueError("a login needs a username")
+        if self.username and self.security == "none" and not _is_this_machine(self.host):
+            raise ValueError("a login would cross the network in clear: use tls or starttls")
+        return self
+
+    @property
+    def port_used(self) -> int:
+        """The port, or the usual one for this kind of security."""
+        return self.port or DEFAULT_PORTS[self.security]
+
+
+def _is_this_machine(host: str) -> bool:
+    return host in {"localhost", "::1"} or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))
+
+
+class EmailConfig(Model):
+    """Who writes, where answers go, and by which keys and server. Printing it shows no secret."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    instance_name: str = Field(min_length=1, max_length=60)
+    sender_address: str
+    sender_name: str = Field(default="", max_length=60)
+    reply_address: str
+    message_id_domain: str
+    keys: KeyRing
+    public_url: str = ""
+    smtp: SmtpConfig
+
+    @field_validator("instance_name", "sender_name")
+    @classmethod
+    def _one_printable_line(cls, value: str) -> str:
+        if not value.isprintable() or value != value.strip():
+            raise ValueError("use one line of printable characters, without spaces around it")
+        return value
+
+    @field_validator("sender_address", "reply_address")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not value.isascii() or not is_plain_address(value):
+            raise ValueError("use a plain address like countersign@example.com")
+        return value
+
+    @field_validator("reply_address")
+    @classmethod
+    def _room_for_the_tag(cls, value: str) -> str:
+        if len(value.rpartition("@")[0]) > LONGEST_REPLY_USER:
+            raise ValueError(
+                f"use at most {LONGEST_REPLY_USER} characters before the @, so that a token fits behind it"
+            )
+        return value
+
+    @field_validator("message_id_domain")
+    @classmethod
+    def _a_domain(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?", value):
+            raise ValueError("use a host name like example.com")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _a_web_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s<>\"'\\]+", value):
+            raise ValueError("use an address like https://countersign.example.com, or leave it empty")
+        return value.rstrip("/")

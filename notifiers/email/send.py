@@ -1,0 +1,94 @@
+"""The way out by email: compose a notice's mail, hand it to the mail server, and say plainly what became of it."""
+
+from __future__ import annotations
+
+import re
+
+from aiosmtplib import (
+    SMTPAuthenticationError,
+    SMTPDataError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
+
+from countersign.errors import Unavailable
+from notifiers.base import Notice, Unreachable
+from notifiers.email.compose import compose, writable
+from notifiers.email.config import EmailConfig
+from notifiers.email.connections import Connections, Envelope
+from notifiers.email.wording import one_line
+
+# Permanent replies to RCPT that are about us and not the recipient: commands out of place, and a login missing or weak.
+OUR_FAULT = {500, 502, 503, 504, 530, 534, 535, 538}
+_RELAYING = re.compile(r"\brelay", re.IGNORECASE)
+
+
+class EmailNotifier:
+    """Sends notices as mails over a few kept connections; close it when done."""
+
+    def __init__(self, config: EmailConfig) -> None:
+        self._config = config
+        self._connections = Connections(config.smtp, hello_name=config.sender_address.rpartition("@")[2])
+
+    async def send(self, notice: Notice) -> str:
+        """Send it and return its Message-ID. Sent again, it is the same mail with the same id.
+
+        Raises Unreachable where this person's address, or this mail to it, is refused for good; Unavailable, with what
+        to do about it, for all that another try or a better configuration can mend.
+        """
+        message = compose(notice, self._config)
+        recipient = writable(notice.to.email)
+        envelope = Envelope(self._config.sender_address, recipient, message.as_bytes(), not recipient.isascii())
+        try:
+            await self._connections.deliver(envelope)
+        except (SMTPException, OSError) as error:
+            raise self._in_words(error, recipient) from error
+        return str(message["Message-ID"])
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        await self._connections.close()
+
+    def _in_words(self, error: SMTPException | OSError, recipient: str) -> Unreachable | Unavailable:
+        server = f"the mail server {self._config.smtp.host}:{self._config.smtp.port_used}"
+        match error:
+            case SMTPRecipientsRefused(recipients=[refused, *_]) if _is_for_good(refused):
+                return Unreachable(f"{server} refuses {recipient}: {_reply(refused)}")
+            case SMTPRecipientsRefused(recipients=[refused, *_]) if _is_permanent(refused):
+                return Unavailable(f"{server} takes no mail from us ({_reply(refused)}); check the login it wants")
+            case SMTPRecipientsRefused(recipients=[refused, *_]):
+                return Unavailable(f"{server} does not take mail for {recipient} now: {_reply(refused)}")
+            case SMTPDataError() if _is_permanent(error):
+                return Unreachable(f"{server} refuses this mail to {recipient}: {_reply(error)}")
+            case SMTPNotSupported():
+                return Unreachable(f"{server} can't write to {recipient}: its SMTPUTF8 is missing")
+            case SMTPAuthenticationError():
+                return Unavailable(
+                    f"{server} refuses our login ({_reply(error)}); check username and password or token"
+                )
+            case SMTPSenderRefused() if _is_permanent(error):
+                sender = self._config.sender_address
+                return Unavailable(
+                    f"{server} lets us not write as {sender} ({_reply(error)}); check the sender address"
+                )
+            case SMTPResponseException():
+                return Unavailable(f"{server} can't take mail now: {_reply(error)}")
+            case TimeoutError():
+                return Unavailable(f"{server} does not answer in time; check that it runs and can be reached from here")
+        return Unavailable(f"{server} can't be used: {one_line(error)}; check host, port and security")
+
+
+def _is_permanent(reply: SMTPResponseException) -> bool:
+    return 500 <= reply.code < 600
+
+
+def _is_for_good(reply: SMTPResponseException) -> bool:
+    """Whether a refused RCPT means this person can't be written to, now or later."""
+    return _is_permanent(reply) and reply.code not in OUR_FAULT and not _RELAYING.search(reply.message)
+
+
+def _reply(reply: SMTPResponseException) -> str:
+    return one_line(f"{reply.code} {reply.message}")

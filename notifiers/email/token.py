@@ -1,0 +1,136 @@
+"""The proof in a mail of whom it was sent to, and the two places it travels in: the reply address and the Message-ID.
+
+A token says "this mail went to this approver about this level of this request". It opens nothing by itself: the sender
+of an answer must still be that approver, and the request judges the rest. Tokens are made when a mail is composed and
+never stored.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from countersign.models import Event
+
+KEY_ID = re.compile(r"[a-z0-9]{2}")
+SHORTEST_SECRET = 16  # bytes; what the tag below is cut to, so that the key is no weaker than the tag
+TAG_BYTES = 16  # 128 bits of HMAC-SHA256: RFC 2104, section 5, allows cutting to half the hash
+DIGEST_BYTES = 10  # of a notice's id in a Message-ID: unique among the mails of one request, secret to nobody
+
+_TOKEN = r"[a-z0-9]{2}[a-z2-7]{26}"  # noqa: S105 - a pattern, no secret
+_NUMBER = r"[1-9][0-9]{0,11}"
+_TAGGED = re.compile(
+    rf"[^@<>\s]+\+(?P<approval_id>{_NUMBER})-(?P<level>[1-9][0-9]{{0,2}})-(?P<token>{_TOKEN})@[^@<>\s]+"
+)
+_MESSAGE_ID = re.compile(
+    rf"<(?P<approval_id>{_NUMBER})(?:\.(?P<level>[1-9][0-9]{{0,2}})\.(?P<token>{_TOKEN}))?"
+    r"\.[a-z_]{1,32}\.[a-z2-7]{16}@[^@<>\s]+>"
+)
+
+
+class KeyRing:
+    """The secrets tokens are made with, newest first: the first signs, all verify, so that keys can be rotated.
+
+    Raises ValueError for a key id that is not two characters of a-z and 0-9 or comes twice, and for a secret that is
+    shorter than `SHORTEST_SECRET` bytes. Printing a ring shows its key ids only.
+    """
+
+    __slots__ = ("_keys", "signs")
+
+    def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        for key_id, secret in keys:
+            if not KEY_ID.fullmatch(key_id):
+                raise ValueError(f"{key_id[:8]!r} is not a key id: use two characters of a-z and 0-9")
+            if len(secret) < SHORTEST_SECRET:
+                raise ValueError(
+                    f"the secret of key {key_id} is too short: use at least {SHORTEST_SECRET} random bytes"
+                )
+        self._keys = dict(keys)
+        if not keys or len(self._keys) != len(keys):
+            raise ValueError("a key ring needs at least one key, and each key id only once")
+        self.signs = keys[0][0]
+
+    def __repr__(self) -> str:
+        return f"KeyRing({', '.join(self._keys)})"
+
+    def secret(self, key_id: str) -> bytes | None:
+        """The secret of a key, or None where the ring has no such key (any more)."""
+        return self._keys.get(key_id)
+
+
+class Ids(NamedTuple):
+    """What a mail's ids say it is about. `level` is 0 and `token` empty where the mail carries no token."""
+
+    approval_id: int
+    level: int
+    token: str
+
+
+def make(ring: KeyRing, approval_id: int, level: int, approver_id: str) -> str:
+    """The token for one approver at one level of one request: 28 characters of a-z and 0-9."""
+    return _signed(ring, ring.signs, approval_id, level, approver_id)
+
+
+def names(ring: KeyRing, token: str, approval_id: int, level: int, approver_id: str) -> bool:
+    """Whether this token was made, by any key of the ring, for exactly this approver, level and request."""
+    folded = token.lower()
+    key_id = folded[:2]
+    if ring.secret(key_id) is None:
+        return False
+    expected = _signed(ring, key_id, approval_id, level, approver_id)
+    return hmac.compare_digest(folded.encode("utf-8", "replace"), expected.encode("ascii"))
+
+
+def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_id: str) -> str:
+    # Numbers hold no colon, so whatever the approver's id holds, no two triples read the same.
+    said = f"countersign.email:{approval_id:d}:{level:d}:{approver_id}".encode()
+    mac = hmac.digest(ring.secret(key_id) or b"", said, "sha256")
+    return key_id + _base32(mac[:TAG_BYTES])
+
+
+def _base32(raw: bytes) -> str:
+    return base64.b32encode(raw).decode("ascii").rstrip("=").lower()
+
+
+def reply_address(address: str, approval_id: int, level: int, token: str) -> str:
+    """The address that brings an answer home: `user+1042-1-<token>@host`, from `user@host`."""
+    user, _, host = address.rpartition("@")
+    return f"{user}+{approval_id}-{level}-{token}@{host}"
+
+
+def in_address(address: str) -> Ids | None:
+    """What a bare address (no display name) is tagged with, or None. Mail servers may have changed its case."""
+    return _ids(_TAGGED.fullmatch(address.strip().lower()))
+
+
+def message_id(domain: str, ids: Ids, event: Event, notice_id: str) -> str:
+    """The Message-ID of a notice: the same notice always has the same one, so a mail sent twice is one mail.
+
+    `<1042.1.<token>.asked.<digest>@host>`, or `<1042.settled.<digest>@host>` where no answer is expected.
+    """
+    about = f"{ids.approval_id}.{ids.level}.{ids.token}" if ids.token else f"{ids.approval_id}"
+    return f"<{about}.{event}.{_digest(notice_id)}@{domain}>"
+
+
+def thread_id(domain: str, approval_id: int, person_id: str) -> str:
+    """The id that all mails to one person about one request refer to, which makes them one thread."""
+    return f"<{approval_id}.thread.{_digest(f'{approval_id}:{person_id}')}@{domain}>"
+
+
+def in_message_id(text: str) -> Ids | None:
+    """What one of our Message-IDs, as found in In-Reply-To or References, is about; None for anybody else's."""
+    return _ids(_MESSAGE_ID.fullmatch(text.strip().lower()))
+
+
+def _digest(text: str) -> str:
+    return _base32(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:DIGEST_BYTES])
+
+
+def _ids(found: re.Match[str] | None) -> Ids | None:
+    if found is None:
+        return None
+    return Ids(int(found["approval_id"]), int(found["level"] or 0), found["token"] or "")

@@ -1,0 +1,68 @@
+"""How values read in a mail: all that a template prints passes through here, so that none breaks out of its line."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import UTC, datetime, timedelta
+
+from markupsafe import Markup
+
+from countersign.models import without_controls
+
+LONGEST_VALUE = 300  # characters of any one value; ids and names are far shorter, and what is longer hides the rest
+QUOTED_WIDTH = 72  # columns: what a mail of RFC 3676's kind keeps when it is quoted once or twice
+
+
+class Lines(str):
+    """Text of several lines that is safe as it is: each line was made harmless on its own."""
+
+    __slots__ = ()
+
+
+def one_line(value: object) -> str:
+    """A value on one line: without control and direction characters, and cut where it is longer than any honest one."""
+    text = str(value)
+    if not text.isprintable():
+        text = without_controls(text)
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def in_text(value: object) -> str:
+    """What a text template prints for any value."""
+    return value if isinstance(value, Lines) else one_line(value)
+
+
+def in_html(value: object) -> str:
+    """What an HTML template prints for any value, before it is escaped."""
+    return value if isinstance(value, Markup) else one_line(value)
+
+
+def lines(text: str) -> list[str]:
+    """The lines of somebody's words, harmless each, without blank ones."""
+    return [clean for line in without_controls(text).splitlines() if (clean := " ".join(line.split()))]
+
+
+def quoted(text: str) -> Lines:
+    """Somebody's words for a text mail: every line is marked, so that none can pass for one of ours."""
+    wrapped = (piece for line in lines(text) for piece in textwrap.wrap(line, QUOTED_WIDTH))
+    return Lines("\n".join(f"  | {piece}" for piece in wrapped))
+
+
+def moment(at: datetime) -> str:
+    """A time as people write it, with its zone: `Tue 14 May 2024, 16:30 UTC`."""
+    return f"{at.astimezone(UTC):%a %-d %b %Y, %H:%M} UTC"
+
+
+def duration(minutes: int) -> str:
+    """Minutes as people say them: `45 minutes`, `1 hour`, `2 hours 30 minutes`, `3 days`."""
+    days, rest = divmod(timedelta(minutes=minutes), timedelta(days=1))
+    hours, left = divmod(rest, timedelta(hours=1))
+    parts = ((days, "day"), (hours, "hour"), (left // timedelta(minutes=1), "minute"))
+    return " ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number) or "0 minutes"
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence: `Grace`, `Grace and Heidi`, `Grace, Heidi and Ivan`."""
+    *first, last = names or [""]
+    return f"{', '.join(first)} and {last}" if first else last
