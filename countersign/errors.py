@@ -6,6 +6,7 @@ CountersignError
 ├── Refused          understood, and the answer is no, in words for the person who asked
 ├── NotFound         no such request, grant or person
 ├── NotAllowed       the caller may not do this
+├── Unreachable      this person can't be reached by this channel, now or later
 └── Unavailable      Temporal, the database or the mail server cannot be reached; try again
 
 `in_words` turns any exception into the words a person reads.
@@ -38,6 +39,10 @@ class NotFound(CountersignError):
 
 class NotAllowed(CountersignError):
     """Whoever asks may not do this; the text says who may."""
+
+
+class Unreachable(CountersignError):
+    """This person can't be reached by this channel, now or later (a refused address)."""
 
 
 class Unavailable(CountersignError):

@@ -1,0 +1,198 @@
+"""What passes between a workflow and its activities: the opening, then one step for each change of the request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from countersign.models import (
+    Answer,
+    Approver,
+    Decision,
+    Event,
+    GrantStatus,
+    Id,
+    LevelPeople,
+    Model,
+    Outcome,
+    Question,
+    Route,
+    Status,
+)
+
+Kind = Literal[
+    "opened",
+    "asked_again",
+    "refused",
+    "level_started",
+    "fallback",
+    "noticed",
+    "unreachable",
+    "away",
+    "answered",
+    "answer_refused",
+    "reminded",
+    "approved",
+    "rejected",
+    "expired",
+    "cancelled",
+    "granted",
+    "grant_ended",
+    "grant_revoked",
+    "policy_applied",
+    "token_created",
+    "token_ended",
+]
+
+
+class Line(Model):
+    """One row of the audit record to be. `who` is a person's or gateway's id, or the name of what did it."""
+
+    kind: Kind
+    at: datetime
+    who: str
+    words: str = ""
+    channel: str = ""
+    proof: dict[str, str] = {}
+
+
+class Opening(Model):
+    """A question that has become a workflow run."""
+
+    question: Question
+    workflow_id: str
+    run_id: str
+
+
+class Opened(Model):
+    """A request that got its number; `people` are those of the first level, if there is one."""
+
+    approval_id: int
+    route: Route
+    opened_at: datetime
+    deadline: datetime
+    people: LevelPeople | None = None
+
+
+class OpenReply(Model):
+    """Either a request was opened, or a grant that still lasts answers the question by itself."""
+
+    opened: Opened | None = None
+    outcome: Outcome | None = None
+
+
+class LevelStart(Model):
+    """The level whose people are wanted."""
+
+    approval_id: int
+    level: int
+
+
+class Tell(Model):
+    """Somebody who must be told of an event, on every channel that is on for them."""
+
+    event: Event
+    person: Id
+    words: str = ""
+
+
+class Step(Model):
+    """One change of a request, written in one transaction. A step that was written before is not written again."""
+
+    approval_id: int
+    number: int
+    at: datetime
+    status: Status
+    words: str
+    level: int
+    seated: list[Approver] = []
+    decision: Decision | None = None
+    lines: list[Line] = []
+    tell: list[Tell] = []
+    opens_grant: bool = False
+
+
+class Written(Model):
+    """What the writing of a step brought: the end of the grant, where it opened one."""
+
+    grant_starts_at: datetime | None = None
+    grant_ends_at: datetime | None = None
+
+
+class Delivery(Model):
+    """The notices of one step, to be sent now."""
+
+    approval_id: int
+    step: int
+
+
+class Delivered(Model):
+    """Who could not be reached by any channel; notices that only failed for now are sent later, by the sweeper."""
+
+    unreachable: list[Id] = []
+
+
+class Standing(Model):
+    """Of the people of an open request, who may no longer act or can't be reached."""
+
+    requester_disabled: bool = False
+    disabled: list[Id] = []
+    unreachable: list[Id] = []
+
+
+class Closing(Model):
+    """Asked at the deadline: may the request expire?"""
+
+    approval_id: int
+    deadline: datetime
+
+
+class Last(Model):
+    """Answers that came in time and were not judged yet; `complete` once the mailboxes were read up to the deadline."""
+
+    answers: list[Answer] = []
+    complete: bool = True
+
+
+class GrantTerms(Model):
+    """The input of a grant's workflow."""
+
+    approval_id: int
+    starts_at: datetime
+    ends_at: datetime
+
+
+class GrantEnd(Model):
+    """How a grant ended; `who` did it (the clock, or a person)."""
+
+    approval_id: int
+    status: GrantStatus
+    at: datetime
+    who: str
+    channel: str = ""
+    words: str
+
+
+class AskAgain(Model):
+    """Somebody asked while the request was open."""
+
+    approval_id: int
+    line: Line
+
+
+class Cancel(Model):
+    """The wish to withdraw a request that waits."""
+
+    approval_id: int
+    who: str
+    channel: str
+    words: str = ""
+
+
+class Revoke(Model):
+    """The wish to end a grant early."""
+
+    approval_id: int
+    who: str
+    channel: str
+    words: str = ""

@@ -1,0 +1,49 @@
+"""What people and programs see of a request, over HTTP and on the command line."""
+
+from datetime import datetime
+
+from countersign.models import Decision, GrantView, Model, Question, Status
+
+
+class ApproverView(Model):
+    """Somebody who was asked, at which level and why."""
+
+    level: int
+    person: str
+    name: str
+    because: str
+
+
+class LineView(Model):
+    """One row of the audit record, as the timeline shows it."""
+
+    version: int
+    approval_id: int | None
+    kind: str
+    at: datetime
+    who: str
+    channel: str
+    words: str
+    proof: dict[str, str] = {}
+
+
+class RequestView(Model):
+    """A request as it stands; `version` is that of its last event, to wait for the next."""
+
+    approval_id: int
+    question: Question
+    requester_name: str
+    because: str
+    status: Status
+    words: str
+    level: int
+    levels: int
+    quorum: int
+    opened_at: datetime
+    deadline: datetime
+    settled_at: datetime | None
+    grant_minutes: int
+    approvers: list[ApproverView] = []
+    decisions: list[Decision] = []
+    grant: GrantView | None = None
+    version: int = 0

@@ -1,0 +1,134 @@
+"""Answers: stored before anything else, judged by their request, never lost and never counted twice."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from countersign.errors import NotFound, Refused
+from countersign.models import Answer, Event
+from countersign.notices import Given
+from countersign.steps import Closing, Last, Line
+from store.database import Database
+from store.events import append
+from store.policies import Policies
+from store.tables import answers, mailboxes, notices, requests
+
+# How long the expiry of a request waits for the mailboxes to be read up to its deadline.
+LONGEST_READING = timedelta(seconds=60)
+
+
+class Answers:
+    """Stored answers and what became of them."""
+
+    def __init__(self, database: Database, policies: Policies) -> None:
+        self.database = database
+        self.policies = policies
+
+    def store(self, given: Given) -> Answer:
+        """Store an answer; one that was stored before comes back as it is.
+
+        Raises Refused (recorded) for somebody unknown or disabled, NotFound for an unknown request.
+        """
+        with self.database.transaction() as connection:
+            stored, refused = self._store(connection, given)
+        if refused is not None:
+            raise refused
+        assert stored is not None
+        return stored
+
+    def _store(self, connection: Connection, given: Given) -> tuple[Answer | None, Refused | NotFound | None]:
+        same = (answers.c.channel == given.channel) & (answers.c.source_id == given.source_id)
+        known = connection.execute(select(answers).where(same)).one_or_none()
+        if known is not None:
+            return view(known), None
+        _, policy = self.policies.in_force(connection)
+        now = datetime.now(UTC)
+        row = given.model_dump() | {"id": uuid.uuid4().hex, "state": "open", "words": "", "at": min(given.at, now)}
+        exists = connection.execute(
+            select(requests.c.approval_id).where(requests.c.approval_id == given.approval_id)
+        ).one_or_none()
+        refused: Refused | NotFound | None = None
+        if exists is None:
+            refused = NotFound(f"There is no request #{given.approval_id}.")
+        elif not policy.enabled(given.person):
+            refused = Refused("Your account is disabled or unknown, so your answer can't count.")
+        if refused is not None:
+            row |= {"state": "refused", "words": str(refused)}
+        stored = connection.execute(insert(answers).values(row).returning(answers)).one()
+        if refused is not None:
+            append(connection, given.approval_id if exists else None, [_refusal(stored, str(refused))])
+        return view(stored), refused
+
+    def refuse(self, answer_id: str, words: str, tell: bool) -> None:
+        """Record why an answer didn't count, and with `tell` write its sender a notice on the channel it came by."""
+        open_one = (answers.c.id == answer_id) & (answers.c.state == "open")
+        with self.database.transaction() as connection:
+            change = update(answers).where(open_one).values(state="refused", words=words)
+            row = connection.execute(change.returning(answers)).one_or_none()
+            if row is None:
+                return
+            if tell:
+                connection.execute(insert(notices).values(_notice(row, words)))
+            append(connection, row.approval_id, [_refusal(row, words)])
+
+    def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
+        """Answers stored before a moment that were never judged, oldest first."""
+        left = (
+            select(answers).where(answers.c.state == "open", answers.c.at < before).order_by(answers.c.at).limit(limit)
+        )
+        with self.database.transaction() as connection:
+            return [view(row) for row in connection.execute(left)]
+
+    def last(self, closing: Closing) -> Last:
+        """What came before the deadline and was not judged yet, and whether the mailboxes were read up to it."""
+        left = (
+            select(answers)
+            .where(
+                answers.c.approval_id == closing.approval_id,
+                answers.c.state == "open",
+                answers.c.at <= closing.deadline,
+            )
+            .order_by(answers.c.at)
+        )
+        behind = select(mailboxes.c.mailbox).where(mailboxes.c.read_through < closing.deadline)
+        with self.database.transaction() as connection:
+            unread = connection.execute(behind).first() is not None
+            in_time = [view(row) for row in connection.execute(left)]
+        patience_over = datetime.now(UTC) > closing.deadline + LONGEST_READING
+        return Last(answers=in_time, complete=patience_over or not unread)
+
+    def outcome(self, answer_id: str) -> tuple[str, str]:
+        """The state of a stored answer (open, accepted, refused) and its words."""
+        with self.database.transaction() as connection:
+            row = connection.execute(select(answers).where(answers.c.id == answer_id)).one()
+        return row.state, row.words
+
+
+def view(row: Row[Any]) -> Answer:
+    """A stored answer as its request judges it."""
+    return Answer.model_validate({name: getattr(row, name) for name in Answer.model_fields})
+
+
+def _refusal(row: Row[Any], words: str) -> Line:
+    proof = {"answer": row.id, "verdict": row.verdict, **row.proof}
+    return Line(
+        kind="answer_refused", at=datetime.now(UTC), who=row.person, channel=row.channel, words=words, proof=proof
+    )
+
+
+def _notice(row: Row[Any], words: str) -> dict[str, Any]:
+    return {
+        "id": f"{row.approval_id}.0.{Event.ANSWER_REFUSED}.{row.id}.{row.channel}",
+        "approval_id": row.approval_id,
+        "event": Event.ANSWER_REFUSED,
+        "level": row.level,
+        "person": row.person,
+        "channel": row.channel,
+        "words": words,
+        "in_reply_to": row.source_id,
+        "state": "waiting",
+        "reference": "",
+        "written_at": datetime.now(UTC),
+    }

@@ -1,0 +1,69 @@
+"""The audit record, which is the feed too: append-only, numbered in the order of commits, without gaps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from countersign.steps import Line
+from countersign.views import LineView
+from store.database import Database
+from store.tables import events, feed
+
+
+def append(connection: Connection, approval_id: int | None, lines: Sequence[Line]) -> int:
+    """Add rows to the record; returns the version of the last.
+
+    Call it last in a transaction: the feed's lock, which keeps versions in the order of commits, is held from here on.
+    """
+    last: int = connection.execute(
+        update(feed).values(version=feed.c.version + len(lines)).returning(feed.c.version)
+    ).scalar_one()
+    if lines:
+        first = last - len(lines) + 1
+        connection.execute(
+            insert(events),
+            [{"version": first + n, "approval_id": approval_id, **line.model_dump()} for n, line in enumerate(lines)],
+        )
+    return last
+
+
+def view(row: Row[Any]) -> LineView:
+    """A row of the record as it is shown."""
+    return LineView.model_validate(dict(row._mapping))
+
+
+class Events:
+    """Reading the record."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def last_version(self) -> int:
+        """The version of the newest row."""
+        with self.database.transaction() as connection:
+            last: int = connection.execute(select(feed.c.version)).scalar_one()
+            return last
+
+    def since(self, version: int, limit: int = 1000) -> list[LineView]:
+        """What came after `version`, oldest first."""
+        newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
+        with self.database.transaction() as connection:
+            return [view(row) for row in connection.execute(newer)]
+
+    def of(self, approval_id: int) -> list[LineView]:
+        """The timeline of one request, oldest first."""
+        own = select(events).where(events.c.approval_id == approval_id).order_by(events.c.version)
+        with self.database.transaction() as connection:
+            return [view(row) for row in connection.execute(own)]
+
+    def record(self, approval_id: int | None, line: Line) -> int:
+        """Add one row that stands by itself, such as a refused attempt."""
+        with self.database.transaction() as connection:
+            return append(connection, approval_id, [line])
+
+
+def last_of(connection: Connection, approval_id: int) -> int:
+    """The version of a request's newest event."""
+    newest = select(func.max(events.c.version)).where(events.c.approval_id == approval_id)
+    return connection.execute(newest).scalar_one() or 0

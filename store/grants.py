@@ -1,0 +1,114 @@
+"""The time-boxed permissions, and whether one answers a question."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select, update
+
+from countersign.asking_again import answer_by, is_yes
+from countersign.errors import Refused
+from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Status
+from countersign.steps import GrantEnd, Line, Tell
+from store.database import Database
+from store.events import append
+from store.notices import write_notices
+from store.policies import Policies
+from store.tables import approvers, grants, requests
+
+GRANT_STEP = 1_000_000  # steps of the grant are numbered after all of the request's
+
+
+class Grants:
+    """Reading, asking by, and ending grants."""
+
+    def __init__(self, database: Database, policies: Policies) -> None:
+        self.database = database
+        self.policies = policies
+
+    def ask(self, question: Question, who: str) -> Asked | None:
+        """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
+
+        Raises Refused, in words and recorded too, when the grant doesn't cover the question.
+        """
+        with self.database.transaction() as connection:
+            asked, refused = self.answer_in(connection, question, who)
+        if refused:
+            raise Refused(refused)
+        return asked
+
+    def answer_in(self, connection: Connection, question: Question, who: str) -> tuple[Asked | None, str]:
+        """The same within a transaction: the reply, or the words of the refusal, with its row in the record."""
+        now = datetime.now(UTC)
+        grant = lasting(connection, question, now)
+        if grant is None:
+            return None, ""
+        _, policy = self.policies.in_force(connection)
+        if not policy.enabled(question.requester):
+            return None, ""  # policy.route refuses it, in its words
+        try:
+            words, refused = answer_by(grant, question, policy.same_source_address, now), ""
+        except Refused as error:
+            words = refused = str(error)
+        append(connection, grant.approval_id, [Line(kind="asked_again", at=now, who=who, words=words)])
+        yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, words=words, grant=grant)
+        return (None if refused else yes), refused
+
+    def end(self, end: GrantEnd) -> bool:
+        """End or revoke a grant, and write who must be told; False when it had ended already."""
+        kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
+        line = Line(kind=kind, at=end.at, who=end.who, channel=end.channel, words=end.words)
+        change = {"status": end.status, "ended_at": end.at, "words": end.words}
+        active = (grants.c.approval_id == end.approval_id) & (grants.c.status == GrantStatus.ACTIVE)
+        with self.database.transaction() as connection:
+            if not connection.execute(update(grants).where(active).values(change)).rowcount:
+                return False
+            tell = [Tell(event=Event.GRANT_ENDED, person=p, words=end.words) for p in _concerned(connection, end)]
+            write_notices(connection, end.approval_id, GRANT_STEP, end.at, tell)
+            append(connection, end.approval_id, [line])
+        return True
+
+    def of(self, approval_id: int) -> GrantView | None:
+        """The grant that an approval opened."""
+        with self.database.transaction() as connection:
+            row = connection.execute(select(grants).where(grants.c.approval_id == approval_id)).one_or_none()
+        return view(row) if row else None
+
+    def held_by_disabled(self) -> list[int]:
+        """Active grants of people who were disabled, or are gone from the directory."""
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            active = select(grants.c.approval_id, grants.c.requester).where(grants.c.status == GrantStatus.ACTIVE)
+            return [row.approval_id for row in connection.execute(active) if not policy.enabled(row.requester)]
+
+
+def lasting(connection: Connection, question: Question, now: datetime) -> GrantView | None:
+    """The Active grant for this requester, device and protocol whose end lies ahead."""
+    newest: Select[Any] = (
+        select(grants)
+        .where(
+            grants.c.requester == question.requester,
+            grants.c.device == question.device,
+            grants.c.protocol == question.protocol,
+            grants.c.status == GrantStatus.ACTIVE,
+        )
+        .order_by(grants.c.ends_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).one_or_none()
+    grant = view(row) if row else None
+    return grant if grant and is_yes(grant, now) else None
+
+
+def view(row: Row[Any]) -> GrantView:
+    """A row as a grant."""
+    return GrantView.model_validate({name: getattr(row, name) for name in GrantView.model_fields})
+
+
+def _concerned(connection: Connection, end: GrantEnd) -> list[str]:
+    """Whom a grant's end concerns: the requester; and, when it was revoked, everyone who was asked."""
+    requester = select(requests.c.requester).where(requests.c.approval_id == end.approval_id)
+    asked = select(approvers.c.person).where(approvers.c.approval_id == end.approval_id).distinct()
+    people = list(connection.execute(requester).scalars())
+    if end.status is GrantStatus.REVOKED:
+        people += connection.execute(asked).scalars()
+    return list(dict.fromkeys(people))

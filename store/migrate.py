@@ -1,0 +1,30 @@
+"""Bring a database to the newest schema; safe to call at every start, from several processes at once."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from store.database import Database
+
+# Any number, the same in every process: who holds this PostgreSQL advisory lock migrates, the others wait.
+MIGRATION_LOCK = 20_260_101
+
+
+def config() -> Config:
+    """Alembic's settings, without a file."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    settings.set_main_option("path_separator", "os")
+    return settings
+
+
+def migrate(database: Database) -> None:
+    """Apply the migrations that are missing, in one transaction."""
+    settings = config()
+    with database.transaction() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "head")

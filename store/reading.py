@@ -1,0 +1,156 @@
+"""Reading requests: for pages and programs, and for what a notice shows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from countersign.directory import Policy
+from countersign.errors import NotFound
+from countersign.models import Event, Question, Route, Status
+from countersign.notices import Notice, Person
+from countersign.views import ApproverView, RequestView
+from store import grants as held
+from store.database import Database
+from store.events import last_of
+from store.policies import Policies
+from store.requests import decisions_of
+from store.tables import approvers, grants, requests
+
+LONGEST_LIST = 200
+
+
+class Reading:
+    """Requests as they stand. Nothing here changes anything."""
+
+    def __init__(self, database: Database, policies: Policies) -> None:
+        self.database = database
+        self.policies = policies
+
+    def request(self, approval_id: int) -> RequestView:
+        """One request; NotFound when there is none of that number."""
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            return _view(connection, policy, _row(connection, approval_id))
+
+    def newest(
+        self, status: Status | None = None, requester: str = "", approver: str = "", limit: int = 50
+    ) -> list[RequestView]:
+        """The newest requests; of one status, by one requester, or asked of one approver, where given."""
+        query: Select[Any] = select(requests).order_by(requests.c.approval_id.desc()).limit(min(limit, LONGEST_LIST))
+        if status:
+            query = query.where(requests.c.status == status)
+        if requester:
+            query = query.where(requests.c.requester == requester)
+        if approver:
+            asked = select(approvers.c.approval_id).where(approvers.c.person == approver)
+            query = query.where(requests.c.approval_id.in_(asked))
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            return [_view(connection, policy, row) for row in connection.execute(query).all()]
+
+    def notices(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notice]]:
+        """The channel and the full message of each notice."""
+        if not rows:
+            return []
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            views = {n: _view(connection, policy, _row(connection, n)) for n in {row.approval_id for row in rows}}
+            routes = {n: Route.model_validate(_row(connection, n).route) for n in views}
+        return [(row.channel, _notice(policy, views[row.approval_id], routes[row.approval_id], row)) for row in rows]
+
+    def workflow_of(self, approval_id: int) -> tuple[str, str]:
+        """The workflow id and run id of a request."""
+        with self.database.transaction() as connection:
+            row = _row(connection, approval_id)
+        return row.workflow_id, row.run_id
+
+    def with_disabled_people(self) -> list[int]:
+        """Waiting requests whose requester, or somebody asked at the current level, has since been disabled."""
+        asked = (
+            select(requests.c.approval_id, requests.c.requester, approvers.c.person)
+            .join(
+                approvers,
+                (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level),
+                isouter=True,
+            )
+            .where(requests.c.status == Status.WAITING)
+        )
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            return sorted(
+                {
+                    row.approval_id
+                    for row in connection.execute(asked)
+                    if not all(policy.enabled(one) for one in (row.requester, row.person) if one)
+                }
+            )
+
+
+def person(policy: Policy, one: str) -> Person:
+    """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
+    user = policy.users.get(one)
+    return Person(id=one, name=user.name if user else one, email=user.email if user else "")
+
+
+def _row(connection: Connection, approval_id: int) -> Row[Any]:
+    row = connection.execute(select(requests).where(requests.c.approval_id == approval_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no request #{approval_id}.")
+    return row
+
+
+def _view(connection: Connection, policy: Policy, row: Row[Any]) -> RequestView:
+    route = Route.model_validate(row.route)
+    asked = connection.execute(
+        select(approvers).where(approvers.c.approval_id == row.approval_id).order_by(approvers.c.level)
+    )
+    grant = connection.execute(select(grants).where(grants.c.approval_id == row.approval_id)).one_or_none()
+    return RequestView(
+        approval_id=row.approval_id,
+        question=Question.model_validate(row.question),
+        requester_name=person(policy, row.requester).name,
+        because=route.because,
+        status=Status(row.status),
+        words=row.words,
+        level=row.level,
+        levels=len(route.levels),
+        quorum=route.levels[row.level - 1].quorum if route.levels and row.level else 0,
+        opened_at=row.opened_at,
+        deadline=row.deadline,
+        settled_at=row.settled_at,
+        grant_minutes=route.grant_minutes,
+        approvers=[
+            ApproverView(level=one.level, person=one.person, name=person(policy, one.person).name, because=one.because)
+            for one in asked
+        ],
+        decisions=decisions_of(connection, row.approval_id),
+        grant=held.view(grant) if grant else None,
+        version=last_of(connection, row.approval_id),
+    )
+
+
+def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> Notice:
+    asked = [person(policy, one.person) for one in view.approvers if one.level == row.level]
+    return Notice(
+        id=row.id,
+        event=Event(row.event),
+        use=route.channels.get(row.channel, "link_only"),
+        to=person(policy, row.person),
+        approval_id=view.approval_id,
+        question=view.question,
+        requester=person(policy, view.question.requester),
+        opened_at=view.opened_at,
+        deadline=view.deadline,
+        grant_minutes=view.grant_minutes,
+        status=view.status,
+        words=row.words or view.words,
+        level=row.level,
+        levels=view.levels,
+        quorum=route.levels[row.level - 1].quorum if row.level else 0,
+        asked=asked,
+        decisions=view.decisions,
+        names={d.person: person(policy, d.person).name for d in view.decisions},
+        grant=view.grant,
+        in_reply_to=row.in_reply_to,
+    )

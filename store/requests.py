@@ -1,0 +1,239 @@
+"""Requests: opened, changed step by step as their workflow says, and read."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from countersign import policy as rules
+from countersign.directory import Policy
+from countersign.errors import NotFound, Refused
+from countersign.models import Decision, GrantStatus, LevelPeople, Outcome, Question, Route, Status, Verdict
+from countersign.steps import AskAgain, LevelStart, Line, Opened, Opening, OpenReply, Standing, Step, Written
+from store.database import Database
+from store.events import append
+from store.grants import Grants
+from store.notices import write_notices
+from store.policies import Policies
+from store.tables import answers, approvers, grants, notices, requests, signals
+
+
+class Requests:
+    """The writing side: what a request's workflow asks for."""
+
+    def __init__(self, database: Database, policies: Policies, held: Grants) -> None:
+        self.database = database
+        self.policies = policies
+        self.grants = held
+
+    def open(self, opening: Opening) -> OpenReply:
+        """Give a question its number, its route and the people of its first level.
+
+        A run that was opened before gets the same reply. Raises Refused, recorded, where the rules refuse the question.
+        """
+        with self.database.transaction() as connection:
+            reply, refused = self._open(connection, opening)
+        if refused:
+            raise Refused(refused)
+        return reply
+
+    def _open(self, connection: Connection, opening: Opening) -> tuple[OpenReply, str]:
+        question = opening.question
+        version, policy = self.policies.in_force(connection)
+        known = connection.execute(select(requests).where(requests.c.run_id == opening.run_id)).one_or_none()
+        if known is not None:
+            return OpenReply(opened=_opened(known, policy)), ""
+        held, refused = self.grants.answer_in(connection, question, question.requester)
+        if held is not None:
+            outcome = Outcome(approval_id=held.approval_id, status=Status.APPROVED, words=held.words, grant=held.grant)
+            return OpenReply(outcome=outcome), ""
+        if refused:
+            return OpenReply(), refused
+        try:
+            route = rules.route(policy, question).model_copy(update={"policy_version": version})
+        except Refused as error:
+            _record_refusal(connection, question, str(error))
+            return OpenReply(), str(error)
+        return OpenReply(opened=_opened(_insert(connection, opening, route), policy)), ""
+
+    def people(self, start: LevelStart) -> LevelPeople:
+        """The people of a level, as the directory has them now."""
+        with self.database.transaction() as connection:
+            row = _request(connection, start.approval_id)
+            _, policy = self.policies.in_force(connection)
+            return rules.people(policy, Route.model_validate(row.route), start.level, row.requester)
+
+    def write(self, step: Step) -> Written:
+        """Write one step: status, people, decision, grant, notices and record, in one transaction, once."""
+        with self.database.transaction() as connection:
+            mine = (requests.c.approval_id == step.approval_id) & (requests.c.step < step.number)
+            change: dict[str, Any] = {"step": step.number, "status": step.status, "words": step.words}
+            change["level"] = step.level
+            if step.status is not Status.WAITING:
+                change["settled_at"] = step.at
+            row = connection.execute(update(requests).where(mine).values(change).returning(requests)).one_or_none()
+            if row is None:
+                return _written_before(connection, step.approval_id)
+            _seat(connection, step)
+            if step.decision is not None:
+                _decide(connection, step.approval_id, step.decision)
+            lines, written = _open_grant(connection, step, row) if step.opens_grant else ([], Written())
+            write_notices(connection, step.approval_id, step.number, step.at, step.tell)
+            append(connection, step.approval_id, [*step.lines, *lines])
+        return written
+
+    def ask_again(self, again: AskAgain) -> None:
+        """Record that somebody asked while the request was open."""
+        with self.database.transaction() as connection:
+            append(connection, again.approval_id, [again.line])
+
+    def standing(self, approval_id: int) -> Standing:
+        """Who of an open request's people may no longer act, or can't be reached on any channel."""
+        with self.database.transaction() as connection:
+            row = _request(connection, approval_id)
+            _, policy = self.policies.in_force(connection)
+            seated = select(approvers.c.person).where(
+                approvers.c.approval_id == approval_id, approvers.c.level == row.level
+            )
+            asked = list(connection.execute(seated).scalars())
+            lost = _unreachable(connection, approval_id)
+        return Standing(
+            requester_disabled=not policy.enabled(row.requester),
+            disabled=[one for one in asked if not policy.enabled(one)],
+            unreachable=[one for one in asked if one in lost],
+        )
+
+
+def _insert(connection: Connection, opening: Opening, route: Route) -> Row[Any]:
+    question, now = opening.question, datetime.now(UTC)
+    row = connection.execute(
+        insert(requests)
+        .values(
+            workflow_id=opening.workflow_id,
+            run_id=opening.run_id,
+            question=question.model_dump(mode="json"),
+            route=route.model_dump(mode="json"),
+            requester=question.requester,
+            device=question.device,
+            protocol=question.protocol,
+            status=Status.WAITING,
+            words="",
+            level=0,
+            opened_at=now,
+            deadline=now + timedelta(minutes=route.expire_minutes),
+            step=0,
+        )
+        .returning(requests)
+    ).one()
+    append(connection, row.approval_id, [Line(kind="opened", at=now, who=question.requester, words=route.because)])
+    return row
+
+
+def _opened(row: Row[Any], policy: Policy) -> Opened:
+    route = Route.model_validate(row.route)
+    people = rules.people(policy, route, 1, row.requester) if route.levels else None
+    return Opened(
+        approval_id=row.approval_id, route=route, opened_at=row.opened_at, deadline=row.deadline, people=people
+    )
+
+
+def _record_refusal(connection: Connection, question: Question, words: str) -> None:
+    line = Line(
+        kind="refused",
+        at=datetime.now(UTC),
+        who=question.requester,
+        words=words,
+        proof={"device": question.device, "protocol": question.protocol, "source_address": question.source_address},
+    )
+    append(connection, None, [line])
+
+
+def _request(connection: Connection, approval_id: int) -> Row[Any]:
+    row = connection.execute(select(requests).where(requests.c.approval_id == approval_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no request #{approval_id}.")
+    return row
+
+
+def _written_before(connection: Connection, approval_id: int) -> Written:
+    row = connection.execute(select(grants).where(grants.c.approval_id == approval_id)).one_or_none()
+    return Written(grant_starts_at=row.starts_at, grant_ends_at=row.ends_at) if row else Written()
+
+
+def _seat(connection: Connection, step: Step) -> None:
+    if step.seated:
+        rows = [
+            {"approval_id": step.approval_id, "level": step.level, "person": one.person, "because": one.because}
+            for one in step.seated
+        ]
+        connection.execute(insert(approvers), rows)
+
+
+def _decide(connection: Connection, approval_id: int, decision: Decision) -> None:
+    """Mark the stored answer as one that counted; the requester's own approval was not stored before, and is now."""
+    stored = update(answers).where(answers.c.id == decision.answer_id).values(state="accepted", words="It counted.")
+    if connection.execute(stored).rowcount:
+        return
+    row = decision.model_dump(exclude={"answer_id"}) | {
+        "id": f"{approval_id}.{decision.level}.{decision.person}",
+        "approval_id": approval_id,
+        "source_id": f"{approval_id}.{decision.level}.{decision.person}",
+        "proof": {},
+        "state": "accepted",
+        "words": "It counted.",
+    }
+    connection.execute(insert(answers).values(row))
+
+
+def _open_grant(connection: Connection, step: Step, row: Row[Any]) -> tuple[list[Line], Written]:
+    """Rule 8: the grant's clock starts at approval."""
+    question = Question.model_validate(row.question)
+    ends_at = step.at + timedelta(minutes=Route.model_validate(row.route).grant_minutes)
+    connection.execute(
+        insert(grants).values(
+            approval_id=step.approval_id,
+            requester=question.requester,
+            device=question.device,
+            protocol=question.protocol,
+            source_address=question.source_address,
+            status=GrantStatus.ACTIVE,
+            starts_at=step.at,
+            ends_at=ends_at,
+            words="",
+        )
+    )
+    line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {ends_at:%Y-%m-%d %H:%M:%S} UTC")
+    return [line], Written(grant_starts_at=step.at, grant_ends_at=ends_at)
+
+
+def _unreachable(connection: Connection, approval_id: int) -> set[str]:
+    """People to whom no notice of this request got through, or whose mail bounced."""
+    told = select(notices.c.person, notices.c.state).where(notices.c.approval_id == approval_id)
+    states: dict[str, set[str]] = {}
+    for row in connection.execute(told):
+        states.setdefault(row.person, set()).add(row.state)
+    bounced = select(signals.c.person).where(signals.c.approval_id == approval_id, signals.c.signal == "unreachable")
+    return {person for person, had in states.items() if had == {"unreachable"}} | set(
+        connection.execute(bounced).scalars()
+    )
+
+
+def decisions_of(connection: Connection, approval_id: int) -> list[Decision]:
+    """The answers that counted, in the order they came in."""
+    counted = (
+        select(answers)
+        .where(answers.c.approval_id == approval_id, answers.c.state == "accepted")
+        .order_by(answers.c.at)
+    )
+    return [
+        Decision(
+            answer_id=row.id,
+            level=row.level,
+            person=row.person,
+            verdict=Verdict(row.verdict),
+            comment=row.comment,
+            channel=row.channel,
+            at=row.at,
+        )
+        for row in connection.execute(counted)
+    ]

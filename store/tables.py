@@ -1,0 +1,217 @@
+"""Every table. Times are UTC; `events` is the audit record and the one feed at once."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+# The number of the first request, so that people see #1001 and not #1.
+FIRST_APPROVAL_ID = 1001
+
+metadata = MetaData()
+# SQLite counts by itself only in a column of type INTEGER.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime in UTC; SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC."""
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """From UTC."""
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("text", Text, nullable=False),  # as it was written
+    Column("document", JSON, nullable=False),  # as it was understood
+    Column("applied_by", String(200), nullable=False),
+    Column("applied_at", Instant, nullable=False),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("approval_id", Number, primary_key=True),
+    Column("workflow_id", String(600), nullable=False),
+    Column("run_id", String(100), nullable=False, unique=True),
+    Column("question", JSON, nullable=False),
+    Column("route", JSON, nullable=False),
+    Column("requester", String(128), nullable=False),
+    Column("device", String(128), nullable=False),
+    Column("protocol", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("deadline", Instant, nullable=False),
+    Column("settled_at", Instant),
+    # The number of the last step written: a step that is done again finds itself done.
+    Column("step", Integer, nullable=False),
+    Index("requests_by_status", "status", "approval_id"),
+    Index("requests_by_requester", "requester", "approval_id"),
+    sqlite_autoincrement=True,
+)
+
+approvers = Table(
+    "approvers",
+    metadata,
+    Column("approval_id", ForeignKey("requests.approval_id"), primary_key=True),
+    Column("level", Integer, primary_key=True),
+    Column("person", String(128), primary_key=True),
+    Column("because", Text, nullable=False),
+    Index("approvers_by_person", "person", "approval_id"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("channel", String(32), nullable=False),
+    Column("source_id", String(400), nullable=False),
+    Column("approval_id", Number, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("person", String(128), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("proof", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),  # open, accepted or refused
+    Column("words", Text, nullable=False),
+    UniqueConstraint("channel", "source_id"),
+    Index("answers_by_request", "approval_id"),
+    Index("answers_by_state", "state", "at"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", String(200), primary_key=True),  # <approval id>.<step>.<event>.<person>.<channel>
+    Column("approval_id", Number, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("person", String(128), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("in_reply_to", String(1000), nullable=False),
+    Column("state", String(16), nullable=False),  # waiting, sent or unreachable
+    Column("reference", String(1000), nullable=False),
+    Column("written_at", Instant, nullable=False),
+    Index("notices_by_state", "state", "approval_id"),
+    Index("notices_by_request", "approval_id"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("approval_id", ForeignKey("requests.approval_id"), primary_key=True),
+    Column("requester", String(128), nullable=False),
+    Column("device", String(128), nullable=False),
+    Column("protocol", String(16), nullable=False),
+    Column("source_address", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("words", Text, nullable=False),
+    Index("grants_by_question", "requester", "device", "protocol", "status"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("version", Number, primary_key=True, autoincrement=False),
+    Column("approval_id", Number),
+    Column("kind", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("proof", JSON, nullable=False),
+    Index("events_by_request", "approval_id", "version"),
+)
+
+# One row: the number of the last event. Its lock orders all writers, so events become visible in order, without gaps.
+feed = Table("feed", metadata, Column("version", Number, primary_key=True, autoincrement=False))
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # person or gateway
+    Column("owner", String(128), nullable=False),
+    Column("is_admin", Boolean, nullable=False),
+    Column("devices", JSON, nullable=False),
+    Column("protocols", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("token_id", String(16), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("reply", JSON),
+    Column("at", Instant, nullable=False),
+)
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("mailbox", String(200), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("message_id", String(1000), nullable=False),
+    Column("uidvalidity", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),  # claimed, handled or quarantined
+    Column("why", Text, nullable=False),
+    Column("claimed_until", Instant, nullable=False),
+)
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("mailbox", String(200), primary_key=True),
+    Column("read_through", Instant, nullable=False),
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("person", String(128), nullable=False),
+    Column("approval_id", Number),
+    Column("signal", String(16), nullable=False),  # away or unreachable
+    Column("words", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("signals_by_person", "person", "signal"),
+    sqlite_autoincrement=True,
+)
