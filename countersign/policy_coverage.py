@@ -99,22 +99,27 @@ class Coverage:
             short = {person: count for person, count in able.items() if count < level.quorum}
             if short:
                 lack = _lack(n, level, min(short.values()))
-                for group, path in self._blamed(groups, workflow, n):
+                for group, path in self._blamed(groups, device_group, workflow, n):
                     self._note(Shortage(group, device_group, path, lack, dict.fromkeys(short)))
 
     def _try_whoever_asks(self, workflow: ApprovalWorkflow) -> None:
         for n, level in enumerate(workflow.levels):
             most = self._pool(level, workflow.device_group, workflow).most()
             if most < level.quorum:
-                [(group, path)] = self._blamed((), workflow, n)
-                self._note(Shortage(group, workflow.device_group, path, _lack(n, level, most)))
+                place = self._level(workflow, n)
+                self._note(Shortage(workflow.user_group, workflow.device_group, place, _lack(n, level, most)))
 
-    def _blamed(self, groups: Sequence[str], workflow: ApprovalWorkflow | None, n: int) -> list[tuple[str, Path]]:
+    def _blamed(
+        self, groups: Sequence[str], device_group: str, workflow: ApprovalWorkflow | None, n: int
+    ) -> list[tuple[str, Path]]:
         """The user groups whose pair is at fault, each with the place in the file to mend."""
-        if workflow is None:
-            return [(group, ("user_groups", group)) for group in groups] or [(NO_GROUP, ("device_groups",))]
+        if workflow:
+            return [(workflow.user_group, self._level(workflow, n))]
+        return [(group, ("user_groups", group)) for group in groups] or [(NO_GROUP, ("device_groups", device_group))]
+
+    def _level(self, workflow: ApprovalWorkflow, n: int) -> Path:
         index = next(i for i, one in enumerate(self.policy.approval_workflows) if one is workflow)
-        return [(workflow.user_group, ("approval_workflows", index, "levels", n))]
+        return ("approval_workflows", index, "levels", n)
 
     def _note(self, shortage: Shortage) -> None:
         known = self.found.setdefault((shortage.user_group, shortage.device_group), shortage)
