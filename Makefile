@@ -1,0 +1,63 @@
+# Each target works from a fresh clone: the virtual environment is made on the way, once.
+#   make demo     the story from request to grant, told with real mail on a real Temporal server
+#   make up       everything on, until Ctrl-C; what it knows is kept in var/
+#   make test     all that CI checks          make bench    how fast it is
+#   make format   tidy the code               make lock     renew constraints.txt
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+COVERED := countersign workflows notifiers/email
+COVERAGE := 95
+
+.DELETE_ON_ERROR:
+.PHONY: demo up test bench format lock venv
+
+demo: $(READY)
+	@$(BIN)/python -m sandbox.demo
+
+up: $(READY)
+	@$(BIN)/python -m sandbox.up
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks
+
+test: $(READY)
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	@# The server is fetched here, as that takes longer than a single test may.
+	@$(BIN)/python -m sandbox.temporal_tool > /dev/null
+	$(BIN)/python -m pytest -q --cov --cov-report=
+	@for part in $(COVERED); do \
+		echo "Coverage of $$part:"; \
+		$(BIN)/coverage report --include="$$part/*" --fail-under=$(COVERAGE) --skip-covered || exit 1; \
+	done
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# No host names and no paths of the machine that ran it: whoever installs uses the index they trust.
+lock: $(READY)
+	$(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --allow-unsafe --no-strip-extras --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+		--output-file constraints.txt pyproject.toml
+
+venv: $(READY)
+
+$(READY): constraints.txt pyproject.toml
+	@python=; for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+		$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && python=$$name && break; \
+	done; \
+	test -n "$$python" || { echo "Python 3.11 or later is needed, and was not found as python3." >&2; exit 1; }; \
+	test -x $(BIN)/pip || { \
+		echo "Making $(VENV) (about a minute, once) ..."; \
+		$$python -m venv $(VENV) || { rm -rf $(VENV); \
+			echo "Python can't make virtual environments here (Debian's package is python3-venv)." >&2; exit 1; }; \
+	}
+	@echo "Installing what constraints.txt pins ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
