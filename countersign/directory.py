@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from countersign.models import LONGEST_GRANT_MINUTES, LONGEST_ID, ChannelUse, Id, LevelRule, Model, without_controls
+from countersign.models import LONGEST_GRANT_MINUTES, ChannelUse, Id, LevelRule, Model, without_controls
 
 DEFAULT_EXPIRE_MINUTES = 60
 DEFAULT_GRANT_MINUTES = 60
@@ -50,8 +50,8 @@ def _no_twins(value: object) -> object:
 T = TypeVar("T")
 ById = Annotated[dict[Id, T], BeforeValidator(_no_twins)]
 Ids = Annotated[list[Id], AfterValidator(_no_repeats), Field(json_schema_extra={"uniqueItems": True})]
-Email = Annotated[str, AfterValidator(_email), Field(max_length=LONGEST_EMAIL)]
-Name = Annotated[str, AfterValidator(_one_line), Field(min_length=1, max_length=LONGEST_NAME)]
+Email = Annotated[str, Field(max_length=LONGEST_EMAIL), AfterValidator(_email)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
 Channels = ById[ChannelUse]
 ExpireMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]
 GrantMinutes = Annotated[int, Field(ge=1, le=LONGEST_GRANT_MINUTES)]
@@ -122,7 +122,7 @@ class DeviceGroup(Terms):
 class ApprovalWorkflow(Terms):
     """A rule for one user group and one device group: levels passed one after another."""
 
-    name: Annotated[Name, Field(max_length=LONGEST_ID)]
+    name: Name
     """As pages, mails and the record show it."""
     user_group: Id
     """Whose requests it is for."""

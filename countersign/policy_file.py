@@ -14,7 +14,7 @@ from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, User, U
 from countersign.errors import BadPolicy
 from countersign.models import LevelRule
 from countersign.policy_check import Problem, problems
-from countersign.yaml_lines import Lines, Path, dotted, read
+from countersign.yaml_lines import Lines, Path, dotted, first_of, read
 
 APPROVER_FORMS = "{managers_of: GROUP}, {members_of: GROUP}, {user: PERSON} or line_manager"
 
@@ -68,7 +68,9 @@ def schema() -> dict[str, Any]:
 
 def _with_lines(found: Iterable[Problem], lines: Lines) -> list[str]:
     placed = sorted(((lines.of(problem.path), problem) for problem in found), key=lambda one: one[0])
-    return [f"line {line}: {dotted(problem.path) or 'the file'}: {problem.words}" for line, problem in placed]
+    return first_of(
+        [f"line {line}: {dotted(problem.path) or 'the file'}: {problem.words}" for line, problem in placed]
+    )
 
 
 def _problem(error: ErrorDetails) -> Problem:

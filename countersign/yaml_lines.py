@@ -18,6 +18,7 @@ LARGEST_FILE_BYTES = 2 * 1024 * 1024
 # Counted with every alias written out: a few lines of aliases of aliases can stand for billions of values.
 MOST_VALUES = 500_000
 DEEPEST = 12
+MOST_PROBLEMS = 200
 LONGEST_SHOWN = 60
 TAG = "tag:yaml.org,2002:"
 PLAIN_TAGS = {TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge")}
@@ -65,7 +66,7 @@ def read(text: str) -> tuple[Plain, Lines]:
     reader = _Reader()
     document = reader.value(root, ())
     if reader.problems:
-        raise BadPolicy(reader.problems)
+        raise BadPolicy(first_of(reader.problems))
     return document, reader.lines
 
 
@@ -111,6 +112,12 @@ class _Reader:
             self.lines.put((*path, n), _line(item))
             found.append(self.value(item, (*path, n)))
         return found
+
+
+def first_of(problems: list[str]) -> list[str]:
+    """As many problems as anybody reads, and how many more there are: a hostile file has one a byte."""
+    more = len(problems) - MOST_PROBLEMS
+    return problems if more <= 0 else [*problems[:MOST_PROBLEMS], f"and {more} more; mend these first"]
 
 
 def dotted(path: Path) -> str:

@@ -1,0 +1,278 @@
+"""The policy file: mistakes named with their lines, hostile YAML refused, what is published kept true."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, Terms, User, UserGroup
+from countersign.errors import BadPolicy
+from countersign.models import LevelRule, ManagersOf, MembersOf, NamedUser
+from countersign.policy_file import WORDS, load, schema
+from countersign.yaml_lines import LARGEST_FILE_BYTES
+
+ROOT = Path(__file__).parents[2]
+GOOD = """\
+users:
+  grace:
+    name: Grace Hopper
+    email: grace@example.test
+  alice:
+    name: Alice
+    email: alice@example.test
+    line_manager: grace
+user_groups:
+  engineers:
+    members: [alice]
+    managers: [grace]
+    require_managerial_approval: true
+device_groups:
+  databases:
+    devices:
+      - db-1
+      - db-2
+approval_workflows:
+  - name: Engineers to databases
+    user_group: engineers
+    device_group: databases
+    levels:
+      - approvers:
+          - managers_of: engineers
+          - line_manager
+        quorum: 1
+"""
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(BadPolicy) as refused:
+        load(text)
+    return refused.value.problems
+
+
+def mistake(old: str, new: str) -> str:
+    """The one mistake in the good policy with `old` replaced by `new`."""
+    assert old in GOOD
+    [found] = mistakes(GOOD.replace(old, new, 1))
+    return found
+
+
+def test_a_good_file_is_read_whole() -> None:
+    policy = load(GOOD)
+    assert policy.users["alice"] == User(name="Alice", email="alice@example.test", line_manager="grace")
+    assert policy.device_groups["databases"].devices == ["db-1", "db-2"]
+    assert policy.approval_workflows[0].levels[0].approvers == [ManagersOf(managers_of="engineers"), "line_manager"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("Grace Hopper", '"Grace\\nBcc: x"', "line 3: users.grace.name: must be one line of text"),
+        ("Grace Hopper", '""', "line 3: users.grace.name: is empty; give it a value"),
+        ("Grace Hopper", "", "line 3: users.grace.name: is empty or not text; give it a value, or leave the line out"),
+        ("Grace Hopper", "x" * 201, "line 3: users.grace.name: is too long; use at most 200 characters"),
+        ("grace@example.test", "grace", "line 4: users.grace.email: 'grace' is not a mail address"),
+        ("grace@example.test", '"g@x.y\\r\\nBcc: z@x.y"', "line 4: users.grace.email: 'g@x.y\\r\\nBcc: z@x.y' is not"),
+        ("grace@example.test", "Grace <g@x.y>", "line 4: users.grace.email: 'Grace <g@x.y>' is not a mail address"),
+        ("grace@example.test", "grâce@example.test", "line 4: users.grace.email: 'grâce@example.test' is not a mail"),
+        ("    name: Alice\n", "", "line 5: users.alice.name: is missing; add it"),
+        ("  alice:\n", "  Al ice:\n", "line 5: users.Al ice: 'Al ice' is not an id"),
+        ("line_manager: grace", "linemanager: grace", "line 8: users.alice.linemanager: is not a field here; did you"),
+        ("line_manager: grace", "zzz: 1", "line 8: users.alice.zzz: is not a field here; remove it"),
+        ("line_manager: grace", "disabled: perhaps", "line 8: users.alice.disabled: is not true or false"),
+        ("line_manager: grace", "roles: [boss]", "line 8: users.alice.roles[0]: is not known; use 'admin'"),
+        ("[alice]", "alice", "line 11: user_groups.engineers.members: is not a list; write each entry"),
+        ("[alice]", "[alice, alice]", "line 11: user_groups.engineers.members: alice stands here twice; remove one"),
+        ("      - db-2", "      - DB-1", "line 16: device_groups.databases.devices: db-1 stands here twice"),
+        ("    devices:\n      - db-1\n      - db-2\n", "", "line 15: device_groups.databases: has no fields"),
+        ("quorum: 1", "quorum: two", "line 27: approval_workflows[0].levels[0].quorum: is not a whole number"),
+        ("quorum: 1", "quorum: 0", "line 27: approval_workflows[0].levels[0].quorum: is too small; use 1 or more"),
+        ("quorum: 1", "quorums: 1", "line 27: approval_workflows[0].levels[0].quorums: is not a field here; did you"),
+        (
+            "managers_of",
+            "manager_of",
+            "line 25: approval_workflows[0].levels[0].approvers[0]: is no approver; use {mana",
+        ),
+        (
+            "- line_manager",
+            "- boss",
+            "line 26: approval_workflows[0].levels[0].approvers[1]: is no approver; use {mana",
+        ),
+        ("- line_manager", "- user: a b", "line 26: approval_workflows[0].levels[0].approvers[1].user: 'a b' is not"),
+        ("- line_manager", "- user:", "line 26: approval_workflows[0].levels[0].approvers[1].user: is empty or not"),
+        (
+            "- line_manager",
+            "- user: zoe",
+            "line 26: approval_workflows[0].levels[0].approvers[1].user: there is no user",
+        ),
+        (
+            "members: [alice]",
+            "members: [alice, bob]",
+            "line 11: user_groups.engineers.members[1]: there is no user bob",
+        ),
+        ("alice@", "GRACE@", "line 7: users.alice.email: grace has the same address; give each person their own"),
+    ],
+)
+def test_each_mistake_names_line_field_and_remedy(old: str, new: str, expected: str) -> None:
+    assert mistake(old, new).startswith(expected)
+
+
+def test_a_misspelt_field_is_both_unknown_and_missing() -> None:
+    assert mistakes(GOOD.replace("user_group: e", "usergroup: e")) == [
+        "line 20: approval_workflows[0].user_group: is missing; add it",
+        "line 21: approval_workflows[0].usergroup: is not a field here; did you mean user_group?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("approval_status_change_to_expire: 0", "is too small; use 1 or more"),
+        ("approval_status_change_to_expire: 129601", "is too large; use 129600 or less"),
+        ("approval_status_change_to_expire:", "is not a whole number; write one"),
+        ("approval_status_change_to_expire: .inf", "is not a whole number; write one"),
+        ("grant_minutes: 1.5", "is not a whole number; write one"),
+        ("grant_minutes: 1e3", "is not a whole number; write one"),
+        ("channels: {slack: maybe}", "is not known; use 'decide', 'link_only' or 'off'"),
+        ("channels: decide", "has no entries; write them indented below it as `name: value`, or {} for none"),
+        ("auto_approve_when_requester_is_approver: [1]", "is not true or false; write one of the two"),
+    ],
+)
+def test_each_mistake_at_the_top(line: str, expected: str) -> None:
+    [found] = mistakes(GOOD + line + "\n")
+    assert found.startswith("line 28: ")
+    assert found.endswith(expected)
+
+
+def test_every_mistake_is_named_in_the_order_of_the_file() -> None:
+    broken = (
+        GOOD.replace("quorum: 1", "quorum: x").replace("grace@example.test", "grace").replace("  - name", "  - nam")
+    )
+    lines = [int(re.match(r"line (\d+): ", one)[1]) for one in mistakes(broken)]  # type: ignore[index]
+    assert lines == [4, 20, 20, 27]
+
+
+def test_the_words_of_an_approver_without_any_level() -> None:
+    [found] = mistakes(GOOD[: GOOD.index("      - approvers")].rstrip("\n").replace("levels:", "levels: []") + "\n")
+    assert found == "line 23: approval_workflows[0].levels: is empty; name at least 1"
+
+
+# --- YAML -----------------------------------------------------------------------------------------------------------
+
+
+def test_ids_stay_as_they_were_written() -> None:
+    odd = ("007", "1e3", "no", "true", "0x1f", "2024-01-01", "1_000")
+    text = "users:\n" + "".join(f"  {one}: {{name: {one}, email: p{n}@x.y}}\n" for n, one in enumerate(odd))
+    policy = load(text + f"user_groups: {{g: {{members: [{', '.join(odd)}]}}}}\n")
+    assert tuple(policy.users) == odd
+    assert tuple(policy.user_groups["g"].members) == odd
+    assert policy.users["no"].name == "no"
+
+
+def test_off_is_a_word_and_yes_is_true() -> None:
+    policy = load(GOOD.replace("approval: true", "approval: yes") + "channels: {email: decide, slack: off}\n")
+    assert policy.user_groups["engineers"].require_managerial_approval
+    assert policy.channels == {"email": "decide", "slack": "off"}
+
+
+def test_ids_are_folded_to_lower_case() -> None:
+    policy = load(GOOD.replace("  alice:", "  Alice:").replace("[alice]", "[ALICE]"))
+    assert "alice" in policy.users
+    assert policy.user_groups["engineers"].members == ["alice"]
+
+
+def test_the_line_of_an_id_written_in_capitals_is_found() -> None:
+    [found] = mistakes(GOOD.replace("  alice:", "  ALICE:").replace("alice@", "grace@"))
+    assert found.startswith("line 7: users.alice.email: grace has the same address")
+
+
+def test_a_key_written_twice_names_both_lines() -> None:
+    twice = GOOD.replace("  alice:\n", "  Grace:\n").replace("    devices:\n", "    devices: []\n    devices:\n")
+    assert mistakes(twice) == [
+        "line 5: users.Grace stands here twice, first on line 2; remove one",
+        "line 17: device_groups.databases.devices stands here twice, first on line 16; remove one",
+    ]
+
+
+def test_twins_are_refused_however_a_policy_is_made() -> None:
+    person = {"name": "G", "email": "g@x.y"}
+    with pytest.raises(ValueError, match="grace stands here twice, in different letters"):
+        Policy.model_validate({"users": {"grace": person, "Grace ": person}})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "line 1: the file is empty; begin with `users:`"),
+        ("# nothing\n", "line 1: the file is empty; begin with `users:`"),
+        ("hello", "line 1: the file: has no fields; write them indented below it as `field: value`"),
+        ("- users", "line 1: the file: has no fields; write them indented below it as `field: value`"),
+        ("users:\n\tgrace: 1", "line 2: not valid YAML: found character"),
+        ("users: [\n", "line 2: not valid YAML: "),
+        ("users: {}\n---\nusers: {}\n", "line 2: not valid YAML: but found another document"),
+        ("users: *gone", "line 1: not valid YAML: found undefined alias 'gone'"),
+        ("users: \x00", "line 1: not valid YAML: "),
+        ("users: \ud800", "line 1: not valid YAML: "),
+        ("users: !!python/object/apply:os.system [id]", "line 1: the tag tag:yaml.org,2002:python/object/apply:os"),
+        ("users: {}\nchannels: !mine {}", "line 2: the tag !mine is not allowed; remove it"),
+        ("users: !!binary aGk=", "line 1: the tag tag:yaml.org,2002:binary is not allowed; remove it"),
+        ("users: !!set {a}", "line 1: the tag tag:yaml.org,2002:set is not allowed; remove it"),
+        ("? [a, b]\n: c", "line 1: this key is no plain word; write `name: value`"),
+        ("users: &a [*a]", "line 1: nested too deep; a policy needs at most 12 levels"),
+        ("users: " + "[" * 14 + "]" * 14, "line 1: nested too deep; a policy needs at most 12 levels"),
+        ("[" * 3_000, "line 1: nested too deep; a policy needs at most 12 levels"),
+        ("x" * (LARGEST_FILE_BYTES + 1), "the file is larger than 2097152 bytes"),
+        ("é" * (LARGEST_FILE_BYTES // 2 + 1), "the file is larger than 2097152 bytes"),
+        ('"\\e[31m": 1', "line 1: users: is missing; add it"),
+    ],
+)
+def test_hostile_and_broken_yaml_is_refused_with_words(text: str, expected: str) -> None:
+    assert mistakes(text)[0].startswith(expected)
+
+
+@pytest.mark.parametrize("line", ["x{n}: 1\n", "users: 1\n"])
+def test_a_flood_of_mistakes_is_cut(line: str) -> None:
+    found = mistakes("users: {}\n" + "".join(line.format(n=n) for n in range(300)))
+    assert len(found) == 201
+    assert found[-1] == "and 100 more; mend these first"
+
+
+def test_a_key_cannot_steer_a_terminal() -> None:
+    assert "line 1: ?[31m: is not a field here; remove it" in mistakes('{"\\e[31m": 1}')
+
+
+def test_aliases_of_aliases_do_not_blow_up() -> None:
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
+    )
+    assert "too many values; at most 500000, aliases written out" in mistakes(bomb)[0]
+
+
+def test_aliases_may_be_used() -> None:
+    policy = load(GOOD.replace("[alice]", "&team [alice]") + "fallback_approvers: *team\n")
+    assert policy.fallback_approvers == ["alice"]
+
+
+# --- what is published ----------------------------------------------------------------------------------------------
+
+
+def test_the_published_schema_is_up_to_date() -> None:
+    published = (ROOT / "docs" / "policy.schema.json").read_text()
+    remake = "json.dumps(countersign.policy_file.schema(), indent=2) and a newline make it anew"
+    assert published == json.dumps(schema(), indent=2) + "\n", remake
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Policy, User, UserGroup, DeviceGroup, Terms, ApprovalWorkflow, LevelRule, ManagersOf, MembersOf, NamedUser],
+)
+def test_every_field_is_documented(model: type[BaseModel]) -> None:
+    words = (ROOT / "docs" / "policy.md").read_text()
+    assert [name for name in model.model_fields if not re.search(rf"`{name}[`:]", words)] == []
+
+
+def test_the_words_for_mistakes_are_remedies() -> None:
+    assert [kind for kind, words in WORDS.items() if "; " not in words] == []
