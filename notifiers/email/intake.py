@@ -1,0 +1,139 @@
+"""One look through the mailbox: each mail claimed, handled, marked and moved out of the way."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from email.parser import BytesHeaderParser
+
+from countersign.errors import Unavailable
+from notifiers.email.imap import Connection, Fetched, Mailbox
+from notifiers.email.ledger import Claim, Disposition, Ledger, MailRef
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)  # how long a claim holds when its watcher dies before it marks the mail
+LISTED_AT_ONCE = 500  # a command of some 4 kB; servers cut off longer lines
+BATCH_MAILS = 50
+BATCH_BYTES = 8_000_000
+# Then whatever `handle` needs is down, and the rest of the look would fail alike.
+UNAVAILABLE_IN_A_ROW = 10
+LONGEST_MESSAGE_ID = 998  # RFC 5322, 2.1.1: the longest line
+HEAD_BYTES = 65_536
+
+Handle = Callable[[bytes, datetime], None]
+
+
+class Intake:
+    """Deals with mails of one connection; `go_on` is asked between mails, and tells that we live."""
+
+    def __init__(
+        self, connection: Connection, mailbox: Mailbox, ledger: Ledger, handle: Handle, go_on: Callable[[], bool]
+    ) -> None:
+        self._connection = connection
+        self._mailbox = mailbox
+        self._ledger = ledger
+        self._handle = handle
+        self._go_on = go_on
+        self._unavailable_in_a_row = 0
+
+    def take_all(self) -> tuple[int, int]:
+        """Deal with every mail there is; gives how many were dealt with, and how many are left for later."""
+        uids = self._connection.uids()
+        gone = 0
+        for start in range(0, len(uids), LISTED_AT_ONCE):
+            sizes = self._connection.sizes(uids[start : start + LISTED_AT_ONCE])
+            for batch in _batches(sizes, self._mailbox.largest_mail_bytes):
+                if not self._go_on() or self._all_is_down():
+                    return gone, len(uids) - gone
+                gone += self._take(batch, sizes)
+        return gone, len(uids) - gone
+
+    def _take(self, batch: list[int], sizes: dict[int, int]) -> int:
+        """Deal with one batch and move it; gives how many mails are gone."""
+        small = [uid for uid in batch if sizes[uid] <= self._mailbox.largest_mail_bytes]
+        mails = self._connection.fetch(small)
+        ends: dict[Disposition, list[int]] = {each: [] for each in Disposition}
+        for uid in batch:
+            if not self._go_on() or self._all_is_down():
+                break
+            end = None  # what was listed but not given is looked for again
+            if uid in mails:
+                end = self._handle_once(self._ref(uid, mails[uid].raw), mails[uid])
+            elif uid not in small:
+                end = self._set_aside(self._ref_unread(uid, sizes[uid]), f"too big: {sizes[uid]} bytes")
+            if end:
+                ends[end].append(uid)
+        self._connection.move(ends[Disposition.HANDLED], self._mailbox.done_folder)
+        self._connection.move(ends[Disposition.QUARANTINED], self._mailbox.quarantine_folder)
+        return sum(map(len, ends.values()))
+
+    def _all_is_down(self) -> bool:
+        return self._unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW
+
+    def _handle_once(self, ref: MailRef, mail: Fetched) -> Disposition | None:
+        claim = self._ledger.claim(ref, LEASE)
+        if claim is not Claim.OURS:
+            return _end_of(claim)
+        try:
+            self._handle(mail.raw, mail.arrived)
+        except Unavailable as problem:
+            log.warning("%s: mail %s is left for later: %s", ref.mailbox, ref.uid, problem)
+            self._unavailable_in_a_row += 1
+            self._ledger.release(ref)
+            return None
+        except Exception as problem:  # whatever a hostile mail can break; the mailbox goes on
+            log.exception("%s: mail %s broke its handler and is quarantined", ref.mailbox, ref.uid)
+            why = f"its handler failed: {type(problem).__name__}"
+            self._ledger.mark_handled(ref, Disposition.QUARANTINED, why)
+            return Disposition.QUARANTINED
+        self._unavailable_in_a_row = 0
+        self._ledger.mark_handled(ref, Disposition.HANDLED)
+        return Disposition.HANDLED
+
+    def _set_aside(self, ref: MailRef, why: str) -> Disposition | None:
+        claim = self._ledger.claim(ref, LEASE)
+        if claim is not Claim.OURS:
+            return _end_of(claim)
+        log.warning("%s: mail %s is quarantined: %s", ref.mailbox, ref.uid, why)
+        self._ledger.mark_handled(ref, Disposition.QUARANTINED, why)
+        return Disposition.QUARANTINED
+
+    def _ref(self, uid: int, raw: bytes) -> MailRef:
+        digest = hashlib.sha256(raw).hexdigest()
+        return MailRef(self._mailbox.name, self._connection.uidvalidity, uid, _message_id(raw), digest)
+
+    def _ref_unread(self, uid: int, size: int) -> MailRef:
+        place = f"{self._connection.uidvalidity}:{uid}:{size}"
+        return MailRef(
+            self._mailbox.name, self._connection.uidvalidity, uid, "", hashlib.sha256(place.encode()).hexdigest()
+        )
+
+
+def _end_of(claim: Claim) -> Disposition | None:
+    return None if claim is Claim.ELSEWHERE else Disposition(claim.value)
+
+
+def _message_id(raw: bytes) -> str:
+    """Read the Message-ID as text for people; what the parser cannot read is none."""
+    try:
+        return str(BytesHeaderParser().parsebytes(raw[:HEAD_BYTES]).get("Message-ID", "")).strip()[:LONGEST_MESSAGE_ID]
+    except Exception:  # hostile headers raise many kinds; the digest identifies the mail without it
+        return ""
+
+
+def _batches(sizes: dict[int, int], largest: int) -> Iterator[list[int]]:
+    """Cut the listing into batches that fit in memory; a mail over `largest` is not fetched and weighs nothing."""
+    batch: list[int] = []
+    weight = 0
+    for uid, size in sizes.items():
+        weighs = size if size <= largest else 0
+        if batch and (len(batch) >= BATCH_MAILS or weight + weighs > BATCH_BYTES):
+            yield batch
+            batch, weight = [], 0
+        batch.append(uid)
+        weight += weighs
+    if batch:
+        yield batch

@@ -1,0 +1,58 @@
+"""What the watcher needs to have remembered: which mail was handled, and how far the mailbox was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class MailRef:
+    """Which mail: unique is (`mailbox`, `digest`), the SHA-256 of its bytes; the rest says where it was seen.
+
+    A Message-ID alone is the sender's claim: the same one on other content is another mail. Of a mail too big to
+    fetch, the digest is over its place and size.
+    """
+
+    mailbox: str
+    uidvalidity: int
+    uid: int
+    message_id: str
+    digest: str
+
+
+class Disposition(StrEnum):
+    """What became of a mail."""
+
+    HANDLED = "handled"
+    QUARANTINED = "quarantined"
+
+
+class Claim(StrEnum):
+    """What the ledger says to somebody who wants to handle a mail."""
+
+    OURS = "ours"
+    ELSEWHERE = "elsewhere"  # another watcher holds it, and its lease lasts
+    HANDLED = "handled"
+    QUARANTINED = "quarantined"
+
+
+class Ledger(Protocol):
+    """What was handled, kept across restarts. Each call is one transaction; any may raise Unavailable."""
+
+    def claim(self, mail: MailRef, lease: timedelta) -> Claim:
+        """Take a mail, atomically: of any number of callers one hears OURS, until it marks, releases, or is late.
+
+        A claim neither marked nor released ends with its `lease`: its watcher is taken for dead.
+        """
+
+    def release(self, mail: MailRef) -> None:
+        """Give a claim back; the mail will be tried again."""
+
+    def mark_handled(self, mail: MailRef, disposition: Disposition, why: str = "") -> None:
+        """Say for good what became of a claimed mail; `why` is for people."""
+
+    def read_through(self, mailbox: str, at: datetime) -> None:
+        """Note that everything that had arrived before `at`, by our clock, has been dealt with."""

@@ -1,0 +1,78 @@
+"""A watcher on a thread, as the worker runs it, and what it did."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from notifiers.email.mailbox import Handle, Mailbox, watch
+from tests.notifiers.email.memory_ledger import MemoryLedger
+from tests.notifiers.email.servers import Server
+
+SECONDS = 30.0
+
+
+def mailbox_on(server: Server, **changes: Any) -> Mailbox:
+    """The settings for a test server, with short patience."""
+    settings: dict[str, Any] = {
+        "host": server.host,
+        "port": server.port,
+        "security": "none",
+        "username": server.username,
+        "password": server.password,
+        "believe_silence_seconds": 0.5,
+        "network_seconds": 2.0,
+        "poll_seconds": 0.1,
+    }
+    return Mailbox.model_validate(settings | changes)
+
+
+class Watching:
+    """`with Watching(mailbox, ledger) as watching:`; `bodies` are the texts of the handled mails, in order."""
+
+    def __init__(self, mailbox: Mailbox, ledger: MemoryLedger, handle: Handle | None = None) -> None:
+        self.ledger = ledger
+        self.mails: list[tuple[bytes, datetime]] = []
+        self.beats = 0
+        self.stop = threading.Event()
+        self._handle = handle
+        self._thread = threading.Thread(target=watch, args=(mailbox, ledger, self._record, self.stop, self._beat))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.stop.set()
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [raw.partition(b"\r\n\r\n")[2].strip() for raw, _ in self.mails]
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        """Wait until the ledger has changed so that this holds."""
+        with self.ledger.changed:
+            assert self.ledger.changed.wait_for(happened, SECONDS), f"handled so far: {self.bodies[:20]}"
+
+    def until_handled(self, *bodies: bytes) -> None:
+        """Wait until exactly these mails, in any order, were handled and marked."""
+        self.until(lambda: len(self.bodies) >= len(bodies) and len(self.ledger.marked) >= len(bodies))
+        assert sorted(self.bodies) == sorted(bodies)
+
+    def until_read_through(self, at: datetime | None = None) -> None:
+        """Wait until the mailbox was read through now, or through `at`."""
+        wanted = at or datetime.now(UTC)
+        self.until(lambda: self.ledger.read_until is not None and self.ledger.read_until >= wanted)
+
+    def _record(self, raw: bytes, arrived: datetime) -> None:
+        if self._handle:
+            self._handle(raw, arrived)
+        self.mails.append((raw, arrived))
+
+    def _beat(self) -> None:
+        self.beats += 1
