@@ -66,7 +66,7 @@ def _address(message: EmailMessage, notice: Notice, config: EmailConfig, address
     reply_to = token.reply_address(config.reply_address, *ids) if _answerable(notice, ids) else config.reply_address
     subject = f"{config.instance_name} - Connection Approval Notification - #{notice.approval_id}"
     message["From"] = headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
-    message["To"] = headers.mailbox(wording.one_line(notice.to.name), address)
+    message["To"] = headers.mailbox(wording.name(notice.to.name, ""), address)
     message["Reply-To"] = reply_to
     message["Subject"] = headers.words(subject)
     message["Message-ID"] = token.message_id(config.message_id_domain, ids, notice.event, notice.id)
@@ -95,6 +95,7 @@ def _write(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
     html = _template(f"{notice.event}/html.j2").render(shown)
     # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
     message.set_content(text, cte=None if text.isascii() else "quoted-printable")
+    message.make_alternative(token.boundary(config.keys, notice.id))
     message.add_alternative(html.encode("ascii", "xmlcharrefreplace").decode("ascii"), subtype="html")
 
 
@@ -114,7 +115,7 @@ def _shown(notice: Notice, config: EmailConfig) -> dict[str, object]:
 
 
 def _name(person: Person) -> str:
-    return wording.one_line(person.name) or person.id
+    return wording.name(person.name, person.id)
 
 
 def _deciders(notice: Notice) -> list[str]:
@@ -124,7 +125,7 @@ def _deciders(notice: Notice) -> list[str]:
 
 
 def _decider(notice: Notice, person: str) -> str:
-    return wording.one_line(notice.names.get(person, "")) or person
+    return wording.name(notice.names.get(person, ""), person)
 
 
 @cache

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import textwrap
 from email.header import Header
+from email.headerregistry import BaseHeader
 from email.policy import EmailPolicy
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 # RFC 5322, section 2.1.1, asks for lines of at most 78 characters; RFC 2047, section 2, for 76 with encoded words.
 LONGEST_LINE = 76
@@ -32,11 +34,15 @@ class MailPolicy(EmailPolicy):
     """
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        """Keep the value as it is, once it is known to be harmless."""
+        """Keep the value as it is, once it is known to be harmless; what the library itself reads again stays parsed."""
         text = str(value)
         if not text.isprintable() or not (text.isascii() or self.utf8):
             raise ValueError(f"the header {name} may hold printable ASCII only")
-        return name, text
+        return name, _parsed(name, text) if name.lower().startswith("content-") else text
+
+    def header_max_count(self, name: str) -> int | None:
+        """How often a header may stand in a mail; remembered, for the library makes a class for each question."""
+        return _max_count(name)
 
     def fold(self, name: str, value: str) -> str:
         """The header as written, with its line ends; never folded right after its name, which old parsers misread."""
@@ -53,7 +59,18 @@ class MailPolicy(EmailPolicy):
 
 
 POLICY = MailPolicy(linesep="\r\n", max_line_length=LONGEST_BODY_LINE)
-UTF8_POLICY = MailPolicy(linesep="\r\n", max_line_length=LONGEST_BODY_LINE, utf8=True)
+UTF8_POLICY = POLICY.clone(utf8=True)
+
+
+@lru_cache(maxsize=64)
+def _parsed(name: str, value: str) -> BaseHeader:
+    """A header in the library's form. All mails share the few there are: parsing them would take half of composing."""
+    return cast(BaseHeader, POLICY.header_factory(name, value))
+
+
+@lru_cache(maxsize=64)
+def _max_count(name: str) -> int | None:
+    return EmailPolicy().header_max_count(name)
 
 
 def is_plain_address(address: str) -> bool:

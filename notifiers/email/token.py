@@ -121,6 +121,12 @@ def thread_id(domain: str, approval_id: int, person_id: str) -> str:
     return f"<{approval_id}.thread.{_digest(f'{approval_id}:{person_id}')}@{domain}>"
 
 
+def boundary(ring: KeyRing, notice_id: str) -> str:
+    """What separates the parts of a notice's mail: always the same for one notice, and nothing a body could hold."""
+    said = f"countersign.email.boundary:{notice_id}".encode("utf-8", "surrogatepass")
+    return _base32(hmac.digest(ring.secret(ring.signs) or b"", said, "sha256")[:TAG_BYTES])
+
+
 def in_message_id(text: str) -> Ids | None:
     """What one of our Message-IDs, as found in In-Reply-To or References, is about; None for anybody else's."""
     return _ids(_MESSAGE_ID.fullmatch(text.strip().lower()))

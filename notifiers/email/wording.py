@@ -9,7 +9,9 @@ from markupsafe import Markup
 
 from countersign.models import without_controls
 
-LONGEST_VALUE = 300  # characters of any one value; ids and names are far shorter, and what is longer hides the rest
+# Characters of any one value, and of a name: honest ones are far shorter, and a longer one would hide the rest.
+LONGEST_VALUE = 300
+LONGEST_NAME = 80
 QUOTED_WIDTH = 72  # columns: what a mail of RFC 3676's kind keeps when it is quoted once or twice
 
 
@@ -19,13 +21,15 @@ class Lines(str):
     __slots__ = ()
 
 
-def one_line(value: object) -> str:
+def one_line(value: object, longest: int = LONGEST_VALUE) -> str:
     """A value on one line: without control and direction characters, and cut where it is longer than any honest one."""
-    text = str(value)
-    if not text.isprintable():
-        text = without_controls(text)
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    text = _harmless(str(value))
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def name(written: str, person_id: str) -> str:
+    """What to call somebody: their name, or their id where the directory has none."""
+    return one_line(written, LONGEST_NAME) or person_id
 
 
 def in_text(value: object) -> str:
@@ -40,7 +44,13 @@ def in_html(value: object) -> str:
 
 def lines(text: str) -> list[str]:
     """The lines of somebody's words, harmless each, without blank ones."""
-    return [clean for line in without_controls(text).splitlines() if (clean := " ".join(line.split()))]
+    return [clean for line in text.splitlines() if (clean := _harmless(line))]
+
+
+def _harmless(text: str) -> str:
+    # Looking at each character is slow, and hardly ever needed.
+    kept = text if text.isprintable() else without_controls(text)
+    return " ".join(kept.split())
 
 
 def quoted(text: str) -> Lines:

@@ -90,7 +90,8 @@ def test_printing_a_ring_shows_key_ids_only() -> None:
 def test_address_and_message_id_bring_the_ids_back(approval_id: int, level: int, person: str) -> None:
     said = Ids(approval_id, level, token.make(RING, approval_id, level, person))
     address = token.reply_address("countersign@acme.example", *said)
-    assert address.startswith("countersign+") and address.endswith("@acme.example")
+    assert address.startswith("countersign+")
+    assert address.endswith("@acme.example")
     assert token.in_address(address) == token.in_address(f" {address.upper()} ") == said
     made = token.message_id("acme.example", said, Event.ANSWER_REFUSED, "notice 7")
     assert token.in_message_id(made) == token.in_message_id(made.upper()) == said
