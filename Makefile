@@ -6,6 +6,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
 COVERED := countersign workflows notifiers/email
 COVERAGE := 95
@@ -41,7 +42,7 @@ format: $(READY)
 
 # No host names and no paths of the machine that ran it: whoever installs uses the index they trust.
 lock: $(READY)
-	$(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --allow-unsafe --no-strip-extras --no-header \
+	$(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
 		--output-file constraints.txt pyproject.toml
 
@@ -58,6 +59,9 @@ $(READY): constraints.txt pyproject.toml
 			echo "Python can't make virtual environments here (Debian's package is python3-venv)." >&2; exit 1; }; \
 	}
 	@echo "Installing what constraints.txt pins ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# pip and setuptools first: a package that must be built is then built with what is pinned, not with the newest.
+	@awk '/^(pip|setuptools)==/,!/\\$$/' constraints.txt > $(VENV)/first.txt
+	@$(PIP) --require-hashes -r $(VENV)/first.txt
+	@$(PIP) --require-hashes --no-build-isolation -r constraints.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
