@@ -84,9 +84,12 @@ class Ballot(Model):
     def start_level(self, people: LevelPeople, at: datetime) -> list[Approver]:
         """Enter the next level with its people; returns those now to be asked.
 
-        The requester is seated by nobody's act but counted by rule 3, or left out.
+        The requester is seated by nobody's act but counted by rule 3, or left out. ValueError before the level it is at
+        is passed, and after the last.
         """
         self._must_wait()
+        if not self.level_passed or self.level == len(self.levels):
+            raise ValueError(f"#{self.approval_id} can't go on from level {self.level} of {len(self.levels)}")
         self.level += 1
         self.seats = {}
         self.fallback = people.fallback
@@ -94,7 +97,10 @@ class Ballot(Model):
             if approver.person == self.requester:
                 self._count_own_approval(approver, at)
         added = self._seat(people.approvers)
-        return [] if self._settle_if_passed() else added + self._call_fallback()
+        if self._settle_if_passed():
+            return []
+        asked = added + self._call_fallback()
+        return [] if self.settled else asked
 
     def count(self, answer: Answer) -> Decision:
         """Count an answer; ValueError with the words of `judge` when it can't."""
@@ -151,7 +157,8 @@ class Ballot(Model):
 
     def _count_own_approval(self, approver: Approver, at: datetime) -> None:
         rule = self.levels[self.level - 1]
-        if self.own_approval_counts and (approver.as_manager or rule.members_may_approve_themselves):
+        in_time = at <= self.deadline
+        if in_time and self.own_approval_counts and (approver.as_manager or rule.members_may_approve_themselves):
             self.decisions.append(
                 Decision(
                     answer_id=OWN_APPROVAL,
@@ -165,9 +172,10 @@ class Ballot(Model):
             )
 
     def _seat(self, approvers: list[Approver]) -> list[Approver]:
-        added = [a for a in approvers if a.person != self.requester and a.person not in self.seats]
-        self.seats.update({a.person: a for a in added})
-        return list({a.person: a for a in added}.values())
+        out = {self.requester, *self.seats, *(person for person, why in self.gone.items() if why == "disabled")}
+        added = {a.person: a for a in approvers if a.person not in out}
+        self.seats |= added
+        return list(added.values())
 
     def _call_fallback(self) -> list[Approver]:
         added = [] if self.can_be_met else self._seat(self.fallback)
