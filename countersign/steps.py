@@ -26,6 +26,7 @@ Kind = Literal[
     "refused",
     "level_started",
     "fallback",
+    "left_out",
     "noticed",
     "unreachable",
     "away",
@@ -43,6 +44,10 @@ Kind = Literal[
     "token_created",
     "token_ended",
 ]
+
+
+# The one step of a grant is numbered after all of its request's.
+GRANT_STEP = 1_000_000
 
 
 class Line(Model):
@@ -106,6 +111,7 @@ class Step(Model):
     words: str
     level: int
     seated: list[Approver] = []
+    left_out: dict[str, str] = {}  # person -> disabled or unreachable
     decision: Decision | None = None
     lines: list[Line] = []
     tell: list[Tell] = []

@@ -1,0 +1,34 @@
+"""The database: what pages list, the audit record, answers, grants, and the directory and policy."""
+
+from store.answers import Answers
+from store.database import Database
+from store.events import Events
+from store.grants import Grants
+from store.mails import Mails
+from store.migrate import migrate
+from store.notices import Notices
+from store.policies import Policies
+from store.reading import Reading
+from store.requests import Requests
+from store.signals import Signals
+
+
+class Store:
+    """All of it, over one database whose schema is brought up to date first."""
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        migrate(self.database)
+        self.policies = Policies(self.database)
+        self.grants = Grants(self.database, self.policies)
+        self.requests = Requests(self.database, self.policies, self.grants)
+        self.answers = Answers(self.database, self.policies)
+        self.notices = Notices(self.database)
+        self.reading = Reading(self.database, self.policies)
+        self.events = Events(self.database)
+        self.signals = Signals(self.database)
+        self.mails = Mails(self.database)
+
+    def close(self) -> None:
+        """End the threads and connections."""
+        self.database.close()

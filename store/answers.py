@@ -78,7 +78,7 @@ class Answers:
         left = (
             select(answers).where(answers.c.state == "open", answers.c.at < before).order_by(answers.c.at).limit(limit)
         )
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             return [view(row) for row in connection.execute(left)]
 
     def last(self, closing: Closing) -> Last:
@@ -93,7 +93,7 @@ class Answers:
             .order_by(answers.c.at)
         )
         behind = select(mailboxes.c.mailbox).where(mailboxes.c.read_through < closing.deadline)
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             unread = connection.execute(behind).first() is not None
             in_time = [view(row) for row in connection.execute(left)]
         patience_over = datetime.now(UTC) > closing.deadline + LONGEST_READING
@@ -101,7 +101,7 @@ class Answers:
 
     def outcome(self, answer_id: str) -> tuple[str, str]:
         """The state of a stored answer (open, accepted, refused) and its words."""
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(select(answers).where(answers.c.id == answer_id)).one()
         return row.state, row.words
 

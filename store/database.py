@@ -15,6 +15,7 @@ from countersign.errors import Unavailable
 SQLITE_BUSY_MS = 5_000
 # Threads, and so connections, a process uses on PostgreSQL; SQLite has one writer anyway.
 POSTGRES_THREADS = 4
+ONLY_READS = "countersign_only_reads"
 
 
 class Database:
@@ -33,9 +34,19 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One transaction; Unavailable when the database can't be reached or is locked for too long."""
+        with self._errors_in_words(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads, and so waits for no writer."""
+        with self._errors_in_words(), self.engine.connect() as connection:
+            yield connection.execution_options(**{ONLY_READS: True})
+
+    @contextmanager
+    def _errors_in_words(self) -> Iterator[None]:
         try:
-            with self.engine.begin() as connection:
-                yield connection
+            yield
         except OperationalError as error:
             raise Unavailable(
                 f"the database at {self.url.render_as_string(hide_password=True)} is unavailable"
@@ -63,4 +74,5 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    only_reads = connection.get_execution_options().get(ONLY_READS)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")

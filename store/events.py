@@ -41,20 +41,20 @@ class Events:
 
     def last_version(self) -> int:
         """The version of the newest row."""
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             last: int = connection.execute(select(feed.c.version)).scalar_one()
             return last
 
     def since(self, version: int, limit: int = 1000) -> list[LineView]:
         """What came after `version`, oldest first."""
         newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             return [view(row) for row in connection.execute(newer)]
 
     def of(self, approval_id: int) -> list[LineView]:
         """The timeline of one request, oldest first."""
         own = select(events).where(events.c.approval_id == approval_id).order_by(events.c.version)
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             return [view(row) for row in connection.execute(own)]
 
     def record(self, approval_id: int | None, line: Line) -> int:

@@ -8,14 +8,12 @@ from sqlalchemy import Connection, Row, Select, select, update
 from countersign.asking_again import answer_by, is_yes
 from countersign.errors import Refused
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Status
-from countersign.steps import GrantEnd, Line, Tell
+from countersign.steps import GRANT_STEP, GrantEnd, Line, Tell
 from store.database import Database
 from store.events import append
 from store.notices import write_notices
 from store.policies import Policies
 from store.tables import approvers, grants, requests
-
-GRANT_STEP = 1_000_000  # steps of the grant are numbered after all of the request's
 
 
 class Grants:
@@ -69,13 +67,13 @@ class Grants:
 
     def of(self, approval_id: int) -> GrantView | None:
         """The grant that an approval opened."""
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(select(grants).where(grants.c.approval_id == approval_id)).one_or_none()
         return view(row) if row else None
 
     def held_by_disabled(self) -> list[int]:
         """Active grants of people who were disabled, or are gone from the directory."""
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             active = select(grants.c.approval_id, grants.c.requester).where(grants.c.status == GrantStatus.ACTIVE)
             return [row.approval_id for row in connection.execute(active) if not policy.enabled(row.requester)]

@@ -84,7 +84,7 @@ class Notices:
         return [Line(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
 
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             return list(connection.execute(query))
 
 

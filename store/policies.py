@@ -36,7 +36,7 @@ class Policies:
     def text(self) -> tuple[int, str]:
         """The version in force, as it was written."""
         newest = select(policies.c.version, policies.c.text).order_by(policies.c.version.desc()).limit(1)
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(newest).one_or_none()
         if row is None:
             raise Refused(NO_POLICY)
@@ -44,7 +44,7 @@ class Policies:
 
     def current(self) -> tuple[int, Policy]:
         """The version in force; Refused when there is none."""
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             return self.in_force(connection)
 
     def in_force(self, connection: Connection) -> tuple[int, Policy]:

@@ -29,7 +29,7 @@ class Reading:
 
     def request(self, approval_id: int) -> RequestView:
         """One request; NotFound when there is none of that number."""
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             return _view(connection, policy, _row(connection, approval_id))
 
@@ -45,7 +45,7 @@ class Reading:
         if approver:
             asked = select(approvers.c.approval_id).where(approvers.c.person == approver)
             query = query.where(requests.c.approval_id.in_(asked))
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             return [_view(connection, policy, row) for row in connection.execute(query).all()]
 
@@ -53,17 +53,22 @@ class Reading:
         """The channel and the full message of each notice."""
         if not rows:
             return []
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             views = {n: _view(connection, policy, _row(connection, n)) for n in {row.approval_id for row in rows}}
             routes = {n: Route.model_validate(_row(connection, n).route) for n in views}
         return [(row.channel, _notice(policy, views[row.approval_id], routes[row.approval_id], row)) for row in rows]
 
-    def workflow_of(self, approval_id: int) -> tuple[str, str]:
-        """The workflow id and run id of a request."""
-        with self.database.transaction() as connection:
-            row = _row(connection, approval_id)
-        return row.workflow_id, row.run_id
+    def open_of(self, person: str) -> list[int]:
+        """The waiting requests that a person is asked about."""
+        asked = (
+            select(requests.c.approval_id)
+            .join(approvers, approvers.c.approval_id == requests.c.approval_id)
+            .where(requests.c.status == Status.WAITING, approvers.c.person == person)
+            .distinct()
+        )
+        with self.database.reading() as connection:
+            return sorted(connection.execute(asked).scalars())
 
     def with_disabled_people(self) -> list[int]:
         """Waiting requests whose requester, or somebody asked at the current level, has since been disabled."""
@@ -71,18 +76,20 @@ class Reading:
             select(requests.c.approval_id, requests.c.requester, approvers.c.person)
             .join(
                 approvers,
-                (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level),
+                (approvers.c.approval_id == requests.c.approval_id)
+                & (approvers.c.level == requests.c.level)
+                & (approvers.c.left_out != "disabled"),
                 isouter=True,
             )
             .where(requests.c.status == Status.WAITING)
         )
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             return sorted(
                 {
                     row.approval_id
                     for row in connection.execute(asked)
-                    if not all(policy.enabled(one) for one in (row.requester, row.person) if one)
+                    if not policy.enabled(row.requester) or (row.person and not policy.enabled(row.person))
                 }
             )
 

@@ -58,7 +58,7 @@ class Requests:
 
     def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             row = _request(connection, start.approval_id)
             _, policy = self.policies.in_force(connection)
             return rules.people(policy, Route.model_validate(row.route), start.level, row.requester)
@@ -89,7 +89,7 @@ class Requests:
 
     def standing(self, approval_id: int) -> Standing:
         """Who of an open request's people may no longer act, or can't be reached on any channel."""
-        with self.database.transaction() as connection:
+        with self.database.reading() as connection:
             row = _request(connection, approval_id)
             _, policy = self.policies.in_force(connection)
             seated = select(approvers.c.person).where(
@@ -163,10 +163,19 @@ def _written_before(connection: Connection, approval_id: int) -> Written:
 def _seat(connection: Connection, step: Step) -> None:
     if step.seated:
         rows = [
-            {"approval_id": step.approval_id, "level": step.level, "person": one.person, "because": one.because}
+            {
+                "approval_id": step.approval_id,
+                "level": step.level,
+                "person": one.person,
+                "because": one.because,
+                "left_out": "",
+            }
             for one in step.seated
         ]
         connection.execute(insert(approvers), rows)
+    for person, why in step.left_out.items():
+        seat = (approvers.c.approval_id == step.approval_id) & (approvers.c.person == person)
+        connection.execute(update(approvers).where(seat, approvers.c.level == step.level).values(left_out=why))
 
 
 def _decide(connection: Connection, approval_id: int, decision: Decision) -> None:

@@ -1,0 +1,107 @@
+"""Sending what a step has written: at once where the far side is healthy, else left for the sweeper."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from temporalio import activity
+
+from countersign.errors import CountersignError, Unreachable, in_words
+from countersign.notices import Notice
+from countersign.steps import Delivered, Delivery
+
+# A healthy mail server takes a mail within this; what takes longer is left for the sweeper.
+HEALTHY_SECONDS = 0.9
+# The sweeper is in no hurry, and a slow server may need this long.
+PATIENT_SECONDS = 60.0
+# What is younger than this may still be in the hands of the workflow that wrote it.
+LEFT_OVER_AFTER = timedelta(seconds=10)
+SWEEP_AT_ONCE = 50
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class NoticeBook(Protocol):
+    """Where notices are written."""
+
+    def of_step(self, approval_id: int, step: int) -> Sequence[Any]:
+        """The unsent notices of a step."""
+
+    def left_over(self, before: datetime, limit: int) -> Sequence[Any]:
+        """Unsent notices older than a moment."""
+
+    def mark(self, approval_id: int, sent: dict[str, str], unreachable: dict[str, str]) -> None:
+        """Record what became of notices."""
+
+
+class Reader(Protocol):
+    """Where what a notice shows is read."""
+
+    def notices(self, rows: Sequence[Any]) -> list[tuple[str, Notice]]:
+        """The channel and the full message of each notice."""
+
+
+class Sender(Protocol):
+    """The way out of a channel."""
+
+    async def send(self, notice: Notice) -> str:
+        """Send one notice; returns the channel's reference."""
+
+
+class NoticeActivities:
+    """Hands notices to their channels and records what became of them."""
+
+    def __init__(self, notices: NoticeBook, reader: Reader, senders: Mapping[str, Sender], executor: Executor) -> None:
+        self.notices = notices
+        self.reader = reader
+        self.senders = senders
+        self.executor = executor
+
+    @activity.defn(name="deliver_notices")
+    async def deliver(self, delivery: Delivery) -> Delivered:
+        """Send the notices of one step, all at once."""
+        rows = await self._run(self.notices.of_step, delivery.approval_id, delivery.step)
+        return Delivered(unreachable=sorted({one for one, _ in await self._send(rows, HEALTHY_SECONDS)}))
+
+    async def sweep(self, unreachable: Callable[[str, int], Awaitable[None]]) -> int:
+        """Send what was left over; `unreachable(person, approval_id)` hears of each who can't be reached."""
+        rows = await self._run(self.notices.left_over, datetime.now(UTC) - LEFT_OVER_AFTER, SWEEP_AT_ONCE)
+        for person, approval_id in await self._send(rows, PATIENT_SECONDS):
+            await unreachable(person, approval_id)
+        return len(rows)
+
+    async def _send(self, rows: Sequence[Any], seconds: float) -> list[tuple[str, int]]:
+        """Send notices; returns the person and request of each who could not be reached by any of them."""
+        messages = await self._run(self.reader.notices, rows)
+        results = await asyncio.gather(*(self._send_one(channel, notice, seconds) for channel, notice in messages))
+        by_request: dict[int, dict[str, dict[str, str]]] = {}
+        reached: set[tuple[str, int]] = set()
+        lost: set[tuple[str, int]] = set()
+        for (_, notice), (state, text) in zip(messages, results, strict=True):
+            (lost if state == "unreachable" else reached).add((notice.to.id, notice.approval_id))
+            if state != "waiting":
+                by_request.setdefault(notice.approval_id, {}).setdefault(state, {})[notice.id] = text
+        for approval_id, states in by_request.items():
+            await self._run(self.notices.mark, approval_id, states.get("sent", {}), states.get("unreachable", {}))
+        return sorted(lost - reached)
+
+    async def _send_one(self, channel: str, notice: Notice, seconds: float) -> tuple[str, str]:
+        """Send one notice: (sent, reference), (unreachable, why) or (waiting, why)."""
+        sender = self.senders.get(channel)
+        if sender is None:
+            return "unreachable", f"the channel {channel} is not set up"
+        try:
+            async with asyncio.timeout(seconds):
+                return "sent", await sender.send(notice)
+        except Unreachable as error:
+            return "unreachable", str(error)
+        except (CountersignError, TimeoutError) as error:
+            log.warning("notice %s waits: %s", notice.id, in_words(error))
+            return "waiting", in_words(error)
+
+    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)

@@ -1,0 +1,87 @@
+"""The side effects of a request on the record: opened, changed, read. Each is one transaction, and idempotent."""
+
+from typing import Protocol
+
+from temporalio import activity
+
+from activities.errors import refusals_are_final
+from countersign.models import LevelPeople
+from countersign.steps import AskAgain, Closing, GrantEnd, Last, LevelStart, Opening, OpenReply, Standing, Step, Written
+
+
+class RequestBook(Protocol):
+    """Where requests are written."""
+
+    def open(self, opening: Opening) -> OpenReply:
+        """Give a question its number and its route."""
+
+    def people(self, start: LevelStart) -> LevelPeople:
+        """Look up the people of a level."""
+
+    def write(self, step: Step) -> Written:
+        """Write a step, once."""
+
+    def ask_again(self, again: AskAgain) -> None:
+        """Record a repeated question."""
+
+    def standing(self, approval_id: int) -> Standing:
+        """Look up who may no longer act."""
+
+
+class AnswerBook(Protocol):
+    """Where answers are stored."""
+
+    def last(self, closing: Closing) -> Last:
+        """Find what came before the deadline."""
+
+
+class GrantBook(Protocol):
+    """Where grants are written."""
+
+    def end(self, end: GrantEnd) -> bool:
+        """End a grant, once."""
+
+
+class RequestActivities:
+    """What the workflows ask of the record."""
+
+    def __init__(self, requests: RequestBook, answers: AnswerBook, grants: GrantBook) -> None:
+        self.requests = requests
+        self.answers = answers
+        self.grants = grants
+
+    @activity.defn(name="open_request")
+    def open(self, opening: Opening) -> OpenReply:
+        """Open a request, or answer its question by a grant that lasts."""
+        with refusals_are_final():
+            return self.requests.open(opening)
+
+    @activity.defn(name="people_of_level")
+    def people(self, start: LevelStart) -> LevelPeople:
+        """The people of a level, as the directory has them now."""
+        return self.requests.people(start)
+
+    @activity.defn(name="write_step")
+    def write(self, step: Step) -> Written:
+        """Write one change of a request."""
+        return self.requests.write(step)
+
+    @activity.defn(name="record_repeat")
+    def ask_again(self, again: AskAgain) -> None:
+        """Record that the question was asked again."""
+        self.requests.ask_again(again)
+
+    @activity.defn(name="people_standing")
+    def standing(self, approval_id: int) -> Standing:
+        """Who of a request's people may no longer act, or can't be reached."""
+        return self.requests.standing(approval_id)
+
+    @activity.defn(name="last_answers")
+    def last(self, closing: Closing) -> Last:
+        """The answers that came in time and were not judged yet."""
+        return self.answers.last(closing)
+
+    @activity.defn(name="end_grant")
+    def end_grant(self, end: GrantEnd) -> bool:
+        """End or revoke a grant."""
+        return self.grants.end(end)

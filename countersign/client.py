@@ -1,0 +1,150 @@
+"""Countersign over Temporal: ask, wait, decide a stored answer, cancel, revoke.
+
+    client = await Client.connect("localhost:7233")
+    question = Question(requester="alice", device="db-1", protocol="ssh", reason="backup")
+    asked = await client.ask(question)
+    outcome = await client.wait(question)
+
+Whoever can do this is an admin of Countersign: the Temporal namespace is closed to all but the worker, the portal and
+trusted starters.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.client import (
+    Client as TemporalClient,
+)
+from temporalio.client import (
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from countersign.errors import NotFound, Refused, Unavailable
+from countersign.models import Answer, Asked, Judgement, Outcome, Question
+from countersign.steps import Cancel, Revoke
+
+TASK_QUEUE = "countersign"
+# How long one update may take; without a worker it waits this long, and is then told to try again.
+UPDATE_SECONDS = timedelta(seconds=20)
+# A killed worker is felt for at most this long by a workflow that it was busy with (Temporal's own default is 10 s).
+TASK_SECONDS = timedelta(seconds=5)
+# A question that meets the end of the request before it is put again, as a new one.
+ASK_TRIES = 5
+
+R = TypeVar("R")
+
+
+class Client:
+    """What a program needs to ask; all methods may raise Unavailable (no server, or no worker, within the timeout)."""
+
+    def __init__(self, temporal: TemporalClient, task_queue: str = TASK_QUEUE) -> None:
+        self.temporal = temporal
+        self.task_queue = task_queue
+
+    @classmethod
+    async def connect(
+        cls, address: str, namespace: str = "default", task_queue: str = TASK_QUEUE, **options: Any
+    ) -> Client:
+        """Connect to a Temporal server; `options` go to temporalio's own `Client.connect` (tls, api_key...)."""
+        try:
+            temporal = await TemporalClient.connect(
+                address, namespace=namespace, data_converter=pydantic_data_converter, **options
+            )
+        except RuntimeError as error:
+            raise Unavailable(f"Temporal can't be reached at {address}; is it running?") from error
+        return cls(temporal, task_queue)
+
+    async def ask(self, question: Question, request_id: str = "") -> Asked:
+        """Open the request for this question, or join the one that is open.
+
+        The same `request_id` asks only once. Raises Refused, in words, where the rules refuse the question.
+        """
+        for _ in range(ASK_TRIES):
+            try:
+                return await self._ask(question, request_id or uuid.uuid4().hex)
+            except NotFound:
+                continue  # it ended while we asked; the next try opens a new one
+        raise Unavailable("The request ended while it was asked; ask again.")
+
+    async def _ask(self, question: Question, update_id: str) -> Asked:
+        start: WithStartWorkflowOperation[Any, Outcome] = WithStartWorkflowOperation(
+            "ConnectionApproval",
+            question.model_dump(mode="json"),
+            id=question.workflow_id,
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            task_timeout=TASK_SECONDS,
+            result_type=Outcome,
+        )
+        update = self.temporal.execute_update_with_start_workflow(
+            "ask",
+            question,
+            start_workflow_operation=start,
+            id=update_id,
+            result_type=Asked,
+            rpc_timeout=UPDATE_SECONDS,
+        )
+        return await _in_our_words(update)
+
+    async def wait(self, question: Question) -> Outcome:
+        """Wait for the decision on the newest request for this question, however long it takes."""
+        handle = self.temporal.get_workflow_handle(question.workflow_id, result_type=Outcome)
+        try:
+            return await _in_our_words(handle.result())
+        except WorkflowFailureError as error:
+            raise Refused(_words(error.cause)) from None
+
+    async def decide(self, workflow_id: str, answer: Answer) -> Judgement:
+        """Have a stored answer judged. Raises Refused with the reason, NotFound when the request has ended."""
+        return await self._update(workflow_id, "decide", answer, Judgement, answer.id)
+
+    async def cancel(self, workflow_id: str, wish: Cancel) -> Judgement:
+        """Withdraw a request that waits. Raises Refused, NotFound."""
+        return await self._update(workflow_id, "cancel", wish, Judgement)
+
+    async def revoke(self, wish: Revoke) -> None:
+        """End a grant early. Raises Refused, NotFound."""
+        await self._update(f"grant:{wish.approval_id}", "revoke", wish, None)
+
+    async def look_again(self, workflow_id: str, approval_id: int) -> None:
+        """Have an open request look again at who may act. Raises Refused, NotFound."""
+        await self._update(workflow_id, "look_again", approval_id, None)
+
+    async def _update(
+        self, workflow_id: str, name: str, argument: Any, result: type[R] | None, update_id: str | None = None
+    ) -> R:
+        handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
+        update = handle.execute_update(name, argument, id=update_id, result_type=result, rpc_timeout=UPDATE_SECONDS)
+        return await _in_our_words(update)
+
+
+async def _in_our_words(call: Awaitable[R]) -> R:
+    """Await a call to Temporal; its errors become ours."""
+    try:
+        return await call
+    except WorkflowUpdateFailedError as error:
+        if isinstance(error.cause, ApplicationError) and error.cause.type == "AcceptedUpdateCompletedWorkflow":
+            raise NotFound("The request has ended.") from None
+        raise Refused(_words(error.cause)) from None
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        raise Unavailable("No worker answered in time; try again, and see that one is running.") from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotFound("There is no such open request.") from None
+        raise Unavailable(f"Temporal did not answer: {error.status.name.lower()}; try again.") from error
+
+
+def _words(cause: BaseException | None) -> str:
+    return cause.message if isinstance(cause, ApplicationError) else str(cause)

@@ -1,0 +1,166 @@
+"""The one way in: every answer, wish and signal, from whatever channel, passes here on its way to a request."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from countersign.client import Client
+from countersign.errors import NotAllowed, NotFound, Refused
+from countersign.models import Answer, Judgement
+from countersign.notices import Given
+from countersign.steps import Cancel, Revoke
+from countersign.views import RequestView
+
+ENGINE = "countersign"
+# What is younger than this is still on its way.
+LEFT_OVER_AFTER = timedelta(seconds=15)
+
+T = TypeVar("T")
+
+
+class AnswerBook(Protocol):
+    """Where answers are stored."""
+
+    def store(self, given: Given) -> Answer:
+        """Store an answer, once."""
+
+    def refuse(self, answer_id: str, words: str, tell: bool) -> None:
+        """Record why an answer didn't count."""
+
+    def outcome(self, answer_id: str) -> tuple[str, str]:
+        """The state and words of an answer."""
+
+    def waiting(self, before: datetime) -> list[Answer]:
+        """Answers that were never judged."""
+
+
+class RequestReader(Protocol):
+    """Where requests are read."""
+
+    def request(self, approval_id: int) -> RequestView:
+        """One request."""
+
+    def open_of(self, person: str) -> list[int]:
+        """The waiting requests a person is asked about."""
+
+    def with_disabled_people(self) -> list[int]:
+        """The waiting requests that somebody disabled asked, or is asked about."""
+
+
+class GrantReader(Protocol):
+    """Where grants are read."""
+
+    def held_by_disabled(self) -> list[int]:
+        """The lasting grants of people who are disabled."""
+
+
+class SignalBook(Protocol):
+    """Where signals about people are kept."""
+
+    def add(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+        """Record a signal."""
+
+
+class Door:
+    """Stores, submits, and says what became of it. `tell_on`: the channels that tell a sender of a refusal."""
+
+    def __init__(
+        self,
+        client: Client,
+        answers: AnswerBook,
+        requests: RequestReader,
+        grants: GrantReader,
+        signals: SignalBook,
+        executor: Executor,
+        tell_on: frozenset[str] = frozenset(),
+    ) -> None:
+        self.client = client
+        self.answers = answers
+        self.requests = requests
+        self.grants = grants
+        self.signals = signals
+        self.executor = executor
+        self.tell_on = tell_on
+
+    async def store(self, given: Given) -> Answer:
+        """Store the answer before anything else. Raises Refused for somebody disabled, NotFound for no such request."""
+        return await self._run(self.answers.store, given)
+
+    async def submit(self, answer: Answer) -> Judgement:
+        """Have its request judge a stored answer; again gives the same. Raises Unavailable; the sweeper retries."""
+        state, words = await self._run(self.answers.outcome, answer.id)
+        if state == "open":
+            try:
+                view = await self._run(self.requests.request, answer.approval_id)
+                return await self.client.decide(view.question.workflow_id, answer)
+            except Refused as error:
+                words = str(error)
+            except NotFound:
+                words = await self._how_it_ended(answer.approval_id)
+            await self._run(self.answers.refuse, answer.id, words, answer.channel in self.tell_on)
+            state, words = await self._run(self.answers.outcome, answer.id)
+        view = await self._run(self.requests.request, answer.approval_id)
+        return Judgement(accepted=state == "accepted", words=words, status=view.status)
+
+    async def cancel(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> Judgement:
+        """Withdraw a waiting request: its requester may, and an admin (rule 7)."""
+        view = await self._run(self.requests.request, approval_id)
+        if who != view.question.requester and not admin:
+            raise NotAllowed(f"Only {view.question.requester} or an admin may cancel #{approval_id}.")
+        wish = Cancel(approval_id=approval_id, who=who, channel=channel, words=words)
+        try:
+            return await self.client.cancel(view.question.workflow_id, wish)
+        except NotFound:
+            raise Refused(await self._how_it_ended(approval_id)) from None
+
+    async def revoke(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> None:
+        """End a grant early: an approver of the request may, and an admin (rule 7)."""
+        view = await self._run(self.requests.request, approval_id)
+        if who not in {one.person for one in view.approvers} and not admin:
+            raise NotAllowed(f"Only an approver of #{approval_id} or an admin may revoke it.")
+        if view.grant is None:
+            raise Refused(f"#{approval_id} is {view.status} and has no grant to revoke.")
+        try:
+            await self.client.revoke(Revoke(approval_id=approval_id, who=who, channel=channel, words=words))
+        except NotFound:
+            raise Refused(f"The grant of #{approval_id} is over already.") from None
+
+    async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+        """Record that a person is `away` or `unreachable`; the requests they are asked about look again."""
+        await self._run(self.signals.add, person, approval_id, signal, words)
+        if signal == "unreachable":
+            about = [approval_id] if approval_id else await self._run(self.requests.open_of, person)
+            for one in about:
+                await self.look_again(one)
+
+    async def enforce_directory(self) -> None:
+        """Carry out what disabling people means for what is open (rule 6)."""
+        for approval_id in await self._run(self.requests.with_disabled_people):
+            await self.look_again(approval_id)
+        for approval_id in await self._run(self.grants.held_by_disabled):
+            wish = Revoke(approval_id=approval_id, who=ENGINE, channel="", words="The requester was disabled.")
+            with suppress(Refused, NotFound):
+                await self.client.revoke(wish)
+
+    async def submit_left_over(self) -> None:
+        """Submit the answers that a crash left between storing and judging."""
+        for answer in await self._run(self.answers.waiting, datetime.now(UTC) - LEFT_OVER_AFTER):
+            await self.submit(answer)
+
+    async def look_again(self, approval_id: int) -> None:
+        """Have a request look again at who may act; one that has ended needs not."""
+        view = await self._run(self.requests.request, approval_id)
+        try:
+            await self.client.look_again(view.question.workflow_id, approval_id)
+        except (Refused, NotFound):
+            return
+
+    async def _how_it_ended(self, approval_id: int) -> str:
+        view = await self._run(self.requests.request, approval_id)
+        return f"#{approval_id} is already {view.status}: {view.words}"
+
+    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)

@@ -1,0 +1,30 @@
+"""From whatever JSON somebody sent to a question, or to words that say what to write instead."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from countersign.errors import BadQuestion
+from countersign.models import Protocol, Question
+
+EXAMPLE = '{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}'
+REMEDIES = {
+    "missing": "is missing; add it",
+    "extra_forbidden": f"is not a field; use {', '.join(Question.model_fields)}",
+    "enum": f"must be one of {', '.join(Protocol)}",
+    "ip_v4_address": "must be an IP address",
+}
+
+
+def read_question(raw: Any) -> Question:
+    """Validate a question; BadQuestion names each field that is wrong and the remedy."""
+    if not isinstance(raw, dict):
+        raise BadQuestion(f"The input must be one JSON object such as {EXAMPLE}.")
+    try:
+        return Question.model_validate(raw)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in one['loc'])} {REMEDIES.get(one['type'], one['msg'])}"
+            for one in error.errors(include_url=False)
+        ]
+        raise BadQuestion("; ".join(problems) + ".") from None

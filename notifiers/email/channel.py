@@ -1,0 +1,84 @@
+"""The email channel made from its settings: what a composition root needs to send, to watch and to judge."""
+
+from typing import Literal, Protocol
+
+from pydantic import SecretStr
+
+from countersign.errors import CountersignError
+from notifiers.email.config import EmailConfig, SmtpConfig
+from notifiers.email.imap import Mailbox
+from notifiers.email.token import KeyRing
+
+SECURITY_PORTS = {"tls": 993, "starttls": 143, "none": 143}
+
+
+class MailSettings(Protocol):
+    """The settings of this channel, as settings.py names them."""
+
+    instance_name: str
+    public_url: str
+    mail_keys: SecretStr
+    mail_sender: str
+    mail_reply_to: str
+    smtp_host: str
+    smtp_port: int
+    smtp_security: Literal["tls", "starttls", "none"]
+    smtp_username: str
+    smtp_password: SecretStr
+    smtp_connections: int
+    imap_host: str
+    imap_port: int
+    imap_security: Literal["tls", "starttls", "none"]
+    imap_username: str
+    imap_password: SecretStr
+    imap_folder: str
+
+
+def email_config(settings: MailSettings) -> EmailConfig | None:
+    """How to write mails; None where no mail server is set. Raises CountersignError naming the setting that is wrong."""
+    if not settings.smtp_host:
+        return None
+    return EmailConfig(
+        instance_name=settings.instance_name,
+        sender_address=settings.mail_sender,
+        sender_name=settings.instance_name,
+        reply_address=settings.mail_reply_to or settings.mail_sender,
+        message_id_domain=settings.mail_sender.rpartition("@")[2],
+        keys=key_ring(settings.mail_keys.get_secret_value()),
+        public_url=settings.public_url,
+        smtp=SmtpConfig(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            security=settings.smtp_security,
+            username=settings.smtp_username,
+            password=settings.smtp_password,
+            connections=settings.smtp_connections,
+        ),
+    )
+
+
+def mailbox(settings: MailSettings) -> Mailbox | None:
+    """Where replies come in; None where no mailbox is set."""
+    if not settings.imap_host:
+        return None
+    return Mailbox(
+        host=settings.imap_host,
+        port=settings.imap_port or SECURITY_PORTS[settings.imap_security],
+        security=settings.imap_security,
+        username=settings.imap_username,
+        password=settings.imap_password,
+        folder=settings.imap_folder,
+    )
+
+
+def key_ring(text: str) -> KeyRing:
+    """Read `a1:<secret>,a0:<older secret>`; the first key signs, all verify."""
+    if not text:
+        raise CountersignError(
+            "COUNTERSIGN_MAIL_KEYS is missing: set it to a1: and a random secret, such as a1:$(openssl rand -hex 32)."
+        )
+    pairs = [part.strip().partition(":") for part in text.split(",")]
+    try:
+        return KeyRing([(key_id, secret.encode()) for key_id, _, secret in pairs])
+    except ValueError as error:
+        raise CountersignError(f"COUNTERSIGN_MAIL_KEYS: {error}.") from None

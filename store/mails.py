@@ -1,0 +1,89 @@
+"""Which mail was handled: claimed by one watcher, then marked for good; and how far each mailbox was read."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from store.database import Database
+from store.tables import mailboxes, mails
+
+
+class Mail(Protocol):
+    """Which mail: unique is (`mailbox`, `digest`), the SHA-256 of its bytes."""
+
+    @property
+    def mailbox(self) -> str:
+        """Where it is."""
+
+    @property
+    def digest(self) -> str:
+        """What it says."""
+
+    @property
+    def uidvalidity(self) -> int:
+        """Which life of the mailbox."""
+
+    @property
+    def uid(self) -> int:
+        """Which number in it."""
+
+    @property
+    def message_id(self) -> str:
+        """What its sender calls it."""
+
+
+class Mails:
+    """The ledger of the mailbox watchers. Each call is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._insert = (sqlite if database.is_sqlite else postgresql).insert
+
+    def claim(self, mail: Mail, lease: timedelta) -> Literal["ours", "elsewhere", "handled", "quarantined"]:
+        """Take a mail: of any number of callers one hears `ours`, until it marks, releases, or its lease is over."""
+        now = datetime.now(UTC)
+        row = {
+            "mailbox": mail.mailbox,
+            "digest": mail.digest,
+            "message_id": mail.message_id[:1000],
+            "uidvalidity": mail.uidvalidity,
+            "uid": mail.uid,
+            "state": "claimed",
+            "why": "",
+            "claimed_until": now + lease,
+        }
+        late = self._is(mail) & (mails.c.state == "claimed") & (mails.c.claimed_until < now)
+        with self.database.transaction() as connection:
+            new = connection.execute(self._insert(mails).values(row).on_conflict_do_nothing())
+            if new.rowcount or connection.execute(update(mails).where(late).values(row)).rowcount:
+                return "ours"
+            state = connection.execute(select(mails.c.state).where(self._is(mail))).scalar_one()
+        return "elsewhere" if state == "claimed" else "handled" if state == "handled" else "quarantined"
+
+    def release(self, mail: Mail) -> None:
+        """Give a claim back."""
+        with self.database.transaction() as connection:
+            connection.execute(delete(mails).where(self._is(mail), mails.c.state == "claimed"))
+
+    def mark_handled(self, mail: Mail, disposition: str, why: str = "") -> None:
+        """Say for good what became of a mail: `handled` or `quarantined`."""
+        with self.database.transaction() as connection:
+            connection.execute(update(mails).where(self._is(mail)).values(state=disposition, why=why))
+
+    def read_through(self, mailbox: str, at: datetime) -> None:
+        """Note that everything that had arrived before `at` has been dealt with."""
+        row = {"mailbox": mailbox, "read_through": at}
+        upsert = self._insert(mailboxes).values(row)
+        with self.database.transaction() as connection:
+            connection.execute(upsert.on_conflict_do_update(index_elements=["mailbox"], set_={"read_through": at}))
+
+    def keep_only(self, names: list[str]) -> None:
+        """Forget how far other mailboxes were read: nobody reads them any more, so no expiry waits for them."""
+        with self.database.transaction() as connection:
+            connection.execute(delete(mailboxes).where(mailboxes.c.mailbox.not_in(names)))
+
+    @staticmethod
+    def _is(mail: Mail):  # type: ignore[no-untyped-def]
+        return (mails.c.mailbox == mail.mailbox) & (mails.c.digest == mail.digest)

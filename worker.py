@@ -1,0 +1,137 @@
+"""The composition root of the worker: settings -> clients -> activities -> Temporal worker. Nobody imports it."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from datetime import timedelta
+from typing import Any
+
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.notices import NoticeActivities, Sender
+from activities.requests import RequestActivities
+from activities.standing import StandingActivities, Watch
+from countersign.client import Client
+from countersign.door import Door
+from countersign.errors import CountersignError, in_words
+from notifiers.email.channel import email_config, mailbox
+from notifiers.email.send import EmailNotifier
+from settings import Settings
+from store import Store
+from workflows.connection_approval import ConnectionApproval
+from workflows.grant import Grant
+from workflows.standing import StandingWork
+
+# A killed worker's workflows come back to another one after this (Temporal's own default is 10 s).
+STICKY_SECONDS = timedelta(seconds=2)
+# On SIGTERM, what an activity may still take to end.
+GRACE_SECONDS = timedelta(seconds=5)
+# The domain is pure and the same for all: loaded once, not again in each workflow's sandbox.
+PASSED_THROUGH = ("countersign", "activities", "workflows")
+
+log = logging.getLogger("worker")
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until `stop` is set."""
+    store = Store(settings.database_url)
+    client = await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        task_queue=settings.task_queue,
+        tls=settings.temporal_tls,
+        api_key=settings.temporal_api_key.get_secret_value() or None,
+    )
+    config = email_config(settings)
+    senders = {"email": EmailNotifier(config)} if config else {}
+    door = Door(
+        client,
+        store.answers,
+        store.reading,
+        store.grants,
+        store.signals,
+        store.database.executor,
+        tell_on=frozenset(senders),
+    )
+    notices = NoticeActivities(store.notices, store.reading, senders, store.database.executor)
+    chores = [lambda: notices.sweep(_unreachable(door)), door.submit_left_over, door.enforce_directory]
+    async with _worker(client, settings, store, notices, StandingActivities(None, chores)):
+        await _keep_standing(client, ["sweep"])
+        log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
+        await stop.wait()
+    for sender in senders.values():
+        await sender.close()
+    store.close()
+
+
+def main() -> None:
+    """Run until SIGTERM or Ctrl-C; a wrong setting ends it with exit code 2 and the remedy."""
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(_until_signal(settings))
+    except CountersignError as error:
+        sys.exit(f"countersign worker: {in_words(error)}")
+
+
+async def _until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run(settings, stop)
+
+
+def _worker(
+    client: Client, settings: Settings, store: Store, notices: NoticeActivities, standing: StandingActivities
+) -> Worker:
+    requests = RequestActivities(store.requests, store.answers, store.grants)
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    return Worker(
+        client.temporal,
+        task_queue=settings.task_queue,
+        workflows=[ConnectionApproval, Grant, StandingWork],
+        activities=[
+            requests.open,
+            requests.people,
+            requests.write,
+            requests.ask_again,
+            requests.standing,
+            requests.last,
+            requests.end_grant,
+            notices.deliver,
+            standing.watch_mailbox,
+            standing.sweep,
+        ],
+        activity_executor=store.database.executor,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        max_cached_workflows=settings.cached_workflows,
+        sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
+        graceful_shutdown_timeout=GRACE_SECONDS,
+    )
+
+
+async def _keep_standing(client: Client, names: Sequence[str]) -> None:
+    for name in names:
+        await client.temporal.start_workflow(
+            StandingWork.run,
+            name,
+            id=f"standing:{name}",
+            task_queue=client.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+
+
+def _unreachable(door: Door) -> Callable[[str, int], Any]:
+    async def report(person: str, approval_id: int) -> None:
+        await door.look_again(approval_id)
+
+    return report
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,416 @@
+"""One request for a connection, from the question to its decision."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.notices import NoticeActivities
+    from activities.requests import RequestActivities
+    from countersign.ballot import Ballot, Gone
+    from countersign.errors import BadQuestion
+    from countersign.models import (
+        Answer,
+        Approver,
+        Asked,
+        Decision,
+        Event,
+        GrantStatus,
+        GrantView,
+        Judgement,
+        Outcome,
+        Question,
+        Status,
+        Verdict,
+    )
+    from countersign.question import read_question
+    from countersign.steps import (
+        AskAgain,
+        Cancel,
+        Closing,
+        Delivered,
+        Delivery,
+        GrantTerms,
+        LevelStart,
+        Line,
+        Opened,
+        Opening,
+        Step,
+        Tell,
+    )
+    from workflows import search_attributes
+    from workflows.durably import durably, once, refusal_in
+    from workflows.grant import Grant
+
+# How often an expiry that waits for the mailboxes looks again.
+LOOK_AGAIN = timedelta(seconds=1)
+ENGINE = "countersign"
+SETTLED_AS = {
+    Status.APPROVED: "approved",
+    Status.REJECTED: "rejected",
+    Status.EXPIRED: "expired",
+    Status.CANCELLED: "cancelled",
+}
+
+
+@workflow.defn(name="ConnectionApproval")
+class ConnectionApproval:
+    """Opens the request, passes level after level, and ends when it is decided; the result is the outcome.
+
+    Updates: `ask` joins it, `decide` judges a stored answer, `cancel` withdraws it, `look_again` re-reads who may act.
+    """
+
+    def __init__(self) -> None:
+        self._question: Question | None = None
+        self._opened: Opened | None = None
+        self._ballot: Ballot | None = None
+        self._grant: GrantView | None = None
+        self._held: Outcome | None = None
+        self._refusal = ""
+        self._settler: Line | None = None
+        self._asked: dict[str, Approver] = {}
+        self._remind_at: datetime | None = None
+        self._steps = 0
+        self._known = False
+        self._in_order = asyncio.Lock()
+        self._starting: list[asyncio.Task[Any]] = []
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    @workflow.update(name="ask")
+    async def ask(self, question: Question) -> Asked:
+        """Open or join the request; returns once it has its number and its first level was looked at."""
+        joined = self._opened is not None
+        await workflow.wait_condition(lambda: self._known or bool(self._refusal))
+        if self._refusal:
+            raise ApplicationError(self._refusal, type="Refused", non_retryable=True)
+        if self._held is not None:
+            held = self._held
+            return Asked(
+                approval_id=held.approval_id, status=held.status, joined=True, words=held.words, grant=held.grant
+            )
+        if joined:
+            await self._record_repeat(question)
+        ballot = self._open_ballot
+        return Asked(
+            approval_id=ballot.approval_id, status=ballot.status, joined=joined, words=ballot.words, grant=self._grant
+        )
+
+    @workflow.update(name="decide")
+    async def decide(self, answer: Answer) -> Judgement:
+        """Count a stored answer."""
+        await self._count(answer)
+        return Judgement(accepted=True, words=self._open_ballot.words or "It counted.", status=self._open_ballot.status)
+
+    @decide.validator
+    def judge(self, answer: Answer) -> None:
+        """Refuse, in words, an answer that can't count; nothing of it enters the history."""
+        _refuse(self._ballot.judge(answer) if self._ballot else "There is no such request yet.")
+
+    @workflow.update(name="cancel")
+    async def cancel(self, wish: Cancel) -> Judgement:
+        """Withdraw the request while it waits (rule 7)."""
+        await self._withdraw(wish)
+        return Judgement(accepted=True, words=self._open_ballot.words, status=self._open_ballot.status)
+
+    @cancel.validator
+    def may_cancel(self, wish: Cancel) -> None:
+        """Refuse, in words, what can't be cancelled."""
+        _refuse(self._not_waiting(wish.approval_id))
+
+    @workflow.update(name="look_again")
+    async def look_again(self, approval_id: int) -> None:
+        """Look again at who may act (rules 4 and 6): somebody was disabled, or can't be reached."""
+        standing = await durably(RequestActivities.standing, approval_id)
+        if self._open_ballot.settled:
+            return
+        if standing.requester_disabled:
+            words = "The requester was disabled."
+            await self._withdraw(Cancel(approval_id=approval_id, who=ENGINE, channel="", words=words))
+            return
+        for person in standing.disabled:
+            await self._leave_out(person, "disabled")
+        for person in standing.unreachable:
+            await self._leave_out(person, "unreachable")
+
+    @look_again.validator
+    def may_look_again(self, approval_id: int) -> None:
+        """Refuse when nothing waits here."""
+        _refuse(self._not_waiting(approval_id))
+
+    @workflow.query(name="state")
+    def state(self) -> Ballot | None:
+        """The ballot as it stands; None before the request has its number."""
+        return self._ballot
+
+    # --- run ---------------------------------------------------------------------------------------------------------
+
+    @workflow.run
+    async def run(self, raw: object = None, *extra: object) -> Outcome:
+        """Decide one question; `raw` is any JSON, so that a bad start fails at once instead of hanging."""
+        try:
+            await self._open(_question(raw, extra))
+        except (BadQuestion, ActivityError) as error:
+            self._refusal = str(error) if isinstance(error, BadQuestion) else refusal_in(error)
+            if not self._refusal:
+                raise
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            raise ApplicationError(self._refusal, type="Refused", non_retryable=True) from None
+        if self._held is None:
+            await self._until_settled()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._held or self._outcome()
+
+    async def _open(self, question: Question) -> None:
+        self._question = question
+        info = workflow.info()
+        opening = Opening(question=question, workflow_id=info.workflow_id, run_id=info.run_id)
+        reply = await durably(RequestActivities.open, opening)
+        if reply.outcome is not None:
+            self._held, self._known = reply.outcome, True
+            return
+        assert reply.opened is not None
+        self._opened = opened = reply.opened
+        self._ballot = Ballot(
+            approval_id=opened.approval_id,
+            requester=question.requester,
+            levels=opened.route.levels,
+            own_approval_counts=opened.route.auto_approve_when_requester_is_approver,
+            deadline=opened.deadline,
+        )
+
+    async def _until_settled(self) -> None:
+        ballot, route = self._open_ballot, self._open_request.route
+        if not route.levels:
+            ballot.approve_at_once(f"Approved at once: {route.because}.")
+            await self._change([], who=ENGINE)
+        while not ballot.settled:
+            if workflow.now() >= ballot.deadline:
+                await self._at_deadline()
+            elif ballot.level_passed:
+                await self._next_level()
+            else:
+                await self._wait()
+
+    async def _next_level(self) -> None:
+        ballot, opened = self._open_ballot, self._open_request
+        people = opened.people if ballot.level == 0 else None
+        if people is None:
+            people = await durably(
+                RequestActivities.people, LevelStart(approval_id=ballot.approval_id, level=ballot.level + 1)
+            )
+            if ballot.settled:
+                return
+        before = len(ballot.decisions)
+        asked = ballot.start_level(people, workflow.now())
+        minutes = opened.route.reminder_minutes
+        self._remind_at = workflow.now() + timedelta(minutes=minutes) if minutes else None
+        own = ballot.decisions[-1] if len(ballot.decisions) > before else None
+        lines = [_line("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
+        if own is not None:
+            lines.append(_line("answered", own.person, own.comment, own.channel))
+        await self._change(lines, asked=asked, decision=own)
+
+    async def _wait(self) -> None:
+        ballot = self._open_ballot
+        wake = min(ballot.deadline, self._remind_at or ballot.deadline)
+        try:
+            await workflow.wait_condition(
+                lambda: ballot.settled or ballot.level_passed, timeout=max(wake - workflow.now(), timedelta(0))
+            )
+        except TimeoutError:
+            if self._remind_at and workflow.now() >= self._remind_at:
+                await self._remind()
+
+    async def _remind(self) -> None:
+        self._remind_at = None
+        ballot = self._open_ballot
+        silent = [person for person in ballot.seats if person not in ballot.approved_by]
+        tell = [Tell(event=Event.REMINDED, person=person) for person in silent]
+        await self._change([_line("reminded", ENGINE, ", ".join(silent))], tell=tell)
+
+    async def _at_deadline(self) -> None:
+        """Judge what came in time and was not judged; then expire (rule 5)."""
+        ballot = self._open_ballot
+        last = await durably(RequestActivities.last, Closing(approval_id=ballot.approval_id, deadline=ballot.deadline))
+        for answer in last.answers:
+            if not ballot.judge(answer):
+                await self._count(answer)
+        if ballot.settled:
+            return
+        if last.complete:
+            ballot.expire()
+            await self._change([])
+        else:
+            await workflow.sleep(LOOK_AGAIN)
+
+    # --- what handlers and run share ---------------------------------------------------------------------------------
+
+    async def _count(self, answer: Answer) -> None:
+        decision = self._open_ballot.count(answer)
+        said = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
+        words = said + (f": {decision.comment}" if decision.comment else "")
+        line = _line("answered", decision.person, words, decision.channel, {"answer": answer.id})
+        await self._change([line], decision=decision, who=decision.person, channel=decision.channel)
+
+    async def _withdraw(self, wish: Cancel) -> None:
+        self._open_ballot.cancel(wish.words or f"Cancelled by {wish.who}.")
+        await self._change([], who=wish.who, channel=wish.channel)
+
+    async def _leave_out(self, person: str, why: Gone) -> None:
+        ballot = self._open_ballot
+        if ballot.settled or person not in ballot.seats or ballot.gone.get(person) in {why, "disabled"}:
+            return
+        asked = ballot.leave_out(person, why)
+        lines = [_line("left_out", person, why), *(_line("fallback", one.person, one.because) for one in asked)]
+        await self._change(lines, asked=asked, left_out={person: why})
+
+    async def _change(
+        self,
+        lines: list[Line],
+        asked: list[Approver] | None = None,
+        decision: Decision | None = None,
+        tell: list[Tell] | None = None,
+        left_out: dict[str, str] | None = None,
+        who: str = ENGINE,
+        channel: str = "",
+    ) -> None:
+        """Write what the ballot has just become, then tell those whom it concerns.
+
+        The step is made before anything is awaited, so that it holds this change and no later one.
+        """
+        step = self._step(lines, asked or [], decision, tell or [], left_out or {}, who, channel)
+        async with self._in_order:
+            written = await durably(RequestActivities.write, step)
+        if written.grant_starts_at and written.grant_ends_at:
+            self._open_grant(written.grant_starts_at, written.grant_ends_at)
+        self._known = True
+        self._show()
+        delivery = Delivery(approval_id=step.approval_id, step=step.number)
+        if step.tell:
+            told = await once(NoticeActivities.deliver, delivery, otherwise=Delivered())
+            for person in told.unreachable:
+                await self._leave_out(person, "unreachable")
+
+    def _step(
+        self,
+        lines: list[Line],
+        asked: list[Approver],
+        decision: Decision | None,
+        tell: list[Tell],
+        left_out: dict[str, str],
+        who: str,
+        channel: str,
+    ) -> Step:
+        ballot = self._open_ballot
+        self._steps += 1
+        self._asked.update({one.person: one for one in asked})
+        tell = [*tell, *(Tell(event=Event.ASKED, person=one.person) for one in asked if not ballot.settled)]
+        if ballot.settled:
+            lines = [*lines, _line(SETTLED_AS[ballot.status], who, ballot.words, channel)]
+            tell = [Tell(event=Event.SETTLED, person=one) for one in {ballot.requester: None, **self._asked}]
+        return Step(
+            approval_id=ballot.approval_id,
+            number=self._steps,
+            at=workflow.now(),
+            status=ballot.status,
+            words=ballot.words,
+            level=ballot.level,
+            seated=asked,
+            left_out=left_out,
+            decision=decision,
+            lines=lines,
+            tell=tell,
+            opens_grant=ballot.status is Status.APPROVED,
+        )
+
+    def _open_grant(self, starts_at: datetime, ends_at: datetime) -> None:
+        """Start the grant's own workflow, which outlives this one."""
+        question, approval_id = self._question, self._open_ballot.approval_id
+        assert question is not None
+        self._grant = GrantView(
+            approval_id=approval_id,
+            status=GrantStatus.ACTIVE,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            source_address=question.source_address,
+        )
+        terms = GrantTerms(approval_id=approval_id, starts_at=starts_at, ends_at=ends_at)
+        start = workflow.start_child_workflow(
+            Grant.run,
+            terms,
+            id=f"grant:{approval_id}",
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        )
+        # Not awaited: the command leaves with this task, and the request need not stay open for the answer.
+        self._starting.append(asyncio.create_task(start))
+
+    async def _record_repeat(self, question: Question) -> None:
+        proof = {"source_address": question.source_address, "reason": question.reason}
+        line = _line("asked_again", question.requester, "while it was open", proof=proof)
+        await durably(RequestActivities.ask_again, AskAgain(approval_id=self._open_ballot.approval_id, line=line))
+
+    def _not_waiting(self, approval_id: int) -> str | None:
+        if self._ballot is None or self._ballot.approval_id != approval_id:
+            return f"#{approval_id} is not the request that is open here."
+        return f"#{approval_id} is already {self._ballot.status}." if self._ballot.settled else None
+
+    def _show(self) -> None:
+        """What Temporal's own lists and pages say of this request."""
+        ballot, question = self._open_ballot, self._question
+        assert question is not None
+        workflow.upsert_search_attributes(
+            [
+                search_attributes.STATUS.value_set(ballot.status),
+                search_attributes.REQUESTER.value_set(question.requester),
+                search_attributes.DEVICE.value_set(question.device),
+                search_attributes.APPROVERS.value_set(sorted(self._asked)),
+            ]
+        )
+        answers = "".join(f"\n- {d.verdict} by **{d.person}** (level {d.level}, {d.channel})" for d in ballot.decisions)
+        workflow.set_current_details(
+            f"**#{ballot.approval_id}** {question.requester} → {question.device} over {question.protocol}: "
+            f"**{ballot.status}** {ballot.words}\n\nlevel {ballot.level} of {len(ballot.levels)}, "
+            f"asked: {', '.join(ballot.seats) or 'nobody'}, until {ballot.deadline:%Y-%m-%d %H:%M:%S} UTC{answers}"
+        )
+
+    def _outcome(self) -> Outcome:
+        ballot = self._open_ballot
+        return Outcome(
+            approval_id=ballot.approval_id,
+            status=ballot.status,
+            words=ballot.words,
+            decisions=ballot.decisions,
+            grant=self._grant,
+        )
+
+    @property
+    def _open_ballot(self) -> Ballot:
+        assert self._ballot is not None
+        return self._ballot
+
+    @property
+    def _open_request(self) -> Opened:
+        assert self._opened is not None
+        return self._opened
+
+
+def _question(raw: object, extra: tuple[object, ...]) -> Question:
+    if extra:
+        raise BadQuestion("The workflow takes one input, a JSON object; leave the others out.")
+    question = read_question(raw)
+    if workflow.info().workflow_id != question.workflow_id:
+        raise BadQuestion(f"The workflow id must be {question.workflow_id}; start it under that.")
+    return question
+
+
+def _refuse(words: str | None) -> None:
+    if words:
+        raise ApplicationError(words, type="Refused", non_retryable=True)
+
+
+def _line(kind: Any, who: str, words: str = "", channel: str = "", proof: dict[str, str] | None = None) -> Line:
+    return Line(kind=kind, at=workflow.now(), who=who, words=words, channel=channel, proof=proof or {})

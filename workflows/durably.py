@@ -1,0 +1,51 @@
+"""How workflows call activities: locally while the far side is healthy, durably when it is not."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+# A local activity holds up the next update, so it gets about a second and two tries.
+LOCAL_SECONDS = timedelta(seconds=2)
+LOCAL_TRIES = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=50))
+ONE_TRY = RetryPolicy(maximum_attempts=1)
+DURABLE_SECONDS = timedelta(seconds=30)
+DURABLE_TRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+async def durably(method: Callable[[Any, A], R], argument: A) -> R:
+    """Do it, however long the far side is down. Raises ActivityError only for a refusal."""
+    try:
+        return await workflow.execute_local_activity_method(
+            method, argument, start_to_close_timeout=LOCAL_SECONDS, retry_policy=LOCAL_TRIES
+        )
+    except ActivityError as error:
+        if is_cancelled_exception(error) or refusal_in(error):
+            raise
+    return await workflow.execute_activity_method(
+        method, argument, start_to_close_timeout=DURABLE_SECONDS, retry_policy=DURABLE_TRIES
+    )
+
+
+async def once(method: Callable[[Any, A], Awaitable[R]], argument: A, otherwise: R) -> R:
+    """Try it once; `otherwise` where it fails, because something else will do it later."""
+    try:
+        return await workflow.execute_local_activity_method(
+            method, argument, start_to_close_timeout=LOCAL_SECONDS, retry_policy=ONE_TRY
+        )
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
+        return otherwise
+
+
+def refusal_in(error: ActivityError) -> str:
+    """The words of a refusal that an activity raised; empty when it failed for another reason."""
+    cause = error.cause
+    return cause.message if isinstance(cause, ApplicationError) and cause.non_retryable else ""

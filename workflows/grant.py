@@ -1,0 +1,58 @@
+"""The time-boxed permission of one approval: waits for its end or its revocation, and tells everyone."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.notices import NoticeActivities
+    from activities.requests import RequestActivities
+    from countersign.models import GrantStatus
+    from countersign.steps import GRANT_STEP, Delivered, Delivery, GrantEnd, GrantTerms, Revoke
+    from workflows.durably import durably, once
+
+
+@workflow.defn(name="Grant")
+class Grant:
+    """Lasts as long as the permission. Update: `revoke`. The result is its final status."""
+
+    def __init__(self) -> None:
+        self._revoked_by: Revoke | None = None
+        self._ended = False
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    @workflow.update(name="revoke")
+    async def revoke(self, wish: Revoke) -> None:
+        """End the permission early; returns once that is on record, so that no asking finds it Active."""
+        self._revoked_by = wish
+        words = f"Revoked by {wish.who}" + (f": {wish.words}" if wish.words else ".")
+        await self._end(wish.approval_id, GrantStatus.REVOKED, wish.who, words, wish.channel)
+
+    @revoke.validator
+    def may_revoke(self, wish: Revoke) -> None:
+        """Refuse, in words, what has ended already."""
+        if self._ended or self._revoked_by is not None:
+            raise ApplicationError(f"The grant of #{wish.approval_id} is over already.", type="Refused")
+        if workflow.info().workflow_id != f"grant:{wish.approval_id}":
+            raise ApplicationError(f"#{wish.approval_id} is not the grant that is open here.", type="Refused")
+
+    # --- run ---------------------------------------------------------------------------------------------------------
+
+    @workflow.run
+    async def run(self, terms: GrantTerms) -> GrantStatus:
+        """Wait for the end."""
+        left = max(terms.ends_at - workflow.now(), timedelta(0))
+        try:
+            await workflow.wait_condition(lambda: self._revoked_by is not None, timeout=left)
+        except TimeoutError:
+            await self._end(terms.approval_id, GrantStatus.ENDED, "the clock", "Its time is over.")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return GrantStatus.REVOKED if self._revoked_by else GrantStatus.ENDED
+
+    async def _end(self, approval_id: int, status: GrantStatus, who: str, words: str, channel: str = "") -> None:
+        self._ended = True
+        end = GrantEnd(approval_id=approval_id, status=status, at=workflow.now(), who=who, channel=channel, words=words)
+        await durably(RequestActivities.end_grant, end)
+        await once(NoticeActivities.deliver, Delivery(approval_id=approval_id, step=GRANT_STEP), otherwise=Delivered())

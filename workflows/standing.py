@@ -1,0 +1,27 @@
+"""The work that never ends, each kept single by a fixed workflow id and one heartbeating activity."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+# A worker that stops beating is taken for dead after this; another resumes.
+HEARTBEAT = timedelta(seconds=5)
+FOR_EVER = timedelta(days=3650)
+RESUME = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10))
+
+
+@workflow.defn(name="StandingWork")
+class StandingWork:
+    """Keeps one activity running for ever; the id is `standing:<activity>`."""
+
+    @workflow.run
+    async def run(self, activity_name: str) -> None:
+        """Run the activity of this name, wherever a worker is."""
+        await workflow.execute_activity(
+            activity_name,
+            start_to_close_timeout=FOR_EVER,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RESUME,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
