@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.utils import format_datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import quote, unquote
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -56,7 +59,8 @@ class MailServer:
     """SMTP and IMAP for one domain. `async with MailServer() as mail:` listens on ephemeral ports of 127.0.0.1.
 
     Any local part has a mailbox; plus-addresses belong to the base mailbox. Login is the local part, with one
-    password for all. Mail and ports stay the same when the same object is stopped and started again.
+    password for all. Mail and ports stay the same when the same object is stopped and started again; with `keep`, a
+    folder, mail also outlives the process (moved or deleted mail is back in its INBOX then).
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class MailServer:
         imap_port: int = 0,
         password: str = PASSWORD,
         aliases: dict[str, str] | None = None,
+        keep: Path | None = None,
     ) -> None:
         self.domain = domain
         self.authserv_id = f"mail.{domain}"
@@ -79,6 +84,7 @@ class MailServer:
         self.delivered = 0
         greeting = f"{self.authserv_id} ready"
         self.mailboxes = PostOffice(password, ENGINE_ALIASES if aliases is None else aliases, greeting)
+        self._kept = Kept(keep) if keep else None
         self._servers: list[asyncio.Server] = []
         self._sessions: set[_Smtp] = set()
 
@@ -91,6 +97,9 @@ class MailServer:
 
     async def start(self) -> None:
         """Listen; raises OSError when a port is taken."""
+        if self._kept:
+            for account, raw in self._kept.take():
+                await self.mailboxes.deliver(account, raw)
         loop = asyncio.get_running_loop()
         smtp = await loop.create_server(lambda: _Smtp(self), self.host, self.smtp_port)
         self.smtp_port = smtp.sockets[0].getsockname()[1]
@@ -131,12 +140,36 @@ class MailServer:
             f"Received: from {_one_line(helo) or 'unknown'} by {self.authserv_id} with {protocol}; {now}",
         ]
         raw = "".join(f"{line}\r\n" for line in head).encode() + without_results_of(self.authserv_id, content)
-        await self.mailboxes.deliver(self.mailboxes.account(recipient.rpartition("@")[0]), raw)
+        account = self.mailboxes.account(recipient.rpartition("@")[0])
+        if self._kept:
+            self._kept.add(account, raw)
+        await self.mailboxes.deliver(account, raw)
         self.delivered += 1
 
     def _wrote_as_themselves(self, login: str, content: bytes) -> bool:
         own = {f"{name}@{self.domain}" for name in self.mailboxes.names_of(login)}
         return _from_address(content) in own
+
+
+class Kept:
+    """Delivered mail as files, one a mail, so that the sandbox starts where it ended."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._before = sorted(folder.glob("*.eml"))
+        self._count = int(self._before[-1].name.partition("-")[0]) if self._before else 0
+
+    def take(self) -> Iterator[tuple[str, bytes]]:
+        """Give what was there at the start, once: account and mail, in order."""
+        before, self._before = self._before, []
+        for path in before:
+            yield unquote(path.stem.partition("-")[2]), path.read_bytes()
+
+    def add(self, account: str, raw: bytes) -> None:
+        """Keep one more mail."""
+        self._count += 1
+        (self._folder / f"{self._count:08}-{quote(account, safe='')}.eml").write_bytes(raw)
 
 
 class _Smtp(SMTP):
@@ -209,7 +242,7 @@ class _Handler:
             await self._server.deliver(
                 recipient,
                 envelope.content,
-                sender=envelope.mail_from or "",
+                sender=(envelope.mail_from or "").strip("<>"),  # aiosmtpd gives the null sender with its brackets
                 login=session.auth_data or "",
                 helo=session.host_name or "",
             )
