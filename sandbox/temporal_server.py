@@ -142,7 +142,9 @@ def refuse_taken_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise NoTemporal(f"Port {port} is taken ({error.strerror}): is another Temporal server running?") from error
+            raise NoTemporal(
+                f"Port {port} is taken ({error.strerror}): set TEMPORAL_ADDRESS to use the server there."
+            ) from error
 
 
 def _type_name(constant: str) -> str:

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from notifiers.email.channel import email_config, mailbox
+from sandbox.up import ROOT, environment, processes
+from settings import Settings
+
+DEADLINE_SECONDS = 30
+RUN = """
+import os, sys
+from pathlib import Path
+from sandbox.up import run
+sys.exit(run({"one": sys.argv[1], "two": sys.argv[2]}, dict(os.environ), Path()))
+"""
+FOR_EVER = "exec sleep 1000"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith(("COUNTERSIGN_", "TEMPORAL_")):
+            monkeypatch.delenv(name)
+
+
+def started() -> list[str]:
+    return list(processes(Settings(), (ROOT / "Procfile").read_text()))
+
+
+def start(one: str, two: str) -> tuple[subprocess.Popen[str], list[int]]:
+    """Run two commands, and return once both run, with their process ids."""
+    process = subprocess.Popen([sys.executable, "-uc", RUN, one, two], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    lines = (re.search(r"started \(pid=(\d+)\)", line) for line in process.stdout)
+    found = (line for line in lines if line)
+    return process, [int(next(found)[1]) for _ in range(2)]
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_with_nothing_set_everything_runs_here() -> None:
+    assert started() == ["temporal", "mail", "worker", "portal"]
+
+
+def test_servers_that_the_settings_name_are_not_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.example.test:7233")
+    (tmp_path / ".env").write_text("COUNTERSIGN_SMTP_HOST=smtp.example.test\n")
+    assert started() == ["worker", "portal"]
+    assert "COUNTERSIGN_SMTP_HOST" not in environment(Settings(), tmp_path)
+
+
+def test_the_worker_is_told_of_the_sandbox_mail_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in environment(Settings(), tmp_path).items():
+        monkeypatch.setenv(name, value)
+    told = Settings()
+    mail = email_config(told)
+    box = mailbox(told)
+    assert mail
+    assert box
+    assert (mail.smtp.host, mail.smtp.port, box.port) == ("127.0.0.1", 8025, 8143)
+    assert told.mail_rule == "authentication_results"
+
+
+def test_the_mail_secret_is_kept_and_for_us_alone(tmp_path: Path) -> None:
+    first, second = (environment(Settings(), tmp_path)["COUNTERSIGN_MAIL_KEYS"] for _ in range(2))
+    assert first == second
+    assert stat.S_IMODE((tmp_path / "mail_keys").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_everything(sent: signal.Signals) -> None:
+    process, pids = start(FOR_EVER, FOR_EVER)
+    process.send_signal(sent)
+    process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 0
+    assert all(map(is_gone, pids))
+
+
+def test_the_end_of_one_ends_the_others_and_tells_how() -> None:
+    process, pids = start(FOR_EVER, "exit 7")
+    process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 7
+    assert all(map(is_gone, pids))
