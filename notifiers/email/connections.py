@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
 from aiosmtplib import (
@@ -43,8 +44,8 @@ class Envelope:
 @dataclass
 class _Line:
     client: SMTP
-    opened: float = field(default_factory=monotonic)
-    used: float = field(default_factory=monotonic)
+    opened: float
+    used: float
     mails: int = 0
 
     def worn_out(self, now: float) -> bool:
@@ -53,10 +54,11 @@ class _Line:
 
 
 class Connections:
-    """Hands mails over, on a kept connection where one stands. Belongs to one event loop."""
+    """Hands mails over, on a kept connection where one stands. Belongs to one event loop; `clock` counts seconds."""
 
-    def __init__(self, config: SmtpConfig, hello_name: str) -> None:
+    def __init__(self, config: SmtpConfig, hello_name: str, clock: Callable[[], float] = monotonic) -> None:
         self._config = config
+        self._clock = clock
         self._hello_name = config.hello_name or hello_name
         self._room = asyncio.Semaphore(config.connections)
         self._idle: list[_Line] = []
@@ -87,9 +89,10 @@ class Connections:
     async def _kept(self) -> _Line | None:
         while self._idle:
             line = self._idle.pop()
-            if line.worn_out(monotonic()):
+            now = self._clock()
+            if line.worn_out(now):
                 await _goodbye(line)
-            elif await _answers(line):
+            elif now - line.used < IDLE_BEFORE_ASKING or await _answers(line):
                 return line
         return None
 
@@ -108,7 +111,7 @@ class Connections:
             tls_context=self._tls_context(),
         )
         await client.connect()
-        return _Line(client)
+        return _Line(client, opened=self._clock(), used=self._clock())
 
     def _tls_context(self) -> ssl.SSLContext | None:
         if self._config.security != "none" and self._tls is None:
@@ -130,7 +133,7 @@ class Connections:
 
     def _keep(self, line: _Line) -> None:
         line.mails += 1
-        line.used = monotonic()
+        line.used = self._clock()
         if self._closed:
             line.client.close()
         else:
@@ -138,8 +141,6 @@ class Connections:
 
 
 async def _answers(line: _Line) -> bool:
-    if monotonic() - line.used < IDLE_BEFORE_ASKING:
-        return True
     try:
         await line.client.noop(timeout=ASK_TIMEOUT)
     except SMTPException:

@@ -15,8 +15,8 @@ LONGEST_NAME = 80
 QUOTED_WIDTH = 72  # columns: what a mail of RFC 3676's kind keeps when it is quoted once or twice
 
 
-class Lines(str):
-    """Text of several lines that is safe as it is: each line was made harmless on its own."""
+class Harmless(str):
+    """Text that was made harmless line by line, and is neither cut nor put on one line. HTML in it is still escaped."""
 
     __slots__ = ()
 
@@ -34,17 +34,17 @@ def name(written: str, person_id: str) -> str:
 
 def in_text(value: object) -> str:
     """What a text template prints for any value."""
-    return value if isinstance(value, Lines) else one_line(value)
+    return value if isinstance(value, Harmless) else one_line(value)
 
 
 def in_html(value: object) -> str:
     """What an HTML template prints for any value, before it is escaped."""
-    return value if isinstance(value, Markup) else one_line(value)
+    return value if isinstance(value, Markup | Harmless) else one_line(value)
 
 
-def lines(text: str) -> list[str]:
-    """The lines of somebody's words, harmless each, without blank ones."""
-    return [clean for line in text.splitlines() if (clean := _harmless(line))]
+def lines(text: str) -> list[Harmless]:
+    """The lines of somebody's words, whole, without blank ones."""
+    return [Harmless(clean) for line in text.splitlines() if (clean := _harmless(line))]
 
 
 def _harmless(text: str) -> str:
@@ -53,10 +53,10 @@ def _harmless(text: str) -> str:
     return " ".join(kept.split())
 
 
-def quoted(text: str) -> Lines:
+def quoted(text: str) -> Harmless:
     """Somebody's words for a text mail: every line is marked, so that none can pass for one of ours."""
     wrapped = (piece for line in lines(text) for piece in textwrap.wrap(line, QUOTED_WIDTH))
-    return Lines("\n".join(f"  | {piece}" for piece in wrapped))
+    return Harmless("\n".join(f"  | {piece}" for piece in wrapped))
 
 
 def moment(at: datetime) -> str:

@@ -1,0 +1,373 @@
+"""What a mail says, whom it is for, and what its headers carry."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from email.message import EmailMessage
+
+import pytest
+
+from countersign.models import Event, GrantStatus, Status, Verdict
+from notifiers.base import Notice, Person, Unreachable
+from notifiers.email import token
+from notifiers.email.compose import compose
+from notifiers.email.token import Ids
+
+from .notices import ALICE, GRACE, GRANT, HEIDI, NOON, QUESTION, config, decided, notice, person, settled
+
+CONFIG = config()
+INSTRUCTION = "Reply with APPROVE or REJECT as the first line; a comment may follow."
+
+
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert isinstance(part, EmailMessage)
+    return str(part.get_content())
+
+
+def html_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("html",))
+    assert isinstance(part, EmailMessage)
+    return str(part.get_content())
+
+
+def text(told: Notice) -> str:
+    return text_of(compose(told, CONFIG, NOON))
+
+
+# --- the headers ----------------------------------------------------------------------------------------------------
+
+
+def test_the_headers_of_a_mail_to_an_approver() -> None:
+    mail = compose(notice(), CONFIG, NOON)
+    made = token.make(CONFIG.keys, 1042, 1, "grace")
+    assert mail["Subject"] == "Acme Gateways - Connection Approval Notification - #1042"
+    assert mail["From"] == "Acme Gateways <countersign@acme.example>"
+    assert mail["To"] == "Grace Hopper <grace@acme.example>"
+    assert mail["Reply-To"] == f"answers+1042-1-{made}@acme.example"
+    assert mail["Message-ID"] == token.message_id("mail.acme.example", Ids(1042, 1, made), Event.ASKED, "asked:grace:1")
+    assert mail["Date"] == "Tue, 14 May 2024 12:00:00 +0000"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["X-Auto-Response-Suppress"] == "OOF, AutoReply"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_the_sender_may_have_a_name_of_its_own() -> None:
+    mail = compose(notice(), config(sender_name="Doorkeeper, Inc."), NOON)
+    assert mail["From"].addresses[0].display_name == "Doorkeeper, Inc."
+
+
+def test_a_mail_is_dated_now_unless_told_otherwise() -> None:
+    before = datetime.now(NOON.tzinfo).replace(microsecond=0)
+    assert before <= compose(notice(), CONFIG)["Date"].datetime <= datetime.now(NOON.tzinfo)
+
+
+def test_the_same_notice_is_the_same_mail_to_the_byte() -> None:
+    assert compose(notice(), CONFIG, NOON).as_bytes() == compose(notice(), CONFIG, NOON).as_bytes()
+
+
+def test_another_notice_is_another_mail() -> None:
+    first, second = (compose(notice(id=i), CONFIG, NOON) for i in ("a", "b"))
+    assert first["Message-ID"] != second["Message-ID"]
+    assert first.get_boundary() != second.get_boundary()
+
+
+@pytest.mark.parametrize("event", [Event.ASKED, Event.REMINDED, Event.HELP])
+def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event) -> None:
+    mail = compose(notice(event, level=2), CONFIG, NOON)
+    ids = token.in_address(mail["Reply-To"])
+    assert ids == token.in_message_id(mail["Message-ID"])
+    assert ids is not None
+    assert (ids.approval_id, ids.level) == (1042, 2)
+    assert token.names(CONFIG.keys, ids.token, 1042, 2, "grace")
+    assert INSTRUCTION in text_of(mail).splitlines()
+    assert INSTRUCTION in html_of(mail).replace("<b>", "").replace("</b>", "")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        settled(Status.APPROVED),
+        notice(Event.GRANT_ENDED, status=Status.APPROVED),
+        notice(Event.ANSWER_REFUSED),
+        notice(Event.HELP, status=Status.EXPIRED),
+    ],
+    ids=lambda told: told.event,
+)
+def test_other_mails_to_an_approver_name_them_but_ask_for_no_answer(told: Notice) -> None:
+    mail = compose(told, CONFIG, NOON)
+    ids = token.in_message_id(mail["Message-ID"])
+    assert ids is not None
+    assert token.names(CONFIG.keys, ids.token, 1042, 1, "grace")
+    assert mail["Reply-To"] == "answers@acme.example"
+    assert INSTRUCTION not in text_of(mail)
+    assert "APPROVE" not in html_of(mail)
+
+
+@pytest.mark.parametrize("event", list(Event))
+@pytest.mark.parametrize(("to", "use"), [(ALICE, "decide"), (GRACE, "link_only"), (ALICE, "link_only")])
+def test_who_may_not_answer_by_mail_gets_no_token(event: Event, to: Person, use: str) -> None:
+    mail = compose(notice(event, to, use=use), CONFIG, NOON)
+    assert token.in_message_id(mail["Message-ID"]) == Ids(1042, 0, "")
+    assert mail["Reply-To"] == "answers@acme.example"
+    assert INSTRUCTION not in text_of(mail)
+    assert token.make(CONFIG.keys, 1042, 1, "grace").encode() not in mail.as_bytes()
+
+
+# --- threads --------------------------------------------------------------------------------------------------------
+
+STORY = [
+    notice(),
+    notice(Event.REMINDED),
+    notice(Event.ASKED, id="asked:grace:2", level=2),
+    notice(Event.HELP, in_reply_to="<reply@phone.example>"),
+    settled(Status.APPROVED, decisions=[decided("grace", Verdict.APPROVE)]),
+    notice(Event.GRANT_ENDED, status=Status.APPROVED),
+]
+
+
+def test_all_mails_to_a_person_about_a_request_are_one_thread() -> None:
+    mails = [compose(told, CONFIG, NOON) for told in STORY]
+    roots = {mail["References"].split()[0] for mail in mails}
+    assert len({mail["Subject"] for mail in mails}) == len(roots) == 1
+    assert len({mail["Message-ID"] for mail in mails}) == len(mails)
+    assert roots.isdisjoint({mail["Message-ID"] for mail in mails})
+    assert "In-Reply-To" not in mails[0]
+    assert all(mail["In-Reply-To"] in mail["References"] for mail in mails[3:])
+
+
+def test_each_person_and_request_has_a_thread_of_its_own() -> None:
+    told = [notice(), notice(to=HEIDI), notice(to=ALICE), notice(approval_id=1043)]
+    assert len({compose(n, CONFIG, NOON)["References"] for n in told}) == 4
+
+
+def test_what_answers_a_mail_stands_below_it() -> None:
+    mail = compose(notice(Event.ANSWER_REFUSED, in_reply_to="<reply@phone.example>"), CONFIG, NOON)
+    assert mail["In-Reply-To"] == "<reply@phone.example>"
+    assert mail["References"].split() == [
+        token.thread_id("mail.acme.example", 1042, "grace"),
+        "<reply@phone.example>",
+    ]
+
+
+@pytest.mark.parametrize(
+    "told", ["<a@b>\r\nBcc: x@y.example", "<a b@c>", "not an id", "<é@b.example>", f"<{'a' * 600}@b>", "<a@b> <c@d>"]
+)
+def test_an_id_that_is_none_is_left_out(told: str) -> None:
+    mail = compose(notice(Event.HELP, in_reply_to=told), CONFIG, NOON)
+    assert mail["References"] == mail["In-Reply-To"] == token.thread_id("mail.acme.example", 1042, "grace")
+
+
+# --- addresses ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "grace",
+        "grace@",
+        "@acme.example",
+        "grace@acme.example, eve@evil.example",
+        "grace@acme.example\r\nBcc: eve@evil.example",
+        "Grace <grace@acme.example>",
+        "gr ace@acme.example",
+        "grace@acme..example",
+        "grace@-acme.example",
+        "grace@acme.example\u202e",
+        '"gr\\"ace"@acme.example',
+        "a" * 250 + "@acme.example",
+        "grace@" + "ü" * 70 + ".example",
+    ],
+)
+def test_what_is_no_address_is_unreachable(email: str) -> None:
+    with pytest.raises(Unreachable, match="correct it in the directory"):
+        compose(notice(to=GRACE.model_copy(update={"email": email})), CONFIG, NOON)
+
+
+def test_a_domain_beyond_ascii_is_written_as_the_dns_has_it() -> None:
+    mail = compose(notice(to=GRACE.model_copy(update={"email": "grace@müller.example"})), CONFIG, NOON)
+    assert mail["To"] == "Grace Hopper <grace@xn--mller-kva.example>"
+
+
+def test_a_local_part_beyond_ascii_is_kept_for_smtputf8() -> None:
+    mail = compose(notice(to=GRACE.model_copy(update={"email": "gräce@acme.example"})), CONFIG, NOON)
+    assert "To: Grace Hopper <gräce@acme.example>\r\n".encode() in mail.as_bytes()
+
+
+# --- the words ------------------------------------------------------------------------------------------------------
+
+
+def test_an_approver_reads_who_what_why_and_how_to_answer_first() -> None:
+    assert text(notice()).splitlines()[:8] == [
+        "Alice Nguyen asks to connect to db-1 by SSH for 1 hour.",
+        "",
+        "Why, in their words:",
+        "  | Replication lags.",
+        "  | I must restart it.",
+        "",
+        INSTRUCTION,
+        "Answer by Tue 14 May 2024, 16:00 UTC. One approval is enough; one rejection ends the request.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "Who:         Alice Nguyen (alice), alice@acme.example",
+        "To what:     db-1 by SSH",
+        "For:         1 hour, from the approval on",
+        "Ticket:      INC-4711",
+        "From:        203.0.113.7",
+        "Asked:       Tue 14 May 2024, 12:00 UTC",
+        "Level:       2 of 3",
+        "Also asked:  Heidi Lamarr and Ivan Petrov",
+        "See request #1042 in the browser: https://countersign.acme.example/requests/1042",
+    ],
+)
+def test_the_facts_follow(fact: str) -> None:
+    assert fact in text(notice(level=2, levels=3)).splitlines()
+
+
+def test_what_is_not_known_is_not_shown() -> None:
+    question = QUESTION.model_copy(update={"reason": "", "ticket": "", "source_address": ""})
+    said = text_of(compose(notice(question=question, asked=[GRACE]), config(public_url=""), NOON))
+    assert "Why: no reason was given." in said
+    assert "Nobody else is asked." in said
+    for label in ("Ticket:", "From:", "Level:", "Also asked:", "browser"):
+        assert label not in said
+
+
+def test_a_quorum_is_said() -> None:
+    assert "2 of the 3 people asked must approve; one rejection ends the request." in text(notice(quorum=2))
+
+
+def test_times_are_said_in_utc_whatever_zone_they_come_in() -> None:
+    tokyo = timezone(timedelta(hours=9))
+    assert "Answer by Tue 14 May 2024, 16:00 UTC." in text(notice(deadline=datetime(2024, 5, 15, 1, tzinfo=tokyo)))
+
+
+def test_a_reminder_says_so_first() -> None:
+    first = text(notice(Event.REMINDED)).splitlines()[0]
+    assert first == "Still waiting for you: Alice Nguyen asks to connect to db-1 by SSH for 1 hour."
+
+
+def test_with_links_only_the_mail_leads_to_the_page() -> None:
+    said = text(notice(use="link_only"))
+    assert "To answer, open this page and sign in: https://countersign.acme.example/requests/1042" in said
+    assert "Replies to this mail decide nothing." in said
+
+
+def test_with_links_only_and_no_page_known_it_says_where_to_sign_in() -> None:
+    mail = compose(notice(use="link_only"), config(public_url=""), NOON)
+    assert "To answer, sign in to Acme Gateways. Replies to this mail decide nothing." in text_of(mail)
+    assert "To answer, sign in to Acme Gateways. Replies to this mail decide nothing." in html_of(mail)
+
+
+@pytest.mark.parametrize(("event", "waits"), [(Event.ASKED, "waits"), (Event.REMINDED, "still waits")])
+def test_the_requester_learns_whom_it_waits_for(event: Event, waits: str) -> None:
+    said = text(notice(event, ALICE)).splitlines()
+    expected = f"Your request to connect to db-1 by SSH {waits} for Grace Hopper, Heidi Lamarr and Ivan Petrov."
+    assert said[0] == expected
+    assert "Why, in your words:" in said
+    assert "Answer by:   Tue 14 May 2024, 16:00 UTC" in said
+
+
+YES = [decided("grace", Verdict.APPROVE, "Fine."), decided("heidi", Verdict.APPROVE, level=2)]
+NO = [decided("grace", Verdict.APPROVE), decided("heidi", Verdict.REJECT, "Not now.\nAsk again at six.")]
+
+
+@pytest.mark.parametrize(
+    ("told", "first"),
+    [
+        (
+            settled(Status.APPROVED, ALICE, decisions=YES, grant=GRANT),
+            "Approved by Grace Hopper and Heidi Lamarr: you may connect to db-1 by SSH until "
+            "Tue 14 May 2024, 13:00 UTC.",
+        ),
+        (
+            settled(Status.APPROVED, decisions=YES, grant=GRANT),
+            "Approved by Grace Hopper and Heidi Lamarr: Alice Nguyen may connect to db-1 by SSH until "
+            "Tue 14 May 2024, 13:00 UTC.",
+        ),
+        (settled(Status.APPROVED, ALICE), "Approved: you may connect to db-1 by SSH."),
+        (
+            settled(Status.REJECTED, ALICE, decisions=NO),
+            "Rejected by Heidi Lamarr: you may not connect to db-1 by SSH.",
+        ),
+        (settled(Status.REJECTED), "Rejected: Alice Nguyen may not connect to db-1 by SSH."),
+        (settled(Status.EXPIRED, ALICE), "Expired without enough answers: you may not connect to db-1 by SSH."),
+        (settled(Status.CANCELLED), "Cancelled: Alice Nguyen may not connect to db-1 by SSH."),
+        (
+            notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=GRANT),
+            "Ended: your permission to connect to db-1 by SSH is over.",
+        ),
+        (
+            notice(
+                Event.GRANT_ENDED,
+                status=Status.APPROVED,
+                grant=GRANT.model_copy(update={"status": GrantStatus.REVOKED}),
+            ),
+            "Revoked: Alice Nguyen’s permission to connect to db-1 by SSH was taken back.",
+        ),
+        (notice(Event.ANSWER_REFUSED), "Your answer to #1042 did not count."),
+        (notice(Event.HELP), "Your reply about #1042 could not be read as an answer. Nothing was decided by it."),
+    ],
+)
+def test_the_first_line_says_the_outcome(told: Notice, first: str) -> None:
+    mail = compose(told, CONFIG, NOON)
+    assert text_of(mail).splitlines()[0] == first
+    assert first in html_of(mail).replace("&#8217;", "’")
+
+
+def test_everyone_told_reads_who_decided_when_and_their_comment() -> None:
+    said = text(settled(Status.REJECTED, HEIDI, decisions=NO, levels=2, words="Heidi rejected it."))
+    assert (
+        "\n".join(
+            [
+                "What happened:",
+                "  | Heidi rejected it.",
+                "",
+                "Grace Hopper approved at level 1 by email, Tue 14 May 2024, 12:09 UTC.",
+                "Heidi Lamarr rejected at level 1 by email, Tue 14 May 2024, 12:09 UTC:",
+                "  | Not now.",
+                "  | Ask again at six.",
+                "",
+            ]
+        )
+        in said
+    )
+    assert "Nothing is left for you to do." in said
+
+
+def test_someone_unknown_is_called_by_their_id() -> None:
+    said = text(settled(Status.APPROVED, requester=person("alice", " "), decisions=YES, names={}))
+    assert said.startswith("Approved by grace and heidi: alice may connect")
+
+
+def test_an_approver_is_told_how_to_take_it_back() -> None:
+    left = "While it lasts, you may take it back on the page of request #1042."
+    assert left in text(settled(Status.APPROVED, grant=GRANT))
+    assert left not in text(settled(Status.REJECTED))
+    assert left not in text(settled(Status.APPROVED, ALICE, grant=GRANT))
+
+
+def test_a_revoked_grant_says_how_long_it_was_to_last() -> None:
+    revoked = GRANT.model_copy(update={"status": GrantStatus.REVOKED})
+    said = text(notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=revoked, words="Wrong host."))
+    assert "  | Wrong host." in said
+    assert (
+        "It began Tue 14 May 2024, 12:00 UTC; its end was to be Tue 14 May 2024, 13:00 UTC. "
+        "To connect again, ask again." in said
+    )
+
+
+@pytest.mark.parametrize("event", [Event.ANSWER_REFUSED, Event.HELP])
+def test_a_late_answer_is_told_the_outcome(event: Event) -> None:
+    said = text(notice(event, status=Status.APPROVED, decisions=YES, words="It came too late."))
+    assert "  | It came too late." in said
+    assert "The request is approved by Grace Hopper and Heidi Lamarr; no answer is needed any more." in said
+
+
+def test_an_answer_refused_while_it_waits_says_until_when() -> None:
+    assert "The request still waits, until Tue 14 May 2024, 16:00 UTC." in text(notice(Event.ANSWER_REFUSED))
