@@ -5,7 +5,6 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Any
 
@@ -13,13 +12,14 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.notices import NoticeActivities, Sender
+from activities.grants import GrantActivities
+from activities.notices import NoticeActivities
 from activities.requests import RequestActivities
-from activities.standing import StandingActivities, Watch
+from activities.standing import StandingActivities
 from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import CountersignError, in_words
-from notifiers.email.channel import email_config, mailbox
+from notifiers.email.channel import email_config
 from notifiers.email.send import EmailNotifier
 from settings import Settings
 from store import Store
@@ -89,7 +89,8 @@ async def _until_signal(settings: Settings) -> None:
 def _worker(
     client: Client, settings: Settings, store: Store, notices: NoticeActivities, standing: StandingActivities
 ) -> Worker:
-    requests = RequestActivities(store.requests, store.answers, store.grants)
+    requests = RequestActivities(store.requests, store.answers)
+    grants = GrantActivities(store.grants, client)
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return Worker(
         client.temporal,
@@ -102,7 +103,8 @@ def _worker(
             requests.ask_again,
             requests.standing,
             requests.last,
-            requests.end_grant,
+            grants.start,
+            grants.end,
             notices.deliver,
             standing.watch_mailbox,
             standing.sweep,

@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.errors import refusals_are_final
 from countersign.models import LevelPeople
-from countersign.steps import AskAgain, Closing, GrantEnd, Last, LevelStart, Opening, OpenReply, Standing, Step, Written
+from countersign.steps import AskAgain, Closing, Last, LevelStart, Opening, OpenReply, Standing, Step, Written
 
 
 class RequestBook(Protocol):
@@ -35,20 +35,12 @@ class AnswerBook(Protocol):
         """Find what came before the deadline."""
 
 
-class GrantBook(Protocol):
-    """Where grants are written."""
-
-    def end(self, end: GrantEnd) -> bool:
-        """End a grant, once."""
-
-
 class RequestActivities:
     """What the workflows ask of the record."""
 
-    def __init__(self, requests: RequestBook, answers: AnswerBook, grants: GrantBook) -> None:
+    def __init__(self, requests: RequestBook, answers: AnswerBook) -> None:
         self.requests = requests
         self.answers = answers
-        self.grants = grants
 
     @activity.defn(name="open_request")
     def open(self, opening: Opening) -> OpenReply:
@@ -80,8 +72,3 @@ class RequestActivities:
     def last(self, closing: Closing) -> Last:
         """The answers that came in time and were not judged yet."""
         return self.answers.last(closing)
-
-    @activity.defn(name="end_grant")
-    def end_grant(self, end: GrantEnd) -> bool:
-        """End or revoke a grant."""
-        return self.grants.end(end)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -26,14 +27,14 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from countersign.errors import NotFound, Refused, Unavailable
 from countersign.models import Answer, Asked, Judgement, Outcome, Question
-from countersign.steps import Cancel, Revoke
+from countersign.steps import Cancel, GrantTerms, Revoke
 
 TASK_QUEUE = "countersign"
 # How long one update may take; without a worker it waits this long, and is then told to try again.
@@ -117,6 +118,20 @@ class Client:
     async def revoke(self, wish: Revoke) -> None:
         """End a grant early. Raises Refused, NotFound."""
         await self._update(f"grant:{wish.approval_id}", "revoke", wish, None)
+
+    async def start_grant(self, terms: GrantTerms) -> None:
+        """Start the workflow of a grant, unless it was started before."""
+        start = self.temporal.start_workflow(
+            "Grant",
+            terms,
+            id=f"grant:{terms.approval_id}",
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            task_timeout=TASK_SECONDS,
+        )
+        with suppress(WorkflowAlreadyStartedError):
+            await start
 
     async def look_again(self, workflow_id: str, approval_id: int) -> None:
         """Have an open request look again at who may act. Raises Refused, NotFound."""

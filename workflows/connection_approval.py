@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.grants import GrantActivities
     from activities.notices import NoticeActivities
     from activities.requests import RequestActivities
     from countersign.ballot import Ballot, Gone
@@ -43,7 +44,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import search_attributes
     from workflows.durably import durably, once, refusal_in
-    from workflows.grant import Grant
 
 # How often an expiry that waits for the mailboxes looks again.
 LOOK_AGAIN = timedelta(seconds=1)
@@ -76,7 +76,6 @@ class ConnectionApproval:
         self._steps = 0
         self._known = False
         self._in_order = asyncio.Lock()
-        self._starting: list[asyncio.Task[Any]] = []
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -286,7 +285,7 @@ class ConnectionApproval:
         async with self._in_order:
             written = await durably(RequestActivities.write, step)
         if written.grant_starts_at and written.grant_ends_at:
-            self._open_grant(written.grant_starts_at, written.grant_ends_at)
+            await self._open_grant(written.grant_starts_at, written.grant_ends_at)
         self._known = True
         self._show()
         delivery = Delivery(approval_id=step.approval_id, step=step.number)
@@ -327,7 +326,7 @@ class ConnectionApproval:
             opens_grant=ballot.status is Status.APPROVED,
         )
 
-    def _open_grant(self, starts_at: datetime, ends_at: datetime) -> None:
+    async def _open_grant(self, starts_at: datetime, ends_at: datetime) -> None:
         """Start the grant's own workflow, which outlives this one."""
         question, approval_id = self._question, self._open_ballot.approval_id
         assert question is not None
@@ -338,15 +337,7 @@ class ConnectionApproval:
             ends_at=ends_at,
             source_address=question.source_address,
         )
-        terms = GrantTerms(approval_id=approval_id, starts_at=starts_at, ends_at=ends_at)
-        start = workflow.start_child_workflow(
-            Grant.run,
-            terms,
-            id=f"grant:{approval_id}",
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-        )
-        # Not awaited: the command leaves with this task, and the request need not stay open for the answer.
-        self._starting.append(asyncio.create_task(start))
+        await durably(GrantActivities.start, GrantTerms(approval_id=approval_id, starts_at=starts_at, ends_at=ends_at))
 
     async def _record_repeat(self, question: Question) -> None:
         proof = {"source_address": question.source_address, "reason": question.reason}

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -19,7 +19,11 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 
-async def durably(method: Callable[[Any, A], R], argument: A) -> R:
+@overload
+async def durably(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R: ...
+@overload
+async def durably(method: Callable[[Any, A], R], argument: A) -> R: ...
+async def durably(method: Callable[[Any, A], Any], argument: A) -> Any:
     """Do it, however long the far side is down. Raises ActivityError only for a refusal."""
     try:
         return await workflow.execute_local_activity_method(

@@ -6,8 +6,8 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.grants import GrantActivities
     from activities.notices import NoticeActivities
-    from activities.requests import RequestActivities
     from countersign.models import GrantStatus
     from countersign.steps import GRANT_STEP, Delivered, Delivery, GrantEnd, GrantTerms, Revoke
     from workflows.durably import durably, once
@@ -54,5 +54,5 @@ class Grant:
     async def _end(self, approval_id: int, status: GrantStatus, who: str, words: str, channel: str = "") -> None:
         self._ended = True
         end = GrantEnd(approval_id=approval_id, status=status, at=workflow.now(), who=who, channel=channel, words=words)
-        await durably(RequestActivities.end_grant, end)
+        await durably(GrantActivities.end, end)
         await once(NoticeActivities.deliver, Delivery(approval_id=approval_id, step=GRANT_STEP), otherwise=Delivered())
