@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.grants import GrantActivities
@@ -152,7 +152,7 @@ class ConnectionApproval:
         """Decide one question; `raw` is any JSON, so that a bad start fails at once instead of hanging."""
         try:
             await self._open(_question(raw, extra))
-        except (BadQuestion, ActivityError) as error:
+        except (BadQuestion, FailureError) as error:
             self._refusal = str(error) if isinstance(error, BadQuestion) else refusal_in(error)
             if not self._refusal:
                 raise

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 # A local activity holds up the next update, so it gets about a second and two tries.
 LOCAL_SECONDS = timedelta(seconds=2)
@@ -24,12 +24,12 @@ async def durably(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R: .
 @overload
 async def durably(method: Callable[[Any, A], R], argument: A) -> R: ...
 async def durably(method: Callable[[Any, A], Any], argument: A) -> Any:
-    """Do it, however long the far side is down. Raises ActivityError only for a refusal."""
+    """Do it, however long the far side is down. Raises FailureError only for a refusal."""
     try:
         return await workflow.execute_local_activity_method(
             method, argument, start_to_close_timeout=LOCAL_SECONDS, retry_policy=LOCAL_TRIES
         )
-    except ActivityError as error:
+    except FailureError as error:
         if is_cancelled_exception(error) or refusal_in(error):
             raise
     return await workflow.execute_activity_method(
@@ -43,13 +43,16 @@ async def once(method: Callable[[Any, A], Awaitable[R]], argument: A, otherwise:
         return await workflow.execute_local_activity_method(
             method, argument, start_to_close_timeout=LOCAL_SECONDS, retry_policy=ONE_TRY
         )
-    except ActivityError as error:
+    except FailureError as error:
         if is_cancelled_exception(error):
             raise
         return otherwise
 
 
-def refusal_in(error: ActivityError) -> str:
-    """The words of a refusal that an activity raised; empty when it failed for another reason."""
-    cause = error.cause
+def refusal_in(error: FailureError) -> str:
+    """The words of a refusal that an activity raised; empty when it failed for another reason.
+
+    A local activity's error comes bare, a normal one's inside an ActivityError.
+    """
+    cause = error.cause if isinstance(error, ActivityError) else error
     return cause.message if isinstance(cause, ApplicationError) and cause.non_retryable else ""
