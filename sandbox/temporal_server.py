@@ -24,7 +24,6 @@ from sandbox.temporal_tool import NoTemporal, Say, find_temporal, say_on_stderr
 from workflows import search_attributes
 
 HOST = "127.0.0.1"
-NAMESPACE = "default"
 START_SECONDS = 30
 STOP_SECONDS = 3
 POLL_SECONDS = 0.05
@@ -45,6 +44,7 @@ class TemporalServer:
         say: Say = say_on_stderr,
     ) -> None:
         self._given = os.environ.get("TEMPORAL_ADDRESS", "")
+        self._namespace = os.environ.get("TEMPORAL_NAMESPACE") or "default"
         self._database = database
         self._ui_port = ui_port
         self._say = say
@@ -80,6 +80,7 @@ class TemporalServer:
     async def _start(self, tool: Path) -> None:
         refuse_taken_port(self._port)
         command = [str(tool), "server", "start-dev", "--ip", HOST, "--port", str(self._port), "--log-level", "error"]
+        command += ["--namespace", self._namespace]
         command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
         if self._database:
             self._database.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +113,7 @@ class TemporalServer:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                client = await Client.connect(self.address, namespace=NAMESPACE)
+                client = await Client.connect(self.address, namespace=self._namespace)
                 await retention(client)
                 return client
             except (RuntimeError, RPCError) as error:

@@ -24,7 +24,8 @@ DEADLINE_SECONDS = 30
 @pytest.fixture
 def own_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests start servers, whatever the developer's environment names."""
-    monkeypatch.delenv("TEMPORAL_ADDRESS", raising=False)
+    for name in ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def answers(address: str) -> bool:
@@ -66,6 +67,15 @@ async def test_a_given_server_is_used_and_none_started(temporal_address: str, mo
         assert server.pid is None
     assert answers(temporal_address)
     assert "TEMPORAL_ADDRESS" in said[0]
+
+
+@pytest.mark.usefixtures("own_server")
+async def test_the_namespace_of_the_environment_is_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", "doors")
+    async with TemporalServer() as server:
+        client = await Client.connect(server.address, namespace="doors")
+        assert await registered_search_attributes(client) == {key.name for key in search_attributes.ALL}
+        assert await retention(client) >= timedelta(days=30)
 
 
 @pytest.mark.usefixtures("own_server")
