@@ -120,9 +120,12 @@ class Dovecot:
         config = self.home / "dovecot.conf"
         config.write_text(self._config())
         self._own_everything()
-        who = {"user": self.account.pw_uid, "group": self.account.pw_gid} if os.getuid() == 0 else {}
-        extra_groups: list[int] | None = [] if who else None
-        self._process = subprocess.Popen([binary, "-F", "-c", str(config)], extra_groups=extra_groups, **who)
+        command = [binary, "-F", "-c", str(config)]
+        if os.getuid() == 0:
+            user, group = self.account.pw_uid, self.account.pw_gid
+            self._process = subprocess.Popen(command, user=user, group=group, extra_groups=[])
+        else:
+            self._process = subprocess.Popen(command)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:

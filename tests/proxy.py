@@ -17,7 +17,9 @@ class Proxy:
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
+        self.changed = threading.Condition()
         self.connections = 0  # how many were made through it so far
+        self.refused = 0  # how many were hung up on
         self.delay = 0.0  # seconds before each chunk is passed on
         self._refusing = False
         self._garble_left = 0
@@ -74,8 +76,15 @@ class Proxy:
                 return
             if self._refusing:
                 client.close()
+                self._count(refused=1)
                 continue
             self._connect(client)
+
+    def _count(self, connections: int = 0, refused: int = 0) -> None:
+        with self.changed:
+            self.connections += connections
+            self.refused += refused
+            self.changed.notify_all()
 
     def _connect(self, client: socket.socket) -> None:
         try:
@@ -84,7 +93,7 @@ class Proxy:
             client.close()
             return
         server.settimeout(None)
-        self.connections += 1
+        self._count(connections=1)
         with self._lock:
             self._open |= {client, server}
         ends = threading.Barrier(2)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from email.parser import BytesHeaderParser
+from typing import Literal
 
 from countersign.errors import Unavailable
 from notifiers.email.imap import Connection, Fetched, Mailbox
-from notifiers.email.ledger import Claim, Disposition, Ledger, MailRef
+from notifiers.email.ledger import Disposition, Ledger, MailRef
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,7 @@ LEASE = timedelta(seconds=30)  # how long a claim holds when its watcher dies be
 LISTED_AT_ONCE = 500  # a command of some 4 kB; servers cut off longer lines
 BATCH_MAILS = 50
 BATCH_BYTES = 8_000_000
+STRAY_SECONDS = 3.0  # how long whoever handled a mail is given to move it
 # Then whatever `handle` needs is down, and the rest of the look would fail alike.
 UNAVAILABLE_IN_A_ROW = 10
 LONGEST_MESSAGE_ID = 998  # RFC 5322, 2.1.1: the longest line
@@ -27,7 +30,7 @@ Handle = Callable[[bytes, datetime], None]
 
 
 class Intake:
-    """Deals with mails of one connection; `go_on` is asked between mails, and tells that we live."""
+    """Deals with the mails of one connection; `go_on` is asked between mails, and tells that we live."""
 
     def __init__(
         self, connection: Connection, mailbox: Mailbox, ledger: Ledger, handle: Handle, go_on: Callable[[], bool]
@@ -38,11 +41,12 @@ class Intake:
         self._handle = handle
         self._go_on = go_on
         self._unavailable_in_a_row = 0
+        self._strays: dict[int, float] = {}  # handled by somebody, not yet moved: UID to when it was seen first
 
     def take_all(self) -> tuple[int, int]:
         """Deal with every mail there is; gives how many were dealt with, and how many are left for later."""
         uids = self._connection.uids()
-        gone = 0
+        self._unavailable_in_a_row = gone = 0
         for start in range(0, len(uids), LISTED_AT_ONCE):
             sizes = self._connection.sizes(uids[start : start + LISTED_AT_ONCE])
             for batch in _batches(sizes, self._mailbox.largest_mail_bytes):
@@ -55,28 +59,36 @@ class Intake:
         """Deal with one batch and move it; gives how many mails are gone."""
         small = [uid for uid in batch if sizes[uid] <= self._mailbox.largest_mail_bytes]
         mails = self._connection.fetch(small)
-        ends: dict[Disposition, list[int]] = {each: [] for each in Disposition}
+        to_move: dict[Disposition, list[int]] = {"handled": [], "quarantined": []}
+        dealt_with = 0
         for uid in batch:
             if not self._go_on() or self._all_is_down():
                 break
-            end = None  # what was listed but not given is looked for again
+            end: Disposition | None = None  # what was listed but not given is looked for again
             if uid in mails:
                 end = self._handle_once(self._ref(uid, mails[uid].raw), mails[uid])
             elif uid not in small:
                 end = self._set_aside(self._ref_unread(uid, sizes[uid]), f"too big: {sizes[uid]} bytes")
             if end:
-                ends[end].append(uid)
-        self._connection.move(ends[Disposition.HANDLED], self._mailbox.done_folder)
-        self._connection.move(ends[Disposition.QUARANTINED], self._mailbox.quarantine_folder)
-        return sum(map(len, ends.values()))
+                dealt_with += 1
+                if self._is_ours_to_move(uid):
+                    to_move[end].append(uid)
+        self._connection.move(to_move["handled"], self._mailbox.done_folder)
+        self._connection.move(to_move["quarantined"], self._mailbox.quarantine_folder)
+        return dealt_with
+
+    def _is_ours_to_move(self, uid: int) -> bool:
+        """Whether we handled it, or whoever did has left it lying; two who move one mail may make two of it."""
+        first_seen = self._strays.get(uid)
+        return first_seen is None or time.monotonic() - first_seen > STRAY_SECONDS
 
     def _all_is_down(self) -> bool:
         return self._unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW
 
     def _handle_once(self, ref: MailRef, mail: Fetched) -> Disposition | None:
-        claim = self._ledger.claim(ref, LEASE)
-        if claim is not Claim.OURS:
-            return _end_of(claim)
+        claim = self._claim(ref)
+        if claim != "ours":
+            return claim
         try:
             self._handle(mail.raw, mail.arrived)
         except Unavailable as problem:
@@ -87,19 +99,27 @@ class Intake:
         except Exception as problem:  # whatever a hostile mail can break; the mailbox goes on
             log.exception("%s: mail %s broke its handler and is quarantined", ref.mailbox, ref.uid)
             why = f"its handler failed: {type(problem).__name__}"
-            self._ledger.mark_handled(ref, Disposition.QUARANTINED, why)
-            return Disposition.QUARANTINED
+            self._ledger.mark_handled(ref, "quarantined", why)
+            return "quarantined"
         self._unavailable_in_a_row = 0
-        self._ledger.mark_handled(ref, Disposition.HANDLED)
-        return Disposition.HANDLED
+        self._ledger.mark_handled(ref, "handled")
+        return "handled"
 
     def _set_aside(self, ref: MailRef, why: str) -> Disposition | None:
-        claim = self._ledger.claim(ref, LEASE)
-        if claim is not Claim.OURS:
-            return _end_of(claim)
+        claim = self._claim(ref)
+        if claim != "ours":
+            return claim
         log.warning("%s: mail %s is quarantined: %s", ref.mailbox, ref.uid, why)
-        self._ledger.mark_handled(ref, Disposition.QUARANTINED, why)
-        return Disposition.QUARANTINED
+        self._ledger.mark_handled(ref, "quarantined", why)
+        return "quarantined"
+
+    def _claim(self, ref: MailRef) -> Literal["ours"] | Disposition | None:
+        claim = self._ledger.claim(ref, LEASE)
+        if claim == "elsewhere":
+            return None
+        if claim != "ours":
+            self._strays.setdefault(ref.uid, time.monotonic())
+        return claim
 
     def _ref(self, uid: int, raw: bytes) -> MailRef:
         digest = hashlib.sha256(raw).hexdigest()
@@ -110,10 +130,6 @@ class Intake:
         return MailRef(
             self._mailbox.name, self._connection.uidvalidity, uid, "", hashlib.sha256(place.encode()).hexdigest()
         )
-
-
-def _end_of(claim: Claim) -> Disposition | None:
-    return None if claim is Claim.ELSEWHERE else Disposition(claim.value)
 
 
 def _message_id(raw: bytes) -> str:

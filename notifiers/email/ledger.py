@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -23,27 +22,17 @@ class MailRef:
     digest: str
 
 
-class Disposition(StrEnum):
-    """What became of a mail."""
-
-    HANDLED = "handled"
-    QUARANTINED = "quarantined"
-
-
-class Claim(StrEnum):
-    """What the ledger says to somebody who wants to handle a mail."""
-
-    OURS = "ours"
-    ELSEWHERE = "elsewhere"  # another watcher holds it, and its lease lasts
-    HANDLED = "handled"
-    QUARANTINED = "quarantined"
+# What became of a mail.
+Disposition = Literal["handled", "quarantined"]
+# What the ledger says to somebody who wants to handle a mail; "elsewhere": another watcher holds it, its lease lasts.
+Claim = Literal["ours", "elsewhere", "handled", "quarantined"]
 
 
 class Ledger(Protocol):
     """What was handled, kept across restarts. Each call is one transaction; any may raise Unavailable."""
 
     def claim(self, mail: MailRef, lease: timedelta) -> Claim:
-        """Take a mail, atomically: of any number of callers one hears OURS, until it marks, releases, or is late.
+        """Take a mail, atomically: of any number of callers one hears `ours`, until it marks, releases, or is late.
 
         A claim neither marked nor released ends with its `lease`: its watcher is taken for dead.
         """

@@ -18,16 +18,18 @@ from countersign.errors import Unavailable, in_words
 from notifiers.email.imap import Connection, Mailbox
 from notifiers.email.intake import Handle, Intake
 from notifiers.email.ledger import Claim, Disposition, Ledger, MailRef
+from notifiers.email.pulse import Pulse
 
 __all__ = ["Claim", "Disposition", "Handle", "Ledger", "MailRef", "Mailbox", "watch"]
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 2.0  # between two looks at `stop`, and two beats, while nothing happens
+TICK_SECONDS = 0.5  # between two looks at `stop` while nothing happens
+BEAT_SECONDS = 1.0
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 60.0
 STABLE_SECONDS = 30.0  # a connection that lasted so long starts the delays afresh
-EMPTY_WAKES_IN_A_ROW = 20  # a server that ends IDLE at once without news is no server to believe
+EMPTY_WAKES_IN_A_ROW = 20  # an IDLE that ends at once, without news, comes from a connection that is dead or mad
 EMPTY_WAKE_SECONDS = 0.05
 
 
@@ -35,22 +37,23 @@ def watch(mailbox: Mailbox, ledger: Ledger, handle: Handle, stop: threading.Even
     """Watch until `stop` is set; never raises for what a server, a mail or an outage does.
 
     `handle(raw, arrived)` must have stored what it needs when it returns. It raises Unavailable to see the mail again
-    later; any other exception quarantines the mail. After a crash in the midst of it, it is called again once LEASE
-    is over, so it must not mind the same mail twice. `beat` is called at least every TICK_SECONDS, save while the
-    server is slow (`network_seconds`) or `handle` works.
+    later; any other exception quarantines the mail. After a crash in the midst of it, it is called again once the
+    claim's lease is over, so it must not mind the same mail twice. `beat` is called every BEAT_SECONDS from another
+    thread, until this one hangs.
     """
-    _Watcher(mailbox, ledger, handle, stop, beat).run()
+    with Pulse(beat, BEAT_SECONDS, patience=2 * mailbox.network_seconds) as pulse:
+        _Watcher(mailbox, ledger, handle, stop, pulse.progress).run()
 
 
 class _Watcher:
     def __init__(
-        self, mailbox: Mailbox, ledger: Ledger, handle: Handle, stop: threading.Event, beat: Callable[[], None]
+        self, mailbox: Mailbox, ledger: Ledger, handle: Handle, stop: threading.Event, progress: Callable[[], None]
     ) -> None:
         self._mailbox = mailbox
         self._ledger = ledger
         self._handle = handle
         self._stop = stop
-        self._beat = beat
+        self._progress = progress
 
     def run(self) -> None:
         delays = _delays()
@@ -61,7 +64,8 @@ class _Watcher:
                     self._follow(connection)
             except Exception as error:
                 # Servers, proxies and libraries fail in every way there is; each means the same: connect again.
-                log.warning("%s: %s", self._mailbox.name, in_words(error) if isinstance(error, Unavailable) else error)
+                words = in_words(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
+                log.warning("%s: %s", self._mailbox.name, words)
             if time.monotonic() - started > STABLE_SECONDS:
                 delays = _delays()
             if not self._stop.is_set():
@@ -69,30 +73,29 @@ class _Watcher:
 
     def _follow(self, connection: Connection) -> None:
         """Read all there is, then wait for more, for as long as the connection holds."""
+        intake = Intake(connection, self._mailbox, self._ledger, self._handle, self._go_on)
         retries, empty_wakes = _delays(), 0
         while not self._stop.is_set():
-            gone, left = self._read(connection)
+            done, left = self._read(intake)
             if not left:
                 retries = _delays()
-            if connection.told_of_more():
-                continue
-            waited = self._wait(connection, next(retries) if left else self._mailbox.believe_silence_seconds)
-            empty_wakes = empty_wakes + 1 if not gone and waited < EMPTY_WAKE_SECONDS else 0
+            patience = next(retries) if left else self._mailbox.believe_silence_seconds
+            waited = 0.0 if connection.told_of_more() else self._wait(connection, patience)
+            empty_wakes = empty_wakes + 1 if not done and waited < EMPTY_WAKE_SECONDS else 0
             if empty_wakes > EMPTY_WAKES_IN_A_ROW:
-                raise ConnectionError("the server ends IDLE at once, again and again, without news")
+                raise ConnectionError("the server announces news again and again, but there is none")
 
-    def _read(self, connection: Connection) -> tuple[int, int]:
-        """Deal with every mail there is; gives how many are gone, and how many are left for later."""
-        self._beat()
+    def _read(self, intake: Intake) -> tuple[int, int]:
+        """Deal with every mail there is; gives how many were dealt with, and how many are left for later."""
+        self._progress()
         at = datetime.now(UTC)
-        intake = Intake(connection, self._mailbox, self._ledger, self._handle, self._go_on)
-        gone, left = intake.take_all()
+        done, left = intake.take_all()
         if not left:
             self._ledger.read_through(self._mailbox.name, at)
-        return gone, left
+        return done, left
 
     def _go_on(self) -> bool:
-        self._beat()
+        self._progress()
         return not self._stop.is_set()
 
     def _wait(self, connection: Connection, at_most: float) -> float:
@@ -106,15 +109,15 @@ class _Watcher:
             remaining = started + at_most - time.monotonic()
             if remaining <= 0 or connection.heard(min(TICK_SECONDS, remaining)):
                 break
-            self._beat()
+            self._progress()
         connection.leave_idle()
         return time.monotonic() - started
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while (remaining := end - time.monotonic()) > 0 and not self._stop.wait(min(TICK_SECONDS, remaining)):
-            self._beat()
-        self._beat()
+            self._progress()
+        self._progress()
 
 
 def _delays() -> Iterator[float]:

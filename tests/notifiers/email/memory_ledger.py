@@ -25,13 +25,13 @@ class MemoryLedger:
         with self.changed:
             key = (mail.mailbox, mail.digest)
             if key in self.marked:
-                return Claim(self.marked[key][1].value)
+                return self.marked[key][1]
             if self._leases.get(key, 0) > time.monotonic():
                 self.claims_refused += 1
                 self.changed.notify_all()
-                return Claim.ELSEWHERE
+                return "elsewhere"
             self._leases[key] = time.monotonic() + lease.total_seconds()
-            return Claim.OURS
+            return "ours"
 
     def release(self, mail: MailRef) -> None:
         with self.changed:

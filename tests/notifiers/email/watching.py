@@ -11,6 +11,7 @@ from typing import Any, Self
 from notifiers.email.mailbox import Handle, Mailbox, watch
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server
+from tests.proxy import Proxy
 
 SECONDS = 30.0
 
@@ -68,6 +69,16 @@ class Watching:
         """Wait until the mailbox was read through now, or through `at`."""
         wanted = at or datetime.now(UTC)
         self.until(lambda: self.ledger.read_until is not None and self.ledger.read_until >= wanted)
+
+    def until_connections(self, proxy: Proxy, count: int) -> None:
+        """Wait until so many connections were made through the proxy."""
+        with proxy.changed:
+            assert proxy.changed.wait_for(lambda: proxy.connections >= count, SECONDS)
+
+    def until_refused(self, proxy: Proxy, count: int) -> None:
+        """Wait until the proxy hung up on so many."""
+        with proxy.changed:
+            assert proxy.changed.wait_for(lambda: proxy.refused >= count, SECONDS)
 
     def _record(self, raw: bytes, arrived: datetime) -> None:
         if self._handle:

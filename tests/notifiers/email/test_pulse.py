@@ -1,0 +1,24 @@
+"""The sign of life goes on while the watched thread waits, and ends when it hangs."""
+
+import queue
+
+from notifiers.email.pulse import Pulse
+
+
+def test_beats_without_help_until_no_progress_is_told_for_too_long() -> None:
+    beats: queue.Queue[None] = queue.Queue()
+    with Pulse(lambda: beats.put(None), tick=0.01, patience=0.2) as pulse:
+        for _ in range(3):
+            beats.get(timeout=10)
+        assert falls_silent(beats)
+        pulse.progress()
+        beats.get(timeout=10)
+
+
+def falls_silent(beats: queue.Queue[None]) -> bool:
+    for _ in range(1000):
+        try:
+            beats.get(timeout=0.5)
+        except queue.Empty:
+            return True
+    return False
