@@ -17,6 +17,7 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
+from countersign.errors import CountersignError, Unavailable
 from notifiers.email.config import SmtpConfig
 
 # Seconds. Servers close what idles (Postfix after 300), recycle what grows old, and count mails per connection
@@ -103,7 +104,7 @@ class Connections:
             port=config.port_used,
             username=config.username or None,
             password=config.password.get_secret_value() or None,
-            oauth_token_generator=config.access_token,
+            oauth_token_generator=self._access_token if config.access_token else None,
             local_hostname=self._hello_name,
             timeout=config.timeout_seconds,
             use_tls=config.security == "tls",
@@ -112,6 +113,15 @@ class Connections:
         )
         await client.connect()
         return _Line(client, opened=self._clock(), used=self._clock())
+
+    async def _access_token(self) -> str:
+        assert self._config.access_token
+        try:
+            return await asyncio.wait_for(self._config.access_token(), self._config.timeout_seconds)
+        except CountersignError:
+            raise
+        except Exception as error:
+            raise Unavailable(f"no access token for the mail server could be had ({type(error).__name__})") from error
 
     def _tls_context(self) -> ssl.SSLContext | None:
         if self._config.security != "none" and self._tls is None:
