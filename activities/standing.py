@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from countersign.errors import in_words
 
@@ -44,7 +44,7 @@ class StandingActivities:
         finally:
             stop.set()
             await asyncio.shield(thread)
-        raise ApplicationError("The watcher stopped; another goes on.")
+        raise ApplicationError("The watcher stopped; another goes on.", category=ApplicationErrorCategory.BENIGN)
 
     @activity.defn(name="sweep")
     async def sweep(self) -> None:
@@ -57,7 +57,7 @@ class StandingActivities:
                 except Exception as error:
                     log.warning("sweeping: %s", in_words(error), exc_info=error)
             await _either(activity.wait_for_worker_shutdown(), _beating(asyncio.sleep(SWEEP_SECONDS)))
-        raise ApplicationError("The sweeper stopped; another goes on.")
+        raise ApplicationError("The sweeper stopped; another goes on.", category=ApplicationErrorCategory.BENIGN)
 
 
 async def _beating(work: Awaitable[object]) -> None:

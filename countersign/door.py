@@ -1,7 +1,7 @@
 """The one way in: every answer, wish and signal, from whatever channel, passes here on its way to a request."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from countersign.client import Client
 from countersign.errors import NotAllowed, NotFound, Refused
 from countersign.models import Answer, Judgement
-from countersign.notices import Given
+from countersign.notices import Given, Person, TurnedDown
 from countersign.steps import Cancel, Revoke
 from countersign.views import RequestView
 
@@ -33,6 +33,9 @@ class AnswerBook(Protocol):
     def outcome(self, answer_id: str) -> tuple[str, str]:
         """The state and words of an answer."""
 
+    def turn_down(self, refused: TurnedDown) -> None:
+        """Record what decides nothing."""
+
     def waiting(self, before: datetime) -> list[Answer]:
         """Answers that were never judged."""
 
@@ -42,6 +45,9 @@ class RequestReader(Protocol):
 
     def request(self, approval_id: int) -> RequestView:
         """One request."""
+
+    def person_at(self, address: str) -> Person | None:
+        """Who has this mail address."""
 
     def open_of(self, person: str) -> list[int]:
         """The waiting requests a person is asked about."""
@@ -64,8 +70,15 @@ class SignalBook(Protocol):
         """Record a signal."""
 
 
+async def _sweeper_delivers(approval_id: int) -> None:
+    """Leave the notice to the sweeper."""
+
+
 class Door:
-    """Stores, submits, and says what became of it. `tell_on`: the channels that tell a sender of a refusal."""
+    """Stores, submits, and says what became of it.
+
+    `tell_on`: the channels that tell a sender of a refusal; `deliver(approval_id)` sends such notices at once.
+    """
 
     def __init__(
         self,
@@ -76,6 +89,7 @@ class Door:
         signals: SignalBook,
         executor: Executor,
         tell_on: frozenset[str] = frozenset(),
+        deliver: Callable[[int], Awaitable[object]] = _sweeper_delivers,
     ) -> None:
         self.client = client
         self.answers = answers
@@ -84,6 +98,7 @@ class Door:
         self.signals = signals
         self.executor = executor
         self.tell_on = tell_on
+        self.deliver = deliver
 
     async def store(self, given: Given) -> Answer:
         """Store the answer before anything else. Raises Refused for somebody disabled, NotFound for no such request."""
@@ -101,9 +116,24 @@ class Door:
             except NotFound:
                 words = await self._how_it_ended(answer.approval_id)
             await self._run(self.answers.refuse, answer.id, words, answer.channel in self.tell_on)
+            await self.deliver(answer.approval_id)
             state, words = await self._run(self.answers.outcome, answer.id)
         view = await self._run(self.requests.request, answer.approval_id)
         return Judgement(accepted=state == "accepted", words=words, status=view.status)
+
+    async def turn_down(self, refused: TurnedDown) -> None:
+        """Record what came in and decides nothing, and tell its sender where `event` says so."""
+        await self._run(self.answers.turn_down, refused)
+        if refused.event and refused.approval_id:
+            await self.deliver(refused.approval_id)
+
+    async def person_at(self, address: str) -> Person | None:
+        """The person of the directory with this mail address, whatever its case."""
+        return await self._run(self.requests.person_at, address)
+
+    async def request(self, approval_id: int) -> RequestView:
+        """A request as it stands. Raises NotFound."""
+        return await self._run(self.requests.request, approval_id)
 
     async def cancel(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> Judgement:
         """Withdraw a waiting request: its requester may, and an admin (rule 7)."""

@@ -62,3 +62,19 @@ class Given(Model):
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
     at: datetime
     proof: dict[str, str] = {}
+
+
+class TurnedDown(Model):
+    """Something that came in by a channel and is no answer, or none that may count. Recorded, never dropped silently.
+
+    `event` says which notice its sender gets (help, or a refusal); None for none at all.
+    """
+
+    channel: str
+    source_id: str
+    approval_id: int | None
+    who: str  # a person's id, or what the channel knows of the sender
+    person: Person | None = None  # where the sender is somebody of the directory
+    event: Event | None = None
+    words: str
+    proof: dict[str, str] = {}

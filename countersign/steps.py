@@ -46,6 +46,8 @@ Kind = Literal[
 ]
 
 
+# Notices that answer somebody's mail or click belong to no step of the request's own.
+ANSWERING_STEP = 0
 # The one step of a grant is numbered after all of its request's.
 GRANT_STEP = 1_000_000
 

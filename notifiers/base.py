@@ -4,9 +4,10 @@ from typing import Protocol
 
 from countersign.errors import Unreachable
 from countersign.models import Answer, Judgement
-from countersign.notices import Given, Notice, Person
+from countersign.notices import Given, Notice, Person, TurnedDown
+from countersign.views import RequestView
 
-__all__ = ["Engine", "Given", "Notice", "Notifier", "Person", "Unreachable"]
+__all__ = ["Engine", "Given", "Notice", "Notifier", "Person", "TurnedDown", "Unreachable"]
 
 
 class Notifier(Protocol):
@@ -27,3 +28,12 @@ class Engine(Protocol):
 
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; their open requests look again at whom to ask."""
+
+    async def turn_down(self, refused: TurnedDown) -> None:
+        """Record what came in and decides nothing, and tell its sender where `event` says so, unless told often."""
+
+    async def person_at(self, address: str) -> Person | None:
+        """The person of the directory with this mail address, whatever its case; disabled ones too."""
+
+    async def request(self, approval_id: int) -> RequestView:
+        """A request as it stands; raises NotFound."""

@@ -4,12 +4,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from countersign.errors import NotFound, Refused
 from countersign.models import Answer, Event
-from countersign.notices import Given
-from countersign.steps import Closing, Last, Line
+from countersign.notices import Given, TurnedDown
+from countersign.steps import ANSWERING_STEP, Closing, Last, Line
 from store.database import Database
 from store.events import append
 from store.policies import Policies
@@ -17,6 +17,9 @@ from store.tables import answers, mailboxes, notices, requests
 
 # How long the expiry of a request waits for the mailboxes to be read up to its deadline.
 LONGEST_READING = timedelta(seconds=60)
+# A person gets so many notices of one kind about mails that decide nothing, in so long a time; the record has them all.
+HELP_AT_MOST = 5
+HELP_WITHIN = timedelta(hours=1)
 
 
 class Answers:
@@ -73,6 +76,22 @@ class Answers:
                 connection.execute(insert(notices).values(_notice(row, words)))
             append(connection, row.approval_id, [_refusal(row, words)])
 
+    def turn_down(self, refused: TurnedDown) -> None:
+        """Record what came in and decides nothing; its sender is told, though not more often than HELP_AT_MOST."""
+        now = datetime.now(UTC)
+        line = Line(
+            kind="answer_refused",
+            at=now,
+            who=refused.who,
+            channel=refused.channel,
+            words=refused.words,
+            proof={"source": refused.source_id, **refused.proof},
+        )
+        with self.database.transaction() as connection:
+            if refused.event and refused.person and refused.approval_id:
+                _tell(connection, refused, now)
+            append(connection, refused.approval_id, [line])
+
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
         """Answers stored before a moment that were never judged, oldest first."""
         left = (
@@ -118,16 +137,44 @@ def _refusal(row: Row[Any], words: str) -> Line:
     )
 
 
+def _tell(connection: Connection, refused: TurnedDown, now: datetime) -> None:
+    assert refused.person is not None
+    recent = select(func.count()).where(
+        notices.c.person == refused.person.id,
+        notices.c.event == refused.event,
+        notices.c.written_at > now - HELP_WITHIN,
+    )
+    row = connection.execute(select(requests.c.level).where(requests.c.approval_id == refused.approval_id))
+    level = row.scalar_one_or_none()
+    if level is None or connection.execute(recent).scalar_one() >= HELP_AT_MOST:
+        return
+    connection.execute(
+        insert(notices).values(
+            id=f"{refused.approval_id}.{ANSWERING_STEP}.{refused.event}.{uuid.uuid4().hex}.{refused.channel}",
+            approval_id=refused.approval_id,
+            event=refused.event,
+            level=level,
+            person=refused.person.id,
+            channel=refused.channel,
+            words=refused.words,
+            in_reply_to=refused.source_id,
+            state="waiting",
+            reference="",
+            written_at=now,
+        )
+    )
+
+
 def _notice(row: Row[Any], words: str) -> dict[str, Any]:
     return {
-        "id": f"{row.approval_id}.0.{Event.ANSWER_REFUSED}.{row.id}.{row.channel}",
+        "id": f"{row.approval_id}.{ANSWERING_STEP}.{Event.ANSWER_REFUSED}.{row.id}.{row.channel}",
         "approval_id": row.approval_id,
         "event": Event.ANSWER_REFUSED,
         "level": row.level,
         "person": row.person,
         "channel": row.channel,
         "words": words,
-        "in_reply_to": row.source_id,
+        "in_reply_to": row.proof.get("message_id", ""),
         "state": "waiting",
         "reference": "",
         "written_at": datetime.now(UTC),

@@ -59,6 +59,13 @@ class Reading:
             routes = {n: Route.model_validate(_row(connection, n).route) for n in views}
         return [(row.channel, _notice(policy, views[row.approval_id], routes[row.approval_id], row)) for row in rows]
 
+    def person_at(self, address: str) -> Person | None:
+        """The person with this mail address, whatever its case; disabled ones too."""
+        _, policy = self.policies.current()
+        folded = address.casefold()
+        found = next((one for one, user in policy.users.items() if user.email.casefold() == folded), None)
+        return person(policy, found) if found else None
+
     def open_of(self, person: str) -> list[int]:
         """The waiting requests that a person is asked about."""
         asked = (
