@@ -17,15 +17,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from settings import Settings
+from tests.commands import COMMAND_LINES, commands
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# Read by the sandbox's own command line, not by the settings.
-SANDBOX_VARIABLES = {
-    "COUNTERSIGN_SANDBOX_SMTP_PORT",
-    "COUNTERSIGN_SANDBOX_IMAP_PORT",
-    "COUNTERSIGN_SANDBOX_DOMAIN",
-}
 LOCK_LINE = re.compile(
     r"""
     [A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+ (\ ;\ [^:/]+)? \ \\   # a pin, perhaps for some Pythons or systems only
@@ -78,7 +73,8 @@ def test_every_setting_is_documented(variable: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_names_a_setting_that_is_none(page: Path) -> None:
     named = set(re.findall(r"\bCOUNTERSIGN_[A-Z_]+[A-Z]\b", page.read_text()))
-    assert named <= variables() | SANDBOX_VARIABLES
+    of_commands = {name for called in COMMAND_LINES for command in commands(called) for name in command.variables}
+    assert named <= variables() | of_commands
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
