@@ -1,0 +1,152 @@
+"""Which lines of a text its sender wrote: not what is quoted, forwarded, or signed below.
+
+Works on lines of plain text; what HTML shows is brought into that form first. A quote is known by its marks (`>`), by
+the line that introduces one ("On ... wrote:"), by a header block ("From: ... Sent: ..."), or by a separator.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from notifiers.email import caps
+from notifiers.email import own_text_words as words
+from notifiers.email.grammar import holds_answer
+
+LONGEST_INTRODUCTION = 4  # lines that "On ... wrote:" may be wrapped over
+LONGEST_INTRODUCTION_LINE = 400  # characters
+
+_QUOTED = re.compile(r"\s{0,3}[>＞]")
+_RULE = re.compile(r"\s*[-_=*–—⎯]{3,}\s*")
+_MARKS = "-_=*"
+_KEY_LINE = re.compile(r"\s*[*]{0,2}(?P<key>[^\W\d_][^:：*]{0,30}?)[*]{0,2}\s?[:：][*]{0,2}\s*(?P<value>.*)")
+_A_DATE = re.compile(r"\d{4}|\d{1,2}[:.h]\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2}")
+_INTRODUCES = re.compile(r"[:：][\s*]*$")
+
+
+class Own(NamedTuple):
+    """The sender's own lines, in order. `forwarded` tells that what stands below them was handed on, not answered."""
+
+    lines: list[str]
+    forwarded: bool
+
+
+def own_lines(text: str) -> Own:
+    """Keep what the sender wrote of a text with lines ended by \\n."""
+    lines = [line[: caps.LONGEST_LINE] for line in text.split("\n", caps.MOST_LINES)[: caps.MOST_LINES]]
+    lines = _inside_pgp(lines)
+    kept: list[str] = []
+    at = 0
+    while at < len(lines):
+        if _QUOTED.match(lines[at]):
+            at += 1
+            continue
+        if _begins_forward(lines, at):
+            return Own(kept, True)
+        if _begins_quote(lines, at):
+            return Own(kept, False)
+        length = _introduction(lines, at)
+        if length and not _is_marked(lines, at + length):
+            return Own(kept, False)
+        if not length:
+            kept.append(lines[at])
+        at += length or 1
+    return Own(kept, False)
+
+
+def without_signature(lines: list[str]) -> list[str]:
+    """Cut at the first mark of a signature, RFC 3676's `-- ` or a phone's."""
+    for at, line in enumerate(lines):
+        if line.rstrip() in ("--", "—") or _folded(line).startswith(words.PHONE_SIGNATURES):
+            return lines[:at]
+    return lines
+
+
+def _inside_pgp(lines: list[str]) -> list[str]:
+    """The text inside an inline OpenPGP signature (RFC 4880, section 7); any other text as it is."""
+    first = next((at for at, line in enumerate(lines) if line.strip()), None)
+    if first is None or lines[first].strip() != "-----BEGIN PGP SIGNED MESSAGE-----":
+        return lines
+    blank = next((at for at in range(first, len(lines)) if not lines[at].strip()), len(lines))
+    end = next((at for at in range(blank, len(lines)) if lines[at].startswith("-----BEGIN PGP SIG")), len(lines))
+    return [line.removeprefix("- ") for line in lines[blank:end]]
+
+
+def _begins_forward(lines: list[str], at: int) -> bool:
+    title = _title(lines[at])
+    return bool(title) and title.startswith(words.FORWARDED)
+
+
+def _begins_quote(lines: list[str], at: int) -> bool:
+    title = _title(lines[at])
+    if title and title.startswith(words.ORIGINAL):
+        return True
+    if _RULE.fullmatch(lines[at]):
+        below = next((n for n in range(at + 1, min(at + 4, len(lines))) if lines[n].strip()), None)
+        return below is not None and _is_header_block(lines, below)
+    return _is_header_block(lines, at)
+
+
+def _title(line: str) -> str:
+    """What a separator is titled, as in `-----Original Message-----` or `Begin forwarded message:`; else ""."""
+    if len(line) > LONGEST_INTRODUCTION_LINE:
+        return ""
+    bare = line.strip().rstrip(":： ")
+    if len(bare) > 4 and all(c in _MARKS for c in bare[:2] + bare[-2:]):
+        return _folded(bare.strip(_MARKS))
+    return _folded(line).rstrip(":： ") if _INTRODUCES.search(line) else ""
+
+
+def _is_header_block(lines: list[str], at: int) -> bool:
+    """Whether a mail's header is copied here: a From line, then at least two of Sent, To and Subject."""
+    match = _KEY_LINE.fullmatch(lines[at])
+    if not match or _folded(match["key"]) not in words.FROM_KEYS:
+        return False
+    keys = set()
+    for line in lines[at + 1 : at + 8]:
+        below = _KEY_LINE.fullmatch(line)
+        if below:
+            keys.add(_folded(below["key"]))
+    return len(keys & words.OTHER_KEYS) >= 2
+
+
+def _introduction(lines: list[str], at: int) -> int:
+    """How many lines from here introduce a quote ("On ... wrote:"), or 0."""
+    first = _folded(lines[at])
+    if not first or len(lines[at]) > LONGEST_INTRODUCTION_LINE:
+        return 0
+    joined = ""
+    for length in range(1, LONGEST_INTRODUCTION + 1):
+        line = lines[at + length - 1 : at + length]
+        if not line or not line[0].strip() or _QUOTED.match(line[0]) or len(line[0]) > LONGEST_INTRODUCTION_LINE:
+            return 0
+        joined = f"{joined} {line[0].strip()}".strip()
+        if _INTRODUCES.search(joined):
+            return length if _tells_who_and_when(joined, _is_marked(lines, at + length)) else 0
+        if length == 1 and not _may_open(first):
+            return 0
+    return 0
+
+
+def _may_open(folded: str) -> bool:
+    return folded.startswith(words.INTRODUCTION_OPENINGS) or bool(_A_DATE.search(folded))
+
+
+def _tells_who_and_when(joined: str, marked: bool) -> bool:
+    """It takes two of a date, an address and a verb of writing; before marked lines the verb is enough."""
+    folded = _folded(joined)
+    if holds_answer(folded):
+        return False
+    writes = any(verb in folded for verb in words.WROTE)
+    signs = [_A_DATE.search(folded), "@" in folded, writes]
+    return (writes and marked) or sum(map(bool, signs)) >= 2
+
+
+def _is_marked(lines: list[str], at: int) -> bool:
+    """Whether the next lines that are not blank are marked as a quote."""
+    below = next((line for line in lines[at : at + 4] if line.strip()), "")
+    return bool(_QUOTED.match(below))
+
+
+def _folded(line: str) -> str:
+    return " ".join(line[:LONGEST_INTRODUCTION_LINE].replace("\N{NO-BREAK SPACE}", " ").casefold().split()).strip("* ")

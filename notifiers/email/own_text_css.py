@@ -1,0 +1,45 @@
+"""The CSS properties that can't keep text from being seen where it stands, and colours by name. Data only."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+HARMLESS = _words("""
+    background-attachment background-clip background-origin background-position background-repeat background-size
+    border border-bottom border-bottom-color border-bottom-style border-bottom-width border-collapse border-color
+    border-image border-left border-left-color border-left-style border-left-width border-radius border-right
+    border-right-color border-right-style border-right-width border-spacing border-style border-top border-top-color
+    border-top-style border-top-width border-width box-sizing break-after break-before break-inside caption-side
+    caret-color clear color-scheme cursor direction empty-cells font-family font-feature-settings font-kerning
+    font-optical-sizing font-size-adjust font-stretch font-style font-synthesis font-variant font-variant-alternates
+    font-variant-caps font-variant-east-asian font-variant-emoji font-variant-ligatures font-variant-numeric
+    font-variant-position font-variation-settings font-weight hyphens layout-grid-mode letter-spacing line-break
+    list-style list-style-image list-style-position list-style-type min-height min-width orphans outline outline-color
+    outline-style outline-width overflow overflow-wrap overflow-x overflow-y page page-break-after page-break-before
+    page-break-inside punctuation-wrap quotes size tab-interval tab-size table-layout text-align text-align-last
+    text-autospace text-decoration-color text-decoration-skip text-decoration-skip-ink text-decoration-style
+    text-decoration-thickness text-justify text-justify-trim text-kashida-space text-rendering text-size-adjust
+    text-transform text-underline text-underline-offset text-underline-position user-select vertical-align widows
+    word-break word-spacing word-wrap zoom-text -webkit-font-smoothing -webkit-line-break -webkit-nbsp-mode
+    -webkit-text-size-adjust -webkit-text-stroke-color -webkit-text-stroke-width -webkit-user-select
+    -webkit-tap-highlight-color -webkit-text-decorations-in-effect -webkit-font-feature-settings
+    -webkit-text-decoration-color -ms-text-size-adjust -moz-osx-font-smoothing -ms-word-break -moz-text-size-adjust
+    -webkit-hyphens""")
+# Beside a colour in `background`.
+BACKGROUND_WORDS = _words(
+    "transparent repeat no-repeat repeat-x repeat-y scroll fixed local center top left right bottom"
+)
+
+Colour = tuple[int, int, int]  # red, green, blue
+NAMED_COLOURS: dict[str, Colour] = {
+    "black": (0, 0, 0), "white": (255, 255, 255), "red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255),
+    "navy": (0, 0, 128), "maroon": (128, 0, 0), "purple": (128, 0, 128), "teal": (0, 128, 128), "gray": (128, 128, 128),
+    "grey": (128, 128, 128), "silver": (192, 192, 192), "olive": (128, 128, 0), "orange": (255, 165, 0),
+    "yellow": (255, 255, 0),
+    "lime": (0, 255, 0), "aqua": (0, 255, 255),
+    "cyan": (0, 255, 255), "fuchsia": (255, 0, 255),
+    "magenta": (255, 0, 255), "darkblue": (0, 0, 139), "darkgreen": (0, 100, 0), "darkred": (139, 0, 0),
+    "dimgray": (105, 105, 105), "darkgray": (169, 169, 169), "lightgray": (211, 211, 211), "lightgrey": (211, 211, 211),
+    "whitesmoke": (245, 245, 245), "steelblue": (70, 130, 180), "royalblue": (65, 105, 225), "indigo": (75, 0, 130),
+}  # fmt: skip

@@ -1,0 +1,33 @@
+"""How HTML's elements are shown, as far as it matters for reading what a mail says. Data only."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+BLOCKS = _words("""
+    address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure
+    footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre section summary table tbody
+    tfoot thead tr ul""")
+VOID = _words("area base br col embed hr img input link meta param source track wbr")
+STRUCK = _words("s strike del")
+HIDDEN = _words("template datalist head")
+PICTURES = _words("img input embed")
+# Shown in ways that can't be read as text, or not everywhere.
+NO_TEXT = _words("""
+    applet audio bdo blink button canvas details dialog fencedframe frame frameset listing map marquee math meter
+    noscript object portal progress ruby select svg video""")
+TABLE_FRAME = _words("table tbody thead tfoot tr")
+# Where a start tag ends an open element unsaid (WHATWG HTML, section 13.1.2.4).
+ENDED_BY: dict[str, frozenset[str]] = {
+    "p": BLOCKS, "li": _words("li"), "dt": _words("dt dd"), "dd": _words("dt dd"), "td": _words("td th tr"),
+    "th": _words("td th tr"), "tr": _words("tr"), "a": _words("a"), "option": _words("option"),
+    **{f"h{n}": _words("h1 h2 h3 h4 h5 h6") for n in range(1, 7)},
+}  # fmt: skip
+# Ids, classes and names of the containers in which clients put what is answered, unmarked.
+QUOTE_BEGINS = _words("""
+    divrplyfwdmsg yahoo_quoted ms-outlook-mobile-reference-message mail-editor-reference-message-container
+    replysplit olk_src_body_section messagereplysection""")
+SIGNATURES = _words("""
+    gmail_signature moz-signature signature ms-outlook-mobile-signature applemailsignature
+    protonmail_signature_block yahoo-signature""")

@@ -1,0 +1,219 @@
+"""Whether a mail client shows text under a given CSS style: yes, no, or not surely.
+
+What surely isn't shown is not said. What may or may not be shown makes its line no answer: a property that isn't known
+here to be harmless is such a doubt, so that a trick nobody thought of decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from notifiers.email.own_text_css import BACKGROUND_WORDS, HARMLESS, NAMED_COLOURS, Colour
+
+SMALLEST_TEXT = 5.0  # CSS pixels
+SMALLEST_BOX = 5.0
+LARGEST_SHIFT = 500.0
+LEAST_CONTRAST = 1.3  # WCAG 2.1's contrast ratio; text wants 4.5, and the palest signatures have about 1.6
+
+_NEUTRAL = frozenset(
+    {"inherit", "initial", "unset", "revert", "auto", "normal", "none", "", "windowtext", "currentcolor"}
+)
+_ABSOLUTE = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "": 1.0}
+_RELATIVE = {"em": 1.0, "rem": 1.0, "%": 0.01, "ex": 0.5, "ch": 0.5}
+_SIZE_WORDS = {"xx-small": 9, "x-small": 10, "small": 13, "medium": 16, "large": 18, "x-large": 24, "xx-large": 32}
+_LENGTH = re.compile(r"([+-]?\d{0,6}(?:\.\d{1,12})?)\s?(px|pt|pc|in|cm|mm|em|rem|ex|ch|%|vw|vh|)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How text looks at one place, inherited from what encloses it."""
+
+    hidden: bool = False
+    struck: bool = False
+    doubtful: bool = False
+    ink: Colour = (0, 0, 0)
+    paper: Colour = (255, 255, 255)
+    size: float = 16.0
+    keeps_lines: bool = False
+    block: bool | None = None  # what `display` says of this element, where it says it
+
+    @property
+    def unsure(self) -> bool:
+        """Whether a reader may not see this text."""
+        return self.doubtful or self.size < SMALLEST_TEXT or _contrast(self.ink, self.paper) < LEAST_CONTRAST
+
+
+def styled(look: Look, style: str) -> Look:
+    """The look inside an element with this `style` attribute."""
+    look = replace(look, block=None)
+    displays = []
+    for declaration in style.split(";"):
+        name, colon, value = declaration.partition(":")
+        name, value = name.strip().lower(), value.strip().lower().removesuffix("!important").strip()
+        if colon and name == "display":
+            displays.append(value)
+        elif colon and name:
+            look = _declared(look, name, value)
+    return _displayed(look, displays)
+
+
+def coloured(look: Look, ink: str = "", paper: str = "") -> Look:
+    """The look inside an element with HTML's own colour attributes."""
+    if ink:
+        look = _inked(look, ink.strip().lower())
+    return _papered(look, paper.strip().lower()) if paper else look
+
+
+def _displayed(look: Look, displays: list[str]) -> Look:
+    if not displays:
+        return look
+    if set(displays) == {"none"}:
+        return replace(look, hidden=True)
+    value = displays[-1]
+    if "none" in displays or value not in _DISPLAYS:
+        return replace(look, doubtful=True)
+    return replace(look, block=_DISPLAYS[value])
+
+
+_DISPLAYS = {
+    "block": True, "inline": False, "inline-block": False, "list-item": True, "table": True, "table-row": True,
+    "table-cell": None, "initial": None, "inherit": None, "unset": None, "revert": None, "table-row-group": True,
+}  # fmt: skip
+
+
+def _declared(look: Look, name: str, value: str) -> Look:
+    if name.startswith("mso-"):
+        return replace(look, doubtful=look.doubtful or (name == "mso-hide" and value != "none"))
+    if name in HARMLESS and ("\\" not in value or name == "font-family"):
+        return look
+    if "\\" in name or "\\" in value or "/*" in name or ("(" in value and not value.startswith(("rgb", "url("))):
+        return replace(look, doubtful=True)
+    reader = _READERS.get(name)
+    if reader is None:
+        return look if name.startswith("--") else replace(look, doubtful=True)
+    return reader(look, value)
+
+
+def _inked(look: Look, value: str) -> Look:
+    if value in _NEUTRAL:
+        return look
+    colour = _colour(value)
+    return replace(look, ink=colour) if colour else replace(look, doubtful=True)
+
+
+def _papered(look: Look, value: str) -> Look:
+    for word in value.replace(", ", ",").split():
+        colour = _colour(word)
+        if colour:
+            return replace(look, paper=colour)
+        if word not in _NEUTRAL and word not in BACKGROUND_WORDS and not _length(word):
+            return replace(look, doubtful=True)
+    return look
+
+
+def _colour(value: str) -> Colour | None:
+    if value in NAMED_COLOURS:
+        return NAMED_COLOURS[value]
+    digits = value.removeprefix("#")
+    if value.startswith("#") and re.fullmatch(r"[0-9a-f]{3}|[0-9a-f]{6}", digits, re.ASCII):
+        digits = digits if len(digits) == 6 else "".join(d * 2 for d in digits)
+        return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+    numbers = re.fullmatch(r"rgba?\(\s?(\d{1,3})[, ]\s?(\d{1,3})[, ]\s?(\d{1,3})(?:\s?[,/]\s?1(?:\.0)?)?\s?\)", value)
+    return (int(numbers[1]), int(numbers[2]), int(numbers[3])) if numbers else None
+
+
+def _length(value: str) -> tuple[float, str] | None:
+    match = _LENGTH.fullmatch(value)
+    if not match or not match[1].strip("+-."):
+        return None
+    return float(match[1]), match[2]
+
+
+def _sized(look: Look, value: str) -> Look:
+    if value in _NEUTRAL or value in ("larger", "smaller"):
+        return look
+    if value in _SIZE_WORDS:
+        return replace(look, size=float(_SIZE_WORDS[value]))
+    length = _length(value)
+    if length and length[1] in _ABSOLUTE:
+        return replace(look, size=length[0] * _ABSOLUTE[length[1]])
+    if length and length[1] in _RELATIVE:
+        return replace(look, size=length[0] * _RELATIVE[length[1]] * (16.0 if length[1] == "rem" else look.size))
+    return replace(look, doubtful=True)
+
+
+def _font(look: Look, value: str) -> Look:
+    for word in value.split():
+        size = word.partition("/")[0]
+        if _length(size) and not size.isdigit():
+            return _sized(look, size)
+    return look
+
+
+def _boxed(look: Look, value: str) -> Look:
+    length = _length(value)
+    small = length is not None and length[0] < (SMALLEST_BOX if length[1] in _ABSOLUTE else 0.05)
+    fits = value in _NEUTRAL or value in ("fit-content", "max-content", "min-content") or length is not None
+    return replace(look, doubtful=look.doubtful or small or not fits)
+
+
+def _shifted(look: Look, value: str) -> Look:
+    lengths = [_length(word) for word in value.split() if word not in _NEUTRAL]
+    far = any(
+        each is None or abs(each[0]) > LARGEST_SHIFT or each[0] * _ABSOLUTE.get(each[1], 16) < -60 for each in lengths
+    )
+    return replace(look, doubtful=look.doubtful or far)
+
+
+def _faded(look: Look, value: str) -> Look:
+    length = _length(value)
+    if length and length[0] == 0:
+        return replace(look, hidden=True)
+    return replace(look, doubtful=look.doubtful or not length or length[0] < 0.3)
+
+
+def _decorated(look: Look, value: str) -> Look:
+    return replace(look, struck=look.struck or "line-through" in value)
+
+
+def _spaced(look: Look, value: str) -> Look:
+    return replace(look, keeps_lines=value.startswith("pre") or value == "break-spaces") if value != "inherit" else look
+
+
+def _line_high(look: Look, value: str) -> Look:
+    length = _length(value)
+    low = length is not None and length[0] * (20 if length[1] in ("", "em", "rem") else _RELATIVE.get(length[1], 1)) < 4
+    return replace(look, doubtful=look.doubtful or low or (length is None and value not in _NEUTRAL))
+
+
+def _only(*values: str) -> Callable[[Look, str], Look]:
+    return lambda look, value: look if value in values or value in _NEUTRAL else replace(look, doubtful=True)
+
+
+_READERS: dict[str, Callable[[Look, str], Look]] = {
+    "color": _inked, "-webkit-text-fill-color": _inked, "background": _papered, "background-color": _papered,
+    "background-image": _only(), "font-size": _sized, "font": _font, "opacity": _faded, "line-height": _line_high,
+    "text-decoration": _decorated, "text-decoration-line": _decorated, "-webkit-text-decoration": _decorated,
+    "text-line-through": _only(), "white-space": _spaced,
+    "width": _boxed, "height": _boxed, "max-width": _boxed, "max-height": _boxed, "text-indent": _shifted,
+    "margin": _shifted, "margin-left": _shifted, "margin-right": _shifted, "margin-top": _shifted,
+    "margin-bottom": _shifted, "margin-block": _shifted, "margin-inline": _shifted, "padding": _shifted,
+    "padding-left": _shifted, "padding-right": _shifted, "padding-top": _shifted, "padding-bottom": _shifted,
+    "visibility": _only("visible"), "float": _only(), "position": _only("static", "relative"),
+    "zoom": _only("1", "100%"),
+    "unicode-bidi": _only("embed", "isolate", "plaintext"), "writing-mode": _only("horizontal-tb"),
+    "text-orientation": _only("mixed"), "filter": _only(), "transform": _only(), "clip": _only(), "box-shadow": _only(),
+    "text-shadow": _only(), "z-index": _only(),
+}  # fmt: skip
+
+
+def _contrast(one: Colour, other: Colour) -> float:
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: Colour) -> float:
+    red, green, blue = ((c / 255 / 12.92) if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

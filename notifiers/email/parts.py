@@ -1,0 +1,209 @@
+"""Cut a mail into its header fields and parts, in time linear in its size.
+
+Written for this purpose because the standard library's parser recurses, grows quadratically on hostile mails, and
+guesses where a mail is malformed. Here what two programs could read in two ways raises Unreadable: then a mail client
+may have shown the sender something else than we would read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+
+from notifiers.email import caps
+
+_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+_FIELD_NAME = re.compile(r"[!-9;-~]+")
+_BOUNDARY = re.compile(r"[ -~]{1,200}")
+# What must come once. RFC 5322, section 3.6, and RFC 2045 for the last ones.
+SINGLE = (
+    "from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references",
+    "mime-version", "content-type", "content-transfer-encoding", "content-disposition",
+)  # fmt: skip
+
+
+class Unreadable(Exception):
+    """The mail can't be read safely; `code` says why for machines, the text for people."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+class Fields:
+    """The header fields of a mail or a part, in order, names in lower case, values unfolded."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.pairs = pairs
+
+    def all(self, name: str) -> list[str]:
+        """Every value of one name, topmost first."""
+        return [value for each, value in self.pairs if each == name]
+
+    def first(self, name: str) -> str:
+        """The topmost value of one name, or ""."""
+        return next(iter(self.all(name)), "")
+
+    def repeated(self) -> list[str]:
+        """The names that must come once and come more often."""
+        return [name for name in SINGLE if len(self.all(name)) > 1]
+
+
+@dataclass
+class Part:
+    """One part: what it says it is, where its body lies in the mail, and the parts within."""
+
+    fields: Fields
+    type: str
+    params: dict[str, str]
+    raw: bytes = field(repr=False)
+    start: int = 0
+    end: int = 0
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def body(self) -> bytes:
+        """The body as it stands in the mail, still encoded, cut at the cap for text."""
+        return self.raw[self.start : min(self.end, self.start + caps.LARGEST_TEXT)]
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a mail client shows this as a file, and not as what the sender says."""
+        disposition = self.fields.first("content-disposition").strip().lower()
+        named = "name" in self.params or "filename" in disposition
+        return named or (disposition != "" and not disposition.startswith("inline"))
+
+    def walk(self) -> Iterator[Part]:
+        """This part and all within, in order."""
+        yield self
+        for part in self.parts:
+            yield from part.walk()
+
+
+def read_parts(raw: bytes) -> Part:
+    """Cut a whole mail. Raises Unreadable where a cap is passed or the structure is ambiguous."""
+    if len(raw) > caps.LARGEST_MAIL:
+        raise Unreadable("too_large", f"The mail is larger than {caps.LARGEST_MAIL // 1_000_000} MB.")
+    start = 0
+    if raw.startswith((b"From ", b">From ")):  # how some stores mark the beginning of a mail
+        start = raw.find(b"\n") + 1
+    return _Cutter(raw).part(start, len(raw), 0)
+
+
+def read_fields(raw: bytes) -> Fields:
+    """Only the header fields of a mail or of a piece of one; Unreadable as in `read_parts`."""
+    return _fields(raw[: _header_end(raw, 0, len(raw))[0]])
+
+
+class _Cutter:
+    """Counts the parts of one mail while it cuts them."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._count = 0
+
+    def part(self, start: int, end: int, depth: int) -> Part:
+        self._count += 1
+        if self._count > caps.MOST_PARTS or depth > caps.DEEPEST_PART:
+            raise Unreadable("too_many_parts", "The mail has too many parts, or they are nested too deep.")
+        header_end, body = _header_end(self._raw, start, end)
+        fields = _fields(self._raw[start:header_end])
+        kind, params = _content_type(fields)
+        part = Part(fields, kind, params, self._raw, body, end)
+        if kind.startswith("multipart/"):
+            part.parts = [self.part(low, high, depth + 1) for low, high in _pieces(self._raw, part)]
+        return part
+
+
+def _header_end(raw: bytes, start: int, end: int) -> tuple[int, int]:
+    """Where the header ends, and where the body begins."""
+    for blank in (b"\r\n", b"\n"):
+        if raw.startswith(blank, start, end):
+            return start, start + len(blank)
+    limit = min(end, start + caps.LARGEST_HEADER_BLOCK)
+    found = _END_OF_HEADER.search(raw, start, limit)
+    if found:
+        return found.start(), found.end()
+    if limit < end:
+        raise Unreadable("too_many_headers", "The header of the mail is too long.")
+    return end, end
+
+
+def _fields(block: bytes) -> Fields:
+    if b"\0" in block or b"\r" in block.replace(b"\r\n", b"\n").rstrip(b"\r"):
+        raise Unreadable("malformed", "The header of the mail holds control characters.")
+    pairs: list[tuple[str, list[str]]] = []
+    for line in block.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
+        if line[:1] in (" ", "\t") and pairs and line.strip():
+            pairs[-1][1].append(line)
+        elif line:
+            pairs.append(_new_field(line))
+    if len(pairs) > caps.MOST_HEADERS:
+        raise Unreadable("too_many_headers", "The mail has too many header fields.")
+    fields = Fields([(name, "".join(lines).strip()) for name, lines in pairs])
+    if any(len(value) > caps.LONGEST_HEADER for _, value in fields.pairs):
+        raise Unreadable("too_many_headers", "A header field of the mail is too long.")
+    return fields
+
+
+def _new_field(line: str) -> tuple[str, list[str]]:
+    name, colon, value = line.partition(":")
+    name = name.rstrip(" \t").lower()
+    if not colon or not _FIELD_NAME.fullmatch(name):
+        raise Unreadable("malformed", "The header of the mail is malformed.")
+    return name, [value]
+
+
+def _content_type(fields: Fields) -> tuple[str, dict[str, str]]:
+    value = fields.first("content-type")
+    if len(value) > caps.LONGEST_STRUCTURED:
+        raise Unreadable("malformed", "A Content-Type of the mail is too long.")
+    if len(fields.all("content-type")) > 1 or len(fields.all("content-transfer-encoding")) > 1:
+        raise Unreadable("malformed", "A part of the mail says twice what it is.")
+    message = Message()
+    message["content-type"] = value or "text/plain"
+    try:
+        pairs = [(str(k).lower(), v) for k, v in message.get_params([])[1:]]
+        params = {name: v[2] if isinstance(v, tuple) else str(v) for name, v in pairs}
+    except (ValueError, TypeError, IndexError, LookupError) as problem:  # RFC 2231 gone wrong
+        raise Unreadable("malformed", "A Content-Type of the mail is malformed.") from problem
+    if len(params) < len(pairs):
+        raise Unreadable("malformed", "A Content-Type of the mail says one thing twice.")
+    return message.get_content_type(), params
+
+
+def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
+    """Where the parts of a multipart begin and end (RFC 2046, section 5.1)."""
+    boundary = part.params.get("boundary", "").rstrip(" ")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise Unreadable("malformed", "A multipart of the mail has no boundary.")
+    begin, found = -1, False
+    for at, after, closing in _delimiters(raw, part, b"--" + boundary.encode("ascii")):
+        if begin >= 0:
+            yield begin, max(begin, at)
+        begin, found = after, True
+        if closing:
+            return
+    if not found:
+        raise Unreadable("malformed", "A multipart of the mail has no parts.")
+    yield begin, part.end
+
+
+def _delimiters(raw: bytes, part: Part, dashes: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Each line that is a delimiter: where the text before it ends, where the next begins, whether it closes."""
+    at = part.start if raw.startswith(dashes, part.start) else _next(raw, part.start, part.end, dashes)
+    while 0 <= at < part.end:
+        line_end = raw.find(b"\n", at, part.end)
+        after = part.end if line_end < 0 else line_end + 1
+        rest = raw[at + len(dashes) : after].rstrip(b" \t\r\n")
+        if rest in (b"", b"--"):
+            before = at - 1 if at > part.start else at
+            yield before - (raw[before - 1 : before] == b"\r"), after, rest == b"--"
+        at = _next(raw, after - 1, part.end, dashes)
+
+
+def _next(raw: bytes, start: int, end: int, dashes: bytes) -> int:
+    found = raw.find(b"\n" + dashes, start, end)
+    return found + 1 if found >= 0 else -1

@@ -1,0 +1,90 @@
+"""Who a mail is from, whom it is to, and which of our mails it answers."""
+
+from __future__ import annotations
+
+import re
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+
+from notifiers.email import caps
+from notifiers.email.grammar import fold
+from notifiers.email.parts import Fields
+from notifiers.email.token import Ids, in_address, in_message_id
+
+# RFC 5322, section 3.4, without groups, routes and lists, which no approver's mail client writes in From.
+_COMMENT = r"(?:\s*\([^()\\]{0,200}\))?"
+_ADDR_SPEC = r"[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,64}@[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,255}"
+_BARE = re.compile(rf"\s*(?P<address>{_ADDR_SPEC}){_COMMENT}\s*")
+_NAMED = re.compile(rf"(?P<name>[^<>]*+)<\s?(?P<address>{_ADDR_SPEC})\s?>{_COMMENT}\s*")
+_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_RECIPIENTS = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
+_TAGGED = re.compile(r"[^\s<>\",;:()+]{1,64}\+[0-9]{1,12}-[0-9]{1,3}-[A-Za-z0-9]{28}@[^\s<>\",;:()@]{1,255}")
+
+
+def one_sender(fields: Fields) -> str:
+    """The one From address, case-folded; "" where there is none, more than one, or one that can be read two ways."""
+    values = fields.all("from")
+    if len(values) != 1 or len(values[0]) > caps.LONGEST_STRUCTURED:
+        return ""
+    match = _BARE.fullmatch(values[0]) or _NAMED.fullmatch(_without_quoted(values[0]))
+    if not match or ("name" in match.groupdict() and any(c in match["name"] for c in ",;")):
+        return ""
+    return match["address"].casefold()
+
+
+def sender_differs(fields: Fields, sender: str) -> bool:
+    """Whether a Sender field names somebody else than From: then another person pressed send."""
+    for value in fields.all("sender"):
+        match = _NAMED.fullmatch(_without_quoted(value[: caps.LONGEST_STRUCTURED])) or _BARE.fullmatch(value)
+        if not match or match["address"].casefold() != sender:
+            return True
+    return False
+
+
+def known_names(fields: Fields) -> frozenset[str]:
+    """The folded words of the names in From, To and Cc: whom an answer may be signed by or speak to."""
+    found: set[str] = set()
+    for header in ("from", "to", "cc"):
+        for value in fields.all(header):
+            words = re.findall(r"[^\W\d_]{2,40}", decoded(value[: caps.LONGEST_STRUCTURED]).split("@")[0])
+            found.update(filter(None, (fold(word) for word in words[:20])))
+    return frozenset(found)
+
+
+def decoded(value: str) -> str:
+    """A header's text with RFC 2047's encoded words undone, cut at the cap; as it is where they are broken."""
+    cut = value[: caps.LONGEST_SUBJECT]
+    if "=?" not in cut:
+        return cut
+    try:
+        return str(make_header(decode_header(cut)))
+    except (HeaderParseError, LookupError, ValueError, TypeError):
+        return cut
+
+
+def message_ids(fields: Fields) -> list[str]:
+    """The ids a mail says it answers, nearest first: In-Reply-To, then References from its end."""
+    found: list[str] = []
+    for value in (*fields.all("in-reply-to")[:1], *fields.all("references")[:1]):
+        found.extend(reversed(_MESSAGE_ID.findall(value)))
+    return list(dict.fromkeys(found))[: caps.MOST_ADDRESSES]
+
+
+def ids_named(fields: Fields) -> list[Ids]:
+    """Which level of which request a mail answers; more than one where its headers disagree.
+
+    The address it was sent to says so first; without a tag there, the nearest of our own Message-IDs.
+    """
+    tagged: list[Ids] = []
+    for name in _RECIPIENTS:
+        for value in fields.all(name):
+            tagged.extend(filter(None, map(in_address, _TAGGED.findall(value)[: caps.MOST_ADDRESSES])))
+    answered = (in_message_id(each) for each in message_ids(fields))
+    nearest = next((ids for ids in answered if ids and ids.token), None)
+    return list(dict.fromkeys(tagged)) or ([nearest] if nearest else [])
+
+
+def _without_quoted(value: str) -> str:
+    """The value without its quoted strings, in which anything may stand."""
+    return _QUOTED_STRING.sub("", value)

@@ -1,0 +1,25 @@
+"""Why a mail decides nothing, in words for its sender, by code."""
+
+REASONS = {
+    "empty": "The mail has no text above what it quotes.",
+    "greeting": "The mail only greets.",
+    "unclear": "The first line of the mail is neither APPROVE nor REJECT.",
+    "no_words": "The first line of the mail has no word in it; a sign or a picture is no answer.",
+    "question": "The first line of the mail asks a question, so it is no answer.",
+    "both": "The mail says both yes and no.",
+    "turned": "The first line of the mail limits or turns the answer, so it is none.",
+    "disguised": "The first line of the mail holds characters that look like others, or that aren't shown.",
+    "bodies_differ": "The plain text and the HTML of the mail don't give the same answer.",
+    "forwarded": "The mail was forwarded; only a reply to the mail that asked is an answer.",
+    "repeated_header": "The mail has a header twice that must come once.",
+    "no_one_sender": "The mail doesn't come from exactly one address.",
+    "sent_by_another": "The mail was sent by one person in the name of another.",
+    "auto_reply": "An automatic reply is no answer",
+    "bounce": "A message about delivery is no answer",
+    "receipt": "A receipt is no answer",
+    "list": "Mail of a list is no answer",
+    "loop": "Mail that was sent around is no answer",
+    "calendar": "An answer to an invitation is no answer to a request",
+    "resent": "A mail that was sent on is no answer",
+    "broken": "The mail could not be read.",
+}

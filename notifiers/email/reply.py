@@ -1,0 +1,147 @@
+"""Read a mail as an answer: `read_reply` is pure, never raises, and takes less than a second for any mail.
+
+It says what the mail says. Whether that decides anything is the judge's part: see `judge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from countersign.models import LONGEST_COMMENT, Model, without_controls
+from notifiers.email import machines, people
+from notifiers.email.charset import part_text
+from notifiers.email.parts import Fields, Part, Unreadable, read_parts
+from notifiers.email.reasons import REASONS
+from notifiers.email.said import Said, said, shown_texts
+from notifiers.email.token import in_message_id
+
+LONGEST_KEPT = 998  # characters of a header that is passed on
+
+ReplyKind = Literal[
+    "reply", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", "resent", "forward", "unreadable"
+]  # fmt: skip
+
+
+class Reply(Model):
+    """What one mail says. `verdict` is "none" unless the mail alone, whoever sent it, answers plainly."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verdict: Literal["approve", "reject", "none"] = "none"
+    comment: str = ""
+    code: str = ""  # why none, for machines: a key of REASONS; "answer" where there is a verdict
+    reason: str = ""  # why none, for people
+    kind: ReplyKind = "reply"
+    sender: str = ""  # the one From address, case-folded; "" where there isn't exactly one
+    subject: str = ""
+    message_id: str = ""
+    answers: list[str] = []  # the message ids it says it answers, nearest first
+    approval_id: int | None = None
+    level: int | None = None
+    token: str | None = None
+    tokens_found: int = 0  # more than one: its headers name several requests, and none is taken
+    failed_recipient: str = ""  # of a bounce: the address that can't be reached, case-folded
+    away: bool = False  # of an automatic reply: its sender is out of office
+
+    @property
+    def ids(self) -> tuple[int, int, str] | None:
+        """Approval id, level and token, where the mail carries one token."""
+        if self.approval_id is None or self.level is None or self.token is None:
+            return None
+        return self.approval_id, self.level, self.token
+
+
+def read_reply(raw: bytes) -> Reply:
+    """Read one mail as it came. What can't be read is a Reply too, of the kind "unreadable"."""
+    try:
+        mail = read_parts(raw)
+    except Unreadable as problem:
+        return _none(problem.code, "unreadable", str(problem))
+    except Exception as problem:  # a fault of ours must not stop the mailbox; it decides nothing and says so
+        return _none("broken", "unreadable", f"{REASONS['broken']} ({type(problem).__name__})")
+    try:
+        return _read(mail)
+    except Unreadable as problem:
+        return _none(problem.code, "unreadable", str(problem), _about(mail.fields))
+    except Exception as problem:  # the same
+        return _none("broken", "unreadable", f"{REASONS['broken']} ({type(problem).__name__})")
+
+
+def _read(mail: Part) -> Reply:
+    about = _about(mail.fields)
+    wrote = machines.machine(mail)
+    if wrote:
+        return _of_machine(mail, wrote, about)
+    for code, kind, refuses in _REFUSALS:
+        if refuses(mail, str(about["sender"])):
+            return _none(code, kind, "", about)
+    return _of_person(said(mail, people.known_names(mail.fields)), about)
+
+
+_REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
+    ("repeated_header", "unreadable", lambda mail, sender: bool(mail.fields.repeated())),
+    ("no_one_sender", "unreadable", lambda mail, sender: not sender),
+    ("sent_by_another", "reply", lambda mail, sender: people.sender_differs(mail.fields, sender)),
+    ("forwarded", "forward", lambda mail, sender: machines.is_forward(people.decoded(mail.fields.first("subject")))),
+]  # fmt: skip
+
+
+def _of_person(answer: Said, about: dict[str, object]) -> Reply:
+    if answer.verdict == "none":
+        return _none(answer.code, "forward" if answer.code == "forwarded" else "reply", "", about)
+    comment = without_controls(answer.comment)[:LONGEST_COMMENT]
+    return Reply.model_validate({"verdict": answer.verdict, "code": "answer", "comment": comment, **about})
+
+
+def _of_machine(mail: Part, wrote: machines.Machine, about: dict[str, object]) -> Reply:
+    more: dict[str, object] = {}
+    if wrote.kind == "bounce":
+        more["failed_recipient"] = machines.failed_recipient(mail)
+        if about["token"] is None:
+            more |= _returned(mail)
+    if wrote.kind == "auto_reply":
+        more["away"] = machines.is_away(mail, _text_of(mail))
+    return _none(wrote.kind, wrote.kind, f"{REASONS[wrote.kind]}: {wrote.sign}.", {**about, **more})
+
+
+def _text_of(mail: Part) -> str:
+    try:
+        return "\n".join(map(part_text, shown_texts(mail).ways[:1]))
+    except Unreadable:
+        return ""
+
+
+def _about(fields: Fields) -> dict[str, object]:
+    """What the headers say, whatever the mail says."""
+    return {
+        "sender": people.one_sender(fields),
+        "subject": without_controls(people.decoded(fields.first("subject")))[:LONGEST_KEPT],
+        "message_id": fields.first("message-id")[:LONGEST_KEPT],
+        "answers": people.message_ids(fields),
+        **_named(fields),
+    }
+
+
+def _returned(mail: Part) -> dict[str, object]:
+    """Which mail of ours a bounce returns."""
+    fields = machines.returned_fields(mail)
+    ids = in_message_id(fields.first("message-id")) if fields else None
+    if ids is None or not ids.token:
+        return {}
+    return {"approval_id": ids.approval_id, "level": ids.level, "token": ids.token, "tokens_found": 1}
+
+
+def _named(fields: Fields) -> dict[str, object]:
+    found = people.ids_named(fields)
+    if len(found) != 1:
+        return {"approval_id": None, "level": None, "token": None, "tokens_found": len(found)}
+    ids = found[0]
+    return {"approval_id": ids.approval_id, "level": ids.level, "token": ids.token, "tokens_found": 1}
+
+
+def _none(code: str, kind: str, reason: str = "", about: dict[str, object] | None = None) -> Reply:
+    words = reason or REASONS.get(code, REASONS["unclear"])
+    return Reply.model_validate({"code": code, "kind": kind, "reason": words, **(about or {})})
