@@ -4,9 +4,8 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
@@ -49,6 +48,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     )
     config = email_config(settings)
     senders = {"email": EmailNotifier(config)} if config else {}
+    notices = NoticeActivities(store.notices, store.reading, senders, store.database.executor)
     door = Door(
         client,
         store.answers,
@@ -57,11 +57,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         store.signals,
         store.database.executor,
         tell_on=frozenset(senders),
+        deliver=notices.answer_back,
     )
-    notices = NoticeActivities(store.notices, store.reading, senders, store.database.executor)
-    chores = [lambda: notices.sweep(_unreachable(door)), door.submit_left_over, door.enforce_directory]
-    async with _worker(client, settings, store, notices, StandingActivities(None, chores)):
-        await _keep_standing(client, ["sweep"])
+    watch = _watch(settings, store, door)
+    chores = [lambda: notices.sweep(door.look_again), door.submit_left_over, door.enforce_directory]
+    async with _worker(client, settings, store, notices, StandingActivities(watch, chores)):
+        await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
     for sender in senders.values():
@@ -128,11 +129,19 @@ async def _keep_standing(client: Client, names: Sequence[str]) -> None:
         )
 
 
-def _unreachable(door: Door) -> Callable[[str, int], Any]:
-    async def report(person: str, approval_id: int) -> None:
-        await door.look_again(approval_id)
-
-    return report
+def _watch(settings: Settings, store: Store, door: Door) -> Watch | None:
+    """What watches the mailbox, where there is one."""
+    config = mailbox(settings)
+    store.mails.keep_only([config.name] if config else [])
+    if config is None:
+        log.warning("no mailbox is set (COUNTERSIGN_IMAP_HOST): replies by mail are not read")
+        return None
+    rule = authenticity(settings)
+    if rule.mode == "off":
+        log.warning("no rule says which mail is authentic (COUNTERSIGN_MAIL_RULE): mail decides nothing")
+    keys = key_ring(settings.mail_keys.get_secret_value())
+    inbound = Inbound(door, keys, rule, asyncio.get_running_loop())
+    return lambda stop, beat: watch_mailbox(config, store.mails, inbound.take, stop, beat)
 
 
 if __name__ == "__main__":

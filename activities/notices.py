@@ -11,7 +11,7 @@ from temporalio import activity
 
 from countersign.errors import CountersignError, Unreachable, in_words
 from countersign.notices import Notice
-from countersign.steps import Delivered, Delivery
+from countersign.steps import ANSWERING_STEP, Delivered, Delivery
 
 # A healthy mail server takes a mail within this; what takes longer is left for the sweeper.
 HEALTHY_SECONDS = 0.9
@@ -67,12 +67,15 @@ class NoticeActivities:
         rows = await self._run(self.notices.of_step, delivery.approval_id, delivery.step)
         return Delivered(unreachable=sorted({one for one, _ in await self._send(rows, HEALTHY_SECONDS)}))
 
-    async def sweep(self, unreachable: Callable[[str, int], Awaitable[None]]) -> int:
-        """Send what was left over; `unreachable(person, approval_id)` hears of each who can't be reached."""
+    async def answer_back(self, approval_id: int) -> None:
+        """Send what is written to the senders of mails or clicks about a request."""
+        await self.deliver(Delivery(approval_id=approval_id, step=ANSWERING_STEP))
+
+    async def sweep(self, look_again: Callable[[int], Awaitable[None]]) -> None:
+        """Send what was left over; `look_again(approval_id)` hears of each request with people who can't be reached."""
         rows = await self._run(self.notices.left_over, datetime.now(UTC) - LEFT_OVER_AFTER, SWEEP_AT_ONCE)
-        for person, approval_id in await self._send(rows, PATIENT_SECONDS):
-            await unreachable(person, approval_id)
-        return len(rows)
+        for approval_id in sorted({about for _, about in await self._send(rows, PATIENT_SECONDS)}):
+            await look_again(approval_id)
 
     async def _send(self, rows: Sequence[Any], seconds: float) -> list[tuple[str, int]]:
         """Send notices; returns the person and request of each who could not be reached by any of them."""

@@ -49,6 +49,9 @@ class RequestReader(Protocol):
     def person_at(self, address: str) -> Person | None:
         """Who has this mail address."""
 
+    def person(self, one: str) -> Person:
+        """Somebody by id."""
+
     def open_of(self, person: str) -> list[int]:
         """The waiting requests a person is asked about."""
 
@@ -130,6 +133,10 @@ class Door:
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case."""
         return await self._run(self.requests.person_at, address)
+
+    async def person(self, person: str) -> Person:
+        """Somebody of the directory by id."""
+        return await self._run(self.requests.person, person)
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it stands. Raises NotFound."""

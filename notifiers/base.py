@@ -35,5 +35,8 @@ class Engine(Protocol):
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case; disabled ones too."""
 
+    async def person(self, person: str) -> Person:
+        """Somebody of the directory by id."""
+
     async def request(self, approval_id: int) -> RequestView:
         """A request as it stands; raises NotFound."""

@@ -59,6 +59,10 @@ class Reading:
             routes = {n: Route.model_validate(_row(connection, n).route) for n in views}
         return [(row.channel, _notice(policy, views[row.approval_id], routes[row.approval_id], row)) for row in rows]
 
+    def person(self, one: str) -> Person:
+        """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
+        return person(self.policies.current()[1], one)
+
     def person_at(self, address: str) -> Person | None:
         """The person with this mail address, whatever its case; disabled ones too."""
         _, policy = self.policies.current()
@@ -102,7 +106,7 @@ class Reading:
 
 
 def person(policy: Policy, one: str) -> Person:
-    """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
+    """The same, of a policy at hand."""
     user = policy.users.get(one)
     return Person(id=one, name=user.name if user else one, email=user.email if user else "")
 

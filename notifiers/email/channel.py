@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 from pydantic import SecretStr
 
 from countersign.errors import CountersignError
+from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.imap import Mailbox
 from notifiers.email.token import KeyRing
@@ -20,6 +21,8 @@ class MailSettings(Protocol):
     mail_keys: SecretStr
     mail_sender: str
     mail_reply_to: str
+    mail_rule: Literal["off", "authentication_results", "exchange_online", "dkim"]
+    mail_authserv_id: str
     smtp_host: str
     smtp_port: int
     smtp_security: Literal["tls", "starttls", "none"]
@@ -35,7 +38,7 @@ class MailSettings(Protocol):
 
 
 def email_config(settings: MailSettings) -> EmailConfig | None:
-    """How to write mails; None where no mail server is set. Raises CountersignError naming the setting that is wrong."""
+    """How to write mails; None where no mail server is set. Raises CountersignError naming the wrong setting."""
     if not settings.smtp_host:
         return None
     return EmailConfig(
@@ -55,6 +58,18 @@ def email_config(settings: MailSettings) -> EmailConfig | None:
             connections=settings.smtp_connections,
         ),
     )
+
+
+def authenticity(settings: MailSettings) -> AuthenticityRule:
+    """What proves a reply its sender's; off where no rule is configured, and then mail decides nothing."""
+    if settings.mail_rule == "exchange_online":
+        return AuthenticityRule(mode="authentication_results", exchange_online=True)
+    if settings.mail_rule == "authentication_results" and not settings.mail_authserv_id:
+        raise CountersignError(
+            "COUNTERSIGN_MAIL_AUTHSERV_ID is missing: COUNTERSIGN_MAIL_RULE=authentication_results needs the name that "
+            "your mail server writes at the start of its Authentication-Results header."
+        )
+    return AuthenticityRule(mode=settings.mail_rule, authserv_id=settings.mail_authserv_id)
 
 
 def mailbox(settings: MailSettings) -> Mailbox | None:

@@ -1,0 +1,166 @@
+"""The way in by email: read a mail, judge it, and hand what it says to the engine."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Coroutine
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from countersign.errors import CountersignError, NotFound, Refused, Unavailable, in_words
+from countersign.models import Answer, Event, Status, Verdict
+from countersign.views import RequestView
+from notifiers.base import Engine, Given, Person, TurnedDown
+from notifiers.email import token
+from notifiers.email.authenticity import AuthenticityRule, authenticate
+from notifiers.email.judge import Facts, Judged, judge, whose_token
+from notifiers.email.reply import Reply, read_reply
+from notifiers.email.token import KeyRing
+
+CHANNEL = "email"
+# The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
+STORE_SECONDS = 20.0
+
+log = logging.getLogger(__name__)
+
+
+class Explanation(NamedTuple):
+    """What one mail says and what becomes of it."""
+
+    reply: Reply
+    judged: Judged
+
+
+class Inbound:
+    """Takes mails from the watcher's thread and gives what they say to the engine, which lives in `loop`."""
+
+    def __init__(self, engine: Engine, keys: KeyRing, rule: AuthenticityRule, loop: asyncio.AbstractEventLoop) -> None:
+        self.engine = engine
+        self.keys = keys
+        self.rule = rule
+        self.loop = loop
+        self._submitting: set[asyncio.Task[None]] = set()
+
+    def take(self, raw: bytes, arrived: datetime) -> None:
+        """Take one mail; when this returns, what it says is stored. Raises Unavailable: show the mail again later."""
+        reply = read_reply(raw)
+        taken = asyncio.run_coroutine_threadsafe(self._take(raw, reply, arrived), self.loop)
+        try:
+            taken.result(STORE_SECONDS)
+        except TimeoutError:
+            taken.cancel()
+            raise Unavailable("the engine did not store the mail in time") from None
+
+    async def explain(self, raw: bytes) -> Explanation:
+        """Say what would become of this mail, and change nothing."""
+        reply = await asyncio.to_thread(read_reply, raw)
+        judged, _, _ = await self._judge(raw, reply)
+        return Explanation(reply, judged)
+
+    async def _take(self, raw: bytes, reply: Reply, arrived: datetime) -> None:
+        judged, sender, addressee = await self._judge(raw, reply)
+        if judged.decides:
+            await self._answer(reply, judged, arrived, raw)
+            return
+        if addressee and reply.kind == "bounce":
+            words = f"mail to {reply.failed_recipient or addressee.email} came back"
+            self._later(self.engine.report(addressee.id, reply.approval_id, "unreachable", words))
+        elif addressee and reply.kind == "auto_reply" and reply.away:
+            await self.engine.report(addressee.id, reply.approval_id, "away", reply.subject)
+        await self._turn_down(raw, reply, judged, sender)
+
+    async def _judge(self, raw: bytes, reply: Reply) -> tuple[Judged, Person | None, Person | None]:
+        """Judge a mail; with it, the person who seems to have sent it, and the one whose copy it answers."""
+        sender = await self.engine.person_at(reply.sender) if reply.sender else None
+        view = await self._request(reply.approval_id)
+        addressee = await self._addressee(reply, view)
+        facts = Facts(
+            authentic=await asyncio.to_thread(authenticate, raw, reply.sender, self.rule),
+            person=sender.id if sender else "",
+            token_of=addressee.id if addressee else "",
+            status=view.status if view else None,
+            outcome=f"#{view.approval_id} is already {view.status}: {view.words}" if view and _over(view) else "",
+        )
+        return judge(reply, facts), sender, addressee
+
+    async def _request(self, approval_id: int | None) -> RequestView | None:
+        try:
+            return await self.engine.request(approval_id) if approval_id else None
+        except NotFound:
+            return None
+
+    async def _addressee(self, reply: Reply, view: RequestView | None) -> Person | None:
+        """Whose copy this is: of those who were asked, the one whom the token names."""
+        asked = {one.person: one for one in view.approvers} if view else {}
+        found = asked.get(whose_token(reply, asked, partial(token.names, self.keys)))
+        return await self.engine.person(found.person) if found else None
+
+    async def _answer(self, reply: Reply, judged: Judged, arrived: datetime, raw: bytes) -> None:
+        assert judged.approval_id is not None
+        assert judged.level is not None
+        given = Given(
+            channel=CHANNEL,
+            source_id=_source_id(reply, judged, raw),
+            approval_id=judged.approval_id,
+            level=judged.level,
+            person=judged.person,
+            verdict=Verdict(judged.verdict),
+            comment=judged.comment,
+            at=arrived,
+            proof=_proof(reply, judged),
+        )
+        try:
+            answer = await self.engine.store(given)
+        except (Refused, NotFound) as error:
+            log.info("mail %s refused: %s", reply.message_id, in_words(error))
+            return
+        # Stored is enough for the mailbox; judging may take its time, and the sweeper submits what a crash leaves.
+        self._later(self._submit(answer))
+
+    async def _submit(self, answer: Answer) -> None:
+        try:
+            judgement = await self.engine.submit(answer)
+            log.info("answer %s to #%s: %s", answer.id, answer.approval_id, judgement.words)
+        except CountersignError as error:
+            log.warning("answer %s waits: %s", answer.id, in_words(error))
+
+    async def _turn_down(self, raw: bytes, reply: Reply, judged: Judged, sender: Person | None) -> None:
+        event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
+        await self.engine.turn_down(
+            TurnedDown(
+                channel=CHANNEL,
+                source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
+                approval_id=reply.approval_id,
+                who=sender.id if sender else reply.sender or "an unknown sender",
+                person=sender,
+                event=event,
+                words=judged.words,
+                proof=_proof(reply, judged),
+            )
+        )
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._submitting.add(task)
+        task.add_done_callback(self._submitting.discard)
+
+
+def _over(view: RequestView) -> bool:
+    return view.status is not Status.WAITING
+
+
+def _source_id(reply: Reply, judged: Judged, raw: bytes) -> str:
+    """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
+    says = f"{judged.person} {judged.approval_id} {judged.level} {judged.verdict} {judged.comment}"
+    own = reply.message_id or hashlib.sha256(raw).hexdigest()
+    return hashlib.sha256(f"{own}\n{says}".encode()).hexdigest()
+
+
+def _proof(reply: Reply, judged: Judged) -> dict[str, str]:
+    """What the record keeps of how the mail was judged: each check, what it saw, and how it came out."""
+    checks = {
+        f"check {n}: {one.name}": f"{'passed' if one.passed else 'FAILED'}: {one.saw}"
+        for n, one in enumerate(judged.checks, 1)
+    }
+    return {"message_id": reply.message_id[:400], "sender": reply.sender, "code": judged.code, **checks}
