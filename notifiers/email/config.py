@@ -43,8 +43,8 @@ class SmtpConfig(Model):
     def _one_way_to_log_in(self) -> SmtpConfig:
         if self.access_token and self.password.get_secret_value():
             raise ValueError("give either a password or an access token, not both")
-        if (self.access_token or self.password.get_secret_value()) and not self.username:
-            raise ValueError("a login needs a username")
+        if bool(self.username) != bool(self.access_token or self.password.get_secret_value()):
+            raise ValueError("a login needs a username, and with it a password or an access token")
         if self.username and self.security == "none" and not _is_this_machine(self.host):
             raise ValueError("a login would cross the network in clear: use tls or starttls")
         return self

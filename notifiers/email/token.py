@@ -87,7 +87,7 @@ def names(ring: KeyRing, token: str, approval_id: int, level: int, approver_id: 
 
 def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_id: str) -> str:
     # Numbers hold no colon, so whatever the approver's id holds, no two triples read the same.
-    said = f"countersign.email:{approval_id:d}:{level:d}:{approver_id}".encode()
+    said = f"countersign.email:{approval_id:d}:{level:d}:{approver_id}".encode("utf-8", "surrogatepass")
     mac = hmac.digest(ring.secret(key_id) or b"", said, "sha256")
     return key_id + _base32(mac[:TAG_BYTES])
 

@@ -56,6 +56,7 @@ def test_a_wrong_field_is_named(field: str, value: Any) -> None:
         ({"username": "u", "password": "p4ss", "access_token": access_token}, "either a password or an access token"),
         ({"password": "p4ss"}, "a login needs a username"),
         ({"access_token": access_token}, "a login needs a username"),
+        ({"username": "u"}, "with it a password or an access token"),
         ({"username": "u", "password": "p4ss", "security": "none"}, "use tls or starttls"),
         ({"host": "127.0.0.1.evil.example", "username": "u", "password": "p4ss", "security": "none"}, "in clear"),
     ],

@@ -303,6 +303,17 @@ async def test_a_refused_access_token_is_unavailable() -> None:
 
 
 @IN_CLEAR
+async def test_words_of_whoever_gives_access_tokens_are_kept() -> None:
+    async def broken() -> str:
+        raise Unavailable("sign in to the identity provider again")
+
+    server = MailServer()
+    async with serving(server, auth_required=True, auth_require_tls=False):
+        with pytest.raises(Unavailable, match=r"^sign in to the identity provider again$"):
+            await notifier(server, username=USER, access_token=broken).send(notice())
+
+
+@IN_CLEAR
 async def test_no_access_token_to_be_had_is_unavailable() -> None:
     async def broken() -> str:
         raise RuntimeError("the identity provider said no, client_secret=hush")
@@ -370,6 +381,20 @@ async def test_a_kept_connection_the_server_closes_politely_is_replaced(command:
         with pytest.raises(Unavailable, match="421"):
             await out.send(notice(to=HEIDI))
         assert len(server.connections) == 2
+        server.replies.clear()
+        await out.send(notice(to=HEIDI))
+        await out.close()
+    assert server.recipients == ["grace@acme.example", "heidi@acme.example"]
+
+
+async def test_a_temporary_refusal_on_a_kept_connection_is_not_tried_again_at_once() -> None:
+    async with serving() as server:
+        out = notifier(server)
+        await out.send(notice())
+        server.replies["MAIL"] = "451 4.3.0 Try again"
+        with pytest.raises(Unavailable, match="451"):
+            await out.send(notice(to=HEIDI))
+        assert server.commands.count("MAIL countersign@acme.example") == 2
         server.replies.clear()
         await out.send(notice(to=HEIDI))
         await out.close()
