@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from countersign.models import (
@@ -72,12 +72,16 @@ class Opening(Model):
 
 
 class Opened(Model):
-    """A request that got its number; `people` are those of the first level, if there is one."""
+    """A request that got its number; `people` are those of the first level, if there is one.
+
+    `minute` is how long one of the route's minutes lasts.
+    """
 
     approval_id: int
     route: Route
     opened_at: datetime
     deadline: datetime
+    minute: timedelta = timedelta(minutes=1)
     people: LevelPeople | None = None
 
 

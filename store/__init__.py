@@ -1,5 +1,7 @@
 """The database: what pages list, the audit record, answers, grants, and the directory and policy."""
 
+from datetime import timedelta
+
 from store.answers import Answers
 from store.database import Database
 from store.events import Events
@@ -14,14 +16,17 @@ from store.signals import Signals
 
 
 class Store:
-    """All of it, over one database whose schema is brought up to date first."""
+    """All of it, over one database whose schema is brought up to date first.
 
-    def __init__(self, url: str) -> None:
+    `minute` is how long one of the policy's minutes lasts.
+    """
+
+    def __init__(self, url: str, minute: timedelta = timedelta(minutes=1)) -> None:
         self.database = Database(url)
         migrate(self.database)
         self.policies = Policies(self.database)
         self.grants = Grants(self.database, self.policies)
-        self.requests = Requests(self.database, self.policies, self.grants)
+        self.requests = Requests(self.database, self.policies, self.grants, minute)
         self.answers = Answers(self.database, self.policies)
         self.notices = Notices(self.database)
         self.reading = Reading(self.database, self.policies)

@@ -19,12 +19,15 @@ from store.tables import answers, approvers, grants, notices, requests, signals
 
 
 class Requests:
-    """The writing side: what a request's workflow asks for."""
+    """The writing side: what a request's workflow asks for. `minute` is how long one of the policy's minutes lasts."""
 
-    def __init__(self, database: Database, policies: Policies, held: Grants) -> None:
+    def __init__(
+        self, database: Database, policies: Policies, held: Grants, minute: timedelta = timedelta(minutes=1)
+    ) -> None:
         self.database = database
         self.policies = policies
         self.grants = held
+        self.minute = minute
 
     def open(self, opening: Opening) -> OpenReply:
         """Give a question its number, its route and the people of its first level.
@@ -42,7 +45,7 @@ class Requests:
         version, policy = self.policies.in_force(connection)
         known = connection.execute(select(requests).where(requests.c.run_id == opening.run_id)).one_or_none()
         if known is not None:
-            return OpenReply(opened=_opened(known, policy)), ""
+            return OpenReply(opened=_opened(known, policy, self.minute)), ""
         held, refused = self.grants.answer_in(connection, question, question.requester)
         if held is not None:
             outcome = Outcome(approval_id=held.approval_id, status=Status.APPROVED, words=held.words, grant=held.grant)
@@ -54,7 +57,8 @@ class Requests:
         except Refused as error:
             _record_refusal(connection, question, str(error))
             return OpenReply(), str(error)
-        return OpenReply(opened=_opened(_insert(connection, opening, route), policy)), ""
+        row = _insert(connection, opening, route, self.minute)
+        return OpenReply(opened=_opened(row, policy, self.minute)), ""
 
     def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
@@ -77,7 +81,7 @@ class Requests:
             _seat(connection, step)
             if step.decision is not None:
                 _decide(connection, step.approval_id, step.decision)
-            lines, written = _open_grant(connection, step, row) if step.opens_grant else ([], Written())
+            lines, written = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], Written())
             write_notices(connection, step.approval_id, step.number, step.at, step.tell)
             append(connection, step.approval_id, [*step.lines, *lines])
         return written
@@ -104,7 +108,7 @@ class Requests:
         )
 
 
-def _insert(connection: Connection, opening: Opening, route: Route) -> Row[Any]:
+def _insert(connection: Connection, opening: Opening, route: Route, minute: timedelta) -> Row[Any]:
     question, now = opening.question, datetime.now(UTC)
     row = connection.execute(
         insert(requests)
@@ -120,7 +124,7 @@ def _insert(connection: Connection, opening: Opening, route: Route) -> Row[Any]:
             words="",
             level=0,
             opened_at=now,
-            deadline=now + timedelta(minutes=route.expire_minutes),
+            deadline=now + route.expire_minutes * minute,
             step=0,
         )
         .returning(requests)
@@ -129,11 +133,16 @@ def _insert(connection: Connection, opening: Opening, route: Route) -> Row[Any]:
     return row
 
 
-def _opened(row: Row[Any], policy: Policy) -> Opened:
+def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
     route = Route.model_validate(row.route)
     people = rules.people(policy, route, 1, row.requester) if route.levels else None
     return Opened(
-        approval_id=row.approval_id, route=route, opened_at=row.opened_at, deadline=row.deadline, people=people
+        approval_id=row.approval_id,
+        route=route,
+        opened_at=row.opened_at,
+        deadline=row.deadline,
+        minute=minute,
+        people=people,
     )
 
 
@@ -194,10 +203,10 @@ def _decide(connection: Connection, approval_id: int, decision: Decision) -> Non
     connection.execute(insert(answers).values(row))
 
 
-def _open_grant(connection: Connection, step: Step, row: Row[Any]) -> tuple[list[Line], Written]:
+def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timedelta) -> tuple[list[Line], Written]:
     """Rule 8: the grant's clock starts at approval."""
     question = Question.model_validate(row.question)
-    ends_at = step.at + timedelta(minutes=Route.model_validate(row.route).grant_minutes)
+    ends_at = step.at + Route.model_validate(row.route).grant_minutes * minute
     connection.execute(
         insert(grants).values(
             approval_id=step.approval_id,

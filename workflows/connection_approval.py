@@ -206,7 +206,7 @@ class ConnectionApproval:
         before = len(ballot.decisions)
         asked = ballot.start_level(people, workflow.now())
         minutes = opened.route.reminder_minutes
-        self._remind_at = workflow.now() + timedelta(minutes=minutes) if minutes else None
+        self._remind_at = workflow.now() + minutes * opened.minute if minutes else None
         own = ballot.decisions[-1] if len(ballot.decisions) > before else None
         lines = [_line("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
         if own is not None:
