@@ -33,12 +33,14 @@ GRACE_SECONDS = timedelta(seconds=5)
 # The domain is pure and the same for all: loaded once, not again in each workflow's sandbox.
 PASSED_THROUGH = ("countersign", "activities", "workflows")
 
+WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
+
 log = logging.getLogger("worker")
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until `stop` is set."""
-    store = Store(settings.database_url)
+async def run(settings: Settings, stop: asyncio.Event, minute: timedelta = timedelta(minutes=1)) -> None:
+    """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts."""
+    store = Store(settings.database_url, minute)
     client = await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
@@ -92,11 +94,10 @@ def _worker(
 ) -> Worker:
     requests = RequestActivities(store.requests, store.answers)
     grants = GrantActivities(store.grants, client)
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return Worker(
         client.temporal,
         task_queue=settings.task_queue,
-        workflows=[ConnectionApproval, Grant, StandingWork],
+        workflows=WORKFLOWS,
         activities=[
             requests.open,
             requests.people,
@@ -111,11 +112,17 @@ def _worker(
             standing.sweep,
         ],
         activity_executor=store.database.executor,
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=workflow_runner(),
         max_cached_workflows=settings.cached_workflows,
         sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
         graceful_shutdown_timeout=GRACE_SECONDS,
     )
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox that workflows run in, here and where saved histories are replayed."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
 
 
 async def _keep_standing(client: Client, names: Sequence[str]) -> None:
