@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import re
@@ -16,7 +17,6 @@ from types import TracebackType
 from typing import Self
 
 HOST = "127.0.0.1"
-USER = "countersign"
 PASSWORD = "sandbox"
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -81,31 +81,30 @@ def dovecot_binary() -> str | None:
 
 
 class Dovecot:
-    """`with Dovecot() as server:`; the mail survives `stop` and `start`, the ports stay."""
+    """`with Dovecot() as server:`; anybody may log in. The mail survives `stop` and `start`, the ports stay."""
 
-    def __init__(self, *, prefix: str = "", separator: str = "/", more: str = "") -> None:
-        self.host = HOST
+    def __init__(self, *, prefix: str = "", separator: str = "/", more: str = "", tls: bool = False) -> None:
         self.port = _free_port()
         self.tls_port = _free_port()
-        self.username = USER
-        self.password = PASSWORD
-        self.prefix = prefix
-        self.separator = separator
-        self.more = more
+        self._settings = {"prefix": prefix, "separator": separator, "more": more}
+        self._tls = tls
         # A socket's path may have 107 characters, which a test's own folder soon uses up.
         self.home = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
         self.account = pwd.getpwnam(UNPRIVILEGED) if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self._process: subprocess.Popen[bytes] | None = None
-        self._names = count(1)
 
     @property
-    def maildir(self) -> Path:
-        """Where the account's mail lies."""
-        return self.home / "mail" / USER
+    def certificate(self) -> Path:
+        """Its own authority's certificate, where it speaks TLS."""
+        return self.home / "certificate.pem"
 
     def __enter__(self) -> Self:
-        for folder in ("run", "mail", *(f"mail/{USER}/{each}" for each in ("tmp", "new", "cur"))):
-            (self.home / folder).mkdir(parents=True, exist_ok=True)
+        for folder in ("run", "mail"):
+            (self.home / folder).mkdir()
+        if self._tls:
+            self._make_certificate()
+        (self.home / "dovecot.conf").write_text(self._config())
+        self.own(self.home)
         self.start()
         return self
 
@@ -113,14 +112,16 @@ class Dovecot:
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
+    def own(self, top: Path) -> None:
+        """Give files to the account Dovecot runs as."""
+        for path in (top, *top.rglob("*")):
+            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+
     def start(self) -> None:
         """Start, and wait until it answers."""
         binary = dovecot_binary()
         assert binary
-        config = self.home / "dovecot.conf"
-        config.write_text(self._config())
-        self._own_everything()
-        command = [binary, "-F", "-c", str(config)]
+        command = [binary, "-F", "-c", str(self.home / "dovecot.conf")]
         if os.getuid() == 0:
             user, group = self.account.pw_uid, self.account.pw_gid
             self._process = subprocess.Popen(command, user=user, group=group, extra_groups=[])
@@ -138,47 +139,30 @@ class Dovecot:
             self._process.wait(STOP_SECONDS)
             self._process = None
 
-    def deliver(self, raw: bytes) -> None:
-        """Hand in one mail as a delivery agent does: written aside, then renamed into place."""
-        name = f"{time.time():.6f}.M{next(self._names)}.test"
-        path = self.maildir / "tmp" / name
-        path.write_bytes(raw)
-        os.chown(path, self.account.pw_uid, self.account.pw_gid)
-        path.rename(self.maildir / "new" / name)
-
-    def renumber(self) -> None:
-        """Give INBOX another UIDVALIDITY, as a server does that was restored or moved; call it while stopped."""
-        for index in self.maildir.glob("dovecot.index*"):
-            index.unlink()
-        listing = self.maildir / "dovecot-uidlist"
-        text = listing.read_text()
-        listing.write_text(re.sub(r"V(\d+)", lambda match: f"V{int(match[1]) + 1}", text, count=1))
-
     def log(self) -> str:
         """What it wrote to its log."""
         path = self.home / "log"
         return path.read_text() if path.exists() else ""
 
     def _config(self) -> str:
-        group = _group_name(self.account.pw_gid)
+        certificate = f"ssl_cert = <{self.certificate}\nssl_key = <{self.home / 'key.pem'}" if self._tls else ""
         return CONFIG.format(
             home=self.home,
             host=HOST,
             port=self.port,
             tls_port=self.tls_port,
             user=self.account.pw_name,
-            group=group,
+            group=grp.getgrgid(self.account.pw_gid).gr_name,
             password=PASSWORD,
-            prefix=self.prefix,
-            separator=self.separator,
-            more=self.more,
-            ssl="no",
-            certificate="",
+            ssl="yes" if self._tls else "no",
+            certificate=certificate,
+            **self._settings,
         )
 
-    def _own_everything(self) -> None:
-        for path in (self.home, *self.home.rglob("*")):
-            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+    def _make_certificate(self) -> None:
+        key, subject = str(self.home / "key.pem"), ["-subj", "/CN=localhost", "-addext", f"subjectAltName=IP:{HOST}"]
+        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key]
+        subprocess.run([*make, *subject, "-out", str(self.certificate)], check=True, capture_output=True)
 
     def _answers(self) -> bool:
         try:
@@ -188,12 +172,47 @@ class Dovecot:
             return False
 
 
-def _group_name(gid: int) -> str:
-    import grp
-
-    return grp.getgrgid(gid).gr_name
-
-
 def _free_port() -> int:
     with socket.create_server((HOST, 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+class Account:
+    """One account on a Dovecot, with an INBOX of its own."""
+
+    password = PASSWORD
+
+    def __init__(self, server: Dovecot, username: str) -> None:
+        self.server = server
+        self.host = HOST
+        self.port = server.port
+        self.username = username
+        self.maildir = server.home / "mail" / username
+        for each in ("tmp", "new", "cur"):
+            (self.maildir / each).mkdir(parents=True)
+        server.own(self.maildir)
+        self._names = count(1)
+
+    def start(self) -> None:
+        """Start the whole server again."""
+        self.server.start()
+
+    def stop(self) -> None:
+        """Stop the whole server."""
+        self.server.stop()
+
+    def deliver(self, raw: bytes) -> None:
+        """Hand in one mail as a delivery agent does: written aside, then renamed into place."""
+        name = f"{time.time():.6f}.M{next(self._names)}.test"
+        path = self.maildir / "tmp" / name
+        path.write_bytes(raw)
+        self.server.own(path)
+        path.rename(self.maildir / "new" / name)
+
+    def renumber(self) -> None:
+        """Give INBOX another UIDVALIDITY, as a server does that was restored or moved; call it while stopped."""
+        for index in self.maildir.glob("dovecot.index*"):
+            index.unlink()
+        listing = self.maildir / "dovecot-uidlist"
+        text = listing.read_text()
+        listing.write_text(re.sub(r"V(\d+)", lambda match: f"V{int(match[1]) + 1}", text, count=1))

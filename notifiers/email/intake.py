@@ -42,11 +42,13 @@ class Intake:
         self._go_on = go_on
         self._unavailable_in_a_row = 0
         self._strays: dict[int, float] = {}  # handled by somebody, not yet moved: UID to when it was seen first
+        self.strays_lie = False  # after a look: whether such mails were left for now
 
     def take_all(self) -> tuple[int, int]:
         """Deal with every mail there is; gives how many were dealt with, and how many are left for later."""
         uids = self._connection.uids()
         self._unavailable_in_a_row = gone = 0
+        self.strays_lie = False
         for start in range(0, len(uids), LISTED_AT_ONCE):
             sizes = self._connection.sizes(uids[start : start + LISTED_AT_ONCE])
             for batch in _batches(sizes, self._mailbox.largest_mail_bytes):
@@ -73,6 +75,8 @@ class Intake:
                 dealt_with += 1
                 if self._is_ours_to_move(uid):
                     to_move[end].append(uid)
+                else:
+                    self.strays_lie = True
         self._connection.move(to_move["handled"], self._mailbox.done_folder)
         self._connection.move(to_move["quarantined"], self._mailbox.quarantine_folder)
         return dealt_with

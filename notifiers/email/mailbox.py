@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, in_words
 from notifiers.email.imap import Connection, Mailbox
-from notifiers.email.intake import Handle, Intake
+from notifiers.email.intake import STRAY_SECONDS, Handle, Intake
 from notifiers.email.ledger import Claim, Disposition, Ledger, MailRef
 from notifiers.email.pulse import Pulse
 
@@ -79,7 +79,9 @@ class _Watcher:
             done, left = self._read(intake)
             if not left:
                 retries = _delays()
-            patience = next(retries) if left else self._mailbox.believe_silence_seconds
+            patience = self._mailbox.believe_silence_seconds
+            if left or intake.strays_lie:
+                patience = next(retries) if left else min(patience, STRAY_SECONDS)
             waited = 0.0 if connection.told_of_more() else self._wait(connection, patience)
             empty_wakes = empty_wakes + 1 if not done and waited < EMPTY_WAKE_SECONDS else 0
             if empty_wakes > EMPTY_WAKES_IN_A_ROW:

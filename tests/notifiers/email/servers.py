@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
 from imapclient import IMAPClient
 
 from sandbox.mail_server import ENGINE, MailServer
-from tests.dovecot import Dovecot
 
 SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 0.1
 
 
 class Server(Protocol):
@@ -80,14 +81,6 @@ class Sandbox:
 
 
 @contextmanager
-def server_of_kind(kind: str) -> Iterator[Server]:
-    """Run one of the servers."""
-    with ExitStack() as stack:
-        server: Server = stack.enter_context(Sandbox()) if kind == "sandbox" else stack.enter_context(Dovecot())
-        yield server
-
-
-@contextmanager
 def client_of(server: Server, folder: str = "INBOX") -> Iterator[IMAPClient]:
     """Look into the account as a person would."""
     with IMAPClient(server.host, server.port, ssl=False, timeout=SECONDS) as client:
@@ -101,3 +94,11 @@ def mails_in(server: Server, folder: str) -> list[bytes]:
     with client_of(server, folder) as client:
         found = client.fetch(client.search(), ["BODY.PEEK[TEXT]"])
     return [found[uid][b"BODY[TEXT]"].strip() for uid in sorted(found)]
+
+
+def assert_soon_in(server: Server, folder: str, bodies: list[bytes]) -> None:
+    """Wait until a folder holds just these mails, in any order."""
+    deadline = time.monotonic() + SECONDS
+    while sorted(found := mails_in(server, folder)) != sorted(bodies):
+        assert time.monotonic() < deadline, f"in {folder}: {found[:20]}"
+        threading.Event().wait(LOOK_AGAIN_SECONDS)
