@@ -14,11 +14,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.grants import GrantActivities
 from activities.notices import NoticeActivities
 from activities.requests import RequestActivities
-from activities.standing import StandingActivities
+from activities.standing import StandingActivities, Watch
 from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import CountersignError, in_words
-from notifiers.email.channel import email_config
+from notifiers.email.channel import authenticity, email_config, key_ring, mailbox
+from notifiers.email.inbound import Inbound
+from notifiers.email.mailbox import watch as watch_mailbox
 from notifiers.email.send import EmailNotifier
 from settings import Settings
 from store import Store
