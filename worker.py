@@ -43,7 +43,7 @@ log = logging.getLogger("worker")
 async def run(settings: Settings, stop: asyncio.Event, minute: timedelta = timedelta(minutes=1)) -> None:
     """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts."""
     store = Store(settings.database_url, minute)
-    client = await Client.connect(
+    client = await Client.connect_when_up(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         task_queue=settings.task_queue,

@@ -11,6 +11,8 @@ trusted starters.
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -43,6 +45,9 @@ UPDATE_SECONDS = timedelta(seconds=20)
 TASK_SECONDS = timedelta(seconds=5)
 # A question that meets the end of the request before it is put again, as a new one.
 ASK_TRIES = 5
+# How long a program that starts beside its Temporal server waits for it, and how often it tries.
+START_PATIENCE = timedelta(seconds=60)
+START_PAUSE_SECONDS = 0.5
 
 R = TypeVar("R")
 
@@ -66,6 +71,18 @@ class Client:
         except RuntimeError as error:
             raise Unavailable(f"Temporal can't be reached at {address}; is it running?") from error
         return cls(temporal, task_queue)
+
+    @classmethod
+    async def connect_when_up(cls, address: str, patience: timedelta = START_PATIENCE, **options: Any) -> Client:
+        """Connect, waiting for a server that is still starting; Unavailable when `patience` is over."""
+        over = time.monotonic() + patience.total_seconds()
+        while True:
+            try:
+                return await cls.connect(address, **options)
+            except Unavailable:
+                if time.monotonic() > over:
+                    raise
+                await asyncio.sleep(START_PAUSE_SECONDS)
 
     async def ask(self, question: Question, request_id: str = "") -> Asked:
         """Open the request for this question, or join the one that is open.
