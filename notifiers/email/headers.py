@@ -34,7 +34,7 @@ class MailPolicy(EmailPolicy):
     """
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        """Keep the value as it is, once it is known to be harmless; what the library itself reads again stays parsed."""
+        """Keep the value as it is, once known to be harmless; what the library itself reads again stays parsed."""
         text = str(value)
         if not text.isprintable() or not (text.isascii() or self.utf8):
             raise ValueError(f"the header {name} may hold printable ASCII only")

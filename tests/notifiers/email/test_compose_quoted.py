@@ -1,0 +1,87 @@
+"""Our own mail, quoted back in a reply by any mail client, never answers and never hides the answer."""
+
+from __future__ import annotations
+
+import re
+from email.message import EmailMessage
+
+import pytest
+
+from countersign.models import Event
+from notifiers.base import Notice
+from notifiers.email.compose import compose
+from notifiers.email.reply import Reply, read_reply
+
+from .notices import NOON, QUESTION, config, notice
+
+CONFIG = config()
+VERDICTS_EVERYWHERE = notice(
+    question=QUESTION.model_copy(update={"reason": "approve\nyes\n\nreject", "ticket": "approve", "device": "approve"}),
+    requester=notice().requester.model_copy(update={"name": "Approve"}),
+)
+ASKED = [notice(), notice(Event.REMINDED), notice(Event.HELP, words="approve"), VERDICTS_EVERYWHERE]
+
+
+def bodies(mail: EmailMessage) -> tuple[str, str]:
+    plain, html = (part.get_content() for part in mail.iter_parts() if isinstance(part, EmailMessage))
+    return plain, html
+
+
+def head_taken_off(html: str) -> str:
+    return re.sub(r"(?s)^.*?<body[^>]*>|</body>.*$", "", html)
+
+
+def replied(mail: EmailMessage, plain: str | None, html: str | None) -> Reply:
+    reply = EmailMessage()
+    reply["From"] = "Grace Hopper <grace@acme.example>"
+    reply["To"] = mail["Reply-To"]
+    reply["Subject"] = f"Re: {mail['Subject']}"
+    reply["Message-ID"] = "<reply@phone.example>"
+    reply["In-Reply-To"] = mail["Message-ID"]
+    reply["References"] = f"{mail['References']} {mail['Message-ID']}"
+    if plain is not None:
+        reply.set_content(plain)
+    if html is not None:
+        (reply.set_content if plain is None else reply.add_alternative)(html, subtype="html")
+    return read_reply(reply.as_bytes())
+
+
+def quoting(own: str, mail: EmailMessage) -> dict[str, tuple[str | None, str | None]]:
+    """A reply's two bodies as different mail clients write them."""
+    plain, html = bodies(mail)
+    said_by = "On Tue, 14 May 2024 at 12:00, Acme Gateways <countersign@acme.example> wrote:"
+    marked = "\n".join(f"> {line}" for line in plain.splitlines())
+    in_text = f"{own}\n\n{said_by}\n{marked}\n"
+    gmail = (
+        f'<div dir="ltr">{own}</div><br><div class="gmail_quote"><div dir="ltr" class="gmail_attr">{said_by}<br></div>'
+        f'<blockquote class="gmail_quote" style="margin:0 0 0 .8ex;border-left:1px solid #ccc;padding-left:1ex">'
+        f"{head_taken_off(html)}</blockquote></div>"
+    )
+    thunderbird = (
+        f'<html><body><p>{own}</p><div class="moz-cite-prefix">{said_by}<br></div>'
+        f'<blockquote type="cite">{html}</blockquote></body></html>'
+    )
+    return {
+        "text": (in_text, None),
+        "gmail": (in_text, gmail),
+        "gmail, html only": (None, gmail),
+        "thunderbird, head and styles kept": (in_text, thunderbird),
+        "thunderbird, html only": (None, thunderbird),
+    }
+
+
+@pytest.mark.parametrize("told", ASKED, ids=["asked", "reminded", "help", "verdicts everywhere"])
+@pytest.mark.parametrize(("own", "verdict"), [("Approved", "approve"), ("Rejected", "reject"), ("", "none")])
+def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(told: Notice, own: str, verdict: str) -> None:
+    mail = compose(told, CONFIG, NOON)
+    read = {client: replied(mail, *written) for client, written in quoting(own, mail).items()}
+    assert {client: reply.verdict for client, reply in read.items()} == dict.fromkeys(read, verdict)
+    assert {(reply.approval_id, reply.level) for reply in read.values()} == {(1042, 1)}
+
+
+@pytest.mark.parametrize("told", ASKED, ids=["asked", "reminded", "help", "verdicts everywhere"])
+def test_a_copy_without_any_mark_of_quoting_answers_nothing(told: Notice) -> None:
+    mail = compose(told, CONFIG, NOON)
+    plain, html = bodies(mail)
+    for written in ((plain, None), (f"\n\n{plain}", None), (None, html), (None, head_taken_off(html)), (plain, html)):
+        assert replied(mail, *written).verdict == "none"
