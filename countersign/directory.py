@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
@@ -32,8 +33,12 @@ def _one_line(value: str) -> str:
     return value
 
 
+def _first_repeat(ids: Iterable[str]) -> str | None:
+    return next((one for one, times in Counter(ids).items() if times > 1), None)
+
+
 def _no_repeats(ids: list[str]) -> list[str]:
-    if repeated := next((one for n, one in enumerate(ids) if one in ids[:n]), None):
+    if repeated := _first_repeat(ids):
         raise ValueError(f"{repeated} stands here twice; remove one")
     return ids
 
@@ -41,8 +46,7 @@ def _no_repeats(ids: list[str]) -> list[str]:
 def _no_twins(value: object) -> object:
     """Ids are folded to lower case, so that `Grace` and `grace` would silently become one."""
     if isinstance(value, Mapping):
-        folded = [str(key).strip().lower() for key in value]
-        if twin := next((key for key in folded if folded.count(key) > 1), None):
+        if twin := _first_repeat(str(key).strip().lower() for key in value):
             raise ValueError(f"{twin} stands here twice, in different letters; remove one")
     return value
 
