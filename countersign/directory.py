@@ -45,9 +45,8 @@ def _no_repeats(ids: list[str]) -> list[str]:
 
 def _no_twins(value: object) -> object:
     """Ids are folded to lower case, so that `Grace` and `grace` would silently become one."""
-    if isinstance(value, Mapping):
-        if twin := _first_repeat(str(key).strip().lower() for key in value):
-            raise ValueError(f"{twin} stands here twice, in different letters; remove one")
+    if isinstance(value, Mapping) and (twin := _first_repeat(str(key).strip().lower() for key in value)):
+        raise ValueError(f"{twin} stands here twice, in different letters; remove one")
     return value
 
 

@@ -68,9 +68,7 @@ def schema() -> dict[str, Any]:
 
 def _with_lines(found: Iterable[Problem], lines: Lines) -> list[str]:
     placed = sorted(((lines.of(problem.path), problem) for problem in found), key=lambda one: one[0])
-    return first_of(
-        [f"line {line}: {dotted(problem.path) or 'the file'}: {problem.words}" for line, problem in placed]
-    )
+    return first_of([f"line {line}: {dotted(problem.path) or 'the file'}: {problem.words}" for line, problem in placed])
 
 
 def _problem(error: ErrorDetails) -> Problem:
