@@ -33,6 +33,7 @@ listen = {host}
 ssl = {ssl}
 {certificate}
 disable_plaintext_auth = no
+auth_failure_delay = 0
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
@@ -54,12 +55,16 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
 }}
 passdb {{
   driver = static
+  mechanisms = plain login
   args = password={password}
 }}
 userdb {{
@@ -74,6 +79,16 @@ namespace inbox {{
 {more}
 """
 
+# Only tokens log in here; each is checked by asking the server that `oauth2` describes.
+OAUTH2 = """
+auth_mechanisms = xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {home}/oauth2.conf
+}}
+"""
+
 
 def dovecot_binary() -> str | None:
     """Find Dovecot; None where it isn't installed."""
@@ -83,10 +98,13 @@ def dovecot_binary() -> str | None:
 class Dovecot:
     """`with Dovecot() as server:`; anybody may log in. The mail survives `stop` and `start`, the ports stay."""
 
-    def __init__(self, *, prefix: str = "", separator: str = "/", more: str = "", tls: bool = False) -> None:
+    def __init__(
+        self, *, prefix: str = "", separator: str = "/", more: str = "", oauth2: str = "", tls: bool = False
+    ) -> None:
         self.port = _free_port()
         self.tls_port = _free_port()
         self._settings = {"prefix": prefix, "separator": separator, "more": more}
+        self._oauth2 = oauth2
         self._tls = tls
         # A socket's path may have 107 characters, which a test's own folder soon uses up.
         self.home = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
@@ -103,6 +121,9 @@ class Dovecot:
             (self.home / folder).mkdir()
         if self._tls:
             self._make_certificate()
+        if self._oauth2:
+            (self.home / "oauth2.conf").write_text(self._oauth2)
+            self._settings["more"] += OAUTH2.format(home=self.home)
         (self.home / "dovecot.conf").write_text(self._config())
         self.own(self.home)
         self.start()

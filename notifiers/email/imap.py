@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from imapclient import IMAPClient
 from pydantic import Field, SecretStr
 
 from countersign.models import Model
+from notifiers.email.oauth import AccessTokens
 
 log = logging.getLogger(__name__)
 # At DEBUG the library's own logger writes every mail, and some logins, to the log.
@@ -29,8 +30,8 @@ POLL_SECONDS = 5.0  # between two looks at a server without IDLE
 LARGEST_MAIL_BYTES = 10_000_000
 
 
-class Mailbox(Model):
-    """Where replies come in, and how to log in: by password, or by `token`, which gives an XOAUTH2 access token.
+class Mailbox(Model, arbitrary_types_allowed=True, hide_input_in_errors=True):
+    """Where replies come in, and how to log in: by password, or by XOAUTH2 with what `tokens` gives.
 
     `done_folder` and `quarantine_folder` are written with `/` and below the account's namespace, whatever separator
     the server uses. `security="none"` sends the password in the clear: for loopback only.
@@ -42,7 +43,7 @@ class Mailbox(Model):
     ca_file: Path | None = None  # trust this authority instead of the system's
     username: str
     password: SecretStr = SecretStr("")
-    token: Callable[[], str] | None = Field(default=None, exclude=True, repr=False)
+    tokens: AccessTokens | None = Field(default=None, exclude=True, repr=False)
     folder: str = "INBOX"
     done_folder: str = "Countersign/Done"
     quarantine_folder: str = "Countersign/Quarantine"
@@ -237,10 +238,14 @@ def _connect(mailbox: Mailbox) -> _Client:
 
 
 def _log_in(client: _Client, mailbox: Mailbox) -> None:
-    if mailbox.token:
-        client.oauth2_login(mailbox.username, mailbox.token())
-    else:
+    if mailbox.tokens is None:
         client.login(mailbox.username, mailbox.password.get_secret_value())
+        return
+    try:
+        client.oauth2_login(mailbox.username, mailbox.tokens())
+    except IMAPClient.Error:
+        mailbox.tokens.forget()
+        raise
 
 
 def _namespace(client: _Client) -> tuple[str, str]:
