@@ -16,6 +16,7 @@ from aiosmtplib import (
 
 from countersign.errors import Unavailable
 from notifiers.base import Notice, Unreachable
+from notifiers.email import token
 from notifiers.email.compose import compose, writable
 from notifiers.email.config import EmailConfig
 from notifiers.email.connections import Connections, Envelope
@@ -34,7 +35,7 @@ class EmailNotifier:
         self._connections = Connections(config.smtp, hello_name=config.sender_address.rpartition("@")[2])
 
     async def send(self, notice: Notice) -> str:
-        """Send it and return its Message-ID. Sent again, it is the same mail with the same id.
+        """Send it and return its Message-ID, the token masked. Sent again, it is the same mail with the same id.
 
         Raises Unreachable where this person's address, or this mail to it, is refused for good; Unavailable, with what
         to do about it, for all that another try or a better configuration can mend.
@@ -46,7 +47,7 @@ class EmailNotifier:
             await self._connections.deliver(envelope)
         except (SMTPException, OSError) as error:
             raise self._in_words(error, recipient) from error
-        return str(message["Message-ID"])
+        return token.masked(str(message["Message-ID"]))
 
     async def close(self) -> None:
         """Close the kept connections."""

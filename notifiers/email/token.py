@@ -140,3 +140,8 @@ def _ids(found: re.Match[str] | None) -> Ids | None:
     if found is None:
         return None
     return Ids(int(found["approval_id"]), int(found["level"] or 0), found["token"] or "")
+
+
+def masked(text: str) -> str:
+    """A Message-ID or address as it may stand in a record or a log: the token cut down to its key's id."""
+    return re.sub(rf"({KEY_ID.pattern})[a-z2-7]{{26}}(?=[.@])", r"\1…", text)

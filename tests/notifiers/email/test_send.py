@@ -23,6 +23,7 @@ from notifiers.email.connections import (
     Envelope,
 )
 from notifiers.email.send import EmailNotifier
+from notifiers.email.token import masked
 
 from .notices import GRACE, HEIDI, config, notice, person
 from .smtp_server import ACCESS_TOKEN, PASSWORD, USER, MailServer, certificate, serving
@@ -42,7 +43,7 @@ async def test_a_notice_arrives_as_the_mail_it_was_composed_to() -> None:
         reference = await out.send(notice())
         await out.close()
     (mail,) = server.mails
-    assert mail["Message-ID"] == reference
+    assert masked(mail["Message-ID"]) == reference != mail["Message-ID"]
     assert mail["Subject"] == "Acme Gateways - Connection Approval Notification - #1042"
     assert server.senders == ["countersign@acme.example"]
     assert server.recipients == ["grace@acme.example"]
