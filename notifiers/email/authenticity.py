@@ -26,6 +26,7 @@ DNS_TIMEOUT_SECONDS = 5
 SMALLEST_KEY = 1024  # bits; RFC 8301 refuses less
 # Runs of white space cost the DKIM library the square of their length.
 COSTLIEST_SPACES = 50_000_000
+MOST_BLANK_END = 20_000  # bytes of blank lines at the end, which it takes off one by one
 
 DnsText = Callable[..., bytes | None]  # (name, timeout=seconds) -> the TXT record, or None
 
@@ -122,18 +123,25 @@ def _by_signature(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText | No
     signatures = fields.all("dkim-signature")
     if not signatures:
         return Authentic(False, "the mail has no DKIM signature")
-    if sum(len(run) ** 2 for run in re.findall(rb"[ \t]+", raw)) > COSTLIEST_SPACES:
-        return Authentic(False, "the mail has too much white space to be checked")
-    problem = ""
-    for index, signature in enumerate(signatures[: caps.MOST_SIGNATURES]):
-        problem = _problem_with(raw, index, signature, fields, domain, dnsfunc)
-        if not problem:
-            return Authentic(True, f"a DKIM signature of {_tags(signature)['d']} is valid")
-    return Authentic(False, problem)
+    if _is_costly(raw):
+        return Authentic(False, "the mail is too long or has too much white space to be checked")
+    message = dkim.DKIM(raw, minkey=SMALLEST_KEY, timeout=DNS_TIMEOUT_SECONDS)
+    problems = {index: _problem_with(signature, fields, domain) for index, signature in enumerate(signatures)}
+    for index in [index for index, problem in problems.items() if not problem][: caps.MOST_SIGNATURES]:
+        problems[index] = _problem_when_checked(message, index, dnsfunc)
+        if not problems[index]:
+            return Authentic(True, f"a DKIM signature of {_tags(signatures[index])['d']} is valid")
+    return Authentic(False, list(problems.values())[-1])
 
 
-def _problem_with(raw: bytes, index: int, signature: str, fields: Fields, domain: str, dnsfunc: DnsText | None) -> str:
-    """Why this signature proves nothing, or ""."""
+def _is_costly(raw: bytes) -> bool:
+    blank = len(raw) - len(raw.rstrip(b"\r\n"))
+    spaces = sum(len(run) ** 2 for run in re.findall(rb"[ \t]+", raw))
+    return spaces > COSTLIEST_SPACES or blank > MOST_BLANK_END or raw.count(b"\n") > caps.MOST_SIGNED_LINES
+
+
+def _problem_with(signature: str, fields: Fields, domain: str) -> str:
+    """Why a signature can't prove anything, whether or not it is valid; or ""."""
     if len(signature) > caps.LONGEST_STRUCTURED:
         return "its DKIM signature is too long"
     tags = _tags(signature)
@@ -144,8 +152,11 @@ def _problem_with(raw: bytes, index: int, signature: str, fields: Fields, domain
         return f"its DKIM signature is not by {domain}"
     if "from" not in signed or ("to" not in signed and fields.all("to")):
         return "its DKIM signature does not cover From and To"
+    return ""
+
+
+def _problem_when_checked(message: dkim.DKIM, index: int, dnsfunc: DnsText | None) -> str:
     try:
-        message = dkim.DKIM(raw, minkey=SMALLEST_KEY, timeout=DNS_TIMEOUT_SECONDS)
         valid = message.verify(idx=index, dnsfunc=dnsfunc) if dnsfunc else message.verify(idx=index)
     except dkim.DKIMException as problem:
         return f"its DKIM signature is not valid ({type(problem).__name__})"

@@ -1,6 +1,6 @@
 """How much of a mail is looked at, at most. What is over a cap decides nothing; each is far above what people send."""
 
-LARGEST_MAIL = 10_000_000  # bytes
+LARGEST_MAIL = 5_000_000  # bytes
 LARGEST_HEADER_BLOCK = 262_144  # bytes, of the mail or of one part
 MOST_HEADERS = 500  # Exchange Online stamps some 120
 LONGEST_HEADER = 65_536  # characters, unfolded
@@ -8,11 +8,15 @@ LONGEST_STRUCTURED = 4_000  # characters of From, Content-Type and their like, w
 LONGEST_SUBJECT = 2_000  # characters
 MOST_ADDRESSES = 500
 MOST_PARTS = 200
+MOST_TEXTS = 20  # parts that are read; the others are files
+MOST_DELIMITERS = 2_000  # lines that begin like a delimiter of parts
 DEEPEST_PART = 12
 LARGEST_TEXT = 1_000_000  # bytes of one text part, still encoded; the answer stands at its top
-MOST_LINES = 2_000  # of a text, and
+MOST_LINES = 1_000  # of a text, and
 LONGEST_LINE = 2_000  # characters of a line: what is longer is no answer
-MOST_TAGS = 20_000  # of an HTML body
+MOST_TAGS = 10_000  # of an HTML body
 DEEPEST_TAG = 200
 LARGEST_STYLE = 100_000  # characters of a mail's style sheets
-MOST_SIGNATURES = 5  # DKIM signatures that are tried
+LONGEST_STYLE = 4_000  # characters of one style attribute
+MOST_SIGNATURES = 2  # DKIM signatures of the sender's domain that are tried
+MOST_SIGNED_LINES = 200_000  # of a mail whose signature is checked; 5 MB in base64 have 66,000

@@ -30,7 +30,9 @@ _WIDE = {0xFF01 + i: 0x21 + i for i in range(94)} | {
 }
 _BREAK = re.compile(r" ?[.!,]+(?= |$)")
 _EMPHASIS = re.compile(r"(\*\*|__|\*|_)(\w(?:.*[\w.!,])?)\1([.!,]*)")
-_QUESTION_MARKS = frozenset("?？¿⁇⁈⁉؟;")
+_QUESTION_MARKS = frozenset("?？¿⁇⁈⁉؟\u037e")
+# Stands for what is shown but can't be read as text, or may not be shown at all.
+UNSURE = "\ufffc"
 
 
 class Line(NamedTuple):
@@ -48,9 +50,11 @@ def read_line(line: str, names: Collection[str] = ()) -> Line:
     shown = line.strip().strip(_BLANK_ENDS).strip()
     if not shown:
         return NOTHING
-    folded = fold(shown) if len(shown) <= LONGEST_ANSWER else None
+    if len(shown) > LONGEST_ANSWER:
+        return Line("none", "unclear")
+    folded = None if UNSURE in shown else fold(shown)
     if folded is None:
-        return Line("none", "disguised" if len(shown) <= LONGEST_ANSWER else "unclear")
+        return Line("none", "disguised")
     verdicts = {_segment(segment, names) for segment in _segments(folded)}
     said = verdicts & {"approve", "reject"}
     if verdicts <= {"approve", "reject", "courtesy", "greeting", "name"} and len(said) == 1:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 
 from notifiers.email import caps
 from notifiers.email import own_text_elements as elements
+from notifiers.email.grammar import UNSURE
 from notifiers.email.own_text_sheet import Sheet, read_sheets
 from notifiers.email.own_text_style import Look, coloured, styled
-from notifiers.email.own_text_tags import RAW, Comment, End, Odd, Raw, Start, Text, Token, tokens
-
-# Stands for whatever is shown but can't be read as text, or may not be shown: no line that holds it is an answer.
-UNSURE = "\ufffc"
+from notifiers.email.own_text_tags import RAW, Comment, End, Raw, Start, Text, Token, tokens
 
 
 @dataclass
@@ -64,7 +62,9 @@ class _Page:
             self._end(token.name)
         elif isinstance(token, Comment):
             self._comment(token.text)
-        elif isinstance(token, Odd):
+        elif isinstance(token, Raw):
+            self._put("" if token.name in _UNSHOWN_RAW else UNSURE)
+        else:
             self._lost = True
             self._put(UNSURE)
 
@@ -213,11 +213,7 @@ class _Page:
             look = replace(look, keeps_lines=True)
         look = styled(look, attributes.get("style", ""))
         hidden = "hidden" in attributes
-        doubtful = (
-            (hidden and look.block is not None)
-            or tag.name in elements.NO_TEXT
-            or tag.name in RAW - {"style", "title", "script"}
-        )
+        doubtful = (hidden and look.block is not None) or tag.name in elements.NO_TEXT or tag.name in RAW - _UNSHOWN_RAW
         return replace(
             look,
             hidden=look.hidden or hidden or tag.name in elements.HIDDEN,
@@ -230,6 +226,7 @@ class _Page:
         return look.hidden or look.struck or look.unsure
 
 
+_UNSHOWN_RAW = frozenset({"style", "script", "title"})
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from notifiers.email import caps
 from notifiers.email.own_text_css import BACKGROUND_WORDS, HARMLESS, NAMED_COLOURS, Colour
 
 SMALLEST_TEXT = 5.0  # CSS pixels
@@ -48,6 +49,8 @@ class Look:
 def styled(look: Look, style: str) -> Look:
     """The look inside an element with this `style` attribute."""
     look = replace(look, block=None)
+    if len(style) > caps.LONGEST_STYLE:
+        return replace(look, doubtful=True)
     displays = []
     for declaration in style.split(";"):
         name, colon, value = declaration.partition(":")

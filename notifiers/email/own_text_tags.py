@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import unescape
 
 from notifiers.email import caps
+from notifiers.email.parts import Unreadable
 
 _TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>\0]{0,60})")
 _ATTRIBUTE = re.compile(
@@ -76,7 +77,7 @@ def tokens(html: str) -> Iterator[Token]:
         begin = html.find("<", at)
         if begin != at:
             text = html[at:] if begin < 0 else html[at:begin]
-            yield Text(unescape(text))
+            yield Text(_unescaped(text))
             at += len(text)
             continue
         token, at = _markup(html, at)
@@ -125,7 +126,7 @@ def _tag(html: str, match: re.Match[str]) -> tuple[Token, int]:
         if not found or len(attributes) > 100:
             return Odd(), len(html) if html.find(">", at) < 0 else html.find(">", at) + 1
         value = found["double"] or found["single"] or found["bare"] or ""
-        attributes.setdefault(found["name"].lower(), unescape(value))
+        attributes.setdefault(found["name"].lower(), _unescaped(value))
         at = found.end()
     name = match[1].lower()
     return (End(name) if match[0][1] == "/" else Start(name, attributes)), closed.end()
@@ -137,3 +138,10 @@ def _raw(html: str, at: int, name: str) -> tuple[Token, int]:
     if match is None or (name == "script" and "<!--" in text):
         return Odd(), len(html)
     return Raw(name, text), match.start()
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return unescape(text)
+    except ValueError as problem:  # a character's number of thousands of digits
+        raise Unreadable("malformed", "The HTML of the mail is malformed.") from problem

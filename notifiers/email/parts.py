@@ -194,7 +194,9 @@ def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
 def _delimiters(raw: bytes, part: Part, dashes: bytes) -> Iterator[tuple[int, int, bool]]:
     """Each line that is a delimiter: where the text before it ends, where the next begins, whether it closes."""
     at = part.start if raw.startswith(dashes, part.start) else _next(raw, part.start, part.end, dashes)
-    while 0 <= at < part.end:
+    for _ in range(caps.MOST_DELIMITERS):
+        if at < 0:
+            return
         line_end = raw.find(b"\n", at, part.end)
         after = part.end if line_end < 0 else line_end + 1
         rest = raw[at + len(dashes) : after].rstrip(b" \t\r\n")
@@ -202,6 +204,7 @@ def _delimiters(raw: bytes, part: Part, dashes: bytes) -> Iterator[tuple[int, in
             before = at - 1 if at > part.start else at
             yield before - (raw[before - 1 : before] == b"\r"), after, rest == b"--"
         at = _next(raw, after - 1, part.end, dashes)
+    raise Unreadable("too_many_parts", "The mail has too many lines that may divide its parts.")
 
 
 def _next(raw: bytes, start: int, end: int, dashes: bytes) -> int:

@@ -8,7 +8,7 @@ REASONS = {
     "question": "The first line of the mail asks a question, so it is no answer.",
     "both": "The mail says both yes and no.",
     "turned": "The first line of the mail limits or turns the answer, so it is none.",
-    "disguised": "The first line of the mail holds characters that look like others, or that aren't shown.",
+    "disguised": "The first line of the mail holds what only looks like letters, or may not be shown.",
     "bodies_differ": "The plain text and the HTML of the mail don't give the same answer.",
     "forwarded": "The mail was forwarded; only a reply to the mail that asked is an answer.",
     "repeated_header": "The mail has a header twice that must come once.",

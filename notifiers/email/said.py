@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from notifiers.email import caps
 from notifiers.email.charset import part_text
 from notifiers.email.grammar import Line, read_line
 from notifiers.email.own_text import own_lines, without_signature
@@ -76,11 +77,11 @@ def _first_that_says(lines: list[str], names: Collection[str]) -> tuple[int, Lin
 
 def shown_texts(mail: Part) -> Shown:
     """The texts a mail client shows, in order. Raises Unreadable where there are none, and says why."""
-    if mail.is_file:
-        raise Unreadable("no_text", "The mail holds a file and no text.")
     shown = _shown(mail)
     if not shown.ways:
         raise _why_no_text(mail)
+    if len(shown.ways) + len(shown.further) > caps.MOST_TEXTS:
+        raise Unreadable("too_many_parts", "The mail has too many texts.")
     return shown
 
 
