@@ -43,6 +43,8 @@ TASK_QUEUE = "countersign"
 UPDATE_SECONDS = timedelta(seconds=20)
 # A killed worker is felt for at most this long by a workflow that it was busy with (Temporal's own default is 10 s).
 TASK_SECONDS = timedelta(seconds=5)
+# How long a health check may take.
+HEALTH_SECONDS = timedelta(seconds=2)
 # A question that meets the end of the request before it is put again, as a new one.
 ASK_TRIES = 5
 # How long a program that starts beside its Temporal server waits for it, and how often it tries.
@@ -136,6 +138,12 @@ class Client:
         """End a grant early. Raises Refused, NotFound."""
         await self._update(f"grant:{wish.approval_id}", "revoke", wish, None)
 
+    async def reachable(self) -> bool:
+        """Whether the server answers now, within seconds."""
+        with suppress(RPCError, RuntimeError, TimeoutError):
+            return await self.temporal.service_client.check_health(timeout=HEALTH_SECONDS)
+        return False
+
     async def start_grant(self, terms: GrantTerms) -> None:
         """Start the workflow of a grant, unless it was started before."""
         start = self.temporal.start_workflow(
@@ -176,6 +184,8 @@ async def _in_our_words(call: Awaitable[R]) -> R:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotFound("There is no such open request.") from None
         raise Unavailable(f"Temporal did not answer: {error.status.name.lower()}; try again.") from error
+    except RuntimeError as error:  # of a client that was made lazily, and can't connect now
+        raise Unavailable("Temporal can't be reached; try again, and see that it is running.") from error
 
 
 def _words(cause: BaseException | None) -> str:

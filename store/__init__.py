@@ -6,13 +6,16 @@ from store.answers import Answers
 from store.database import Database
 from store.events import Events
 from store.grants import Grants
+from store.idempotency import Idempotency
 from store.mails import Mails
 from store.migrate import migrate
 from store.notices import Notices
 from store.policies import Policies
 from store.reading import Reading
 from store.requests import Requests
+from store.sight import Seen
 from store.signals import Signals
+from store.tokens import Tokens
 
 
 class Store:
@@ -33,6 +36,9 @@ class Store:
         self.events = Events(self.database)
         self.signals = Signals(self.database)
         self.mails = Mails(self.database)
+        self.tokens = Tokens(self.database)
+        self.idempotency = Idempotency(self.database)
+        self.seen = Seen(self.database)
 
     def close(self) -> None:
         """End the threads and connections."""

@@ -15,6 +15,7 @@ from store.database import Database
 from store.events import last_of
 from store.policies import Policies
 from store.requests import decisions_of
+from store.sight import Sight
 from store.tables import approvers, grants, requests
 
 LONGEST_LIST = 200
@@ -34,10 +35,16 @@ class Reading:
             return _view(connection, policy, _row(connection, approval_id))
 
     def newest(
-        self, status: Status | None = None, requester: str = "", approver: str = "", limit: int = 50
+        self,
+        status: Status | None = None,
+        requester: str = "",
+        approver: str = "",
+        limit: int = 50,
+        sight: Sight = Sight(everything=True),  # noqa: B008 - it is frozen
     ) -> list[RequestView]:
-        """The newest requests; of one status, by one requester, or asked of one approver, where given."""
-        query: Select[Any] = select(requests).order_by(requests.c.approval_id.desc()).limit(min(limit, LONGEST_LIST))
+        """The newest requests; of one status, by one requester, asked of one approver, or seen by one, where given."""
+        newest = select(requests).order_by(requests.c.approval_id.desc()).limit(min(limit, LONGEST_LIST))
+        query: Select[Any] = newest.where(sight.requests)
         if status:
             query = query.where(requests.c.status == status)
         if requester:

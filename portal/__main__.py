@@ -1,0 +1,200 @@
+"""`python -m portal`: the composition root of the portal, and what an operator does beside the database.
+
+Exit codes: 0 done, 1 it could not be done, 2 what was asked for, or a setting, is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from countersign.client import Client
+from countersign.door import Door
+from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused, in_words
+from countersign.models import Protocol
+from notifiers.email.channel import authenticity, email_config
+from notifiers.email.inbound import Inbound
+from portal.app import create_app
+from portal.house import Explain, Plan
+from portal.server import Server
+from settings import Settings
+from store import Store
+from store.tokens import Owner
+
+# One who reads the record sees that this was done beside the database, and by which account of that machine.
+LOCAL = "operator"
+FOR_WHOM = "Say for whom: --person NAME [--admin]; or --gateway NAME, --device or --device-group, and --protocol."
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Countersign's HTTP API, and its tokens.")
+token_app = typer.Typer(no_args_is_help=True, help="API tokens: each belongs to one person or one gateway.")
+policy_app = typer.Typer(no_args_is_help=True, help="The first policy, before any token exists.")
+app.add_typer(token_app, name="token")
+app.add_typer(policy_app, name="policy")
+words = Console(stderr=True, highlight=False)
+
+
+@app.command()
+def serve() -> None:
+    """Serve the API until Ctrl-C."""
+    with _words_for_failures():
+        settings = Settings()
+        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        Server(create_app(_plan(settings)), settings.portal_host, settings.portal_port).run()
+
+
+@token_app.command()
+def create(
+    person: Annotated[str, typer.Option(help="The person it is for.")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="An admin, whatever the policy says.")] = False,
+    gateway: Annotated[str, typer.Option(help="The name of the gateway it is for.")] = "",
+    device: Annotated[list[str] | None, typer.Option(help="One of its devices; may be repeated.")] = None,
+    device_group: Annotated[list[str] | None, typer.Option(help="A group of its devices; may be repeated.")] = None,
+    protocol: Annotated[list[Protocol] | None, typer.Option(help="What it asks for; may be repeated.")] = None,
+) -> None:
+    """Make a token. It is printed alone on standard output, this once."""
+    with _words_for_failures(), _store() as store:
+        if person and not (gateway or device or device_group or protocol):
+            owner = Owner(kind="person", name=person, is_admin=admin)
+        elif gateway and (device or device_group) and protocol and not (person or admin):
+            groups = device_group or []
+            owner = Owner(kind="gateway", name=gateway, devices=device or [], device_groups=groups, protocols=protocol)
+        else:
+            raise BadQuestion(FOR_WHOM)
+        _must_be_known(store, owner)
+        made = store.tokens.create(owner, _operator())
+        words.print(f"A token for {owner.kind} {escape(owner.name)}. Keep it safe: it is shown only now.")
+        typer.echo(made)
+
+
+@token_app.command("list")
+def list_() -> None:
+    """List all tokens there ever were; their secrets are kept nowhere."""
+    table = Table("id", "for", "may", "since", "ended")
+    with _words_for_failures(), _store() as store:
+        for one in store.tokens.all():
+            ended = f"{one.ended_at:%Y-%m-%d %H:%M} UTC" if one.ended_at else ""
+            cells = (
+                one.id,
+                f"{one.owner.kind} {one.owner.name}",
+                _may(one.owner),
+                f"{one.created_at:%Y-%m-%d %H:%M} UTC",
+            )
+            table.add_row(*map(escape, (*cells, ended)))
+    Console(highlight=False).print(table)
+
+
+@token_app.command()
+def end(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, as `token list` shows it.")],
+) -> None:
+    """End a token for good; it is refused from now on."""
+    with _words_for_failures(), _store() as store:
+        ended = store.tokens.end(token_id, _operator())
+        words.print(f"Token {ended.id} of {ended.owner.kind} {escape(ended.owner.name)} has ended.")
+
+
+@policy_app.command("apply")
+def apply_policy(file: Annotated[Path, typer.Argument(help="The policy and directory, as YAML.")]) -> None:
+    """Put a policy in force, or name all its mistakes."""
+    with _words_for_failures(), _store() as store:
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadQuestion(f"{file} can't be read: {error}") from error
+        words.print(f"Policy version {store.policies.apply(text, _operator())} is in force.")
+
+
+def _plan(settings: Settings) -> Plan:
+    async def connect() -> Client:
+        # Lazily: the portal answers what it can while Temporal is still starting, or away.
+        return await Client.connect(
+            settings.temporal_address,
+            namespace=settings.temporal_namespace,
+            task_queue=settings.task_queue,
+            tls=settings.temporal_tls,
+            api_key=settings.temporal_api_key.get_secret_value() or None,
+            lazy=True,
+        )
+
+    config = email_config(settings)
+    if config is None:
+        return Plan(settings.database_url, connect)
+    keys, rule = config.keys, authenticity(settings)
+
+    def explainer(door: Door) -> Explain:
+        inbound = Inbound(door, keys, rule, asyncio.get_running_loop())
+
+        async def explain(raw: bytes) -> dict[str, Any]:
+            found = await inbound.explain(raw)
+            return {"reply": found.reply.model_dump(mode="json"), "judged": found.judged.model_dump(mode="json")}
+
+        return explain
+
+    return Plan(settings.database_url, connect, explainer)
+
+
+def _must_be_known(store: Store, owner: Owner) -> None:
+    """A typing mistake would make a token that opens nothing; before the first policy nobody is known."""
+    try:
+        _, policy = store.policies.current()
+    except Refused:
+        return
+    if owner.kind == "person" and not policy.enabled(owner.name):
+        raise BadQuestion(f"{owner.name} is disabled or not in the policy; add them, and apply it first.")
+    if unknown := [name for name in owner.device_groups if name not in policy.device_groups]:
+        raise BadQuestion(f"{unknown[0]} is no device group of the policy; it has {', '.join(policy.device_groups)}.")
+    if unknown := [name for name in owner.devices if policy.group_with(name) is None]:
+        raise BadQuestion(f"{unknown[0]} is in no device group of the policy; add it, and apply it first.")
+
+
+def _may(owner: Owner) -> str:
+    if owner.kind == "person":
+        return "all, as admin" if owner.is_admin else "what the person may"
+    return f"ask for {', '.join([*owner.devices, *owner.device_groups])} over {', '.join(owner.protocols)}"
+
+
+def _operator() -> str:
+    try:
+        return f"{LOCAL}:{getpass.getuser()}"
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return LOCAL
+
+
+@contextmanager
+def _store() -> Iterator[Store]:
+    store = Store(Settings().database_url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _words_for_failures() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise _end("\n".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()), 2) from None
+    except CountersignError as error:
+        wrong = isinstance(error, BadQuestion | BadPolicy | NotFound)
+        raise _end(in_words(error), 2 if wrong else 1) from None
+
+
+def _end(what: str, code: int) -> typer.Exit:
+    words.print(escape(what), style="red", soft_wrap=True)
+    return typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app()

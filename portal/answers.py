@@ -1,0 +1,135 @@
+"""What people do to a request: decide, cancel, revoke."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Security
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
+from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Judgement, Model, Verdict, Words
+from countersign.notices import Given
+from countersign.steps import Line
+from countersign.views import RequestView
+from portal.auth import BEARER, Caller, CallerHere, TokenRoute
+from portal.house import House, HouseHere
+from portal.once import OnceHere
+from portal.problems import described
+from portal.requests import ApprovalId, seen
+
+CHANNEL = "portal"
+STORED = "Your answer is stored; it will be judged as soon as a worker is back."
+
+router = APIRouter(tags=["answers"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+
+
+class Deciding(Model):
+    """An answer to a request."""
+
+    verdict: Verdict
+    comment: Words = Field(default="", max_length=LONGEST_COMMENT)
+    level: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="the level that you saw; without it, the one that is asked now"
+    )
+
+
+class Wish(Model):
+    """Why something is undone."""
+
+    words: Words = Field(default="", max_length=LONGEST_REASON)
+
+
+@router.post(
+    "/requests/{approval_id}/decide",
+    response_model=Judgement,
+    responses={
+        202: {
+            "model": Judgement,
+            "description": "Stored; it will be judged. Ask again, with the same Idempotency-Key.",
+        },
+        **described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+    },
+)
+async def decide(
+    approval_id: ApprovalId, answer: Deciding, house: HouseHere, caller: CallerHere, once: OnceHere
+) -> JSONResponse:
+    """Approve or reject, as the person whose token this is. 409: it did not count, in words."""
+    try:
+        person = caller.must_be_person()
+        view = await seen(house, caller, approval_id)
+    except (NotAllowed, NotFound) as error:
+        await _record_attempt(house, caller, approval_id, answer, str(error))
+        raise
+    return await once(lambda source_id: _decide(house, view, person, answer, f"{caller.token.id}.{source_id}"))
+
+
+async def _decide(house: House, view: RequestView, person: str, answer: Deciding, source_id: str) -> JSONResponse:
+    stored = await house.door.store(
+        Given(
+            channel=CHANNEL,
+            source_id=source_id,
+            approval_id=view.approval_id,
+            level=answer.level or max(view.level, 1),
+            person=person,
+            verdict=answer.verdict,
+            comment=answer.comment,
+            at=datetime.now(UTC),
+            proof={"token": source_id.partition(".")[0]},
+        )
+    )
+    try:
+        judgement = await house.door.submit(stored)
+    except Unavailable:
+        waits = Judgement(accepted=False, words=STORED, status=view.status)
+        return JSONResponse(waits.model_dump(mode="json"), HTTPStatus.ACCEPTED)
+    if not judgement.accepted:
+        raise Refused(judgement.words)
+    return JSONResponse(judgement.model_dump(mode="json"))
+
+
+async def _record_attempt(house: House, caller: Caller, approval_id: int, answer: Deciding, words: str) -> None:
+    """Somebody tried to decide what is not theirs to decide: that is on record too."""
+    proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
+    now = datetime.now(UTC)
+    line = Line(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, words=words, proof=proof)
+    await house.run(house.store.events.record, None, line)
+
+
+@router.post(
+    "/requests/{approval_id}/cancel",
+    response_model=Judgement,
+    responses=described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+)
+async def cancel(
+    approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere
+) -> JSONResponse:
+    """Withdraw a request that waits: its requester may, and an admin."""
+    person = caller.must_be_person()
+    await seen(house, caller, approval_id)
+
+    async def withdraw(_: str) -> JSONResponse:
+        done = await house.door.cancel(approval_id, person, CHANNEL, wish.words, caller.is_admin)
+        return JSONResponse(done.model_dump(mode="json"))
+
+    return await once(withdraw)
+
+
+@router.post(
+    "/requests/{approval_id}/revoke",
+    response_model=RequestView,
+    responses=described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+)
+async def revoke(
+    approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere
+) -> JSONResponse:
+    """End a grant early: an approver of the request may, and an admin. Gives the request as it stands then."""
+    person = caller.must_be_person()
+    await seen(house, caller, approval_id)
+
+    async def end(_: str) -> JSONResponse:
+        await house.door.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin)
+        return JSONResponse((await seen(house, caller, approval_id)).model_dump(mode="json"))
+
+    return await once(end)

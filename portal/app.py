@@ -1,0 +1,56 @@
+"""The HTTP application: `/api/v1`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI
+
+from portal import answers, auth, events, policy, problems, replies, requests, standing
+from portal.house import Plan
+
+LARGEST_BODY_BYTES = 64 * 1024
+PREFIX = "/api/v1"
+ABOUT = """
+Countersign decides whether a person may connect. A gateway or a person asks (`POST /requests`), approvers answer, and
+who waits (`GET /requests/{id}/wait`) is told at once. **Yes** means: the grant's status is `Active` and its `ends_at`
+lies ahead.
+
+Send `Authorization: Bearer cs_...` with everything but `/health`. A person's token asks, reads, cancels and answers as
+that person; a gateway's asks for its own devices and protocols. Send an `Idempotency-Key` with a POST to be free to
+repeat it. Every error is `application/problem+json` (RFC 9457); its `detail` says what to do.
+"""
+
+
+def create_app(plan: Plan) -> FastAPI:
+    """The application; what it works with is opened at its start and closed at its end."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with plan.open() as house:
+            app.state.house = house
+            yield
+
+    app = FastAPI(
+        title="Countersign",
+        version="1",
+        description=ABOUT,
+        openapi_url=f"{PREFIX}/openapi.json",
+        # Their pages would load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=LARGEST_BODY_BYTES,
+        lifespan=lifespan,
+        responses=problems.described(
+            HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+        ),
+    )
+    problems.add_handlers(app)
+    auth.add_handler(app)
+    for router in (standing.open_to_all, standing.router, requests.router, answers.router, events.router):
+        app.include_router(router, prefix=PREFIX)
+    for router in (policy.router, replies.router):
+        app.include_router(router, prefix=PREFIX)
+    problems.describe(app)
+    return app

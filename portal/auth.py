@@ -1,0 +1,140 @@
+"""Who calls: the person or the gateway a token belongs to, known before anything of the body is read."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from countersign.directory import Policy
+from countersign.errors import CountersignError, NotAllowed, Refused, in_words
+from countersign.models import Question
+from portal.problems import problem
+from store import Store
+from store.sight import Sight
+from store.tokens import Token
+
+REMEDY = "an admin makes one with `python -m portal token create`"
+# For the API's description only: `TokenRoute` is what looks at the token.
+BEARER = HTTPBearer(
+    scheme_name="token", auto_error=False, bearerFormat="cs_<id>_<secret>", description=f"A token: {REMEDY}."
+)
+
+
+class NoToken(CountersignError):
+    """There is no token that is good, so nothing else is looked at."""
+
+    def __init__(self, words: str, challenge: str = "") -> None:
+        super().__init__(words)
+        self.challenge = f'Bearer realm="countersign"{challenge}'
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whom the token of a request speaks for, by the policy in force."""
+
+    token: Token
+    is_admin: bool
+    sight: Sight
+
+    @property
+    def name(self) -> str:
+        """As the record knows them: a person's id, or `gateway:<name>`, which can be no person's."""
+        owner = self.token.owner
+        return owner.name if owner.kind == "person" else f"gateway:{owner.name}"
+
+    def must_be_person(self) -> str:
+        """The person's id; NotAllowed for a gateway."""
+        if self.token.owner.kind != "person":
+            raise NotAllowed("A gateway's token asks and reads; this is for a person's.")
+        return self.token.owner.name
+
+    def must_be_admin(self) -> str:
+        """The admin's id; NotAllowed for others."""
+        if not self.is_admin:
+            raise NotAllowed("Only an admin may do this.")
+        return self.token.owner.name
+
+    def must_be_allowed(self, question: Question) -> None:
+        """NotAllowed where this token may not ask this question."""
+        owner = self.token.owner
+        if owner.kind == "gateway":
+            if question.device not in self.sight.devices:
+                raise NotAllowed(f"{question.device} is not a device of gateway {owner.name}.")
+            if question.protocol not in self.sight.protocols:
+                raise NotAllowed(f"Gateway {owner.name} does not ask for {question.protocol}.")
+        elif question.requester != owner.name and not self.is_admin:
+            raise NotAllowed(f"This token asks for {owner.name} only; leave the requester out.")
+
+
+class TokenRoute(APIRoute):
+    """A route that is for who has a token; the body of anybody else is not even read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Look at the token first."""
+        handle = super().get_route_handler()
+
+        async def with_token(request: Request) -> Response:
+            house = request.app.state.house
+            request.state.caller = await house.run(caller, house.store, request.headers.get("Authorization", ""))
+            response = await handle(request)
+            response.headers.setdefault("Cache-Control", "no-store")
+            return response
+
+        return with_token
+
+
+def caller(store: Store, authorization: str) -> Caller:
+    """Whom an Authorization header speaks for; NoToken says what is wrong with it."""
+    scheme, _, text = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise NoToken(f"This needs a token: send `Authorization: Bearer cs_...`; {REMEDY}.")
+    token = store.tokens.find(text.strip())
+    if token is None:
+        raise _invalid(f"This token is unknown or has ended; {REMEDY}.")
+    try:
+        _, policy = store.policies.current()
+    except Refused:
+        if not token.owner.is_admin:
+            raise
+        return Caller(token, is_admin=True, sight=Sight(everything=True))  # who may apply the first policy
+    return _by_policy(token, policy)
+
+
+def _by_policy(token: Token, policy: Policy) -> Caller:
+    owner = token.owner
+    if owner.kind == "gateway":
+        groups = (policy.device_groups[name].devices for name in owner.device_groups if name in policy.device_groups)
+        devices = frozenset(owner.devices).union(*groups)
+        return Caller(token, is_admin=False, sight=Sight(devices=devices, protocols=frozenset(owner.protocols)))
+    if not policy.enabled(owner.name):
+        raise _invalid(f"{owner.name} is disabled or not in the directory, so this token opens nothing.")
+    is_admin = owner.is_admin or "admin" in policy.users[owner.name].roles
+    return Caller(token, is_admin, Sight(everything=is_admin, person=owner.name))
+
+
+def _invalid(words: str) -> NoToken:
+    # RFC 6750, section 3.1.
+    return NoToken(words, ', error="invalid_token"')
+
+
+async def _challenge(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, NoToken)
+    return problem(HTTPStatus.UNAUTHORIZED, in_words(error), headers={"WWW-Authenticate": error.challenge})
+
+
+def add_handler(app: FastAPI) -> None:
+    """Answer a missing or bad token with 401."""
+    app.add_exception_handler(NoToken, _challenge)
+
+
+def _here(request: Request) -> Caller:
+    found: Caller = request.state.caller
+    return found
+
+
+CallerHere = Annotated[Caller, Depends(_here)]

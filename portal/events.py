@@ -1,0 +1,45 @@
+"""What happens, as it happens."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, Security
+
+from countersign.views import LineView
+from portal.auth import BEARER, CallerHere, TokenRoute
+from portal.house import HouseHere
+from portal.masks import masked_line
+from portal.requests import LARGEST, Seconds
+
+LONGEST_LIST = 500
+VERSION_HEADER = "Countersign-Version"
+
+router = APIRouter(tags=["events"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+
+
+@router.get(
+    "/events",
+    responses={
+        200: {
+            "headers": {VERSION_HEADER: {"description": "The `after` of the next call.", "schema": {"type": "integer"}}}
+        }
+    },
+)
+async def events(
+    house: HouseHere,
+    caller: CallerHere,
+    response: Response,
+    after: Annotated[
+        int | None, Query(ge=0, le=LARGEST, description="The version to go on from; without it, from now on.")
+    ] = None,
+    timeout: Seconds = 30,  # noqa: ASYNC109 - the name in the URL
+) -> list[LineView]:
+    """What happened after a version to requests that you may see, oldest first, as soon as there is something.
+
+    The header `Countersign-Version` is the `after` of the next call, so that nothing is missed or told twice.
+    """
+    start = await house.run(house.store.events.last_version) if after is None else after
+    lines, version = await house.feed.first(
+        lambda: house.run(house.store.seen.since, start, caller.sight, LONGEST_LIST), lambda got: bool(got[0]), timeout
+    )
+    response.headers[VERSION_HEADER] = str(version)
+    return [masked_line(line) for line in lines]

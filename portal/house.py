@@ -1,0 +1,92 @@
+"""What the routes work with: the store, the way to the workflows, the feed; opened and closed with the application."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+
+from countersign.client import Client
+from countersign.door import Door
+from countersign.errors import Unavailable
+from portal.feed import Feed
+from store import Store
+
+# How often replies to repeated requests that were kept long enough are dropped.
+TIDY_SECONDS = 3600
+
+T = TypeVar("T")
+# What a channel says of a message that came in: what it reads in it, and what would become of it.
+Explain = Callable[[bytes], Awaitable[dict[str, Any]]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class House:
+    """Opened once for each application."""
+
+    store: Store
+    client: Client
+    door: Door
+    feed: Feed
+    explain: Explain | None
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a transaction of the store without blocking the loop."""
+        return await run(self.store, function, *args)
+
+
+@dataclass
+class Plan:
+    """How to open a house. `explain` makes, for the door, what explains mails; None where no mail is read."""
+
+    database_url: str
+    connect: Callable[[], Awaitable[Client]]
+    explain: Callable[[Door], Explain] | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[House]:
+        """Open all, and close it at the end."""
+        store = await asyncio.to_thread(Store, self.database_url)
+        feed = Feed(
+            lambda: run(store, store.events.last_version), lambda version: run(store, store.events.since, version)
+        )
+        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store))]
+        try:
+            client = await self.connect()
+            door = Door(client, store.answers, store.reading, store.grants, store.signals, store.database.executor)
+            yield House(store, client, door, feed, self.explain(door) if self.explain else None)
+        finally:
+            feed.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.to_thread(store.close)
+
+
+async def run(store: Store, function: Callable[..., T], *args: Any) -> T:
+    """Run a transaction on the store's executor; where the database is stays in the log."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(store.database.executor, function, *args)
+    except Unavailable as error:
+        log.warning("%s", error)
+        raise Unavailable("The database can't be reached now; try again.") from error
+
+
+async def _tidy(store: Store) -> None:
+    while True:
+        with suppress(Unavailable):
+            await run(store, store.idempotency.forget_old)
+        await asyncio.sleep(TIDY_SECONDS)
+
+
+def _here(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+HouseHere = Annotated[House, Depends(_here)]

@@ -1,0 +1,21 @@
+"""What is secret in the record, hidden before anybody reads it."""
+
+import re
+
+from countersign.views import LineView
+
+# The token of a mail, wherever it stands, and whatever is between the plus and the at of an address.
+SECRET = re.compile(
+    r"(?<![a-z0-9])[a-z0-9]{2}[a-z2-7]{26}(?![a-z0-9])|(?<=\+)[^@\s<>\"]+(?=@)|cs_[0-9a-f]{12}_[0-9a-f]+", re.I
+)
+
+
+def masked(text: str) -> str:
+    """The text without tokens: who could read them could try to answer in an approver's place."""
+    return SECRET.sub("…", text)
+
+
+def masked_line(line: LineView) -> LineView:
+    """A row of the record as it may be shown."""
+    proof = {name: masked(value) for name, value in line.proof.items()}
+    return line.model_copy(update={"words": masked(line.words), "proof": proof})

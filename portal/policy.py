@@ -1,0 +1,106 @@
+"""The policy and directory over HTTP."""
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, BackgroundTasks, Request, Security
+from fastapi.responses import JSONResponse
+
+from countersign import policy_file
+from countersign.door import Door
+from countersign.errors import BadPolicy, CountersignError, in_words
+from countersign.models import Model
+from portal.auth import BEARER, CallerHere, TokenRoute
+from portal.house import HouseHere
+from portal.once import OnceHere
+from portal.problems import described
+
+LARGEST_POLICY_BYTES = 1024 * 1024
+YAML: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+}
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["policy"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+
+
+class PolicyText(Model):
+    """The policy in force."""
+
+    version: int
+    text: str
+
+
+class Applied(Model):
+    """The version that is now in force."""
+
+    version: int
+
+
+class Checked(Model):
+    """Each mistake of a policy, with its line; none means that it can be applied."""
+
+    problems: list[str]
+
+
+@router.get("/policy", responses=described(HTTPStatus.FORBIDDEN))
+async def show(house: HouseHere, caller: CallerHere) -> PolicyText:
+    """The policy in force, as it was written. For admins: it names everybody and their mail address."""
+    caller.must_be_admin()
+    version, text = await house.run(house.store.policies.text)
+    return PolicyText(version=version, text=text)
+
+
+@router.post(
+    "/policy",
+    response_model=Applied,
+    openapi_extra=YAML,
+    max_body_size=LARGEST_POLICY_BYTES,
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+async def apply(
+    request: Request, house: HouseHere, caller: CallerHere, once: OnceHere, later: BackgroundTasks
+) -> JSONResponse:
+    """Put a policy file in force, or name all its mistakes. For admins.
+
+    Who it disables can no longer decide; their requests are then cancelled, and their grants revoked.
+    """
+    admin = caller.must_be_admin()
+    text = _text(await request.body())
+
+    async def put_in_force(_: str) -> JSONResponse:
+        # Checked beside the store's threads, which others wait for.
+        await asyncio.to_thread(policy_file.load, text)
+        version = await house.run(house.store.policies.apply, text, admin)
+        later.add_task(_enforce, house.door)
+        return JSONResponse({"version": version})
+
+    return await once(put_in_force)
+
+
+@router.post("/policy/check", openapi_extra=YAML, max_body_size=LARGEST_POLICY_BYTES)
+async def check(request: Request, caller: CallerHere) -> Checked:
+    """Name all mistakes of a policy file, and change nothing."""
+    caller.must_be_person()
+    try:
+        await asyncio.to_thread(policy_file.load, _text(await request.body()))
+    except BadPolicy as error:
+        return Checked(problems=error.problems)
+    return Checked(problems=[])
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise BadPolicy([f"line {line}: the file: is not UTF-8; save it as UTF-8"]) from None
+
+
+async def _enforce(door: Door) -> None:
+    try:
+        await door.enforce_directory()
+    except CountersignError as error:
+        log.warning("the sweeper will enforce the new policy: %s", in_words(error))

@@ -1,0 +1,162 @@
+"""Errors as problem details (RFC 9457): always application/problem+json, in words, never with what is inside."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import Field
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+from countersign.errors import (
+    BadPolicy,
+    BadQuestion,
+    CountersignError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+    in_words,
+)
+from countersign.models import Model, without_controls
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+STATUSES: dict[type[CountersignError], HTTPStatus] = {
+    BadQuestion: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BadPolicy: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Refused: HTTPStatus.CONFLICT,
+    NotFound: HTTPStatus.NOT_FOUND,
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+# pydantic's kinds of error with their remedies; anything else keeps pydantic's own words.
+REMEDIES = {
+    "missing": "is missing; add it",
+    "extra_forbidden": "is not a field here; remove it",
+    "enum": "must be {expected}",
+    "json_invalid": "is no JSON; send one JSON object",
+    "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
+    "ip_v4_address": "must be an IP address",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "string_type": "must be text",
+    "string_too_long": "is too long; use at most {max_length} characters",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "value_error": "{error}",
+}
+WORDS = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address; /api/v1/openapi.json describes what there is.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than is read here; send less.",
+}
+
+
+class FieldProblem(Model):
+    """One field that is wrong."""
+
+    field: str
+    words: str = Field(description="what is wrong, and what to write instead")
+
+
+class Problem(Model):
+    """A problem detail of RFC 9457; `title` is the status in words, `detail` what happened and what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] | None = Field(default=None, description="of a malformed question: each wrong field")
+    problems: list[str] | None = Field(default=None, description="of a wrong policy: each mistake, with its line")
+
+
+def problem(
+    status: int,
+    detail: str,
+    errors: list[FieldProblem] | None = None,
+    problems: list[str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """A problem as a response."""
+    told = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=without_controls(detail),
+        errors=errors,
+        problems=problems,
+    )
+    return JSONResponse(told.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+
+
+def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """What the API's description says of a route's problems."""
+    return {
+        status.value: {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": SCHEMA}}} for status in statuses
+    }
+
+
+REFERENCE = "#/components/schemas/{model}"
+SCHEMA = {"$ref": REFERENCE.format(model="Problem")}
+
+
+def describe(app: FastAPI) -> None:
+    """Put what a problem is into the API's description."""
+    schema = Problem.model_json_schema(ref_template=REFERENCE)
+    app.openapi()["components"]["schemas"] |= {**schema.pop("$defs"), "Problem": schema}
+
+
+def of_error(error: CountersignError) -> JSONResponse:
+    """One of our errors as a response."""
+    status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+    if isinstance(error, BadPolicy):
+        return problem(status, f"The policy has {len(error.problems)} problems.", problems=error.problems)
+    retry = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, Unavailable) else None
+    return problem(status, in_words(error), headers=retry)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error of the application with a problem."""
+    for kind in STATUSES:
+        app.add_exception_handler(kind, _ours)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _internal)
+
+
+Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
+
+
+async def _ours(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CountersignError)
+    return of_error(error)
+
+
+async def _malformed(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [_field(one) for one in error.errors()]
+    detail = "; ".join(f"{one.field} {one.words}" for one in errors)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{detail}.", errors=errors)
+
+
+def _field(error: ErrorDetails) -> FieldProblem:
+    place, *path = error["loc"]
+    inner = [str(part) for part in path] if error["type"] != "json_invalid" else []
+    context = error.get("ctx", {})
+    words = REMEDIES[error["type"]].format(**context) if error["type"] in REMEDIES else error["msg"]
+    return FieldProblem(field=without_controls(".".join(inner))[:200] or f"the {place}", words=without_controls(words))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    words = WORDS.get(HTTPStatus(error.status_code), str(error.detail))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        words = f"{request.method} is not answered here; use {headers.get('Allow', 'another method')}."
+    return problem(error.status_code, words, headers=headers)
+
+
+async def _internal(_: Request, error: Exception) -> JSONResponse:
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, in_words(error))

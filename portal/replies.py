@@ -1,0 +1,35 @@
+"""Explaining a mail: what is read in it, and what would become of it."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Security
+
+from countersign.errors import Unavailable
+from portal.auth import BEARER, CallerHere, TokenRoute
+from portal.house import HouseHere
+from portal.masks import masked
+from portal.problems import described
+
+LARGEST_MAIL_BYTES = 32 * 1024 * 1024
+MAIL = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}}
+NO_MAIL = "This portal reads no mail; start it with the mail settings of the worker (docs/settings.md)."
+
+router = APIRouter(tags=["replies"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+
+
+@router.post(
+    "/replies/explain",
+    openapi_extra=MAIL,
+    max_body_size=LARGEST_MAIL_BYTES,
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def explain(request: Request, house: HouseHere, caller: CallerHere) -> dict[str, Any]:
+    """Say what a reply decides, or why not, check by check. The body is the mail as it arrived; nothing is changed."""
+    caller.must_be_person()
+    if house.explain is None:
+        raise Unavailable(NO_MAIL)
+    told = await house.explain(await request.body())
+    explained: dict[str, Any] = json.loads(masked(json.dumps(told)))
+    return explained

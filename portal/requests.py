@@ -1,0 +1,116 @@
+"""Requests over HTTP: ask, list, read, wait."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Security
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from countersign.errors import NotFound
+from countersign.models import Asked, Id, Question, Status
+from countersign.views import LineView, RequestView
+from portal.auth import BEARER, Caller, CallerHere, TokenRoute
+from portal.house import House, HouseHere
+from portal.masks import masked_line
+from portal.once import OnceHere
+from portal.problems import described
+from store.reading import LONGEST_LIST
+
+LONGEST_WAIT_SECONDS = 60
+# The largest number that every JSON reader keeps exactly (RFC 8259, section 6).
+LARGEST = 2**53 - 1
+
+router = APIRouter(tags=["requests"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+
+ApprovalId = Annotated[int, Path(ge=1, le=LARGEST, description="The number people see, without #.")]
+Seconds = Annotated[
+    float, Query(ge=0, le=LONGEST_WAIT_SECONDS, description="How long to wait for something new, in seconds.")
+]
+
+
+class Asking(Question):
+    """A question; the requester may be left out by a person, who then asks for themselves."""
+
+    requester: Id = Field(default="", description="who wants to connect; without it, the person whose token this is")
+
+
+@router.post(
+    "/requests",
+    response_model=Asked,
+    status_code=HTTPStatus.CREATED,
+    responses={
+        200: {"model": Asked, "description": "Joined the request that waits, or answered by a grant that lasts."},
+        **described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN),
+    },
+)
+async def ask(wish: Asking, house: HouseHere, caller: CallerHere, once: OnceHere) -> JSONResponse:
+    """Ask whether a requester may connect to a device.
+
+    201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
+    says until when. 409: refused, in words.
+    """
+    requester = wish.requester or caller.must_be_person()
+    question = Question.model_validate(wish.model_dump() | {"requester": requester})
+    caller.must_be_allowed(question)
+    return await once(lambda request_id: _ask(house, caller, question, request_id))
+
+
+async def _ask(house: House, caller: Caller, question: Question, request_id: str) -> JSONResponse:
+    held = await house.run(house.store.grants.ask, question, caller.name)
+    asked = held or await house.client.ask(question, request_id)
+    status = HTTPStatus.OK if asked.joined else HTTPStatus.CREATED
+    location = {"Location": f"/api/v1/requests/{asked.approval_id}"}
+    return JSONResponse(asked.model_dump(mode="json"), status, location)
+
+
+@router.get("/requests", response_model=list[RequestView])
+async def newest(
+    house: HouseHere,
+    caller: CallerHere,
+    status: Status | None = None,
+    requester: Annotated[Id | None, Query(description="Only those that this person made.")] = None,
+    approver: Annotated[Id | None, Query(description="Only those that this person was asked about.")] = None,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_LIST)] = 50,
+) -> list[RequestView]:
+    """The newest requests that you may see, newest first."""
+    newest = house.store.reading.newest
+    return await house.run(newest, status, requester or "", approver or "", limit, caller.sight)
+
+
+@router.get("/requests/{approval_id}", responses=described(HTTPStatus.NOT_FOUND))
+async def one(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> RequestView:
+    """One request as it stands."""
+    return await seen(house, caller, approval_id)
+
+
+@router.get("/requests/{approval_id}/timeline", responses=described(HTTPStatus.NOT_FOUND))
+async def timeline(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> list[LineView]:
+    """All that happened to a request, oldest first: who, when, by which channel, on what proof."""
+    await seen(house, caller, approval_id)
+    return [masked_line(line) for line in await house.run(house.store.events.of, approval_id)]
+
+
+@router.get("/requests/{approval_id}/wait", responses=described(HTTPStatus.NOT_FOUND))
+async def wait(
+    approval_id: ApprovalId,
+    house: HouseHere,
+    caller: CallerHere,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="The version that is known already.")] = 0,
+    timeout: Seconds = 30,  # noqa: ASYNC109 - the name in the URL
+) -> RequestView:
+    """The request as soon as its `version` is newer than `after`, else as it stands when the time is over.
+
+    The end of its grant makes it newer too.
+    """
+    return await house.feed.first(
+        lambda: seen(house, caller, approval_id), lambda view: view.version > after, timeout, about=approval_id
+    )
+
+
+async def seen(house: House, caller: Caller, approval_id: int) -> RequestView:
+    """A request that this caller may see; NotFound, with the same words, for one that is none of their business."""
+    view = await house.run(house.store.reading.request, approval_id)
+    if not caller.sight.sees(view):
+        raise NotFound(f"There is no request #{approval_id}.")
+    return view

@@ -1,0 +1,62 @@
+"""How the portal stands, and for whom a token speaks."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Literal
+
+from fastapi import APIRouter, Response, Security
+
+from countersign.errors import Unavailable
+from countersign.models import Model
+from portal.auth import BEARER, CallerHere, TokenRoute
+from portal.house import House, HouseHere
+
+open_to_all = APIRouter(tags=["standing"])
+router = APIRouter(tags=["standing"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+
+
+class Health(Model):
+    """Whether what the portal needs can be reached now."""
+
+    database: bool
+    temporal: bool
+
+
+class Me(Model):
+    """Whose token it is, and for which devices and protocols a gateway's is."""
+
+    name: str
+    kind: Literal["person", "gateway"]
+    admin: bool
+    devices: list[str]
+    protocols: list[str]
+
+
+@open_to_all.get("/health", responses={503: {"model": Health, "description": "Something can't be reached."}})
+async def health(house: HouseHere, response: Response) -> Health:
+    """Whether the database and Temporal can be reached. Needs no token."""
+    database, temporal = await asyncio.gather(_database_answers(house), house.client.reachable())
+    if not (database and temporal):
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return Health(database=database, temporal=temporal)
+
+
+async def _database_answers(house: House) -> bool:
+    try:
+        await house.run(house.store.events.last_version)
+    except Unavailable:
+        return False
+    return True
+
+
+@router.get("/me")
+async def me(caller: CallerHere) -> Me:
+    """For whom this token speaks."""
+    owner, sight = caller.token.owner, caller.sight
+    return Me(
+        name=owner.name,
+        kind=owner.kind,
+        admin=caller.is_admin,
+        devices=sorted(sight.devices),
+        protocols=sorted(sight.protocols),
+    )

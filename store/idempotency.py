@@ -1,0 +1,66 @@
+"""What a POST with an `Idempotency-Key` was answered: claimed by one caller, then replied for all who repeat it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from countersign.errors import BadQuestion
+from store.database import Database
+from store.tables import idempotency
+
+# A claim older than this is of somebody who crashed; longer than a reply usually takes.
+LEASE = timedelta(seconds=30)
+# How long a reply is kept for repeats.
+KEPT = timedelta(days=1)
+
+Reply = dict[str, Any]
+
+
+class Idempotency:
+    """One row for each token and key. Each call is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._insert = (sqlite if database.is_sqlite else postgresql).insert
+
+    def claim(self, token_id: str, key: str, digest: str) -> Reply | Literal["ours", "busy"]:
+        """The reply that was given; or `ours`, to one caller only: find it; or `busy`: another is finding it.
+
+        `digest` is of all that was asked; BadQuestion when the key was used for something else.
+        """
+        now = datetime.now(UTC)
+        row = {"token_id": token_id, "key": key, "digest": digest, "reply": None, "at": now}
+        own = _own(token_id, key)
+        abandoned = own & (idempotency.c.digest == digest) & idempotency.c.reply.is_(None)
+        with self.database.transaction() as connection:
+            new = connection.execute(self._insert(idempotency).values(row).on_conflict_do_nothing())
+            late = update(idempotency).where(abandoned, idempotency.c.at < now - LEASE).values(at=now)
+            if new.rowcount or connection.execute(late).rowcount:
+                return "ours"
+            known = connection.execute(select(idempotency).where(own)).one()
+        if known.digest != digest:
+            raise BadQuestion("This Idempotency-Key was used for another request; take a new one for each.")
+        return known.reply or "busy"
+
+    def reply(self, token_id: str, key: str, reply: Reply) -> None:
+        """Keep the reply for whoever repeats the request."""
+        self._change(token_id, key, {"reply": reply})
+
+    def release(self, token_id: str, key: str) -> None:
+        """Give a claim back: there is no reply yet, and who repeats the request may find one."""
+        self._change(token_id, key, {"at": datetime.now(UTC) - LEASE - timedelta(seconds=1)})
+
+    def forget_old(self) -> None:
+        """Drop the replies that were kept long enough."""
+        with self.database.transaction() as connection:
+            connection.execute(delete(idempotency).where(idempotency.c.at < datetime.now(UTC) - KEPT))
+
+    def _change(self, token_id: str, key: str, values: dict[str, Any]) -> None:
+        with self.database.transaction() as connection:
+            connection.execute(update(idempotency).where(_own(token_id, key)).values(values))
+
+
+def _own(token_id: str, key: str):  # type: ignore[no-untyped-def]
+    return (idempotency.c.token_id == token_id) & (idempotency.c.key == key)

@@ -1,0 +1,120 @@
+"""API tokens: `cs_<id>_<secret>`, each of one person or one gateway; the database holds only a hash of the secret."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlalchemy import Connection, Row, insert, select, update
+
+from countersign.errors import NotFound
+from countersign.models import Id, Model, Protocol
+from countersign.steps import Line
+from store.database import Database
+from store.events import append
+from store.tables import tokens
+
+ID_BYTES = 6
+SECRET_BYTES = 32
+FORM = re.compile(rf"cs_(?P<id>[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
+
+
+class Owner(Model):
+    """Whom a token speaks for: a person, or a gateway with its devices and protocols. Gateways are never admins."""
+
+    kind: Literal["person", "gateway"]
+    name: Id
+    is_admin: bool = False
+    devices: list[Id] = Field(default=[], description="the gateway's devices, one by one")
+    device_groups: list[Id] = Field(default=[], description="groups whose devices are the gateway's")
+    protocols: list[Protocol] = []
+
+
+class Token(Model):
+    """A token as it is listed; its secret is nowhere."""
+
+    id: str
+    owner: Owner
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+class Tokens:
+    """Creating, ending and recognising tokens."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def create(self, owner: Owner, who: str) -> str:
+        """Make a token; this is the only time that it can be read. `who` makes it, for the record."""
+        token_id, secret = secrets.token_hex(ID_BYTES), secrets.token_hex(SECRET_BYTES)
+        now = datetime.now(UTC)
+        row = {
+            "id": token_id,
+            "hash": _hash(secret),
+            "kind": owner.kind,
+            "owner": owner.name,
+            "is_admin": owner.is_admin and owner.kind == "person",
+            "devices": {"devices": owner.devices, "device_groups": owner.device_groups},
+            "protocols": owner.protocols,
+            "created_at": now,
+        }
+        with self.database.transaction() as connection:
+            connection.execute(insert(tokens).values(row))
+            _record(connection, "token_created", token_id, owner, who, now)
+        return f"cs_{token_id}_{secret}"
+
+    def end(self, token_id: str, who: str) -> Token:
+        """End a token for good; ending it again changes nothing. Raises NotFound."""
+        now = datetime.now(UTC)
+        lasting = (tokens.c.id == token_id) & tokens.c.ended_at.is_(None)
+        with self.database.transaction() as connection:
+            ended = connection.execute(update(tokens).where(lasting).values(ended_at=now)).rowcount
+            row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
+            if row is None:
+                raise NotFound(f"There is no token {token_id}.")
+            token = _view(row)
+            if ended:
+                _record(connection, "token_ended", token_id, token.owner, who, now)
+        return token
+
+    def find(self, text: str) -> Token | None:
+        """The token that this text is; None for what never was one, and for one that has ended."""
+        form = FORM.fullmatch(text)
+        if form is None:
+            return None
+        known = select(tokens).where(tokens.c.id == form["id"])
+        with self.database.reading() as connection:
+            row = connection.execute(known).one_or_none()
+        same = hmac.compare_digest(row.hash if row else "", _hash(form["secret"]))
+        return _view(row) if row and same and row.ended_at is None else None
+
+    def all(self) -> list[Token]:
+        """Every token there was, oldest first."""
+        with self.database.reading() as connection:
+            return [_view(row) for row in connection.execute(select(tokens).order_by(tokens.c.created_at))]
+
+
+def _hash(secret: str) -> str:
+    # The secret has 256 random bits: there is nothing to guess, so a slow hash would gain nothing.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _view(row: Row[Any]) -> Token:
+    owner = Owner(kind=row.kind, name=row.owner, is_admin=row.is_admin, protocols=row.protocols, **row.devices)
+    return Token(id=row.id, owner=owner, created_at=row.created_at, ended_at=row.ended_at)
+
+
+def _record(
+    connection: Connection,
+    kind: Literal["token_created", "token_ended"],
+    token_id: str,
+    owner: Owner,
+    who: str,
+    at: datetime,
+) -> None:
+    words = f"token {token_id} of {owner.kind} {owner.name}" + (", an admin" if owner.is_admin else "")
+    append(connection, None, [Line(kind=kind, at=at, who=who, words=words, proof={"token": token_id})])
