@@ -1,0 +1,40 @@
+"""whoami, health, reply explain: about oneself, the portal, and a mail."""
+
+from __future__ import annotations
+
+import typer
+from rich.text import Text
+
+from countersign.cli.exits import Code
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.output import show, show_json
+
+commands = typer.Typer()
+
+
+@commands.command()
+def whoami(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """Say whose token this is, and what it is for."""
+    with connect(url, token) as api:
+        me = api.me()
+    if as_json:
+        show_json(me)
+        return
+    show(Text.assemble((me.name, "bold"), f", a {me.kind}", " and an admin" if me.admin else ""))
+    if me.kind == "gateway":
+        show(Text(f"  asks by {', '.join(me.protocols) or 'no protocol'} for {', '.join(me.devices) or 'no device'}"))
+
+
+@commands.command()
+def health(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """Say whether the portal, its database and Temporal can be reached."""
+    with connect(url, token) as api:
+        found = api.health()
+    if as_json:
+        show_json(found)
+    else:
+        for name, works in {"portal": True, **found.model_dump()}.items():
+            mark = ("✓", "green") if works else ("✗", "red")
+            show(Text.assemble(mark, f" {name}", "" if works else " can't be reached"))
+    if not (found.database and found.temporal):
+        raise typer.Exit(Code.UNAVAILABLE)

@@ -1,0 +1,128 @@
+"""request, list, show, watch: asking, and seeing what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from countersign.cli import exits, list_page, request_page, times
+from countersign.cli.live import changes, follow
+from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, connect, person
+from countersign.cli.output import console, show, show_json
+from countersign.errors import Unavailable
+from countersign.http import Api
+from countersign.models import LONGEST_GRANT_MINUTES, Protocol, Status
+from countersign.question import read_question
+from countersign.views import RequestView
+
+LONGEST_LIST = 200
+
+Minutes = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=LONGEST_GRANT_MINUTES, help="How long, if less than the policy gives."),
+]
+Wanted = Annotated[
+    Status | None,
+    typer.Option("--status", metavar="STATUS", case_sensitive=False, help=f"Only these: {', '.join(Status)}."),
+]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, max=LONGEST_LIST, help="How many at most, the newest first.")]
+
+commands = typer.Typer()
+
+
+@commands.command()
+def request(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.")],
+    protocol: Annotated[Protocol, typer.Argument(metavar="PROTOCOL", help=f"How: {', '.join(Protocol)}.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the approvers read it.")] = "",
+    ticket: Annotated[str, typer.Option(metavar="TEXT", help="A ticket it belongs to.")] = "",
+    minutes: Minutes = None,
+    for_: Annotated[str, typer.Option("--for", metavar="PERSON", help="Who wants to connect; you, unless said.")] = "",
+    source_address: Annotated[str, typer.Option(metavar="IP", help="Where the connection will come from.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision, and end with it.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a connection. Whoever asked before, and still waits or holds a grant, gets the same request."""
+    with connect(url, token) as api:
+        question = read_question(
+            {
+                "requester": for_ or person(api.me(), "Name who wants to connect with --for."),
+                "device": device,
+                "protocol": protocol,
+                "reason": reason,
+                "ticket": ticket,
+                "source_address": source_address,
+                "minutes": minutes,
+            }
+        )
+        asked = api.ask(question)
+        if as_json and not wait:
+            show_json(asked)
+            raise typer.Exit(exits.of_status(asked.status))
+        view = api.request(asked.approval_id)
+        if wait:
+            view = _until_settled(api, view, as_json)
+    if as_json:
+        show_json(view)
+    else:
+        if asked.joined and asked.status is Status.WAITING:
+            show(Text("You asked before; this is the request that is open.", style="bright_black"))
+        show(request_page.short(view, times.now()))
+    raise typer.Exit(exits.of_status(view.status))
+
+
+@commands.command("list")
+def list_(
+    status: Wanted = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what you asked for.")] = False,
+    to_approve: Annotated[bool, typer.Option("--to-approve", help="Only what waits for your answer.")] = False,
+    limit: Limit = 50,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """List requests, the newest first."""
+    with connect(url, token) as api:
+        me = person(api.me(), "Leave --mine and --to-approve out.") if mine or to_approve else ""
+        status = Status.WAITING if to_approve else status
+        views = api.requests(status, me if mine else "", me if to_approve else "", limit)
+    if to_approve:
+        views = [view for view in views if me in request_page.awaited(view)]
+    if as_json:
+        show_json(views)
+    elif views:
+        screen = console()
+        screen.print(list_page.page(views, times.now(), screen.width))
+    else:
+        show(Text("Nothing waits for your answer." if to_approve else "There are no such requests."))
+
+
+@commands.command("show")
+def show_(number: Number, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """Show a request: the facts, who is asked, what they said, the grant, and everything that happened."""
+    with connect(url, token) as api:
+        view, timeline = api.request(number), api.timeline(number)
+    if as_json:
+        show_json({**view.model_dump(mode="json"), "timeline": [row.model_dump(mode="json") for row in timeline]})
+    else:
+        show(request_page.page(view, timeline, times.now()))
+
+
+def _until_settled(api: Api, view: RequestView, as_json: bool) -> RequestView:
+    try:
+        if as_json:
+            *_, view = changes(api, view)
+            return view
+        return follow(api, view, console())
+    except Unavailable as error:
+        raise Unavailable(
+            f"{error} #{view.approval_id} goes on without you; `countersign show {view.approval_id}`."
+        ) from None
+    except KeyboardInterrupt:
+        words = f"#{view.approval_id} stays open; `countersign cancel {view.approval_id}` withdraws it."
+        console(stderr=True).print(Text(words))
+        raise

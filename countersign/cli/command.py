@@ -1,0 +1,71 @@
+"""All commands together, and how each ends: an answer, a code, never a traceback for what was meant."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from countersign.cli import account, answering, asking, exits, policy, replies, watching
+from countersign.cli.exits import Code
+from countersign.cli.output import show_error
+from countersign.errors import BadPolicy, CountersignError
+
+# No tracebacks by Typer: they would show what a command was given.
+app = typer.Typer(
+    name="countersign",
+    help="Ask for connections, answer requests, and see what becomes of them.",
+    epilog="Exit codes: 0 yes, 1 no, 2 bad input, 3 not allowed, 4 unavailable, 5 not found.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(asking.commands)
+app.add_typer(watching.commands)
+app.add_typer(answering.commands)
+app.add_typer(policy.commands, name="policy")
+app.add_typer(replies.commands, name="reply")
+app.add_typer(account.commands)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    _never_fail_on_a_character()
+    try:
+        return app(given, prog_name="countersign", standalone_mode=False) or Code.OK
+    except TyperException as error:
+        return _wrong_use(error, as_json)
+    except BadPolicy as error:
+        return show_error(Code.BAD_INPUT, _mistakes(error.problems), as_json, error.problems)
+    except CountersignError as error:
+        return show_error(exits.of_error(error), str(error), as_json)
+    except (KeyboardInterrupt, Abort):
+        return Code.INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        return Code.FAULT
+
+
+def _wrong_use(error: TyperException, as_json: bool) -> Code:
+    # Without words it is the help, which was printed by then.
+    words = error.format_message().replace("Value error, ", "")
+    return show_error(Code.BAD_INPUT, words, as_json) if words else Code.BAD_INPUT
+
+
+def _mistakes(problems: list[str]) -> str:
+    head = "the policy has a mistake:" if len(problems) == 1 else f"the policy has {len(problems)} mistakes:"
+    return "\n  ".join([head, *problems])
+
+
+def _never_fail_on_a_character() -> None:
+    """A terminal that has no ✓ shows a ? in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            with contextlib.suppress(ValueError):
+                stream.reconfigure(errors="replace")

@@ -1,0 +1,47 @@
+"""The exit codes, and which error ends with which; documented in docs/commands.md."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotAllowed, NotFound, Refused
+from countersign.models import Status
+
+
+class Code(IntEnum):
+    """What the shell gets."""
+
+    OK = 0
+    NO = 1
+    BAD_INPUT = 2
+    NOT_ALLOWED = 3
+    UNAVAILABLE = 4
+    NOT_FOUND = 5
+    FAULT = 70  # EX_SOFTWARE of sysexits.h
+    INTERRUPTED = 130  # what shells report for SIGINT
+
+
+TITLES = {
+    Code.NO: "The answer is no",
+    Code.BAD_INPUT: "Bad input",
+    Code.NOT_ALLOWED: "Not allowed",
+    Code.UNAVAILABLE: "Unavailable",
+    Code.NOT_FOUND: "Not found",
+}
+ERRORS: dict[type[CountersignError], Code] = {
+    BadQuestion: Code.BAD_INPUT,
+    BadPolicy: Code.BAD_INPUT,
+    Refused: Code.NO,
+    NotAllowed: Code.NOT_ALLOWED,
+    NotFound: Code.NOT_FOUND,
+}
+
+
+def of_error(error: CountersignError) -> Code:
+    """The code that this error ends with."""
+    return ERRORS.get(type(error), Code.UNAVAILABLE)
+
+
+def of_status(status: Status) -> Code:
+    """The code for a request that stands like this: what waits is no failure."""
+    return Code.OK if status in {Status.WAITING, Status.APPROVED} else Code.NO

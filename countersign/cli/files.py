@@ -1,0 +1,37 @@
+"""Reading a file that somebody named; what is wrong with it is said in words, and it is never read without end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from countersign.errors import BadQuestion
+
+# More than any policy or mail may hold; what reads it has its own, lower limit.
+LARGEST_FILE_BYTES = 64 * 1024 * 1024
+STANDARD_INPUT = Path("-")
+
+
+def content(file: Path) -> bytes:
+    """The bytes of a file, or of standard input for `-`; BadQuestion says why it can't be read."""
+    try:
+        if file == STANDARD_INPUT:
+            raw = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1)
+        else:
+            with file.open("rb") as opened:
+                raw = opened.read(LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise BadQuestion(f"{file} can't be read: {error.strerror}; name a file that is there.") from None
+    except ValueError:
+        raise BadQuestion("That is no file name; name a file that is there.") from None
+    if len(raw) > LARGEST_FILE_BYTES:
+        raise BadQuestion(f"{file} is larger than {LARGEST_FILE_BYTES} bytes; name a smaller file.")
+    return raw
+
+
+def text(file: Path) -> str:
+    """The text of a file; BadQuestion where it is not UTF-8."""
+    try:
+        return content(file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadQuestion(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None

@@ -1,0 +1,58 @@
+"""Many requests as a table that still reads in a narrow terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.table import Table
+from rich.text import Text
+
+from countersign.cli import times
+from countersign.cli.request_page import STYLES, awaited
+from countersign.models import GrantStatus, Status
+from countersign.views import RequestView
+
+# Below this width the reason goes, below that who is asked.
+ROOM_FOR_REASON = 100
+ROOM_FOR_PEOPLE = 64
+# What the other columns take of a wide terminal.
+BESIDE_REASON = 72
+
+
+def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
+    """One row a request."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bright_black")
+    table.add_column("#", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("requester", overflow="fold", min_width=len("requester"))
+    table.add_column("device", overflow="fold")
+    if width >= ROOM_FOR_PEOPLE:
+        table.add_column("asked", overflow="fold")
+    table.add_column("when", overflow="fold")
+    if width >= ROOM_FOR_REASON:
+        table.add_column("reason", overflow="ellipsis", no_wrap=True, max_width=width - BESIDE_REASON)
+    for view in views:
+        question = view.question
+        people = [_people(view)] if width >= ROOM_FOR_PEOPLE else []
+        reason = [" ".join(question.reason.split())] if width >= ROOM_FOR_REASON else []
+        connection = f"{question.device} {question.protocol}"
+        status = Text(view.status, STYLES[view.status])
+        table.add_row(str(view.approval_id), status, question.requester, connection, *people, _when(view, at), *reason)
+    return table
+
+
+def _people(view: RequestView) -> str:
+    """Whom it waits for; of a settled request, who decided."""
+    if view.status is not Status.WAITING:
+        return ", ".join(dict.fromkeys(one.person for one in view.decisions))
+    return ", ".join(awaited(view))
+
+
+def _when(view: RequestView, at: datetime) -> str:
+    if view.status is Status.WAITING:
+        return times.left(view.deadline, at)
+    grant = view.grant
+    if grant is not None and grant.status is GrantStatus.ACTIVE and grant.ends_at > at:
+        return f"open, {times.left(grant.ends_at, at)}"
+    return times.ago(view.settled_at or view.opened_at, at)

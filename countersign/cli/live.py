@@ -1,0 +1,107 @@
+"""Following a request until it is decided: a status that moves in a terminal, a line a change anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from countersign.cli import request_page, times
+from countersign.errors import Unavailable
+from countersign.http import Api
+from countersign.models import Status
+from countersign.views import RequestView
+
+REDRAWS_A_SECOND = 4
+# A portal that is restarted is back well before this; until then the request goes on without us.
+PATIENCE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 8.0
+
+T = TypeVar("T")
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """Call until it works, for a while; Unavailable when it has not worked all that time."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return call()
+        except Unavailable:
+            if time.monotonic() + pause > give_up:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def rest() -> None:
+    """Pause after a wait in which nothing happened: a portal that never lets us wait is not asked in a tight circle."""
+    time.sleep(FIRST_PAUSE_SECONDS)
+
+
+def changes(api: Api, view: RequestView) -> Iterator[RequestView]:
+    """The request now, and after each change until it is settled."""
+    yield view
+    while view.status is Status.WAITING:
+        newer = patiently(partial(api.wait, view.approval_id, view.version))
+        if newer.version > view.version:
+            view = newer
+            yield view
+        else:
+            rest()
+
+
+def follow(api: Api, view: RequestView, console: Console) -> RequestView:
+    """Show the request until it is settled; returns it then."""
+    if not console.is_terminal:
+        return _line_by_line(api, view, console)
+    shown = _Shown(view, Spinner("dots"))
+    with Live(shown, console=console, refresh_per_second=REDRAWS_A_SECOND, transient=True):
+        for newer in changes(api, view):
+            shown.view = newer
+    return shown.view
+
+
+def _line_by_line(api: Api, view: RequestView, console: Console) -> RequestView:
+    last = view
+    for newer in changes(api, view):
+        console.print(_in_one_line(newer, times.now()), soft_wrap=True)
+        last = newer
+    return last
+
+
+@dataclass
+class _Shown:
+    """Made anew at each redraw, so that the time left goes on while nothing else happens."""
+
+    view: RequestView
+    spinner: Spinner
+
+    def __rich__(self) -> RenderableType:
+        view, at = self.view, times.now()
+        head = Table.grid(padding=(0, 1))
+        head.add_row(self.spinner, request_page.headline(view, at))
+        parts: list[RenderableType] = [head, Padding(request_page.who_and_what(view), (0, 0, 0, 2))]
+        if view.level:
+            parts.append(Padding(request_page.level_line(view, view.level), (0, 0, 0, 2)))
+            parts.append(Padding(request_page.people(view, view.level, at), (0, 0, 0, 4)))
+        parts.append(Text("  Ctrl-C stops watching; the request stays open.", style="bright_black"))
+        return Group(*parts)
+
+
+def _in_one_line(view: RequestView, at: datetime) -> Text:
+    line = Text(f"{times.clock(at, at, seconds=True)}  ") + request_page.headline(view, at)
+    if view.status is Status.WAITING and view.level:
+        line.append(f"; level {view.level} of {view.levels}, waits for {', '.join(request_page.awaited(view))}")
+    return line

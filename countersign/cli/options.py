@@ -1,0 +1,57 @@
+"""What commands have in common: where the portal is, who asks, and how to answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from countersign.cli.output import console
+from countersign.errors import NotAllowed
+from countersign.http import Api, is_loopback
+from countersign.http_answers import Me
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+# The largest number that JSON carries exactly (RFC 8259, section 6).
+LARGEST_NUMBER = 2**53 - 1
+
+
+def approval_id(typed: str) -> int:
+    """The number somebody typed, with or without its #."""
+    digits = typed.strip().removeprefix("#")
+    if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:20]) <= LARGEST_NUMBER):
+        raise typer.BadParameter(f"{typed[:40]!r} is no approval id; give the request's number, such as 1042.")
+    return int(digits)
+
+
+Url = Annotated[str, typer.Option(metavar="URL", envvar="COUNTERSIGN_URL", help="Where the portal is.")]
+Token = Annotated[
+    str,
+    typer.Option(
+        metavar="TOKEN",
+        envvar="COUNTERSIGN_TOKEN",
+        show_default=False,
+        help="Who you are. Better in the variable: others on this machine can read a command's options.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Number = Annotated[
+    int, typer.Argument(metavar="ID", parser=approval_id, help="The request's approval id, such as 1042.")
+]
+
+
+def connect(url: str, token: str) -> Api:
+    """The portal; says so where the token would go there unencrypted."""
+    api = Api(url, token)
+    if token and api.url.scheme == "http" and not is_loopback(api.url.host):
+        words = f"The token goes to {api.url.host} unencrypted; set COUNTERSIGN_URL to an https:// address."
+        console(stderr=True).print(Text(f"Warning: {words}", style="yellow"))
+    return api
+
+
+def person(me: Me, remedy: str) -> str:
+    """The id of the token's person; NotAllowed, with the remedy, for a gateway's token."""
+    if me.kind != "person":
+        raise NotAllowed(f"This token is the gateway {me.name}'s, not a person's. {remedy}")
+    return me.name

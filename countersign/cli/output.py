@@ -1,0 +1,48 @@
+"""What is printed: a page for people, or with --json exactly one JSON value. Nothing in a text is taken for markup."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from pydantic import TypeAdapter
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from countersign.cli.exits import TITLES, Code
+from countersign.models import without_controls
+
+# Longer lines are hard to read.
+WIDEST = 110
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that shows text as it is; styles come from code alone."""
+    made = Console(markup=False, emoji=False, highlight=False, stderr=stderr)
+    if made.width > WIDEST:
+        made.width = WIDEST
+    return made
+
+
+def show(page: RenderableType) -> None:
+    """Print for people."""
+    console().print(page)
+
+
+def show_json(value: Any, *, one_line: bool = False) -> None:
+    """Print for programs. ASCII only, so that nothing in it can steer a terminal."""
+    plain = TypeAdapter(Any).dump_python(value, mode="json")
+    print(json.dumps(plain, indent=None if one_line else 2), flush=True)
+
+
+def show_error(code: Code, detail: str, as_json: bool, problems: list[str] | None = None) -> Code:
+    """Say what went wrong, on stderr, or with --json as a problem (RFC 9457) on stdout; returns the code."""
+    if as_json:
+        problem = {"title": TITLES[code], "detail": without_controls(detail), "exit_code": code}
+        show_json(problem | ({"problems": problems} if problems else {}))
+    else:
+        words = Text(without_controls(detail), style="bold" if code is Code.NO else "")
+        label = "No: " if code is Code.NO else f"{TITLES[code]}: "
+        console(stderr=True).print(Text(label, style="bold red") + words, soft_wrap=not sys.stderr.isatty())
+    return code

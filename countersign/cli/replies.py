@@ -1,0 +1,62 @@
+"""reply explain: how a mail is read, and what would become of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from countersign.cli import files
+from countersign.cli.exits import Code
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.output import show, show_json
+from countersign.http_answers import Explanation, Judged
+
+MailFile = Annotated[Path, typer.Argument(metavar="FILE", help="A mail as it came (.eml); - reads standard input.")]
+
+commands = typer.Typer(no_args_is_help=True, help="How replies by mail are read.")
+
+
+@commands.callback()
+def reply() -> None:
+    """How replies by mail are read."""
+
+
+@commands.command()
+def explain(file: MailFile, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """Say what a reply by mail decides, or why it decides nothing, check by check. Nothing is changed."""
+    with connect(url, token) as api:
+        found = api.explain(files.content(file))
+    # It would let whoever reads this answer in its owner's name.
+    found.reply.pop("token", None)
+    if as_json:
+        show_json(found)
+    else:
+        show(_page(found))
+    if not found.judged.decides:
+        raise typer.Exit(Code.NO)
+
+
+def _page(found: Explanation) -> RenderableType:
+    judged = found.judged
+    checks = Table.grid(padding=(0, 2))
+    checks.add_column(no_wrap=True)
+    checks.add_column(overflow="fold")
+    checks.add_column(overflow="fold")
+    for check in judged.checks:
+        mark = Text("✓", "green") if check.passed else Text("✗", "red")
+        saw = Text(check.saw, "bright_black")
+        checks.add_row(mark, check.name, saw if check.passed else saw.append(f"\n{check.reason}", "default"))
+    return Group(_verdict(judged), Text(), Padding(checks, (0, 0, 0, 2)))
+
+
+def _verdict(judged: Judged) -> Text:
+    if not judged.decides:
+        return Text.assemble(("Decides nothing: ", "bold red"), judged.words)
+    about = f" #{judged.approval_id} at level {judged.level}, as {judged.person}."
+    return Text.assemble(("Decides: ", "bold green"), f"{judged.verdict}s", about)

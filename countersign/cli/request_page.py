@@ -1,0 +1,196 @@
+"""One request as a page: the facts, who is asked at which level, what they said, the grant, the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from countersign.cli import times
+from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
+from countersign.views import ApproverView, LineView, RequestView
+
+STYLES: dict[str, str] = {
+    Status.WAITING: "yellow",
+    Status.APPROVED: "green",
+    Status.REJECTED: "red",
+    Status.EXPIRED: "magenta",
+    Status.CANCELLED: "bright_black",
+    GrantStatus.ACTIVE: "green",
+    GrantStatus.ENDED: "bright_black",
+    GrantStatus.REVOKED: "red",
+}
+MARKS = {Verdict.APPROVE: Text("✓", style="green"), Verdict.REJECT: Text("✗", style="red")}
+SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
+
+
+def page(view: RequestView, timeline: Iterable[LineView], at: datetime) -> RenderableType:
+    """Everything that is known of one request."""
+    parts = [headline(view, at), who_and_what(view), Text(), _facts(view, at), *_levels(view, at)]
+    rows = list(timeline)
+    if rows:
+        parts += [Text(), Text("Timeline", style="bold"), Padding(lines(rows, at), (0, 0, 0, 2))]
+    return Group(*parts)
+
+
+def short(view: RequestView, at: datetime) -> RenderableType:
+    """How a request stands, in a few lines."""
+    parts: list[RenderableType] = [headline(view, at), Padding(who_and_what(view), (0, 0, 0, 2))]
+    if view.grant is not None:
+        parts.append(Padding(Text("Grant: ") + grant_words(view.grant, at), (0, 0, 0, 2)))
+    if view.status is Status.WAITING and view.level:
+        parts.append(Padding(level_line(view, view.level), (0, 0, 0, 2)))
+        parts.append(Padding(people(view, view.level, at), (0, 0, 0, 4)))
+    return Group(*parts)
+
+
+def headline(view: RequestView, at: datetime) -> Text:
+    """Number, status, and what is left of the time or became of it."""
+    text = Text.assemble((f"#{view.approval_id}", "bold"), " ", (view.status, f"bold {STYLES[view.status]}"))
+    if view.status is Status.WAITING:
+        return text.append(f", {times.left(view.deadline, at)}")
+    return text.append(f"  {_line(view.words)}" if view.words else "")
+
+
+def who_and_what(view: RequestView) -> Text:
+    """`Alice Ainsworth (alice) to db-1 by ssh`."""
+    return Text.assemble(named(view.question.requester, view.requester_name), " to ", what(view))
+
+
+def what(view: RequestView) -> Text:
+    """`db-1 by ssh`."""
+    return Text.assemble((view.question.device, "bold"), " by ", view.question.protocol)
+
+
+def named(person: str, name: str) -> Text:
+    """A person by name and id."""
+    return Text(f"{_line(name)} ({person})" if name and name != person else person)
+
+
+def level_line(view: RequestView, level: int) -> Text:
+    """`Level 1 of 2` and how far it is."""
+    text = Text(f"Level {level} of {view.levels}: ", style="bold")
+    if level < view.level or view.status is Status.APPROVED:
+        return text.append("passed", style="not bold green")
+    if level > view.level:
+        return text.append("not started", style="not bold bright_black")
+    approved = {d.person for d in view.decisions if d.level == level and d.verdict is Verdict.APPROVE}
+    return text.append(f"{len(approved)} of {view.quorum} approved", style="not bold")
+
+
+def people(view: RequestView, level: int, at: datetime) -> Table:
+    """Who was asked at this level, and what they said."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    decisions = [d for d in view.decisions if d.level == level]
+    seated = [one for one in view.approvers if one.level == level]
+    for one in seated:
+        own = [d for d in decisions if d.person == one.person]
+        table.add_row(_mark(own, view), _seat(one), _said(own, view, level, at))
+    for decision in decisions:
+        if decision.person not in {one.person for one in seated}:
+            table.add_row(MARKS[decision.verdict], Text(decision.person), _said([decision], view, level, at))
+    return table
+
+
+def awaited(view: RequestView) -> list[str]:
+    """Whom the current level waits for."""
+    answered = {one.person for one in view.decisions if one.level == view.level}
+    return [one.person for one in view.approvers if one.level == view.level and one.person not in answered]
+
+
+def lines(rows: Iterable[LineView], at: datetime, *, numbered: bool = False) -> Table:
+    """Rows of the record, one below the other; `numbered` shows which request each is of."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bright_black")
+    if numbered:
+        table.add_column(no_wrap=True, min_width=5)
+    table.add_column(no_wrap=True, min_width=13)
+    table.add_column(overflow="fold")
+    for row in rows:
+        number = [Text(f"#{row.approval_id}" if row.approval_id else "", style="bold")] if numbered else []
+        table.add_row(times.clock(row.at, at, seconds=True), *number, row.kind.replace("_", " "), _what_happened(row))
+    return table
+
+
+def grant_words(grant: GrantView, at: datetime) -> Text:
+    """Until when somebody may connect, or that it is over."""
+    text = Text.assemble((grant.status, STYLES[grant.status]), f" until {times.clock(grant.ends_at, at, zone=True)}")
+    if grant.status is GrantStatus.ACTIVE:
+        text.append(f", {times.left(grant.ends_at, at)}")
+    return text.append(f", from {grant.source_address} only" if grant.source_address else "")
+
+
+def _facts(view: RequestView, at: datetime) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bright_black")
+    table.add_column(overflow="fold")
+    for label, fact in _each_fact(view, at):
+        table.add_row(label, fact)
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
+    question = view.question
+    for label, words in (("Reason", question.reason), ("Ticket", question.ticket), ("From", question.source_address)):
+        if words:
+            yield label, Text(words)
+    yield "Asked", Text(f"{times.clock(view.opened_at, at, zone=True)}, {times.ago(view.opened_at, at)}")
+    if view.settled_at is None:
+        yield "Decide by", Text(f"{times.clock(view.deadline, at, zone=True)}, {times.left(view.deadline, at)}")
+    else:
+        yield "Settled", Text(f"{times.clock(view.settled_at, at, zone=True)}, {times.ago(view.settled_at, at)}")
+    if view.grant is not None:
+        yield "Grant", grant_words(view.grant, at)
+    elif view.status is Status.WAITING:
+        yield "Grant", Text(f"{question.minutes or view.grant_minutes} min from the approval")
+    if view.because:
+        yield "Rule", Text(view.because)
+
+
+def _levels(view: RequestView, at: datetime) -> Iterator[RenderableType]:
+    for level in range(1, view.levels + 1):
+        if level > view.level and view.status is not Status.WAITING:
+            return
+        yield Text()
+        yield level_line(view, level)
+        yield Padding(people(view, level, at), (0, 0, 0, 2))
+
+
+def _mark(decisions: list[Decision], view: RequestView) -> Text:
+    if decisions:
+        return MARKS[decisions[-1].verdict]
+    return Text("…" if view.status is Status.WAITING else "·", style="bright_black")
+
+
+def _seat(one: ApproverView) -> Text:
+    return named(one.person, one.name).append(f"\n{one.because}" if one.because else "", style="bright_black")
+
+
+def _said(decisions: list[Decision], view: RequestView, level: int, at: datetime) -> Text:
+    if not decisions:
+        waits = view.status is Status.WAITING and level == view.level
+        return Text("asked" if waits else "not needed" if view.status is not Status.WAITING else "", "bright_black")
+    return Text("\n").join(
+        Text.assemble(
+            f"{SAID[d.verdict]} {times.clock(d.at, at)}",
+            f" by {d.channel}" if d.channel else "",
+            (f"\n{d.comment}" if d.comment else "", "italic"),
+        )
+        for d in decisions
+    )
+
+
+def _what_happened(row: LineView) -> Text:
+    who = f"{row.who} by {row.channel}" if row.channel and row.who else row.who or row.channel
+    return Text.assemble(who, (f": {row.words}" if row.words and who else row.words, ""))
+
+
+def _line(words: str) -> str:
+    return " ".join(words.split())

@@ -1,0 +1,68 @@
+"""watch: what happens, as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from countersign.cli import request_page, times
+from countersign.cli.live import patiently, rest
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, approval_id, connect
+from countersign.cli.output import console, show_json
+from countersign.http import Api
+from countersign.models import GrantStatus, Status
+from countersign.views import LineView, RequestView
+
+OneNumber = Annotated[
+    int | None, typer.Argument(metavar="ID", parser=approval_id, help="Only this request, from its beginning.")
+]
+
+commands = typer.Typer()
+
+
+@commands.command()
+def watch(number: OneNumber = None, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """Print what happens, until Ctrl-C; with an ID, until the request is settled and its grant is over."""
+    screen = console()
+    with connect(url, token) as api:
+        if not as_json and number is None:
+            console(stderr=True).print(Text("Watching; Ctrl-C ends it.", style="bright_black"))
+        for row in _all(api) if number is None else _of(api, number):
+            if as_json:
+                show_json(row, one_line=True)
+            else:
+                screen.print(request_page.lines([row], times.now(), numbered=number is None))
+
+
+def _all(api: Api) -> Iterator[LineView]:
+    """Everything that this token may see, from now on."""
+    _, version = api.events(None, seconds=0)
+    while True:
+        rows, version = patiently(partial(api.events, version))
+        yield from rows
+        if not rows:
+            rest()
+
+
+def _of(api: Api, number: int) -> Iterator[LineView]:
+    """What happened to one request, and what still does."""
+    seen = 0
+    while True:
+        view = patiently(partial(api.wait, number, seen))
+        timeline = patiently(partial(api.timeline, number))
+        # What came between the two is left for the next look, which then finds how the request stands after it.
+        yield from (row for row in timeline if seen < row.version <= view.version)
+        if _is_over(view):
+            return
+        if view.version == seen:
+            rest()
+        seen = view.version
+
+
+def _is_over(view: RequestView) -> bool:
+    lasts = view.grant is not None and view.grant.status is GrantStatus.ACTIVE
+    return view.status is not Status.WAITING and not lasts

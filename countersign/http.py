@@ -1,0 +1,265 @@
+"""Countersign over HTTP, typed: what the `countersign` command uses, and any Python program may.
+
+    with Api("https://access.example.com", token) as api:
+        asked = api.ask(Question(requester="alice", device="db-1", protocol="ssh", reason="backup"))
+        view = api.wait(asked.approval_id, after=0)
+
+Every method may raise, in words for people: BadQuestion and BadPolicy (what was sent is wrong), NotAllowed (no token,
+or not yours to do), NotFound, Refused (the answer is no), Unavailable (no connection, no answer in time, or something
+answers that is not Countersign).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import uuid
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotAllowed, NotFound, Refused, Unavailable
+from countersign.http_answers import Explanation, Health, Me, PolicyVersion, PolicyView
+from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
+from countersign.views import LineView, RequestView
+
+CONNECT_SECONDS = 5.0
+# The portal waits 20 s for a worker before it says that there is none.
+ANSWER_SECONDS = 30.0
+# How long one long poll may take, and how late its answer may come.
+POLL_SECONDS = 25.0
+LATE_SECONDS = 10.0
+# A longer body is no answer of ours, and is not read.
+LARGEST_ANSWER_BYTES = 32 * 1024 * 1024
+PREFIX = "/api/v1/"
+VERSION_HEADER = "Countersign-Version"
+# Worth one more try at once; what took too long is not.
+LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
+
+T = TypeVar("T")
+
+
+class Reply(NamedTuple):
+    """An answer; `json` is without control characters anywhere, and None where the body was no JSON."""
+
+    status: int
+    headers: httpx.Headers
+    json: Any
+
+
+class Api:
+    """One connection to a portal. Unknown fields in its answers are left out, so that it may be newer than this."""
+
+    def __init__(self, url: str, token: str = "") -> None:
+        """Raises BadQuestion for an URL or a token that can't be one; the token itself is in no message."""
+        self.url = _checked(url)
+        headers = {"Accept": "application/json", "User-Agent": "countersign"}
+        if token.strip():
+            headers["Authorization"] = f"Bearer {_plain(token.strip())}"
+        self._http = httpx.Client(
+            base_url=self.url.join(self.url.path.rstrip("/") + PREFIX),
+            headers=headers,
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            # A proxy's loopback is not ours.
+            trust_env=not is_loopback(self.url.host),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._http.close()
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def ask(self, question: Question, key: str = "") -> Asked:
+        """Open the request, or join the open one; the same `key` (any text without spaces) asks only once."""
+        return self._read(Asked, self._post("requests", question.model_dump(mode="json"), key))
+
+    def requests(
+        self, status: Status | None = None, requester: str = "", approver: str = "", limit: int = 50
+    ) -> list[RequestView]:
+        """The newest requests that this token may see, newest first."""
+        wanted = {"status": status, "requester": requester, "approver": approver, "limit": limit}
+        params = {name: str(value) for name, value in wanted.items() if value}
+        return self._read(list[RequestView], self._get("requests", params=params))
+
+    def request(self, approval_id: int) -> RequestView:
+        """One request as it stands."""
+        return self._read(RequestView, self._get(f"requests/{approval_id}"))
+
+    def timeline(self, approval_id: int) -> list[LineView]:
+        """Everything that happened to a request, oldest first."""
+        return self._read(list[LineView], self._get(f"requests/{approval_id}/timeline"))
+
+    def wait(self, approval_id: int, after: int, seconds: float = POLL_SECONDS) -> RequestView:
+        """The request as soon as it has an event newer than `after`, or as it stands after so many seconds (0-60)."""
+        return self._read(RequestView, self._poll(f"requests/{approval_id}/wait", after, seconds))
+
+    def events(self, after: int | None, seconds: float = POLL_SECONDS) -> tuple[list[LineView], int]:
+        """What happened after this version (None: after now), and the version to go on from.
+
+        Returns as soon as there is something, or with nothing after so many seconds (0-60).
+        """
+        reply = self._poll("events", after, seconds)
+        try:
+            version = int(reply.headers.get(VERSION_HEADER, ""))
+        except ValueError:
+            raise self._not_ours() from None
+        return self._read(list[LineView], reply), version
+
+    def decide(self, approval_id: int, verdict: Verdict, comment: str = "", level: int | None = None) -> Judgement:
+        """Answer as the token's person, at the level that was seen or, for None, the current one.
+
+        Raises Refused where the answer doesn't count. Not `accepted`: it is stored, and no worker has judged it yet.
+        """
+        body = {"verdict": verdict, "comment": comment, "level": level}
+        return self._read(Judgement, self._post(f"requests/{approval_id}/decide", body))
+
+    def cancel(self, approval_id: int, words: str = "") -> Judgement:
+        """Withdraw a request that waits."""
+        return self._read(Judgement, self._post(f"requests/{approval_id}/cancel", {"words": words}))
+
+    def revoke(self, approval_id: int, words: str = "") -> RequestView:
+        """End a grant early."""
+        return self._read(RequestView, self._post(f"requests/{approval_id}/revoke", {"words": words}))
+
+    # --- the rest ----------------------------------------------------------------------------------------------------
+
+    def policy(self) -> PolicyView:
+        """The policy in force. Refused where none was applied yet."""
+        return self._read(PolicyView, self._get("policy"))
+
+    def apply_policy(self, text: str) -> int:
+        """Put a policy file in force; returns its version. BadPolicy names every mistake with its line."""
+        return self._read(PolicyVersion, self._post("policy", text.encode(), kind="application/yaml")).version
+
+    def explain(self, mail: bytes) -> Explanation:
+        """What a mail (RFC 5322, as it came) is read as, and what would become of it; nothing is changed."""
+        return self._read(Explanation, self._post("replies/explain", mail, kind="message/rfc822"))
+
+    def me(self) -> Me:
+        """Whose token this is."""
+        return self._read(Me, self._get("me"))
+
+    def health(self) -> Health:
+        """Whether what the portal needs can be reached. Needs no token."""
+        return self._read(Health, self._get("health", also=HTTPStatus.SERVICE_UNAVAILABLE))
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _poll(self, path: str, after: int | None, seconds: float) -> Reply:
+        params = {"timeout": str(seconds)} | ({} if after is None else {"after": str(after)})
+        return self._get(path, params=params, timeout=httpx.Timeout(seconds + LATE_SECONDS, connect=CONNECT_SECONDS))
+
+    def _post(self, path: str, body: dict[str, Any] | bytes, key: str = "", kind: str = "application/json") -> Reply:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex, "Content-Type": kind}
+        return self._send("POST", path, content=content, headers=headers)
+
+    def _get(self, path: str, also: int = 0, **options: Any) -> Reply:
+        return self._send("GET", path, also, **options)
+
+    def _send(self, method: str, path: str, also: int = 0, **options: Any) -> Reply:
+        """Send; once more on a lost connection, which is harmless: every POST has its key. `also`: a good status."""
+        for last in (False, True):
+            try:
+                reply = self._once(method, path, options)
+                break
+            except httpx.RequestError as error:
+                if last or not isinstance(error, LOST):
+                    raise self._no_answer(error) from None
+        if reply.status == also or HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
+            return reply
+        raise self._error(reply)
+
+    def _once(self, method: str, path: str, options: dict[str, Any]) -> Reply:
+        body = bytearray()
+        with self._http.stream(method, path, **options) as response:
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > LARGEST_ANSWER_BYTES:
+                    raise Unavailable(f"{self.url} sent more than {LARGEST_ANSWER_BYTES} bytes; the rest was not read.")
+        try:
+            return Reply(response.status_code, response.headers, _harmless(json.loads(body)))
+        except (ValueError, RecursionError):
+            return Reply(response.status_code, response.headers, None)
+
+    def _read(self, shape: type[T], reply: Reply) -> T:
+        try:
+            return TypeAdapter(shape).validate_python(reply.json, extra="ignore")
+        except ValidationError:
+            raise self._not_ours() from None
+
+    def _error(self, reply: Reply) -> CountersignError:
+        problem = reply.json if isinstance(reply.json, dict) else {}
+        words = str(problem.get("detail") or problem.get("title") or "")
+        if not words:
+            return self._not_ours()
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            return NotAllowed(f"{words} Then set COUNTERSIGN_TOKEN to it.")
+        if isinstance(problem.get("problems"), list):
+            return BadPolicy([str(one) for one in problem["problems"]])
+        otherwise = Unavailable if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadQuestion
+        return ERRORS.get(reply.status, otherwise)(words)
+
+    def _not_ours(self) -> Unavailable:
+        return Unavailable(f"What answers at {self.url} is not Countersign; set COUNTERSIGN_URL to the portal.")
+
+    def _no_answer(self, error: httpx.RequestError) -> Unavailable:
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            why = re.sub(r"^\[Errno -?\d+\] ", "", without_controls(str(error))) or "no answer"
+            return Unavailable(
+                f"{self.url} can't be reached ({why}). Is the portal running? Set COUNTERSIGN_URL to it."
+            )
+        words = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "broke the connection off"
+        return Unavailable(f"{self.url} {words}; try again.")
+
+
+ERRORS: dict[int, type[CountersignError]] = {
+    HTTPStatus.FORBIDDEN: NotAllowed,
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.CONFLICT: Refused,
+    HTTPStatus.TOO_MANY_REQUESTS: Unavailable,
+}
+
+
+def _checked(url: str) -> httpx.URL:
+    try:
+        checked = httpx.URL(url.strip())
+    except httpx.InvalidURL:
+        checked = httpx.URL()
+    # A login in the URL would be sent in place of the token, and be shown with every error.
+    if checked.scheme not in {"http", "https"} or not checked.host or checked.userinfo or checked.query:
+        raise BadQuestion("COUNTERSIGN_URL must be the portal's address alone, such as https://access.example.com.")
+    return checked
+
+
+def _plain(token: str) -> str:
+    # The HTTP library would name a header it can't send, with its value.
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise BadQuestion("COUNTERSIGN_TOKEN holds a character that no token has; copy it again.")
+    return token
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a connection to this host stays on this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _harmless(value: Any) -> Any:
+    """The same without control and direction characters: what is read here ends in a terminal."""
+    if isinstance(value, str):
+        return without_controls(value)
+    if isinstance(value, list):
+        return [_harmless(one) for one in value]
+    if isinstance(value, dict):
+        return {without_controls(name): _harmless(one) for name, one in value.items()}
+    return value

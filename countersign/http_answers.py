@@ -1,0 +1,65 @@
+"""What the HTTP API tells beside requests: whose token it is, how the portal stands, the policy, a mail explained."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from countersign.models import Model
+
+
+class Me(Model):
+    """Whose token it is."""
+
+    name: str
+    kind: Literal["person", "gateway"]
+    admin: bool
+    devices: list[str] = []
+    protocols: list[str] = []
+
+
+class Health(Model):
+    """Whether what the portal needs can be reached now."""
+
+    database: bool
+    temporal: bool
+
+
+class Check(Model):
+    """One thing that a mail must fulfil to decide, what was seen, and why it failed."""
+
+    name: str
+    saw: str
+    passed: bool
+    reason: str
+
+
+class Judged(Model):
+    """What would become of a mail, in words for its sender."""
+
+    decides: bool
+    verdict: Literal["approve", "reject", "none"]
+    comment: str = ""
+    approval_id: int | None
+    level: int | None
+    person: str = ""
+    words: str
+    checks: list[Check]
+
+
+class Explanation(Model):
+    """What is read in a mail, and what would become of it."""
+
+    reply: dict[str, Any]
+    judged: Judged
+
+
+class PolicyVersion(Model):
+    """A version of the policy, counting from 1."""
+
+    version: int
+
+
+class PolicyView(PolicyVersion):
+    """The policy in force, as it was written."""
+
+    text: str
