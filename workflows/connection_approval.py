@@ -70,7 +70,7 @@ class ConnectionApproval:
         self._grant: GrantView | None = None
         self._held: Outcome | None = None
         self._refusal = ""
-        self._settler: Line | None = None
+        self._was_asked = False
         self._asked: dict[str, Approver] = {}
         self._remind_at: datetime | None = None
         self._steps = 0
@@ -82,7 +82,8 @@ class ConnectionApproval:
     @workflow.update(name="ask")
     async def ask(self, question: Question) -> Asked:
         """Open or join the request; returns once it has its number and its first level was looked at."""
-        joined = self._opened is not None
+        # Several may come with the start, in one task, before the request has its number.
+        joined, self._was_asked = self._was_asked or self._opened is not None, True
         await workflow.wait_condition(lambda: self._known or bool(self._refusal))
         if self._refusal:
             raise ApplicationError(self._refusal, type="Refused", non_retryable=True)
