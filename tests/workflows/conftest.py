@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from tests.workflows.engine import Engine, new_namespace
+from tests.workflows.house import policy
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_engine(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    """One engine for all tests that do not stop its worker."""
+    database = tmp_path_factory.mktemp("engine") / "countersign.db"
+    async with Engine(temporal_address, await new_namespace(temporal_address), f"sqlite:///{database}") as engine:
+        yield engine
+
+
+@pytest.fixture
+def engine(shared_engine: Engine) -> Iterator[Engine]:
+    """The shared engine under the plain policy, with a mail server that behaves."""
+    yield shared_engine
+    shared_engine.mail.faults.refused.clear()
+    shared_engine.mail.faults.deferred.clear()
+    shared_engine.apply(policy())
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_quick_engine(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    """One engine whose minutes last a second."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('quick') / 'countersign.db'}"
+    second = timedelta(seconds=1)
+    async with Engine(temporal_address, await new_namespace(temporal_address), url, second) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def quick(shared_quick_engine: Engine) -> AsyncIterator[Engine]:
+    """The engine whose minutes last a second: a request expires after three, a grant ends after two."""
+    shared_quick_engine.apply(policy(approval_status_change_to_expire=3, grant_minutes=2))
+    shared_quick_engine.store.mails.keep_only([])
+    shared_quick_engine.start_worker()
+    yield shared_quick_engine

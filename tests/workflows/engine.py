@@ -1,0 +1,248 @@
+"""A whole engine for tests: the real worker on a real Temporal server, a database and a mail server of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client as TemporalClient
+
+import worker
+from activities.notices import NoticeActivities
+from countersign.client import Client
+from countersign.door import Door
+from countersign.errors import Refused
+from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
+from countersign.notices import Given
+from notifiers.email.channel import email_config
+from notifiers.email.send import EmailNotifier
+from sandbox.mail_server import MailServer
+from sandbox.people import Person
+from sandbox.temporal_namespace import RETENTION, add_search_attributes
+from settings import Settings
+from store import Store
+from tests.workflows.house import Devices, policy
+
+WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.02
+MINUTE = timedelta(minutes=1)
+# What kind of mail it is stands in its Message-ID.
+EVENT = re.compile(r"\.(asked|reminded|settled|grant_ended|answer_refused)\.")
+
+
+async def until(condition: Callable[[], object], what: str = "") -> None:
+    """Poll until the condition holds; fail after half a minute."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"it never came to pass: {what or condition}"
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def until_after(moment: datetime) -> None:
+    """Wait until a moment has passed."""
+    await until(lambda: datetime.now(UTC) > moment, f"{moment} passes")
+
+
+async def new_namespace(address: str) -> str:
+    """A namespace that no other engine knows: workflow ids, and numbers of grants, begin anew in it."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    client = await TemporalClient.connect(address, namespace=name)
+    kept = Duration()
+    kept.FromTimedelta(RETENTION)
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=kept)
+    )
+    await add_search_attributes(client)
+    return name
+
+
+def settings_for(database_url: str, address: str, namespace: str, mail: MailServer) -> Settings:
+    """What a worker needs to know, as the environment would say it."""
+    values: dict[str, Any] = {
+        "database_url": database_url,
+        "TEMPORAL_ADDRESS": address,
+        "TEMPORAL_NAMESPACE": namespace,
+        "mail_keys": "a1:" + "k" * 40,
+        "mail_sender": "approvals@example.test",
+        "smtp_host": mail.host,
+        "smtp_port": mail.smtp_port,
+        "smtp_security": "none",
+        "smtp_username": "countersign",
+        "smtp_password": mail.password,
+    }
+    return Settings(_env_file=None, **values)
+
+
+class Engine:
+    """`async with Engine(...) as engine:` has a policy applied and a worker running."""
+
+    def __init__(self, address: str, namespace: str, database_url: str, minute: timedelta = MINUTE) -> None:
+        self.address = address
+        self.namespace = namespace
+        self.minute = minute
+        self.mail = MailServer()
+        self.devices = Devices()
+        self.store = Store(database_url, minute)
+        self._database_url = database_url
+        self._stop = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.mail.start()
+        self.settings = settings_for(self._database_url, self.address, self.namespace, self.mail)
+        self.client = await Client.connect(self.address, namespace=self.namespace)
+        config = email_config(self.settings)
+        assert config is not None
+        self._sender = EmailNotifier(config)
+        executor = self.store.database.executor
+        notices = NoticeActivities(self.store.notices, self.store.reading, {"email": self._sender}, executor)
+        self.door = Door(
+            self.client,
+            self.store.answers,
+            self.store.reading,
+            self.store.grants,
+            self.store.signals,
+            executor,
+            tell_on=frozenset({"email"}),
+            deliver=notices.answer_back,
+        )
+        self.apply(policy())
+        self.start_worker()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        await self.stop_worker()
+        await self._sender.close()
+        await self.mail.stop()
+        self.store.close()
+
+    def apply(self, text: str) -> None:
+        """Put a policy in force."""
+        self.store.policies.apply(text, "ada")
+
+    def start_worker(self) -> None:
+        """Start what `python worker.py` runs, unless it runs already."""
+        if self._worker is not None:
+            return
+        self._stop.clear()
+        self._worker = asyncio.create_task(worker.run(self.settings, self._stop, self.minute))
+
+    async def stop_worker(self) -> None:
+        """Stop it as SIGTERM does."""
+        self._stop.set()
+        if self._worker is not None:
+            await self._worker
+        self._worker = None
+
+    async def ask(self, requester: str, group: str = "web", **fields: Any) -> Request:
+        """Ask for a device of this group that nobody asked for yet."""
+        return await self.ask_for(self.question(requester, group, **fields))
+
+    async def ask_for(self, question: Question) -> Request:
+        """Ask this question."""
+        return Request(self, question, await self.client.ask(question))
+
+    def question(self, requester: str, group: str = "web", **fields: Any) -> Question:
+        """A question that nobody asked yet."""
+        device = self.devices.fresh(group)
+        return Question.model_validate({"requester": requester, "device": device, "protocol": "ssh"} | fields)
+
+    def person(self, login: str) -> Person:
+        """Somebody at their mailbox."""
+        return Person(login, self.mail.smtp_port, self.mail.imap_port)
+
+    def refusals(self, requester: str) -> list[str]:
+        """What the record says of questions that were refused outright."""
+        return [line.words for line in self.store.events.since(0) if line.kind == "refused" and line.who == requester]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that was asked for: what its people do, and what became of it."""
+
+    engine: Engine
+    question: Question
+    asked: Asked
+
+    @property
+    def id(self) -> int:
+        """Its approval id."""
+        return self.asked.approval_id
+
+    @property
+    def deadline(self) -> datetime:
+        """When it expires."""
+        return self.engine.store.reading.request(self.id).deadline
+
+    @property
+    def status(self) -> Status:
+        """As pages show it."""
+        return self.engine.store.reading.request(self.id).status
+
+    async def store(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Answer:
+        """Somebody answers, and a channel stores it."""
+        given = {
+            "channel": "test",
+            "source_id": uuid.uuid4().hex,
+            "approval_id": self.id,
+            "level": level,
+            "person": person,
+            "verdict": Verdict(verdict),
+            "at": datetime.now(UTC),
+        }
+        return await self.engine.door.store(Given.model_validate(given | fields))
+
+    async def says(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Judgement:
+        """Somebody answers, and it is judged."""
+        return await self.engine.door.submit(await self.store(person, verdict, level, **fields))
+
+    async def outcome(self) -> Outcome:
+        """What the workflow returns in the end."""
+        return await self.engine.client.wait(self.question)
+
+    def lines(self, *kinds: str) -> list[str]:
+        """Its record, oldest first, as `kind who`; all kinds but `noticed` unless some are named."""
+        rows = self.engine.store.events.of(self.id)
+        return [f"{row.kind} {row.who}" for row in rows if (row.kind in kinds if kinds else row.kind != "noticed")]
+
+    def asked_people(self, level: int = 1) -> list[str]:
+        """Who is asked at a level."""
+        view = self.engine.store.reading.request(self.id)
+        return sorted(one.person for one in view.approvers if one.level == level)
+
+    def decided(self) -> list[str]:
+        """The decisions as `person verdict level`."""
+        view = self.engine.store.reading.request(self.id)
+        return [f"{one.person} {one.verdict} {one.level}" for one in view.decisions]
+
+    async def mails(self, login: str) -> list[str]:
+        """The kinds of mail that somebody got about it, oldest first."""
+        inbox = await asyncio.to_thread(self.engine.person(login).inbox)
+        about = [mail for mail in inbox if str(mail["Subject"]).endswith(f"#{self.id}")]
+        return [found[1] for mail in about if (found := EVENT.search(str(mail["Message-ID"])))]
+
+    async def until_mailed(self, **mails: list[str]) -> None:
+        """Wait until each of these people got exactly these kinds of mail."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        for login, kinds in mails.items():
+            while (got := await self.mails(login)) != kinds:
+                assert time.monotonic() < deadline, f"{login} got {got} instead of {kinds}"
+                await asyncio.sleep(POLL_SECONDS)
+
+
+async def refused(call: Awaitable[object]) -> str:
+    """The words of a refusal, which has to come."""
+    try:
+        done = await call
+    except Refused as error:
+        return str(error)
+    raise AssertionError(f"it was not refused: {done}")

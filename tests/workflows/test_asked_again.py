@@ -1,0 +1,126 @@
+"""Rule 10 of approval on the whole engine: one open request, and a grant that answers while it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from countersign.models import GrantView, Question, Status
+from tests.workflows.engine import Engine, Request, refused
+from tests.workflows.house import policy
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def granted(engine: Engine, **fields: Any) -> Request:
+    request = await engine.ask("alice", **fields)
+    assert (await request.says("grace")).status is Status.APPROVED
+    await request.outcome()
+    return request
+
+
+def again(request: Request, **changed: object) -> Question:
+    return Question.model_validate(request.question.model_dump() | changed)
+
+
+# --- while it waits -------------------------------------------------------------------------------------------------
+
+
+async def test_rule_10_who_asks_again_joins_and_no_second_mail_goes_out(engine: Engine) -> None:
+    request = await engine.ask("alice", reason="deploy")
+    repeat = await engine.ask_for(again(request, reason="deploy, please"))
+    assert (repeat.id, repeat.asked.joined, repeat.asked.status) == (request.id, True, Status.WAITING)
+    assert not request.asked.joined
+    assert request.lines() == ["opened alice", "level_started countersign", "asked_again alice"]
+    [row] = [line for line in engine.store.events.of(request.id) if line.kind == "asked_again"]
+    assert row.proof["reason"] == "deploy, please"
+    await request.says("grace")
+    await request.until_mailed(grace=["asked", "settled"], alice=["settled"])
+
+
+async def test_rule_10_of_many_who_ask_at_once_one_opens_and_each_repeat_is_recorded(engine: Engine) -> None:
+    question = engine.question("alice")
+    requests = await asyncio.gather(*(engine.ask_for(question) for _ in range(8)))
+    assert len({one.id for one in requests}) == 1
+    assert sorted(one.asked.joined for one in requests) == [False] + [True] * 7
+    assert requests[0].lines("opened", "asked_again") == ["opened alice"] + ["asked_again alice"] * 7
+    await requests[0].until_mailed(grace=["asked"])
+
+
+async def test_the_same_request_id_asks_once(engine: Engine) -> None:
+    question = engine.question("alice")
+    first, second = [await engine.client.ask(question, "key-1") for _ in range(2)]
+    assert first == second
+    assert Request(engine, question, first).lines() == ["opened alice", "level_started countersign"]
+
+
+async def test_another_protocol_is_another_question(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    other = await engine.ask_for(again(request, protocol="sftp"))
+    assert other.id != request.id
+    assert not other.asked.joined
+
+
+async def test_after_a_refusal_the_question_may_be_asked_anew(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    await request.says("grace", "reject")
+    await request.outcome()
+    anew = await engine.ask_for(request.question)
+    assert anew.id > request.id
+    assert (anew.asked.joined, anew.asked.status) == (False, Status.WAITING)
+
+
+# --- while its grant lasts ------------------------------------------------------------------------------------------
+
+
+async def test_rule_10_while_the_grant_lasts_the_answer_is_yes_without_a_number_or_a_mail(engine: Engine) -> None:
+    request = await granted(engine, source_address="10.0.0.7")
+    repeat = await engine.ask_for(request.question)
+    assert (repeat.id, repeat.asked.joined, repeat.asked.status) == (request.id, True, Status.APPROVED)
+    assert isinstance(repeat.asked.grant, GrantView)
+    outcome = await repeat.outcome()
+    assert (outcome.approval_id, outcome.status) == (request.id, Status.APPROVED)
+    assert engine.store.reading.newest(limit=1)[0].approval_id == request.id
+    read = engine.store.grants.ask(request.question, "gate-1")
+    assert read is not None
+    assert read.grant == repeat.asked.grant
+    assert request.lines("asked_again") == ["asked_again alice", "asked_again gate-1"]
+    await request.until_mailed(grace=["asked", "settled"], alice=["settled"])
+
+
+async def test_rule_10_another_source_address_is_refused_in_words(engine: Engine) -> None:
+    request = await granted(engine, source_address="10.0.0.7")
+    words = await refused(engine.ask_for(again(request, source_address="10.0.0.8")))
+    assert words.startswith(f"The grant of #{request.id} is for another source address")
+    [row] = [line for line in engine.store.events.of(request.id) if line.kind == "asked_again"]
+    assert row.words == words
+
+
+async def test_rule_10_unless_the_policy_waives_it(engine: Engine) -> None:
+    request = await granted(engine, source_address="10.0.0.7")
+    engine.apply(policy(same_source_address=False))
+    repeat = await engine.ask_for(again(request, source_address="10.0.0.8"))
+    assert (repeat.id, repeat.asked.status) == (request.id, Status.APPROVED)
+
+
+async def test_rule_10_more_time_than_is_left_is_refused_in_words(engine: Engine) -> None:
+    request = await granted(engine, minutes=30)
+    words = await refused(engine.ask_for(again(request, minutes=60)))
+    assert f"60 minutes are more than the 29 left of the grant of #{request.id}" in words
+    assert (await engine.ask_for(again(request, minutes=20))).id == request.id
+
+
+async def test_rule_10_a_disabled_person_hears_no_yes_from_a_grant(engine: Engine) -> None:
+    request = await granted(engine)
+    engine.apply(policy(disabled=("alice",)))
+    assert "alice is disabled" in await refused(engine.ask_for(request.question))
+
+
+async def test_after_the_revocation_the_question_opens_a_new_request(engine: Engine) -> None:
+    request = await granted(engine)
+    await engine.door.revoke(request.id, "grace", "page")
+    anew = await engine.ask_for(request.question)
+    assert anew.id > request.id
+    assert (anew.asked.status, anew.asked.joined) == (Status.WAITING, False)

@@ -1,0 +1,64 @@
+"""Rule 9 of approval: everyone asked, and the requester, hear of every outcome; and what a mail server's faults do."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from countersign.models import Status
+from tests.workflows.engine import Engine, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+DECIDED = [("approve", Status.APPROVED), ("reject", Status.REJECTED)]
+
+
+@pytest.mark.parametrize(("verdict", "status"), DECIDED)
+async def test_rule_9_every_approver_asked_and_the_requester_are_told(
+    engine: Engine, verdict: str, status: Status
+) -> None:
+    request = await engine.ask("alice", "databases")
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    await request.says("ivan", verdict, level=2)
+    assert (await request.outcome()).status is status
+    asked = ["asked", "settled"]
+    await request.until_mailed(alice=["settled"], grace=asked, heidi=asked, ivan=asked, ada=asked, bob=[])
+    told = sorted(line.removeprefix("noticed ") for line in request.lines("noticed"))
+    assert told == sorted(["grace", "heidi", "ivan", "ada"] * 2 + ["alice"])
+
+
+async def test_rule_9_who_decided_is_always_shown(engine: Engine) -> None:
+    request = await engine.ask("alice", "vaults")
+    await request.says("ivan", comment="only today")
+    await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
+    for login in ("alice", "grace"):
+        mail = await asyncio.to_thread(engine.person(login).wait_for_mail, request.id, "only today")
+        assert "Ivan I." in str(mail)
+
+
+async def test_a_mail_server_that_defers_holds_nothing_up(engine: Engine) -> None:
+    engine.mail.faults.deferred.add("grace@example.test")
+    request = await engine.ask("alice", "vaults")
+    assert request.asked.status is Status.WAITING
+    await request.until_mailed(ivan=["asked"])
+    assert "left_out grace" not in request.lines()
+    assert (await request.says("grace", channel="page")).status is Status.APPROVED
+    engine.mail.faults.deferred.clear()
+    # The sweeper sends later what could not be sent at once.
+    await request.until_mailed(ivan=["asked", "settled"], alice=["settled"])
+    await until(lambda: request.lines("noticed").count("noticed grace") == 2)
+
+
+async def test_a_mail_server_that_is_down_holds_nothing_up(engine: Engine) -> None:
+    await engine.mail.stop()
+    request = await engine.ask("alice")
+    assert request.asked.status is Status.WAITING
+    judged = await request.says("grace", channel="page")
+    assert judged.status is Status.APPROVED
+    assert engine.store.grants.ask(request.question, "alice") is not None
+    await engine.mail.start()
+    await until(lambda: len(request.lines("noticed")) == 3)
+    await request.until_mailed(alice=["settled"])

@@ -1,0 +1,202 @@
+"""Rules 6 to 8 of approval on the whole engine: in flight, cancelled, revoked, and the clock of the grant."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from countersign.errors import NotAllowed, NotFound
+from countersign.models import GrantStatus, Status
+from tests.workflows.engine import Engine, Request, refused, until, until_after
+from tests.workflows.house import policy
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def approved(engine: Engine, **fields: Any) -> Request:
+    request = await engine.ask("alice", **fields)
+    assert (await request.says("grace")).status is Status.APPROVED
+    await request.outcome()
+    return request
+
+
+# --- rule 6: in flight ----------------------------------------------------------------------------------------------
+
+
+async def test_rule_6_levels_and_rules_stay_as_they_were_when_the_request_opened(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases", minutes=90)
+    engine.apply(policy(without=("approval_workflows",), grant_minutes=1))
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    await request.says("ivan", level=2)
+    grant = (await request.outcome()).grant
+    assert grant is not None
+    assert grant.ends_at - grant.starts_at == timedelta(minutes=90)
+
+
+async def test_rule_6_the_people_of_a_level_are_looked_up_when_it_starts(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases")
+    engine.apply(
+        policy(
+            user_groups={"engineers": {"managers": ["bob"]}},
+            device_groups={"databases": {"managers": ["judy", "erin"]}},
+        )
+    )
+    assert request.asked_people(1) == ["grace"]
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    assert request.asked_people(2) == ["ada", "erin", "judy"]
+
+
+async def test_rule_6_who_was_disabled_since_may_not_decide(engine: Engine) -> None:
+    request = await engine.ask("alice", "vaults")
+    stored_before = await request.store("ivan")
+    engine.apply(policy(disabled=("ivan",)))
+    assert "disabled" in await refused(request.store("ivan"))
+    await engine.door.enforce_directory()
+    judged = await engine.door.submit(stored_before)
+    assert (judged.accepted, judged.words) == (False, "Your account is disabled, so your answer can't count.")
+    assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused ivan"]
+    assert request.status is Status.WAITING
+    assert (await request.says("grace")).status is Status.APPROVED
+
+
+async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_grants_revoked(engine: Engine) -> None:
+    waiting = await engine.ask("alice")
+    held = await approved(engine)
+    await until(lambda: "granted alice" in held.lines())
+    engine.apply(policy(disabled=("alice",)))
+    # The worker's own sweeper does it.
+    outcome = await waiting.outcome()
+    assert (outcome.status, outcome.words) == (Status.CANCELLED, "The requester was disabled.")
+    await until(lambda: "grant_revoked countersign" in held.lines())
+    grant = engine.store.grants.of(held.id)
+    assert grant is not None
+    assert grant.status is GrantStatus.REVOKED
+    await waiting.until_mailed(alice=["settled"], grace=["asked", "settled"])
+    await held.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled", "grant_ended"])
+
+
+# --- rule 7: undo ---------------------------------------------------------------------------------------------------
+
+
+async def test_rule_7_the_requester_cancels_while_it_waits(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    judged = await engine.door.cancel(request.id, "alice", "page", "not needed any more")
+    assert (judged.accepted, judged.status) == (True, Status.CANCELLED)
+    outcome = await request.outcome()
+    assert (outcome.status, outcome.words) == (Status.CANCELLED, "not needed any more")
+    assert request.lines() == ["opened alice", "level_started countersign", "cancelled alice"]
+    await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
+    assert not (await request.says("grace")).accepted
+    assert engine.store.grants.of(request.id) is None
+    words = await refused(engine.door.cancel(request.id, "alice", "page"))
+    assert words == f"#{request.id} is already Cancelled: not needed any more"
+
+
+async def test_rule_7_nobody_else_cancels_but_an_admin(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    for stranger in ("bob", "grace"):
+        with pytest.raises(NotAllowed, match="Only alice or an admin may cancel"):
+            await engine.door.cancel(request.id, stranger, "page")
+    assert request.status is Status.WAITING
+    await engine.door.cancel(request.id, "ada", "page", admin=True)
+    assert (await request.outcome()).words == "Cancelled by ada."
+
+
+async def test_rule_7_what_is_decided_is_not_cancelled(engine: Engine) -> None:
+    request = await approved(engine)
+    assert f"#{request.id} is already Approved" in await refused(engine.door.cancel(request.id, "alice", "page"))
+    with pytest.raises(NotFound):
+        await engine.door.cancel(request.id + 1000, "alice", "page")
+
+
+async def test_rule_7_an_approver_revokes_while_the_grant_lasts(engine: Engine) -> None:
+    request = await approved(engine)
+    question = request.question
+    assert engine.store.grants.ask(question, "alice") is not None
+    await engine.door.revoke(request.id, "grace", "page", "enough")
+    # At once: the very next asking hears it.
+    assert engine.store.grants.ask(question, "alice") is None
+    grant = engine.store.grants.of(request.id)
+    assert grant is not None
+    assert grant.status is GrantStatus.REVOKED
+    await request.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled", "grant_ended"])
+    assert request.lines()[-1] == "grant_revoked grace"
+    assert await refused(engine.door.revoke(request.id, "grace", "page")) == (
+        f"The grant of #{request.id} is over already."
+    )
+
+
+async def test_rule_7_nobody_else_revokes_but_an_admin(engine: Engine) -> None:
+    request = await approved(engine)
+    for stranger in ("alice", "bob", "ivan"):
+        with pytest.raises(NotAllowed, match="Only an approver"):
+            await engine.door.revoke(request.id, stranger, "page")
+    assert engine.store.grants.ask(request.question, "alice") is not None
+    await engine.door.revoke(request.id, "ada", "page", admin=True)
+    assert engine.store.grants.ask(request.question, "alice") is None
+
+
+async def test_rule_7_two_revocations_at_once_are_one(engine: Engine) -> None:
+    request = await approved(engine)
+    people = ("ada", "grace", "heidi", "ivan")
+    wishes = [engine.door.revoke(request.id, one, "page", admin=True) for one in people]
+    results = await asyncio.gather(*wishes, return_exceptions=True)
+    assert sum(result is None for result in results) == 1
+    assert len(request.lines("grant_revoked", "grant_ended")) == 1
+
+
+async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    assert await refused(engine.door.revoke(request.id, "grace", "page")) == (
+        f"#{request.id} is Waiting and has no grant to revoke."
+    )
+
+
+# --- rule 8: the grant's clock --------------------------------------------------------------------------------------
+
+
+async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Engine) -> None:
+    request = await quick.ask("alice")
+    opened_at = quick.store.reading.request(request.id).opened_at
+    await until_after(opened_at + timedelta(seconds=1))
+    before = datetime.now(UTC)
+    await request.says("grace")
+    grant = (await request.outcome()).grant
+    assert grant is not None
+    assert grant.ends_at - grant.starts_at == timedelta(seconds=2)
+    assert abs(grant.starts_at - before) < timedelta(seconds=1)
+    assert quick.store.grants.ask(request.question, "alice") is not None
+    await until_after(grant.ends_at)
+    # The end is compared, whoever was awake.
+    assert quick.store.grants.ask(request.question, "alice") is None
+    await until(lambda: "grant_ended the clock" in request.lines())
+    ended = quick.store.grants.of(request.id)
+    assert ended is not None
+    assert ended.status is GrantStatus.ENDED
+    await request.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled"])
+
+
+async def test_rule_8_an_end_passes_unseen_by_a_worker_that_sleeps_yet_the_answer_is_no(quick: Engine) -> None:
+    request = await quick.ask("alice")
+    await request.says("grace")
+    grant = (await request.outcome()).grant
+    assert grant is not None
+    await quick.stop_worker()
+    await until_after(grant.ends_at)
+    still = quick.store.grants.of(request.id)
+    assert still is not None
+    assert still.status is GrantStatus.ACTIVE
+    assert quick.store.grants.ask(request.question, "alice") is None
+    quick.start_worker()
+    await until(lambda: "grant_ended the clock" in request.lines())
+
+
+async def test_rule_8_no_more_minutes_than_the_policy_grants(engine: Engine) -> None:
+    words = await refused(engine.ask("alice", minutes=121))
+    assert "121 minutes are too many" in words

@@ -1,0 +1,244 @@
+"""Rules 1 to 4 of approval on the whole engine: who must agree, levels and quorum, own approvals, nobody to ask."""
+
+from __future__ import annotations
+
+import pytest
+
+from countersign.models import GrantStatus, Status
+from tests.workflows.engine import Engine, refused, until
+from tests.workflows.house import policy
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+# --- rule 1: who must agree -----------------------------------------------------------------------------------------
+
+
+async def test_rule_1_strangers_and_unknown_devices_are_refused_and_recorded(engine: Engine) -> None:
+    assert "There is no zoe in the directory" in await refused(engine.ask("zoe"))
+    engine.apply(policy(disabled=("bob",)))
+    assert "bob is disabled" in await refused(engine.ask("bob"))
+    nowhere = engine.question("alice").model_copy(update={"device": "nowhere-1"})
+    assert "nowhere-1 is in no device group" in await refused(engine.ask_for(nowhere))
+    recorded = [engine.refusals(one)[-1] for one in ("zoe", "bob", "alice")]
+    assert [words.split(";")[0] for words in recorded] == [
+        "There is no zoe in the directory",
+        "bob is disabled and may not connect.",
+        "nowhere-1 is in no device group",
+    ]
+
+
+async def test_rule_1a_the_approval_workflow_of_the_two_groups_comes_first(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases")
+    view = engine.store.reading.request(request.id)
+    assert (view.because, view.levels) == ("approval workflow Engineers to databases", 2)
+    assert request.asked_people() == ["grace"]
+
+
+async def test_rule_1b_the_managers_of_every_group_that_requires_it_are_one_level(engine: Engine) -> None:
+    request = await engine.ask("alice", "vaults")
+    assert request.asked_people() == ["grace", "ivan"]
+    await request.says("grace")
+    assert (await request.outcome()).status is Status.APPROVED
+
+
+async def test_rule_1b_a_device_group_without_managers_brings_those_of_the_requesters_groups(engine: Engine) -> None:
+    request = await engine.ask("carol", "bastions")
+    assert request.asked_people() == ["heidi"]
+    await request.says("heidi", "reject")
+    assert (await request.outcome()).status is Status.REJECTED
+
+
+async def test_rule_1c_where_nobody_requires_it_the_request_is_approved_at_once(engine: Engine) -> None:
+    request = await engine.ask("carol", "web")
+    assert request.asked.status is Status.APPROVED
+    assert request.asked.grant is not None
+    outcome = await request.outcome()
+    assert outcome.words == "Approved at once: nobody requires approval."
+    assert outcome.decisions == []
+    assert request.lines() == ["opened carol", "approved countersign", "granted carol"]
+
+
+# --- rule 2: levels and quorum --------------------------------------------------------------------------------------
+
+
+async def test_rule_2_levels_are_passed_in_turn_and_each_needs_its_quorum(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases")
+    assert (await request.says("heidi", level=2)).words == (
+        f"That answer was for level 2; #{request.id} is at level 1."
+    )
+    assert (await request.says("grace")).status is Status.WAITING
+    await until(lambda: request.asked_people(2))
+    assert request.asked_people(2) == ["ada", "heidi", "ivan"]
+    assert (await request.says("heidi", level=2)).status is Status.WAITING
+    last = await request.says("ada", level=2, comment="fine")
+    assert (last.accepted, last.status) == (True, Status.APPROVED)
+    outcome = await request.outcome()
+    assert outcome.words == "Approved by grace, heidi, ada."
+    assert request.decided() == ["grace approve 1", "heidi approve 2", "ada approve 2"]
+
+
+async def test_rule_2_a_person_counts_once_a_level_by_whatever_channel(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases")
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    again = await request.says("heidi", level=2, channel="page")
+    assert (again.accepted, again.status) == (False, Status.WAITING)
+    assert again.words == "Your approval has been counted already; it counts once a level."
+    assert request.status is Status.WAITING
+
+
+async def test_rule_2_one_rejection_ends_the_request(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases")
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    judged = await request.says("ivan", "reject", level=2, comment="not today")
+    assert (judged.accepted, judged.status) == (True, Status.REJECTED)
+    assert (await request.outcome()).words == "Rejected by ivan: not today"
+    assert engine.store.grants.of(request.id) is None
+
+
+@pytest.mark.parametrize("level", [1, 2])
+async def test_rule_2_who_approved_may_take_it_back_while_it_waits(engine: Engine, level: int) -> None:
+    request = await engine.ask("alice", "databases")
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    person = {1: "grace", 2: "heidi"}[level]
+    assert (await request.says(person, "reject", level=level)).status is Status.REJECTED
+    assert (await request.outcome()).words == f"Rejected by {person}."
+
+
+async def test_rule_2_who_was_not_asked_is_refused(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    judged = await request.says("bob")
+    assert (judged.accepted, judged.words) == (False, f"bob is not asked about #{request.id}.")
+    assert request.lines("answer_refused") == ["answer_refused bob"]
+    assert request.status is Status.WAITING
+
+
+# --- rule 3: the requester's own approval ---------------------------------------------------------------------------
+
+
+async def test_rule_3_a_managers_own_approval_counts_by_itself(engine: Engine) -> None:
+    request = await engine.ask("grace")
+    assert request.asked.status is Status.APPROVED
+    [own] = (await request.outcome()).decisions
+    assert (own.person, own.channel, own.comment) == (
+        "grace",
+        "own approval",
+        "The requester is manager of engineers.",
+    )
+    assert request.lines() == [
+        "opened grace",
+        "level_started countersign",
+        "answered grace",
+        "approved countersign",
+        "granted grace",
+    ]
+
+
+async def test_rule_3_where_the_policy_does_not_say_so_it_does_not(engine: Engine) -> None:
+    engine.apply(policy(auto_approve_when_requester_is_approver=False))
+    request = await engine.ask("grace")
+    assert request.asked_people() == ["ada", "judy"]  # herself out, nobody else manages: the fallback approvers
+    judged = await request.says("grace")
+    assert (judged.accepted, judged.words) == (False, "Nobody may decide on their own request.")
+    assert (await request.says("judy")).status is Status.APPROVED
+
+
+async def test_rule_3_a_member_who_may_approve_themselves_is_one_person_of_the_quorum(engine: Engine) -> None:
+    request = await engine.ask("dave", "routers")
+    assert request.asked.status is Status.WAITING
+    assert request.asked_people() == ["erin", "heidi"]
+    assert request.decided() == ["dave approve 1"]
+    assert (await request.says("dave")).words == "Nobody may decide on their own request."
+    assert (await request.says("erin")).status is Status.APPROVED
+
+
+# --- rule 4: nobody to ask ------------------------------------------------------------------------------------------
+
+
+async def test_rule_4_too_few_people_bring_the_fallback_approvers(engine: Engine) -> None:
+    engine.apply(policy(disabled=("grace",)))
+    request = await engine.ask("alice")
+    assert request.asked_people() == ["ada", "judy"]
+    await request.until_mailed(ada=["asked"], judy=["asked"], grace=[])
+    await request.says("ada")
+    assert (await request.outcome()).status is Status.APPROVED
+
+
+async def test_rule_4_an_approver_whose_mail_is_refused_for_good_brings_them_too(engine: Engine) -> None:
+    engine.mail.faults.refused.add("grace@example.test")
+    request = await engine.ask("alice")
+    await until(lambda: request.asked_people() == ["ada", "grace", "judy"])
+    await request.until_mailed(ada=["asked"], judy=["asked"], grace=[])
+    assert request.lines() == [
+        "opened alice",
+        "level_started countersign",
+        "unreachable grace",
+        "left_out grace",
+        "fallback ada",
+        "fallback judy",
+    ]
+    # Who can't be reached by mail may still come by another way.
+    assert (await request.says("grace", channel="page")).accepted
+
+
+async def test_rule_4_the_others_are_still_asked_when_one_of_them_is_unreachable(engine: Engine) -> None:
+    engine.mail.faults.refused.add("ivan@example.test")
+    request = await engine.ask("alice", "vaults")
+    await until(lambda: request.lines("left_out"))
+    await request.until_mailed(grace=["asked"])
+    assert request.asked_people() == ["grace", "ivan"]
+    assert request.status is Status.WAITING
+
+
+async def test_rule_4_with_nobody_left_the_request_is_rejected_at_once(engine: Engine) -> None:
+    engine.mail.faults.refused |= {f"{one}@example.test" for one in ("grace", "ada", "judy")}
+    request = await engine.ask("alice")
+    outcome = await request.outcome()
+    assert outcome.status is Status.REJECTED
+    assert outcome.words == "There is nobody to ask: level 1 needs 1, too few can answer."
+    assert "rejected countersign" in request.lines()
+    await request.until_mailed(alice=["settled"])
+
+
+async def test_rule_4_a_mail_that_bounces_later_counts_as_unreachable(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    await engine.door.report("grace", request.id, "unreachable", "550 no such user")
+    await until(lambda: request.asked_people() == ["ada", "grace", "judy"])
+    await request.until_mailed(ada=["asked"], judy=["asked"])
+
+
+async def test_rule_4_is_looked_at_again_when_somebody_is_disabled(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    engine.apply(policy(disabled=("grace",)))
+    await engine.door.enforce_directory()
+    assert request.asked_people() == ["ada", "grace", "judy"]
+    assert request.lines()[2:] == ["left_out grace", "fallback ada", "fallback judy"]
+    assert engine.store.grants.of(request.id) is None
+    assert (await request.says("ada")).status is Status.APPROVED
+
+
+async def test_rule_4_a_level_that_has_lost_its_people_since_the_opening_is_rejected(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases")
+    workflow = {"name": "W", "user_group": "engineers", "device_group": "databases"}
+    one_level = [workflow | {"levels": [{"approvers": [{"managers_of": "engineers"}]}]}]
+    gone = ("ivan", "ada", "judy")
+    engine.apply(policy(disabled=gone, approval_workflows=one_level, fallback_approvers=["heidi", "erin", "bob"]))
+    assert (await request.says("grace")).accepted
+    outcome = await request.outcome()
+    assert (outcome.status, outcome.grant) == (Status.REJECTED, None)
+    assert outcome.words == "There is nobody to ask: level 2 needs 2, too few can answer."
+
+
+async def test_an_approval_opens_the_grant_that_the_outcome_carries(engine: Engine) -> None:
+    request = await engine.ask("alice", source_address="10.0.0.7", minutes=30)
+    await request.says("grace")
+    grant = (await request.outcome()).grant
+    assert grant is not None
+    assert grant == engine.store.grants.of(request.id)
+    assert (grant.status, grant.source_address) == (GrantStatus.ACTIVE, "10.0.0.7")
