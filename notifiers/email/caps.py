@@ -1,6 +1,6 @@
 """How much of a mail is looked at, at most. What is over a cap decides nothing; each is far above what people send."""
 
-LARGEST_MAIL = 5_000_000  # bytes
+LARGEST_MAIL = 26_000_000  # bytes; what the large providers let through
 LARGEST_HEADER_BLOCK = 262_144  # bytes, of the mail or of one part
 MOST_HEADERS = 500  # Exchange Online stamps some 120
 LONGEST_HEADER = 65_536  # characters, unfolded
@@ -19,4 +19,4 @@ DEEPEST_TAG = 200
 LARGEST_STYLE = 100_000  # characters of a mail's style sheets
 LONGEST_STYLE = 4_000  # characters of one style attribute
 MOST_SIGNATURES = 2  # DKIM signatures of the sender's domain that are tried
-MOST_SIGNED_LINES = 200_000  # of a mail whose signature is checked; 5 MB in base64 have 66,000
+MOST_SIGNED_LINES = 200_000  # of a mail whose signature is checked; in base64 that is 15 MB

@@ -28,7 +28,7 @@ _WIDE = {0xFF01 + i: 0x21 + i for i in range(94)} | {
     0xFF0C: ", ",
     0xFF01: "! ",
 }
-_BREAK = re.compile(r" ?[.!,]+(?= |$)")
+_BREAK = re.compile(r" ?[.!,]+(?= |$)| [-–—]{1,2} ?(?=\w)")
 _EMPHASIS = re.compile(r"(\*\*|__|\*|_)(\w(?:.*[\w.!,])?)\1([.!,]*)")
 _QUESTION_MARKS = frozenset("?？¿⁇⁈⁉؟\u037e")
 # Stands for what is shown but can't be read as text, or may not be shown at all.

@@ -26,9 +26,9 @@ class Facts(Model):
     authentic: Authentic
     person: str = ""  # the id of who has the From address and is enabled, "" for a stranger
     token_of: str = ""  # the id of whom the token was made for, "" where it is nobody's
-    status: Status | None = None  # of the request the token names; None where there is none
+    status: Status | None = None  # of the request the token names; None leaves that to the request itself
     outcome: str = ""  # how the request ended, in words, once it has
-    level: int | None = None  # the level that is being asked now
+    level: int | None = None  # the level that is being asked now; None leaves that to the request itself
 
 
 class Check(Model):
@@ -177,8 +177,8 @@ RULES = [
     ),
     _Rule(
         name="still waiting",
-        saw=lambda reply, facts: facts.status.value if facts.status else "no such request",
-        passes=lambda reply, facts: facts.status is Status.WAITING,
+        saw=lambda reply, facts: facts.status.value if facts.status else "left to the request",
+        passes=lambda reply, facts: facts.status in (None, Status.WAITING),
         reason=lambda reply, facts: facts.outcome or "The request is not waiting for an answer any more.",
         back="refusal",
     ),

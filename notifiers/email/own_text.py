@@ -79,7 +79,10 @@ def _begins_forward(lines: list[str], at: int) -> bool:
 
 def _begins_quote(lines: list[str], at: int) -> bool:
     title = _title(lines[at])
-    if title and title.startswith(words.ORIGINAL):
+    if title and (
+        title.startswith(words.ORIGINAL)
+        or (lines[at].lstrip()[:2] == "--" and _tells_who_and_when(title, marked=False))
+    ):
         return True
     if _RULE.fullmatch(lines[at]):
         below = next((n for n in range(at + 1, min(at + 4, len(lines))) if lines[n].strip()), None)
@@ -91,7 +94,7 @@ def _title(line: str) -> str:
     """What a separator is titled, as in `-----Original Message-----` or `Begin forwarded message:`; else ""."""
     if len(line) > LONGEST_INTRODUCTION_LINE:
         return ""
-    bare = line.strip().rstrip(":： ")
+    bare = line.strip().rstrip(":： ")  # as in `-----Original Message-----` and `---- On ... wrote ----`
     if len(bare) > 4 and all(c in _MARKS for c in bare[:2] + bare[-2:]):
         return _folded(bare.strip(_MARKS))
     return _folded(line).rstrip(":： ") if _INTRODUCES.search(line) else ""
@@ -122,7 +125,7 @@ def _introduction(lines: list[str], at: int) -> int:
             return 0
         joined = f"{joined} {line[0].strip()}".strip()
         if _INTRODUCES.search(joined):
-            return length if _tells_who_and_when(joined, _is_marked(lines, at + length)) else 0
+            return length if _tells_who_and_when(joined, marked=_is_marked(lines, at + length)) else 0
         if length == 1 and not _may_open(first):
             return 0
     return 0
@@ -132,14 +135,15 @@ def _may_open(folded: str) -> bool:
     return folded.startswith(words.INTRODUCTION_OPENINGS) or bool(_A_DATE.search(folded))
 
 
-def _tells_who_and_when(joined: str, marked: bool) -> bool:
-    """It takes two of a date, an address and a verb of writing; before marked lines the verb is enough."""
+def _tells_who_and_when(joined: str, *, marked: bool) -> bool:
+    """It takes two of a date, an address and a verb of writing; before marked lines the verb or the date is enough."""
     folded = _folded(joined)
     if holds_answer(folded):
         return False
     writes = any(verb in folded for verb in words.WROTE)
     signs = [_A_DATE.search(folded), "@" in folded, writes]
-    return (writes and marked) or sum(map(bool, signs)) >= 2
+    plain = writes or (signs[0] is not None and _may_open(folded))
+    return (plain and marked) or sum(map(bool, signs)) >= 2
 
 
 def _is_marked(lines: list[str], at: int) -> bool:

@@ -31,7 +31,7 @@ class Sheet:
 def read_sheets(texts: list[str]) -> Sheet:
     """Read the style sheets of a mail; what is longer than the cap is taken to touch everything."""
     css = "\n".join(texts).replace("<!--", " ").replace("-->", " ")
-    if len(css) > caps.LARGEST_STYLE or "\\" in css.replace('"\\@', ""):
+    if len(css) > caps.LARGEST_STYLE:
         return Sheet(everything=bool(css))
     sheet = Sheet()
     for rule in _without_comments(css).split("}"):
@@ -61,6 +61,6 @@ def _add(sheet: Sheet, selector: str) -> None:
         last = selector
     names = _NAME.findall(_PSEUDO.sub("", last.partition("[")[0]))
     marked = [name for name in names if name[0] in ".#"]
-    if not names:
+    if not names or "\\" in selector:
         sheet.everything = True
     sheet.names.update(marked[-1:] or names[-1:])

@@ -23,6 +23,12 @@ _NEUTRAL = frozenset(
 )
 _ABSOLUTE = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "": 1.0}
 _RELATIVE = {"em": 1.0, "rem": 1.0, "%": 0.01, "ex": 0.5, "ch": 0.5}
+_UNSET = re.compile(r"var\(--[\w-]{1,60}\)")  # what sets a variable is a doubt of its own, so this one is not set
+_RGB = re.compile(
+    r"rgba?\(\s?(\d{1,3})\s?[, ]\s?(\d{1,3})\s?[, ]\s?(\d{1,3})"
+    r"(?:\s?[,/]\s?(\d{1,3}(?:\.\d{1,9})?|\.\d{1,9})(%)?)?\s?\)",
+    re.ASCII,
+)
 _SIZE_WORDS = {"xx-small": 9, "x-small": 10, "small": 13, "medium": 16, "large": 18, "x-large": 24, "xx-large": 32}
 _LENGTH = re.compile(r"([+-]?\d{0,6}(?:\.\d{1,12})?)\s?(px|pt|pc|in|cm|mm|em|rem|ex|ch|%|vw|vh|)", re.ASCII)
 
@@ -91,40 +97,45 @@ def _declared(look: Look, name: str, value: str) -> Look:
         return replace(look, doubtful=look.doubtful or (name == "mso-hide" and value != "none"))
     if name in HARMLESS and ("\\" not in value or name == "font-family"):
         return look
-    if "\\" in name or "\\" in value or "/*" in name or ("(" in value and not value.startswith(("rgb", "url("))):
+    if "\\" in name or "\\" in value or "/*" in name or ("(" in value and not value.startswith(("rgb", "var(--"))):
         return replace(look, doubtful=True)
     reader = _READERS.get(name)
     if reader is None:
-        return look if name.startswith("--") else replace(look, doubtful=True)
+        return replace(look, doubtful=True)
     return reader(look, value)
 
 
 def _inked(look: Look, value: str) -> Look:
-    if value in _NEUTRAL:
+    if value in _NEUTRAL or _UNSET.fullmatch(value):
         return look
-    colour = _colour(value)
+    colour = _colour(value, look.paper)
     return replace(look, ink=colour) if colour else replace(look, doubtful=True)
 
 
 def _papered(look: Look, value: str) -> Look:
     for word in value.replace(", ", ",").split():
-        colour = _colour(word)
+        colour = _colour(word, look.paper)
         if colour:
             return replace(look, paper=colour)
-        if word not in _NEUTRAL and word not in BACKGROUND_WORDS and not _length(word):
+        if word not in _NEUTRAL and not _UNSET.fullmatch(word) and word not in BACKGROUND_WORDS and not _length(word):
             return replace(look, doubtful=True)
     return look
 
 
-def _colour(value: str) -> Colour | None:
+def _colour(value: str, paper: Colour) -> Colour | None:
+    """The colour a value makes on this paper; None where it can't be told."""
     if value in NAMED_COLOURS:
         return NAMED_COLOURS[value]
     digits = value.removeprefix("#")
     if value.startswith("#") and re.fullmatch(r"[0-9a-f]{3}|[0-9a-f]{6}", digits, re.ASCII):
         digits = digits if len(digits) == 6 else "".join(d * 2 for d in digits)
         return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-    numbers = re.fullmatch(r"rgba?\(\s?(\d{1,3})[, ]\s?(\d{1,3})[, ]\s?(\d{1,3})(?:\s?[,/]\s?1(?:\.0)?)?\s?\)", value)
-    return (int(numbers[1]), int(numbers[2]), int(numbers[3])) if numbers else None
+    numbers = _RGB.fullmatch(value)
+    if not numbers:
+        return None
+    alpha = float(numbers[4] or 1) * (0.01 if numbers[5] else 1)
+    red, green, blue = (round(int(numbers[n + 1]) * alpha + paper[n] * (1 - alpha)) for n in range(3))
+    return red, green, blue
 
 
 def _length(value: str) -> tuple[float, str] | None:
@@ -182,12 +193,15 @@ def _decorated(look: Look, value: str) -> Look:
 
 
 def _spaced(look: Look, value: str) -> Look:
-    return replace(look, keeps_lines=value.startswith("pre") or value == "break-spaces") if value != "inherit" else look
+    return replace(look, keeps_lines=value.startswith(("pre", "break-spaces"))) if value != "inherit" else look
+
+
+_LINE_UNITS = {"": 16.0, "em": 16.0, "rem": 16.0, "%": 0.16, "pt": 4 / 3}
 
 
 def _line_high(look: Look, value: str) -> Look:
     length = _length(value)
-    low = length is not None and length[0] * (20 if length[1] in ("", "em", "rem") else _RELATIVE.get(length[1], 1)) < 4
+    low = length is not None and length[0] * _LINE_UNITS.get(length[1], 1.0) < SMALLEST_BOX
     return replace(look, doubtful=look.doubtful or low or (length is None and value not in _NEUTRAL))
 
 
@@ -199,9 +213,11 @@ _READERS: dict[str, Callable[[Look, str], Look]] = {
     "color": _inked, "-webkit-text-fill-color": _inked, "background": _papered, "background-color": _papered,
     "background-image": _only(), "font-size": _sized, "font": _font, "opacity": _faded, "line-height": _line_high,
     "text-decoration": _decorated, "text-decoration-line": _decorated, "-webkit-text-decoration": _decorated,
-    "text-line-through": _only(), "white-space": _spaced,
+    "text-line-through": _only(), "white-space": _spaced, "white-space-collapse": _spaced,
     "width": _boxed, "height": _boxed, "max-width": _boxed, "max-height": _boxed, "text-indent": _shifted,
     "margin": _shifted, "margin-left": _shifted, "margin-right": _shifted, "margin-top": _shifted,
+    "margin-inline-start": _shifted, "margin-inline-end": _shifted, "margin-block-start": _shifted,
+    "margin-block-end": _shifted, "padding-inline-start": _shifted, "padding-block": _shifted,
     "margin-bottom": _shifted, "margin-block": _shifted, "margin-inline": _shifted, "padding": _shifted,
     "padding-left": _shifted, "padding-right": _shifted, "padding-top": _shifted, "padding-bottom": _shifted,
     "visibility": _only("visible"), "float": _only(), "position": _only("static", "relative"),

@@ -17,6 +17,7 @@ _ADDR_SPEC = r"[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,64}@[^\s<>()\[\]:;@\\,\"\x00-\x2
 _BARE = re.compile(rf"\s*(?P<address>{_ADDR_SPEC}){_COMMENT}\s*")
 _NAMED = re.compile(rf"(?P<name>[^<>]*+)<\s?(?P<address>{_ADDR_SPEC})\s?>{_COMMENT}\s*")
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_SMALL_COMMENT = re.compile(r"\([^()\\<>@]{0,200}\)")
 _RECIPIENTS = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
 _TAGGED = re.compile(r"[^\s<>\",;:()+]{1,64}\+[0-9]{1,12}-[0-9]{1,3}-[A-Za-z0-9]{28}@[^\s<>\",;:()@]{1,255}")
@@ -28,7 +29,7 @@ def one_sender(fields: Fields) -> str:
     if len(values) != 1 or len(values[0]) > caps.LONGEST_STRUCTURED:
         return ""
     match = _BARE.fullmatch(values[0]) or _NAMED.fullmatch(_without_quoted(values[0]))
-    if not match or ("name" in match.groupdict() and any(c in match["name"] for c in ",;")):
+    if not match or ("name" in match.groupdict() and any(c in match["name"] for c in ",;:")):
         return ""
     return match["address"].casefold()
 
@@ -49,7 +50,7 @@ def known_names(fields: Fields) -> frozenset[str]:
         for value in fields.all(header):
             words = re.findall(r"[^\W\d_]{2,40}", decoded(value[: caps.LONGEST_STRUCTURED]).split("@")[0])
             found.update(filter(None, (fold(word) for word in words[:20])))
-    return frozenset(found)
+    return frozenset(found | {name[0] for name in found})
 
 
 def decoded(value: str) -> str:
@@ -86,5 +87,5 @@ def ids_named(fields: Fields) -> list[Ids]:
 
 
 def _without_quoted(value: str) -> str:
-    """The value without its quoted strings, in which anything may stand."""
-    return _QUOTED_STRING.sub("", value)
+    """The value without its quoted strings and comments, in which anything may stand."""
+    return _SMALL_COMMENT.sub("", _QUOTED_STRING.sub("", value))

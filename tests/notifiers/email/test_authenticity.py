@@ -1,0 +1,165 @@
+"""Whether a mail comes from its From: Authentication-Results as servers write them, and DKIM with real signatures."""
+
+from pathlib import Path
+
+import dkim
+import pytest
+from pydantic import ValidationError
+
+from notifiers.email.authenticity import Authentic, AuthenticityRule, aligned, authenticate
+
+SENDER = "grace@example.com"
+MAIL = b"From: Grace Hopper <grace@example.com>\r\nTo: a@example.test\r\nSubject: Re: #1042\r\n\r\nApproved\r\n"
+TRUSTED = AuthenticityRule(mode="authentication_results", authserv_id="mx.example.test")
+EXCHANGE = AuthenticityRule(mode="authentication_results", exchange_online=True)
+DKIM = AuthenticityRule(mode="dkim")
+KEY = (Path(__file__).parent / "dkim_key.pem").read_bytes()
+PUBLIC_KEY = (
+    b"MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCtKMwdu8LPts5/1OckksCBY7u+ex+ycFtmIGdBZTIw63tDsiyKnat2+UO/kS1XklNwEfOlhT"
+    b"3Fhg9Eh4Kx3HAr4CG/cRg+6el8tWFEsCiljcJjI/8QGqeWp9kEm/YvohSlJlRhBM10r4gBeJKkmO7qc79I2HaeuophTRml1qHFgQIDAQAB"
+)
+
+
+def dns(name: bytes | str, timeout: int = 5) -> bytes | None:
+    text = name.decode() if isinstance(name, bytes) else name
+    return b"v=DKIM1; k=rsa; p=" + PUBLIC_KEY if text.startswith("s1._domainkey.") else None
+
+
+def with_results(*values: str, mail: bytes = MAIL) -> bytes:
+    return "".join(f"Authentication-Results: {value}\r\n" for value in values).encode() + mail
+
+
+def signed(mail: bytes = MAIL, domain: bytes = b"example.com", **options: object) -> bytes:
+    options = {"include_headers": [b"from", b"to", b"subject"], **options}
+    return bytes(dkim.sign(mail, b"s1", domain, KEY, **options)) + mail
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mx.example.test; dmarc=pass (p=NONE sp=NONE dis=NONE) header.from=example.com",
+        "mx.example.test 1; dkim=pass header.i=@example.com header.s=s1 header.b=AbCdEf; spf=fail smtp.mailfrom=x",
+        "MX.example.test; dkim=pass header.d=mail.example.com",
+        "mx.example.test; spf=pass smtp.mailfrom=example.com;\r\n dmarc=pass action=none header.from=Example.COM",
+    ],
+)
+def test_a_pass_by_the_trusted_server_counts(value: str) -> None:
+    assert authenticate(with_results(value), SENDER, TRUSTED).passed
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mx.example.test; none",
+        "mx.example.test; dmarc=fail header.from=example.com; dkim=pass header.d=example.com",
+        "mx.example.test; dmarc=pass header.from=example.net",
+        "mx.example.test; dmarc=pass header.from=sub.example.com",
+        "mx.example.test; dmarc=pass header.from=example.com; dmarc=fail header.from=example.com",
+        "mx.example.test; dmarc=pass header.from=example.net header.from=example.com",
+        "mx.example.test; spf=pass smtp.mailfrom=grace@example.com",
+        "mx.example.test; dkim=pass header.d=example.net",
+        "mx.example.test; dkim=pass header.d=com",
+        "mx.example.test; dkim=fail header.d=example.com",
+        "mx.example.test; dkim=none (dmarc=pass header.from=example.com)",
+        'mx.example.test; spf=fail reason="; dmarc=pass header.from=example.com"',
+        "mx.example.net; dmarc=pass header.from=example.com",
+        "mx.example.test.example.net; dmarc=pass header.from=example.com",
+        "dmarc=pass header.from=example.com",
+        "mx.example.test; dmarc",
+        "(" * 7_000,
+        "mx.example.test; " + "a=b " * 5_000,
+        "",
+    ],
+)
+def test_everything_else_does_not(value: str) -> None:
+    assert not authenticate(with_results(value), SENDER, TRUSTED).passed
+
+
+def test_only_the_topmost_header_is_believed() -> None:
+    passed = "mx.example.test; dmarc=pass header.from=example.com"
+    assert authenticate(
+        with_results(passed, "mx.example.test; dmarc=fail header.from=example.com"), SENDER, TRUSTED
+    ).passed
+    assert not authenticate(
+        with_results("mx.example.test; dmarc=fail header.from=example.com", passed), SENDER, TRUSTED
+    ).passed
+    assert not authenticate(with_results("other.example.test; none", passed), SENDER, TRUSTED).passed
+    assert not authenticate(MAIL, SENDER, TRUSTED).passed
+
+
+def test_exchange_online_is_read_only_where_the_rule_says_so() -> None:
+    value = (
+        "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=example.com; dkim=pass (signature was verified)"
+        " header.d=example.com;dmarc=pass action=none header.from=example.com;compauth=pass reason=100"
+    )
+    assert authenticate(with_results(value), SENDER, EXCHANGE).passed
+    assert not authenticate(with_results(value), SENDER, TRUSTED).passed
+    assert not authenticate(with_results(value.replace("dmarc=pass", "dmarc=bestguesspass")), SENDER, EXCHANGE).passed
+    assert not authenticate(with_results(f"mx.example.test; {value}"), SENDER, EXCHANGE).passed
+
+
+def test_a_valid_aligned_signature_counts() -> None:
+    assert authenticate(signed(), SENDER, DKIM, dns) == Authentic(True, "a DKIM signature of example.com is valid")
+    assert authenticate(signed(domain=b"mail.example.com"), SENDER, DKIM, dns).passed
+    assert authenticate(signed(mail=signed(domain=b"example.net")), SENDER, DKIM, dns).passed
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (MAIL, "no DKIM signature"),
+        (signed(domain=b"example.net"), "not by example.com"),
+        (signed(length=True), "l="),
+        (signed() + b"More.\r\n", "not valid"),
+        (signed().replace(b"#1042", b"#1043"), "not valid"),
+        (b"From: mallory@example.net\r\n" + signed(), "not valid"),
+        (signed(include_headers=[b"from", b"subject"]), "does not cover From and To"),
+        (signed().replace(b"s=s1", b"s=s2"), "not valid"),
+        (signed().replace(b"b=", b"b=" + b"A" * 5_000), "too long"),
+        (signed(MAIL + b" " * 50_000 + b"x"), "white space"),
+        (signed(MAIL + b"\r\n" * 50_000), "white space"),
+        (b"DKIM-Signature: rubbish\r\n" + MAIL, "not by example.com"),
+        (b"DKIM-Signature: d=example.com; h=from:to\r\n" + MAIL, "not valid"),
+    ],
+)
+def test_other_signatures_do_not(raw: bytes, why: str) -> None:
+    found = authenticate(raw, SENDER, DKIM, dns)
+    assert not found.passed
+    assert why in found.how
+
+
+def test_with_no_rule_nothing_is_authentic() -> None:
+    found = authenticate(
+        signed(with_results("mx.example.test; dmarc=pass header.from=example.com")), SENDER, AuthenticityRule()
+    )
+    assert not found.passed
+    assert "no rule" in found.how
+
+
+@pytest.mark.parametrize("raw", [b"", b"\0", b"\n" * 1_000, b" x\n\ny", b"Authentication-Results\n\n", b"\xff" * 9_999])
+@pytest.mark.parametrize("rule", [TRUSTED, EXCHANGE, DKIM, AuthenticityRule()])
+@pytest.mark.parametrize("sender", ["", "x", SENDER, "a@" + "b" * 300, "a@b..c", "grace@exämple.com"])
+def test_rubbish_is_not_authentic_and_raises_nothing(raw: bytes, rule: AuthenticityRule, sender: str) -> None:
+    assert not authenticate(raw, sender, rule, dns).passed
+
+
+@pytest.mark.parametrize("fields", [{}, {"authserv_id": " "}, {"authserv_id": "mx", "exchange_online": True}])
+def test_a_rule_must_say_who_checks(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="authserv_id"):
+        AuthenticityRule.model_validate({"mode": "authentication_results", **fields})
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("example.com", "example.com", True),
+        ("a.example.com", "b.example.com", True),
+        ("example.co.uk", "other.co.uk", False),
+        ("co.uk", "other.co.uk", False),
+        ("example.com", "example.com.example.net", False),
+        ("localhost", "localhost", True),
+        ("", "", False),
+    ],
+)
+def test_alignment_is_by_organisation(one: str, two: str, same: bool) -> None:
+    assert aligned(one, two) is same

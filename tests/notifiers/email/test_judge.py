@@ -1,0 +1,95 @@
+"""The table of checks: a plain answer decides, and each thing that is wrong is said, to whom it may be said."""
+
+import pytest
+
+from countersign.models import Status
+from notifiers.email import token
+from notifiers.email.authenticity import Authentic
+from notifiers.email.judge import RULES, Facts, Judged, judge, whose_token
+from notifiers.email.reply import Reply
+
+RING = token.KeyRing([("k1", b"a secret of the tests' own")])
+TOKEN = token.make(RING, 1042, 1, "grace")
+REPLY = Reply(
+    verdict="approve",
+    code="answer",
+    comment="Be quick.",
+    sender="grace@example.com",
+    approval_id=1042,
+    level=1,
+    token=TOKEN,
+)
+FACTS = Facts(authentic=Authentic(True, "dmarc=pass"), person="grace", token_of="grace", status=Status.WAITING, level=1)
+
+
+def judged(reply: dict[str, object] | None = None, **facts: object) -> Judged:
+    return judge(REPLY.model_copy(update=reply or {}), FACTS.model_copy(update=facts))
+
+
+def test_a_plain_answer_decides() -> None:
+    found = judged()
+    assert found.decides
+    assert (found.person, found.verdict, found.approval_id, found.level) == ("grace", "approve", 1042, 1)
+    assert (found.comment, found.answer_back) == ("Be quick.", "none")
+    assert [check.name for check in found.checks] == [rule.name for rule in RULES]
+    assert all(check.passed and check.saw and not check.reason for check in found.checks)
+
+
+@pytest.mark.parametrize(
+    ("reply", "facts", "failed", "back"),
+    [
+        ({"kind": "auto_reply", "reason": "Machine."}, {}, "by a person", "none"),
+        ({"kind": "bounce", "reason": "Machine."}, {}, "by a person", "none"),
+        ({"kind": "list", "reason": "Machine."}, {}, "by a person", "none"),
+        ({"sender": ""}, {"person": ""}, "one sender", "none"),
+        ({}, {"authentic": Authentic(False, "dmarc=fail")}, "authentic", "refusal"),
+        ({}, {"authentic": Authentic(False, "dmarc=fail"), "person": ""}, "authentic", "none"),
+        ({}, {"authentic": Authentic(False, "dmarc=fail"), "token_of": ""}, "authentic", "none"),
+        ({}, {"person": ""}, "known sender", "none"),
+        ({"token": None}, {"token_of": ""}, "names one request", "help"),
+        ({}, {"token_of": "bob"}, "own copy", "refusal"),
+        ({}, {"token_of": ""}, "own copy", "refusal"),
+        ({"kind": "forward", "verdict": "none", "reason": "Forwarded."}, {}, "can be read", "help"),
+        ({"kind": "unreadable", "verdict": "none", "reason": "Encrypted."}, {}, "can be read", "help"),
+        ({"verdict": "none", "reason": "A question."}, {}, "answers plainly", "help"),
+        ({}, {"status": Status.EXPIRED, "outcome": "It expired."}, "still waiting", "refusal"),
+        ({}, {"level": 2}, "this level", "refusal"),
+    ],
+)
+def test_what_is_wrong_decides_nothing(
+    reply: dict[str, object], facts: dict[str, object], failed: str, back: str
+) -> None:
+    found = judged(reply, **facts)
+    assert not found.decides
+    assert (found.verdict, found.comment) == ("none", "")
+    assert next(check.name for check in found.checks if not check.passed) == failed
+    assert found.answer_back == back
+    assert found.words == next(check.reason for check in found.checks if not check.passed) != ""
+
+
+def test_what_is_not_known_is_left_to_the_request() -> None:
+    assert judged(status=None, level=None).decides
+
+
+def test_the_outcome_is_told_to_who_comes_late() -> None:
+    assert judged(status=Status.REJECTED, outcome="Bob rejected it.").words == "Bob rejected it."
+
+
+def test_the_first_failure_speaks_and_all_are_shown() -> None:
+    found = judged({"kind": "auto_reply", "reason": "Machine.", "verdict": "none"}, status=Status.EXPIRED)
+    assert found.words == "Machine."
+    assert [check.name for check in found.checks if not check.passed] == [
+        "by a person",
+        "answers plainly",
+        "still waiting",
+    ]
+
+
+def test_a_token_belongs_to_one_person() -> None:
+    def names(text: str, approval_id: int, level: int, person: str) -> bool:
+        return token.names(RING, text, approval_id, level, person)
+
+    assert whose_token(REPLY, ["bob", "grace"], names) == "grace"
+    assert whose_token(REPLY, ["bob"], names) == ""
+    assert whose_token(REPLY.model_copy(update={"level": 2}), ["grace"], names) == ""
+    assert whose_token(REPLY.model_copy(update={"token": None}), ["grace"], names) == ""
