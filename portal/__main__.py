@@ -50,7 +50,7 @@ def serve() -> None:
     with _words_for_failures():
         settings = Settings()
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        Server(create_app(_plan(settings)), settings.portal_host, settings.portal_port).run()
+        Server(create_app(plan(settings)), settings.portal_host, settings.portal_port).run()
 
 
 @token_app.command()
@@ -115,7 +115,9 @@ def apply_policy(file: Annotated[Path, typer.Argument(help="The policy and direc
         words.print(f"Policy version {store.policies.apply(text, _operator())} is in force.")
 
 
-def _plan(settings: Settings) -> Plan:
+def plan(settings: Settings) -> Plan:
+    """How the portal of these settings is opened."""
+
     async def connect() -> Client:
         # Lazily: the portal answers what it can while Temporal is still starting, or away.
         return await Client.connect(

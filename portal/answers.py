@@ -13,11 +13,12 @@ from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Judgement, Model
 from countersign.notices import Given
 from countersign.steps import Line
 from countersign.views import RequestView
-from portal.auth import BEARER, Caller, CallerHere, TokenRoute
+from portal.auth import BEARER, Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.once import OnceHere
 from portal.problems import described
 from portal.requests import ApprovalId, seen
+from portal.routes import TokenRoute
 
 CHANNEL = "portal"
 STORED = "Your answer is stored; it will be judged as soon as a worker is back."

@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from portal import answers, auth, events, policy, problems, replies, requests, standing
 from portal.house import Plan
 
-LARGEST_BODY_BYTES = 64 * 1024
 PREFIX = "/api/v1"
 ABOUT = """
 Countersign decides whether a person may connect. A gateway or a person asks (`POST /requests`), approvers answer, and
@@ -40,7 +39,6 @@ def create_app(plan: Plan) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=LARGEST_BODY_BYTES,
         lifespan=lifespan,
         responses=problems.described(
             HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,13 +1,11 @@
 """Who calls: the person or the gateway a token belongs to, known before anything of the body is read."""
 
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from countersign.directory import Policy
@@ -19,7 +17,7 @@ from store.sight import Sight
 from store.tokens import Token
 
 REMEDY = "an admin makes one with `python -m portal token create`"
-# For the API's description only: `TokenRoute` is what looks at the token.
+# For the API's description only: `TokenRoute` looks at the token.
 BEARER = HTTPBearer(
     scheme_name="token", auto_error=False, bearerFormat="cs_<id>_<secret>", description=f"A token: {REMEDY}."
 )
@@ -42,14 +40,19 @@ class Caller:
     sight: Sight
 
     @property
+    def is_person(self) -> bool:
+        """Whether it is a person's token."""
+        return self.token.owner.kind == "person"
+
+    @property
     def name(self) -> str:
         """As the record knows them: a person's id, or `gateway:<name>`, which can be no person's."""
         owner = self.token.owner
-        return owner.name if owner.kind == "person" else f"gateway:{owner.name}"
+        return owner.name if self.is_person else f"gateway:{owner.name}"
 
     def must_be_person(self) -> str:
         """The person's id; NotAllowed for a gateway."""
-        if self.token.owner.kind != "person":
+        if not self.is_person:
             raise NotAllowed("A gateway's token asks and reads; this is for a person's.")
         return self.token.owner.name
 
@@ -62,30 +65,13 @@ class Caller:
     def must_be_allowed(self, question: Question) -> None:
         """NotAllowed where this token may not ask this question."""
         owner = self.token.owner
-        if owner.kind == "gateway":
+        if not self.is_person:
             if question.device not in self.sight.devices:
                 raise NotAllowed(f"{question.device} is not a device of gateway {owner.name}.")
             if question.protocol not in self.sight.protocols:
                 raise NotAllowed(f"Gateway {owner.name} does not ask for {question.protocol}.")
         elif question.requester != owner.name and not self.is_admin:
             raise NotAllowed(f"This token asks for {owner.name} only; leave the requester out.")
-
-
-class TokenRoute(APIRoute):
-    """A route that is for who has a token; the body of anybody else is not even read."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Look at the token first."""
-        handle = super().get_route_handler()
-
-        async def with_token(request: Request) -> Response:
-            house = request.app.state.house
-            request.state.caller = await house.run(caller, house.store, request.headers.get("Authorization", ""))
-            response = await handle(request)
-            response.headers.setdefault("Cache-Control", "no-store")
-            return response
-
-        return with_token
 
 
 def caller(store: Store, authorization: str) -> Caller:

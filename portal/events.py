@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, Security
 
 from countersign.views import LineView
-from portal.auth import BEARER, CallerHere, TokenRoute
+from portal.auth import BEARER, CallerHere
 from portal.house import HouseHere
 from portal.masks import masked_line
 from portal.requests import LARGEST, Seconds
+from portal.routes import TokenRoute
 
 LONGEST_LIST = 500
 VERSION_HEADER = "Countersign-Version"

@@ -12,10 +12,11 @@ from countersign import policy_file
 from countersign.door import Door
 from countersign.errors import BadPolicy, CountersignError, in_words
 from countersign.models import Model
-from portal.auth import BEARER, CallerHere, TokenRoute
+from portal.auth import BEARER, CallerHere
 from portal.house import HouseHere
 from portal.once import OnceHere
 from portal.problems import described
+from portal.routes import TokenRoute
 
 LARGEST_POLICY_BYTES = 1024 * 1024
 YAML: dict[str, Any] = {
@@ -23,7 +24,15 @@ YAML: dict[str, Any] = {
 }
 
 log = logging.getLogger(__name__)
-router = APIRouter(tags=["policy"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+
+
+class PolicyRoute(TokenRoute):
+    """A route that takes a policy file."""
+
+    largest_body_bytes = LARGEST_POLICY_BYTES
+
+
+router = APIRouter(tags=["policy"], route_class=PolicyRoute, dependencies=[Security(BEARER)])
 
 
 class PolicyText(Model):
@@ -57,7 +66,6 @@ async def show(house: HouseHere, caller: CallerHere) -> PolicyText:
     "/policy",
     response_model=Applied,
     openapi_extra=YAML,
-    max_body_size=LARGEST_POLICY_BYTES,
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 async def apply(
@@ -80,7 +88,7 @@ async def apply(
     return await once(put_in_force)
 
 
-@router.post("/policy/check", openapi_extra=YAML, max_body_size=LARGEST_POLICY_BYTES)
+@router.post("/policy/check", openapi_extra=YAML)
 async def check(request: Request, caller: CallerHere) -> Checked:
     """Name all mistakes of a policy file, and change nothing."""
     caller.must_be_person()

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from countersign.errors import (
     BadPolicy,
@@ -50,8 +51,8 @@ REMEDIES = {
     "value_error": "{error}",
 }
 WORDS = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: {}.",
     HTTPStatus.NOT_FOUND: "There is nothing at this address; /api/v1/openapi.json describes what there is.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than is read here; send less.",
 }
 
 
@@ -152,10 +153,18 @@ def _field(error: ErrorDetails) -> FieldProblem:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
-    words = WORDS.get(HTTPStatus(error.status_code), str(error.detail))
+    words = WORDS.get(HTTPStatus(error.status_code), "{}").format(error.detail)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        words = f"{request.method} is not answered here; use {headers.get('Allow', 'another method')}."
+        headers["Allow"] = ", ".join(_methods(request))
+        words = f"{request.method} is not answered here; use {headers['Allow']}."
     return problem(error.status_code, words, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What this address answers; the framework's own header names the first route only."""
+    scopes = {method: {**request.scope, "method": method} for method in ("GET", "POST")}
+    routes = request.app.router.routes
+    return [method for method, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
 
 
 async def _internal(_: Request, error: Exception) -> JSONResponse:

@@ -7,22 +7,29 @@ from typing import Any
 from fastapi import APIRouter, Request, Security
 
 from countersign.errors import Unavailable
-from portal.auth import BEARER, CallerHere, TokenRoute
+from portal.auth import BEARER, CallerHere
 from portal.house import HouseHere
 from portal.masks import masked
 from portal.problems import described
+from portal.routes import TokenRoute
 
 LARGEST_MAIL_BYTES = 32 * 1024 * 1024
 MAIL = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}}
 NO_MAIL = "This portal reads no mail; start it with the mail settings of the worker (docs/settings.md)."
 
-router = APIRouter(tags=["replies"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+
+class MailRoute(TokenRoute):
+    """A route that takes a mail."""
+
+    largest_body_bytes = LARGEST_MAIL_BYTES
+
+
+router = APIRouter(tags=["replies"], route_class=MailRoute, dependencies=[Security(BEARER)])
 
 
 @router.post(
     "/replies/explain",
     openapi_extra=MAIL,
-    max_body_size=LARGEST_MAIL_BYTES,
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 async def explain(request: Request, house: HouseHere, caller: CallerHere) -> dict[str, Any]:

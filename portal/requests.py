@@ -4,17 +4,19 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from countersign.errors import NotFound
 from countersign.models import Asked, Id, Question, Status
 from countersign.views import LineView, RequestView
-from portal.auth import BEARER, Caller, CallerHere, TokenRoute
+from portal.auth import BEARER, Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.masks import masked_line
 from portal.once import OnceHere
 from portal.problems import described
+from portal.routes import TokenRoute
 from store.reading import LONGEST_LIST
 
 LONGEST_WAIT_SECONDS = 60
@@ -50,10 +52,16 @@ async def ask(wish: Asking, house: HouseHere, caller: CallerHere, once: OnceHere
     201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
     says until when. 409: refused, in words.
     """
-    requester = wish.requester or caller.must_be_person()
-    question = Question.model_validate(wish.model_dump() | {"requester": requester})
+    question = _question(wish, caller)
     caller.must_be_allowed(question)
     return await once(lambda request_id: _ask(house, caller, question, request_id))
+
+
+def _question(wish: Asking, caller: Caller) -> Question:
+    requester = wish.requester or (caller.token.owner.name if caller.is_person else "")
+    if not requester:
+        raise RequestValidationError([{"type": "missing", "loc": ("body", "requester")}])
+    return Question.model_validate(wish.model_dump() | {"requester": requester})
 
 
 async def _ask(house: House, caller: Caller, question: Question, request_id: str) -> JSONResponse:

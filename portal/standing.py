@@ -8,8 +8,9 @@ from fastapi import APIRouter, Response, Security
 
 from countersign.errors import Unavailable
 from countersign.models import Model
-from portal.auth import BEARER, CallerHere, TokenRoute
+from portal.auth import BEARER, CallerHere
 from portal.house import House, HouseHere
+from portal.routes import TokenRoute
 
 open_to_all = APIRouter(tags=["standing"])
 router = APIRouter(tags=["standing"], route_class=TokenRoute, dependencies=[Security(BEARER)])

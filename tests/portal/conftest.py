@@ -1,0 +1,76 @@
+"""A whole house for the portal's tests: the real server, worker, mail server and database, and the API over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+import worker
+from portal.__main__ import plan
+from portal.app import create_app
+from portal.server import Server
+from sandbox.mail_server import MailServer
+from settings import Settings
+from store import Store
+from store.tokens import Owner
+from tests.portal.house import MARK, MINUTE, POLICY, Portal, serving
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def settings(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
+    """The settings of the house, whose mail server runs."""
+    database = tmp_path_factory.mktemp("portal") / "countersign.db"
+    async with MailServer() as server:
+        yield Settings(
+            TEMPORAL_ADDRESS=temporal_address,
+            database_url=f"sqlite:///{database}",
+            task_queue=f"portal-{MARK}",
+            portal_port=0,
+            mail_keys=f"a1:{MARK * 4}",
+            mail_sender="approvals@example.test",
+            smtp_host=server.host,
+            smtp_port=server.smtp_port,
+            smtp_security="none",
+            smtp_username="countersign",
+            smtp_password=server.password,
+        )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def portal(settings: Settings) -> AsyncIterator[Portal]:
+    """The portal, with a worker behind it."""
+    store = Store(settings.database_url, MINUTE)
+    _number_from(store, random.randrange(10**6, 10**9))
+    store.policies.apply(POLICY, "ada")
+    stop = asyncio.Event()
+    work = asyncio.create_task(worker.run(settings, stop, MINUTE))
+    async with serving(Server(create_app(plan(settings)), settings.portal_host, settings.portal_port)) as url:
+        here = Portal(url, store)
+        _hand_out(here)
+        yield here
+        for client in here.clients.values():
+            await client.aclose()
+    stop.set()
+    await work
+    store.close()
+
+
+def _number_from(store: Store, first: int) -> None:
+    with store.database.transaction() as connection:
+        connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {first} WHERE name = 'requests'")
+
+
+def _hand_out(portal: Portal) -> None:
+    for person in ("ada", "grace", "heidi", "alice", "bob", "carol", "dora"):
+        portal.tokens[person] = portal.store.tokens.create(Owner(kind="person", name=person), "tests")
+    portal.tokens["root"] = portal.store.tokens.create(Owner(kind="person", name="grace", is_admin=True), "tests")
+    bastion = Owner(kind="gateway", name="bastion", device_groups=["web", "short"], protocols=["ssh", "sftp"])
+    portal.tokens["bastion"] = portal.store.tokens.create(bastion, "tests")
+    # A gateway that took the name of a person is still no person.
+    portal.tokens["twin"] = portal.store.tokens.create(
+        Owner(kind="gateway", name="alice", device_groups=["web"], protocols=["ssh"]), "tests"
+    )

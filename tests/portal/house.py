@@ -1,0 +1,101 @@
+"""The API as people and gateways use it, for the portal's tests."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import httpx
+
+from portal.app import PREFIX
+from portal.server import Server
+from store import Store
+
+# How long one of the policy's minutes lasts here.
+MINUTE = timedelta(seconds=1)
+# Other tests use the same Temporal server: devices and numbers of our own make ids of our own.
+MARK = uuid.uuid4().hex[:8]
+WEB, DB, LAB, SHORT = (f"{name}-{MARK}" for name in ("web", "db", "lab", "short"))
+
+POLICY = f"""
+users:
+  ada: {{name: Ada, email: ada@example.test, roles: [admin]}}
+  grace: {{name: Grace, email: grace@example.test}}
+  heidi: {{name: Heidi, email: heidi@example.test}}
+  alice: {{name: Alice, email: alice@example.test}}
+  bob: {{name: Bob, email: bob@example.test}}
+  carol: {{name: Carol, email: carol@example.test}}
+  dora: {{name: Dora, email: dora@example.test, disabled: true}}
+user_groups:
+  engineers: {{members: [alice, bob, carol], managers: [grace], require_managerial_approval: true}}
+  finance: {{members: [heidi], managers: [heidi]}}
+device_groups:
+  web: {{devices: [{", ".join([WEB, *(f"web-{n}-{MARK}" for n in range(20))])}]}}
+  databases: {{devices: [{DB}], managers: [heidi], require_managerial_approval: true}}
+  lab: {{devices: [{LAB}]}}
+  short: {{devices: [{SHORT}], grant_minutes: 2}}
+fallback_approvers: [ada]
+approval_status_change_to_expire: 600
+grant_minutes: 600
+"""
+
+
+class Portal:
+    """The API as people and gateways use it; `tokens` is what each was given."""
+
+    def __init__(self, url: str, store: Store) -> None:
+        self.url = url + PREFIX
+        self.store = store
+        self.tokens: dict[str, str] = {}
+        self.clients: dict[str, httpx.AsyncClient] = {}
+        self.devices = iter(f"web-{n}-{MARK}" for n in range(20))
+
+    def client(self, name: str) -> httpx.AsyncClient:
+        """One client for each of those who have a token; `nobody` has none."""
+        if name not in self.clients:
+            headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name != "nobody" else {}
+            self.clients[name] = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=70, trust_env=False)
+        return self.clients[name]
+
+    async def get(self, name: str, path: str, **params: object) -> httpx.Response:
+        return await self.client(name).get(path, params={key: str(value) for key, value in params.items()})
+
+    async def post(self, name: str, path: str, body: object = None, key: str = "") -> httpx.Response:
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.client(name).post(path, json={} if body is None else body, headers=headers)
+
+    async def opened(self, requester: str = "alice", protocol: str = "ssh") -> int:
+        """A new request that waits for grace."""
+        reply = await self.post(requester, "/requests", {"device": next(self.devices), "protocol": protocol})
+        assert reply.status_code == 201, reply.text
+        number: int = reply.json()["approval_id"]
+        return number
+
+    async def approved(self, requester: str = "alice") -> int:
+        """A new request that grace has approved."""
+        number = await self.opened(requester)
+        reply = await self.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+        assert reply.json()["status"] == "Approved", reply.text
+        return number
+
+    async def version(self, number: int) -> int:
+        """The version of a request's last event."""
+        version: int = (await self.get("ada", f"/requests/{number}")).json()["version"]
+        return version
+
+
+@asynccontextmanager
+async def serving(server: Server) -> AsyncIterator[str]:
+    """Serve an application as `python -m portal serve` does, without its signal handlers."""
+    task = asyncio.create_task(server._serve())
+    while not server.started:
+        assert not task.done(), task.exception()
+        await asyncio.sleep(0.01)
+    try:
+        yield server.url
+    finally:
+        server.should_exit = True
+        await task
