@@ -1,0 +1,173 @@
+"""Answers on the whole engine: stored first, judged once, refused with words, never lost."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from countersign.errors import NotFound
+from countersign.models import Answer, Judgement, Status
+from tests.workflows.engine import Engine, Request, refused, until
+from tests.workflows.house import policy
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MANY = ["ada", "bob", "dave", "erin", "grace", "heidi", "ivan", "judy"]
+
+
+def settling_lines(request: Request) -> list[str]:
+    return request.lines("approved", "rejected", "expired", "cancelled", "granted")
+
+
+async def all_at_once(engine: Engine, answers: list[Answer]) -> list[Judgement]:
+    return list(await asyncio.gather(*(engine.door.submit(one) for one in answers)))
+
+
+# --- once -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_answer_delivered_and_submitted_many_times_counts_once(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases")
+    stored = [await request.store("grace", source_id="<the-same@mail>") for _ in range(3)]
+    assert len({one.id for one in stored}) == 1
+    judged = await all_at_once(engine, stored * 3)
+    assert {one.accepted for one in judged} == {True}
+    assert (await engine.door.submit(stored[0])).accepted
+    assert request.lines("answered", "answer_refused") == ["answered grace"]
+    assert request.decided() == ["grace approve 1"]
+
+
+async def test_of_many_who_answer_at_the_same_instant_one_settles_it(engine: Engine) -> None:
+    engine.apply(policy(device_groups={"vaults": {"managers": MANY}}))
+    request = await engine.ask("carol", "vaults")
+    verdicts = ["approve", "reject"] * 4
+    answers = [await request.store(one, verdict) for one, verdict in zip(MANY, verdicts, strict=True)]
+    judged = await all_at_once(engine, answers)
+    [winner] = [one for one, judgement in zip(answers, judged, strict=True) if judgement.accepted]
+    outcome = await request.outcome()
+    status = Status.APPROVED if winner.verdict == "approve" else Status.REJECTED
+    assert (outcome.status, request.status) == (status, status)
+    assert {one.status for one in judged} == {status}
+    assert [one.answer_id for one in outcome.decisions] == [winner.id]
+    assert request.decided() == [f"{winner.person} {winner.verdict} 1"]
+    settled = (
+        [f"approved {winner.person}", "granted carol"] if status is Status.APPROVED else [f"rejected {winner.person}"]
+    )
+    assert settling_lines(request) == settled
+    assert len(request.lines("answer_refused")) == len(MANY) - 1
+
+
+async def test_a_quorum_takes_as_many_as_it_needs_and_no_more(engine: Engine) -> None:
+    workflow = {"name": "Three of eight", "user_group": "finance", "device_group": "vaults"}
+    level = {"approvers": [{"managers_of": "vaults"}], "quorum": 3}
+    engine.apply(
+        policy(device_groups={"vaults": {"managers": MANY}}, approval_workflows=[workflow | {"levels": [level]}])
+    )
+    request = await engine.ask("carol", "vaults")
+    judged = await all_at_once(engine, [await request.store(one) for one in MANY])
+    assert sum(one.accepted for one in judged) == 3
+    outcome = await request.outcome()
+    assert outcome.status is Status.APPROVED
+    assert len({one.person for one in outcome.decisions}) == 3
+    assert settling_lines(request)[1:] == ["granted carol"]
+
+
+async def test_a_cancellation_and_an_approval_at_the_same_instant_leave_one_outcome(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    answer = await request.store("grace")
+    judged, cancelled = await asyncio.gather(
+        engine.door.submit(answer), engine.door.cancel(request.id, "alice", "page"), return_exceptions=True
+    )
+    outcome = await request.outcome()
+    assert isinstance(judged, Judgement)
+    assert judged.accepted == (outcome.status is Status.APPROVED)
+    assert isinstance(cancelled, Judgement) == (outcome.status is Status.CANCELLED)
+    assert request.status is outcome.status
+    assert (engine.store.grants.of(request.id) is not None) == judged.accepted
+
+
+# --- refused --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_to_an_earlier_request_is_refused_by_a_later_one_of_the_same_question(engine: Engine) -> None:
+    first = await engine.ask("alice")
+    await first.says("grace", "reject")
+    await first.outcome()
+    second = await engine.ask_for(first.question)
+    assert second.id != first.id
+    judged = await first.says("grace", comment="I have changed my mind")
+    assert not judged.accepted
+    assert judged.words == f"That answer was for #{first.id}, not for this request."
+    assert (first.status, second.status) == (Status.REJECTED, Status.WAITING)
+    assert first.lines()[-1] == "answer_refused grace"
+    assert second.lines("answered", "answer_refused") == []
+
+
+async def test_a_refusal_is_kept_with_the_answer_and_in_the_record_with_its_proof(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    answer = await request.store("bob", channel="page", proof={"session": "s-1"})
+    judged = await engine.door.submit(answer)
+    words = f"bob is not asked about #{request.id}."
+    assert (judged.accepted, judged.words) == (False, words)
+    assert engine.store.answers.outcome(answer.id) == ("refused", words)
+    [row] = [line for line in engine.store.events.of(request.id) if line.kind == "answer_refused"]
+    assert (row.who, row.channel, row.words) == ("bob", "page", words)
+    assert row.proof == {"answer": answer.id, "verdict": "approve", "session": "s-1"}
+
+
+async def test_who_is_disabled_or_unknown_is_refused_when_the_answer_is_stored(engine: Engine) -> None:
+    request = await engine.ask("alice", "vaults")
+    engine.apply(policy(disabled=("ivan",)))
+    for person in ("ivan", "zoe"):
+        words = await refused(request.store(person, source_id=f"from-{person}"))
+        assert words == "Your account is disabled or unknown, so your answer can't count."
+    assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused zoe"]
+    # Once refused, it stays so, though they are enabled again and the channel delivers it again.
+    engine.apply(policy())
+    again = await request.store("ivan", source_id="from-ivan")
+    assert not (await engine.door.submit(again)).accepted
+    assert request.status is Status.WAITING
+
+
+async def test_an_answer_to_a_request_that_never_was_is_refused_and_recorded(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    before = engine.store.events.last_version()
+    with pytest.raises(NotFound, match="There is no request #999999"):
+        await request.store("grace", approval_id=999999)
+    [row] = engine.store.events.since(before)
+    assert (row.kind, row.who, row.approval_id) == ("answer_refused", "grace", None)
+
+
+# --- never lost -----------------------------------------------------------------------------------------------------
+
+
+async def test_the_sweeper_submits_what_a_crash_left_between_storing_and_judging(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    answer = await request.store("grace", at=datetime.now(UTC) - timedelta(seconds=20))
+    assert (await request.outcome()).status is Status.APPROVED
+    await until(lambda: engine.store.answers.outcome(answer.id)[0] == "accepted")
+
+
+async def test_the_sweeper_refuses_what_came_for_a_request_that_has_ended(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    await request.says("grace", "reject")
+    await request.outcome()
+    answer = await request.store("grace", at=datetime.now(UTC) - timedelta(seconds=20))
+    await engine.door.submit_left_over()
+    assert engine.store.answers.outcome(answer.id) == (
+        "refused",
+        f"#{request.id} is already Rejected: Rejected by grace.",
+    )
+
+
+async def test_an_answer_given_while_no_worker_runs_counts_when_one_does(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    await engine.stop_worker()
+    answer = await request.store("grace")
+    judging = asyncio.create_task(engine.door.submit(answer))
+    engine.start_worker()
+    assert (await judging).accepted
+    assert (await request.outcome()).status is Status.APPROVED
+    assert settling_lines(request) == ["approved grace", "granted alice"]
