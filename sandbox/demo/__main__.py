@@ -1,0 +1,120 @@
+"""`make demo`: the story from request to grant, on real servers, with real mail. Ends with 0 if all of it happened."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+from sandbox.demo.scenes import SCENES, Play, nobody_answers, too_late
+from sandbox.demo.screen import Screen, Told, plain_where_needed
+from sandbox.demo.stage import ROOT, stage
+from sandbox.demo.steps import StepFailed, must
+from sandbox.temporal_tool import NoTemporal
+
+POLICY = ROOT / "examples" / "policy.yaml"
+# So that a person at a terminal can read along; the last scene waits for its minute to pass anyway.
+PAUSE_SECONDS = 3.0
+INTERRUPTED = 130
+
+
+class Story:
+    """Plays scene after scene, and knows which one it is at."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.at = "Before the first scene"
+        self.told: list[Told] = []
+        self.log = ""
+
+    async def tell(self, policy: str) -> None:
+        """Tell all of it; raises StepFailed at what does not happen."""
+        started = time.monotonic()
+        self.screen.opening("Real requests, real mail, a real Temporal server; about a minute. Times are UTC.")
+        async with stage(policy, self.screen.say) as everything:
+            try:
+                with self.screen.waiting() as waiting:
+                    waiting.tell("starting the worker")
+                    await everything.worker.start()
+                await self._play(Play(everything, self.screen))
+            except BaseException:
+                self.log = everything.worker.last_words()
+                raise
+            rows, mails = everything.store.events.last_version(), everything.mail.delivered
+        took = time.monotonic() - started
+        self.screen.closing(self.told, f"All of it happened: {rows} rows of record, {mails} mails, {took:.0f} seconds.")
+
+    async def _play(self, play: Play) -> None:
+        self._begin(
+            "A question that nobody will answer",
+            "Nobody waits long in front of a bastion: the policy lets a request for one expire after a minute. "
+            "Meanwhile, the other scenes.",
+        )
+        unanswered = await nobody_answers(play)
+        for number, (title, words, scene) in enumerate(SCENES, 1):
+            self._begin(f"{number}. {title}", words)
+            self.told.append((await scene(play))._replace(scene=f"{number}. {title}"))
+            if self.screen.is_terminal:
+                await asyncio.sleep(PAUSE_SECONDS)
+        last = f"{len(SCENES) + 1}. Too late"
+        self._begin(last, f"Back to {unanswered.number}, which Ivan never answered.")
+        self.told.append((await too_late(play, unanswered))._replace(scene=last))
+        self.at = "After the last scene"
+        await _nothing_untold(play)
+
+    def _begin(self, heading: str, words: str) -> None:
+        self.at = heading
+        self.screen.scene(heading, words)
+
+
+async def _nothing_untold(play: Play) -> None:
+    """Everybody got the mails that the record says were sent, and none beside."""
+    for request in play.requests:
+        request.nothing_new()
+    noticed = [line for line in play.stage.store.events.since(0) if line.kind == "noticed"]
+    for name in sorted({line.who for line in noticed}):
+        mails = await asyncio.to_thread(play.stage.person(name).inbox)
+        got = sum(str(mail["Auto-Submitted"]) == "auto-generated" for mail in mails)
+        wanted = sum(line.who == name for line in noticed)
+        must(got == wanted, f"{name} got {got} mails, and the record says {wanted}")
+
+
+def main() -> None:
+    """The command line: `python -m sandbox.demo`."""
+    options = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
+    options.add_argument("--policy", type=Path, default=POLICY, help="a policy with the same people and devices")
+    given = options.parse_args()
+    try:
+        policy = given.policy.read_text()
+    except OSError as problem:
+        options.error(f"{given.policy}: {problem.strerror}")
+    plain_where_needed()
+    sys.exit(asyncio.run(_until_signal(policy)))
+
+
+async def _until_signal(policy: str) -> int:
+    """Tell the story; SIGINT, SIGTERM and SIGHUP end it early, with everything it started."""
+    story = Story(Screen())
+    telling = asyncio.create_task(story.tell(policy))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Once: another Ctrl-C would cut off the cleaning up.
+        asyncio.get_running_loop().add_signal_handler(number, lambda: telling.cancelling() or telling.cancel())
+    try:
+        await telling
+    except asyncio.CancelledError:
+        story.screen.say("Ended early; nothing is left running.")
+        return INTERRUPTED
+    except (StepFailed, NoTemporal) as problem:
+        story.screen.failure(story.at, str(problem), story.log)
+        return 1
+    except Exception as problem:
+        story.screen.failure(story.at, f"{type(problem).__name__}, which the demo did not expect", story.log)
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    main()

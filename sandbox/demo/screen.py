@@ -1,0 +1,241 @@
+"""What the demo prints: one calm timeline, at 80 columns as in a wide terminal, with colours or without."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import NamedTuple, Self
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.status import Status as Spinner
+from rich.table import Table
+from rich.text import Text
+
+from countersign.models import Question
+from countersign.views import LineView
+from notifiers.email.token import masked
+from sandbox.clients import Client
+
+WIDEST = 100
+MARGIN = 2
+LABEL_WIDTH = 8
+KIND_WIDTH = 14
+# How much of a quoted question is shown below a reply.
+QUOTED_LINES = 6
+# Nothing is said of what takes less than this; without a terminal, it is said again this often.
+QUICK_SECONDS = 1.5
+SAY_AGAIN_SECONDS = 15.0
+HEADERS = ("From", "To", "Reply-To", "Subject")
+FACTS = "\nWho:"
+
+LABELS = {"asks": "cyan", "record": "bright_black", "mail": "blue", "reply": "magenta", "outcome": "bold"}
+KINDS = {
+    "approved": "green",
+    "granted": "green",
+    "rejected": "red",
+    "answer_refused": "red",
+    "expired": "yellow",
+    "cancelled": "yellow",
+}
+OUTCOMES = {"Approved": "green", "Rejected": "red", "Expired": "yellow", "Cancelled": "yellow"}
+MANNERS = {
+    Client.PLAIN: "a plain-text mail client",
+    Client.BOTTOM: "Thunderbird, below the quoted question",
+    Client.GMAIL: "Gmail",
+    Client.OUTLOOK: "Outlook",
+    Client.APPLE: "Apple Mail",
+}
+
+
+class Told(NamedTuple):
+    """A line of the closing table."""
+
+    scene: str
+    request: str
+    outcome: str
+    showed: str
+
+
+class Waiting:
+    """Progress for what takes its time: a spinner in a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._spinner = Spinner("", console=console, spinner_style="cyan")
+        self._quiet_until = time.monotonic() + QUICK_SECONDS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spinner.stop()
+
+    def tell(self, words: str) -> None:
+        """Say what is waited for; call it as often as you like."""
+        if time.monotonic() < self._quiet_until:
+            return
+        if self._console.is_terminal:
+            self._spinner.update(Text(words, style="bright_black"))
+            self._spinner.start()
+        else:
+            self._console.print(Padding(Text(f"... {words}"), (0, 0, 0, MARGIN), expand=False))
+            self._quiet_until = time.monotonic() + SAY_AGAIN_SECONDS
+
+
+class Screen:
+    """Prints the story; nothing that people wrote is taken for markup."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(markup=False, emoji=False, highlight=False)
+        self.console.width = min(self.console.width, WIDEST)
+        self.is_terminal = self.console.is_terminal
+
+    def opening(self, words: str) -> None:
+        """The first lines."""
+        self.console.print()
+        self.console.print(Text("Countersign, the whole story", style="bold"))
+        self.console.print(Text(words, style="bright_black"))
+        self.console.print()
+
+    def say(self, words: str) -> None:
+        """A remark on what is being started."""
+        self.console.print(Padding(Text(words, style="bright_black"), (0, 0, 0, MARGIN), expand=False))
+
+    def waiting(self) -> Waiting:
+        """Progress for as long as the block lasts."""
+        return Waiting(self.console)
+
+    def scene(self, heading: str, words: str) -> None:
+        """A scene begins."""
+        self.console.print()
+        self.console.print(Rule(Text(heading, style="bold"), align="left", style="bright_black"))
+        self.console.print(Padding(Text(words), (0, 0, 0, MARGIN), expand=False))
+        self.console.print()
+
+    def aside(self, words: str) -> None:
+        """A word of the narrator within a scene."""
+        self.console.print(Padding(Text(words, style="italic"), (0, 0, 0, MARGIN), expand=False))
+
+    def asks(self, question: Question) -> None:
+        """Somebody wants to connect."""
+        words = Text.assemble(
+            (question.requester.capitalize(), "bold"),
+            f" wants to connect to {question.device} by {question.protocol}: “{question.reason}”",
+        )
+        self._line("asks", words)
+
+    def row(self, line: LineView, people: Sequence[str] = ()) -> None:
+        """A row of the audit record; or several that differ only in whom they name, as one line."""
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True, style="bright_black")
+        table.add_column(no_wrap=True, width=KIND_WIDTH, style=KINDS.get(line.kind, ""))
+        table.add_column(overflow="fold")
+        names = ", ".join(people) or line.who
+        who = f"{names} by {line.channel}" if line.channel else names
+        words = f"{who}: {line.words}" if line.words else who
+        table.add_row(f"{line.at.astimezone(UTC):%H:%M:%S}", line.kind.replace("_", " "), Text(words))
+        self._line("record", table)
+
+    def letter(self, mail: EmailMessage) -> None:
+        """A mail as it was sent, in full."""
+        self._panel(f"mail to {_name(mail)}", _headers(mail) + Text(f"\n{_text(mail)}"), LABELS["mail"])
+
+    def excerpt(self, mail: EmailMessage) -> None:
+        """A mail without the facts at its end."""
+        self._panel(f"mail to {_name(mail)}", Text(_text(mail).partition(FACTS)[0].strip()), LABELS["mail"])
+
+    def brief(self, mail: EmailMessage) -> None:
+        """A mail's first line."""
+        self._line("mail", Text.assemble("to ", (_name(mail), "bold"), f": {_text(mail).splitlines()[0]}"))
+
+    def reply(self, sent: EmailMessage, text: str, client: Client, forged_by: str = "") -> None:
+        """What somebody wrote, in brief."""
+        said = " / ".join(text.splitlines())
+        name = f"{forged_by.capitalize()} as {_sender(sent)}" if forged_by else _sender(sent)
+        self._line("reply", Text.assemble((name, "bold"), f", from {MANNERS[client]}: “{said}”"))
+
+    def whole_reply(self, sent: EmailMessage, text: str, client: Client) -> None:
+        """What somebody wrote, as it was sent, with the beginning of what their mail client put below."""
+        own = len(text.splitlines())
+        lines = _text(sent).splitlines()
+        words = _headers(sent) + Text("\n" + "\n".join(lines[:own]) + "\n", style="bold")
+        words.append("\n".join(lines[own : own + QUOTED_LINES]), style="bright_black")
+        markup = sent.get_body(("html",))
+        more = f"\n... {len(lines) - own - QUOTED_LINES} more lines of the question"
+        more += f", and all of it once more as HTML ({len(markup.get_content()):,} characters)" if markup else ""
+        words.append(more, style="italic bright_black")
+        self._panel(f"reply by {_sender(sent)}, from {MANNERS[client]}", words, LABELS["reply"])
+
+    def outcome(self, status: str, words: str) -> None:
+        """How a request stands at the end of a scene."""
+        self._line("outcome", Text(words, style=f"bold {OUTCOMES.get(status, '')}"))
+
+    def closing(self, told: Sequence[Told], words: str) -> None:
+        """The table of all scenes."""
+        self.console.print()
+        self.console.print(Rule(Text("What happened", style="bold"), align="left", style="bright_black"))
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black")
+        for name in ("scene", "request", "outcome"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("what it showed", overflow="fold")
+        for row in told:
+            table.add_row(row.scene, row.request, Text(row.outcome, style=OUTCOMES.get(row.outcome, "")), row.showed)
+        self.console.print(Padding(table, (0, 0, 0, MARGIN), expand=False))
+        self.console.print()
+        self.console.print(Padding(Text(words), (0, 0, 0, MARGIN), expand=False))
+
+    def failure(self, scene: str, problem: str, log: str) -> None:
+        """The story broke off."""
+        words = Text.assemble((f"{scene}\n", "bold"), problem)
+        self.console.print()
+        self.console.print(Panel(words, title="THE DEMO FAILED", title_align="left", border_style="bold red"))
+        if log:
+            self.console.print(Text("The end of the worker's log:", style="bold"))
+            self.console.print(Text(log.rstrip()), soft_wrap=True)
+
+    def _line(self, label: str, words: RenderableType) -> None:
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=LABEL_WIDTH, no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_row(Text(label, style=LABELS[label]), words)
+        self.console.print(Padding(table, (0, 0, 0, MARGIN), expand=False))
+
+    def _panel(self, title: str, words: Text, style: str) -> None:
+        self.console.print(Panel(words, title=title, title_align="left", border_style=style, padding=(0, 1)))
+
+
+def plain_where_needed() -> None:
+    """Let an output that knows no more than ASCII show question marks rather than break the story off."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def clock(when: datetime) -> str:
+    """A time as the mails write it."""
+    return f"{when.astimezone(UTC):%H:%M} UTC"
+
+
+def _headers(mail: EmailMessage) -> Text:
+    text = Text()
+    for name in HEADERS:
+        if mail[name]:
+            text.append(f"{name}: ", style="bright_black").append(f"{masked(str(mail[name]))}\n")
+    return text
+
+
+def _text(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    return masked(str(body.get_content()).replace("\r\n", "\n")).strip() if body else ""
+
+
+def _name(mail: EmailMessage) -> str:
+    return str(mail["To"].addresses[0].display_name or mail["To"].addresses[0].username)
+
+
+def _sender(mail: EmailMessage) -> str:
+    return str(mail["From"].addresses[0].display_name or mail["From"].addresses[0].username)

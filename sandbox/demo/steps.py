@@ -1,0 +1,33 @@
+"""A step of the story that did not happen, and how that is said."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from imapclient import IMAPClient
+
+from countersign.errors import CountersignError
+from sandbox.people import NoSuchMail
+
+EXPECTED = (CountersignError, NoSuchMail, smtplib.SMTPException, IMAPClient.Error, OSError, TimeoutError)
+
+
+class StepFailed(Exception):
+    """Something that the story tells did not happen; the text names the step."""
+
+
+@contextmanager
+def step(words: str) -> Iterator[None]:
+    """Name what is being tried: whatever fails in the block is a StepFailed that begins with these words."""
+    try:
+        yield
+    except EXPECTED as problem:
+        raise StepFailed(f"{words}: {problem or type(problem).__name__}") from problem
+
+
+def must(fact: bool, words: str) -> None:
+    """Raise StepFailed with these words unless the fact holds."""
+    if not fact:
+        raise StepFailed(words)
