@@ -111,6 +111,11 @@ class Dovecot:
         self.account = pwd.getpwnam(UNPRIVILEGED) if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self._process: subprocess.Popen[bytes] | None = None
 
+    def settings_for(self, security: str) -> dict[str, object]:
+        """How to reach it encrypted: from the first byte by `tls`, or by `starttls`."""
+        port = self.tls_port if security == "tls" else self.port
+        return {"security": security, "port": port, "ca_file": self.certificate}
+
     @property
     def certificate(self) -> Path:
         """Its own authority's certificate, where it speaks TLS."""
@@ -124,7 +129,6 @@ class Dovecot:
         if self._oauth2:
             (self.home / "oauth2.conf").write_text(self._oauth2)
             self._settings["more"] += OAUTH2.format(home=self.home)
-        (self.home / "dovecot.conf").write_text(self._config())
         self.own(self.home)
         self.start()
         return self
@@ -138,11 +142,14 @@ class Dovecot:
         for path in (top, *top.rglob("*")):
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
-    def start(self) -> None:
-        """Start, and wait until it answers."""
+    def start(self, password: str = PASSWORD) -> None:
+        """Start, and wait until it answers; everybody's password may be another this time."""
         binary = dovecot_binary()
         assert binary
-        command = [binary, "-F", "-c", str(self.home / "dovecot.conf")]
+        config = self.home / "dovecot.conf"
+        config.write_text(self._config(password))
+        self.own(config)
+        command = [binary, "-F", "-c", str(config)]
         if os.getuid() == 0:
             user, group = self.account.pw_uid, self.account.pw_gid
             self._process = subprocess.Popen(command, user=user, group=group, extra_groups=[])
@@ -165,7 +172,7 @@ class Dovecot:
         path = self.home / "log"
         return path.read_text() if path.exists() else ""
 
-    def _config(self) -> str:
+    def _config(self, password: str) -> str:
         certificate = f"ssl_cert = <{self.certificate}\nssl_key = <{self.home / 'key.pem'}" if self._tls else ""
         return CONFIG.format(
             home=self.home,
@@ -174,7 +181,7 @@ class Dovecot:
             tls_port=self.tls_port,
             user=self.account.pw_name,
             group=grp.getgrgid(self.account.pw_gid).gr_name,
-            password=PASSWORD,
+            password=password,
             ssl="yes" if self._tls else "no",
             certificate=certificate,
             **self._settings,

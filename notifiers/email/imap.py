@@ -6,6 +6,7 @@ import logging
 import select
 import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,19 +82,18 @@ class Connection:
             self.uidvalidity = int(selected.get(b"UIDVALIDITY", 0))
             self.can_idle = self._client.has_capability("IDLE")
         except BaseException:
-            self._client.shutdown()
+            _hang_up(self._client)
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        # A broken connection would let a polite LOGOUT wait for its timeout.
-        close = self._client.shutdown if kind else self._client.logout
-        try:
-            close()
-        except (OSError, IMAPClient.Error) as problem:
-            log.debug("closing %s: %s", self._mailbox.name, problem)
+        if kind:  # a broken connection would let a polite LOGOUT wait for its timeout
+            _hang_up(self._client)
+            return
+        with suppress(OSError, IMAPClient.Error):
+            self._client.logout()
 
     def uids(self) -> list[int]:
         """List the mails of the folder, oldest first."""
@@ -102,22 +102,12 @@ class Connection:
 
     def sizes(self, uids: list[int]) -> dict[int, int]:
         """Ask how big mails are, in bytes; one that is gone meanwhile is left out."""
-        found = self._client.fetch(uids, ["RFC822.SIZE"])
+        found = self._ask_about(uids, ["RFC822.SIZE"])
         return {uid: int(found[uid][b"RFC822.SIZE"]) for uid in uids if b"RFC822.SIZE" in found.get(uid, {})}
 
     def fetch(self, uids: list[int]) -> dict[int, Fetched]:
-        """Fetch whole mails; one that is gone meanwhile, or that the server can't give, is left out."""
-        if not uids:
-            return {}
-        try:
-            found = self._client.fetch(uids, ["BODY.PEEK[]", "INTERNALDATE"])
-        except IMAPClient.AbortError:
-            raise
-        except IMAPClient.Error as problem:
-            if len(uids) > 1:  # one bad mail must not hide the others
-                return {uid: mail for each in uids for uid, mail in self.fetch([each]).items()}
-            log.warning("%s: the server does not give mail %s: %s", self._mailbox.name, uids[0], problem)
-            return {}
+        """Fetch whole mails; one that is gone meanwhile, or that the server doesn't give, is left out."""
+        found = self._ask_about(uids, ["BODY.PEEK[]", "INTERNALDATE"])
         return {
             uid: Fetched(found[uid][b"BODY[]"], found[uid][b"INTERNALDATE"].astimezone(UTC))
             for uid in uids
@@ -157,6 +147,17 @@ class Connection:
     def leave_idle(self) -> None:
         """Make the connection usable for commands again."""
         self._client.idle_done()
+
+    def _ask_about(self, uids: list[int], what: list[str]) -> dict[int, dict[bytes, Any]]:
+        if not uids:
+            return {}
+        try:
+            return dict(self._client.fetch(uids, what))
+        except IMAPClient.AbortError:
+            raise
+        except IMAPClient.Error as problem:
+            log.warning("%s: the server does not give mails %s: %s", self._mailbox.name, uids[:5], problem)
+            return {}
 
     def _move(self, uids: list[int], folder: str) -> None:
         if self._client.has_capability("MOVE"):
@@ -232,9 +233,14 @@ def _connect(mailbox: Mailbox) -> _Client:
         try:
             client.starttls(context)
         except BaseException:
-            client.shutdown()
+            _hang_up(client)
             raise
     return client
+
+
+def _hang_up(client: _Client) -> None:
+    with suppress(OSError):  # a failed handshake has closed it already
+        client.shutdown()
 
 
 def _log_in(client: _Client, mailbox: Mailbox) -> None:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from email.parser import BytesHeaderParser
-from typing import Literal
+from typing import Literal, TypeVar
 
 from countersign.errors import Unavailable
 from notifiers.email.imap import Connection, Fetched, Mailbox
 from notifiers.email.ledger import Disposition, Ledger, MailRef
+from notifiers.email.reluctant import Reluctant
 
 log = logging.getLogger(__name__)
 
@@ -27,19 +28,27 @@ LONGEST_MESSAGE_ID = 998  # RFC 5322, 2.1.1: the longest line
 HEAD_BYTES = 65_536
 
 Handle = Callable[[bytes, datetime], None]
+Given = TypeVar("Given")
 
 
 class Intake:
     """Deals with the mails of one connection; `go_on` is asked between mails, and tells that we live."""
 
     def __init__(
-        self, connection: Connection, mailbox: Mailbox, ledger: Ledger, handle: Handle, go_on: Callable[[], bool]
+        self,
+        connection: Connection,
+        mailbox: Mailbox,
+        ledger: Ledger,
+        handle: Handle,
+        go_on: Callable[[], bool],
+        reluctant: Reluctant,
     ) -> None:
         self._connection = connection
         self._mailbox = mailbox
         self._ledger = ledger
         self._handle = handle
         self._go_on = go_on
+        self._reluctant = reluctant
         self._unavailable_in_a_row = 0
         self._strays: dict[int, float] = {}  # handled by somebody, not yet moved: UID to when it was seen first
         self.strays_lie = False  # after a look: whether such mails were left for now
@@ -47,47 +56,76 @@ class Intake:
     def take_all(self) -> tuple[int, int]:
         """Deal with every mail there is; gives how many were dealt with, and how many are left for later."""
         uids = self._connection.uids()
-        self._unavailable_in_a_row = gone = 0
+        self._reluctant.forget_all_but(self._connection.uidvalidity, uids)
+        self._unavailable_in_a_row = done = 0
         self.strays_lie = False
-        for start in range(0, len(uids), LISTED_AT_ONCE):
-            sizes = self._connection.sizes(uids[start : start + LISTED_AT_ONCE])
-            for batch in _batches(sizes, self._mailbox.largest_mail_bytes):
-                if not self._go_on() or self._all_is_down():
-                    return gone, len(uids) - gone
-                gone += self._take(batch, sizes)
-        return gone, len(uids) - gone
-
-    def _take(self, batch: list[int], sizes: dict[int, int]) -> int:
-        """Deal with one batch and move it; gives how many mails are gone."""
-        small = [uid for uid in batch if sizes[uid] <= self._mailbox.largest_mail_bytes]
-        mails = self._connection.fetch(small)
-        to_move: dict[Disposition, list[int]] = {"handled": [], "quarantined": []}
-        dealt_with = 0
-        for uid in batch:
-            if not self._go_on() or self._all_is_down():
+        for group in self._groups(uids):
+            if not self._may_go_on():
                 break
-            end: Disposition | None = None  # what was listed but not given is looked for again
+            done += self._take(group)
+        return done, len(uids) - done
+
+    def _groups(self, uids: list[int]) -> Iterator[list[int]]:
+        """Cut the listing into groups to ask for at once; mails that made trouble come last, each alone."""
+        calm = [uid for uid in uids if uid not in self._reluctant]
+        for start in range(0, len(calm), LISTED_AT_ONCE):
+            yield calm[start : start + LISTED_AT_ONCE]
+        for uid in uids:
+            if uid in self._reluctant and self._reluctant.is_due(uid):
+                yield [uid]
+
+    def _take(self, group: list[int]) -> int:
+        """Deal with a group of mails and move them; gives how many were dealt with."""
+        if self._reluctant.is_hopeless(group[0]):
+            ends = {group[0]: self._set_aside(self._ref_unread(group[0], 0), "the server does not give it")}
+            return self._move(ends)
+        sizes = self._ask(self._connection.sizes, group)
+        done = 0
+        for batch in _batches(sizes, self._mailbox.largest_mail_bytes):
+            if not self._may_go_on():
+                break
+            done += self._move(self._deal_with(batch, sizes))
+        return done
+
+    def _ask(self, question: Callable[[list[int]], dict[int, Given]], uids: list[int]) -> dict[int, Given]:
+        """Ask the server about mails, remembering those about which it didn't answer."""
+        given: dict[int, Given] = {}
+        try:
+            given = question(uids)
+        finally:
+            self._reluctant.failed([uid for uid in uids if uid not in given], alone=len(uids) == 1)
+        return given
+
+    def _deal_with(self, batch: list[int], sizes: dict[int, int]) -> dict[int, Disposition | None]:
+        small = [uid for uid in batch if sizes[uid] <= self._mailbox.largest_mail_bytes]
+        mails = self._ask(self._connection.fetch, small)
+        self._reluctant.given(mails)
+        ends: dict[int, Disposition | None] = {}
+        for uid in batch:
+            if not self._may_go_on():
+                break
             if uid in mails:
-                end = self._handle_once(self._ref(uid, mails[uid].raw), mails[uid])
+                ends[uid] = self._handle_once(self._ref(uid, mails[uid].raw), mails[uid])
             elif uid not in small:
-                end = self._set_aside(self._ref_unread(uid, sizes[uid]), f"too big: {sizes[uid]} bytes")
-            if end:
-                dealt_with += 1
-                if self._is_ours_to_move(uid):
-                    to_move[end].append(uid)
-                else:
-                    self.strays_lie = True
-        self._connection.move(to_move["handled"], self._mailbox.done_folder)
-        self._connection.move(to_move["quarantined"], self._mailbox.quarantine_folder)
-        return dealt_with
+                ends[uid] = self._set_aside(self._ref_unread(uid, sizes[uid]), f"too big: {sizes[uid]} bytes")
+        return ends
+
+    def _move(self, ends: dict[int, Disposition | None]) -> int:
+        """Move what was dealt with out of the way; gives how many that were."""
+        dealt_with = {uid: end for uid, end in ends.items() if end}
+        ours = [uid for uid in dealt_with if self._is_ours_to_move(uid)]
+        self.strays_lie |= len(ours) < len(dealt_with)
+        self._connection.move([uid for uid in ours if ends[uid] == "handled"], self._mailbox.done_folder)
+        self._connection.move([uid for uid in ours if ends[uid] == "quarantined"], self._mailbox.quarantine_folder)
+        return len(dealt_with)
 
     def _is_ours_to_move(self, uid: int) -> bool:
         """Whether we handled it, or whoever did has left it lying; two who move one mail may make two of it."""
         first_seen = self._strays.get(uid)
         return first_seen is None or time.monotonic() - first_seen > STRAY_SECONDS
 
-    def _all_is_down(self) -> bool:
-        return self._unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW
+    def _may_go_on(self) -> bool:
+        return self._go_on() and self._unavailable_in_a_row < UNAVAILABLE_IN_A_ROW
 
     def _handle_once(self, ref: MailRef, mail: Fetched) -> Disposition | None:
         claim = self._claim(ref)

@@ -19,6 +19,7 @@ from notifiers.email.imap import Connection, Mailbox
 from notifiers.email.intake import STRAY_SECONDS, Handle, Intake
 from notifiers.email.ledger import Claim, Disposition, Ledger, MailRef
 from notifiers.email.pulse import Pulse
+from notifiers.email.reluctant import Reluctant
 
 __all__ = ["Claim", "Disposition", "Handle", "Ledger", "MailRef", "Mailbox", "watch"]
 
@@ -54,6 +55,7 @@ class _Watcher:
         self._handle = handle
         self._stop = stop
         self._progress = progress
+        self._reluctant = Reluctant()
 
     def run(self) -> None:
         delays = _delays()
@@ -73,7 +75,7 @@ class _Watcher:
 
     def _follow(self, connection: Connection) -> None:
         """Read all there is, then wait for more, for as long as the connection holds."""
-        intake = Intake(connection, self._mailbox, self._ledger, self._handle, self._go_on)
+        intake = Intake(connection, self._mailbox, self._ledger, self._handle, self._go_on, self._reluctant)
         retries, empty_wakes = _delays(), 0
         while not self._stop.is_set():
             done, left = self._read(intake)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
+
+import pytest
 
 from notifiers.email.mailbox import Handle, Mailbox, watch
 from tests.notifiers.email.memory_ledger import MemoryLedger
@@ -79,6 +82,13 @@ class Watching:
         """Wait until the proxy hung up on so many."""
         with proxy.changed:
             assert proxy.changed.wait_for(lambda: proxy.refused >= count, SECONDS)
+
+    def until_logged(self, caplog: pytest.LogCaptureFixture, words: str) -> None:
+        """Wait until the log says so."""
+        deadline = time.monotonic() + SECONDS
+        while words not in caplog.text:
+            assert time.monotonic() < deadline, caplog.text
+            threading.Event().wait(0.05)
 
     def _record(self, raw: bytes, arrived: datetime) -> None:
         if self._handle:

@@ -1,0 +1,59 @@
+"""Mails the server lists but doesn't give: asked for alone, less and less often, and in the end given up.
+
+Some servers hang up over a single mail they cannot read. It must neither hide the others nor be lost at once: the
+server may be able to give it again in a minute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+FIRST_PAUSE_SECONDS = 2.0
+# Between so many attempts lie pauses of 0, 2, 4, 8 and 16 seconds.
+ATTEMPTS = 6
+
+
+class Reluctant:
+    """Remembers across connections which mails were asked for in vain. `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._uidvalidity = 0
+        self._failures: dict[int, int] = {}
+        self._not_before: dict[int, float] = {}
+
+    def forget_all_but(self, uidvalidity: int, uids: Collection[int]) -> None:
+        """Keep in mind what is still listed, under its present numbers."""
+        known = set(uids) if uidvalidity == self._uidvalidity else set()
+        self._uidvalidity = uidvalidity
+        self._failures = {uid: count for uid, count in self._failures.items() if uid in known}
+        self._not_before = {uid: when for uid, when in self._not_before.items() if uid in known}
+
+    def failed(self, uids: Collection[int], *, alone: bool) -> None:
+        """Note that asking for these failed; only a mail asked for alone is known to be the cause."""
+        for uid in uids:
+            failures = self._failures.setdefault(uid, 0)
+            if alone:
+                self._failures[uid] = failures + 1
+                # The first time it may as well have been the line that broke.
+                pause = FIRST_PAUSE_SECONDS * 2 ** (failures - 1) if failures else 0.0
+                self._not_before[uid] = self._clock() + pause
+
+    def given(self, uids: Collection[int]) -> None:
+        """Note that the server gave these."""
+        for uid in uids:
+            self._failures.pop(uid, None)
+            self._not_before.pop(uid, None)
+
+    def __contains__(self, uid: int) -> bool:
+        """Whether a mail is to be asked for alone."""
+        return uid in self._failures
+
+    def is_due(self, uid: int) -> bool:
+        """Whether it is time to ask again."""
+        return self._clock() >= self._not_before.get(uid, 0.0)
+
+    def is_hopeless(self, uid: int) -> bool:
+        """Whether it was asked for often enough."""
+        return self._failures.get(uid, 0) >= ATTEMPTS
