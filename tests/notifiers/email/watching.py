@@ -37,7 +37,10 @@ def mailbox_on(server: Server, **changes: Any) -> Mailbox:
 class Watching:
     """`with Watching(mailbox, ledger) as watching:`; `bodies` are the texts of the handled mails, in order."""
 
-    def __init__(self, mailbox: Mailbox, ledger: MemoryLedger, handle: Handle | None = None) -> None:
+    def __init__(
+        self, mailbox: Mailbox, ledger: MemoryLedger, handle: Handle | None = None, *, seconds: float = SECONDS
+    ) -> None:
+        self.seconds = seconds
         self.ledger = ledger
         self.mails: list[tuple[bytes, datetime]] = []
         self.beats = 0
@@ -61,7 +64,7 @@ class Watching:
     def until(self, happened: Callable[[], bool]) -> None:
         """Wait until the ledger has changed so that this holds."""
         with self.ledger.changed:
-            assert self.ledger.changed.wait_for(happened, SECONDS), f"handled so far: {self.bodies[:20]}"
+            assert self.ledger.changed.wait_for(happened, self.seconds), f"handled so far: {self.bodies[:20]}"
 
     def until_handled(self, *bodies: bytes) -> None:
         """Wait until exactly these mails, in any order, were handled and marked."""
