@@ -11,10 +11,10 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.grants import GrantActivities
-from activities.notices import NoticeActivities
+from activities.courier import Courier
 from activities.requests import RequestActivities
 from activities.standing import StandingActivities, Watch
+from activities.steps import StepActivities
 from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import CountersignError, in_words
@@ -52,7 +52,7 @@ async def run(settings: Settings, stop: asyncio.Event, minute: timedelta = timed
     )
     config = email_config(settings)
     senders = {"email": EmailNotifier(config)} if config else {}
-    notices = NoticeActivities(store.notices, store.reading, senders, store.database.executor)
+    courier = Courier(store.notices, store.reading, senders, store.database.executor)
     door = Door(
         client,
         store.answers,
@@ -61,11 +61,11 @@ async def run(settings: Settings, stop: asyncio.Event, minute: timedelta = timed
         store.signals,
         store.database.executor,
         tell_on=frozenset(senders),
-        deliver=notices.answer_back,
+        deliver=courier.answer_back,
     )
     watch = _watch(settings, store, door)
-    chores = [lambda: notices.sweep(door.look_again), door.submit_left_over, door.enforce_directory]
-    async with _worker(client, settings, store, notices, StandingActivities(watch, chores)):
+    chores = [lambda: courier.sweep(door.look_again), door.submit_left_over, door.enforce_directory]
+    async with _worker(client, settings, store, courier, StandingActivities(watch, chores)):
         await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
@@ -91,11 +91,9 @@ async def _until_signal(settings: Settings) -> None:
     await run(settings, stop)
 
 
-def _worker(
-    client: Client, settings: Settings, store: Store, notices: NoticeActivities, standing: StandingActivities
-) -> Worker:
+def _worker(client: Client, settings: Settings, store: Store, courier: Courier, standing: StandingActivities) -> Worker:
     requests = RequestActivities(store.requests, store.answers)
-    grants = GrantActivities(store.grants, client)
+    steps = StepActivities(store.requests, store.grants, client, courier, store.database.executor)
     return Worker(
         client.temporal,
         task_queue=settings.task_queue,
@@ -103,13 +101,11 @@ def _worker(
         activities=[
             requests.open,
             requests.people,
-            requests.write,
             requests.ask_again,
             requests.standing,
             requests.last,
-            grants.start,
-            grants.end,
-            notices.deliver,
+            steps.take,
+            steps.end_grant,
             standing.watch_mailbox,
             standing.sweep,
         ],

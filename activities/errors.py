@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from countersign.errors import NotFound, Refused
 
@@ -14,4 +14,6 @@ def refusals_are_final() -> Iterator[None]:
     try:
         yield
     except (Refused, NotFound) as error:
-        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from None
+        raise ApplicationError(
+            str(error), type=type(error).__name__, non_retryable=True, category=ApplicationErrorCategory.BENIGN
+        ) from None

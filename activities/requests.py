@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.errors import refusals_are_final
 from countersign.models import LevelPeople
-from countersign.steps import AskAgain, Closing, Last, LevelStart, Opening, OpenReply, Standing, Step, Written
+from countersign.steps import AskAgain, Closing, Last, LevelStart, Look, Opening, OpenReply, Standing
 
 
 class RequestBook(Protocol):
@@ -18,13 +18,10 @@ class RequestBook(Protocol):
     def people(self, start: LevelStart) -> LevelPeople:
         """Look up the people of a level."""
 
-    def write(self, step: Step) -> Written:
-        """Write a step, once."""
-
     def ask_again(self, again: AskAgain) -> None:
         """Record a repeated question."""
 
-    def standing(self, approval_id: int) -> Standing:
+    def standing(self, look: Look) -> Standing:
         """Look up who may no longer act."""
 
 
@@ -53,20 +50,15 @@ class RequestActivities:
         """The people of a level, as the directory has them now."""
         return self.requests.people(start)
 
-    @activity.defn(name="write_step")
-    def write(self, step: Step) -> Written:
-        """Write one change of a request."""
-        return self.requests.write(step)
-
     @activity.defn(name="record_repeat")
     def ask_again(self, again: AskAgain) -> None:
         """Record that the question was asked again."""
         self.requests.ask_again(again)
 
     @activity.defn(name="people_standing")
-    def standing(self, approval_id: int) -> Standing:
-        """Who of a request's people may no longer act, or can't be reached."""
-        return self.requests.standing(approval_id)
+    def standing(self, look: Look) -> Standing:
+        """Who of these people may no longer act, or can't be reached."""
+        return self.requests.standing(look)
 
     @activity.defn(name="last_answers")
     def last(self, closing: Closing) -> Last:

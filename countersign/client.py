@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Awaitable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio.client import (
@@ -154,6 +154,7 @@ class Client:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             task_timeout=TASK_SECONDS,
+            start_delay=max(terms.ends_at - datetime.now(UTC), timedelta(0)),
         )
         with suppress(WorkflowAlreadyStartedError):
             await start

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 LONGEST_ID = 128
 LONGEST_REASON = 1000
@@ -193,7 +193,7 @@ class Answer(Model):
     verdict: Verdict
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
     channel: str
-    at: datetime
+    at: AwareDatetime
 
 
 class Decision(Model):

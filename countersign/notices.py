@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from countersign.models import (
     LONGEST_COMMENT,
@@ -60,7 +60,7 @@ class Given(Model):
     person: str
     verdict: Verdict
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
-    at: datetime
+    at: AwareDatetime
     proof: dict[str, str] = {}
 
 

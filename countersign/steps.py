@@ -124,28 +124,35 @@ class Step(Model):
     opens_grant: bool = False
 
 
-class Written(Model):
-    """What the writing of a step brought: the end of the grant, where it opened one."""
-
-    grant_starts_at: datetime | None = None
-    grant_ends_at: datetime | None = None
-
-
-class Delivery(Model):
-    """The notices of one step, to be sent now."""
+class GrantTerms(Model):
+    """A grant that was opened: the input of its workflow."""
 
     approval_id: int
-    step: int
+    starts_at: datetime
+    ends_at: datetime
 
 
-class Delivered(Model):
-    """Who could not be reached by any channel; notices that only failed for now are sent later, by the sweeper."""
+class Written(Model):
+    """What the writing of a step brought: a grant, where it opened one."""
+
+    grant: GrantTerms | None = None
+
+
+class Taken(Written):
+    """The same, and who could be told by no channel; what only failed for now is sent later, by the sweeper."""
 
     unreachable: list[Id] = []
 
 
+class Look(Model):
+    """The people of an open request at whom to look again."""
+
+    approval_id: int
+    people: list[Id]
+
+
 class Standing(Model):
-    """Of the people of an open request, who may no longer act or can't be reached."""
+    """Of the people looked at, who may no longer act or can't be reached."""
 
     requester_disabled: bool = False
     disabled: list[Id] = []
@@ -164,14 +171,6 @@ class Last(Model):
 
     answers: list[Answer] = []
     complete: bool = True
-
-
-class GrantTerms(Model):
-    """The input of a grant's workflow."""
-
-    approval_id: int
-    starts_at: datetime
-    ends_at: datetime
 
 
 class GrantEnd(Model):

@@ -9,7 +9,19 @@ from countersign import policy as rules
 from countersign.directory import Policy
 from countersign.errors import NotFound, Refused
 from countersign.models import Decision, GrantStatus, LevelPeople, Outcome, Question, Route, Status, Verdict
-from countersign.steps import AskAgain, LevelStart, Line, Opened, Opening, OpenReply, Standing, Step, Written
+from countersign.steps import (
+    AskAgain,
+    GrantTerms,
+    LevelStart,
+    Line,
+    Look,
+    Opened,
+    Opening,
+    OpenReply,
+    Standing,
+    Step,
+    Written,
+)
 from store.database import Database
 from store.events import append
 from store.grants import Grants
@@ -91,20 +103,16 @@ class Requests:
         with self.database.transaction() as connection:
             append(connection, again.approval_id, [again.line])
 
-    def standing(self, approval_id: int) -> Standing:
-        """Who of an open request's people may no longer act, or can't be reached on any channel."""
+    def standing(self, look: Look) -> Standing:
+        """Who of these people may no longer act, or can't be reached on any channel."""
         with self.database.reading() as connection:
-            row = _request(connection, approval_id)
+            row = _request(connection, look.approval_id)
             _, policy = self.policies.in_force(connection)
-            seated = select(approvers.c.person).where(
-                approvers.c.approval_id == approval_id, approvers.c.level == row.level
-            )
-            asked = list(connection.execute(seated).scalars())
-            lost = _unreachable(connection, approval_id)
+            lost = _unreachable(connection, look.approval_id)
         return Standing(
             requester_disabled=not policy.enabled(row.requester),
-            disabled=[one for one in asked if not policy.enabled(one)],
-            unreachable=[one for one in asked if one in lost],
+            disabled=[one for one in look.people if not policy.enabled(one)],
+            unreachable=[one for one in look.people if one in lost],
         )
 
 
@@ -166,7 +174,9 @@ def _request(connection: Connection, approval_id: int) -> Row[Any]:
 
 def _written_before(connection: Connection, approval_id: int) -> Written:
     row = connection.execute(select(grants).where(grants.c.approval_id == approval_id)).one_or_none()
-    return Written(grant_starts_at=row.starts_at, grant_ends_at=row.ends_at) if row else Written()
+    if row is None:
+        return Written()
+    return Written(grant=GrantTerms(approval_id=approval_id, starts_at=row.starts_at, ends_at=row.ends_at))
 
 
 def _seat(connection: Connection, step: Step) -> None:
@@ -221,7 +231,8 @@ def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timed
         )
     )
     line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {ends_at:%Y-%m-%d %H:%M:%S} UTC")
-    return [line], Written(grant_starts_at=step.at, grant_ends_at=ends_at)
+    grant = GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at)
+    return [line], Written(grant=grant)
 
 
 def _unreachable(connection: Connection, approval_id: int) -> set[str]:

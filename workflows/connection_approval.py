@@ -8,9 +8,8 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.grants import GrantActivities
-    from activities.notices import NoticeActivities
     from activities.requests import RequestActivities
+    from activities.steps import StepActivities
     from countersign.ballot import Ballot, Gone
     from countersign.errors import BadQuestion
     from countersign.models import (
@@ -32,18 +31,17 @@ with workflow.unsafe.imports_passed_through():
         AskAgain,
         Cancel,
         Closing,
-        Delivered,
-        Delivery,
         GrantTerms,
         LevelStart,
         Line,
+        Look,
         Opened,
         Opening,
         Step,
         Tell,
     )
     from workflows import search_attributes
-    from workflows.durably import durably, once, refusal_in
+    from workflows.durably import durably, refusal_in
 
 # How often an expiry that waits for the mailboxes looks again.
 LOOK_AGAIN = timedelta(seconds=1)
@@ -124,17 +122,7 @@ class ConnectionApproval:
     @workflow.update(name="look_again")
     async def look_again(self, approval_id: int) -> None:
         """Look again at who may act (rules 4 and 6): somebody was disabled, or can't be reached."""
-        standing = await durably(RequestActivities.standing, approval_id)
-        if self._open_ballot.settled:
-            return
-        if standing.requester_disabled:
-            words = "The requester was disabled."
-            await self._withdraw(Cancel(approval_id=approval_id, who=ENGINE, channel="", words=words))
-            return
-        for person in standing.disabled:
-            await self._leave_out(person, "disabled")
-        for person in standing.unreachable:
-            await self._leave_out(person, "unreachable")
+        await self._look_around()
 
     @look_again.validator
     def may_look_again(self, approval_id: int) -> None:
@@ -202,7 +190,7 @@ class ConnectionApproval:
             people = await durably(
                 RequestActivities.people, LevelStart(approval_id=ballot.approval_id, level=ballot.level + 1)
             )
-            if ballot.settled:
+            if ballot.settled or workflow.now() >= ballot.deadline:
                 return
         before = len(ballot.decisions)
         asked = ballot.start_level(people, workflow.now())
@@ -260,13 +248,30 @@ class ConnectionApproval:
         self._open_ballot.cancel(wish.words or f"Cancelled by {wish.who}.")
         await self._change([], who=wish.who, channel=wish.channel)
 
+    async def _look_around(self) -> None:
+        """Leave out who was disabled or can't be reached: fallback approvers first, so that none is called in vain."""
+        ballot = self._open_ballot
+        people = [*(one.person for one in ballot.fallback), *ballot.seats]
+        standing = await durably(RequestActivities.standing, Look(approval_id=ballot.approval_id, people=people))
+        if ballot.settled:
+            return
+        if standing.requester_disabled:
+            words = "The requester was disabled."
+            await self._withdraw(Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", words=words))
+            return
+        for person in standing.disabled:
+            await self._leave_out(person, "disabled")
+        for person in standing.unreachable:
+            await self._leave_out(person, "unreachable")
+
     async def _leave_out(self, person: str, why: Gone) -> None:
         ballot = self._open_ballot
-        if ballot.settled or person not in ballot.seats or ballot.gone.get(person) in {why, "disabled"}:
+        if ballot.settled or ballot.gone.get(person) in {why, "disabled"}:
             return
         asked = ballot.leave_out(person, why)
-        lines = [_line("left_out", person, why), *(_line("fallback", one.person, one.because) for one in asked)]
-        await self._change(lines, asked=asked, left_out={person: why})
+        if person in ballot.seats:
+            lines = [_line("left_out", person, why), *(_line("fallback", one.person, one.because) for one in asked)]
+            await self._change(lines, asked=asked, left_out={person: why})
 
     async def _change(
         self,
@@ -284,16 +289,13 @@ class ConnectionApproval:
         """
         step = self._step(lines, asked or [], decision, tell or [], left_out or {}, who, channel)
         async with self._in_order:
-            written = await durably(RequestActivities.write, step)
-        if written.grant_starts_at and written.grant_ends_at:
-            await self._open_grant(written.grant_starts_at, written.grant_ends_at)
+            taken = await durably(StepActivities.take, step)
+        if taken.grant is not None:
+            self._hold(taken.grant)
         self._known = True
         self._show()
-        delivery = Delivery(approval_id=step.approval_id, step=step.number)
-        if step.tell:
-            told = await once(NoticeActivities.deliver, delivery, otherwise=Delivered())
-            for person in told.unreachable:
-                await self._leave_out(person, "unreachable")
+        if taken.unreachable and not self._open_ballot.settled:
+            await self._look_around()
 
     def _step(
         self,
@@ -327,18 +329,15 @@ class ConnectionApproval:
             opens_grant=ballot.status is Status.APPROVED,
         )
 
-    async def _open_grant(self, starts_at: datetime, ends_at: datetime) -> None:
-        """Start the grant's own workflow, which outlives this one."""
-        question, approval_id = self._question, self._open_ballot.approval_id
-        assert question is not None
+    def _hold(self, grant: GrantTerms) -> None:
+        assert self._question is not None
         self._grant = GrantView(
-            approval_id=approval_id,
+            approval_id=grant.approval_id,
             status=GrantStatus.ACTIVE,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            source_address=question.source_address,
+            starts_at=grant.starts_at,
+            ends_at=grant.ends_at,
+            source_address=self._question.source_address,
         )
-        await durably(GrantActivities.start, GrantTerms(approval_id=approval_id, starts_at=starts_at, ends_at=ends_at))
 
     async def _record_repeat(self, question: Question) -> None:
         proof = {"source_address": question.source_address, "reason": question.reason}

@@ -11,7 +11,6 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 # A local activity holds up the next update, so it gets about a second and two tries.
 LOCAL_SECONDS = timedelta(seconds=2)
 LOCAL_TRIES = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=50))
-ONE_TRY = RetryPolicy(maximum_attempts=1)
 DURABLE_SECONDS = timedelta(seconds=30)
 DURABLE_TRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 
@@ -35,18 +34,6 @@ async def durably(method: Callable[[Any, A], Any], argument: A) -> Any:
     return await workflow.execute_activity_method(
         method, argument, start_to_close_timeout=DURABLE_SECONDS, retry_policy=DURABLE_TRIES
     )
-
-
-async def once(method: Callable[[Any, A], Awaitable[R]], argument: A, otherwise: R) -> R:
-    """Try it once; `otherwise` where it fails, because something else will do it later."""
-    try:
-        return await workflow.execute_local_activity_method(
-            method, argument, start_to_close_timeout=LOCAL_SECONDS, retry_policy=ONE_TRY
-        )
-    except FailureError as error:
-        if is_cancelled_exception(error):
-            raise
-        return otherwise
 
 
 def refusal_in(error: FailureError) -> str:

@@ -6,16 +6,18 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.grants import GrantActivities
-    from activities.notices import NoticeActivities
+    from activities.steps import StepActivities
     from countersign.models import GrantStatus
-    from countersign.steps import GRANT_STEP, Delivered, Delivery, GrantEnd, GrantTerms, Revoke
-    from workflows.durably import durably, once
+    from countersign.steps import GrantEnd, GrantTerms, Revoke
+    from workflows.durably import durably
 
 
 @workflow.defn(name="Grant")
 class Grant:
-    """Lasts as long as the permission. Update: `revoke`. The result is its final status."""
+    """Lasts as long as the permission. Update: `revoke`. The result is its final status.
+
+    It is started with a delay until its end: the server alone waits, and wakes it for nothing but the end or an update.
+    """
 
     def __init__(self) -> None:
         self._revoked_by: Revoke | None = None
@@ -54,5 +56,4 @@ class Grant:
     async def _end(self, approval_id: int, status: GrantStatus, who: str, words: str, channel: str = "") -> None:
         self._ended = True
         end = GrantEnd(approval_id=approval_id, status=status, at=workflow.now(), who=who, channel=channel, words=words)
-        await durably(GrantActivities.end, end)
-        await once(NoticeActivities.deliver, Delivery(approval_id=approval_id, step=GRANT_STEP), otherwise=Delivered())
+        await durably(StepActivities.end_grant, end)

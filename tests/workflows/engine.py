@@ -17,7 +17,7 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client as TemporalClient
 
 import worker
-from activities.notices import NoticeActivities
+from activities.courier import Courier
 from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import Refused
@@ -104,7 +104,7 @@ class Engine:
         assert config is not None
         self._sender = EmailNotifier(config)
         executor = self.store.database.executor
-        notices = NoticeActivities(self.store.notices, self.store.reading, {"email": self._sender}, executor)
+        courier = Courier(self.store.notices, self.store.reading, {"email": self._sender}, executor)
         self.door = Door(
             self.client,
             self.store.answers,
@@ -113,7 +113,7 @@ class Engine:
             self.store.signals,
             executor,
             tell_on=frozenset({"email"}),
-            deliver=notices.answer_back,
+            deliver=courier.answer_back,
         )
         self.apply(policy())
         self.start_worker()

@@ -7,11 +7,9 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from temporalio import activity
-
 from countersign.errors import CountersignError, Unreachable, in_words
 from countersign.notices import Notice
-from countersign.steps import ANSWERING_STEP, Delivered, Delivery
+from countersign.steps import ANSWERING_STEP
 
 # A healthy mail server takes a mail within this; what takes longer is left for the sweeper.
 HEALTHY_SECONDS = 0.9
@@ -52,7 +50,7 @@ class Sender(Protocol):
         """Send one notice; returns the channel's reference."""
 
 
-class NoticeActivities:
+class Courier:
     """Hands notices to their channels and records what became of them."""
 
     def __init__(self, notices: NoticeBook, reader: Reader, senders: Mapping[str, Sender], executor: Executor) -> None:
@@ -61,15 +59,14 @@ class NoticeActivities:
         self.senders = senders
         self.executor = executor
 
-    @activity.defn(name="deliver_notices")
-    async def deliver(self, delivery: Delivery) -> Delivered:
-        """Send the notices of one step, all at once."""
-        rows = await self._run(self.notices.of_step, delivery.approval_id, delivery.step)
-        return Delivered(unreachable=sorted({one for one, _ in await self._send(rows, HEALTHY_SECONDS)}))
+    async def deliver(self, approval_id: int, step: int) -> list[str]:
+        """Send the notices of one step, all at once; returns the people whom none of them can ever reach."""
+        rows = await self._run(self.notices.of_step, approval_id, step)
+        return [person for person, _ in await self._send(rows, HEALTHY_SECONDS)]
 
     async def answer_back(self, approval_id: int) -> None:
         """Send what is written to the senders of mails or clicks about a request."""
-        await self.deliver(Delivery(approval_id=approval_id, step=ANSWERING_STEP))
+        await self.deliver(approval_id, ANSWERING_STEP)
 
     async def sweep(self, look_again: Callable[[int], Awaitable[None]]) -> None:
         """Send what was left over; `look_again(approval_id)` hears of each request with people who can't be reached."""

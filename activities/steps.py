@@ -1,0 +1,75 @@
+"""One change of a request or grant, carried out: written, then told. Doing it twice changes nothing."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, Protocol, TypeVar
+
+from temporalio import activity
+
+from countersign.steps import GRANT_STEP, GrantEnd, GrantTerms, Step, Taken, Written
+
+T = TypeVar("T")
+
+
+class StepBook(Protocol):
+    """Where steps are written."""
+
+    def write(self, step: Step) -> Written:
+        """Write a step, once."""
+
+
+class GrantBook(Protocol):
+    """Where grants are written."""
+
+    def end(self, end: GrantEnd) -> bool:
+        """End a grant, once."""
+
+
+class Starter(Protocol):
+    """Who starts workflows."""
+
+    async def start_grant(self, terms: GrantTerms) -> None:
+        """Start the workflow of a grant, unless it runs already."""
+
+
+class Teller(Protocol):
+    """Who sends notices."""
+
+    async def deliver(self, approval_id: int, step: int) -> list[str]:
+        """Send the notices of a step; returns who can't be reached."""
+
+
+class StepActivities:
+    """What the workflows ask for each change: one activity, since each costs a trip through the worker."""
+
+    def __init__(
+        self, steps: StepBook, grants: GrantBook, starter: Starter, teller: Teller, executor: Executor
+    ) -> None:
+        self.steps = steps
+        self.grants = grants
+        self.starter = starter
+        self.teller = teller
+        self.executor = executor
+
+    @activity.defn(name="take_step")
+    async def take(self, step: Step) -> Taken:
+        """Write one change of a request, start its grant if it opened one, and tell those whom it concerns.
+
+        The grant's workflow is started here and not as a child: a parent that ends in the same task takes a child that
+        has not started yet with it, whatever its close policy.
+        """
+        written = await self._run(self.steps.write, step)
+        if written.grant is not None:
+            await self.starter.start_grant(written.grant)
+        unreachable = await self.teller.deliver(step.approval_id, step.number) if step.tell else []
+        return Taken(grant=written.grant, unreachable=unreachable)
+
+    @activity.defn(name="end_grant")
+    async def end_grant(self, end: GrantEnd) -> None:
+        """End or revoke a grant, and tell those whom it concerns."""
+        await self._run(self.grants.end, end)
+        await self.teller.deliver(end.approval_id, GRANT_STEP)
+
+    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
