@@ -135,9 +135,10 @@ def _by_signature(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText | No
 
 
 def _is_costly(raw: bytes) -> bool:
-    blank = len(raw) - len(raw.rstrip(b"\r\n"))
-    spaces = sum(len(run) ** 2 for run in re.findall(rb"[ \t]+", raw))
-    return spaces > COSTLIEST_SPACES or blank > MOST_BLANK_END or raw.count(b"\n") > caps.MOST_SIGNED_LINES
+    if len(raw) > caps.LARGEST_SIGNED or len(raw) - len(raw.rstrip(b"\r\n")) > MOST_BLANK_END:
+        return True
+    runs = [len(run) for run in re.findall(rb"[ \t]+", raw)]
+    return len(runs) > caps.MOST_SIGNED_SPACES or sum(length**2 for length in runs) > COSTLIEST_SPACES
 
 
 def _problem_with(signature: str, fields: Fields, domain: str) -> str:

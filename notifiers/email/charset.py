@@ -17,6 +17,8 @@ _MEANT = {
     "x-sjis": "cp932", "shift_jis": "cp932", "x-euc-jp": "euc_jp", "gb2312": "gb18030", "x-gbk": "gb18030",
     "x-euc-tw": "big5", "x-mac-roman": "mac_roman", "macintosh": "mac_roman", "unicode-1-1-utf-7": "utf_7",
     "iso-8859-8-i": "iso8859_8", "windows-874": "cp874", "x-windows-949": "cp949", "ks_c_5601-1987": "cp949",
+    "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext", "iso-2022-jp-ms": "iso2022_jp_ext", "cp51932": "euc_jp",
+    "utf8mb4": "utf-8", "unicode-1-1-utf-8": "utf-8", "gb_2312-80": "gb18030", "windows-936": "gb18030",
 }  # fmt: skip
 
 

@@ -69,6 +69,17 @@ def holds_answer(text: str) -> bool:
     return not _SAYS_SOMETHING.isdisjoint(re.findall(r"[\w']+", _fold_known(text)))
 
 
+def is_closing(line: str) -> bool:
+    """Whether a line ends a letter, as "Best regards," does."""
+    return len(line) <= LONGEST_ANSWER and _fold_known(line).rstrip(" ,.!") in _CLOSINGS
+
+
+def is_name(line: str, names: Collection[str]) -> bool:
+    """Whether a line is nothing but names that stand in the mail's headers."""
+    spoken = _fold_known(line[:LONGEST_ANSWER]).replace(".", " ").split()
+    return bool(spoken) and all(word in names for word in spoken)
+
+
 def fold(text: str) -> str | None:
     """Fold case, accents, width and spaces; None for text in which something is disguised."""
     if any(unicodedata.category(c) in _NEVER_SHOWN and c != "\t" for c in text):
@@ -175,7 +186,8 @@ def _phrases(text: str) -> frozenset[str]:
 _APPROVE = _phrases("|".join(words.APPROVE.values()))
 _REJECT = _phrases("|".join(words.REJECT.values()))
 _GREETINGS = _phrases(words.GREETINGS)
-_COURTESIES = _phrases(words.COURTESIES)
+_CLOSINGS = _phrases(words.CLOSINGS)
+_COURTESIES = _phrases(words.COURTESIES) | _CLOSINGS
 _TURNS = _phrases(words.TURNS)
 _ANSWER_WORDS = frozenset(word for phrase in _APPROVE | _REJECT for word in phrase.split(" "))
 _SAYS_SOMETHING = frozenset(each for each in _APPROVE | _REJECT if " " not in each) | _phrases(words.NEGATIONS)

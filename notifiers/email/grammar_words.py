@@ -124,18 +124,24 @@ GREETINGS = """
     |你好|您好|早上好|下午好|大家好"""
 
 COURTESIES = """
-    thanks|thank you|many thanks|thanks a lot|thank you very much|thx|cheers|please|regards|best regards
-    |kind regards|best
-    |danke|vielen dank|danke schön|dankeschön|bitte|gruß|grüße|viele grüße|mit freundlichen grüßen|lg|vg|mfg
-    |merci|merci beaucoup|merci bien|cordialement|s'il vous plaît|gracias|muchas gracias|saludos|por favor
-    |obrigado|obrigada|muito obrigado|muito obrigada|abraços|grazie|grazie mille|saluti|cordiali saluti|per favore
-    |prego
-    |bedankt|dank je|dank u|dank je wel|alvast bedankt|groet|groeten|met vriendelijke groet|alstublieft|mvg
-    |dziękuję|dzięki|pozdrawiam|proszę|teşekkürler|teşekkür ederim|sağ olun|lütfen|saygılar|saygılarımla|rica ederim
-    |tack|tack så mycket|mvh|hälsningar|vänliga hälsningar|med vänliga hälsningar
+    thanks|thank you|many thanks|thanks a lot|thank you very much|thx|cheers|please|danke|vielen dank|danke schön
+    |dankeschön|bitte|merci|merci beaucoup|merci bien|s'il vous plaît|gracias|muchas gracias|por favor|obrigado|obrigada
+    |muito obrigado|muito obrigada|grazie|grazie mille|per favore|prego|bedankt|dank je|dank u
+    |dank je wel|alvast bedankt
+    |alstublieft|dziękuję|dzięki|proszę|teşekkürler|teşekkür ederim|sağ olun|lütfen|rica ederim|tack|tack så mycket
     |ありがとう|ありがとうございます|よろしくお願いします|よろしくお願いいたします|宜しくお願いします
-    |宜しくお願い致します
-    |谢谢|謝謝|多谢|多謝|感谢|感謝"""
+    |宜しくお願い致します|谢谢|謝謝|多谢|多謝|感谢|感謝"""
+
+# What ends a letter: a name follows, and a signature.
+CLOSINGS = """
+    regards|best regards|kind regards|warm regards|many thanks and regards|thanks and regards|best|best wishes|sincerely
+    |yours sincerely|gruß|grüße|viele grüße|liebe grüße|beste grüße|schöne grüße|mit freundlichen grüßen
+    |mit freundlichem gruß|freundliche grüße
+    |lg|vg|mfg|bg|cordialement|bien cordialement|bien à vous|salutations
+    |saludos|saludos cordiales|un saludo|atentamente|abraços|atenciosamente|cumprimentos|saluti|cordiali saluti
+    |distinti saluti|groet|groeten|met vriendelijke groet|met vriendelijke groeten|mvg|vriendelijke groet|pozdrawiam
+    |z poważaniem|saygılar|saygılarımla|iyi çalışmalar|mvh|hälsningar|vänliga hälsningar|med vänliga hälsningar
+    |med vänlig hälsning|敬具|此致|祝好"""
 
 # Words that turn, limit or doubt an answer: none of them is ever taken for a name.
 TURNS = """

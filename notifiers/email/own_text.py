@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from notifiers.email import caps
 from notifiers.email import own_text_words as words
-from notifiers.email.grammar import holds_answer
+from notifiers.email.grammar import holds_answer, is_closing
 
+LONGEST_SIGNATURE = 12  # lines, below a closing
 LONGEST_INTRODUCTION = 4  # lines that "On ... wrote:" may be wrapped over
 LONGEST_INTRODUCTION_LINE = 400  # characters
 
@@ -55,9 +56,11 @@ def own_lines(text: str) -> Own:
 
 
 def without_signature(lines: list[str]) -> list[str]:
-    """Cut at the first mark of a signature, RFC 3676's `-- ` or a phone's."""
+    """Cut at the first mark of a signature: RFC 3676's `-- `, a phone's line, or a closing near the end."""
     for at, line in enumerate(lines):
         if line.rstrip() in ("--", "—") or _folded(line).startswith(words.PHONE_SIGNATURES):
+            return lines[:at]
+        if is_closing(line) and sum(map(bool, map(str.strip, lines[at:]))) <= LONGEST_SIGNATURE:
             return lines[:at]
     return lines
 

@@ -12,6 +12,8 @@ BLOCKS = _words("""
 VOID = _words("area base br col embed hr img input link meta param source track wbr")
 STRUCK = _words("s strike del")
 HIDDEN = _words("template datalist head")
+# What may stand in the head; anything else ends it, said or unsaid.
+IN_HEAD = _words("base basefont bgsound head link meta noframes noscript script style template title")
 PICTURES = _words("img input embed")
 # Shown in ways that can't be read as text, or not everywhere.
 NO_TEXT = _words("""

@@ -114,6 +114,8 @@ class _Page:
         self._dropped = False
 
     def _start(self, tag: Start) -> None:
+        if self._open[-1].name == "head" and tag.name not in elements.IN_HEAD:
+            self._open.pop()
         if tag.name == "br":
             if not self._look.hidden:
                 self._end_line(forced=True)

@@ -114,6 +114,8 @@ class _Cutter:
         part = Part(fields, kind, params, self._raw, body, end)
         if kind.startswith("multipart/"):
             part.parts = [self.part(low, high, depth + 1) for low, high in _pieces(self._raw, part)]
+            if not part.parts:
+                raise Unreadable("malformed", "A multipart of the mail has no parts.")
         return part
 
 
@@ -179,16 +181,15 @@ def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
     boundary = part.params.get("boundary", "").rstrip(" ")
     if not _BOUNDARY.fullmatch(boundary):
         raise Unreadable("malformed", "A multipart of the mail has no boundary.")
-    begin, found = -1, False
+    begin = -1
     for at, after, closing in _delimiters(raw, part, b"--" + boundary.encode("ascii")):
         if begin >= 0:
             yield begin, max(begin, at)
-        begin, found = after, True
+        begin = after
         if closing:
             return
-    if not found:
-        raise Unreadable("malformed", "A multipart of the mail has no parts.")
-    yield begin, part.end
+    if begin >= 0:
+        yield begin, part.end
 
 
 def _delimiters(raw: bytes, part: Part, dashes: bytes) -> Iterator[tuple[int, int, bool]]:

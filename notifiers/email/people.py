@@ -75,7 +75,7 @@ def message_ids(fields: Fields) -> list[str]:
 def ids_named(fields: Fields) -> list[Ids]:
     """Which level of which request a mail answers; more than one where its headers disagree.
 
-    The address it was sent to says so first; without a tag there, the nearest of our own Message-IDs.
+    The address it was sent to says so, and must agree with In-Reply-To; without a tag there, the nearest of our ids.
     """
     tagged: list[Ids] = []
     for name in _RECIPIENTS:
@@ -83,6 +83,8 @@ def ids_named(fields: Fields) -> list[Ids]:
             tagged.extend(filter(None, map(in_address, _TAGGED.findall(value)[: caps.MOST_ADDRESSES])))
     answered = (in_message_id(each) for each in message_ids(fields))
     nearest = next((ids for ids in answered if ids and ids.token), None)
+    replied_to = (in_message_id(each) for each in _MESSAGE_ID.findall(fields.first("in-reply-to")))
+    tagged += [ids for ids in replied_to if tagged and ids and ids.token]
     return list(dict.fromkeys(tagged)) or ([nearest] if nearest else [])
 
 

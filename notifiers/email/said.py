@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from notifiers.email import caps
 from notifiers.email.charset import part_text
-from notifiers.email.grammar import Line, read_line
+from notifiers.email.grammar import Line, is_name, read_line
 from notifiers.email.own_text import own_lines, without_signature
 from notifiers.email.own_text_html import html_text
 from notifiers.email.parts import Part, Unreadable
@@ -59,6 +59,8 @@ def read_text(part: Part, text: str, names: Collection[str]) -> Said:
     if line.verdict == "none":
         return Said("none", line.code)
     rest = lines[first + 1 :]
+    while rest and (not rest[-1].strip() or is_name(rest[-1], names)):
+        rest.pop()
     if any(read_line(each, names).verdict not in ("none", line.verdict) for each in rest):
         return Said("none", "both")
     return Said(line.verdict, line.code, "\n".join(rest).strip())
