@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.errors import NotFound, Refused
 from countersign.models import Answer, Event
@@ -28,6 +29,7 @@ class Answers:
     def __init__(self, database: Database, policies: Policies) -> None:
         self.database = database
         self.policies = policies
+        self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
     def store(self, given: Given) -> Answer:
         """Store an answer; one that was stored before comes back as it is.
@@ -59,7 +61,11 @@ class Answers:
             refused = Refused("Your account is disabled or unknown, so your answer can't count.")
         if refused is not None:
             row |= {"state": "refused", "words": str(refused)}
-        stored = connection.execute(insert(answers).values(row).returning(answers)).one()
+        # Two processes may get the same delivery at once; who comes second finds the first one's row.
+        new = self._insert(answers).values(row).on_conflict_do_nothing(index_elements=["channel", "source_id"])
+        stored = connection.execute(new.returning(answers)).one_or_none()
+        if stored is None:
+            return view(connection.execute(select(answers).where(same)).one()), None
         if refused is not None:
             append(connection, given.approval_id if exists else None, [_refusal(stored, str(refused))])
         return view(stored), refused

@@ -27,6 +27,7 @@ class Policies:
         document = policy_file.load(text).model_dump(mode="json")
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
+            append(connection, None, [])  # takes the feed's lock, so that two who apply at once get a version each
             version = (connection.execute(select(func.max(policies.c.version))).scalar_one() or 0) + 1
             row = {"version": version, "text": text, "document": document, "applied_by": who, "applied_at": now}
             connection.execute(insert(policies).values(row))
