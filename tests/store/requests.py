@@ -1,0 +1,117 @@
+"""Requests as their workflow would have them written, without a workflow."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from countersign.models import Answer, Approver, Decision, Event, Question, Status, Verdict
+from countersign.notices import Given
+from countersign.steps import Line, Opened, Opening, Step, Tell
+from store import Store
+
+T = TypeVar("T")
+
+
+def question(**changed: Any) -> Question:
+    return Question.model_validate({"requester": "alice", "device": "web-1", "protocol": "ssh"} | changed)
+
+
+def opening(**changed: Any) -> Opening:
+    asked = question(**changed)
+    return Opening(question=asked, workflow_id=asked.workflow_id, run_id=uuid.uuid4().hex)
+
+
+def opened(store: Store, **changed: Any) -> Opened:
+    """A request that has its number."""
+    reply = store.requests.open(opening(**changed))
+    assert reply.opened is not None
+    return reply.opened
+
+
+def a_step(approval_id: int, number: int, **fields: Any) -> Step:
+    step = {
+        "approval_id": approval_id,
+        "number": number,
+        "at": datetime.now(UTC),
+        "status": Status.WAITING,
+        "words": "",
+        "level": 1,
+    }
+    return Step.model_validate(step | fields)
+
+
+def line(kind: str, who: str = "countersign") -> Line:
+    return Line.model_validate({"kind": kind, "at": datetime.now(UTC), "who": who})
+
+
+def asking(approval_id: int, *people: str, number: int = 1) -> Step:
+    """The step that starts a level and asks these people."""
+    return a_step(
+        approval_id,
+        number,
+        seated=[Approver(person=one, because="manager of engineers", as_manager=True) for one in people],
+        tell=[Tell(event=Event.ASKED, person=one) for one in people],
+        lines=[line("level_started")],
+    )
+
+
+def given(approval_id: int, person: str = "grace", **changed: Any) -> Given:
+    answer = {
+        "channel": "test",
+        "source_id": uuid.uuid4().hex,
+        "approval_id": approval_id,
+        "level": 1,
+        "person": person,
+        "verdict": Verdict.APPROVE,
+        "at": datetime.now(UTC),
+    }
+    return Given.model_validate(answer | changed)
+
+
+def approving(answer: Answer, number: int = 2) -> Step:
+    """The step that counts an answer and approves the request by it."""
+    decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
+    return a_step(
+        answer.approval_id,
+        number,
+        status=Status.APPROVED,
+        words=f"Approved by {answer.person}.",
+        decision=decision,
+        lines=[line("answered", answer.person), line("approved", answer.person)],
+        tell=[Tell(event=Event.SETTLED, person="alice")],
+        opens_grant=True,
+    )
+
+
+def approved(store: Store, **changed: Any) -> int:
+    """A request that Grace approved just now; its number."""
+    request = opened(store, **changed)
+    store.requests.write(asking(request.approval_id, "grace"))
+    store.requests.write(approving(store.answers.store(given(request.approval_id))))
+    return request.approval_id
+
+
+def kinds(store: Store, approval_id: int) -> list[str]:
+    """The record of a request, oldest first."""
+    return [row.kind for row in store.events.of(approval_id)]
+
+
+def at_once(function: Callable[[], T]) -> list[T]:
+    """Do it in four threads at the same instant; what each of them got."""
+    barrier = threading.Barrier(4)
+
+    def run(_: int) -> T:
+        barrier.wait()
+        return function()
+
+    with ThreadPoolExecutor(barrier.parties) as pool:
+        return list(pool.map(run, range(barrier.parties)))
+
+
+def soon(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)

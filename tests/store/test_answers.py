@@ -1,0 +1,109 @@
+"""Answers are stored once, and what became of them is written once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from countersign.errors import NotFound, Refused
+from countersign.steps import Closing
+from store import Store
+from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon
+from tests.workflows.house import policy
+
+
+def a_request(store: Store) -> int:
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace"))
+    return number
+
+
+def test_an_answer_delivered_twice_is_one(store: Store) -> None:
+    answer = given(a_request(store), source_id="<one@mail>")
+    stored = at_once(lambda: store.answers.store(answer))
+    assert len({one.id for one in stored}) == 1
+    by_another_channel = store.answers.store(answer.model_copy(update={"channel": "page"}))
+    assert by_another_channel.id != stored[0].id
+
+
+def test_a_stored_answer_is_as_it_was_given(store: Store) -> None:
+    answer = given(a_request(store), comment="ok \N{GRINNING FACE}", proof={"dkim": "pass"})
+    stored = store.answers.store(answer)
+    assert stored.model_dump(exclude={"id"}) == answer.model_dump(exclude={"source_id", "proof"})
+    assert store.answers.outcome(stored.id) == ("open", "")
+
+
+def test_the_disabled_the_unknown_and_answers_to_nothing_are_refused_and_recorded(store: Store) -> None:
+    number = a_request(store)
+    store.policies.apply(policy(disabled=("grace",)), "ada")
+    for person in ("grace", "zoe"):
+        with pytest.raises(Refused, match="disabled or unknown"):
+            store.answers.store(given(number, person))
+    with pytest.raises(NotFound):
+        store.answers.store(given(number + 1))
+    assert kinds(store, number)[-2:] == ["answer_refused", "answer_refused"]
+    assert store.answers.waiting(soon(60)) == []
+
+
+def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> None:
+    number = a_request(store)
+    answer = store.answers.store(given(number, "bob", channel="email", proof={"message_id": "<bob@mail>"}))
+    for words in ("Not asked.", "Another reason."):
+        store.answers.refuse(answer.id, words, tell=True)
+    assert store.answers.outcome(answer.id) == ("refused", "Not asked.")
+    assert kinds(store, number).count("answer_refused") == 1
+    [notice] = [row for row in store.notices.left_over(soon(60), 10) if row.event == "answer_refused"]
+    assert (notice.person, notice.words, notice.in_reply_to) == ("bob", "Not asked.", "<bob@mail>")
+
+
+def test_what_counted_can_no_longer_be_refused(store: Store) -> None:
+    number = a_request(store)
+    answer = store.answers.store(given(number))
+    store.requests.write(approving(answer))
+    store.answers.refuse(answer.id, "Too late.", tell=True)
+    assert store.answers.outcome(answer.id)[0] == "accepted"
+    assert "answer_refused" not in kinds(store, number)
+
+
+def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
+    request = opened(store)
+    number, deadline = request.approval_id, soon(-1)
+    late = store.answers.store(given(number, "ada", at=deadline + timedelta(milliseconds=1)))
+    second = store.answers.store(given(number, "heidi", at=deadline))
+    first = store.answers.store(given(number, "grace", at=deadline - timedelta(seconds=1)))
+    refused = store.answers.store(given(number, "bob", at=deadline - timedelta(seconds=2)))
+    store.answers.refuse(refused.id, "Not asked.", tell=False)
+    store.answers.store(given(opened(store, device="web-2").approval_id, at=deadline))
+    last = store.answers.last(Closing(approval_id=number, deadline=deadline))
+    assert [one.id for one in last.answers] == [first.id, second.id]
+    assert last.complete
+    assert late.id in {one.id for one in store.answers.waiting(soon(0))}
+
+
+def test_the_last_answers_are_complete_once_every_mailbox_was_read_up_to_the_deadline(store: Store) -> None:
+    number, deadline = opened(store).approval_id, soon(-1)
+    closing = Closing(approval_id=number, deadline=deadline)
+    store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
+    store.mails.read_through("OTHER", deadline)
+    assert not store.answers.last(closing).complete
+    store.mails.read_through("INBOX", deadline)
+    assert store.answers.last(closing).complete
+    store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
+    store.mails.keep_only(["OTHER"])
+    assert store.answers.last(closing).complete
+
+
+def test_an_expiry_does_not_wait_for_a_mailbox_for_ever(store: Store) -> None:
+    number, deadline = opened(store).approval_id, soon(-61)
+    store.mails.read_through("INBOX", deadline - timedelta(days=1))
+    assert store.answers.last(Closing(approval_id=number, deadline=deadline)).complete
+
+
+def test_what_was_left_open_is_found_oldest_first(store: Store) -> None:
+    number = a_request(store)
+    new = store.answers.store(given(number, "ada"))
+    old = store.answers.store(given(number, "grace", at=soon(-60)))
+    assert [one.id for one in store.answers.waiting(soon(-30))] == [old.id]
+    assert [one.id for one in store.answers.waiting(soon(1))] == [old.id, new.id]
+    assert [one.id for one in store.answers.waiting(soon(1), limit=1)] == [old.id]

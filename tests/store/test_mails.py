@@ -1,0 +1,58 @@
+"""The ledger of mail: of any number of watchers one handles a mail, and a claim that dies is taken over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from store import Store
+from tests.store.requests import at_once
+
+LEASE = timedelta(minutes=5)
+OVER = timedelta(seconds=-1)
+
+
+@dataclass(frozen=True)
+class Mail:
+    mailbox: str = "INBOX@mail.example.test"
+    digest: str = "d" * 64
+    uidvalidity: int = 1
+    uid: int = 1
+    message_id: str = "<one@example.test>"
+
+
+def test_one_of_many_claims_it(store: Store) -> None:
+    heard = at_once(lambda: store.mails.claim(Mail(), LEASE))
+    assert sorted(heard) == ["elsewhere"] * 3 + ["ours"]
+
+
+def test_the_same_mail_under_another_number_is_the_same_mail(store: Store) -> None:
+    assert store.mails.claim(Mail(), LEASE) == "ours"
+    assert store.mails.claim(Mail(uidvalidity=2, uid=77), LEASE) == "elsewhere"
+    assert store.mails.claim(Mail(digest="e" * 64), LEASE) == "ours"
+    assert store.mails.claim(Mail(mailbox="other"), LEASE) == "ours"
+
+
+def test_a_claim_whose_lease_is_over_is_taken_by_one(store: Store) -> None:
+    assert store.mails.claim(Mail(), OVER) == "ours"
+    heard = at_once(lambda: store.mails.claim(Mail(), LEASE))
+    assert sorted(heard) == ["elsewhere"] * 3 + ["ours"]
+
+
+def test_a_claim_can_be_given_back(store: Store) -> None:
+    store.mails.claim(Mail(), LEASE)
+    store.mails.release(Mail())
+    assert store.mails.claim(Mail(), LEASE) == "ours"
+
+
+def test_what_was_handled_or_quarantined_stays_so(store: Store) -> None:
+    bad = Mail(digest="b" * 64)
+    for mail, disposition in ((Mail(), "handled"), (bad, "quarantined")):
+        store.mails.claim(mail, OVER)
+        store.mails.mark_handled(mail, disposition, "why")
+        store.mails.release(mail)
+        assert store.mails.claim(mail, LEASE) == disposition
+
+
+def test_a_message_id_of_any_length_is_kept(store: Store) -> None:
+    assert store.mails.claim(Mail(message_id="<" + "x" * 5000 + ">"), LEASE) == "ours"

@@ -1,0 +1,46 @@
+"""The migrations lead to the tables as they are written down, on both databases."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from alembic import command
+from sqlalchemy import inspect, text
+
+from store import Store
+from store.database import Database
+from store.migrate import config, migrate
+from store.tables import FIRST_APPROVAL_ID, metadata
+from tests.store.requests import opened
+from tests.workflows.house import policy
+
+
+def test_the_migrations_make_just_the_tables_that_are_written_down(database_url: str) -> None:
+    database = Database(database_url)
+    migrate(database)
+    settings = config()
+    with database.transaction() as connection:
+        settings.attributes["connection"] = connection
+        command.check(settings)  # raises where they differ
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
+    database.close()
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    store = Store(database_url)
+    store.policies.apply(policy(), "ada")
+    number = opened(store).approval_id
+    store.close()
+    again = Store(database_url)
+    assert again.reading.request(number).approval_id == number == FIRST_APPROVAL_ID
+    again.close()
+
+
+def test_several_processes_may_migrate_at_once(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(migrate, databases))
+    with databases[0].reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+    for database in databases:
+        database.close()

@@ -1,0 +1,65 @@
+"""Notices are written with what they tell of, once, and marked once."""
+
+from __future__ import annotations
+
+from countersign.models import Event
+from countersign.steps import Tell
+from store import Store
+from tests.store.requests import a_step, approved, asking, kinds, opened, soon
+from tests.workflows.house import policy
+
+
+def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store) -> None:
+    store.policies.apply(policy(channels={"email": "decide", "slack": "link_only", "webhook": "off"}), "ada")
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace", "ada"))
+    rows = store.notices.of_step(number, 1)
+    assert sorted((row.person, row.channel) for row in rows) == [
+        ("ada", "email"),
+        ("ada", "slack"),
+        ("grace", "email"),
+        ("grace", "slack"),
+    ]
+
+
+def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
+    number = approved(store, reason="deploy", source_address="10.0.0.7")
+    [(channel, notice)] = store.reading.notices(store.notices.of_step(number, 2))
+    assert (channel, notice.event, notice.use) == ("email", Event.SETTLED, "decide")
+    assert (notice.to.id, notice.to.email, notice.requester.name) == ("alice", "alice@example.test", "Alice A.")
+    assert (notice.question.reason, notice.question.source_address) == ("deploy", "10.0.0.7")
+    assert (notice.words, notice.names) == ("Approved by grace.", {"grace": "Grace G."})
+    assert notice.grant is not None
+
+
+def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace", "ada"))
+    by_person = {row.person: row.id for row in store.notices.of_step(number, 1)}
+    for _ in range(2):
+        store.notices.mark(number, {by_person["grace"]: "<m@x>"}, {by_person["ada"]: "550"})
+    store.notices.mark(number, {by_person["ada"]: "<n@x>"}, {})
+    rows = [row for row in store.events.of(number) if row.kind in {"noticed", "unreachable"}]
+    assert [(row.kind, row.who, row.words, row.proof) for row in rows] == [
+        ("noticed", "grace", "asked", {"reference": "<m@x>"}),
+        ("unreachable", "ada", "asked", {"error": "550"}),
+    ]
+    assert store.notices.of_step(number, 1) == []
+
+
+def test_the_notices_of_a_step_are_not_those_of_one_whose_number_begins_alike(store: Store) -> None:
+    number = opened(store).approval_id
+    for step in range(1, 12):
+        tell = [Tell(event=Event.REMINDED, person="grace")]
+        store.requests.write(a_step(number, step, tell=tell))
+    assert [row.id for row in store.notices.of_step(number, 1)] == [f"{number}.1.reminded.grace.email"]
+
+
+def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(a_step(number, 1, at=soon(-20), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, 2, at=soon(-30), tell=[Tell(event=Event.REMINDED, person="grace")]))
+    store.requests.write(a_step(number, 3, tell=[Tell(event=Event.REMINDED, person="ivan")]))
+    assert [row.person for row in store.notices.left_over(soon(-10), 10)] == ["grace", "ada"]
+    assert [row.person for row in store.notices.left_over(soon(-10), 1)] == ["grace"]
+    assert "noticed" not in kinds(store, number)

@@ -1,0 +1,209 @@
+"""Each function of the store is one transaction, and writing the same thing twice changes nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from countersign.errors import NotFound, Refused
+from countersign.models import Decision, GrantStatus, Status, Verdict
+from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Written
+from store import Store
+from store.tables import FIRST_APPROVAL_ID
+from tests.store.requests import (
+    a_step,
+    approved,
+    approving,
+    asking,
+    at_once,
+    given,
+    kinds,
+    line,
+    opened,
+    opening,
+    question,
+    soon,
+)
+from tests.workflows.house import policy
+
+# --- opening --------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_rise(store: Store) -> None:
+    first, second, third = (opened(store, device=f"web-{n}").approval_id for n in range(1, 4))
+    assert FIRST_APPROVAL_ID <= first < second < third
+
+
+def test_the_same_run_is_opened_once(store: Store) -> None:
+    run = opening()
+    first, second = store.requests.open(run), store.requests.open(run)
+    assert first == second
+    assert first.opened is not None
+    assert kinds(store, first.opened.approval_id) == ["opened"]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_policys_minutes_may_be_made_short(migrated_url: str) -> None:
+    store = Store(migrated_url, minute=timedelta(seconds=1))
+    request = opened(store)
+    assert request.deadline - request.opened_at == timedelta(seconds=60)
+    assert request.minute == timedelta(seconds=1)
+    store.requests.write(asking(request.approval_id, "grace"))
+    written = store.requests.write(approving(store.answers.store(given(request.approval_id))))
+    assert written.grant_starts_at is not None
+    assert written.grant_ends_at == written.grant_starts_at + timedelta(seconds=120)
+    store.close()
+
+
+def test_a_question_that_the_rules_refuse_gets_no_number_but_a_row_in_the_record(store: Store) -> None:
+    before = store.events.last_version()
+    with pytest.raises(Refused, match="There is no zoe"):
+        store.requests.open(opening(requester="zoe", source_address="10.0.0.7"))
+    [row] = store.events.since(before)
+    assert (row.kind, row.who, row.approval_id) == ("refused", "zoe", None)
+    assert row.proof == {"device": "web-1", "protocol": "ssh", "source_address": "10.0.0.7"}
+    assert store.reading.newest() == []
+
+
+def test_without_a_policy_the_refusal_names_the_remedy(database_url: str) -> None:
+    store = Store(database_url)
+    with pytest.raises(Refused, match="countersign policy apply"):
+        store.requests.open(opening())
+    store.close()
+
+
+# --- steps ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_written_twice_is_written_once(store: Store) -> None:
+    request = opened(store)
+    for _ in range(2):
+        store.requests.write(asking(request.approval_id, "grace"))
+    step = approving(store.answers.store(given(request.approval_id)))
+    first = store.requests.write(step)
+    again = store.requests.write(step.model_copy(update={"at": step.at + timedelta(seconds=9)}))
+    assert again == first != Written()
+    assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
+    assert len(store.notices.of_step(request.approval_id, 1)) == 1
+    assert len(store.notices.of_step(request.approval_id, 2)) == 1
+    view = store.reading.request(request.approval_id)
+    assert (view.status, len(view.decisions), len(view.approvers)) == (Status.APPROVED, 1, 1)
+
+
+def test_of_many_who_write_the_same_step_at_once_one_writes_it(store: Store) -> None:
+    request = opened(store)
+    store.requests.write(asking(request.approval_id, "grace"))
+    step = approving(store.answers.store(given(request.approval_id)))
+    results = at_once(lambda: store.requests.write(step))
+    assert len({one.grant_ends_at for one in results}) == 1
+    assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
+
+
+def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
+    request = opened(store)
+    store.requests.write(asking(request.approval_id, "grace"))
+    step = asking(request.approval_id, "grace", number=2)  # the same seat again can't be written
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        store.requests.write(step)
+    assert kinds(store, request.approval_id) == ["opened", "level_started"]
+    assert store.notices.of_step(request.approval_id, 2) == []
+    store.requests.write(a_step(request.approval_id, 2, lines=[line("reminded")]))
+    assert kinds(store, request.approval_id)[-1] == "reminded"
+
+
+def test_the_requesters_own_approval_is_stored_with_its_step(store: Store) -> None:
+    request = opened(store, requester="grace")
+    step = asking(request.approval_id, "ada")
+    own = Decision(
+        answer_id="own approval",
+        level=1,
+        person="grace",
+        verdict=Verdict.APPROVE,
+        channel="own approval",
+        at=step.at,
+    )
+    for _ in range(2):
+        store.requests.write(step.model_copy(update={"decision": own}))
+    [decision] = store.reading.request(request.approval_id).decisions
+    assert (decision.person, decision.channel) == ("grace", "own approval")
+
+
+def test_a_repeat_of_the_question_is_on_record(store: Store) -> None:
+    request = opened(store)
+    store.requests.ask_again(AskAgain(approval_id=request.approval_id, line=line("asked_again", "alice")))
+    assert kinds(store, request.approval_id) == ["opened", "asked_again"]
+
+
+# --- people ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_people_of_a_level_are_those_of_now(store: Store) -> None:
+    request = opened(store, device="databases-1")
+    level = LevelStart(approval_id=request.approval_id, level=2)
+    assert [one.person for one in store.requests.people(level).approvers] == ["heidi", "ivan", "ada"]
+    store.policies.apply(policy(disabled=("heidi",)), "ada")
+    assert [one.person for one in store.requests.people(level).approvers] == ["ivan", "ada"]
+    with pytest.raises(NotFound):
+        store.requests.people(LevelStart(approval_id=1, level=1))
+
+
+def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) -> None:
+    request = opened(store, device="vaults-1")
+    number = request.approval_id
+    store.requests.write(asking(number, "ivan", "grace"))
+    ids = [row.id for row in store.notices.of_step(number, 1) if row.person == "ivan"]
+    store.notices.mark(number, {}, {ids[0]: "550 no such user"})
+    standing = store.requests.standing(number)
+    assert (standing.requester_disabled, standing.disabled, standing.unreachable) == (False, [], ["ivan"])
+    store.signals.add("grace", number, "unreachable", "bounced")
+    store.policies.apply(policy(disabled=("alice", "ivan")), "ada")
+    standing = store.requests.standing(number)
+    assert (standing.requester_disabled, standing.disabled) == (True, ["ivan"])
+    assert sorted(standing.unreachable) == ["grace", "ivan"]
+    assert store.reading.with_disabled_people() == [number]
+    assert store.reading.open_of("ivan") == [number]
+
+
+def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> None:
+    number = opened(store, device="vaults-1").approval_id
+    store.requests.write(asking(number, "ivan", "grace"))
+    store.policies.apply(policy(disabled=("ivan",)), "ada")
+    assert store.reading.with_disabled_people() == [number]
+    store.requests.write(a_step(number, 2, left_out={"ivan": "disabled"}))
+    assert store.reading.with_disabled_people() == []
+
+
+# --- grants ---------------------------------------------------------------------------------------------------------
+
+
+def test_while_a_grant_lasts_it_answers_the_question_in_place_of_a_new_request(store: Store) -> None:
+    number = approved(store)
+    reply = store.requests.open(opening())
+    assert reply.opened is None
+    assert reply.outcome is not None
+    assert (reply.outcome.approval_id, reply.outcome.status) == (number, Status.APPROVED)
+    assert kinds(store, number)[-1] == "asked_again"
+    assert store.grants.ask(question(device="web-2"), "alice") is None
+    other_requester = store.grants.ask(question(requester="bob"), "bob")
+    assert other_requester is None
+
+
+def test_a_grant_ends_once(store: Store) -> None:
+    number = approved(store)
+    end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", words="enough")
+    late = end.model_copy(update={"status": GrantStatus.ENDED, "who": "the clock"})
+    assert [store.grants.end(one) for one in (end, end, late)] == [True, False, False]
+    assert kinds(store, number)[-1] == "grant_revoked"
+    assert sorted(row.person for row in store.notices.of_step(number, GRANT_STEP)) == ["alice", "grace"]
+    grant = store.grants.of(number)
+    assert grant is not None
+    assert grant.status is GrantStatus.REVOKED
+    assert store.grants.ask(question(), "alice") is None
+
+
+def test_the_grants_of_the_disabled_and_the_deleted_are_found(store: Store) -> None:
+    number = approved(store)
+    assert store.grants.held_by_disabled() == []
+    store.policies.apply(policy(disabled=("alice",)), "ada")
+    assert store.grants.held_by_disabled() == [number]
