@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import select
+import socket
 import ssl
 from collections.abc import Iterable
 from contextlib import suppress
@@ -229,6 +230,8 @@ def _connect(mailbox: Mailbox) -> _Client:
         timeout=mailbox.network_seconds,
     )
     client.normalise_times = False  # or times lose their zone
+    # The library sends a command in pieces, of which each but the first would wait 40 ms for the ACK of the last.
+    client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if mailbox.security == "starttls":
         try:
             client.starttls(context)
