@@ -48,6 +48,7 @@ NOTHING = Line("none", "empty")
 def read_line(line: str, names: Collection[str] = ()) -> Line:
     """Read one line, whole. `names` are the folded words of names that stand in the mail's own headers."""
     shown = line.strip().strip(_BLANK_ENDS).strip()
+    shown = shown[1:] if shown.startswith("¡") and shown.endswith("!") else shown
     if not shown:
         return NOTHING
     if len(shown) > LONGEST_ANSWER:

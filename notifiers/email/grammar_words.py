@@ -45,12 +45,13 @@ APPROVE: dict[str, str] = {
     "Polish": """
         tak|zatwierdzam|zatwierdzone|zatwierdzono|zatwierdzony|zatwierdzona|zatwierdź|zatwierdzić|akceptuję
         |zaakceptowane
-        |zaakceptowano|zaakceptowany|zaakceptuj|zaakceptować|zgoda|zgadzam się|wyrażam zgodę|zezwalam|dozwolone
+        |zaakceptowano|zaakceptowany|zaakceptuj|zaakceptować|zgoda|zgadzam się|wyrażam zgodę|aprobuję|zaaprobowano
+        |zezwalam|dozwolone
         |przyznane""",
     "Turkish": """
         evet|onay|onayla|onaylayın|onaylandı|onaylıyorum|onaylıyoruz|onaylamak|onaylanmıştır|onaylı|onay verildi
         |onay veriyorum
-        |kabul|kabul et|kabul edildi|kabul ediyorum|kabul edilmiştir|uygundur|izin verildi|izin veriyorum|tamam
+        |kabul|kabul et|kabul edildi|kabul ediyorum|kabul edilmiştir|uygundur|uygun|izin verildi|izin veriyorum|tamam
         |olur""",
     "Swedish": """
         ja|godkänd|godkänt|godkänner|godkänn|godkänna|godkännes|godkänns|jag godkänner|jag godkänner det|beviljad
@@ -61,7 +62,8 @@ APPROVE: dict[str, str] = {
     "Japanese": """
         はい|承認|承認する|承認します|承認しました|承認致します|承認いたします|承認いたしました|承認です|承認済み
         |承認済
-        |許可|許可する|許可します|許可しました|許可いたします|許可致します|同意|同意する|同意します|同意いたします|了承
+        |許可|許可する|許可します|許可しました|許可いたします|許可致します|同意|同意する|同意します|同意いたします
+        |了承
         |了承します|了承しました|了承いたします|了承いたしました|可|オーケー|はい 承認します""",
     "Chinese": """
         是|是的|好|好的|行|可以|同意|我同意|批准|我批准|已批准|予以批准|批准了|核准|已核准|准许|准許|允许|允許|许可
@@ -81,14 +83,15 @@ REJECT: dict[str, str] = {
         |anfrage abgelehnt|antrag abgelehnt|hiermit abgelehnt|verweigert|verweigere|ich verweigere|zurückgewiesen
         |zurückweisen|verboten|untersagt""",
     "French": """
-        non|refusé|refusée|refuser|refuse|je refuse|demande refusée|rejeté|rejetée|rejeter|rejette|je rejette
+        non|refusé|refusée|refuser|refuse|je refuse|demande refusée|rejeté|rejetée|rejet|refus|rejeter|rejette
+        |je rejette
         |demande rejetée|décliné|déclinée|je décline|interdit""",
     "Spanish": """
         no|rechazado|rechazada|rechazar|rechazo|lo rechazo|yo rechazo|solicitud rechazada|denegado|denegada|denegar
         |deniego|lo deniego|negado|negada|declinado|me niego""",
     "Portuguese": """
         não|rejeitado|rejeitada|rejeitar|rejeito|eu rejeito|pedido rejeitado|solicitação rejeitada|recusado|recusada
-        |recusar|recuso|eu recuso|negado|negada|nego|indeferido|indeferida""",
+        |recusar|recuso|eu recuso|reprovado|reprovada|reprovo|negado|negada|nego|indeferido|indeferida""",
     "Italian": """
         no|rifiutato|rifiutata|rifiutare|rifiuto|lo rifiuto|io rifiuto|richiesta rifiutata|respinto|respinta
         |respingere
@@ -104,9 +107,10 @@ REJECT: dict[str, str] = {
         hayır|red|ret|reddet|reddedin|reddedildi|reddediyorum|reddediyoruz|reddetmek|reddedilmiştir|reddettim""",
     "Swedish": """
         nej|avslag|avslå|avslås|avslår|avslagen|avslaget|jag avslår|avvisa|avvisad|avvisat|avvisas|avvisar|jag avvisar
-        |avböj|avböjer|jag avböjer|neka|nekad|nekat|nekas|nekar|jag nekar""",
+        |avböj|avböjer|jag avböjer|neka|nekad|nekat|nekas|nekar|jag nekar|underkänd|underkänt|underkänns""",
     "Japanese": """
-        いいえ|いえ|却下|却下する|却下します|却下しました|却下いたします|却下致します|却下です|拒否|拒否する|拒否します
+        いいえ|いえ|却下|却下する|却下します|却下しました|却下いたします|却下致します|却下です|拒否|拒否する
+        |拒否します
         |拒否しました|拒否いたします|否認|否認する|否認します|否認しました|否決|棄却""",
     "Chinese": """
         否|不|拒绝|拒絕|我拒绝|我拒絕|已拒绝|已拒絕|驳回|駁回|已驳回|已駁回|予以驳回|否决|否決|已否决""",
@@ -125,7 +129,8 @@ GREETINGS = """
 
 COURTESIES = """
     thanks|thank you|many thanks|thanks a lot|thank you very much|thx|cheers|please|danke|vielen dank|danke schön
-    |dankeschön|bitte|merci|merci beaucoup|merci bien|s'il vous plaît|gracias|muchas gracias|por favor|obrigado|obrigada
+    |dankeschön|bitte|merci|merci beaucoup|merci bien|s'il vous plaît|gracias|muchas gracias|por favor|obrigado
+    |obrigada
     |muito obrigado|muito obrigada|grazie|grazie mille|per favore|prego|bedankt|dank je|dank u
     |dank je wel|alvast bedankt
     |alstublieft|dziękuję|dzięki|proszę|teşekkürler|teşekkür ederim|sağ olun|lütfen|rica ederim|tack|tack så mycket
@@ -134,7 +139,8 @@ COURTESIES = """
 
 # What ends a letter: a name follows, and a signature.
 CLOSINGS = """
-    regards|best regards|kind regards|warm regards|many thanks and regards|thanks and regards|best|best wishes|sincerely
+    regards|best regards|kind regards|warm regards|many thanks and regards|thanks and regards|best|best wishes
+    |sincerely
     |yours sincerely|gruß|grüße|viele grüße|liebe grüße|beste grüße|schöne grüße|mit freundlichen grüßen
     |mit freundlichem gruß|freundliche grüße
     |lg|vg|mfg|bg|cordialement|bien cordialement|bien à vous|salutations

@@ -33,7 +33,7 @@ def machine(mail: Part) -> Machine | None:
 def is_away(mail: Part, text: str) -> bool:
     """Whether an automatic reply says that its sender is out of office."""
     said = " ".join(f"{_subject(mail)} {text[:2000]}".casefold().split())
-    return any(phrase in said for phrase in words.AWAY)
+    return _subject_says(words.AWAY_SUBJECTS)(mail) or any(phrase in said for phrase in words.AWAY)
 
 
 def is_forward(subject: str) -> bool:
@@ -108,11 +108,9 @@ def _holds(*types: str) -> Callable[[Part], bool]:
     return lambda mail: any(part.type in types for part in mail.walk())
 
 
-def _from_daemon(mail: Part) -> bool:
-    return bool(_DAEMON.search(mail.fields.first("from")[: caps.LONGEST_STRUCTURED]))
-
-
-_DAEMON = re.compile(rf"(?<![\w.-])(?:{'|'.join(words.DAEMONS)})@", re.IGNORECASE)
+def _is_from(users: tuple[str, ...]) -> Callable[[Part], bool]:
+    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(users)})@", re.IGNORECASE)
+    return lambda mail: bool(pattern.search(mail.fields.first("from")[: caps.LONGEST_STRUCTURED]))
 
 
 def _resent(mail: Part) -> bool:
@@ -120,7 +118,9 @@ def _resent(mail: Part) -> bool:
 
 
 def _null_sender(mail: Part) -> bool:
-    return any(re.fullmatch(r"<\s*>", value.strip()) for value in mail.fields.all("return-path"))
+    return any(
+        re.match(r"<\s*>|<?mailer-daemon", value.strip(), re.IGNORECASE) for value in mail.fields.all("return-path")
+    )
 
 
 def _submitted_by_machine(mail: Part) -> bool:
@@ -140,9 +140,11 @@ _SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
     ("bounce", "it is a delivery report (RFC 3464)", _report("delivery-status")),
     ("bounce", "it is a delivery report (RFC 3464)", _holds(*_DELIVERY_STATUS)),
     ("bounce", "it names failed recipients", _has("x-failed-recipients")),
-    ("bounce", "a mail server wrote it", _from_daemon),
+    ("bounce", "a mail server wrote it", _is_from(words.DAEMONS)),
     ("auto_reply", "another report of a machine", lambda mail: mail.type == "multipart/report"),
     ("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
+    ("auto_reply", "a machine's address wrote it", _is_from(words.ROBOTS)),
+    ("auto_reply", "its subject is that of an out-of-office reply", _subject_says(words.AWAY_SUBJECTS)),
     ("auto_reply", "its subject is that of an automatic reply", _subject_says(words.AUTOMATIC_SUBJECTS)),
     ("auto_reply", "its headers are those of an automatic reply", _has(*words.AUTOMATIC_HEADERS)),
     ("auto_reply", "Precedence says so", _value("precedence", "bulk", "junk", "auto_reply", "auto-reply")),

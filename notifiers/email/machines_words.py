@@ -14,12 +14,10 @@ LIST_HEADERS = (
     "list-id", "list-post", "list-unsubscribe", "list-help", "mailing-list", "x-mailing-list", "x-mailinglist",
     "x-mailman-version", "x-listname", "x-been-there", "x-beenthere", "x-google-group-id",
 )  # fmt: skip
-DAEMONS = (
-    "mailer-daemon", "mailerdaemon", "mail-daemon", "no-reply", "noreply", "do-not-reply", "donotreply", "autoreply",
-    "auto-reply", "nobody", "bounce", "bounces",
-)  # fmt: skip
+DAEMONS = ("mailer-daemon", "mailerdaemon", "mail-daemon", "bounce", "bounces")
+ROBOTS = ("no-reply", "noreply", "do-not-reply", "donotreply", "autoreply", "auto-reply", "autoresponder", "nobody")
 
-AUTOMATIC_SUBJECTS = _list("""
+AWAY_SUBJECTS = _list("""
     automatic reply|auto reply|auto-reply|autoreply|auto response|auto-response|auto:|automatic response
     |autoresponse|[auto
     |out of office|out-of-office|ooo:|away from|on vacation|vacation reply|i am out of|i'm out of
@@ -33,8 +31,9 @@ AUTOMATIC_SUBJECTS = _list("""
     |odpowiedź automatyczna|automatyczna odpowiedź|poza biurem|nieobecność|autoodpowiedź
     |otomatik yanıt|otomatik cevap|ofis dışında|iş yeri dışında|büro dışında
     |autosvar|automatiskt svar|frånvaro|frånvarande|ej på kontoret|semester
-    |自動応答|自動返信|不在通知|不在のお知らせ|自动答复|自动回复|自動回覆|自動回復|外出|不在办公室|休假
-    |read:|gelesen:|lu :|lu:|leído:|lida:|letto:|gelezen:|przeczytano:|okundu:|läst:|開封済み|已读:|已讀:|not read:
+    |自動応答|自動返信|不在通知|不在のお知らせ|自动答复|自动回复|自動回覆|自動回復|外出|不在办公室|休假""")
+AUTOMATIC_SUBJECTS = _list("""
+    read:|gelesen:|lu :|lu:|leído:|lida:|letto:|gelezen:|przeczytano:|okundu:|läst:|開封済み|已读:|已讀:|not read:
     |recall:
     |accepted:|declined:|tentative:|undeliverable|undelivered|delivery status notification|mail delivery failed
     |failure notice|returned mail|delivery failure|unzustellbar|non remis|no se puede entregar""")

@@ -27,16 +27,15 @@ HARMLESS = _words("""
     font-variant-ligatures font-variant-numeric font-variant-position font-variation-settings font-weight
     forced-color-adjust hyphens justify-content layout-flow layout-grid-mode letter-spacing line-break
     line-height-step list-style list-style-image list-style-position list-style-type min-height min-width object-fit
-    orphans outline outline-color outline-offset outline-style outline-width overflow overflow-anchor overflow-wrap
-    overflow-x overflow-y page page-break-after page-break-before page-break-inside pointer-events print-color-adjust
-    punctuation-trim punctuation-wrap quotes scroll-behavior scrollbar-color scrollbar-width size tab-interval
-    tab-size tab-stops table-layout text-align text-align-last text-autospace text-decoration-color
-    text-decoration-skip text-decoration-skip-ink text-decoration-style text-decoration-thickness text-emphasis
-    text-emphasis-color text-emphasis-style text-justify text-justify-trim text-kashida text-kashida-space
-    text-line-through-mode text-rendering text-size-adjust text-spacing-trim text-transform text-underline
-    text-underline-offset text-underline-position text-wrap text-wrap-mode text-wrap-style transition
-    transition-duration transition-property user-select vertical-align widows will-change word-break word-spacing
-    word-wrap zoom-text""")
+    orphans outline outline-color outline-offset outline-style outline-width overflow-anchor overflow-wrap overflow-x
+    page page-break-after page-break-before page-break-inside pointer-events print-color-adjust punctuation-trim
+    punctuation-wrap quotes scroll-behavior scrollbar-color scrollbar-width size tab-interval tab-size tab-stops
+    table-layout text-align text-align-last text-autospace text-decoration-color text-decoration-skip
+    text-decoration-skip-ink text-decoration-style text-decoration-thickness text-emphasis text-emphasis-color
+    text-emphasis-style text-justify text-justify-trim text-kashida text-kashida-space text-line-through-mode
+    text-rendering text-size-adjust text-spacing-trim text-transform text-underline text-underline-offset
+    text-underline-position text-wrap text-wrap-mode text-wrap-style transition transition-duration
+    transition-property user-select vertical-align widows will-change word-break word-spacing word-wrap zoom-text""")
 # Beside a colour in `background`.
 BACKGROUND_WORDS = _words(
     "transparent repeat no-repeat repeat-x repeat-y scroll fixed local center top left right bottom"

@@ -17,8 +17,8 @@ IN_HEAD = _words("base basefont bgsound head link meta noframes noscript script 
 PICTURES = _words("img input embed")
 # Shown in ways that can't be read as text, or not everywhere.
 NO_TEXT = _words("""
-    applet audio bdo blink button canvas details dialog fencedframe frame frameset listing map marquee math meter
-    noscript object portal progress ruby select svg video""")
+    applet audio bdo blink button canvas details dialog fencedframe frame frameset iframe listing map marquee math
+    meter noembed noframes noscript object plaintext portal progress ruby select svg textarea video xmp""")
 TABLE_FRAME = _words("table tbody thead tfoot tr")
 # Where a start tag ends an open element unsaid (WHATWG HTML, section 13.1.2.4).
 ENDED_BY: dict[str, frozenset[str]] = {

@@ -10,7 +10,7 @@ from notifiers.email import own_text_elements as elements
 from notifiers.email.grammar import UNSURE
 from notifiers.email.own_text_sheet import Sheet, read_sheets
 from notifiers.email.own_text_style import Look, coloured, styled
-from notifiers.email.own_text_tags import RAW, Comment, End, Raw, Start, Text, Token, tokens
+from notifiers.email.own_text_tags import Comment, End, Raw, Start, Text, Token, tokens
 
 
 @dataclass
@@ -79,7 +79,7 @@ class _Page:
             self._moved = True
         if self._open[-1].name == "head" and not blank:
             self._lost = True
-        if look.hidden or look.struck:
+        if look.gone:
             self._dropped = self._dropped or not blank
         elif not blank and (look.unsure or self._lost or self._conditional):
             self._put(UNSURE)
@@ -92,7 +92,7 @@ class _Page:
         first, *rest = text.replace("\r", "").split("\n")
         self._put(first)
         for line in rest:
-            self._end_line()
+            self._end_line(forced=True)
             self._put(line)
 
     def _put(self, text: str) -> None:
@@ -117,7 +117,7 @@ class _Page:
         if self._open[-1].name == "head" and tag.name not in elements.IN_HEAD:
             self._open.pop()
         if tag.name == "br":
-            if not self._look.hidden:
+            if not self._look.gone:
                 self._end_line(forced=True)
             return
         look = self._look_inside(tag)
@@ -125,7 +125,7 @@ class _Page:
         if tag.name in elements.VOID:
             self._void(tag, look)
             return
-        drops = (look.hidden or look.struck or look.unsure) and not self._is_dropping(self._look)
+        drops = self._is_dropping(look) and not self._is_dropping(self._look)
         block = tag.name in elements.BLOCKS if look.block is None else look.block
         if block:
             self._end_line(forced=tag.name == "p" and bool(self.lines))
@@ -139,7 +139,7 @@ class _Page:
 
     def _begin_special(self, tag: Start, look: Look) -> None:
         marks = {tag.attributes.get("id", "").lower(), *tag.attributes.get("class", "").lower().split()}
-        if self._is_dropping(look) and not look.unsure:
+        if look.gone:
             return
         if marks & elements.QUOTE_BEGINS or tag.attributes.get("name", "").lower() in elements.QUOTE_BEGINS:
             self._mark("-----Original Message-----")
@@ -157,11 +157,13 @@ class _Page:
         self.lines.append(">" * self._depth + line)
 
     def _void(self, tag: Start, look: Look) -> None:
-        if tag.name == "hr" and not look.hidden:
+        if tag.name == "wbr":
+            self._dropped = True
+        if tag.name == "hr" and not look.gone:
             self._mark("________________________________")
         if (
             tag.name in elements.PICTURES
-            and not look.hidden
+            and not look.gone
             and not _is_pixel(tag)
             and tag.attributes.get("type") != "hidden"
         ):
@@ -214,18 +216,19 @@ class _Page:
         if tag.name == "pre":
             look = replace(look, keeps_lines=True)
         look = styled(look, attributes.get("style", ""))
-        hidden = "hidden" in attributes
-        doubtful = (hidden and look.block is not None) or tag.name in elements.NO_TEXT or tag.name in RAW - _UNSHOWN_RAW
+        sheet = self._sheet.effect(tag.name, attributes)
+        hidden = "hidden" in attributes or sheet == "hides"
+        shown_again = hidden and "display" in attributes.get("style", "").lower()
         return replace(
             look,
-            hidden=look.hidden or hidden or tag.name in elements.HIDDEN,
+            hidden=look.hidden or (hidden and not shown_again) or tag.name in elements.HIDDEN,
             struck=look.struck or tag.name in elements.STRUCK,
-            doubtful=look.doubtful or doubtful or self._sheet.touches(tag.name, attributes),
+            doubtful=look.doubtful or shown_again or sheet == "touches" or tag.name in elements.NO_TEXT,
         )
 
     @staticmethod
     def _is_dropping(look: Look) -> bool:
-        return look.hidden or look.struck or look.unsure
+        return look.gone or look.unsure
 
 
 _UNSHOWN_RAW = frozenset({"style", "script", "title"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 
 from notifiers.email import caps
 from notifiers.email.own_text_style import Look, styled
@@ -12,20 +13,24 @@ _PSEUDO = re.compile(r"::?[a-z-]+")
 _NAME = re.compile(r"[.#]?[\w-]+")
 
 
+Effect = Literal["hides", "touches"]
+
+
 @dataclass
 class Sheet:
     """What the rules that do more than colour and space could apply to. `everything`: to anything at all."""
 
-    names: set[str] = field(default_factory=set)  # "p", ".class", "#id"
+    names: dict[str, Effect] = field(default_factory=dict)  # by "p", ".class" or "#id"
     everything: bool = False
 
-    def touches(self, tag: str, attributes: dict[str, str]) -> bool:
-        """Whether a rule could change how this element's text is shown."""
+    def effect(self, tag: str, attributes: dict[str, str]) -> Effect | None:
+        """Whether a rule surely hides this element, could change how its text is shown, or neither."""
         if self.everything:
-            return True
+            return "touches"
         own = {tag, "#" + attributes.get("id", "").lower()}
         own.update("." + name.lower() for name in attributes.get("class", "").split())
-        return not self.names.isdisjoint(own)
+        effects = {self.names[name] for name in own if name in self.names}
+        return "touches" if "touches" in effects else next(iter(effects), None)
 
 
 def read_sheets(texts: list[str]) -> Sheet:
@@ -34,12 +39,15 @@ def read_sheets(texts: list[str]) -> Sheet:
     if len(css) > caps.LARGEST_STYLE:
         return Sheet(everything=bool(css))
     sheet = Sheet()
+    depth = 0
     for rule in _without_comments(css).split("}"):
+        depth += rule.count("{") - 1
         before, brace, declarations = rule.rpartition("{")
         selectors = before.rpartition("{")[2].rpartition(";")[2].strip().lower()
         if brace and selectors and not selectors.startswith("@") and _does_more(declarations):
+            hides = depth == 0 and styled(Look(), declarations).hidden
             for selector in selectors.split(","):
-                _add(sheet, selector.strip())
+                _add(sheet, selector.strip(), hides)
     return sheet
 
 
@@ -55,7 +63,7 @@ def _does_more(declarations: str) -> bool:
     )  # fmt: skip
 
 
-def _add(sheet: Sheet, selector: str) -> None:
+def _add(sheet: Sheet, selector: str, hides: bool) -> None:
     last = re.split(r"[\s>+~]+", selector)[-1] if selector else ""
     if "]" in selector and "[" not in last:  # a bracket with a space in it was cut
         last = selector
@@ -63,4 +71,6 @@ def _add(sheet: Sheet, selector: str) -> None:
     marked = [name for name in names if name[0] in ".#"]
     if not names or "\\" in selector:
         sheet.everything = True
-    sheet.names.update(marked[-1:] or names[-1:])
+    for name in marked[-1:] or names[-1:]:
+        plain = hides and name == selector and name not in sheet.names
+        sheet.names[name] = "hides" if plain else "touches"

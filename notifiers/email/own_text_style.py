@@ -16,6 +16,7 @@ from notifiers.email.own_text_css import BACKGROUND_WORDS, HARMLESS, NAMED_COLOU
 SMALLEST_TEXT = 5.0  # CSS pixels
 SMALLEST_BOX = 5.0
 LARGEST_SHIFT = 500.0
+LARGEST_NUDGE = 20.0
 LEAST_CONTRAST = 1.3  # WCAG 2.1's contrast ratio; text wants 4.5, and the palest signatures have about 1.6
 
 _NEUTRAL = frozenset(
@@ -39,12 +40,18 @@ class Look:
 
     hidden: bool = False
     struck: bool = False
+    unseen: bool = False  # by `visibility`, which an element within may take back
     doubtful: bool = False
     ink: Colour = (0, 0, 0)
     paper: Colour = (255, 255, 255)
     size: float = 16.0
     keeps_lines: bool = False
     block: bool | None = None  # what `display` says of this element, where it says it
+
+    @property
+    def gone(self) -> bool:
+        """Whether surely no reader sees this text."""
+        return self.hidden or self.struck or self.unseen or self.size < 1
 
     @property
     def unsure(self) -> bool:
@@ -57,15 +64,15 @@ def styled(look: Look, style: str) -> Look:
     look = replace(look, block=None)
     if len(style) > caps.LONGEST_STYLE:
         return replace(look, doubtful=True)
-    displays = []
+    placed: dict[str, list[str]] = {}
     for declaration in style.split(";"):
         name, colon, value = declaration.partition(":")
         name, value = name.strip().lower(), value.strip().lower().removesuffix("!important").strip()
-        if colon and name == "display":
-            displays.append(value)
+        if colon and name in _PLACING:
+            placed.setdefault(name, []).append(value)
         elif colon and name:
             look = _declared(look, name, value)
-    return _displayed(look, displays)
+    return _placed(_displayed(look, placed.pop("display", [])), placed)
 
 
 def coloured(look: Look, ink: str = "", paper: str = "") -> Look:
@@ -86,10 +93,45 @@ def _displayed(look: Look, displays: list[str]) -> Look:
     return replace(look, block=_DISPLAYS[value])
 
 
+_SIDES = ("left", "top", "right", "bottom")
+_PLACING = frozenset(
+    {"display", "position", "width", "height", "max-width", "max-height", "overflow", "overflow-y", *_SIDES}
+)
 _DISPLAYS = {
     "block": True, "inline": False, "inline-block": False, "list-item": True, "table": True, "table-row": True,
     "table-cell": None, "initial": None, "inherit": None, "unset": None, "revert": None, "table-row-group": True,
 }  # fmt: skip
+
+
+def _placed(look: Look, placed: dict[str, list[str]]) -> Look:
+    """What the size and place of its box make of an element; said twice, it is a doubt."""
+    box = {name: values[-1] for name, values in placed.items()}
+    lifted = box.get("position", "static") not in ("static", "relative", *_NEUTRAL)
+    if lifted and any(_pixels(box.get(side, "")) <= -LARGEST_SHIFT for side in _SIDES):
+        return replace(look, hidden=True)
+    flat = any(box.get(name) in ("0", "0px", "0pt") for name in ("height", "max-height"))
+    if flat and {box.get("overflow"), box.get("overflow-y")} & {"hidden", "clip"}:
+        return replace(look, hidden=True)
+    moved = any(abs(_pixels(box.get(side, ""))) > LARGEST_NUDGE for side in _SIDES)
+    doubtful = lifted or moved or any(len(set(values)) > 1 for values in placed.values())
+    for name in ("width", "height", "max-width", "max-height"):
+        doubtful = doubtful or not _is_roomy(box.get(name, "auto"))
+    return replace(look, doubtful=look.doubtful or doubtful)
+
+
+def _pixels(value: str) -> float:
+    """A length in pixels; 0 for what is none, far away for what can't be told."""
+    if value in _NEUTRAL:
+        return 0.0
+    length = _length(value)
+    return length[0] * _ABSOLUTE.get(length[1], 16.0) if length else LARGEST_NUDGE + 1
+
+
+def _is_roomy(value: str) -> bool:
+    if value in _NEUTRAL or value in ("fit-content", "max-content", "min-content"):
+        return True
+    length = _length(value)
+    return length is not None and length[0] >= (SMALLEST_BOX if length[1] in _ABSOLUTE else 0.05)
 
 
 def _declared(look: Look, name: str, value: str) -> Look:
@@ -166,13 +208,6 @@ def _font(look: Look, value: str) -> Look:
     return look
 
 
-def _boxed(look: Look, value: str) -> Look:
-    length = _length(value)
-    small = length is not None and length[0] < (SMALLEST_BOX if length[1] in _ABSOLUTE else 0.05)
-    fits = value in _NEUTRAL or value in ("fit-content", "max-content", "min-content") or length is not None
-    return replace(look, doubtful=look.doubtful or small or not fits)
-
-
 def _shifted(look: Look, value: str) -> Look:
     lengths = [_length(word) for word in value.split() if word not in _NEUTRAL]
     far = any(
@@ -190,6 +225,12 @@ def _faded(look: Look, value: str) -> Look:
 
 def _decorated(look: Look, value: str) -> Look:
     return replace(look, struck=look.struck or "line-through" in value)
+
+
+def _seen(look: Look, value: str) -> Look:
+    if value in ("visible", "hidden", "collapse"):
+        return replace(look, unseen=value != "visible")
+    return look if value == "inherit" else replace(look, doubtful=True)
 
 
 def _spaced(look: Look, value: str) -> Look:
@@ -214,13 +255,13 @@ _READERS: dict[str, Callable[[Look, str], Look]] = {
     "background-image": _only(), "font-size": _sized, "font": _font, "opacity": _faded, "line-height": _line_high,
     "text-decoration": _decorated, "text-decoration-line": _decorated, "-webkit-text-decoration": _decorated,
     "text-line-through": _only(), "white-space": _spaced, "white-space-collapse": _spaced,
-    "width": _boxed, "height": _boxed, "max-width": _boxed, "max-height": _boxed, "text-indent": _shifted,
+    "text-indent": _shifted,
     "margin": _shifted, "margin-left": _shifted, "margin-right": _shifted, "margin-top": _shifted,
     "margin-inline-start": _shifted, "margin-inline-end": _shifted, "margin-block-start": _shifted,
     "margin-block-end": _shifted, "padding-inline-start": _shifted, "padding-block": _shifted,
     "margin-bottom": _shifted, "margin-block": _shifted, "margin-inline": _shifted, "padding": _shifted,
     "padding-left": _shifted, "padding-right": _shifted, "padding-top": _shifted, "padding-bottom": _shifted,
-    "visibility": _only("visible"), "float": _only(), "position": _only("static", "relative"),
+    "visibility": _seen, "float": _only(),
     "zoom": _only("1", "100%"),
     "unicode-bidi": _only("embed", "isolate", "plaintext"), "writing-mode": _only("horizontal-tb"),
     "text-orientation": _only("mixed"), "filter": _only(), "transform": _only(), "clip": _only(), "box-shadow": _only(),

@@ -173,7 +173,7 @@ def _content_type(fields: Fields) -> tuple[str, dict[str, str]]:
         raise Unreadable("malformed", "A Content-Type of the mail is malformed.") from problem
     if len(params) < len(pairs):
         raise Unreadable("malformed", "A Content-Type of the mail says one thing twice.")
-    return message.get_content_type(), params
+    return message.get_content_type().split(" ")[0].split("(")[0], params
 
 
 def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
