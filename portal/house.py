@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 
 from countersign.client import Client
 from countersign.door import Door
-from countersign.errors import Unavailable
+from countersign.errors import Unavailable, in_words
 from portal.feed import Feed
 from store import Store
 
@@ -73,7 +73,7 @@ async def run(store: Store, function: Callable[..., T], *args: Any) -> T:
     try:
         return await asyncio.get_running_loop().run_in_executor(store.database.executor, function, *args)
     except Unavailable as error:
-        log.warning("%s", error)
+        log.warning("%s", in_words(error))
         raise Unavailable("The database can't be reached now; try again.") from error
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.errors import BadQuestion
@@ -31,7 +31,7 @@ class Idempotency:
         `digest` is of all that was asked; BadQuestion when the key was used for something else.
         """
         now = datetime.now(UTC)
-        row = {"token_id": token_id, "key": key, "digest": digest, "reply": None, "at": now}
+        row = {"token_id": token_id, "key": key, "digest": digest, "reply": null(), "at": now}
         own = _own(token_id, key)
         abandoned = own & (idempotency.c.digest == digest) & idempotency.c.reply.is_(None)
         with self.database.transaction() as connection:

@@ -49,11 +49,11 @@ async def portal(settings: Settings) -> AsyncIterator[Portal]:
     stop = asyncio.Event()
     work = asyncio.create_task(worker.run(settings, stop, MINUTE))
     async with serving(Server(create_app(plan(settings)), settings.portal_host, settings.portal_port)) as url:
-        here = Portal(url, store)
+        here = Portal(url)
+        here.store = store
         _hand_out(here)
         yield here
-        for client in here.clients.values():
-            await client.aclose()
+        await here.aclose()
     stop.set()
     await work
     store.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -20,6 +20,7 @@ MINUTE = timedelta(seconds=1)
 MARK = uuid.uuid4().hex[:8]
 WEB, DB, LAB, SHORT = (f"{name}-{MARK}" for name in ("web", "db", "lab", "short"))
 
+DEVICES = 200
 POLICY = f"""
 users:
   ada: {{name: Ada, email: ada@example.test, roles: [admin]}}
@@ -33,7 +34,7 @@ user_groups:
   engineers: {{members: [alice, bob, carol], managers: [grace], require_managerial_approval: true}}
   finance: {{members: [heidi], managers: [heidi]}}
 device_groups:
-  web: {{devices: [{", ".join([WEB, *(f"web-{n}-{MARK}" for n in range(20))])}]}}
+  web: {{devices: [{", ".join([WEB, *(f"web-{n}-{MARK}" for n in range(DEVICES))])}]}}
   databases: {{devices: [{DB}], managers: [heidi], require_managerial_approval: true}}
   lab: {{devices: [{LAB}]}}
   short: {{devices: [{SHORT}], grant_minutes: 2}}
@@ -46,12 +47,13 @@ grant_minutes: 600
 class Portal:
     """The API as people and gateways use it; `tokens` is what each was given."""
 
-    def __init__(self, url: str, store: Store) -> None:
+    store: Store
+
+    def __init__(self, url: str, tokens: dict[str, str] | None = None) -> None:
         self.url = url + PREFIX
-        self.store = store
-        self.tokens: dict[str, str] = {}
+        self.tokens = tokens or {}
         self.clients: dict[str, httpx.AsyncClient] = {}
-        self.devices = iter(f"web-{n}-{MARK}" for n in range(20))
+        self.devices = iter(f"web-{n}-{MARK}" for n in range(DEVICES))
 
     def client(self, name: str) -> httpx.AsyncClient:
         """One client for each of those who have a token; `nobody` has none."""
@@ -59,6 +61,11 @@ class Portal:
             headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name != "nobody" else {}
             self.clients[name] = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=70, trust_env=False)
         return self.clients[name]
+
+    async def aclose(self) -> None:
+        """Close the clients."""
+        for client in self.clients.values():
+            await client.aclose()
 
     async def get(self, name: str, path: str, **params: object) -> httpx.Response:
         return await self.client(name).get(path, params={key: str(value) for key, value in params.items()})
@@ -87,13 +94,19 @@ class Portal:
         return version
 
 
+async def until(so: Callable[[], bool], seconds: float = 30) -> None:
+    """Poll until it is so; TimeoutError when it takes longer."""
+    async with asyncio.timeout(seconds):
+        while not so():  # noqa: ASYNC110 - what is looked at knows no events
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def serving(server: Server) -> AsyncIterator[str]:
     """Serve an application as `python -m portal serve` does, without its signal handlers."""
     task = asyncio.create_task(server._serve())
-    while not server.started:
-        assert not task.done(), task.exception()
-        await asyncio.sleep(0.01)
+    await until(lambda: server.started or task.done())
+    assert not task.done(), task.exception()
     try:
         yield server.url
     finally:

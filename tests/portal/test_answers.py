@@ -1,0 +1,170 @@
+"""Deciding, cancelling, revoking: as whom, and what is told."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from countersign.client import Client
+from portal.app import create_app
+from portal.house import Plan
+from portal.server import Server
+from settings import Settings
+from tests.portal.house import Portal, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def timeline(portal: Portal, number: int) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = (await portal.get("ada", f"/requests/{number}/timeline")).json()
+    return lines
+
+
+async def test_an_approval_counts(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve", "comment": "fine"})
+    assert reply.status_code == 200
+    assert reply.json() == {"accepted": True, "words": "Approved by grace.", "status": "Approved"}
+    view = (await portal.get("alice", f"/requests/{number}")).json()
+    assert view["grant"]["status"] == "Active"
+    (decision,) = view["decisions"]
+    assert (decision["person"], decision["channel"], decision["comment"]) == ("grace", "portal", "fine")
+
+
+async def test_a_rejection_counts(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "reject", "comment": "not today"})
+    assert reply.json() == {"accepted": True, "words": "Rejected by grace: not today", "status": "Rejected"}
+
+
+async def test_nobody_decides_on_their_own_request(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    reply = await portal.post("alice", f"/requests/{number}/decide", {"verdict": "approve"})
+    assert reply.status_code == 409
+    assert reply.json()["detail"] == "Nobody may decide on their own request."
+    assert (await timeline(portal, number))[-1]["kind"] == "answer_refused"
+
+
+async def test_an_admin_who_was_not_asked_does_not_decide(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    assert (await portal.post("ada", f"/requests/{number}/decide", {"verdict": "approve"})).status_code == 409
+    assert (await portal.get("alice", f"/requests/{number}")).json()["status"] == "Waiting"
+
+
+async def test_who_tries_to_decide_what_they_may_not_see_is_on_record(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    reply = await portal.post("bob", f"/requests/{number}/decide", {"verdict": "approve"})
+    assert reply.status_code == 404
+    (line,) = [
+        one
+        for one in (await portal.get("ada", "/events", after=await portal.version(number), timeout=0)).json()
+        if one["kind"] == "answer_refused"
+    ]
+    assert (line["who"], line["proof"]["request"], line["proof"]["verdict"]) == ("bob", str(number), "approve")
+
+
+async def test_an_answer_to_another_level_does_not_count(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve", "level": 2})
+    assert reply.status_code == 409
+    assert (await portal.get("alice", f"/requests/{number}")).json()["status"] == "Waiting"
+
+
+async def test_a_late_answer_is_told_the_outcome(portal: Portal) -> None:
+    number = await portal.approved("alice")
+    reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "reject"})
+    assert reply.status_code == 409
+    assert f"#{number} is already Approved" in reply.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"verdict": "yes"}, {"verdict": "approve", "level": 0}, {"verdict": "approve", "comment": "x" * 4001},
+     {"verdict": "approve", "person": "grace"}, [], "approve", None],
+)  # fmt: skip
+async def test_a_malformed_answer_decides_nothing(portal: Portal, body: object) -> None:
+    number = await portal.opened("bob")
+    reply = await portal.client("grace").post(f"/requests/{number}/decide", json=body)
+    assert reply.status_code == 422
+    assert reply.json()["errors"]
+    assert (await portal.get("bob", f"/requests/{number}")).json()["status"] == "Waiting"
+
+
+async def test_the_same_answer_again_is_answered_the_same(portal: Portal) -> None:
+    number, key = await portal.opened("alice"), uuid.uuid4().hex
+    first = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"}, key)
+    again = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"}, key)
+    other = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "reject"}, key)
+    assert (first.status_code, again.status_code, other.status_code) == (200, 200, 422)
+    assert first.json() == again.json()
+    assert [one["kind"] for one in await timeline(portal, number)].count("answered") == 1
+
+
+async def test_an_answer_given_while_temporal_is_away_is_stored_and_judged_later(
+    portal: Portal, settings: Settings
+) -> None:
+    number, key = await portal.opened("alice"), uuid.uuid4().hex
+    cut_off = Plan(settings.database_url, lambda: Client.connect("127.0.0.1:1", lazy=True))
+    async with serving(Server(create_app(cut_off), "127.0.0.1", 0)) as url:
+        away = Portal(url, portal.tokens)
+        for _ in range(2):
+            reply = await away.post("grace", f"/requests/{number}/decide", {"verdict": "approve"}, key)
+            assert reply.status_code == 202
+            assert reply.json()["words"].startswith("Your answer is stored")
+        other = await away.post("grace", f"/requests/{number}/decide", {"verdict": "reject"}, key)
+        assert other.status_code == 422
+        asked = await away.post("alice", "/requests", {"device": next(portal.devices), "protocol": "ssh"}, key)
+        assert (asked.status_code, asked.headers["Retry-After"]) == (503, "5")
+        assert (await away.post("alice", f"/requests/{number}/cancel")).status_code == 503
+        await away.aclose()
+    assert (await portal.get("alice", f"/requests/{number}")).json()["status"] == "Waiting"
+    (waiting,) = [one for one in portal.store.answers.waiting(datetime.now(UTC)) if one.approval_id == number]
+    reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"}, key)
+    assert (reply.status_code, reply.json()["status"]) == (200, "Approved")
+    assert portal.store.answers.outcome(waiting.id)[0] == "accepted"
+
+
+async def test_a_requester_cancels(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    reply = await portal.post("alice", f"/requests/{number}/cancel", {"words": "no longer needed"})
+    assert (reply.status_code, reply.json()["status"]) == (200, "Cancelled")
+    again = await portal.post("alice", f"/requests/{number}/cancel")
+    assert again.status_code == 409
+    (line,) = [one for one in await timeline(portal, number) if one["kind"] == "cancelled"]
+    assert (line["who"], line["channel"], line["words"]) == ("alice", "portal", "no longer needed")
+
+
+async def test_an_approver_does_not_cancel_and_an_admin_does(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    refused = await portal.post("grace", f"/requests/{number}/cancel")
+    assert refused.status_code == 403
+    assert "Only alice or an admin" in refused.json()["detail"]
+    assert (await portal.post("ada", f"/requests/{number}/cancel")).json()["status"] == "Cancelled"
+
+
+async def test_a_stranger_cancels_and_revokes_nothing(portal: Portal) -> None:
+    number = await portal.approved("alice")
+    assert (await portal.post("bob", f"/requests/{number}/cancel")).status_code == 404
+    assert (await portal.post("bob", f"/requests/{number}/revoke")).status_code == 404
+
+
+async def test_an_approver_revokes(portal: Portal) -> None:
+    number = await portal.approved("alice")
+    own = await portal.post("alice", f"/requests/{number}/revoke")
+    assert own.status_code == 403
+    reply = await portal.post("grace", f"/requests/{number}/revoke", {"words": "enough"})
+    assert reply.status_code == 200
+    assert (reply.json()["status"], reply.json()["grant"]["status"]) == ("Approved", "Revoked")
+    assert (await portal.post("grace", f"/requests/{number}/revoke")).status_code == 409
+    (line,) = [one for one in await timeline(portal, number) if one["kind"] == "grant_revoked"]
+    assert (line["who"], line["channel"], line["words"]) == ("grace", "portal", "Revoked by grace: enough")
+
+
+async def test_what_has_no_grant_is_not_revoked(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    reply = await portal.post("ada", f"/requests/{number}/revoke")
+    assert reply.status_code == 409
+    assert "no grant" in reply.json()["detail"]

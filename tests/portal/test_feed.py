@@ -1,0 +1,271 @@
+"""The one feed: nobody who waits misses anything, over HTTP and beneath it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from operator import lt
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from countersign.errors import Unavailable
+from countersign.steps import Line
+from countersign.views import LineView
+from portal.__main__ import plan
+from portal.app import create_app
+from portal.events import VERSION_HEADER
+from portal.feed import Feed
+from portal.server import Server
+from settings import Settings
+from store import Store
+from tests.portal.house import Portal, serving, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@asynccontextmanager
+async def running(feed: Feed) -> AsyncIterator[Feed]:
+    task = asyncio.create_task(feed.run())
+    try:
+        yield feed
+    finally:
+        feed.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Record:
+    """A record of events whose every read yields to the loop before and after, so that changes fall in between."""
+
+    def __init__(self) -> None:
+        self.lines: list[LineView] = []
+        self.reads = 0
+        self.away = False
+
+    def add(self, about: int | None) -> int:
+        version, now = len(self.lines) + 1, datetime.now(UTC)
+        line = LineView(
+            version=version, approval_id=about, kind="noticed", at=now, who="x", channel="", words="", proof={}
+        )
+        self.lines.append(line)
+        return version
+
+    async def last_version(self) -> int:
+        await self._read()
+        version = len(self.lines)
+        await asyncio.sleep(0)
+        return version
+
+    async def since(self, version: int) -> list[LineView]:
+        await self._read()
+        lines = self.lines[version : version + 3]
+        await asyncio.sleep(0)
+        return lines
+
+    async def of(self, about: int) -> int:
+        """The version of the last event about a request."""
+        await self._read()
+        version = max((line.version for line in self.lines if line.approval_id == about), default=0)
+        await asyncio.sleep(0)
+        return version
+
+    async def _read(self) -> None:
+        self.reads += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable("the database is away")
+
+
+@given(events=st.lists(st.tuples(st.integers(1, 3), st.integers(0, 4)), max_size=30), waiters=st.integers(1, 6))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+async def test_every_waiter_sees_every_last_change(events: list[tuple[int, int]], waiters: int) -> None:
+    record = Record()
+
+    async def follow(feed: Feed, about: int) -> None:
+        """Waits again and again, as a gateway does, until the last event about it was seen."""
+        last = max((n for n, (one, _) in enumerate(events, 1) if one == about), default=0)
+        seen = 0
+        while seen < last:
+            newer = await feed.first(lambda: record.of(about), partial(lt, seen), 20, about)
+            assert newer > seen, "it was not told of a change"
+            seen = newer
+
+    async with running(Feed(record.last_version, record.since)) as feed, asyncio.TaskGroup() as group:
+        for n in range(waiters):
+            group.create_task(follow(feed, n % 3 + 1))
+        for about, pause in events:
+            for _ in range(pause):
+                await asyncio.sleep(0)
+            record.add(about)
+
+
+async def test_nobody_waiting_means_nothing_is_read() -> None:
+    record = Record()
+    async with running(Feed(record.last_version, record.since)) as feed:
+        await feed.first(lambda: record.of(1), lambda _: True, 1, 1)
+        await until(lambda: not feed._wanted.is_set())
+        reads = record.reads
+        record.add(1)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert record.reads == reads
+        # What came while nobody waited is seen by the first look.
+        assert await feed.first(lambda: record.of(1), lambda v: v > 0, 0, 1) == 1
+
+
+async def test_a_waiter_outlives_a_database_that_is_away() -> None:
+    record = Record()
+    looked = asyncio.Event()
+
+    async def look() -> int:
+        found = await record.of(1)
+        looked.set()
+        return found
+
+    async with running(Feed(record.last_version, record.since)) as feed:
+        waiter = asyncio.create_task(feed.first(look, lambda v: v > 0, 30, 1))
+        await looked.wait()
+        reads, record.away = record.reads, True
+        await until(lambda: record.reads > reads)
+        record.away = False
+        version = record.add(1)
+        assert await waiter == version
+
+
+async def test_a_look_that_fails_is_told_to_who_waits() -> None:
+    record = Record()
+    async with running(Feed(record.last_version, record.since)) as feed:
+        record.away = True
+        with pytest.raises(Unavailable):
+            await feed.first(lambda: record.of(1), lambda v: v > 0, 0.1, 1)
+
+
+async def test_the_time_over_gives_what_was_seen_last() -> None:
+    record = Record()
+    record.add(1)
+    async with running(Feed(record.last_version, record.since)) as feed:
+        assert await feed.first(lambda: record.of(1), lambda v: v > 1, 0.05, 1) == 1
+
+
+# --- over HTTP ------------------------------------------------------------------------------------------------------
+
+
+async def test_who_waits_is_told_of_the_approval_and_of_the_revocation(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    for path, body, expected in (
+        ("decide", {"verdict": "approve"}, "Active"),
+        ("revoke", {"words": "enough"}, "Revoked"),
+    ):
+        status = ""
+        acting = asyncio.create_task(portal.post("grace", f"/requests/{number}/{path}", body))
+        after = 0
+        while status != expected:
+            view = (await portal.get("bastion", f"/requests/{number}/wait", after=after, timeout=30)).json()
+            assert view["version"] > after
+            after, status = view["version"], (view["grant"] or {}).get("status", "")
+        assert (await acting).status_code == 200
+
+
+async def test_a_hundred_waiters_hear_of_one_change(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    after = await settled_version(portal, number)
+    path = f"/requests/{number}/wait"
+    waiters = [asyncio.create_task(portal.get("alice", path, after=after, timeout=60)) for _ in range(100)]
+    await portal.post("alice", f"/requests/{number}/cancel")
+    views = [reply.json() for reply in await asyncio.gather(*waiters)]
+    assert {view["status"] for view in views} == {"Cancelled"}
+
+
+async def settled_version(portal: Portal, number: int) -> int:
+    """The version once the notices of a request are out and nothing more happens by itself."""
+    after, view = 0, {"version": 1}
+    while view["version"] > after:
+        after = view["version"]
+        view = (await portal.get("ada", f"/requests/{number}/wait", after=after, timeout=0.5)).json()
+    return after
+
+
+async def test_the_time_over_gives_the_request_as_it_stands(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    after = await settled_version(portal, number)
+    view = (await portal.get("alice", f"/requests/{number}/wait", after=after, timeout=0.1)).json()
+    assert (view["status"], view["version"]) == ("Waiting", after)
+
+
+@pytest.mark.parametrize(
+    "query", [{"timeout": 61}, {"timeout": -1}, {"timeout": "nan"}, {"after": -1}, {"after": 2**64}]
+)
+async def test_a_wrong_wait_is_named(portal: Portal, query: dict[str, object]) -> None:
+    number = await portal.opened("alice")
+    for path in (f"/requests/{number}/wait", "/events"):
+        reply = await portal.get("alice", path, **query)
+        assert reply.status_code == 422
+        assert [one["field"] for one in reply.json()["errors"]] == list(query)
+
+
+async def test_events_are_those_one_may_see_each_told_once(portal: Portal) -> None:
+    start = (await portal.get("ada", "/events", timeout=0)).headers[VERSION_HEADER]
+    mine, others = await portal.opened("alice"), await portal.opened("bob")
+    portal.store.policies.apply(portal.store.policies.text()[1], "ada")
+    for name, expected in (
+        ("ada", {mine, others, None}),
+        ("grace", {mine, others}),
+        ("alice", {mine}),
+        ("bob", {others}),
+        ("carol", set()),
+        ("bastion", {mine, others}),
+    ):
+        seen, after = [], start
+        while True:
+            reply = await portal.get(name, "/events", after=after, timeout=0)
+            if not reply.json():
+                break
+            seen += reply.json()
+            after = reply.headers[VERSION_HEADER]
+        versions = [line["version"] for line in seen]
+        assert versions == sorted(set(versions))
+        assert {line["approval_id"] for line in seen} == expected, name
+
+
+async def test_events_come_as_they_happen(portal: Portal) -> None:
+    listening = asyncio.create_task(portal.get("carol", "/events", timeout=60))
+    numbers = []
+    while not listening.done():  # it starts to listen at some moment of its own
+        numbers.append(await portal.opened("carol"))
+        await asyncio.sleep(0.05)
+    assert {line["approval_id"] for line in (await listening).json()} <= set(numbers)
+
+
+async def test_ending_sends_home_who_waits(portal: Portal, settings: Settings) -> None:
+    number = await portal.opened("alice")
+    server = Server(create_app(plan(settings)), "127.0.0.1", 0)
+    async with serving(server) as url:
+        other = Portal(url, portal.tokens)
+        after = await settled_version(portal, number)
+        waiter = asyncio.create_task(other.get("alice", f"/requests/{number}/wait", after=after, timeout=60))
+        await until(lambda: bool(server.server_state.tasks))
+    assert (await waiter).json()["status"] == "Waiting"
+    await other.aclose()
+
+
+async def test_what_is_written_by_another_process_is_heard(tmp_path: Path) -> None:
+    store, writer = (Store(f"sqlite:///{tmp_path / 'countersign.db'}") for _ in range(2))
+
+    async def last_version() -> int:
+        return await asyncio.to_thread(store.events.last_version)
+
+    async def since(version: int) -> list[LineView]:
+        return await asyncio.to_thread(store.events.since, version)
+
+    async with running(Feed(last_version, since)) as feed:
+        waiter = asyncio.create_task(feed.first(last_version, lambda v: v > 0, 30))
+        line = Line(kind="noticed", at=datetime.now(UTC), who="x")
+        assert await asyncio.to_thread(writer.events.record, None, line) == await waiter
+    store.close()
+    writer.close()

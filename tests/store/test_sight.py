@@ -1,0 +1,91 @@
+"""Who sees what: the condition of a query and the look at one request agree, on both databases."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from countersign.models import Approver, Protocol, Question, Status
+from countersign.steps import Line, Opening, Step
+from store import Store
+from store.sight import Sight
+
+POLICY = """
+users:
+  alice: {name: Alice, email: alice@example.test}
+  bob: {name: Bob, email: bob@example.test}
+  grace: {name: Grace, email: grace@example.test}
+user_groups:
+  engineers: {members: [alice, bob], managers: [grace], require_managerial_approval: true}
+device_groups:
+  web: {devices: [web-1, web-2]}
+"""
+SIGHTS = [
+    Sight(everything=True),
+    Sight(),
+    Sight(person="alice"),
+    Sight(person="bob"),
+    Sight(person="grace"),
+    Sight(person="nobody"),
+    Sight(devices=frozenset({"web-1"}), protocols=frozenset({"ssh"})),
+    Sight(devices=frozenset({"web-1", "web-2"}), protocols=frozenset({"ssh", "rdp"})),
+    Sight(devices=frozenset({"web-1"})),
+    Sight(protocols=frozenset({"ssh"})),
+    Sight(devices=frozenset({"it's", "%s", "web-2", *(f"d{n}" for n in range(70_000))}), protocols=frozenset({"ssh"})),
+]
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    store = Store(database_url)
+    store.policies.apply(POLICY, "ada")
+    for n, (who, device, protocol) in enumerate(
+        itertools.product(("alice", "bob"), ("web-1", "web-2"), ("ssh", "rdp"))
+    ):
+        question = Question(requester=who, device=device, protocol=Protocol(protocol))
+        opening = Opening(question=question, workflow_id=question.workflow_id, run_id=str(n))
+        opened = store.requests.open(opening).opened
+        assert opened
+        if n % 2:
+            seat = [Approver(person="grace", because="manager of engineers")]
+            now = datetime.now(UTC)
+            store.requests.write(
+                Step(
+                    approval_id=opened.approval_id,
+                    number=1,
+                    at=now,
+                    status=Status.WAITING,
+                    words="",
+                    level=1,
+                    seated=seat,
+                    lines=[Line(kind="level_started", at=now, who="countersign")],
+                )
+            )
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("sight", SIGHTS, ids=range(len(SIGHTS)))
+def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, sight: Sight) -> None:
+    visible = [view.approval_id for view in store.reading.newest() if sight.sees(view)]
+    assert [view.approval_id for view in store.reading.newest(sight=sight)] == visible
+    lines, last = store.seen.since(0, sight, 500)
+    everything = store.events.since(0)
+    allowed = [one for one in everything if sight.everything or one.approval_id in visible]
+    assert lines == allowed
+    assert last == everything[-1].version
+
+
+def test_the_feed_goes_on_where_it_stopped(store: Store) -> None:
+    sight, version, told = Sight(person="grace"), 0, []
+    while True:
+        lines, version = store.seen.since(version, sight, 2)
+        told += [one.version for one in lines]
+        if not lines:
+            break
+    assert told == [one.version for one in store.seen.since(0, sight, 500)[0]]
+    assert version == store.events.last_version()
+    assert store.seen.since(version, sight, 2) == ([], version)

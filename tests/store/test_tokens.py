@@ -1,0 +1,120 @@
+"""Tokens, on both databases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from countersign.errors import NotFound
+from countersign.models import Protocol
+from store import Store
+from store.tables import metadata
+from store.tokens import FORM, Owner
+
+ADA = Owner(kind="person", name="ada", is_admin=True)
+BASTION = Owner(
+    kind="gateway", name="bastion", devices=["db-1"], device_groups=["web"], protocols=[Protocol.SSH, Protocol.SFTP]
+)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    store = Store(database_url)
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("owner", [ADA, BASTION, Owner(kind="person", name="grace")])
+def test_a_token_speaks_for_its_owner(store: Store, owner: Owner) -> None:
+    made = store.tokens.create(owner, "ada")
+    found = store.tokens.find(made)
+    assert found is not None
+    assert (found.owner, found.ended_at) == (owner, None)
+    assert made.startswith(f"cs_{found.id}_")
+
+
+def test_the_secret_is_kept_nowhere(store: Store) -> None:
+    secret = store.tokens.create(ADA, "ada").rsplit("_", 1)[1]
+    store.tokens.end(store.tokens.all()[0].id, "ada")
+    with store.database.reading() as connection:
+        for table in metadata.sorted_tables:
+            assert secret not in repr(connection.execute(select(table)).all())
+
+
+def test_secrets_are_of_256_random_bits_and_never_the_same(store: Store) -> None:
+    made = [store.tokens.create(ADA, "ada") for _ in range(20)]
+    assert len({one.split("_")[1] for one in made}) == len({one.split("_")[2] for one in made}) == 20
+    assert all(re.fullmatch(r"cs_[0-9a-f]{12}_[0-9a-f]{64}", one) for one in made)
+
+
+def test_only_the_whole_token_is_found(store: Store) -> None:
+    one, other = (store.tokens.create(ADA, "ada") for _ in range(2))
+    crossed = "_".join([*one.split("_")[:2], other.split("_")[2]])
+    hashed = store.tokens.find(one)
+    assert hashed
+    for text in (
+        crossed,
+        one[:-1],
+        one + "0",
+        one.upper(),
+        f" {one}",
+        f"{one}\n",
+        one.replace("cs_", "CS_"),
+        "",
+        "cs__",
+    ):
+        assert store.tokens.find(text) is None, text
+
+
+def test_a_token_that_has_ended_is_not_found(store: Store) -> None:
+    made, other = (store.tokens.create(ADA, "ada") for _ in range(2))
+    token = store.tokens.find(made)
+    assert token
+    ended = store.tokens.end(token.id, "ada")
+    assert ended.ended_at is not None
+    assert store.tokens.find(made) is None
+    assert store.tokens.find(other) is not None
+    assert [one.ended_at is None for one in store.tokens.all()] == [False, True]
+
+
+def test_each_creation_and_end_is_on_record_once(store: Store) -> None:
+    token = store.tokens.find(store.tokens.create(BASTION, "operator"))
+    assert token
+    first = store.tokens.end(token.id, "ada")
+    assert store.tokens.end(token.id, "grace") == first
+    lines = store.events.since(0)
+    assert [(one.kind, one.who, one.proof) for one in lines] == [
+        ("token_created", "operator", {"token": token.id}),
+        ("token_ended", "ada", {"token": token.id}),
+    ]
+    assert all("gateway bastion" in one.words for one in lines)
+
+
+def test_no_such_token(store: Store) -> None:
+    with pytest.raises(NotFound, match="no token nope"):
+        store.tokens.end("nope", "ada")
+    assert store.events.since(0) == []
+
+
+def test_a_gateway_is_never_an_admin(store: Store) -> None:
+    made = store.tokens.create(BASTION.model_copy(update={"is_admin": True}), "ada")
+    found = store.tokens.find(made)
+    assert found
+    assert found.owner.is_admin is False
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 129, "gateway:x", "a\0b"])
+def test_a_name_that_is_none(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Owner(kind="person", name=name)
+
+
+@given(st.text())
+def test_only_one_form_is_a_token(text: str) -> None:
+    assert (FORM.fullmatch(text) is not None) == bool(re.fullmatch(r"cs_[0-9a-f]{12}_[0-9a-f]{64}", text))
