@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Unavailable
@@ -173,3 +174,13 @@ def test_folders_removed_under_it_are_made_again(server: Server, ledger: MemoryL
         watching.until_handled(b"one")
         watching.until_read_through()
     assert mails_in(server, DONE) == [b"one"]
+
+
+def test_a_folder_moved_away_under_it_is_found_again(server: Server, ledger: MemoryLedger) -> None:
+    with Watching(mailbox_on(server, folder="Approvals"), ledger) as watching, client_of(server) as person:
+        watching.until_read_through()
+        person.rename_folder("Approvals", "Elsewhere")
+        with suppress(person.Error):  # the watcher may be first
+            person.create_folder("Approvals")
+        person.append("Approvals", mail("one"))
+        watching.until_handled(b"one")
