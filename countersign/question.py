@@ -24,7 +24,7 @@ def read_question(raw: Any) -> Question:
         return Question.model_validate(raw)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in one['loc'])} {REMEDIES.get(one['type'], one['msg'])}"
+            f"{'.'.join(str(part) for part in one['loc'])} {REMEDIES.get(one['type'], one['msg'].removeprefix('Value error, '))}"
             for one in error.errors(include_url=False)
         ]
         raise BadQuestion("; ".join(problems) + ".") from None

@@ -53,9 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _wrong_use(error: TyperException, as_json: bool) -> Code:
-    # Without words it is the help, which was printed by then.
-    words = error.format_message().replace("Value error, ", "")
-    return show_error(Code.BAD_INPUT, words, as_json) if words else Code.BAD_INPUT
+    words = " ".join(error.format_message().replace("Value error, ", "").split())
+    if not words:  # it is the help, which was printed by then
+        return Code.BAD_INPUT
+    context: typer.Context | None = getattr(error, "ctx", None)
+    called = context.command_path if context else "countersign"
+    return show_error(Code.BAD_INPUT, f"{words.rstrip('.')}. See `{called} --help`.", as_json)
 
 
 def _mistakes(problems: list[str]) -> str:

@@ -52,7 +52,8 @@ def _people(view: RequestView) -> str:
 def _when(view: RequestView, at: datetime) -> str:
     if view.status is Status.WAITING:
         return times.left(view.deadline, at)
-    grant = view.grant
-    if grant is not None and grant.status is GrantStatus.ACTIVE and grant.ends_at > at:
-        return f"open, {times.left(grant.ends_at, at)}"
-    return times.ago(view.settled_at or view.opened_at, at)
+    if view.grant is None:
+        return times.ago(view.settled_at or view.opened_at, at)
+    if view.grant.status is GrantStatus.ACTIVE and view.grant.ends_at > at:
+        return f"open, {times.left(view.grant.ends_at, at)}"
+    return "revoked" if view.grant.status is GrantStatus.REVOKED else "ended"

@@ -23,7 +23,7 @@ commands = typer.Typer(no_args_is_help=True, help="How replies by mail are read.
 
 
 @commands.callback()
-def reply() -> None:
+def group() -> None:
     """How replies by mail are read."""
 
 
@@ -32,10 +32,10 @@ def explain(file: MailFile, url: Url = DEFAULT_URL, token: Token = "", as_json: 
     """Say what a reply by mail decides, or why it decides nothing, check by check. Nothing is changed."""
     with connect(url, token) as api:
         found = api.explain(files.content(file))
-    # It would let whoever reads this answer in its owner's name.
-    found.reply.pop("token", None)
+    # They hold the mail's token, and what is printed here may be shown to others.
+    reply = {name: value for name, value in found.reply.items() if name not in {"token", "answers"}}
     if as_json:
-        show_json(found)
+        show_json({"reply": reply, "judged": found.judged.model_dump(mode="json")})
     else:
         show(_page(found))
     if not found.judged.decides:
@@ -51,7 +51,9 @@ def _page(found: Explanation) -> RenderableType:
     for check in judged.checks:
         mark = Text("✓", "green") if check.passed else Text("✗", "red")
         saw = Text(check.saw, "bright_black")
-        checks.add_row(mark, check.name, saw if check.passed else saw.append(f"\n{check.reason}", "default"))
+        if not check.passed and check.reason != judged.words:
+            saw.append(f"\n{check.reason}", "default")
+        checks.add_row(mark, check.name, saw)
     return Group(_verdict(judged), Text(), Padding(checks, (0, 0, 0, 2)))
 
 

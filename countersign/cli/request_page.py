@@ -120,11 +120,14 @@ def lines(rows: Iterable[LineView], at: datetime, *, numbered: bool = False) -> 
 
 
 def grant_words(grant: GrantView, at: datetime) -> Text:
-    """Until when somebody may connect, or that it is over."""
-    text = Text.assemble((grant.status, STYLES[grant.status]), f" until {times.clock(grant.ends_at, at, zone=True)}")
-    if grant.status is GrantStatus.ACTIVE:
-        text.append(f", {times.left(grant.ends_at, at)}")
-    return text.append(f", from {grant.source_address} only" if grant.source_address else "")
+    """Until when somebody may connect, or how that ended."""
+    ends = times.clock(grant.ends_at, at, zone=True)
+    text = Text(grant.status, STYLES[grant.status])
+    if grant.status is not GrantStatus.ACTIVE:
+        before = grant.status is GrantStatus.REVOKED
+        return text.append(f", before {ends}" if before else f" {ends}", "default")
+    text.append(f" until {ends}, {times.left(grant.ends_at, at)}", "default")
+    return text.append(f", from {grant.source_address} only" if grant.source_address else "", "default")
 
 
 def _facts(view: RequestView, at: datetime) -> RenderableType:

@@ -29,8 +29,6 @@ def watch(number: OneNumber = None, url: Url = DEFAULT_URL, token: Token = "", a
     """Print what happens, until Ctrl-C; with an ID, until the request is settled and its grant is over."""
     screen = console()
     with connect(url, token) as api:
-        if not as_json and number is None:
-            console(stderr=True).print(Text("Watching; Ctrl-C ends it.", style="bright_black"))
         for row in _all(api) if number is None else _of(api, number):
             if as_json:
                 show_json(row, one_line=True)
@@ -41,6 +39,7 @@ def watch(number: OneNumber = None, url: Url = DEFAULT_URL, token: Token = "", a
 def _all(api: Api) -> Iterator[LineView]:
     """Everything that this token may see, from now on."""
     _, version = api.events(None, seconds=0)
+    console(stderr=True).print(Text("Watching; Ctrl-C ends it.", style="bright_black"))
     while True:
         rows, version = patiently(partial(api.events, version))
         yield from rows

@@ -1,0 +1,142 @@
+"""A whole installation in processes of its own, and its command line, for the tests of `countersign`."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.mail_settings import mail_settings, new_mail_keys
+from sandbox.temporal_server import free_port
+from store import Store
+from store.tokens import Owner
+
+ROOT = Path(__file__).parent.parent.parent
+COMMAND = str(Path(sys.executable).parent / "countersign")
+START_SECONDS = 60
+STOP_SECONDS = 30
+# Other tests use the same Temporal server: devices of our own make ids of our own.
+MARK = uuid.uuid4().hex[:8]
+DEVICES = [f"cli-{n}-{MARK}" for n in range(40)]
+TWO_LEVELS, OPEN = f"cli-two-{MARK}", f"cli-open-{MARK}"
+PEOPLE = ("ada", "grace", "heidi", "ivan", "alice", "bob", "carol")
+
+POLICY = f"""
+users:
+  ada: {{name: Ada Admin, email: ada@example.test, roles: [admin]}}
+  grace: {{name: Grace Hopper, email: grace@example.test}}
+  heidi: {{name: Heidi Huber, email: heidi@example.test}}
+  ivan: {{name: Ivan Ivanov, email: ivan@example.test}}
+  alice: {{name: Alice Ainsworth, email: alice@example.test}}
+  bob: {{name: "Bob [red]Baker[/red]", email: bob@example.test}}
+  carol: {{name: Carol Clark, email: carol@example.test}}
+user_groups:
+  engineers: {{members: [alice, bob], managers: [grace], require_managerial_approval: true}}
+  finance: {{members: [carol], managers: [heidi]}}
+device_groups:
+  web: {{devices: [{", ".join(DEVICES)}]}}
+  databases: {{devices: [{TWO_LEVELS}], managers: [heidi, ivan]}}
+  lab: {{devices: [{OPEN}]}}
+approval_workflows:
+  - name: Engineers to databases
+    user_group: engineers
+    device_group: databases
+    levels:
+      - approvers: [{{managers_of: engineers}}]
+      - approvers: [{{managers_of: databases}}]
+fallback_approvers: [ada, heidi, ivan]
+grant_minutes: 120
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What was printed, which must be one JSON value."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+@dataclass
+class Installation:
+    """Where it answers, and the token of each person; `devices` are those nobody asked for yet."""
+
+    url: str
+    tokens: dict[str, str]
+    devices: Iterator[str] = field(default_factory=lambda: iter(DEVICES))
+
+    def environment(self, who: str, columns: int = 80) -> dict[str, str]:
+        """What somebody's shell has set."""
+        login = {"COUNTERSIGN_URL": self.url, "COUNTERSIGN_TOKEN": self.tokens.get(who, "")}
+        return {**os.environ, **login, "COLUMNS": str(columns), "TZ": "UTC"}
+
+
+@contextmanager
+def installed(temporal_address: str, folder: Path) -> Iterator[Installation]:
+    """Run the worker and the portal until the end of the block."""
+    port, smtp_port, imap_port = free_port(), free_port(), free_port()
+    settings = {
+        "COUNTERSIGN_DATABASE_URL": f"sqlite:///{folder / 'countersign.db'}",
+        "COUNTERSIGN_TASK_QUEUE": f"cli-{MARK}",
+        "COUNTERSIGN_PORTAL_PORT": str(port),
+        **mail_settings(smtp_port, imap_port, new_mail_keys()),
+        "COUNTERSIGN_LOG_LEVEL": "warning",
+        "TEMPORAL_ADDRESS": temporal_address,
+    }
+    store = Store(settings["COUNTERSIGN_DATABASE_URL"])
+    with store.database.transaction() as connection:
+        first = random.randrange(10**6, 10**9)
+        connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {first} WHERE name = 'requests'")
+    store.policies.apply(POLICY, "ada")
+    tokens = {name: store.tokens.create(Owner(kind="person", name=name), "tests") for name in PEOPLE}
+    gateway = Owner(kind="gateway", name="bastion", device_groups=["web", "lab"], protocols=["ssh"])
+    tokens["bastion"] = store.tokens.create(gateway, "tests")
+    store.close()
+    mail = ["-m", "sandbox", "serve", "--smtp-port", str(smtp_port), "--imap-port", str(imap_port)]
+    with (
+        _running(mail, settings, imap_port),
+        _running(["worker.py"], settings),
+        _running(["-m", "portal", "serve"], settings, port),
+    ):
+        yield Installation(f"http://127.0.0.1:{port}", tokens)
+
+
+@contextmanager
+def _running(arguments: list[str], settings: dict[str, str], port: int = 0) -> Iterator[None]:
+    """Run a process of ours; the block begins when it listens on `port`, where one is named."""
+    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **settings})
+    try:
+        _wait_until_it_listens(process, port)
+        yield
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while port and time.monotonic() < deadline:
+        assert process.poll() is None, "it ended at once"
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    assert not port, "it does not listen"

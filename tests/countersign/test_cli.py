@@ -1,0 +1,272 @@
+"""`countersign` against a real portal, worker and Temporal server: what it does, prints and ends with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.countersign.installation import OPEN, POLICY, TWO_LEVELS, Installation, Run
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def opened(by: Run, installation: Installation, who: str = "alice", *options: str) -> int:
+    """A new request of somebody that waits for grace."""
+    ran = by(who, "request", next(installation.devices), "ssh", *options, "--json")
+    assert (ran.code, ran.json["status"]) == (0, "Waiting"), ran
+    number: int = ran.json["approval_id"]
+    return number
+
+
+def approved(by: Run, installation: Installation) -> int:
+    number = opened(by, installation)
+    assert by("grace", "approve", number).code == 0
+    return number
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_says_its_number_whom_it_waits_for_and_how_long(by: Run, installation: Installation) -> None:
+    device = next(installation.devices)
+    ran = by("alice", "request", device, "ssh", "--reason", "nightly backup", "--ticket", "CHG-7", "--minutes", "30")
+    assert ran.code == 0
+    assert "Waiting, 59 min left" in ran.out
+    assert f"Alice Ainsworth (alice) to {device} by ssh" in ran.out
+    assert "Grace Hopper (grace)" in ran.out
+    number = ran.out.split()[0]
+    question = by("alice", "show", number, "--json").json["question"]
+    assert question["reason"] == "nightly backup"
+    assert (question["ticket"], question["minutes"]) == ("CHG-7", 30)
+
+
+def test_asking_again_joins_the_open_request(by: Run, installation: Installation) -> None:
+    device = next(installation.devices)
+    first = by("alice", "request", device, "ssh", "--json").json
+    again = by("alice", "request", device, "ssh")
+    assert (first["joined"], again.code) == (False, 0)
+    assert "You asked before" in again.out
+    assert f"#{first['approval_id']} Waiting" in again.out
+
+
+def test_what_nobody_has_to_approve_is_yes_at_once(by: Run) -> None:
+    ran = by("carol", "request", OPEN, "ssh")
+    assert ran.code == 0
+    assert "Approved at once" in ran.out
+    assert "Grant: Active until" in ran.out
+    again = by("bastion", "request", OPEN, "ssh", "--for", "carol", "--json")
+    assert (again.code, again.json["joined"], again.json["grant"]["status"]) == (0, True, "Active")
+
+
+def test_a_refused_question_ends_with_1_and_says_why(by: Run) -> None:
+    ran = by("alice", "request", "nowhere", "ssh")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("No: nowhere is in no device group")
+    problem = by("alice", "request", "nowhere", "ssh", "--json")
+    assert problem.code == 1
+    assert problem.err == ""
+    assert problem.json["title"] == "The answer is no"
+    assert problem.json["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["request", "a b", "ssh"], "device 'a b' is not an id: use lower-case letters"),
+        (["request", "web", "telnet"], "Invalid value for 'PROTOCOL': 'telnet' is not one of 'ssh'"),
+        (["request", "web", "ssh", "--minutes", "0"], "Invalid value for '--minutes'"),
+        (["request", "web", "ssh", "--source-address", "home"], "source_address 'home' does not appear to be an IPv4"),
+        (["request", "web", "ssh", "--ticket", "x" * 200], "ticket String should have at most 128 characters"),
+        (
+            ["request", "web"],
+            "Missing argument 'PROTOCOL'. Choose from: ssh, sftp, rdp, http. See `countersign request --help`.",
+        ),
+        (["show", "twelve"], "'twelve' is no approval id; give the request's number"),
+        (["show", "0"], "'0' is no approval id"),
+        (["list", "--status", "waitin"], "Invalid value for '--status'"),
+        (["list", "--limit", "0"], "Invalid value for '--limit'"),
+        (["lst"], "No such command 'lst'"),
+        (["list", "--stat", "Waiting"], "No such option: --stat"),
+    ],
+)
+def test_bad_input_ends_with_2_and_names_the_field(by: Run, arguments: list[str], words: str) -> None:
+    ran = by("alice", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert words in " ".join(ran.err.split())
+    assert by("alice", *arguments, "--json").json["exit_code"] == 2
+
+
+def test_a_gateway_must_say_who_wants_to_connect(by: Run, installation: Installation) -> None:
+    device = next(installation.devices)
+    ran = by("bastion", "request", device, "ssh")
+    assert ran.code == 3
+    assert "Name who wants to connect with --for." in ran.err
+    assert by("bastion", "request", device, "ssh", "--for", "alice").code == 0
+    assert by("bastion", "request", device, "rdp", "--for", "alice").code == 3
+
+
+# --- answering ------------------------------------------------------------------------------------------------------
+
+
+def test_an_approval_is_shown_with_who_gave_it_and_its_comment(by: Run, installation: Installation) -> None:
+    number = opened(by, installation, "bob")
+    ran = by("grace", "approve", number, "go ahead [b]now[/b]")
+    assert ran.code == 0
+    assert f"#{number} Approved  Approved by grace." in ran.out
+    shown = by("bob", "show", number).out
+    assert "Bob [red]Baker[/red] (bob) to " in shown
+    assert "go ahead [b]now[/b]" in shown
+    assert "Active until" in shown
+    assert "answered" in shown
+    assert "approved: go ahead" in shown
+
+
+def test_two_levels_pass_one_after_the_other(by: Run) -> None:
+    number = by("alice", "request", TWO_LEVELS, "ssh", "--json").json["approval_id"]
+    waiting = by("alice", "show", number).out
+    assert "Level 1 of 2: 0 of 1 approved" in waiting
+    assert "Level 2 of 2: not started" in waiting
+    assert "Level 2 of 2: 0 of 1 approved" in by("grace", "approve", number).out
+    assert "Level 1 of 2: passed" in by("alice", "show", number).out
+    # Who approved a level that was passed may take it back while the request waits (rule 2).
+    back = by("grace", "reject", number, "I was wrong")
+    assert back.code == 0
+    assert "Rejected by grace: I was wrong" in back.out
+
+
+def test_an_answer_that_does_not_count_ends_with_1(by: Run, installation: Installation) -> None:
+    number = opened(by, installation)
+    own = by("alice", "approve", number)
+    assert (own.code, own.err) == (1, "No: Nobody may decide on their own request.\n")
+    assert by("grace", "reject", number, "no").code == 0
+    late = by("grace", "approve", number, "--json")
+    assert late.code == 1
+    assert "already Rejected" in late.json["detail"]
+
+
+def test_a_request_is_cancelled_by_its_requester_only(by: Run, installation: Installation) -> None:
+    number = opened(by, installation)
+    assert by("grace", "cancel", number).code == 3
+    ran = by("alice", "cancel", number, "not needed", "--json")
+    assert (ran.code, ran.json["status"]) == (0, "Cancelled")
+    assert by("alice", "cancel", number).code == 1
+
+
+def test_a_grant_is_revoked_by_who_was_asked(by: Run, installation: Installation) -> None:
+    number = approved(by, installation)
+    assert by("alice", "revoke", number).code == 3
+    ran = by("grace", "revoke", number, "enough")
+    assert ran.code == 0
+    assert "Grant: Revoked, before " in ran.out
+    assert by("grace", "revoke", number).code == 1
+
+
+def test_who_may_not_see_a_request_is_told_that_there_is_none(by: Run, installation: Installation) -> None:
+    number = opened(by, installation)
+    for words in (["show", number], ["approve", number], ["watch", number]):
+        ran = by("carol", *words)
+        assert ran.code == 5
+        assert ran.err == f"Not found: There is no request #{number}.\n"
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_what_waits_for_whom(by: Run, installation: Installation) -> None:
+    waits, over = opened(by, installation), approved(by, installation)
+    rows = {row.split()[0]: row for row in by("alice", "list", "--mine").out.splitlines()}
+    assert "Waiting" in rows[str(waits)]
+    assert "grace" in rows[str(waits)]
+    assert "59 min left" in rows[str(waits)]
+    assert "open, 1 h 59 min" in rows[str(over)]
+    to_approve = by("grace", "list", "--to-approve", "--json").json
+    assert waits in [one["approval_id"] for one in to_approve]
+    assert over not in [one["approval_id"] for one in to_approve]
+    assert {one["status"] for one in by("grace", "list", "--status", "approved", "--json").json} == {"Approved"}
+    assert len(by("alice", "list", "--limit", "1", "--json").json) == 1
+    assert by("carol", "list", "--to-approve").out == "Nothing waits for your answer.\n"
+
+
+def test_show_has_the_timeline_in_json_too(by: Run, installation: Installation) -> None:
+    number = approved(by, installation)
+    shown = by("alice", "show", f"#{number}", "--json").json
+    kinds = [row["kind"] for row in shown["timeline"]]
+    assert kinds[:2] == ["opened", "level_started"]
+    assert {"answered", "approved", "granted"} <= set(kinds)
+    assert shown["grant"]["status"] == "Active"
+
+
+def test_watching_one_request_ends_when_it_is_over(by: Run, installation: Installation) -> None:
+    number = opened(by, installation)
+    by("grace", "reject", number, "no")
+    ran = by("alice", "watch", number)
+    assert ran.code == 0
+    assert "opened" in ran.out.splitlines()[0]
+    assert "Rejected by grace: no" in ran.out
+    rows = [line for line in by("alice", "watch", number, "--json").out.splitlines() if '"kind": "rejected"' in line]
+    assert len(rows) == 1
+
+
+# --- policy, mails, oneself -----------------------------------------------------------------------------------------
+
+
+def test_an_admin_applies_and_shows_the_policy(by: Run, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(f"# ours\n{POLICY.strip()}\n")
+    ran = by("ada", "policy", "apply", file)
+    assert ran.code == 0
+    version = by("ada", "policy", "show", "--json").json["version"]
+    assert ran.out == f"Applied as version {version}.\n"
+    shown = by("ada", "policy", "show")
+    assert shown.out == file.read_text()
+    assert shown.err == f"version {version}\n"
+    for words in (["policy", "show"], ["policy", "apply", file]):
+        assert by("alice", *words).code == 3
+
+
+def test_a_mail_that_decides_nothing_is_explained_check_by_check(by: Run) -> None:
+    mail = ROOT / "tests" / "mails" / "gmail-plain-text-mode.eml"
+    ran = by("grace", "reply", "explain", mail)
+    assert ran.code == 1
+    assert ran.out.startswith("Decides nothing: ")
+    assert "✗  authentic" in ran.out
+    found = by("grace", "reply", "explain", mail, "--json").json
+    assert found["judged"]["decides"] is False
+    assert "token" not in found["reply"]
+
+
+def test_whoami_names_the_person_or_the_gateway(by: Run) -> None:
+    assert by("ada", "whoami").out == "ada, a person and an admin\n"
+    assert by("bastion", "whoami").out.startswith("bastion, a gateway\n  asks by ssh for cli-")
+    assert by("grace", "whoami", "--json").json["name"] == "grace"
+
+
+def test_health_names_what_works_and_needs_no_token(by: Run) -> None:
+    assert by("nobody", "health").out == "✓ portal\n✓ database\n✓ temporal\n"
+    assert by("nobody", "health", "--json").json == {"database": True, "temporal": True}
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_token_the_remedy_is_named(by: Run) -> None:
+    ran = by("nobody", "list")
+    assert ran.code == 3
+    assert "python -m portal token create" in ran.err
+    assert "set COUNTERSIGN_TOKEN to it" in ran.err
+
+
+def test_a_token_is_never_printed(command: Run, installation: Installation) -> None:
+    secret = "cs_5ec2e75ec2e7_" + "5ec2e7" * 10 + "zz"
+    for token in (secret, f"{secret}\nX-More: 1", f"{secret}é"):
+        for words in (
+            ["list"],
+            ["list", "--json"],
+            ["request", "web", "ssh"],
+            ["list", "--nothing"],
+            ["list", "--help"],
+        ):
+            ran = command(*words, "--token", token, "--url", installation.url)
+            assert "5ec2e7" not in ran.out + ran.err
+            assert ran.code != 0 or "--help" in words

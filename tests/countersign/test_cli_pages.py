@@ -1,0 +1,179 @@
+"""What a page says, at any width, of times in the local zone, and of texts that would like to be more than text."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console, RenderableType
+
+from countersign.cli import list_page, output, request_page, times
+from countersign.cli.exits import Code
+from countersign.models import Decision, GrantStatus, GrantView, Protocol, Question, Status, Verdict
+from countersign.views import ApproverView, LineView, RequestView
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LONG = "The nightly backup failed; I need to look at the archive before it fills the disk, and restart it."
+
+
+def minutes(number: float) -> datetime:
+    return NOW + timedelta(minutes=number)
+
+
+def decision(person: str, level: int = 1, verdict: Verdict = Verdict.APPROVE, comment: str = "") -> Decision:
+    return Decision(
+        answer_id=person, level=level, person=person, verdict=verdict, comment=comment, channel="email", at=NOW
+    )
+
+
+WAITING = RequestView(
+    approval_id=1042,
+    question=Question(
+        requester="alice", device="db-1", protocol=Protocol.SSH, reason=LONG, source_address="10.0.0.7", minutes=90
+    ),
+    requester_name="Alice Ainsworth",
+    because="approval workflow Engineers to databases",
+    status=Status.WAITING,
+    words="",
+    level=2,
+    levels=3,
+    quorum=2,
+    opened_at=minutes(-2),
+    deadline=minutes(58),
+    settled_at=None,
+    grant_minutes=120,
+    approvers=[
+        ApproverView(level=1, person="grace", name="Grace Hopper", because="manager of engineers"),
+        ApproverView(level=2, person="heidi", name="Heidi Huber", because="manager of databases"),
+        ApproverView(level=2, person="ivan", name="Ivan Ivanov", because="manager of databases"),
+    ],
+    decisions=[decision("grace"), decision("heidi", 2, comment="be quick")],
+)
+
+
+def granted(status: GrantStatus) -> RequestView:
+    grant = GrantView(approval_id=1042, status=status, starts_at=NOW, ends_at=minutes(90), source_address="10.0.0.7")
+    words = "Approved by grace."
+    changes = {"status": Status.APPROVED, "words": words, "settled_at": minutes(-1), "grant": grant, "level": 3}
+    return WAITING.model_copy(update=changes)
+
+
+def printed(page: RenderableType, width: int = 80) -> str:
+    screen = Console(file=io.StringIO(), width=width, markup=False, emoji=False, highlight=False)
+    screen.print(page)
+    assert isinstance(screen.file, io.StringIO)
+    return screen.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (4800, "1 h 20 min"),
+        (86399, "23 h 59 min"),
+        (86400, "1 d"),
+        (180000, "2 d 2 h"),
+    ],
+)
+def test_a_span_is_never_said_longer_than_it_is(seconds: float, words: str) -> None:
+    assert times.span(timedelta(seconds=seconds)) == words
+
+
+def test_what_is_left_and_what_is_over() -> None:
+    assert times.left(minutes(4.5), NOW) == "4 min left"
+    assert times.left(NOW, NOW) == "over"
+    assert times.ago(minutes(-2), NOW) == "2 min ago"
+    assert times.ago(minutes(1), NOW) == "just now"
+
+
+def test_clock_times_are_local_and_dated_when_not_today() -> None:
+    local = NOW.astimezone()
+    assert times.clock(NOW, NOW) == f"{local:%H:%M}"
+    assert times.clock(NOW, NOW, seconds=True, zone=True) == f"{local:%H:%M:%S} {local.tzname()}"
+    assert times.clock(NOW, NOW + timedelta(days=3)) == f"{local:%Y-%m-%d %H:%M}"
+
+
+def test_a_waiting_request_says_who_agreed_and_whom_it_waits_for() -> None:
+    page = printed(request_page.page(WAITING, [], NOW))
+    assert "#1042 Waiting, 58 min left" in page
+    assert "Level 1 of 3: passed" in page
+    assert "Level 2 of 3: 1 of 2 approved" in page
+    assert "Level 3 of 3: not started" in page
+    rows = {row.split()[1]: row for row in page.splitlines() if row.startswith(("  ✓", "  …"))}
+    assert "approved" in rows["Heidi"]
+    assert rows["Ivan"].strip().endswith("asked")
+    assert "90 min from the approval" in page
+    assert request_page.awaited(WAITING) == ["ivan"]
+
+
+def test_who_is_not_among_those_asked_is_shown_when_they_counted() -> None:
+    own = WAITING.model_copy(update={"decisions": [decision("alice", 2, comment="The requester is manager of it.")]})
+    page = printed(request_page.page(own, [], NOW))
+    assert "✓  alice" in page
+    assert "The requester is manager of it." in " ".join(page.split())
+
+
+def test_a_rejected_request_shows_no_level_that_never_came() -> None:
+    update = {"status": Status.REJECTED, "words": "Rejected by heidi: no", "settled_at": NOW}
+    rejected = WAITING.model_copy(update={**update, "decisions": [decision("heidi", 2, Verdict.REJECT, "no")]})
+    page = printed(request_page.page(rejected, [], NOW))
+    assert "#1042 Rejected  Rejected by heidi: no" in page
+    assert "✗  Heidi Huber" in page
+    assert "not needed" in page
+    assert "Level 3" not in page
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "listed"),
+    [
+        (GrantStatus.ACTIVE, "Active until ", "open, 1 h 30 min left"),
+        (GrantStatus.REVOKED, "Revoked, before ", "revoked"),
+        (GrantStatus.ENDED, "Ended ", "ended"),
+    ],
+)
+def test_a_grant_says_how_it_stands(status: GrantStatus, words: str, listed: str) -> None:
+    view = granted(status)
+    assert f"Grant    {words}" in printed(request_page.page(view, [], NOW), 120)
+    assert listed in printed(list_page.page([view], NOW, 80))
+
+
+def test_an_active_grant_whose_end_has_passed_is_not_open() -> None:
+    assert "open" not in printed(list_page.page([granted(GrantStatus.ACTIVE)], minutes(91), 80))
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 100, 140])
+def test_nothing_is_wider_than_the_terminal(width: int) -> None:
+    line = LineView(version=1, approval_id=1042, kind="opened", at=NOW, who="alice", channel="", words=LONG)
+    for page in (request_page.page(WAITING, [line], NOW), list_page.page([WAITING], NOW, width)):
+        assert max(len(row) for row in printed(page, width).splitlines()) <= width
+
+
+def test_a_wide_list_has_the_reason_and_a_narrow_one_has_not() -> None:
+    assert "The nightly backup" in printed(list_page.page([WAITING], NOW, 110), 110)
+    assert "ivan" in printed(list_page.page([WAITING], NOW, 70), 70)
+    narrow = printed(list_page.page([WAITING], NOW, 50), 50)
+    assert "ivan" not in narrow
+    assert "1042" in narrow
+
+
+def test_markup_in_any_text_is_only_text() -> None:
+    bad = "[red]x[/red] [link=http://evil.example]y[/link] :boom: [/]"
+    question = Question(requester="alice", device="db-1", protocol=Protocol.SSH, reason=bad, ticket=bad)
+    update = {"question": question, "requester_name": bad, "because": bad, "words": bad}
+    view = WAITING.model_copy(update={**update, "decisions": [decision("grace", comment=bad)]})
+    line = LineView(version=1, approval_id=1042, kind="opened", at=NOW, who=bad, channel=bad, words=bad)
+    assert printed(request_page.page(view, [line], NOW), 400).count(bad) == 8
+
+
+def test_json_is_ascii_and_the_same_value(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show_json({"name": "Jürgen \x9b\u202e", "at": NOW, "code": Code.NO})
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert "\x9b" not in out
+    assert json.loads(out) == {"name": "Jürgen \x9b\u202e", "at": "2026-03-01T12:00:00Z", "code": 1}

@@ -1,0 +1,235 @@
+"""The HTTP client against servers that answer badly: each becomes words with a remedy, and nothing is asked twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from countersign.errors import (
+    BadPolicy,
+    BadQuestion,
+    CountersignError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from countersign.http import LARGEST_ANSWER_BYTES, Api, is_loopback
+from countersign.models import Protocol, Question
+from sandbox.temporal_server import free_port
+
+QUESTION = Question(requester="alice", device="db-1", protocol=Protocol.SSH)
+ASKED = {"approval_id": 1042, "status": "Waiting", "joined": False}
+CUT = b""
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with what the test queued: a status and a body, or nothing before it hangs up."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: list[tuple[int, bytes, dict[str, str]]] = []
+        self.seen: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def will_say(self, status: int, body: object, **headers: str) -> None:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.answers.append((status, raw, {name.replace("_", "-"): value for name, value in headers.items()}))
+
+    def will_hang_up(self) -> None:
+        self.answers.append((0, CUT, {}))
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append({"path": self.path, **dict(self.headers.items())})
+        status, body, headers = self.server.answers.pop(0)
+        if not status:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is printed among the tests."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def api(server: Server) -> Iterator[Api]:
+    with Api(server.url, "cs_secret") as api:
+        yield api
+
+
+def test_a_lost_connection_is_tried_once_more_with_the_same_key(server: Server, api: Api) -> None:
+    server.will_hang_up()
+    server.will_say(201, ASKED)
+    assert api.ask(QUESTION).approval_id == 1042
+    first, second = server.seen
+    assert first["Idempotency-Key"] == second["Idempotency-Key"] != ""
+    assert second["Authorization"] == "Bearer cs_secret"
+
+
+def test_a_connection_lost_twice_is_unavailable(server: Server, api: Api) -> None:
+    server.will_hang_up()
+    server.will_hang_up()
+    with pytest.raises(Unavailable, match="broke the connection off; try again"):
+        api.ask(QUESTION)
+    assert len(server.seen) == 2
+
+
+def test_each_question_has_a_key_of_its_own(server: Server, api: Api) -> None:
+    for _ in range(2):
+        server.will_say(201, ASKED)
+        api.ask(QUESTION)
+    assert server.seen[0]["Idempotency-Key"] != server.seen[1]["Idempotency-Key"]
+
+
+def test_where_nobody_listens_the_remedy_is_named() -> None:
+    with Api(f"http://127.0.0.1:{free_port()}") as api, pytest.raises(Unavailable) as error:
+        api.me()
+    assert "can't be reached (Connection refused). Is the portal running? Set COUNTERSIGN_URL" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadQuestion),
+        (401, NotAllowed),
+        (403, NotAllowed),
+        (404, NotFound),
+        (409, Refused),
+        (413, BadQuestion),
+        (422, BadQuestion),
+        (429, Unavailable),
+        (500, Unavailable),
+        (503, Unavailable),
+    ],
+)
+def test_each_problem_becomes_its_error_in_its_words(
+    server: Server, api: Api, status: int, kind: type[CountersignError]
+) -> None:
+    server.will_say(status, {"title": "No", "status": status, "detail": "Do this instead."})
+    with pytest.raises(CountersignError, match="Do this instead") as error:
+        api.request(1042)
+    assert type(error.value) is kind
+
+
+def test_the_mistakes_of_a_policy_arrive_one_by_one(server: Server, api: Api) -> None:
+    server.will_say(422, {"detail": "The policy has 2 problems.", "problems": ["line 1: a", "line 2: b"]})
+    with pytest.raises(BadPolicy) as error:
+        api.apply_policy("users: {}")
+    assert error.value.problems == ["line 1: a", "line 2: b"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>Welcome to nginx!</html>"),
+        (200, {"approval_id": "many"}),
+        (200, []),
+        (200, b"[" * 100_000),
+        (200, b'"\xff"'),
+        (404, b"<html>Not Found</html>"),
+        (404, {"error": "no"}),
+        (302, b""),
+    ],
+)
+def test_what_is_not_countersign_is_said_to_be_none(server: Server, api: Api, status: int, body: object) -> None:
+    server.will_say(status, body, Location="http://127.0.0.1:9/")
+    with pytest.raises(Unavailable, match="is not Countersign; set COUNTERSIGN_URL to the portal"):
+        api.request(1042)
+    assert len(server.seen) == 1
+
+
+def test_events_without_their_version_are_none_of_ours(server: Server, api: Api) -> None:
+    server.will_say(200, [])
+    with pytest.raises(Unavailable, match="is not Countersign"):
+        api.events(3)
+    server.will_say(200, [], Countersign_Version="7")
+    assert api.events(3) == ([], 7)
+    assert server.seen[-1]["path"] == "/api/v1/events?timeout=25.0&after=3"
+
+
+def test_an_endless_answer_is_not_read_to_its_end(server: Server, api: Api) -> None:
+    server.will_say(200, b" " * (LARGEST_ANSWER_BYTES + 1))
+    with pytest.raises(Unavailable, match="the rest was not read"):
+        api.me()
+
+
+def test_what_a_newer_portal_adds_is_left_out(server: Server, api: Api) -> None:
+    server.will_say(200, {"name": "alice", "kind": "person", "admin": False, "shoe_size": 38})
+    assert api.me().name == "alice"
+
+
+def test_control_characters_never_arrive(server: Server, api: Api) -> None:
+    server.will_say(409, {"detail": "no\x1b]0;owned\x07 \u202eway"})
+    with pytest.raises(Refused) as error:
+        api.ask(QUESTION)
+    assert str(error.value) == "no]0;owned way"
+
+
+def test_health_is_told_also_when_it_is_bad(server: Server, api: Api) -> None:
+    server.will_say(503, {"database": True, "temporal": False})
+    assert api.health().temporal is False
+
+
+def test_the_portal_may_live_below_a_path(server: Server) -> None:
+    server.will_say(200, {"name": "alice", "kind": "person", "admin": False})
+    with Api(f"{server.url}/access/", "cs_secret") as api:
+        api.me()
+    assert server.seen[0]["path"] == "/access/api/v1/me"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Api("access.example.com"),
+        lambda: Api("ftp://access.example.com"),
+        lambda: Api("http://alice:5ec2e7@access.example.com"),
+        lambda: Api("http://access.example.com/?token=5ec2e7"),
+        lambda: Api("http://[::1"),
+        lambda: Api(""),
+        lambda: Api("http://127.0.0.1", "5ec2e7\r\nX-More: 1"),
+        lambda: Api("http://127.0.0.1", "5ec2e7 5ec2e7"),
+        lambda: Api("http://127.0.0.1", "5ec2e7é"),
+    ],
+)
+def test_an_address_or_token_that_can_be_none_is_refused_unseen(make: Callable[[], Api]) -> None:
+    with pytest.raises(BadQuestion, match=r"COUNTERSIGN_(URL|TOKEN)") as error:
+        make()
+    assert "5ec2e7" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("10.0.0.1", False), ("localhost.example.com", False)],
+)
+def test_what_stays_on_this_machine(host: str, here: bool) -> None:
+    assert is_loopback(host) is here
