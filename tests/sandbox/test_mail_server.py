@@ -11,16 +11,20 @@ from threading import Event
 import pytest
 from imapclient import IMAPClient
 
-from sandbox.mail_server import MailServer, Stage, without_results_of
+from sandbox.mail_server import MailServer
+from sandbox.smtp import Stage
+from sandbox.vouching import without_results_of
 
 PLAIN = "From: Grace <grace@example.test>\r\nSubject: hello\r\n\r\nhello\r\n"
 
 
-def submit(mail: MailServer, text: str, to: str = "approvals@example.test", login: str = "", sender: str = "") -> None:
-    with smtplib.SMTP(mail.host, mail.smtp_port, timeout=10) as smtp:
+def submit(
+    mail: MailServer, text: str, to: str = "approvals@example.test", login: str = "", timeout: float = 10
+) -> None:
+    with smtplib.SMTP(mail.host, mail.smtp_port, timeout=timeout) as smtp:
         if login:
             smtp.login(login, mail.password)
-        smtp.sendmail(sender or "grace@example.test", [to], text)
+        smtp.sendmail("grace@example.test", [to], text)
 
 
 @contextmanager
@@ -158,3 +162,26 @@ async def test_mail_and_ports_survive_a_restart_and_clients_are_hung_up_on() -> 
     async with mail:
         assert (mail.smtp_port, mail.imap_port) == ports
         assert len(await asyncio.to_thread(read, mail, "countersign")) == 1
+
+
+async def test_a_slow_server_outlasts_its_client_and_stops_all_the_same() -> None:
+    async with MailServer() as mail:
+        mail.faults.delay = 600
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            await asyncio.to_thread(submit, mail, PLAIN, timeout=0.2)
+        assert mail.delivered == 0
+
+
+async def test_each_recipient_of_a_mail_gets_a_copy_of_their_own() -> None:
+    async with MailServer() as mail:
+        await asyncio.to_thread(submit_to, mail, ["grace@example.test", "heidi+tag@example.test"])
+        copies = [await asyncio.to_thread(read, mail, each) for each in ("grace", "heidi")]
+    assert [[copy["Delivered-To"] for copy in each] for each in copies] == [
+        ["grace@example.test"],
+        ["heidi+tag@example.test"],
+    ]
+
+
+def submit_to(mail: MailServer, recipients: list[str]) -> None:
+    with smtplib.SMTP(mail.host, mail.smtp_port, timeout=10) as smtp:
+        smtp.sendmail("approvals@example.test", recipients, PLAIN)

@@ -1,0 +1,28 @@
+"""Delivered mail as files, one a mail, so that the sandbox starts where it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+
+class KeptMail:
+    """A folder of mails, each named by its number and account."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._before = sorted(folder.glob("*.eml"))
+        self._count = int(self._before[-1].name.partition("-")[0]) if self._before else 0
+
+    def take(self) -> Iterator[tuple[str, bytes]]:
+        """Give what was there at the start, once: account and mail, in order."""
+        before, self._before = self._before, []
+        for path in before:
+            yield unquote(path.stem.partition("-")[2]), path.read_bytes()
+
+    def add(self, account: str, raw: bytes) -> None:
+        """Keep one more mail."""
+        self._count += 1
+        (self._folder / f"{self._count:08}-{quote(account, safe='')}.eml").write_bytes(raw)

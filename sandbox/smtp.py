@@ -1,0 +1,144 @@
+"""The sandbox's way in: SMTP as aiosmtpd speaks it, with the faults of real servers on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+LARGEST_MAIL_BYTES = 50_000_000
+# aiosmtpd warns at every login that a property it sets itself is deprecated.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
+
+Stage = Literal["ehlo", "rcpt", "data", "delivered"]
+
+
+@dataclass
+class Faults:
+    """How the server misbehaves, until told otherwise; addresses are compared without their plus-tag."""
+
+    refused: set[str] = field(default_factory=set)  # 550: no such user, for ever
+    deferred: set[str] = field(default_factory=set)  # 451: try again later
+    delay: float = 0.0  # seconds before each answer to RCPT and DATA
+    drop_at: Stage | None = None  # cut the connection there; at "delivered" the mail was kept, the sender never hears
+
+    def reply_for(self, address: str) -> str | None:
+        """Say how RCPT is refused, if it is."""
+        plain = _untagged(address)
+        if plain in {_untagged(each) for each in self.refused}:
+            return "550 5.1.1 No such user here"
+        if plain in {_untagged(each) for each in self.deferred}:
+            return "451 4.3.0 Mailbox temporarily unavailable"
+        return None
+
+
+class Office(Protocol):
+    """What a connection needs to know of its server."""
+
+    domain: str
+    authserv_id: str
+    faults: Faults
+    smtp_connections: set[SmtpConnection]
+
+    def account_of_login(self, login: str, password: str) -> str | None:
+        """Name the account; None where the password is wrong."""
+
+    async def deliver(self, recipient: str, content: bytes, *, sender: str, login: str, helo: str) -> None:
+        """Take a mail for one recipient."""
+
+
+class SmtpConnection(SMTP):
+    """One SMTP connection."""
+
+    def __init__(self, office: Office) -> None:
+        super().__init__(
+            _Handler(office),
+            hostname=office.authserv_id,
+            ident="Countersign sandbox",
+            data_size_limit=LARGEST_MAIL_BYTES,
+            enable_SMTPUTF8=True,
+            auth_require_tls=False,
+            authenticator=self._check_login,
+            loop=asyncio.get_running_loop(),
+        )
+        self._office = office
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be known to the server, which may have to cut this connection."""
+        self._office.smtp_connections.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Be forgotten."""
+        self._office.smtp_connections.discard(self)
+        super().connection_lost(error)
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        assert isinstance(self.transport, asyncio.Transport)
+        self.transport.abort()
+
+    def _check_login(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any
+    ) -> AuthResult:
+        account = None
+        if isinstance(given, LoginPassword):
+            login, password = given.login.decode("utf-8", "replace"), given.password.decode("utf-8", "replace")
+            account = self._office.account_of_login(login, password)
+        return AuthResult(success=account is not None, handled=False, auth_data=account)
+
+
+class _Handler:
+    """What aiosmtpd asks at each step; the names of the methods are its own."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    async def handle_EHLO(
+        self, smtp: SmtpConnection, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        await self._misbehave("ehlo", smtp)
+        return responses
+
+    async def handle_RCPT(
+        self, smtp: SmtpConnection, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        await self._misbehave("rcpt", smtp)
+        if address.rpartition("@")[2].lower() != self._office.domain:
+            return "550 5.7.1 Relaying denied"
+        refusal = self._office.faults.reply_for(address)
+        if refusal:
+            return refusal
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, smtp: SmtpConnection, session: Session, envelope: Envelope) -> str:
+        await self._misbehave("data", smtp)
+        assert isinstance(envelope.content, bytes)
+        for recipient in envelope.rcpt_tos:
+            await self._office.deliver(
+                recipient,
+                envelope.content,
+                sender=(envelope.mail_from or "").strip("<>"),  # aiosmtpd gives the null sender with its brackets
+                login=session.auth_data or "",
+                helo=session.host_name or "",
+            )
+        if self._office.faults.drop_at == "delivered":
+            smtp.cut()
+        return "250 OK"
+
+    async def _misbehave(self, stage: Stage, smtp: SmtpConnection) -> None:
+        if stage != "ehlo" and self._office.faults.delay:
+            await asyncio.sleep(self._office.faults.delay)
+        if self._office.faults.drop_at == stage:
+            smtp.cut()
+            raise ConnectionResetError(f"dropped at {stage}")
+
+
+def _untagged(address: str) -> str:
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
