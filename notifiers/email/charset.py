@@ -9,6 +9,9 @@ import re
 from notifiers.email.parts import Part, Unreadable
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
+# Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
+LONGEST_META = 1_024
+_META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 # Codecs that Python counts as text but no mail is written in; some of them are quadratic.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 # What mail programs mean by these names; the first two as every browser reads them.
@@ -24,7 +27,12 @@ _MEANT = {
 
 def part_text(part: Part) -> str:
     """The text of a text part, lines ended by \\n. Raises Unreadable where its encoding is unknown or broken."""
-    text = _decode(_transferred(part), part.params.get("charset", "").strip().strip("'\"").lower())
+    data = _transferred(part)
+    charset = part.params.get("charset", "").strip().strip("'\"").lower()
+    if not charset and part.type == "text/html":
+        meta = _META.search(data, 0, LONGEST_META)
+        charset = meta[1].decode("ascii").lower() if meta else ""
+    text = _decode(data, charset)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if part.type == "text/plain" and part.params.get("format", "").lower() == "flowed":
         return _unflowed(text, part.params.get("delsp", "").lower() == "yes")

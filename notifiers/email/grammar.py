@@ -15,7 +15,7 @@ from typing import NamedTuple
 from notifiers.email import grammar_words as words
 
 LONGEST_ANSWER = 120  # characters of a line that may still be an answer
-MOST_NAME_WORDS = 3
+MOST_NAME_WORDS = 3  # more than one only where each is written like a name
 
 # Shown as nothing at the ends of a line; editors and web mail leave them there. Within a line they split words.
 _BLANK_ENDS = "\u200b\ufeff\u2060"
@@ -56,7 +56,7 @@ def read_line(line: str, names: Collection[str] = ()) -> Line:
     folded = None if UNSURE in shown else fold(shown)
     if folded is None:
         return Line("none", "disguised")
-    verdicts = {_segment(segment, names) for segment in _segments(folded)}
+    verdicts = {_segment(segment, names, _written_like_names(shown)) for segment in _segments(folded)}
     said = verdicts & {"approve", "reject"}
     if verdicts <= {"approve", "reject", "courtesy", "greeting", "name"} and len(said) == 1:
         return Line(said.pop(), "answer")
@@ -119,7 +119,7 @@ def _segments(folded: str) -> list[str]:
     return parts[:-1] if len(parts) > 1 and not parts[-1] else parts
 
 
-def _segment(segment: str, names: Collection[str]) -> str:
+def _segment(segment: str, names: Collection[str], capitals: Collection[str]) -> str:
     """What one segment between full stops and commas is: a verdict, "courtesy", "greeting", "name" or "other"."""
     if segment in _APPROVE:
         return "approve"
@@ -129,20 +129,28 @@ def _segment(segment: str, names: Collection[str]) -> str:
         return "courtesy"
     if segment in _GREETINGS:
         return "greeting"
-    return _with_name(segment, names) or _with_courtesy(segment) or "other"
+    return _with_name(segment, names, capitals) or _with_courtesy(segment) or "other"
 
 
-def _with_name(segment: str, names: Collection[str]) -> str | None:
+def _with_name(segment: str, names: Collection[str], capitals: Collection[str]) -> str | None:
     spoken = segment.split(" ")
     if len(spoken) <= MOST_NAME_WORDS and all(word in names and word not in _TURNS for word in spoken):
         return "name"
     for count in range(len(spoken) - 1, 0, -1):
         opening, name = " ".join(spoken[:count]), spoken[count:]
-        if opening in _GREETINGS and len(name) <= MOST_NAME_WORDS and all(map(_may_be_name, name)):
+        known = all(word in capitals or word in names or word == "team" for word in name)
+        like_names = len(name) == 1 or (len(name) <= MOST_NAME_WORDS and known)
+        if opening in _GREETINGS and like_names and all(map(_may_be_name, name)):
             return "greeting"
         if opening in _COURTESIES and len(name) == 1 and _may_be_name(name[0]):
             return "courtesy"
     return None
+
+
+def _written_like_names(shown: str) -> frozenset[str]:
+    return frozenset(
+        _fold_known(word.strip(" ,.!")) for word in shown.split() if word[:1].isupper() and word[1:2].islower()
+    )
 
 
 def _may_be_name(word: str) -> bool:

@@ -117,7 +117,9 @@ REJECT: dict[str, str] = {
 }
 
 GREETINGS = """
-    hi|hello|hey|dear|hi there|hello there|hi all|hello all|hi team|hello team|good morning|good afternoon
+    hi|hello|hey|dear|hi there|hello there|hi all|hello all|hi team|hello team|hi everyone
+    |hello everyone|dear sir or madam|bonjour à tous|bonjour à toutes|salut à tous|hola a todos|olá a todos|ciao a tutti
+    |hallo zusammen|hallo allemaal|hej alla|herkese merhaba|good morning|good afternoon
     |good evening
     |greetings|hallo|guten tag|guten morgen|guten abend|moin|servus|grüß gott|liebe|lieber
     |sehr geehrte damen und herren

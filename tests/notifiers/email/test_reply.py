@@ -66,3 +66,92 @@ def test_mail_of_machines_and_mail_by_two_people_decides_nothing(header: str, ki
 )
 def test_rubbish_is_an_unreadable_reply(raw: bytes) -> None:
     assert read_reply(raw).kind == "unreadable"
+
+
+def bounce(action: str, returned: bool = True) -> Reply:
+    asked = f"<1042.2.{TOKEN}.asked.abcdefghijklmnop@example.test>"
+    original = f"Content-Type: message/rfc822\r\n\r\nMessage-ID: {asked}\r\n\r\nx\r\n"
+    status = (
+        "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n"
+        "Final-Recipient: rfc822; grace.h@example.com\r\nOriginal-Recipient: rfc822;Grace@Example.com\r\n"
+        f"Action: {action}\r\n"
+    )
+    parts = ["Content-Type: text/plain\r\n\r\nSorry.\r\n", status, *([original] if returned else [])]
+    body = "".join(f"--b\r\n{part}\r\n" for part in parts) + "--b--\r\n"
+    head = (
+        "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example.com\r\nTo: countersign@example.test\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n'
+    )
+    return reply(body, head)
+
+
+def test_a_bounce_names_who_cannot_be_reached_and_which_mail_came_back() -> None:
+    read = bounce("failed")
+    assert (read.kind, read.verdict, read.failed_recipient) == ("bounce", "none", "grace@example.com")
+    assert read.ids == (1042, 2, TOKEN)
+
+
+def test_a_delay_is_no_failure_and_a_bounce_may_return_nothing() -> None:
+    assert bounce("delayed").failed_recipient == ""
+    assert bounce("failed", returned=False).ids is None
+
+
+def test_exims_bounces_name_the_recipient_in_a_header() -> None:
+    read = reply("Sorry.\r\n", "From: MAILER-DAEMON@mx.example.com\r\nX-Failed-Recipients: Grace@example.com\r\n")
+    assert (read.kind, read.failed_recipient) == ("bounce", "grace@example.com")
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "away"),
+    [
+        ("Subject: Automatic reply: #1042", "I am travelling.", True),
+        ("Subject: Abwesenheitsnotiz: #1042", "Ja", True),
+        ("Auto-Submitted: auto-replied", "I am out of office until Monday.", True),
+        ("Auto-Submitted: auto-replied", "Bin bis Montag im Urlaub.", True),
+        ("Auto-Submitted: auto-replied", "We have received your ticket.", False),
+        ("Auto-Submitted: auto-generated", "", False),
+        ("X-Loop: me", "I am out of office.", False),
+    ],
+)
+def test_an_out_of_office_reply_is_told_from_other_automatic_ones(header: str, body: str, away: bool) -> None:
+    head = HEAD.replace("Subject: Re: Countersign - Connection Approval Notification - #1042\r\n", "")
+    read = reply(f"{body}\r\n", f"{head}{header}\r\n")
+    assert (read.verdict, read.away) == ("none", away)
+
+
+@pytest.mark.parametrize(
+    ("value", "sender"),
+    [
+        ("grace@example.com", "grace@example.com"),
+        ("<Grace@EXAMPLE.com>", "grace@example.com"),
+        ('"Hopper, Grace" <grace@example.com>', "grace@example.com"),
+        ('"bob@example.com" <grace@example.com>', "grace@example.com"),
+        ("bob@example.com <grace@example.com>", "grace@example.com"),
+        ("grace@example.com (Grace Hopper)", "grace@example.com"),
+        ("Grace (Data, EU) <grace@example.com>", "grace@example.com"),
+        ("=?utf-8?q?Gr=C3=A4ce?= <grace@example.com>", "grace@example.com"),
+        ("grace@example.com, bob@example.com", ""),
+        ("Grace <grace@example.com>, Bob <bob@example.com>", ""),
+        ("<grace@example.com> <bob@example.com>", ""),
+        ("Team: grace@example.com;", ""),
+        ("Team: Grace <grace@example.com>", ""),
+        ("<@relay.example.com:grace@example.com>", ""),
+        ('"grace"@example.com', ""),
+        ("grace", ""),
+        ("<>", ""),
+        ("", ""),
+        ("(" * 3_000, ""),
+        ('"' * 3_999, ""),
+    ],
+)
+def test_there_is_one_sender_or_none(value: str, sender: str) -> None:
+    assert reply("Approved\r\n", f"From: {value}\r\n").sender == sender
+
+
+def test_a_token_in_the_address_must_agree_with_the_mail_that_is_answered() -> None:
+    assert reply("yes\r\n", HEAD.replace("<1042.2.", "<1043.2.")).ids is None
+
+
+@pytest.mark.parametrize("value", ["=?utf-8?q?=C3", "=?utf-8?b?!!!?=", "=?nope?q?a?=", "=?" * 900])
+def test_a_broken_subject_harms_nothing(value: str) -> None:
+    assert reply("yes\r\n", HEAD.replace("Subject: Re: ", f"Subject: {value} ")).verdict == "approve"
