@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -14,16 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from countersign.errors import BadQuestion
     from countersign.models import (
         Answer,
-        Approver,
         Asked,
-        Decision,
         Event,
         GrantStatus,
         GrantView,
         Judgement,
         Outcome,
         Question,
-        Status,
         Verdict,
     )
     from countersign.question import read_question
@@ -32,26 +28,20 @@ with workflow.unsafe.imports_passed_through():
         Cancel,
         Closing,
         GrantTerms,
+        Kind,
         LevelStart,
         Line,
         Look,
         Opened,
         Opening,
-        Step,
         Tell,
     )
-    from workflows import search_attributes
+    from workflows.change import ENGINE, Change
     from workflows.durably import durably, refusal_in
+    from workflows.shown import show
 
 # How often an expiry that waits for the mailboxes looks again.
 LOOK_AGAIN = timedelta(seconds=1)
-ENGINE = "countersign"
-SETTLED_AS = {
-    Status.APPROVED: "approved",
-    Status.REJECTED: "rejected",
-    Status.EXPIRED: "expired",
-    Status.CANCELLED: "cancelled",
-}
 
 
 @workflow.defn(name="ConnectionApproval")
@@ -69,7 +59,7 @@ class ConnectionApproval:
         self._held: Outcome | None = None
         self._refusal = ""
         self._was_asked = False
-        self._asked: dict[str, Approver] = {}
+        self._asked: dict[str, None] = {}  # in the order they were asked
         self._remind_at: datetime | None = None
         self._steps = 0
         self._known = False
@@ -174,7 +164,7 @@ class ConnectionApproval:
         ballot, route = self._open_ballot, self._open_request.route
         if not route.levels:
             ballot.approve_at_once(f"Approved at once: {route.because}.")
-            await self._change([], who=ENGINE)
+            await self._change(Change())
         while not ballot.settled:
             if workflow.now() >= ballot.deadline:
                 await self._at_deadline()
@@ -200,7 +190,7 @@ class ConnectionApproval:
         lines = [_line("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
         if own is not None:
             lines.append(_line("answered", own.person, own.comment, own.channel))
-        await self._change(lines, asked=asked, decision=own)
+        await self._change(Change(lines, asked, own))
 
     async def _wait(self) -> None:
         ballot = self._open_ballot
@@ -218,7 +208,7 @@ class ConnectionApproval:
         ballot = self._open_ballot
         silent = [person for person in ballot.seats if person not in ballot.approved_by]
         tell = [Tell(event=Event.REMINDED, person=person) for person in silent]
-        await self._change([_line("reminded", ENGINE, ", ".join(silent))], tell=tell)
+        await self._change(Change([_line("reminded", ENGINE, ", ".join(silent))], tell=tell))
 
     async def _at_deadline(self) -> None:
         """Judge what came in time and was not judged; then expire (rule 5)."""
@@ -231,7 +221,7 @@ class ConnectionApproval:
             return
         if last.complete:
             ballot.expire()
-            await self._change([])
+            await self._change(Change())
         else:
             await workflow.sleep(LOOK_AGAIN)
 
@@ -242,11 +232,11 @@ class ConnectionApproval:
         said = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
         words = said + (f": {decision.comment}" if decision.comment else "")
         line = _line("answered", decision.person, words, decision.channel, {"answer": answer.id})
-        await self._change([line], decision=decision, who=decision.person, channel=decision.channel)
+        await self._change(Change([line], decision=decision, who=decision.person, channel=decision.channel))
 
     async def _withdraw(self, wish: Cancel) -> None:
         self._open_ballot.cancel(wish.words or f"Cancelled by {wish.who}.")
-        await self._change([], who=wish.who, channel=wish.channel)
+        await self._change(Change(who=wish.who, channel=wish.channel))
 
     async def _look_around(self) -> None:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is called in vain."""
@@ -271,63 +261,26 @@ class ConnectionApproval:
         asked = ballot.leave_out(person, why)
         if person in ballot.seats:
             lines = [_line("left_out", person, why), *(_line("fallback", one.person, one.because) for one in asked)]
-            await self._change(lines, asked=asked, left_out={person: why})
+            await self._change(Change(lines, asked, left_out={person: why}))
 
-    async def _change(
-        self,
-        lines: list[Line],
-        asked: list[Approver] | None = None,
-        decision: Decision | None = None,
-        tell: list[Tell] | None = None,
-        left_out: dict[str, str] | None = None,
-        who: str = ENGINE,
-        channel: str = "",
-    ) -> None:
-        """Write what the ballot has just become, then tell those whom it concerns.
+    async def _change(self, change: Change) -> None:
+        """Write what the ballot has just become, and tell those whom it concerns.
 
         The step is made before anything is awaited, so that it holds this change and no later one.
         """
-        step = self._step(lines, asked or [], decision, tell or [], left_out or {}, who, channel)
+        ballot, question = self._open_ballot, self._question
+        assert question is not None
+        self._steps += 1
+        self._asked.update(dict.fromkeys(one.person for one in change.asked))
+        step = change.step(ballot, self._steps, self._asked, workflow.now())
         async with self._in_order:
             taken = await durably(StepActivities.take, step)
         if taken.grant is not None:
             self._hold(taken.grant)
         self._known = True
-        self._show()
-        if taken.unreachable and not self._open_ballot.settled:
+        show(ballot, question, self._asked)
+        if taken.unreachable and not ballot.settled:
             await self._look_around()
-
-    def _step(
-        self,
-        lines: list[Line],
-        asked: list[Approver],
-        decision: Decision | None,
-        tell: list[Tell],
-        left_out: dict[str, str],
-        who: str,
-        channel: str,
-    ) -> Step:
-        ballot = self._open_ballot
-        self._steps += 1
-        self._asked.update({one.person: one for one in asked})
-        tell = [*tell, *(Tell(event=Event.ASKED, person=one.person) for one in asked if not ballot.settled)]
-        if ballot.settled:
-            lines = [*lines, _line(SETTLED_AS[ballot.status], who, ballot.words, channel)]
-            tell = [Tell(event=Event.SETTLED, person=one) for one in {ballot.requester: None, **self._asked}]
-        return Step(
-            approval_id=ballot.approval_id,
-            number=self._steps,
-            at=workflow.now(),
-            status=ballot.status,
-            words=ballot.words,
-            level=ballot.level,
-            seated=asked,
-            left_out=left_out,
-            decision=decision,
-            lines=lines,
-            tell=tell,
-            opens_grant=ballot.status is Status.APPROVED,
-        )
 
     def _hold(self, grant: GrantTerms) -> None:
         assert self._question is not None
@@ -348,25 +301,6 @@ class ConnectionApproval:
         if self._ballot is None or self._ballot.approval_id != approval_id:
             return f"#{approval_id} is not the request that is open here."
         return f"#{approval_id} is already {self._ballot.status}." if self._ballot.settled else None
-
-    def _show(self) -> None:
-        """What Temporal's own lists and pages say of this request."""
-        ballot, question = self._open_ballot, self._question
-        assert question is not None
-        workflow.upsert_search_attributes(
-            [
-                search_attributes.STATUS.value_set(ballot.status),
-                search_attributes.REQUESTER.value_set(question.requester),
-                search_attributes.DEVICE.value_set(question.device),
-                search_attributes.APPROVERS.value_set(sorted(self._asked)),
-            ]
-        )
-        answers = "".join(f"\n- {d.verdict} by **{d.person}** (level {d.level}, {d.channel})" for d in ballot.decisions)
-        workflow.set_current_details(
-            f"**#{ballot.approval_id}** {question.requester} → {question.device} over {question.protocol}: "
-            f"**{ballot.status}** {ballot.words}\n\nlevel {ballot.level} of {len(ballot.levels)}, "
-            f"asked: {', '.join(ballot.seats) or 'nobody'}, until {ballot.deadline:%Y-%m-%d %H:%M:%S} UTC{answers}"
-        )
 
     def _outcome(self) -> Outcome:
         ballot = self._open_ballot
@@ -403,5 +337,5 @@ def _refuse(words: str | None) -> None:
         raise ApplicationError(words, type="Refused", non_retryable=True)
 
 
-def _line(kind: Any, who: str, words: str = "", channel: str = "", proof: dict[str, str] | None = None) -> Line:
+def _line(kind: Kind, who: str, words: str = "", channel: str = "", proof: dict[str, str] | None = None) -> Line:
     return Line(kind=kind, at=workflow.now(), who=who, words=words, channel=channel, proof=proof or {})

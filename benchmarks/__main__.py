@@ -1,0 +1,66 @@
+"""`make bench`: measure everything in one run on one server, print a table, write benchmarks/latest.json."""
+
+import asyncio
+import json
+import platform
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.place import Place, Sink
+from benchmarks.reading import mails_per_second
+from benchmarks.throughput import requests_per_second
+from benchmarks.waiting import with_others_waiting
+from benchmarks.waking import reply_to_approved
+from sandbox.temporal_server import TemporalServer
+
+LATEST = Path(__file__).parent / "latest.json"
+console = Console()
+
+
+async def measure() -> dict[str, float]:
+    """All figures, by name."""
+    started = time.monotonic()
+
+    def say(what: str) -> None:
+        console.print(f"[dim]{time.monotonic() - started:4.0f} s[/dim]  {what} ...")
+
+    sink = Sink()
+    with tempfile.TemporaryDirectory() as folder:
+        listening = await sink.listen()
+        async with TemporalServer(Path(folder) / "temporal.db") as server:
+            place = Place(server.address, Path(folder), sink)
+            rates = await requests_per_second(place, say)
+            figures = {f"requests/s, {name}": rate for name, rate in rates.items()}
+            figures["ratio: Countersign / plain skeleton"] = rates["Countersign"] / rates["plain skeleton"]
+            figures["ratio: Countersign / tuned skeleton"] = rates["Countersign"] / rates["tuned skeleton"]
+            woken = await reply_to_approved(place, say)
+            figures |= woken
+            figures["ratio: reply to Approved / bare wake-up"] = (
+                woken["reply delivered to Approved, ms"] / woken["bare IDLE wake-up, ms"]
+            )
+            figures |= await with_others_waiting(place, say)
+            figures |= mails_per_second(say)
+        listening.close()
+    return figures
+
+
+def main() -> None:
+    """Measure, print, write."""
+    figures = {name: round(value, 2) for name, value in asyncio.run(measure()).items()}
+    table = Table("what", "measured", title="Countersign, measured on this machine")
+    table.columns[1].justify = "right"
+    for name, value in figures.items():
+        table.add_row(name, f"{value:,.2f}", style="bold" if name.startswith("ratio") else "")
+    console.print(table)
+    record = {"at": f"{datetime.now(UTC):%Y-%m-%d}", "python": platform.python_version(), "figures": figures}
+    LATEST.write_text(json.dumps(record, indent=2) + "\n")
+    console.print(f"Written to {LATEST.relative_to(Path.cwd())}. Compare ratios; absolute figures are this machine's.")
+
+
+if __name__ == "__main__":
+    main()

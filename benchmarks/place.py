@@ -1,0 +1,147 @@
+"""Where the measurements run: one Temporal server, one mail sink, one worker at a time, all on loopback."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from countersign.client import Client
+from countersign.door import Door
+from sandbox.mail_settings import new_mail_keys
+from store import Store
+
+PEOPLE, DEVICES = 60, 60
+PROTOCOLS = ("ssh", "sftp", "rdp", "http")
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+class Sink:
+    """An SMTP server that keeps nothing but when each mail came: (subject or Message-ID, recipient) -> moment."""
+
+    def __init__(self) -> None:
+        self.arrived: dict[tuple[str, str], float] = {}
+        self.count = 0
+        self.port = 0
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Take a mail."""
+        now = time.perf_counter()
+        assert isinstance(envelope.content, bytes)
+        head = message_from_bytes(envelope.content.partition(b"\r\n\r\n")[0])
+        self.count += 1
+        for recipient in envelope.rcpt_tos:
+            self.arrived[str(head["Message-ID"] or head["Subject"]), recipient] = now
+        return "250 OK"
+
+    async def listen(self) -> asyncio.Server:
+        """Listen on a free port."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: SMTP(self, enable_SMTPUTF8=True), "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+
+@dataclass
+class Place:
+    """What a measurement needs."""
+
+    address: str
+    folder: Path
+    sink: Sink
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Engine:
+    """Countersign with its worker running; `pid` is the worker's."""
+
+    client: Client
+    store: Store
+    door: Door
+    pid: int
+
+
+@asynccontextmanager
+async def process(place: Place, *command: str, ready: str, **environment: str) -> AsyncIterator[int]:
+    """Run a Python program until the block ends; yields its pid once it printed `ready`."""
+    log = place.folder / f"{Path(command[-1]).name}.log"
+    with log.open("w") as output:
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, *command, env=os.environ | environment, stdout=output, stderr=output
+        )
+    try:
+        await until(lambda: ready in log.read_text() or program.returncode is not None, START_SECONDS)
+        if program.returncode is not None:
+            raise RuntimeError(log.read_text())
+        yield program.pid
+    finally:
+        if program.returncode is None:
+            program.terminate()
+        await asyncio.wait_for(program.wait(), STOP_SECONDS)
+
+
+@asynccontextmanager
+async def engine(place: Place, name: str, **settings: str) -> AsyncIterator[Engine]:
+    """Countersign on a fresh database, sending its mail to the sink unless the settings say otherwise."""
+    environment = {
+        "TEMPORAL_ADDRESS": place.address,
+        "COUNTERSIGN_DATABASE_URL": f"sqlite:///{place.folder / name}.db",
+        "COUNTERSIGN_TASK_QUEUE": f"bench-{name}",
+        "COUNTERSIGN_LOG_LEVEL": "info",
+        "COUNTERSIGN_MAIL_KEYS": new_mail_keys(),
+        "COUNTERSIGN_SMTP_HOST": "127.0.0.1",
+        "COUNTERSIGN_SMTP_PORT": str(place.sink.port),
+        "COUNTERSIGN_SMTP_SECURITY": "none",
+        **settings,
+    }
+    store = Store(environment["COUNTERSIGN_DATABASE_URL"])
+    store.policies.apply(policy(), "bench")
+    client = await Client.connect(place.address, task_queue=environment["COUNTERSIGN_TASK_QUEUE"])
+    door = Door(client, store.answers, store.reading, store.grants, store.signals, store.database.executor)
+    async with process(place, "worker.py", ready="ready", **environment) as pid:
+        yield Engine(client, store, door, pid)
+    store.close()
+
+
+async def until(true: Callable[[], bool], seconds: float, every: float = 0.02) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(every)
+
+
+def policy() -> str:
+    """Sixty people under one manager, sixty devices: each question can be asked once."""
+    users = [f"  user-{n}: {{name: User {n}, email: user-{n}@example.test}}" for n in range(PEOPLE)]
+    members = ", ".join(f"user-{n}" for n in range(PEOPLE))
+    devices = ", ".join(f"device-{n}" for n in range(DEVICES))
+    return "\n".join(
+        [
+            "users:",
+            *users,
+            "  grace: {name: Grace Hopper, email: grace@example.test}",
+            "user_groups:",
+            f"  everybody: {{members: [{members}], managers: [grace], require_managerial_approval: true}}",
+            f"device_groups: {{servers: {{devices: [{devices}]}}}}",
+            "approval_status_change_to_expire: 600",
+        ]
+    )
+
+
+def question(number: int) -> dict[str, str]:
+    """The n-th question, unlike all others."""
+    protocol, rest = number % len(PROTOCOLS), number // len(PROTOCOLS)
+    return {
+        "requester": f"user-{rest % PEOPLE}",
+        "device": f"device-{rest // PEOPLE}",
+        "protocol": PROTOCOLS[protocol],
+        "reason": "Disk full, cleaning up.",
+    }

@@ -1,0 +1,56 @@
+"""One change of a ballot, on its way to becoming a step: what is written, and who is told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from countersign.ballot import Ballot
+    from countersign.models import Approver, Decision, Event, Status
+    from countersign.steps import Kind, Line, Step, Tell
+
+ENGINE = "countersign"
+SETTLED_AS: dict[Status, Kind] = {
+    Status.APPROVED: "approved",
+    Status.REJECTED: "rejected",
+    Status.EXPIRED: "expired",
+    Status.CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What has just happened. `who` did it, by `channel`; a change that settled the request tells everyone itself."""
+
+    lines: list[Line] = field(default_factory=list)
+    asked: list[Approver] = field(default_factory=list)
+    decision: Decision | None = None
+    tell: list[Tell] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    who: str = ENGINE
+    channel: str = ""
+
+    def step(self, ballot: Ballot, number: int, asked_so_far: Iterable[str], at: datetime) -> Step:
+        """The step that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
+        lines = self.lines
+        tell = [*self.tell, *(Tell(event=Event.ASKED, person=one.person) for one in self.asked)]
+        if ballot.settled:
+            settled = SETTLED_AS[ballot.status]
+            lines = [*lines, Line(kind=settled, at=at, who=self.who, words=ballot.words, channel=self.channel)]
+            tell = [Tell(event=Event.SETTLED, person=one) for one in dict.fromkeys([ballot.requester, *asked_so_far])]
+        return Step(
+            approval_id=ballot.approval_id,
+            number=number,
+            at=at,
+            status=ballot.status,
+            words=ballot.words,
+            level=ballot.level,
+            seated=self.asked,
+            left_out=self.left_out,
+            decision=self.decision,
+            lines=lines,
+            tell=tell,
+            opens_grant=ballot.status is Status.APPROVED,
+        )

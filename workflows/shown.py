@@ -1,0 +1,33 @@
+"""What Temporal's own lists and pages say of a request."""
+
+from collections.abc import Iterable
+
+from temporalio import workflow
+
+from workflows import search_attributes
+
+with workflow.unsafe.imports_passed_through():
+    from countersign.ballot import Ballot
+    from countersign.models import Question
+
+
+def show(ballot: Ballot, question: Question, asked: Iterable[str]) -> None:
+    """Bring the search attributes and the details of this run up to date."""
+    workflow.upsert_search_attributes(
+        [
+            search_attributes.STATUS.value_set(ballot.status),
+            search_attributes.REQUESTER.value_set(question.requester),
+            search_attributes.DEVICE.value_set(question.device),
+            search_attributes.APPROVERS.value_set(sorted(asked)),
+        ]
+    )
+    workflow.set_current_details(_details(ballot, question))
+
+
+def _details(ballot: Ballot, question: Question) -> str:
+    answers = "".join(f"\n- {d.verdict} by **{d.person}** (level {d.level}, {d.channel})" for d in ballot.decisions)
+    return (
+        f"**#{ballot.approval_id}** {question.requester} → {question.device} over {question.protocol}: "
+        f"**{ballot.status}** {ballot.words}\n\nlevel {ballot.level} of {len(ballot.levels)}, "
+        f"asked: {', '.join(ballot.seats) or 'nobody'}, until {ballot.deadline:%Y-%m-%d %H:%M:%S} UTC{answers}"
+    )
