@@ -177,7 +177,9 @@ class Intake:
 def _message_id(raw: bytes) -> str:
     """Read the Message-ID as text for people; what the parser cannot read is none."""
     try:
-        return str(BytesHeaderParser().parsebytes(raw[:HEAD_BYTES]).get("Message-ID", "")).strip()[:LONGEST_MESSAGE_ID]
+        said = str(BytesHeaderParser().parsebytes(raw[:HEAD_BYTES]).get("Message-ID", ""))
+        # A database may refuse NUL or half a surrogate pair, and with it the mail, again and again.
+        return "".join(filter(str.isprintable, said)).strip()[:LONGEST_MESSAGE_ID]
     except Exception:  # hostile headers raise many kinds; the digest identifies the mail without it
         return ""
 
