@@ -7,7 +7,7 @@ request stands) comes in as `Facts`. The first check that fails says why; all of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
@@ -57,14 +57,18 @@ class Judged(Model):
     checks: list[Check]
 
 
-class _Rule(Model):
+Look = Callable[[Reply, Facts], str]
+
+
+class Rule(NamedTuple):
     """One check: what it is called, what it looks at, whether that is right, what is said if not, and to whom."""
 
     name: str
-    saw: Callable[[Reply, Facts], str]
+    saw: Look
     passes: Callable[[Reply, Facts], bool]
-    reason: Callable[[Reply, Facts], str]
+    reason: Look
     back: AnswerBack
+    reads: bool = False  # whether it is about what the mail itself says, whose code and words the reader gives
 
 
 def whose_token(reply: Reply, people: Iterable[str], names: Names) -> str:
@@ -86,104 +90,114 @@ def judge(reply: Reply, facts: Facts) -> Judged:
             {"decides": True, "verdict": reply.verdict, "comment": reply.comment, "code": "answer", **about}
             | {"words": f"The mail says {reply.verdict}."}
         )
-    code = (
-        reply.code
-        if failed.name in ("by a person", "can be read", "answers plainly")
-        else failed.name.replace(" ", "_")
-    )
+    code = reply.code if failed.reads else failed.name.replace(" ", "_")
     words = failed.reason(reply, facts)
     return Judged.model_validate(
         {"decides": False, "code": code, "words": words, "answer_back": _back(failed, facts), **about}
     )
 
 
-def _back(failed: _Rule, facts: Facts) -> AnswerBack:
+def _back(failed: Rule, facts: Facts) -> AnswerBack:
     """Whom nothing ties to this mail is not written to: its From may be anybody's."""
     if not facts.person or (not facts.authentic.passed and not facts.token_of):
         return "none"
     return failed.back
 
 
-def _check(rule: _Rule, reply: Reply, facts: Facts) -> Check:
+def _check(rule: Rule, reply: Reply, facts: Facts) -> Check:
     passed = rule.passes(reply, facts)
     return Check(
         name=rule.name, saw=rule.saw(reply, facts), passed=passed, reason="" if passed else rule.reason(reply, facts)
     )
 
 
-def _says(words: str) -> Callable[[Reply, Facts], str]:
+def _says(words: str) -> Look:
     return lambda reply, facts: words
 
 
-_BY_MACHINES = ("auto_reply", "bounce", "receipt", "list", "loop", "calendar")
+def _reads(name: str, back: AnswerBack, *codes: str) -> Rule:
+    """A check that the reader has made: it fails for mails that came out with one of these codes."""
+    return Rule(
+        name,
+        saw=lambda reply, facts: reply.code if reply.code in codes else "nothing against it",
+        passes=lambda reply, facts: reply.code not in codes,
+        reason=lambda reply, facts: reply.reason,
+        back=back,
+        reads=True,
+    )
+
+
 _COPY = "answer from the mail that was sent to you, which carries your own reply address"
 
 RULES = [
-    _Rule(
-        name="by a person",
-        saw=lambda reply, facts: reply.kind,
-        passes=lambda reply, facts: reply.kind not in _BY_MACHINES,
-        reason=lambda reply, facts: reply.reason,
-        back="none",
+    _reads(
+        "well formed",
+        "help",
+        "malformed",
+        "too_large",
+        "too_many_headers",
+        "too_many_parts",
+        "repeated_header",
+        "broken",
     ),
-    _Rule(
-        name="one sender",
+    _reads("by a person", "none", "auto_reply", "bounce", "receipt", "list", "loop", "calendar"),
+    Rule(
+        "one sender",
         saw=lambda reply, facts: reply.sender or "no one From address",
         passes=lambda reply, facts: bool(reply.sender),
         reason=_says("The mail doesn't come from exactly one address."),
         back="none",
     ),
-    _Rule(
-        name="authentic",
+    Rule(
+        "authentic",
         saw=lambda reply, facts: facts.authentic.how,
         passes=lambda reply, facts: facts.authentic.passed,
         reason=lambda reply, facts: f"It is not proven that {reply.sender} sent the mail: {facts.authentic.how}.",
         back="refusal",
     ),
-    _Rule(
-        name="known sender",
+    Rule(
+        "known sender",
         saw=lambda reply, facts: facts.person or "a stranger",
         passes=lambda reply, facts: bool(facts.person),
         reason=lambda reply, facts: f"Nobody in the directory has the address {reply.sender}.",
         back="none",
     ),
-    _Rule(
-        name="names one request",
+    Rule(
+        "names one request",
         saw=lambda reply, facts: f"#{reply.approval_id}" if reply.ids else f"{reply.tokens_found} tokens",
         passes=lambda reply, facts: reply.ids is not None,
         reason=_says(f"The mail doesn't say which request it answers: {_COPY}."),
         back="help",
     ),
-    _Rule(
-        name="own copy",
+    Rule(
+        "own copy",
         saw=lambda reply, facts: f"a token of {facts.token_of}" if facts.token_of else "a token of nobody",
         passes=lambda reply, facts: bool(facts.person) and facts.token_of == facts.person,
         reason=_says(f"The mail answers a copy that was not sent to you. If you are an approver, {_COPY}."),
         back="refusal",
     ),
-    _Rule(
-        name="can be read",
-        saw=lambda reply, facts: reply.kind,
-        passes=lambda reply, facts: reply.kind == "reply",
-        reason=lambda reply, facts: reply.reason,
-        back="help",
-    ),
-    _Rule(
-        name="answers plainly",
+    _reads("sent by themselves", "help", "sent_by_another", "resent"),
+    _reads("not forwarded", "help", "forwarded"),
+    _reads("has text", "help", "encrypted", "tnef", "no_text", "unknown_alternative", "empty"),
+    _reads("nothing disguised", "help", "disguised"),
+    _reads("one answer only", "help", "bodies_differ", "both"),
+    Rule(
+        "answers plainly",
         saw=lambda reply, facts: reply.verdict,
         passes=lambda reply, facts: reply.verdict != "none",
         reason=lambda reply, facts: reply.reason,
         back="help",
+        reads=True,
     ),
-    _Rule(
-        name="still waiting",
+    Rule(
+        "still waiting",
         saw=lambda reply, facts: facts.status.value if facts.status else "left to the request",
         passes=lambda reply, facts: facts.status in (None, Status.WAITING),
         reason=lambda reply, facts: facts.outcome or "The request is not waiting for an answer any more.",
         back="refusal",
     ),
-    _Rule(
-        name="this level",
+    Rule(
+        "this level",
         saw=lambda reply, facts: f"level {reply.level}, asked now: {facts.level or 'any'}",
         passes=lambda reply, facts: facts.level is None or reply.level == facts.level,
         reason=_says("The mail answers an earlier step of the request, which has been taken."),

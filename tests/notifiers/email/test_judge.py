@@ -6,6 +6,7 @@ from countersign.models import Status
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic
 from notifiers.email.judge import RULES, Facts, Judged, judge, whose_token
+from notifiers.email.reasons import REASONS
 from notifiers.email.reply import Reply
 
 RING = token.KeyRing([("k1", b"a secret of the tests' own")])
@@ -38,9 +39,11 @@ def test_a_plain_answer_decides() -> None:
 @pytest.mark.parametrize(
     ("reply", "facts", "failed", "back"),
     [
-        ({"kind": "auto_reply", "reason": "Machine."}, {}, "by a person", "none"),
-        ({"kind": "bounce", "reason": "Machine."}, {}, "by a person", "none"),
-        ({"kind": "list", "reason": "Machine."}, {}, "by a person", "none"),
+        ({"code": "malformed", "reason": "Malformed."}, {}, "well formed", "help"),
+        ({"code": "malformed", "reason": "Malformed.", "sender": ""}, {"person": ""}, "well formed", "none"),
+        ({"code": "auto_reply", "reason": "Machine."}, {}, "by a person", "none"),
+        ({"code": "bounce", "reason": "Machine."}, {}, "by a person", "none"),
+        ({"code": "list", "reason": "Machine."}, {}, "by a person", "none"),
         ({"sender": ""}, {"person": ""}, "one sender", "none"),
         ({}, {"authentic": Authentic(False, "dmarc=fail")}, "authentic", "refusal"),
         ({}, {"authentic": Authentic(False, "dmarc=fail"), "person": ""}, "authentic", "none"),
@@ -49,9 +52,12 @@ def test_a_plain_answer_decides() -> None:
         ({"token": None}, {"token_of": ""}, "names one request", "help"),
         ({}, {"token_of": "bob"}, "own copy", "refusal"),
         ({}, {"token_of": ""}, "own copy", "refusal"),
-        ({"kind": "forward", "verdict": "none", "reason": "Forwarded."}, {}, "can be read", "help"),
-        ({"kind": "unreadable", "verdict": "none", "reason": "Encrypted."}, {}, "can be read", "help"),
-        ({"verdict": "none", "reason": "A question."}, {}, "answers plainly", "help"),
+        ({"code": "forwarded", "reason": "Forwarded."}, {}, "not forwarded", "help"),
+        ({"code": "resent", "reason": "Resent."}, {}, "sent by themselves", "help"),
+        ({"code": "encrypted", "reason": "Encrypted."}, {}, "has text", "help"),
+        ({"code": "disguised", "reason": "Disguised."}, {}, "nothing disguised", "help"),
+        ({"code": "bodies_differ", "reason": "Differ."}, {}, "one answer only", "help"),
+        ({"verdict": "none", "code": "question", "reason": "A question."}, {}, "answers plainly", "help"),
         ({}, {"status": Status.EXPIRED, "outcome": "It expired."}, "still waiting", "refusal"),
         ({}, {"level": 2}, "this level", "refusal"),
     ],
@@ -71,15 +77,20 @@ def test_what_is_not_known_is_left_to_the_request() -> None:
     assert judged(status=None, level=None).decides
 
 
+def test_every_code_of_the_reader_has_its_check() -> None:
+    for code in REASONS:
+        assert not judged({"verdict": "none", "code": code, "reason": "So."}).decides
+
+
 def test_the_outcome_is_told_to_who_comes_late() -> None:
     assert judged(status=Status.REJECTED, outcome="Bob rejected it.").words == "Bob rejected it."
 
 
 def test_the_first_failure_speaks_and_all_are_shown() -> None:
-    found = judged({"kind": "auto_reply", "reason": "Machine.", "verdict": "none"}, status=Status.EXPIRED)
+    found = judged({"code": "auto_reply", "reason": "Machine.", "verdict": "none"}, status=Status.EXPIRED)
     assert found.words == "Machine."
     failed = [check.name for check in found.checks if not check.passed]
-    assert failed == ["by a person", "can be read", "answers plainly", "still waiting"]
+    assert failed == ["by a person", "answers plainly", "still waiting"]
 
 
 def test_a_token_belongs_to_one_person() -> None:
