@@ -51,6 +51,7 @@ REMEDIES = {
     "value_error": "{error}",
 }
 WORDS = {
+    HTTPStatus.BAD_REQUEST: "The body can't be read; send one JSON object, in UTF-8.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: {}.",
     HTTPStatus.NOT_FOUND: "There is nothing at this address; /api/v1/openapi.json describes what there is.",
 }

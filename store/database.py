@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from countersign.errors import Unavailable
@@ -47,7 +47,8 @@ class Database:
     def _errors_in_words(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        # PostgreSQL's driver says InterfaceError when nobody listens there.
+        except (OperationalError, InterfaceError) as error:
             raise Unavailable(
                 f"the database at {self.url.render_as_string(hide_password=True)} is unavailable"
             ) from error

@@ -1,0 +1,177 @@
+"""`python -m portal`: tokens and the first policy on the command line, and the server as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from portal.__main__ import app
+from sandbox.temporal_server import free_port
+from store import Store
+from store.tokens import FORM
+from tests.portal.house import POLICY
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    store = Store(sqlite_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def environment(sqlite_url: str) -> dict[str, str]:
+    return {"COUNTERSIGN_DATABASE_URL": sqlite_url, "COLUMNS": "200"}
+
+
+def run(environment: dict[str, str], *arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, env=environment)
+
+
+@pytest.fixture
+def policy(environment: dict[str, str], tmp_path: Path) -> Path:
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY)
+    assert run(environment, "policy", "apply", str(file)).exit_code == 0
+    return file
+
+
+def test_a_token_is_printed_alone(environment: dict[str, str], store: Store) -> None:
+    done = run(environment, "token", "create", "--person", "Ada", "--admin")
+    assert done.exit_code == 0
+    assert FORM.fullmatch(done.stdout.removesuffix("\n"))
+    assert "person ada" in done.stderr
+    token = store.tokens.find(done.stdout.strip())
+    assert token
+    assert (token.owner.name, token.owner.is_admin) == ("ada", True)
+    (line,) = store.events.since(0)
+    assert line.kind == "token_created"
+    assert line.who.startswith("operator")
+
+
+@pytest.mark.usefixtures("policy")
+def test_a_gateways_token(environment: dict[str, str], store: Store) -> None:
+    done = run(
+        environment, "token", "create", "--gateway", "bastion", "--device-group", "web", "--device-group", "short",
+        "--protocol", "ssh", "--protocol", "sftp",
+    )  # fmt: skip
+    token = store.tokens.find(done.stdout.strip())
+    assert token
+    assert token.owner.model_dump() == {
+        "kind": "gateway", "name": "bastion", "is_admin": False, "devices": [], "device_groups": ["web", "short"],
+        "protocols": ["ssh", "sftp"],
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("policy")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("", "Say for whom"),
+        ("--person ada --gateway bastion", "Say for whom"),
+        ("--person ada --device db-1", "Say for whom"),
+        ("--gateway bastion", "Say for whom"),
+        ("--gateway bastion --device-group web", "Say for whom"),
+        ("--gateway bastion --admin --device-group web --protocol ssh", "Say for whom"),
+        ("--gateway bastion --device-group nowhere --protocol ssh", "nowhere is no device group"),
+        ("--gateway bastion --device nowhere --protocol ssh", "nowhere is in no device group"),
+        ("--gateway bastion --device-group web --protocol telnet", "telnet"),
+        ("--person zoe", "zoe is disabled or not in the policy"),
+        ("--person dora", "dora is disabled or not in the policy"),
+        ("--person a:b", "is not an id"),
+    ],
+)
+def test_a_token_for_nobody(environment: dict[str, str], store: Store, arguments: str, words: str) -> None:
+    done = run(environment, "token", "create", *arguments.split())
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in " ".join(done.stderr.split())
+    assert store.tokens.all() == []
+
+
+def test_tokens_are_listed_and_ended(environment: dict[str, str], store: Store) -> None:
+    made = run(environment, "token", "create", "--person", "ada").stdout.strip()
+    token = store.tokens.find(made)
+    assert token
+    listed = run(environment, "token", "list").stdout
+    assert token.id in listed
+    assert "person ada" in listed
+    assert made.split("_")[2] not in listed
+    assert run(environment, "token", "end", token.id).exit_code == 0
+    assert store.tokens.find(made) is None
+    missing = run(environment, "token", "end", "[red]x")
+    assert (missing.exit_code, missing.stderr.strip()) == (2, "There is no token [red]x.")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(b"users: []", "line 1"), (None, "can't be read"), (b"\xff", "can't be read")]
+)
+def test_a_first_policy_that_is_wrong(
+    environment: dict[str, str], store: Store, tmp_path: Path, text: bytes | None, words: str
+) -> None:
+    file = tmp_path / "policy.yaml"
+    if text is not None:
+        file.write_bytes(text)
+    done = run(environment, "policy", "apply", str(file))
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert store.events.since(0) == []
+
+
+def test_a_wrong_setting_is_named_without_its_value(environment: dict[str, str]) -> None:
+    done = run(environment | {"COUNTERSIGN_PORTAL_PORT": "hunter2"}, "serve")
+    assert done.exit_code == 2
+    assert "portal_port" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_a_database_that_is_away(environment: dict[str, str]) -> None:
+    url = f"postgresql+pg8000://someone:hunter2@127.0.0.1:{free_port()}/nowhere"
+    done = run(environment | {"COUNTERSIGN_DATABASE_URL": url}, "token", "list")
+    assert done.exit_code == 1
+    assert "unavailable" in done.stderr or "lost" in done.stderr
+    assert "hunter2" not in done.output
+
+
+@asynccontextmanager
+async def process(environment: dict[str, str], port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`python -m portal serve`, which answers."""
+    told = os.environ | environment | {"COUNTERSIGN_PORTAL_PORT": str(port), "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    serving = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "portal", "serve", cwd=ROOT, env=told, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        assert serving.stderr
+        while b"Uvicorn running" not in (line := await serving.stderr.readline()):
+            assert line, "it ended at once"
+        yield serving
+    finally:
+        if serving.returncode is None:
+            serving.kill()
+        await serving.communicate()
+
+
+async def test_it_serves_until_it_is_told_to_end_and_sends_waiters_home(environment: dict[str, str]) -> None:
+    token = run(environment, "token", "create", "--person", "ada", "--admin").stdout.strip()
+    port = free_port()
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"http://127.0.0.1:{port}/api/v1"
+    async with process(environment, port) as serving, httpx.AsyncClient(headers=headers, trust_env=False) as client:
+        assert (await client.get(f"{url}/me")).json()["name"] == "ada"
+        waiting = asyncio.create_task(client.get(f"{url}/events", params={"timeout": 60}, timeout=70))
+        # Answered on another connection after the first was read: the waiter is in.
+        assert (await client.get(f"{url}/health")).status_code == 503
+        serving.send_signal(signal.SIGTERM)
+        assert (await waiting).json() == []
+        await serving.communicate()
+        assert serving.returncode in {0, -signal.SIGTERM}
