@@ -5,16 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
+from honcho.printer import Printer
 
+from countersign.errors import CountersignError, in_words
+from sandbox.first_run import Installation, prepare
 from sandbox.mail_settings import kept_mail_keys, mail_settings
+from sandbox.welcome import Place, Screen, is_healthy, listens, next_steps
 from settings import Settings
 
 ROOT = Path(__file__).parent.parent
 STATE = ROOT / "var"
+POLICY = ROOT / "examples" / "policy.yaml"
+HOST = "127.0.0.1"
+EVERYWHERE = {"0.0.0.0", "::"}
+UI_PORT = 8233
 SMTP_PORT = 8025
 IMAP_PORT = 8143
 # What honcho returns after Ctrl-C and SIGTERM: we were asked to end, and did.
@@ -44,22 +53,73 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
     return told
 
 
-def run(commands: dict[str, str], told: dict[str, str], folder: Path) -> int:
+def places(settings: Settings, told: dict[str, str], running: Collection[str]) -> list[Place]:
+    """What runs, where, and how to see that it answers; what the settings name elsewhere is not asked."""
+    url = portal_url(settings)
+    found = [Place("Portal", f"{url}, with its API under /api/v1", lambda: is_healthy(url))]
+    if "temporal" in running:
+        found.append(Place("Temporal", f"its web UI is at http://{HOST}:{UI_PORT}", lambda: listens(HOST, UI_PORT)))
+    else:
+        found.append(Place("Temporal", f"your server at {settings.temporal_address}"))
+    if "mail" in running:
+        smtp, imap = (int(told[f"COUNTERSIGN_SANDBOX_{kind}_PORT"]) for kind in ("SMTP", "IMAP"))
+        where = f"the sandbox's, for play: SMTP {HOST}:{smtp}, IMAP {HOST}:{imap}"
+        found.append(Place("Mail", where, lambda: listens(HOST, smtp) and listens(HOST, imap)))
+    else:
+        out, back = settings.smtp_host or "no server", settings.imap_host or "no mailbox"
+        found.append(Place("Mail", f"yours: sent by {out}, replies read from {back}"))
+    if "database_url" in settings.model_fields_set:
+        found.append(Place("Database", "yours, as COUNTERSIGN_DATABASE_URL says"))
+    return found
+
+
+def portal_url(settings: Settings) -> str:
+    """Where the portal answers on this machine."""
+    host = HOST if settings.portal_host in EVERYWHERE else settings.portal_host
+    return f"http://{host}:{settings.portal_port}"
+
+
+def run(commands: dict[str, str], told: dict[str, str], folder: Path, printer: Printer | None = None) -> int:
     """Run all until Ctrl-C, or until one of them ends, which ends the others; returns the exit code."""
-    manager = Manager()
+    manager = Manager(printer)
     for name, command in commands.items():
         manager.add_process(name, command, env=told, cwd=str(folder))
     # honcho starts each process in a session of its own: a closed terminal would leave them running.
-    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    signal.signal(signal.SIGHUP, lambda *_: end())
     manager.loop()
     return 0 if manager.returncode in ASKED_TO_END else manager.returncode or 1
+
+
+def end() -> None:
+    """End everything, as Ctrl-C does."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def start(settings: Settings, state: Path, is_ours: bool) -> int:
+    """Put into an installation of ours what a first user needs, run all, say what to type; returns the exit code."""
+    installation = prepare(settings.database_url, POLICY.read_text(), state / "token", is_ours)
+    told = environment(settings, state)
+    commands = processes(settings, (ROOT / "Procfile").read_text())
+    found = places(settings, told, commands)
+    words = welcome(settings, found, installation, plays="mail" in commands)
+    return run(commands, told, ROOT, Screen(found, words, end))
+
+
+def welcome(settings: Settings, found: Sequence[Place], installation: Installation, plays: bool) -> list[str]:
+    """What runs where and what to type next, in ten lines or so."""
+    where = [f"  {place.name:10}{place.where}" for place in found]
+    typed = [f"  {line}" for line in next_steps(installation, portal_url(settings), plays)]
+    return [f"{settings.instance_name} is up; Ctrl-C ends it.", *where, "Next, in another terminal, here:", *typed]
 
 
 def main() -> None:
     """The command line: `python -m sandbox.up`."""
     os.chdir(ROOT)
     settings = Settings()
-    sys.exit(run(processes(settings, (ROOT / "Procfile").read_text()), environment(settings, STATE), ROOT))
+    try:
+        sys.exit(start(settings, STATE, is_ours="database_url" not in settings.model_fields_set))
+    except CountersignError as error:
+        sys.exit(f"make up: {in_words(error)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""What a first user needs before anything starts: a policy in force, and a token of its admin; both kept in var/."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from countersign.errors import Refused
+from store import Store
+from store.tokens import Owner
+
+ADMIN = "ada"
+WHO = "make up"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What an installation holds at its start; `token_file` where a token is kept that is good."""
+
+    has_policy: bool
+    is_example: bool
+    token_file: Path | None
+    is_unused: bool
+
+
+def prepare(database_url: str, example: str, token_file: Path, is_own: bool) -> Installation:
+    """Bring the schema up to date, and put into an installation of ours what it lacks.
+
+    Nothing is put into one that is not `is_own`: a real database gets its policy and tokens from its people. Raises
+    Unavailable where the database can't be reached.
+    """
+    store = Store(database_url)
+    try:
+        if is_own and _policy(store) is None:
+            store.policies.apply(example, WHO)
+        kept = _kept_token(store, token_file, may_make=is_own)
+        policy = _policy(store)
+        is_unused = policy is None or not store.reading.newest(limit=1)
+    finally:
+        store.close()
+    return Installation(
+        has_policy=policy is not None,
+        is_example=policy == example,
+        token_file=token_file if kept else None,
+        is_unused=is_unused,
+    )
+
+
+def _policy(store: Store) -> str | None:
+    try:
+        return store.policies.text()[1]
+    except Refused:
+        return None
+
+
+def _kept_token(store: Store, file: Path, may_make: bool) -> bool:
+    """Whether the file holds a token that is good; it is made where there never was one, and not made again."""
+    if may_make and not store.tokens.all():
+        token = store.tokens.create(Owner(kind="person", name=ADMIN, is_admin=True), WHO)
+        _write_for_us_alone(file, token)
+    return file.exists() and store.tokens.find(file.read_text().strip()) is not None
+
+
+def _write_for_us_alone(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # A file of an earlier database may be there, with whatever mode; a new one is made in its place.
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text + "\n")

@@ -1,0 +1,139 @@
+"""The last words of a start: what runs where, and what to type next; said once everything answers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+from honcho.manager import Message
+from honcho.printer import Printer
+
+from sandbox.first_run import Installation
+from store.tables import FIRST_APPROVAL_ID
+
+POLL_SECONDS = 0.25
+ANSWER_SECONDS = 2.0
+# The words come when the processes have said theirs; a worker that logs too little to be seen is waited for this long.
+QUIET_SECONDS = 0.5
+PATIENCE_SECONDS = 10.0
+# Each process writes the time, and so does the printer.
+OWN_TIME = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
+WORKER_READY = b"worker: ready: "
+# Where `countersign` looks for the portal unless told.
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+class Place(NamedTuple):
+    """Something that runs: what it is, where, and whether it answers."""
+
+    name: str
+    where: str
+    answers: Callable[[], bool] = lambda: True
+
+
+class Screen(Printer):  # type: ignore[misc]
+    """Prints what the processes say, and after their start the words, once `places` answer.
+
+    When nobody reads any more, as after `| head`, it ends everything as a closed terminal would.
+    """
+
+    def __init__(self, places: Sequence[Place], words: Sequence[str], end: Callable[[], object]) -> None:
+        super().__init__(sys.stdout)
+        self._places = places
+        self._words = words
+        self._end = end
+        self._lock = threading.Lock()
+        self._started = False
+        self._worker_ready = False
+        self._last_said = time.monotonic()
+
+    def write(self, message: Message) -> None:
+        """Print a line of a process."""
+        if isinstance(message.data, bytes):
+            self._worker_ready |= WORKER_READY in message.data
+            message = message._replace(data=OWN_TIME.sub(b"", message.data))
+        if not self._started:
+            # Not sooner: the processes are forked first, and no thread should be there then.
+            self._started = True
+            threading.Thread(target=self._welcome, daemon=True).start()
+        with self._lock:
+            self._last_said = time.monotonic()
+            self._print(lambda: super(Screen, self).write(message))
+
+    def _welcome(self) -> None:
+        while not (self._is_calm() and all(place.answers() for place in self._places)):
+            time.sleep(POLL_SECONDS)
+        with self._lock:
+            self._print(lambda: print("\n" + "\n".join(self._words) + "\n", file=self.output, flush=True))
+
+    def _is_calm(self) -> bool:
+        quiet = time.monotonic() - self._last_said
+        return quiet > (QUIET_SECONDS if self._worker_ready else PATIENCE_SECONDS)
+
+    def _print(self, line: Callable[[], object]) -> None:
+        try:
+            line()
+        except BrokenPipeError:
+            self.output = Path(os.devnull).open("w")  # noqa: SIM115 -- for as long as the process lasts
+            self._end()
+
+
+def is_healthy(url: str) -> bool:
+    """Whether the portal answers there, and reaches its database and Temporal."""
+    try:
+        # No proxy of the environment: it is this machine's own.
+        return httpx.get(f"{url}/api/v1/health", timeout=ANSWER_SECONDS, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        with socket.create_connection((host, port), timeout=ANSWER_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def next_steps(found: Installation, portal: str, plays: bool) -> list[str]:
+    """What to type, so that a request is opened and answered; `plays` where one person answers for everybody."""
+    lines = [f"{_activate()}{_url(portal)}export COUNTERSIGN_TOKEN=$({_token(found)})"]
+    if not found.has_policy:
+        return ["python -m portal policy apply FILE", *lines, "countersign request DEVICE ssh --for PERSON --wait"]
+    if not (found.is_example and plays):
+        advice = ["countersign policy apply FILE     # the example's people have no real mailboxes"]
+        return [*lines, *(advice if found.is_example else []), "countersign request DEVICE ssh --for PERSON --wait"]
+    # Later requests have numbers that nobody can foretell: who asks again while a grant lasts gets no new one.
+    number = FIRST_APPROVAL_ID if found.is_unused else "ID"
+    return [
+        *lines,
+        'countersign request web-1 ssh --for alice --reason "Deploy 4.2"',
+        "python -m sandbox inbox grace",
+        f'python -m sandbox reply {number} --as grace "Approved"',
+        f"countersign show {number}",
+    ]
+
+
+def _activate() -> str:
+    """How the commands are found, where this Python is a virtual environment's."""
+    return f". {shlex.quote(os.path.relpath(sys.prefix))}/bin/activate; " if sys.prefix != sys.base_prefix else ""
+
+
+def _url(portal: str) -> str:
+    return "" if portal == DEFAULT_URL else f"export COUNTERSIGN_URL={portal}; "
+
+
+def _token(found: Installation) -> str:
+    if found.token_file:
+        return f"cat {shlex.quote(os.path.relpath(found.token_file))}"
+    return "python -m portal token create --person NAME --admin"
