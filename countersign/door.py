@@ -52,11 +52,8 @@ class RequestReader(Protocol):
     def person(self, one: str) -> Person:
         """Somebody by id."""
 
-    def open_of(self, person: str) -> list[int]:
-        """The waiting requests a person is asked about."""
-
-    def with_disabled_people(self) -> list[int]:
-        """The waiting requests that somebody disabled asked, or is asked about."""
+    def to_look_at(self) -> list[int]:
+        """The waiting requests with people who were disabled, or can't be reached, since they were asked."""
 
 
 class GrantReader(Protocol):
@@ -166,16 +163,12 @@ class Door:
             raise Refused(f"The grant of #{approval_id} is over already.") from None
 
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
-        """Record that a person is `away` or `unreachable`; the requests they are asked about look again."""
+        """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
         await self._run(self.signals.add, person, approval_id, signal, words)
-        if signal == "unreachable":
-            about = [approval_id] if approval_id else await self._run(self.requests.open_of, person)
-            for one in about:
-                await self.look_again(one)
 
     async def enforce_directory(self) -> None:
-        """Carry out what disabling people means for what is open (rule 6)."""
-        for approval_id in await self._run(self.requests.with_disabled_people):
+        """Carry out what it means for what is open that people were disabled, or can't be reached (rules 4 and 6)."""
+        for approval_id in await self._run(self.requests.to_look_at):
             await self.look_again(approval_id)
         for approval_id in await self._run(self.grants.held_by_disabled):
             wish = Revoke(approval_id=approval_id, who=ENGINE, channel="", words="The requester was disabled.")

@@ -16,7 +16,7 @@ from store.events import last_of
 from store.policies import Policies
 from store.requests import decisions_of
 from store.sight import Sight
-from store.tables import approvers, grants, requests
+from store.tables import approvers, grants, requests, signals
 
 LONGEST_LIST = 200
 
@@ -77,39 +77,32 @@ class Reading:
         found = next((one for one, user in policy.users.items() if user.email.casefold() == folded), None)
         return person(policy, found) if found else None
 
-    def open_of(self, person: str) -> list[int]:
-        """The waiting requests that a person is asked about."""
-        asked = (
-            select(requests.c.approval_id)
-            .join(approvers, approvers.c.approval_id == requests.c.approval_id)
-            .where(requests.c.status == Status.WAITING, approvers.c.person == person)
-            .distinct()
+    def to_look_at(self) -> list[int]:
+        """Waiting requests whose requester was disabled, or somebody asked was, or can't be reached since."""
+        seat = (
+            (approvers.c.approval_id == requests.c.approval_id)
+            & (approvers.c.level == requests.c.level)
+            & (approvers.c.left_out != "disabled")
         )
-        with self.database.reading() as connection:
-            return sorted(connection.execute(asked).scalars())
-
-    def with_disabled_people(self) -> list[int]:
-        """Waiting requests whose requester, or somebody asked at the current level, has since been disabled."""
         asked = (
-            select(requests.c.approval_id, requests.c.requester, approvers.c.person)
-            .join(
-                approvers,
-                (approvers.c.approval_id == requests.c.approval_id)
-                & (approvers.c.level == requests.c.level)
-                & (approvers.c.left_out != "disabled"),
-                isouter=True,
-            )
+            select(requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.left_out)
+            .join(approvers, seat, isouter=True)
             .where(requests.c.status == Status.WAITING)
         )
+        lost = select(signals.c.approval_id, signals.c.person).where(signals.c.signal == "unreachable")
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            return sorted(
-                {
-                    row.approval_id
-                    for row in connection.execute(asked)
-                    if not policy.enabled(row.requester) or (row.person and not policy.enabled(row.person))
-                }
-            )
+            bounced = {(row.approval_id, row.person) for row in connection.execute(lost)}
+            rows = list(connection.execute(asked))
+        return sorted(
+            {
+                row.approval_id
+                for row in rows
+                if not policy.enabled(row.requester)
+                or (row.person and not policy.enabled(row.person))
+                or (not row.left_out and (row.approval_id, row.person) in bounced)
+            }
+        )
 
 
 def person(policy: Policy, one: str) -> Person:

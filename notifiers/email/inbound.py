@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import Coroutine
 from datetime import datetime
 from functools import partial
@@ -21,15 +22,28 @@ from notifiers.email.token import KeyRing
 CHANNEL = "email"
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
 STORE_SECONDS = 20.0
+SUBJECT_NUMBER = re.compile(r"#([1-9][0-9]{0,11})\s*$")
 
 log = logging.getLogger(__name__)
 
 
 class Explanation(NamedTuple):
-    """What one mail says and what becomes of it."""
+    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves."""
 
     reply: Reply
     judged: Judged
+    sender: Person | None
+    addressee: Person | None
+    request: RequestView | None
+
+    @property
+    def sender_is_concerned(self) -> bool:
+        """Whether the sender may be told of the request: they asked, were asked, or hold a mail about it."""
+        view, sender = self.request, self.sender
+        if view is None or sender is None:
+            return False
+        people = {view.question.requester, *(one.person for one in view.approvers)}
+        return self.addressee is not None or sender.id in people
 
 
 class Inbound:
@@ -54,35 +68,33 @@ class Inbound:
 
     async def explain(self, raw: bytes) -> Explanation:
         """Say what would become of this mail, and change nothing."""
-        reply = await asyncio.to_thread(read_reply, raw)
-        judged, _, _ = await self._judge(raw, reply)
-        return Explanation(reply, judged)
+        return await self._judge(raw, await asyncio.to_thread(read_reply, raw))
 
     async def _take(self, raw: bytes, reply: Reply, arrived: datetime) -> None:
-        judged, sender, addressee = await self._judge(raw, reply)
-        if judged.decides:
-            await self._answer(reply, judged, arrived, raw)
+        mail = await self._judge(raw, reply)
+        if mail.judged.decides:
+            await self._answer(mail, arrived, raw)
             return
-        if addressee and reply.kind == "bounce":
-            words = f"mail to {reply.failed_recipient or addressee.email} came back"
-            self._later(self.engine.report(addressee.id, reply.approval_id, "unreachable", words))
-        elif addressee and reply.kind == "auto_reply" and reply.away:
-            await self.engine.report(addressee.id, reply.approval_id, "away", reply.subject)
-        await self._turn_down(raw, reply, judged, sender)
+        if mail.addressee and reply.kind == "bounce":
+            words = f"mail to {reply.failed_recipient or mail.addressee.email} came back"
+            await self.engine.report(mail.addressee.id, reply.approval_id, "unreachable", words)
+        elif mail.addressee and reply.kind == "auto_reply" and reply.away:
+            await self.engine.report(mail.addressee.id, reply.approval_id, "away", reply.subject)
+        await self._turn_down(mail, raw)
 
-    async def _judge(self, raw: bytes, reply: Reply) -> tuple[Judged, Person | None, Person | None]:
-        """Judge a mail; with it, the person who seems to have sent it, and the one whose copy it answers."""
+    async def _judge(self, raw: bytes, reply: Reply) -> Explanation:
         sender = await self.engine.person_at(reply.sender) if reply.sender else None
-        view = await self._request(reply.approval_id)
+        view = await self._request(reply.approval_id or _number_in_subject(reply))
         addressee = await self._addressee(reply, view)
         facts = Facts(
             authentic=await asyncio.to_thread(authenticate, raw, reply.sender, self.rule),
             person=sender.id if sender else "",
             token_of=addressee.id if addressee else "",
-            status=view.status if view else None,
-            outcome=f"#{view.approval_id} is already {view.status}: {view.words}" if view and _over(view) else "",
+            # How a request stands is nobody's business who holds no mail about it.
+            status=view.status if view and addressee else None,
+            outcome=_outcome(view) if view and addressee else "",
         )
-        return judge(reply, facts), sender, addressee
+        return Explanation(reply, judge(reply, facts), sender, addressee, view)
 
     async def _request(self, approval_id: int | None) -> RequestView | None:
         try:
@@ -96,7 +108,8 @@ class Inbound:
         found = asked.get(whose_token(reply, asked, partial(token.names, self.keys)))
         return await self.engine.person(found.person) if found else None
 
-    async def _answer(self, reply: Reply, judged: Judged, arrived: datetime, raw: bytes) -> None:
+    async def _answer(self, mail: Explanation, arrived: datetime, raw: bytes) -> None:
+        reply, judged = mail.reply, mail.judged
         assert judged.approval_id is not None
         assert judged.level is not None
         given = Given(
@@ -125,16 +138,17 @@ class Inbound:
         except CountersignError as error:
             log.warning("answer %s waits: %s", answer.id, in_words(error))
 
-    async def _turn_down(self, raw: bytes, reply: Reply, judged: Judged, sender: Person | None) -> None:
+    async def _turn_down(self, mail: Explanation, raw: bytes) -> None:
+        reply, judged = mail.reply, mail.judged
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
         await self.engine.turn_down(
             TurnedDown(
                 channel=CHANNEL,
                 source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
-                approval_id=reply.approval_id,
-                who=sender.id if sender else reply.sender or "an unknown sender",
-                person=sender,
-                event=event,
+                approval_id=mail.request.approval_id if mail.request else None,
+                who=mail.sender.id if mail.sender else reply.sender or "an unknown sender",
+                person=mail.sender,
+                event=event if mail.sender_is_concerned else None,
                 words=judged.words,
                 proof=_proof(reply, judged),
             )
@@ -146,8 +160,15 @@ class Inbound:
         task.add_done_callback(self._submitting.discard)
 
 
-def _over(view: RequestView) -> bool:
-    return view.status is not Status.WAITING
+def _number_in_subject(reply: Reply) -> int | None:
+    """Of a mail without a token: the request its subject names, so that its sender can be helped."""
+    found = SUBJECT_NUMBER.search(reply.subject)
+    return int(found[1]) if found else None
+
+
+def _outcome(view: RequestView) -> str:
+    waits = view.status is Status.WAITING
+    return "" if waits else f"#{view.approval_id} is already {view.status}: {view.words}"
 
 
 def _source_id(reply: Reply, judged: Judged, raw: bytes) -> str:

@@ -161,17 +161,16 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
     standing = store.requests.standing(number)
     assert (standing.requester_disabled, standing.disabled) == (True, ["ivan"])
     assert sorted(standing.unreachable) == ["grace", "ivan"]
-    assert store.reading.with_disabled_people() == [number]
-    assert store.reading.open_of("ivan") == [number]
+    assert store.reading.to_look_at() == [number]
 
 
 def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     store.requests.write(asking(number, "ivan", "grace"))
     store.policies.apply(policy(disabled=("ivan",)), "ada")
-    assert store.reading.with_disabled_people() == [number]
+    assert store.reading.to_look_at() == [number]
     store.requests.write(a_step(number, 2, left_out={"ivan": "disabled"}))
-    assert store.reading.with_disabled_people() == []
+    assert store.reading.to_look_at() == []
 
 
 # --- grants ---------------------------------------------------------------------------------------------------------
