@@ -142,13 +142,21 @@ async def _serve(server: MailServer) -> None:
 
 def _listing(person: Person, mails: list[EmailMessage]) -> Table:
     table = Table(title=f"{person.address.addr_spec}: {len(mails)} mails", title_justify="left")
-    for column in ("when", "from", "subject", ""):
-        table.add_column(column)
+    # On a narrow terminal the subject gives way, of which only the number matters, and that has its own column.
+    for column, width in (("when", 15), ("request", 7), ("from", 11), ("subject", 0), ("", 8)):
+        table.add_column(column, no_wrap=True, min_width=width)
     for mail in mails:
         when = mail["Date"].datetime.astimezone().strftime("%d %b %H:%M:%S") if mail["Date"] else ""
-        cells = (when, _masked(str(mail["From"] or "")), str(mail["Subject"] or ""))
-        table.add_row(*map(escape, cells), "asks for your answer" if wants_answer(mail) else "")
+        subject = str(mail["Subject"] or "")
+        request = re.search(r"#\d+$", subject)
+        cells = (when, request[0] if request else "", _who(mail), subject)
+        table.add_row(*map(escape, cells), "asks you" if wants_answer(mail) else "")
     return table
+
+
+def _who(mail: EmailMessage) -> str:
+    senders = mail["From"].addresses if mail["From"] else ()
+    return str(senders[0].display_name or senders[0].addr_spec) if senders else ""
 
 
 def _show(mail: EmailMessage) -> None:

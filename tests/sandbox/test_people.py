@@ -174,7 +174,7 @@ async def test_one_person_plays_everybody_on_the_command_line() -> None:
         await run(mail, "forward", "1042", "--as", "grace", "--to", "heidi")
         await run(mail, "away", "1042", "--as", "heidi")
         received = await answers(mail)
-    assert (listed[0], "asks for your answer" in listed[1], "#1042" in listed[1]) == (0, True, True)
+    assert (listed[0], "asks you" in listed[1], "#1042" in listed[1]) == (0, True, True)
     assert "Reply with APPROVE or REJECT." in shown[1]
     assert "Sent from Grace <grace@example.test> to approvals+…@example.test" in replied[1]
     assert "sent by mallory in their name" in forged[1]
