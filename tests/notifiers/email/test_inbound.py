@@ -1,0 +1,237 @@
+"""The way in: what a mail says reaches the engine once; what decides nothing is recorded, and told where it may be."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+
+import pytest
+
+from countersign.errors import NotFound, Refused, Unavailable
+from countersign.models import Answer, Event, Judgement, Question, Status
+from countersign.views import ApproverView, RequestView
+from notifiers.base import Given, Person, TurnedDown
+from notifiers.email import token
+from notifiers.email.authenticity import AuthenticityRule
+from notifiers.email.inbound import Inbound
+from notifiers.email.token import KeyRing
+
+RING = KeyRing([("k1", b"a secret of these tests only")])
+RULE = AuthenticityRule(mode="authentication_results", authserv_id="mail.example.test")
+NOW = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
+PEOPLE = {name: Person(id=name, name=name.title(), email=f"{name}@example.test") for name in ("grace", "alice", "eve")}
+
+
+class Engine:
+    """An engine that remembers what it was given."""
+
+    def __init__(self, status: Status = Status.WAITING) -> None:
+        self.status = status
+        self.given: list[Given] = []
+        self.submitted = asyncio.Event()
+        self.turned_down: list[TurnedDown] = []
+        self.reported: list[tuple[str, int | None, str]] = []
+        self.refuses: Exception | None = None
+
+    async def store(self, given: Given) -> Answer:
+        if self.refuses is not None:
+            raise self.refuses
+        self.given.append(given)
+        return Answer.model_validate(given.model_dump(exclude={"source_id", "proof"}) | {"id": "a1"})
+
+    async def submit(self, answer: Answer) -> Judgement:
+        self.submitted.set()
+        if self.status is Status.CANCELLED:
+            raise Unavailable("Temporal is away")
+        return Judgement(accepted=True, words="It counted.", status=Status.APPROVED)
+
+    async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+        self.reported.append((person, approval_id, signal))
+
+    async def turn_down(self, refused: TurnedDown) -> None:
+        self.turned_down.append(refused)
+
+    async def person_at(self, address: str) -> Person | None:
+        return next((one for one in PEOPLE.values() if one.email == address.casefold()), None)
+
+    async def person(self, person: str) -> Person:
+        return PEOPLE[person]
+
+    async def request(self, approval_id: int) -> RequestView:
+        if approval_id != 1042:
+            raise NotFound("There is no such request.")
+        return RequestView(
+            approval_id=1042,
+            question=Question.model_validate({"requester": "alice", "device": "db-1", "protocol": "ssh"}),
+            requester_name="Alice",
+            because="a rule",
+            status=self.status,
+            words="Approved by grace." if self.status is Status.APPROVED else "",
+            level=1,
+            levels=1,
+            quorum=1,
+            opened_at=NOW,
+            deadline=NOW + timedelta(hours=1),
+            settled_at=None,
+            grant_minutes=60,
+            approvers=[ApproverView(level=1, person="grace", name="Grace", because="manager")],
+        )
+
+
+def mail(text: str, sender: str = "grace", tag: str | None = None, *, passed: bool = True, **headers: str) -> bytes:
+    """A reply as the mail server hands it over."""
+    message = EmailMessage()
+    domain = "example.test"
+    tag = f"+1042-1-{token.make(RING, 1042, 1, 'grace')}" if tag is None else tag
+    result = "pass" if passed else "fail"
+    message["Authentication-Results"] = f"mail.example.test; dmarc={result} header.from={domain}"
+    message["From"] = f"{sender}@{domain}"
+    message["To"] = f"countersign{tag}@{domain}"
+    message["Message-ID"] = "<m1@example.test>"
+    message["Subject"] = headers.pop("subject", "Re: Countersign - Connection Approval Notification - #1042")
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    return message.as_bytes()
+
+
+Take = Callable[[bytes], Awaitable[None]]
+
+
+def taker(engine: Engine) -> Take:
+    """Hand mails in from another thread, as the watcher does."""
+    inbound = Inbound(engine, RING, RULE, asyncio.get_running_loop())
+    return lambda raw: asyncio.to_thread(inbound.take, raw, NOW)
+
+
+async def test_a_plain_answer_is_stored_with_its_proof_then_submitted() -> None:
+    engine = Engine()
+    await taker(engine)(mail("Approved\n\nBe quick."))
+    await asyncio.wait_for(engine.submitted.wait(), 5)
+    (given,) = engine.given
+    assert (given.person, given.approval_id, given.level, given.verdict) == ("grace", 1042, 1, "approve")
+    assert (given.comment, given.at, given.channel) == ("Be quick.", NOW, "email")
+    checks = {name.partition(": ")[2]: saw for name, saw in given.proof.items()}
+    assert checks["authentic"] == "passed: dmarc=pass header.from=example.test"
+    assert not engine.turned_down
+
+
+async def test_the_same_mail_is_the_same_answer_and_another_answer_is_another() -> None:
+    engine = Engine()
+    take = taker(engine)
+    for text in ("Approved", "Approved", "Rejected"):
+        await take(mail(text))
+    first, second, third = (given.source_id for given in engine.given)
+    assert first == second != third
+
+
+async def test_a_submission_that_fails_is_left_to_the_sweeper() -> None:
+    engine = Engine(Status.WAITING)
+    take = taker(engine)
+    engine.status = Status.WAITING
+    await take(mail("Approved"))
+    engine.status = Status.CANCELLED
+    await asyncio.wait_for(engine.submitted.wait(), 5)
+    assert len(engine.given) == 1
+
+
+async def test_what_cannot_be_stored_now_is_shown_again_later() -> None:
+    engine = Engine()
+    engine.refuses = Unavailable("the database is away")
+    with pytest.raises(Unavailable):
+        await taker(engine)(mail("Approved"))
+
+
+async def test_an_answer_of_somebody_disabled_ends_at_the_store() -> None:
+    engine = Engine()
+    engine.refuses = Refused("Your account is disabled.")
+    await taker(engine)(mail("Approved"))
+    assert not engine.submitted.is_set()
+
+
+@pytest.mark.parametrize(
+    ("raw", "who", "event", "code"),
+    [
+        (mail("Approved", passed=False), "grace", Event.ANSWER_REFUSED, "authentic"),
+        (mail("Approved", sender="eve"), "eve", Event.ANSWER_REFUSED, "own_copy"),
+        (mail("Perhaps later"), "grace", Event.HELP, "unclear"),
+        (mail("Approved", tag=""), "grace", Event.HELP, "names_one_request"),
+    ],
+)
+async def test_what_decides_nothing_is_recorded_and_told(raw: bytes, who: str, event: Event, code: str) -> None:
+    engine = Engine()
+    await taker(engine)(raw)
+    (refused,) = engine.turned_down
+    assert not engine.given
+    assert (refused.who, refused.approval_id, refused.event) == (who, 1042, event)
+    assert refused.proof["code"] == code
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        mail("Approved", sender="eve", tag=f"+1042-1-k1{'a' * 26}"),
+        mail("Approved", sender="eve", tag=""),
+        mail("Approved", sender="stranger"),
+        mail("Approved", tag=f"+9999-1-k1{'a' * 26}"),
+    ],
+)
+async def test_nobody_hears_of_a_request_they_have_no_part_in(raw: bytes) -> None:
+    engine = Engine()
+    await taker(engine)(raw)
+    (refused,) = engine.turned_down
+    assert refused.event is None
+
+
+async def test_a_late_answer_is_told_the_outcome() -> None:
+    engine = Engine(Status.APPROVED)
+    await taker(engine)(mail("Rejected"))
+    (refused,) = engine.turned_down
+    assert refused.words == "#1042 is already Approved: Approved by grace."
+    assert refused.event is Event.ANSWER_REFUSED
+
+
+async def test_a_bounce_of_our_mail_reports_the_approver_unreachable() -> None:
+    engine = Engine()
+    ours = f"<1042.1.{token.make(RING, 1042, 1, 'grace')}.asked.{'a' * 16}@example.test>"
+    bounce = EmailMessage()
+    bounce["From"], bounce["To"] = "MAILER-DAEMON@example.test", "countersign@example.test"
+    bounce["Subject"], bounce["Message-ID"] = "Undelivered Mail Returned to Sender", "<b1@example.test>"
+    bounce["Return-Path"], bounce["References"], bounce["In-Reply-To"] = "<>", ours, ours
+    bounce["Auto-Submitted"] = "auto-replied"
+    bounce.set_content("No such user.")
+    bounce.add_attachment(
+        b"Final-Recipient: rfc822; grace@example.test\nAction: failed\nStatus: 5.1.1\n",
+        maintype="message",
+        subtype="delivery-status-text",
+    )
+    raw = bounce.as_bytes().replace(b"message/delivery-status-text", b"message/delivery-status")
+    raw = raw.replace(b"multipart/mixed", b"multipart/report; report-type=delivery-status", 1)
+    await taker(engine)(raw)
+    assert engine.reported == [("grace", 1042, "unreachable")]
+    assert engine.turned_down[0].event is None
+
+
+async def test_an_out_of_office_reply_reports_the_approver_away() -> None:
+    engine = Engine()
+    text = "I am out of the office until Monday."
+    await taker(engine)(mail(text, subject="Automatic reply: out of office", Auto_Submitted="auto-replied"))
+    assert engine.reported == [("grace", 1042, "away")]
+    assert not engine.given
+    assert engine.turned_down[0].event is None
+
+
+async def test_explaining_changes_nothing() -> None:
+    engine = Engine()
+    inbound = Inbound(engine, RING, RULE, asyncio.get_running_loop())
+    found = await inbound.explain(mail("Approved"))
+    assert found.judged.decides
+    assert not engine.given
+    assert not engine.turned_down
+
+
+async def test_how_a_request_stands_is_not_explained_to_who_holds_no_mail_about_it() -> None:
+    inbound = Inbound(Engine(Status.APPROVED), RING, RULE, asyncio.get_running_loop())
+    found = await inbound.explain(mail("Approved", sender="eve", tag=f"+1042-1-k1{'a' * 26}"))
+    assert not found.judged.decides
+    assert not any("Approved" in check.saw for check in found.judged.checks)
