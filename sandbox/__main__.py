@@ -24,6 +24,7 @@ from sandbox.people import NoSuchMail, Person, wants_answer
 
 SMTP_PORT = 8025
 IMAP_PORT = 8143
+OTHER_COLUMNS = 60  # characters that a listing needs beside the subjects
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A mail server to play with, and its people.")
 console = Console(highlight=False)
@@ -142,9 +143,11 @@ async def _serve(server: MailServer) -> None:
 
 def _listing(person: Person, mails: list[EmailMessage]) -> Table:
     table = Table(title=f"{person.address.addr_spec}: {len(mails)} mails", title_justify="left")
-    # On a narrow terminal the subject gives way, of which only the number matters, and that has its own column.
-    for column, width in (("when", 15), ("request", 7), ("from", 11), ("subject", 0), ("", 8)):
-        table.add_column(column, no_wrap=True, min_width=width)
+    for column in ("when", "request", "from"):
+        table.add_column(column, no_wrap=True)
+    # On a narrow terminal the subject gives way: only its number matters, and that has a column of its own.
+    table.add_column("subject", no_wrap=True, max_width=max(10, console.width - OTHER_COLUMNS))
+    table.add_column("", no_wrap=True)
     for mail in mails:
         when = mail["Date"].datetime.astimezone().strftime("%d %b %H:%M:%S") if mail["Date"] else ""
         subject = str(mail["Subject"] or "")
