@@ -48,7 +48,14 @@ def failed_recipient(mail: Part) -> str:
     for part in mail.walk():
         if part.type in _DELIVERY_STATUS:
             return next(filter(None, map(_failed_in, _blocks(part))), "")
-    return ""
+    return _qmails_failed(mail)
+
+
+def _qmails_failed(mail: Part) -> str:
+    """qmail names the address in its text, as `<address>:`, below a sentence of its own (QSBMF)."""
+    _, sign, rest = mail.body[:20_000].decode("ascii", "replace").partition("qmail-send")
+    found = re.search(r"^<([^\s<>@]{1,64}@[^\s<>@]{1,255})>:", rest, re.MULTILINE)
+    return found[1].casefold() if sign and found else ""
 
 
 def returned_fields(mail: Part) -> Fields | None:

@@ -20,22 +20,22 @@ HARMLESS = _words("""
     border-image-width border-inline border-left border-left-color border-left-style border-left-width border-radius
     border-right border-right-color border-right-style border-right-width border-spacing border-style border-top
     border-top-color border-top-left-radius border-top-right-radius border-top-style border-top-width border-width
-    box-decoration-break box-sizing break-after break-before break-inside caption-side caret-color clear color-scheme
-    counter-reset cursor direction empty-cells font-emphasize font-family font-feature-settings font-kerning
-    font-language-override font-optical-sizing font-palette font-size-adjust font-smooth font-stretch font-style
-    font-synthesis font-variant font-variant-alternates font-variant-caps font-variant-east-asian font-variant-emoji
-    font-variant-ligatures font-variant-numeric font-variant-position font-variation-settings font-weight
-    forced-color-adjust hyphens justify-content layout-flow layout-grid-mode letter-spacing line-break
-    line-height-step list-style list-style-image list-style-position list-style-type min-height min-width object-fit
-    orphans outline outline-color outline-offset outline-style outline-width overflow-anchor overflow-wrap overflow-x
-    page page-break-after page-break-before page-break-inside pointer-events print-color-adjust punctuation-trim
-    punctuation-wrap quotes scroll-behavior scrollbar-color scrollbar-width size tab-interval tab-size tab-stops
-    table-layout text-align text-align-last text-autospace text-decoration-color text-decoration-skip
-    text-decoration-skip-ink text-decoration-style text-decoration-thickness text-emphasis text-emphasis-color
-    text-emphasis-style text-justify text-justify-trim text-kashida text-kashida-space text-line-through-mode
-    text-rendering text-size-adjust text-spacing-trim text-transform text-underline text-underline-offset
-    text-underline-position text-wrap text-wrap-mode text-wrap-style transition transition-duration
-    transition-property user-select vertical-align widows will-change word-break word-spacing word-wrap zoom-text""")
+    box-decoration-break box-sizing break-after break-before break-inside caret-color clear color-scheme counter-reset
+    cursor direction empty-cells font-emphasize font-family font-feature-settings font-kerning font-language-override
+    font-optical-sizing font-palette font-size-adjust font-smooth font-stretch font-style font-synthesis font-variant
+    font-variant-alternates font-variant-caps font-variant-east-asian font-variant-emoji font-variant-ligatures
+    font-variant-numeric font-variant-position font-variation-settings font-weight forced-color-adjust hyphens
+    justify-content layout-flow layout-grid-mode letter-spacing line-break line-height-step list-style
+    list-style-image list-style-position list-style-type min-height min-width object-fit orphans outline outline-color
+    outline-offset outline-style outline-width overflow-anchor overflow-wrap overflow-x page page-break-after
+    page-break-before page-break-inside pointer-events print-color-adjust punctuation-trim punctuation-wrap quotes
+    scroll-behavior scrollbar-color scrollbar-width size tab-interval tab-size tab-stops table-layout text-align
+    text-align-last text-autospace text-decoration-color text-decoration-skip text-decoration-skip-ink
+    text-decoration-style text-decoration-thickness text-emphasis text-emphasis-color text-emphasis-style text-justify
+    text-justify-trim text-kashida text-kashida-space text-line-through-mode text-rendering text-size-adjust
+    text-spacing-trim text-transform text-underline text-underline-offset text-underline-position text-wrap
+    text-wrap-mode text-wrap-style transition transition-duration transition-property user-select vertical-align
+    widows will-change word-break word-spacing word-wrap zoom-text""")
 # Beside a colour in `background`.
 BACKGROUND_WORDS = _words(
     "transparent repeat no-repeat repeat-x repeat-y scroll fixed local center top left right bottom"
@@ -46,10 +46,8 @@ NAMED_COLOURS: dict[str, Colour] = {
     "black": (0, 0, 0), "white": (255, 255, 255), "red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255),
     "navy": (0, 0, 128), "maroon": (128, 0, 0), "purple": (128, 0, 128), "teal": (0, 128, 128), "gray": (128, 128, 128),
     "grey": (128, 128, 128), "silver": (192, 192, 192), "olive": (128, 128, 0), "orange": (255, 165, 0),
-    "yellow": (255, 255, 0),
-    "lime": (0, 255, 0), "aqua": (0, 255, 255),
-    "cyan": (0, 255, 255), "fuchsia": (255, 0, 255),
-    "magenta": (255, 0, 255), "darkblue": (0, 0, 139), "darkgreen": (0, 100, 0), "darkred": (139, 0, 0),
+    "yellow": (255, 255, 0), "lime": (0, 255, 0), "aqua": (0, 255, 255), "cyan": (0, 255, 255),
+    "fuchsia": (255, 0, 255), "magenta": (255, 0, 255), "darkblue": (0, 0, 139), "darkgreen": (0, 100, 0), "darkred": (139, 0, 0),
     "dimgray": (105, 105, 105), "darkgray": (169, 169, 169), "lightgray": (211, 211, 211), "lightgrey": (211, 211, 211),
     "whitesmoke": (245, 245, 245), "steelblue": (70, 130, 180), "royalblue": (65, 105, 225), "indigo": (75, 0, 130),
 }  # fmt: skip

@@ -1,0 +1,220 @@
+"""Which text is the sender's own: lines, quotes, signatures, and what HTML shows of itself."""
+
+import pytest
+
+from notifiers.email.grammar import UNSURE
+from notifiers.email.own_text import Own, own_lines, without_signature
+from notifiers.email.own_text_html import html_text
+from notifiers.email.parts import Unreadable
+
+
+def own(text: str) -> str:
+    return "\n".join(own_lines(text).lines).strip()
+
+
+@pytest.mark.parametrize(
+    "introduction",
+    [
+        "On Sat, Nov 21, 2026 at 10:05 AM Countersign <c@example.test> wrote:",
+        "On Sat, Nov 21, 2026 at 10:05 AM Countersign <\nc@example.test> wrote:",
+        "Am 21.11.2026 um 10:05 schrieb Countersign:",
+        "Le sam. 21 nov. 2026 à 10:05, Countersign <c@example.test> a écrit :",
+        "El sáb, 21 nov 2026 a las 10:05, Countersign (<c@example.test>) escribió:",
+        "Em sáb., 21 de nov. de 2026 às 10:05, Countersign\n<c@example.test> escreveu:",
+        "Il giorno sab 21 nov 2026 alle ore 10:05 Countersign ha scritto:",
+        "Op za 21 nov 2026 om 10:05 schreef Countersign <c@example.test>:",
+        "W dniu 21.11.2026 o 10:05, Countersign pisze:",
+        "21 Kas 2026 Cmt, 10:05 tarihinde Countersign <c@example.test> şunu yazdı:",
+        "Den lör 21 nov. 2026 kl 10:05 skrev Countersign <c@example.test>:",
+        "2026年11月21日(土) 10:05 Countersign <c@example.test>:",
+        "Countersign <c@example.test> 于2026年11月21日周六 10:05写道：",
+        "Countersign wrote:",
+    ],
+)
+def test_what_introduces_a_quote_is_nobodys_text(introduction: str) -> None:
+    assert own(f"{introduction}\n> asks\n\nApproved") == "Approved"
+    assert own(f"Approved\n\n{introduction}\n\n> asks") == "Approved"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "-----Original Message-----\nanything",
+        "________________________________\nFrom: C\nSent: today\nTo: G\nSubject: x\n\nanything",
+        "From: C\nDate: today\nTo: G\nSubject: x\n\nanything",
+        "*Von:* C\n*Gesendet:* heute\n*An:* G\n*Betreff:* x\n\nanything",
+        "差出人: C\n送信日時: 今日\n宛先: G\n件名: x\n\nanything",
+        "On 2026-11-21 10:05, C wrote:\n\nanything",
+        "---- On Sat, 21 Nov 2026 10:05:00 +0100 C <c@example.test> wrote ----\nanything",
+    ],
+)
+def test_what_stands_below_an_unmarked_quote_is_not_the_senders(below: str) -> None:
+    assert own_lines(f"No\n\n{below}\nYes") == Own(["No", ""], False)
+
+
+@pytest.mark.parametrize(
+    "line", ["I do not approve what you wrote:", "No approval since 21.11.2026 10:00, C wrote:", "See:"]
+)
+def test_a_line_of_ones_own_above_a_quote_stays(line: str) -> None:
+    assert own(f"{line}\n> asks\n\nApproved").startswith(line)
+
+
+def test_a_forwarded_mail_is_told_from_an_answered_one() -> None:
+    assert own_lines("Yes\n\n---------- Forwarded message ---------\nFrom: C\n").forwarded
+    assert own_lines("Yes\n\nBegin forwarded message:\n\nFrom: C\n").forwarded
+    assert not own_lines("Yes\n\n> ---------- Forwarded message ---------\n").forwarded
+
+
+@pytest.mark.parametrize(
+    "mark", ["--", "-- ", "Sent from my iPhone", "Von meinem iPhone gesendet", "Best regards,", "敬具"]
+)
+def test_a_signature_is_cut(mark: str) -> None:
+    assert without_signature(["Yes", mark, "Grace"]) == ["Yes"]
+
+
+def test_a_closing_in_the_middle_of_a_long_text_is_kept() -> None:
+    lines = ["Yes", "Best", *["more"] * 20]
+    assert without_signature(lines) == lines
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>a</p><p>b</p>", "a\n\nb"),
+        ("a<br>b", "a\nb"),
+        ("a\nb  c", "a b c"),
+        ("<pre>a\n\nb</pre>", "a\n\nb"),
+        ("<div style='white-space:pre-line'>a\nb</div>", "a\nb"),
+        ("<blockquote>a<blockquote>b</blockquote></blockquote>c", "> a\n>> b\nc"),
+        ("<ul><li>a<li>b</ul>", "* a\n* b"),
+        ("<table><tr><td>a</td><td>b</td></tr></table>", "a\tb"),
+        ("a<hr>b", "a\n________________________________\nb"),
+        ("<q>a</q>", '"a"'),
+        ("a&amp;&#98;", "a&b"),
+        ("<b>a</b><i>b</i>", "ab"),
+        ("<!-- x -->a<? y ?><!DOCTYPE z>", "a"),
+        ("<head><title>x</title></head><body>a</body>", "a"),
+        ("<head/><body>a</body>", "a"),
+        ("a</br>b</p>c", "a\nb\nc"),
+        ("a < b", "a < b"),
+        ("<A HREF='x'>a</A>", "a"),
+        ("<div id=Signature>Grace</div>", "-- \nGrace"),
+        ("<div id=divRplyFwdMsg>From</div>", "-----Original Message-----\nFrom"),
+        ("<p style='display:inline'>a</p><p style='display:inline'>b</p>", "ab"),
+        ("<span style='display:block'>a</span>b", "a\nb"),
+        ("<img src=x style='display:none'>a<img width=1 height=1 src=y>", "a"),
+        ("<input type=hidden value=x>a", "a"),
+    ],
+)
+def test_html_as_it_is_shown(html: str, text: str) -> None:
+    assert html_text(html) == text
+
+
+HIDDEN = (
+    "display:none", "opacity:0", "opacity:0%", "visibility:hidden", "visibility:collapse", "font-size:0",
+    "font-size:0em", "height:0;overflow:hidden", "max-height:0px;overflow-y:hidden",
+    "position:absolute;left:-9999px", "position:fixed;top:-100em", "text-decoration:line-through",
+)  # fmt: skip
+DOUBTFUL = (
+    "display:none;display:block", "display:flex", "float:right", "color:#fff", "color:white",
+    "color:rgb(250,250,250)", "color:rgba(0,0,0,0.01)", "background:black", "background-color:#111",
+    "background:url(x)", "background-image:url(x)", "color:hsl(0,0%,100%)", "opacity:.1", "opacity:calc(0)",
+    "font-size:1px", "font-size:.1em", "font:1px Arial", "font-size:calc(1px)", "line-height:0", "height:0",
+    "width:1px", "max-width:min(1px)", "text-indent:-999px", "margin-left:-999px", "position:absolute",
+    "position:relative;left:99px", "left:-1e9px", "transform:scale(0)", "filter:blur(9px)", "clip:rect(0,0,0,0)",
+    "clip-path:inset(1px)", "mask:none", "content:'x'", "unicode-bidi:bidi-override", "writing-mode:vertical-rl",
+    "zoom:0", "mso-hide:all", "--x:1", "all:unset", "order:2", "d\\69splay:none", "dis/**/play:none",
+    "visibility:var(--x)", "-webkit-text-fill-color:white", "a:b;" * 2_000,
+)  # fmt: skip
+SHOWN = (
+    "", "color:red", "color:#1f497d", "color:rgb(0, 0, 0)", "color:rgb(0 0 0 / 87%)", "color:rgba(0,0,0,.87)",
+    "color:windowtext", "color:var(--text)", "color:inherit", "background:white",
+    "background:#fff none repeat scroll 0% 0%", "opacity:1", "background-color:transparent",
+    "color:white;background:#333", "font-size:11.0pt", "font-size:medium", "font-size:larger", "font-size:80%",
+    "font-size:1rem", "font:12px/1.5 Arial", "font:inherit", "line-height:107%", "line-height:normal",
+    "line-height:1.2", "line-height:15px", "margin:0 0 0 .8ex", "margin:auto", "padding:3.0pt 0cm 0cm 0cm",
+    "width:98%", "height:auto", "max-width:560px", "text-indent:-18.0pt", "mso-fareast-language:EN-US",
+    "mso-hide:none", "direction:rtl", "position:relative;top:-1.0pt", "float:none", "visibility:visible",
+    "visibility:inherit", "white-space:normal", "overflow:hidden", "border:none;border-top:solid #E1E1E1 1.0pt",
+    "text-transform:none", "display:inline!important", "display:inherit", "-webkit-text-stroke-width:0px",
+    "orphans:2", "unicode-bidi:isolate",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("style", HIDDEN)
+def test_what_is_surely_hidden_is_not_there(style: str) -> None:
+    assert html_text(f'<p style="{style}">a</p><p>b</p>').strip() == "b"
+
+
+@pytest.mark.parametrize("style", DOUBTFUL)
+def test_what_may_be_hidden_is_marked(style: str) -> None:
+    assert html_text(f'<div style="{style}">a</div><p>b</p>') == f"{UNSURE}\n\nb"
+
+
+@pytest.mark.parametrize("style", SHOWN)
+def test_what_is_styled_as_clients_do_is_shown(style: str) -> None:
+    assert html_text(f'<p style="{style}">a</p>') == "a"
+
+
+@pytest.mark.parametrize(
+    ("sheet", "text"),
+    [
+        (".x{color:red}", "a"),
+        (".x{display:none}", ""),
+        ("#i{display:none}", ""),
+        ("p{display:none}", ""),
+        (".x{display:none}.x{color:red}", ""),
+        (".x{display:none}p.x{display:block}", UNSURE),
+        ("@media print{.x{display:none}}", UNSURE),
+        ("@media print{b{color:red}.x{display:none}}", UNSURE),
+        (".x:hover{display:none}", UNSURE),
+        ("div .x{display:none}", UNSURE),
+        (".x::before{content:'not'}", UNSURE),
+        ("*{font-size:0}", UNSURE),
+        ("[class]{display:none}", UNSURE),
+        (".\\78{display:none}", UNSURE),
+        (".y{display:none}", "a"),
+        ("@font-face{font-family:x;src:url(y)}@page z{size:a4}", "a"),
+        ("/* .x{display:none} */", "a"),
+        ("<!-- .x{display:none} -->", ""),
+        ("x" * 100_001, UNSURE),
+    ],
+)
+def test_style_sheets_are_read_to_the_safe_side(sheet: str, text: str) -> None:
+    assert html_text(f"<style>{sheet}</style><p class=x id=i>a</p>") == text
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<!-->a",
+        "<!--->a",
+        "<!-- --!>a",
+        "<!-- a",
+        "</ >a",
+        "<textarea>a</textarea>",
+        "<xmp>a</xmp>",
+        "<plaintext>a",
+        "<style>a",
+        "<script><!--</script>a",
+        "<details>a</details>",
+        "<p>" * 300 + "a",
+        "<div><s></div>a",
+        "<p hidden>x<div>a</div>",
+        "<table>a</table>",
+        "<img alt=a>",
+        "<a b='>a",
+        "<p><!--[if !mso]><!-->a<!--<![endif]-->",
+        "<p><![if !mso]>a<![endif]>",
+        "<head>a</head>",
+    ],
+)
+def test_what_programs_read_differently_is_marked(html: str) -> None:
+    shown = html_text(html + "<p>b</p>")
+    assert "a" not in shown.replace("p>b", "") or UNSURE in shown
+    assert shown.split("\n")[0] != "a"
+
+
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    with pytest.raises(Unreadable):
+        html_text("&#" + "1" * 9_000 + ";")
