@@ -33,7 +33,8 @@ class TemporalServer:
     """A Temporal server for as long as the `async with` block lasts; `address` is where it answers.
 
     `database` is the file that keeps its state, in memory without one. Free ports are taken where none is given;
-    without `ui_port` there is no web UI. Raises NoTemporal where no server can be had, or the one named doesn't answer.
+    without `ui_port` there is no web UI; without `namespace` it is TEMPORAL_NAMESPACE's. Raises NoTemporal where no
+    server can be had, or the one named doesn't answer.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class TemporalServer:
         port: int | None = None,
         ui_port: int | None = None,
         say: Say = say_on_stderr,
+        namespace: str = "",
     ) -> None:
         self._given = os.environ.get("TEMPORAL_ADDRESS", "")
-        self._namespace = os.environ.get("TEMPORAL_NAMESPACE") or "default"
+        self._namespace = namespace or os.environ.get("TEMPORAL_NAMESPACE") or "default"
         self._database = database
         self._ui_port = ui_port
         self._say = say

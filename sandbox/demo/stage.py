@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.client import Client
+from sandbox.demo.namespace import own_namespace
 from sandbox.demo.steps import StepFailed, step
 from sandbox.mail_server import MailServer
 from sandbox.mail_settings import mail_settings, new_mail_keys
@@ -102,7 +103,6 @@ class Stage:
     store: Store
     mail: MailServer
     worker: Worker
-    temporal_pid: int | None
 
     def person(self, name: str) -> Person:
         """Somebody of the policy, at their mailbox."""
@@ -113,10 +113,15 @@ class Stage:
 async def stage(policy: str, say: Say) -> AsyncIterator[Stage]:
     """Start everything in a folder that is thrown away, and stop it again; the worker is not started yet."""
     with tempfile.TemporaryDirectory(prefix="countersign-demo-") as name:
-        async with TemporalServer(say=say) as temporal, MailServer() as mail:
+        async with (
+            own_namespace() as namespace,
+            TemporalServer(namespace=namespace, say=say) as temporal,
+            MailServer() as mail,
+        ):
             settings = {
                 "COUNTERSIGN_DATABASE_URL": f"sqlite:///{name}/countersign.db",
                 "TEMPORAL_ADDRESS": temporal.address,
+                "TEMPORAL_NAMESPACE": namespace,
                 **mail_settings(mail.smtp_port, mail.imap_port, new_mail_keys()),
             }
             store = Store(settings["COUNTERSIGN_DATABASE_URL"])
@@ -125,8 +130,8 @@ async def stage(policy: str, say: Say) -> AsyncIterator[Stage]:
                 with step("the policy is applied"):
                     store.policies.apply(policy, ADMIN)
                 with step("the client connects to Temporal"):
-                    client = await Client.connect(temporal.address)
-                yield Stage(client, store, mail, worker, temporal.pid)
+                    client = await Client.connect(temporal.address, namespace)
+                yield Stage(client, store, mail, worker)
             finally:
                 await worker.stop()
                 store.close()

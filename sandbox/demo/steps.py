@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from imapclient import IMAPClient
+from temporalio.service import RPCError
 
 from countersign.errors import CountersignError
 from sandbox.people import NoSuchMail
 
-EXPECTED = (CountersignError, NoSuchMail, smtplib.SMTPException, IMAPClient.Error, OSError, TimeoutError)
+EXPECTED = (CountersignError, RPCError, NoSuchMail, smtplib.SMTPException, IMAPClient.Error, OSError, TimeoutError)
 
 
 class StepFailed(Exception):

@@ -1,0 +1,41 @@
+"""A Temporal namespace for the story alone, so that it meets nobody else's requests on a server that is shared."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+
+from countersign.client import Client
+from sandbox.demo.steps import step
+
+RETENTION = timedelta(days=1)  # the shortest that a server takes
+
+
+@asynccontextmanager
+async def own_namespace() -> AsyncIterator[str]:
+    """The name of a namespace. Where TEMPORAL_ADDRESS names a server it is made there, and deleted again.
+
+    A server that the demo starts makes it itself. Raises StepFailed.
+    """
+    name = f"countersign-demo-{secrets.token_hex(4)}"
+    given = os.environ.get("TEMPORAL_ADDRESS")
+    if not given:
+        yield name
+        return
+    retention = Duration()
+    retention.FromTimedelta(RETENTION)
+    request = RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=retention)
+    with step(f"the server at {given} makes a namespace"):
+        temporal = (await Client.connect(given)).temporal
+        await temporal.workflow_service.register_namespace(request)
+    try:
+        yield name
+    finally:
+        await temporal.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=name))
