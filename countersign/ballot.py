@@ -31,6 +31,7 @@ class Ballot(Model):
     seats: dict[str, Approver] = {}
     fallback: list[Approver] = []
     gone: dict[str, Gone] = {}
+    away: list[str] = []
     decisions: list[Decision] = []
 
     # --- what anybody may ask ----------------------------------------------------------------------------------------
@@ -122,6 +123,16 @@ class Ballot(Model):
             return []
         self.gone[person] = why
         return [] if self.level_passed else self._call_fallback()
+
+    def note_away(self, person: str) -> list[Approver]:
+        """Somebody asked is out of office: they may still answer, but where those present are too few, the fallback
+        approvers are asked beside them; returns whom to ask now.
+        """
+        if self.settled or person in self.away or person not in self.seats:
+            return []
+        self.away.append(person)
+        present = self.approved_by | (self.seats.keys() - self.gone.keys() - set(self.away))
+        return [] if len(present) >= self.quorum else self._seat(self.fallback)
 
     def expire(self) -> None:
         """The deadline is over and nobody answered in time (rule 5)."""

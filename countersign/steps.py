@@ -117,7 +117,7 @@ class Step(Model):
     words: str
     level: int
     seated: list[Approver] = []
-    left_out: dict[str, str] = {}  # person -> disabled or unreachable
+    standing: dict[str, str] = {}  # of people asked: disabled, unreachable or away
     decision: Decision | None = None
     lines: list[Line] = []
     tell: list[Tell] = []
@@ -152,11 +152,12 @@ class Look(Model):
 
 
 class Standing(Model):
-    """Of the people looked at, who may no longer act or can't be reached."""
+    """Of the people looked at, who may no longer act, can't be reached, or are out of office."""
 
     requester_disabled: bool = False
     disabled: list[Id] = []
     unreachable: list[Id] = []
+    away: list[Id] = []
 
 
 class Closing(Model):

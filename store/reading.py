@@ -19,6 +19,8 @@ from store.sight import Sight
 from store.tables import approvers, grants, requests, signals
 
 LONGEST_LIST = 200
+# From best to worst.
+STANDINGS = ("", "away", "unreachable", "disabled")
 
 
 class Reading:
@@ -78,37 +80,35 @@ class Reading:
         return person(policy, found) if found else None
 
     def to_look_at(self) -> list[int]:
-        """Waiting requests whose requester was disabled, or somebody asked was, or can't be reached since."""
-        seat = (
-            (approvers.c.approval_id == requests.c.approval_id)
-            & (approvers.c.level == requests.c.level)
-            & (approvers.c.left_out != "disabled")
-        )
+        """Waiting requests with people who were disabled, or of whom a channel reported something, since it looked."""
+        seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
         asked = (
-            select(requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.left_out)
+            select(requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.standing)
             .join(approvers, seat, isouter=True)
             .where(requests.c.status == Status.WAITING)
         )
-        lost = select(signals.c.approval_id, signals.c.person).where(signals.c.signal == "unreachable")
+        reported = select(signals.c.approval_id, signals.c.person, signals.c.signal)
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            bounced = {(row.approval_id, row.person) for row in connection.execute(lost)}
             rows = list(connection.execute(asked))
-        return sorted(
-            {
-                row.approval_id
-                for row in rows
-                if not policy.enabled(row.requester)
-                or (row.person and not policy.enabled(row.person))
-                or (not row.left_out and (row.approval_id, row.person) in bounced)
-            }
-        )
+            told = {tuple(row) for row in connection.execute(reported)}
+        return sorted({row.approval_id for row in rows if _changed(policy, row, told)})
 
 
 def person(policy: Policy, one: str) -> Person:
     """The same, of a policy at hand."""
     user = policy.users.get(one)
     return Person(id=one, name=user.name if user else one, email=user.email if user else "")
+
+
+def _changed(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
+    """Whether a seat stands worse than its request knows."""
+    if not policy.enabled(row.requester):
+        return True
+    if not row.person or row.standing == "disabled":
+        return False
+    news = [signal for signal in ("away", "unreachable") if (row.approval_id, row.person, signal) in told]
+    return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))
 
 
 def _row(connection: Connection, approval_id: int) -> Row[Any]:

@@ -109,10 +109,12 @@ class Requests:
             row = _request(connection, look.approval_id)
             _, policy = self.policies.in_force(connection)
             lost = _unreachable(connection, look.approval_id)
+            away = _signalled(connection, look.approval_id, "away")
         return Standing(
             requester_disabled=not policy.enabled(row.requester),
             disabled=[one for one in look.people if not policy.enabled(one)],
             unreachable=[one for one in look.people if one in lost],
+            away=[one for one in look.people if one in away],
         )
 
 
@@ -187,14 +189,14 @@ def _seat(connection: Connection, step: Step) -> None:
                 "level": step.level,
                 "person": one.person,
                 "because": one.because,
-                "left_out": "",
+                "standing": "",
             }
             for one in step.seated
         ]
         connection.execute(insert(approvers), rows)
-    for person, why in step.left_out.items():
+    for person, why in step.standing.items():
         seat = (approvers.c.approval_id == step.approval_id) & (approvers.c.person == person)
-        connection.execute(update(approvers).where(seat, approvers.c.level == step.level).values(left_out=why))
+        connection.execute(update(approvers).where(seat, approvers.c.level == step.level).values(standing=why))
 
 
 def _decide(connection: Connection, approval_id: int, decision: Decision) -> None:
@@ -241,10 +243,14 @@ def _unreachable(connection: Connection, approval_id: int) -> set[str]:
     states: dict[str, set[str]] = {}
     for row in connection.execute(told):
         states.setdefault(row.person, set()).add(row.state)
-    bounced = select(signals.c.person).where(signals.c.approval_id == approval_id, signals.c.signal == "unreachable")
-    return {person for person, had in states.items() if had == {"unreachable"}} | set(
-        connection.execute(bounced).scalars()
-    )
+    lost = {person for person, had in states.items() if had == {"unreachable"}}
+    return lost | _signalled(connection, approval_id, "unreachable")
+
+
+def _signalled(connection: Connection, approval_id: int, signal: str) -> set[str]:
+    """The people of whom a channel reported this about this request."""
+    of_request = (signals.c.approval_id == approval_id) & (signals.c.signal == signal)
+    return set(connection.execute(select(signals.c.person).where(of_request)).scalars())
 
 
 def decisions_of(connection: Connection, approval_id: int) -> list[Decision]:

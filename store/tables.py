@@ -85,7 +85,7 @@ approvers = Table(
     Column("level", Integer, primary_key=True),
     Column("person", String(128), primary_key=True),
     Column("because", Text, nullable=False),
-    Column("left_out", String(16), nullable=False),  # empty, disabled or unreachable
+    Column("standing", String(16), nullable=False),  # empty, away, unreachable or disabled
     Index("approvers_by_person", "person", "approval_id"),
 )
 

@@ -28,7 +28,7 @@ class Change:
     asked: list[Approver] = field(default_factory=list)
     decision: Decision | None = None
     tell: list[Tell] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
     who: str = ENGINE
     channel: str = ""
 
@@ -48,7 +48,7 @@ class Change:
             words=ballot.words,
             level=ballot.level,
             seated=self.asked,
-            left_out=self.left_out,
+            standing=self.standing,
             decision=self.decision,
             lines=lines,
             tell=tell,

@@ -205,8 +205,7 @@ class ConnectionApproval:
 
     async def _remind(self) -> None:
         self._remind_at = None
-        ballot = self._open_ballot
-        silent = [person for person in ballot.seats if person not in ballot.approved_by]
+        silent = self._silent()
         tell = [Tell(event=Event.REMINDED, person=person) for person in silent]
         await self._change(Change([_line("reminded", ENGINE, ", ".join(silent))], tell=tell))
 
@@ -253,6 +252,8 @@ class ConnectionApproval:
             await self._leave_out(person, "disabled")
         for person in standing.unreachable:
             await self._leave_out(person, "unreachable")
+        for person in standing.away:
+            await self._bring_forward(person)
 
     async def _leave_out(self, person: str, why: Gone) -> None:
         ballot = self._open_ballot
@@ -261,7 +262,27 @@ class ConnectionApproval:
         asked = ballot.leave_out(person, why)
         if person in ballot.seats:
             lines = [_line("left_out", person, why), *(_line("fallback", one.person, one.because) for one in asked)]
-            await self._change(Change(lines, asked, left_out={person: why}))
+            await self._change(Change(lines, asked, standing={person: why}))
+
+    async def _bring_forward(self, away: str) -> None:
+        """Somebody asked is out of office: ask the fallback approvers if need be, and remind the others now."""
+        ballot = self._open_ballot
+        if ballot.settled or away not in ballot.seats or away in ballot.away:
+            return
+        others = self._silent()
+        asked = ballot.note_away(away)
+        lines = [_line("fallback", one.person, f"{away} is out of office") for one in asked]
+        tell: list[Tell] = []
+        present = [one for one in others if one not in ballot.away]
+        if self._remind_at and present:
+            self._remind_at = None
+            lines.append(_line("reminded", ENGINE, ", ".join(present)))
+            tell = [Tell(event=Event.REMINDED, person=one) for one in present]
+        await self._change(Change(lines, asked, tell=tell, standing={away: "away"}))
+
+    def _silent(self) -> list[str]:
+        ballot = self._open_ballot
+        return [one for one in ballot.seats if one not in ballot.approved_by and one not in ballot.gone]
 
     async def _change(self, change: Change) -> None:
         """Write what the ballot has just become, and tell those whom it concerns.

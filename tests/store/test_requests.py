@@ -8,7 +8,7 @@ import pytest
 
 from countersign.errors import NotFound, Refused
 from countersign.models import Decision, GrantStatus, Status, Verdict
-from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Written
+from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Written
 from store import Store
 from store.tables import FIRST_APPROVAL_ID
 from tests.store.requests import (
@@ -51,8 +51,8 @@ def test_a_policys_minutes_may_be_made_short(migrated_url: str) -> None:
     assert request.minute == timedelta(seconds=1)
     store.requests.write(asking(request.approval_id, "grace"))
     written = store.requests.write(approving(store.answers.store(given(request.approval_id))))
-    assert written.grant_starts_at is not None
-    assert written.grant_ends_at == written.grant_starts_at + timedelta(seconds=120)
+    assert written.grant is not None
+    assert written.grant.ends_at == written.grant.starts_at + timedelta(seconds=120)
     store.close()
 
 
@@ -96,7 +96,7 @@ def test_of_many_who_write_the_same_step_at_once_one_writes_it(store: Store) -> 
     store.requests.write(asking(request.approval_id, "grace"))
     step = approving(store.answers.store(given(request.approval_id)))
     results = at_once(lambda: store.requests.write(step))
-    assert len({one.grant_ends_at for one in results}) == 1
+    assert len({one.grant and one.grant.ends_at for one in results}) == 1
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
 
 
@@ -154,11 +154,11 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
     store.requests.write(asking(number, "ivan", "grace"))
     ids = [row.id for row in store.notices.of_step(number, 1) if row.person == "ivan"]
     store.notices.mark(number, {}, {ids[0]: "550 no such user"})
-    standing = store.requests.standing(number)
+    standing = store.requests.standing(Look(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled, standing.unreachable) == (False, [], ["ivan"])
     store.signals.add("grace", number, "unreachable", "bounced")
     store.policies.apply(policy(disabled=("alice", "ivan")), "ada")
-    standing = store.requests.standing(number)
+    standing = store.requests.standing(Look(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled) == (True, ["ivan"])
     assert sorted(standing.unreachable) == ["grace", "ivan"]
     assert store.reading.to_look_at() == [number]
@@ -169,8 +169,22 @@ def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> No
     store.requests.write(asking(number, "ivan", "grace"))
     store.policies.apply(policy(disabled=("ivan",)), "ada")
     assert store.reading.to_look_at() == [number]
-    store.requests.write(a_step(number, 2, left_out={"ivan": "disabled"}))
+    store.requests.write(a_step(number, 2, standing={"ivan": "disabled"}))
     assert store.reading.to_look_at() == []
+
+
+def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
+    number = opened(store, device="vaults-1").approval_id
+    store.requests.write(asking(number, "ivan", "grace"))
+    store.signals.add("ivan", number, "away", "Out of office")
+    store.signals.add("ivan", number, "away", "Out of office")
+    assert kinds(store, number).count("away") == 1
+    assert store.requests.standing(Look(approval_id=number, people=["ivan", "grace"])).away == ["ivan"]
+    assert store.reading.to_look_at() == [number]
+    store.requests.write(a_step(number, 2, standing={"ivan": "away"}))
+    assert store.reading.to_look_at() == []
+    store.signals.add("ivan", number, "unreachable", "bounced")
+    assert store.reading.to_look_at() == [number]
 
 
 # --- grants ---------------------------------------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def upgrade() -> None:
         sa.Column("level", sa.Integer(), nullable=False),
         sa.Column("person", sa.String(length=128), nullable=False),
         sa.Column("because", sa.Text(), nullable=False),
-        sa.Column("left_out", sa.String(length=16), nullable=False),
+        sa.Column("standing", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(
             ["approval_id"],
             ["requests.approval_id"],
