@@ -47,7 +47,8 @@ NAMED_COLOURS: dict[str, Colour] = {
     "navy": (0, 0, 128), "maroon": (128, 0, 0), "purple": (128, 0, 128), "teal": (0, 128, 128), "gray": (128, 128, 128),
     "grey": (128, 128, 128), "silver": (192, 192, 192), "olive": (128, 128, 0), "orange": (255, 165, 0),
     "yellow": (255, 255, 0), "lime": (0, 255, 0), "aqua": (0, 255, 255), "cyan": (0, 255, 255),
-    "fuchsia": (255, 0, 255), "magenta": (255, 0, 255), "darkblue": (0, 0, 139), "darkgreen": (0, 100, 0), "darkred": (139, 0, 0),
+    "fuchsia": (255, 0, 255), "magenta": (255, 0, 255),
+    "darkblue": (0, 0, 139), "darkgreen": (0, 100, 0), "darkred": (139, 0, 0),
     "dimgray": (105, 105, 105), "darkgray": (169, 169, 169), "lightgray": (211, 211, 211), "lightgrey": (211, 211, 211),
     "whitesmoke": (245, 245, 245), "steelblue": (70, 130, 180), "royalblue": (65, 105, 225), "indigo": (75, 0, 130),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from notifiers.email import caps
 from notifiers.email.charset import part_text
-from notifiers.email.grammar import Line, is_name, read_line
+from notifiers.email.grammar import UNSURE, Line, is_name, read_line
 from notifiers.email.own_text import own_lines, without_signature
 from notifiers.email.own_text_html import html_text
 from notifiers.email.parts import Part, Unreadable
@@ -15,6 +15,7 @@ from notifiers.email.parts import Part, Unreadable
 _TEXTS = ("text/plain", "text/html")
 _ENCRYPTED = ("multipart/encrypted", "application/pgp-encrypted")
 _SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 
 
@@ -63,7 +64,11 @@ def read_text(part: Part, text: str, names: Collection[str]) -> Said:
         rest.pop()
     if any(read_line(each, names).verdict not in ("none", line.verdict) for each in rest):
         return Said("none", "both")
-    return Said(line.verdict, line.code, "\n".join(rest).strip())
+    return Said(line.verdict, line.code, _comment(rest))
+
+
+def _comment(lines: list[str]) -> str:
+    return "\n".join(line.replace(UNSURE, "").replace("\N{NO-BREAK SPACE}", " ").rstrip() for line in lines).strip()
 
 
 def _first_that_says(lines: list[str], names: Collection[str]) -> tuple[int, Line]:
@@ -94,7 +99,7 @@ def _shown(part: Part) -> Shown:
         return Shown([part], [])
     if part.type == "multipart/alternative":
         return _alternatives(part)
-    if part.type == "multipart/signed":
+    if part.type == "multipart/signed" and [each.type in _SIGNATURES for each in part.parts] == [False, True]:
         return _shown(part.parts[0])
     if part.type.startswith("multipart/") and part.type not in _ENCRYPTED:
         return _in_turn(part)
