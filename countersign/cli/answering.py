@@ -52,8 +52,7 @@ def revoke(
 ) -> None:
     """End the grant of a request that you were asked about, before its time."""
     with connect(url, token) as api:
-        api.revoke(number, comment)
-        _show_view(api.request(number), as_json)
+        _show_view(api.revoke(number, comment), as_json)
 
 
 def _decide(number: int, verdict: Verdict, comment: str, url: str, token: str, as_json: bool) -> None:

@@ -31,9 +31,9 @@ LONGEST_PAUSE_SECONDS = 8.0
 T = TypeVar("T")
 
 
-def patiently(call: Callable[[], T]) -> T:
-    """Call until it works, for a while; Unavailable when it has not worked all that time."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
+def patiently(call: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
+    """Call until it works, for so many seconds; Unavailable when it has not worked all that time."""
+    give_up = time.monotonic() + seconds
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from countersign.cli import main
 from tests.countersign.installation import Installation, Ran, Run, installed
+from tests.countersign.scripted import Server
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +40,13 @@ def by(installation: Installation, command: Run) -> Run:
         return command(*arguments, "--url", installation.url, "--token", installation.tokens.get(who, ""))
 
     return run
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()

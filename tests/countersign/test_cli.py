@@ -8,8 +8,6 @@ import pytest
 
 from tests.countersign.installation import OPEN, POLICY, TWO_LEVELS, Installation, Run
 
-ROOT = Path(__file__).parent.parent.parent
-
 
 def opened(by: Run, installation: Installation, who: str = "alice", *options: str) -> int:
     """A new request of somebody that waits for grace."""
@@ -225,8 +223,9 @@ def test_an_admin_applies_and_shows_the_policy(by: Run, tmp_path: Path) -> None:
         assert by("alice", *words).code == 3
 
 
-def test_a_mail_that_decides_nothing_is_explained_check_by_check(by: Run) -> None:
-    mail = ROOT / "tests" / "mails" / "gmail-plain-text-mode.eml"
+def test_a_mail_that_decides_nothing_is_explained_check_by_check(by: Run, tmp_path: Path) -> None:
+    mail = tmp_path / "reply.eml"
+    mail.write_bytes(b"From: grace@example.test\r\nTo: approvals@example.test\r\n\r\nApproved\r\n")
     ran = by("grace", "reply", "explain", mail)
     assert ran.code == 1
     assert ran.out.startswith("Decides nothing: ")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -21,64 +18,10 @@ from countersign.errors import (
 from countersign.http import LARGEST_ANSWER_BYTES, Api, is_loopback
 from countersign.models import Protocol, Question
 from sandbox.temporal_server import free_port
+from tests.countersign.scripted import Server
 
 QUESTION = Question(requester="alice", device="db-1", protocol=Protocol.SSH)
 ASKED = {"approval_id": 1042, "status": "Waiting", "joined": False}
-CUT = b""
-
-
-class Server(ThreadingHTTPServer):
-    """Answers with what the test queued: a status and a body, or nothing before it hangs up."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: list[tuple[int, bytes, dict[str, str]]] = []
-        self.seen: list[dict[str, str]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def will_say(self, status: int, body: object, **headers: str) -> None:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.answers.append((status, raw, {name.replace("_", "-"): value for name, value in headers.items()}))
-
-    def will_hang_up(self) -> None:
-        self.answers.append((0, CUT, {}))
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.seen.append({"path": self.path, **dict(self.headers.items())})
-        status, body, headers = self.server.answers.pop(0)
-        if not status:
-            self.close_connection = True
-            return
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_GET
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed among the tests."""
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture
