@@ -42,7 +42,7 @@ def show_error(code: Code, detail: str, as_json: bool, problems: list[str] | Non
         problem = {"title": TITLES[code], "detail": without_controls(detail), "exit_code": code}
         show_json(problem | ({"problems": problems} if problems else {}))
     else:
-        words = Text(without_controls(detail), style="bold" if code is Code.NO else "")
-        label = "No: " if code is Code.NO else f"{TITLES[code]}: "
-        console(stderr=True).print(Text(label, style="bold red") + words, soft_wrap=not sys.stderr.isatty())
+        label = "No" if code is Code.NO else TITLES[code]
+        words = Text.assemble((f"{label}: ", "bold red"), without_controls(detail))
+        console(stderr=True).print(words, soft_wrap=not sys.stderr.isatty())
     return code

@@ -73,13 +73,13 @@ def named(person: str, name: str) -> Text:
 
 def level_line(view: RequestView, level: int) -> Text:
     """`Level 1 of 2` and how far it is."""
-    text = Text(f"Level {level} of {view.levels}: ", style="bold")
+    text = Text.assemble((f"Level {level} of {view.levels}: ", "bold"))
     if level < view.level or view.status is Status.APPROVED:
-        return text.append("passed", style="not bold green")
+        return text.append("passed", style="green")
     if level > view.level:
-        return text.append("not started", style="not bold bright_black")
+        return text.append("not started", style="bright_black")
     approved = {d.person for d in view.decisions if d.level == level and d.verdict is Verdict.APPROVE}
-    return text.append(f"{len(approved)} of {view.quorum} approved", style="not bold")
+    return text.append(f"{len(approved)} of {view.quorum} approved")
 
 
 def people(view: RequestView, level: int, at: datetime) -> Table:
@@ -122,12 +122,11 @@ def lines(rows: Iterable[LineView], at: datetime, *, numbered: bool = False) -> 
 def grant_words(grant: GrantView, at: datetime) -> Text:
     """Until when somebody may connect, or how that ended."""
     ends = times.clock(grant.ends_at, at, zone=True)
-    text = Text(grant.status, STYLES[grant.status])
+    text = Text.assemble((grant.status, STYLES[grant.status]))
     if grant.status is not GrantStatus.ACTIVE:
-        before = grant.status is GrantStatus.REVOKED
-        return text.append(f", before {ends}" if before else f" {ends}", "default")
-    text.append(f" until {ends}, {times.left(grant.ends_at, at)}", "default")
-    return text.append(f", from {grant.source_address} only" if grant.source_address else "", "default")
+        return text.append(f", before {ends}" if grant.status is GrantStatus.REVOKED else f" {ends}")
+    text.append(f" until {ends}, {times.left(grant.ends_at, at)}")
+    return text.append(f", from {grant.source_address} only" if grant.source_address else "")
 
 
 def _facts(view: RequestView, at: datetime) -> RenderableType:
