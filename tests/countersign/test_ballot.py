@@ -378,3 +378,20 @@ def test_a_ballot_survives_being_stored() -> None:
     ballot = started("grace", "heidi", quorum=2, fallback=("ivan",))
     ballot.count(answer("grace"))
     assert Ballot.model_validate_json(ballot.model_dump_json()) == ballot
+
+
+def test_who_is_out_of_office_brings_the_fallback_where_those_present_are_too_few() -> None:
+    ballot = started("grace", "heidi", quorum=2, fallback=("ivan",))
+    assert [one.person for one in ballot.note_away("grace")] == ["ivan"]
+    assert ballot.note_away("grace") == []
+    assert ballot.note_away("nobody") == []
+    ballot.count(answer("grace"))
+    ballot.count(answer("ivan"))
+    assert ballot.status is Status.APPROVED
+
+
+def test_who_is_out_of_office_changes_nothing_where_enough_are_present() -> None:
+    ballot = started("grace", "heidi", fallback=("ivan",))
+    assert ballot.note_away("grace") == []
+    assert "ivan" not in ballot.seats
+    assert ballot.status is Status.WAITING
