@@ -104,11 +104,19 @@ async def until(so: Callable[[], bool], seconds: float = 30) -> None:
 @asynccontextmanager
 async def serving(server: Server) -> AsyncIterator[str]:
     """Serve an application as `python -m portal serve` does, without its signal handlers."""
-    task = asyncio.create_task(server._serve())
+    task = asyncio.create_task(_serve(server))
     await until(lambda: server.started or task.done())
-    assert not task.done(), task.exception()
+    if task.done():
+        await task
     try:
         yield server.url
     finally:
         server.should_exit = True
         await task
+
+
+async def _serve(server: Server) -> None:
+    try:
+        await server._serve()
+    except SystemExit as error:  # which would end the tests, too
+        raise RuntimeError("the portal did not start; the log says why") from error

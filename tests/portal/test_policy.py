@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.portal.house import POLICY, Portal
+from countersign.client import Client
+from portal.app import create_app
+from portal.house import Plan
+from portal.server import Server
+from settings import Settings
+from tests.portal.house import POLICY, Portal, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -70,5 +75,20 @@ async def test_disabling_somebody_cancels_their_requests_and_revokes_their_grant
                 view = (await portal.get("ada", path, after=versions[number], timeout=60)).json()
                 assert view["version"] > versions[number]
                 versions[number] = view["version"]
+    finally:
+        portal.store.policies.apply(POLICY, "ada")
+
+
+async def test_a_policy_is_in_force_also_while_temporal_is_away(portal: Portal, settings: Settings) -> None:
+    number = await portal.opened("carol")
+    disabled = POLICY.replace("carol@example.test}", "carol@example.test, disabled: true}")
+    cut_off = Plan(settings.database_url, lambda: Client.connect("127.0.0.1:1", lazy=True))
+    try:
+        async with serving(Server(create_app(cut_off), "127.0.0.1", 0)) as url:
+            away = Portal(url, portal.tokens)
+            assert (await away.client("ada").post("/policy", content=disabled)).status_code == 200
+            await away.aclose()
+        assert (await portal.get("carol", "/me")).status_code == 401
+        assert (await portal.get("ada", f"/requests/{number}")).status_code == 200
     finally:
         portal.store.policies.apply(POLICY, "ada")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
@@ -44,10 +45,27 @@ async def test_what_is_no_mail_is_explained_too(portal: Portal) -> None:
 
 
 async def test_where_no_mail_is_read_it_says_so(portal: Portal, settings: Settings) -> None:
-    silent = Plan(settings.database_url, lambda: Client.connect(settings.temporal_address))
+    silent = Plan(settings.database_url, lambda: Client.connect(settings.temporal_address, lazy=True))
     async with serving(Server(create_app(silent), "127.0.0.1", 0)) as url:
         other = Portal(url, portal.tokens)
         reply = await other.client("alice").post("/replies/explain", content=mail("Approved\n"))
         await other.aclose()
     assert reply.status_code == 503
     assert "reads no mail" in reply.json()["detail"]
+
+
+async def test_a_failure_of_ours_is_a_problem_that_tells_nothing_of_the_inside(
+    portal: Portal, settings: Settings
+) -> None:
+    async def explain(raw: bytes) -> dict[str, Any]:
+        raise ValueError(f"the secret is {raw.decode()}")
+
+    broken = Plan(
+        settings.database_url, lambda: Client.connect(settings.temporal_address, lazy=True), lambda _: explain
+    )
+    async with serving(Server(create_app(broken), "127.0.0.1", 0)) as url:
+        other = Portal(url, portal.tokens)
+        reply = await other.client("alice").post("/replies/explain", content=b"hunter2")
+        await other.aclose()
+    assert (reply.status_code, reply.headers["Content-Type"]) == (500, "application/problem+json")
+    assert reply.json()["detail"] == "An internal error (ValueError); the log has the details."
