@@ -17,6 +17,7 @@ LONGEST_LINE = 2_000  # characters of a line: what is longer is no answer
 MOST_TAGS = 10_000  # of an HTML body
 DEEPEST_TAG = 200
 LARGEST_STYLE = 100_000  # characters of a mail's style sheets
+MOST_RULES = 2_000  # in them
 LONGEST_STYLE = 4_000  # characters of one style attribute
 MOST_SIGNATURES = 2  # DKIM signatures of the sender's domain that are tried
 LARGEST_SIGNED = 8_000_000  # bytes of a mail whose signature is checked here

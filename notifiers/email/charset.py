@@ -6,10 +6,12 @@ import binascii
 import codecs
 import re
 
+from notifiers.email import caps
 from notifiers.email.parts import Part, Unreadable
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
 # Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
+MOST_FLOWED = 4 * caps.MOST_LINES
 LONGEST_META = 1_024
 _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 # Codecs that Python counts as text but no mail is written in; some of them are quadratic.
@@ -81,7 +83,7 @@ def _unflowed(text: str, del_sp: bool) -> str:
     """Join the lines that RFC 3676 says are one: a line that ends in a space flows on, at the same quote depth."""
     lines: list[tuple[int, list[str]]] = []
     open_depth = -1
-    for line in text.split("\n"):
+    for line in text.split("\n", MOST_FLOWED)[:MOST_FLOWED]:
         said = line.lstrip(">")
         depth = len(line) - len(said)
         said = said.removeprefix(" ")

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from notifiers.email import grammar_words as words
 
 LONGEST_ANSWER = 120  # characters of a line that may still be an answer
+MOST_SEGMENTS = 6  # between full stops and commas, as in "Hi Bob, yes, approved. Thanks, Grace"
+LONGEST_PHRASE = 5  # words
 MOST_NAME_WORDS = 3  # more than one only where each is written like a name
 
 # Shown as nothing at the ends of a line; editors and web mail leave them there. Within a line they split words.
@@ -56,7 +58,10 @@ def read_line(line: str, names: Collection[str] = ()) -> Line:
     folded = None if UNSURE in shown else fold(shown)
     if folded is None:
         return Line("none", "disguised")
-    verdicts = {_segment(segment, names, _written_like_names(shown)) for segment in _segments(folded)}
+    segments = _segments(folded)
+    if len(segments) > MOST_SEGMENTS or segments[0] in _REQUESTS:
+        return Line("none", "unclear")
+    verdicts = {_segment(segment, names, _written_like_names(shown)) for segment in segments}
     said = verdicts & {"approve", "reject"}
     if verdicts <= {"approve", "reject", "courtesy", "greeting", "name"} and len(said) == 1:
         return Line(said.pop(), "answer")
@@ -129,7 +134,9 @@ def _segment(segment: str, names: Collection[str], capitals: Collection[str]) ->
         return "courtesy"
     if segment in _GREETINGS:
         return "greeting"
-    return _with_name(segment, names, capitals) or _with_courtesy(segment) or "other"
+    if segment.count(" ") > LONGEST_PHRASE + MOST_NAME_WORDS:
+        return "other"
+    return _with_name(segment, names, capitals) or _with_more(segment) or "other"
 
 
 def _with_name(segment: str, names: Collection[str], capitals: Collection[str]) -> str | None:
@@ -157,22 +164,16 @@ def _may_be_name(word: str) -> bool:
     return word.replace("-", "").isalpha() and word not in _TURNS and word not in _ANSWER_WORDS
 
 
-def _with_courtesy(segment: str) -> str | None:
-    for phrase, verdict in ((segment.partition(" ")[0], None), *_openings(segment)):
-        rest = segment[len(phrase) + 1 :]
-        verdict = verdict or _verdict_of(phrase)
-        if verdict and rest in _COURTESIES:
-            return verdict
-    return None
-
-
-def _openings(segment: str) -> list[tuple[str, str | None]]:
+def _with_more(segment: str) -> str | None:
+    """An answer and a courtesy, or two that say yes ("yes approved"). Two that say no may cancel out: "no rechazar"."""
     spoken = segment.split(" ")
-    return [(" ".join(spoken[:count]), None) for count in range(2, min(len(spoken), 6))]
-
-
-def _verdict_of(phrase: str) -> str | None:
-    return "approve" if phrase in _APPROVE else "reject" if phrase in _REJECT else None
+    for count in range(1, min(len(spoken), LONGEST_PHRASE + 1)):
+        opening, rest = " ".join(spoken[:count]), " ".join(spoken[count:])
+        if opening in _APPROVE and (rest in _COURTESIES or rest in _APPROVE):
+            return "approve"
+        if opening in _REJECT and rest in _COURTESIES:
+            return "reject"
+    return None
 
 
 def _why_none(shown: str, folded: str) -> str:
@@ -196,7 +197,8 @@ _APPROVE = _phrases("|".join(words.APPROVE.values()))
 _REJECT = _phrases("|".join(words.REJECT.values()))
 _GREETINGS = _phrases(words.GREETINGS)
 _CLOSINGS = _phrases(words.CLOSINGS)
-_COURTESIES = _phrases(words.COURTESIES) | _CLOSINGS
+_REQUESTS = _phrases(words.REQUESTS)
+_COURTESIES = _phrases(words.COURTESIES) | _CLOSINGS | _REQUESTS
 _TURNS = _phrases(words.TURNS)
 _ANSWER_WORDS = frozenset(word for phrase in _APPROVE | _REJECT for word in phrase.split(" "))
 _SAYS_SOMETHING = frozenset(each for each in _APPROVE | _REJECT if " " not in each) | _phrases(words.NEGATIONS)

@@ -64,7 +64,7 @@ APPROVE: dict[str, str] = {
         |承認済
         |許可|許可する|許可します|許可しました|許可いたします|許可致します|同意|同意する|同意します|同意いたします
         |了承
-        |了承します|了承しました|了承いたします|了承いたしました|可|オーケー|はい 承認します""",
+        |了承します|了承しました|了承いたします|了承いたしました|可|オーケー|はい承認|はい承認します""",
     "Chinese": """
         是|是的|好|好的|行|可以|同意|我同意|批准|我批准|已批准|予以批准|批准了|核准|已核准|准许|准許|允许|允許|许可
         |許可
@@ -130,14 +130,19 @@ GREETINGS = """
     |你好|您好|早上好|下午好|大家好"""
 
 COURTESIES = """
-    thanks|thank you|many thanks|thanks a lot|thank you very much|thx|cheers|please|danke|vielen dank|danke schön
-    |dankeschön|bitte|merci|merci beaucoup|merci bien|s'il vous plaît|gracias|muchas gracias|por favor|obrigado
+    thanks|thank you|many thanks|thanks a lot|thank you very much|thx|cheers|danke|vielen dank|danke schön
+    |dankeschön|merci|merci beaucoup|merci bien|gracias|muchas gracias|obrigado
     |obrigada
-    |muito obrigado|muito obrigada|grazie|grazie mille|per favore|prego|bedankt|dank je|dank u
+    |muito obrigado|muito obrigada|grazie|grazie mille|bedankt|dank je|dank u
     |dank je wel|alvast bedankt
-    |alstublieft|dziękuję|dzięki|proszę|teşekkürler|teşekkür ederim|sağ olun|lütfen|rica ederim|tack|tack så mycket
+    |dziękuję|dzięki|teşekkürler|teşekkür ederim|sağ olun|tack|tack så mycket
     |ありがとう|ありがとうございます|よろしくお願いします|よろしくお願いいたします|宜しくお願いします
     |宜しくお願い致します|谢谢|謝謝|多谢|多謝|感谢|感謝"""
+
+# Behind an answer these are polite; before it they ask somebody else for one ("Please approve").
+REQUESTS = """
+    please|bitte|s'il vous plaît|s'il te plaît|por favor|per favore|prego|alstublieft|alsjeblieft|proszę|lütfen
+    |rica ederim"""
 
 # What ends a letter: a name follows, and a signature.
 CLOSINGS = """

@@ -32,9 +32,9 @@ class Own(NamedTuple):
     forwarded: bool
 
 
-def own_lines(text: str) -> Own:
-    """Keep what the sender wrote of a text with lines ended by \\n."""
-    lines = [line[: caps.LONGEST_LINE] for line in text.split("\n", caps.MOST_LINES)[: caps.MOST_LINES]]
+def own_lines(text: str, most: int = caps.MOST_LINES) -> Own:
+    """Keep what the sender wrote of a text with lines ended by \\n; no more than so many lines are looked at."""
+    lines = [line[: caps.LONGEST_LINE] for line in text.split("\n", most)[:most]]
     lines = _inside_pgp(lines)
     kept: list[str] = []
     at = 0

@@ -21,10 +21,11 @@ class _Open:
     quotes: bool
 
 
-def html_text(html: str) -> str:
-    """The text an HTML body shows, quotes marked, in the order it is shown."""
-    found = list(tokens(html))
-    sheet = read_sheets([token.text for token in found if isinstance(token, Raw) and token.name == "style"])
+def html_text(html: str, share: int = 1) -> str:
+    """The text an HTML body shows, quotes marked, in the order it is shown. `share`: how many texts share the caps."""
+    found = list(tokens(html, caps.MOST_TAGS // share))
+    styles = [token.text for token in found if isinstance(token, Raw) and token.name == "style"]
+    sheet = read_sheets(styles, share)
     page = _Page(sheet)
     for token in found:
         page.take(token)
@@ -42,6 +43,7 @@ class _Page:
         self._line: list[str] = []
         self._open: list[_Open] = [_Open("", Look(), False, False)]
         self._depth = 0
+        self._drops = 0  # how many of the open elements keep their text from being said
         self._lost = False  # what follows may be shown or not
         self._moved = False  # what follows may be shown above
         self._conditional = False
@@ -115,7 +117,7 @@ class _Page:
 
     def _start(self, tag: Start) -> None:
         if self._open[-1].name == "head" and tag.name not in elements.IN_HEAD:
-            self._open.pop()
+            self._close(self._open.pop())
         if tag.name == "br":
             if not self._look.gone:
                 self._end_line(forced=True)
@@ -135,6 +137,7 @@ class _Page:
         self._begin_special(tag, look)
         quotes = tag.name == "blockquote" or (tag.name == "div" and tag.attributes.get("name", "") == "quote")
         self._depth += quotes
+        self._drops += drops
         self._open.append(_Open(tag.name, replace(look, block=block), drops, quotes))
 
     def _begin_special(self, tag: Start, look: Look) -> None:
@@ -176,7 +179,7 @@ class _Page:
         at = next((n for n in range(len(self._open) - 1, 0, -1) if self._open[n].name == name), 0)
         if not at:
             return
-        if any(each.drops for each in self._open[at + 1 :]):
+        if self._drops and any(each.drops for each in self._open[at + 1 :]):
             self._lost = True  # closed without its own end tag: programs differ on where it ends
         for each in reversed(self._open[at:]):
             self._close(each)
@@ -186,6 +189,7 @@ class _Page:
         if element.look.block:
             self._end_line()
         self._depth -= element.quotes
+        self._drops -= element.drops
         if element.name == "q":
             self._put('"')
 
@@ -198,7 +202,7 @@ class _Page:
         self._dropped = True
 
     def _check_implied_end(self, name: str) -> None:
-        if not any(element.drops for element in self._open):
+        if not self._drops:
             return
         for element in reversed(self._open):
             if element.drops and name in elements.ENDED_BY.get(element.name, ()):
@@ -219,6 +223,8 @@ class _Page:
         sheet = self._sheet.effect(tag.name, attributes)
         hidden = "hidden" in attributes or sheet == "hides"
         shown_again = hidden and "display" in attributes.get("style", "").lower()
+        if not (hidden or sheet or tag.name in _CHANGING):
+            return look
         return replace(
             look,
             hidden=look.hidden or (hidden and not shown_again) or tag.name in elements.HIDDEN,
@@ -231,6 +237,7 @@ class _Page:
         return look.gone or look.unsure
 
 
+_CHANGING = elements.HIDDEN | elements.STRUCK | elements.NO_TEXT
 _UNSHOWN_RAW = frozenset({"style", "script", "title"})
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 

@@ -33,10 +33,10 @@ class Sheet:
         return "touches" if "touches" in effects else next(iter(effects), None)
 
 
-def read_sheets(texts: list[str]) -> Sheet:
-    """Read the style sheets of a mail; what is longer than the cap is taken to touch everything."""
+def read_sheets(texts: list[str], share: int = 1) -> Sheet:
+    """Read the style sheets of a text; what is over a cap is taken to touch everything."""
     css = "\n".join(texts).replace("<!--", " ").replace("-->", " ")
-    if len(css) > caps.LARGEST_STYLE:
+    if len(css) > caps.LARGEST_STYLE // share or css.count("}") > caps.MOST_RULES // share:
         return Sheet(everything=bool(css))
     sheet = Sheet()
     depth = 0
@@ -44,10 +44,10 @@ def read_sheets(texts: list[str]) -> Sheet:
         depth += rule.count("{") - 1
         before, brace, declarations = rule.rpartition("{")
         selectors = before.rpartition("{")[2].rpartition(";")[2].strip().lower()
-        if brace and selectors and not selectors.startswith("@") and _does_more(declarations):
-            hides = depth == 0 and styled(Look(), declarations).hidden
-            for selector in selectors.split(","):
-                _add(sheet, selector.strip(), hides)
+        if brace and selectors and not selectors.startswith("@"):
+            look = styled(Look(), declarations)
+            for selector in selectors.split(",") if _does_more(look) else ():
+                _add(sheet, selector.strip(), hides=depth == 0 and look.hidden)
     return sheet
 
 
@@ -56,14 +56,12 @@ def _without_comments(css: str) -> str:
     return pieces[0] + " ".join(piece.partition("*/")[2] for piece in pieces[1:])
 
 
-def _does_more(declarations: str) -> bool:
-    look = styled(Look(), declarations)
-    return look.hidden or look.struck or look.unsure or look.keeps_lines or look.block is not None or look != Look(
-        ink=look.ink, paper=look.paper, size=look.size
-    )  # fmt: skip
+def _does_more(look: Look) -> bool:
+    """Whether a rule does more than colour and size what stays to be seen."""
+    return look.unsure or look != Look(ink=look.ink, paper=look.paper, size=look.size)
 
 
-def _add(sheet: Sheet, selector: str, hides: bool) -> None:
+def _add(sheet: Sheet, selector: str, *, hides: bool) -> None:
     last = re.split(r"[\s>+~]+", selector)[-1] if selector else ""
     if "]" in selector and "[" not in last:  # a bracket with a space in it was cut
         last = selector

@@ -61,7 +61,9 @@ class Look:
 
 def styled(look: Look, style: str) -> Look:
     """The look inside an element with this `style` attribute."""
-    look = replace(look, block=None)
+    look = replace(look, block=None) if look.block is not None else look
+    if not style:
+        return look
     if len(style) > caps.LONGEST_STYLE:
         return replace(look, doubtful=True)
     placed: dict[str, list[str]] = {}

@@ -68,10 +68,10 @@ class Odd:
 Token = Start | End | Text | Raw | Comment | Odd
 
 
-def tokens(html: str) -> Iterator[Token]:
-    """Cut up to the caps; what lies beyond them is not looked at."""
+def tokens(html: str, most: int = caps.MOST_TAGS) -> Iterator[Token]:
+    """Cut into at most so many; what lies beyond them is not looked at."""
     at = 0
-    for _ in range(caps.MOST_TAGS):
+    for _ in range(most):
         if at >= len(html):
             return
         begin = html.find("<", at)

@@ -39,20 +39,26 @@ def said(mail: Part, names: Collection[str]) -> Said:
     shown = shown_texts(mail)
     texts = [part_text(part) for part in shown.ways]
     told = [(part, text) for part, text in zip(shown.ways, texts, strict=True) if text.strip()]
-    answers = [read_text(part, text, names) for part, text in told]
+    share = len(shown.ways) + len(shown.further)
+    answers = [_read_text(part, text, names, share) for part, text in told]
     if not answers:
         return Said("none", "empty")
     if len({answer.verdict for answer in answers}) > 1:
         return Said("none", "bodies_differ")
-    further = {read_text(part, part_text(part), names).verdict for part in shown.further}
+    further = {_read_text(part, part_text(part), names, share).verdict for part in shown.further}
     if answers[0].verdict != "none" and not further <= {answers[0].verdict, "none"}:
         return Said("none", "bodies_differ")
     return answers[0]
 
 
-def read_text(part: Part, text: str, names: Collection[str]) -> Said:
-    """What one text answers: its first line that says anything, whole; what follows is the comment."""
-    own = own_lines(html_text(text) if part.type == "text/html" else text)
+def _read_text(part: Part, text: str, names: Collection[str], share: int) -> Said:
+    """What one text answers: its first line that says anything, whole; what follows is the comment.
+
+    The texts of a mail share the caps, so that many of them take no longer than one.
+    """
+    if part.type == "text/html":
+        text = html_text(text, share)
+    own = own_lines(text, caps.MOST_LINES // share)
     if own.forwarded:
         return Said("none", "forwarded")
     lines = without_signature(own.lines)
