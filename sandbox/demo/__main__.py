@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ POLICY = ROOT / "examples" / "policy.yaml"
 # So that a person at a terminal can read along; the last scene waits for its minute to pass anyway.
 PAUSE_SECONDS = 3.0
 INTERRUPTED = 130
+NEXT = "To play with it yourself: make up"
 
 
 class Story:
@@ -44,8 +46,8 @@ class Story:
                 self.log = everything.worker.last_words()
                 raise
             rows, mails = everything.store.events.last_version(), everything.mail.delivered
-        took = time.monotonic() - started
-        self.screen.closing(self.told, f"All of it happened: {rows} rows of record, {mails} mails, {took:.0f} seconds.")
+        counts = f"{rows} rows of record, {mails} mails, {time.monotonic() - started:.0f} seconds"
+        self.screen.closing(self.told, f"All of it happened: {counts}. Nothing is left running.\n{NEXT}")
 
     async def _play(self, play: Play) -> None:
         self._begin(
@@ -100,20 +102,28 @@ async def _until_signal(policy: str) -> int:
     story = Story(Screen())
     telling = asyncio.create_task(story.tell(policy))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Once: another Ctrl-C would cut off the cleaning up.
-        asyncio.get_running_loop().add_signal_handler(number, lambda: telling.cancelling() or telling.cancel())
-    try:
-        await telling
-    except asyncio.CancelledError:
+        asyncio.get_running_loop().add_signal_handler(number, _end_early, telling)
+    await asyncio.wait([telling])
+    # Looked at first: a call that is cut off may say that Temporal did not answer.
+    if telling.cancelling():
         story.screen.say("Ended early; nothing is left running.")
         return INTERRUPTED
-    except (StepFailed, NoTemporal) as problem:
+    problem = telling.exception()
+    if problem is None:
+        return 0
+    if isinstance(problem, StepFailed | NoTemporal):
         story.screen.failure(story.at, str(problem), story.log)
         return 1
-    except Exception as problem:
-        story.screen.failure(story.at, f"{type(problem).__name__}, which the demo did not expect", story.log)
-        raise
-    return 0
+    story.screen.failure(story.at, f"{type(problem).__name__}, which the demo did not expect", story.log)
+    raise problem
+
+
+def _end_early(telling: asyncio.Task[None]) -> None:
+    # Once: another Ctrl-C would cut off the cleaning up.
+    if not telling.cancelling():
+        # The calls that are cut off would fill the screen.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        telling.cancel()
 
 
 if __name__ == "__main__":

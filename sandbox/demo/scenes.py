@@ -60,7 +60,7 @@ async def one_manager(play: Play) -> Told:
     await request.reply("grace", "Approved", Client.OUTLOOK, in_full=True)
     await request.record("answered grace", "approved grace", "granted alice", "noticed alice", "noticed grace")
     play.screen.brief(await request.mail("alice", "you may connect"))
-    return await approved(play, request, "grace", showed="One word on top of a quoting reply")
+    return await approved(play, request, "grace", showed="One word, on top of a quote")
 
 
 async def levels_and_quorum(play: Play) -> Told:
@@ -77,7 +77,7 @@ async def levels_and_quorum(play: Play) -> Told:
     told = [f"noticed {name}" for name in ("bob", "grace", "heidi", "ivan", "ada")]
     await request.record("answered ivan", "approved ivan", "granted bob", *told)
     play.screen.brief(await request.mail("ada", "may connect"))
-    return await approved(play, request, "grace", "heidi", "ivan", showed="Two levels, the second by two of three")
+    return await approved(play, request, "grace", "heidi", "ivan", showed="Level 2 by two of three")
 
 
 async def rejected(play: Play) -> Told:
@@ -91,7 +91,7 @@ async def rejected(play: Play) -> Told:
     view = await request.ends(Status.REJECTED, "ivan")
     must(view.decisions[-1].comment == comment, f"the comment of {request.number} is {view.decisions[-1].comment!r}")
     play.screen.outcome(view.status, f"{request.number} is Rejected: {view.words}")
-    return Told("Rejected", request.number, view.status, "The comment reaches who asked")
+    return Told("Rejected", request.number, view.status, "The comment reaches Dave")
 
 
 async def own_request(play: Play) -> Told:
@@ -106,7 +106,7 @@ async def own_request(play: Play) -> Told:
         "noticed grace",
     )
     play.screen.brief(await request.mail("grace", "you may connect"))
-    return await approved(play, request, "grace", showed="Approved at once, and the record says how")
+    return await approved(play, request, "grace", showed="At once, and on the record")
 
 
 async def killed_worker(play: Play) -> Told:
@@ -122,7 +122,7 @@ async def killed_worker(play: Play) -> Told:
         pid = await play.stage.worker.start()
     play.screen.aside(f"Another worker runs, as process {pid}.")
     await request.record("answered grace", "approved grace", "granted bob", "noticed bob", "noticed grace")
-    return await approved(play, request, "grace", showed="Nothing was lost, nothing counted twice")
+    return await approved(play, request, "grace", showed="Nothing lost, counted once")
 
 
 async def strangers(play: Play) -> Told:
@@ -146,7 +146,7 @@ async def strangers(play: Play) -> Told:
     await request.record("cancelled alice", "noticed alice", "noticed grace")
     view = await request.ends(Status.CANCELLED)
     play.screen.outcome(view.status, f"{request.number} is Cancelled; neither reply counted")
-    return Told("Strangers", request.number, view.status, "Forwarded and forged replies are refused")
+    return Told("Strangers", request.number, view.status, "Forwarded, forged: refused")
 
 
 async def asking_again(play: Play) -> Told:
@@ -160,7 +160,7 @@ async def asking_again(play: Play) -> Told:
     must(play.stage.mail.delivered == delivered, "a mail went out, though the question was answered already")
     ends = clock(asked.grant.ends_at) if asked.grant else ""
     play.screen.outcome(asked.status, f"Yes at once, by {request.number}, until {ends}; no new number, no mail")
-    return Told("Asking again", request.number, asked.status, "Yes at once, while the grant lasts")
+    return Told("Asking again", request.number, asked.status, "Yes at once, by the grant")
 
 
 async def too_late(play: Play, request: Request) -> Told:
@@ -177,7 +177,7 @@ async def too_late(play: Play, request: Request) -> Told:
     play.screen.excerpt(await request.mail("ivan", "did not count"))
     view = await request.ends(Status.EXPIRED)
     play.screen.outcome(view.status, f"{request.number} stays Expired; Ivan knows")
-    return Told("Too late", request.number, view.status, "A late reply changes nothing, its sender is told")
+    return Told("Too late", request.number, view.status, "A late yes changes nothing")
 
 
 async def approved(play: Play, request: Request, *by: str, showed: str) -> Told:

@@ -1,0 +1,124 @@
+"""The demo as a person runs it: all of the story, and what is said when something in it does not happen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox.demo.__main__ import POLICY
+from sandbox.demo.stage import ROOT
+
+# It waits for a minute of the policy to pass, and a busy machine adds to that.
+WHOLE_STORY_SECONDS = 300
+DEADLINE_SECONDS = 100
+COMMAND = [sys.executable, "-m", "sandbox.demo"]
+SCENES = [
+    ("1. A manager approves", "#1002", "Approved"),
+    ("2. Two levels, two people", "#1003", "Approved"),
+    ("3. Rejected", "#1004", "Rejected"),
+    ("4. A manager's own request", "#1005", "Approved"),
+    ("5. The worker is killed", "#1006", "Approved"),
+    ("6. Somebody else answers", "#1007", "Cancelled"),
+    ("7. Asking again", "#1002", "Approved"),
+    ("8. Too late", "#1001", "Expired"),
+]
+
+
+def play(policy: Path = POLICY, seconds: float = DEADLINE_SECONDS) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, "--policy", str(policy)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+def children_of(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=True)
+    pairs = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
+    return [child for parent, child in pairs if parent == pid]
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.timeout(WHOLE_STORY_SECONDS + 20)
+def test_the_whole_story_happens() -> None:
+    played = play(seconds=WHOLE_STORY_SECONDS)
+    assert played.returncode == 0, played.stdout
+    _, _, closing = played.stdout.partition("What happened ─")
+    rows = [" ".join(line.split()) for line in closing.splitlines()]
+    for scene in SCENES:
+        assert any(row.startswith(" ".join(scene)) for row in rows), scene
+    assert "All of it happened" in closing
+    assert max(map(len, played.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("spoil", "scene", "problem"),
+    [
+        pytest.param(
+            lambda policy: policy.replace("managers: [grace]", "managers: [heidi]"),
+            "1. A manager approves",
+            "“noticed heidi”, and should say “noticed grace”",
+            id="somebody else is the manager",
+        ),
+        pytest.param(
+            lambda policy: policy.replace(
+                "approval_status_change_to_expire: 1\n", "approval_status_change_to_expire: 2\n"
+            ),
+            "A question that nobody will answer",
+            "#1001 expires after 2 minutes, not after 1",
+            id="it expires later",
+        ),
+        pytest.param(lambda policy: policy + "typo: 1\n", "Before the first scene", "typo", id="no policy at all"),
+    ],
+)
+def test_what_does_not_happen_is_named_loudly(
+    tmp_path: Path, spoil: Callable[[str], str], scene: str, problem: str
+) -> None:
+    spoiled = tmp_path / "policy.yaml"
+    spoiled.write_text(spoil(POLICY.read_text()))
+    assert spoiled.read_text() != POLICY.read_text()
+    played = play(spoiled)
+    said = " ".join(played.stdout.replace("│", " ").split())
+    assert played.returncode == 1
+    assert "THE DEMO FAILED ─" in said
+    assert scene in said.partition("THE DEMO FAILED")[2]
+    assert problem in said
+    assert "All of it happened" not in said
+
+
+def test_the_end_of_the_workers_log_is_shown(tmp_path: Path) -> None:
+    spoiled = tmp_path / "policy.yaml"
+    spoiled.write_text(POLICY.read_text().replace("managers: [ivan]", "managers: [heidi]"))
+    assert "worker: ready: " in play(spoiled).stdout.partition("The end of the worker's log:")[2]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_early_and_leaves_nothing_running(sent: signal.Signals) -> None:
+    with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdout
+        assert any("asks to connect" in line for line in demo.stdout)
+        children = children_of(demo.pid)
+        demo.send_signal(sent)
+        demo.send_signal(sent)
+        said, _ = demo.communicate(timeout=DEADLINE_SECONDS)
+    assert demo.returncode == 130
+    assert said.splitlines()[-1].strip() == "Ended early; nothing is left running."
+    assert "Traceback" not in said
+    assert children
+    assert all(map(is_gone, children))
+
+
+def test_a_policy_that_is_not_there_is_a_wrong_command() -> None:
+    played = play(Path("nowhere.yaml"))
+    assert played.returncode == 2
+    assert "nowhere.yaml: No such file or directory" in played.stderr
