@@ -6,7 +6,7 @@ Read only by the composition roots: worker.py, portal/__main__.py and sandbox/__
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -59,9 +59,19 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    @staticmethod
+    def problems(error: ValidationError) -> str:
+        """Say in words which settings are wrong, a line each, without the values."""
+        return "\n".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors(include_input=False))
+
     @field_validator("database_url")
     @classmethod
     def _folder_exists(cls, url: str) -> str:
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         return url
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    name = ".".join(str(part) for part in place)
+    return name if name.isupper() else f"COUNTERSIGN_{name.upper()}"

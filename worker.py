@@ -4,9 +4,11 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import NoReturn
 
+from pydantic import ValidationError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -18,9 +20,10 @@ from activities.steps import StepActivities
 from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import CountersignError, in_words
-from notifiers.email.channel import authenticity, email_config, key_ring, mailbox
+from notifiers.email.channel import access_tokens, authenticity, email_config, key_ring, mailbox
 from notifiers.email.inbound import Inbound
 from notifiers.email.mailbox import watch as watch_mailbox
+from notifiers.email.oauth import AccessTokens
 from notifiers.email.send import EmailNotifier
 from settings import Settings
 from store import Store
@@ -40,7 +43,12 @@ WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
 log = logging.getLogger("worker")
 
 
-async def run(settings: Settings, stop: asyncio.Event, minute: timedelta = timedelta(minutes=1)) -> None:
+async def run(
+    settings: Settings,
+    stop: asyncio.Event,
+    minute: timedelta = timedelta(minutes=1),
+    connected: Callable[[], None] = lambda: None,
+) -> None:
     """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts."""
     store = Store(settings.database_url, minute)
     client = await Client.connect_when_up(
@@ -50,7 +58,9 @@ async def run(settings: Settings, stop: asyncio.Event, minute: timedelta = timed
         tls=settings.temporal_tls,
         api_key=settings.temporal_api_key.get_secret_value() or None,
     )
-    config = email_config(settings)
+    connected()
+    tokens = access_tokens(settings)
+    config = email_config(settings, tokens)
     senders = {"email": EmailNotifier(config)} if config else {}
     courier = Courier(store.notices, store.reading, senders, store.database.executor)
     door = Door(
@@ -63,7 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event, minute: timedelta = timed
         tell_on=frozenset(senders),
         deliver=courier.answer_back,
     )
-    watch = _watch(settings, store, door)
+    watch = _watch(settings, tokens, store, door)
     chores = [lambda: courier.sweep(door.look_again), door.submit_left_over, door.enforce_directory]
     async with _worker(client, settings, store, courier, StandingActivities(watch, chores)):
         await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
@@ -76,19 +86,32 @@ async def run(settings: Settings, stop: asyncio.Event, minute: timedelta = timed
 
 def main() -> None:
     """Run until SIGTERM or Ctrl-C; a wrong setting ends it with exit code 2 and the remedy."""
-    settings = Settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
+        settings = Settings()
+        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         asyncio.run(_until_signal(settings))
+    except ValidationError as error:
+        _end(Settings.problems(error))
     except CountersignError as error:
-        sys.exit(f"countersign worker: {in_words(error)}")
+        _end(in_words(error))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+def _end(words: str) -> NoReturn:
+    print(f"countersign worker: {words}", file=sys.stderr)
+    sys.exit(2)
 
 
 async def _until_signal(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run(settings, stop)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def end_gently() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+
+    # Until there is a connection there is nothing to end gently, and a signal ends the process at once.
+    await run(settings, stop, connected=end_gently)
 
 
 def _worker(client: Client, settings: Settings, store: Store, courier: Courier, standing: StandingActivities) -> Worker:
@@ -134,9 +157,9 @@ async def _keep_standing(client: Client, names: Sequence[str]) -> None:
         )
 
 
-def _watch(settings: Settings, store: Store, door: Door) -> Watch | None:
+def _watch(settings: Settings, tokens: AccessTokens | None, store: Store, door: Door) -> Watch | None:
     """What watches the mailbox, where there is one."""
-    config = mailbox(settings)
+    config = mailbox(settings, tokens)
     store.mails.keep_only([config.name] if config else [])
     if config is None:
         log.warning("no mailbox is set (COUNTERSIGN_IMAP_HOST): replies by mail are not read")

@@ -187,7 +187,7 @@ def _words_for_failures() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        raise _end("\n".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()), 2) from None
+        raise _end(Settings.problems(error), 2) from None
     except CountersignError as error:
         wrong = isinstance(error, BadQuestion | BadPolicy | NotFound)
         raise _end(in_words(error), 2 if wrong else 1) from None

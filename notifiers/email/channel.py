@@ -8,6 +8,7 @@ from countersign.errors import CountersignError
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.imap import Mailbox
+from notifiers.email.oauth import AccessTokens, OAuth
 from notifiers.email.token import KeyRing
 
 SECURITY_PORTS = {"tls": 993, "starttls": 143, "none": 143}
@@ -35,9 +36,29 @@ class MailSettings(Protocol):
     imap_username: str
     imap_password: SecretStr
     imap_folder: str
+    oauth_token_url: str
+    oauth_client_id: str
+    oauth_client_secret: SecretStr
+    oauth_refresh_token: SecretStr
+    oauth_scope: str
 
 
-def email_config(settings: MailSettings) -> EmailConfig | None:
+def access_tokens(settings: MailSettings) -> AccessTokens | None:
+    """Where to log in by XOAUTH2; None for passwords. One for both servers: a refresh token may be good for one use."""
+    if not settings.oauth_token_url:
+        return None
+    return AccessTokens(
+        OAuth(
+            token_url=settings.oauth_token_url,
+            client_id=settings.oauth_client_id,
+            client_secret=settings.oauth_client_secret,
+            refresh_token=settings.oauth_refresh_token,
+            scope=settings.oauth_scope,
+        )
+    )
+
+
+def email_config(settings: MailSettings, tokens: AccessTokens | None = None) -> EmailConfig | None:
     """How to write mails; None where no mail server is set. Raises CountersignError naming the wrong setting."""
     if not settings.smtp_host:
         return None
@@ -55,6 +76,7 @@ def email_config(settings: MailSettings) -> EmailConfig | None:
             security=settings.smtp_security,
             username=settings.smtp_username,
             password=settings.smtp_password,
+            access_token=tokens.fresh if tokens else None,
             connections=settings.smtp_connections,
         ),
     )
@@ -72,7 +94,7 @@ def authenticity(settings: MailSettings) -> AuthenticityRule:
     return AuthenticityRule(mode=settings.mail_rule, authserv_id=settings.mail_authserv_id)
 
 
-def mailbox(settings: MailSettings) -> Mailbox | None:
+def mailbox(settings: MailSettings, tokens: AccessTokens | None = None) -> Mailbox | None:
     """Where replies come in; None where no mailbox is set."""
     if not settings.imap_host:
         return None
@@ -82,6 +104,7 @@ def mailbox(settings: MailSettings) -> Mailbox | None:
         security=settings.imap_security,
         username=settings.imap_username,
         password=settings.imap_password,
+        tokens=tokens,
         folder=settings.imap_folder,
     )
 
