@@ -1,5 +1,6 @@
 """Bring a database to the newest schema; safe to call at every start, from several processes at once."""
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -10,6 +11,10 @@ from store.database import Database
 
 # Any number, the same in every process: who holds this PostgreSQL advisory lock migrates, the others wait.
 MIGRATION_LOCK = 20_260_101
+
+
+# At INFO it tells of each look at the schema, at every start.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def config() -> Config:
