@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+import quotequail
+
+from countersign.models import LONGEST_COMMENT
 from notifiers.email import caps
 from notifiers.email.charset import part_text
 from notifiers.email.grammar import UNSURE, Line, is_name, read_line
@@ -74,7 +77,10 @@ def _read_text(part: Part, text: str, names: Collection[str], share: int) -> Sai
 
 
 def _comment(lines: list[str]) -> str:
-    return "\n".join(line.replace(UNSURE, "").replace("\N{NO-BREAK SPACE}", " ").rstrip() for line in lines).strip()
+    """What follows the answer; where quotequail knows of a quote that still stands in it, only what is above."""
+    shown = (line.replace(UNSURE, "").replace("\N{NO-BREAK SPACE}", " ").rstrip() for line in lines)
+    text = "\n".join(shown).strip()[:LONGEST_COMMENT]
+    return "".join(part for own, part in quotequail.quote(text, quote_intro_line=True) if own).strip()
 
 
 def _first_that_says(lines: list[str], names: Collection[str]) -> tuple[int, Line]:
