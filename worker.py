@@ -62,6 +62,8 @@ async def run(
     tokens = access_tokens(settings)
     config = email_config(settings, tokens)
     senders = {"email": EmailNotifier(config)} if config else {}
+    if config is None:
+        log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): notices by mail wait")
     courier = Courier(store.notices, store.reading, senders, store.database.executor)
     door = Door(
         client,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from countersign.errors import CountersignError, Unreachable, in_words
@@ -15,8 +15,6 @@ from countersign.steps import ANSWERING_STEP
 HEALTHY_SECONDS = 0.9
 # The sweeper is in no hurry, and a slow server may need this long.
 PATIENT_SECONDS = 60.0
-# What is younger than this may still be in the hands of the workflow that wrote it.
-LEFT_OVER_AFTER = timedelta(seconds=10)
 SWEEP_AT_ONCE = 50
 
 log = logging.getLogger(__name__)
@@ -29,8 +27,11 @@ class NoticeBook(Protocol):
     def of_step(self, approval_id: int, step: int) -> Sequence[Any]:
         """The unsent notices of a step."""
 
-    def left_over(self, before: datetime, limit: int) -> Sequence[Any]:
-        """Unsent notices older than a moment."""
+    def left_over(self, now: datetime, limit: int) -> Sequence[Any]:
+        """Unsent notices that are due for another try."""
+
+    def put_off(self, notice_ids: Sequence[str], now: datetime) -> None:
+        """Try these again later."""
 
     def mark(self, approval_id: int, sent: dict[str, str], unreachable: dict[str, str]) -> None:
         """Record what became of notices."""
@@ -70,7 +71,11 @@ class Courier:
 
     async def sweep(self, look_again: Callable[[int], Awaitable[None]]) -> None:
         """Send what was left over; `look_again(approval_id)` hears of each request with people who can't be reached."""
-        rows = await self._run(self.notices.left_over, datetime.now(UTC) - LEFT_OVER_AFTER, SWEEP_AT_ONCE)
+        rows = await self._run(self.notices.left_over, datetime.now(UTC), SWEEP_AT_ONCE)
+        if not rows:
+            return
+        # Put off before they are tried: what can't be sent must not stand in the way of what can.
+        await self._run(self.notices.put_off, [row.id for row in rows], datetime.now(UTC))
         for approval_id in sorted({about for _, about in await self._send(rows, PATIENT_SECONDS)}):
             await look_again(approval_id)
 
@@ -93,7 +98,7 @@ class Courier:
         """Send one notice: (sent, reference), (unreachable, why) or (waiting, why)."""
         sender = self.senders.get(channel)
         if sender is None:
-            return "unreachable", f"the channel {channel} is not set up"
+            return "waiting", f"the channel {channel} is not set up here"
         try:
             async with asyncio.timeout(seconds):
                 return "sent", await sender.send(notice)
@@ -101,6 +106,10 @@ class Courier:
             return "unreachable", str(error)
         except (CountersignError, TimeoutError) as error:
             log.warning("notice %s waits: %s", notice.id, in_words(error))
+            return "waiting", in_words(error)
+        except Exception as error:
+            # A fault of ours: it is mended by a deploy, and must hold up neither the request nor other notices.
+            log.exception("notice %s waits", notice.id)
             return "waiting", in_words(error)
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:

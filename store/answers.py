@@ -13,6 +13,7 @@ from countersign.notices import Given, TurnedDown
 from countersign.steps import ANSWERING_STEP, Closing, Last, Line
 from store.database import Database
 from store.events import append
+from store.notices import FIRST_RETRY
 from store.policies import Policies
 from store.tables import answers, mailboxes, notices, requests
 
@@ -167,6 +168,8 @@ def _tell(connection: Connection, refused: TurnedDown, now: datetime) -> None:
             state="waiting",
             reference="",
             written_at=now,
+            tries=0,
+            retry_at=now + FIRST_RETRY,
         )
     )
 
@@ -184,4 +187,6 @@ def _notice(row: Row[Any], words: str) -> dict[str, Any]:
         "state": "waiting",
         "reference": "",
         "written_at": datetime.now(UTC),
+        "tries": 0,
+        "retry_at": datetime.now(UTC) + FIRST_RETRY,
     }

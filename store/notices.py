@@ -1,16 +1,22 @@
 """Notices: written with the change they tell of, sent afterwards, so that none is lost and none is written twice."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
-from countersign.models import Route
+from countersign.models import Event, Route, Status
 from countersign.steps import Line, Tell
 from store.database import Database
 from store.events import append
 from store.tables import notices, requests
+
+# What is younger may still be in the hands of the workflow that wrote it.
+FIRST_RETRY = timedelta(seconds=10)
+LONGEST_RETRY = timedelta(minutes=10)
+MOST_TRIES = 30  # is where counting ends, not trying
+ASKING = (Event.ASKED, Event.REMINDED)
 
 
 def write_notices(connection: Connection, approval_id: int, step: int, at: datetime, tell: Sequence[Tell]) -> None:
@@ -39,6 +45,8 @@ def _row(tell: Tell, approval_id: int, step: int, channel: str, level: int, at: 
         "state": "waiting",
         "reference": "",
         "written_at": at,
+        "tries": 0,
+        "retry_at": at + FIRST_RETRY,
     }
 
 
@@ -54,9 +62,27 @@ class Notices:
             _waiting().where(notices.c.approval_id == approval_id, notices.c.id.startswith(f"{approval_id}.{step}."))
         )
 
-    def left_over(self, before: datetime, limit: int) -> list[Row[Any]]:
-        """Notices written before a moment and still not sent, oldest first."""
-        return self._rows(_waiting().where(notices.c.written_at < before).order_by(notices.c.written_at).limit(limit))
+    def left_over(self, now: datetime, limit: int) -> list[Row[Any]]:
+        """Notices still not sent that are due for another try; what asks about a settled request is asked no more."""
+        due = _waiting().where(notices.c.retry_at <= now).order_by(notices.c.retry_at).limit(limit)
+        settled = select(requests.c.approval_id).where(requests.c.status != Status.WAITING)
+        moot = (
+            update(notices)
+            .where(notices.c.state == "waiting", notices.c.event.in_(ASKING), notices.c.approval_id.in_(settled))
+            .values(state="moot")
+        )
+        with self.database.transaction() as connection:
+            connection.execute(moot)
+            return list(connection.execute(due))
+
+    def put_off(self, notice_ids: Sequence[str], now: datetime) -> None:
+        """Try these again later, after twice as long each time."""
+        tried = select(notices.c.id, notices.c.tries).where(notices.c.id.in_(notice_ids))
+        with self.database.transaction() as connection:
+            for row in connection.execute(tried).all():
+                wait = min(FIRST_RETRY * 2 ** (row.tries + 1), LONGEST_RETRY)
+                later = update(notices).where(notices.c.id == row.id)
+                connection.execute(later.values(tries=min(row.tries + 1, MOST_TRIES), retry_at=now + wait))
 
     def mark(self, approval_id: int, sent: dict[str, str], unreachable: dict[str, str]) -> None:
         """Record what became of notices: by id, the channel's reference, or why the person can't be reached."""

@@ -120,10 +120,12 @@ notices = Table(
     Column("channel", String(32), nullable=False),
     Column("words", Text, nullable=False),
     Column("in_reply_to", String(1000), nullable=False),
-    Column("state", String(16), nullable=False),  # waiting, sent or unreachable
+    Column("state", String(16), nullable=False),  # waiting, sent, unreachable or moot
     Column("reference", String(1000), nullable=False),
     Column("written_at", Instant, nullable=False),
-    Index("notices_by_state", "state", "approval_id"),
+    Column("tries", Integer, nullable=False),
+    Column("retry_at", Instant, nullable=False),
+    Index("notices_by_state", "state", "retry_at"),
     Index("notices_by_request", "approval_id"),
 )
 

@@ -60,6 +60,25 @@ def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store:
     store.requests.write(a_step(number, 1, at=soon(-20), tell=[Tell(event=Event.REMINDED, person="ada")]))
     store.requests.write(a_step(number, 2, at=soon(-30), tell=[Tell(event=Event.REMINDED, person="grace")]))
     store.requests.write(a_step(number, 3, tell=[Tell(event=Event.REMINDED, person="ivan")]))
-    assert [row.person for row in store.notices.left_over(soon(-10), 10)] == ["grace", "ada"]
-    assert [row.person for row in store.notices.left_over(soon(-10), 1)] == ["grace"]
+    assert [row.person for row in store.notices.left_over(soon(0), 10)] == ["grace", "ada"]
+    assert [row.person for row in store.notices.left_over(soon(0), 1)] == ["grace"]
     assert "noticed" not in kinds(store, number)
+
+
+def test_what_is_put_off_stands_in_nobodys_way_and_comes_back(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(a_step(number, 1, at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, 2, at=soon(-20), tell=[Tell(event=Event.REMINDED, person="grace")]))
+    [first] = store.notices.left_over(soon(0), 1)
+    store.notices.put_off([first.id], soon(0))
+    assert [row.person for row in store.notices.left_over(soon(0), 10)] == ["grace"]
+    assert [row.person for row in store.notices.left_over(soon(21), 10)] == ["grace", "ada"]
+    store.notices.put_off([first.id], soon(0))
+    assert [row.person for row in store.notices.left_over(soon(21), 10)] == ["grace"]
+
+
+def test_nobody_is_asked_any_more_about_a_request_that_is_settled(store: Store) -> None:
+    number = approved(store)
+    assert {row.event for row in store.notices.of_step(number, 1)} == {"asked"}
+    assert "asked" not in {row.event for row in store.notices.left_over(soon(60), 10)}
+    assert store.notices.of_step(number, 1) == []

@@ -90,10 +90,12 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reference", sa.String(length=1000), nullable=False),
         sa.Column("written_at", Instant(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("retry_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("notices_by_request", "notices", ["approval_id"])
-    op.create_index("notices_by_state", "notices", ["state", "approval_id"])
+    op.create_index("notices_by_state", "notices", ["state", "retry_at"])
 
     op.create_table(
         "policies",
