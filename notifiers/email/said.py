@@ -8,7 +8,7 @@ from typing import NamedTuple
 import quotequail
 
 from countersign.models import LONGEST_COMMENT
-from notifiers.email import caps
+from notifiers.email import caps, smime
 from notifiers.email.charset import part_text
 from notifiers.email.grammar import UNSURE, Line, is_name, read_line
 from notifiers.email.own_text import own_lines, without_signature
@@ -17,7 +17,6 @@ from notifiers.email.parts import Part, Unreadable
 
 _TEXTS = ("text/plain", "text/html")
 _ENCRYPTED = ("multipart/encrypted", "application/pgp-encrypted")
-_SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 
@@ -96,7 +95,7 @@ def _first_that_says(lines: list[str], names: Collection[str]) -> tuple[int, Lin
 
 def shown_texts(mail: Part) -> Shown:
     """The texts a mail client shows, in order. Raises Unreadable where there are none, and says why."""
-    shown = _shown(mail)
+    shown = _shown(smime.unwrapped(mail))
     if not shown.ways:
         raise _why_no_text(mail)
     if len(shown.ways) + len(shown.further) > caps.MOST_TEXTS:
@@ -152,7 +151,7 @@ def _says_something(part: Part) -> bool:
 
 def _why_no_text(mail: Part) -> Unreadable:
     types = set(_types(mail))
-    if types & {*_ENCRYPTED, *_SMIME}:
+    if types & {*_ENCRYPTED, *smime.TYPES}:
         return Unreadable("encrypted", "The mail is encrypted, so it can't be read here.")
     if types & set(_TNEF):
         return Unreadable("tnef", "The mail is in a format of Outlook's own (TNEF), which can't be read here.")
