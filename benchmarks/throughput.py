@@ -13,7 +13,7 @@ from countersign.models import Question, Status, Verdict
 from countersign.notices import Given
 
 REQUESTS = 500
-AT_ONCE = 40
+AT_ONCE = 16
 WARM_UP = 20
 
 

@@ -13,7 +13,7 @@ from countersign.models import Question
 
 FEW, MANY = 100, 2000
 DECISIONS = 60
-AT_ONCE = 40
+AT_ONCE = 16
 MAIL_SECONDS = 60
 REQUESTER_TOLD = re.compile(r"<(\d+)\.settled\.")
 
