@@ -67,7 +67,18 @@ async def new_namespace(address: str) -> str:
 
 def settings_for(database_url: str, address: str, namespace: str, mail: MailServer) -> Settings:
     """What a worker needs to know, as the environment would say it."""
-    values: dict[str, Any] = {
+    return Settings(_env_file=None, **values_for(database_url, address, namespace, mail))
+
+
+def environment_for(database_url: str, address: str, namespace: str, mail: MailServer) -> dict[str, str]:
+    """The same as the environment of another process."""
+    values = values_for(database_url, address, namespace, mail)
+    return {name if name.isupper() else f"COUNTERSIGN_{name.upper()}": str(value) for name, value in values.items()}
+
+
+def values_for(database_url: str, address: str, namespace: str, mail: MailServer) -> dict[str, Any]:
+    """The settings by their names."""
+    return {
         "database_url": database_url,
         "TEMPORAL_ADDRESS": address,
         "TEMPORAL_NAMESPACE": namespace,
@@ -79,26 +90,28 @@ def settings_for(database_url: str, address: str, namespace: str, mail: MailServ
         "smtp_username": "countersign",
         "smtp_password": mail.password,
     }
-    return Settings(_env_file=None, **values)
 
 
 class Engine:
-    """`async with Engine(...) as engine:` has a policy applied and a worker running."""
+    """`async with Engine(...) as engine:` has a policy applied and, unless it is not `awake`, a worker running."""
 
-    def __init__(self, address: str, namespace: str, database_url: str, minute: timedelta = MINUTE) -> None:
+    def __init__(
+        self, address: str, namespace: str, database_url: str, minute: timedelta = MINUTE, awake: bool = True
+    ) -> None:
         self.address = address
         self.namespace = namespace
         self.minute = minute
         self.mail = MailServer()
         self.devices = Devices()
         self.store = Store(database_url, minute)
-        self._database_url = database_url
+        self.database_url = database_url
+        self._awake = awake
         self._stop = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.mail.start()
-        self.settings = settings_for(self._database_url, self.address, self.namespace, self.mail)
+        self.settings = settings_for(self.database_url, self.address, self.namespace, self.mail)
         self.client = await Client.connect(self.address, namespace=self.namespace)
         config = email_config(self.settings)
         assert config is not None
@@ -116,7 +129,8 @@ class Engine:
             deliver=courier.answer_back,
         )
         self.apply(policy())
-        self.start_worker()
+        if self._awake:
+            self.start_worker()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:

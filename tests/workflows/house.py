@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 PEOPLE = ("ada", "alice", "bob", "carol", "dave", "erin", "grace", "heidi", "ivan", "judy")
-DEVICES_OF_A_GROUP = 60
+DEVICES_OF_A_GROUP = 150
 
 _HOUSE: dict[str, Any] = {
     "users": {one: {"name": f"{one.title()} {one[0].upper()}.", "email": f"{one}@example.test"} for one in PEOPLE},
