@@ -50,5 +50,13 @@ NAMED_COLOURS: dict[str, Colour] = {
     "fuchsia": (255, 0, 255), "magenta": (255, 0, 255),
     "darkblue": (0, 0, 139), "darkgreen": (0, 100, 0), "darkred": (139, 0, 0),
     "dimgray": (105, 105, 105), "darkgray": (169, 169, 169), "lightgray": (211, 211, 211), "lightgrey": (211, 211, 211),
+    "crimson": (220, 20, 60), "firebrick": (178, 34, 34),
+    "brown": (165, 42, 42), "chocolate": (210, 105, 30), "tomato": (255, 99, 71), "coral": (255, 127, 80),
+    "gold": (255, 215, 0), "pink": (255, 192, 203), "violet": (238, 130, 238), "slategray": (112, 128, 144),
+    "darkorange": (255, 140, 0), "darkviolet": (148, 0, 211), "midnightblue": (25, 25, 112),
+    "dodgerblue": (30, 144, 255),
+    "forestgreen": (34, 139, 34), "seagreen": (46, 139, 87), "darkcyan": (0, 139, 139), "sienna": (160, 82, 45),
+    "beige": (245, 245, 220), "ivory": (255, 255, 240), "snow": (255, 250, 250), "lightblue": (173, 216, 230),
+    "lightyellow": (255, 255, 224), "aliceblue": (240, 248, 255), "darkslategray": (47, 79, 79),
     "whitesmoke": (245, 245, 245), "steelblue": (70, 130, 180), "royalblue": (65, 105, 225), "indigo": (75, 0, 130),
 }  # fmt: skip

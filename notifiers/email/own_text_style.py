@@ -20,7 +20,21 @@ LARGEST_NUDGE = 20.0
 LEAST_CONTRAST = 1.3  # WCAG 2.1's contrast ratio; text wants 4.5, and the palest signatures have about 1.6
 
 _NEUTRAL = frozenset(
-    {"inherit", "initial", "unset", "revert", "auto", "normal", "none", "", "windowtext", "currentcolor"}
+    {
+        "inherit",
+        "initial",
+        "unset",
+        "revert",
+        "auto",
+        "normal",
+        "none",
+        "",
+        "windowtext",
+        "window",
+        "canvas",
+        "canvastext",
+        "currentcolor",
+    }
 )
 _ABSOLUTE = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "": 1.0}
 _RELATIVE = {"em": 1.0, "rem": 1.0, "%": 0.01, "ex": 0.5, "ch": 0.5}
@@ -170,15 +184,19 @@ def _colour(value: str, paper: Colour) -> Colour | None:
     """The colour a value makes on this paper; None where it can't be told."""
     if value in NAMED_COLOURS:
         return NAMED_COLOURS[value]
-    digits = value.removeprefix("#")
-    if value.startswith("#") and re.fullmatch(r"[0-9a-f]{3}|[0-9a-f]{6}", digits, re.ASCII):
-        digits = digits if len(digits) == 6 else "".join(d * 2 for d in digits)
-        return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+    if re.fullmatch(r"#([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", value, re.ASCII):
+        digits = value[1:] if len(value) > 5 else "".join(digit * 2 for digit in value[1:])
+        parts = [int(digits[n : n + 2], 16) for n in range(0, len(digits), 2)]
+        return _mixed(parts[:3], parts[3] / 255 if len(parts) > 3 else 1.0, paper)
     numbers = _RGB.fullmatch(value)
     if not numbers:
         return None
     alpha = float(numbers[4] or 1) * (0.01 if numbers[5] else 1)
-    red, green, blue = (round(int(numbers[n + 1]) * alpha + paper[n] * (1 - alpha)) for n in range(3))
+    return _mixed([int(numbers[n]) for n in (1, 2, 3)], alpha, paper)
+
+
+def _mixed(ink: list[int], alpha: float, paper: Colour) -> Colour:
+    red, green, blue = (round(ink[n] * alpha + paper[n] * (1 - alpha)) for n in range(3))
     return red, green, blue
 
 

@@ -117,7 +117,7 @@ HIDDEN = (
 )  # fmt: skip
 DOUBTFUL = (
     "display:none;display:block", "display:flex", "float:right", "color:#fff", "color:white",
-    "color:rgb(250,250,250)", "color:rgba(0,0,0,0.01)", "background:black", "background-color:#111",
+    "color:rgb(250,250,250)", "color:#00000008", "color:rgba(0,0,0,0.01)", "background:black", "background-color:#111",
     "background:url(x)", "background-image:url(x)", "color:hsl(0,0%,100%)", "opacity:.1", "opacity:calc(0)",
     "font-size:1px", "font-size:.1em", "font:1px Arial", "font-size:calc(1px)", "line-height:0", "height:0",
     "width:1px", "max-width:min(1px)", "text-indent:-999px", "margin-left:-999px", "position:absolute",
@@ -128,7 +128,7 @@ DOUBTFUL = (
 )  # fmt: skip
 SHOWN = (
     "", "color:red", "color:#1f497d", "color:rgb(0, 0, 0)", "color:rgb(0 0 0 / 87%)", "color:rgba(0,0,0,.87)",
-    "color:windowtext", "color:var(--text)", "color:inherit", "background:white",
+    "color:windowtext", "color:#000c", "color:var(--text)", "color:inherit", "background:white",
     "background:#fff none repeat scroll 0% 0%", "opacity:1", "background-color:transparent",
     "color:white;background:#333", "font-size:11.0pt", "font-size:medium", "font-size:larger", "font-size:80%",
     "font-size:1rem", "font:12px/1.5 Arial", "font:inherit", "line-height:107%", "line-height:normal",
