@@ -51,7 +51,8 @@ class Screen(Printer):  # type: ignore[misc]
         self._places = places
         self._words = words
         self._end = end
-        self._lock = threading.Lock()
+        # honcho's signal handlers print too, in whatever moment the signal comes.
+        self._lock = threading.RLock()
         self._started = False
         self._worker_ready = False
         self._last_said = time.monotonic()
@@ -82,8 +83,11 @@ class Screen(Printer):  # type: ignore[misc]
     def _print(self, line: Callable[[], object]) -> None:
         try:
             line()
+        except RuntimeError:
+            pass  # a signal came while a line was being written, and this is what its handler had to say
         except BrokenPipeError:
             self.output = Path(os.devnull).open("w")  # noqa: SIM115 -- for as long as the process lasts
+            os.dup2(self.output.fileno(), sys.stdout.fileno())  # else Python complains of the broken pipe at its end
             self._end()
 
 
