@@ -91,7 +91,7 @@ class _Page:
             self._put(_SPACES.sub(" ", text))
 
     def _keep_lines(self, text: str) -> None:
-        first, *rest = text.replace("\r", "").split("\n")
+        first, *rest = text.replace("\r", "").split("\n", caps.MOST_LINES)[: caps.MOST_LINES]
         self._put(first)
         for line in rest:
             self._end_line(forced=True)
