@@ -35,6 +35,7 @@ from tests.workflows.house import Devices, policy
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.02
 MINUTE = timedelta(minutes=1)
+MAIL_KEYS = "a1:" + "k" * 40
 # What kind of mail it is stands in its Message-ID.
 EVENT = re.compile(r"\.(asked|reminded|settled|grant_ended|answer_refused)\.")
 
@@ -82,7 +83,7 @@ def values_for(database_url: str, address: str, namespace: str, mail: MailServer
         "database_url": database_url,
         "TEMPORAL_ADDRESS": address,
         "TEMPORAL_NAMESPACE": namespace,
-        "mail_keys": "a1:" + "k" * 40,
+        "mail_keys": MAIL_KEYS,
         "mail_sender": "approvals@example.test",
         "smtp_host": mail.host,
         "smtp_port": mail.smtp_port,

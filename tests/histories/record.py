@@ -1,0 +1,222 @@
+"""Record the histories that tests/workflows/test_replay.py replays: `python -m tests.histories.record`.
+
+Run it after a change of the workflows that open requests need not survive, or to add a story; else leave the files as
+they are, since they stand for the requests that are open when a new version is deployed. Each file is the history of
+one workflow as Temporal's own tools export it, named after its story. A history holds no path and no secret; what names
+the worker's process and machine is taken out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+from countersign.models import GrantStatus, Status
+from sandbox.temporal_server import TemporalServer
+from tests.workflows.engine import Engine, Request, new_namespace, until
+from tests.workflows.house import policy
+
+FOLDER = Path(__file__).parent
+STICKY_QUEUE = re.compile(r"^\d+@.+$")  # named after the process and machine of its worker
+NEVER_TOLD = {"identity": "worker", "binaryChecksum": "", "buildId": "", "stackTrace": ""}
+
+
+async def approved_by_two_levels(engine: Engine) -> str:
+    """Asked again, refused answers, two levels, a quorum of two."""
+    request = await engine.ask("alice", "databases", reason="restore")
+    await engine.ask_for(request.question)
+    await request.says("bob")
+    await request.says("grace", comment="go on")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    await request.says("ivan", level=2)
+    return await ended(request, Status.APPROVED)
+
+
+async def rejected(engine: Engine) -> str:
+    """One rejection."""
+    request = await engine.ask("alice")
+    await request.says("grace", "reject", comment="not today")
+    return await ended(request, Status.REJECTED)
+
+
+async def expired(engine: Engine) -> str:
+    """Nobody answered."""
+    return await ended(await engine.ask("alice"), Status.EXPIRED)
+
+
+async def approved_after_the_deadline(engine: Engine) -> str:
+    """An answer was stored in time, and found at the deadline."""
+    request = await engine.ask("alice")
+    await request.store("grace")
+    return await ended(request, Status.APPROVED)
+
+
+async def cancelled(engine: Engine) -> str:
+    """Withdrawn by the requester."""
+    request = await engine.ask("alice")
+    await engine.door.cancel(request.id, "alice", "page", "not needed")
+    return await ended(request, Status.CANCELLED)
+
+
+async def cancelled_with_the_requester_disabled(engine: Engine) -> str:
+    """Withdrawn by the engine."""
+    request = await engine.ask("bob")
+    engine.apply(policy(disabled=("bob",)))
+    await engine.door.enforce_directory()
+    return await ended(request, Status.CANCELLED)
+
+
+async def approved_at_once(engine: Engine) -> str:
+    """Nobody requires approval."""
+    return await ended(await engine.ask("carol"), Status.APPROVED)
+
+
+async def own_approval(engine: Engine) -> str:
+    """The requester is the manager."""
+    return await ended(await engine.ask("grace"), Status.APPROVED)
+
+
+async def fallback(engine: Engine) -> str:
+    """The approver's mail is refused for good; a fallback approver answers."""
+    engine.mail.faults.refused.add("grace@example.test")
+    request = await engine.ask("alice")
+    await until(lambda: "judy" in request.asked_people())
+    await request.says("judy")
+    return await ended(request, Status.APPROVED)
+
+
+async def nobody_to_ask(engine: Engine) -> str:
+    """Neither the approver nor the fallback approvers can be reached."""
+    engine.mail.faults.refused |= {f"{one}@example.test" for one in ("grace", "ada", "judy")}
+    return await ended(await engine.ask("alice"), Status.REJECTED)
+
+
+async def disabled_approver(engine: Engine) -> str:
+    """An approver is disabled while the request waits; another one answers."""
+    request = await engine.ask("alice", "vaults")
+    engine.apply(policy(disabled=("ivan",)))
+    await engine.door.enforce_directory()
+    await request.says("grace")
+    return await ended(request, Status.APPROVED)
+
+
+async def reminded(engine: Engine) -> str:
+    """Reminded, then approved."""
+    engine.apply(policy(approval_status_change_to_expire=60, reminder_minutes=1))
+    request = await engine.ask("alice")
+    await until(lambda: request.lines("reminded"))
+    await request.says("grace")
+    return await ended(request, Status.APPROVED)
+
+
+async def answered_by_a_grant(engine: Engine) -> str:
+    """A grant lasts, and answers the question."""
+    request = await engine.ask("carol")
+    await request.outcome()
+    return await ended(await engine.ask_for(request.question), Status.APPROVED)
+
+
+async def refused(engine: Engine) -> str:
+    """The rules refuse the question."""
+    question = engine.question("zoe")
+    await asyncio.gather(engine.ask_for(question), return_exceptions=True)
+    return question.workflow_id
+
+
+async def still_open(engine: Engine) -> str:
+    """One level is passed; the next one waits."""
+    request = await engine.ask("alice", "databases")
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    return request.question.workflow_id
+
+
+async def grant_revoked(engine: Engine) -> str:
+    """Revoked by an approver."""
+    request = await engine.ask("alice")
+    await request.says("grace")
+    await request.outcome()
+    await engine.door.revoke(request.id, "grace", "page", "enough")
+    return await grant_over(request, GrantStatus.REVOKED)
+
+
+async def grant_ended(engine: Engine) -> str:
+    """Ended by the clock."""
+    request = await engine.ask("carol", minutes=1)
+    await request.outcome()
+    return await grant_over(request, GrantStatus.ENDED)
+
+
+STORIES: list[Callable[[Engine], Awaitable[str]]] = [
+    approved_by_two_levels,
+    rejected,
+    expired,
+    approved_after_the_deadline,
+    cancelled,
+    cancelled_with_the_requester_disabled,
+    approved_at_once,
+    own_approval,
+    fallback,
+    nobody_to_ask,
+    disabled_approver,
+    reminded,
+    answered_by_a_grant,
+    refused,
+    still_open,
+    grant_revoked,
+    grant_ended,
+]
+
+
+async def ended(request: Request, status: Status) -> str:
+    """The id of the request's workflow, once it has ended so."""
+    outcome = await request.outcome()
+    assert outcome.status is status, outcome
+    return request.question.workflow_id
+
+
+async def grant_over(request: Request, status: GrantStatus) -> str:
+    """The id of the grant's workflow, once it has ended so."""
+    workflow_id = f"grant:{request.id}"
+    assert await request.engine.client.temporal.get_workflow_handle(workflow_id).result() == status
+    return workflow_id
+
+
+async def main() -> None:
+    """Play every story on an engine whose minutes last a second, and save its history."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with TemporalServer() as server:
+            namespace = await new_namespace(server.address)
+            url = f"sqlite:///{folder}/countersign.db"
+            async with Engine(server.address, namespace, url, timedelta(seconds=1)) as engine:
+                for story in STORIES:
+                    engine.apply(policy(approval_status_change_to_expire=4, grant_minutes=60))
+                    engine.mail.faults.refused.clear()
+                    await save(engine, story.__name__, await story(engine))
+
+
+async def save(engine: Engine, name: str, workflow_id: str) -> None:
+    """Write one history."""
+    history = await engine.client.temporal.get_workflow_handle(workflow_id).fetch_history()
+    cleaned = without_machine(json.loads(history.to_json()))
+    (FOLDER / f"{name}.json").write_text(json.dumps(cleaned, indent=1, sort_keys=True) + "\n")
+
+
+def without_machine(value: object) -> object:
+    """The same without what names the process and machine that recorded it."""
+    if isinstance(value, dict):
+        return {key: NEVER_TOLD.get(key, without_machine(each)) for key, each in value.items()}
+    if isinstance(value, str):
+        return STICKY_QUEUE.sub("worker", value)
+    return [without_machine(each) for each in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

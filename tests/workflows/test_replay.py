@@ -1,0 +1,62 @@
+"""Today's workflows replay yesterday's histories: a change of theirs keeps open requests alive."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+import worker
+from countersign.question import read_question
+from tests.histories.record import STORIES
+from tests.workflows.engine import MAIL_KEYS
+
+SAVED = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[1] / "histories").glob("*.json"))}
+PROCESS = re.compile(r"\d+@(?!example)")  # what an SDK calls itself: its process id and the name of the machine
+PATH = re.compile(r"/(bin|etc|home|opt|root|tmp|usr|var|work|Users)/|[A-Z]:\\")
+
+
+def replayer() -> Replayer:
+    return Replayer(
+        workflows=worker.WORKFLOWS,
+        workflow_runner=worker.workflow_runner(),
+        data_converter=pydantic_data_converter,
+    )
+
+
+def workflow_id(saved: str) -> str:
+    """The id it ran under, which stands in no history, but follows from the input."""
+    [payload] = json.loads(saved)["events"][0]["workflowExecutionStartedEventAttributes"]["input"]["payloads"]
+    asked = json.loads(b64decode(payload["data"]))
+    return f"grant:{asked['approval_id']}" if "approval_id" in asked else read_question(asked).workflow_id
+
+
+@pytest.mark.parametrize("story", SAVED)
+async def test_a_saved_history_replays(story: str) -> None:
+    await replayer().replay_workflow(WorkflowHistory.from_json(workflow_id(SAVED[story]), SAVED[story]))
+
+
+def test_every_story_has_its_history() -> None:
+    assert SAVED.keys() >= {story.__name__ for story in STORIES}
+
+
+@pytest.mark.parametrize("story", SAVED)
+def test_a_saved_history_holds_no_path_and_no_secret(story: str) -> None:
+    payloads = [b64decode(data).decode() for data in re.findall(r'"data": "([^"]*)"', SAVED[story])]
+    assert payloads
+    for text in (SAVED[story], *payloads):
+        assert not PATH.search(text)
+        assert not PROCESS.search(text)
+        assert MAIL_KEYS.partition(":")[2] not in text
+
+
+async def test_a_history_that_the_workflow_would_not_write_is_noticed() -> None:
+    another_s = SAVED["grant_ended"].replace('"Grant"', '"ConnectionApproval"')
+    with pytest.raises(Exception, match=r"(?i)nondetermin"):
+        await replayer().replay_workflow(WorkflowHistory.from_json("another's", another_s))
