@@ -75,8 +75,9 @@ class Inbound:
         if mail.judged.decides:
             await self._answer(mail, arrived, raw)
             return
-        if mail.addressee and reply.kind == "bounce":
-            words = f"mail to {reply.failed_recipient or mail.addressee.email} came back"
+        # A bounce without that address is a delay, or about somebody else.
+        if mail.addressee and reply.kind == "bounce" and reply.failed_recipient == mail.addressee.email.casefold():
+            words = f"mail to {reply.failed_recipient} came back"
             await self.engine.report(mail.addressee.id, reply.approval_id, "unreachable", words)
         elif mail.addressee and reply.kind == "auto_reply" and reply.away:
             await self.engine.report(mail.addressee.id, reply.approval_id, "away", reply.subject)

@@ -191,8 +191,12 @@ async def test_a_late_answer_is_told_the_outcome() -> None:
     assert refused.event is Event.ANSWER_REFUSED
 
 
-async def test_a_bounce_of_our_mail_reports_the_approver_unreachable() -> None:
+@pytest.mark.parametrize(
+    ("failed", "reported"), [("Grace@example.test", True), ("eve@example.test", False), ("", False)]
+)
+async def test_a_bounce_of_our_mail_reports_the_approver_unreachable(failed: str, reported: bool) -> None:
     engine = Engine()
+    action = f"Final-Recipient: rfc822; {failed}\nAction: failed\nStatus: 5.1.1\n" if failed else "Action: delayed\n"
     ours = f"<1042.1.{token.make(RING, 1042, 1, 'grace')}.asked.{'a' * 16}@example.test>"
     bounce = EmailMessage()
     bounce["From"], bounce["To"] = "MAILER-DAEMON@example.test", "countersign@example.test"
@@ -201,14 +205,14 @@ async def test_a_bounce_of_our_mail_reports_the_approver_unreachable() -> None:
     bounce["Auto-Submitted"] = "auto-replied"
     bounce.set_content("No such user.")
     bounce.add_attachment(
-        b"Final-Recipient: rfc822; grace@example.test\nAction: failed\nStatus: 5.1.1\n",
+        action.encode(),
         maintype="message",
         subtype="delivery-status-text",
     )
     raw = bounce.as_bytes().replace(b"message/delivery-status-text", b"message/delivery-status")
     raw = raw.replace(b"multipart/mixed", b"multipart/report; report-type=delivery-status", 1)
     await taker(engine)(raw)
-    assert engine.reported == [("grace", 1042, "unreachable")]
+    assert engine.reported == ([("grace", 1042, "unreachable")] if reported else [])
     assert engine.turned_down[0].event is None
 
 
