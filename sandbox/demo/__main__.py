@@ -20,7 +20,7 @@ POLICY = ROOT / "examples" / "policy.yaml"
 # So that a person at a terminal can read along; the last scene waits for its minute to pass anyway.
 PAUSE_SECONDS = 3.0
 INTERRUPTED = 130
-NEXT = "To play with it yourself: make up"
+NEXT = "Nothing is left running. To play with it yourself: make up"
 
 
 class Story:
@@ -47,7 +47,7 @@ class Story:
                 raise
             rows, mails = everything.store.events.last_version(), everything.mail.delivered
         counts = f"{rows} rows of record, {mails} mails, {time.monotonic() - started:.0f} seconds"
-        self.screen.closing(self.told, f"All of it happened: {counts}. Nothing is left running.\n{NEXT}")
+        self.screen.closing(self.told, f"All of it happened: {counts}.\n{NEXT}")
 
     async def _play(self, play: Play) -> None:
         self._begin(
