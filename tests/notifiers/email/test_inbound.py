@@ -22,6 +22,32 @@ NOW = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
 PEOPLE = {name: Person(id=name, name=name.title(), email=f"{name}@example.test") for name in ("grace", "alice", "eve")}
 
 
+BOUNCE = """\
+Return-Path: <>
+From: MAILER-DAEMON@example.test
+To: countersign@example.test
+Subject: Undelivered Mail Returned to Sender
+Message-ID: <b1@example.test>
+In-Reply-To: {ours}
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain
+
+No such user.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mail.example.test
+
+{status}
+
+--b--
+"""
+
+
 class Engine:
     """An engine that remembers what it was given."""
 
@@ -196,21 +222,9 @@ async def test_a_late_answer_is_told_the_outcome() -> None:
 )
 async def test_a_bounce_of_our_mail_reports_the_approver_unreachable(failed: str, reported: bool) -> None:
     engine = Engine()
-    action = f"Final-Recipient: rfc822; {failed}\nAction: failed\nStatus: 5.1.1\n" if failed else "Action: delayed\n"
+    status = f"Final-Recipient: rfc822; {failed}\nAction: failed\nStatus: 5.1.1" if failed else "X-Queue: slow"
     ours = f"<1042.1.{token.make(RING, 1042, 1, 'grace')}.asked.{'a' * 16}@example.test>"
-    bounce = EmailMessage()
-    bounce["From"], bounce["To"] = "MAILER-DAEMON@example.test", "countersign@example.test"
-    bounce["Subject"], bounce["Message-ID"] = "Undelivered Mail Returned to Sender", "<b1@example.test>"
-    bounce["Return-Path"], bounce["References"], bounce["In-Reply-To"] = "<>", ours, ours
-    bounce["Auto-Submitted"] = "auto-replied"
-    bounce.set_content("No such user.")
-    bounce.add_attachment(
-        action.encode(),
-        maintype="message",
-        subtype="delivery-status-text",
-    )
-    raw = bounce.as_bytes().replace(b"message/delivery-status-text", b"message/delivery-status")
-    raw = raw.replace(b"multipart/mixed", b"multipart/report; report-type=delivery-status", 1)
+    raw = BOUNCE.format(ours=ours, status=status).encode()
     await taker(engine)(raw)
     assert engine.reported == ([("grace", 1042, "unreachable")] if reported else [])
     assert engine.turned_down[0].event is None
