@@ -41,10 +41,11 @@ def processes(settings: Settings, procfile: str) -> dict[str, str]:
 
 
 def environment(settings: Settings, state: Path) -> dict[str, str]:
-    """What the processes are told: this Python, the sandbox's mail server where there is no other."""
+    """What the processes are told: this Python, where state is kept, the sandbox's mail server if there is no other."""
     told = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
+        "COUNTERSIGN_STATE": os.path.relpath(state, ROOT),
     }
     if not (settings.smtp_host or settings.imap_host):
         smtp_port = int(told.setdefault("COUNTERSIGN_SANDBOX_SMTP_PORT", str(SMTP_PORT)))
