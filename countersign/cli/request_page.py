@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from countersign.cli import times
+from countersign.cli.refusals import refusals
 from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
 from countersign.views import ApproverView, LineView, RequestView
 
@@ -34,6 +35,12 @@ def page(view: RequestView, timeline: Iterable[LineView], at: datetime) -> Rende
     rows = list(timeline)
     if rows:
         parts += [Text(), Text("Timeline", style="bold"), Padding(lines(rows, at), (0, 0, 0, 2))]
+    if refused := refusals(rows):
+        parts += [
+            Text(),
+            Text("Why answers did not count", style="bold"),
+            *(Padding(one, (0, 0, 0, 2)) for one in refused),
+        ]
     return Group(*parts)
 
 

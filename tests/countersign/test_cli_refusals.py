@@ -1,0 +1,47 @@
+"""`countersign show` says why an answer did not count, check by check."""
+
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from countersign.cli.refusals import refusals
+from countersign.views import LineView
+
+
+def line(kind: str, proof: dict[str, str]) -> LineView:
+    at = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
+    return LineView(
+        version=1, approval_id=1042, kind=kind, at=at, who="mallory", channel="email", words="Not yours.", proof=proof
+    )
+
+
+def printed(rows: list[LineView]) -> list[str]:
+    console = Console(width=70, no_color=True)
+    with console.capture() as capture:
+        for one in refusals(rows):
+            console.print(one)
+    return [" ".join(row.split()) for row in capture.get().splitlines()]
+
+
+def test_each_check_is_shown_in_its_order_with_what_it_saw() -> None:
+    proof = {
+        "code": "own_copy",
+        "check 10: still waiting": "passed: Waiting",
+        "check 2: own copy": "FAILED: a token of grace",
+        "check 1: authentic": "passed: dmarc=pass",
+    }
+    assert printed([line("answer_refused", proof)]) == [
+        "mallory by email: Not yours.",
+        "✓ authentic dmarc=pass",
+        "✗ own copy a token of grace",
+        "✓ still waiting Waiting",
+    ]
+
+
+def test_what_was_not_checked_so_is_not_shown() -> None:
+    assert refusals([line("answer_refused", {"answer": "a1"}), line("noticed", {"check 1: x": "passed: y"})]) == []
+
+
+def test_what_a_sender_wrote_is_no_markup() -> None:
+    proof = {"check 1: one sender": "FAILED: [red]grace[/red]@example.test"}
+    assert printed([line("answer_refused", proof)])[1] == "✗ one sender [red]grace[/red]@example.test"
