@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from countersign.errors import in_words
+from countersign.errors import CountersignError, in_words
 
 SWEEP_SECONDS = 5.0
 BEAT_SECONDS = 1.0
@@ -54,8 +54,10 @@ class StandingActivities:
                 activity.heartbeat()
                 try:
                     await _beating(chore())
-                except Exception as error:
-                    log.warning("sweeping: %s", in_words(error), exc_info=error)
+                except CountersignError as error:
+                    log.warning("sweeping: %s", in_words(error))
+                except Exception:
+                    log.exception("sweeping")
             await _either(activity.wait_for_worker_shutdown(), _beating(asyncio.sleep(SWEEP_SECONDS)))
         raise ApplicationError("The sweeper stopped; another goes on.", category=ApplicationErrorCategory.BENIGN)
 

@@ -180,6 +180,9 @@ async def _in_our_words(call: Awaitable[R]) -> R:
             raise NotFound("The request has ended.") from None
         raise Refused(_words(error.cause)) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None  # the library says the same of both
         raise Unavailable("No worker answered in time; try again, and see that one is running.") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:

@@ -168,7 +168,11 @@ class Door:
 
     async def enforce_directory(self) -> None:
         """Carry out what it means for what is open that people were disabled, or can't be reached (rules 4 and 6)."""
-        for approval_id in await self._run(self.requests.to_look_at):
+        try:
+            to_look_at = await self._run(self.requests.to_look_at)
+        except Refused:
+            return  # no policy was ever applied, so nothing is open
+        for approval_id in to_look_at:
             await self.look_again(approval_id)
         for approval_id in await self._run(self.grants.held_by_disabled):
             wish = Revoke(approval_id=approval_id, who=ENGINE, channel="", words="The requester was disabled.")

@@ -183,13 +183,13 @@ class ConnectionApproval:
             if ballot.settled or workflow.now() >= ballot.deadline:
                 return
         before = len(ballot.decisions)
-        asked = ballot.start_level(people, workflow.now())
+        asked = ballot.start_level(people, self._now())
         minutes = opened.route.reminder_minutes
         self._remind_at = workflow.now() + minutes * opened.minute if minutes else None
         own = ballot.decisions[-1] if len(ballot.decisions) > before else None
-        lines = [_line("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
+        lines = [self._line("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
         if own is not None:
-            lines.append(_line("answered", own.person, own.comment, own.channel))
+            lines.append(self._line("answered", own.person, own.comment, own.channel))
         await self._change(Change(lines, asked, own))
 
     async def _wait(self) -> None:
@@ -207,7 +207,7 @@ class ConnectionApproval:
         self._remind_at = None
         silent = self._silent()
         tell = [Tell(event=Event.REMINDED, person=person) for person in silent]
-        await self._change(Change([_line("reminded", ENGINE, ", ".join(silent))], tell=tell))
+        await self._change(Change([self._line("reminded", ENGINE, ", ".join(silent))], tell=tell))
 
     async def _at_deadline(self) -> None:
         """Judge what came in time and was not judged; then expire (rule 5)."""
@@ -230,7 +230,7 @@ class ConnectionApproval:
         decision = self._open_ballot.count(answer)
         said = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
         words = said + (f": {decision.comment}" if decision.comment else "")
-        line = _line("answered", decision.person, words, decision.channel, {"answer": answer.id})
+        line = self._line("answered", decision.person, words, decision.channel, {"answer": answer.id})
         await self._change(Change([line], decision=decision, who=decision.person, channel=decision.channel))
 
     async def _withdraw(self, wish: Cancel) -> None:
@@ -261,7 +261,10 @@ class ConnectionApproval:
             return
         asked = ballot.leave_out(person, why)
         if person in ballot.seats:
-            lines = [_line("left_out", person, why), *(_line("fallback", one.person, one.because) for one in asked)]
+            lines = [
+                self._line("left_out", person, why),
+                *(self._line("fallback", one.person, one.because) for one in asked),
+            ]
             await self._change(Change(lines, asked, standing={person: why}))
 
     async def _bring_forward(self, away: str) -> None:
@@ -271,12 +274,12 @@ class ConnectionApproval:
             return
         others = self._silent()
         asked = ballot.note_away(away)
-        lines = [_line("fallback", one.person, f"{away} is out of office") for one in asked]
+        lines = [self._line("fallback", one.person, f"{away} is out of office") for one in asked]
         tell: list[Tell] = []
         present = [one for one in others if one not in ballot.away]
         if self._remind_at and present:
             self._remind_at = None
-            lines.append(_line("reminded", ENGINE, ", ".join(present)))
+            lines.append(self._line("reminded", ENGINE, ", ".join(present)))
             tell = [Tell(event=Event.REMINDED, person=one) for one in present]
         await self._change(Change(lines, asked, tell=tell, standing={away: "away"}))
 
@@ -293,7 +296,7 @@ class ConnectionApproval:
         assert question is not None
         self._steps += 1
         self._asked.update(dict.fromkeys(one.person for one in change.asked))
-        step = change.step(ballot, self._steps, self._asked, workflow.now())
+        step = change.step(ballot, self._steps, self._asked, self._now())
         async with self._in_order:
             taken = await durably(StepActivities.take, step)
         if taken.grant is not None:
@@ -315,7 +318,7 @@ class ConnectionApproval:
 
     async def _record_repeat(self, question: Question) -> None:
         proof = {"source_address": question.source_address, "reason": question.reason}
-        line = _line("asked_again", question.requester, "while it was open", proof=proof)
+        line = self._line("asked_again", question.requester, "while it was open", proof=proof)
         await durably(RequestActivities.ask_again, AskAgain(approval_id=self._open_ballot.approval_id, line=line))
 
     def _not_waiting(self, approval_id: int) -> str | None:
@@ -332,6 +335,15 @@ class ConnectionApproval:
             decisions=ballot.decisions,
             grant=self._grant,
         )
+
+    def _line(
+        self, kind: Kind, who: str, words: str = "", channel: str = "", proof: dict[str, str] | None = None
+    ) -> Line:
+        return Line(kind=kind, at=self._now(), who=who, words=words, channel=channel, proof=proof or {})
+
+    def _now(self) -> datetime:
+        """The task's time; in the first task the database's clock was read later than that."""
+        return max(workflow.now(), self._open_request.opened_at)
 
     @property
     def _open_ballot(self) -> Ballot:
@@ -356,7 +368,3 @@ def _question(raw: object, extra: tuple[object, ...]) -> Question:
 def _refuse(words: str | None) -> None:
     if words:
         raise ApplicationError(words, type="Refused", non_retryable=True)
-
-
-def _line(kind: Kind, who: str, words: str = "", channel: str = "", proof: dict[str, str] | None = None) -> Line:
-    return Line(kind=kind, at=workflow.now(), who=who, words=words, channel=channel, proof=proof or {})
