@@ -20,10 +20,9 @@ from activities.steps import StepActivities
 from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import CountersignError, in_words
-from notifiers.email.channel import access_tokens, authenticity, email_config, key_ring, mailbox
+from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.inbound import Inbound
 from notifiers.email.mailbox import watch as watch_mailbox
-from notifiers.email.oauth import AccessTokens
 from notifiers.email.send import EmailNotifier
 from settings import Settings
 from store import Store
@@ -50,6 +49,7 @@ async def run(
     connected: Callable[[], None] = lambda: None,
 ) -> None:
     """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts."""
+    email = email_channel(settings)
     store = Store(settings.database_url, minute)
     client = await Client.connect_when_up(
         settings.temporal_address,
@@ -59,10 +59,8 @@ async def run(
         api_key=settings.temporal_api_key.get_secret_value() or None,
     )
     connected()
-    tokens = access_tokens(settings)
-    config = email_config(settings, tokens)
-    senders = {"email": EmailNotifier(config)} if config else {}
-    if config is None:
+    senders = {"email": EmailNotifier(email.config)} if email.config else {}
+    if not senders:
         log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): notices by mail wait")
     courier = Courier(store.notices, store.reading, senders, store.database.executor)
     door = Door(
@@ -75,7 +73,7 @@ async def run(
         tell_on=frozenset(senders),
         deliver=courier.answer_back,
     )
-    watch = _watch(settings, tokens, store, door)
+    watch = _watch(email, store, door)
     chores = [lambda: courier.sweep(door.look_again), door.submit_left_over, door.enforce_directory]
     async with _worker(client, settings, store, courier, StandingActivities(watch, chores)):
         await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
@@ -159,18 +157,16 @@ async def _keep_standing(client: Client, names: Sequence[str]) -> None:
         )
 
 
-def _watch(settings: Settings, tokens: AccessTokens | None, store: Store, door: Door) -> Watch | None:
+def _watch(email: EmailChannel, store: Store, door: Door) -> Watch | None:
     """What watches the mailbox, where there is one."""
-    config = mailbox(settings, tokens)
+    config = email.mailbox
     store.mails.keep_only([config.name] if config else [])
-    if config is None:
+    if config is None or email.keys is None:
         log.warning("no mailbox is set (COUNTERSIGN_IMAP_HOST): replies by mail are not read")
         return None
-    rule = authenticity(settings)
-    if rule.mode == "off":
+    if email.rule.mode == "off":
         log.warning("no rule says which mail is authentic (COUNTERSIGN_MAIL_RULE): mail decides nothing")
-    keys = key_ring(settings.mail_keys.get_secret_value())
-    inbound = Inbound(door, keys, rule, asyncio.get_running_loop())
+    inbound = Inbound(door, email.keys, email.rule, asyncio.get_running_loop())
     return lambda stop, beat: watch_mailbox(config, store.mails, inbound.take, stop, beat)
 
 

@@ -161,10 +161,11 @@ class Standing(Model):
 
 
 class Closing(Model):
-    """Asked at the deadline: may the request expire?"""
+    """Asked at the deadline: may the request expire? `looked_at` is when its workflow first asked."""
 
     approval_id: int
     deadline: datetime
+    looked_at: datetime
 
 
 class Last(Model):

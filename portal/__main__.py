@@ -23,7 +23,7 @@ from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused, in_words
 from countersign.models import Protocol
-from notifiers.email.channel import access_tokens, authenticity, email_config
+from notifiers.email.channel import email_channel
 from notifiers.email.inbound import Inbound
 from portal.app import create_app
 from portal.house import Explain, Plan
@@ -129,10 +129,10 @@ def plan(settings: Settings) -> Plan:
             lazy=True,
         )
 
-    config = email_config(settings, access_tokens(settings))
-    if config is None:
+    email = email_channel(settings)
+    if email.keys is None:
         return Plan(settings.database_url, connect)
-    keys, rule = config.keys, authenticity(settings)
+    keys, rule = email.keys, email.rule
 
     def explainer(door: Door) -> Explain:
         inbound = Inbound(door, keys, rule, asyncio.get_running_loop())

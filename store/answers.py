@@ -122,7 +122,7 @@ class Answers:
         with self.database.reading() as connection:
             unread = connection.execute(behind).first() is not None
             in_time = [view(row) for row in connection.execute(left)]
-        patience_over = datetime.now(UTC) > closing.deadline + LONGEST_READING
+        patience_over = datetime.now(UTC) > max(closing.deadline, closing.looked_at) + LONGEST_READING
         return Last(answers=in_time, complete=patience_over or not unread)
 
     def outcome(self, answer_id: str) -> tuple[str, str]:

@@ -61,6 +61,7 @@ class ConnectionApproval:
         self._was_asked = False
         self._asked: dict[str, None] = {}  # in the order they were asked
         self._remind_at: datetime | None = None
+        self._looked_at: datetime | None = None  # at the deadline, for the first time
         self._steps = 0
         self._known = False
         self._in_order = asyncio.Lock()
@@ -212,7 +213,9 @@ class ConnectionApproval:
     async def _at_deadline(self) -> None:
         """Judge what came in time and was not judged; then expire (rule 5)."""
         ballot = self._open_ballot
-        last = await durably(RequestActivities.last, Closing(approval_id=ballot.approval_id, deadline=ballot.deadline))
+        self._looked_at = self._looked_at or workflow.now()
+        closing = Closing(approval_id=ballot.approval_id, deadline=ballot.deadline, looked_at=self._looked_at)
+        last = await durably(RequestActivities.last, closing)
         for answer in last.answers:
             if not ballot.judge(answer):
                 await self._count(answer)
@@ -234,7 +237,7 @@ class ConnectionApproval:
         await self._change(Change([line], decision=decision, who=decision.person, channel=decision.channel))
 
     async def _withdraw(self, wish: Cancel) -> None:
-        self._open_ballot.cancel(wish.words or f"Cancelled by {wish.who}.")
+        self._open_ballot.cancel(f"Cancelled by {wish.who}" + (f": {wish.words}" if wish.words else "."))
         await self._change(Change(who=wish.who, channel=wish.channel))
 
     async def _look_around(self) -> None:

@@ -1,8 +1,8 @@
 """The email channel made from its settings: what a composition root needs to send, to watch and to judge."""
 
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from countersign.errors import CountersignError
 from notifiers.email.authenticity import AuthenticityRule
@@ -43,6 +43,23 @@ class MailSettings(Protocol):
     oauth_scope: str
 
 
+class EmailChannel(NamedTuple):
+    """How to write mails, where replies come in, what proves them, and the keys of their tokens."""
+
+    config: EmailConfig | None
+    mailbox: Mailbox | None
+    rule: AuthenticityRule
+    keys: KeyRing | None
+
+
+def email_channel(settings: MailSettings) -> EmailChannel:
+    """All of the channel, as far as it is set. Raises CountersignError naming the setting that is wrong."""
+    tokens = access_tokens(settings)
+    config, place = email_config(settings, tokens), mailbox(settings, tokens)
+    keys = key_ring(settings.mail_keys.get_secret_value()) if config or place else None
+    return EmailChannel(config, place, authenticity(settings), keys)
+
+
 def access_tokens(settings: MailSettings) -> AccessTokens | None:
     """Where to log in by XOAUTH2; None for passwords. One for both servers: a refresh token may be good for one use."""
     if not settings.oauth_token_url:
@@ -62,6 +79,14 @@ def email_config(settings: MailSettings, tokens: AccessTokens | None = None) -> 
     """How to write mails; None where no mail server is set. Raises CountersignError naming the wrong setting."""
     if not settings.smtp_host:
         return None
+    try:
+        return _email_config(settings, tokens)
+    except ValidationError as error:
+        problems = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors(include_input=False))
+        raise CountersignError(f"The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...): {problems}.") from None
+
+
+def _email_config(settings: MailSettings, tokens: AccessTokens | None) -> EmailConfig:
     return EmailConfig(
         instance_name=settings.instance_name,
         sender_address=settings.mail_sender,

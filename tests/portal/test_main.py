@@ -131,7 +131,7 @@ def test_a_first_policy_that_is_wrong(
 def test_a_wrong_setting_is_named_without_its_value(environment: dict[str, str]) -> None:
     done = run(environment | {"COUNTERSIGN_PORTAL_PORT": "hunter2"}, "serve")
     assert done.exit_code == 2
-    assert "portal_port" in done.stderr
+    assert "COUNTERSIGN_PORTAL_PORT" in done.stderr
     assert "hunter2" not in done.stderr
 
 

@@ -75,7 +75,7 @@ def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
     refused = store.answers.store(given(number, "bob", at=deadline - timedelta(seconds=2)))
     store.answers.refuse(refused.id, "Not asked.", tell=False)
     store.answers.store(given(opened(store, device="web-2").approval_id, at=deadline))
-    last = store.answers.last(Closing(approval_id=number, deadline=deadline))
+    last = store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=deadline))
     assert [one.id for one in last.answers] == [first.id, second.id]
     assert last.complete
     assert late.id in {one.id for one in store.answers.waiting(soon(0))}
@@ -83,7 +83,7 @@ def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
 
 def test_the_last_answers_are_complete_once_every_mailbox_was_read_up_to_the_deadline(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-1)
-    closing = Closing(approval_id=number, deadline=deadline)
+    closing = Closing(approval_id=number, deadline=deadline, looked_at=deadline)
     store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
     store.mails.read_through("OTHER", deadline)
     assert not store.answers.last(closing).complete
@@ -97,7 +97,13 @@ def test_the_last_answers_are_complete_once_every_mailbox_was_read_up_to_the_dea
 def test_an_expiry_does_not_wait_for_a_mailbox_for_ever(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-61)
     store.mails.read_through("INBOX", deadline - timedelta(days=1))
-    assert store.answers.last(Closing(approval_id=number, deadline=deadline)).complete
+    assert store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=deadline)).complete
+
+
+def test_an_expiry_that_nobody_was_awake_for_still_waits_for_the_mailbox(store: Store) -> None:
+    number, deadline = opened(store).approval_id, soon(-3600)
+    store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
+    assert not store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=soon(-1))).complete
 
 
 def test_what_was_left_open_is_found_oldest_first(store: Store) -> None:

@@ -72,7 +72,7 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
     engine.apply(policy(disabled=("alice",)))
     # The worker's own sweeper does it.
     outcome = await waiting.outcome()
-    assert (outcome.status, outcome.words) == (Status.CANCELLED, "The requester was disabled.")
+    assert (outcome.status, outcome.words) == (Status.CANCELLED, "Cancelled by countersign: The requester was disabled.")
     await until(lambda: "grant_revoked countersign" in held.lines())
     grant = engine.store.grants.of(held.id)
     assert grant is not None
@@ -95,7 +95,7 @@ async def test_rule_7_the_requester_cancels_while_it_waits(engine: Engine) -> No
     assert not (await request.says("grace")).accepted
     assert engine.store.grants.of(request.id) is None
     words = await refused(engine.door.cancel(request.id, "alice", "page"))
-    assert words == f"#{request.id} is already Cancelled: not needed any more"
+    assert words == f"#{request.id} is already Cancelled: Cancelled by alice: not needed any more"
 
 
 async def test_rule_7_nobody_else_cancels_but_an_admin(engine: Engine) -> None:
