@@ -89,7 +89,7 @@ async def test_rule_7_the_requester_cancels_while_it_waits(engine: Engine) -> No
     judged = await engine.door.cancel(request.id, "alice", "page", "not needed any more")
     assert (judged.accepted, judged.status) == (True, Status.CANCELLED)
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words) == (Status.CANCELLED, "not needed any more")
+    assert (outcome.status, outcome.words) == (Status.CANCELLED, "Cancelled by alice: not needed any more")
     assert request.lines() == ["opened alice", "level_started countersign", "cancelled alice"]
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     assert not (await request.says("grace")).accepted
