@@ -34,10 +34,7 @@ async def measure() -> dict[str, float]:
         listening = await sink.listen()
         async with TemporalServer(Path(folder) / "temporal.db") as server:
             place = Place(server.address, Path(folder), sink)
-            rates = await requests_per_second(place, say)
-            figures = {f"requests/s, {name}": rate for name, rate in rates.items()}
-            figures["ratio: Countersign / plain skeleton"] = rates["Countersign"] / rates["plain skeleton"]
-            figures["ratio: Countersign / tuned skeleton"] = rates["Countersign"] / rates["tuned skeleton"]
+            figures = await requests_per_second(place, say)
             woken = await reply_to_approved(place, say)
             figures |= woken
             figures["ratio: reply to Approved / bare wake-up"] = (

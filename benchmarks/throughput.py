@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from statistics import median
 
 from temporalio.client import Client as TemporalClient
 
@@ -12,25 +13,49 @@ from benchmarks.skeleton import TASK_QUEUE
 from countersign.models import Question, Status, Verdict
 from countersign.notices import Given
 
-REQUESTS = 500
+ROUNDS = 5
+IN_A_ROUND = 100
 AT_ONCE = 16
 WARM_UP = 20
 
+One = Callable[[int], Awaitable[None]]
+
 
 async def requests_per_second(place: Place, say: Callable[[str], None]) -> dict[str, float]:
-    """Measure all three, one after the other."""
-    rates = {}
-    for name, measure in (("plain skeleton", plain), ("Countersign", countersign), ("tuned skeleton", tuned)):
-        say(f"{name}: {REQUESTS} requests, {AT_ONCE} at a time")
-        rates[name] = await measure(place)
-    return rates
+    """Measure all three in turn, round after round, so that a machine that slows down slows all of them.
+
+    Gives each one's rate over all rounds, and the medians of the rounds' ratios.
+    """
+    command = ("-m", "benchmarks.skeleton", place.address)
+    async with (
+        engine(place, "throughput") as running,
+        process(place, *command, ready="ready", SMTP_PORT=str(place.sink.port)),
+    ):
+        client = await TemporalClient.connect(place.address)
+        contenders: dict[str, One] = {
+            "plain skeleton": skeleton(client, "PlainSkeleton"),
+            "Countersign": lambda number: decide_one(running, number),
+            "tuned skeleton": skeleton(client, "TunedSkeleton"),
+        }
+        say("warming up")
+        for one in contenders.values():
+            await _seconds(one, range(WARM_UP))
+        seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        for turn in range(ROUNDS):
+            say(f"round {turn + 1} of {ROUNDS}: {IN_A_ROUND} requests each, {AT_ONCE} at a time")
+            first = WARM_UP + turn * IN_A_ROUND
+            for name, one in contenders.items():
+                seconds[name].append(await _seconds(one, range(first, first + IN_A_ROUND)))
+    return _rates(seconds)
 
 
-async def countersign(place: Place) -> float:
-    """The whole path."""
-    async with engine(place, "throughput") as running:
-        await asyncio.gather(*(decide_one(running, n) for n in range(REQUESTS, REQUESTS + WARM_UP)))
-        return await _rate(lambda n: decide_one(running, n))
+def _rates(seconds: dict[str, list[float]]) -> dict[str, float]:
+    figures = {f"requests/s, {name}": ROUNDS * IN_A_ROUND / sum(taken) for name, taken in seconds.items()}
+    ours = seconds["Countersign"]
+    for name in ("plain skeleton", "tuned skeleton"):
+        ratios = [theirs / mine for theirs, mine in zip(seconds[name], ours, strict=True)]
+        figures[f"ratio: Countersign / {name}, median of {ROUNDS} rounds"] = median(ratios)
+    return figures
 
 
 async def decide_one(running: Engine, number: int) -> None:
@@ -54,18 +79,8 @@ async def approve(running: Engine, approval_id: int) -> None:
     assert judgement.status is Status.APPROVED, judgement
 
 
-async def plain(place: Place) -> float:
-    """The skeleton with plain activities."""
-    return await _skeleton(place, "PlainSkeleton")
-
-
-async def tuned(place: Place) -> float:
-    """The skeleton with local activities."""
-    return await _skeleton(place, "TunedSkeleton")
-
-
-async def _skeleton(place: Place, kind: str) -> float:
-    client = await TemporalClient.connect(place.address)
+def skeleton(client: TemporalClient, kind: str) -> One:
+    """One request of a skeleton: started, answered, ended."""
 
     async def one(number: int) -> None:
         handle = await client.start_workflow(
@@ -74,14 +89,11 @@ async def _skeleton(place: Place, kind: str) -> float:
         await handle.execute_update("decide")
         assert await handle.result() == "Approved"
 
-    command = ("-m", "benchmarks.skeleton", place.address)
-    async with process(place, *command, ready="ready", SMTP_PORT=str(place.sink.port)):
-        await asyncio.gather(*(one(n) for n in range(REQUESTS, REQUESTS + WARM_UP)))
-        return await _rate(one)
+    return one
 
 
-async def _rate(one: Callable[[int], Awaitable[None]]) -> float:
-    """Do REQUESTS of it, AT_ONCE at a time; returns how many a second."""
+async def _seconds(one: One, numbers: range) -> float:
+    """Do all of these, AT_ONCE at a time; returns how long it took."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def in_turn(number: int) -> None:
@@ -89,5 +101,5 @@ async def _rate(one: Callable[[int], Awaitable[None]]) -> float:
             await one(number)
 
     started = time.perf_counter()
-    await asyncio.gather(*(in_turn(n) for n in range(REQUESTS)))
-    return REQUESTS / (time.perf_counter() - started)
+    await asyncio.gather(*(in_turn(n) for n in numbers))
+    return time.perf_counter() - started
