@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from countersign.steps import Line
 from countersign.views import LineView
 from store.database import Database
-from store.tables import events, feed
+from store.tables import LONGEST_WHO, events, feed
 
 
 def append(connection: Connection, approval_id: int | None, lines: Sequence[Line]) -> int:
@@ -21,10 +21,8 @@ def append(connection: Connection, approval_id: int | None, lines: Sequence[Line
     ).scalar_one()
     if lines:
         first = last - len(lines) + 1
-        connection.execute(
-            insert(events),
-            [{"version": first + n, "approval_id": approval_id, **line.model_dump()} for n, line in enumerate(lines)],
-        )
+        rows = [{"version": first + n, "approval_id": approval_id, **line.model_dump()} for n, line in enumerate(lines)]
+        connection.execute(insert(events), [row | {"who": row["who"][:LONGEST_WHO]} for row in rows])
     return last
 
 

@@ -1,5 +1,6 @@
 """Requests: opened, changed step by step as their workflow says, and read."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -204,10 +205,11 @@ def _decide(connection: Connection, approval_id: int, decision: Decision) -> Non
     stored = update(answers).where(answers.c.id == decision.answer_id).values(state="accepted", words="It counted.")
     if connection.execute(stored).rowcount:
         return
+    own_id = uuid.uuid4().hex
     row = decision.model_dump(exclude={"answer_id"}) | {
-        "id": f"{approval_id}.{decision.level}.{decision.person}",
+        "id": own_id,
         "approval_id": approval_id,
-        "source_id": f"{approval_id}.{decision.level}.{decision.person}",
+        "source_id": own_id,
         "proof": {},
         "state": "accepted",
         "words": "It counted.",

@@ -21,6 +21,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+# Of an account, a person, a gateway, or of the address that a stranger wrote from, which may be cut.
+LONGEST_WHO = 200
 # The number of the first request, so that people see #1001 and not #1.
 FIRST_APPROVAL_ID = 1001
 
@@ -58,7 +60,7 @@ requests = Table(
     "requests",
     metadata,
     Column("approval_id", Number, primary_key=True),
-    Column("workflow_id", String(600), nullable=False),
+    Column("workflow_id", String(1000), nullable=False),  # as long as Temporal lets it be
     Column("run_id", String(100), nullable=False, unique=True),
     Column("question", JSON, nullable=False),
     Column("route", JSON, nullable=False),
@@ -152,7 +154,7 @@ events = Table(
     Column("approval_id", Number),
     Column("kind", String(32), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("who", String(200), nullable=False),
+    Column("who", String(LONGEST_WHO), nullable=False),
     Column("channel", String(32), nullable=False),
     Column("words", Text, nullable=False),
     Column("proof", JSON, nullable=False),

@@ -109,7 +109,7 @@ def upgrade() -> None:
     op.create_table(
         "requests",
         sa.Column("approval_id", Number, nullable=False),
-        sa.Column("workflow_id", sa.String(length=600), nullable=False),
+        sa.Column("workflow_id", sa.String(length=1000), nullable=False),
         sa.Column("run_id", sa.String(length=100), nullable=False),
         sa.Column("question", sa.JSON(), nullable=False),
         sa.Column("route", sa.JSON(), nullable=False),
