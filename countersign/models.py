@@ -18,6 +18,8 @@ LONGEST_COMMENT = 4000
 LONGEST_GRANT_MINUTES = 60 * 24 * 366
 # The characters of an id: what is safe in a workflow id, a mail address' tag and a file name alike.
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
+# The zone of an IPv6 address (RFC 4007) names an interface, which on Linux takes 15 characters at most.
+ZONE_PATTERN = re.compile(r"[A-Za-z0-9._-]{0,15}")
 
 
 def canonical_id(value: str) -> str:
@@ -38,7 +40,16 @@ def without_controls(value: str) -> str:
 
 def _address(value: object) -> object:
     text = str(value or "").strip()
-    return str(ipaddress.ip_address(text)) if text else ""
+    if not text:
+        return ""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} does not appear to be an IPv4 or IPv6 address") from None
+    # The library takes anything for the zone of a link-local address, however long, and line breaks too.
+    if isinstance(address, ipaddress.IPv6Address) and not ZONE_PATTERN.fullmatch(address.scope_id or ""):
+        raise ValueError(f"{text[:40]!r} has a zone behind the % that is no interface name; leave it out")
+    return str(address)
 
 
 Id = Annotated[str, AfterValidator(canonical_id)]
