@@ -9,12 +9,21 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from countersign.models import LONGEST_GRANT_MINUTES, ChannelUse, Id, LevelRule, Model, without_controls
+from countersign.models import (
+    LONGEST_GRANT_MINUTES,
+    ChannelUse,
+    Id,
+    LevelRule,
+    Model,
+    canonical_id,
+    without_controls,
+)
 
 DEFAULT_EXPIRE_MINUTES = 60
 DEFAULT_GRANT_MINUTES = 60
 LONGEST_EXPIRE_MINUTES = 60 * 24 * 90
 LONGEST_NAME = 200
+LONGEST_CHANNEL_NAME = 32
 # RFC 5321, 4.5.3.1.3: a path is at most 256 characters with its angle brackets.
 LONGEST_EMAIL = 254
 # An address that needs no quoting in any header: what stands here goes into To and is compared with From.
@@ -55,7 +64,8 @@ ById = Annotated[dict[Id, T], BeforeValidator(_no_twins)]
 Ids = Annotated[list[Id], AfterValidator(_no_repeats), Field(json_schema_extra={"uniqueItems": True})]
 Email = Annotated[str, Field(max_length=LONGEST_EMAIL), AfterValidator(_email)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
-Channels = ById[ChannelUse]
+ChannelName = Annotated[str, Field(max_length=LONGEST_CHANNEL_NAME), AfterValidator(canonical_id)]
+Channels = Annotated[dict[ChannelName, ChannelUse], BeforeValidator(_no_twins)]
 ExpireMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]
 GrantMinutes = Annotated[int, Field(ge=1, le=LONGEST_GRANT_MINUTES)]
 ReminderMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]

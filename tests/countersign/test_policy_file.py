@@ -137,6 +137,7 @@ def test_a_misspelt_field_is_both_unknown_and_missing() -> None:
         ("grant_minutes: 1.5", "is not a whole number; write one"),
         ("grant_minutes: 1e3", "is not a whole number; write one"),
         ("channels: {slack: maybe}", "is not known; use 'decide', 'link_only' or 'off'"),
+        (f"channels: {{{'x' * 33}: decide}}", "is too long; use at most 32 characters"),
         ("channels: decide", "has no entries; write them indented below it as `name: value`, or {} for none"),
         ("auto_approve_when_requester_is_approver: [1]", "is not true or false; write one of the two"),
     ],
