@@ -24,7 +24,11 @@ def read_question(raw: Any) -> Question:
         return Question.model_validate(raw)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in one['loc'])} {REMEDIES.get(one['type'], one['msg'].removeprefix('Value error, '))}"
+            f"{'.'.join(str(part) for part in one['loc'])} {_remedy(one['type'], one['msg'])}"
             for one in error.errors(include_url=False)
         ]
         raise BadQuestion("; ".join(problems) + ".") from None
+
+
+def _remedy(kind: str, words: str) -> str:
+    return REMEDIES.get(kind, words.removeprefix("Value error, "))

@@ -82,7 +82,7 @@ class Reading:
     def to_look_at(self) -> list[int]:
         """Waiting requests with people who were disabled, or of whom a channel reported something, since it looked."""
         seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
-        asked = (
+        asked: Select[Any] = (
             select(requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.standing)
             .join(approvers, seat, isouter=True)
             .where(requests.c.status == Status.WAITING)

@@ -72,7 +72,10 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
     engine.apply(policy(disabled=("alice",)))
     # The worker's own sweeper does it.
     outcome = await waiting.outcome()
-    assert (outcome.status, outcome.words) == (Status.CANCELLED, "Cancelled by countersign: The requester was disabled.")
+    assert (outcome.status, outcome.words) == (
+        Status.CANCELLED,
+        "Cancelled by countersign: The requester was disabled.",
+    )
     await until(lambda: "grant_revoked countersign" in held.lines())
     grant = engine.store.grants.of(held.id)
     assert grant is not None
