@@ -1,6 +1,7 @@
 """What Temporal's own lists and pages say of a request."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 from temporalio import workflow
 
@@ -10,6 +11,9 @@ with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot
     from countersign.models import Question
 
+# Temporal refuses a search attribute whose JSON has more bytes (2048), and with it the whole task, again and again.
+LARGEST_VALUE = 2000
+
 
 def show(ballot: Ballot, question: Question, asked: Iterable[str]) -> None:
     """Bring the search attributes and the details of this run up to date."""
@@ -18,10 +22,17 @@ def show(ballot: Ballot, question: Question, asked: Iterable[str]) -> None:
             search_attributes.STATUS.value_set(ballot.status),
             search_attributes.REQUESTER.value_set(question.requester),
             search_attributes.DEVICE.value_set(question.device),
-            search_attributes.APPROVERS.value_set(sorted(asked)),
+            search_attributes.APPROVERS.value_set(sorted(_that_fit(asked))),
         ]
     )
     workflow.set_current_details(_details(ballot, question))
+
+
+def _that_fit(asked: Iterable[str]) -> list[str]:
+    """The people asked first; ids are ASCII, and each has two quotes, a comma and a space."""
+    people = list(asked)
+    sizes = accumulate(len(one) + 4 for one in people)
+    return [one for one, size in zip(people, sizes, strict=True) if size <= LARGEST_VALUE]
 
 
 def _details(ballot: Ballot, question: Question) -> str:

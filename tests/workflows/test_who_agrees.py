@@ -59,6 +59,15 @@ async def test_rule_1c_where_nobody_requires_it_the_request_is_approved_at_once(
     assert request.lines() == ["opened carol", "approved countersign", "granted carol"]
 
 
+async def test_a_level_of_more_people_than_temporal_can_list_is_asked(engine: Engine) -> None:
+    many = [f"one.of.the.many.managers.of.engineers-{n:02}" for n in range(60)]
+    users = {one: {"name": one, "email": f"{one}@example.test"} for one in many}
+    engine.apply(policy(users=users, user_groups={"engineers": {"managers": ["grace", *many]}}))
+    request = await engine.ask("alice")
+    assert request.asked_people() == ["grace", *many]
+    assert (await request.says(many[-1])).status is Status.APPROVED
+
+
 # --- rule 2: levels and quorum --------------------------------------------------------------------------------------
 
 
