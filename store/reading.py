@@ -16,11 +16,9 @@ from store.events import last_of
 from store.policies import Policies
 from store.requests import decisions_of
 from store.sight import Sight
-from store.tables import approvers, grants, requests, signals
+from store.tables import STANDINGS, approvers, grants, requests, signals
 
 LONGEST_LIST = 200
-# From best to worst.
-STANDINGS = ("", "away", "unreachable", "disabled")
 
 
 class Reading:

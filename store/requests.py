@@ -28,7 +28,7 @@ from store.events import append
 from store.grants import Grants
 from store.notices import write_notices
 from store.policies import Policies
-from store.tables import answers, approvers, grants, notices, requests, signals
+from store.tables import STANDINGS, answers, approvers, grants, notices, requests, signals
 
 
 class Requests:
@@ -183,21 +183,26 @@ def _written_before(connection: Connection, approval_id: int) -> Written:
 
 
 def _seat(connection: Connection, step: Step) -> None:
+    """Seat who is asked now, as they stood at the levels before, and note who stands worse than that."""
+    of_request = approvers.c.approval_id == step.approval_id
     if step.seated:
+        before = connection.execute(select(approvers.c.person, approvers.c.standing).where(of_request))
+        standing = {row.person: row.standing for row in sorted(before, key=lambda row: STANDINGS.index(row.standing))}
         rows = [
             {
                 "approval_id": step.approval_id,
                 "level": step.level,
                 "person": one.person,
                 "because": one.because,
-                "standing": "",
+                "standing": standing.get(one.person, ""),
             }
             for one in step.seated
         ]
         connection.execute(insert(approvers), rows)
     for person, why in step.standing.items():
-        seat = (approvers.c.approval_id == step.approval_id) & (approvers.c.person == person)
-        connection.execute(update(approvers).where(seat, approvers.c.level == step.level).values(standing=why))
+        seat = of_request & (approvers.c.person == person) & (approvers.c.level == step.level)
+        better = approvers.c.standing.in_(STANDINGS[: STANDINGS.index(why)])
+        connection.execute(update(approvers).where(seat, better).values(standing=why))
 
 
 def _decide(connection: Connection, approval_id: int, decision: Decision) -> None:

@@ -23,6 +23,8 @@ from sqlalchemy import (
 
 # Of an account, a person, a gateway, or of the address that a stranger wrote from, which may be cut.
 LONGEST_WHO = 200
+# How somebody who is asked stands, from best to worst; it gets no better while the request waits.
+STANDINGS = ("", "away", "unreachable", "disabled")
 # The number of the first request, so that people see #1001 and not #1.
 FIRST_APPROVAL_ID = 1001
 

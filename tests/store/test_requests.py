@@ -187,6 +187,18 @@ def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
     assert store.reading.to_look_at() == [number]
 
 
+def test_a_standing_gets_no_better_and_is_kept_at_the_next_level(store: Store) -> None:
+    number = opened(store, device="databases-1").approval_id
+    store.requests.write(asking(number, "ivan", "grace"))
+    for signal in ("unreachable", "away"):
+        store.signals.add("ivan", number, signal, "bounced, and out of office")
+    store.requests.write(a_step(number, 2, standing={"ivan": "unreachable"}))
+    store.requests.write(a_step(number, 3, standing={"ivan": "away"}))
+    assert store.reading.to_look_at() == []
+    store.requests.write(asking(number, "ivan", "heidi", number=4).model_copy(update={"level": 2}))
+    assert store.reading.to_look_at() == []
+
+
 # --- grants ---------------------------------------------------------------------------------------------------------
 
 
