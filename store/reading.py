@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, exists, select
 
 from countersign.directory import Policy
 from countersign.errors import NotFound
@@ -16,7 +16,7 @@ from store.events import last_of
 from store.policies import Policies
 from store.requests import decisions_of
 from store.sight import Sight
-from store.tables import STANDINGS, approvers, grants, requests, signals
+from store.tables import STANDINGS, approvers, grants, notices, requests, signals
 
 LONGEST_LIST = 200
 
@@ -78,14 +78,14 @@ class Reading:
         return person(policy, found) if found else None
 
     def to_look_at(self) -> list[int]:
-        """Waiting requests with people who were disabled, or of whom a channel reported something, since it looked."""
+        """Waiting requests with people who were disabled, or found away or unreachable, since it looked."""
         seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
         asked: Select[Any] = (
             select(requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.standing)
             .join(approvers, seat, isouter=True)
             .where(requests.c.status == Status.WAITING)
         )
-        reported = select(signals.c.approval_id, signals.c.person, signals.c.signal)
+        reported = select(signals.c.approval_id, signals.c.person, signals.c.signal).union(_lost())
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             rows = list(connection.execute(asked))
@@ -97,6 +97,21 @@ def person(policy: Policy, one: str) -> Person:
     """The same, of a policy at hand."""
     user = policy.users.get(one)
     return Person(id=one, name=user.name if user else one, email=user.email if user else "")
+
+
+def _lost() -> Select[Any]:
+    """Who could be told of a waiting request by no notice of it, in the form of a signal."""
+    other = notices.alias()
+    reached = (
+        exists()
+        .where(other.c.approval_id == notices.c.approval_id, other.c.person == notices.c.person)
+        .where(other.c.state != "unreachable")
+    )
+    return (
+        select(notices.c.approval_id, notices.c.person, notices.c.state)
+        .join(requests, requests.c.approval_id == notices.c.approval_id)
+        .where(requests.c.status == Status.WAITING, notices.c.state == "unreachable", ~reached)
+    )
 
 
 def _changed(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:

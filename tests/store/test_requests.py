@@ -173,6 +173,16 @@ def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> No
     assert store.reading.to_look_at() == []
 
 
+def test_who_no_notice_reached_is_looked_at_until_that_is_done(store: Store) -> None:
+    number = opened(store, device="vaults-1").approval_id
+    store.requests.write(asking(number, "ivan", "grace"))
+    asked = {row.person: row.id for row in store.notices.of_step(number, 1)}
+    store.notices.mark(number, {asked["grace"]: "<sent@here>"}, {asked["ivan"]: "550 no such user"})
+    assert store.reading.to_look_at() == [number]
+    store.requests.write(a_step(number, 2, standing={"ivan": "unreachable"}))
+    assert store.reading.to_look_at() == []
+
+
 def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     store.requests.write(asking(number, "ivan", "grace"))
