@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.arrived: dict[tuple[str, str], float] = {}
-        self.count = 0
+        self.subjects: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.port = 0
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
@@ -36,10 +37,14 @@ class Sink:
         now = time.perf_counter()
         assert isinstance(envelope.content, bytes)
         head = message_from_bytes(envelope.content.partition(b"\r\n\r\n")[0])
-        self.count += 1
+        self.subjects[str(head["Subject"])].set()
         for recipient in envelope.rcpt_tos:
             self.arrived[str(head["Message-ID"] or head["Subject"]), recipient] = now
         return "250 OK"
+
+    async def has_come(self, subject: str) -> None:
+        """Wait for a mail with this subject."""
+        await self.subjects[subject].wait()
 
     async def listen(self) -> asyncio.Server:
         """Listen on a free port."""

@@ -8,7 +8,7 @@ from statistics import median
 
 from temporalio.client import Client as TemporalClient
 
-from benchmarks.place import Engine, Place, engine, process, question
+from benchmarks.place import Engine, Place, Sink, engine, process, question
 from benchmarks.skeleton import TASK_QUEUE
 from countersign.models import Question, Status, Verdict
 from countersign.notices import Given
@@ -33,9 +33,9 @@ async def requests_per_second(place: Place, say: Callable[[str], None]) -> dict[
     ):
         client = await TemporalClient.connect(place.address)
         contenders: dict[str, One] = {
-            "plain skeleton": skeleton(client, "PlainSkeleton"),
+            "plain skeleton": skeleton(client, place.sink, "PlainSkeleton"),
             "Countersign": lambda number: decide_one(running, number),
-            "tuned skeleton": skeleton(client, "TunedSkeleton"),
+            "tuned skeleton": skeleton(client, place.sink, "TunedSkeleton"),
         }
         say("warming up")
         for one in contenders.values():
@@ -79,13 +79,15 @@ async def approve(running: Engine, approval_id: int) -> None:
     assert judgement.status is Status.APPROVED, judgement
 
 
-def skeleton(client: TemporalClient, kind: str) -> One:
+def skeleton(client: TemporalClient, sink: Sink, kind: str) -> One:
     """One request of a skeleton: started, answered, ended."""
 
     async def one(number: int) -> None:
         handle = await client.start_workflow(
-            kind, str(number), id=f"{kind}-{number}", task_queue=TASK_QUEUE, result_type=str
+            kind, f"{kind} {number}", id=f"{kind}-{number}", task_queue=TASK_QUEUE, result_type=str
         )
+        # Nobody can answer before they were asked. Countersign's `ask` returns after that.
+        await sink.has_come(f"asked {kind} {number}")
         await handle.execute_update("decide")
         assert await handle.result() == "Approved"
 
