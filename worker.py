@@ -74,7 +74,8 @@ async def run(
         deliver=courier.answer_back,
     )
     watch = _watch(email, store, door)
-    chores = [lambda: courier.sweep(door.look_again), door.submit_left_over, door.enforce_directory]
+    # The directory before the answers, so that who was disabled while Temporal was away decides nothing any more.
+    chores = [door.enforce_directory, door.submit_left_over, lambda: courier.sweep(door.look_again)]
     async with _worker(client, settings, store, courier, StandingActivities(watch, chores)):
         await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)

@@ -1,10 +1,11 @@
 """The one way in: every answer, wish and signal, from whatever channel, passes here on its way to a request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from countersign.client import Client
@@ -17,6 +18,8 @@ from countersign.views import RequestView
 ENGINE = "countersign"
 # What is younger than this is still on its way.
 LEFT_OVER_AFTER = timedelta(seconds=15)
+# How many requests are dealt with together.
+AT_ONCE = 20
 
 T = TypeVar("T")
 
@@ -172,17 +175,26 @@ class Door:
             to_look_at = await self._run(self.requests.to_look_at)
         except Refused:
             return  # no policy was ever applied, so nothing is open
-        for approval_id in to_look_at:
-            await self.look_again(approval_id)
-        for approval_id in await self._run(self.grants.held_by_disabled):
-            wish = Revoke(approval_id=approval_id, who=ENGINE, channel="", words="The requester was disabled.")
-            with suppress(Refused, NotFound):
-                await self.client.revoke(wish)
+        held = await self._run(self.grants.held_by_disabled)
+        looks = [partial(self.look_again, approval_id) for approval_id in to_look_at]
+        await _each_for_itself([*looks, *(partial(self._revoke_of_disabled, approval_id) for approval_id in held)])
 
     async def submit_left_over(self) -> None:
-        """Submit the answers that a crash left between storing and judging."""
-        for answer in await self._run(self.answers.waiting, datetime.now(UTC) - LEFT_OVER_AFTER):
+        """Submit the answers that a crash left between storing and judging: those to one request in turn."""
+        left = await self._run(self.answers.waiting, datetime.now(UTC) - LEFT_OVER_AFTER)
+        by_request: dict[int, list[Answer]] = {}
+        for answer in left:
+            by_request.setdefault(answer.approval_id, []).append(answer)
+        await _each_for_itself([partial(self._submit_in_turn, answers) for answers in by_request.values()])
+
+    async def _submit_in_turn(self, answers: Sequence[Answer]) -> None:
+        for answer in answers:
             await self.submit(answer)
+
+    async def _revoke_of_disabled(self, approval_id: int) -> None:
+        wish = Revoke(approval_id=approval_id, who=ENGINE, channel="", words="The requester was disabled.")
+        with suppress(Refused, NotFound):
+            await self.client.revoke(wish)
 
     async def look_again(self, approval_id: int) -> None:
         """Have a request look again at who may act; one that has ended needs not."""
@@ -198,3 +210,16 @@ class Door:
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+
+
+async def _each_for_itself(works: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Do all of it, AT_ONCE together: a request that can't answer holds up no other. Raises the first error, then."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def in_its_place(work: Callable[[], Awaitable[None]]) -> None:
+        async with room:
+            await work()
+
+    results = await asyncio.gather(*map(in_its_place, works), return_exceptions=True)
+    for error in filter(None, results):
+        raise error

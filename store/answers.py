@@ -100,10 +100,11 @@ class Answers:
             append(connection, refused.approval_id, [line])
 
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
-        """Answers stored before a moment that were never judged, oldest first."""
-        left = (
-            select(answers).where(answers.c.state == "open", answers.c.at < before).order_by(answers.c.at).limit(limit)
-        )
+        """Answers stored before a moment that were never judged: the oldest to each request, then the second ones..."""
+        # So that a request that can't answer, and has many, does not fill the list.
+        turn = func.row_number().over(partition_by=answers.c.approval_id, order_by=answers.c.at)
+        open_ones = answers.c.state == "open", answers.c.at < before
+        left = select(answers).where(*open_ones).order_by(turn, answers.c.at).limit(limit)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(left)]
 

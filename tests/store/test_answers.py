@@ -66,6 +66,13 @@ def test_what_counted_can_no_longer_be_refused(store: Store) -> None:
     assert "answer_refused" not in kinds(store, number)
 
 
+def test_a_request_with_many_waiting_answers_leaves_room_for_others(store: Store) -> None:
+    busy, other = opened(store).approval_id, opened(store, device="web-2").approval_id
+    first = [store.answers.store(given(busy, at=soon(-60 + n))).id for n in range(4)]
+    late = store.answers.store(given(other, at=soon(-1))).id
+    assert [one.id for one in store.answers.waiting(soon(0), limit=3)] == [first[0], late, first[1]]
+
+
 def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
     request = opened(store)
     number, deadline = request.approval_id, soon(-1)

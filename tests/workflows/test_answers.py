@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countersign.errors import NotFound
-from countersign.models import Answer, Judgement, Status
+from countersign.models import Answer, Asked, Judgement, Status
+from countersign.steps import Opening
 from tests.workflows.engine import Engine, Request, refused, until
 from tests.workflows.house import policy
 
@@ -148,6 +149,48 @@ async def test_the_sweeper_submits_what_a_crash_left_between_storing_and_judging
     answer = await request.store("grace", at=datetime.now(UTC) - timedelta(seconds=20))
     assert (await request.outcome()).status is Status.APPROVED
     await until(lambda: engine.store.answers.outcome(answer.id)[0] == "accepted")
+
+
+async def test_who_is_disabled_before_their_stored_answer_is_judged_decides_nothing(engine: Engine) -> None:
+    request = await engine.ask("alice", "vaults")
+    await engine.stop_worker()
+    answer = await request.store("ivan", at=datetime.now(UTC) - timedelta(seconds=20))
+    engine.apply(policy(disabled=("ivan",)))
+    engine.start_worker()
+    await until(lambda: engine.store.answers.outcome(answer.id)[0] != "open")
+    assert engine.store.answers.outcome(answer.id) == (
+        "refused",
+        "Your account is disabled, so your answer can't count.",
+    )
+    assert request.status is Status.WAITING
+
+
+async def test_a_request_that_can_not_answer_holds_up_no_other(engine: Engine) -> None:
+    request, held = await engine.ask("alice"), await engine.ask("bob")
+    await held.says("grace")
+    stuck = engine.question("bob")
+    temporal = engine.client.temporal
+    # Its task queue has no worker, as one whose workflow fails has none that helps.
+    run = await temporal.start_workflow(
+        "ConnectionApproval", stuck.model_dump(mode="json"), id=stuck.workflow_id, task_queue="nobody's"
+    )
+    assert run.result_run_id is not None
+    opening = Opening(question=stuck, workflow_id=stuck.workflow_id, run_id=run.result_run_id)
+    opened = engine.store.requests.open(opening).opened
+    assert opened is not None
+    long_ago = datetime.now(UTC) - timedelta(seconds=30)
+    behind = Request(engine, stuck, Asked(approval_id=opened.approval_id, status=Status.WAITING, joined=False))
+    await behind.store("grace", at=long_ago)
+    answer = await request.store("grace", at=long_ago + timedelta(seconds=1))
+    engine.apply(policy(disabled=("bob",)))
+    sweeping = [asyncio.create_task(chore()) for chore in (engine.door.submit_left_over, engine.door.enforce_directory)]
+    try:
+        await until(lambda: engine.store.answers.outcome(answer.id)[0] == "accepted")
+        await until(lambda: "grant_revoked countersign" in held.lines())
+        assert not any(sweep.done() for sweep in sweeping)
+    finally:
+        await run.terminate()
+        await asyncio.gather(*sweeping, return_exceptions=True)
 
 
 async def test_the_sweeper_refuses_what_came_for_a_request_that_has_ended(engine: Engine) -> None:
