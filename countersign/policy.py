@@ -118,8 +118,9 @@ def _named(policy: Policy, rules: Iterable[ApproverRule], requester: str) -> Ite
             case NamedUser(user=person):
                 yield Approver(person=person, because="named approver")
             case "line_manager":
-                # Nobody is their own line manager, whatever the directory says.
-                if (boss := policy.users[requester].line_manager) and boss != requester:
+                # Nobody is their own line manager, whatever the directory says; and the requester may be gone from it.
+                asking = policy.users.get(requester)
+                if asking and (boss := asking.line_manager) and boss != requester:
                     yield Approver(person=boss, because=f"line manager of {requester}", as_manager=True)
 
 

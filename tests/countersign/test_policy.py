@@ -181,6 +181,13 @@ def test_rule_2_a_requester_without_a_line_manager_has_none_to_ask() -> None:
     assert ids(first_level(policy, "alice")) == []
 
 
+def test_a_requester_who_is_gone_from_the_directory_has_no_line_manager() -> None:
+    policy = a_policy(changed={"alice": {"line_manager": "carol"}}, approval_workflows=[a_workflow("line_manager")])
+    found = route(policy, asked("alice"))
+    del policy.users["alice"]
+    assert ids(people(policy, found, 1, "alice")) == []
+
+
 def test_nobody_is_their_own_line_manager_even_where_the_directory_says_so() -> None:
     policy = a_policy(changed={"alice": {"line_manager": "alice"}}, approval_workflows=[a_workflow("line_manager")])
     assert ids(first_level(policy, "alice")) == []
