@@ -5,6 +5,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -65,6 +66,8 @@ class Inbound:
         except TimeoutError:
             taken.cancel()
             raise Unavailable("the engine did not store the mail in time") from None
+        except CancelledError:  # the worker ends; it is no fault of the mail
+            raise Unavailable("the engine ended before it stored the mail") from None
 
     async def explain(self, raw: bytes) -> Explanation:
         """Say what would become of this mail, and change nothing."""

@@ -57,7 +57,7 @@ class Engine:
         self.submitted = asyncio.Event()
         self.turned_down: list[TurnedDown] = []
         self.reported: list[tuple[str, int | None, str]] = []
-        self.refuses: Exception | None = None
+        self.refuses: BaseException | None = None
 
     async def store(self, given: Given) -> Answer:
         if self.refuses is not None:
@@ -165,6 +165,13 @@ async def test_what_cannot_be_stored_now_is_shown_again_later() -> None:
     engine = Engine()
     engine.refuses = Unavailable("the database is away")
     with pytest.raises(Unavailable):
+        await taker(engine)(mail("Approved"))
+
+
+async def test_a_mail_in_hand_when_the_worker_ends_is_shown_again_later() -> None:
+    engine = Engine()
+    engine.refuses = asyncio.CancelledError()
+    with pytest.raises(Unavailable, match="ended before it stored the mail"):
         await taker(engine)(mail("Approved"))
 
 
