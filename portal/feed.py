@@ -67,6 +67,10 @@ class Feed:
             except Unavailable as error:
                 log.warning("the feed waits: %s", in_words(error))
                 await asyncio.sleep(PAUSE_SECONDS)
+            except Exception:
+                # Whatever it is: were this to end, everybody who waits would wait in vain until the next start.
+                log.exception("the feed waits")
+                await asyncio.sleep(PAUSE_SECONDS)
             if not self._waiting:
                 self._wanted.clear()
                 self._reading.clear()

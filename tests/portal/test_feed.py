@@ -47,6 +47,7 @@ class Record:
         self.lines: list[LineView] = []
         self.reads = 0
         self.away = False
+        self.fault: Exception = Unavailable("the database is away")
 
     def add(self, about: int | None) -> int:
         version, now = len(self.lines) + 1, datetime.now(UTC)
@@ -79,7 +80,7 @@ class Record:
         self.reads += 1
         await asyncio.sleep(0)
         if self.away:
-            raise Unavailable("the database is away")
+            raise self.fault
 
 
 @given(events=st.lists(st.tuples(st.integers(1, 3), st.integers(0, 4)), max_size=30), waiters=st.integers(1, 6))
@@ -119,8 +120,10 @@ async def test_nobody_waiting_means_nothing_is_read() -> None:
         assert await feed.first(lambda: record.of(1), lambda v: v > 0, 0, 1) == 1
 
 
-async def test_a_waiter_outlives_a_database_that_is_away() -> None:
+@pytest.mark.parametrize("fault", [Unavailable("the database is away"), ValueError("a row that can't be read")])
+async def test_a_waiter_outlives_a_database_that_fails(fault: Exception) -> None:
     record = Record()
+    record.fault = fault
     looked = asyncio.Event()
 
     async def look() -> int:
