@@ -62,8 +62,9 @@ class StepActivities:
         written = await self._run(self.steps.write, step)
         if written.grant is not None:
             await self.starter.start_grant(written.grant)
-        unreachable = await self.teller.deliver(step.approval_id, step.number) if step.tell else []
-        return Taken(grant=written.grant, unreachable=unreachable)
+        tell = step.tell and not written.instead
+        unreachable = await self.teller.deliver(step.approval_id, written.number) if tell else []
+        return Taken(**written.model_dump(), unreachable=unreachable)
 
     @activity.defn(name="end_grant")
     async def end_grant(self, end: GrantEnd) -> None:

@@ -61,6 +61,10 @@ class Ballot(Model):
         """Whether those who approved, and those who still can, are enough for the quorum (rule 4)."""
         return len(self.approved_by | (self.seats.keys() - self.gone.keys())) >= self.quorum
 
+    def counted(self, answer: Answer) -> bool:
+        """Whether this very answer is among the decisions."""
+        return any(one.answer_id == answer.id for one in self.decisions)
+
     def judge(self, answer: Answer) -> str | None:
         """Say in words why this answer can't count, or None when it can."""
         refusals = (
@@ -133,6 +137,10 @@ class Ballot(Model):
         self.away.append(person)
         present = self.approved_by | (self.seats.keys() - self.gone.keys() - set(self.away))
         return [] if len(present) >= self.quorum else self._seat(self.fallback)
+
+    def adopt(self, status: Status, words: str, decisions: list[Decision]) -> None:
+        """Take over how the request ended on record, where a crash made us forget what was written there."""
+        self.status, self.words, self.decisions = status, words, decisions
 
     def expire(self) -> None:
         """The deadline is over and nobody answered in time (rule 5)."""

@@ -108,10 +108,14 @@ class Tell(Model):
 
 
 class Step(Model):
-    """One change of a request, written in one transaction. A step that was written before is not written again."""
+    """One change of a request, written in one transaction. A step that was written before is not written again.
+
+    `key` tells it from all other changes of its request, and is the same when the change is made again: after a crash
+    that Temporal heard nothing before, the workflow may make its changes in another order.
+    """
 
     approval_id: int
-    number: int
+    key: str
     at: datetime
     status: Status
     words: str
@@ -124,6 +128,14 @@ class Step(Model):
     opens_grant: bool = False
 
 
+class Settled(Model):
+    """How a request ended on record."""
+
+    status: Status
+    words: str
+    decisions: list[Decision] = []
+
+
 class GrantTerms(Model):
     """A grant that was opened: the input of its workflow."""
 
@@ -133,9 +145,14 @@ class GrantTerms(Model):
 
 
 class Written(Model):
-    """What the writing of a step brought: a grant, where it opened one."""
+    """What the writing of a step brought: its number in the request, and a grant, where it opened one.
 
+    `instead` is how the request had ended on record before, so that the step came too late.
+    """
+
+    number: int = 0
     grant: GrantTerms | None = None
+    instead: Settled | None = None
 
 
 class Taken(Written):
@@ -187,9 +204,10 @@ class GrantEnd(Model):
 
 
 class AskAgain(Model):
-    """Somebody asked while the request was open."""
+    """Somebody asked while the request was open; `key` is the same when it is recorded again after a crash."""
 
     approval_id: int
+    key: str
     line: Line
 
 

@@ -4,7 +4,8 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign import policy as rules
 from countersign.directory import Policy
@@ -19,6 +20,7 @@ from countersign.steps import (
     Opened,
     Opening,
     OpenReply,
+    Settled,
     Standing,
     Step,
     Written,
@@ -28,7 +30,7 @@ from store.events import append
 from store.grants import Grants
 from store.notices import write_notices
 from store.policies import Policies
-from store.tables import STANDINGS, answers, approvers, grants, notices, requests, signals
+from store.tables import STANDINGS, answers, approvers, grants, notices, requests, signals, steps
 
 
 class Requests:
@@ -41,6 +43,7 @@ class Requests:
         self.policies = policies
         self.grants = held
         self.minute = minute
+        self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
     def open(self, opening: Opening) -> OpenReply:
         """Give a question its number, its route and the people of its first level.
@@ -81,28 +84,65 @@ class Requests:
             return rules.people(policy, Route.model_validate(row.route), start.level, row.requester)
 
     def write(self, step: Step) -> Written:
-        """Write one step: status, people, decision, grant, notices and record, in one transaction, once."""
+        """Write one step: status, people, decision, grant, notices and record, in one transaction, once.
+
+        A request that has ended on record stays as it ended.
+        """
         with self.database.transaction() as connection:
-            mine = (requests.c.approval_id == step.approval_id) & (requests.c.step < step.number)
-            change: dict[str, Any] = {"step": step.number, "status": step.status, "words": step.words}
-            change["level"] = step.level
-            if step.status is not Status.WAITING:
-                change["settled_at"] = step.at
-            row = connection.execute(update(requests).where(mine).values(change).returning(requests)).one_or_none()
-            if row is None:
-                return _written_before(connection, step.approval_id)
-            _seat(connection, step)
-            if step.decision is not None:
-                _decide(connection, step.approval_id, step.decision)
-            lines, written = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], Written())
-            write_notices(connection, step.approval_id, step.number, step.at, step.tell)
+            row = _request(connection, step.approval_id, lock=True)
+            before = connection.execute(select(steps.c.number).where(_is(step))).scalar_one_or_none()
+            grant = _grant(connection, step.approval_id)
+            if before is not None:
+                return Written(number=before, grant=grant)
+            if row.status != Status.WAITING:
+                return Written(instead=_settled(connection, row), grant=grant)
+            number = row.step + 1
+            self._write(connection, step, number)
+            lines, grant = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], None)
             append(connection, step.approval_id, [*step.lines, *lines])
-        return written
+        return Written(number=number, grant=grant)
+
+    def _write(self, connection: Connection, step: Step, number: int) -> None:
+        change = {"step": number, "status": step.status, "words": step.words, "level": step.level}
+        if step.status is not Status.WAITING:
+            change["settled_at"] = step.at
+        connection.execute(update(requests).where(requests.c.approval_id == step.approval_id).values(change))
+        connection.execute(insert(steps).values(approval_id=step.approval_id, key=step.key, number=number))
+        self._seat(connection, step)
+        if step.decision is not None:
+            _decide(connection, step.approval_id, step.decision)
+        write_notices(connection, step.approval_id, number, step.at, step.tell)
+
+    def _seat(self, connection: Connection, step: Step) -> None:
+        """Seat who is asked now, as they stood at the levels before, and note who stands worse than that."""
+        of_request = approvers.c.approval_id == step.approval_id
+        if step.seated:
+            before = connection.execute(select(approvers.c.person, approvers.c.standing).where(of_request))
+            stood = sorted(before, key=lambda row: STANDINGS.index(row.standing))
+            standing = {row.person: row.standing for row in stood}
+            rows = [
+                {
+                    "approval_id": step.approval_id,
+                    "level": step.level,
+                    "person": one.person,
+                    "because": one.because,
+                    "standing": standing.get(one.person, ""),
+                }
+                for one in step.seated
+            ]
+            # After a crash somebody may be asked by another change than the one that is on record.
+            connection.execute(self._insert(approvers).values(rows).on_conflict_do_nothing())
+        for person, why in step.standing.items():
+            seat = of_request & (approvers.c.person == person) & (approvers.c.level == step.level)
+            better = approvers.c.standing.in_(STANDINGS[: STANDINGS.index(why)])
+            connection.execute(update(approvers).where(seat, better).values(standing=why))
 
     def ask_again(self, again: AskAgain) -> None:
-        """Record that somebody asked while the request was open."""
+        """Record that somebody asked while the request was open, once."""
+        row = {"approval_id": again.approval_id, "key": again.key, "number": 0}
         with self.database.transaction() as connection:
-            append(connection, again.approval_id, [again.line])
+            if connection.execute(self._insert(steps).values(row).on_conflict_do_nothing()).rowcount:
+                append(connection, again.approval_id, [again.line])
 
     def standing(self, look: Look) -> Standing:
         """Who of these people may no longer act, or can't be reached on any channel."""
@@ -168,41 +208,25 @@ def _record_refusal(connection: Connection, question: Question, words: str) -> N
     append(connection, None, [line])
 
 
-def _request(connection: Connection, approval_id: int) -> Row[Any]:
-    row = connection.execute(select(requests).where(requests.c.approval_id == approval_id)).one_or_none()
+def _request(connection: Connection, approval_id: int, lock: bool = False) -> Row[Any]:
+    query = select(requests).where(requests.c.approval_id == approval_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise NotFound(f"There is no request #{approval_id}.")
     return row
 
 
-def _written_before(connection: Connection, approval_id: int) -> Written:
+def _is(step: Step) -> ColumnElement[bool]:
+    return (steps.c.approval_id == step.approval_id) & (steps.c.key == step.key)
+
+
+def _grant(connection: Connection, approval_id: int) -> GrantTerms | None:
     row = connection.execute(select(grants).where(grants.c.approval_id == approval_id)).one_or_none()
-    if row is None:
-        return Written()
-    return Written(grant=GrantTerms(approval_id=approval_id, starts_at=row.starts_at, ends_at=row.ends_at))
+    return GrantTerms(approval_id=approval_id, starts_at=row.starts_at, ends_at=row.ends_at) if row else None
 
 
-def _seat(connection: Connection, step: Step) -> None:
-    """Seat who is asked now, as they stood at the levels before, and note who stands worse than that."""
-    of_request = approvers.c.approval_id == step.approval_id
-    if step.seated:
-        before = connection.execute(select(approvers.c.person, approvers.c.standing).where(of_request))
-        standing = {row.person: row.standing for row in sorted(before, key=lambda row: STANDINGS.index(row.standing))}
-        rows = [
-            {
-                "approval_id": step.approval_id,
-                "level": step.level,
-                "person": one.person,
-                "because": one.because,
-                "standing": standing.get(one.person, ""),
-            }
-            for one in step.seated
-        ]
-        connection.execute(insert(approvers), rows)
-    for person, why in step.standing.items():
-        seat = of_request & (approvers.c.person == person) & (approvers.c.level == step.level)
-        better = approvers.c.standing.in_(STANDINGS[: STANDINGS.index(why)])
-        connection.execute(update(approvers).where(seat, better).values(standing=why))
+def _settled(connection: Connection, row: Row[Any]) -> Settled:
+    return Settled(status=Status(row.status), words=row.words, decisions=decisions_of(connection, row.approval_id))
 
 
 def _decide(connection: Connection, approval_id: int, decision: Decision) -> None:
@@ -222,7 +246,7 @@ def _decide(connection: Connection, approval_id: int, decision: Decision) -> Non
     connection.execute(insert(answers).values(row))
 
 
-def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timedelta) -> tuple[list[Line], Written]:
+def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timedelta) -> tuple[list[Line], GrantTerms]:
     """Rule 8: the grant's clock starts at approval."""
     question = Question.model_validate(row.question)
     ends_at = step.at + Route.model_validate(row.route).grant_minutes * minute
@@ -240,8 +264,7 @@ def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timed
         )
     )
     line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {ends_at:%Y-%m-%d %H:%M:%S} UTC")
-    grant = GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at)
-    return [line], Written(grant=grant)
+    return [line], GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at)
 
 
 def _unreachable(connection: Connection, approval_id: int) -> set[str]:

@@ -75,11 +75,19 @@ requests = Table(
     Column("opened_at", Instant, nullable=False),
     Column("deadline", Instant, nullable=False),
     Column("settled_at", Instant),
-    # The number of the last step written: a step that is done again finds itself done.
-    Column("step", Integer, nullable=False),
+    Column("step", Integer, nullable=False),  # the number of the last step written
     Index("requests_by_status", "status", "approval_id"),
     Index("requests_by_requester", "requester", "approval_id"),
     sqlite_autoincrement=True,
+)
+
+# A step that is taken again finds itself here, whatever was written since.
+steps = Table(
+    "steps",
+    metadata,
+    Column("approval_id", ForeignKey("requests.approval_id"), primary_key=True),
+    Column("key", String(400), primary_key=True),
+    Column("number", Integer, nullable=False),
 )
 
 approvers = Table(

@@ -1,13 +1,13 @@
 """One change of a ballot, on its way to becoming a step: what is written, and who is told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from countersign.ballot import Ballot
+    from countersign.ballot import OWN_APPROVAL, Ballot
     from countersign.models import Approver, Decision, Event, Status
     from countersign.steps import Kind, Line, Step, Tell
 
@@ -32,7 +32,7 @@ class Change:
     who: str = ENGINE
     channel: str = ""
 
-    def step(self, ballot: Ballot, number: int, asked_so_far: Iterable[str], at: datetime) -> Step:
+    def step(self, ballot: Ballot, asked_so_far: Iterable[str], at: datetime) -> Step:
         """The step that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
         lines = self.lines
         tell = [*self.tell, *(Tell(event=Event.ASKED, person=one.person) for one in self.asked)]
@@ -42,7 +42,7 @@ class Change:
             tell = [Tell(event=Event.SETTLED, person=one) for one in dict.fromkeys([ballot.requester, *asked_so_far])]
         return Step(
             approval_id=ballot.approval_id,
-            number=number,
+            key=f"{ballot.level}.{_what(self.decision, self.standing, lines)}",
             at=at,
             status=ballot.status,
             words=ballot.words,
@@ -54,3 +54,12 @@ class Change:
             tell=tell,
             opens_grant=ballot.status is Status.APPROVED,
         )
+
+
+def _what(decision: Decision | None, standing: Mapping[str, str], lines: Sequence[Line]) -> str:
+    """What the change is about; not what follows from it, as that may differ when it is made again."""
+    if decision is not None and decision.answer_id != OWN_APPROVAL:
+        return f"answer.{decision.answer_id}"
+    if standing:
+        return ".".join(f"{person}.{why}" for person, why in standing.items())
+    return lines[0].kind

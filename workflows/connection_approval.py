@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         Judgement,
         Outcome,
         Question,
+        Status,
         Verdict,
     )
     from countersign.question import read_question
@@ -62,7 +63,6 @@ class ConnectionApproval:
         self._asked: dict[str, None] = {}  # in the order they were asked
         self._remind_at: datetime | None = None
         self._looked_at: datetime | None = None  # at the deadline, for the first time
-        self._steps = 0
         self._known = False
         self._in_order = asyncio.Lock()
 
@@ -73,7 +73,7 @@ class ConnectionApproval:
         """Open or join the request; returns once it has its number and its first level was looked at."""
         # Several may come with the start, in one task, before the request has its number.
         joined, self._was_asked = self._was_asked or self._opened is not None, True
-        await workflow.wait_condition(lambda: self._known or bool(self._refusal))
+        await workflow.wait_condition(lambda: self._opening_over)
         if self._refusal:
             raise ApplicationError(self._refusal, type="Refused", non_retryable=True)
         if self._held is not None:
@@ -91,18 +91,27 @@ class ConnectionApproval:
     @workflow.update(name="decide")
     async def decide(self, answer: Answer) -> Judgement:
         """Count a stored answer."""
+        if not self._opening_over:
+            await workflow.wait_condition(lambda: self._opening_over)
+            _refuse(self._objection(answer))
         await self._count(answer)
+        if not self._open_ballot.counted(answer):
+            _refuse(self._objection(answer))
         return Judgement(accepted=True, words=self._open_ballot.words or "It counted.", status=self._open_ballot.status)
 
     @decide.validator
     def judge(self, answer: Answer) -> None:
         """Refuse, in words, an answer that can't count; nothing of it enters the history."""
-        _refuse(self._ballot.judge(answer) if self._ballot else "There is no such request yet.")
+        # After a crash the opening may be taken again, and meet the answers to the mails it had sent before.
+        if self._opening_over:
+            _refuse(self._objection(answer))
 
     @workflow.update(name="cancel")
     async def cancel(self, wish: Cancel) -> Judgement:
         """Withdraw the request while it waits (rule 7)."""
         await self._withdraw(wish)
+        if self._open_ballot.status is not Status.CANCELLED:
+            _refuse(self._not_waiting(wish.approval_id))
         return Judgement(accepted=True, words=self._open_ballot.words, status=self._open_ballot.status)
 
     @cancel.validator
@@ -297,11 +306,12 @@ class ConnectionApproval:
         """
         ballot, question = self._open_ballot, self._question
         assert question is not None
-        self._steps += 1
         self._asked.update(dict.fromkeys(one.person for one in change.asked))
-        step = change.step(ballot, self._steps, self._asked, self._now())
+        step = change.step(ballot, self._asked, self._now())
         async with self._in_order:
             taken = await durably(StepActivities.take, step)
+        if taken.instead is not None:
+            ballot.adopt(taken.instead.status, taken.instead.words, taken.instead.decisions)
         if taken.grant is not None:
             self._hold(taken.grant)
         self._known = True
@@ -322,7 +332,17 @@ class ConnectionApproval:
     async def _record_repeat(self, question: Question) -> None:
         proof = {"source_address": question.source_address, "reason": question.reason}
         line = self._line("asked_again", question.requester, "while it was open", proof=proof)
-        await durably(RequestActivities.ask_again, AskAgain(approval_id=self._open_ballot.approval_id, line=line))
+        update = workflow.current_update_info()
+        assert update is not None
+        again = AskAgain(approval_id=self._open_ballot.approval_id, key=f"ask.{update.id}", line=line)
+        await durably(RequestActivities.ask_again, again)
+
+    @property
+    def _opening_over(self) -> bool:
+        return self._known or bool(self._refusal)
+
+    def _objection(self, answer: Answer) -> str | None:
+        return self._ballot.judge(answer) if self._ballot else "There is no such request."
 
     def _not_waiting(self, approval_id: int) -> str | None:
         if self._ballot is None or self._ballot.approval_id != approval_id:

@@ -33,10 +33,10 @@ def opened(store: Store, **changed: Any) -> Opened:
     return reply.opened
 
 
-def a_step(approval_id: int, number: int, **fields: Any) -> Step:
+def a_step(approval_id: int, key: str, **fields: Any) -> Step:
     step = {
         "approval_id": approval_id,
-        "number": number,
+        "key": key,
         "at": datetime.now(UTC),
         "status": Status.WAITING,
         "words": "",
@@ -49,11 +49,11 @@ def line(kind: str, who: str = "countersign") -> Line:
     return Line.model_validate({"kind": kind, "at": datetime.now(UTC), "who": who})
 
 
-def asking(approval_id: int, *people: str, number: int = 1) -> Step:
+def asking(approval_id: int, *people: str, key: str = "1.level_started") -> Step:
     """The step that starts a level and asks these people."""
     return a_step(
         approval_id,
-        number,
+        key,
         seated=[Approver(person=one, because="manager of engineers", as_manager=True) for one in people],
         tell=[Tell(event=Event.ASKED, person=one) for one in people],
         lines=[line("level_started")],
@@ -73,12 +73,12 @@ def given(approval_id: int, person: str = "grace", **changed: Any) -> Given:
     return Given.model_validate(answer | changed)
 
 
-def approving(answer: Answer, number: int = 2) -> Step:
+def approving(answer: Answer) -> Step:
     """The step that counts an answer and approves the request by it."""
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
     return a_step(
         answer.approval_id,
-        number,
+        f"1.answer.{answer.id}",
         status=Status.APPROVED,
         words=f"Approved by {answer.person}.",
         decision=decision,

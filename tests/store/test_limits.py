@@ -46,7 +46,7 @@ def test_the_own_approval_of_somebody_with_a_long_id_is_written(store: Store) ->
     with_long_ids(store)
     number = opened(store, requester=LONG).approval_id
     store.requests.write(asking(number, "grace"))
-    step = a_step(number, 2, status=Status.APPROVED, decision=own_approval(number), opens_grant=True)
+    step = a_step(number, "step 2", status=Status.APPROVED, decision=own_approval(number), opens_grant=True)
     assert store.requests.write(step).grant is not None
     [decision] = store.reading.request(number).decisions
     assert (decision.person, decision.channel) == (LONG, OWN_APPROVAL)
@@ -55,7 +55,7 @@ def test_the_own_approval_of_somebody_with_a_long_id_is_written(store: Store) ->
 def test_the_longest_source_address_gets_a_grant(store: Store) -> None:
     address = ":".join(["fe80"] * 6) + ":255.255.255.255%" + "x" * 15
     number = opened(store, source_address=address).approval_id
-    assert store.requests.write(a_step(number, 1, status=Status.APPROVED, opens_grant=True)).grant is not None
+    assert store.requests.write(a_step(number, "step 1", status=Status.APPROVED, opens_grant=True)).grant is not None
 
 
 def test_a_stranger_s_long_address_is_recorded(store: Store) -> None:

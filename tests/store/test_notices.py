@@ -51,15 +51,15 @@ def test_the_notices_of_a_step_are_not_those_of_one_whose_number_begins_alike(st
     number = opened(store).approval_id
     for step in range(1, 12):
         tell = [Tell(event=Event.REMINDED, person="grace")]
-        store.requests.write(a_step(number, step, tell=tell))
+        store.requests.write(a_step(number, f"step {step}", tell=tell))
     assert [row.id for row in store.notices.of_step(number, 1)] == [f"{number}.1.reminded.grace.email"]
 
 
 def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, 1, at=soon(-20), tell=[Tell(event=Event.REMINDED, person="ada")]))
-    store.requests.write(a_step(number, 2, at=soon(-30), tell=[Tell(event=Event.REMINDED, person="grace")]))
-    store.requests.write(a_step(number, 3, tell=[Tell(event=Event.REMINDED, person="ivan")]))
+    store.requests.write(a_step(number, "step 1", at=soon(-20), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, "step 2", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="grace")]))
+    store.requests.write(a_step(number, "step 3", tell=[Tell(event=Event.REMINDED, person="ivan")]))
     assert [row.person for row in store.notices.left_over(soon(0), 10)] == ["grace", "ada"]
     assert [row.person for row in store.notices.left_over(soon(0), 1)] == ["grace"]
     assert "noticed" not in kinds(store, number)
@@ -67,8 +67,8 @@ def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store:
 
 def test_what_is_put_off_stands_in_nobodys_way_and_comes_back(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, 1, at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
-    store.requests.write(a_step(number, 2, at=soon(-20), tell=[Tell(event=Event.REMINDED, person="grace")]))
+    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, "step 2", at=soon(-20), tell=[Tell(event=Event.REMINDED, person="grace")]))
     [first] = store.notices.left_over(soon(0), 1)
     store.notices.put_off([first.id], soon(0))
     assert [row.person for row in store.notices.left_over(soon(0), 10)] == ["grace"]

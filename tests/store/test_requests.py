@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from countersign.ballot import OWN_APPROVAL
 from countersign.errors import NotFound, Refused
 from countersign.models import Decision, GrantStatus, Status, Verdict
 from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Written
@@ -26,6 +27,18 @@ from tests.store.requests import (
     soon,
 )
 from tests.workflows.house import policy
+
+
+def own_approval(person: str) -> Decision:
+    return Decision(
+        answer_id=OWN_APPROVAL,
+        level=1,
+        person=person,
+        verdict=Verdict.APPROVE,
+        channel=OWN_APPROVAL,
+        at=soon(0),
+    )
+
 
 # --- opening --------------------------------------------------------------------------------------------------------
 
@@ -101,38 +114,56 @@ def test_of_many_who_write_the_same_step_at_once_one_writes_it(store: Store) -> 
 
 
 def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
-    request = opened(store)
-    store.requests.write(asking(request.approval_id, "grace"))
-    step = asking(request.approval_id, "grace", number=2)  # the same seat again can't be written
-    with pytest.raises(Exception, match=r"(?i)unique"):
-        store.requests.write(step)
-    assert kinds(store, request.approval_id) == ["opened", "level_started"]
-    assert store.notices.of_step(request.approval_id, 2) == []
-    store.requests.write(a_step(request.approval_id, 2, lines=[line("reminded")]))
-    assert kinds(store, request.approval_id)[-1] == "reminded"
+    number = opened(store).approval_id
+    step = asking(number, "grace")
+    with pytest.raises(Exception, match=r"(?i)unique"):  # nobody can be sent the same notice twice
+        store.requests.write(step.model_copy(update={"tell": step.tell * 2}))
+    assert kinds(store, number) == ["opened"]
+    assert store.notices.of_step(number, 1) == []
+    assert store.reading.request(number).approvers == []
+    assert store.requests.write(step).number == 1
+
+
+def test_steps_count_by_what_they_are_in_whatever_order_they_are_written_again(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace"))
+    reminding = a_step(number, "1.reminded", lines=[line("reminded")])
+    assert store.requests.write(reminding).number == 2
+    approval = approving(store.answers.store(given(number)))
+    assert store.requests.write(approval).number == 3
+    assert [store.requests.write(one).number for one in (approval, reminding)] == [3, 2]
+    assert kinds(store, number) == ["opened", "level_started", "reminded", "answered", "approved", "granted"]
+
+
+def test_a_request_that_has_ended_on_record_stays_as_it_ended(store: Store) -> None:
+    number = approved(store)
+    before = store.events.last_version()
+    rejecting = a_step(number, "1.answer.x", status=Status.REJECTED, words="No.", lines=[line("rejected")])
+    written = store.requests.write(rejecting)
+    assert written.instead is not None
+    assert (written.instead.status, written.instead.words) == (Status.APPROVED, "Approved by grace.")
+    assert [one.person for one in written.instead.decisions] == ["grace"]
+    assert written.grant is not None
+    assert store.reading.request(number).status is Status.APPROVED
+    assert store.events.last_version() == before
 
 
 def test_the_requesters_own_approval_is_stored_with_its_step(store: Store) -> None:
     request = opened(store, requester="grace")
     step = asking(request.approval_id, "ada")
-    own = Decision(
-        answer_id="own approval",
-        level=1,
-        person="grace",
-        verdict=Verdict.APPROVE,
-        channel="own approval",
-        at=step.at,
-    )
+    own = own_approval("grace")
     for _ in range(2):
         store.requests.write(step.model_copy(update={"decision": own}))
     [decision] = store.reading.request(request.approval_id).decisions
     assert (decision.person, decision.channel) == ("grace", "own approval")
 
 
-def test_a_repeat_of_the_question_is_on_record(store: Store) -> None:
+def test_a_repeat_of_the_question_is_on_record_once(store: Store) -> None:
     request = opened(store)
-    store.requests.ask_again(AskAgain(approval_id=request.approval_id, line=line("asked_again", "alice")))
-    assert kinds(store, request.approval_id) == ["opened", "asked_again"]
+    for key in ("ask.1", "ask.1", "ask.2"):
+        again = AskAgain(approval_id=request.approval_id, key=key, line=line("asked_again", "alice"))
+        store.requests.ask_again(again)
+    assert kinds(store, request.approval_id) == ["opened", "asked_again", "asked_again"]
 
 
 # --- people ---------------------------------------------------------------------------------------------------------
@@ -169,7 +200,7 @@ def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> No
     store.requests.write(asking(number, "ivan", "grace"))
     store.policies.apply(policy(disabled=("ivan",)), "ada")
     assert store.reading.to_look_at() == [number]
-    store.requests.write(a_step(number, 2, standing={"ivan": "disabled"}))
+    store.requests.write(a_step(number, "step 2", standing={"ivan": "disabled"}))
     assert store.reading.to_look_at() == []
 
 
@@ -191,7 +222,7 @@ def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
     assert kinds(store, number).count("away") == 1
     assert store.requests.standing(Look(approval_id=number, people=["ivan", "grace"])).away == ["ivan"]
     assert store.reading.to_look_at() == [number]
-    store.requests.write(a_step(number, 2, standing={"ivan": "away"}))
+    store.requests.write(a_step(number, "step 2", standing={"ivan": "away"}))
     assert store.reading.to_look_at() == []
     store.signals.add("ivan", number, "unreachable", "bounced")
     assert store.reading.to_look_at() == [number]
@@ -202,10 +233,10 @@ def test_a_standing_gets_no_better_and_is_kept_at_the_next_level(store: Store) -
     store.requests.write(asking(number, "ivan", "grace"))
     for signal in ("unreachable", "away"):
         store.signals.add("ivan", number, signal, "bounced, and out of office")
-    store.requests.write(a_step(number, 2, standing={"ivan": "unreachable"}))
-    store.requests.write(a_step(number, 3, standing={"ivan": "away"}))
+    store.requests.write(a_step(number, "step 2", standing={"ivan": "unreachable"}))
+    store.requests.write(a_step(number, "step 3", standing={"ivan": "away"}))
     assert store.reading.to_look_at() == []
-    store.requests.write(asking(number, "ivan", "heidi", number=4).model_copy(update={"level": 2}))
+    store.requests.write(asking(number, "ivan", "heidi", key="2.level_started").model_copy(update={"level": 2}))
     assert store.reading.to_look_at() == []
 
 

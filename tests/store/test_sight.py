@@ -55,7 +55,7 @@ def store(database_url: str) -> Iterator[Store]:
             store.requests.write(
                 Step(
                     approval_id=opened.approval_id,
-                    number=1,
+                    key="1.level_started",
                     at=now,
                     status=Status.WAITING,
                     words="",
