@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,10 @@ import pytest_asyncio
 from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
 from sandbox.temporal_server import TemporalServer
 from sandbox.temporal_tool import find_temporal
+
+# A shell without job control starts what runs in its background deaf to Ctrl-C, and so would be what the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
