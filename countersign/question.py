@@ -8,6 +8,9 @@ from countersign.errors import BadQuestion
 from countersign.models import Protocol, Question
 
 EXAMPLE = '{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}'
+# Temporal takes no failure of some megabytes, and would try the start again for ever.
+MOST_PROBLEMS = 10
+LONGEST_PLACE = 60
 REMEDIES = {
     "missing": "is missing; add it",
     "extra_forbidden": f"is not a field; use {', '.join(Question.model_fields)}",
@@ -24,8 +27,8 @@ def read_question(raw: Any) -> Question:
         return Question.model_validate(raw)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in one['loc'])} {_remedy(one['type'], one['msg'])}"
-            for one in error.errors(include_url=False)
+            f"{'.'.join(str(part) for part in one['loc'])[:LONGEST_PLACE]} {_remedy(one['type'], one['msg'])}"
+            for one in error.errors(include_url=False)[:MOST_PROBLEMS]
         ]
         raise BadQuestion("; ".join(problems) + ".") from None
 

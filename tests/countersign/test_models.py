@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from countersign.errors import BadQuestion
 from countersign.models import Question
+from countersign.question import read_question
 
 
 def asked_from(address: str) -> str:
@@ -37,3 +39,10 @@ def test_a_long_text_that_is_no_address_is_not_repeated_in_full() -> None:
     with pytest.raises(ValidationError) as refusal:
         asked_from("x" * 100_000)
     assert len(refusal.value.errors()[0]["msg"]) < 200
+
+
+def test_a_question_of_many_mistakes_is_refused_in_few_words() -> None:
+    with pytest.raises(BadQuestion) as refusal:
+        read_question({f"{n}" * 10_000: n for n in range(1000)})
+    assert len(str(refusal.value)) < 3000
+    assert "requester is missing; add it" in str(refusal.value)
