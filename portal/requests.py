@@ -66,7 +66,8 @@ def _question(wish: Asking, caller: Caller) -> Question:
 
 async def _ask(house: House, caller: Caller, question: Question, request_id: str) -> JSONResponse:
     held = await house.run(house.store.grants.ask, question, caller.name)
-    asked = held or await house.client.ask(question, request_id)
+    joined = held or await house.run(house.store.requests.join_often_asked, question, caller.name, request_id)
+    asked = joined or await house.client.ask(question, request_id)
     status = HTTPStatus.OK if asked.joined else HTTPStatus.CREATED
     location = {"Location": f"/api/v1/requests/{asked.approval_id}"}
     return JSONResponse(asked.model_dump(mode="json"), status, location)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign import policy as rules
 from countersign.directory import Policy
 from countersign.errors import NotFound, Refused
-from countersign.models import Decision, GrantStatus, LevelPeople, Outcome, Question, Route, Status, Verdict
+from countersign.models import Asked, Decision, GrantStatus, LevelPeople, Outcome, Question, Route, Status, Verdict
 from countersign.steps import (
     AskAgain,
     GrantTerms,
@@ -30,7 +30,10 @@ from store.events import append
 from store.grants import Grants
 from store.notices import write_notices
 from store.policies import Policies
-from store.tables import STANDINGS, answers, approvers, grants, notices, requests, signals, steps
+from store.tables import STANDINGS, answers, approvers, events, grants, notices, requests, signals, steps
+
+# Temporal takes 2000 updates of one workflow and no more: half of them are left for answers.
+MOST_REPEATS = 1000
 
 
 class Requests:
@@ -143,6 +146,31 @@ class Requests:
         with self.database.transaction() as connection:
             if connection.execute(self._insert(steps).values(row).on_conflict_do_nothing()).rowcount:
                 append(connection, again.approval_id, [again.line])
+
+    def join_often_asked(self, question: Question, who: str, request_id: str) -> Asked | None:
+        """Join the request that waits and was asked for MOST_REPEATS times, without Temporal; None for any other."""
+        often = (
+            select(requests.c.approval_id)
+            .join(events, events.c.approval_id == requests.c.approval_id)
+            .where(
+                requests.c.requester == question.requester,
+                requests.c.device == question.device,
+                requests.c.protocol == question.protocol,
+                requests.c.status == Status.WAITING,
+                events.c.kind == "asked_again",
+            )
+            .offset(MOST_REPEATS - 1)
+            .limit(1)
+        )
+        with self.database.reading() as connection:
+            number = connection.execute(often).scalar_one_or_none()
+        if number is None:
+            return None
+        proof = {"source_address": question.source_address, "reason": question.reason}
+        now, words = datetime.now(UTC), "while it was open"
+        line = Line(kind="asked_again", at=now, who=who, words=words, proof=proof)
+        self.ask_again(AskAgain(approval_id=number, key=f"ask.{request_id}", line=line))
+        return Asked(approval_id=number, status=Status.WAITING, joined=True)
 
     def standing(self, look: Look) -> Standing:
         """Who of these people may no longer act, or can't be reached on any channel."""

@@ -11,6 +11,7 @@ from countersign.errors import NotFound, Refused
 from countersign.models import Decision, GrantStatus, Status, Verdict
 from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Written
 from store import Store
+from store.requests import MOST_REPEATS
 from store.tables import FIRST_APPROVAL_ID
 from tests.store.requests import (
     a_step,
@@ -166,6 +167,23 @@ def test_a_repeat_of_the_question_is_on_record_once(store: Store) -> None:
     assert kinds(store, request.approval_id) == ["opened", "asked_again", "asked_again"]
 
 
+def test_what_was_asked_too_often_for_temporal_is_joined_on_record_alone(store: Store) -> None:
+    number = opened(store).approval_id
+    opened(store, device="web-2")
+    repeats = [line("asked_again", "alice")] * (MOST_REPEATS - 1)
+    store.requests.write(a_step(number, "1.asked", lines=repeats))
+    assert store.requests.join_often_asked(question(), "gate-1", "one") is None
+    store.requests.ask_again(AskAgain(approval_id=number, key="ask.two", line=line("asked_again", "alice")))
+    joined = store.requests.join_often_asked(question(reason="again"), "gate-1", "three")
+    assert joined is not None
+    assert (joined.approval_id, joined.status, joined.joined) == (number, Status.WAITING, True)
+    row = store.events.of(number)[-1]
+    assert (row.kind, row.who, row.proof["reason"]) == ("asked_again", "gate-1", "again")
+    assert store.requests.join_often_asked(question(device="web-2"), "gate-1", "four") is None
+    store.requests.write(a_step(number, "1.cancelled", status=Status.CANCELLED))
+    assert store.requests.join_often_asked(question(), "gate-1", "five") is None
+
+
 # --- people ---------------------------------------------------------------------------------------------------------
 
 
@@ -210,7 +228,7 @@ def test_who_no_notice_reached_is_looked_at_until_that_is_done(store: Store) -> 
     asked = {row.person: row.id for row in store.notices.of_step(number, 1)}
     store.notices.mark(number, {asked["grace"]: "<sent@here>"}, {asked["ivan"]: "550 no such user"})
     assert store.reading.to_look_at() == [number]
-    store.requests.write(a_step(number, 2, standing={"ivan": "unreachable"}))
+    store.requests.write(a_step(number, "1.ivan.unreachable", standing={"ivan": "unreachable"}))
     assert store.reading.to_look_at() == []
 
 
