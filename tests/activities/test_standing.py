@@ -1,0 +1,75 @@
+"""The standing work, in Temporal's own environment for activities: it beats, goes on after faults, stops when told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.errors import refusals_are_final
+from activities.standing import StandingActivities
+from countersign.errors import Refused, Unavailable
+
+
+async def test_the_sweeper_does_every_chore_though_one_fails(caplog: pytest.LogCaptureFixture) -> None:
+    environment, done = ActivityEnvironment(), asyncio.Event()
+
+    async def unavailable() -> None:
+        raise Unavailable("the database is away")
+
+    async def broken() -> None:
+        raise LookupError("a fault of ours")
+
+    async def last() -> None:
+        done.set()
+
+    sweeping = asyncio.create_task(environment.run(StandingActivities(None, [unavailable, broken, last]).sweep))
+    await asyncio.wait_for(done.wait(), 10)
+    environment.worker_shutdown()
+    with pytest.raises(ApplicationError, match="another goes on"):
+        await asyncio.wait_for(sweeping, 10)
+    assert "the database is away" in caplog.text
+    assert "a fault of ours" in caplog.text
+
+
+async def test_the_watcher_beats_from_its_thread_and_stops_with_the_worker() -> None:
+    environment, beaten = ActivityEnvironment(), asyncio.Event()
+    environment.on_heartbeat = lambda *_: beaten.set()
+    stopped = threading.Event()
+
+    def watch(stop: threading.Event, beat: Callable[[], None]) -> None:
+        beat()
+        stop.wait(10)
+        stopped.set()
+
+    watching = asyncio.create_task(environment.run(StandingActivities(watch, []).watch_mailbox))
+    await asyncio.wait_for(beaten.wait(), 10)
+    environment.worker_shutdown()
+    with pytest.raises(ApplicationError, match="another goes on"):
+        await asyncio.wait_for(watching, 10)
+    assert stopped.is_set()
+
+
+async def test_a_watcher_that_fails_fails_its_activity() -> None:
+    def watch(stop: threading.Event, beat: Callable[[], None]) -> None:
+        raise Unavailable("the mailbox is away")
+
+    with pytest.raises(Unavailable, match="the mailbox is away"):
+        await ActivityEnvironment().run(StandingActivities(watch, []).watch_mailbox)
+
+
+async def test_a_worker_without_a_mailbox_says_so() -> None:
+    with pytest.raises(ApplicationError, match="no mailbox in its settings"):
+        await ActivityEnvironment().run(StandingActivities(None, []).watch_mailbox)
+
+
+def test_a_refusal_is_final_and_keeps_its_words_and_nothing_else_is() -> None:
+    with pytest.raises(ApplicationError, match="not you") as error, refusals_are_final():
+        raise Refused("not you")
+    assert (error.value.non_retryable, error.value.type) == (True, "Refused")
+    with pytest.raises(Unavailable), refusals_are_final():
+        raise Unavailable("later")

@@ -1,0 +1,70 @@
+"""The Python client when what it needs is not there: it says so in words, and in time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from countersign.client import TASK_QUEUE, Client
+from countersign.errors import CountersignError, NotFound, Refused, Unavailable
+from countersign.models import Protocol, Question
+from countersign.steps import Cancel, Revoke
+from sandbox.temporal_server import free_port
+from tests.workflows.engine import new_namespace
+
+QUESTION = Question(requester="alice", device="db-1", protocol=Protocol.SSH)
+CANCEL = Cancel(approval_id=1, who="alice", channel="")
+
+
+async def test_a_server_that_does_not_answer_is_named() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(Unavailable, match=f"Temporal can't be reached at {address}; is it running"):
+        await Client.connect(address)
+
+
+async def test_a_client_made_before_its_server_runs_says_so_at_each_call() -> None:
+    client = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
+    assert not await client.reachable()
+    for call in (client.ask(QUESTION), client.wait(QUESTION), client.cancel(QUESTION.workflow_id, CANCEL)):
+        with pytest.raises(Unavailable, match="Temporal can't be reached"):
+            await call
+
+
+async def test_without_a_worker_every_call_says_so_in_time(temporal_address: str) -> None:
+    client = await Client.connect(temporal_address, namespace=await new_namespace(temporal_address))
+    assert await client.reachable()
+    id_ = QUESTION.workflow_id
+    await client.temporal.start_workflow("ConnectionApproval", QUESTION, id=id_, task_queue=TASK_QUEUE)
+    calls = (client.ask(QUESTION), client.cancel(id_, CANCEL), client.look_again(id_, 1))
+    for error in await asyncio.gather(*calls, return_exceptions=True):
+        assert isinstance(error, Unavailable)
+        assert str(error) == "No worker answered in time; try again, and see that one is running."
+
+
+async def test_what_does_not_exist_is_not_found(temporal_address: str) -> None:
+    client = await Client.connect(temporal_address, namespace=await new_namespace(temporal_address))
+    revoke = Revoke(approval_id=7, who="ada", channel="")
+    for call in (client.cancel(QUESTION.workflow_id, CANCEL), client.revoke(revoke), client.wait(QUESTION)):
+        with pytest.raises(NotFound, match="There is no such open request"):
+            await call
+
+
+async def test_who_gives_up_a_call_is_not_told_that_no_worker_answered(temporal_address: str) -> None:
+    client = await Client.connect(temporal_address, namespace=await new_namespace(temporal_address))
+    asking = asyncio.create_task(client.ask(QUESTION))
+    await asyncio.wait({asking}, timeout=0.2)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_a_request_that_failed_is_refused_with_its_words(temporal_address: str) -> None:
+    client = await Client.connect(temporal_address, namespace=await new_namespace(temporal_address))
+    handle = await client.temporal.start_workflow(
+        "ConnectionApproval", QUESTION, id=QUESTION.workflow_id, task_queue=TASK_QUEUE
+    )
+    await handle.terminate("cleared away")
+    with pytest.raises(Refused) as error:
+        await client.wait(QUESTION)
+    assert isinstance(error.value, CountersignError)
