@@ -76,7 +76,7 @@ async def run(
     watch = _watch(email, store, door)
     # The directory before the answers, so that who was disabled while Temporal was away decides nothing any more.
     chores = [door.enforce_directory, door.submit_left_over, lambda: courier.sweep(door.look_again)]
-    async with _worker(client, settings, store, courier, StandingActivities(watch, chores)):
+    async with _worker(client, settings, store, courier, StandingActivities(watch, chores, [door.remind_workflows])):
         await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()

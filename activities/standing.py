@@ -16,15 +16,17 @@ BEAT_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
+Chore = Callable[[], Awaitable[object]]
 Watch = Callable[[threading.Event, Callable[[], None]], None]
 
 
 class StandingActivities:
-    """`watch(stop, beat)` blocks in a thread of its own; each of `chores` is done again and again."""
+    """`watch(stop, beat)` blocks in a thread of its own; `chores` are done again and again, what is `first` once."""
 
-    def __init__(self, watch: Watch | None, chores: Sequence[Callable[[], Awaitable[object]]]) -> None:
+    def __init__(self, watch: Watch | None, chores: Sequence[Chore], first: Sequence[Chore] = ()) -> None:
         self.watch = watch
         self.chores = chores
+        self.first = first
 
     @activity.defn(name="watch_mailbox")
     async def watch_mailbox(self) -> None:
@@ -49,17 +51,27 @@ class StandingActivities:
     @activity.defn(name="sweep")
     async def sweep(self) -> None:
         """Do the chores until this worker stops; one that fails is tried at the next round."""
+        first = list(self.first)
         while not activity.is_worker_shutdown():
+            first = [chore for chore in first if not await _done(chore)]
             for chore in self.chores:
-                activity.heartbeat()
-                try:
-                    await _beating(chore())
-                except CountersignError as error:
-                    log.warning("sweeping: %s", in_words(error))
-                except Exception:
-                    log.exception("sweeping")
+                await _done(chore)
             await _either(activity.wait_for_worker_shutdown(), _beating(asyncio.sleep(SWEEP_SECONDS)))
         raise ApplicationError("The sweeper stopped; another goes on.", category=ApplicationErrorCategory.BENIGN)
+
+
+async def _done(chore: Chore) -> bool:
+    """Do a chore; whether that went well."""
+    activity.heartbeat()
+    try:
+        await _beating(chore())
+    except CountersignError as error:
+        log.warning("sweeping: %s", in_words(error))
+    except Exception:
+        log.exception("sweeping")
+    else:
+        return True
+    return False
 
 
 async def _beating(work: Awaitable[object]) -> None:

@@ -42,6 +42,9 @@ class AnswerBook(Protocol):
     def waiting(self, before: datetime) -> list[Answer]:
         """Answers that were never judged."""
 
+    def counted(self, now: datetime) -> list[Answer]:
+        """Answers that counted, of requests whose deadline lies ahead."""
+
 
 class RequestReader(Protocol):
     """Where requests are read."""
@@ -181,15 +184,31 @@ class Door:
 
     async def submit_left_over(self) -> None:
         """Submit the answers that a crash left between storing and judging: those to one request in turn."""
-        left = await self._run(self.answers.waiting, datetime.now(UTC) - LEFT_OVER_AFTER)
-        by_request: dict[int, list[Answer]] = {}
-        for answer in left:
-            by_request.setdefault(answer.approval_id, []).append(answer)
-        await _each_for_itself([partial(self._submit_in_turn, answers) for answers in by_request.values()])
+        await self._in_turn(self.submit, await self._run(self.answers.waiting, datetime.now(UTC) - LEFT_OVER_AFTER))
 
-    async def _submit_in_turn(self, answers: Sequence[Answer]) -> None:
+    async def remind_workflows(self) -> None:
+        """Submit again the answers that counted, for workflows that know nothing of them: they wait until the deadline.
+
+        Where a whole machine dies, Temporal may not have heard what is on record; for all others this changes nothing.
+        """
+        await self._in_turn(self._count_again, await self._run(self.answers.counted, datetime.now(UTC)))
+
+    async def _count_again(self, answer: Answer) -> None:
+        view = await self._run(self.requests.request, answer.approval_id)
+        with suppress(Refused, NotFound):
+            await self.client.decide(view.question.workflow_id, answer)
+
+    async def _in_turn(self, submit: Callable[[Answer], Awaitable[object]], answers: Sequence[Answer]) -> None:
+        """Submit answers: those to one request one after another."""
+        by_request: dict[int, list[Answer]] = {}
         for answer in answers:
-            await self.submit(answer)
+            by_request.setdefault(answer.approval_id, []).append(answer)
+
+        async def to_one(its: Sequence[Answer]) -> None:
+            for answer in its:
+                await submit(answer)
+
+        await _each_for_itself([partial(to_one, its) for its in by_request.values()])
 
     async def _revoke_of_disabled(self, approval_id: int) -> None:
         wish = Revoke(approval_id=approval_id, who=ENGINE, channel="", words="The requester was disabled.")

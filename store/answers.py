@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from countersign.ballot import OWN_APPROVAL
 from countersign.errors import NotFound, Refused
 from countersign.models import Answer, Event
 from countersign.notices import Given, TurnedDown
@@ -107,6 +108,14 @@ class Answers:
         left = select(answers).where(*open_ones).order_by(turn, answers.c.at).limit(limit)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(left)]
+
+    def counted(self, now: datetime) -> list[Answer]:
+        """Answers that counted, oldest first, of the requests whose deadline lies ahead, settled or not."""
+        # A requester's own approval is the workflow's own, and came in by no channel.
+        counted = answers.c.state == "accepted", answers.c.channel != OWN_APPROVAL, requests.c.deadline > now
+        query = select(answers).join(requests, requests.c.approval_id == answers.c.approval_id).where(*counted)
+        with self.database.reading() as connection:
+            return [view(row) for row in connection.execute(query.order_by(answers.c.at))]
 
     def last(self, closing: Closing) -> Last:
         """What came before the deadline and was not judged yet, and whether the mailboxes were read up to it."""

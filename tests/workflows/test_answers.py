@@ -10,6 +10,7 @@ import pytest
 from countersign.errors import NotFound
 from countersign.models import Answer, Asked, Judgement, Status
 from countersign.steps import Opening
+from tests.store.requests import approving
 from tests.workflows.engine import Engine, Request, refused, until
 from tests.workflows.house import policy
 
@@ -203,6 +204,18 @@ async def test_the_sweeper_refuses_what_came_for_a_request_that_has_ended(engine
         "refused",
         f"#{request.id} is already Rejected: Rejected by grace.",
     )
+
+
+async def test_what_is_on_record_counts_again_where_temporal_never_heard_of_it(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    await engine.stop_worker()
+    # As when the machine dies after the step was written: neither worker, server nor channel remembers the update.
+    engine.store.requests.write(approving(await request.store("grace")))
+    engine.start_worker()
+    assert (await request.outcome()).status is Status.APPROVED
+    assert settling_lines(request) == ["approved grace", "granted alice"]
+    await engine.door.revoke(request.id, "grace", "page")
+    assert engine.store.grants.ask(request.question, "alice") is None
 
 
 async def test_an_answer_given_while_no_worker_runs_counts_when_one_does(engine: Engine) -> None:
