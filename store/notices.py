@@ -80,7 +80,7 @@ class Notices:
         tried = select(notices.c.id, notices.c.tries).where(notices.c.id.in_(notice_ids))
         with self.database.transaction() as connection:
             for row in connection.execute(tried).all():
-                wait = min(FIRST_RETRY * 2 ** (row.tries + 1), LONGEST_RETRY)
+                wait = min(FIRST_RETRY * 2**row.tries, LONGEST_RETRY)
                 later = update(notices).where(notices.c.id == row.id)
                 connection.execute(later.values(tries=min(row.tries + 1, MOST_TRIES), retry_at=now + wait))
 

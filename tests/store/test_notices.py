@@ -74,7 +74,7 @@ def test_what_is_put_off_stands_in_nobodys_way_and_comes_back(store: Store) -> N
     assert [row.person for row in store.notices.left_over(soon(0), 10)] == ["grace"]
     assert [row.person for row in store.notices.left_over(soon(21), 10)] == ["grace", "ada"]
     store.notices.put_off([first.id], soon(0))
-    assert [row.person for row in store.notices.left_over(soon(21), 10)] == ["grace"]
+    assert [row.person for row in store.notices.left_over(soon(19), 10)] == ["grace"]
 
 
 def test_nobody_is_asked_any_more_about_a_request_that_is_settled(store: Store) -> None:
