@@ -53,10 +53,12 @@ async def test_a_mail_server_that_defers_holds_nothing_up(engine: Engine) -> Non
 
 async def test_a_mail_server_that_is_down_holds_nothing_up(engine: Engine) -> None:
     await engine.mail.stop()
-    request = await engine.ask("alice")
-    assert request.asked.status is Status.WAITING
-    judged = await request.says("grace", channel="page")
-    assert judged.status is Status.APPROVED
-    assert engine.store.grants.ask(request.question, "alice") is not None
-    await engine.mail.start()
+    try:
+        request = await engine.ask("alice")
+        assert request.asked.status is Status.WAITING
+        judged = await request.says("grace", channel="page")
+        assert judged.status is Status.APPROVED
+        assert engine.store.grants.ask(request.question, "alice") is not None
+    finally:
+        await engine.mail.start()
     await request.until_mailed(alice=["settled"], grace=["settled"])
