@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, select
 
 from countersign.directory import Policy
-from countersign.errors import NotFound
 from countersign.models import Event, Question, Route, Status
 from countersign.notices import Notice, Person
 from countersign.views import ApproverView, RequestView
@@ -14,7 +13,7 @@ from store import grants as held
 from store.database import Database
 from store.events import last_of
 from store.policies import Policies
-from store.requests import decisions_of
+from store.requests import decisions_of, request_row
 from store.sight import Sight
 from store.tables import STANDINGS, approvers, grants, notices, requests, signals
 
@@ -32,7 +31,7 @@ class Reading:
         """One request; NotFound when there is none of that number."""
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            return _view(connection, policy, _row(connection, approval_id))
+            return _view(connection, policy, request_row(connection, approval_id))
 
     def newest(
         self,
@@ -62,8 +61,9 @@ class Reading:
             return []
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            views = {n: _view(connection, policy, _row(connection, n)) for n in {row.approval_id for row in rows}}
-            routes = {n: Route.model_validate(_row(connection, n).route) for n in views}
+            about = {n: request_row(connection, n) for n in {row.approval_id for row in rows}}
+            views = {n: _view(connection, policy, row) for n, row in about.items()}
+            routes = {n: Route.model_validate(row.route) for n, row in about.items()}
         return [(row.channel, _notice(policy, views[row.approval_id], routes[row.approval_id], row)) for row in rows]
 
     def person(self, one: str) -> Person:
@@ -122,13 +122,6 @@ def _changed(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
         return False
     news = [signal for signal in ("away", "unreachable") if (row.approval_id, row.person, signal) in told]
     return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))
-
-
-def _row(connection: Connection, approval_id: int) -> Row[Any]:
-    row = connection.execute(select(requests).where(requests.c.approval_id == approval_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no request #{approval_id}.")
-    return row
 
 
 def _view(connection: Connection, policy: Policy, row: Row[Any]) -> RequestView:

@@ -82,7 +82,7 @@ class Requests:
     def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
         with self.database.reading() as connection:
-            row = _request(connection, start.approval_id)
+            row = request_row(connection, start.approval_id)
             _, policy = self.policies.in_force(connection)
             return rules.people(policy, Route.model_validate(row.route), start.level, row.requester)
 
@@ -92,7 +92,7 @@ class Requests:
         A request that has ended on record stays as it ended.
         """
         with self.database.transaction() as connection:
-            row = _request(connection, step.approval_id, lock=True)
+            row = request_row(connection, step.approval_id, lock=True)
             before = connection.execute(select(steps.c.number).where(_is(step))).scalar_one_or_none()
             grant = _grant(connection, step.approval_id)
             if before is not None:
@@ -175,7 +175,7 @@ class Requests:
     def standing(self, look: Look) -> Standing:
         """Who of these people may no longer act, or can't be reached on any channel."""
         with self.database.reading() as connection:
-            row = _request(connection, look.approval_id)
+            row = request_row(connection, look.approval_id)
             _, policy = self.policies.in_force(connection)
             lost = _unreachable(connection, look.approval_id)
             away = _signalled(connection, look.approval_id, "away")
@@ -236,7 +236,8 @@ def _record_refusal(connection: Connection, question: Question, words: str) -> N
     append(connection, None, [line])
 
 
-def _request(connection: Connection, approval_id: int, lock: bool = False) -> Row[Any]:
+def request_row(connection: Connection, approval_id: int, lock: bool = False) -> Row[Any]:
+    """A request's row; NotFound where there is none. `lock` holds it until the transaction ends."""
     query = select(requests).where(requests.c.approval_id == approval_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
