@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 from countersign.models import Model
 
 SLACK = "https://slack.com/api/"
-# How each secret begins, and where it stands on the app's pages at api.slack.com/apps. The signing secret has no prefix.
+# How each secret begins, and where the app's pages at api.slack.com/apps show it. The signing secret has no prefix.
 SECRETS = {
     "bot_token": ("xoxb-", "the Bot User OAuth Token from OAuth & Permissions"),
     "app_token": ("xapp-", "an App-Level Token with connections:write from Basic Information"),
