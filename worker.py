@@ -65,6 +65,7 @@ async def run(
     courier = Courier(store.notices, store.reading, senders, store.database.executor)
     door = Door(
         client,
+        store.requests,
         store.answers,
         store.reading,
         store.grants,

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from countersign.errors import CountersignError, Unreachable, in_words
-from countersign.notices import Notice
+from countersign.notices import Notice, Result, Shown
 from countersign.steps import ANSWERING_STEP
 
 # A healthy mail server takes a mail within this; what takes longer is left for the sweeper.
@@ -19,6 +19,7 @@ SWEEP_AT_ONCE = 50
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+State = Literal["sent", "unreachable", "waiting"]
 
 
 class NoticeBook(Protocol):
@@ -33,8 +34,17 @@ class NoticeBook(Protocol):
     def put_off(self, notice_ids: Sequence[str], now: datetime) -> None:
         """Try these again later."""
 
-    def mark(self, approval_id: int, sent: dict[str, str], unreachable: dict[str, str]) -> None:
-        """Record what became of notices."""
+    def mark(self, approval_id: int, results: Sequence[Result], channels: Sequence[str]) -> None:
+        """Record what became of notices; who can't be reached by one of the channels is told by the others."""
+
+    def outdated(self, approval_id: int) -> Sequence[Any]:
+        """The messages about a request that show it as it was before."""
+
+    def left_behind(self, now: datetime, limit: int) -> Sequence[Any]:
+        """The same of all requests, where another try is due."""
+
+    def show(self, changes: Sequence[Shown]) -> None:
+        """Record what messages show now."""
 
 
 class Reader(Protocol):
@@ -51,19 +61,41 @@ class Sender(Protocol):
         """Send one notice; returns the channel's reference."""
 
 
-class Courier:
-    """Hands notices to their channels and records what became of them."""
+class LiveSender(Sender, Protocol):
+    """The way out of a channel whose messages are kept up to date."""
 
-    def __init__(self, notices: NoticeBook, reader: Reader, senders: Mapping[str, Sender], executor: Executor) -> None:
+    async def change(self, reference: str, notice: Notice) -> bool:
+        """Have a message show what this notice says; False where it is gone for good."""
+
+
+class Courier:
+    """Hands notices to their channels and records what became of them; keeps up to date what the `live` ones sent."""
+
+    def __init__(
+        self,
+        notices: NoticeBook,
+        reader: Reader,
+        senders: Mapping[str, Sender],
+        executor: Executor,
+        live: Mapping[str, LiveSender] | None = None,
+    ) -> None:
         self.notices = notices
         self.reader = reader
-        self.senders = senders
+        self.live = live or {}
+        self.senders = {**senders, **self.live}
         self.executor = executor
 
     async def deliver(self, approval_id: int, step: int) -> list[str]:
-        """Send the notices of one step, all at once; returns the people whom none of them can ever reach."""
+        """Send the notices of one step, all at once, and bring up to date what was sent before.
+
+        Returns the people whom none of the notices can ever reach.
+        """
         rows = await self._run(self.notices.of_step, approval_id, step)
-        return [person for person, _ in await self._send(rows, HEALTHY_SECONDS)]
+        if live := [row.id for row in rows if row.channel in self.live]:
+            # A message can be posted twice, unlike a mail: another try must know that there was this one.
+            await self._run(self.notices.put_off, live, datetime.now(UTC))
+        lost, _ = await asyncio.gather(self._send(rows, HEALTHY_SECONDS), self._catch_up(approval_id))
+        return [person for person, _ in lost]
 
     async def answer_back(self, approval_id: int) -> None:
         """Send what is written to the senders of mails or clicks about a request."""
@@ -71,30 +103,71 @@ class Courier:
 
     async def sweep(self, look_again: Callable[[int], Awaitable[None]]) -> None:
         """Send what was left over; `look_again(approval_id)` hears of each request with people who can't be reached."""
-        rows = await self._run(self.notices.left_over, datetime.now(UTC), SWEEP_AT_ONCE)
-        if not rows:
-            return
-        # Put off before they are tried: what can't be sent must not stand in the way of what can.
-        await self._run(self.notices.put_off, [row.id for row in rows], datetime.now(UTC))
+        rows = await self._due(self.notices.left_over)
         for approval_id in sorted({about for _, about in await self._send(rows, PATIENT_SECONDS)}):
             await look_again(approval_id)
+        if self.live:
+            await self._change(await self._due(self.notices.left_behind), PATIENT_SECONDS)
+
+    async def _due(self, left: Callable[[datetime, int], Sequence[Any]]) -> Sequence[Any]:
+        """What is due for another try; put off before it is tried, so that what fails holds up nothing else."""
+        rows = await self._run(left, datetime.now(UTC), SWEEP_AT_ONCE)
+        if rows:
+            await self._run(self.notices.put_off, [row.id for row in rows], datetime.now(UTC))
+        return rows
 
     async def _send(self, rows: Sequence[Any], seconds: float) -> list[tuple[str, int]]:
         """Send notices; returns the person and request of each who could not be reached by any of them."""
+        if not rows:
+            return []
         messages = await self._run(self.reader.notices, rows)
         results = await asyncio.gather(*(self._send_one(channel, notice, seconds) for channel, notice in messages))
-        by_request: dict[int, dict[str, dict[str, str]]] = {}
+        by_request: dict[int, list[Result]] = {}
         reached: set[tuple[str, int]] = set()
         lost: set[tuple[str, int]] = set()
-        for (_, notice), (state, text) in zip(messages, results, strict=True):
+        for (channel, notice), (state, text) in zip(messages, results, strict=True):
             (lost if state == "unreachable" else reached).add((notice.to.id, notice.approval_id))
             if state != "waiting":
-                by_request.setdefault(notice.approval_id, {}).setdefault(state, {})[notice.id] = text
-        for approval_id, states in by_request.items():
-            await self._run(self.notices.mark, approval_id, states.get("sent", {}), states.get("unreachable", {}))
+                # A message of its own, and not one below what the person holds already.
+                new = channel in self.live and state == "sent" and text not in ("", notice.holds)
+                result = Result(notice_id=notice.id, state=state, text=text, shows=notice.step if new else None)
+                by_request.setdefault(notice.approval_id, []).append(result)
+        for approval_id, marks in by_request.items():
+            await self._run(self.notices.mark, approval_id, marks, list(self.senders))
         return sorted(lost - reached)
 
-    async def _send_one(self, channel: str, notice: Notice, seconds: float) -> tuple[str, str]:
+    async def _catch_up(self, approval_id: int) -> None:
+        if self.live:
+            await self._change(await self._run(self.notices.outdated, approval_id), HEALTHY_SECONDS)
+
+    async def _change(self, rows: Sequence[Any], seconds: float) -> None:
+        """Have messages show their requests as they stand; what fails stays outdated, for the sweeper."""
+        if not rows:
+            return
+        messages = await self._run(self.reader.notices, rows)
+        changed = await asyncio.gather(
+            *(
+                self._change_one(channel, row, notice, seconds)
+                for row, (channel, notice) in zip(rows, messages, strict=True)
+            )
+        )
+        if shown := [one for one in changed if one is not None]:
+            await self._run(self.notices.show, shown)
+
+    async def _change_one(self, channel: str, row: Any, notice: Notice, seconds: float) -> Shown | None:
+        if channel not in self.live:
+            return None
+        try:
+            async with asyncio.timeout(seconds):
+                there = await self.live[channel].change(row.reference, notice)
+            return Shown(notice_id=notice.id, before=row.shows, now=notice.step if there else None)
+        except (CountersignError, TimeoutError) as error:
+            log.warning("the message of notice %s stays as it was: %s", notice.id, in_words(error))
+        except Exception:
+            log.exception("the message of notice %s stays as it was", notice.id)
+        return None
+
+    async def _send_one(self, channel: str, notice: Notice, seconds: float) -> tuple[State, str]:
         """Send one notice: (sent, reference), (unreachable, why) or (waiting, why)."""
         sender = self.senders.get(channel)
         if sender is None:

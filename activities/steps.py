@@ -1,7 +1,7 @@
 """One change of a request or grant, carried out: written, then told. Doing it twice changes nothing."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any, Protocol, TypeVar
 
@@ -34,7 +34,11 @@ class Starter(Protocol):
 
 
 class Teller(Protocol):
-    """Who sends notices."""
+    """Who sends notices. `live` is empty where no message has to be kept up to date."""
+
+    @property
+    def live(self) -> Mapping[str, Any]:
+        """The channels whose messages are kept up to date."""
 
     async def deliver(self, approval_id: int, step: int) -> list[str]:
         """Send the notices of a step; returns who can't be reached."""
@@ -62,7 +66,7 @@ class StepActivities:
         written = await self._run(self.steps.write, step)
         if written.grant is not None:
             await self.starter.start_grant(written.grant)
-        tell = step.tell and not written.instead
+        tell = (step.tell or self.teller.live) and not written.instead
         unreachable = await self.teller.deliver(step.approval_id, written.number) if tell else []
         return Taken(**written.model_dump(), unreachable=unreachable)
 

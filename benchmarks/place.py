@@ -110,7 +110,9 @@ async def engine(place: Place, name: str, **settings: str) -> AsyncIterator[Engi
     store = Store(environment["COUNTERSIGN_DATABASE_URL"])
     store.policies.apply(policy(), "bench")
     client = await Client.connect(place.address, task_queue=environment["COUNTERSIGN_TASK_QUEUE"])
-    door = Door(client, store.answers, store.reading, store.grants, store.signals, store.database.executor)
+    door = Door(
+        client, store.requests, store.answers, store.reading, store.grants, store.signals, store.database.executor
+    )
     async with process(place, "worker.py", ready="ready", **environment) as pid:
         yield Engine(client, store, door, pid)
     store.close()

@@ -66,6 +66,8 @@ Email = Annotated[str, Field(max_length=LONGEST_EMAIL), AfterValidator(_email)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
 ChannelName = Annotated[str, Field(max_length=LONGEST_CHANNEL_NAME), AfterValidator(canonical_id)]
 Channels = Annotated[dict[ChannelName, ChannelUse], BeforeValidator(_no_twins)]
+Room = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
+Rooms = Annotated[dict[ChannelName, Room], BeforeValidator(_no_twins)]
 ExpireMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]
 GrantMinutes = Annotated[int, Field(ge=1, le=LONGEST_GRANT_MINUTES)]
 ReminderMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]
@@ -119,6 +121,10 @@ class Terms(Described):
     """Minutes after which those who were asked and have not answered are reminded."""
     channels: Channels = {}
     """For each channel: `decide`, `link_only` or `off`."""
+    rooms: Rooms = {}
+    """For a channel that has rooms: the one where a single message asks all approvers, instead of one each."""
+    rejection_needs_reason: bool | None = None
+    """A rejection counts only with a comment that says why."""
 
 
 class DeviceGroup(Terms):
@@ -170,6 +176,10 @@ class Policy(Described):
     """Who asks again while a grant lasts is told yes only from the address it was first asked from."""
     channels: Channels = {"email": "decide"}
     """For each channel: `decide`, `link_only` (a page where the approver signs in) or `off`."""
+    rooms: Rooms = {}
+    """For a channel that has rooms: the one where a single message asks all approvers, instead of one each."""
+    rejection_needs_reason: bool = False
+    """A rejection counts only with a comment that says why."""
 
     def enabled(self, person: str) -> bool:
         """Whether this person exists and may act."""

@@ -6,11 +6,12 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from countersign.books import AnswerBook, AskingBook, GrantReader, RequestReader, SignalBook
 from countersign.client import Client
 from countersign.errors import NotAllowed, NotFound, Refused
-from countersign.models import Answer, Judgement
+from countersign.models import Answer, Asked, Judgement, Question
 from countersign.notices import Given, Person, TurnedDown
 from countersign.steps import Cancel, Revoke
 from countersign.views import RequestView
@@ -22,58 +23,6 @@ LEFT_OVER_AFTER = timedelta(seconds=15)
 AT_ONCE = 20
 
 T = TypeVar("T")
-
-
-class AnswerBook(Protocol):
-    """Where answers are stored."""
-
-    def store(self, given: Given) -> Answer:
-        """Store an answer, once."""
-
-    def refuse(self, answer_id: str, words: str, tell: bool) -> None:
-        """Record why an answer didn't count."""
-
-    def outcome(self, answer_id: str) -> tuple[str, str]:
-        """The state and words of an answer."""
-
-    def turn_down(self, refused: TurnedDown) -> None:
-        """Record what decides nothing."""
-
-    def waiting(self, before: datetime) -> list[Answer]:
-        """Answers that were never judged."""
-
-    def counted(self, now: datetime) -> list[Answer]:
-        """Answers that counted, of requests whose deadline lies ahead."""
-
-
-class RequestReader(Protocol):
-    """Where requests are read."""
-
-    def request(self, approval_id: int) -> RequestView:
-        """One request."""
-
-    def person_at(self, address: str) -> Person | None:
-        """Who has this mail address."""
-
-    def person(self, one: str) -> Person:
-        """Somebody by id."""
-
-    def to_look_at(self) -> list[int]:
-        """The waiting requests with people who were disabled, or can't be reached, since they were asked."""
-
-
-class GrantReader(Protocol):
-    """Where grants are read."""
-
-    def held_by_disabled(self) -> list[int]:
-        """The lasting grants of people who are disabled."""
-
-
-class SignalBook(Protocol):
-    """Where signals about people are kept."""
-
-    def add(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
-        """Record a signal."""
 
 
 async def _sweeper_delivers(approval_id: int) -> None:
@@ -89,6 +38,7 @@ class Door:
     def __init__(
         self,
         client: Client,
+        asking: AskingBook,
         answers: AnswerBook,
         requests: RequestReader,
         grants: GrantReader,
@@ -98,6 +48,7 @@ class Door:
         deliver: Callable[[int], Awaitable[object]] = _sweeper_delivers,
     ) -> None:
         self.client = client
+        self.asking = asking
         self.answers = answers
         self.requests = requests
         self.grants = grants
@@ -106,9 +57,21 @@ class Door:
         self.tell_on = tell_on
         self.deliver = deliver
 
+    async def ask(self, question: Question, who: str, request_id: str) -> Asked:
+        """Open or join the request for a question, or answer it by a grant that lasts. Raises Refused, Unavailable.
+
+        `who` asks: the requester, or a gateway; the same `request_id` again is the same asking.
+        """
+        asked = await self._run(self.asking.answer_on_record, question, who, request_id)
+        return asked or await self.client.ask(question, request_id)
+
     async def store(self, given: Given) -> Answer:
-        """Store the answer before anything else. Raises Refused for somebody disabled, NotFound for no such request."""
-        return await self._run(self.answers.store, given)
+        """Store the answer before anything else. Raises NotFound, and Refused, recorded, where it could never count."""
+        try:
+            return await self._run(self.answers.store, given, given.channel in self.tell_on)
+        except Refused:
+            await self.deliver(given.approval_id)
+            raise
 
     async def submit(self, answer: Answer) -> Judgement:
         """Have its request judge a stored answer; again gives the same. Raises Unavailable; the sweeper retries."""
@@ -144,6 +107,14 @@ class Door:
     async def request(self, approval_id: int) -> RequestView:
         """A request as it stands. Raises NotFound."""
         return await self._run(self.requests.request, approval_id)
+
+    async def waiting_for(self, person: str) -> list[RequestView]:
+        """The requests that wait for this person's answer, newest first."""
+        return await self._run(self.requests.waiting_for, person)
+
+    async def asked_by(self, person: str) -> list[RequestView]:
+        """The requests that this person made, newest first."""
+        return await self._run(self.requests.asked_by, person)
 
     async def cancel(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> Judgement:
         """Withdraw a waiting request: its requester may, and an admin (rule 7)."""

@@ -100,6 +100,7 @@ class Verdict(StrEnum):
 class Event(StrEnum):
     """What a notice is about; each has its folder of templates in every channel."""
 
+    OPENED = "opened"  # the requester's own: their request waits. Told by channels whose messages change with it
     ASKED = "asked"
     REMINDED = "reminded"
     SETTLED = "settled"
@@ -173,6 +174,8 @@ class Route(Model):
     grant_minutes: int
     reminder_minutes: int | None = None
     channels: dict[str, ChannelUse] = {"email": "decide"}
+    rooms: dict[str, str] = {}
+    rejection_needs_reason: bool = False
     policy_version: int = 0
 
 

@@ -1,6 +1,7 @@
 """What goes out and what comes in by a channel, as the rest of the house and the channels both know it."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -41,13 +42,39 @@ class Notice(Model):
     status: Status
     words: str = ""  # why it was settled, or what to do next
     level: int = 1
+    at_level: int = 1  # which the request has come to since
     levels: int = 1
     quorum: int = 1
     asked: list[Person] = []  # who is asked at this level
     decisions: list[Decision] = []
     names: dict[str, str] = {}  # person id -> name, for everyone in `decisions`
     grant: GrantView | None = None
+    rejection_needs_reason: bool = False
     in_reply_to: str = ""  # the source's own id of the message this one answers, where there is one
+    room: str = ""  # where the policy wants one message for all who are asked; `to` is then nobody's
+    holds: str = ""  # the channel's reference of the message that shows this request to `to` already
+    again: bool = False  # it was tried before, and may have got through
+    step: int = 0  # of the request, as this shows it
+
+
+class Result(Model):
+    """What became of a notice: `text` is the channel's reference, or why nobody can be reached by it.
+
+    `shows` is the step that its message shows, where the channel keeps it up to date.
+    """
+
+    notice_id: str
+    state: Literal["sent", "unreachable"]
+    text: str
+    shows: int | None = None
+
+
+class Shown(Model):
+    """A message was brought from the step it showed to another; `now` is None where it is gone for good."""
+
+    notice_id: str
+    before: int
+    now: int | None
 
 
 class Given(Model):

@@ -44,6 +44,8 @@ def route(policy: Policy, question: Question) -> Route:
         fallback_approvers=terms["fallback_approvers"],
         reminder_minutes=terms["reminder_minutes"],
         channels=terms["channels"],
+        rooms=terms["rooms"],
+        rejection_needs_reason=terms["rejection_needs_reason"],
     )
 
 
@@ -71,7 +73,11 @@ def terms_for(policy: Policy, device_group: str, workflow: ApprovalWorkflow | No
         field: next((value for scope in scopes if (value := getattr(scope, field)) is not None), None)
         for field in Terms.model_fields
     }
-    return said | {"channels": {name: use for scope in reversed(scopes) for name, use in scope.channels.items()}}
+    by_channel = {
+        "channels": {name: use for scope in reversed(scopes) for name, use in scope.channels.items()},
+        "rooms": {name: room for scope in reversed(scopes) for name, room in scope.rooms.items()},
+    }
+    return said | by_channel
 
 
 def people(policy: Policy, route: Route, level: int, requester: str) -> LevelPeople:

@@ -43,6 +43,7 @@ class RequestView(Model):
     deadline: datetime
     settled_at: datetime | None
     grant_minutes: int
+    rejection_needs_reason: bool = False
     approvers: list[ApproverView] = []
     decisions: list[Decision] = []
     grant: GrantView | None = None

@@ -3,11 +3,11 @@
 from typing import Protocol
 
 from countersign.errors import Unreachable
-from countersign.models import Answer, Judgement
+from countersign.models import Answer, Asked, Judgement, Question
 from countersign.notices import Given, Notice, Person, TurnedDown
 from countersign.views import RequestView
 
-__all__ = ["Engine", "Given", "Notice", "Notifier", "Person", "TurnedDown", "Unreachable"]
+__all__ = ["Engine", "Given", "LiveNotifier", "Notice", "Notifier", "Person", "TurnedDown", "Unreachable"]
 
 
 class Notifier(Protocol):
@@ -17,14 +17,30 @@ class Notifier(Protocol):
         """Send it; returns the channel's reference (a Message-ID). Raises Unreachable, or countersign's Unavailable."""
 
 
+class LiveNotifier(Notifier, Protocol):
+    """The way out of a channel whose messages can be changed: each goes on showing its request as it stands."""
+
+    async def change(self, reference: str, notice: Notice) -> bool:
+        """Bring a message up to date; False where it is gone for good. Raises Unavailable."""
+
+
 class Engine(Protocol):
     """The one door back: what a channel hears goes through here and nowhere else."""
 
+    async def ask(self, question: Question, who: str, request_id: str) -> Asked:
+        """Open the request for a question, or join it, or be answered by a grant; raises Refused, Unavailable."""
+
     async def store(self, given: Given) -> Answer:
-        """Store the answer before anything else; raises Refused for somebody unknown or disabled."""
+        """Store the answer before anything else; raises Refused, recorded, where it could never count."""
 
     async def submit(self, answer: Answer) -> Judgement:
         """Have its request judge a stored answer; a refusal is recorded before this returns. Raises Unavailable."""
+
+    async def cancel(self, approval_id: int, who: str, channel: str, words: str = "") -> Judgement:
+        """Withdraw a waiting request; raises NotAllowed, Refused, NotFound, Unavailable."""
+
+    async def revoke(self, approval_id: int, who: str, channel: str, words: str = "") -> None:
+        """End a grant early; raises NotAllowed, Refused, NotFound, Unavailable."""
 
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; their open requests look again at whom to ask."""
@@ -40,3 +56,9 @@ class Engine(Protocol):
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it stands; raises NotFound."""
+
+    async def waiting_for(self, person: str) -> list[RequestView]:
+        """The requests that wait for this person's answer, newest first."""
+
+    async def asked_by(self, person: str) -> list[RequestView]:
+        """The requests that this person made, newest first."""

@@ -58,7 +58,15 @@ class Plan:
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store))]
         try:
             client = await self.connect()
-            door = Door(client, store.answers, store.reading, store.grants, store.signals, store.database.executor)
+            door = Door(
+                client,
+                store.requests,
+                store.answers,
+                store.reading,
+                store.grants,
+                store.signals,
+                store.database.executor,
+            )
             yield House(store, client, door, feed, self.explain(door) if self.explain else None)
         finally:
             feed.close()

@@ -65,9 +65,7 @@ def _question(wish: Asking, caller: Caller) -> Question:
 
 
 async def _ask(house: House, caller: Caller, question: Question, request_id: str) -> JSONResponse:
-    held = await house.run(house.store.grants.ask, question, caller.name)
-    joined = held or await house.run(house.store.requests.join_often_asked, question, caller.name, request_id)
-    asked = joined or await house.client.ask(question, request_id)
+    asked = await house.door.ask(question, caller.name, request_id)
     status = HTTPStatus.OK if asked.joined else HTTPStatus.CREATED
     location = {"Location": f"/api/v1/requests/{asked.approval_id}"}
     return JSONResponse(asked.model_dump(mode="json"), status, location)

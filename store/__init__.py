@@ -21,18 +21,18 @@ from store.tokens import Tokens
 class Store:
     """All of it, over one database whose schema is brought up to date first.
 
-    `minute` is how long one of the policy's minutes lasts.
+    `minute` is how long one of the policy's minutes lasts; `live` are the channels whose messages are kept up to date.
     """
 
-    def __init__(self, url: str, minute: timedelta = timedelta(minutes=1)) -> None:
+    def __init__(self, url: str, minute: timedelta = timedelta(minutes=1), live: frozenset[str] = frozenset()) -> None:
         self.database = Database(url)
         migrate(self.database)
         self.policies = Policies(self.database)
-        self.grants = Grants(self.database, self.policies)
-        self.requests = Requests(self.database, self.policies, self.grants, minute)
+        self.notices = Notices(self.database, live)
+        self.grants = Grants(self.database, self.policies, self.notices)
+        self.requests = Requests(self.database, self.policies, self.grants, self.notices, minute)
         self.answers = Answers(self.database, self.policies)
-        self.notices = Notices(self.database)
-        self.reading = Reading(self.database, self.policies)
+        self.reading = Reading(self.database, self.policies, live)
         self.events = Events(self.database)
         self.signals = Signals(self.database)
         self.mails = Mails(self.database)

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.ballot import OWN_APPROVAL
+from countersign.directory import Policy
 from countersign.errors import NotFound, Refused
-from countersign.models import Answer, Event
+from countersign.models import Answer, Event, Route, Verdict
 from countersign.notices import Given, TurnedDown
 from countersign.steps import ANSWERING_STEP, Closing, Last, Line
 from store.database import Database
@@ -33,19 +34,22 @@ class Answers:
         self.policies = policies
         self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
-    def store(self, given: Given) -> Answer:
+    def store(self, given: Given, tell: bool = False) -> Answer:
         """Store an answer; one that was stored before comes back as it is.
 
-        Raises Refused (recorded) for somebody unknown or disabled, NotFound for an unknown request.
+        Raises NotFound for an unknown request; Refused, recorded, where it could never count: `tell` then writes its
+        sender a notice on the channel it came by, unless they are disabled or unknown.
         """
         with self.database.transaction() as connection:
-            stored, refused = self._store(connection, given)
+            stored, refused = self._store(connection, given, tell)
         if refused is not None:
             raise refused
         assert stored is not None
         return stored
 
-    def _store(self, connection: Connection, given: Given) -> tuple[Answer | None, Refused | NotFound | None]:
+    def _store(
+        self, connection: Connection, given: Given, tell: bool
+    ) -> tuple[Answer | None, Refused | NotFound | None]:
         same = (answers.c.channel == given.channel) & (answers.c.source_id == given.source_id)
         known = connection.execute(select(answers).where(same)).one_or_none()
         if known is not None:
@@ -54,13 +58,13 @@ class Answers:
         now = datetime.now(UTC)
         row = given.model_dump() | {"id": uuid.uuid4().hex, "state": "open", "words": "", "at": min(given.at, now)}
         exists = connection.execute(
-            select(requests.c.approval_id).where(requests.c.approval_id == given.approval_id)
+            select(requests.c.route).where(requests.c.approval_id == given.approval_id)
         ).one_or_none()
         refused: Refused | NotFound | None = None
         if exists is None:
             refused = NotFound(f"There is no request #{given.approval_id}.")
-        elif not policy.enabled(given.person):
-            refused = Refused("Your account is disabled or unknown, so your answer can't count.")
+        elif words := _objection(policy, Route.model_validate(exists.route), given):
+            refused = Refused(words)
         if refused is not None:
             row |= {"state": "refused", "words": str(refused)}
         # Two processes may get the same delivery at once; who comes second finds the first one's row.
@@ -69,6 +73,8 @@ class Answers:
         if stored is None:
             return view(connection.execute(select(answers).where(same)).one()), None
         if refused is not None:
+            if tell and exists and policy.enabled(given.person):
+                connection.execute(insert(notices).values(_notice(stored, str(refused))))
             append(connection, given.approval_id if exists else None, [_refusal(stored, str(refused))])
         return view(stored), refused
 
@@ -140,6 +146,17 @@ class Answers:
         with self.database.reading() as connection:
             row = connection.execute(select(answers).where(answers.c.id == answer_id)).one()
         return row.state, row.words
+
+
+def _objection(policy: Policy, route: Route, given: Given) -> str:
+    """Why an answer could never count, whatever became of its request; empty when it could."""
+    if not policy.enabled(given.person):
+        return "Your account is disabled or unknown, so your answer can't count."
+    if route.channels.get(given.channel, "decide") != "decide":
+        return f"#{given.approval_id} can't be decided by {given.channel}; its policy wants another channel."
+    if given.verdict is Verdict.REJECT and route.rejection_needs_reason and not given.comment.strip():
+        return f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
+    return ""
 
 
 def view(row: Row[Any]) -> Answer:

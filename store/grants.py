@@ -11,7 +11,7 @@ from countersign.models import Asked, Event, GrantStatus, GrantView, Question, S
 from countersign.steps import GRANT_STEP, GrantEnd, Line, Tell
 from store.database import Database
 from store.events import append
-from store.notices import write_notices
+from store.notices import Notices
 from store.policies import Policies
 from store.tables import approvers, grants, requests
 
@@ -19,9 +19,10 @@ from store.tables import approvers, grants, requests
 class Grants:
     """Reading, asking by, and ending grants."""
 
-    def __init__(self, database: Database, policies: Policies) -> None:
+    def __init__(self, database: Database, policies: Policies, told: Notices) -> None:
         self.database = database
         self.policies = policies
+        self.notices = told
 
     def ask(self, question: Question, who: str) -> Asked | None:
         """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
@@ -60,8 +61,13 @@ class Grants:
         with self.database.transaction() as connection:
             if not connection.execute(update(grants).where(active).values(change)).rowcount:
                 return False
-            tell = [Tell(event=Event.GRANT_ENDED, person=p, words=end.words) for p in _concerned(connection, end)]
-            write_notices(connection, end.approval_id, GRANT_STEP, end.at, tell)
+            last_step = update(requests).where(requests.c.approval_id == end.approval_id).values(step=GRANT_STEP)
+            request = connection.execute(last_step.returning(requests)).one()
+            tell = [
+                Tell(event=Event.GRANT_ENDED, person=one, words=end.words)
+                for one in _concerned(connection, end, request.requester)
+            ]
+            self.notices.write(connection, request, request.level, GRANT_STEP, end.at, tell)
             append(connection, end.approval_id, [line])
         return True
 
@@ -102,11 +108,10 @@ def view(row: Row[Any]) -> GrantView:
     return GrantView.model_validate({name: getattr(row, name) for name in GrantView.model_fields})
 
 
-def _concerned(connection: Connection, end: GrantEnd) -> list[str]:
+def _concerned(connection: Connection, end: GrantEnd, requester: str) -> list[str]:
     """Whom a grant's end concerns: the requester; and, when it was revoked, everyone who was asked."""
-    requester = select(requests.c.requester).where(requests.c.approval_id == end.approval_id)
     asked = select(approvers.c.person).where(approvers.c.approval_id == end.approval_id).distinct()
-    people = list(connection.execute(requester).scalars())
+    people = [requester]
     if end.status is GrantStatus.REVOKED:
         people += connection.execute(asked).scalars()
     return list(dict.fromkeys(people))

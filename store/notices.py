@@ -1,60 +1,54 @@
 """Notices: written with the change they tell of, sent afterwards, so that none is lost and none is written twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, case, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Event, Route, Status
-from countersign.steps import Line, Tell
+from countersign.notices import Result, Shown
+from countersign.steps import Kind, Line, Tell
 from store.database import Database
 from store.events import append
-from store.tables import notices, requests
+from store.tables import ROOM, approvers, notices, requests
 
 # What is younger may still be in the hands of the workflow that wrote it.
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(minutes=10)
 MOST_TRIES = 30  # is where counting ends, not trying
 ASKING = (Event.ASKED, Event.REMINDED)
-
-
-def write_notices(connection: Connection, approval_id: int, step: int, at: datetime, tell: Sequence[Tell]) -> None:
-    """Write one notice for each person and channel that is on for the request."""
-    if not tell:
-        return
-    row = connection.execute(
-        select(requests.c.route, requests.c.level).where(requests.c.approval_id == approval_id)
-    ).one()
-    channels = [name for name, use in Route.model_validate(row.route).channels.items() if use != "off"]
-    rows = [_row(one, approval_id, step, channel, row.level, at) for one in tell for channel in channels]
-    if rows:
-        connection.execute(insert(notices), rows)
-
-
-def _row(tell: Tell, approval_id: int, step: int, channel: str, level: int, at: datetime) -> dict[str, Any]:
-    return {
-        "id": f"{approval_id}.{step}.{tell.event}.{tell.person}.{channel}",
-        "approval_id": approval_id,
-        "event": tell.event,
-        "level": level,
-        "person": tell.person,
-        "channel": channel,
-        "words": tell.words,
-        "in_reply_to": "",
-        "state": "waiting",
-        "reference": "",
-        "written_at": at,
-        "tries": 0,
-        "retry_at": at + FIRST_RETRY,
-    }
+# Before any step.
+NEVER_SHOWN = 0
+# What a notice that is written for another channel has of the one that was lost.
+AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to", "written_at")
 
 
 class Notices:
-    """What is to be sent, and what was."""
+    """What is to be sent, what was, and what it shows. `live`: the channels whose messages are kept up to date."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, live: frozenset[str] = frozenset()) -> None:
         self.database = database
+        self.live = live
+        self._insert = (sqlite if database.is_sqlite else postgresql).insert
+
+    # --- what is to be sent ------------------------------------------------------------------------------------------
+
+    def write(
+        self, connection: Connection, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Tell]
+    ) -> None:
+        """Write one notice for each person, or room, and channel that is on for the request."""
+        if not tell:
+            return
+        route = Route.model_validate(request.route)
+        rows = [
+            _row(one, whom, request.approval_id, step, channel, level, at)
+            for channel in (name for name, use in route.channels.items() if use != "off")
+            for whom, one in _heard(tell, channel in self.live, request.requester, route.rooms.get(channel, ""))
+        ]
+        if rows:
+            connection.execute(insert(notices), rows)
 
     def of_step(self, approval_id: int, step: int) -> list[Row[Any]]:
         """The notices of one step that were not sent yet."""
@@ -84,35 +78,114 @@ class Notices:
                 later = update(notices).where(notices.c.id == row.id)
                 connection.execute(later.values(tries=min(row.tries + 1, MOST_TRIES), retry_at=now + wait))
 
-    def mark(self, approval_id: int, sent: dict[str, str], unreachable: dict[str, str]) -> None:
-        """Record what became of notices: by id, the channel's reference, or why the person can't be reached."""
+    # --- what was sent -----------------------------------------------------------------------------------------------
+
+    def mark(self, approval_id: int, results: Sequence[Result], channels: Sequence[str] = ()) -> None:
+        """Record what became of notices. Who can't be reached by one of `channels` is told by the others."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            lines = [
-                line
-                for state, results in (("sent", sent), ("unreachable", unreachable))
-                for notice_id, result in results.items()
-                for line in self._mark(connection, notice_id, state, result, now)
-            ]
+            lines = [line for one in results for line in self._mark(connection, one, channels, now)]
             append(connection, approval_id, lines)
 
-    def _mark(self, connection: Connection, notice_id: str, state: str, result: str, now: datetime) -> list[Line]:
-        change = update(notices).where(notices.c.id == notice_id, notices.c.state == "waiting")
-        row = connection.execute(
-            change.values(state=state, reference=result[:1000]).returning(
-                notices.c.person, notices.c.channel, notices.c.event
-            )
-        ).one_or_none()
+    def _mark(self, connection: Connection, result: Result, channels: Sequence[str], now: datetime) -> list[Line]:
+        change = update(notices).where(notices.c.id == result.notice_id, notices.c.state == "waiting")
+        values = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
+        row = connection.execute(change.values(values).returning(notices)).one_or_none()
         if row is None:
             return []  # sent twice, by the workflow and the sweeper; the first is on record
-        kind = "noticed" if state == "sent" else "unreachable"
-        proof = {"reference": result} if state == "sent" else {"error": result}
+        kind: Kind = "noticed"
+        proof = {"reference": result.text}
+        if result.state == "unreachable":
+            kind, proof = "unreachable", {"error": result.text}
+            if row.event != Event.OPENED:  # who asked knows it, and only a live channel shows it
+                self._tell_otherwise(connection, row, channels)
         return [Line(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
+
+    def _tell_otherwise(self, connection: Connection, lost: Row[Any], channels: Sequence[str]) -> None:
+        """Write what can't be delivered for the other channels, or for each person of a room, unless it is written."""
+        step = lost.id.split(".")[1]
+        for person, channel in _other_ways(connection, lost, channels):
+            again = {
+                **{name: getattr(lost, name) for name in AS_LOST},
+                "id": f"{lost.approval_id}.{step}.{lost.event}.{person}.{channel}",
+                "person": person,
+                "channel": channel,
+                "state": "waiting",
+                "reference": "",
+                "tries": 0,
+                "retry_at": lost.written_at,
+            }
+            connection.execute(self._insert(notices).values(again).on_conflict_do_nothing())
+
+    # --- what it shows -----------------------------------------------------------------------------------------------
+
+    def outdated(self, approval_id: int) -> list[Row[Any]]:
+        """The messages about a request that show it as it was before."""
+        return self._rows(_outdated().where(notices.c.approval_id == approval_id))
+
+    def left_behind(self, now: datetime, limit: int) -> list[Row[Any]]:
+        """The same of all requests, where another try is due."""
+        return self._rows(_outdated().where(notices.c.retry_at <= now).order_by(notices.c.retry_at).limit(limit))
+
+    def show(self, changes: Sequence[Shown]) -> None:
+        """Record what messages show now.
+
+        Where another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
+        """
+        with self.database.transaction() as connection:
+            for one in changes:
+                shows = None if one.now is None else case((notices.c.shows == one.before, one.now), else_=NEVER_SHOWN)
+                kept = (notices.c.id == one.notice_id) & notices.c.shows.is_not(None)
+                connection.execute(update(notices).where(kept).values(shows=shows, tries=0))
 
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self.database.reading() as connection:
             return list(connection.execute(query))
 
 
+def _heard(tell: Sequence[Tell], live: bool, requester: str, room: str) -> Iterator[tuple[str, Tell]]:
+    """Whom a channel tells of what. Where a room is asked, its one message shows all approvers what becomes of it."""
+    told: set[Event] = set()
+    for one in tell:
+        if one.event is Event.OPENED and not live:
+            continue
+        if not room or one.person == requester:
+            yield one.person, one
+        elif one.event in ASKING and one.event not in told:
+            told.add(one.event)
+            yield f"{ROOM}{room}", one
+
+
+def _other_ways(connection: Connection, lost: Row[Any], channels: Sequence[str]) -> list[tuple[str, str]]:
+    if not lost.person.startswith(ROOM):
+        return [(lost.person, channel) for channel in channels if channel != lost.channel]
+    seats = (approvers.c.approval_id == lost.approval_id) & (approvers.c.level == lost.level)
+    people = connection.execute(select(approvers.c.person).where(seats)).scalars()
+    return [(person, lost.channel) for person in people]
+
+
+def _row(tell: Tell, whom: str, approval_id: int, step: int, channel: str, level: int, at: datetime) -> dict[str, Any]:
+    return {
+        "id": f"{approval_id}.{step}.{tell.event}.{whom}.{channel}",
+        "approval_id": approval_id,
+        "event": tell.event,
+        "level": level,
+        "person": whom,
+        "channel": channel,
+        "words": tell.words,
+        "in_reply_to": "",
+        "state": "waiting",
+        "reference": "",
+        "written_at": at,
+        "tries": 0,
+        "retry_at": at + FIRST_RETRY,
+    }
+
+
 def _waiting() -> Select[Any]:
     return select(notices).where(notices.c.state == "waiting")
+
+
+def _outdated() -> Select[Any]:
+    moved_on = (requests.c.approval_id == notices.c.approval_id) & (notices.c.shows < requests.c.step)
+    return select(notices).join(requests, moved_on)

@@ -15,7 +15,7 @@ from store.events import last_of
 from store.policies import Policies
 from store.requests import decisions_of, request_row
 from store.sight import Sight
-from store.tables import STANDINGS, approvers, grants, notices, requests, signals
+from store.tables import ROOM, STANDINGS, answers, approvers, grants, notices, requests, signals
 
 LONGEST_LIST = 200
 
@@ -23,9 +23,10 @@ LONGEST_LIST = 200
 class Reading:
     """Requests as they stand. Nothing here changes anything."""
 
-    def __init__(self, database: Database, policies: Policies) -> None:
+    def __init__(self, database: Database, policies: Policies, live: frozenset[str] = frozenset()) -> None:
         self.database = database
         self.policies = policies
+        self.live = live
 
     def request(self, approval_id: int) -> RequestView:
         """One request; NotFound when there is none of that number."""
@@ -55,6 +56,29 @@ class Reading:
             _, policy = self.policies.in_force(connection)
             return [_view(connection, policy, row) for row in connection.execute(query).all()]
 
+    def waiting_for(self, one: str) -> list[RequestView]:
+        """The requests that wait for somebody's answer, newest first."""
+        seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
+        answered = (
+            exists()
+            .where(answers.c.approval_id == requests.c.approval_id, answers.c.level == requests.c.level)
+            .where(answers.c.person == one, answers.c.state == "accepted")
+        )
+        waiting: Select[Any] = (
+            select(requests)
+            .join(approvers, seat)
+            .where(requests.c.status == Status.WAITING, approvers.c.person == one, ~answered)
+            .order_by(requests.c.approval_id.desc())
+            .limit(LONGEST_LIST)
+        )
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            return [_view(connection, policy, row) for row in connection.execute(waiting).all()]
+
+    def asked_by(self, one: str) -> list[RequestView]:
+        """The newest requests of somebody, newest first."""
+        return self.newest(requester=one)
+
     def notices(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notice]]:
         """The channel and the full message of each notice."""
         if not rows:
@@ -64,7 +88,25 @@ class Reading:
             about = {n: request_row(connection, n) for n in {row.approval_id for row in rows}}
             views = {n: _view(connection, policy, row) for n, row in about.items()}
             routes = {n: Route.model_validate(row.route) for n, row in about.items()}
-        return [(row.channel, _notice(policy, views[row.approval_id], routes[row.approval_id], row)) for row in rows]
+            held = self._held(connection, rows)
+        return [
+            (
+                row.channel,
+                _notice(policy, views[row.approval_id], routes[row.approval_id], row).model_copy(
+                    update={"holds": held.get(_place(row), ""), "step": about[row.approval_id].step}
+                ),
+            )
+            for row in rows
+        ]
+
+    def _held(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[Any, ...], str]:
+        """The newest live message of each person about a request, on the channels of these notices."""
+        live = {row.approval_id for row in rows if row.channel in self.live}
+        if not live:
+            return {}
+        shown = notices.c.approval_id.in_(live), notices.c.shows.is_not(None)
+        query = select(notices).where(*shown).order_by(notices.c.written_at)
+        return {_place(row): row.reference for row in connection.execute(query)}
 
     def person(self, one: str) -> Person:
         """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
@@ -97,6 +139,10 @@ def person(policy: Policy, one: str) -> Person:
     """The same, of a policy at hand."""
     user = policy.users.get(one)
     return Person(id=one, name=user.name if user else one, email=user.email if user else "")
+
+
+def _place(row: Row[Any]) -> tuple[int, str, str]:
+    return row.approval_id, row.channel, row.person
 
 
 def _lost() -> Select[Any]:
@@ -144,6 +190,7 @@ def _view(connection: Connection, policy: Policy, row: Row[Any]) -> RequestView:
         deadline=row.deadline,
         settled_at=row.settled_at,
         grant_minutes=route.grant_minutes,
+        rejection_needs_reason=route.rejection_needs_reason,
         approvers=[
             ApproverView(level=one.level, person=one.person, name=person(policy, one.person).name, because=one.because)
             for one in asked
@@ -159,7 +206,7 @@ def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> N
     return Notice(
         id=row.id,
         event=Event(row.event),
-        use=route.channels.get(row.channel, "link_only"),
+        use="decide" if route.channels.get(row.channel) == "decide" else "link_only",
         to=person(policy, row.person),
         approval_id=view.approval_id,
         question=view.question,
@@ -170,11 +217,15 @@ def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> N
         status=view.status,
         words=row.words or view.words,
         level=row.level,
+        at_level=view.level,
         levels=view.levels,
         quorum=route.levels[row.level - 1].quorum if row.level else 0,
         asked=asked,
         decisions=view.decisions,
         names={d.person: person(policy, d.person).name for d in view.decisions},
         grant=view.grant,
+        rejection_needs_reason=view.rejection_needs_reason,
         in_reply_to=row.in_reply_to,
+        room=row.person.removeprefix(ROOM) if row.person.startswith(ROOM) else "",
+        again=row.tries > 0,
     )

@@ -10,7 +10,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign import policy as rules
 from countersign.directory import Policy
 from countersign.errors import NotFound, Refused
-from countersign.models import Asked, Decision, GrantStatus, LevelPeople, Outcome, Question, Route, Status, Verdict
+from countersign.models import (
+    Asked,
+    Decision,
+    Event,
+    GrantStatus,
+    LevelPeople,
+    Outcome,
+    Question,
+    Route,
+    Status,
+    Verdict,
+)
 from countersign.steps import (
     AskAgain,
     GrantTerms,
@@ -23,28 +34,36 @@ from countersign.steps import (
     Settled,
     Standing,
     Step,
+    Tell,
     Written,
 )
 from store.database import Database
 from store.events import append
 from store.grants import Grants
-from store.notices import write_notices
+from store.notices import Notices
 from store.policies import Policies
 from store.tables import STANDINGS, answers, approvers, events, grants, notices, requests, signals, steps
 
 # Temporal takes 2000 updates of one workflow and no more: half of them are left for answers.
 MOST_REPEATS = 1000
+FIRST_STEP = 1
 
 
 class Requests:
     """The writing side: what a request's workflow asks for. `minute` is how long one of the policy's minutes lasts."""
 
     def __init__(
-        self, database: Database, policies: Policies, held: Grants, minute: timedelta = timedelta(minutes=1)
+        self,
+        database: Database,
+        policies: Policies,
+        held: Grants,
+        told: Notices,
+        minute: timedelta = timedelta(minutes=1),
     ) -> None:
         self.database = database
         self.policies = policies
         self.grants = held
+        self.notices = told
         self.minute = minute
         self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
@@ -100,12 +119,12 @@ class Requests:
             if row.status != Status.WAITING:
                 return Written(instead=_settled(connection, row), grant=grant)
             number = row.step + 1
-            self._write(connection, step, number)
+            self._write(connection, step, row, number)
             lines, grant = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], None)
             append(connection, step.approval_id, [*step.lines, *lines])
         return Written(number=number, grant=grant)
 
-    def _write(self, connection: Connection, step: Step, number: int) -> None:
+    def _write(self, connection: Connection, step: Step, row: Row[Any], number: int) -> None:
         change = {"step": number, "status": step.status, "words": step.words, "level": step.level}
         if step.status is not Status.WAITING:
             change["settled_at"] = step.at
@@ -114,7 +133,10 @@ class Requests:
         self._seat(connection, step)
         if step.decision is not None:
             _decide(connection, step.approval_id, step.decision)
-        write_notices(connection, step.approval_id, number, step.at, step.tell)
+        tell = step.tell
+        if number == FIRST_STEP and step.status is Status.WAITING:
+            tell = [Tell(event=Event.OPENED, person=row.requester), *tell]
+        self.notices.write(connection, row, step.level, number, step.at, tell)
 
     def _seat(self, connection: Connection, step: Step) -> None:
         """Seat who is asked now, as they stood at the levels before, and note who stands worse than that."""
@@ -147,8 +169,14 @@ class Requests:
             if connection.execute(self._insert(steps).values(row).on_conflict_do_nothing()).rowcount:
                 append(connection, again.approval_id, [again.line])
 
-    def join_often_asked(self, question: Question, who: str, request_id: str) -> Asked | None:
-        """Join the request that waits and was asked for MOST_REPEATS times, without Temporal; None for any other."""
+    def answer_on_record(self, question: Question, who: str, request_id: str) -> Asked | None:
+        """Answer a question by a grant that lasts, or by the request that waits and was asked for MOST_REPEATS times.
+
+        None where its workflow has to be asked. Raises Refused, recorded, when the grant doesn't cover the question.
+        """
+        return self.grants.ask(question, who) or self._join_often_asked(question, who, request_id)
+
+    def _join_often_asked(self, question: Question, who: str, request_id: str) -> Asked | None:
         often = (
             select(requests.c.approval_id)
             .join(events, events.c.approval_id == requests.c.approval_id)

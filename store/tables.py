@@ -27,6 +27,8 @@ LONGEST_WHO = 200
 STANDINGS = ("", "away", "unreachable", "disabled")
 # The number of the first request, so that people see #1001 and not #1.
 FIRST_APPROVAL_ID = 1001
+# A notice for a room and not a person has the room's name behind this; no person's id begins so.
+ROOM = "#"
 
 metadata = MetaData()
 # SQLite counts by itself only in a column of type INTEGER.
@@ -137,7 +139,9 @@ notices = Table(
     Column("written_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("retry_at", Instant, nullable=False),
+    Column("shows", Integer),  # the step that the message shows, for one that is kept up to date
     Index("notices_by_state", "state", "retry_at"),
+    Index("notices_by_shows", "shows"),
     Index("notices_by_request", "approval_id"),
 )
 

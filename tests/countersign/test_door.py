@@ -23,7 +23,7 @@ from tests.workflows.house import policy
 
 def door_of(store: Store, client: Client) -> Door:
     executor = store.database.executor
-    return Door(client, store.answers, store.reading, store.grants, store.signals, executor)
+    return Door(client, store.requests, store.answers, store.reading, store.grants, store.signals, executor)
 
 
 @pytest_asyncio.fixture

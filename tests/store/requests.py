@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from countersign.models import Answer, Approver, Decision, Event, Question, Status, Verdict
-from countersign.notices import Given
+from countersign.notices import Given, Result
 from countersign.steps import Line, Opened, Opening, Step, Tell
 from store import Store
 
@@ -43,6 +43,14 @@ def a_step(approval_id: int, key: str, **fields: Any) -> Step:
         "level": 1,
     }
     return Step.model_validate(step | fields)
+
+
+def sent(notice_id: str, reference: str, shows: int | None = None) -> Result:
+    return Result(notice_id=notice_id, state="sent", text=reference, shows=shows)
+
+
+def lost(notice_id: str, why: str) -> Result:
+    return Result(notice_id=notice_id, state="unreachable", text=why)
 
 
 def line(kind: str, who: str = "countersign") -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from countersign.models import Event
 from countersign.steps import Tell
 from store import Store
-from tests.store.requests import a_step, approved, asking, kinds, opened, soon
+from tests.store.requests import a_step, approved, asking, kinds, lost, opened, sent, soon
 from tests.workflows.house import policy
 
 
@@ -37,8 +37,8 @@ def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
     store.requests.write(asking(number, "grace", "ada"))
     by_person = {row.person: row.id for row in store.notices.of_step(number, 1)}
     for _ in range(2):
-        store.notices.mark(number, {by_person["grace"]: "<m@x>"}, {by_person["ada"]: "550"})
-    store.notices.mark(number, {by_person["ada"]: "<n@x>"}, {})
+        store.notices.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
+    store.notices.mark(number, [sent(by_person["ada"], "<n@x>")])
     rows = [row for row in store.events.of(number) if row.kind in {"noticed", "unreachable"}]
     assert [(row.kind, row.who, row.words, row.proof) for row in rows] == [
         ("noticed", "grace", "asked", {"reference": "<m@x>"}),

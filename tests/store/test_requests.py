@@ -22,9 +22,11 @@ from tests.store.requests import (
     given,
     kinds,
     line,
+    lost,
     opened,
     opening,
     question,
+    sent,
     soon,
 )
 from tests.workflows.house import policy
@@ -172,16 +174,16 @@ def test_what_was_asked_too_often_for_temporal_is_joined_on_record_alone(store: 
     opened(store, device="web-2")
     repeats = [line("asked_again", "alice")] * (MOST_REPEATS - 1)
     store.requests.write(a_step(number, "1.asked", lines=repeats))
-    assert store.requests.join_often_asked(question(), "gate-1", "one") is None
+    assert store.requests.answer_on_record(question(), "gate-1", "one") is None
     store.requests.ask_again(AskAgain(approval_id=number, key="ask.two", line=line("asked_again", "alice")))
-    joined = store.requests.join_often_asked(question(reason="again"), "gate-1", "three")
+    joined = store.requests.answer_on_record(question(reason="again"), "gate-1", "three")
     assert joined is not None
     assert (joined.approval_id, joined.status, joined.joined) == (number, Status.WAITING, True)
     row = store.events.of(number)[-1]
     assert (row.kind, row.who, row.proof["reason"]) == ("asked_again", "gate-1", "again")
-    assert store.requests.join_often_asked(question(device="web-2"), "gate-1", "four") is None
+    assert store.requests.answer_on_record(question(device="web-2"), "gate-1", "four") is None
     store.requests.write(a_step(number, "1.cancelled", status=Status.CANCELLED))
-    assert store.requests.join_often_asked(question(), "gate-1", "five") is None
+    assert store.requests.answer_on_record(question(), "gate-1", "five") is None
 
 
 # --- people ---------------------------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
     number = request.approval_id
     store.requests.write(asking(number, "ivan", "grace"))
     ids = [row.id for row in store.notices.of_step(number, 1) if row.person == "ivan"]
-    store.notices.mark(number, {}, {ids[0]: "550 no such user"})
+    store.notices.mark(number, [lost(ids[0], "550 no such user")])
     standing = store.requests.standing(Look(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled, standing.unreachable) == (False, [], ["ivan"])
     store.signals.add("grace", number, "unreachable", "bounced")
@@ -226,7 +228,7 @@ def test_who_no_notice_reached_is_looked_at_until_that_is_done(store: Store) -> 
     number = opened(store, device="vaults-1").approval_id
     store.requests.write(asking(number, "ivan", "grace"))
     asked = {row.person: row.id for row in store.notices.of_step(number, 1)}
-    store.notices.mark(number, {asked["grace"]: "<sent@here>"}, {asked["ivan"]: "550 no such user"})
+    store.notices.mark(number, [sent(asked["grace"], "<sent@here>"), lost(asked["ivan"], "550 no such user")])
     assert store.reading.to_look_at() == [number]
     store.requests.write(a_step(number, "1.ivan.unreachable", standing={"ivan": "unreachable"}))
     assert store.reading.to_look_at() == []

@@ -121,6 +121,7 @@ class Engine:
         courier = Courier(self.store.notices, self.store.reading, {"email": self._sender}, executor)
         self.door = Door(
             self.client,
+            self.store.requests,
             self.store.answers,
             self.store.reading,
             self.store.grants,

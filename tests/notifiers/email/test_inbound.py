@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from typing import cast
 
 import pytest
 
 from countersign.errors import NotFound, Refused, Unavailable
 from countersign.models import Answer, Event, Judgement, Question, Status
 from countersign.views import ApproverView, RequestView
+from notifiers import base
 from notifiers.base import Given, Person, TurnedDown
 from notifiers.email import token
 from notifiers.email.authenticity import AuthenticityRule
@@ -126,7 +128,7 @@ Take = Callable[[bytes], Awaitable[None]]
 
 def taker(engine: Engine) -> Take:
     """Hand mails in from another thread, as the watcher does."""
-    inbound = Inbound(engine, RING, RULE, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, engine), RING, RULE, asyncio.get_running_loop())
     return lambda raw: asyncio.to_thread(inbound.take, raw, NOW)
 
 
@@ -248,7 +250,7 @@ async def test_an_out_of_office_reply_reports_the_approver_away() -> None:
 
 async def test_explaining_changes_nothing() -> None:
     engine = Engine()
-    inbound = Inbound(engine, RING, RULE, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, engine), RING, RULE, asyncio.get_running_loop())
     found = await inbound.explain(mail("Approved"))
     assert found.judged.decides
     assert not engine.given
@@ -256,7 +258,7 @@ async def test_explaining_changes_nothing() -> None:
 
 
 async def test_how_a_request_stands_is_not_explained_to_who_holds_no_mail_about_it() -> None:
-    inbound = Inbound(Engine(Status.APPROVED), RING, RULE, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, Engine(Status.APPROVED)), RING, RULE, asyncio.get_running_loop())
     found = await inbound.explain(mail("Approved", sender="eve", tag=f"+1042-1-k1{'a' * 26}"))
     assert not found.judged.decides
     assert not any("Approved" in check.saw for check in found.judged.checks)

@@ -1,0 +1,73 @@
+"""What the door needs of the database, as it knows it."""
+
+from datetime import datetime
+from typing import Protocol
+
+from countersign.models import Answer, Asked, Question
+from countersign.notices import Given, Person, TurnedDown
+from countersign.views import RequestView
+
+
+class AnswerBook(Protocol):
+    """Where answers are stored."""
+
+    def store(self, given: Given, tell: bool) -> Answer:
+        """Store an answer, once; one that could never count is refused, and `tell` has its sender told."""
+
+    def refuse(self, answer_id: str, words: str, tell: bool) -> None:
+        """Record why an answer didn't count."""
+
+    def outcome(self, answer_id: str) -> tuple[str, str]:
+        """The state and words of an answer."""
+
+    def turn_down(self, refused: TurnedDown) -> None:
+        """Record what decides nothing."""
+
+    def waiting(self, before: datetime) -> list[Answer]:
+        """Answers that were never judged."""
+
+    def counted(self, now: datetime) -> list[Answer]:
+        """Answers that counted, of requests whose deadline lies ahead."""
+
+
+class RequestReader(Protocol):
+    """Where requests are read."""
+
+    def request(self, approval_id: int) -> RequestView:
+        """One request."""
+
+    def person_at(self, address: str) -> Person | None:
+        """Who has this mail address."""
+
+    def person(self, one: str) -> Person:
+        """Somebody by id."""
+
+    def waiting_for(self, person: str) -> list[RequestView]:
+        """What waits for somebody's answer."""
+
+    def asked_by(self, person: str) -> list[RequestView]:
+        """What somebody asked."""
+
+    def to_look_at(self) -> list[int]:
+        """The waiting requests with people who were disabled, or can't be reached, since they were asked."""
+
+
+class AskingBook(Protocol):
+    """Where a question may be answered without a workflow."""
+
+    def answer_on_record(self, question: Question, who: str, request_id: str) -> Asked | None:
+        """Answer it by a grant that lasts, or by the request that was asked for too often for Temporal."""
+
+
+class GrantReader(Protocol):
+    """Where grants are read."""
+
+    def held_by_disabled(self) -> list[int]:
+        """The lasting grants of people who are disabled."""
+
+
+class SignalBook(Protocol):
+    """Where signals about people are kept."""
+
+    def add(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+        """Record a signal."""

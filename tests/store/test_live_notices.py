@@ -1,0 +1,176 @@
+"""Messages that are kept up to date, rooms, and what is told by another channel where one is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from countersign.errors import Refused
+from countersign.models import Event, GrantStatus, Verdict
+from countersign.notices import Notice, Shown
+from countersign.steps import GrantEnd, Tell
+from store import Store
+from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon
+from tests.workflows.house import policy
+
+LIVE = frozenset({"slack"})
+BOTH = {"email": "decide", "slack": "decide"}
+
+
+@pytest.fixture
+def board(store: Store, migrated_url: str) -> Iterator[Store]:
+    """The same store, which knows that Slack's messages are kept up to date."""
+    store.policies.apply(policy(channels=BOTH), "ada")
+    live = Store(migrated_url, live=LIVE)
+    yield live
+    live.close()
+
+
+def asked_on_slack(board: Store, *people: str) -> int:
+    """A request whose people were asked on Slack; the messages are on record."""
+    number = opened(board).approval_id
+    board.requests.write(asking(number, *people))
+    rows = [row for row in board.notices.of_step(number, 1) if row.channel == "slack"]
+    board.notices.mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
+    return number
+
+
+def shown_by(board: Store, number: int) -> dict[str, int]:
+    return {row.person: row.shows for row in board.notices.outdated(number)}
+
+
+def notices_of(board: Store, number: int, step: int) -> dict[tuple[str, str], Notice]:
+    return {(one.to.id, channel): one for channel, one in board.reading.notices(board.notices.of_step(number, step))}
+
+
+def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:
+    number = opened(board).approval_id
+    board.requests.write(asking(number, "grace"))
+    told = {(row.event, row.person, row.channel) for row in board.notices.of_step(number, 1)}
+    assert told == {("opened", "alice", "slack"), ("asked", "grace", "slack"), ("asked", "grace", "email")}
+
+
+def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> None:
+    number = asked_on_slack(board, "grace", "ivan")
+    assert shown_by(board, number) == {}
+    board.requests.write(a_step(number, "step 2"))
+    assert shown_by(board, number) == {"alice": 1, "grace": 1, "ivan": 1}
+    rows = {row.person: row for row in board.notices.outdated(number)}
+    board.notices.show(
+        [
+            Shown(notice_id=rows["grace"].id, before=1, now=2),
+            Shown(notice_id=rows["ivan"].id, before=1, now=None),
+        ]
+    )
+    assert shown_by(board, number) == {"alice": 1}
+    assert [row.person for row in board.notices.left_behind(soon(60), 10)] == ["alice"]
+    assert board.notices.left_behind(soon(-60), 10) == []
+
+
+def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
+    number = asked_on_slack(board, "grace")
+    board.requests.write(a_step(number, "step 2"))
+    board.requests.write(a_step(number, "step 3"))
+    [row] = [row for row in board.notices.outdated(number) if row.person == "grace"]
+    board.notices.show([Shown(notice_id=row.id, before=1, now=3)])
+    board.notices.show([Shown(notice_id=row.id, before=1, now=2)])  # who read before, and was slower
+    assert shown_by(board, number)["grace"] == 0
+
+
+def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> None:
+    number = asked_on_slack(board, "grace")
+    board.requests.write(approving(board.answers.store(given(number))))
+    for row in board.notices.outdated(number):
+        board.notices.show([Shown(notice_id=row.id, before=row.shows, now=2)])
+    assert shown_by(board, number) == {}
+    end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", words="Enough.")
+    assert board.grants.end(end)
+    assert set(shown_by(board, number)) == {"alice", "grace"}
+
+
+def test_a_notice_names_what_its_person_holds_already(board: Store) -> None:
+    number = asked_on_slack(board, "grace")
+    tell = [Tell(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
+    board.requests.write(a_step(number, "step 2", tell=tell))
+    told = notices_of(board, number, 2)
+    assert told["alice", "slack"].holds == "C/opened.alice"
+    assert told["grace", "slack"].holds == "C/asked.grace"
+    assert told["alice", "email"].holds == ""
+    assert told["grace", "slack"].step == 2
+
+
+def test_a_room_gets_one_message_for_all_and_the_requester_their_own(board: Store) -> None:
+    board.policies.apply(policy(channels=BOTH, rooms={"slack": "C0123"}), "ada")
+    number = opened(board).approval_id
+    board.requests.write(asking(number, "grace", "ivan"))
+    told = notices_of(board, number, 1)
+    assert {person for person, channel in told if channel == "slack"} == {"alice", "#C0123"}
+    assert told["#C0123", "slack"].room == "C0123"
+    assert [one.id for one in told["#C0123", "slack"].asked] == ["grace", "ivan"]
+    board.requests.write(approving(board.answers.store(given(number))))
+    assert {person for person, channel in notices_of(board, number, 2) if channel == "slack"} == {"alice"}
+
+
+def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
+    board.policies.apply(policy(channels={"slack": "decide", "email": "off"}, rooms={"slack": "C0123"}), "ada")
+    number = opened(board).approval_id
+    board.requests.write(asking(number, "grace", "ivan"))
+    [room] = [row for row in board.notices.of_step(number, 1) if row.person == "#C0123"]
+    board.notices.mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
+    again = [(row.event, row.person, row.channel) for row in board.notices.left_over(soon(60), 10)]
+    assert sorted(again) == [("asked", "grace", "slack"), ("asked", "ivan", "slack"), ("opened", "alice", "slack")]
+    assert kinds(board, number)[-1] == "unreachable"
+
+
+def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> None:
+    board.policies.apply(policy(channels={"slack": "decide", "email": "off"}), "ada")
+    number = opened(board).approval_id
+    board.requests.write(asking(number, "grace"))
+    for row in board.notices.of_step(number, 1):
+        for _ in range(2):
+            board.notices.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
+    [(channel, notice)] = board.reading.notices(board.notices.left_over(soon(60), 10))
+    assert (channel, notice.to.id, notice.event, notice.use) == ("email", "grace", Event.ASKED, "link_only")
+    assert board.reading.to_look_at() == []  # one way is left
+    board.notices.mark(number, [lost(notice.id, "550")], ["email", "slack"])
+    assert board.reading.to_look_at() == [number]
+
+
+def test_what_was_tried_says_so(board: Store) -> None:
+    number = opened(board).approval_id
+    board.requests.write(asking(number, "grace"))
+    ids = [row.id for row in board.notices.of_step(number, 1)]
+    assert not any(one.again for one in notices_of(board, number, 1).values())
+    board.notices.put_off(ids, soon(0))
+    assert all(one.again for one in notices_of(board, number, 1).values())
+
+
+@pytest.mark.parametrize("use", ["link_only", "off"])
+def test_a_channel_that_may_not_decide_is_refused(board: Store, use: str) -> None:
+    board.policies.apply(policy(channels={"email": "decide", "slack": use}), "ada")
+    number = opened(board).approval_id
+    with pytest.raises(Refused, match="can't be decided by slack"):
+        board.answers.store(given(number, channel="slack"))
+    assert kinds(board, number)[-1] == "answer_refused"
+    assert board.answers.store(given(number)).person == "grace"
+
+
+def test_a_rejection_without_a_reason_is_refused_where_the_policy_wants_one(board: Store) -> None:
+    board.policies.apply(policy(channels=BOTH, rejection_needs_reason=True), "ada")
+    number = opened(board).approval_id
+    with pytest.raises(Refused, match="needs a reason"):
+        board.answers.store(given(number, verdict=Verdict.REJECT, comment=" \n"))
+    assert board.answers.store(given(number, verdict=Verdict.REJECT, comment="Not today.")).comment == "Not today."
+    assert board.answers.store(given(number, verdict=Verdict.APPROVE)).verdict is Verdict.APPROVE
+
+
+def test_what_waits_for_somebody_is_what_they_have_not_answered(board: Store) -> None:
+    first, second = opened(board).approval_id, opened(board, device="web-2").approval_id
+    for number in (first, second):
+        board.requests.write(asking(number, "grace", "ivan"))
+    assert [view.approval_id for view in board.reading.waiting_for("grace")] == [second, first]
+    board.requests.write(approving(board.answers.store(given(first))))
+    assert [view.approval_id for view in board.reading.waiting_for("grace")] == [second]
+    assert board.reading.waiting_for("alice") == []
+    assert [view.approval_id for view in board.reading.asked_by("alice")] == [second, first]
