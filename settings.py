@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     oauth_refresh_token: SecretStr = SecretStr("")
     oauth_scope: str = ""
 
+    slack_mode: Literal["off", "socket", "http"] = "off"
+    slack_bot_token: SecretStr = SecretStr("")
+    slack_app_token: SecretStr = SecretStr("")
+    slack_signing_secret: SecretStr = SecretStr("")
+    slack_api_url: str = "https://slack.com/api/"
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @staticmethod
