@@ -1,0 +1,19 @@
+"""A Slack to test against: `local-slack` (npm), fenced in, with a strict proxy before it and people who use it.
+
+    from sandbox.slack import faults, people
+    from sandbox.slack.server import SlackServer
+    from sandbox.slack.workspace import Channel, User
+
+    async with SlackServer(users=[User("U1", "ada", "ada@example.org")], mode="socket") as slack:
+        client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+        ...
+        [prompt] = await people.messages(slack, await people.dm_of(slack, "U1"))
+        await people.click(slack, prompt, "approve", "U1")
+
+`slack.api_url`, `slack.bot_token`, `slack.app_token` and `slack.signing_secret` go into the app's settings. With
+`mode="http"` Slack posts, signed, to `slack.request_url`, which may be set once the app listens. `slack.calls` holds
+every Web API call, `slack.deliveries` all that Slack sent to the app and how the app answered.
+`slack.fail("chat.postMessage", faults.rate_limited(2))` lets the next call fail; with `.afterwards()` on the fault the
+message is posted all the same. `slack.state.people["U1"] = {"deleted": True}` changes what `users.info` says of her.
+Raises NoSlack (sandbox.slack.tool) where it can't run; the text says what to do.
+"""

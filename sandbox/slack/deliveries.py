@@ -1,0 +1,48 @@
+"""What Slack sends to the app, on its way through the proxy."""
+
+from __future__ import annotations
+
+import time
+
+from sandbox.slack.state import Delivery, State, Trigger
+from sandbox.slack.views import as_view, put
+from sandbox.slack.workspace import Json
+
+BASE = ("api_app_id", "token", "team", "user", "is_enterprise_install", "trigger_id")
+PREPARED = "prepared:"  # as the id of a channel: the payload is not a click on a message, but one of ours
+
+
+def begin(state: State, kind: str, payload: Json) -> Delivery:
+    """Note a delivery, its payload made into what Slack would send where local-slack can't send it itself."""
+    channel = (payload.get("channel") or {}).get("id", "") if kind == "interactive" else ""
+    if channel.startswith(PREPARED):
+        payload = {key: payload[key] for key in BASE if key in payload} | state.prepared.pop(channel)
+    delivery = Delivery(kind, payload)
+    if isinstance(user := payload.get("user"), dict):
+        user["team_id"] = state.team_of(user["id"])
+    if trigger := payload.get("trigger_id"):
+        state.triggers[trigger] = Trigger(delivery.user, time.monotonic())
+    state.deliveries.append(delivery)
+    return delivery
+
+
+def finish(state: State, delivery: Delivery, answer: object, status: int = 200) -> None:
+    """Note the app's answer; for a modal that was submitted, do what it says."""
+    delivery.seconds = time.monotonic() - delivery.started
+    delivery.status = status
+    delivery.answer = answer if isinstance(answer, dict) else {}
+    if delivery.payload.get("type") == "view_submission" and status == 200:
+        _after_submission(state, delivery)
+
+
+def _after_submission(state: State, delivery: Delivery) -> None:
+    """https://docs.slack.dev/surfaces/modals#close_all and the sections around it."""
+    stack = state.modals.get(delivery.user, [])
+    action = delivery.answer.get("response_action")
+    if action in ("update", "push"):
+        view = as_view(delivery.answer["view"])
+        put(stack, view, instead_of=delivery.payload["view"]["id"] if action == "update" else "")
+    elif action == "clear":
+        stack.clear()
+    elif action != "errors":
+        stack[:] = [view for view in stack if view["id"] != delivery.payload["view"]["id"]]

@@ -1,0 +1,217 @@
+"""The proxy before local-slack: what the app under test takes for Slack.
+
+It is as strict as Slack's documentation where local-slack is lenient, adds what local-slack doesn't keep, fails when a
+test says so, and remembers what was said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from urllib.parse import parse_qs, urlencode
+
+import aiohttp
+from aiohttp import web
+
+from sandbox.slack import deliveries
+from sandbox.slack.answers import answer_to, refusal_of
+from sandbox.slack.faults import Fault, Faults
+from sandbox.slack.inside import Inside
+from sandbox.slack.state import Call, Delivery, State
+from sandbox.slack.workspace import Json
+
+BIGGEST = 8 * 1024 * 1024
+DECODED = ("blocks", "view", "metadata", "attachments")
+HOP = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"}
+CLOSE_SECONDS = 0.2
+
+
+class Proxy:
+    """Slack for the app: `outside` serves the app's calls, `hooks` carries Slack's own calls to `request_url`."""
+
+    def __init__(self, state: State, inside: Inside) -> None:
+        self.faults = Faults()
+        self.request_url = ""
+        self.twice = 0
+        self._state = state
+        self._inside = inside
+        self._sockets: list[tuple[web.Request, web.WebSocketResponse]] = []
+        self._waiting: dict[str, Delivery] = {}
+        self._out = aiohttp.ClientSession()
+
+    def outside(self) -> web.Application:
+        """The application at Slack's address."""
+        app = web.Application(client_max_size=BIGGEST)
+        app.router.add_route("*", "/api/{method}", self._api)
+        app.router.add_get("/{path:socket/.+|ui}", self._websocket)
+        app.router.add_route("*", "/{path:.*}", self._pass)
+        return app
+
+    def hooks(self) -> web.Application:
+        """The application that local-slack takes for ours, in http mode."""
+        app = web.Application(client_max_size=BIGGEST)
+        app.router.add_post("/{path:.*}", self._hook)
+        return app
+
+    async def close(self) -> None:
+        """Close what is open."""
+        self.cut_sockets()
+        await self._out.close()
+
+    def cut_sockets(self) -> int:
+        """Cut every WebSocket of the app, as a network that fails does; returns how many there were."""
+        sockets, self._sockets = self._sockets, []
+        for request, _ in sockets:
+            if request.transport:
+                request.transport.abort()
+        return len(sockets)
+
+    async def ask_to_reconnect(self) -> None:
+        """Say `disconnect` on every WebSocket (https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect)."""
+        for _, socket in list(self._sockets):
+            await socket.send_json({"type": "disconnect", "reason": "refresh_requested", "debug_info": {}})
+
+    async def _api(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        token, args = await arguments(request)
+        call = Call(method, args)
+        self._state.calls.append(call)
+        fault = self.faults.take(method, args)
+        if fault and not fault.after:
+            return await self._fail(request, fault)
+        refused = refusal_of(self._state, method, token, args)
+        call.answer = refused or await answer_to(self._state, self._inside, method, token, args)
+        if fault:
+            return await self._fail(request, fault)
+        headers = {"X-OAuth-Scopes": ",".join(sorted(self._state.scopes))}
+        return web.json_response(call.answer, headers=headers)
+
+    async def _fail(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        await asyncio.sleep(fault.hang)
+        if fault.cut and request.transport:
+            request.transport.abort()
+        if fault.body:
+            return web.json_response(fault.body, status=fault.status, headers=fault.headers)
+        return web.Response(status=fault.status, headers=fault.headers, text="Slack is having trouble.")
+
+    async def _pass(self, request: web.Request) -> web.StreamResponse:
+        """Response URLs, and local-slack's own pages for whoever wants to look."""
+        body = await request.read()
+        if request.path.startswith("/_hooks/response/"):
+            self._state.calls.append(Call("response_url", json.loads(body)))
+        headers = {key: value for key, value in request.headers.items() if key.lower() not in HOP}
+        url = self._inside.base + request.path_qs
+        async with self._inside.session.request(request.method, url, data=body, headers=headers) as response:
+            kept = {key: value for key, value in response.headers.items() if key.lower() not in HOP}
+            return web.Response(status=response.status, body=await response.read(), headers=kept)
+
+    async def _websocket(self, request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(max_msg_size=0)
+        await socket.prepare(request)
+        async with self._inside.websocket(request.path) as inside:
+            is_app = request.path.startswith("/socket/")
+            if is_app:
+                self._sockets.append((request, socket))
+            ways = [
+                asyncio.create_task(self._down(inside, socket) if is_app else _pump(inside, socket)),
+                asyncio.create_task(self._up(socket, inside) if is_app else _pump(socket, inside)),
+            ]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
+                self._sockets = [pair for pair in self._sockets if pair[1] is not socket]
+        return socket
+
+    async def _down(self, inside: aiohttp.ClientWebSocketResponse, socket: web.WebSocketResponse) -> None:
+        """Envelopes to the app; local-slack sends each to every connection, Slack to one."""
+        async for frame in inside:
+            envelope = json.loads(frame.data)
+            envelope_id = envelope.get("envelope_id")
+            if envelope_id in self._waiting:
+                continue
+            if envelope_id:
+                delivery = deliveries.begin(self._state, envelope["type"], envelope["payload"])
+                self._waiting[envelope_id] = delivery
+                envelope["payload"] = delivery.payload
+            for _ in range(self._times() if envelope_id else 1):
+                await socket.send_json(envelope)
+
+    async def _up(self, socket: web.WebSocketResponse, inside: aiohttp.ClientWebSocketResponse) -> None:
+        """Acknowledgements to Slack; of an envelope sent twice, the first counts."""
+        async for frame in socket:
+            answer = json.loads(frame.data)
+            delivery = self._waiting.get(answer.get("envelope_id"))
+            if delivery and not delivery.status:
+                deliveries.finish(self._state, delivery, answer.get("payload"))
+            await inside.send_str(frame.data)
+
+    async def _hook(self, request: web.Request) -> web.Response:
+        body = await request.text()
+        is_json = request.content_type == "application/json"
+        fields = json.loads(body) if is_json else {key: value[0] for key, value in parse_qs(body, True).items()}
+        kind = "events_api" if is_json else "interactive" if "payload" in fields else "slash_commands"
+        payload = json.loads(fields["payload"]) if kind == "interactive" else fields
+        delivery = deliveries.begin(self._state, kind, payload)
+        if kind == "interactive":
+            body = urlencode({"payload": json.dumps(delivery.payload)})
+        posts = [self._post(body, request.headers["Content-Type"]) for _ in range(self._times())]
+        status, text = (await asyncio.gather(*posts))[0]
+        deliveries.finish(self._state, delivery, _json_or_none(text), status)
+        return web.Response(status=status or 502, text=text)
+
+    async def _post(self, body: str, content_type: str) -> tuple[int, str]:
+        """Post to the app, signed (https://docs.slack.dev/authentication/verifying-requests-from-slack)."""
+        at = str(int(time.time()))
+        secret = self._state.workspace.signing_secret.encode()
+        signature = hmac.new(secret, f"v0:{at}:{body}".encode(), hashlib.sha256).hexdigest()
+        headers = {
+            "X-Slack-Request-Timestamp": at,
+            "X-Slack-Signature": f"v0={signature}",
+            "Content-Type": content_type,
+        }
+        try:
+            async with self._out.post(self.request_url, data=body, headers=headers) as response:
+                return response.status, await response.text()
+        except (aiohttp.ClientError, OSError, ValueError):
+            return 0, ""
+
+    def _times(self) -> int:
+        times = 2 if self.twice else 1
+        self.twice = max(0, self.twice - 1)
+        return times
+
+
+async def arguments(request: web.Request) -> tuple[str, Json]:
+    """A call's token and arguments, from wherever Slack takes them (https://docs.slack.dev/apis/web-api)."""
+    args: Json = dict(request.query)
+    if request.content_type == "application/json":
+        args |= json.loads(await request.text() or "{}")
+    else:
+        args |= dict(await request.post())
+    for key in DECODED:
+        if isinstance(args.get(key), str):
+            args[key] = _json_or_none(args[key])
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(args.get("token", ""))
+    args.pop("token", None)
+    return token, args
+
+
+def _json_or_none(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+async def _pump(
+    source: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
+    target: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
+) -> None:
+    async for frame in source:
+        await target.send_str(frame.data)

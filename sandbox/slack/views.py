@@ -1,0 +1,91 @@
+"""The modals and home views that people have before them.
+
+local-slack has one stack of modals for everybody, and gives a view a new id with each change; in Slack every person
+has their own, and an id stays. So the proxy keeps them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from sandbox.slack.state import State
+from sandbox.slack.workspace import Json
+
+NO_SUCH_VIEW = {"ok": False, "error": "not_found"}
+
+
+def as_view(view: Json) -> Json:
+    """A view as Slack keeps it, with an id and a hash."""
+    view_id = "V" + secrets.token_hex(5).upper()
+    kept = {**view, "id": view_id, "root_view_id": view_id, "previous_view_id": None, "hash": _new_hash()}
+    return with_ids(kept)
+
+
+def with_ids(shown: Json) -> Json:
+    """The arguments of a message, or a view, with an id for each block without one, which Slack makes up itself."""
+    blocks = [{"block_id": secrets.token_urlsafe(4), **block} for block in shown.get("blocks") or []]
+    return {**shown, "blocks": blocks} if blocks else shown
+
+
+def put(stack: list[Json], view: Json, instead_of: str = "") -> None:
+    """Put a view on top of the stack, or in the place of another, whose id it takes."""
+    for at, old in enumerate(stack):
+        if old["id"] == instead_of:
+            stack[at] = {**view, "id": old["id"], "root_view_id": old["root_view_id"], "hash": _new_hash()}
+            return
+    stack.append(view)
+
+
+def refusal(state: State, method: str, args: Json) -> Json | None:
+    """What Slack says against a call about views, if anything (the methods' pages: `views.open`, `views.update`)."""
+    if method in ("views.open", "views.push"):
+        trigger = state.triggers.get(str(args.get("trigger_id")))
+        if trigger is None:
+            return {"ok": False, "error": "invalid_trigger_id"}
+        if trigger.used:
+            return {"ok": False, "error": "exchanged_trigger_id"}
+        if time.monotonic() - trigger.given > state.trigger_seconds:
+            return {"ok": False, "error": "expired_trigger_id"}
+        if method == "views.push" and not state.modals.get(trigger.user):
+            return NO_SUCH_VIEW
+    if method == "views.update":
+        view = _open_view(state, args)
+        if view is None:
+            return NO_SUCH_VIEW
+        if args.get("hash") not in (None, "", view["hash"]):
+            return {"ok": False, "error": "hash_conflict"}
+    return None
+
+
+def keep(state: State, method: str, args: Json, answer: Json) -> Json:
+    """Keep the view that a call made or changed; returns the answer with the view as it is kept."""
+    view = answer["view"]
+    if method == "views.publish":
+        state.homes[args["user_id"]] = view
+    elif method == "views.update":
+        old = _open_view(state, args)
+        for stack in state.modals.values():
+            if old in stack:
+                put(stack, view, instead_of=str(old and old["id"]))
+        view = _open_view(state, args) or view
+    else:
+        trigger = state.triggers[args["trigger_id"]]
+        trigger.used = True
+        stack = state.modals.setdefault(trigger.user, [])
+        if method == "views.open":
+            stack.clear()
+        stack.append(view)
+    return {**answer, "view": view}
+
+
+def _open_view(state: State, args: Json) -> Json | None:
+    view_id, external_id = args.get("view_id"), args.get("external_id")
+    for view in state.views():
+        if view["id"] == view_id or (external_id and view.get("external_id") == external_id):
+            return view
+    return None
+
+
+def _new_hash() -> str:
+    return f"{time.time():.0f}.{secrets.token_hex(4)}"
