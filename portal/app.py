@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 
-from portal import answers, auth, events, policy, problems, replies, requests, standing
+from portal import answers, auth, events, hooks, policy, problems, replies, requests, standing
 from portal.house import Plan
 
 PREFIX = "/api/v1"
@@ -50,5 +50,6 @@ def create_app(plan: Plan) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     for router in (policy.router, replies.router):
         app.include_router(router, prefix=PREFIX)
+    app.include_router(hooks.router)
     problems.describe(app)
     return app

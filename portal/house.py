@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
 from countersign.client import Client
 from countersign.door import Door
@@ -25,6 +25,19 @@ Explain = Callable[[bytes], Awaitable[dict[str, Any]]]
 log = logging.getLogger(__name__)
 
 
+class Listener(Protocol):
+    """The way in of a channel, from `start` to `close`."""
+
+    async def start(self) -> None:
+        """Begin to take what comes; returns at once, whether the far side can be reached or not."""
+
+    async def handle(self, request: Request) -> Response:
+        """Take what came over HTTP."""
+
+    async def close(self) -> None:
+        """Take nothing more, and finish what was taken."""
+
+
 @dataclass
 class House:
     """Opened once for each application."""
@@ -34,6 +47,7 @@ class House:
     door: Door
     feed: Feed
     explain: Explain | None
+    listeners: Mapping[str, Listener]
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Run a transaction of the store without blocking the loop."""
@@ -42,11 +56,15 @@ class House:
 
 @dataclass
 class Plan:
-    """How to open a house. `explain` makes, for the door, what explains mails; None where no mail is read."""
+    """How to open a house. `explain` makes, for the door, what explains mails; None where no mail is read.
+
+    `listeners` make, by the channel's name, the ways in of channels that are heard in this process.
+    """
 
     database_url: str
     connect: Callable[[], Awaitable[Client]]
     explain: Callable[[Door], Explain] | None = None
+    listeners: Mapping[str, Callable[[Door], Listener]] = field(default_factory=dict)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[House]:
@@ -67,13 +85,23 @@ class Plan:
                 store.signals,
                 store.database.executor,
             )
-            yield House(store, client, door, feed, self.explain(door) if self.explain else None)
+            async with _listening({name: listen(door) for name, listen in self.listeners.items()}) as listeners:
+                yield House(store, client, door, feed, self.explain(door) if self.explain else None, listeners)
         finally:
             feed.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(store.close)
+
+
+@asynccontextmanager
+async def _listening(listeners: Mapping[str, Listener]) -> AsyncIterator[Mapping[str, Listener]]:
+    async with AsyncExitStack() as stack:
+        for listener in listeners.values():
+            await listener.start()
+            stack.push_async_callback(listener.close)
+        yield listeners
 
 
 async def run(store: Store, function: Callable[..., T], *args: Any) -> T:
