@@ -1,0 +1,125 @@
+"""The one place that calls Slack's Web API: paced, and every failure said as what it means for us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from countersign.errors import Unavailable
+from countersign.models import Model
+from notifiers.slack import errors
+from notifiers.slack.config import SlackConfig
+from notifiers.slack.pace import Pace
+
+# For one call. Slack answers within a second, and what is tried again does no harm.
+TIMEOUT_SECONDS = 10.0
+# Where Slack says "too many" and not for how long.
+USUAL_HOLD = 30.0
+LONGEST_HOLD = 3600.0
+
+
+class Self(Model):
+    """Who the app is in Slack."""
+
+    team_id: str
+    user_id: str
+    bot_id: str
+
+
+class SlackApi:
+    """Calls as the app's bot, over kept connections; close it when done."""
+
+    def __init__(self, config: SlackConfig) -> None:
+        self._config = config
+        self._pace = Pace()
+        self._session: aiohttp.ClientSession | None = None
+        self._self: Self | None = None
+
+    async def call(self, method: str, about: str, **arguments: Any) -> dict[str, Any]:
+        """Call a method like `chat.postMessage`; `about` is whom or what it is about, for the words of a failure.
+
+        Raises Unreachable where that person, room or message is out of reach for good, and Unavailable for all that
+        another try or a better configuration can mend. Nothing is tried twice here: a message might be posted twice.
+        """
+        conversation = arguments["channel"] if method == "chat.postMessage" else ""
+        await self._pace.turn(method, conversation)
+        function = getattr(self._client(), method.replace(".", "_"))
+        try:
+            response = await function(**arguments)
+        except SlackClientError as error:
+            raise self._in_words(method, about, getattr(error, "response", None)) from None
+        except TimeoutError:
+            raise Unavailable(f"Slack does not answer {method} in time; check the way to {self._where}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            kind = type(error).__name__
+            raise Unavailable(f"Slack can't be reached at {self._where} ({kind}); check the network") from None
+        except (ValueError, AttributeError) as error:
+            # What is no JSON object, like a proxy's page, trips the library up in one of these ways.
+            raise Unavailable(
+                f"{self._where} does not answer {method} as Slack does ({type(error).__name__})"
+            ) from None
+        answer: dict[str, Any] = response.data
+        return answer
+
+    async def myself(self) -> Self:
+        """Who the app is, asked once."""
+        if self._self is None:
+            answer = await self.call("auth.test", "the app")
+            ids = {name: str(answer.get(name) or "") for name in Self.model_fields}
+            if not all(ids.values()):
+                raise Unavailable("Slack does not say who the app is: set a bot token, which begins with xoxb-")
+            self._self = Self(**ids)
+        return self._self
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        if self._session is not None:
+            await self._session.close()
+            # The transports close in the loop's next round: https://docs.aiohttp.org/en/stable/client_advanced.html
+            await asyncio.sleep(0)
+
+    def _client(self) -> AsyncWebClient:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS))
+        client = AsyncWebClient(
+            token=self._config.bot_token.get_secret_value(),
+            base_url=self._config.api_url,
+            session=self._session,
+            # The library's own would post again after a connection that broke while Slack posted.
+            retry_handlers=[],
+        )
+        if self._config.api_url.startswith("http:"):
+            client.proxy = None  # it is on this machine
+        return client
+
+    @property
+    def _where(self) -> str:
+        return self._config.api_url
+
+    def _in_words(self, method: str, about: str, response: Any) -> Exception:
+        """What a failed call means. Nothing of a token stands in it: only Slack's own error is repeated."""
+        status = getattr(response, "status_code", getattr(response, "status", 0))
+        data = getattr(response, "data", None)
+        answer: Mapping[str, Any] = data if isinstance(data, dict) else {}
+        if status == 429 or answer.get("error") in {"ratelimited", "rate_limited"}:
+            seconds = _retry_after(getattr(response, "headers", {}))
+            self._pace.hold(method, seconds)
+            return Unavailable(
+                f"Slack takes no {method} for another {seconds:.0f} seconds; it is tried again after that"
+            )
+        if not answer.get("error"):
+            return Unavailable(
+                f"Slack can't do {method} now (HTTP status {status}); if that lasts, see slack-status.com"
+            )
+        return errors.in_words(method, about, answer)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """The header's seconds: https://docs.slack.dev/apis/web-api/rate-limits."""
+    said = str(headers.get("Retry-After", "")).strip()
+    return min(float(said), LONGEST_HOLD) if said.isascii() and said.isdecimal() else USUAL_HOLD

@@ -1,0 +1,157 @@
+"""From a notice to the message that shows it. Pure: no clock, no network; the templates are read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from slack_sdk.models.blocks import Block, ButtonElement
+
+from countersign.models import Decision, Event, Status, Verdict
+from notifiers.base import Notice, Person
+from notifiers.slack import parts, words
+from notifiers.slack.config import SlackConfig
+from notifiers.slack.render import label, markup, plain
+
+# How much of it a message shows, so that it stays far below what Slack takes and a phone can scroll through.
+LONGEST_REASON = 1200
+LONGEST_COMMENT = 300
+LONGEST_WORDS = 600
+MOST_DECISIONS = 6
+MOST_MENTIONED = 50
+LONGEST_MENTION = 45
+
+OUTCOMES = {Event.SETTLED, Event.GRANT_ENDED}
+SAID_IN_WORDS = {Event.GRANT_ENDED, Event.ANSWER_REFUSED, Event.HELP}
+
+
+class Content(NamedTuple):
+    """What a message says: `text` for notifications and screen readers, `blocks` for all others."""
+
+    text: str
+    blocks: list[dict[str, Any]]
+
+
+def live(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str] | None = None) -> Content:
+    """The message that goes on showing a request as it stands: the approver's prompt, or the requester's status.
+
+    `slack_ids`: person id -> Slack's id, of the people to mention in a room.
+    """
+    shown = _shown(notice, config, slack_ids or {})
+    over = notice.status is not Status.WAITING
+    kind = "settled" if over else "status" if shown["to_requester"] else "prompt"
+    sentence = markup(f"{kind}/sentence", **shown)
+    blocks = [parts.header(plain(f"{kind}/header", **shown)), parts.section(sentence)]
+    blocks += parts.fields(markup("facts", **shown).split("\n\n"))
+    blocks += parts.quote(notice.question.reason, LONGEST_REASON, label("why"))
+    blocks += _what_happened(notice) + _decisions(notice, shown)
+    if not over:
+        blocks += parts.actions(_cancel(notice, shown) if kind == "status" else _answers(notice, config, shown))
+        blocks.append(parts.context(markup(f"{kind}/how", **shown)))
+    blocks.append(parts.context(markup("foot", **shown)))
+    return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
+
+
+def short(notice: Notice, config: SlackConfig) -> Content:
+    """A message that says one thing once, and is not changed any more."""
+    shown = _shown(notice, config, {})
+    kind = "settled" if notice.event in OUTCOMES else notice.event
+    sentence = markup(f"{kind}/sentence", **shown)
+    blocks = [parts.section(sentence), *_what_happened(notice)]
+    if not notice.holds:
+        blocks.append(parts.context(markup("foot", **shown)))
+    return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
+
+
+def _answers(notice: Notice, config: SlackConfig, shown: Mapping[str, Any]) -> list[ButtonElement]:
+    page = _page(notice, config)
+    if notice.use != "decide":
+        return [parts.link_button(page, style="primary")] if page else []
+    value = parts.value(notice.approval_id, notice.level)
+    reject = parts.button("reject", value, style="danger")
+    opened = [parts.link_button(page)] if page else []
+    if shown["mine"]:
+        return [reject, *opened]
+    if shown["passed"]:
+        return opened
+    question = plain("confirm", question=label("approve"), number=notice.approval_id)
+    sure = parts.confirm("approve", question, markup("prompt/confirm", **shown), style="primary")
+    approve = parts.button("approve", value, style="primary", confirm=sure)
+    return [approve, parts.button("approve_with_comment", value), reject, *opened]
+
+
+def _cancel(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
+    question = plain("confirm", question=label("cancel"), number=notice.approval_id)
+    sure = parts.confirm("cancel", question, markup("status/confirm", **shown), style="danger")
+    return [parts.button("cancel", parts.value(notice.approval_id, notice.level), confirm=sure)]
+
+
+def _what_happened(notice: Notice) -> list[Block]:
+    """The words of an outcome or a refusal, unless those who decided say it themselves."""
+    if notice.event not in SAID_IN_WORDS:
+        by_people = notice.decisions and notice.status in {Status.APPROVED, Status.REJECTED}
+        if by_people or notice.status is Status.WAITING:
+            return []
+    return parts.quote(notice.words, LONGEST_WORDS, label("what_happened"))
+
+
+def _decisions(notice: Notice, shown: Mapping[str, Any]) -> list[Block]:
+    """Who decided, when and with which comment, the last ones whole."""
+    more = len(notice.decisions) - MOST_DECISIONS
+    blocks = [parts.context(markup("more", more=more))] if more > 0 else []
+    for decision in notice.decisions[-MOST_DECISIONS:]:
+        name = _decider(notice, decision)
+        blocks.append(parts.section(markup("decision", **shown, name=name, decision=decision)))
+        blocks += parts.quote(decision.comment, LONGEST_COMMENT)
+    return blocks
+
+
+def _shown(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
+    """All that a template may use."""
+    page = _page(notice, config)
+    approved = {d.person for d in notice.decisions if d.level == notice.level and d.verdict is Verdict.APPROVE}
+    passed = notice.at_level > notice.level
+    return {
+        "n": notice,
+        "instance": config.instance_name,
+        "to_requester": notice.to.id == notice.requester.id,
+        "page": words.Ready(f"<{page}|request #{notice.approval_id}>") if page else f"request #{notice.approval_id}",
+        "has_page": bool(page),
+        "requester": _name(notice.requester),
+        "others": words.listed([_name(one) for one in notice.asked if one.id != notice.to.id]),
+        "asked": _asked(notice, slack_ids),
+        "deciders": words.listed(_deciders(notice)),
+        "passed": passed,
+        # Who approved may take it back; in a room, that is anybody who did, once the others can't answer any more.
+        "mine": notice.to.id in approved or bool(notice.room and passed and approved),
+    }
+
+
+def _asked(notice: Notice, slack_ids: Mapping[str, str]) -> words.Ready:
+    """Who is asked; in a room, by mentions."""
+    if not notice.room:
+        return words.listed([_name(one) for one in notice.asked])
+    return words.listed([_mention(one, slack_ids.get(one.id, "")) for one in notice.asked], MOST_MENTIONED)
+
+
+def _mention(person: Person, slack_id: str) -> words.Ready:
+    return words.Ready(f"<@{slack_id}>") if slack_id else words.name(person.name, person.id, LONGEST_MENTION)
+
+
+def _page(notice: Notice, config: SlackConfig) -> str:
+    return f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else ""
+
+
+def _name(person: Person) -> words.Ready:
+    return words.name(person.name, person.id)
+
+
+def _decider(notice: Notice, decision: Decision) -> words.Ready:
+    return words.name(notice.names.get(decision.person, ""), decision.person)
+
+
+def _deciders(notice: Notice) -> list[words.Ready]:
+    """Whose answers brought this outcome about, each once."""
+    verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
+    decided = {d.person: _decider(notice, d) for d in notice.decisions if d.verdict is verdict}
+    return list(decided.values())

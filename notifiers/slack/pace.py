@@ -1,0 +1,47 @@
+"""Not faster than Slack takes it: https://docs.slack.dev/apis/web-api/rate-limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from countersign.errors import Unavailable
+
+# Slack takes about one message a second in a conversation, and short bursts beyond that.
+SECONDS_A_MESSAGE = 1.0
+BURST = 3
+# Whoever would wait longer is told so at once, and comes again.
+LONGEST_WAIT = 5.0
+# When so many conversations are known, those that are idle are forgotten.
+MOST_KNOWN = 1000
+
+
+class Pace:
+    """When the next message to a conversation, and the next call of a method, may go out."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+        self._held: dict[str, float] = {}
+
+    async def turn(self, method: str, conversation: str = "") -> None:
+        """Wait for the turn; Unavailable where Slack wants us to wait for long."""
+        now = time.monotonic()
+        wait = self._held.get(method, now) - now
+        if conversation:
+            due = max(self._due.get(conversation, now), now)
+            wait = max(wait, due - now - (BURST - 1) * SECONDS_A_MESSAGE)
+        if wait > LONGEST_WAIT:
+            raise Unavailable(f"Slack takes no {method} for another {wait:.0f} seconds; it is tried again after that")
+        if conversation:
+            self._book(conversation, due + SECONDS_A_MESSAGE, now)
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    def hold(self, method: str, seconds: float) -> None:
+        """Let the calls of a method wait, as Slack asked."""
+        self._held[method] = max(self._held.get(method, 0.0), time.monotonic() + seconds)
+
+    def _book(self, conversation: str, due: float, now: float) -> None:
+        if len(self._due) >= MOST_KNOWN:
+            self._due = {name: at for name, at in self._due.items() if at > now}
+        self._due[conversation] = due

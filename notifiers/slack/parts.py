@@ -1,0 +1,100 @@
+"""The parts of messages and views, each within Slack's limits: https://docs.slack.dev/reference/block-kit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ConfirmObject,
+    ContextBlock,
+    HeaderBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    RichTextBlock,
+    RichTextElementParts,
+    RichTextQuoteElement,
+    RichTextSectionElement,
+    SectionBlock,
+)
+
+from notifiers.slack import words
+from notifiers.slack.render import label
+
+MOST_FIELDS = 10
+
+
+def header(text: str) -> Block:
+    """The line in large type."""
+    return HeaderBlock(text=plain_text(text))
+
+
+def section(text: str) -> Block:
+    """A paragraph in Slack's markup."""
+    return SectionBlock(text=_markup(text))
+
+
+def fields(texts: Sequence[str]) -> list[Block]:
+    """Facts in two columns; none where there is none to show."""
+    shown = [_markup(text) for text in texts[:MOST_FIELDS]]
+    return [SectionBlock(fields=shown)] if shown else []
+
+
+def context(text: str) -> Block:
+    """A line in small type."""
+    return ContextBlock(elements=[_markup(text)])
+
+
+def quote(said: str, longest: int, title: str = "") -> list[Block]:
+    """Somebody's own words behind a bar. Slack reads no markup in rich text: they mention, link and format nothing."""
+    text = words.several_lines(said, longest)
+    if not text:
+        return []
+    bold = RichTextElementParts.TextStyle(bold=True)
+    above = [RichTextSectionElement(elements=[RichTextElementParts.Text(text=title, style=bold)])] if title else []
+    quoted = RichTextQuoteElement(elements=[RichTextElementParts.Text(text=text)])
+    return [RichTextBlock(elements=[*above, quoted])]
+
+
+def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
+    """A row of buttons; none where there is none."""
+    return [ActionsBlock(elements=list(buttons))] if buttons else []
+
+
+def button(action: str, value: str, *, style: str | None = None, confirm: ConfirmObject | None = None) -> ButtonElement:
+    """A button that tells us of a click; its label is the action's."""
+    return ButtonElement(text=plain_text(label(action)), action_id=action, value=value, style=style, confirm=confirm)
+
+
+def link_button(url: str, *, style: str | None = None) -> ButtonElement:
+    """The button that opens the request's page."""
+    return ButtonElement(text=plain_text(label("open")), action_id="open", url=url, style=style)
+
+
+def confirm(action: str, title: str, text: str, *, style: str | None = None) -> ConfirmObject:
+    """The question behind a button."""
+    yes, no = plain_text(label(action)), plain_text(label("go_back"))
+    return ConfirmObject(title=plain_text(title), text=_markup(text), confirm=yes, deny=no, style=style)
+
+
+def value(approval_id: int, level: int) -> str:
+    """What a button says of itself: an old message never answers another request or level."""
+    return f"{approval_id}:{level}"
+
+
+def as_json(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    """The blocks as they go out; SlackObjectFormationError where one breaks a limit."""
+    return [block.to_dict() for block in blocks]
+
+
+def plain_text(text: str) -> PlainTextObject:
+    """Text in which Slack reads no markup."""
+    return PlainTextObject(text=text)
+
+
+def _markup(text: str) -> MarkdownTextObject:
+    # Verbatim: else Slack would look for links and names of its own in what people wrote.
+    return MarkdownTextObject(text=text, verbatim=True)

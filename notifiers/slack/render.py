@@ -1,0 +1,49 @@
+"""The words of `templates/slack`, filled in: those of `.plain.j2` are plain text, all others Slack's markup."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from notifiers.slack import words
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "slack"
+
+
+def markup(name: str, /, **values: object) -> str:
+    """What a template says, in Slack's markup; "" where it says nothing."""
+    return _environment(plain=False).get_template(f"{name}.j2").render(values).strip()
+
+
+def plain(name: str, /, **values: object) -> str:
+    """What a template says, on one line of plain text."""
+    return _environment(plain=True).get_template(f"{name}.plain.j2").render(values).strip()
+
+
+def label(name: str) -> str:
+    """The words on a button or a form's field; KeyError for none of that name."""
+    return _labels()[name]
+
+
+@cache
+def _labels() -> dict[str, str]:
+    """Each line of the template is `name: words`."""
+    lines = (line.partition(":") for line in plain("labels").splitlines())
+    return {name: said.strip() for name, _, said in lines}
+
+
+@cache
+def _environment(plain: bool) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=False,  # noqa: S701 - no HTML: what it prints is made harmless for Slack instead
+        finalize=words.one_line if plain else words.marked_up,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {"moment": words.moment, "duration": words.duration, "code": words.code}
+    return environment

@@ -1,0 +1,194 @@
+"""The forms that Slack opens over a message, and the app's Home page. Pure, like the messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    Block,
+    DividerBlock,
+    InputBlock,
+    NumberInputElement,
+    Option,
+    PlainTextInputElement,
+    StaticSelectElement,
+)
+from slack_sdk.models.blocks.block_elements import InputInteractiveElement
+from slack_sdk.models.views import View
+
+from countersign.models import (
+    LONGEST_GRANT_MINUTES,
+    LONGEST_ID,
+    LONGEST_REASON,
+    GrantStatus,
+    Protocol,
+    Status,
+    Verdict,
+)
+from countersign.views import RequestView
+from notifiers.slack import parts, words
+from notifiers.slack.render import label, markup, plain
+
+# Slack's own limit on a field: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
+LONGEST_INPUT = 3000
+# Of each list on the Home page, so that it stays below 100 blocks.
+MOST_LISTED = 10
+LONGEST_QUOTE = 500
+
+
+def answer_modal(approval_id: int, level: int, verdict: Verdict, request: RequestView | None = None) -> dict[str, Any]:
+    """The form behind "Approve with comment" and "Reject": without its request it says that it is being filled.
+
+    Its field is `comment`; `private_metadata` is JSON with `id`, `level` and `verdict`.
+    """
+    metadata = json.dumps({"id": approval_id, "level": level, "verdict": verdict})
+    title = plain("answer/title", verb=label(verdict), number=approval_id)
+    if request is None:
+        return _modal("answer", title, [parts.section(markup("answer/loading"))], metadata)
+    needs_reason = verdict is Verdict.REJECT and request.rejection_needs_reason
+    said = PlainTextInputElement(action_id="comment", multiline=True, max_length=LONGEST_INPUT)
+    blocks = [
+        parts.section(markup("answer/sentence", verdict=verdict, **_shown(request))),
+        *parts.quote(request.question.reason, LONGEST_REASON, label("why")),
+        _input("comment", said, optional=not needs_reason, name="reason_needed" if needs_reason else "comment"),
+    ]
+    return _modal("answer", title, blocks, metadata, submit=label(verdict))
+
+
+def connect_modal(given: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The form that asks for a connection, with what is known filled in.
+
+    Its fields, and the keys of `given`: `device`, `protocol`, `minutes`, `reason` and `ticket`.
+    """
+    known = {name: value.strip() for name, value in (given or {}).items()}
+    minutes = known.get("minutes", "")
+    is_number = minutes.isascii() and minutes.isdecimal() and 1 <= int(minutes[:9]) <= LONGEST_GRANT_MINUTES
+    count = NumberInputElement(
+        action_id="minutes",
+        is_decimal_allowed=False,
+        min_value="1",
+        max_value=str(LONGEST_GRANT_MINUTES),
+        initial_value=minutes[:9] if is_number else None,
+    )
+    blocks: list[Block] = [
+        _input("device", _line("device", known, LONGEST_ID), optional=False),
+        _input("protocol", _protocols(known.get("protocol", "")), optional=False),
+        _input("minutes", count, optional=True),
+        _input("reason", _line("reason", known, LONGEST_REASON, multiline=True), optional=True),
+        _input("ticket", _line("ticket", known, LONGEST_ID), optional=True),
+    ]
+    return _modal("connect", plain("connect/title"), blocks, "", submit=label("ask"))
+
+
+def words_modal(said: str, title: str = "") -> dict[str, Any]:
+    """A form's place taken by words: why nothing can be answered, or what became of it."""
+    return _modal("told", title or plain("told/title"), [parts.section(words.marked_up(said, LONGEST_INPUT // 2))], "")
+
+
+def home_view(
+    waiting: Sequence[RequestView],
+    asked: Sequence[RequestView],
+    granted: Sequence[RequestView] = (),
+    *,
+    person: str,
+) -> dict[str, Any]:
+    """The Home page of `person`: what waits for them, what they asked, and the active grants.
+
+    `granted` are requests of others; a grant has its Revoke button where `person` is one of its approvers.
+    """
+    active = [one for one in (*asked, *granted) if one.grant and one.grant.status is GrantStatus.ACTIVE]
+    blocks = [
+        *_listing("waiting", [_to_answer(one) for one in waiting]),
+        *_listing("asked", [_asked_for(one) for one in asked]),
+        *_listing("grants", [_grant(one, person) for one in active]),
+    ]
+    home: dict[str, Any] = View(type="home", blocks=blocks).to_dict()
+    return home
+
+
+def _listing(name: str, entries: Sequence[list[Block]]) -> list[Block]:
+    more = len(entries) - MOST_LISTED
+    blocks = [parts.header(plain(f"home/{name}"))]
+    blocks += [block for entry in entries[:MOST_LISTED] for block in entry]
+    if not entries:
+        blocks.append(parts.context(markup("home/none", name=name)))
+    if more > 0:
+        blocks.append(parts.context(markup("home/more", more=more)))
+    return blocks
+
+
+def _to_answer(request: RequestView) -> list[Block]:
+    shown = _shown(request)
+    value = parts.value(request.approval_id, request.level)
+    question = plain("confirm", question=label("approve"), number=request.approval_id)
+    sure = parts.confirm("approve", question, markup("home/confirm", **shown), style="primary")
+    buttons = [
+        parts.button("approve", value, style="primary", confirm=sure),
+        parts.button("approve_with_comment", value),
+        parts.button("reject", value, style="danger"),
+    ]
+    why = parts.quote(request.question.reason, LONGEST_QUOTE)
+    return [parts.section(markup("home/to_answer", **shown)), *why, *parts.actions(buttons), DividerBlock()]
+
+
+def _asked_for(request: RequestView) -> list[Block]:
+    shown = _shown(request)
+    blocks = [parts.section(markup("home/asked_for", **shown))]
+    if request.status is Status.WAITING:
+        question = plain("confirm", question=label("cancel"), number=request.approval_id)
+        sure = parts.confirm("cancel", question, markup("home/confirm_cancel", **shown), style="danger")
+        value = parts.value(request.approval_id, request.level)
+        blocks += parts.actions([parts.button("cancel", value, confirm=sure)])
+    return blocks
+
+
+def _grant(request: RequestView, person: str) -> list[Block]:
+    shown = _shown(request) | {"mine": request.question.requester == person}
+    blocks = [parts.section(markup("home/grant", **shown))]
+    if person in {one.person for one in request.approvers}:
+        question = plain("confirm", question=label("revoke"), number=request.approval_id)
+        sure = parts.confirm("revoke", question, markup("home/confirm_revoke", **shown), style="danger")
+        value = parts.value(request.approval_id, request.level)
+        blocks += parts.actions([parts.button("revoke", value, style="danger", confirm=sure)])
+    return blocks
+
+
+def _shown(request: RequestView) -> dict[str, Any]:
+    """All that a template may use."""
+    asked = [words.name(one.name, one.person) for one in request.approvers if one.level == request.level]
+    requester = words.name(request.requester_name, request.question.requester)
+    return {"r": request, "requester": requester, "asked": words.listed(asked)}
+
+
+def _modal(
+    callback: str, title: str, blocks: Sequence[Block], metadata: str, submit: str | None = None
+) -> dict[str, Any]:
+    view = View(
+        type="modal",
+        callback_id=callback,
+        title=parts.plain_text(title),
+        submit=parts.plain_text(submit) if submit else None,
+        close=parts.plain_text(label("go_back" if submit else "close")),
+        blocks=blocks,
+        private_metadata=metadata,
+    )
+    modal: dict[str, Any] = view.to_dict()
+    return modal
+
+
+def _input(field: str, element: InputInteractiveElement, *, optional: bool, name: str = "") -> Block:
+    return InputBlock(block_id=field, label=parts.plain_text(label(name or field)), element=element, optional=optional)
+
+
+def _line(field: str, known: Mapping[str, str], longest: int, *, multiline: bool = False) -> PlainTextInputElement:
+    initial = words.cut(known.get(field, ""), longest) or None
+    return PlainTextInputElement(action_id=field, multiline=multiline, max_length=longest, initial_value=initial)
+
+
+def _protocols(given: str) -> StaticSelectElement:
+    options = {one.value: Option(text=parts.plain_text(one.value.upper()), value=one.value) for one in Protocol}
+    return StaticSelectElement(
+        action_id="protocol", options=list(options.values()), initial_option=options.get(given.lower())
+    )

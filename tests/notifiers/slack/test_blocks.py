@@ -1,0 +1,263 @@
+"""What a message says, to whom, and which buttons it carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from countersign.models import Event, GrantStatus, Status, Verdict
+from notifiers.base import Notice
+from notifiers.slack.blocks import live, short
+
+from .limits import check_message
+from .notices import ALICE, GRACE, GRANT, HEIDI, QUESTION, actions, config, decided, in_room, notice, texts
+
+CONFIG = config()
+REVOKED = GRANT.model_copy(update={"status": GrantStatus.REVOKED})
+ENDED = GRANT.model_copy(update={"status": GrantStatus.ENDED})
+DEADLINE = "<!date^1715702400^{date_short_pretty} at {time}|Tue 14 May 2024, 16:00 UTC>"
+
+
+def said(told: Notice, **slack_ids: str) -> list[str]:
+    content = live(told, CONFIG, slack_ids)
+    check_message(*content)
+    return list(texts(content.blocks))
+
+
+def buttons(told: Notice) -> list[str]:
+    return actions(live(told, CONFIG).blocks)
+
+
+def opened(**changes: Any) -> Notice:
+    return notice(Event.OPENED, ALICE, **changes)
+
+
+# --- the prompt -----------------------------------------------------------------------------------------------------
+
+
+def test_an_approver_reads_who_what_and_why_and_answers_below() -> None:
+    text, blocks = live(notice(), CONFIG)
+    assert text == "#1042 · *Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour."
+    assert [block["type"] for block in blocks] == [
+        *("header", "section", "section", "rich_text", "actions", "context", "context")
+    ]
+    assert list(texts(blocks[:4])) == [
+        "Approval needed · #1042",
+        "*Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour.",
+        "*Who*\nAlice Nguyen (`alice`)",
+        "*From*\n`203.0.113.7`",
+        "*Ticket*\n`INC-4711`",
+        f"*Answer by*\n{DEADLINE}",
+        "*Also asked*\nHeidi Lamarr and Ivan Petrov",
+        "Why",
+        "Replication lags.\nI must restart it.",
+    ]
+    assert list(texts(blocks[5:])) == [
+        "One approval is enough; one rejection ends the request.",
+        "Acme Gateways · <https://countersign.acme.example/requests/1042|request #1042>",
+    ]
+
+
+def test_the_buttons_name_request_and_level_and_approve_asks_once_more() -> None:
+    told = notice(level=2, at_level=2, levels=2, quorum=2)
+    [row] = [block for block in live(told, CONFIG).blocks if block["type"] == "actions"]
+    by_id = {button["action_id"]: button for button in row["elements"]}
+    assert list(by_id) == ["approve", "approve_with_comment", "reject", "open"]
+    assert [by_id[name]["value"] for name in ("approve", "approve_with_comment", "reject")] == ["1042:2"] * 3
+    assert by_id["open"]["url"] == "https://countersign.acme.example/requests/1042"
+    sure = by_id["approve"]["confirm"]
+    assert sure["title"]["text"] == "Approve #1042?"
+    assert sure["text"]["text"] == (
+        "*Alice Nguyen* may then connect to `db-1` by SSH for 1 hour. It takes 2 approvals."
+    )
+    assert "confirm" not in by_id["reject"]
+
+
+def test_what_is_not_known_is_not_shown() -> None:
+    bare = QUESTION.model_copy(update={"reason": "", "ticket": "", "source_address": ""})
+    content = live(notice(question=bare, asked=[GRACE]), config(public_url=""))
+    check_message(*content)
+    shown = list(texts(content.blocks))
+    assert "*Why*\nNo reason was given." in shown
+    assert shown[-1] == "Acme Gateways · request #1042"
+    assert not any(name in text for text in shown for name in ("*From*", "*Ticket*", "*Also asked*", "*Level*"))
+    assert actions(content.blocks) == ["approve", "approve_with_comment", "reject"]
+
+
+def test_a_level_and_a_quorum_are_said() -> None:
+    shown = said(notice(level=2, at_level=2, levels=3, quorum=2))
+    assert "*Level*\n2 of 3" in shown
+    assert "2 of the 3 people asked must approve; one rejection ends the request." in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "expected", "words"),
+    [
+        ("https://countersign.acme.example", ["open"], "Here nothing can be decided: open the page and sign in."),
+        ("", [], "Here nothing can be decided: sign in to Acme Gateways."),
+    ],
+)
+def test_where_slack_may_only_link_nothing_can_be_decided(url: str, expected: list[str], words: str) -> None:
+    blocks = live(notice(use="link_only"), config(public_url=url)).blocks
+    assert actions(blocks) == expected
+    assert words in texts(blocks)
+
+
+def test_who_approved_sees_so_and_may_take_it_back() -> None:
+    told = notice(decisions=[decided("grace", comment="Fine with me.")], quorum=2)
+    shown = said(told)
+    assert shown[0] == "You approved · #1042"
+    assert "Fine with me." in shown
+    assert any(text.startswith("*Grace Hopper* approved by email, <!date^1715688540^") for text in shown)
+    assert buttons(told) == ["reject", "open"]
+    assert buttons(notice(to=HEIDI, decisions=told.decisions))[0] == "approve"
+
+
+@pytest.mark.parametrize(
+    ("decisions", "expected"),
+    [([], ["open"]), ([decided("heidi")], ["open"]), ([decided("grace")], ["reject", "open"])],
+)
+def test_a_level_that_has_passed_asks_for_nothing_more(decisions: list[Any], expected: list[str]) -> None:
+    told = notice(level=1, at_level=2, levels=2, decisions=decisions)
+    assert "the request waits at level 2 of 2" in said(told)[1]
+    assert buttons(told) == expected
+
+
+def test_a_room_is_asked_by_mentions_and_who_is_not_in_slack_by_name() -> None:
+    told = in_room("C0123")
+    shown = said(told, grace="U1", heidi="U2")
+    assert shown[1].splitlines()[1] == "Asked: <@U1>, <@U2> and Ivan Petrov."
+    assert "*Also asked*" not in "".join(shown)
+    assert buttons(told) == ["approve", "approve_with_comment", "reject", "open"]
+    answered = in_room("C0123", decisions=[decided("grace")], quorum=2)
+    assert buttons(answered)[0] == "approve"
+    assert buttons(in_room("C0123", decisions=[decided("grace")], at_level=2, levels=2)) == ["reject", "open"]
+    assert buttons(in_room("C0123", at_level=2, levels=2)) == ["open"]
+
+
+# --- the requester's status -----------------------------------------------------------------------------------------
+
+
+def test_the_requester_sees_whom_it_waits_for_and_may_cancel() -> None:
+    told = opened()
+    shown = said(told)
+    assert shown[:2] == [
+        "Waiting · #1042",
+        "You asked to connect to `db-1` by SSH for 1 hour.\nWaiting for Grace Hopper, Heidi Lamarr and Ivan Petrov.",
+    ]
+    assert f"*Answer by*\n{DEADLINE}" in shown
+    assert "Cancel request #1042?" in shown
+    assert buttons(told) == ["cancel"]
+
+
+def test_the_status_follows_the_request_through_its_levels() -> None:
+    shown = said(opened(levels=2, at_level=2, decisions=[decided("grace", comment="Go on.")]))
+    assert shown[1].endswith("Waiting for the approvers of level 2.")
+    assert "*Level*\n2 of 2" in shown
+    assert "Go on." in shown
+
+
+# --- after the outcome ----------------------------------------------------------------------------------------------
+
+OUTCOMES = [
+    (
+        {"status": Status.APPROVED, "decisions": [decided("grace"), decided("heidi")], "grant": GRANT},
+        "✅ Approved · #1042",
+        "Approved by Grace Hopper and Heidi Lamarr: {who} may connect to `db-1` by SSH until <!date^1715691600^"
+        "{{date_short_pretty}} at {{time}}|Tue 14 May 2024, 13:00 UTC>.",
+    ),
+    (
+        {"status": Status.REJECTED, "decisions": [decided("grace"), decided("heidi", Verdict.REJECT)]},
+        "⛔ Rejected · #1042",
+        "Rejected by Heidi Lamarr: {who} may not connect to `db-1` by SSH.",
+    ),
+    (
+        {"status": Status.EXPIRED, "words": "Nobody answered in time."},
+        "⌛ Expired · #1042",
+        "Expired without enough answers: {who} may not connect to `db-1` by SSH.",
+    ),
+    (
+        {"status": Status.CANCELLED, "words": "Cancelled by alice."},
+        "✖ Cancelled · #1042",
+        "Cancelled: {who} may not connect to `db-1` by SSH.",
+    ),
+    (
+        {"status": Status.APPROVED, "grant": REVOKED},
+        "⛔ Revoked · #1042",
+        "Revoked: {who} may no longer connect to `db-1` by SSH.",
+    ),
+    (
+        {"status": Status.APPROVED, "grant": ENDED},
+        "⌛ Ended · #1042",
+        "Ended: {who} may no longer connect to `db-1` by SSH.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "header", "sentence"), OUTCOMES, ids=[header for _, header, _ in OUTCOMES])
+def test_after_the_outcome_every_copy_says_it_and_has_no_button(
+    changes: dict[str, Any], header: str, sentence: str
+) -> None:
+    for told, who in (
+        (notice(**changes), "Alice Nguyen"),
+        (opened(**changes), "you"),
+        (in_room("C1", **changes), "Alice Nguyen"),
+    ):
+        shown = said(told)
+        assert shown[0] == header
+        assert shown[1].startswith(sentence.format(who=who))
+        assert buttons(told) == []
+        assert not any("Answer by" in text for text in shown)
+        if words := changes.get("words"):
+            assert words in shown
+
+
+def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() -> None:
+    many = [decided(f"p{number}", comment=f"comment {number}") for number in range(200)]
+    shown = said(notice(status=Status.APPROVED, decisions=many))
+    assert "… and 194 earlier answers." in shown
+    assert [text for text in shown if text.startswith("comment")] == [f"comment {number}" for number in range(194, 200)]
+    assert "and 194 others" in shown[1]
+
+
+# --- short messages -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        (notice(Event.REMINDED), "Still waiting for you: Alice Nguyen asks to connect to `db-1` by SSH. Answer by"),
+        (in_room("C1", Event.REMINDED), "Still waiting: Alice Nguyen asks"),
+        (notice(Event.REMINDED, ALICE), "Your request #1042 to connect to `db-1` by SSH still waits, until"),
+        (notice(Event.ANSWER_REFUSED), "Your answer to #1042 did not count. The request still waits, until"),
+        (
+            notice(Event.HELP, status=Status.REJECTED, decisions=[decided("ivan", Verdict.REJECT)]),
+            "What you sent about #1042 could not be read as an answer. Nothing was decided by it. "
+            "The request is rejected by Ivan Petrov; no answer is needed any more.",
+        ),
+        (notice(Event.SETTLED, ALICE, status=Status.EXPIRED), "Expired without enough answers: you may not connect"),
+        (
+            notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=REVOKED),
+            "Revoked: you may no longer connect to `db-1` by SSH. To connect again, ask again.",
+        ),
+    ],
+    ids=lambda told: told.event if isinstance(told, Notice) else None,
+)
+def test_a_short_message_says_one_thing(told: Notice, sentence: str) -> None:
+    text, blocks = short(told, CONFIG)
+    check_message(text, blocks)
+    assert next(texts(blocks)).startswith(sentence)
+    assert text.startswith(f"#1042 · {sentence}")
+    assert actions(blocks) == []
+
+
+def test_a_short_message_carries_the_words_and_names_the_request_where_it_stands_alone() -> None:
+    alone = short(notice(Event.ANSWER_REFUSED, words="It was for level 1."), CONFIG)
+    below = short(notice(Event.ANSWER_REFUSED, words="It was for level 1.", holds="D1/1.2"), CONFIG)
+    assert list(texts(alone.blocks))[1:] == [
+        "What happened",
+        "It was for level 1.",
+        "Acme Gateways · <https://countersign.acme.example/requests/1042|request #1042>",
+    ]
+    assert list(texts(below.blocks)) == list(texts(alone.blocks))[:-1]

@@ -1,0 +1,197 @@
+"""Whatever people write: messages keep Slack's limits, and nothing mentions, links, formats or plays our part."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from countersign.models import Event, GrantStatus, Question, Status, Verdict
+from countersign.views import ApproverView, RequestView
+from notifiers.base import Notice, Person
+from notifiers.slack import words
+from notifiers.slack.blocks import live, short
+from notifiers.slack.views import answer_modal, connect_modal, home_view, words_modal
+
+from .limits import check_message, check_view
+from .notices import ALICE, GRACE, GRANT, NOON, QUESTION, config, decided, notice, texts
+
+CONFIG = config()
+# What our own templates write: bold labels, code, dates, mentions of people by id, and the link to the page.
+OURS = re.compile(
+    r"<@U1>|<!date\^\d+\^\{date_short_pretty\} at \{time\}\|[\w ,:]+ UTC>"
+    r"|<https://countersign\.acme\.example/requests/\d+\|request #\d+>"
+)
+EFFECTIVE = re.compile(r"[<>*~`]|&(?!amp;|lt;|gt;)|:[\w'+-]+:|(?<![^\W_])_|_(?![^\W_])")
+SHORT = [Event.REMINDED, Event.SETTLED, Event.GRANT_ENDED, Event.ANSWER_REFUSED, Event.HELP]
+EVIL = [
+    "<!channel>",
+    "<!here|ok>",
+    "<@U0BOSS>",
+    "<#C012345|general>",
+    "<https://evil.example|Approve>",
+    "</b>&lt;!channel&gt;",
+    "*Approved by Grace Hopper*",
+    "_so_ ~not~ `this` ```\nthat\n```",
+    ":white_check_mark: Approved",
+    "x\n*Status*\nApproved",
+    "x\r\n> quoted by us",
+    "\u202edevorppA\u202c",
+    "@channel @here #general https://evil.example",
+    "`*`_<!date^0^{date}|never>_`*`",
+]
+ANYTHING = st.text(max_size=60) | st.sampled_from(EVIL)
+IDS = st.from_regex(r"[a-z0-9][a-z0-9._@+-]{0,127}", fullmatch=True)
+
+
+def people(most: int) -> st.SearchStrategy[list[Person]]:
+    return st.lists(st.builds(Person, id=IDS, name=ANYTHING, email=ANYTHING), max_size=most)
+
+
+@st.composite
+def notices(draw: st.DrawFn) -> Notice:
+    asked = draw(people(6))
+    status = draw(st.sampled_from(Status))
+    question = Question(
+        requester=draw(IDS),
+        device=draw(IDS),
+        protocol="ssh",
+        reason=draw(ANYTHING),
+        ticket=draw(ANYTHING),
+        source_address=draw(st.ip_addresses().map(str)),
+    )
+    answers = st.sampled_from([one.id for one in asked] or ["grace"])
+    decisions = draw(
+        st.lists(st.builds(decided, answers, st.sampled_from(Verdict), ANYTHING, st.integers(1, 2)), max_size=9)
+    )
+    to = draw(st.sampled_from([*asked, GRACE, ALICE]))
+    return notice(
+        draw(st.sampled_from(Event)),
+        to,
+        use=draw(st.sampled_from(["decide", "link_only"])),
+        question=question,
+        requester=draw(st.sampled_from([ALICE, Person(id="alice", name=draw(ANYTHING), email="")])),
+        grant_minutes=draw(st.integers(1, 60 * 24 * 366)),
+        deadline=NOON + draw(st.timedeltas(timedelta(0), timedelta(days=4000))),
+        status=status,
+        words=draw(ANYTHING),
+        level=draw(st.integers(1, 2)),
+        at_level=draw(st.integers(1, 3)),
+        levels=draw(st.integers(1, 3)),
+        quorum=draw(st.integers(1, 3)),
+        asked=asked,
+        decisions=decisions,
+        names={one.id: one.name for one in asked},
+        grant=draw(st.sampled_from([None, *(GRANT.model_copy(update={"status": one}) for one in GrantStatus)])),
+        room=draw(st.sampled_from(["", "C0123"])),
+        holds=draw(st.sampled_from(["", "D1/1.2"])),
+    )
+
+
+def marked_up(blocks: object) -> list[str]:
+    """The texts in which Slack reads markup, without what our own templates mark up."""
+    if isinstance(blocks, dict):
+        own = [OURS.sub("", re.sub(r"`[^`\n]*`", "", blocks["text"]))] if blocks.get("type") == "mrkdwn" else []
+        return own + [text for value in blocks.values() for text in marked_up(value)]
+    return [text for one in blocks for text in marked_up(one)] if isinstance(blocks, list) else []
+
+
+@settings(max_examples=200, deadline=None)
+@given(notices(), st.sampled_from(SHORT))
+def test_whatever_the_notice_it_keeps_the_limits_and_nothing_in_it_has_an_effect(told: Notice, event: Event) -> None:
+    slack_ids = dict.fromkeys((one.id for one in told.asked), "U1")
+    for content in (live(told, CONFIG, slack_ids), short(told.model_copy(update={"event": event}), CONFIG)):
+        check_message(*content)
+        for text in [*marked_up(content.blocks), OURS.sub("", content.text)]:
+            assert "<" not in text
+            assert ">" not in text
+
+
+@settings(max_examples=500, deadline=None)
+@given(ANYTHING | st.text("*_~`<>&:ab1 \n\u202e", max_size=40), st.integers(1, 60))
+def test_a_value_in_a_sentence_formats_nothing_and_keeps_to_its_line_and_length(value: str, longest: int) -> None:
+    said = words.marked_up(value, longest)
+    assert words.length(said) <= longest
+    assert len(said.splitlines()) <= 1
+    assert not EFFECTIVE.search(said)
+    code = words.code(value, longest)
+    assert words.length(code) <= longest + 2
+    assert not code or re.fullmatch(r"`[^`<>\n]+`", code)
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_what_people_write_at_length_stands_in_rich_text_which_slack_reads_no_markup_in(evil: str) -> None:
+    told = notice(
+        status=Status.APPROVED,
+        question=QUESTION.model_copy(update={"reason": evil}),
+        decisions=[decided("grace", comment=evil)],
+    )
+    blocks = live(told, CONFIG).blocks
+    plain = words.several_lines(evil, 1000)
+    assert [text for block in blocks if block["type"] == "rich_text" for text in texts(block)] == ["Why", plain, plain]
+    assert not any(plain in text for text in marked_up(blocks))
+
+
+def test_the_longest_of_everything_is_shortened() -> None:
+    crowd = [Person(id=f"p{number}", name="🦊&" * 40, email="") for number in range(300)]
+    question = Question(requester="a" * 128, device="d" * 128, protocol="sftp", reason="🦊" * 1000, ticket="&" * 128)
+    decisions = [decided(one.id, comment="🦊" * 4000) for one in crowd[:200]]
+    names = {one.id: one.name for one in crowd}
+    everything: dict[str, Any] = {
+        "question": question,
+        "requester": crowd[0],
+        "asked": crowd,
+        "decisions": decisions,
+        "names": names,
+        "words": "<" * 4000,
+        "grant_minutes": 60 * 24 * 366 - 1,
+        "levels": 9,
+        "quorum": 300,
+    }
+    for status in Status:
+        for room in ("", "C0123"):
+            told = notice(status=status, room=room, **everything)
+            check_message(*live(told, CONFIG))
+            check_message(*live(told.model_copy(update={"to": crowd[0]}), CONFIG, {one.id: "U" * 12 for one in crowd}))
+            check_message(*short(told.model_copy(update={"event": Event.HELP}), CONFIG))
+    sentence = live(notice(room="C0123", **everything), CONFIG, {one.id: "U0123456789" for one in crowd}).text
+    assert "and 250 others" in sentence
+    assert sentence.count("<@U0123456789>") == 50
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    device=IDS,
+    said=ANYTHING | st.just("🦊" * 4000) | st.just("&" * 4000),
+    status=st.sampled_from(Status),
+    count=st.sampled_from([0, 1, 40]),
+)
+def test_forms_and_home_keep_the_limits(device: str, said: str, status: Status, count: int) -> None:
+    question = QUESTION.model_copy(update={"device": device, "reason": said[:1000], "ticket": said[:128]})
+    view = RequestView(
+        approval_id=2**31 - 1,
+        question=question,
+        requester_name=said,
+        because=said,
+        status=status,
+        words=said,
+        level=1,
+        levels=2,
+        quorum=1,
+        opened_at=NOON,
+        deadline=NOON,
+        settled_at=NOON,
+        grant_minutes=60 * 24 * 366 - 1,
+        approvers=[ApproverView(level=1, person=f"p{n}", name=said, because="") for n in range(count)],
+        grant=GRANT,
+    )
+    known = {"device": said, "protocol": said, "minutes": said, "reason": said, "ticket": said}
+    home = home_view([view] * count, [view] * count, [view] * count, person="p0")
+    modals = [answer_modal(2**31 - 1, 999, verdict, request) for verdict in Verdict for request in (None, view)]
+    for one in (home, *modals, connect_modal(known), words_modal(said or "x")):
+        check_view(one)
+        assert not any("<!" in text or "<@" in text or "<#" in text for text in marked_up(one))
