@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from sandbox.slack.limits import view_problems
 from sandbox.slack.state import Delivery, State, Trigger
 from sandbox.slack.views import as_view, put
 from sandbox.slack.workspace import Json
@@ -31,8 +32,18 @@ def finish(state: State, delivery: Delivery, answer: object, status: int = 200) 
     delivery.seconds = time.monotonic() - delivery.started
     delivery.status = status
     delivery.answer = answer if isinstance(answer, dict) else {}
+    if delivery.kind == "slash_commands" and delivery.answer:
+        delivery.answer = whispered(delivery.answer)
     if delivery.payload.get("type") == "view_submission" and status == 200:
         _after_submission(state, delivery)
+
+
+def whispered(answer: Json) -> Json:
+    """An answer to a command or an interaction, only for the person who asked unless it says otherwise.
+
+    https://docs.slack.dev/interactivity/handling-user-interaction#message_responses; local-slack tells everybody.
+    """
+    return {"response_type": "ephemeral", **answer}
 
 
 def _after_submission(state: State, delivery: Delivery) -> None:
@@ -40,6 +51,9 @@ def _after_submission(state: State, delivery: Delivery) -> None:
     stack = state.modals.get(delivery.user, [])
     action = delivery.answer.get("response_action")
     if action in ("update", "push"):
+        delivery.problems = list(view_problems(delivery.answer.get("view")))
+        if delivery.problems:
+            return
         view = as_view(delivery.answer["view"])
         put(stack, view, instead_of=delivery.payload["view"]["id"] if action == "update" else "")
     elif action == "clear":

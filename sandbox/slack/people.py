@@ -185,6 +185,8 @@ async def _doing(slack: SlackServer, path: str, body: Json, kind: str, user: str
     await slack.inside.post(path, body)
     for delivery in slack.deliveries[before:]:
         if (delivery.kind, delivery.user) == (kind, user) and delivery.status == 200:
+            if delivery.problems:
+                raise NotDelivered("; ".join(delivery.problems))
             return delivery
     raise NotDelivered(f"{path} by {user}")
 

@@ -11,15 +11,17 @@ import hashlib
 import hmac
 import json
 import time
+from collections import Counter
 from urllib.parse import parse_qs, urlencode
 
 import aiohttp
 from aiohttp import web
 
-from sandbox.slack import deliveries
-from sandbox.slack.answers import answer_to, refusal_of
+from sandbox.slack import deliveries, limits
+from sandbox.slack.answers import answer_to
 from sandbox.slack.faults import Fault, Faults
 from sandbox.slack.inside import Inside
+from sandbox.slack.rules import refusal_of
 from sandbox.slack.state import Call, Delivery, State
 from sandbox.slack.workspace import Json
 
@@ -27,6 +29,7 @@ BIGGEST = 8 * 1024 * 1024
 DECODED = ("blocks", "view", "metadata", "attachments")
 HOP = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"}
 CLOSE_SECONDS = 0.2
+RESPONSES = 5
 
 
 class Proxy:
@@ -39,6 +42,7 @@ class Proxy:
         self._state = state
         self._inside = inside
         self._sockets: list[tuple[web.Request, web.WebSocketResponse]] = []
+        self._responses: Counter[str] = Counter()
         self._waiting: dict[str, Delivery] = {}
         self._out = aiohttp.ClientSession()
 
@@ -101,12 +105,23 @@ class Proxy:
         """Response URLs, and local-slack's own pages for whoever wants to look."""
         body = await request.read()
         if request.path.startswith("/_hooks/response/"):
-            self._state.calls.append(Call("response_url", json.loads(body)))
+            answer = json.loads(body)
+            self._state.calls.append(Call("response_url", answer))
+            if refused := self._response_refusal(request.path, answer):
+                return web.json_response(refused, status=404)
+            body = json.dumps(deliveries.whispered(answer)).encode()
         headers = {key: value for key, value in request.headers.items() if key.lower() not in HOP}
         url = self._inside.base + request.path_qs
         async with self._inside.session.request(request.method, url, data=body, headers=headers) as response:
             kept = {key: value for key, value in response.headers.items() if key.lower() not in HOP}
             return web.Response(status=response.status, body=await response.read(), headers=kept)
+
+    def _response_refusal(self, path: str, answer: Json) -> Json | None:
+        """https://docs.slack.dev/interactivity/handling-user-interaction#message_responses: five times, no more."""
+        self._responses[path] += 1
+        if self._responses[path] > RESPONSES:
+            return {"ok": False, "error": "used_url"}
+        return None if answer.get("delete_original") else limits.refusal("chat.postMessage", answer)
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(max_msg_size=0)
@@ -149,7 +164,7 @@ class Proxy:
             delivery = self._waiting.get(answer.get("envelope_id"))
             if delivery and not delivery.status:
                 deliveries.finish(self._state, delivery, answer.get("payload"))
-            await inside.send_str(frame.data)
+                await inside.send_json({**answer, "payload": delivery.answer})
 
     async def _hook(self, request: web.Request) -> web.Response:
         body = await request.text()
@@ -163,7 +178,7 @@ class Proxy:
         posts = [self._post(body, request.headers["Content-Type"]) for _ in range(self._times())]
         status, text = (await asyncio.gather(*posts))[0]
         deliveries.finish(self._state, delivery, _json_or_none(text), status)
-        return web.Response(status=status or 502, text=text)
+        return web.json_response(delivery.answer, status=status or 502)
 
     async def _post(self, body: str, content_type: str) -> tuple[int, str]:
         """Post to the app, signed (https://docs.slack.dev/authentication/verifying-requests-from-slack)."""

@@ -21,7 +21,7 @@ from sandbox.slack.faults import Fault
 from sandbox.slack.inside import Inside
 from sandbox.slack.proxy import CLOSE_SECONDS, Proxy
 from sandbox.slack.state import State
-from sandbox.slack.tool import FENCE, NoSlack, check_fence, find_slack
+from sandbox.slack.tool import FENCE, check_fence, find_slack
 from sandbox.slack.workspace import Channel, Json, Mode, User, Workspace
 from sandbox.temporal_tool import Say, say_on_stderr
 
@@ -35,7 +35,8 @@ POLL_SECONDS = 0.05
 class SlackServer:
     """Slack for as long as the `async with` block lasts; `api_url` is its Web API.
 
-    `mode` is how it reaches the app: `socket`, or `http` by posting to `request_url`. Raises NoSlack.
+    `mode` is how it reaches the app: `socket`, or `http` by posting to `request_url`. Raises NoSlack where it can't
+    be had here, RuntimeError where it was had and doesn't come up.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class SlackServer:
             except (aiohttp.ClientError, OSError):
                 await asyncio.sleep(POLL_SECONDS)
         said = (folder / "output").read_text(errors="replace").strip()[-500:]
-        raise NoSlack(f"local-slack does not answer: {said or 'it says nothing'}")
+        raise RuntimeError(f"local-slack does not answer: {said or 'it says nothing'}")
 
 
 async def _serve(app: web.Application, site: Callable[[web.AppRunner], web.BaseSite], stack: AsyncExitStack) -> None:

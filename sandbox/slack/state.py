@@ -25,6 +25,7 @@ class Delivery:
     `answer` is what the app acknowledged it with, after `seconds`; Slack allows 3
     (https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response).
     `status` is the HTTP status in http mode, 200 for an envelope acknowledged in socket mode, 0 for no answer.
+    `problems` says why Slack doesn't take a view in the answer.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Delivery:
     status: int = 0
     answer: Json = field(default_factory=dict)
     seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
     @property

@@ -66,7 +66,7 @@ class Workspace:
                 }
             ],
             "users": [
-                {"id": user.id, "name": user.name, "real_name": user.name, "email": user.email or None}
+                {"id": user.id, "name": user.name, "real_name": user.name, "email": user.email}
                 | {"is_bot": bool(user.flags.get("is_bot"))}
                 for user in self.users
             ],
