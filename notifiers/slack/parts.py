@@ -14,10 +14,6 @@ from slack_sdk.models.blocks import (
     HeaderBlock,
     MarkdownTextObject,
     PlainTextObject,
-    RichTextBlock,
-    RichTextElementParts,
-    RichTextQuoteElement,
-    RichTextSectionElement,
     SectionBlock,
 )
 
@@ -33,8 +29,8 @@ def header(text: str) -> Block:
 
 
 def section(text: str) -> Block:
-    """A paragraph in Slack's markup."""
-    return SectionBlock(text=_markup(text))
+    """A paragraph in Slack's markup. Slack takes no empty one, as words of blanks alone would make."""
+    return SectionBlock(text=_markup(text or "…"))
 
 
 def fields(texts: Sequence[str]) -> list[Block]:
@@ -49,14 +45,15 @@ def context(text: str) -> Block:
 
 
 def quote(said: str, longest: int, title: str = "") -> list[Block]:
-    """Somebody's own words behind a bar. Slack reads no markup in rich text: they mention, link and format nothing."""
+    """Somebody's own words. Slack reads no markup in plain text: they mention, link and format nothing.
+
+    Every line is marked, so that none can pass for one of ours.
+    """
     text = words.several_lines(said, longest)
     if not text:
         return []
-    bold = RichTextElementParts.TextStyle(bold=True)
-    above = [RichTextSectionElement(elements=[RichTextElementParts.Text(text=title, style=bold)])] if title else []
-    quoted = RichTextQuoteElement(elements=[RichTextElementParts.Text(text=text)])
-    return [RichTextBlock(elements=[*above, quoted])]
+    marked = "\n".join(f"› {line}" for line in text.splitlines())
+    return [*([section(f"*{title}*")] if title else []), SectionBlock(text=plain_text(marked))]
 
 
 def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
@@ -91,8 +88,8 @@ def as_json(blocks: Sequence[Block]) -> list[dict[str, Any]]:
 
 
 def plain_text(text: str) -> PlainTextObject:
-    """Text in which Slack reads no markup."""
-    return PlainTextObject(text=text)
+    """Text in which Slack reads no markup, and no emoji's name between colons."""
+    return PlainTextObject(text=text, emoji=False)
 
 
 def _markup(text: str) -> MarkdownTextObject:

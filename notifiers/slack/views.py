@@ -10,7 +10,6 @@ from slack_sdk.models.blocks import (
     Block,
     DividerBlock,
     InputBlock,
-    NumberInputElement,
     Option,
     PlainTextInputElement,
     StaticSelectElement,
@@ -19,7 +18,6 @@ from slack_sdk.models.blocks.block_elements import InputInteractiveElement
 from slack_sdk.models.views import View
 
 from countersign.models import (
-    LONGEST_GRANT_MINUTES,
     LONGEST_ID,
     LONGEST_REASON,
     GrantStatus,
@@ -33,6 +31,8 @@ from notifiers.slack.render import label, markup, plain
 
 # Slack's own limit on a field: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
 LONGEST_INPUT = 3000
+# Of a time as people write it, like 1h30m.
+LONGEST_TIME = 20
 # Of each list on the Home page, so that it stays below 100 blocks.
 MOST_LISTED = 10
 LONGEST_QUOTE = 500
@@ -63,19 +63,10 @@ def connect_modal(given: Mapping[str, str] | None = None) -> dict[str, Any]:
     Its fields, and the keys of `given`: `device`, `protocol`, `minutes`, `reason` and `ticket`.
     """
     known = {name: value.strip() for name, value in (given or {}).items()}
-    minutes = known.get("minutes", "")
-    is_number = minutes.isascii() and minutes.isdecimal() and 1 <= int(minutes[:9]) <= LONGEST_GRANT_MINUTES
-    count = NumberInputElement(
-        action_id="minutes",
-        is_decimal_allowed=False,
-        min_value="1",
-        max_value=str(LONGEST_GRANT_MINUTES),
-        initial_value=minutes[:9] if is_number else None,
-    )
     blocks: list[Block] = [
         _input("device", _line("device", known, LONGEST_ID), optional=False),
         _input("protocol", _protocols(known.get("protocol", "")), optional=False),
-        _input("minutes", count, optional=True),
+        _input("minutes", _line("minutes", known, LONGEST_TIME), optional=True),
         _input("reason", _line("reason", known, LONGEST_REASON, multiline=True), optional=True),
         _input("ticket", _line("ticket", known, LONGEST_ID), optional=True),
     ]

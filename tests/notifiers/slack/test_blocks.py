@@ -40,9 +40,9 @@ def test_an_approver_reads_who_what_and_why_and_answers_below() -> None:
     text, blocks = live(notice(), CONFIG)
     assert text == "#1042 · *Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour."
     assert [block["type"] for block in blocks] == [
-        *("header", "section", "section", "rich_text", "actions", "context", "context")
+        *("header", "section", "section", "section", "section", "actions", "context", "context")
     ]
-    assert list(texts(blocks[:4])) == [
+    assert list(texts(blocks[:5])) == [
         "Approval needed · #1042",
         "*Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour.",
         "*Who*\nAlice Nguyen (`alice`)",
@@ -50,10 +50,10 @@ def test_an_approver_reads_who_what_and_why_and_answers_below() -> None:
         "*Ticket*\n`INC-4711`",
         f"*Answer by*\n{DEADLINE}",
         "*Also asked*\nHeidi Lamarr and Ivan Petrov",
-        "Why",
-        "Replication lags.\nI must restart it.",
+        "*Why*",
+        "› Replication lags.\n› I must restart it.",
     ]
-    assert list(texts(blocks[5:])) == [
+    assert list(texts(blocks[6:])) == [
         "One approval is enough; one rejection ends the request.",
         "Acme Gateways · <https://countersign.acme.example/requests/1042|request #1042>",
     ]
@@ -108,7 +108,7 @@ def test_who_approved_sees_so_and_may_take_it_back() -> None:
     told = notice(decisions=[decided("grace", comment="Fine with me.")], quorum=2)
     shown = said(told)
     assert shown[0] == "You approved · #1042"
-    assert "Fine with me." in shown
+    assert "› Fine with me." in shown
     assert any(text.startswith("*Grace Hopper* approved by email, <!date^1715688540^") for text in shown)
     assert buttons(told) == ["reject", "open"]
     assert buttons(notice(to=HEIDI, decisions=told.decisions))[0] == "approve"
@@ -155,7 +155,7 @@ def test_the_status_follows_the_request_through_its_levels() -> None:
     shown = said(opened(levels=2, at_level=2, decisions=[decided("grace", comment="Go on.")]))
     assert shown[1].endswith("Waiting for the approvers of level 2.")
     assert "*Level*\n2 of 2" in shown
-    assert "Go on." in shown
+    assert "› Go on." in shown
 
 
 # --- after the outcome ----------------------------------------------------------------------------------------------
@@ -210,14 +210,16 @@ def test_after_the_outcome_every_copy_says_it_and_has_no_button(
         assert buttons(told) == []
         assert not any("Answer by" in text for text in shown)
         if words := changes.get("words"):
-            assert words in shown
+            assert f"› {words}" in shown
 
 
 def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() -> None:
     many = [decided(f"p{number}", comment=f"comment {number}") for number in range(200)]
     shown = said(notice(status=Status.APPROVED, decisions=many))
     assert "… and 194 earlier answers." in shown
-    assert [text for text in shown if text.startswith("comment")] == [f"comment {number}" for number in range(194, 200)]
+    assert [text for text in shown if text.startswith("› ")][1:] == [
+        f"› comment {number}" for number in range(194, 200)
+    ]
     assert "and 194 others" in shown[1]
 
 
@@ -256,8 +258,8 @@ def test_a_short_message_carries_the_words_and_names_the_request_where_it_stands
     alone = short(notice(Event.ANSWER_REFUSED, words="It was for level 1."), CONFIG)
     below = short(notice(Event.ANSWER_REFUSED, words="It was for level 1.", holds="D1/1.2"), CONFIG)
     assert list(texts(alone.blocks))[1:] == [
-        "What happened",
-        "It was for level 1.",
+        "*What happened*",
+        "› It was for level 1.",
         "Acme Gateways · <https://countersign.acme.example/requests/1042|request #1042>",
     ]
     assert list(texts(below.blocks)) == list(texts(alone.blocks))[:-1]
