@@ -25,9 +25,6 @@ State = Literal["sent", "unreachable", "waiting"]
 class NoticeBook(Protocol):
     """Where notices are written."""
 
-    def of_step(self, approval_id: int, step: int) -> Sequence[Any]:
-        """The unsent notices of a step."""
-
     def left_over(self, now: datetime, limit: int) -> Sequence[Any]:
         """Unsent notices that are due for another try."""
 
@@ -52,6 +49,9 @@ class Reader(Protocol):
 
     def notices(self, rows: Sequence[Any]) -> list[tuple[str, Notice]]:
         """The channel and the full message of each notice."""
+
+    def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notice]]:
+        """The same for the unsent notices of a step."""
 
 
 class Sender(Protocol):
@@ -90,11 +90,11 @@ class Courier:
 
         Returns the people whom none of the notices can ever reach.
         """
-        rows = await self._run(self.notices.of_step, approval_id, step)
-        if live := [row.id for row in rows if row.channel in self.live]:
+        messages = await self._run(self.reader.notices_of, approval_id, step)
+        if live := [notice.id for channel, notice in messages if channel in self.live]:
             # A message can be posted twice, unlike a mail: another try must know that there was this one.
             await self._run(self.notices.put_off, live, datetime.now(UTC))
-        lost, _ = await asyncio.gather(self._send(rows, HEALTHY_SECONDS), self._catch_up(approval_id))
+        lost, _ = await asyncio.gather(self._send(messages, HEALTHY_SECONDS), self._catch_up(approval_id))
         return [person for person, _ in lost]
 
     async def answer_back(self, approval_id: int) -> None:
@@ -104,7 +104,8 @@ class Courier:
     async def sweep(self, look_again: Callable[[int], Awaitable[None]]) -> None:
         """Send what was left over; `look_again(approval_id)` hears of each request with people who can't be reached."""
         rows = await self._due(self.notices.left_over)
-        for approval_id in sorted({about for _, about in await self._send(rows, PATIENT_SECONDS)}):
+        messages = await self._run(self.reader.notices, rows) if rows else []
+        for approval_id in sorted({about for _, about in await self._send(messages, PATIENT_SECONDS)}):
             await look_again(approval_id)
         if self.live:
             await self._change(await self._due(self.notices.left_behind), PATIENT_SECONDS)
@@ -116,11 +117,8 @@ class Courier:
             await self._run(self.notices.put_off, [row.id for row in rows], datetime.now(UTC))
         return rows
 
-    async def _send(self, rows: Sequence[Any], seconds: float) -> list[tuple[str, int]]:
+    async def _send(self, messages: Sequence[tuple[str, Notice]], seconds: float) -> list[tuple[str, int]]:
         """Send notices; returns the person and request of each who could not be reached by any of them."""
-        if not rows:
-            return []
-        messages = await self._run(self.reader.notices, rows)
         results = await asyncio.gather(*(self._send_one(channel, notice, seconds) for channel, notice in messages))
         by_request: dict[int, list[Result]] = {}
         reached: set[tuple[str, int]] = set()

@@ -36,6 +36,9 @@ class RequestReader(Protocol):
     def request(self, approval_id: int) -> RequestView:
         """One request."""
 
+    def workflow_of(self, approval_id: int) -> str:
+        """The id of the workflow that decides a request."""
+
     def person_at(self, address: str) -> Person | None:
         """Who has this mail address."""
 

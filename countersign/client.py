@@ -19,6 +19,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client as TemporalClient,
 )
@@ -143,6 +146,23 @@ class Client:
         with suppress(RPCError, RuntimeError, TimeoutError):
             return await self.temporal.service_client.check_health(timeout=HEALTH_SECONDS)
         return False
+
+    async def last_polled(self) -> datetime | None:
+        """When a worker last asked our task queue for work; None where none did of late. A live one does each minute.
+
+        https://docs.temporal.io/task-queue; the server forgets a worker some five minutes after its last poll.
+        """
+        kinds = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+        seen = await asyncio.gather(*(self._last_polled(kind) for kind in kinds))
+        return min((at for at in seen if at), default=None) if all(seen) else None
+
+    async def _last_polled(self, kind: TaskQueueType.ValueType) -> datetime | None:
+        asked = DescribeTaskQueueRequest(
+            namespace=self.temporal.namespace, task_queue=TaskQueue(name=self.task_queue), task_queue_type=kind
+        )
+        call = self.temporal.workflow_service.describe_task_queue(asked, timeout=HEALTH_SECONDS)
+        pollers = (await _in_our_words(call)).pollers
+        return max((each.last_access_time.ToDatetime(UTC) for each in pollers), default=None)
 
     async def start_grant(self, terms: GrantTerms) -> None:
         """Start the workflow of a grant, unless it was started before."""

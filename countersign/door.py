@@ -78,8 +78,8 @@ class Door:
         state, words = await self._run(self.answers.outcome, answer.id)
         if state == "open":
             try:
-                view = await self._run(self.requests.request, answer.approval_id)
-                return await self.client.decide(view.question.workflow_id, answer)
+                workflow_id = await self._run(self.requests.workflow_of, answer.approval_id)
+                return await self.client.decide(workflow_id, answer)
             except Refused as error:
                 words = str(error)
             except NotFound:
@@ -165,9 +165,9 @@ class Door:
         await self._in_turn(self._count_again, await self._run(self.answers.counted, datetime.now(UTC)))
 
     async def _count_again(self, answer: Answer) -> None:
-        view = await self._run(self.requests.request, answer.approval_id)
+        workflow_id = await self._run(self.requests.workflow_of, answer.approval_id)
         with suppress(Refused, NotFound):
-            await self.client.decide(view.question.workflow_id, answer)
+            await self.client.decide(workflow_id, answer)
 
     async def _in_turn(self, submit: Callable[[Answer], Awaitable[object]], answers: Sequence[Answer]) -> None:
         """Submit answers: those to one request one after another."""
@@ -188,9 +188,9 @@ class Door:
 
     async def look_again(self, approval_id: int) -> None:
         """Have a request look again at who may act; one that has ended needs not."""
-        view = await self._run(self.requests.request, approval_id)
+        workflow_id = await self._run(self.requests.workflow_of, approval_id)
         try:
-            await self.client.look_again(view.question.workflow_id, approval_id)
+            await self.client.look_again(workflow_id, approval_id)
         except (Refused, NotFound):
             return
 

@@ -25,7 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotAllowed, NotFound, Refused, Unavailable
 from countersign.http_answers import Explanation, Health, Me, PolicyVersion, PolicyView
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
-from countersign.views import LineView, RequestView
+from countersign.views import Finding, LineView, RequestView
 
 CONNECT_SECONDS = 5.0
 # The portal waits 20 s for a worker before it says that there is none.
@@ -149,6 +149,10 @@ class Api:
     def health(self) -> Health:
         """Whether what the portal needs can be reached. Needs no token."""
         return self._read(Health, self._get("health", also=HTTPStatus.SERVICE_UNAVAILABLE))
+
+    def doctor(self) -> list[Finding]:
+        """What is well and what is not, of all that Countersign needs; for admins. Takes ten seconds at most."""
+        return self._read(list[Finding], self._get("doctor"))
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """What people and programs see of a request, over HTTP and on the command line."""
 
 from datetime import datetime
+from typing import Literal
 
 from countersign.models import Decision, GrantView, Model, Question, Status
 
@@ -48,3 +49,12 @@ class RequestView(Model):
     decisions: list[Decision] = []
     grant: GrantView | None = None
     version: int = 0
+
+
+class Finding(Model):
+    """What `countersign doctor` found of one part, in words that name the remedy where something is not well."""
+
+    part: str
+    state: Literal["ok", "warning", "problem"]
+    about: str
+    words: str

@@ -52,9 +52,7 @@ class Notices:
 
     def of_step(self, approval_id: int, step: int) -> list[Row[Any]]:
         """The notices of one step that were not sent yet."""
-        return self._rows(
-            _waiting().where(notices.c.approval_id == approval_id, notices.c.id.startswith(f"{approval_id}.{step}."))
-        )
+        return self._rows(unsent_of(approval_id, step))
 
     def left_over(self, now: datetime, limit: int) -> list[Row[Any]]:
         """Notices still not sent that are due for another try; what asks about a settled request is asked no more."""
@@ -180,6 +178,11 @@ def _row(tell: Tell, whom: str, approval_id: int, step: int, channel: str, level
         "tries": 0,
         "retry_at": at + FIRST_RETRY,
     }
+
+
+def unsent_of(approval_id: int, step: int) -> Select[Any]:
+    """The notices of one step that were not sent yet."""
+    return _waiting().where(notices.c.approval_id == approval_id, notices.c.id.startswith(f"{approval_id}.{step}."))
 
 
 def _waiting() -> Select[Any]:

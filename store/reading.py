@@ -12,6 +12,7 @@ from countersign.views import ApproverView, RequestView
 from store import grants as held
 from store.database import Database
 from store.events import last_of
+from store.notices import unsent_of
 from store.policies import Policies
 from store.requests import decisions_of, request_row
 from store.sight import Sight
@@ -32,7 +33,14 @@ class Reading:
         """One request; NotFound when there is none of that number."""
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            return _view(connection, policy, request_row(connection, approval_id))
+            version = last_of(connection, approval_id)
+            return _view(connection, policy, request_row(connection, approval_id), version)
+
+    def workflow_of(self, approval_id: int) -> str:
+        """The id of the workflow that decides a request; NotFound when there is none of that number."""
+        with self.database.reading() as connection:
+            workflow_id: str = request_row(connection, approval_id).workflow_id
+        return workflow_id
 
     def newest(
         self,
@@ -54,7 +62,7 @@ class Reading:
             query = query.where(requests.c.approval_id.in_(asked))
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            return [_view(connection, policy, row) for row in connection.execute(query).all()]
+            return _views(connection, policy, query)
 
     def waiting_for(self, one: str) -> list[RequestView]:
         """The requests that wait for somebody's answer, newest first."""
@@ -73,7 +81,7 @@ class Reading:
         )
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            return [_view(connection, policy, row) for row in connection.execute(waiting).all()]
+            return _views(connection, policy, waiting)
 
     def asked_by(self, one: str) -> list[RequestView]:
         """The newest requests of somebody, newest first."""
@@ -81,14 +89,22 @@ class Reading:
 
     def notices(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notice]]:
         """The channel and the full message of each notice."""
+        with self.database.reading() as connection:
+            return self._notices(connection, rows)
+
+    def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notice]]:
+        """The same for the notices of one step that were not sent yet."""
+        with self.database.reading() as connection:
+            return self._notices(connection, list(connection.execute(unsent_of(approval_id, step))))
+
+    def _notices(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[str, Notice]]:
         if not rows:
             return []
-        with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            about = {n: request_row(connection, n) for n in {row.approval_id for row in rows}}
-            views = {n: _view(connection, policy, row) for n, row in about.items()}
-            routes = {n: Route.model_validate(row.route) for n, row in about.items()}
-            held = self._held(connection, rows)
+        _, policy = self.policies.in_force(connection)
+        about = {n: request_row(connection, n) for n in {row.approval_id for row in rows}}
+        views = {n: _view(connection, policy, row) for n, row in about.items()}
+        routes = {n: Route.model_validate(row.route) for n, row in about.items()}
+        held = self._held(connection, rows)
         return [
             (
                 row.channel,
@@ -170,7 +186,12 @@ def _changed(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
     return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))
 
 
-def _view(connection: Connection, policy: Policy, row: Row[Any]) -> RequestView:
+def _views(connection: Connection, policy: Policy, query: Select[Any]) -> list[RequestView]:
+    rows = connection.execute(query).all()
+    return [_view(connection, policy, row, last_of(connection, row.approval_id)) for row in rows]
+
+
+def _view(connection: Connection, policy: Policy, row: Row[Any], version: int = 0) -> RequestView:
     route = Route.model_validate(row.route)
     asked = connection.execute(
         select(approvers).where(approvers.c.approval_id == row.approval_id).order_by(approvers.c.level)
@@ -197,7 +218,7 @@ def _view(connection: Connection, policy: Policy, row: Row[Any]) -> RequestView:
         ],
         decisions=decisions_of(connection, row.approval_id),
         grant=held.view(grant) if grant else None,
-        version=last_of(connection, row.approval_id),
+        version=version,
     )
 
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign import policy as rules
@@ -112,25 +112,24 @@ class Requests:
         """
         with self.database.transaction() as connection:
             row = request_row(connection, step.approval_id, lock=True)
-            before = connection.execute(select(steps.c.number).where(_is(step))).scalar_one_or_none()
-            grant = _grant(connection, step.approval_id)
-            if before is not None:
-                return Written(number=before, grant=grant)
-            if row.status != Status.WAITING:
-                return Written(instead=_settled(connection, row), grant=grant)
             number = row.step + 1
+            if row.status != Status.WAITING or not self._is_new(connection, step, number):
+                return _written_before(connection, step, row)
             self._write(connection, step, row, number)
             lines, grant = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], None)
             append(connection, step.approval_id, [*step.lines, *lines])
         return Written(number=number, grant=grant)
+
+    def _is_new(self, connection: Connection, step: Step, number: int) -> bool:
+        row = {"approval_id": step.approval_id, "key": step.key, "number": number}
+        return connection.execute(self._insert(steps).values(row).on_conflict_do_nothing()).rowcount > 0
 
     def _write(self, connection: Connection, step: Step, row: Row[Any], number: int) -> None:
         change = {"step": number, "status": step.status, "words": step.words, "level": step.level}
         if step.status is not Status.WAITING:
             change["settled_at"] = step.at
         connection.execute(update(requests).where(requests.c.approval_id == step.approval_id).values(change))
-        connection.execute(insert(steps).values(approval_id=step.approval_id, key=step.key, number=number))
-        self._seat(connection, step)
+        self._seat(connection, step, number)
         if step.decision is not None:
             _decide(connection, step.approval_id, step.decision)
         tell = step.tell
@@ -138,13 +137,11 @@ class Requests:
             tell = [Tell(event=Event.OPENED, person=row.requester), *tell]
         self.notices.write(connection, row, step.level, number, step.at, tell)
 
-    def _seat(self, connection: Connection, step: Step) -> None:
+    def _seat(self, connection: Connection, step: Step, number: int) -> None:
         """Seat who is asked now, as they stood at the levels before, and note who stands worse than that."""
         of_request = approvers.c.approval_id == step.approval_id
         if step.seated:
-            before = connection.execute(select(approvers.c.person, approvers.c.standing).where(of_request))
-            stood = sorted(before, key=lambda row: STANDINGS.index(row.standing))
-            standing = {row.person: row.standing for row in stood}
+            standing = _stood(connection, step.approval_id) if number > FIRST_STEP else {}
             rows = [
                 {
                     "approval_id": step.approval_id,
@@ -273,8 +270,21 @@ def request_row(connection: Connection, approval_id: int, lock: bool = False) ->
     return row
 
 
-def _is(step: Step) -> ColumnElement[bool]:
-    return (steps.c.approval_id == step.approval_id) & (steps.c.key == step.key)
+def _written_before(connection: Connection, step: Step, row: Row[Any]) -> Written:
+    """What the step brought when it was written before; or, where it came too late, how the request had ended."""
+    same = (steps.c.approval_id == step.approval_id) & (steps.c.key == step.key)
+    number = connection.execute(select(steps.c.number).where(same)).scalar_one_or_none()
+    grant = _grant(connection, step.approval_id)
+    if number is not None:
+        return Written(number=number, grant=grant)
+    return Written(instead=_settled(connection, row), grant=grant)
+
+
+def _stood(connection: Connection, approval_id: int) -> dict[str, str]:
+    """How those who were asked before stood at last."""
+    asked = select(approvers.c.person, approvers.c.standing).where(approvers.c.approval_id == approval_id)
+    stood = sorted(connection.execute(asked), key=lambda row: STANDINGS.index(row.standing))
+    return {row.person: row.standing for row in stood}
 
 
 def _grant(connection: Connection, approval_id: int) -> GrantTerms | None:
