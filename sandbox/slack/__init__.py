@@ -15,5 +15,11 @@
 every Web API call, `slack.deliveries` all that Slack sent to the app and how the app answered.
 `slack.fail("chat.postMessage", faults.rate_limited(2))` lets the next call fail; with `.afterwards()` on the fault the
 message is posted all the same. `slack.state.people["U1"] = {"deleted": True}` changes what `users.info` says of her.
+`await slack.cut_sockets()` and `await slack.ask_to_reconnect()` end the WebSockets, `slack.deliver_twice()` sends the
+next delivery twice. `slack.state` also holds the `scopes` granted, the rooms `archived`, how long a trigger id is good
+(`trigger_seconds`), and everybody's open `modals` and `homes`.
+
+Stricter than Slack: a message of more than 40,000 characters is refused, where Slack cuts it. Laxer: no rate limits of
+its own, no retries of events, and only the block types that limits.py lists.
 Raises NoSlack (sandbox.slack.tool) where it can't run; the text says what to do.
 """

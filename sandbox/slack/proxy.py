@@ -12,6 +12,7 @@ import hmac
 import json
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode
 
 import aiohttp
@@ -23,13 +24,22 @@ from sandbox.slack.faults import Fault, Faults
 from sandbox.slack.inside import Inside
 from sandbox.slack.rules import refusal_of
 from sandbox.slack.state import Call, Delivery, State
+from sandbox.slack.wire import arguments, first_of, json_or_none, pump
 from sandbox.slack.workspace import Json
 
 BIGGEST = 8 * 1024 * 1024
-DECODED = ("blocks", "view", "metadata", "attachments")
 HOP = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"}
 CLOSE_SECONDS = 0.2
 RESPONSES = 5
+
+
+@dataclass(eq=False)
+class Line:
+    """A WebSocket of the app."""
+
+    request: web.Request
+    socket: web.WebSocketResponse
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Proxy:
@@ -41,7 +51,7 @@ class Proxy:
         self.twice = 0
         self._state = state
         self._inside = inside
-        self._sockets: list[tuple[web.Request, web.WebSocketResponse]] = []
+        self._sockets: list[Line] = []
         self._responses: Counter[str] = Counter()
         self._waiting: dict[str, Delivery] = {}
         self._out = aiohttp.ClientSession()
@@ -62,21 +72,22 @@ class Proxy:
 
     async def close(self) -> None:
         """Close what is open."""
-        self.cut_sockets()
+        await self.cut_sockets()
         await self._out.close()
 
-    def cut_sockets(self) -> int:
+    async def cut_sockets(self) -> int:
         """Cut every WebSocket of the app, as a network that fails does; returns how many there were."""
-        sockets, self._sockets = self._sockets, []
-        for request, _ in sockets:
-            if request.transport:
-                request.transport.abort()
+        sockets = list(self._sockets)
+        for line in sockets:
+            if line.request.transport:
+                line.request.transport.abort()
+        await asyncio.gather(*(line.ended.wait() for line in sockets))
         return len(sockets)
 
     async def ask_to_reconnect(self) -> None:
         """Say `disconnect` on every WebSocket (https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect)."""
-        for _, socket in list(self._sockets):
-            await socket.send_json({"type": "disconnect", "reason": "refresh_requested", "debug_info": {}})
+        for line in list(self._sockets):
+            await line.socket.send_json({"type": "disconnect", "reason": "refresh_requested", "debug_info": {}})
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
@@ -126,21 +137,18 @@ class Proxy:
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(max_msg_size=0)
         await socket.prepare(request)
-        async with self._inside.websocket(request.path) as inside:
-            is_app = request.path.startswith("/socket/")
-            if is_app:
-                self._sockets.append((request, socket))
-            ways = [
-                asyncio.create_task(self._down(inside, socket) if is_app else _pump(inside, socket)),
-                asyncio.create_task(self._up(socket, inside) if is_app else _pump(socket, inside)),
-            ]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
-                self._sockets = [pair for pair in self._sockets if pair[1] is not socket]
+        if request.path == "/ui":
+            async with self._inside.websocket(request.path) as inside:
+                await first_of(pump(inside, socket), pump(socket, inside))
+            return socket
+        line = Line(request, socket)
+        self._sockets.append(line)
+        try:
+            async with self._inside.websocket(request.path) as inside:
+                await first_of(self._down(inside, socket), self._up(socket, inside))
+        finally:
+            self._sockets.remove(line)
+            line.ended.set()
         return socket
 
     async def _down(self, inside: aiohttp.ClientWebSocketResponse, socket: web.WebSocketResponse) -> None:
@@ -177,7 +185,7 @@ class Proxy:
             body = urlencode({"payload": json.dumps(delivery.payload)})
         posts = [self._post(body, request.headers["Content-Type"]) for _ in range(self._times())]
         status, text = (await asyncio.gather(*posts))[0]
-        deliveries.finish(self._state, delivery, _json_or_none(text), status)
+        deliveries.finish(self._state, delivery, json_or_none(text), status)
         return web.json_response(delivery.answer, status=status or 502)
 
     async def _post(self, body: str, content_type: str) -> tuple[int, str]:
@@ -200,33 +208,3 @@ class Proxy:
         times = 2 if self.twice else 1
         self.twice = max(0, self.twice - 1)
         return times
-
-
-async def arguments(request: web.Request) -> tuple[str, Json]:
-    """A call's token and arguments, from wherever Slack takes them (https://docs.slack.dev/apis/web-api)."""
-    args: Json = dict(request.query)
-    if request.content_type == "application/json":
-        args |= json.loads(await request.text() or "{}")
-    else:
-        args |= dict(await request.post())
-    for key in DECODED:
-        if isinstance(args.get(key), str):
-            args[key] = _json_or_none(args[key])
-    token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(args.get("token", ""))
-    args.pop("token", None)
-    return token, args
-
-
-def _json_or_none(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-async def _pump(
-    source: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
-    target: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
-) -> None:
-    async for frame in source:
-        await target.send_str(frame.data)

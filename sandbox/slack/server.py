@@ -62,7 +62,7 @@ class SlackServer:
         async with AsyncExitStack() as stack:
             tool = await asyncio.to_thread(find_slack, self._say)
             await asyncio.to_thread(check_fence)
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slack-")))
+            self.folder = folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slack-")))
             listening = stack.enter_context(socket.create_server((HOST, 0)))
             port = listening.getsockname()[1]
             self.url = f"http://{HOST}:{port}"
@@ -103,6 +103,14 @@ class SlackServer:
     def deliver_twice(self, times: int = 1) -> None:
         """Let Slack send the next deliveries twice, as it does when it is unsure of the first."""
         self.proxy.twice += times
+
+    async def cut_sockets(self) -> int:
+        """Cut every WebSocket of the app, as a network that fails does; returns how many there were."""
+        return await self.proxy.cut_sockets()
+
+    async def ask_to_reconnect(self) -> None:
+        """Tell the app that its WebSockets are about to end, as Slack does every few hours."""
+        await self.proxy.ask_to_reconnect()
 
     async def _start(self, tool: Path, folder: Path, port: int, stack: AsyncExitStack) -> asyncio.subprocess.Process:
         config = folder / "config.json"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -10,12 +10,14 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.async_app import AsyncBoltRequest
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from sandbox.slack import people
+from sandbox.slack import faults, people
 from sandbox.slack.server import SlackServer
 from sandbox.slack.tool import NoSlack
-from sandbox.slack.workspace import Channel, Mode, User
+from sandbox.slack.workspace import TEAM, Channel, Mode, User
 
 ADA, BEN = "U1", "U2"
 USERS = [User(ADA, "ada", "ada@example.org"), User(BEN, "ben", "ben@example.org")]
@@ -54,17 +56,34 @@ def tiny_app(slack: SlackServer) -> AsyncApp:
         await ack()
         await client.views_open(trigger_id=body["trigger_id"], view=MODAL)
 
+    @app.action("late")
+    async def late(ack: Any, body: Any, client: AsyncWebClient) -> None:
+        await ack()
+        for _ in range(2):
+            with suppress(SlackApiError):
+                await client.views_open(trigger_id=body["trigger_id"], view=MODAL)
+
     app.command("/connect")(ask)
     app.shortcut("connect")(ask)
 
     @app.view("answer")
     async def answer(ack: Any, body: Any, view: Any, client: AsyncWebClient) -> None:
         reason = view["state"]["values"]["reason"]["reason"]["value"]
+        if reason == "more":
+            await ack(response_action="update", view={**MODAL, "title": {"type": "plain_text", "text": "x" * 25}})
+            return
+        if reason == "next":
+            await ack(response_action="push", view={**MODAL, "notify_on_close": True})
+            return
         if reason == "because":
             await ack(response_action="errors", errors={"reason": "Say more."})
             return
         await ack()
         await client.chat_postMessage(channel=ROOM.id, text=f"{body['user']['name']}: {reason}")
+
+    @app.view_closed("answer")
+    async def closed(ack: Any, body: Any) -> None:
+        await ack()
 
     @app.event("app_home_opened")
     async def home(event: Any, client: AsyncWebClient) -> None:
@@ -76,7 +95,7 @@ def tiny_app(slack: SlackServer) -> AsyncApp:
 @asynccontextmanager
 async def running(slack: SlackServer, app: AsyncApp) -> AsyncIterator[None]:
     if slack.workspace.mode == "socket":
-        handler = AsyncSocketModeHandler(app, slack.app_token)
+        handler = AsyncSocketModeHandler(app, slack.app_token, ping_interval=0.2)
         await handler.connect_async()  # type: ignore[no-untyped-call]
         try:
             yield
@@ -102,9 +121,14 @@ async def running(slack: SlackServer, app: AsyncApp) -> AsyncIterator[None]:
         yield
 
 
-@pytest_asyncio.fixture(params=["socket", "http"])
-async def slack(request: pytest.FixtureRequest) -> AsyncIterator[SlackServer]:
+@pytest.fixture(params=["socket", "http"])
+def mode(request: pytest.FixtureRequest) -> Mode:
     mode: Mode = request.param
+    return mode
+
+
+@pytest_asyncio.fixture
+async def slack(mode: Mode) -> AsyncIterator[SlackServer]:
     try:
         async with SlackServer(USERS, [ROOM], mode) as slack, running(slack, tiny_app(slack)):
             yield slack
@@ -175,3 +199,116 @@ async def test_the_home_is_published_and_its_buttons_work(slack: SlackServer) ->
         return "from home" in texts(await people.messages(slack, await people.dm_of(slack, ADA)))
 
     await people.until(told)
+
+
+async def prompted(slack: SlackServer, client: AsyncWebClient, action_id: str = "approve") -> dict[str, Any]:
+    blocks = [{"type": "actions", "elements": [{**BUTTON, "action_id": action_id}]}]
+    await client.chat_postMessage(channel=ROOM.id, text="Please approve", blocks=blocks)
+    return (await people.messages(slack, ROOM.id))[-1]
+
+
+async def test_a_delivery_can_come_twice(slack: SlackServer, client: AsyncWebClient) -> None:
+    prompt = await prompted(slack, client)
+    slack.deliver_twice()
+    await people.click(slack, prompt, "approve", ADA)
+
+    async def two() -> bool:
+        return len(await people.whispers(slack, ADA)) == 2
+
+    await people.until(two)
+    await people.click(slack, prompt, "approve", BEN)
+    assert len(await people.until(lambda: people.whispers(slack, BEN))) == 1
+
+
+async def test_a_trigger_is_good_once_and_not_for_long(slack: SlackServer, client: AsyncWebClient) -> None:
+    prompt = await prompted(slack, client, "late")
+
+    def answers() -> list[Any]:
+        return [call.answer.get("error") for call in slack.calls if call.method == "views.open" and call.answer]
+
+    async def answered() -> bool:
+        return len(answers()) == 2
+
+    await people.click(slack, prompt, "late", ADA)
+    await people.until(answered)
+    assert answers() == [None, "exchanged_trigger_id"]
+    slack.calls.clear()
+    slack.state.trigger_seconds = 0
+    await people.click(slack, prompt, "late", BEN)
+
+    async def expired() -> bool:
+        return "expired_trigger_id" in answers()
+
+    await people.until(expired)
+    assert not people.open_modal_of(slack, BEN)
+
+
+async def test_modals_are_stacked_closed_and_held_to_the_limits(slack: SlackServer) -> None:
+    await people.command(slack, "/connect", "", ADA, ROOM.id)
+    first = await people.until(lambda: modal_of(slack))
+    with pytest.raises(people.NotDelivered, match="less than 25 characters"):
+        await people.submit(slack, {"reason": "more"}, ADA)
+    await people.submit(slack, {"reason": "next"}, ADA)
+    assert slack.state.modals[ADA][0] == first
+    closing = await people.close_modal(slack, ADA)
+    assert closing
+    assert closing.payload["type"] == "view_closed"
+    assert people.open_modal_of(slack, ADA) == first
+    assert await people.close_modal(slack, ADA) is None
+    with pytest.raises(people.CannotDo, match="no modal"):
+        await people.submit(slack, {"reason": "x"}, ADA)
+    await people.submit_view(slack, first, {"reason": "replayed"}, ADA)
+    await people.until(saying(slack, "ada: replayed"))
+
+
+async def modal_of(slack: SlackServer) -> Any:
+    return people.open_modal_of(slack, ADA)
+
+
+async def test_somebody_from_another_workspace_comes_with_theirs(slack: SlackServer, client: AsyncWebClient) -> None:
+    prompt = await prompted(slack, client)
+    slack.state.people[BEN]["team_id"] = "T9"
+    payload = (await people.click(slack, prompt, "approve", BEN)).payload
+    assert (payload["user"]["team_id"], payload["team"]["id"]) == ("T9", TEAM)
+    with pytest.raises(people.CannotDo, match="reject"):
+        await people.click(slack, prompt, "reject", BEN)
+
+
+async def test_a_response_url_is_good_five_times(slack: SlackServer, client: AsyncWebClient) -> None:
+    url = (await people.click(slack, await prompted(slack, client), "approve", ADA)).payload["response_url"]
+    await people.until(lambda: people.whispers(slack, ADA))
+    webhook = AsyncWebhookClient(url)
+    statuses = [(await webhook.send(text=str(n))).status_code for n in range(5)]
+    assert statuses == [200] * 4 + [404], "the app used one"
+    assert len(await people.whispers(slack, ADA)) == 5, "only she sees them, where nothing else is said"
+
+
+@pytest.mark.parametrize("mode", ["socket"])
+async def test_sockets_are_cut_and_come_again(slack: SlackServer, client: AsyncWebClient, mode: Mode) -> None:
+    prompt = await prompted(slack, client)
+    slack.fail("apps.connections.open", faults.server_error(), times=2)
+    assert await slack.cut_sockets() == 1
+    with pytest.raises(people.NotDelivered):
+        await people.click(slack, prompt, "approve", ADA)
+
+    async def clicked() -> bool:
+        with suppress(people.NotDelivered):
+            return bool(await people.click(slack, prompt, "approve", ADA))
+        return False
+
+    await people.until(clicked, 20)
+    assert len(slack.calls_of("apps.connections.open")) >= 4
+
+
+@pytest.mark.parametrize("mode", ["http"])
+async def test_an_app_that_cannot_be_reached_or_says_no_is_noticed(
+    slack: SlackServer, client: AsyncWebClient, mode: Mode
+) -> None:
+    prompt = await prompted(slack, client)
+    slack.request_url, there = "http://127.0.0.1:1/", slack.request_url
+    with pytest.raises(people.NotDelivered):
+        await people.click(slack, prompt, "approve", ADA)
+    slack.request_url = there
+    with pytest.raises(people.NotDelivered):
+        await people.command(slack, "/unknown", "", ADA)
+    assert slack.deliveries[-1].status == 404
