@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 
-from portal import answers, auth, events, hooks, policy, problems, replies, requests, standing
+from portal import answers, auth, doctor, events, hooks, policy, problems, replies, requests, standing
 from portal.house import Plan
 
 PREFIX = "/api/v1"
@@ -48,7 +48,7 @@ def create_app(plan: Plan) -> FastAPI:
     auth.add_handler(app)
     for router in (standing.open_to_all, standing.router, requests.router, answers.router, events.router):
         app.include_router(router, prefix=PREFIX)
-    for router in (policy.router, replies.router):
+    for router in (policy.router, replies.router, doctor.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(hooks.router)
     problems.describe(app)

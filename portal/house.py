@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Request, Response
 
+from countersign.checks import Check
 from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import Unavailable, in_words
@@ -48,6 +49,7 @@ class House:
     feed: Feed
     explain: Explain | None
     listeners: Mapping[str, Listener]
+    checks: Sequence[Check]
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Run a transaction of the store without blocking the loop."""
@@ -58,13 +60,15 @@ class House:
 class Plan:
     """How to open a house. `explain` makes, for the door, what explains mails; None where no mail is read.
 
-    `listeners` make, by the channel's name, the ways in of channels that are heard in this process.
+    `listeners` make, by the channel's name, the ways in of channels that are heard in this process. `checks` are what
+    `countersign doctor` looks at beside the portal's own.
     """
 
     database_url: str
     connect: Callable[[], Awaitable[Client]]
     explain: Callable[[Door], Explain] | None = None
     listeners: Mapping[str, Callable[[Door], Listener]] = field(default_factory=dict)
+    checks: Sequence[Check] = ()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[House]:
@@ -86,7 +90,8 @@ class Plan:
                 store.database.executor,
             )
             async with _listening({name: listen(door) for name, listen in self.listeners.items()}) as listeners:
-                yield House(store, client, door, feed, self.explain(door) if self.explain else None, listeners)
+                explain = self.explain(door) if self.explain else None
+                yield House(store, client, door, feed, explain, listeners, self.checks)
         finally:
             feed.close()
             for task in tasks:

@@ -1,0 +1,75 @@
+"""Whom a policy can ask on a channel, and in which rooms: what `countersign doctor` looks for beforehand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from countersign.directory import Policy
+from countersign.models import LevelRule, ManagersOf, MembersOf, NamedUser
+from countersign.policy import levels_for, terms_for
+
+
+class _Way(NamedTuple):
+    """One way for a request to go: by these levels, on these terms."""
+
+    levels: Sequence[LevelRule]
+    terms: dict[str, Any]
+    requesters: Sequence[str]
+
+
+def people_asked(policy: Policy, channel: str) -> list[str]:
+    """The enabled people whom anybody's request can make the channel ask, fallback approvers included, by id."""
+    found: set[str] = set()
+    for way in _ways(policy):
+        if is_on(way.terms, channel):
+            found.update(way.terms["fallback_approvers"])
+            for level in way.levels:
+                found.update(_named(policy, level, way.requesters))
+    return sorted(person for person in found if policy.enabled(person))
+
+
+def rooms_used(policy: Policy, channel: str) -> list[str]:
+    """The rooms in which the channel can ask, in the order of their names."""
+    terms = (way.terms for way in _ways(policy) if is_on(way.terms, channel))
+    return sorted({each["rooms"][channel] for each in terms if channel in each["rooms"]})
+
+
+def is_on(terms: dict[str, Any], channel: str) -> bool:
+    """Whether these terms let a channel ask anybody; one that is not named is off."""
+    return bool(terms["channels"].get(channel, "off") != "off")
+
+
+def _ways(policy: Policy) -> Iterator[_Way]:
+    """Every way on which anybody is asked; people who are in the same groups go the same ways."""
+    for groups, requesters in _people_by_groups(policy).items():
+        for device_group in policy.device_groups:
+            _, levels, workflow = levels_for(policy, groups, device_group)
+            if levels:
+                yield _Way(levels, terms_for(policy, device_group, workflow), requesters)
+
+
+def _people_by_groups(policy: Policy) -> dict[tuple[str, ...], list[str]]:
+    groups_of: dict[str, list[str]] = {person: [] for person in policy.users if policy.enabled(person)}
+    for name, group in policy.user_groups.items():
+        for person in group.members:
+            if person in groups_of:
+                groups_of[person].append(name)
+    by_groups = defaultdict(list)
+    for person, groups in groups_of.items():
+        by_groups[tuple(groups)].append(person)
+    return by_groups
+
+
+def _named(policy: Policy, level: LevelRule, requesters: Iterable[str]) -> Iterator[str]:
+    for rule in level.approvers:
+        match rule:
+            case ManagersOf(managers_of=group):
+                yield from policy.managers_of(group)
+            case MembersOf(members_of=group):
+                yield from policy.members_of(group)
+            case NamedUser(user=person):
+                yield person
+            case "line_manager":
+                yield from filter(None, (policy.users[one].line_manager for one in requesters))

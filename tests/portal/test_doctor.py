@@ -1,0 +1,88 @@
+"""`GET /doctor`: every part is looked at, for ten seconds at most, and no fault of a part is one of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from countersign.checks import Check
+from countersign.client import Client
+from countersign.directory import Policy
+from countersign.errors import Unavailable
+from countersign.views import Finding
+from portal.__main__ import plan
+from portal.app import create_app
+from portal.doctor import findings, in_order
+from portal.server import Server
+from settings import Settings
+from store import Store
+from store.tokens import Owner
+from tests.portal.house import Portal, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def check(part: str, *states: str, error: Exception | None = None, seconds: float = 0) -> Check:
+    async def look(_: Policy | None) -> list[Finding]:
+        await asyncio.sleep(seconds)
+        if error:
+            raise error
+        return [Finding.model_validate({"part": part, "state": one, "about": part, "words": one}) for one in states]
+
+    return Check(part, part, look)
+
+
+async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
+    reply = await portal.get("ada", "/doctor")
+    assert reply.status_code == 200
+    found = {(one["part"], one["about"]): (one["state"], one["words"]) for one in reply.json()}
+    assert found["database", "database"] == ("ok", "can be reached")
+    assert found["Temporal", "worker"] == ("ok", "asks for work")
+    assert found["policy", "policy"][0] == "ok"
+
+
+@pytest.mark.parametrize("who", ["alice", "bastion"])
+async def test_only_admins_may_look(portal: Portal, who: str) -> None:
+    assert (await portal.get(who, "/doctor")).status_code == 403
+
+
+async def test_nobody_works_and_no_policy_is_in_force(settings: Settings, sqlite_url: str) -> None:
+    changed = {"database_url": sqlite_url, "task_queue": "nobody-here", "smtp_host": "", "mail_keys": ""}
+    alone = settings.model_copy(update=changed)
+    store = Store(sqlite_url)
+    token = store.tokens.create(Owner(kind="person", name="root", is_admin=True), "tests")
+    store.close()
+    async with serving(Server(create_app(plan(alone)), "127.0.0.1", 0)) as url:
+        portal = Portal(url, {"root": token})
+        found = {one["about"]: one for one in (await portal.get("root", "/doctor")).json() if one["state"] == "problem"}
+        await portal.aclose()
+    assert "nobody-here" in found["worker"]["words"]
+    assert "countersign policy apply" in found["policy"]["words"]
+
+
+async def test_temporal_that_is_away_is_a_problem_with_a_remedy() -> None:
+    client = await Client.connect("127.0.0.1:1", lazy=True)
+    with pytest.raises(Unavailable, match="try again"):
+        await client.last_polled()
+
+
+async def test_one_part_is_never_in_the_way_of_another() -> None:
+    checks = [
+        check("slow", "ok", seconds=60),
+        check("slower", "ok", seconds=60),
+        check("away", error=Unavailable("it is away; start it")),
+        check("broken", error=KeyError("secret")),
+        check("well", "ok", "warning"),
+    ]
+    start = time.monotonic()
+    found = await findings(checks, None, seconds=0.2)
+    assert time.monotonic() - start < 5
+    words = {(one.part, one.state): one.words for one in found}
+    assert "no answer within" in words["slow", "problem"]
+    assert "no answer within" in words["slower", "problem"]
+    assert words["away", "problem"] == "it is away; start it"
+    assert "KeyError" in words["broken", "problem"]
+    assert "secret" not in words["broken", "problem"]
+    assert [one.state for one in in_order(found)] == ["problem"] * 4 + ["warning", "ok"]
