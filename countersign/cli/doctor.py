@@ -1,0 +1,56 @@
+"""doctor: what is well and what is not, what is wrong first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from countersign.cli.exits import Code
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.output import console, show, show_json
+from countersign.views import Finding
+
+MARKS = {"problem": ("✗", "red"), "warning": ("!", "yellow"), "ok": ("✓", "green")}
+LOOKING = "Looking at every part, for ten seconds at most ..."
+
+commands = typer.Typer()
+
+
+@commands.command()
+def doctor(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """Say what is wrong with this installation and what to do about it, before a request meets it. Admins only."""
+    # A spinner, in a terminal; it is on standard error, so that what is found is alone on the other.
+    with connect(url, token) as api, console(stderr=True).status(LOOKING):
+        found = api.doctor()
+    if as_json:
+        show_json(found)
+    else:
+        show(_page(found))
+        show(_summary(found))
+    if any(one.state == "problem" for one in found):
+        raise typer.Exit(Code.NO)
+
+
+def _page(found: Sequence[Finding]) -> Table:
+    """In the portal's order: the worst first."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold", ratio=1)
+    for one in found:
+        dim = "bright_black" if one.state == "ok" else "default"
+        about = "" if one.about == one.part else one.about
+        table.add_row(Text(*MARKS[one.state]), Text(one.part, dim), Text(about, dim), Text(one.words, dim))
+    return table
+
+
+def _summary(found: Sequence[Finding]) -> Text:
+    counts = Counter(one.state for one in found)
+    said = [f"{counts[state]} {state}{'s' * (counts[state] > 1)}" for state in ("problem", "warning") if counts[state]]
+    style = "red" if counts["problem"] else "yellow" if said else "green"
+    return Text(f"{' and '.join(said) or 'All is well'}.", f"bold {style}")
