@@ -1,0 +1,95 @@
+"""Slack's accounts: which of them are people of our workspace, and how long we believe it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from countersign.errors import CountersignError, Unavailable
+
+# Flags of https://docs.slack.dev/reference/objects/user-object, and what each says of the account.
+FLAGS = (
+    ("deleted", "is deactivated"),
+    ("is_bot", "is a bot's"),
+    ("is_workflow_bot", "is a bot's"),
+    ("is_connector_bot", "is a bot's"),
+    ("is_restricted", "is a guest's"),
+    ("is_ultra_restricted", "is a guest's"),
+    ("is_stranger", "belongs to another workspace"),
+    ("is_invited_user", "was invited and never joined"),
+)
+SLACKBOT = "USLACKBOT"  # which Slack doesn't call a bot
+# When so much is remembered, what is too old is forgotten.
+MOST_KEPT = 5000
+
+Clock = Callable[[], float]
+
+
+def why_not(user: Mapping[str, Any], team: str) -> str:
+    """Why an account is not that of a member of our workspace with a confirmed address, to follow its name; or ""."""
+    if user.get("id") == SLACKBOT:
+        return "is a bot's"
+    flagged = next((words for flag, words in FLAGS if user.get(flag)), "")
+    if flagged:
+        return flagged
+    if user.get("team_id") != team:
+        return "belongs to another workspace"
+    if user.get("is_email_confirmed", True) is not True:
+        return "has no confirmed mail address"
+    return ""
+
+
+def address_of(user: Mapping[str, Any]) -> str:
+    """The account's mail address. Raises Unavailable where Slack does not tell it: it tells one of everybody."""
+    profile = user.get("profile")
+    address = profile.get("email") if isinstance(profile, Mapping) else None
+    if not isinstance(address, str) or not address:
+        raise Unavailable(
+            "Slack does not tell mail addresses: the app lacks the scope users:read.email: "
+            "install it again from the manifest"
+        )
+    return address
+
+
+class Found(NamedTuple):
+    """What was found out, until when."""
+
+    what: str | CountersignError
+    until: float
+
+
+class Memory:
+    """What Slack said, for `seconds`; a refusal of the kind `refusal` for `refused_seconds`, all else not at all."""
+
+    def __init__(
+        self, seconds: float, refused_seconds: float, refusal: type[CountersignError], clock: Clock = time.monotonic
+    ) -> None:
+        self._seconds = seconds
+        self._refused_seconds = refused_seconds
+        self._refusal = refusal
+        self._clock = clock
+        self._kept: dict[str, Found] = {}
+
+    async def recall(self, key: str, ask: Callable[[], Awaitable[str]]) -> str:
+        """What is remembered, or else what `ask` finds out; raises what it raises."""
+        kept = self._kept.get(key)
+        if kept is None or kept.until <= self._clock():
+            kept = await self._find_out(key, ask)
+        if isinstance(kept.what, CountersignError):
+            raise self._refusal(str(kept.what))
+        return kept.what
+
+    def forget(self, key: str) -> None:
+        """Find it out anew the next time."""
+        self._kept.pop(key, None)
+
+    async def _find_out(self, key: str, ask: Callable[[], Awaitable[str]]) -> Found:
+        try:
+            found = Found(await ask(), self._clock() + self._seconds)
+        except self._refusal as error:
+            found = Found(error, self._clock() + self._refused_seconds)
+        if len(self._kept) >= MOST_KEPT:
+            self._kept = {key: one for key, one in self._kept.items() if one.until > self._clock()}
+        self._kept[key] = found
+        return found

@@ -1,0 +1,73 @@
+"""Who somebody in Slack is: their account, its confirmed mail address, the person of the directory who has it."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Protocol
+
+from countersign.errors import CountersignError, Unreachable
+from countersign.notices import Person
+from notifiers.slack.accounts import Clock, Memory, address_of, why_not
+from notifiers.slack.api import SlackApi
+
+# Whose an account is. So long does a click count after Slack took the account's address away; who is deactivated or
+# disabled in the directory is refused at once, by Slack itself or by the engine.
+KNOWN_SECONDS = 300.0
+# Short, so that what an administrator has mended works soon; long enough that a row of clicks asks Slack once.
+REFUSED_SECONDS = 30.0
+
+
+class TurnedAway(CountersignError):
+    """Who clicked or typed may not; the text is for them. `person` is who they are, where that is known."""
+
+    def __init__(self, words: str, person: Person | None = None) -> None:
+        super().__init__(words)
+        self.person = person
+
+
+class Directory(Protocol):
+    """Where people are looked up by address."""
+
+    async def person_at(self, address: str) -> Person | None:
+        """The person with this mail address, whatever its case."""
+
+
+class SlackPeople:
+    """Knows people by their clicks."""
+
+    def __init__(self, api: SlackApi, directory: Directory, clock: Clock = time.monotonic) -> None:
+        self._api = api
+        self._directory = directory
+        self._addresses = Memory(KNOWN_SECONDS, REFUSED_SECONDS, TurnedAway, clock)
+
+    async def identify(self, user: str, team: str, user_team: str = "") -> Person:
+        """The person behind a Slack user; `team` is where they act, `user_team` where they belong, if that was said.
+
+        Raises TurnedAway, with words for them, and Unavailable where Slack or the directory can't be asked.
+        """
+        ours = (await self._api.myself()).team_id
+        if team != ours or user_team not in ("", ours):
+            raise TurnedAway(_refusal("belongs to another workspace"))
+        address = await self._addresses.recall(user, partial(self._address, user))
+        person = await self._directory.person_at(address)
+        if person is None:
+            raise TurnedAway(f"Nobody in Countersign's directory has your address {address}; ask for it to be added.")
+        return person
+
+    async def _address(self, user: str) -> str:
+        ours = (await self._api.myself()).team_id
+        try:
+            account = (await self._api.call("users.info", user, user=user)).get("user")
+        except Unreachable:
+            raise TurnedAway(_refusal("is not known to it")) from None
+        # Slack answers for the id that was asked; anything else is not taken for an answer.
+        if not isinstance(account, dict) or account.get("id") != user:
+            raise TurnedAway(_refusal("is not known to it"))
+        if reason := why_not(account, ours):
+            raise TurnedAway(_refusal(reason))
+        return address_of(account)
+
+
+def _refusal(reason: str) -> str:
+    return f"Nothing was changed: only members of the workspace may do this, and your Slack account {reason}."

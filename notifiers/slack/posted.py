@@ -1,0 +1,59 @@
+"""What was posted before: Slack can't be told that a message is the same, so whoever is unsure looks first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from countersign.errors import Unavailable
+from notifiers.base import Notice
+from notifiers.slack.api import SlackApi
+
+# https://docs.slack.dev/messaging/message-metadata
+EVENT_TYPE = "countersign_notice"
+# Our clocks and Slack's may differ by so much.
+CLOCKS_APART = timedelta(minutes=5)
+PAGE = 200
+MOST_PAGES = 25
+
+
+class Posted:
+    """Looks through the recent messages of a conversation for a notice's own."""
+
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+
+    @staticmethod
+    def mark(notice: Notice) -> dict[str, Any]:
+        """What a notice's message carries, for apps alone to see."""
+        return {"event_type": EVENT_TYPE, "event_payload": {"id": notice.id}}
+
+    async def find(self, notice: Notice, channel: str, thread: str = "") -> str:
+        """The `ts` of the notice's message, posted since the request opened; "" where there is none.
+
+        Raises Unavailable where Slack can't be asked, or there is too much to look through: better late than twice.
+        """
+        ours = (await self._api.myself()).bot_id
+        oldest = f"{(notice.opened_at - CLOCKS_APART).timestamp():.6f}"
+        where = {"channel": channel, "oldest": oldest, "limit": PAGE, "include_all_metadata": True}
+        method = "conversations.replies" if thread else "conversations.history"
+        if thread:
+            where["ts"] = thread
+        cursor = None
+        for _ in range(MOST_PAGES):
+            answer = await self._api.call(method, f"the conversation {channel}", cursor=cursor, **where)
+            for message in answer.get("messages") or []:
+                if message.get("bot_id") == ours and _marked(message.get("metadata")) == notice.id:
+                    return str(message["ts"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return ""
+        raise Unavailable(f"there are too many messages in {channel} to see whether #{notice.approval_id} stands there")
+
+
+def _marked(metadata: object) -> object:
+    """Whose message it is, by its mark."""
+    if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
+        return None
+    payload = metadata.get("event_payload")
+    return payload.get("id") if isinstance(payload, dict) else None

@@ -1,0 +1,122 @@
+"""The way out by Slack: post a notice once, keep its message up to date, and say plainly what became of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from countersign.errors import Unreachable
+from countersign.models import Event
+from notifiers.base import Notice
+from notifiers.slack.api import SlackApi
+from notifiers.slack.blocks import MOST_MENTIONED, OUTCOMES, Content, live, short
+from notifiers.slack.config import SlackConfig
+from notifiers.slack.posted import Posted
+from notifiers.slack.reach import Reach
+
+# Slack would look for names and links of its own in the text, and show what is behind them.
+QUIET = {"parse": "none", "link_names": False}
+
+log = logging.getLogger(__name__)
+
+
+class Place(NamedTuple):
+    """Where a message stands, or is to stand; `thread` is the message it answers."""
+
+    channel: str
+    thread: str = ""
+
+
+class SlackNotifier:
+    """Sends notices as messages of the app, and changes them; close it when done.
+
+    The reference of a message is `<channel id>/<ts>`; "" that of one that is never changed.
+    """
+
+    def __init__(self, config: SlackConfig) -> None:
+        self._config = config
+        self._api = SlackApi(config)
+        self._reach = Reach(self._api)
+        self._posted = Posted(self._api)
+
+    async def send(self, notice: Notice) -> str:
+        """Post it, unless it was posted before; returns the reference of the message that shows the request now.
+
+        Raises Unreachable where this person or room can't be written to, and Unavailable for all that another try or
+        a better configuration can mend.
+        """
+        if notice.event in OUTCOMES and notice.holds and notice.to.id != notice.requester.id:
+            return notice.holds  # their own message changes, and says it
+        if notice.holds and notice.event not in {Event.ASKED, Event.OPENED}:
+            return await self._reply(notice)
+        channel = notice.room or await self._reach.conversation(notice.to.email)
+        content = await self._shown(notice) if _is_live(notice) else short(notice, self._config)
+        try:
+            reference = await self._post(notice, Place(channel), content)
+        except Unreachable:
+            self._reach.forget(notice.to.email)
+            raise
+        return reference if _is_live(notice) else ""
+
+    async def change(self, reference: str, notice: Notice) -> bool:
+        """Bring a message up to date; False where it is gone, or can't be changed any more. Raises Unavailable."""
+        channel, _, ts = reference.partition("/")
+        content = await self._shown(notice)
+        about = f"the message about #{notice.approval_id}"
+        try:
+            await self._api.call(
+                "chat.update", about, channel=channel, ts=ts, text=content.text, blocks=content.blocks, **QUIET
+            )
+        except Unreachable as error:
+            log.info("the message %s shows #%s no more: %s", reference, notice.approval_id, error)
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()
+
+    async def _reply(self, notice: Notice) -> str:
+        """Say it below the message that shows the request; beside it, where that was deleted."""
+        channel, _, ts = notice.holds.partition("/")
+        content = short(notice, self._config)
+        try:
+            await self._post(notice, Place(channel, ts), content)
+        except Unreachable:
+            await self._post(notice, Place(channel), content)
+        return notice.holds
+
+    async def _post(self, notice: Notice, place: Place, content: Content) -> str:
+        if notice.again and (ts := await self._posted.find(notice, place.channel, place.thread)):
+            return f"{place.channel}/{ts}"
+        about = f"the room {notice.room}" if notice.room else notice.to.email
+        answer = await self._api.call(
+            "chat.postMessage",
+            about,
+            channel=place.channel,
+            thread_ts=place.thread or None,
+            text=content.text,
+            blocks=content.blocks,
+            metadata=Posted.mark(notice),
+            unfurl_links=False,
+            unfurl_media=False,
+            **QUIET,
+        )
+        return f"{answer['channel']}/{answer['ts']}"
+
+    async def _shown(self, notice: Notice) -> Content:
+        """The live message, with the people of a room mentioned; who is not in Slack is named."""
+        slack_ids: dict[str, str] = {}
+        for person in notice.asked[:MOST_MENTIONED] if notice.room else ():
+            try:
+                slack_ids[person.id] = await self._reach.user(person.email)
+            except Unreachable:
+                continue
+        return live(notice, self._config, slack_ids)
+
+
+def _is_live(notice: Notice) -> bool:
+    """Whether the notice's message goes on showing the request."""
+    if notice.event in {Event.ASKED, Event.OPENED, Event.REMINDED}:
+        return True
+    return notice.event in OUTCOMES and notice.to.id == notice.requester.id
