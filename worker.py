@@ -24,6 +24,8 @@ from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.inbound import Inbound
 from notifiers.email.mailbox import watch as watch_mailbox
 from notifiers.email.send import EmailNotifier
+from notifiers.slack.channel import slack_config
+from notifiers.slack.send import SlackNotifier
 from settings import Settings
 from store import Store
 from workflows.connection_approval import ConnectionApproval
@@ -49,8 +51,9 @@ async def run(
     connected: Callable[[], None] = lambda: None,
 ) -> None:
     """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts."""
-    email = email_channel(settings)
-    store = Store(settings.database_url, minute)
+    email, slack = email_channel(settings), slack_config(settings)
+    live = {"slack": SlackNotifier(slack)} if slack else {}
+    store = Store(settings.database_url, minute, frozenset(live))
     client = await Client.connect_when_up(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
@@ -62,7 +65,7 @@ async def run(
     senders = {"email": EmailNotifier(email.config)} if email.config else {}
     if not senders:
         log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): notices by mail wait")
-    courier = Courier(store.notices, store.reading, senders, store.database.executor)
+    courier = Courier(store.notices, store.reading, senders, store.database.executor, live)
     door = Door(
         client,
         store.requests,
@@ -71,7 +74,7 @@ async def run(
         store.grants,
         store.signals,
         store.database.executor,
-        tell_on=frozenset(senders),
+        tell_on=frozenset(courier.senders),
         deliver=courier.answer_back,
     )
     watch = _watch(email, store, door)
@@ -81,8 +84,10 @@ async def run(
         await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
-    for sender in senders.values():
-        await sender.close()
+    for email_sender in senders.values():
+        await email_sender.close()
+    for live_sender in live.values():
+        await live_sender.close()
     store.close()
 
 

@@ -94,10 +94,19 @@ def values_for(database_url: str, address: str, namespace: str, mail: MailServer
 
 
 class Engine:
-    """`async with Engine(...) as engine:` has a policy applied and, unless it is not `awake`, a worker running."""
+    """`async with Engine(...) as engine:` has a policy applied and, unless it is not `awake`, a worker running.
+
+    `settings` are more of them, by the names of settings.py.
+    """
 
     def __init__(
-        self, address: str, namespace: str, database_url: str, minute: timedelta = MINUTE, awake: bool = True
+        self,
+        address: str,
+        namespace: str,
+        database_url: str,
+        minute: timedelta = MINUTE,
+        awake: bool = True,
+        **settings: Any,
     ) -> None:
         self.address = address
         self.namespace = namespace
@@ -107,12 +116,14 @@ class Engine:
         self.store = Store(database_url, minute)
         self.database_url = database_url
         self._awake = awake
+        self._more = settings
         self._stop = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.mail.start()
-        self.settings = settings_for(self.database_url, self.address, self.namespace, self.mail)
+        values = values_for(self.database_url, self.address, self.namespace, self.mail)
+        self.settings = Settings(_env_file=None, **values | self._more)
         self.client = await Client.connect(self.address, namespace=self.namespace)
         config = email_config(self.settings)
         assert config is not None

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from sandbox.slack.tool import NoSlack
+from tests.slack.house import House, slack_house, slack_policy
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["socket", "http"])
+async def shared_house(
+    request: pytest.FixtureRequest, temporal_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    """All of Countersign with Slack, in each of the two ways in which Slack may reach it."""
+    try:
+        async with slack_house(temporal_address, tmp_path_factory.mktemp("slack"), request.param) as house:
+            yield house
+    except NoSlack as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def house(shared_house: House) -> Iterator[House]:
+    """The same under the plain policy, with nothing that fails."""
+    shared_house.engine.apply(slack_policy())
+    yield shared_house
+    shared_house.slack.faults.clear()
+    shared_house.slack.state.modals.clear()
+    shared_house.engine.mail.faults.refused.clear()

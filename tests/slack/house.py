@@ -1,0 +1,165 @@
+"""All of Countersign with Slack: a real worker that posts, a real portal that hears, and people who click and reply."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from portal.__main__ import plan
+from portal.app import create_app
+from portal.server import Server
+from sandbox.slack import people
+from sandbox.slack.server import SlackServer
+from sandbox.slack.state import Delivery
+from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
+from tests.workflows.engine import MINUTE, Engine, Request, new_namespace, until
+from tests.workflows.house import PEOPLE, policy
+
+ROOM, ARCHIVED = "C01ROOM", "C02GONE"
+SECONDS = 20
+
+
+def user_id(person: str) -> str:
+    """The Slack user of somebody in the directory."""
+    return f"U{person.upper()}"
+
+
+def slack_policy(**changed: Any) -> str:
+    """The plain policy, told by mail and by Slack."""
+    return policy(**{"channels": {"email": "decide", "slack": "decide"}} | changed)
+
+
+@dataclass
+class House:
+    """The engine, its Slack, and what people see and do there."""
+
+    engine: Engine
+    slack: SlackServer
+
+    async def messages(self, person: str, number: int) -> list[Json]:
+        """The messages of our app to somebody about a request, oldest first, without replies below them."""
+        return [one for one in await self.all_messages(person, number) if not _is_reply(one)]
+
+    async def replies(self, person: str, number: int) -> list[Json]:
+        """What stands below them."""
+        return [one for one in await self.all_messages(person, number) if _is_reply(one)]
+
+    async def all_messages(self, person: str, number: int) -> list[Json]:
+        """Both."""
+        return await self.in_channel(await people.dm_of(self.slack, user_id(person)), number)
+
+    async def in_channel(self, channel: str, number: int) -> list[Json]:
+        """What stands in a channel about a request."""
+        return [one for one in await people.messages(self.slack, channel) if f"#{number}" in words_of(one)]
+
+    async def message(self, person: str, number: int, *words: str, without: str = "") -> Json:
+        """The one message of somebody about a request, once it has these words and not the others."""
+
+        async def look() -> list[Json]:
+            found = await self.messages(person, number)
+            return [one for one in found if _says(one, words, without)]
+
+        return await self.one_of(look, f"{person} #{number} {words}")
+
+    async def in_room(self, number: int, *words: str, room: str = ROOM, without: str = "") -> Json:
+        """The same of a room."""
+
+        async def look() -> list[Json]:
+            return [one for one in await self.in_channel(room, number) if _says(one, words, without)]
+
+        return await self.one_of(look, f"{room} #{number} {words}")
+
+    async def one_of(self, look: Callable[[], Awaitable[list[Json]]], what: str) -> Json:
+        """Wait for the one message that is looked for."""
+        deadline = time.monotonic() + SECONDS
+        while not (found := await look()):
+            assert time.monotonic() < deadline, f"there is no message: {what}"
+            await asyncio.sleep(0.05)
+        [message] = found
+        return message
+
+    async def click(self, message: Json, action: str, person: str) -> Delivery:
+        """Somebody presses a button."""
+        return await people.click(self.slack, message, action, user_id(person))
+
+    async def whispers(self, person: str, words: str) -> str:
+        """What somebody alone was shown, once there is something with these words."""
+
+        async def look() -> str:
+            seen = [str(one["text"]) for one in await people.whispers(self.slack, user_id(person))]
+            return next((text for text in reversed(seen) if words in text), "")
+
+        return await people.until(look, SECONDS)
+
+    async def settled(self, request: Request, words: str, *who: str) -> None:
+        """Each of these people's one message says so, and has nothing left to press."""
+        for person in who:
+            message = await self.message(person, request.id, words)
+            assert actions_of(message) == [], (person, words_of(message))
+
+    def posted(self, number: int) -> list[Json]:
+        """The messages that were posted about a request, replies included."""
+        return [args for args in self.slack.calls_of("chat.postMessage") if f"#{number}" in str(args)]
+
+
+def words_of(message: Json) -> str:
+    """All that a message says."""
+    return str(message.get("text")) + str(message.get("blocks"))
+
+
+def actions_of(message: Json) -> list[str]:
+    """What can be pressed on it; links count for nothing."""
+    elements = [one for block in message.get("blocks") or [] for one in block.get("elements") or []]
+    return [one["action_id"] for one in elements if one.get("type") == "button" and "url" not in one]
+
+
+def _is_reply(message: Json) -> bool:
+    return message.get("thread_ts", message["ts"]) != message["ts"]
+
+
+def _says(message: Json, words: tuple[str, ...], without: str) -> bool:
+    said = words_of(message)
+    return all(one in said for one in words) and (not without or without not in said)
+
+
+@asynccontextmanager
+async def slack_house(
+    temporal: str, folder: Path, mode: Mode, minute: timedelta = MINUTE, awake: bool = True
+) -> AsyncIterator[House]:
+    """Countersign as a whole, with everybody of the house in Slack; `judy` alone is missing there."""
+    async with AsyncExitStack() as stack:
+        users = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE if one != "judy"]
+        stranger = User("USTRANGER", "stranger", "stranger@example.test")
+        everybody = [BOT, stranger.id, *(one.id for one in users)]
+        rooms = [Channel(ROOM, "approvals", everybody), Channel(ARCHIVED, "old", everybody)]
+        slack = await stack.enter_async_context(SlackServer([*users, stranger], rooms, mode))
+        settings = {
+            "slack_mode": mode,
+            "slack_bot_token": slack.bot_token,
+            "slack_app_token": slack.app_token,
+            "slack_signing_secret": slack.signing_secret,
+            "slack_api_url": slack.api_url,
+        }
+        url = f"sqlite:///{folder / 'countersign.db'}"
+        made = Engine(temporal, await new_namespace(temporal), url, minute, awake, **settings)
+        engine = await stack.enter_async_context(made)
+        engine.apply(slack_policy())
+        server = Server(create_app(plan(engine.settings)), "127.0.0.1", 0)
+        serving = asyncio.create_task(server.serve())
+
+        async def end() -> None:
+            server.should_exit = True
+            await serving
+
+        stack.push_async_callback(end)
+        await until(lambda: server.started, "the portal")
+        slack.request_url = f"{server.url}/slack/events"
+        if mode == "socket":
+            await until(lambda: bool(slack.calls_of("apps.connections.open")), "Slack's socket")
+        yield House(engine, slack)

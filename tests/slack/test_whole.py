@@ -1,0 +1,110 @@
+"""From the question to the grant with Slack, on everything real: what each person sees, whoever decides by whatever."""
+
+from __future__ import annotations
+
+import pytest
+
+from countersign.models import Status
+from tests.slack.house import ARCHIVED, ROOM, House, actions_of, slack_policy
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_click_approves_and_everybody_sees_it(house: House) -> None:
+    request = await house.engine.ask("alice", reason="Disk full")
+    prompt = await house.message("grace", request.id, "Disk full")
+    assert {"approve", "reject", "approve_with_comment"} <= set(actions_of(prompt))
+    status = await house.message("alice", request.id)
+    assert actions_of(status) == ["cancel"]
+    await house.click(prompt, "approve", "grace")
+    outcome = await request.outcome()
+    assert (outcome.status, outcome.decisions[0].channel) == (Status.APPROVED, "slack")
+    await house.settled(request, "Approved", "grace", "alice")
+    await request.until_mailed(grace=["asked", "settled"], alice=["settled"])
+
+
+async def test_a_decision_by_mail_takes_the_buttons_away(house: House) -> None:
+    request = await house.engine.ask("alice")
+    await house.message("grace", request.id)
+    await request.says("grace", "reject", comment="Not <today> *please*", channel="email")
+    await house.settled(request, "Rejected", "grace", "alice")
+    quoted = [block for block in (await house.message("alice", request.id))["blocks"] if "today" in str(block)]
+    assert "'type': 'plain_text'" in str(quoted)
+    assert "mrkdwn" not in str(quoted)
+
+
+async def test_each_decision_shows_on_all_copies_while_the_request_waits(house: House) -> None:
+    request = await house.engine.ask("alice", "databases")
+    await house.click(await house.message("grace", request.id), "approve", "grace")
+    first = await house.message("heidi", request.id, "Grace")
+    assert "approve" in actions_of(first)
+    await house.click(first, "approve", "heidi")
+    second = await house.message("ivan", request.id, "Heidi")
+    assert "approve" in actions_of(second)
+    await house.click(second, "approve", "ivan")
+    assert (await request.outcome()).status is Status.APPROVED
+    await house.settled(request, "Approved", "heidi", "ivan", "ada", "alice")
+
+
+async def test_a_room_gets_one_message_that_names_all(house: House) -> None:
+    house.engine.apply(slack_policy(rooms={"slack": ROOM}))
+    request = await house.engine.ask("carol", "databases")
+    prompt = await house.in_room(request.id, "<@UHEIDI>", "<@UIVAN>")
+    assert await house.messages("heidi", request.id) == []
+    await house.click(prompt, "approve", "bob")
+    await house.whispers("bob", "not")
+    await house.click(prompt, "approve", "heidi")
+    assert (await request.outcome()).status is Status.APPROVED
+    done = await house.in_room(request.id, "Approved")
+    assert actions_of(done) == []
+
+
+async def test_an_archived_room_is_asked_person_by_person(house: House) -> None:
+    house.slack.state.archived.add(ARCHIVED)
+    house.engine.apply(slack_policy(rooms={"slack": ARCHIVED}, channels={"email": "off", "slack": "decide"}))
+    request = await house.engine.ask("carol", "databases")
+    for person in ("heidi", "ivan"):
+        await house.message(person, request.id)
+    assert request.lines("unreachable") == [f"unreachable #{ARCHIVED}"]
+
+
+async def test_who_is_missing_in_slack_is_mailed_and_the_record_says_so(house: House) -> None:
+    managers = {"vaults": {"managers": ["judy"]}}
+    house.engine.apply(slack_policy(channels={"email": "off", "slack": "decide"}, device_groups=managers))
+    request = await house.engine.ask("carol", "vaults")
+    await request.until_mailed(judy=["asked"])
+    assert request.lines("unreachable") == ["unreachable judy"]
+    assert request.status is Status.WAITING
+
+
+async def test_cancelling_takes_the_buttons_away(house: House) -> None:
+    request = await house.engine.ask("alice")
+    await house.message("grace", request.id)
+    await house.click(await house.message("alice", request.id), "cancel", "alice")
+    assert (await request.outcome()).status is Status.CANCELLED
+    await house.settled(request, "Cancelled", "grace", "alice")
+    late = await house.engine.ask("alice")
+    prompt = await house.message("grace", late.id)
+    await house.engine.door.cancel(late.id, "alice", "test")
+    await house.settled(late, "Cancelled", "grace")
+    await house.click(prompt, "approve", "grace")
+    await house.whispers("grace", f"#{late.id} is already Cancelled")
+    assert late.status is Status.CANCELLED
+
+
+async def test_a_revoked_grant_shows_on_every_copy(house: House) -> None:
+    request = await house.engine.ask("alice")
+    await house.click(await house.message("grace", request.id), "approve", "grace")
+    await request.outcome()
+    await house.settled(request, "Approved", "grace", "alice")
+    await house.engine.door.revoke(request.id, "grace", "test", "Enough.")
+    for person in ("grace", "alice"):
+        await house.message(person, request.id, "evoked")
+
+
+async def test_nobody_gets_two_messages_of_one_kind(house: House) -> None:
+    request = await house.engine.ask("alice", "databases")
+    await house.click(await house.message("grace", request.id), "approve", "grace")
+    await house.message("heidi", request.id)
+    assert len(await house.messages("grace", request.id)) == 1
+    assert len(await house.messages("alice", request.id)) == 1
