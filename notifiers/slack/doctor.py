@@ -1,0 +1,200 @@
+"""What `countersign doctor` looks at of Slack: the app and its scopes, the socket, the rooms, all who are asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import aiohttp
+from pydantic import SecretStr
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from countersign.checks import Check
+from countersign.directory import Policy
+from countersign.errors import CountersignError, Unavailable, Unreachable
+from countersign.policy_reach import people_asked, rooms_used
+from countersign.views import Finding
+from notifiers.slack.api import SlackApi
+from notifiers.slack.config import SlackConfig
+from notifiers.slack.reach import Reach
+from notifiers.slack.scopes import ROOM_SCOPES, SCOPES
+
+PART = "Slack"
+CHANNEL = "slack"
+# Slack takes some 50 look-ups a minute, and short bursts beyond that; what these seconds don't suffice for is said.
+LOOKUP_SECONDS = 8.0
+AT_ONCE = 8
+MOST_NAMED = 50
+# Beside the errors that `SlackApi` knows, a room's last message tells: nothing is written to it after this.
+# https://docs.slack.dev/reference/events/message/channel_archive and group_archive
+ARCHIVED = {"channel_archive", "group_archive"}
+REINSTALL = "install the app again from the manifest (docs/slack.md)"
+MAKE_ANOTHER = (
+    "make an App-Level Token with connections:write under Basic Information and set COUNTERSIGN_SLACK_APP_TOKEN to it"
+)
+
+Look = Callable[[SlackApi, Policy | None], Awaitable[list[Finding]]]
+ok = partial(Finding, part=PART, state="ok")
+warning = partial(Finding, part=PART, state="warning")
+problem = partial(Finding, part=PART, state="problem")
+
+
+def slack_checks(config: SlackConfig | None) -> list[Check]:
+    """The checks of this channel; `config` is None where it is off."""
+    if config is None:
+        return [Check(PART, "mode", _off)]
+    looks: dict[str, Look] = {"app": partial(_app, config), "rooms": _rooms, "people": _people}
+    if config.mode == "socket":
+        looks["socket"] = partial(_socket, config)
+    return [Check(PART, about, partial(_with_api, config, look)) for about, look in looks.items()]
+
+
+async def _off(policy: Policy | None) -> list[Finding]:
+    asked = people_asked(policy, CHANNEL) if policy else []
+    if not asked:
+        return []
+    words = (
+        f"is off, and the policy asks {len(asked)} people there: set COUNTERSIGN_SLACK_MODE, or take slack out of it"
+    )
+    return [problem(about="mode", words=words)]
+
+
+async def _with_api(config: SlackConfig, look: Look, policy: Policy | None) -> list[Finding]:
+    api = SlackApi(config)
+    try:
+        return await look(api, policy)
+    finally:
+        await api.close()
+
+
+async def _app(config: SlackConfig, api: SlackApi, policy: Policy | None) -> list[Finding]:
+    """Whether the bot token is good, and what it may do."""
+    said = await api.call("auth.test", "the app")
+    found = [ok(about="app", words=f"is {said.get('user')} in the workspace {said.get('team')}")]
+    needed = SCOPES | (ROOM_SCOPES if policy and rooms_used(policy, CHANNEL) else {})
+    granted = await _granted(config)
+    missing = {scope: why for scope, why in needed.items() if scope not in granted}
+    for scope, why in missing.items():
+        found.append(problem(about=scope, words=f"the app lacks this scope, needed to {why}: {REINSTALL}"))
+    return found if missing else [*found, ok(about="scopes", words=f"has all {len(needed)} that it needs")]
+
+
+async def _granted(config: SlackConfig) -> set[str]:
+    """The scopes of the bot token, from a header: https://docs.slack.dev/reference/methods/auth.test."""
+    response, error = await _raw(config, config.bot_token, "auth.test")
+    headers = {name.lower(): str(value) for name, value in response.headers.items()}
+    if error or "x-oauth-scopes" not in headers:
+        raise Unavailable("Slack does not say which scopes the app has; compare them with docs/slack.md")
+    return {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
+
+
+async def _socket(config: SlackConfig, api: SlackApi, policy: Policy | None) -> list[Finding]:
+    """Whether the app token opens a socket; the address that Slack gives for one here is never used."""
+    _, error = await _raw(config, config.app_token, "apps.connections.open")
+    if error:
+        return [problem(about="socket", words=f"Slack refuses the app token ({error}): {MAKE_ANOTHER}")]
+    return [ok(about="socket", words="can be opened")]
+
+
+async def _rooms(api: SlackApi, policy: Policy | None) -> list[Finding]:
+    """Whether each room of the policy is there, in use, and has the app in it."""
+    rooms = rooms_used(policy, CHANNEL) if policy else []
+    if not rooms:
+        return []
+    if why := await _in_the_way(api):
+        return [warning(about="rooms", words=f"were not looked at: {why}")]
+    return list(await asyncio.gather(*(_room(api, room) for room in rooms)))
+
+
+async def _room(api: SlackApi, room: str) -> Finding:
+    try:
+        answer = await api.call("conversations.history", f"the room {room}", channel=room, limit=1)
+    except CountersignError as error:
+        return problem(about=room, words=str(error))
+    if any(message.get("subtype") in ARCHIVED for message in answer.get("messages") or []):
+        return problem(about=room, words="is archived: unarchive it, or name another room in the policy")
+    return ok(about=room, words="the app is in this room")
+
+
+async def _people(api: SlackApi, policy: Policy | None) -> list[Finding]:
+    """Whether everybody whom the policy can ask here is a member of the workspace, by their mail address."""
+    if policy is None:
+        return []
+    people = people_asked(policy, CHANNEL)
+    if not people:
+        words = "the policy asks nobody in Slack: say channels: {slack: decide} in it (docs/slack.md)"
+        return [warning(about="people", words=words)]
+    if why := await _in_the_way(api):
+        return [warning(about="people", words=f"were not looked at: {why}")]
+    return _summed_up(people, await _looked_up(api, policy, people))
+
+
+async def _looked_up(api: SlackApi, policy: Policy, people: Sequence[str]) -> dict[str, str | Unavailable]:
+    """Why each can't be asked in Slack, "" where they can; without those whom there was no time for."""
+    reach, turns, found = Reach(api), asyncio.Semaphore(AT_ONCE), dict[str, str | Unavailable]()
+
+    async def look_up(person: str) -> None:
+        async with turns:
+            try:
+                await reach.user(policy.users[person].email)
+                found[person] = ""
+            except Unreachable as error:
+                found[person] = str(error)
+            except Unavailable as error:
+                found[person] = error
+
+    tasks = [asyncio.create_task(look_up(person)) for person in people]
+    try:
+        await asyncio.wait(tasks, timeout=LOOKUP_SECONDS)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return found
+
+
+def _summed_up(people: Sequence[str], found: dict[str, str | Unavailable]) -> list[Finding]:
+    """Each who is not in Slack by name, all others in a line."""
+    missing = [(person, why) for person in people if isinstance(why := found.get(person), str) and why]
+    said = [warning(about=person, words=f"will be asked by mail instead: {why}") for person, why in missing]
+    if len(said) > MOST_NAMED:
+        rest = f"{len(said) - MOST_NAMED} more will be asked by mail instead"
+        said = [*said[:MOST_NAMED], warning(about="people", words=rest)]
+    well = sum(why == "" for why in found.values())
+    if unknown := len(people) - well - len(missing):
+        why = next((str(error) for error in found.values() if isinstance(error, Unavailable)), "there was no time left")
+        said.append(warning(about="people", words=f"{unknown} of {len(people)} were not looked at: {why}"))
+    if well:
+        said.append(ok(about="people", words=f"{well} of {len(people)} who can be asked are in the workspace"))
+    return said
+
+
+async def _in_the_way(api: SlackApi) -> str:
+    """Why nothing can be looked at; the check of the app itself says what to do."""
+    try:
+        await api.myself()
+    except Unavailable:
+        return "Slack does not let the app in"
+    return ""
+
+
+async def _raw(config: SlackConfig, token: SecretStr, method: str) -> tuple[AsyncSlackResponse, str]:
+    """What `SlackApi` has no use for: an answer with its headers, by any token, and Slack's error, "" for none."""
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(
+            token=token.get_secret_value(), base_url=config.api_url, session=session, retry_handlers=[]
+        )
+        if config.api_url.startswith("http:"):
+            client.proxy = None  # it is on this machine
+        try:
+            return await client.api_call(method), ""
+        except SlackApiError as error:
+            data = error.response.data
+            if isinstance(data, dict) and data.get("error") not in {None, "ratelimited"}:
+                return error.response, str(data["error"])[:80]
+        except (SlackClientError, aiohttp.ClientError, OSError, ValueError, AttributeError):
+            pass  # a proxy's page, which is no JSON, trips the library up in one of these ways
+        raise Unavailable(f"Slack can't do {method} now; if that lasts, see https://slack-status.com")
