@@ -1,0 +1,213 @@
+"""Whose click it is, for how long that is believed, and whom nobody takes for one of ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from countersign.errors import Unavailable, Unreachable
+from countersign.notices import Person
+from notifiers.slack import people, reach
+from notifiers.slack.accounts import SLACKBOT, Memory, why_not
+from notifiers.slack.api import SlackApi
+from notifiers.slack.people import SlackPeople, TurnedAway
+from notifiers.slack.reach import Reach
+from sandbox.slack import faults
+from sandbox.slack.faults import Fault
+from sandbox.slack.server import SlackServer
+from sandbox.slack.workspace import TEAM
+
+from .notices import ALICE, GRACE, HEIDI
+from .workspace import NOT_MEMBERS, address, config_for, fresh, workspace
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Directory:
+    """Alice, Grace and Heidi; Grace under another spelling of her address."""
+
+    async def person_at(self, address: str) -> Person | None:
+        return next((one for one in (ALICE, GRACE, HEIDI) if one.email == address.casefold()), None)
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[SlackServer]:
+    async with workspace() as slack:
+        yield slack
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def slack(shared: SlackServer) -> SlackServer:
+    return await fresh(shared)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(slack: SlackServer) -> AsyncIterator[SlackApi]:
+    api = SlackApi(config_for(slack))
+    yield api
+    await api.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def known(api: SlackApi, clock: Clock) -> SlackPeople:
+    return SlackPeople(api, Directory(), clock)
+
+
+async def test_a_member_is_the_person_who_has_their_address(slack: SlackServer, known: SlackPeople) -> None:
+    assert await known.identify("UGRACE", TEAM, TEAM) == GRACE
+    slack.state.people["UHEIDI"]["profile"] = {"email": "Heidi@ACME.example"}
+    assert await known.identify("UHEIDI", TEAM) == HEIDI
+
+
+@pytest.mark.parametrize("user", [*NOT_MEMBERS, "ULEFT"])
+async def test_who_is_no_member_is_turned_away_with_the_reason(known: SlackPeople, user: str) -> None:
+    reason = NOT_MEMBERS[user][1] if user in NOT_MEMBERS else "is deactivated"
+    with pytest.raises(TurnedAway, match=f"Nothing was changed: .* your Slack account {reason}"):
+        await known.identify(user, TEAM)
+
+
+@pytest.mark.parametrize(("team", "user_team"), [("T0OTHER", "T0OTHER"), (TEAM, "T0OTHER"), ("T0OTHER", ""), ("", "")])
+async def test_what_is_done_in_or_from_another_workspace_is_turned_away_unasked(
+    slack: SlackServer, known: SlackPeople, team: str, user_team: str
+) -> None:
+    with pytest.raises(TurnedAway, match="belongs to another workspace"):
+        await known.identify("UGRACE", team, user_team)
+    assert not slack.calls_of("users.info")
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ("UNOONE", "is not known to it"),
+        ("UIVAN", "Nobody in Countersign's directory has your address ivan@acme.example"),
+    ],
+)
+async def test_who_is_unknown_here_or_there_is_turned_away(known: SlackPeople, user: str, words: str) -> None:
+    with pytest.raises(TurnedAway, match=words):
+        await known.identify(user, TEAM)
+
+
+async def test_an_account_is_believed_for_five_minutes(slack: SlackServer, known: SlackPeople, clock: Clock) -> None:
+    for _ in range(3):
+        assert await known.identify("UGRACE", TEAM) == GRACE
+    assert len(slack.calls_of("users.info")) == 1
+    slack.state.people["UGRACE"]["is_restricted"] = True
+    clock.now += people.KNOWN_SECONDS - 1
+    assert await known.identify("UGRACE", TEAM) == GRACE
+    clock.now += 2
+    with pytest.raises(TurnedAway, match="guest"):
+        await known.identify("UGRACE", TEAM)
+
+
+async def test_a_refusal_is_soon_looked_at_anew(slack: SlackServer, known: SlackPeople, clock: Clock) -> None:
+    slack.state.people["UGRACE"]["is_restricted"] = True
+    for _ in range(3):
+        with pytest.raises(TurnedAway, match="guest"):
+            await known.identify("UGRACE", TEAM)
+    assert len(slack.calls_of("users.info")) == 1
+    slack.state.people["UGRACE"]["is_restricted"] = False
+    clock.now += people.REFUSED_SECONDS + 1
+    assert await known.identify("UGRACE", TEAM) == GRACE
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (faults.rate_limited(1), "takes no users.info"),
+        (faults.server_error(), "HTTP status 503"),
+        (faults.fails("token_revoked"), "was revoked"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_where_slack_can_not_be_asked_nobody_is_turned_away_for_long(
+    slack: SlackServer, known: SlackPeople, fault: Fault, words: str
+) -> None:
+    slack.fail("users.info", fault)
+    with pytest.raises(Unavailable, match=words):
+        await known.identify("UGRACE", TEAM)
+    assert await known.identify("UGRACE", TEAM) == GRACE
+
+
+async def test_an_address_that_slack_keeps_to_itself_is_a_missing_scope(slack: SlackServer, known: SlackPeople) -> None:
+    slack.state.scopes.discard("users:read.email")
+    with pytest.raises(Unavailable, match=r"lacks the scope users:read\.email"):
+        await known.identify("UGRACE", TEAM)
+
+
+async def test_an_answer_about_somebody_else_is_none(slack: SlackServer, known: SlackPeople) -> None:
+    other = {"id": "UHEIDI", "team_id": TEAM, "profile": {"email": "heidi@acme.example"}}
+    slack.fail("users.info", Fault(body={"ok": True, "user": other}))
+    with pytest.raises(TurnedAway, match="is not known to it"):
+        await known.identify("UGRACE", TEAM)
+
+
+@pytest.mark.parametrize("user", [{}, {"team_id": None}, {"team_id": "T0OTHER"}, {"id": SLACKBOT, "team_id": TEAM}])
+async def test_what_slack_leaves_out_is_no_member(user: dict[str, object]) -> None:
+    assert why_not(user, TEAM)
+    assert why_not({"team_id": TEAM, "is_email_confirmed": None}, TEAM)
+    assert not why_not({"team_id": TEAM}, TEAM)
+
+
+# --- the way out ----------------------------------------------------------------------------------------------------
+
+
+async def test_somebody_is_found_by_their_address_once_an_hour(slack: SlackServer, api: SlackApi, clock: Clock) -> None:
+    finding = Reach(api, clock)
+    for _ in range(3):
+        assert await finding.user("grace@acme.example") == "UGRACE"
+        assert (await finding.conversation("grace@acme.example")).startswith("D")
+    assert [len(slack.calls_of(method)) for method in ("users.lookupByEmail", "conversations.open")] == [1, 1]
+    clock.now += reach.KNOWN_SECONDS + 1
+    assert await finding.user("grace@acme.example") == "UGRACE"
+    assert len(slack.calls_of("users.lookupByEmail")) == 2
+
+
+async def test_who_joins_slack_is_found_soon(slack: SlackServer, api: SlackApi, clock: Clock) -> None:
+    finding = Reach(api, clock)
+    for _ in range(3):
+        with pytest.raises(Unreachable, match="is a guest's"):
+            await finding.conversation(address("UGUEST"))
+    assert len(slack.calls_of("users.lookupByEmail")) == 1
+    slack.state.people["UGUEST"]["is_restricted"] = False
+    clock.now += reach.REFUSED_SECONDS + 1
+    assert await finding.user(address("UGUEST")) == "UGUEST"
+
+
+async def test_an_account_with_another_address_is_not_written_to(slack: SlackServer, api: SlackApi) -> None:
+    slack.state.people["UGRACE"]["profile"] = {"email": "mallory@acme.example"}
+    with pytest.raises(Unreachable, match="has another address"):
+        await Reach(api).user("grace@acme.example")
+
+
+async def test_what_is_too_old_is_forgotten_when_much_is_known(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notifiers.slack.accounts.MOST_KEPT", 3)
+    memory, asked = Memory(10, 1, Unreachable, clock), 0
+
+    async def ask() -> str:
+        nonlocal asked
+        asked += 1
+        return "found"
+
+    for key in "abc":
+        await memory.recall(key, ask)
+    clock.now += 11
+    await memory.recall("d", ask)
+    assert len(memory._kept) == 1
+    await memory.recall("d", ask)
+    assert asked == 4
