@@ -1,0 +1,140 @@
+"""What `countersign doctor` looks at of mail: both servers by a real login, the reply address, the rule for replies."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from aiosmtplib import SMTPException, SMTPResponseException
+from imapclient import IMAPClient
+from imapclient.exceptions import LoginError
+
+from countersign.checks import Check
+from countersign.directory import Policy
+from countersign.errors import Unavailable
+from countersign.views import Finding
+from notifiers.email import imap_login
+from notifiers.email.channel import EmailChannel
+from notifiers.email.config import LONGEST_REPLY_USER, EmailConfig
+from notifiers.email.connections import Connections
+from notifiers.email.imap_login import Mailbox
+from notifiers.email.send import EmailNotifier
+from notifiers.email.token import reply_address
+from notifiers.email.wording import one_line
+
+PART = "mail"
+# Within what a check may take, so that the words name the server.
+NETWORK_SECONDS = 8.0
+# As long as a real one.
+SOME_TOKEN = "a1" + "a" * 26
+
+ok = partial(Finding, part=PART, state="ok")
+warning = partial(Finding, part=PART, state="warning")
+problem = partial(Finding, part=PART, state="problem")
+
+
+def email_checks(email: EmailChannel) -> list[Check]:
+    """The checks of this channel, as far as it is set."""
+    return [
+        Check(PART, "SMTP", partial(_out, email.config)),
+        Check(PART, "mailbox", partial(_in, email.mailbox)),
+        Check(PART, "rule", partial(_rule, email)),
+    ]
+
+
+async def _out(config: EmailConfig | None, policy: Policy | None) -> list[Finding]:
+    """Whether the server lets us in and would take mail from us, as far as it can be seen without sending any."""
+    if config is None:
+        return [problem(about="SMTP", words="no mail is sent: set COUNTERSIGN_SMTP_HOST")]
+    smtp = config.smtp.model_copy(update={"timeout_seconds": NETWORK_SECONDS})
+    refused = await _Trial(config.model_copy(update={"smtp": smtp})).log_in()
+    by = f"as {smtp.username}" if smtp.username else "without a login"
+    how = {"tls": "by TLS", "starttls": "by STARTTLS", "none": "unencrypted"}[smtp.security]
+    found = [ok(about="SMTP", words=f"{smtp.host}:{smtp.port_used} lets us in {by}, {how}")]
+    return [*found, refused or _room(config)]
+
+
+class _Trial(EmailNotifier):
+    """Goes as far as a mail would, and sends none."""
+
+    def __init__(self, config: EmailConfig) -> None:
+        super().__init__(config)
+        self._trial = _TrialLine(config.smtp, hello_name=config.sender_address.rpartition("@")[2])
+
+    async def log_in(self) -> Finding | None:
+        """What is wrong with the reply address, if the server says so. Raises Unavailable, in the words of sending."""
+        reply_to = reply_address(self._config.reply_address, 1, 1, SOME_TOKEN)
+        try:
+            said = await self._trial.offer(self._config.sender_address, reply_to)
+        except (SMTPException, OSError) as error:
+            raise self._in_words(error, reply_to) from error
+        words = f"the server refuses {self._config.reply_address} with a tag behind a + ({said}): replies would be lost"
+        return warning(about="reply address", words=f"{words}; let it deliver plus-addresses") if said else None
+
+
+class _TrialLine(Connections):
+    async def offer(self, sender: str, recipient: str) -> str:
+        """Name sender and recipient of a mail that is then not sent; why the recipient is refused for good, or ""."""
+        line = await self._opened()
+        try:
+            await line.client.mail(sender)
+            try:
+                await line.client.rcpt(recipient)
+            except SMTPResponseException as error:
+                # What is refused for now is often greylisting, which passes.
+                return one_line(f"{error.code} {error.message}") if error.code >= 500 else ""
+            return ""
+        finally:
+            line.client.close()
+
+
+def _room(config: EmailConfig) -> Finding:
+    user = config.reply_address.rpartition("@")[0]
+    words = f"{config.reply_address} has room for a token ({len(user)} of {LONGEST_REPLY_USER} characters)"
+    return ok(about="reply address", words=words)
+
+
+async def _in(mailbox: Mailbox | None, policy: Policy | None) -> list[Finding]:
+    """Whether the mailbox can be read; nothing in it is."""
+    if mailbox is None:
+        return [warning(about="mailbox", words="replies by mail are not read: set COUNTERSIGN_IMAP_HOST")]
+    quick = mailbox.model_copy(update={"network_seconds": NETWORK_SECONDS})
+    return [await asyncio.to_thread(_looked_in, quick)]
+
+
+def _looked_in(mailbox: Mailbox) -> Finding:
+    server = f"the mailbox server {mailbox.host}:{mailbox.port}"
+    try:
+        client = imap_login.connect(mailbox)
+        try:
+            imap_login.log_in(client, mailbox)
+            there = _has_folder(client, mailbox)
+        finally:
+            imap_login.hang_up(client)
+    except LoginError as error:
+        why = f"{server} refuses the login of {mailbox.username} ({one_line(error)})"
+        raise Unavailable(f"{why}; check COUNTERSIGN_IMAP_USERNAME and its password or token") from None
+    except (OSError, IMAPClient.Error) as error:
+        why = one_line(error) or type(error).__name__
+        raise Unavailable(f"{server} can't be used: {why}; check host, port and security") from None
+    if not there:
+        words = f"{mailbox.username} has no folder {mailbox.folder} yet: correct COUNTERSIGN_IMAP_FOLDER, or see that"
+        return warning(about="mailbox", words=f"{words} replies are delivered there (the worker makes it)")
+    return ok(about="mailbox", words=f"{mailbox.name} can be read")
+
+
+def _has_folder(client: imap_login.Client, mailbox: Mailbox) -> bool:
+    prefix, separator = imap_login.namespace(client)
+    if mailbox.folder.upper() == "INBOX":
+        return True
+    return bool(client.folder_exists(prefix + mailbox.folder.replace("/", separator)))
+
+
+async def _rule(email: EmailChannel, policy: Policy | None) -> list[Finding]:
+    """Whether a reply can decide anything."""
+    if email.mailbox is None:
+        return []
+    if email.rule.mode == "off":
+        words = "no mail decides anything: set COUNTERSIGN_MAIL_RULE to what proves a reply its sender's"
+        return [problem(about="rule", words=words)]
+    return [ok(about="rule", words=f"replies are proven by {email.rule.mode}")]
