@@ -84,6 +84,7 @@ async def run(
         await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
+    await courier.close()
     for email_sender in senders.values():
         await email_sender.close()
     for live_sender in live.values():

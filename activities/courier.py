@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, TypeVar
 
+from activities.copies import Copies, CopyBook, CopyReader, LiveSender, Sender
 from countersign.errors import CountersignError, Unreachable, in_words
-from countersign.notices import Notice, Result, Shown
+from countersign.notices import Notice, Result
 from countersign.steps import ANSWERING_STEP
 
 # A healthy mail server takes a mail within this; what takes longer is left for the sweeper.
 HEALTHY_SECONDS = 0.9
+# Where somebody is looked up, written to and shown what changed, call after call, it may take longer; nobody waits.
+LIVE_SECONDS = 8.0
 # The sweeper is in no hurry, and a slow server may need this long.
 PATIENT_SECONDS = 60.0
 SWEEP_AT_ONCE = 50
@@ -20,9 +23,10 @@ SWEEP_AT_ONCE = 50
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 State = Literal["sent", "unreachable", "waiting"]
+Messages = Sequence[tuple[str, Notice]]
 
 
-class NoticeBook(Protocol):
+class NoticeBook(CopyBook, Protocol):
     """Where notices are written."""
 
     def left_over(self, now: datetime, limit: int) -> Sequence[Any]:
@@ -34,38 +38,12 @@ class NoticeBook(Protocol):
     def mark(self, approval_id: int, results: Sequence[Result], channels: Sequence[str]) -> None:
         """Record what became of notices; who can't be reached by one of the channels is told by the others."""
 
-    def outdated(self, approval_id: int) -> Sequence[Any]:
-        """The messages about a request that show it as it was before."""
 
-    def left_behind(self, now: datetime, limit: int) -> Sequence[Any]:
-        """The same of all requests, where another try is due."""
-
-    def show(self, changes: Sequence[Shown]) -> None:
-        """Record what messages show now."""
-
-
-class Reader(Protocol):
+class Reader(CopyReader, Protocol):
     """Where what a notice shows is read."""
 
-    def notices(self, rows: Sequence[Any]) -> list[tuple[str, Notice]]:
-        """The channel and the full message of each notice."""
-
     def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notice]]:
-        """The same for the unsent notices of a step."""
-
-
-class Sender(Protocol):
-    """The way out of a channel."""
-
-    async def send(self, notice: Notice) -> str:
-        """Send one notice; returns the channel's reference."""
-
-
-class LiveSender(Sender, Protocol):
-    """The way out of a channel whose messages are kept up to date."""
-
-    async def change(self, reference: str, notice: Notice) -> bool:
-        """Have a message show what this notice says; False where it is gone for good."""
+        """The channel and the full message of each unsent notice of a step."""
 
 
 class Courier:
@@ -82,20 +60,23 @@ class Courier:
         self.notices = notices
         self.reader = reader
         self.live = live or {}
-        self.senders = {**senders, **self.live}
+        self.senders: dict[str, Sender] = {**senders, **self.live}
+        self.copies = Copies(notices, reader, self.live, executor)
         self.executor = executor
+        self._late: set[asyncio.Task[Any]] = set()
 
     async def deliver(self, approval_id: int, step: int) -> list[str]:
         """Send the notices of one step, all at once, and bring up to date what was sent before.
 
-        Returns the people whom none of the notices can ever reach.
+        Returns the people whom a channel can never reach, as far as that is known soon.
         """
         messages = await self._run(self.reader.notices_of, approval_id, step)
-        if live := [notice.id for channel, notice in messages if channel in self.live]:
-            # A message can be posted twice, unlike a mail: another try must know that there was this one.
-            await self._run(self.notices.put_off, live, datetime.now(UTC))
-        lost, _ = await asyncio.gather(self._send(messages, HEALTHY_SECONDS), self._catch_up(approval_id))
-        return [person for person, _ in lost]
+        if not self.live:
+            return [person for person, _ in await self._send(messages, HEALTHY_SECONDS)]
+        live = self._deliver_live(approval_id, [one for one in messages if one[0] in self.live])
+        others = [one for one in messages if one[0] not in self.live]
+        lost, lost_live = await asyncio.gather(self._send(others, HEALTHY_SECONDS), self._soon(live))
+        return sorted({person for person, _ in [*lost, *(lost_live or [])]})
 
     async def answer_back(self, approval_id: int) -> None:
         """Send what is written to the senders of mails or clicks about a request."""
@@ -108,7 +89,36 @@ class Courier:
         for approval_id in sorted({about for _, about in await self._send(messages, PATIENT_SECONDS)}):
             await look_again(approval_id)
         if self.live:
-            await self._change(await self._due(self.notices.left_behind), PATIENT_SECONDS)
+            await self.copies.change(await self._due(self.notices.left_behind), PATIENT_SECONDS)
+
+    async def close(self) -> None:
+        """Leave to the sweeper what is still on its way."""
+        for task in self._late:
+            task.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+    async def _deliver_live(self, approval_id: int, messages: Messages) -> list[tuple[str, int]]:
+        if messages:
+            # A message can be posted twice, unlike a mail: another try must know that there was this one.
+            await self._run(self.notices.put_off, [notice.id for _, notice in messages], datetime.now(UTC))
+        sending = self._send(messages, LIVE_SECONDS)
+        lost, _ = await asyncio.gather(sending, self.copies.catch_up(approval_id, LIVE_SECONDS))
+        if messages:  # something may have happened while they were on their way
+            await self.copies.catch_up(approval_id, LIVE_SECONDS)
+        return lost
+
+    async def _soon(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of it while it is healthy to wait; None where it goes on for itself."""
+        task = asyncio.create_task(work)
+        self._late.add(task)
+        task.add_done_callback(self._over)
+        await asyncio.wait({task}, timeout=HEALTHY_SECONDS)
+        return task.result() if task.done() else None
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._late.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("what was under way is left for the sweeper: %s", in_words(error))
 
     async def _due(self, left: Callable[[datetime, int], Sequence[Any]]) -> Sequence[Any]:
         """What is due for another try; put off before it is tried, so that what fails holds up nothing else."""
@@ -117,7 +127,7 @@ class Courier:
             await self._run(self.notices.put_off, [row.id for row in rows], datetime.now(UTC))
         return rows
 
-    async def _send(self, messages: Sequence[tuple[str, Notice]], seconds: float) -> list[tuple[str, int]]:
+    async def _send(self, messages: Messages, seconds: float) -> list[tuple[str, int]]:
         """Send notices; returns the person and request of each who could not be reached by any of them."""
         results = await asyncio.gather(*(self._send_one(channel, notice, seconds) for channel, notice in messages))
         by_request: dict[int, list[Result]] = {}
@@ -133,37 +143,6 @@ class Courier:
         for approval_id, marks in by_request.items():
             await self._run(self.notices.mark, approval_id, marks, list(self.senders))
         return sorted(lost - reached)
-
-    async def _catch_up(self, approval_id: int) -> None:
-        if self.live:
-            await self._change(await self._run(self.notices.outdated, approval_id), HEALTHY_SECONDS)
-
-    async def _change(self, rows: Sequence[Any], seconds: float) -> None:
-        """Have messages show their requests as they stand; what fails stays outdated, for the sweeper."""
-        if not rows:
-            return
-        messages = await self._run(self.reader.notices, rows)
-        changed = await asyncio.gather(
-            *(
-                self._change_one(channel, row, notice, seconds)
-                for row, (channel, notice) in zip(rows, messages, strict=True)
-            )
-        )
-        if shown := [one for one in changed if one is not None]:
-            await self._run(self.notices.show, shown)
-
-    async def _change_one(self, channel: str, row: Any, notice: Notice, seconds: float) -> Shown | None:
-        if channel not in self.live:
-            return None
-        try:
-            async with asyncio.timeout(seconds):
-                there = await self.live[channel].change(row.reference, notice)
-            return Shown(notice_id=notice.id, before=row.shows, now=notice.step if there else None)
-        except (CountersignError, TimeoutError) as error:
-            log.warning("the message of notice %s stays as it was: %s", notice.id, in_words(error))
-        except Exception:
-            log.exception("the message of notice %s stays as it was", notice.id)
-        return None
 
     async def _send_one(self, channel: str, notice: Notice, seconds: float) -> tuple[State, str]:
         """Send one notice: (sent, reference), (unreachable, why) or (waiting, why)."""

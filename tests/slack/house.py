@@ -120,7 +120,7 @@ def actions_of(message: Json) -> list[str]:
 
 
 def _is_reply(message: Json) -> bool:
-    return message.get("thread_ts", message["ts"]) != message["ts"]
+    return bool(message.get("thread_ts", message["ts"]) != message["ts"])
 
 
 def _says(message: Json, words: tuple[str, ...], without: str) -> bool:
