@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +18,25 @@ from sandbox.temporal_tool import find_temporal
 # A shell without job control starts what runs in its background deaf to Ctrl-C, and so would be what the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# What is tested is as wide as the test says, not as the terminal of whoever runs it; pytest's own readline sets these.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell of a failure by Python's own traceback where pytest's can't be had, which would end the whole run.
+
+    pytest parses the failing source, and before Python 3.11.8 `ast.parse` raises SystemError where two threads are in
+    it at once (https://github.com/python/cpython/issues/106905), as the workers' own threads are when they import.
+    """
+    try:
+        return (yield)
+    except SystemError:
+        item.config.option.tbstyle = "native"
+        return pytest.TestReport.from_item_and_call(item, call)
 
 
 @pytest.fixture(scope="session")
