@@ -85,7 +85,11 @@ async def test_an_admin_asks_for_anybody(portal: Portal) -> None:
     assert (await portal.get("carol", reply.headers["Location"].removeprefix("/api/v1"))).status_code == 200
 
 
-@pytest.mark.parametrize(("device", "protocol"), [(DB, "ssh"), (WEB, "rdp"), ("nowhere", "ssh")])
+@pytest.mark.parametrize(
+    ("device", "protocol"),
+    [(DB, "ssh"), (WEB, "rdp"), ("nowhere", "ssh")],
+    ids=["another's device", "another's protocol", "no device"],
+)
 async def test_a_gateway_asks_for_its_own_devices_and_protocols_only(
     portal: Portal, device: str, protocol: str
 ) -> None:
