@@ -10,8 +10,7 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.courier import Courier
 from activities.requests import RequestActivities
@@ -36,9 +35,6 @@ from workflows.standing import StandingWork
 STICKY_SECONDS = timedelta(seconds=2)
 # On SIGTERM, what an activity may still take to end.
 GRACE_SECONDS = timedelta(seconds=5)
-# The domain is pure and the same for all: loaded once, not again in each workflow's sandbox.
-PASSED_THROUGH = ("countersign", "activities", "workflows")
-
 WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
 
 log = logging.getLogger("worker")
@@ -49,8 +45,13 @@ async def run(
     stop: asyncio.Event,
     minute: timedelta = timedelta(minutes=1),
     connected: Callable[[], None] = lambda: None,
+    runner: WorkflowRunner = UnsandboxedWorkflowRunner(),  # noqa: B008 - it has no state
 ) -> None:
-    """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts."""
+    """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts.
+
+    Entering Temporal's sandbox at each turn of a workflow costs a fifth of a worker's time, and would only tell at run
+    time what the tests, which run and replay all workflows in it, tell before (docs/decisions/0009-speed.md).
+    """
     email, slack = email_channel(settings), slack_config(settings)
     live = {"slack": SlackNotifier(slack)} if slack else {}
     store = Store(settings.database_url, minute, frozenset(live))
@@ -80,7 +81,8 @@ async def run(
     watch = _watch(email, store, door)
     # The directory before the answers, so that who was disabled while Temporal was away decides nothing any more.
     chores = [door.enforce_directory, door.submit_left_over, lambda: courier.sweep(door.look_again)]
-    async with _worker(client, settings, store, courier, StandingActivities(watch, chores, [door.remind_workflows])):
+    standing = StandingActivities(watch, chores, [door.remind_workflows])
+    async with _worker(client, settings, store, courier, standing, runner):
         await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
@@ -122,7 +124,14 @@ async def _until_signal(settings: Settings) -> None:
     await run(settings, stop, connected=end_gently)
 
 
-def _worker(client: Client, settings: Settings, store: Store, courier: Courier, standing: StandingActivities) -> Worker:
+def _worker(
+    client: Client,
+    settings: Settings,
+    store: Store,
+    courier: Courier,
+    standing: StandingActivities,
+    runner: WorkflowRunner,
+) -> Worker:
     requests = RequestActivities(store.requests, store.answers)
     steps = StepActivities(store.requests, store.grants, client, courier, store.database.executor)
     return Worker(
@@ -141,17 +150,11 @@ def _worker(client: Client, settings: Settings, store: Store, courier: Courier, 
             standing.sweep,
         ],
         activity_executor=store.database.executor,
-        workflow_runner=workflow_runner(),
+        workflow_runner=runner,
         max_cached_workflows=settings.cached_workflows,
         sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
         graceful_shutdown_timeout=GRACE_SECONDS,
     )
-
-
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """The sandbox that workflows run in, here and where saved histories are replayed."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-    return SandboxedWorkflowRunner(restrictions=restrictions)
 
 
 async def _keep_standing(client: Client, names: Sequence[str]) -> None:

@@ -80,7 +80,9 @@ class Copies:
             async with asyncio.timeout(seconds):
                 there = await self.live[channel].change(row.reference, notice)
             return Shown(notice_id=notice.id, before=row.shows, now=notice.step if there else None)
-        except (CountersignError, TimeoutError) as error:
+        except TimeoutError:
+            log.warning("the message of notice %s stays as it was: no answer within %s s", notice.id, seconds)
+        except CountersignError as error:
             log.warning("the message of notice %s stays as it was: %s", notice.id, in_words(error))
         except Exception:
             log.exception("the message of notice %s stays as it was", notice.id)

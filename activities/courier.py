@@ -154,7 +154,10 @@ class Courier:
                 return "sent", await sender.send(notice)
         except Unreachable as error:
             return "unreachable", str(error)
-        except (CountersignError, TimeoutError) as error:
+        except TimeoutError:
+            log.warning("notice %s waits: %s did not take it within %s s", notice.id, channel, seconds)
+            return "waiting", f"{channel} did not take it in time"
+        except CountersignError as error:
             log.warning("notice %s waits: %s", notice.id, in_words(error))
             return "waiting", in_words(error)
         except Exception as error:

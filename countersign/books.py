@@ -48,6 +48,9 @@ class RequestReader(Protocol):
     def waiting_for(self, person: str) -> list[RequestView]:
         """What waits for somebody's answer."""
 
+    def revocable_by(self, person: str) -> list[RequestView]:
+        """Whose grants somebody may revoke."""
+
     def asked_by(self, person: str) -> list[RequestView]:
         """What somebody asked."""
 

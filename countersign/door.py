@@ -112,6 +112,10 @@ class Door:
         """The requests that wait for this person's answer, newest first."""
         return await self._run(self.requests.waiting_for, person)
 
+    async def revocable_by(self, person: str) -> list[RequestView]:
+        """The requests with an Active grant that this person, as an approver, may revoke, newest first."""
+        return await self._run(self.requests.revocable_by, person)
+
     async def asked_by(self, person: str) -> list[RequestView]:
         """The requests that this person made, newest first."""
         return await self._run(self.requests.asked_by, person)

@@ -231,13 +231,14 @@ class Judgement(Model):
 
 
 class GrantView(Model):
-    """The time-boxed permission of one approval. Yes means: Active, and `ends_at` lies ahead."""
+    """The time-boxed permission of one approval. Yes means: Active, and `ends_at` lies ahead. `words`: how it ended."""
 
     approval_id: int
     status: GrantStatus
     starts_at: datetime
     ends_at: datetime
     source_address: str = ""
+    words: str = ""
 
 
 class Outcome(Model):

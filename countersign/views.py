@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from countersign.models import Decision, GrantView, Model, Question, Status
+from countersign.models import ChannelUse, Decision, GrantView, Model, Question, Status
 
 
 class ApproverView(Model):
@@ -45,6 +45,7 @@ class RequestView(Model):
     settled_at: datetime | None
     grant_minutes: int
     rejection_needs_reason: bool = False
+    channels: dict[str, ChannelUse] = {}
     approvers: list[ApproverView] = []
     decisions: list[Decision] = []
     grant: GrantView | None = None

@@ -60,5 +60,8 @@ class Engine(Protocol):
     async def waiting_for(self, person: str) -> list[RequestView]:
         """The requests that wait for this person's answer, newest first."""
 
+    async def revocable_by(self, person: str) -> list[RequestView]:
+        """The requests with an Active grant that this person may revoke, newest first."""
+
     async def asked_by(self, person: str) -> list[RequestView]:
         """The requests that this person made, newest first."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, select
 
 from countersign.directory import Policy
-from countersign.models import Event, Question, Route, Status
+from countersign.models import Event, GrantStatus, Question, Route, Status
 from countersign.notices import Notice, Person
 from countersign.views import ApproverView, RequestView
 from store import grants as held
@@ -82,6 +82,20 @@ class Reading:
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             return _views(connection, policy, waiting)
+
+    def revocable_by(self, one: str) -> list[RequestView]:
+        """The requests with an Active grant that somebody was asked about, newest first."""
+        active = select(grants.c.approval_id).where(grants.c.status == GrantStatus.ACTIVE)
+        asked = select(approvers.c.approval_id).where(approvers.c.person == one)
+        held: Select[Any] = (
+            select(requests)
+            .where(requests.c.approval_id.in_(active), requests.c.approval_id.in_(asked))
+            .order_by(requests.c.approval_id.desc())
+            .limit(LONGEST_LIST)
+        )
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            return _views(connection, policy, held)
 
     def asked_by(self, one: str) -> list[RequestView]:
         """The newest requests of somebody, newest first."""
@@ -212,6 +226,7 @@ def _view(connection: Connection, policy: Policy, row: Row[Any], version: int = 
         settled_at=row.settled_at,
         grant_minutes=route.grant_minutes,
         rejection_needs_reason=route.rejection_needs_reason,
+        channels=route.channels,
         approvers=[
             ApproverView(level=one.level, person=one.person, name=person(policy, one.person).name, because=one.because)
             for one in asked
@@ -223,7 +238,9 @@ def _view(connection: Connection, policy: Policy, row: Row[Any], version: int = 
 
 
 def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> Notice:
-    asked = [person(policy, one.person) for one in view.approvers if one.level == row.level]
+    # Approvers are shown the level they were asked at, the requester the one that is asked now.
+    level = view.level if row.person == view.question.requester else row.level
+    asked = [person(policy, one.person) for one in view.approvers if one.level == level]
     return Notice(
         id=row.id,
         event=Event(row.event),
@@ -237,10 +254,10 @@ def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> N
         grant_minutes=view.grant_minutes,
         status=view.status,
         words=row.words or view.words,
-        level=row.level,
+        level=level,
         at_level=view.level,
         levels=view.levels,
-        quorum=route.levels[row.level - 1].quorum if row.level else 0,
+        quorum=route.levels[level - 1].quorum if level else 0,
         asked=asked,
         decisions=view.decisions,
         names={d.person: person(policy, d.person).name for d in view.decisions},

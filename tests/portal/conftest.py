@@ -18,6 +18,7 @@ from settings import Settings
 from store import Store
 from store.tokens import Owner
 from tests.portal.house import MARK, MINUTE, POLICY, Portal, serving
+from tests.workflows.sandboxed import sandboxed
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -47,7 +48,7 @@ async def portal(settings: Settings) -> AsyncIterator[Portal]:
     _number_from(store, random.randrange(10**6, 10**9))
     store.policies.apply(POLICY, "ada")
     stop = asyncio.Event()
-    work = asyncio.create_task(worker.run(settings, stop, MINUTE))
+    work = asyncio.create_task(worker.run(settings, stop, MINUTE, runner=sandboxed()))
     async with serving(Server(create_app(plan(settings)), settings.portal_host, settings.portal_port)) as url:
         here = Portal(url)
         here.store = store

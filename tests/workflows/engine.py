@@ -31,6 +31,7 @@ from sandbox.temporal_namespace import RETENTION, add_search_attributes
 from settings import Settings
 from store import Store
 from tests.workflows.house import Devices, policy
+from tests.workflows.sandboxed import sandboxed
 
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
@@ -161,7 +162,7 @@ class Engine:
         if self._worker is not None:
             return
         self._stop.clear()
-        self._worker = asyncio.create_task(worker.run(self.settings, self._stop, self.minute))
+        self._worker = asyncio.create_task(worker.run(self.settings, self._stop, self.minute, runner=sandboxed()))
 
     async def stop_worker(self) -> None:
         """Stop it as SIGTERM does."""

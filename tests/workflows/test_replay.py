@@ -10,24 +10,21 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 
 import worker
 from countersign.question import read_question
 from tests.histories.record import STORIES
 from tests.workflows.engine import MAIL_KEYS
+from tests.workflows.sandboxed import sandboxed
 
 SAVED = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[1] / "histories").glob("*.json"))}
 PROCESS = re.compile(r"\d+@(?!example)")  # what an SDK calls itself: its process id and the name of the machine
 PATH = re.compile(r"/(bin|etc|home|opt|root|tmp|usr|var|work|Users)/|[A-Z]:\\")
 
 
-def replayer() -> Replayer:
-    return Replayer(
-        workflows=worker.WORKFLOWS,
-        workflow_runner=worker.workflow_runner(),
-        data_converter=pydantic_data_converter,
-    )
+def replayer(runner: WorkflowRunner) -> Replayer:
+    return Replayer(workflows=worker.WORKFLOWS, workflow_runner=runner, data_converter=pydantic_data_converter)
 
 
 def workflow_id(saved: str) -> str:
@@ -37,9 +34,10 @@ def workflow_id(saved: str) -> str:
     return f"grant:{asked['approval_id']}" if "approval_id" in asked else read_question(asked).workflow_id
 
 
+@pytest.mark.parametrize("runner", [sandboxed(), UnsandboxedWorkflowRunner()], ids=["sandboxed", "as in production"])
 @pytest.mark.parametrize("story", SAVED)
-async def test_a_saved_history_replays(story: str) -> None:
-    await replayer().replay_workflow(WorkflowHistory.from_json(workflow_id(SAVED[story]), SAVED[story]))
+async def test_a_saved_history_replays(story: str, runner: WorkflowRunner) -> None:
+    await replayer(runner).replay_workflow(WorkflowHistory.from_json(workflow_id(SAVED[story]), SAVED[story]))
 
 
 def test_every_story_has_its_history() -> None:
@@ -59,4 +57,4 @@ def test_a_saved_history_holds_no_path_and_no_secret(story: str) -> None:
 async def test_a_history_that_the_workflow_would_not_write_is_noticed() -> None:
     another_s = SAVED["grant_ended"].replace('"Grant"', '"ConnectionApproval"')
     with pytest.raises(Exception, match=r"(?i)nondetermin"):
-        await replayer().replay_workflow(WorkflowHistory.from_json("another's", another_s))
+        await replayer(sandboxed()).replay_workflow(WorkflowHistory.from_json("another's", another_s))
