@@ -31,7 +31,7 @@ MOST_NAMED = 50
 # Beside the errors that `SlackApi` knows, a room's last message tells: nothing is written to it after this.
 # https://docs.slack.dev/reference/events/message/channel_archive and group_archive
 ARCHIVED = {"channel_archive", "group_archive"}
-REINSTALL = "install the app again from the manifest (docs/slack.md)"
+REINSTALL = "add it to the app's manifest and install the app again (docs/slack.md)"
 MAKE_ANOTHER = (
     "make an App-Level Token with connections:write under Basic Information and set COUNTERSIGN_SLACK_APP_TOKEN to it"
 )

@@ -1,0 +1,182 @@
+"""`python -m sandbox.slack_pictures`: draws docs/pictures anew, from the very blocks that go to Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from countersign.models import (
+    Decision,
+    Event,
+    GrantStatus,
+    GrantView,
+    Protocol,
+    Question,
+    Status,
+    Verdict,
+)
+from countersign.views import ApproverView, RequestView
+from notifiers.base import Notice, Person
+from notifiers.slack.blocks import live
+from notifiers.slack.config import SlackConfig
+from notifiers.slack.views import answer_modal, connect_modal, home_view
+from sandbox.slack_svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
+
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+WIDTH = 660
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+CONFIG = SlackConfig(public_url="https://access.example.com")
+ALICE, GRACE, HEIDI, IVAN = (
+    Person(id=name.split()[0].lower(), name=name, email=f"{name.split()[0].lower()}@example.com")
+    for name in ("Alice Ainsworth", "Grace Hopper", "Heidi Huber", "Ivan Ivanov")
+)
+QUESTION = Question(
+    requester="alice",
+    device="db-1",
+    protocol=Protocol.SSH,
+    reason="Replication lags behind.\nI have to restart it.",
+    ticket="OPS-4711",
+    source_address="192.0.2.7",
+    minutes=60,
+)
+APPROVED = Decision(
+    answer_id="1",
+    level=1,
+    person="grace",
+    verdict=Verdict.APPROVE,
+    comment="Go ahead, and tell the team.",
+    channel="email",
+    at=NOON + timedelta(minutes=9),
+)
+GRANT = GrantView(
+    approval_id=1042, status=GrantStatus.ACTIVE, starts_at=APPROVED.at, ends_at=APPROVED.at + timedelta(hours=1)
+)
+
+
+def notice(event: Event, to: Person, **changed: Any) -> Notice:
+    """One notice about the request that all pictures show."""
+    usual: dict[str, Any] = {
+        "id": "picture",
+        "event": event,
+        "use": "decide",
+        "to": to,
+        "approval_id": 1042,
+        "question": QUESTION,
+        "requester": ALICE,
+        "opened_at": NOON,
+        "deadline": NOON + timedelta(hours=4),
+        "grant_minutes": 60,
+        "status": Status.WAITING,
+        "asked": [GRACE, HEIDI],
+        "names": {one.id: one.name for one in (ALICE, GRACE, HEIDI, IVAN)},
+    }
+    return Notice(**(usual | changed))
+
+
+def request(approval_id: int, requester: Person, device: str, asked: Person = GRACE, **changed: Any) -> RequestView:
+    """One request as the Home page and the forms get it."""
+    usual: dict[str, Any] = {
+        "approval_id": approval_id,
+        "question": QUESTION.model_copy(update={"requester": requester.id, "device": device}),
+        "requester_name": requester.name,
+        "because": "approval workflow Engineers to databases",
+        "status": Status.WAITING,
+        "words": "",
+        "level": 1,
+        "levels": 1,
+        "quorum": 1,
+        "opened_at": NOON,
+        "deadline": NOON + timedelta(hours=4),
+        "settled_at": None,
+        "grant_minutes": 60,
+        "rejection_needs_reason": True,
+        "approvers": [ApproverView(level=1, person=asked.id, name=asked.name, because="manager of engineers")],
+    }
+    return RequestView(**(usual | changed))
+
+
+def pictures() -> dict[str, str]:
+    """Each picture by its name, as SVG."""
+    waits = request(1042, ALICE, "db-1")
+    waits_too = request(1043, GRACE, "web-1", asked=IVAN)
+    held = request(1040, GRACE, "web-2", asked=IVAN, status=Status.APPROVED, grant=GRANT)
+    approved = {"status": Status.APPROVED, "decisions": [APPROVED], "grant": GRANT}
+    mentioned = {"grace": "UGRACE", "heidi": "UHEIDI"}
+    in_room = notice(Event.ASKED, Person(id="#C0123ABCD", name="", email=""), room="C0123ABCD")
+    return {
+        "prompt": message(live(notice(Event.ASKED, GRACE), CONFIG).blocks),
+        "room": message(live(in_room, CONFIG, mentioned).blocks),
+        "approved": message(live(notice(Event.SETTLED, HEIDI, **approved), CONFIG).blocks),
+        "status": message(live(notice(Event.OPENED, ALICE), CONFIG).blocks),
+        "reject": modal(answer_modal(1042, 1, Verdict.REJECT, waits)),
+        "connect": modal(connect_modal({"device": "db-1", "protocol": "ssh", "reason": "Replication lags behind."})),
+        "home": home(home_view([waits], [waits_too, held], person="grace")),
+    }
+
+
+def message(blocks: list[Json]) -> str:
+    """A message of the app."""
+    canvas = Canvas(left=72, width=WIDTH - 72 - 24, y=16)
+    canvas.box(24, 20, 36, 36, "#1d3557", 6)
+    canvas.line([Span("C", 20, bold=True, fill=PAPER)], 34.5, 45)
+    name = Span("Countersign", bold=True)
+    canvas.line([name], 72, 33)
+    canvas.box(72 + name.width + 6, 21, 30, 15, "#e8e8e8", 2)
+    canvas.line([Span("APP", 10, fill=GREY)], 72 + name.width + 11, 32)
+    canvas.line([Span("12:00 PM", 12, fill=GREY)], 72 + name.width + 46, 33)
+    canvas.y = 44
+    canvas.blocks(blocks)
+    return _svg(canvas, canvas.y + 12)
+
+
+def modal(view: Mapping[str, Any]) -> str:
+    """A form."""
+    canvas = Canvas(left=24, width=WIDTH - 48, y=64)
+    canvas.line([Span(view["title"]["text"], 20, bold=True)], 24, 42)
+    canvas.line([Span("×", 24, fill=GREY)], WIDTH - 40, 43)
+    canvas.blocks(view["blocks"])
+    canvas.y += 12
+    x = float(WIDTH - 24)
+    for part, style in (("submit", "primary"), ("close", None)):
+        if part in view:
+            width = Span(view[part]["text"], 14, bold=True).width + 24
+            x -= width
+            canvas.button(view[part]["text"], x, style)
+            x -= 10
+    return _svg(canvas, canvas.y + 52)
+
+
+def home(view: Mapping[str, Any]) -> str:
+    """The app's Home page."""
+    canvas = Canvas(left=24, width=WIDTH - 48, y=72)
+    canvas.line([Span("Home", 14, bold=True)], 24, 30)
+    canvas.line([Span("Messages", 14, fill=GREY)], 84, 30)
+    canvas.line([Span("About", 14, fill=GREY)], 170, 30)
+    canvas.box(24, 42, 38, 2, INK, 1)
+    canvas.box(0.5, 45, WIDTH - 1, 0.5, LINE, 0)
+    canvas.y = 56
+    canvas.blocks(view["blocks"])
+    return _svg(canvas, canvas.y + 12)
+
+
+def _svg(canvas: Canvas, height: float) -> str:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}">'
+    frame = (
+        f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1:.0f}" rx="8" fill="{PAPER}" stroke="#bbbbbb"/>'
+    )
+    return "\n".join([head, frame, *canvas.parts, "</svg>"]) + "\n"
+
+
+def main() -> None:
+    """Write them all, and take away what is none of them any more."""
+    drawn = {f"{name}.svg": svg for name, svg in pictures().items()}
+    for name, svg in drawn.items():
+        (PICTURES / name).write_text(svg, encoding="utf-8")
+    for old in set(PICTURES.glob("*.svg")) - {PICTURES / name for name in drawn}:
+        old.unlink()
+
+
+if __name__ == "__main__":
+    main()
