@@ -1,0 +1,80 @@
+"""The way in from Slack: clicks, forms, `/connect` and the Home page, by Socket Mode or signed HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from countersign.errors import CountersignError
+from notifiers.base import Engine
+from notifiers.slack.api import SlackApi
+from notifiers.slack.config import SlackConfig
+from notifiers.slack.desk import Desk
+from notifiers.slack.home import Home
+from notifiers.slack.http import SignedRequests
+from notifiers.slack.installation import Installation
+from notifiers.slack.intake import Intake
+from notifiers.slack.listeners import Listeners, slack_app
+from notifiers.slack.people import SlackPeople
+from notifiers.slack.quiet import quiet_logger
+from notifiers.slack.replies import Replies
+from notifiers.slack.socket import Socket
+
+# For what was taken before the end to be judged and told.
+CLOSING_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class SlackDoor:
+    """All of the way in. Make it within a running loop, `start` it, and `close` it at the end."""
+
+    def __init__(self, config: SlackConfig, engine: Engine) -> None:
+        quiet_logger("slack_sdk", logging.INFO)
+        self._api = SlackApi(config)
+        self._running: set[asyncio.Task[Any]] = set()
+        self._installation = Installation(self._api)
+        home, replies = Home(self._api, engine), Replies(self._api, config.api_url)
+        desk = Desk(engine, SlackPeople(self._api, engine), self._installation, home)
+        app = slack_app(config, Listeners(desk, replies, self._api, home, self._running))
+        intake = Intake(app, desk, replies)
+        self._http = SignedRequests(intake, config.signing_secret.get_secret_value()) if config.mode == "http" else None
+        self._socket = Socket(app, intake, config.app_token.get_secret_value()) if config.mode == "socket" else None
+
+    async def start(self) -> None:
+        """Begin to take deliveries. Returns at once: whether Slack can be reached is seen later, and logged."""
+        looking = asyncio.create_task(self._look_who_we_are())
+        self._running.add(looking)
+        looking.add_done_callback(self._running.discard)
+        if self._socket:
+            self._socket.start()
+
+    async def close(self) -> None:
+        """Take nothing more, finish what was taken, and close the connections."""
+        if self._socket:
+            await self._socket.close()
+        if self._running:
+            _, left = await asyncio.wait(self._running, timeout=CLOSING_SECONDS)
+            for task in left:
+                task.cancel()
+        await self._api.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether Slack can reach us now, as far as we can know: over HTTP it may always try."""
+        return self._socket is None or self._socket.connected
+
+    async def handle(self, request: Request) -> Response:
+        """`POST /slack/events`; 404 in Socket Mode, where nothing is to come by HTTP."""
+        return await self._http.handle(request) if self._http else Response(status_code=404)
+
+    async def _look_who_we_are(self) -> None:
+        """So that the first click need not wait for it, and a wrong token shows in the log at the start."""
+        try:
+            await self._installation.ours()
+        except CountersignError as error:
+            log.error("Slack clicks can't be taken yet: %s", error)

@@ -1,0 +1,117 @@
+"""Asking for a connection: `/connect`, the shortcut and the form. The requester is always whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from countersign.errors import BadQuestion, NotFound, Refused
+from countersign.models import Asked, Protocol, Question, Status
+from countersign.question import read_question
+from countersign.views import RequestView
+from notifiers.base import Person
+from notifiers.slack.api import SlackApi
+from notifiers.slack.desk import Desk, Mend, source_id
+from notifiers.slack.payload import Command, Shortcut, Submitted
+from notifiers.slack.talk import Talk
+from notifiers.slack.typed import USAGE, minutes_in, wished
+from notifiers.slack.views import connect_modal
+from notifiers.slack.words import Ready, code, listed, marked_up, moment, name
+
+FIELDS = ("device", "protocol", "minutes", "reason", "ticket")
+ASKING = "Your question is on its way; the answer follows here."
+HELP = Ready(
+    f"*Ask for a connection:* `{USAGE}`\n"
+    f"The protocol is one of {', '.join(Protocol)}. The time is written as 60m, 2h or 1h30m; without one, the policy "
+    "says how long. For example: `/connect db-1 ssh 60m restore the backup`\n"
+    "`/connect` alone opens a form. You ask for yourself only, and you hear what became of it in our direct messages."
+)
+
+
+class Asking:
+    """One method for each way to ask; each is handled within `Desk.serve`."""
+
+    def __init__(self, desk: Desk, api: SlackApi) -> None:
+        self._desk = desk
+        self._api = api
+
+    async def typed(self, talk: Talk, wish: Command) -> Person | None:
+        """`/connect db-1 ssh 60m reason`; alone it opens the form, and with `help` it explains itself."""
+        fields = wished(wish.text)
+        if not fields:
+            await self._open(talk, wish)
+            return None
+        if fields == {"device": "help"}:
+            await talk.say(HELP)
+            return None
+        person = await self._desk.who(talk)
+        try:
+            question = question_of(fields, person)
+        except BadQuestion as error:
+            raise BadQuestion(f"{error} Write it like this: {USAGE}") from None
+        return await self._ask(talk, question, person)
+
+    async def chosen(self, talk: Talk, wish: Shortcut) -> None:
+        """The shortcut opens the form."""
+        await self._open(talk, wish)
+
+    async def filled_in(self, talk: Talk, wish: Submitted) -> Person:
+        """The form was sent."""
+        person = await self._desk.who(talk)
+        fields: dict[str, Any] = {each: text for each in FIELDS if (text := wish.field(each).strip())}
+        if "minutes" in fields:
+            fields["minutes"] = _minutes(fields["minutes"])
+        try:
+            return await self._ask(talk, question_of(fields, person), person)
+        except BadQuestion as error:
+            words = str(error)
+            raise Mend(next((each for each in FIELDS if words.startswith(each)), FIELDS[0]), words) from None
+        except Refused as error:
+            raise Mend(FIELDS[0], str(error)) from None
+
+    async def _open(self, talk: Talk, wish: Command | Shortcut) -> None:
+        await talk.received()
+        await self._api.call("views.open", talk.place.user, trigger_id=wish.trigger_id, view=connect_modal())
+
+    async def _ask(self, talk: Talk, question: Question, person: Person) -> Person:
+        # The same delivery again is the same asking.
+        request_id = f"slack:{person.id}:{source_id(talk.wish)}"
+        asked = await talk.in_time(self._desk.engine.ask(question, person.id, request_id), ASKING)
+        try:
+            view = await self._desk.engine.request(asked.approval_id)
+        except NotFound:
+            view = None
+        await talk.say(in_words(asked, question, view))
+        return person
+
+
+def question_of(fields: Mapping[str, Any], person: Person) -> Question:
+    """The question of this person, and of nobody else. Raises BadQuestion, which names the field and the remedy."""
+    return read_question({**fields, "requester": person.id})
+
+
+def in_words(asked: Asked, question: Question, view: RequestView | None) -> Ready:
+    """What became of a question, for whoever asked it."""
+    number = f"#{asked.approval_id}"
+    what = f"{code(question.device)} over {question.protocol.upper()}"
+    if asked.grant and asked.status is Status.APPROVED:
+        end = asked.grant.ends_at
+        return Ready(f"Yes: you may connect to {what} until {moment(end)} ({number}).{_said(asked)}")
+    if asked.status is not Status.WAITING:
+        return Ready(f"{number} to {what} is {asked.status}.{_said(asked)}")
+    opened = f"You asked for {what} already: {number} waits" if asked.joined else f"{number} to {what} is open"
+    people = [name(one.name, one.person) for one in view.approvers if one.level == view.level] if view else []
+    who = f" Asked: {listed(people)}." if people else ""
+    # Slack shows the time in each reader's own zone.
+    until = f" It waits until {moment(view.deadline)}." if view and view.deadline > datetime.now(UTC) else ""
+    return Ready(f"{opened}.{who}{until}{_said(asked)}")
+
+
+def _said(asked: Asked) -> str:
+    return f" {marked_up(asked.words, 1000)}" if asked.words else ""
+
+
+def _minutes(text: str) -> int | str:
+    found = minutes_in(text)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text if found is None else found

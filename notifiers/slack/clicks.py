@@ -1,0 +1,61 @@
+"""Buttons on our messages and on the Home page: approve, cancel, revoke."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from countersign.models import Verdict
+from notifiers.base import Given, Person
+from notifiers.slack.desk import CHANNEL, Desk
+from notifiers.slack.payload import Pressed, Submitted, request_and_level
+from notifiers.slack.talk import Talk
+
+
+class Clicks:
+    """One method for each button that acts at once; each is handled within `Desk.serve`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def approve(self, talk: Talk, wish: Pressed) -> Person:
+        """Store the answer, acknowledge, and have it judged."""
+        person = await self._desk.who(talk)
+        number, level = request_and_level(wish.button.value)
+        answer = await self._desk.engine.store(given(wish, number, level, person, Verdict.APPROVE))
+        await talk.received()
+        await self._desk.judged(talk, answer)
+        return person
+
+    async def cancel(self, talk: Talk, wish: Pressed) -> Person:
+        """Withdraw a request: its status message then says so."""
+        person = await self._desk.who(talk)
+        number, _ = request_and_level(wish.button.value)
+        judged = await talk.in_time(self._desk.engine.cancel(number, person.id, CHANNEL), "")
+        await (talk.received() if judged.accepted else talk.say(judged.words))
+        return person
+
+    async def revoke(self, talk: Talk, wish: Pressed) -> Person:
+        """End a grant early: its messages then say so."""
+        person = await self._desk.who(talk)
+        number, _ = request_and_level(wish.button.value)
+        await talk.in_time(self._desk.engine.revoke(number, person.id, CHANNEL), "")
+        await talk.received()
+        return person
+
+
+def given(
+    wish: Pressed | Submitted, number: int, level: int, person: Person, verdict: Verdict, comment: str = ""
+) -> Given:
+    """The answer, with the proof of whose it is. The same delivery again makes the same source id."""
+    sender = wish.sender
+    return Given(
+        channel=CHANNEL,
+        source_id=wish.source_id,
+        approval_id=number,
+        level=level,
+        person=person.id,
+        verdict=verdict,
+        comment=comment,
+        at=datetime.now(UTC),
+        proof={"user": sender.user, "team": sender.team, "app": sender.app},
+    )

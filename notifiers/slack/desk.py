@@ -1,0 +1,151 @@
+"""What every delivery goes through: taken once, from somebody we know; refused in words, and on the record."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from countersign.errors import CountersignError, NotAllowed, Unavailable
+from countersign.models import Answer
+from notifiers.base import Engine, Person, TurnedDown
+from notifiers.slack.home import Home
+from notifiers.slack.installation import Installation
+from notifiers.slack.once import Once
+from notifiers.slack.payload import Pressed, Submitted, Wish, approval_id_of
+from notifiers.slack.people import SlackPeople, TurnedAway
+from notifiers.slack.quiet import masked
+from notifiers.slack.shapes import Malformed, Sender
+from notifiers.slack.talk import Talk
+
+CHANNEL = "slack"
+NOT_RECORDED = "That was not recorded: {why} Please try again."
+INTERNAL = "something in Countersign failed; its log has the details."
+CANT_READ = "This can't be read, so it changes nothing. Use the newest message, or the page."
+KEPT = (
+    "Your answer to #{number} is kept. It will count as soon as Countersign can reach its engine again; "
+    "there is nothing more to do."
+)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Handler = Callable[[Talk], Awaitable[Person | None]]
+
+
+class Mend(Exception):
+    """A field of a form has to be mended before it can be taken."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+
+
+class Desk:
+    """Who came, what they may, and how they are told."""
+
+    def __init__(self, engine: Engine, people: SlackPeople, installation: Installation, home: Home) -> None:
+        self.engine = engine
+        self.people = people
+        self.installation = installation
+        self.home = home
+        self._once = Once()
+
+    async def serve(self, talk: Talk, handle: Handler) -> None:
+        """Handle a delivery unless it was taken before; whatever fails, its sender is told and nothing counts.
+
+        `handle` returns the person whose Home page may have changed by it.
+        """
+        key = source_id(talk.wish)
+        if key and (first := self._once.take(key, talk.acknowledged)):
+            await talk.same_as(first)
+            return
+        try:
+            person = await handle(talk)
+        except Exception as error:
+            if not isinstance(error, TurnedAway | Malformed | NotAllowed):
+                self._once.give_back(key)  # so that another delivery of it, or the form once mended, is taken
+            await self._excuse(talk, error)
+            return
+        if person:
+            await self._refresh(talk.place.user, person)
+
+    async def who(self, talk: Talk) -> Person:
+        """The person of the directory who sent this. Raises TurnedAway, with the words for them, and Unavailable."""
+        wish = talk.wish
+        sender = wish.sender
+        author = wish.author if isinstance(wish, Pressed | Submitted) else None
+        if why := await self.installation.why_not_ours(sender, author):
+            raise TurnedAway(why)
+        talk.person = await self.people.identify(sender.user, sender.team, sender.user_team)
+        return talk.person
+
+    async def judged(self, talk: Talk, answer: Answer) -> None:
+        """Have a stored answer judged, and say what became of it. From here on nothing is lost, whatever fails."""
+        kept = KEPT.format(number=answer.approval_id)
+        try:
+            judgement = await talk.in_time(self.engine.submit(answer), kept)
+        except Unavailable as error:
+            log.warning("answer %s waits: %s", answer.id, error)
+            await talk.say(kept)
+            return
+        except Exception:
+            log.exception("answer %s waits", answer.id)
+            await talk.say(kept)
+            return
+        await (talk.done("Your answer counted.") if judgement.accepted else talk.say(judgement.words))
+
+    async def turn_down(self, wish: Wish | None, words: str, sender: Sender | None, person: Person | None) -> None:
+        """Record that something was refused; a record that can't be written now stands in the log."""
+        who = person.id if person else f"slack:{sender.user}" if sender else "slack"
+        proof = {"user": sender.user, "team": sender.user_team, "app": sender.app} if sender else {}
+        refused = TurnedDown(
+            channel=CHANNEL,
+            source_id=source_id(wish) if wish else "",
+            approval_id=approval_id_of(wish),
+            who=who,
+            person=person,
+            words=words,
+            proof=proof,
+        )
+        try:
+            await self.engine.turn_down(refused)
+        except Exception as error:
+            log.error("this could not be recorded (%s): %s: %s", type(error).__name__, who, words)
+
+    async def _refresh(self, user: str, person: Person) -> None:
+        try:
+            await self.home.show(user, person)
+        except Exception:
+            log.exception("the Home page of %s is not up to date", user)
+
+    async def _excuse(self, talk: Talk, error: Exception) -> None:
+        match error:
+            case TurnedAway():
+                await self._refuse(talk, str(error), error.person)
+            case NotAllowed():
+                await self._refuse(talk, str(error))
+            case Malformed():
+                await self._refuse(talk, CANT_READ)
+            case Mend():
+                await talk.mend(error.field, str(error))
+            case Unavailable():
+                log.warning("%s: %s", talk.place.user, masked(str(error)))
+                await talk.say(NOT_RECORDED.format(why=f"{error}."))
+            case CountersignError():
+                await talk.say(str(error))
+            case _:
+                log.error("what %s sent could not be handled", talk.place.user, exc_info=error)
+                await talk.say(NOT_RECORDED.format(why=INTERNAL))
+
+    async def _refuse(self, talk: Talk, words: str, person: Person | None = None) -> None:
+        await self.turn_down(talk.wish, words, talk.wish.sender, person or talk.person)
+        await talk.say(words)
+
+
+def source_id(wish: Wish) -> str:
+    """The same for each delivery of one click, form or command; "" for what may come again as often as it likes."""
+    if isinstance(wish, Pressed | Submitted):
+        return wish.source_id
+    trigger = getattr(wish, "trigger_id", "")
+    return f"trigger:{hashlib.sha256(trigger.encode()).hexdigest()[:32]}" if trigger else ""

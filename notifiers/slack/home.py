@@ -1,0 +1,42 @@
+"""The app's Home page: https://docs.slack.dev/surfaces/app-home."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from weakref import WeakValueDictionary
+
+from countersign.errors import Unavailable, Unreachable
+from notifiers.base import Engine, Person
+from notifiers.slack.api import SlackApi
+from notifiers.slack.views import home_view, words_modal
+
+log = logging.getLogger(__name__)
+
+
+class Home:
+    """Shows each person their page as things stand; a page that can't be shown is logged, and shown another time."""
+
+    def __init__(self, api: SlackApi, engine: Engine) -> None:
+        self._api = api
+        self._engine = engine
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def show(self, user: str, person: Person) -> None:
+        """Show what waits for them, what they asked for, and what they may use now."""
+        # One after another for each person, so that an older look never overwrites a newer one.
+        async with self._turns.setdefault(user, asyncio.Lock()):
+            waiting = await self._engine.waiting_for(person.id)
+            asked = await self._engine.asked_by(person.id)
+            await self._publish(user, home_view(waiting, asked, person=person.id))
+
+    async def say(self, user: str, words: str) -> None:
+        """Show why there is nothing to show."""
+        await self._publish(user, {"type": "home", "blocks": words_modal(words)["blocks"]})
+
+    async def _publish(self, user: str, view: dict[str, Any]) -> None:
+        try:
+            await self._api.call("views.publish", user, user_id=user, view=view)
+        except (Unavailable, Unreachable) as error:
+            log.warning("the Home page of %s is not up to date: %s", user, error)

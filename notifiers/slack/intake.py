@@ -1,0 +1,82 @@
+"""From what came in by HTTP or the socket to one of the deliveries we know, before Bolt sees it.
+
+Bolt looks into many parts of a payload and takes their types for granted. So it gets only what was read here, and a
+payload that is none of the known shapes never gets further.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from notifiers.slack.desk import CANT_READ, Desk
+from notifiers.slack.payload import Command, Interaction, Opened, Pressed, Shortcut, Submitted, Wish, read
+from notifiers.slack.replies import Place, Replies
+from notifiers.slack.shapes import Malformed
+
+# What the listeners find in Bolt's context.
+WISH = "countersign_wish"
+KINDS: dict[str, type[Pressed | Submitted | Shortcut]] = {
+    "block_actions": Pressed,
+    "view_submission": Submitted,
+    "shortcut": Shortcut,
+}
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Reads each payload and hands it to Bolt."""
+
+    def __init__(self, app: AsyncApp, desk: Desk, replies: Replies) -> None:
+        self._app = app
+        self._desk = desk
+        self._replies = replies
+
+    async def take(self, body: object, request: AsyncBoltRequest) -> BoltResponse:
+        """Answer a payload; `request` is Bolt's, with an empty body and all that its signature check needs."""
+        if not isinstance(body, dict):
+            return BoltResponse(status=400, body="")
+        if body.get("type") == "url_verification" and isinstance(body.get("challenge"), str):
+            request.body = {"type": "url_verification", "challenge": body["challenge"][:1000]}
+            return await self._app.async_dispatch(request)
+        try:
+            wish = understood(body)
+        except Malformed as error:
+            await self._turn_away(body, error)
+            return BoltResponse(status=400, body="")
+        if wish is None:
+            return BoltResponse(status=200, body="")
+        request.body = wish.model_dump(mode="json", exclude_unset=True)
+        request.context[WISH] = wish
+        return await self._app.async_dispatch(request)
+
+    async def _turn_away(self, body: Mapping[str, Any], error: Malformed) -> None:
+        """What is signed by Slack and still unreadable goes on the record, and its sender is told."""
+        log.warning("Slack sent what can't be read: %s", error)
+        try:
+            wish = read(Command, {"trigger_id": "-", **body}) if "command" in body else read(Interaction, body)
+        except Malformed:
+            await self._desk.turn_down(None, str(error), None, None)
+            return
+        await self._desk.turn_down(None, str(error), wish.sender, None)
+        await self._replies.tell(Place(wish.sender.user, response_url=wish.response_url), CANT_READ)
+
+
+def understood(body: Mapping[str, Any]) -> Wish | None:
+    """The delivery in a payload; None for a kind that we never asked for. Raises Malformed."""
+    kind = body.get("type")
+    if isinstance(kind, str) and kind in KINDS:
+        return read(KINDS[kind], body)
+    if kind == "event_callback":
+        event = body.get("event")
+        is_opening = isinstance(event, dict) and event.get("type") == "app_home_opened"
+        return read(Opened, body) if is_opening else None
+    if kind is None and "command" in body:
+        return read(Command, body)
+    return None

@@ -1,0 +1,125 @@
+"""Which of our functions takes which button, form, command and event, through Bolt."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from countersign.errors import CountersignError
+from countersign.models import Verdict
+from notifiers.base import Person
+from notifiers.slack.api import SlackApi
+from notifiers.slack.asking import Asking
+from notifiers.slack.clicks import Clicks
+from notifiers.slack.config import SlackConfig
+from notifiers.slack.desk import Desk
+from notifiers.slack.home import Home
+from notifiers.slack.intake import WISH
+from notifiers.slack.modals import Modals
+from notifiers.slack.payload import Opened, Wish
+from notifiers.slack.people import TurnedAway
+from notifiers.slack.quiet import quiet_logger
+from notifiers.slack.replies import Replies
+from notifiers.slack.shapes import Malformed
+from notifiers.slack.talk import Talk
+
+COMMAND = "/connect"
+NAME = "notifiers.slack.bolt"
+_ANY = re.compile(r"")
+
+Handle = Callable[[Talk, Any], Awaitable[Person | None]]
+Listener = Callable[[AsyncAck, AsyncBoltContext], Awaitable[None]]
+
+
+class Listeners:
+    """Makes Bolt's listeners; `running` holds the tasks of those at work."""
+
+    def __init__(
+        self, desk: Desk, replies: Replies, api: SlackApi, home: Home, running: set[asyncio.Task[Any]]
+    ) -> None:
+        self._desk = desk
+        self._replies = replies
+        self._home = home
+        self._running = running
+        self.clicks = Clicks(desk)
+        self.modals = Modals(desk, api)
+        self.asking = Asking(desk, api)
+
+    def taking(self, handle: Handle) -> Listener:
+        """A listener that has the desk serve whatever comes, by `handle`."""
+
+        async def listener(ack: AsyncAck, context: AsyncBoltContext) -> None:
+            wish: Wish = context[WISH]
+            task = asyncio.current_task()
+            assert task is not None
+            self._running.add(task)
+            try:
+                await self._desk.serve(Talk(wish, ack, self._replies), lambda talk: handle(talk, wish))
+            finally:
+                self._running.discard(task)
+
+        return listener
+
+    async def opened(self, talk: Talk, wish: Opened) -> Person | None:
+        """Somebody looks at our Home page, which is then shown; or why it is empty."""
+        if wish.event.tab != "home":
+            return None
+        try:
+            return await self._desk.who(talk)
+        except (TurnedAway, CountersignError) as error:
+            await self._home.say(wish.event.user, str(error))
+            return None
+
+    async def followed(self, talk: Talk, wish: Wish) -> None:
+        """A button that is a link: the browser has opened it, and Slack tells us all the same."""
+        await talk.received()
+
+    async def unknown(self, talk: Talk, wish: Wish) -> None:
+        """A button, form or command that we never made, or make no more."""
+        raise Malformed("nothing of ours has this name")
+
+
+def slack_app(config: SlackConfig, on: Listeners) -> AsyncApp:
+    """Bolt's app: one workspace, one bot, no installation by OAuth, and no word to Slack before something comes in."""
+    logger = quiet_logger(NAME, logging.WARNING)
+    # Without a token: what we call, we call by our own SlackApi. Socket Mode alone uses it, with the app's token.
+    client = AsyncWebClient(base_url=config.api_url, logger=logger)
+    if config.api_url.startswith("http:"):
+        client.proxy = None  # it is on this machine
+
+    async def authorize() -> AuthorizeResult:
+        # Bolt would ask Slack who we are; whose the delivery is, is seen by Desk.who.
+        return AuthorizeResult(enterprise_id=None, team_id=None)
+
+    app = AsyncApp(
+        name=NAME,
+        logger=logger,
+        client=client,
+        signing_secret=config.signing_secret.get_secret_value(),
+        authorize=authorize,
+        attaching_function_token_enabled=False,
+    )
+    app.action("approve")(on.taking(on.clicks.approve))
+    app.action("approve_with_comment")(on.taking(partial(on.modals.open, verdict=Verdict.APPROVE)))
+    app.action("reject")(on.taking(partial(on.modals.open, verdict=Verdict.REJECT)))
+    app.action("cancel")(on.taking(on.clicks.cancel))
+    app.action("revoke")(on.taking(on.clicks.revoke))
+    app.action("open")(on.taking(on.followed))
+    app.view("answer")(on.taking(on.modals.answer))
+    app.view("connect")(on.taking(on.asking.filled_in))
+    app.command(COMMAND)(on.taking(on.asking.typed))
+    app.shortcut("connect")(on.taking(on.asking.chosen))
+    app.event("app_home_opened")(on.taking(on.opened))
+    for catch in (app.action, app.view, app.command, app.shortcut):
+        catch(_ANY)(on.taking(on.unknown))
+    return app

@@ -1,0 +1,36 @@
+"""Deliveries that were taken already: Slack may deliver twice, and a signed request may be played again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+
+from slack_bolt.response import BoltResponse
+
+# A signed request is too old after five minutes; Slack's own retries of an event take an hour, and change nothing.
+REMEMBERED_SECONDS = 3600.0
+MOST_REMEMBERED = 20_000
+
+Answered = asyncio.Future[BoltResponse]
+
+
+class Once:
+    """Remembers in this process what was taken. What must never count twice is kept single by the database."""
+
+    def __init__(self) -> None:
+        self._taken: OrderedDict[str, tuple[float, Answered]] = OrderedDict()
+
+    def take(self, key: str, answered: Answered) -> Answered | None:
+        """None the first time: from now on it was taken, and `answered` is its acknowledgement. Later, that one."""
+        now = time.monotonic()
+        while self._taken and (len(self._taken) > MOST_REMEMBERED or next(iter(self._taken.values()))[0] < now):
+            self._taken.popitem(last=False)
+        if key in self._taken:
+            return self._taken[key][1]
+        self._taken[key] = now + REMEMBERED_SECONDS, answered
+        return None
+
+    def give_back(self, key: str) -> None:
+        """It came to nothing, so that another delivery of it is taken."""
+        self._taken.pop(key, None)

@@ -1,0 +1,95 @@
+"""Words back to whoever clicked or typed, that nobody else sees."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.errors import SlackClientError
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from countersign.errors import Unavailable, Unreachable
+from notifiers.slack.api import SlackApi
+from notifiers.slack.quiet import quiet_logger
+from notifiers.slack.views import words_modal
+from notifiers.slack.words import marked_up
+
+# https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
+SLACKS_OWN = "hooks.slack.com"
+SECONDS = 5
+LONGEST = 2500
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where somebody is, and what Slack gave us to answer them there."""
+
+    user: str
+    channel: str = ""
+    response_url: str = ""
+    trigger_id: str = ""
+    view_id: str = ""
+
+
+class Replies:
+    """Tells one person something, by the nearest way that works; a failure is logged and stops nothing."""
+
+    def __init__(self, api: SlackApi, api_url: str) -> None:
+        self._api = api
+        self._our_host = urlsplit(api_url).netloc
+
+    async def tell(self, place: Place, words: str) -> None:
+        """Tell them: in the form they look at, else below the message they clicked on, else as a direct message."""
+        text = marked_up(words, LONGEST)
+        for way in (self._in_form, self._respond, self._ephemeral, self._new_form, self._direct):
+            try:
+                if await way(place, text):
+                    return
+            except (Unavailable, Unreachable) as error:
+                log.warning("%s could not be answered in Slack: %s", place.user, error)
+
+    async def _in_form(self, place: Place, text: str) -> bool:
+        if not place.view_id:
+            return False
+        await self._api.call("views.update", place.user, view_id=place.view_id, view=words_modal(text))
+        return True
+
+    async def _respond(self, place: Place, text: str) -> bool:
+        if not self._is_slacks(place.response_url):
+            return False
+        logger = quiet_logger("notifiers.slack.webhook", logging.WARNING)
+        webhook = AsyncWebhookClient(place.response_url, timeout=SECONDS, logger=logger, retry_handlers=[])
+        try:
+            sent = await webhook.send(text=text, response_type="ephemeral", replace_original=False)
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            # The link is a secret, and may stand in the error.
+            raise Unavailable(f"its response_url can't be used ({type(error).__name__})") from None
+        return sent.status_code == 200
+
+    async def _ephemeral(self, place: Place, text: str) -> bool:
+        if not place.channel:
+            return False
+        await self._api.call("chat.postEphemeral", place.user, channel=place.channel, user=place.user, text=text)
+        return True
+
+    async def _new_form(self, place: Place, text: str) -> bool:
+        if not place.trigger_id or place.view_id:
+            return False
+        await self._api.call("views.open", place.user, trigger_id=place.trigger_id, view=words_modal(text))
+        return True
+
+    async def _direct(self, place: Place, text: str) -> bool:
+        await self._api.call("chat.postMessage", place.user, channel=place.user, text=text)
+        return True
+
+    def _is_slacks(self, url: str) -> bool:
+        """Whether to send anything there: what came in a payload names no other server."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        return (parts.scheme, parts.netloc) == ("https", SLACKS_OWN) or bool(url and parts.netloc == self._our_host)

@@ -1,0 +1,99 @@
+"""One conversation about one delivery: acknowledged once, in time, and then told what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.response import BoltResponse
+
+from notifiers.base import Person
+from notifiers.slack.once import Answered
+from notifiers.slack.payload import Command, Opened, Pressed, Shortcut, Submitted, Wish
+from notifiers.slack.replies import LONGEST, Place, Replies
+from notifiers.slack.views import words_modal
+from notifiers.slack.words import marked_up
+
+# Slack waits 3 seconds: https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response
+PATIENCE_SECONDS = 2.0
+LONGEST_ERROR = 150
+
+T = TypeVar("T")
+
+
+class Talk:
+    """With the person who sent `wish`."""
+
+    def __init__(self, wish: Wish, ack: AsyncAck, replies: Replies) -> None:
+        self.wish = wish
+        self.place = place_of(wish)
+        self.person: Person | None = None  # once that is known
+        self.acknowledged: Answered = asyncio.get_running_loop().create_future()
+        self._ack = ack
+        self._replies = replies
+        self._until = time.monotonic() + PATIENCE_SECONDS
+
+    async def received(self) -> None:
+        """Acknowledge, and close the form if it was one. Again does nothing."""
+        if not self.acknowledged.done():
+            self._answer(await self._ack())
+
+    async def same_as(self, first: Answered) -> None:
+        """Acknowledge as the first delivery of the same was, once it is; and say nothing more."""
+        done, _ = await asyncio.wait({first}, timeout=PATIENCE_SECONDS)
+        if done:
+            self._ack.response = first.result()
+
+    async def say(self, words: str) -> None:
+        """Tell them; in the acknowledgement itself where it can carry words."""
+        late = self.acknowledged.done()
+        if not late and isinstance(self.wish, Submitted):
+            self._answer(await self._ack(response_action="update", view=words_modal(words)))
+        elif not late and isinstance(self.wish, Command):
+            self._answer(await self._ack(text=marked_up(words, LONGEST), response_type="ephemeral"))
+        else:
+            await self.received()
+            await self._replies.tell(self.place, words)
+
+    async def done(self, words: str) -> None:
+        """All went well. What they see says so already, except in a form that was told to wait."""
+        if self.acknowledged.done() and isinstance(self.wish, Submitted):
+            await self.say(words)
+        await self.received()
+
+    async def mend(self, field: str, words: str) -> None:
+        """Have a field of the form mended, if the form still stands; else tell them."""
+        if not self.acknowledged.done():
+            self._answer(await self._ack(response_action="errors", errors={field: words[:LONGEST_ERROR]}))
+        else:
+            await self.say(words)
+
+    async def in_time(self, work: Coroutine[Any, Any, T], meanwhile: str) -> T:
+        """The work's result. Where it takes longer than Slack waits, acknowledge first, and say `meanwhile`."""
+        task = asyncio.ensure_future(work)
+        await asyncio.wait({task}, timeout=max(self._until - time.monotonic(), 0))
+        if not task.done():
+            await (self.received() if isinstance(self.wish, Pressed) else self.say(meanwhile))
+        return await task
+
+    def _answer(self, response: BoltResponse) -> None:
+        self.acknowledged.set_result(response)
+
+
+def place_of(wish: Wish) -> Place:
+    """Where the sender of a payload can be answered."""
+    match wish:
+        case Pressed():
+            channel = wish.container.channel_id
+            return Place(wish.user.id, channel, wish.response_url, wish.trigger_id)
+        case Submitted():
+            return Place(wish.user.id, view_id=wish.view.id)
+        case Shortcut():
+            return Place(wish.user.id, trigger_id=wish.trigger_id)
+        case Command():
+            return Place(wish.user_id, response_url=wish.response_url)
+        case Opened():
+            return Place(wish.event.user)

@@ -1,0 +1,70 @@
+"""What somebody typed behind `/connect`, from Slack's markup back to their own words, and then to a question."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+USAGE = "/connect DEVICE PROTOCOL [60m] [ticket:ABC-1] REASON"
+
+# https://docs.slack.dev/interactivity/implementing-slash-commands#escaping_users_warning: links, people and channels.
+_MARKUP = re.compile(r"<([^<>|]{1,2000})(?:\|([^<>]{0,2000}))?>")
+_SCHEME = re.compile(r"(?:https?://|mailto:|tel:)")
+_TICKET = re.compile(r"(?<!\S)ticket:(\S{1,200})\s?", re.IGNORECASE)
+_MINUTES = re.compile(r"(?=\d)(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?", re.IGNORECASE)
+# What keyboards make of quotation marks, in pairs as people set them.
+_QUOTES = "\"'`“”„‟«»‘’‚‛″′"
+
+
+def as_typed(text: str) -> str:
+    """The text without Slack's markup: an address that Slack made a link of is the address again."""
+    plain = _MARKUP.sub(_unwrapped, text)
+    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def wished(text: str) -> dict[str, Any]:
+    """What was typed as the fields of a question, without its requester; what was left out is left out here too.
+
+    The order is device, protocol, minutes, reason; a ticket stands anywhere. Nothing is judged here.
+    """
+    plain = as_typed(text)
+    found: dict[str, Any] = {}
+    if ticket := _TICKET.search(plain):
+        found["ticket"] = ticket[1].strip(_QUOTES)
+        plain = plain[: ticket.start()] + plain[ticket.end() :]
+    for name in ("device", "protocol"):
+        word, plain = _first(plain)
+        if word:
+            found[name] = word.strip(_QUOTES).lower()
+    word, rest = _first(plain)
+    if (minutes := minutes_in(word)) is not None:
+        found["minutes"], plain = minutes, rest
+    if reason := _unquoted(plain.strip()):
+        found["reason"] = reason
+    return found
+
+
+def minutes_in(word: str) -> int | None:
+    """The minutes of a word such as 60m, 2h or 1h30m; None for any other word."""
+    found = _MINUTES.fullmatch(word.strip(_QUOTES))
+    return int(found[1] or 0) * 60 + int(found[2] or 0) if found else None
+
+
+def _first(text: str) -> tuple[str, str]:
+    parts = text.split(maxsplit=1)
+    return (parts[0] if parts else ""), (parts[1] if len(parts) > 1 else "")
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES
+    return text[1:-1].strip() if quoted and not {text[0], text[-1]} & set(text[1:-1]) else text
+
+
+def _unwrapped(found: re.Match[str]) -> str:
+    target, label = found[1], found[2] or ""
+    if target[0] in "@#!":
+        return f"{'' if label[:1] in ('@', '#') or target[0] == '!' else target[0]}{label or target[1:]}"
+    bare = _SCHEME.sub("", target, count=1)
+    if not label or label.rstrip("/") in (bare.rstrip("/"), target.rstrip("/")):
+        return label or target
+    return f"{label} ({target})"

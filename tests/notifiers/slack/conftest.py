@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from sandbox.slack.tool import NoSlack
+from tests.notifiers.slack.way_in import WayIn, way_in
+from tests.workflows.engine import Engine, new_namespace
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def slack_engine(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    """One engine for all of Slack's tests."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('slack') / 'countersign.db'}"
+    async with Engine(temporal_address, await new_namespace(temporal_address), url) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session", params=["socket", "http"])
+async def shared_way_in(slack_engine: Engine, request: pytest.FixtureRequest) -> AsyncIterator[WayIn]:
+    """A Slack that reaches us by its socket, and then one that does by HTTP; skipped, with the reason, without one."""
+    try:
+        async with way_in(slack_engine, request.param) as made:
+            yield made
+    except NoSlack as error:
+        pytest.skip(str(error))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def way(shared_way_in: WayIn) -> AsyncIterator[WayIn]:
+    """The way in, with all well."""
+    await shared_way_in.forget()
+    yield shared_way_in

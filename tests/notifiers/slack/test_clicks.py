@@ -1,0 +1,272 @@
+"""Answers by a click and by a form: on the real engine, in a real Slack, by socket and by HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from countersign.errors import Unavailable
+from countersign.models import Status, Verdict
+from sandbox.slack import faults, people
+from tests.notifiers.slack.way_in import STRANGERS, WayIn, answers, fresh, slack_policy, user_id
+from tests.workflows.engine import Request, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+GRACE, BOB = user_id("grace"), user_id("bob")
+
+
+async def test_a_click_counts_for_whose_it_is(way: WayIn) -> None:
+    request = await way.engine.ask("alice")
+    message = await way.prompt(request)
+    delivery = await way.click(message, "approve", "bob")
+    await until(lambda: way.refusals(request))
+    [line] = way.refusals(request)
+    proof = {"user": BOB, "team": "T01TEST", "app": "A01APP"}
+    assert (line.who, line.channel, proof.items() <= line.proof.items()) == ("bob", "slack", True)
+    assert delivery.payload["trigger_id"] not in str(line)
+    await way.click(message, "approve", "grace")
+    outcome = await request.outcome()
+    assert outcome.status is Status.APPROVED
+    [decision] = outcome.decisions
+    assert (decision.person, decision.channel, decision.comment) == ("grace", "slack", "")
+
+
+async def test_what_is_delivered_twice_counts_and_is_told_once(way: WayIn) -> None:
+    request = await way.engine.ask("alice")
+    message = await way.prompt(request)
+    way.slack.deliver_twice(3)
+    before = len(await people.whispers(way.slack, BOB))
+    await way.click(message, "approve", "bob")
+    await way.click(message, "approve", "grace")
+    assert (await request.outcome()).status is Status.APPROVED
+    await way.click(message, "approve", "bob")
+    assert len(await way.whispers(BOB, before + 2)) == before + 2
+    assert answers(way.engine, request.id) == [("grace", Verdict.APPROVE)]
+    assert way.seam.calls.count("store") == 3
+
+
+async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
+    request = await way.engine.ask("alice", "databases")
+    old = await way.prompt(request)
+    new = await way.prompt(request, level=2)
+    for message, action, person, words in (
+        (old, "approve", "bob", "not asked"),
+        (old, "approve", "alice", "own"),
+        (new, "approve", "ivan", "level"),
+        (old, "approve", "grace", ""),
+        (old, "approve", "grace", "level"),
+        (new, "approve", "ivan", ""),
+        (new, "approve", "ivan", "already"),
+        (new, "approve", "heidi", ""),
+        (new, "approve", "ada", "already Approved"),
+        (new, "cancel", "alice", "already Approved"),
+        (new, "revoke", "alice", "Only an approver"),
+        (new, "cancel", "bob", "Only alice"),
+    ):
+        user = user_id(person)
+        before = len(await people.whispers(way.slack, user))
+        await way.click(message, action, person)
+        if words:
+            said = (await way.whispers(user, before + 1))[before:]
+            assert len(said) == 1
+            assert words in said[0]
+        else:
+            await until(lambda person=person: person in [who for who, _ in answers(way.engine, request.id)])  # type: ignore[misc]
+    assert [who for who, _ in answers(way.engine, request.id)] == ["grace", "ivan", "heidi"]
+
+
+@pytest.mark.parametrize("user", [*STRANGERS, "UNOBODY"])
+async def test_strangers_are_refused_in_words_and_on_the_record(way: WayIn, user: str) -> None:
+    request = await way.engine.ask("alice")
+    before = len(await people.whispers(way.slack, user))
+    await people.click(way.slack, await way.prompt(request), "approve", user)
+    assert (await way.whispers(user, before + 1))[before:]
+    await people.click(way.slack, await way.prompt(request), "reject", user)
+    await until(lambda: [line.proof["user"] for line in way.refusals(request)] == [user, user])
+    assert request.status is Status.WAITING
+    assert "store" not in way.seam.calls
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "1001", "1001:1:1", "0:1", "-1:1", "1001:0", " 1001:1", "1001:1\n", "٣:1", "1e3:1", "{}", "a" * 2000),
+        *("9" * 30 + ":1", "1:" + "9" * 9, "9999999999:1", "2147483648:1"),
+    ],
+)
+async def test_a_value_that_is_none_of_ours_is_refused(way: WayIn, value: str) -> None:
+    for action in ("approve", "reject", "cancel"):
+        before = len(await people.whispers(way.slack, BOB))
+        message = await way.buttons("1:1")
+        message["blocks"][0]["elements"] = [
+            {**each, "value": value} for each in message["blocks"][0]["elements"] if each["action_id"] == action
+        ]
+        await way.click(message, action, "bob")
+        assert "can't be read" in (await way.whispers(BOB, before + 1))[-1]
+    assert not {"store", "cancel"} & set(way.seam.calls)
+
+
+async def test_a_request_that_never_was_and_a_button_that_is_none(way: WayIn) -> None:
+    before = len(await people.whispers(way.slack, GRACE))
+    message = await way.buttons("2147483647:1")
+    for count, (action, words) in enumerate(
+        [("approve", "There is no request"), ("cancel", "no request"), ("unheard_of", "can't be read")], 1
+    ):
+        await way.click(message, action, "grace")
+        assert words in (await way.whispers(GRACE, before + count))[-1]
+
+
+async def test_a_stored_answer_is_kept_while_the_engine_is_away(way: WayIn) -> None:
+    request = await way.engine.ask("alice")
+    before = len(await people.whispers(way.slack, GRACE))
+    way.seam.failing["submit"] = Unavailable("Temporal does not answer")
+    await way.click(await way.prompt(request), "approve", "grace")
+    assert "is kept" in (await way.whispers(GRACE, before + 1))[-1]
+    assert answers(way.engine, request.id) == []
+    [left] = [
+        one
+        for one in way.engine.store.answers.waiting(way.engine.store.reading.request(request.id).deadline)
+        if one.approval_id == request.id
+    ]
+    await way.engine.door.submit(left)
+    assert (await request.outcome()).status is Status.APPROVED
+
+
+@pytest.mark.parametrize("error", [Unavailable("The database is away"), RuntimeError("xoxb-1-secret")])
+async def test_what_was_not_stored_can_be_clicked_again(
+    way: WayIn, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = await way.engine.ask("alice")
+    message = await way.prompt(request)
+    before = len(await people.whispers(way.slack, GRACE))
+    way.seam.failing["store"] = error
+    await way.click(message, "approve", "grace")
+    said = (await way.whispers(GRACE, before + 1))[-1]
+    assert "not recorded" in said
+    assert "xoxb" not in said
+    way.seam.failing.clear()
+    await way.click(message, "approve", "grace")
+    assert (await request.outcome()).status is Status.APPROVED
+
+
+async def test_a_slow_engine_keeps_nobody_waiting(way: WayIn) -> None:
+    request = await way.engine.ask("alice")
+    way.seam.slow["submit"] = 4.0
+    delivery = await way.click(await way.prompt(request), "approve", "grace")
+    assert delivery.seconds < 2
+    assert (await request.outcome()).status is Status.APPROVED
+
+
+async def opened(way: WayIn, action: str, person: str, group: str = "web") -> Request:
+    request = await way.engine.ask("alice", group)
+    await way.click(await way.prompt(request), action, person)
+    return request
+
+
+async def test_approve_with_a_comment(way: WayIn) -> None:
+    request = await opened(way, "approve_with_comment", "grace")
+    view = await way.modal("grace", "answer")
+    assert json.loads(view["private_metadata"]) == {"id": request.id, "level": 1, "verdict": "approve"}
+    await people.submit(way.slack, {"comment": "  for tonight\u202e only "}, GRACE)
+    assert (await request.outcome()).decisions[0].comment == "for tonight only"
+    await until(lambda: people.open_modal_of(way.slack, GRACE) is None)
+
+
+async def test_the_form_is_open_before_anything_else_is_asked(way: WayIn) -> None:
+    way.seam.slow["request"] = 1.0
+    await opened(way, "reject", "grace")
+    methods = [call.method for call in way.slack.calls]
+    assert people.open_modal_of(way.slack, GRACE) is not None or "views.open" in methods[-2:]
+    await way.modal("grace", "answer")
+
+
+async def test_a_rejection_needs_a_reason_where_the_policy_says_so(way: WayIn) -> None:
+    way.engine.apply(slack_policy(rejection_needs_reason=True))
+    try:
+        request = await opened(way, "reject", "grace")
+        view = await way.modal("grace", "answer")
+        refused = await people.submit(way.slack, {"comment": " \n\u200b "}, GRACE)
+        assert refused.answer["response_action"] == "errors"
+        assert list(refused.answer["errors"]) == ["comment"]
+        assert people.open_modal_of(way.slack, GRACE) is not None
+        await people.submit_view(way.slack, view, {"comment": "not on a Friday"}, GRACE)
+        outcome = await request.outcome()
+        assert (outcome.status, outcome.decisions[0].comment) == (Status.REJECTED, "not on a Friday")
+    finally:
+        way.engine.apply(slack_policy())
+
+
+async def test_a_form_says_why_it_can_not_be_answered(way: WayIn) -> None:
+    request = await opened(way, "reject", "bob")
+    assert "not asked" in await way.said_in_modal("bob")
+    await until(lambda: [line.who for line in way.refusals(request)] == ["bob"])
+    await way.click(await way.prompt(request), "approve_with_comment", "grace")
+    await way.modal("grace", "answer")
+    assert (await request.says("grace")).accepted
+    await people.submit(way.slack, {"comment": "too late"}, GRACE)
+    assert "already Approved" in await way.said_in_modal("grace")
+
+
+async def test_a_form_is_kept_while_the_engine_is_away_or_slow(way: WayIn) -> None:
+    await opened(way, "reject", "grace")
+    await way.modal("grace", "answer")
+    way.seam.failing["submit"] = Unavailable("Temporal does not answer")
+    await people.submit(way.slack, {"comment": ""}, GRACE)
+    assert "is kept" in await way.said_in_modal("grace")
+    way.seam.failing.clear()
+    way.seam.slow["submit"] = 3.0
+    request = await opened(way, "reject", "grace")
+    await way.modal("grace", "answer")
+    sent = await people.submit(way.slack, {"comment": ""}, GRACE)
+    assert sent.seconds < 3
+    assert "is kept" in await way.said_in_modal("grace")
+    assert (await request.outcome()).status is Status.REJECTED
+
+    async def counted() -> bool:
+        return "counted" in await way.said_in_modal("grace")
+
+    await people.until(counted)
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        ("views.open", faults.fails("expired_trigger_id")),
+        ("views.open", faults.server_error()),
+        ("views.update", faults.fails("not_found")),
+    ],
+)
+async def test_a_form_that_slack_does_not_open(way: WayIn, method: str, fault: faults.Fault) -> None:
+    before = len(await people.whispers(way.slack, GRACE))
+    way.slack.fail(method, fault, times=2)
+    await opened(way, "reject", "grace")
+    assert "press the button again" in (await way.whispers(GRACE, before + 1))[-1]
+
+
+async def test_metadata_that_is_not_ours_is_refused(way: WayIn) -> None:
+    request = await opened(way, "reject", "grace")
+    view = await way.modal("grace", "answer")
+    good = json.loads(view["private_metadata"])
+    for bad in ("", "[]", "{", json.dumps(good | {"id": str(good["id"])}), json.dumps(good | {"id": 2**40}),
+                json.dumps(good | {"level": -1}), json.dumps(good | {"verdict": "maybe"})):  # fmt: skip
+        sent = await people.submit_view(way.slack, {**view, "private_metadata": bad, "id": f"V{fresh()}"}, {}, GRACE)
+        assert "can't be read" in json.dumps(sent.answer)
+    assert request.status is Status.WAITING
+
+
+async def test_no_secret_reaches_the_log(way: WayIn, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    way.slack.fail("views.open", faults.cut())
+    way.slack.fail("response_url", faults.cut())
+    way.seam.failing["store"] = RuntimeError("it failed")
+    request = await way.engine.ask("alice")
+    message = await way.prompt(request)
+    sent = [await way.click(message, action, "grace") for action in ("approve", "reject", "unheard_of")]
+    await asyncio.sleep(0.2)
+    log = "\n".join(record.getMessage() + str(record.exc_text) for record in caplog.records if record.name != "asyncio")
+    secrets = [way.slack.bot_token, way.slack.app_token, way.slack.signing_secret]
+    secrets += [each.payload[name] for each in sent for name in ("trigger_id", "response_url")]
+    assert not [secret for secret in secrets if secret in log]

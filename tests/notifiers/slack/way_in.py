@@ -1,0 +1,213 @@
+"""The way in as a whole: a real Slack to click in, a real engine behind it, and both ways for Slack to reach us."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from pydantic import SecretStr
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from countersign.models import Verdict
+from countersign.views import LineView
+from notifiers.base import Engine as Protocol
+from notifiers.slack.app import SlackDoor
+from notifiers.slack.config import SlackConfig
+from sandbox.slack import people
+from sandbox.slack.server import SlackServer
+from sandbox.slack.state import Delivery
+from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
+from tests.workflows.engine import Engine, Request, until
+from tests.workflows.house import PEOPLE, policy
+
+ROOM = "C01ROOM"
+# Somebody in Slack of whom the directory has never heard, and people whom nothing of theirs makes one of ours.
+STRANGERS: dict[str, dict[str, Any]] = {
+    "UGUEST": {"is_restricted": True},
+    "USINGLE": {"is_ultra_restricted": True},
+    "UBOT": {"is_bot": True},
+    "ULEFT": {"deleted": True},
+    "USTRANGE": {"is_stranger": True},
+    "UFOREIGN": {"team_id": "T0OTHER"},
+    "UUNSURE": {"is_email_confirmed": False},
+}
+
+
+def user_id(person: str) -> str:
+    """The Slack user of somebody in the directory."""
+    return f"U{person.upper()}"
+
+
+def users() -> list[User]:
+    """Everybody of the house; strangers with the address of grace, who is a manager; and nobody with an address."""
+    known = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE]
+    strange = [User(each, each.lower(), "grace@example.test", flags) for each, flags in STRANGERS.items()]
+    return [*strange, *known, User("UNOBODY", "nobody", "nobody@example.test")]
+
+
+def slack_policy(**changed: Any) -> str:
+    """The plain policy, with Slack to decide by."""
+    return policy(channels={"email": "decide", "slack": "decide"}, **changed)
+
+
+@dataclass
+class Recorded:
+    """Goes through to a real engine, and fails where a test says so."""
+
+    door: Any
+    failing: dict[str, Exception] = field(default_factory=dict)
+    slow: dict[str, float] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.door, name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append(name)
+            await asyncio.sleep(self.slow.get(name, 0))
+            if error := self.failing.get(name):
+                raise error
+            return await method(*args, **kwargs)
+
+        return call
+
+
+@dataclass
+class WayIn:
+    """Slack, our app in it, and the engine behind."""
+
+    slack: SlackServer
+    engine: Engine
+    seam: Recorded
+    config: SlackConfig
+    door: SlackDoor | None = None
+
+    async def prompt(self, request: Request, level: int = 1, channel: str = ROOM) -> Json:
+        """A message with all our buttons, as the notifier posts them."""
+        return await self.buttons(f"{request.id}:{level}", channel)
+
+    async def buttons(self, value: str, channel: str = ROOM) -> Json:
+        """A message whose buttons have this value."""
+        names = ("approve", "approve_with_comment", "reject", "cancel", "revoke", "unheard_of")
+        elements = [
+            {"type": "button", "action_id": name, "value": value, "text": {"type": "plain_text", "text": name}}
+            for name in names
+        ]
+        client = AsyncWebClient(self.slack.bot_token, self.slack.api_url)
+        blocks = [{"type": "actions", "elements": elements}]
+        posted = await client.chat_postMessage(channel=channel, text="A request", blocks=blocks)
+        return {**posted["message"], "channel": posted["channel"]}
+
+    async def click(self, message: Json, action: str, person: str) -> Delivery:
+        """Somebody of the house presses a button."""
+        return await people.click(self.slack, message, action, user_id(person))
+
+    async def whispers(self, user: str, count: int = 1, channel: str = "") -> list[str]:
+        """What a Slack user was told alone, once there is so much of it."""
+
+        async def look() -> list[str]:
+            seen = await people.whispers(self.slack, user, channel)
+            return [str(one["text"]) for one in seen] if len(seen) >= count else []
+
+        return await people.until(look)
+
+    async def modal(self, person: str, callback: str) -> Json:
+        """The form that somebody has before them, once it is this one and filled."""
+
+        async def look() -> Json:
+            view = people.open_modal_of(self.slack, user_id(person)) or {}
+            filled = view.get("callback_id") == callback and (view.get("submit") or callback == "told")
+            return view if filled else {}
+
+        return await people.until(look)
+
+    async def said_in_modal(self, person: str) -> str:
+        """The words in the place of a form."""
+        view = await self.modal(person, "told")
+        return str(view["blocks"][0]["text"]["text"])
+
+    async def forget(self) -> None:
+        """Begin anew: nobody has a form open, nothing fails."""
+        self.slack.state.modals.clear()
+        self.slack.faults.clear()
+        self.seam.failing.clear()
+        self.seam.slow.clear()
+        self.seam.calls.clear()
+
+    def refusals(self, request: Request) -> list[LineView]:
+        """What the record says of answers to a request that didn't count."""
+        return [line for line in self.engine.store.events.of(request.id) if line.kind == "answer_refused"]
+
+
+def answers(engine: Engine, number: int) -> list[tuple[str, Verdict]]:
+    """The decisions of a request."""
+    return [(one.person, one.verdict) for one in engine.store.reading.request(number).decisions]
+
+
+def config_of(slack: SlackServer) -> SlackConfig:
+    """The channel's settings for this Slack."""
+    return SlackConfig(
+        mode=slack.workspace.mode,
+        bot_token=SecretStr(slack.bot_token),
+        app_token=SecretStr(slack.app_token),
+        signing_secret=SecretStr(slack.signing_secret),
+        api_url=slack.api_url,
+    )
+
+
+@asynccontextmanager
+async def way_in(engine: Engine, mode: Mode) -> AsyncIterator[WayIn]:
+    """Slack with the house's people, and our app listening to it."""
+    async with AsyncExitStack() as stack:
+        room = Channel(ROOM, "approvals", [BOT, *(user.id for user in users())])
+        slack = await stack.enter_async_context(SlackServer(users(), [room], mode))
+        engine.apply(slack_policy())
+        seam = Recorded(engine.door)
+        made = WayIn(slack, engine, seam, config_of(slack))
+        door = await stack.enter_async_context(listening(made.config, seam, slack))
+        made.door = door
+        yield made
+
+
+@asynccontextmanager
+async def listening(config: SlackConfig, engine: Protocol, slack: SlackServer) -> AsyncIterator[SlackDoor]:
+    """Our app, in the mode of its configuration."""
+    door = SlackDoor(config, engine)
+    await door.start()
+    try:
+        if config.mode == "socket":
+            await until(lambda: door.connected, "the socket is open")
+            yield door
+            return
+        async with serving(door) as url:
+            slack.request_url = url
+            yield door
+    finally:
+        await door.close()
+
+
+@asynccontextmanager
+async def serving(door: SlackDoor) -> AsyncIterator[str]:
+    """The app behind a real web server; yields its address."""
+    app = Starlette(routes=[Route("/slack/events", door.handle, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    try:
+        await until(lambda: server.started, "the web server")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/slack/events"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def fresh() -> str:
+    """A word that stands nowhere else."""
+    return uuid.uuid4().hex[:12]
