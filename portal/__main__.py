@@ -24,7 +24,10 @@ from countersign.door import Door
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused, in_words
 from countersign.models import Protocol
 from notifiers.email.channel import email_channel
+from notifiers.email.doctor import email_checks
 from notifiers.email.inbound import Inbound
+from notifiers.slack.channel import slack_config
+from notifiers.slack.doctor import slack_checks
 from portal.app import create_app
 from portal.house import Explain, Plan
 from portal.server import Server
@@ -130,8 +133,9 @@ def plan(settings: Settings) -> Plan:
         )
 
     email = email_channel(settings)
+    checks = [*email_checks(email), *slack_checks(slack_config(settings))]
     if email.keys is None:
-        return Plan(settings.database_url, connect)
+        return Plan(settings.database_url, connect, checks=checks)
     keys, rule = email.keys, email.rule
 
     def explainer(door: Door) -> Explain:
@@ -143,7 +147,7 @@ def plan(settings: Settings) -> Plan:
 
         return explain
 
-    return Plan(settings.database_url, connect, explainer)
+    return Plan(settings.database_url, connect, explainer, checks=checks)
 
 
 def _must_be_known(store: Store, owner: Owner) -> None:

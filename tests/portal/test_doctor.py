@@ -41,6 +41,7 @@ async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
     assert found["database", "database"] == ("ok", "can be reached")
     assert found["Temporal", "worker"] == ("ok", "asks for work")
     assert found["policy", "policy"][0] == "ok"
+    assert found["mail", "SMTP"][0] == "ok", "the channels' checks are wired in"
 
 
 @pytest.mark.parametrize("who", ["alice", "bastion"])
