@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import getpass
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,13 +24,14 @@ from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused, in_words
 from countersign.models import Protocol
-from notifiers.email.channel import email_channel
+from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.doctor import email_checks
 from notifiers.email.inbound import Inbound
+from notifiers.slack.app import SlackDoor
 from notifiers.slack.channel import slack_config
 from notifiers.slack.doctor import slack_checks
 from portal.app import create_app
-from portal.house import Explain, Plan
+from portal.house import Explain, Listener, Plan
 from portal.server import Server
 from settings import Settings
 from store import Store
@@ -132,10 +134,18 @@ def plan(settings: Settings) -> Plan:
             lazy=True,
         )
 
-    email = email_channel(settings)
-    checks = [*email_checks(email), *slack_checks(slack_config(settings))]
+    email, slack = email_channel(settings), slack_config(settings)
+    listeners: dict[str, Callable[[Door], Listener]] = {}
+    if slack:
+        listeners["slack"] = partial(SlackDoor, slack)
+    checks = [*email_checks(email), *slack_checks(slack)]
+    return Plan(settings.database_url, connect, _explainer(email), listeners, checks)
+
+
+def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
+    """What explains mails, where any is read."""
     if email.keys is None:
-        return Plan(settings.database_url, connect, checks=checks)
+        return None
     keys, rule = email.keys, email.rule
 
     def explainer(door: Door) -> Explain:
@@ -147,7 +157,7 @@ def plan(settings: Settings) -> Plan:
 
         return explain
 
-    return Plan(settings.database_url, connect, explainer, checks=checks)
+    return explainer
 
 
 def _must_be_known(store: Store, owner: Owner) -> None:
