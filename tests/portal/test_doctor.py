@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from countersign.client import Client
 from countersign.directory import Policy
 from countersign.errors import Unavailable
 from countersign.views import Finding
+from portal import doctor
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.doctor import findings, in_order
@@ -42,6 +44,13 @@ async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
     assert found["Temporal", "worker"] == ("ok", "asks for work")
     assert found["policy", "policy"][0] == "ok"
     assert found["mail", "SMTP"][0] == "ok", "the channels' checks are wired in"
+
+
+async def test_a_worker_that_fell_silent_is_a_problem(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Temporal remembers a worker for minutes after its end; rather than wait for them, none is recent enough here.
+    monkeypatch.setattr(doctor, "WORKER_SILENCE", timedelta(hours=-1))
+    found = {one["about"]: one["state"] for one in (await portal.get("ada", "/doctor")).json()}
+    assert found["worker"] == "problem"
 
 
 @pytest.mark.parametrize("who", ["alice", "bastion"])
