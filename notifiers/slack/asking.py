@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from countersign.errors import BadQuestion, NotFound, Refused
+from countersign.errors import BadQuestion, NotFound, Refused, Unavailable, Unreachable
 from countersign.models import Asked, Protocol, Question, Status
 from countersign.question import read_question
 from countersign.views import RequestView
@@ -21,12 +22,15 @@ from notifiers.slack.words import Ready, code, listed, marked_up, moment, name
 
 FIELDS = ("device", "protocol", "minutes", "reason", "ticket")
 ASKING = "Your question is on its way; the answer follows here."
+NO_FORM = f"Slack could not open the form. Please try again, or type {USAGE}"
 HELP = Ready(
     f"*Ask for a connection:* `{USAGE}`\n"
     f"The protocol is one of {', '.join(Protocol)}. The time is written as 60m, 2h or 1h30m; without one, the policy "
     "says how long. For example: `/connect db-1 ssh 60m restore the backup`\n"
     "`/connect` alone opens a form. You ask for yourself only, and you hear what became of it in our direct messages."
 )
+
+log = logging.getLogger(__name__)
 
 
 class Asking:
@@ -72,7 +76,11 @@ class Asking:
 
     async def _open(self, talk: Talk, wish: Command | Shortcut) -> None:
         await talk.received()
-        await self._api.call("views.open", talk.place.user, trigger_id=wish.trigger_id, view=connect_modal())
+        try:
+            await self._api.call("views.open", talk.place.user, trigger_id=wish.trigger_id, view=connect_modal())
+        except (Unavailable, Unreachable) as error:
+            log.warning("no form for %s: %s", talk.place.user, error)
+            await talk.say(NO_FORM)
 
     async def _ask(self, talk: Talk, question: Question, person: Person) -> Person:
         # The same delivery again is the same asking.

@@ -21,7 +21,7 @@ class Clicks:
         """Store the answer, acknowledge, and have it judged."""
         person = await self._desk.who(talk)
         number, level = request_and_level(wish.button.value)
-        answer = await self._desk.engine.store(given(wish, number, level, person, Verdict.APPROVE))
+        answer = await self._desk.store(talk, given(wish, number, level, person, Verdict.APPROVE))
         await talk.received()
         await self._desk.judged(talk, answer)
         return person

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from countersign.errors import CountersignError, NotAllowed, Unavailable
+from countersign.errors import CountersignError, NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import Answer
-from notifiers.base import Engine, Person, TurnedDown
+from notifiers.base import Engine, Given, Person, TurnedDown
 from notifiers.slack.home import Home
 from notifiers.slack.installation import Installation
 from notifiers.slack.once import Once
@@ -20,8 +20,9 @@ from notifiers.slack.shapes import Malformed, Sender
 from notifiers.slack.talk import Talk
 
 CHANNEL = "slack"
-NOT_RECORDED = "That was not recorded: {why} Please try again."
-INTERNAL = "something in Countersign failed; its log has the details."
+NOT_RECORDED = "Your answer was not recorded: {why}. Please try again."
+NOT_DONE = "{why}. Please try again."
+INTERNAL = "Something in Countersign failed; its log has the details"
 CANT_READ = "This can't be read, so it changes nothing. Use the newest message, or the page."
 KEPT = (
     "Your answer to #{number} is kept. It will count as soon as Countersign can reach its engine again; "
@@ -39,6 +40,10 @@ class Mend(Exception):
     def __init__(self, field: str, words: str) -> None:
         super().__init__(words)
         self.field = field
+
+
+class NotStored(Exception):
+    """An answer was lost, and its sender has to know."""
 
 
 class Desk:
@@ -63,8 +68,8 @@ class Desk:
         try:
             person = await handle(talk)
         except Exception as error:
-            if not isinstance(error, TurnedAway | Malformed | NotAllowed):
-                self._once.give_back(key)  # so that another delivery of it, or the form once mended, is taken
+            if not _is_final(error):
+                self._once.give_back(key)
             await self._excuse(talk, error)
             return
         if person:
@@ -79,6 +84,18 @@ class Desk:
             raise TurnedAway(why)
         talk.person = await self.people.identify(sender.user, sender.team, sender.user_team)
         return talk.person
+
+    async def store(self, talk: Talk, given: Given) -> Answer:
+        """Store an answer before anything else. Raises Refused and NotFound, and NotStored for all else."""
+        try:
+            return await self.engine.store(given)
+        except (Refused, NotFound):
+            raise
+        except CountersignError as error:
+            raise NotStored(NOT_RECORDED.format(why=_bare(error))) from error
+        except Exception as error:
+            log.exception("what %s answered could not be stored", talk.place.user)
+            raise NotStored(NOT_RECORDED.format(why=INTERNAL)) from error
 
     async def judged(self, talk: Talk, answer: Answer) -> None:
         """Have a stored answer judged, and say what became of it. From here on nothing is lost, whatever fails."""
@@ -131,12 +148,14 @@ class Desk:
                 await talk.mend(error.field, str(error))
             case Unavailable():
                 log.warning("%s: %s", talk.place.user, masked(str(error)))
-                await talk.say(NOT_RECORDED.format(why=f"{error}."))
+                await talk.say(NOT_DONE.format(why=_bare(error)))
+            case NotStored():
+                await talk.say(str(error))
             case CountersignError():
                 await talk.say(str(error))
             case _:
                 log.error("what %s sent could not be handled", talk.place.user, exc_info=error)
-                await talk.say(NOT_RECORDED.format(why=INTERNAL))
+                await talk.say(NOT_DONE.format(why=INTERNAL))
 
     async def _refuse(self, talk: Talk, words: str, person: Person | None = None) -> None:
         await self.turn_down(talk.wish, words, talk.wish.sender, person or talk.person)
@@ -149,3 +168,12 @@ def source_id(wish: Wish) -> str:
         return wish.source_id
     trigger = getattr(wish, "trigger_id", "")
     return f"trigger:{hashlib.sha256(trigger.encode()).hexdigest()[:32]}" if trigger else ""
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether another delivery of the same could only come to the same: not a form to be mended, nor what was away."""
+    return isinstance(error, CountersignError | Malformed) and not isinstance(error, Unavailable)
+
+
+def _bare(error: CountersignError) -> str:
+    return str(error).rstrip(".")

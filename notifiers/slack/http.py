@@ -12,7 +12,7 @@ from slack_bolt.adapter.starlette.async_handler import to_starlette_response
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.request.internals import parse_body
 from slack_sdk.signature import SignatureVerifier
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from notifiers.slack.intake import Intake
@@ -34,7 +34,10 @@ class SignedRequests:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request: 401 unless Slack signed it within five minutes, 413 where it is too long."""
-        raw = await _limited_body(request)
+        try:
+            raw = await _limited_body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
         if raw is None:
             return Response(status_code=413)
         timestamp, signature = request.headers.get(TIMESTAMP, ""), request.headers.get(SIGNATURE, "")

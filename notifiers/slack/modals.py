@@ -11,7 +11,7 @@ from countersign.views import RequestView
 from notifiers.base import Person
 from notifiers.slack.api import SlackApi
 from notifiers.slack.clicks import given
-from notifiers.slack.desk import Desk, Mend
+from notifiers.slack.desk import CHANNEL, Desk, Mend
 from notifiers.slack.payload import Pressed, Submitted, request_and_level
 from notifiers.slack.people import TurnedAway
 from notifiers.slack.talk import Talk
@@ -67,7 +67,7 @@ class Modals:
             request = await self._desk.engine.request(about.id)
             if request.rejection_needs_reason:
                 raise Mend(COMMENT, SAY_WHY)
-        answer = await self._desk.engine.store(given(wish, about.id, about.level, person, about.verdict, comment))
+        answer = await self._desk.store(talk, given(wish, about.id, about.level, person, about.verdict, comment))
         await self._desk.judged(talk, answer)
         return person
 
@@ -79,6 +79,8 @@ def why_not(request: RequestView, level: int, verdict: Verdict, person: Person) 
         return f"#{number} is already {request.status}: {request.words}"
     if person.id not in {one.person for one in request.approvers if one.level == level}:
         return f"You are not asked about #{number}, so your answer can't count."
+    if request.channels.get(CHANNEL, "decide") != "decide":
+        return f"#{number} can't be decided in Slack; its policy wants another channel."
     if level != request.level:
         return f"#{number} has come to level {request.level}; this was about level {level}."
     mine = [one.verdict for one in request.decisions if (one.person, one.level) == (person.id, level)]

@@ -7,7 +7,7 @@ import pytest
 from countersign.errors import Unavailable
 from countersign.models import Asked, Status
 from notifiers.slack.typed import wished
-from sandbox.slack import people
+from sandbox.slack import faults, people
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import ROOM, WayIn, user_id
 from tests.workflows.engine import Request, until
@@ -119,7 +119,11 @@ async def test_a_slow_or_absent_engine(way: WayIn) -> None:
     assert "is open" in (await way.whispers(ALICE, before + 2, ROOM))[-1]
     way.seam.failing["ask"] = Unavailable("Temporal does not answer")
     way.seam.slow.clear()
-    assert "not recorded" in await connect(way, f"{device} rdp")
+    assert "Temporal does not answer. Please try again." in await connect(way, f"{device} rdp")
+    before = len(await people.whispers(way.slack, ALICE, ROOM))
+    way.slack.fail("views.open", faults.fails("expired_trigger_id"))
+    await people.command(way.slack, "/connect", "", ALICE, ROOM)
+    assert "could not open the form" in (await way.whispers(ALICE, before + 1, ROOM))[-1]
 
 
 @ours

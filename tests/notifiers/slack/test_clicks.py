@@ -13,6 +13,7 @@ from countersign.models import Status, Verdict
 from sandbox.slack import faults, people
 from tests.notifiers.slack.way_in import STRANGERS, WayIn, answers, fresh, slack_policy, user_id
 from tests.workflows.engine import Request, until
+from tests.workflows.house import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 GRACE, BOB = user_id("grace"), user_id("bob")
@@ -107,6 +108,22 @@ async def test_a_value_that_is_none_of_ours_is_refused(way: WayIn, value: str) -
         await way.click(message, action, "bob")
         assert "can't be read" in (await way.whispers(BOB, before + 1))[-1]
     assert not {"store", "cancel"} & set(way.seam.calls)
+
+
+async def test_where_slack_only_links_nothing_is_decided(way: WayIn) -> None:
+    way.engine.apply(policy(channels={"email": "decide", "slack": "link_only"}))
+    try:
+        request = await way.engine.ask("alice")
+        message = await way.prompt(request)
+        before = len(await people.whispers(way.slack, GRACE))
+        await way.click(message, "approve", "grace")
+        assert "can't be decided" in (await way.whispers(GRACE, before + 1))[-1]
+        await way.click(message, "reject", "grace")
+        assert "can't be decided" in await way.said_in_modal("grace")
+        assert [line.who for line in way.refusals(request)] == ["grace", "grace"]
+        assert request.status is Status.WAITING
+    finally:
+        way.engine.apply(slack_policy())
 
 
 async def test_a_request_that_never_was_and_a_button_that_is_none(way: WayIn) -> None:

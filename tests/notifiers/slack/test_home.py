@@ -63,14 +63,17 @@ async def test_a_grant_is_shown_and_revoked_by_who_may(way: WayIn) -> None:
     await people.click_in_view(way.slack, page, "revoke", ALICE)
     assert "Only an approver" in await way.said_in_modal("alice")
     await until(lambda: [line.who for line in way.refusals(request)] == ["alice"])
+    await people.open_home(way.slack, GRACE)
+    page = await home(way, GRACE, f'"{request.id}:1"', '"revoke"')
     way.slack.deliver_twice()
-    await way.click(message, "revoke", "grace")
+    await people.click_in_view(way.slack, page, "revoke", GRACE, f"{request.id}:1")
 
     def status() -> GrantStatus | None:
         grant = way.engine.store.reading.request(request.id).grant
         return grant.status if grant else None
 
     await until(lambda: status() is GrantStatus.REVOKED)
+    await home(way, GRACE, gone=f'"{request.id}:1"')
     assert way.seam.calls.count("revoke") == 2
 
 

@@ -69,6 +69,7 @@ async def pressed(way: WayIn) -> tuple[Request, Json]:
 
 async def test_a_signed_click_counts_once_however_often_it_is_played(way: WayIn) -> None:
     request, payload = await pressed(way)
+    before = len(await people.whispers(way.slack, GRACE))
     body = urlencode({"payload": json.dumps(payload)})
     headers = signed(way, body)
     for _ in range(5):
@@ -77,7 +78,7 @@ async def test_a_signed_click_counts_once_however_often_it_is_played(way: WayIn)
     assert (await request.outcome()).status is Status.APPROVED
     assert answers(way.engine, request.id) == [("grace", Verdict.APPROVE)]
     assert way.seam.calls.count("store") == 1
-    assert await people.whispers(way.slack, GRACE) == []
+    assert len(await people.whispers(way.slack, GRACE)) == before
 
 
 async def test_what_slack_did_not_sign_is_refused(way: WayIn) -> None:
@@ -105,7 +106,7 @@ async def test_what_slack_did_not_sign_is_refused(way: WayIn) -> None:
     assert (await post(way, b"\xff" * 100, good)).status_code == 401
     assert (await post(way, "x" * (LONGEST_BODY + 1), good)).status_code == 413
     assert request.status is Status.WAITING
-    assert way.seam.calls == []
+    assert not {"store", "turn_down", "person_at"} & set(way.seam.calls)
 
 
 NO_PAYLOADS = [
