@@ -74,6 +74,7 @@ async def approve(running: Engine, approval_id: int) -> None:
         person="grace",
         verdict=Verdict.APPROVE,
         at=datetime.now(UTC),
+        signed_in=True,
     )
     judgement = await running.door.submit(await running.door.store(given))
     assert judgement.status is Status.APPROVED, judgement

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from countersign.models import Answer, Asked, Question
 from countersign.notices import Given, Person, TurnedDown
-from countersign.views import RequestView
+from countersign.views import Mine, RequestView
 
 
 class AnswerBook(Protocol):
@@ -45,14 +45,8 @@ class RequestReader(Protocol):
     def person(self, one: str) -> Person:
         """Somebody by id."""
 
-    def waiting_for(self, person: str) -> list[RequestView]:
-        """What waits for somebody's answer."""
-
-    def revocable_by(self, person: str) -> list[RequestView]:
-        """Whose grants somebody may revoke."""
-
-    def asked_by(self, person: str) -> list[RequestView]:
-        """What somebody asked."""
+    def mine(self, person: str) -> Mine:
+        """The requests that somebody has something to do with."""
 
     def to_look_at(self) -> list[int]:
         """The waiting requests with people who were disabled, or can't be reached, since they were asked."""

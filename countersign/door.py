@@ -14,7 +14,7 @@ from countersign.errors import NotAllowed, NotFound, Refused
 from countersign.models import Answer, Asked, Judgement, Question
 from countersign.notices import Given, Person, TurnedDown
 from countersign.steps import Cancel, Revoke
-from countersign.views import RequestView
+from countersign.views import Mine, RequestView
 
 ENGINE = "countersign"
 # What is younger than this is still on its way.
@@ -108,17 +108,9 @@ class Door:
         """A request as it stands. Raises NotFound."""
         return await self._run(self.requests.request, approval_id)
 
-    async def waiting_for(self, person: str) -> list[RequestView]:
-        """The requests that wait for this person's answer, newest first."""
-        return await self._run(self.requests.waiting_for, person)
-
-    async def revocable_by(self, person: str) -> list[RequestView]:
-        """The requests with an Active grant that this person, as an approver, may revoke, newest first."""
-        return await self._run(self.requests.revocable_by, person)
-
-    async def asked_by(self, person: str) -> list[RequestView]:
-        """The requests that this person made, newest first."""
-        return await self._run(self.requests.asked_by, person)
+    async def mine(self, person: str) -> Mine:
+        """The requests that somebody has something to do with."""
+        return await self._run(self.requests.mine, person)
 
     async def cancel(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> Judgement:
         """Withdraw a waiting request: its requester may, and an admin (rule 7)."""

@@ -89,6 +89,7 @@ class Given(Model):
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
     at: AwareDatetime
     proof: dict[str, str] = {}
+    signed_in: bool = False  # to us, which every policy allows; else the policy says whether the channel may decide
 
 
 class TurnedDown(Model):

@@ -52,6 +52,16 @@ class RequestView(Model):
     version: int = 0
 
 
+class Mine(Model):
+    """What somebody has to do with, each newest first: what waits for their answer, what they asked for, and the
+    requests with an Active grant that they may revoke.
+    """
+
+    waiting: list[RequestView] = []
+    asked: list[RequestView] = []
+    revocable: list[RequestView] = []
+
+
 class Finding(Model):
     """What `countersign doctor` found of one part, in words that name the remedy where something is not well."""
 

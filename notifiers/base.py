@@ -5,7 +5,7 @@ from typing import Protocol
 from countersign.errors import Unreachable
 from countersign.models import Answer, Asked, Judgement, Question
 from countersign.notices import Given, Notice, Person, TurnedDown
-from countersign.views import RequestView
+from countersign.views import Mine, RequestView
 
 __all__ = ["Engine", "Given", "LiveNotifier", "Notice", "Notifier", "Person", "TurnedDown", "Unreachable"]
 
@@ -57,11 +57,5 @@ class Engine(Protocol):
     async def request(self, approval_id: int) -> RequestView:
         """A request as it stands; raises NotFound."""
 
-    async def waiting_for(self, person: str) -> list[RequestView]:
-        """The requests that wait for this person's answer, newest first."""
-
-    async def revocable_by(self, person: str) -> list[RequestView]:
-        """The requests with an Active grant that this person may revoke, newest first."""
-
-    async def asked_by(self, person: str) -> list[RequestView]:
-        """The requests that this person made, newest first."""
+    async def mine(self, person: str) -> Mine:
+        """The requests that somebody has something to do with."""

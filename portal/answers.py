@@ -78,6 +78,7 @@ async def _decide(house: House, view: RequestView, person: str, answer: Deciding
             comment=answer.comment,
             at=datetime.now(UTC),
             proof={"token": source_id.partition(".")[0]},
+            signed_in=True,
         )
     )
     try:

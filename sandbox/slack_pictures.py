@@ -17,7 +17,7 @@ from countersign.models import (
     Status,
     Verdict,
 )
-from countersign.views import ApproverView, RequestView
+from countersign.views import ApproverView, Mine, RequestView
 from notifiers.base import Notice, Person
 from notifiers.slack.blocks import live
 from notifiers.slack.config import SlackConfig
@@ -92,6 +92,7 @@ def request(approval_id: int, requester: Person, device: str, asked: Person = GR
         "settled_at": None,
         "grant_minutes": 60,
         "rejection_needs_reason": True,
+        "channels": {"slack": "decide"},
         "approvers": [ApproverView(level=1, person=asked.id, name=asked.name, because="manager of engineers")],
     }
     return RequestView(**(usual | changed))
@@ -102,6 +103,7 @@ def pictures() -> dict[str, str]:
     waits = request(1042, ALICE, "db-1")
     waits_too = request(1043, GRACE, "web-1", asked=IVAN)
     held = request(1040, GRACE, "web-2", asked=IVAN, status=Status.APPROVED, grant=GRANT)
+    allowed = request(1038, ALICE, "db-2", status=Status.APPROVED, grant=GRANT)
     approved = {"status": Status.APPROVED, "decisions": [APPROVED], "grant": GRANT}
     mentioned = {"grace": "UGRACE", "heidi": "UHEIDI"}
     in_room = notice(Event.ASKED, Person(id="#C0123ABCD", name="", email=""), room="C0123ABCD")
@@ -112,7 +114,7 @@ def pictures() -> dict[str, str]:
         "status": message(live(notice(Event.OPENED, ALICE), CONFIG).blocks),
         "reject": modal(answer_modal(1042, 1, Verdict.REJECT, waits)),
         "connect": modal(connect_modal({"device": "db-1", "protocol": "ssh", "reason": "Replication lags behind."})),
-        "home": home(home_view([waits], [waits_too, held], person="grace")),
+        "home": home(home_view(Mine(waiting=[waits], asked=[waits_too, held], revocable=[allowed]), "grace")),
     }
 
 

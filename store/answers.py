@@ -56,7 +56,12 @@ class Answers:
             return view(known), None
         _, policy = self.policies.in_force(connection)
         now = datetime.now(UTC)
-        row = given.model_dump() | {"id": uuid.uuid4().hex, "state": "open", "words": "", "at": min(given.at, now)}
+        row = given.model_dump(exclude={"signed_in"}) | {
+            "id": uuid.uuid4().hex,
+            "state": "open",
+            "words": "",
+            "at": min(given.at, now),
+        }
         exists = connection.execute(
             select(requests.c.route).where(requests.c.approval_id == given.approval_id)
         ).one_or_none()
@@ -152,7 +157,7 @@ def _objection(policy: Policy, route: Route, given: Given) -> str:
     """Why an answer could never count, whatever became of its request; empty when it could."""
     if not policy.enabled(given.person):
         return "Your account is disabled or unknown, so your answer can't count."
-    if route.channels.get(given.channel, "decide") != "decide":
+    if not given.signed_in and route.channels.get(given.channel) != "decide":
         return f"#{given.approval_id} can't be decided by {given.channel}; its policy wants another channel."
     if given.verdict is Verdict.REJECT and route.rejection_needs_reason and not given.comment.strip():
         return f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."

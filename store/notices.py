@@ -19,8 +19,10 @@ FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(minutes=10)
 MOST_TRIES = 30  # is where counting ends, not trying
 ASKING = (Event.ASKED, Event.REMINDED)
-# Before any step.
+# Before any step: nobody knows what the message shows.
 NEVER_SHOWN = 0
+# Nor will anybody after the next change: one was given up before, and may be made later.
+DOUBTFUL = -1
 # What a notice that is written for another channel has of the one that was lost.
 AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to", "written_at")
 
@@ -88,6 +90,8 @@ class Notices:
     def _mark(self, connection: Connection, result: Result, channels: Sequence[str], now: datetime) -> list[Line]:
         change = update(notices).where(notices.c.id == result.notice_id, notices.c.state == "waiting")
         values = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
+        if result.shows == NEVER_SHOWN:
+            values["retry_at"] = now
         row = connection.execute(change.values(values).returning(notices)).one_or_none()
         if row is None:
             return []  # sent twice, by the workflow and the sweeper; the first is on record
@@ -128,13 +132,21 @@ class Notices:
     def show(self, changes: Sequence[Shown]) -> None:
         """Record what messages show now.
 
-        Where another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
+        Where another process changed a message meanwhile, or a change before was given up and may come yet, nobody
+        knows whose change came last: it is changed again.
         """
         with self.database.transaction() as connection:
             for one in changes:
-                shows = None if one.now is None else case((notices.c.shows == one.before, one.now), else_=NEVER_SHOWN)
+                certain = (notices.c.shows == one.before) & (notices.c.shows != DOUBTFUL)
+                shows = None if one.now is None else case((certain, one.now), else_=NEVER_SHOWN)
                 kept = (notices.c.id == one.notice_id) & notices.c.shows.is_not(None)
                 connection.execute(update(notices).where(kept).values(shows=shows, tries=0))
+
+    def doubt(self, notice_ids: Sequence[str]) -> None:
+        """Record that changes of these messages were given up, and may be made after the ones that come next."""
+        given_up = notices.c.id.in_(notice_ids) & notices.c.shows.is_not(None)
+        with self.database.transaction() as connection:
+            connection.execute(update(notices).where(given_up).values(shows=DOUBTFUL))
 
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self.database.reading() as connection:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, exists, select
 from countersign.directory import Policy
 from countersign.models import Event, GrantStatus, Question, Route, Status
 from countersign.notices import Notice, Person
-from countersign.views import ApproverView, RequestView
+from countersign.views import ApproverView, Mine, RequestView
 from store import grants as held
 from store.database import Database
 from store.events import last_of
@@ -63,6 +63,10 @@ class Reading:
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             return _views(connection, policy, query)
+
+    def mine(self, one: str) -> Mine:
+        """The requests that somebody has something to do with."""
+        return Mine(waiting=self.waiting_for(one), asked=self.asked_by(one), revocable=self.revocable_by(one))
 
     def waiting_for(self, one: str) -> list[RequestView]:
         """The requests that wait for somebody's answer, newest first."""

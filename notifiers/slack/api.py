@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from countersign.models import Model
 from notifiers.slack import errors
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.pace import Pace
+from notifiers.slack.quiet import quiet_logger
 
 # For one call. Slack answers within a second, and what is tried again does no harm.
 TIMEOUT_SECONDS = 10.0
@@ -90,6 +92,7 @@ class SlackApi:
             token=self._config.bot_token.get_secret_value(),
             base_url=self._config.api_url,
             session=self._session,
+            logger=quiet_logger("notifiers.slack.library", logging.INFO),
             # The library's own would post again after a connection that broke while Slack posted.
             retry_handlers=[],
         )

@@ -27,11 +27,7 @@ class Home:
         """Show what waits for them, what they asked for, and what they may use now."""
         # One after another for each person, so that an older look never overwrites a newer one.
         async with self._turns.setdefault(user, asyncio.Lock()):
-            waiting = await self._engine.waiting_for(person.id)
-            asked = await self._engine.asked_by(person.id)
-            granted = await self._engine.revocable_by(person.id)
-            of_others = [one for one in granted if one.question.requester != person.id]
-            await self._publish(user, home_view(waiting, asked, of_others, person=person.id))
+            await self._publish(user, home_view(await self._engine.mine(person.id), person.id))
 
     async def say(self, user: str, words: str) -> None:
         """Show why there is nothing to show."""

@@ -25,7 +25,7 @@ from countersign.models import (
     Status,
     Verdict,
 )
-from countersign.views import RequestView
+from countersign.views import Mine, RequestView
 from notifiers.slack import parts, words
 from notifiers.slack.render import label, markup, plain
 
@@ -78,21 +78,16 @@ def words_modal(said: str, title: str = "") -> dict[str, Any]:
     return _modal("told", title or plain("told/title"), [parts.section(words.marked_up(said, LONGEST_INPUT // 2))], "")
 
 
-def home_view(
-    waiting: Sequence[RequestView],
-    asked: Sequence[RequestView],
-    granted: Sequence[RequestView] = (),
-    *,
-    person: str,
-) -> dict[str, Any]:
+def home_view(mine: Mine, person: str) -> dict[str, Any]:
     """The Home page of `person`: what waits for them, what they asked, and the active grants.
 
-    `granted` are requests of others; a grant has its Revoke button where `person` is one of its approvers.
+    A grant has its Revoke button where they may revoke it.
     """
-    active = [one for one in (*asked, *granted) if one.grant and one.grant.status is GrantStatus.ACTIVE]
+    held = [one for one in mine.asked if one.grant and one.grant.status is GrantStatus.ACTIVE]
+    active = {one.approval_id: one for one in [*held, *mine.revocable]}.values()
     blocks = [
-        *_listing("waiting", [_to_answer(one) for one in waiting]),
-        *_listing("asked", [_asked_for(one) for one in asked]),
+        *_listing("waiting", [_to_answer(one) for one in mine.waiting]),
+        *_listing("asked", [_asked_for(one) for one in mine.asked]),
         *_listing("grants", [_grant(one, person) for one in active]),
     ]
     home: dict[str, Any] = View(type="home", blocks=blocks).to_dict()
@@ -121,7 +116,10 @@ def _to_answer(request: RequestView) -> list[Block]:
         parts.button("reject", value, style="danger"),
     ]
     why = parts.quote(request.question.reason, LONGEST_QUOTE)
-    return [parts.section(markup("home/to_answer", **shown)), *why, *parts.actions(buttons), DividerBlock()]
+    blocks = [parts.section(markup("home/to_answer", **shown)), *why]
+    if request.channels.get("slack") == "decide":
+        return [*blocks, *parts.actions(buttons), DividerBlock()]
+    return [*blocks, parts.context(markup("home/elsewhere")), DividerBlock()]
 
 
 def _asked_for(request: RequestView) -> list[Block]:

@@ -78,7 +78,7 @@ def given(approval_id: int, person: str = "grace", **changed: Any) -> Given:
         "verdict": Verdict.APPROVE,
         "at": datetime.now(UTC),
     }
-    return Given.model_validate(answer | changed)
+    return Given.model_validate({**answer, "signed_in": "channel" not in changed} | changed)
 
 
 def approving(answer: Answer) -> Step:

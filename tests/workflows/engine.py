@@ -227,6 +227,7 @@ class Request:
             "verdict": Verdict(verdict),
             "at": datetime.now(UTC),
         }
+        given["signed_in"] = fields.get("channel") not in ("email", "slack")
         return await self.engine.door.store(Given.model_validate(given | fields))
 
     async def says(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Judgement:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countersign.models import Event, GrantStatus, Question, Status, Verdict
-from countersign.views import ApproverView, RequestView
+from countersign.views import ApproverView, Mine, RequestView
 from notifiers.base import Notice, Person
 from notifiers.slack import words
 from notifiers.slack.blocks import live, short
@@ -192,7 +192,7 @@ def test_forms_and_home_keep_the_limits(device: str, said: str, status: Status, 
         grant=GRANT,
     )
     known = {"device": said, "protocol": said, "minutes": said, "reason": said, "ticket": said}
-    home = home_view([view] * count, [view] * count, [view] * count, person="p0")
+    home = home_view(Mine(waiting=[view] * count, asked=[view] * count, revocable=[view] * count), "p0")
     modals = [answer_modal(2**31 - 1, 999, verdict, request) for verdict in Verdict for request in (None, view)]
     for one in (home, *modals, connect_modal(known), words_modal(said or "x")):
         check_view(one)

@@ -86,7 +86,7 @@ async def test_who_may_not_see_it_reads_why(way: WayIn) -> None:
 
 async def test_a_page_that_can_not_be_shown_costs_nothing(way: WayIn) -> None:
     way.slack.fail("views.publish", faults.server_error(), times=2)
-    way.seam.failing["waiting_for"] = RuntimeError("it failed")
+    way.seam.failing["mine"] = RuntimeError("it failed")
     await people.open_home(way.slack, GRACE)
     way.seam.failing.clear()
     request = await way.engine.ask("alice")
