@@ -26,6 +26,9 @@ class CopyBook(Protocol):
     def show(self, changes: Sequence[Shown]) -> None:
         """Record what messages show now."""
 
+    def doubt(self, notice_ids: Sequence[str]) -> None:
+        """Record that changes of these messages were given up, and may yet be made."""
+
 
 class CopyReader(Protocol):
     """Where what a message shows is read."""
@@ -82,6 +85,7 @@ class Copies:
             return Shown(notice_id=notice.id, before=row.shows, now=notice.step if there else None)
         except TimeoutError:
             log.warning("the message of notice %s stays as it was: no answer within %s s", notice.id, seconds)
+            await self._run(self.book.doubt, [notice.id])
         except CountersignError as error:
             log.warning("the message of notice %s stays as it was: %s", notice.id, in_words(error))
         except Exception:

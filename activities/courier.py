@@ -19,6 +19,8 @@ LIVE_SECONDS = 8.0
 # The sweeper is in no hurry, and a slow server may need this long.
 PATIENT_SECONDS = 60.0
 SWEEP_AT_ONCE = 50
+# Of a message that is brought up to date next, whatever it shows now.
+NEVER_SHOWN = 0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -138,7 +140,9 @@ class Courier:
             if state != "waiting":
                 # A message of its own, and not one below what the person holds already.
                 new = channel in self.live and state == "sent" and text not in ("", notice.holds)
-                result = Result(notice_id=notice.id, state=state, text=text, shows=notice.step if new else None)
+                # What was tried before may have been found there, as it was posted then.
+                shows = (NEVER_SHOWN if notice.again else notice.step) if new else None
+                result = Result(notice_id=notice.id, state=state, text=text, shows=shows)
                 by_request.setdefault(notice.approval_id, []).append(result)
         for approval_id, marks in by_request.items():
             await self._run(self.notices.mark, approval_id, marks, list(self.senders))

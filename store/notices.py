@@ -89,7 +89,7 @@ class Notices:
 
     def _mark(self, connection: Connection, result: Result, channels: Sequence[str], now: datetime) -> list[Line]:
         change = update(notices).where(notices.c.id == result.notice_id, notices.c.state == "waiting")
-        values = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
+        values: dict[str, Any] = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
         if result.shows == NEVER_SHOWN:
             values["retry_at"] = now
         row = connection.execute(change.values(values).returning(notices)).one_or_none()
