@@ -21,7 +21,7 @@ MOST_TRIES = 30  # is where counting ends, not trying
 ASKING = (Event.ASKED, Event.REMINDED)
 # Before any step: nobody knows what the message shows.
 NEVER_SHOWN = 0
-# Nor will anybody after the next change: one was given up before, and may be made later.
+# Nor will anybody for a while: a change was given up, and may yet be made, after the ones that come next.
 DOUBTFUL = -1
 # What a notice that is written for another channel has of the one that was lost.
 AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to", "written_at")
@@ -70,13 +70,15 @@ class Notices:
             return list(connection.execute(due))
 
     def put_off(self, notice_ids: Sequence[str], now: datetime) -> None:
-        """Try these again later, after twice as long each time."""
+        """Try these again later, after twice as long each time. What was doubtful until now is so no more."""
         tried = select(notices.c.id, notices.c.tries).where(notices.c.id.in_(notice_ids))
+        shows = case((notices.c.shows == DOUBTFUL, NEVER_SHOWN), else_=notices.c.shows)
         with self.database.transaction() as connection:
             for row in connection.execute(tried).all():
                 wait = min(FIRST_RETRY * 2**row.tries, LONGEST_RETRY)
                 later = update(notices).where(notices.c.id == row.id)
-                connection.execute(later.values(tries=min(row.tries + 1, MOST_TRIES), retry_at=now + wait))
+                values = {"tries": min(row.tries + 1, MOST_TRIES), "retry_at": now + wait, "shows": shows}
+                connection.execute(later.values(values))
 
     # --- what was sent -----------------------------------------------------------------------------------------------
 
@@ -132,21 +134,21 @@ class Notices:
     def show(self, changes: Sequence[Shown]) -> None:
         """Record what messages show now.
 
-        Where another process changed a message meanwhile, or a change before was given up and may come yet, nobody
-        knows whose change came last: it is changed again.
+        Where another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
         """
         with self.database.transaction() as connection:
             for one in changes:
-                certain = (notices.c.shows == one.before) & (notices.c.shows != DOUBTFUL)
-                shows = None if one.now is None else case((certain, one.now), else_=NEVER_SHOWN)
+                known = (notices.c.shows == DOUBTFUL, DOUBTFUL), (notices.c.shows == one.before, one.now)
+                shows = None if one.now is None else case(*known, else_=NEVER_SHOWN)
                 kept = (notices.c.id == one.notice_id) & notices.c.shows.is_not(None)
                 connection.execute(update(notices).where(kept).values(shows=shows, tries=0))
 
     def doubt(self, notice_ids: Sequence[str]) -> None:
-        """Record that changes of these messages were given up, and may be made after the ones that come next."""
+        """Record that changes of these messages were given up and may yet be made: change them once more after that."""
         given_up = notices.c.id.in_(notice_ids) & notices.c.shows.is_not(None)
+        values = {"shows": DOUBTFUL, "retry_at": datetime.now(UTC) + FIRST_RETRY}
         with self.database.transaction() as connection:
-            connection.execute(update(notices).where(given_up).values(shows=DOUBTFUL))
+            connection.execute(update(notices).where(given_up).values(values))
 
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self.database.reading() as connection:

@@ -1,0 +1,252 @@
+"""What goes wrong on the way in from Slack: what was clicked or sent counts once, or the person sees that it didn't."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+
+from countersign.models import Status
+from portal.__main__ import plan
+from portal.app import create_app
+from portal.server import Server
+from sandbox.slack import faults, people
+from tests.slack.house import House, actions_of, slack_policy, user_id
+from tests.slack.test_faults import all_in_order, quick
+from tests.workflows.engine import Request, until
+
+__all__ = ["quick"]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NOWHERE = "http://127.0.0.1:9/"  # the discard port: nobody listens
+
+
+def by_socket(house: House) -> bool:
+    """Whether Slack reaches this house by Socket Mode."""
+    return house.slack.state.workspace.mode == "socket"
+
+
+def answers_by_slack(request: Request) -> list[str]:
+    """What the record says of answers that came by Slack, as `kind who`."""
+    rows = request.engine.store.events.of(request.id)
+    return [f"{row.kind} {row.who}" for row in rows if row.channel == "slack" and row.kind.startswith("answer")]
+
+
+@asynccontextmanager
+async def out_of_reach(house: House) -> AsyncIterator[None]:
+    """Slack can't reach us for a while: its socket is cut, or nobody listens at our address."""
+    before, url = len(house.slack.calls_of("apps.connections.open")), house.slack.request_url
+    if by_socket(house):
+        assert await house.slack.cut_sockets() == 1
+    house.slack.request_url = NOWHERE
+    yield
+    house.slack.request_url = url
+    if by_socket(house):
+        await until(lambda: len(house.slack.calls_of("apps.connections.open")) > before, "a new socket is asked for")
+
+
+async def clicked_until_taken(house: House, request: Request, person: str) -> None:
+    """They press Approve until Slack shows no warning sign."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            await house.click(await house.message(person, request.id), "approve", person)
+            return
+        except people.NotDelivered:
+            assert time.monotonic() < deadline, "no click ever arrives"
+            await asyncio.sleep(0.2)
+
+
+async def test_what_is_clicked_while_slack_can_not_reach_us_is_clicked_again(house: House) -> None:
+    request = await house.engine.ask("alice")
+    prompt = await house.message("grace", request.id)
+    async with out_of_reach(house):
+        if not by_socket(house):
+            with pytest.raises(people.NotDelivered):
+                await house.click(prompt, "approve", "grace")
+            assert request.status is Status.WAITING
+    await clicked_until_taken(house, request, "grace")
+    assert (await request.outcome()).status is Status.APPROVED
+    await house.settled(request, "Approved", "grace", "alice")
+    assert answers_by_slack(request) == ["answered grace"]
+
+
+async def test_a_connection_that_is_renewed_in_mid_work_loses_no_click(house: House) -> None:
+    requests = [await house.engine.ask("alice") for _ in range(6)]
+    prompts = [await house.message("grace", one.id) for one in requests]
+
+    async def renewing() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0.3)
+            await house.slack.ask_to_reconnect()
+
+    async def clicking() -> None:
+        for request, prompt in zip(requests, prompts, strict=True):
+            try:
+                await house.click(prompt, "approve", "grace")
+            except people.NotDelivered:
+                await clicked_until_taken(house, request, "grace")
+            await asyncio.sleep(0.15)
+
+    await asyncio.gather(renewing(), clicking())
+    for request in requests:
+        assert (await request.outcome()).status is Status.APPROVED
+        assert answers_by_slack(request) == ["answered grace"]
+
+
+async def test_a_click_whose_connection_is_cut_before_it_is_answered_counts_once(house: House) -> None:
+    request = await house.engine.ask("alice")
+    prompt = await house.message("grace", request.id)
+    await all_in_order(house, request, "alice opened", "grace asked")
+    await house.engine.stop_worker()
+    clicking = asyncio.create_task(house.click(prompt, "approve", "grace"))
+    await until(lambda: answers_kept(request), "the click is stored")
+    async with out_of_reach(house):
+        await asyncio.sleep(0.5)
+    house.engine.start_worker()
+    assert (await request.outcome()).status is Status.APPROVED
+    await asyncio.gather(clicking, return_exceptions=True)
+    await house.settled(request, "Approved", "grace", "alice")
+    assert answers_by_slack(request) == ["answered grace"]
+
+
+def answers_kept(request: Request) -> list[str]:
+    """Whose answers are stored and wait to be judged."""
+    kept = request.engine.store.answers.waiting(datetime.now(UTC))
+    return [one.person for one in kept if one.approval_id == request.id]
+
+
+async def test_a_click_while_no_worker_is_there_is_kept_and_counts_later(house: House) -> None:
+    request = await house.engine.ask("alice")
+    prompt = await house.message("grace", request.id)
+    await all_in_order(house, request, "alice opened", "grace asked")
+    await house.engine.stop_worker()
+    delivery = await house.click(prompt, "approve", "grace")
+    assert delivery.seconds < 3
+    assert answers_kept(request) == ["grace"]
+    assert request.status is Status.WAITING
+    house.engine.start_worker()
+    assert (await request.outcome()).status is Status.APPROVED
+    await house.settled(request, "Approved", "grace", "alice")
+    assert answers_by_slack(request) == ["answered grace"]
+    await all_in_order(house, request, "alice settled")
+
+
+async def test_what_is_delivered_twice_counts_once(house: House) -> None:
+    request = await house.engine.ask("alice")
+    house.slack.deliver_twice()
+    await house.click(await house.message("grace", request.id), "approve", "grace")
+    assert (await request.outcome()).status is Status.APPROVED
+    await house.settled(request, "Approved", "grace", "alice")
+    assert answers_by_slack(request) == ["answered grace"]
+    await all_in_order(house, request, "alice settled")
+
+
+async def test_a_form_that_is_delivered_twice_counts_once(house: House) -> None:
+    request = await house.engine.ask("alice")
+    house.slack.deliver_twice(2)
+    await house.click(await house.message("grace", request.id), "reject", "grace")
+    await people.until(lambda: form_of(house, "grace"))
+    await people.submit(house.slack, {"comment": "Not today"}, user_id("grace"))
+    assert (await request.outcome()).status is Status.REJECTED
+    await house.settled(request, "Not today", "grace", "alice")
+    assert answers_by_slack(request) == ["answered grace"]
+
+
+async def form_of(house: House, person: str) -> bool:
+    """Whether somebody has the filled form before them."""
+    view = people.open_modal_of(house.slack, user_id(person))
+    return view is not None and any(block["type"] == "input" for block in view["blocks"])
+
+
+async def test_a_command_that_is_delivered_twice_asks_once(house: House) -> None:
+    device = house.engine.question("alice").device
+    house.slack.deliver_twice()
+    await people.command(house.slack, "/connect", f"{device} ssh 60m Twice", user_id("alice"))
+    asked = [one for one in house.engine.store.reading.asked_by("alice") if one.question.device == device]
+    [view] = asked
+    await house.message("grace", view.approval_id)
+    kinds = [row.kind for row in house.engine.store.events.of(view.approval_id)]
+    assert (kinds.count("opened"), kinds.count("asked_again")) == (1, 0)
+
+
+async def test_a_signed_request_that_is_played_again_changes_nothing(house: House) -> None:
+    if by_socket(house):
+        pytest.skip("nothing is signed in Socket Mode; an envelope that comes twice has its own test")
+    request = await house.engine.ask("alice", "databases")
+    await request.says("grace", channel="email")
+    await house.click(await house.message("heidi", request.id), "approve", "heidi")
+    clicked = house.slack.deliveries[-1].payload
+    body = urlencode({"payload": json.dumps(clicked)})
+    assert [await played(house, body) for _ in range(3)] == [200, 200, 200]
+    async with second_portal(house) as url:  # it remembers nothing; what counts once is in the database
+        assert await played(house, body, url) == 200
+    assert await played(house, body, at=time.time() - 301) == 401
+    assert await played(house, body.replace("approve", "reject"), sign=body) == 401
+    assert answers_by_slack(request) == ["answered heidi"]
+    assert request.status is Status.WAITING
+    await request.says("ivan", level=2, channel="email")
+    await house.settled(request, "Approved", "heidi", "ivan", "alice")
+    assert await played(house, body) == 200
+    assert answers_by_slack(request) == ["answered heidi"]
+
+
+async def played(house: House, body: str, url: str = "", at: float = 0, sign: str = "") -> int:
+    """Post a body as Slack signs it: now, or at another moment, or with the signature of another body."""
+    stamp = str(int(at or time.time()))
+    key = house.slack.signing_secret.encode()
+    signature = hmac.new(key, f"v0:{stamp}:{sign or body}".encode(), hashlib.sha256).hexdigest()
+    headers = {
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={signature}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    to = url or house.slack.request_url
+    async with aiohttp.ClientSession() as session, session.post(to, data=body, headers=headers) as response:
+        return response.status
+
+
+@asynccontextmanager
+async def second_portal(house: House) -> AsyncIterator[str]:
+    """Another portal of the same installation; gives where Slack's requests go there."""
+    server = Server(create_app(plan(house.engine.settings)), "127.0.0.1", 0)
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: server.started, "the second portal")
+    yield f"{server.url}/slack/events"
+    server.should_exit = True
+    await serving
+
+
+async def test_somebody_deactivated_since_they_were_asked_decides_nothing(house: House) -> None:
+    house.engine.apply(slack_policy(device_groups={"vaults": {"managers": ["erin"]}}))
+    request = await house.engine.ask("carol", "vaults")
+    prompt = await house.message("erin", request.id)
+    house.slack.state.people[user_id("erin")] = {"deleted": True}
+    await house.click(prompt, "approve", "erin")
+    await house.whispers("erin", "deactivated")
+    assert (request.status, answers_by_slack(request)) == (Status.WAITING, ["answer_refused slack:UERIN"])
+    assert actions_of(await house.message("erin", request.id))
+
+
+async def test_a_click_that_can_not_be_taken_now_says_so_and_counts_the_next_time(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.engine.apply(slack_policy(device_groups={"vaults": {"managers": ["dave"]}}))
+    request = await house.engine.ask("carol", "vaults")
+    prompt = await house.message("dave", request.id)
+    house.slack.fail("users.info", faults.server_error())
+    await house.click(prompt, "approve", "dave")
+    await house.whispers("dave", "try again")
+    assert "HTTP status 503" in caplog.text
+    assert (request.status, answers_by_slack(request)) == (Status.WAITING, [])
+    await house.click(prompt, "approve", "dave")
+    assert (await request.outcome()).status is Status.APPROVED
