@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, insert, select, update
+from sqlalchemy import Connection, Row, Select, case, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Event, Route, Status
@@ -19,6 +19,8 @@ FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(minutes=10)
 MOST_TRIES = 30  # is where counting ends, not trying
 ASKING = (Event.ASKED, Event.REMINDED)
+# What else there is to say stands below these, or in them.
+FIRST_SAID = (Event.ASKED, Event.OPENED)
 # Before any step: nobody knows what the message shows.
 NEVER_SHOWN = 0
 # Nor will anybody for a while: a change was given up, and may yet be made, after the ones that come next.
@@ -57,14 +59,16 @@ class Notices:
         return self._rows(unsent_of(approval_id, step))
 
     def left_over(self, now: datetime, limit: int) -> list[Row[Any]]:
-        """Notices still not sent that are due for another try; what asks about a settled request is asked no more."""
+        """Notices still not sent that are due for another try; what asks about a settled request is asked no more.
+
+        Where a message can be changed and may have got through, it is not left there as a question: sent again, it is
+        found, and then says what became of it.
+        """
         due = _waiting().where(notices.c.retry_at <= now).order_by(notices.c.retry_at).limit(limit)
         settled = select(requests.c.approval_id).where(requests.c.status != Status.WAITING)
-        moot = (
-            update(notices)
-            .where(notices.c.state == "waiting", notices.c.event.in_(ASKING), notices.c.approval_id.in_(settled))
-            .values(state="moot")
-        )
+        may_be_there = notices.c.channel.in_(self.live) & (notices.c.event == Event.ASKED) & (notices.c.tries > 0)
+        asks = notices.c.event.in_(ASKING) & notices.c.approval_id.in_(settled)
+        moot = update(notices).where(notices.c.state == "waiting", asks, ~may_be_there).values(state="moot")
         with self.database.transaction() as connection:
             connection.execute(moot)
             return list(connection.execute(due))
@@ -200,7 +204,11 @@ def unsent_of(approval_id: int, step: int) -> Select[Any]:
 
 
 def _waiting() -> Select[Any]:
-    return select(notices).where(notices.c.state == "waiting")
+    """Not sent yet; what comes of a request waits for what asked or opened, where that was tried and may be there."""
+    first = notices.alias()
+    same = [first.c[name] == notices.c[name] for name in ("approval_id", "person", "channel")]
+    unsaid = exists().where(*same, first.c.state == "waiting", first.c.event.in_(FIRST_SAID), first.c.tries > 0)
+    return select(notices).where(notices.c.state == "waiting", notices.c.event.in_(FIRST_SAID) | ~unsaid)
 
 
 def _outdated() -> Select[Any]:
