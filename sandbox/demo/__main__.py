@@ -8,11 +8,14 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.demo.scenes import SCENES, Play, nobody_answers, too_late
+from sandbox.demo import slack_scenes
+from sandbox.demo.processes import ROOT
+from sandbox.demo.scenes import SCENES, Play, Scene, nobody_answers, too_late
 from sandbox.demo.screen import Screen, Told, plain_where_needed
-from sandbox.demo.stage import ROOT, stage
+from sandbox.demo.stage import stage
 from sandbox.demo.steps import StepFailed, must
 from sandbox.temporal_tool import NoTemporal
 
@@ -30,7 +33,7 @@ class Story:
         self.screen = screen
         self.at = "Before the first scene"
         self.told: list[Told] = []
-        self.log = ""
+        self.logs: dict[str, str] = {}
 
     async def tell(self, policy: str) -> None:
         """Tell all of it; raises StepFailed at what does not happen."""
@@ -43,10 +46,14 @@ class Story:
                     await everything.worker.start()
                 await self._play(Play(everything, self.screen))
             except BaseException:
-                self.log = everything.worker.last_words()
+                programs = (everything.worker, everything.portal)
+                self.logs = {each.name: log for each in programs if (log := each.last_words())}
                 raise
             rows, mails = everything.store.events.last_version(), everything.mail.delivered
-        counts = f"{rows} rows of record, {mails} mails, {time.monotonic() - started:.0f} seconds"
+            slack = everything.slack
+            posted = f"{len(slack.calls_of('chat.postMessage'))} messages in Slack" if slack else "Slack left out"
+        counts = f"{rows} rows of record, {mails} mails, {posted}"
+        counts += f", {time.monotonic() - started:.0f} seconds"
         self.screen.closing(self.told, f"All of it happened: {counts}.\n{NEXT}")
 
     async def _play(self, play: Play) -> None:
@@ -56,16 +63,24 @@ class Story:
             "Meanwhile, the other scenes.",
         )
         unanswered = await nobody_answers(play)
-        for number, (title, words, scene) in enumerate(SCENES, 1):
-            self._begin(f"{number}. {title}", words)
-            self.told.append((await scene(play))._replace(scene=f"{number}. {title}"))
-            if self.screen.is_terminal:
-                await asyncio.sleep(PAUSE_SECONDS)
-        last = f"{len(SCENES) + 1}. Too late"
+        await self._play_all(play, SCENES)
+        if play.stage.slack:
+            self._begin(*slack_scenes.OPENING)
+            await slack_scenes.into_slack(play)
+            await self._play_all(play, slack_scenes.SCENES)
+        last = f"{len(self.told) + 1}. Too late"
         self._begin(last, f"Back to {unanswered.number}, which Ivan never answered.")
         self.told.append((await too_late(play, unanswered))._replace(scene=last))
         self.at = "After the last scene"
         await _nothing_untold(play)
+
+    async def _play_all(self, play: Play, scenes: Sequence[tuple[str, str, Scene]]) -> None:
+        for title, words, scene in scenes:
+            numbered = f"{len(self.told) + 1}. {title}"
+            self._begin(numbered, words)
+            self.told.append((await scene(play))._replace(scene=numbered))
+            if self.screen.is_terminal:
+                await asyncio.sleep(PAUSE_SECONDS)
 
     def _begin(self, heading: str, words: str) -> None:
         self.at = heading
@@ -76,7 +91,7 @@ async def _nothing_untold(play: Play) -> None:
     """Everybody got the mails that the record says were sent, and none beside."""
     for request in play.requests:
         request.nothing_new()
-    noticed = [line for line in play.stage.store.events.since(0) if line.kind == "noticed"]
+    noticed = [line for line in play.stage.store.events.since(0) if (line.kind, line.channel) == ("noticed", "email")]
     for name in sorted({line.who for line in noticed}):
         mails = await asyncio.to_thread(play.stage.person(name).inbox)
         got = sum(str(mail["Auto-Submitted"]) == "auto-generated" for mail in mails)
@@ -112,9 +127,9 @@ async def _until_signal(policy: str) -> int:
     if problem is None:
         return 0
     if isinstance(problem, StepFailed | NoTemporal):
-        story.screen.failure(story.at, str(problem), story.log)
+        story.screen.failure(story.at, str(problem), story.logs)
         return 1
-    story.screen.failure(story.at, f"{type(problem).__name__}, which the demo did not expect", story.log)
+    story.screen.failure(story.at, f"{type(problem).__name__}, which the demo did not expect", story.logs)
     raise problem
 
 

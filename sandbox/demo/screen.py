@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import NamedTuple, Self
@@ -34,16 +34,24 @@ SAY_AGAIN_SECONDS = 15.0
 HEADERS = ("From", "To", "Reply-To", "Subject")
 FACTS = "\nWho:"
 
-LABELS = {"asks": "cyan", "record": "bright_black", "mail": "blue", "reply": "magenta", "outcome": "bold"}
+LABELS = {
+    "asks": "cyan",
+    "record": "bright_black",
+    "mail": "blue",
+    "reply": "magenta",
+    "slack": "yellow",
+    "outcome": "bold",
+}
 KINDS = {
     "approved": "green",
     "granted": "green",
     "rejected": "red",
+    "grant_revoked": "red",
     "answer_refused": "red",
     "expired": "yellow",
     "cancelled": "yellow",
 }
-OUTCOMES = {"Approved": "green", "Rejected": "red", "Expired": "yellow", "Cancelled": "yellow"}
+OUTCOMES = {"Approved": "green", "Rejected": "red", "Revoked": "red", "Expired": "yellow", "Cancelled": "yellow"}
 MANNERS = {
     Client.PLAIN: "a plain-text mail client",
     Client.BOTTOM: "Thunderbird, below the quoted question",
@@ -172,6 +180,14 @@ class Screen:
         words.append(more, style="italic bright_black")
         self._panel(f"reply by {_sender(sent)}, from {MANNERS[client]}", words, LABELS["reply"])
 
+    def slack(self, name: str, words: str) -> None:
+        """What somebody does in Slack, or is told there."""
+        self._line("slack", Text.assemble((name, "bold"), f" {words}"))
+
+    def in_slack(self, title: str, shown: RenderableType) -> None:
+        """Something as it stands in Slack."""
+        self._panel(f"Slack: {title}", shown, LABELS["slack"])
+
     def outcome(self, status: str, words: str) -> None:
         """How a request stands at the end of a scene."""
         self._line("outcome", Text(words, style=f"bold {OUTCOMES.get(status, '')}"))
@@ -190,13 +206,13 @@ class Screen:
         self.console.print()
         self.console.print(Padding(Text(words), (0, 0, 0, MARGIN), expand=False))
 
-    def failure(self, scene: str, problem: str, log: str) -> None:
-        """The story broke off."""
+    def failure(self, scene: str, problem: str, logs: Mapping[str, str]) -> None:
+        """The story broke off; `logs` are the ends of our programs' logs."""
         words = Text.assemble((f"{scene}\n", "bold"), problem)
         self.console.print()
         self.console.print(Panel(words, title="THE DEMO FAILED", title_align="left", border_style="bold red"))
-        if log:
-            self.console.print(Text("The end of the worker's log:", style="bold"))
+        for name, log in logs.items():
+            self.console.print(Text(f"The end of the {name}'s log:", style="bold"))
             self.console.print(Text(log.rstrip()), soft_wrap=True)
 
     def _line(self, label: str, words: RenderableType) -> None:
@@ -206,7 +222,7 @@ class Screen:
         table.add_row(Text(label, style=LABELS[label]), words)
         self.console.print(Padding(table, (0, 0, 0, MARGIN), expand=False))
 
-    def _panel(self, title: str, words: Text, style: str) -> None:
+    def _panel(self, title: str, words: RenderableType, style: str) -> None:
         self.console.print(Panel(words, title=title, title_align="left", border_style=style, padding=(0, 1)))
 
 

@@ -11,8 +11,12 @@ from temporalio.service import RPCError
 
 from countersign.errors import CountersignError
 from sandbox.people import NoSuchMail
+from sandbox.slack.people import CannotDo, NotDelivered
 
-EXPECTED = (CountersignError, RPCError, NoSuchMail, smtplib.SMTPException, IMAPClient.Error, OSError, TimeoutError)
+EXPECTED = (
+    *(CountersignError, RPCError, NoSuchMail, smtplib.SMTPException, IMAPClient.Error, OSError, TimeoutError),
+    *(CannotDo, NotDelivered),
+)
 
 
 class StepFailed(Exception):

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from sandbox.demo.__main__ import POLICY
-from sandbox.demo.stage import ROOT
+from sandbox.demo.processes import ROOT
+from sandbox.slack.tool import NoSlack, check_fence, find_slack
 
 # It waits for a minute of the policy to pass, and a busy machine adds to that.
 WHOLE_STORY_SECONDS = 300
@@ -27,6 +29,29 @@ SCENES = [
     ("6. Somebody else answers", "#1007", "Cancelled"),
     ("7. Asking again", "#1002", "Approved"),
     ("8. Too late", "#1001", "Expired"),
+]
+SCENES_WITH_SLACK = [
+    *SCENES[:-1],
+    ("8. Approved by a click", "#1008", "Approved"),
+    ("9. By mail and in Slack", "#1009", "Rejected"),
+    ("10. Who isn't asked", "#1010", "Cancelled"),
+    ("11. Taken back", "#1008", "Revoked"),
+    ("12. Too late", "#1001", "Expired"),
+]
+IN_SLACK = [
+    "Alice types /connect lab-1 ssh 60m disk full",
+    "Slack: to Grace ─",
+    "[ Approve ] [ Approve with comment ] [ Reject ]",
+    "Grace presses [ Approve ] and confirms “Approve #1008?",
+    "Every message about #1008 says “Approved” now, and has no buttons: Grace, Alice.",
+    "Heidi Huber approved at level 2 by email",
+    "Slack: Ivan's form, “Reject #1009” ─",
+    "Rejected by Ivan Ivanov: you may not connect",
+    "Slack: to #web ─",
+    "Mallory alone is told: “mallory is not asked about #1010.”",
+    "answer refused mallory by slack",
+    "Slack: Grace's Home page ─",
+    "Grace presses [ Revoke ] and confirms “Revoke #1008?",
 ]
 
 
@@ -49,16 +74,45 @@ def is_gone(pid: int) -> bool:
     return False
 
 
+def slack_can_be_had() -> bool:
+    try:
+        check_fence()
+        find_slack()
+    except NoSlack:
+        return False
+    return True
+
+
 @pytest.mark.timeout(WHOLE_STORY_SECONDS + 20)
 def test_the_whole_story_happens() -> None:
+    with_slack = slack_can_be_had()
     played = play(seconds=WHOLE_STORY_SECONDS)
     assert played.returncode == 0, played.stdout
-    _, _, closing = played.stdout.partition("What happened ─")
+    told, _, closing = played.stdout.partition("What happened ─")
     rows = [" ".join(line.split()) for line in closing.splitlines()]
-    for scene in SCENES:
+    for scene in SCENES_WITH_SLACK if with_slack else SCENES:
         assert any(row.startswith(" ".join(scene)) for row in rows), scene
+    text = " ".join(told.replace("│", " ").split())
+    for line in IN_SLACK if with_slack else ["The scenes in Slack are left out. No Slack to test against: "]:
+        assert line in text
     assert "All of it happened" in closing
     assert max(map(len, played.stdout.splitlines())) <= 80
+
+
+def test_without_slack_the_reason_is_said_and_the_story_goes_on(tmp_path: Path, temporal_tool: Path) -> None:
+    cache = tmp_path / "countersign" / "bin"
+    cache.mkdir(parents=True)
+    (cache / "temporal").symlink_to(temporal_tool)
+    nothing = os.environ | {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    with subprocess.Popen(COMMAND, cwd=ROOT, env=nothing, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout
+        lines = list(takewhile(lambda line: not line.startswith("1. A manager approves"), demo.stdout))
+        demo.send_signal(signal.SIGINT)
+        rest, _ = demo.communicate(timeout=DEADLINE_SECONDS)
+    said = " ".join("".join(lines).split())
+    assert "The scenes in Slack are left out. No Slack to test against: " in said
+    assert "outcome #1001 waits, until" in said
+    assert "Ended early" in rest
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,162 @@
+"""The scenes in Slack, where there is one: asked, answered, refused and revoked there, beside mail."""
+
+from __future__ import annotations
+
+from countersign.models import GrantStatus, Question, Status
+from sandbox.clients import Client
+from sandbox.demo.blocks import buttons_of
+from sandbox.demo.chat import ANSWERS, Chat
+from sandbox.demo.request import Request
+from sandbox.demo.scenes import Play, Scene, approved
+from sandbox.demo.screen import Told
+from sandbox.demo.steps import must
+from sandbox.demo.workspace import ROOM, STRANGER, user_id
+from sandbox.slack.workspace import Json
+from sandbox.slack_policy import told_in_slack
+
+CANCEL = ("cancel",)
+OPENING = (
+    "Slack, beside mail",
+    "The policy now says `channels: {email: decide, slack: decide}`: who is asked is asked in both, and answers in "
+    "either. Who rejects has to say why, and what is about the web servers stands in one room, #web.",
+)
+
+
+async def into_slack(play: Play) -> None:
+    """Put the policy in force that uses Slack, and start the portal, which hears what is pressed there."""
+    play.stage.apply(told_in_slack(play.stage.policy, {"web": ROOM}, rejection_needs_reason=True))
+    with play.screen.waiting() as waiting:
+        waiting.tell("starting the portal")
+        pid = await play.stage.portal.start()
+    play.screen.aside(f"The portal runs, as process {pid}, and listens to Slack by Socket Mode; the worker writes.")
+
+
+async def by_a_click(play: Play) -> Told:
+    """Asked by `/connect`, approved by a button."""
+    chat, request = _chat(play), await _connects(play, "alice", "lab-1 ssh 60m disk full", minutes=60)
+    await request.record("opened alice", "level_started countersign", *_told("grace"), "noticed alice")
+    prompt = await chat.message("grace", request.approval_id, "Approval needed", "disk full", buttons=ANSWERS)
+    chat.draw("grace", prompt)
+    chat.draw("alice", await chat.message("alice", request.approval_id, "Waiting for Grace", buttons=CANCEL))
+    await chat.press(prompt, "approve", "grace")
+    await request.record("answered grace", "approved grace", "granted alice", *_told("alice", "grace"))
+    chat.draw("alice", await chat.message("alice", request.approval_id, "Approved by Grace"))
+    await chat.settled(request.approval_id, "Approved", "grace", "alice")
+    return await approved(play, request, "grace", showed="One click; the buttons go")
+
+
+async def mail_and_slack(play: Play) -> Told:
+    """One answers by mail, the other sees it in Slack at once, and rejects there."""
+    why = "Not during the audit; ask again on Monday."
+    chat, request = _chat(play), await _connects(play, "bob", "db-1 sftp 2h copy last night's dump", minutes=120)
+    number = request.approval_id
+    await request.record("opened bob", "level_started countersign", *_told("grace"), "noticed bob")
+    await chat.press(await chat.message("grace", number, buttons=ANSWERS), "approve", "grace")
+    await request.record("answered grace", "level_started countersign", *_told("heidi", "ivan", "ada"))
+    await chat.message("ivan", number, "Grace Hopper approved", buttons=ANSWERS)
+    await request.reply("heidi", "Approved\nBut only this once.", Client.APPLE)
+    await request.record("answered heidi")
+    prompt = await chat.message("ivan", number, "Heidi Huber approved", "by email", buttons=ANSWERS)
+    chat.draw("ivan", prompt)
+    await chat.press(prompt, "reject", "ivan")
+    await chat.fill_in("ivan", why)
+    everybody = ("bob", "grace", "heidi", "ivan", "ada")
+    await request.record("answered ivan", "rejected ivan", *_told(*everybody))
+    chat.draw("bob", await chat.message("bob", number, "Rejected by Ivan", why))
+    await chat.settled(number, "Rejected", *everybody)
+    play.screen.excerpt(await request.mail("heidi", why))
+    view = await request.ends(Status.REJECTED, "ivan")
+    channels = {one.person: one.channel for one in view.decisions}
+    must(
+        channels == {"grace": "slack", "heidi": "email", "ivan": "slack"}, f"{request.number} is decided by {channels}"
+    )
+    play.screen.outcome(view.status, f"{request.number} is Rejected: mail and Slack told everybody the same")
+    return Told("", request.number, view.status, "Mail and Slack, one request")
+
+
+async def not_asked(play: Play) -> Told:
+    """Everybody in a room can press a button; who isn't asked is told so, and it is on the record."""
+    chat, request = _chat(play), await _connects(play, "alice", "web-1 http 30m look at the new admin page", minutes=30)
+    number = request.approval_id
+    await request.record(
+        "opened alice", "level_started countersign", f"noticed #{ROOM}", "noticed grace", "noticed alice"
+    )
+    prompt = await chat.message(ROOM, number, "@Grace", buttons=ANSWERS)
+    chat.draw(ROOM, prompt)
+    await chat.press(prompt, "approve", STRANGER)
+    await chat.told(STRANGER, "Nobody in Countersign's directory has your address")
+    await request.record(f"answer_refused slack:{user_id(STRANGER)}")
+    await chat.press(prompt, "approve", "mallory")
+    await chat.told("mallory", "is not asked about")
+    await request.record("answer_refused mallory")
+    must(request.view().status is Status.WAITING, f"{request.number} should wait still")
+    await chat.press(await chat.message("alice", number, buttons=CANCEL), "cancel", "alice")
+    await request.record("cancelled alice", *_told("alice"), "noticed grace")
+    await chat.settled(number, "Cancelled", ROOM, "alice")
+    view = await request.ends(Status.CANCELLED)
+    play.screen.outcome(view.status, f"{request.number} is Cancelled by Alice; neither click counted")
+    return Told("", request.number, view.status, "Refused in words, recorded")
+
+
+async def revoked(play: Play) -> Told:
+    """An approver takes a grant back, on the app's Home page."""
+    chat = _chat(play)
+    request = next(each for each in play.requests if each.question.device == "lab-1")
+    number = request.approval_id
+
+    def may_revoke(home: Json) -> bool:
+        return f"{number}:1" in [one["value"] for one in buttons_of(home["blocks"]) if one["action_id"] == "revoke"]
+
+    home = await chat.home("grace", may_revoke)
+    chat.draw_home("grace", home)
+    await chat.press_at_home(home, "revoke", f"{number}:1", "grace")
+    await request.record("grant_revoked grace", *_told("alice", "grace"))
+    chat.draw("alice", await chat.message("alice", number, "Revoked"))
+    await chat.settled(number, "Revoked", "alice", "grace")
+    await chat.home_becomes("grace", lambda page: not may_revoke(page))
+    grant = request.view().grant
+    must(grant is not None and grant.status is GrantStatus.REVOKED, f"the grant of {request.number} is {grant}")
+    play.screen.outcome("Revoked", f"The grant of {request.number} is Revoked: Alice would have to ask again")
+    return Told("", request.number, "Revoked", "From the app's Home page")
+
+
+def _chat(play: Play) -> Chat:
+    assert play.stage.slack
+    return Chat(play.stage.slack, play.screen)
+
+
+async def _connects(play: Play, requester: str, text: str, minutes: int) -> Request:
+    """Ask by `/connect`; the request is as it was typed."""
+    number = await _chat(play).connect(requester, text)
+    view = play.stage.store.reading.request(number)
+    device, protocol, _, reason = text.split(maxsplit=3)
+    asked = Question(requester=requester, device=device, protocol=protocol, reason=reason, minutes=minutes)
+    must(view.question == asked, f"#{number} asks {view.question}, and not {text}")
+    request = Request(play.stage, play.screen, view.question, number)
+    play.requests.append(request)
+    return request
+
+
+def _told(*people: str) -> list[str]:
+    """The rows of a notice to each by mail, and by Slack."""
+    return [f"noticed {one}" for one in people for _ in ("email", "slack")]
+
+
+SCENES: list[tuple[str, str, Scene]] = [
+    (
+        "Approved by a click",
+        "Alice asks with /connect. Grace has a message of her own in Slack, and presses a button.",
+        by_a_click,
+    ),
+    (
+        "By mail and in Slack",
+        "Two of three have to agree. Heidi answers by mail, Ivan in Slack, and each sees what the other said.",
+        mail_and_slack,
+    ),
+    (
+        "Who isn't asked",
+        "In a room everybody sees the buttons: also Sam, whom nobody here knows, and Mallory, whom nobody asked.",
+        not_asked,
+    ),
+    ("Taken back", "Grace thinks again, and takes Alice's grant back on the app's Home page.", revoked),
+]

@@ -1,0 +1,40 @@
+"""Policies where there is Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from countersign.policy_file import load
+
+WIDTH = 120
+
+
+def told_in_slack(policy: str, rooms: Mapping[str, str] | None = None, **also: Any) -> str:
+    """The policy with people asked in Slack beside mail; `rooms` by device group, `also` for the whole policy.
+
+    All else stays as it was written, comments and all.
+    """
+    yaml = YAML()
+    yaml.width = WIDTH
+    yaml.preserve_quotes = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load(policy)
+    document["channels"]["slack"] = "decide"
+    document.update(also)
+    for group, room in (rooms or {}).items():
+        document["device_groups"][group]["rooms"] = {"slack": room}
+    written = StringIO()
+    yaml.dump(document, written)
+    return written.getvalue()
+
+
+def asks_in_slack(policy: str) -> bool:
+    """Whether anybody is asked in Slack by this policy."""
+    read = load(policy)
+    scopes = [*read.device_groups.values(), *read.approval_workflows]
+    used = [read.channels, *(scope.channels for scope in scopes)]
+    return any(channels.get("slack", "off") != "off" for channels in used)
