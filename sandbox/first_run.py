@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.errors import Refused
+from sandbox.slack_policy import asks_in_slack, told_in_slack
 from store import Store
 from store.tokens import Owner
 
@@ -16,24 +17,28 @@ WHO = "make up"
 
 @dataclass(frozen=True)
 class Installation:
-    """What an installation holds at its start; `token_file` where a token is kept that is good."""
+    """What an installation holds at its start; `token_file` where a token is kept that is good.
+
+    `asks_in_slack` says whether its policy asks anybody there.
+    """
 
     has_policy: bool
     is_example: bool
     token_file: Path | None
     is_unused: bool
+    asks_in_slack: bool = False
 
 
-def prepare(database_url: str, example: str, token_file: Path, is_own: bool) -> Installation:
+def prepare(database_url: str, example: str, token_file: Path, is_own: bool, has_slack: bool = False) -> Installation:
     """Bring the schema up to date, and put into an installation of ours what it lacks.
 
-    Nothing is put into one that is not `is_own`: a real database gets its policy and tokens from its people. Raises
-    Unavailable where the database can't be reached.
+    With Slack, the example asks people there too. Nothing is put into one that is not `is_own`: a real database gets
+    its policy and tokens from its people. Raises Unavailable where the database can't be reached.
     """
     store = Store(database_url)
     try:
         if is_own and _policy(store) is None:
-            store.policies.apply(example, WHO)
+            store.policies.apply(told_in_slack(example) if has_slack else example, WHO)
         kept = _kept_token(store, token_file, may_make=is_own)
         policy = _policy(store)
         is_unused = policy is None or not store.reading.newest(limit=1)
@@ -41,9 +46,10 @@ def prepare(database_url: str, example: str, token_file: Path, is_own: bool) -> 
         store.close()
     return Installation(
         has_policy=policy is not None,
-        is_example=policy == example,
+        is_example=policy in (example, told_in_slack(example)),
         token_file=token_file if kept else None,
         is_unused=is_unused,
+        asks_in_slack=policy is not None and asks_in_slack(policy),
     )
 
 

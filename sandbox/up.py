@@ -13,6 +13,7 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 
 from countersign.errors import CountersignError, in_words
+from notifiers.slack.channel import slack_config
 from sandbox.first_run import Installation, prepare
 from sandbox.mail_settings import kept_mail_keys, mail_settings
 from sandbox.welcome import Place, Screen, is_healthy, listens, next_steps
@@ -74,6 +75,21 @@ def places(settings: Settings, told: dict[str, str], running: Collection[str]) -
     return found
 
 
+def slack_place(settings: Settings, installation: Installation) -> list[Place]:
+    """The same of Slack, where the settings turn it on: how the portal hears it, and whether anybody is asked there."""
+    slack = slack_config(settings)
+    if slack is None:
+        return []
+    ways = {
+        "socket": "over a socket",
+        "http": f"by its calls to {slack.public_url or portal_url(settings)}/slack/events",
+    }
+    advice = "`countersign doctor` says who is found there"
+    if not installation.asks_in_slack:
+        advice = "but the policy asks nobody there: see docs/slack.md, step 4"
+    return [Place("Slack", f"on, {ways[slack.mode]}; {advice}")]
+
+
 def portal_url(settings: Settings) -> str:
     """Where the portal answers on this machine."""
     host = HOST if settings.portal_host in EVERYWHERE else settings.portal_host
@@ -97,11 +113,15 @@ def end() -> None:
 
 
 def start(settings: Settings, state: Path, is_ours: bool) -> int:
-    """Put into an installation of ours what a first user needs, run all, say what to type; returns the exit code."""
-    installation = prepare(settings.database_url, POLICY.read_text(), state / "token", is_ours)
+    """Put into an installation of ours what a first user needs, run all, say what to type; returns the exit code.
+
+    Raises CountersignError where the database can't be reached, or Slack's settings are wrong.
+    """
+    has_slack = slack_config(settings) is not None
+    installation = prepare(settings.database_url, POLICY.read_text(), state / "token", is_ours, has_slack)
     told = environment(settings, state)
     commands = processes(settings, (ROOT / "Procfile").read_text())
-    found = places(settings, told, commands)
+    found = places(settings, told, commands) + slack_place(settings, installation)
     words = welcome(settings, found, installation, plays="mail" in commands)
     return run(commands, told, ROOT, Screen(found, words, end))
 

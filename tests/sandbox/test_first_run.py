@@ -9,6 +9,7 @@ import pytest
 
 from countersign.errors import Unavailable
 from sandbox.first_run import Installation, prepare
+from sandbox.slack_policy import asks_in_slack, told_in_slack
 from sandbox.up import POLICY
 from store import Store
 from store.tokens import Owner
@@ -33,6 +34,36 @@ def test_a_new_installation_gets_the_example_and_a_token_for_its_admin(sqlite_ur
     owner = owner_of(sqlite_url, token_file.read_text())
     assert owner == Owner(kind="person", name="ada", is_admin=True)
     assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("has_slack", [False, True])
+def test_with_slack_the_example_asks_there_too(sqlite_url: str, token_file: Path, has_slack: bool) -> None:
+    found = prepare(sqlite_url, EXAMPLE, token_file, is_own=True, has_slack=has_slack)
+    assert (found.is_example, found.asks_in_slack) == (True, has_slack)
+    # What is in force stays, also where Slack comes or goes.
+    assert prepare(sqlite_url, EXAMPLE, token_file, is_own=True, has_slack=not has_slack).asks_in_slack is has_slack
+
+
+def test_slack_changes_nothing_else_of_a_policy() -> None:
+    changed = told_in_slack(EXAMPLE, {"web": "C1"}, rejection_needs_reason=True).splitlines()
+    added = ["    rooms:", "      slack: C1", "  slack: decide", "rejection_needs_reason: true"]
+    assert [line for line in changed if line not in added] == EXAMPLE.splitlines()
+    assert len(changed) == len(EXAMPLE.splitlines()) + len(added)
+
+
+@pytest.mark.parametrize(
+    ("written", "asks"),
+    [
+        ("channels:\n  email: decide\n", False),
+        ("channels: {email: decide, slack: off}\n", False),
+        ("channels: {email: decide, slack: link_only}\n", True),
+    ],
+)
+def test_who_asks_in_slack_is_seen(written: str, asks: bool) -> None:
+    assert asks_in_slack(EXAMPLE.replace("channels:\n  email: decide\n", written)) is asks
+    if not asks:
+        one_group = EXAMPLE.replace("devices: [web-1]", "devices: [web-1]\n    channels: {slack: decide}")
+        assert asks_in_slack(one_group)
 
 
 def test_the_next_start_changes_nothing(sqlite_url: str, token_file: Path) -> None:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from countersign.errors import CountersignError
+from sandbox.demo import workspace
+from sandbox.demo.chat import ANSWERS, Chat
 from sandbox.demo.namespace import own_namespace
+from sandbox.demo.screen import Screen
 from sandbox.first_run import Installation
+from sandbox.slack.tool import NoSlack
 from sandbox.temporal_server import TemporalServer, free_port
-from sandbox.up import ROOT, environment, places, processes, welcome
+from sandbox.up import ROOT, environment, places, processes, slack_place, start, welcome
 from settings import Settings
 
 DEADLINE_SECONDS = 90
@@ -52,7 +61,8 @@ def said(installation: Installation) -> list[str]:
     settings = Settings()
     told = environment(settings, Path())
     commands = processes(settings, (ROOT / "Procfile").read_text())
-    return welcome(settings, places(settings, told, commands), installation, plays="mail" in commands)
+    found = places(settings, told, commands) + slack_place(settings, installation)
+    return welcome(settings, found, installation, plays="mail" in commands)
 
 
 def test_a_first_user_reads_ten_lines_at_most() -> None:
@@ -86,6 +96,25 @@ def test_servers_of_ones_own_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in text
     assert "sandbox" not in text
     assert "the example's people have no real mailboxes" in text
+
+
+@pytest.mark.parametrize(
+    ("mode", "way"),
+    [("socket", "on, over a socket; "), ("http", "on, by its calls to http://127.0.0.1:8080/slack/events; ")],
+)
+def test_slack_is_named_where_it_is_on(monkeypatch: pytest.MonkeyPatch, mode: str, way: str) -> None:
+    assert not any("Slack" in line for line in said(READY))
+    for name, value in {"MODE": mode, "BOT_TOKEN": "xoxb-1", "APP_TOKEN": "xapp-1", "SIGNING_SECRET": "s"}.items():
+        monkeypatch.setenv(f"COUNTERSIGN_SLACK_{name}", value)
+    assert f"  Slack     {way}but the policy asks nobody there: see docs/slack.md, step 4" in said(READY)
+    assert f"  Slack     {way}`countersign doctor` says who is found there" in said(replace(READY, asks_in_slack=True))
+
+
+def test_a_wrong_slack_setting_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERSIGN_SLACK_MODE", "socket")
+    with pytest.raises(CountersignError, match="bot_token is missing"):
+        start(Settings(), Path(), is_ours=True)
+    assert not list(Path().rglob("*.db"))
 
 
 def test_an_installation_without_policy_and_token_says_how_to_make_them() -> None:
@@ -128,9 +157,9 @@ def test_everything_ends_when_nobody_reads_any_more() -> None:
     assert Path("ended").exists()
 
 
-async def test_doing_what_it_says_ends_in_an_approval(
-    tmp_path: Path, temporal_address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def elsewhere(tmp_path: Path, temporal_address: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Where an installation of this test alone can run."""
     ports = {f"COUNTERSIGN_{name}_PORT": str(free_port()) for name in ("PORTAL", "SANDBOX_SMTP", "SANDBOX_IMAP")}
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_address)
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", f"sqlite:///{tmp_path}/countersign.db")
@@ -138,31 +167,60 @@ async def test_doing_what_it_says_ends_in_an_approval(
         for name, value in ports.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("TEMPORAL_NAMESPACE", namespace)
-        await asyncio.to_thread(_do_what_it_says)
+        yield
 
 
-def _do_what_it_says() -> None:
-    with subprocess.Popen([sys.executable, "-uc", START], stdout=subprocess.PIPE, text=True) as up:
-        assert up.stdout
-        lines = []
-        for line in up.stdout:
-            lines.append(line)
-            if "countersign show" in line:
-                break
-        typed = "".join(lines).partition("Next, in another terminal, here:\n")[2]
-        again = re.findall(r"countersign request .*", typed)[0]
+@pytest.mark.usefixtures("elsewhere")
+async def test_with_slack_it_is_asked_and_answered_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with AsyncExitStack() as stack:
         try:
-            # Asked again, it is the same request, which is waited for.
-            shown = subprocess.run(
-                ["sh", "-ec", f"{typed}\n{again} --wait"],
-                capture_output=True,
-                text=True,
-                timeout=DEADLINE_SECONDS,
-                check=False,
-            )
-        finally:
-            up.send_signal(signal.SIGINT)
-            up.communicate(timeout=DEADLINE_SECONDS)
+            slack = await stack.enter_async_context(workspace.new_slack(lambda _: None))
+        except NoSlack as reason:
+            pytest.skip(str(reason))
+        for name, value in workspace.slack_settings(slack).items():
+            monkeypatch.setenv(name, value)
+        up, _ = await asyncio.to_thread(started)
+        stack.push_async_callback(asyncio.to_thread, end, up)
+        chat = Chat(slack, Screen(Console(file=io.StringIO())))
+        number = await chat.connect("alice", "web-1 ssh 1h Deploy 4.2")
+        prompt = await chat.message("grace", number, "Deploy 4.2", buttons=ANSWERS)
+        await chat.press(prompt, "approve", "grace")
+        await chat.settled(number, "Approved by Grace Hopper", "alice", "grace")
+
+
+@pytest.mark.usefixtures("elsewhere")
+async def test_doing_what_it_says_ends_in_an_approval() -> None:
+    up, typed = await asyncio.to_thread(started)
+    again = re.findall(r"countersign request .*", typed)[0]
+    try:
+        # Asked again, it is the same request, which is waited for.
+        shown = await asyncio.to_thread(
+            subprocess.run,
+            ["sh", "-ec", f"{typed}\n{again} --wait"],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+    finally:
+        await asyncio.to_thread(end, up)
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "#1001 Approved" in shown.stdout
     assert up.returncode == 0
+
+
+def started() -> tuple[subprocess.Popen[str], str]:
+    """Everything, once it runs, and what it says to type."""
+    up = subprocess.Popen([sys.executable, "-uc", START], stdout=subprocess.PIPE, text=True)
+    assert up.stdout
+    lines = []
+    for line in up.stdout:
+        lines.append(line)
+        if "countersign show" in line:
+            break
+    return up, "".join(lines).partition("Next, in another terminal, here:\n")[2]
+
+
+def end(up: subprocess.Popen[str]) -> None:
+    up.send_signal(signal.SIGINT)
+    up.communicate(timeout=DEADLINE_SECONDS)
