@@ -35,7 +35,7 @@ def section(text: str) -> Block:
 
 def fields(texts: Sequence[str]) -> list[Block]:
     """Facts in two columns; none where there is none to show."""
-    shown = [_markup(text) for text in texts[:MOST_FIELDS]]
+    shown = [_markup(text) for text in texts[:MOST_FIELDS] if text]
     return [SectionBlock(fields=shown)] if shown else []
 
 

@@ -37,7 +37,7 @@ def modal(view: Json, names: Mapping[str, str], filled: Mapping[str, str]) -> Re
 
 def text_of(text: Json, names: Mapping[str, str]) -> Text:
     """A text object: markup is read in `mrkdwn`, and plain text is shown as it is."""
-    written = str(text.get("text", ""))
+    written = str(text["text"])
     if text["type"] == "plain_text":
         return Text(written)
     shown, at = Text(), 0

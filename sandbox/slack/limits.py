@@ -142,6 +142,16 @@ def _blocks_problems(blocks: Any, at: str) -> Iterator[str]:
             yield f"block_id {block_id} already exists [json-pointer:{here}/block_id]"
         seen |= {block_id} if block_id else set()
         yield from _elements_problems(kind, block, here)
+        yield from _wordless(block, here)
+
+
+def _wordless(thing: Any, at: str) -> Iterator[str]:
+    """https://docs.slack.dev/reference/block-kit/composition-objects/text-object: none is empty, wherever it stands."""
+    parts = thing.items() if isinstance(thing, dict) else enumerate(thing) if isinstance(thing, list) else ()
+    if isinstance(thing, dict) and thing.get("type") in ("plain_text", "mrkdwn") and "text" not in thing:
+        yield f"missing required field: text [json-pointer:{at}]"
+    for name, part in parts:
+        yield from _wordless(part, f"{at}/{name}")
 
 
 def _elements_problems(kind: str, block: Json, at: str) -> Iterator[str]:

@@ -119,6 +119,7 @@ async def refused(client: AsyncWebClient, method: str, **args: Any) -> dict[str,
         ([actions(button(confirm=confirm(deny="x" * 30)))], [actions(button(confirm=confirm(deny="x" * 31)))]),
         ([{"type": "context", "elements": [plain("x")] * 10}], [{"type": "context", "elements": [plain("x")] * 11}]),
         (BLOCKS, [{"type": "context", "elements": [button()]}]),
+        (BLOCKS, [{"type": "section", "fields": [{"type": "mrkdwn"}]}]),
         (BLOCKS, [{"type": "carousel"}]),
     ],
 )

@@ -85,6 +85,13 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert actions(content.blocks) == ["approve", "approve_with_comment", "reject"]
 
 
+def test_an_outcome_of_which_nothing_else_is_known_has_no_empty_fact() -> None:
+    bare = QUESTION.model_copy(update={"reason": "", "ticket": "", "source_address": ""})
+    for event, to in ((Event.OPENED, ALICE), (Event.SETTLED, ALICE), (Event.SETTLED, GRACE)):
+        status = Status.WAITING if event is Event.OPENED else Status.REJECTED
+        check_message(*live(notice(event, to, question=bare, asked=[GRACE], status=status), config(public_url="")))
+
+
 def test_a_level_and_a_quorum_are_said() -> None:
     shown = said(notice(level=2, at_level=2, levels=3, quorum=2))
     assert "*Level*\n2 of 3" in shown
