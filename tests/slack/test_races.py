@@ -1,0 +1,294 @@
+"""A click and a reply by mail at the same moment, again and again: one outcome, and everybody knows it, once.
+
+The moment is made the same by aiming: both are let go together, the click a little later by what a mail needs to be
+read; whoever came first is let go a little later the next time. So each wins about half of the races.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from itertools import product
+from typing import NamedTuple
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from countersign.models import Status
+from sandbox.mail_server import ENGINE, HOST, PASSWORD
+from sandbox.slack import people
+from sandbox.slack.tool import NoSlack
+from sandbox.slack.workspace import Json
+from tests.slack.house import House, actions_of, slack_house, slack_policy, user_id, words_of
+from tests.workflows.engine import EVENT, Request, until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
+
+# Of each group of devices: who clicks, and who writes. Each lane runs one race after another.
+LANES = {
+    "web": ("ada", "bob"),
+    "vaults": ("carol", "erin"),
+    "databases": ("grace", "heidi"),
+    "routers": ("ivan", "bob"),
+}
+REQUESTERS = {1: "alice", 2: "dave"}
+GROUPS = {1: "engineers", 2: "operators"}
+VERDICTS = (("approve", "approve"), ("approve", "reject"), ("reject", "approve"))
+RACES = {"socket": 200, "http": 40}
+STEP_SECONDS = 0.03
+PATIENCE_SECONDS = 60
+# What was left over is tried again after ten seconds, by a sweeper that comes every five: then nothing comes any more.
+SWEPT_SECONDS = 16
+
+
+class Kind(NamedTuple):
+    """What is said by Slack and by mail, how many it takes, and whether one person says both."""
+
+    clicked: str
+    written: str
+    quorum: int
+    by_one: bool
+
+
+# Who approves twice, where it takes two, has said one thing.
+KINDS = [
+    Kind(*verdicts, quorum, by_one)
+    for verdicts, quorum, by_one in product(VERDICTS, (1, 2), (False, True))
+    if not (by_one and quorum == 2 and verdicts == ("approve", "approve"))
+]
+
+
+@dataclass
+class Race:
+    """One of them, when it is over."""
+
+    kind: Kind
+    request: Request
+    clicker: str
+    writer: str
+    other: str
+
+
+@dataclass
+class Arena:
+    """Where they are run: a house whose mailbox is read, and the mails as they were delivered."""
+
+    house: House
+    mails: dict[tuple[str, int], dict[str, EmailMessage]] = field(default_factory=lambda: defaultdict(dict))
+    delay: float = 0.2  # of the click
+    won: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    dice: random.Random = field(default_factory=lambda: random.Random(5))
+
+    def kinds_of_mail(self, person: str, number: int) -> list[str]:
+        """Which mails somebody got about a request; the same Message-ID is the same mail, however often it came."""
+        return [found[1] for message_id in self.mails[person, number] if (found := EVENT.search(message_id))]
+
+    def keep(self, recipient: str, raw: bytes) -> None:
+        """Note a mail on its way into a mailbox."""
+        mail = message_from_bytes(raw, policy=policy.default)
+        number = str(mail["Subject"]).rpartition("#")[2]
+        if number.isdecimal():
+            self.mails[recipient.partition("@")[0], int(number)][str(mail["Message-ID"])] = mail
+
+    async def prompt(self, person: str, number: int) -> Json:
+        """The question as it was posted to somebody."""
+
+        def look() -> Json:
+            notice = f"{number}.1.asked.{person}.slack"
+            for call in reversed(self.house.slack.calls):
+                if call.method == "chat.postMessage" and call.answer.get("ok") and notice in str(call.args["metadata"]):
+                    return {**call.answer["message"], "channel": call.answer["channel"]}
+            return {}
+
+        await until(look, f"{person} is asked about #{number}")
+        return look()
+
+    async def run(self, group: str, kind: Kind) -> Race:
+        """Run one race to its end."""
+        clicker, other = LANES[group]
+        writer = clicker if kind.by_one else other
+        request = await self.house.engine.ask(REQUESTERS[kind.quorum], group)
+        click = await self.ready_to_click(clicker, request, kind.clicked)
+        await until(lambda: self.mails[writer, request.id], f"{writer} is mailed")
+        asked = next(iter(self.mails[writer, request.id].values()))
+        delay = self.delay + self.dice.uniform(-STEP_SECONDS, STEP_SECONDS)
+        person = self.house.engine.person(writer)
+
+        async def after(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+            await asyncio.sleep(max(seconds, 0))
+            await act()
+
+        await asyncio.gather(
+            after(delay, click), after(-delay, lambda: asyncio.to_thread(person.reply, asked, f"{kind.written}\n"))
+        )
+        outcome = await request.outcome()
+        first = outcome.decisions[0].channel
+        self.won[first] += 1
+        self.delay += STEP_SECONDS if first == "slack" else -STEP_SECONDS
+        return Race(kind, request, clicker, writer, other)
+
+    async def ready_to_click(self, person: str, request: Request, verdict: str) -> Callable[[], Awaitable[object]]:
+        """The finger on the last button: for a rejection, that of a form which is open and filled in."""
+        prompt = await self.prompt(person, request.id)
+        if verdict == "approve":
+            return lambda: self.house.click(prompt, "approve", person)
+        await self.house.click(prompt, "reject", person)
+        await until(lambda: has_form(self.house, person), f"{person} has the form")
+        return lambda: people.submit(self.house.slack, {"comment": "Not now"}, user_id(person))
+
+
+def has_form(house: House, person: str) -> bool:
+    """Whether somebody has the filled form before them."""
+    view = people.open_modal_of(house.slack, user_id(person))
+    return view is not None and any(block["type"] == "input" for block in view["blocks"])
+
+
+def rules() -> str:
+    """Two approvers for each group of devices; the engineers need one of them, the operators both."""
+    workflows = [
+        {
+            "name": f"{GROUPS[quorum]} to {group}",
+            "user_group": GROUPS[quorum],
+            "device_group": group,
+            "levels": [{"approvers": [{"user": one} for one in pair], "quorum": quorum}],
+        }
+        for group, pair in LANES.items()
+        for quorum in REQUESTERS
+    ]
+    return slack_policy(approval_workflows=workflows)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["socket", "http"])
+async def arena(
+    request: pytest.FixtureRequest, temporal_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Arena]:
+    """All of Countersign, with a watcher on the mailbox, in each mode."""
+    try:
+        async with slack_house(temporal_address, tmp_path_factory.mktemp("races"), request.param, awake=False) as house:
+            engine = house.engine
+            mailbox = {
+                "imap_host": HOST,
+                "imap_port": engine.mail.imap_port,
+                "imap_security": "none",
+                "imap_username": ENGINE,
+                "imap_password": SecretStr(PASSWORD),
+                "mail_rule": "authentication_results",
+                "mail_authserv_id": engine.mail.authserv_id,
+            }
+            engine.settings = engine.settings.model_copy(update=mailbox)
+            engine.apply(rules())
+            engine.start_worker()
+            yield Arena(house)
+    except NoSlack as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def watched(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mails are noted as they come, and what keeps a few people from being told too often is off: here are few."""
+    deliver = arena.house.engine.mail.deliver
+
+    async def noting(recipient: str, content: bytes, *, sender: str = "", login: str = "", helo: str = "") -> None:
+        arena.keep(recipient, content)
+        await deliver(recipient, content, sender=sender, login=login, helo=helo)
+
+    monkeypatch.setattr(arena.house.engine.mail, "deliver", noting)
+    monkeypatch.setattr("notifiers.slack.pace.SECONDS_A_MESSAGE", 0.0)
+    monkeypatch.setattr("store.answers.HELP_AT_MOST", 1000)
+
+
+async def test_a_click_and_a_mail_at_the_same_moment(arena: Arena) -> None:
+    count = RACES[arena.house.slack.state.workspace.mode]
+    lanes = [asyncio.create_task(lane(arena, group, at, count // len(LANES))) for at, group in enumerate(LANES)]
+    races = [race for runs in await asyncio.gather(*lanes) for race in runs]
+    assert len(races) == count
+    assert min(arena.won["slack"], arena.won["email"]) > count / 5, f"the moments were not the same: {arena.won}"
+    for race in races:
+        one_outcome(race)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while wrong := await not_told_yet(arena, races):
+        assert time.monotonic() < deadline, f"{len(wrong)} of {len(races)}: {wrong[:5]}"
+        await asyncio.sleep(1)
+    await asyncio.sleep(SWEPT_SECONDS)
+    assert await not_told_yet(arena, races) == []
+
+
+async def lane(arena: Arena, group: str, at: int, count: int) -> list[Race]:
+    """Races for the devices of one group, one after another, of all kinds."""
+    return [await arena.run(group, KINDS[(number * len(LANES) + at) % len(KINDS)]) for number in range(count)]
+
+
+def one_outcome(race: Race) -> None:
+    """The workflow, the record and the answers agree on one outcome, and on who brought it about."""
+    request, kind = race.request, race.kind
+    view = request.engine.store.reading.request(request.id)
+    said = {(race.clicker, kind.clicked, "slack"), (race.writer, kind.written, "email")}
+    counted = [(one.person, str(one.verdict), one.channel) for one in view.decisions]
+    assert set(counted) <= said, race
+    rejected = "reject" in [verdict for _, verdict, _ in counted]
+    assert view.status is (Status.REJECTED if rejected else Status.APPROVED), race
+    assert len(counted) >= kind.quorum or rejected, race
+    ends = [line.split()[0] for line in request.lines() if line.split()[0] in ("approved", "rejected", "granted")]
+    assert ends == (["rejected"] if rejected else ["approved", "granted"]), race
+
+
+async def not_told_yet(arena: Arena, races: list[Race]) -> list[str]:
+    """What is not as it should be yet, or any more, with what each person was told on each channel."""
+    everybody = {person for race in races for person in (race.clicker, race.other, requester_of(race))}
+    seen = {person: await messages_to(arena.house, person) for person in everybody}
+    explained = await explanations(arena.house, everybody)
+    return [wrong for race in races for wrong in wrongs_of(arena, race, seen, explained)]
+
+
+def requester_of(race: Race) -> str:
+    """Who asked."""
+    return race.request.question.requester
+
+
+def wrongs_of(arena: Arena, race: Race, seen: dict[str, dict[int, list[Json]]], explained: list[str]) -> Iterator[str]:
+    """Each person of one race, on each channel."""
+    number, requester = race.request.id, requester_of(race)
+    decided = {one.channel for one in race.request.engine.store.reading.request(number).decisions}
+    if len(refused := race.request.lines("answer_refused")) != 2 - len(decided):
+        yield f"#{number} was decided by {decided}, and of two answers {len(refused)} refused"
+    status = str(race.request.status)
+    for person in (race.clicker, race.other, requester):
+        messages = seen[person].get(number, [])
+        own = [one for one in messages if one.get("thread_ts", one["ts"]) == one["ts"]]
+        if [status in words_of(one) and not actions_of(one) for one in own] != [True]:
+            yield f"#{number} {person} sees {[one['text'][:60] for one in own]} instead of one that is {status}"
+        if len(messages) - len(own) != (person == requester):
+            yield f"#{number} {person} was told {len(messages) - len(own)} times below their message"
+        mails = ["settled"] if person == requester else ["asked", "settled"]
+        if person == race.writer and "email" not in decided:
+            mails = sorted([*mails, "answer_refused"])
+        if (got := sorted(arena.kinds_of_mail(person, number))) != mails:
+            yield f"#{number} {person} got the mails {got} instead of {mails}"
+    if (told := sum(f"#{number}" in words for words in explained)) != ("slack" not in decided):
+        yield f"#{number} was decided by {decided}, and explained {told} times in Slack"
+
+
+async def messages_to(house: House, person: str) -> dict[int, list[Json]]:
+    """The app's messages to somebody, by the request that their mark names."""
+    found: dict[int, list[Json]] = defaultdict(list)
+    for message in await people.messages(house.slack, await people.dm_of(house.slack, user_id(person))):
+        notice = str(message["metadata"].get("event_payload", {}).get("id", ""))
+        if notice:
+            found[int(notice.partition(".")[0])].append(message)
+    return found
+
+
+async def explanations(house: House, everybody: set[str]) -> list[str]:
+    """What anybody alone was told in Slack: beside a message, or in the form they sent; not that it takes a while."""
+    told = [str(one["text"]) for person in everybody for one in await people.whispers(house.slack, user_id(person))]
+    answers = [one.answer.get("view") for one in house.slack.deliveries]
+    views = [view for view in [*answers, *(one["view"] for one in house.slack.calls_of("views.update"))] if view]
+    told += [str(view) for view in views if not any(block["type"] == "input" for block in view["blocks"])]
+    return [words for words in told if " is kept" not in words]
