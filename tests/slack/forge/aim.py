@@ -1,0 +1,144 @@
+"""What forgers aim at, and the genuine deliveries that they begin with."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.slack import people
+from sandbox.slack.faults import Fault
+from sandbox.slack.workspace import TEAM, Json
+from tests.slack.forge.sending import SECONDS
+from tests.slack.house import House, user_id
+from tests.workflows.engine import Request
+
+ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Genuine:
+    """What Slack itself sent when people of the house did something, and it counted."""
+
+    click: Json
+    form: Json
+    command: Json
+    opening: Json
+
+
+async def genuine_ones(house: House) -> Genuine:
+    """Have people do each thing once, and keep what Slack sent."""
+    clicked, filled = await house.engine.ask("alice"), await house.engine.ask("alice")
+    click = await house.click(await house.message("grace", clicked.id), "approve", "grace")
+    await clicked.outcome()
+    await house.click(await house.message("grace", filled.id), "approve_with_comment", "grace")
+
+    async def form_of_grace() -> Json | None:
+        view = people.open_modal_of(house.slack, user_id("grace"))
+        return view if view and view.get("submit") else None
+
+    await people.until(form_of_grace)
+    form = await people.submit(house.slack, {"comment": "fine"}, user_id("grace"))
+    await filled.outcome()
+    command = await people.command(house.slack, "/connect", "help", user_id("alice"))
+    opening = await people.open_home(house.slack, user_id("grace"))
+    return Genuine(click.payload, form.payload, command.payload, opening.payload)
+
+
+@dataclass
+class Aim:
+    """What is aimed at: `request`, whose `prompt` somebody got, and `other`, where grace is not asked."""
+
+    house: House
+    genuine: Genuine
+    request: Request
+    prompt: Json
+    other: Request
+    person: str = "grace"
+    level: int = 1
+
+    def click(self, action: str = "approve", person: str = "") -> Json:
+        """A genuine click on the prompt."""
+        one = deepcopy(self.genuine.click)
+        one["user"]["id"] = user_id(person or self.person)
+        one["channel"]["id"] = self.prompt["channel"]
+        one["container"] |= {"message_ts": self.prompt["ts"], "channel_id": self.prompt["channel"]}
+        one["message"] = deepcopy(self.prompt)
+        value = f"{self.request.id}:{self.level}"
+        one["actions"][0] |= {"action_id": action, "value": value, "action_ts": f"{time.time():.6f}"}
+        return one | _fresh(self.house)
+
+    def opener(self) -> Json:
+        """A genuine click that opens a form, which Slack opens."""
+        one = self.click("approve_with_comment")
+        opened = Fault(body={"ok": True, "view": {"id": "V1"}})
+        self.house.slack.fail("views.open", opened, trigger_id=one["trigger_id"])
+        return one
+
+    def cancel(self) -> Json:
+        """A genuine Cancel of the requester."""
+        return self.click("cancel", "alice")
+
+    def revoke(self) -> Json:
+        """A genuine Revoke of who approved."""
+        return self.click("revoke")
+
+    def form(self) -> Json:
+        """A genuine form, filled in and sent."""
+        one = deepcopy(self.genuine.form)
+        one["user"]["id"] = user_id(self.person)
+        metadata = {"id": self.request.id, "level": self.level, "verdict": "approve"}
+        one["view"] |= {"id": f"V{uuid.uuid4().hex[:10].upper()}", "private_metadata": json.dumps(metadata)}
+        return one | _fresh(self.house)
+
+    def command(self) -> Json:
+        """A genuine `/connect` of alice."""
+        device = self.house.engine.devices.fresh("web")
+        return deepcopy(self.genuine.command) | _fresh(self.house) | {"text": f"{device} ssh 60m for the night"}
+
+    def shortcut(self) -> Json:
+        """A genuine shortcut of alice."""
+        click = self.click("", "alice")
+        shared = {name: click[name] for name in ("user", "team", "api_app_id", "is_enterprise_install", "trigger_id")}
+        return {"type": "shortcut", "callback_id": "connect", "action_ts": "1.2", **shared}
+
+    def opening(self) -> Json:
+        """A genuine opening of the Home page."""
+        return deepcopy(self.genuine.opening) | {"event_id": f"Ev{uuid.uuid4().hex[:10].upper()}"}
+
+    def standing(self) -> list[object]:
+        """How both requests stand, and all that was ever recorded of them but refusals."""
+        reading = self.house.engine.store.reading
+        views = [reading.request(one.id) for one in (self.request, self.other)]
+        stand = [(one.status, one.level, one.decisions, one.grant) for one in views]
+        lines = [line for one in (self.request, self.other) for line in one.lines()]
+        return [*stand, *(line for line in lines if not line.startswith("answer_refused"))]
+
+    async def judged(self) -> None:
+        """Wait until no stored answer waits to be judged: a click is acknowledged before that."""
+
+        async def done() -> bool:
+            later = self.house.engine.store.reading.request(self.request.id).deadline
+            left = self.house.engine.store.answers.waiting(later)
+            return not {one.approval_id for one in left} & {self.request.id, self.other.id}
+
+        await people.until(done, SECONDS)
+
+    def account(self, **fields: Any) -> str:
+        """The id of an account of which Slack's `users.info` says this, and otherwise what it says of grace."""
+        user = f"U{uuid.uuid4().hex[:10].upper()}"
+        usual = {"id": user, "team_id": TEAM, "profile": {"email": "grace@example.test"}, "is_email_confirmed": True}
+        said = {name: value for name, value in (usual | fields).items() if value is not ABSENT}
+        self.house.slack.fail("users.info", Fault(body={"ok": True, "user": said}), user=user)
+        return user
+
+
+def _fresh(house: House) -> Json:
+    """What is new in each delivery."""
+    return {
+        "trigger_id": f"1.2.{uuid.uuid4().hex}",
+        "response_url": f"{house.slack.url}/_hooks/response/{uuid.uuid4()}",
+    }

@@ -1,0 +1,182 @@
+"""The kinds by families: each with what it aims at, and with the genuine thing that counts there afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from countersign.models import GrantStatus, Status
+from sandbox.slack.workspace import Mode
+from tests.slack.forge import bodies, clicks, forms, posts, replays
+from tests.slack.forge.aim import Aim, Genuine
+from tests.slack.forge.kinds import Kind, kinds
+from tests.slack.forge.sending import send
+from tests.slack.house import House, slack_policy
+
+Aiming = Callable[[House, Genuine], Awaitable[Aim]]
+Control = Callable[[Aim], Awaitable[None]]
+
+
+async def waiting(house: House, genuine: Genuine) -> Aim:
+    """It waits for grace; another waits for ivan."""
+    request = await house.engine.ask("alice")
+    other = await house.engine.ask("carol", "vaults")
+    await house.message("ivan", other.id)
+    return Aim(house, genuine, request, await house.message("grace", request.id), other)
+
+
+async def approved(house: House, genuine: Genuine) -> Aim:
+    """Grace approved it, and alice has the grant."""
+    aim = await waiting(house, genuine)
+    await counts(aim)
+    return aim
+
+
+async def disabled(house: House, genuine: Genuine) -> Aim:
+    """It waits for heidi and ivan, and heidi has left since she was asked."""
+    house.engine.apply(slack_policy())
+    request = await house.engine.ask("carol", "databases")
+    other = await house.engine.ask("carol", "vaults")
+    await house.message("ivan", other.id)
+    aim = Aim(house, genuine, request, await house.message("heidi", request.id), other, "heidi")
+    house.engine.apply(slack_policy(disabled=("heidi",)))
+    await house.engine.door.enforce_directory()
+    return aim
+
+
+def unheard(use: Literal["link_only", "off"]) -> Aiming:
+    """It waits for grace, whose answers by Slack don't count."""
+
+    async def aiming(house: House, genuine: Genuine) -> Aim:
+        house.engine.apply(slack_policy(channels={"email": "decide", "slack": use}))
+        request, other = await house.engine.ask("alice"), await house.engine.ask("carol", "vaults")
+        prompt = {**genuine.click["message"], "channel": genuine.click["channel"]["id"]}
+        return Aim(house, genuine, request, prompt, other)
+
+    return aiming
+
+
+async def counts(aim: Aim) -> None:
+    """The genuine click counts."""
+    assert await send(aim.house, aim.click()) == 200
+    await _approved_by(aim, aim.person, "slack")
+
+
+async def form_counts(aim: Aim) -> None:
+    """The genuine form counts."""
+    assert await send(aim.house, aim.form()) == 200
+    await _approved_by(aim, aim.person, "slack")
+
+
+async def ivan_counts(aim: Aim) -> None:
+    """The genuine click of somebody else who is asked counts."""
+    aim.person = "ivan"
+    await counts(aim)
+
+
+async def mail_counts(aim: Aim) -> None:
+    """An answer by mail counts."""
+    assert (await aim.request.says("grace", channel="email")).accepted
+    await _approved_by(aim, "grace", "email")
+
+
+async def cancels(aim: Aim) -> None:
+    """The requester's own Cancel counts."""
+    assert await send(aim.house, aim.cancel()) == 200
+    assert (await aim.request.outcome()).status is Status.CANCELLED
+
+
+async def revokes(aim: Aim) -> None:
+    """The approver's own Revoke counts."""
+    assert await send(aim.house, aim.revoke()) == 200
+    grant = aim.house.engine.store.reading.request(aim.request.id).grant
+    assert grant is not None
+    assert grant.status is GrantStatus.REVOKED
+
+
+async def asks(aim: Aim) -> None:
+    """A genuine command opens a request."""
+    before = aim.house.engine.store.reading.asked_by("alice")
+    assert await send(aim.house, aim.command(), "slash_commands") == 200
+    assert len(aim.house.engine.store.reading.asked_by("alice")) == len(before) + 1
+
+
+@dataclass(frozen=True)
+class Family:
+    """Kinds that aim at one request, one after another; at last comes what `control` does."""
+
+    name: str
+    kinds: list[Kind]
+    aim: Aiming = waiting
+    control: Control = counts
+    modes: tuple[Mode, ...] = ("socket", "http")
+
+
+def _unheard(use: Literal["link_only", "off"]) -> Family:
+    each = kinds(Aim.click, {f"a click where Slack is {use}": _as_it_is})
+    each += kinds(Aim.form, {f"a form where Slack is {use}": _as_it_is})
+    return Family(use, each, unheard(use), mail_counts)
+
+
+def _as_it_is(payload: object, aim: Aim) -> None:
+    """Genuine in all, and in the wrong place."""
+
+
+async def _send_odd(odd: object, aim: Aim) -> int:
+    return await send(aim.house, odd)
+
+
+DISABLED = [
+    *kinds(Aim.click, {"a click of somebody disabled": _as_it_is}),
+    # They may look at what they were asked; what they send doesn't count.
+    *kinds(Aim.opener, {"a form opened by somebody disabled": _as_it_is}, recorded=False),
+    *kinds(Aim.form, {"a form of somebody disabled": _as_it_is}),
+]
+# Slack's library itself drops what is neither a map nor a text.
+_ODD: list[Any] = ["approve", "", {}, {"payload": {}}, {"payload": "block_actions"}, {"actions": []}, {"user": None}]
+ENVELOPES = [
+    Kind(f"an envelope with {odd!r}", partial(_send_odd, odd), recorded=False, answers=frozenset({200})) for odd in _ODD
+]
+EVENTS = kinds(Aim.opening, forms.EVENTS, recorded=False, wire="events_api")
+FAMILIES = [
+    Family("signatures", posts.posts(posts.SIGNATURES, 401), modes=("http",)),
+    Family("times", posts.posts(posts.TIMES, 401), modes=("http",)),
+    Family("bodies changed", posts.posts(bodies.CHANGED, 401, 413), modes=("http",)),
+    Family("bodies signed", posts.posts(bodies.SIGNED, 200, 400, 401, 413), modes=("http",)),
+    Family("elsewhere", posts.posts(posts.ELSEWHERE, 404, 405), modes=("http",)),
+    Family("posts where Slack has a socket", posts.posts({"a signed post": _as_it_is}, 404), modes=("socket",)),
+    Family("envelopes", ENVELOPES, modes=("socket",)),
+    Family("accounts", kinds(Aim.click, clicks.ACCOUNT_CHANGES)),
+    Family("accounts without address", kinds(Aim.click, clicks.NO_ADDRESS_CHANGES, recorded=False)),
+    Family("senders", kinds(Aim.click, clicks.SENDERS)),
+    Family("shapes", kinds(Aim.click, clicks.SHAPES)),
+    Family("values", kinds(Aim.click, clicks.VALUES)),
+    Family("buttons", kinds(Aim.click, clicks.BUTTONS)),
+    Family("unasked", kinds(Aim.click, clicks.UNASKED, recorded=False)),
+    Family("openers", kinds(Aim.opener, forms.OPENERS), control=form_counts),
+    Family("forms", kinds(Aim.form, forms.FORMS), control=form_counts),
+    Family("cancels", kinds(Aim.cancel, forms.CANCELS), control=cancels),
+    Family("revokes", kinds(Aim.revoke, forms.REVOKES), approved, revokes),
+    Family("commands", kinds(Aim.command, forms.COMMANDS, wire="slash_commands"), control=asks),
+    Family("shortcuts", kinds(Aim.shortcut, forms.SHORTCUTS)),
+    Family("events", EVENTS + kinds(Aim.opening, forms.BAD_EVENTS, wire="events_api")),
+    Family("replays", replays.WAITING, replays.half_decided, replays.last_counts),
+    Family("replayed posts", replays.POSTED, replays.half_decided, replays.last_counts, ("http",)),
+    Family("replays after the outcome", replays.SETTLED, approved, revokes),
+    Family("disabled", DISABLED, disabled, ivan_counts),
+    _unheard("link_only"),
+    _unheard("off"),
+]
+
+
+def families(mode: Mode) -> list[Family]:
+    """Those that make sense where Slack reaches us in this way."""
+    return [one for one in FAMILIES if mode in one.modes]
+
+
+async def _approved_by(aim: Aim, person: str, channel: str) -> None:
+    outcome = await aim.request.outcome()
+    assert outcome.status is Status.APPROVED
+    assert (outcome.decisions[-1].person, outcome.decisions[-1].channel) == (person, channel)

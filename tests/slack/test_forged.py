@@ -1,0 +1,93 @@
+"""Forged, replayed and foreign clicks: more than a hundred kinds each way Slack may reach us, and none counts.
+
+Each family of kinds is sent at a request, in the way in which Slack sends; after each kind all has to stand as it
+stood. Then comes the genuine thing by the same way, and counts: so it could have counted all along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from countersign.views import LineView
+from sandbox.slack.workspace import Mode
+from tests.slack.forge.aim import Aim, Genuine, genuine_ones
+from tests.slack.forge.families import FAMILIES, Family, families
+from tests.slack.forge.kinds import Kind
+from tests.slack.house import House
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+# What may come onto the record while nothing is decided.
+HARMLESS = {"answer_refused", "noticed"}
+SECONDS = 5.0
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def genuine(shared_house: House) -> AsyncIterator[Genuine]:
+    """What Slack itself sent, for forgers to begin with."""
+    yield await genuine_ones(shared_house)
+
+
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_there_are_more_than_100_kinds(mode: Mode) -> None:
+    names = [(family.name, kind.name) for family in families(mode) for kind in family.kinds]
+    assert len(names) == len(set(names)) >= 100
+    print(f"{len(names)} kinds by {mode}")
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+async def test_none_is_accepted(
+    house: House, genuine: Genuine, family: Family, caplog: pytest.LogCaptureFixture
+) -> None:
+    mode = house.slack.workspace.mode
+    if mode not in family.modes:
+        pytest.skip(f"Slack sends nothing of the kind by {mode}")
+    aim = await family.aim(house, genuine)
+    wrong = []
+    for kind in family.kinds:
+        caplog.clear()
+        if problem := await problem_with(aim, kind) or spoken_of(caplog.records):
+            wrong.append(f"{kind.name}: {problem}")
+            aim = await family.aim(house, genuine)
+    assert not wrong, "\n".join([f"{len(wrong)} of {len(family.kinds)} kinds", *wrong])
+    await family.control(aim)
+
+
+async def problem_with(aim: Aim, kind: Kind) -> str:
+    """What became of a forgery that should not have; "" where it was refused as it should be."""
+    events = aim.house.engine.store.events
+    stood, version = aim.standing(), events.last_version()
+    status = await kind.act(aim)
+    lines = await recorded(aim, version) if kind.recorded else events.since(version)
+    await aim.judged()
+    if aim.standing() != stood:
+        return f"it counted: {[line for line in aim.standing() if line not in stood]}"
+    if other := [f"{line.kind} {line.who}" for line in events.since(version) if line.kind not in HARMLESS]:
+        return f"it was recorded as {other}"
+    if status not in kind.answers:
+        return f"it was answered with {status}"
+    refusals = [line.words for line in lines if line.kind == "answer_refused"]
+    if kind.recorded == (not refusals):
+        return f"the record says {refusals}"
+    return ""
+
+
+async def recorded(aim: Aim, version: int) -> list[LineView]:
+    """What was recorded since, once a refusal is among it; or after a while, what else there is."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        lines = aim.house.engine.store.events.since(version)
+        if time.monotonic() > deadline or any(line.kind == "answer_refused" for line in lines):
+            return lines
+        await asyncio.sleep(0.02)
+
+
+def spoken_of(records: list[logging.LogRecord]) -> str:
+    """What the log says of a failure."""
+    failures = [one for one in records if one.levelno >= logging.ERROR or one.exc_info]
+    return "; ".join(f"{one.name}: {one.getMessage()[:300]} {one.exc_info or ''}" for one in failures)
