@@ -36,6 +36,15 @@ def _email(value: str) -> str:
     return value
 
 
+def folded_address(address: str) -> str:
+    """A mail address as it is compared, whatever its case.
+
+    Only ASCII is folded, and the directory holds nothing else: Unicode would make a long s, or the sign of the Kelvin,
+    a letter of somebody else's address.
+    """
+    return address.lower() if address.isascii() else address
+
+
 def _one_line(value: str) -> str:
     if value != without_controls(value) or not value.isprintable() or not value:
         raise ValueError("must be one line of text, without control characters or space around it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from countersign.directory import Policy, Terms
+from countersign.directory import Policy, Terms, folded_address
 from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
 from countersign.policy import terms_for
 from countersign.policy_coverage import Coverage
@@ -28,7 +28,7 @@ def two_people_with_one_address(policy: Policy) -> Iterator[Problem]:
     """An answer by mail is known by its sender, so an address stands for one person."""
     owners: dict[str, str] = {}
     for person, user in policy.users.items():
-        owner = owners.setdefault(user.email.casefold(), person)
+        owner = owners.setdefault(folded_address(user.email), person)
         if owner != person:
             yield Problem(("users", person, "email"), f"{owner} has the same address; give each person their own")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, select
 
-from countersign.directory import Policy
+from countersign.directory import Policy, folded_address
 from countersign.models import Event, GrantStatus, Question, Route, Status
 from countersign.notices import Notice, Person
 from countersign.views import ApproverView, Mine, RequestView
@@ -149,8 +149,8 @@ class Reading:
     def person_at(self, address: str) -> Person | None:
         """The person with this mail address, whatever its case; disabled ones too."""
         _, policy = self.policies.current()
-        folded = address.casefold()
-        found = next((one for one, user in policy.users.items() if user.email.casefold() == folded), None)
+        folded = folded_address(address)
+        found = next((one for one, user in policy.users.items() if folded_address(user.email) == folded), None)
         return person(policy, found) if found else None
 
     def to_look_at(self) -> list[int]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
+from countersign.directory import folded_address
 from countersign.errors import CountersignError, NotFound, Refused, Unavailable, in_words
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.views import RequestView
@@ -79,7 +80,7 @@ class Inbound:
             await self._answer(mail, arrived, raw)
             return
         # A bounce without that address is a delay, or about somebody else.
-        if mail.addressee and reply.kind == "bounce" and reply.failed_recipient == mail.addressee.email.casefold():
+        if mail.addressee and reply.kind == "bounce" and reply.failed_recipient == folded_address(mail.addressee.email):
             words = f"mail to {reply.failed_recipient} came back"
             await self.engine.report(mail.addressee.id, reply.approval_id, "unreachable", words)
         elif mail.addressee and reply.kind == "auto_reply" and reply.away:

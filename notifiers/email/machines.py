@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from countersign.directory import folded_address
 from notifiers.email import caps
 from notifiers.email import machines_words as words
 from notifiers.email.parts import Fields, Part, Unreadable, read_fields
@@ -87,7 +88,7 @@ def _failed_in(block: Fields) -> str:
 
 def _address(value: str) -> str:
     match = re.search(r"[^\s<>;,@]{1,64}@[^\s<>;,@]{1,255}", value[:400])
-    return match[0].casefold() if match else ""
+    return folded_address(match[0]) if match else ""
 
 
 def _subject(mail: Part) -> str:

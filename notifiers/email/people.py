@@ -6,6 +6,7 @@ import re
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 
+from countersign.directory import folded_address
 from notifiers.email import caps
 from notifiers.email.grammar import fold
 from notifiers.email.parts import Fields
@@ -24,21 +25,21 @@ _TAGGED = re.compile(r"[^\s<>\",;:()+]{1,64}\+[0-9]{1,12}-[0-9]{1,3}-[A-Za-z0-9]
 
 
 def one_sender(fields: Fields) -> str:
-    """The one From address, case-folded; "" where there is none, more than one, or one that can be read two ways."""
+    """The one From address, folded; "" where there is none, more than one, or one that can be read two ways."""
     values = fields.all("from")
     if len(values) != 1 or len(values[0]) > caps.LONGEST_STRUCTURED:
         return ""
     match = _BARE.fullmatch(values[0]) or _NAMED.fullmatch(_without_quoted(values[0]))
     if not match or ("name" in match.groupdict() and any(c in match["name"] for c in ",;:")):
         return ""
-    return match["address"].casefold()
+    return folded_address(match["address"])
 
 
 def sender_differs(fields: Fields, sender: str) -> bool:
     """Whether a Sender field names somebody else than From: then another person pressed send."""
     for value in fields.all("sender"):
         match = _NAMED.fullmatch(_without_quoted(value[: caps.LONGEST_STRUCTURED])) or _BARE.fullmatch(value)
-        if not match or match["address"].casefold() != sender:
+        if not match or folded_address(match["address"]) != sender:
             return True
     return False
 

@@ -41,7 +41,7 @@ class SlackDoor:
         home, replies = Home(self._api, engine), Replies(self._api, config.api_url)
         desk = Desk(engine, SlackPeople(self._api, engine), self._installation, home)
         app = slack_app(config, Listeners(desk, replies, self._api, home, self._running))
-        intake = Intake(app, desk, replies)
+        intake = Intake(app, desk, replies, self._running)
         self._http = SignedRequests(intake, config.signing_secret.get_secret_value()) if config.mode == "http" else None
         self._socket = Socket(app, intake, config.app_token.get_secret_value()) if config.mode == "socket" else None
 

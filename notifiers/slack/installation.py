@@ -41,7 +41,7 @@ class Installation:
             return "This came from another app."
         if {sender.team, sender.user_team} != {ours.team} or sender.enterprise not in ("", ours.enterprise):
             return "Only members of our own workspace can do this, and this came from another one."
-        if author and not (author.bot_id in ("", ours.bot) and author.app_id in ("", ours.app)):
+        if author and not (author.bot_id == ours.bot and author.app_id in ("", ours.app)):
             return "This message is not ours."
         return ""
 

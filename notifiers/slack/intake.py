@@ -6,6 +6,7 @@ payload that is none of the known shapes never gets further.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -33,10 +34,11 @@ log = logging.getLogger(__name__)
 class Intake:
     """Reads each payload and hands it to Bolt."""
 
-    def __init__(self, app: AsyncApp, desk: Desk, replies: Replies) -> None:
+    def __init__(self, app: AsyncApp, desk: Desk, replies: Replies, running: set[asyncio.Task[Any]]) -> None:
         self._app = app
         self._desk = desk
         self._replies = replies
+        self._running = running
 
     async def take(self, body: object, request: AsyncBoltRequest) -> BoltResponse:
         """Answer a payload; `request` is Bolt's, with an empty body and all that its signature check needs."""
@@ -65,7 +67,12 @@ class Intake:
             await self._desk.turn_down(None, str(error), None, None)
             return
         await self._desk.turn_down(None, str(error), wish.sender, None)
-        await self._replies.tell(Place(wish.sender.user, response_url=wish.response_url), CANT_READ)
+        # Not before it is acknowledged: that has to be done within three seconds.
+        telling = asyncio.create_task(
+            self._replies.tell(Place(wish.sender.user, response_url=wish.response_url), CANT_READ)
+        )
+        self._running.add(telling)
+        telling.add_done_callback(self._running.discard)
 
 
 def understood(body: Mapping[str, Any]) -> Wish | None:

@@ -18,6 +18,7 @@ from notifiers.slack.shapes import (
     Author,
     Button,
     Container,
+    Form,
     Malformed,
     Metadata,
     Opening,
@@ -91,7 +92,7 @@ class Pressed(Interaction):
 class Submitted(Interaction):
     """`view_submission`: a form that was sent."""
 
-    view: View
+    view: Form
 
     @property
     def source_id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
+from countersign.directory import folded_address
 from countersign.errors import Unreachable
 from notifiers.slack.accounts import Clock, Memory, address_of, why_not
 from notifiers.slack.api import SlackApi
@@ -44,7 +45,7 @@ class Reach:
             raise Unreachable(f"nobody in this workspace has the address {address}")
         if reason := why_not(account, (await self._api.myself()).team_id):
             raise Unreachable(f"the Slack account of {address} {reason}; people are asked in Slack as its members only")
-        if address_of(account).casefold() != address.casefold():
+        if folded_address(address_of(account)) != folded_address(address):
             raise Unreachable(f"Slack finds an account for {address} that has another address")
         return str(account["id"])
 

@@ -81,6 +81,12 @@ class View(Part):
     state: Any = None
 
 
+class Form(View):
+    """A form of ours: each has a name."""
+
+    callback_id: Annotated[str, Field(min_length=1, max_length=255)]
+
+
 class Metadata(Part):
     """What we wrote into our own form: which answer it is."""
 
