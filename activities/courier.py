@@ -75,7 +75,9 @@ class Courier:
         messages = await self._run(self.reader.notices_of, approval_id, step)
         if not self.live:
             return [person for person, _ in await self._send(messages, HEALTHY_SECONDS)]
-        live = self._deliver_live(approval_id, [one for one in messages if one[0] in self.live])
+        # What was tried before may be on its way this moment, here or elsewhere: the sweeper looks for it later.
+        fresh = [(channel, notice) for channel, notice in messages if channel in self.live and not notice.again]
+        live = self._deliver_live(approval_id, fresh)
         others = [one for one in messages if one[0] not in self.live]
         lost, lost_live = await asyncio.gather(self._send(others, HEALTHY_SECONDS), self._soon(live))
         return sorted({person for person, _ in [*lost, *(lost_live or [])]})
@@ -136,7 +138,8 @@ class Courier:
         reached: set[tuple[str, int]] = set()
         lost: set[tuple[str, int]] = set()
         for (channel, notice), (state, text) in zip(messages, results, strict=True):
-            (lost if state == "unreachable" else reached).add((notice.to.id, notice.approval_id))
+            if not notice.room:  # its people are told one by one instead
+                (lost if state == "unreachable" else reached).add((notice.to.id, notice.approval_id))
             if state != "waiting":
                 # A message of its own, and not one below what the person holds already.
                 new = channel in self.live and state == "sent" and text not in ("", notice.holds)
