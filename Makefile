@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
 COVERED := countersign workflows notifiers/email
 COVERAGE := 95
+AT_ONCE ?= 4
 
 .DELETE_ON_ERROR:
 .PHONY: demo up test bench format lock venv
@@ -30,7 +31,8 @@ test: $(READY)
 	$(BIN)/lint-imports
 	@# The server is fetched here, as that takes longer than a single test may.
 	@$(BIN)/python -m sandbox.temporal_tool > /dev/null
-	$(BIN)/python -m pytest -q --cov --cov-report=
+	@# Side by side, and more of them than processors: most wait for a server, a mail or a clock.
+	$(BIN)/python -m pytest -q --numprocesses=$(AT_ONCE) --dist=worksteal --cov --cov-report=
 	@for part in $(COVERED); do \
 		echo "Coverage of $$part:"; \
 		$(BIN)/coverage report --include="$$part/*" --fail-under=$(COVERAGE) --skip-covered || exit 1; \

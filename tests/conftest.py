@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +39,24 @@ def pytest_runtest_makereport(
     except SystemError:
         item.config.option.tbstyle = "native"
         return pytest.TestReport.from_item_and_call(item, call)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Run a test marked `no_cover` at its own speed: what pytest-cov has by that name stays on in xdist's workers.
+
+    It starts to measure twice there, and `no_cover` ends the second only (pytest-cov 7.1).
+    """
+    if not item.get_closest_marker("no_cover"):
+        return (yield)
+    ours, of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(ours)
+        threading.settrace(of_threads)
 
 
 @pytest.fixture(scope="session")

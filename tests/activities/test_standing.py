@@ -28,7 +28,7 @@ async def test_the_sweeper_does_every_chore_though_one_fails(caplog: pytest.LogC
         done.set()
 
     sweeping = asyncio.create_task(environment.run(StandingActivities(None, [unavailable, broken, last]).sweep))
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), 30)
     environment.worker_shutdown()
     with pytest.raises(ApplicationError, match="another goes on"):
         await asyncio.wait_for(sweeping, 10)
@@ -43,11 +43,11 @@ async def test_the_watcher_beats_from_its_thread_and_stops_with_the_worker() -> 
 
     def watch(stop: threading.Event, beat: Callable[[], None]) -> None:
         beat()
-        stop.wait(10)
+        stop.wait(30)
         stopped.set()
 
     watching = asyncio.create_task(environment.run(StandingActivities(watch, []).watch_mailbox))
-    await asyncio.wait_for(beaten.wait(), 10)
+    await asyncio.wait_for(beaten.wait(), 30)
     environment.worker_shutdown()
     with pytest.raises(ApplicationError, match="another goes on"):
         await asyncio.wait_for(watching, 10)

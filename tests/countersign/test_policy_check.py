@@ -266,6 +266,7 @@ def test_rule_4_disabled_members_need_nobody() -> None:
     assert problems(managed(users=off)) == []
 
 
+@pytest.mark.no_cover
 def test_a_directory_of_5000_people_in_many_groups_is_checked_whole() -> None:
     chance = random.Random(1)
     people = [f"p{n}" for n in range(5000)]

@@ -94,7 +94,7 @@ class Portal:
         return version
 
 
-async def until(so: Callable[[], bool], seconds: float = 30) -> None:
+async def until(so: Callable[[], bool], seconds: float = 60) -> None:
     """Poll until it is so; TimeoutError when it takes longer."""
     async with asyncio.timeout(seconds):
         while not so():  # noqa: ASYNC110 - what is looked at knows no events

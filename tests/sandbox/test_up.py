@@ -14,7 +14,7 @@ from notifiers.email.channel import email_config, mailbox
 from sandbox.up import ROOT, environment, processes
 from settings import Settings
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 90
 RUN = """
 import os, sys
 from pathlib import Path

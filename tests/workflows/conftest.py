@@ -38,8 +38,8 @@ async def shared_quick_engine(temporal_address: str, tmp_path_factory: pytest.Te
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def quick(shared_quick_engine: Engine) -> AsyncIterator[Engine]:
-    """The engine whose minutes last a second: a request expires after three, a grant ends after two."""
-    shared_quick_engine.apply(policy(approval_status_change_to_expire=3, grant_minutes=2))
+    """The engine whose minutes last a second: a request expires after five, a grant ends after four."""
+    shared_quick_engine.apply(policy(approval_status_change_to_expire=5, grant_minutes=4))
     shared_quick_engine.store.mails.keep_only([])
     shared_quick_engine.start_worker()
     yield shared_quick_engine

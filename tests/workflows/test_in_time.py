@@ -21,7 +21,7 @@ async def asleep_over_the_deadline(quick: Engine, request: Request) -> None:
 
 async def test_rule_5_what_still_waits_at_the_deadline_becomes_expired(quick: Engine) -> None:
     request = await quick.ask("alice")
-    assert request.deadline - quick.store.reading.request(request.id).opened_at == timedelta(seconds=3)
+    assert request.deadline - quick.store.reading.request(request.id).opened_at == timedelta(seconds=5)
     outcome = await request.outcome()
     assert outcome.status is Status.EXPIRED
     assert outcome.words == f"Nobody decided by {request.deadline:%Y-%m-%d %H:%M:%S} UTC."
@@ -117,7 +117,7 @@ async def test_nobody_dates_an_answer_into_the_future(quick: Engine) -> None:
 
 
 async def test_who_has_not_answered_is_reminded_once(quick: Engine) -> None:
-    quick.apply(policy(approval_status_change_to_expire=4, reminder_minutes=1))
+    quick.apply(policy(approval_status_change_to_expire=7, reminder_minutes=3))
     request = await quick.ask("alice", "databases")
     await request.says("grace")
     await until(lambda: request.asked_people(2))

@@ -83,13 +83,14 @@ async def test_an_answer_stored_between_two_workers_is_judged_by_the_second(
     asleep: Engine, process: WorkerProcess
 ) -> None:
     await process.start()
-    request = await asleep.ask("alice")
+    question = asleep.question("alice")
+    request = Request(asleep, question, await insist(lambda: asleep.client.ask(question, "ask")))
     await request.until_mailed(grace=["asked"])
     await process.kill()
     answer = await request.store("grace", comment="while nobody was there")
     assert request.status is Status.WAITING
     await process.start()
-    assert (await asleep.door.submit(answer)).accepted
+    assert (await insist(lambda: asleep.door.submit(answer))).accepted
     outcome = await request.outcome()
     assert (outcome.status, [one.answer_id for one in outcome.decisions]) == (Status.APPROVED, [answer.id])
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])

@@ -172,8 +172,8 @@ async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Eng
     await request.says("grace")
     grant = (await request.outcome()).grant
     assert grant is not None
-    assert grant.ends_at - grant.starts_at == timedelta(seconds=2)
-    assert abs(grant.starts_at - before) < timedelta(seconds=1)
+    assert grant.ends_at - grant.starts_at == timedelta(seconds=4)
+    assert before <= grant.starts_at <= datetime.now(UTC)
     assert quick.store.grants.ask(request.question, "alice") is not None
     await until_after(grant.ends_at)
     # The end is compared, whoever was awake.

@@ -14,7 +14,7 @@ from imapclient import IMAPClient
 
 from sandbox.mail_server import ENGINE, MailServer
 
-SECONDS = 10.0
+SECONDS = 60.0
 LOOK_AGAIN_SECONDS = 0.1
 
 

@@ -11,7 +11,7 @@ from countersign.errors import Unavailable
 from notifiers.email.mailbox import MailRef
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server, assert_soon_in, client_of, mails_in
-from tests.notifiers.email.watching import Watching, mailbox_on
+from tests.notifiers.email.watching import SECONDS, Watching, mailbox_on
 
 DONE = "Countersign/Done"
 QUARANTINE = "Countersign/Quarantine"
@@ -101,7 +101,7 @@ def test_what_is_unavailable_is_tried_again_and_nothing_counts_as_read_before(
 
     server.deliver(mail("patient"))
     with Watching(mailbox_on(server), ledger, waiting_for_database) as watching:
-        assert down.wait(30)
+        assert down.wait(SECONDS)
         watching.until_handled(b"patient")
         watching.until_read_through()
     assert mails_in(server, DONE) == [b"patient"]

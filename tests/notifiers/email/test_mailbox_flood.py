@@ -17,6 +17,7 @@ in_full = pytest.mark.skipif(
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("mails", [1000, pytest.param(10_000, marks=in_full)])
 def test_a_flood_is_read_in_order_while_more_comes_in(mails: int, server: Server, ledger: MemoryLedger) -> None:

@@ -15,7 +15,7 @@ from notifiers.email.ledger import Claim, MailRef
 from notifiers.email.reluctant import ATTEMPTS, Reluctant
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.odd_server import Oddity, OddServer
-from tests.notifiers.email.watching import Watching, mailbox_on
+from tests.notifiers.email.watching import SECONDS, Watching, mailbox_on
 
 MAIL = b"Message-ID: <one@test>\r\n\r\none"
 
@@ -40,7 +40,7 @@ def test_a_connection_that_makes_no_sense_is_made_anew_without_haste(
         server.deliver(MAIL)
         watching.until_handled(b"one")
         with server.changed:
-            assert server.changed.wait_for(lambda: server.sessions >= 3, 30)
+            assert server.changed.wait_for(lambda: server.sessions >= 3, SECONDS)
         server.oddity = None
         server.deliver(MAIL.replace(b"one", b"two"))
         watching.until_handled(b"one", b"two")

@@ -7,12 +7,12 @@ from notifiers.email.pulse import Pulse
 
 def test_beats_without_help_until_no_progress_is_told_for_too_long() -> None:
     beats: queue.Queue[None] = queue.Queue()
-    with Pulse(lambda: beats.put(None), tick=0.01, patience=0.2) as pulse:
+    with Pulse(lambda: beats.put(None), tick=0.01, patience=1.0) as pulse:
         for _ in range(3):
-            beats.get(timeout=10)
+            beats.get(timeout=30)
         assert falls_silent(beats)
         pulse.progress()
-        beats.get(timeout=10)
+        beats.get(timeout=30)
 
 
 def falls_silent(beats: queue.Queue[None]) -> bool:
