@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
-COVERED := countersign workflows notifiers/email
+COVERED := countersign workflows notifiers/email notifiers/slack
 COVERAGE := 95
 AT_ONCE ?= 4
 

@@ -254,10 +254,10 @@ class Request:
         return [f"{one.person} {one.verdict} {one.level}" for one in view.decisions]
 
     async def mails(self, login: str) -> list[str]:
-        """The kinds of mail that somebody got about it, oldest first."""
+        """The kinds of mail that somebody got about it, oldest first; a mail that came again, by its id, is one."""
         inbox = await asyncio.to_thread(self.engine.person(login).inbox)
-        about = [mail for mail in inbox if str(mail["Subject"]).endswith(f"#{self.id}")]
-        return [found[1] for mail in about if (found := EVENT.search(str(mail["Message-ID"])))]
+        about = [str(mail["Message-ID"]) for mail in inbox if str(mail["Subject"]).endswith(f"#{self.id}")]
+        return [found[1] for message_id in dict.fromkeys(about) if (found := EVENT.search(message_id))]
 
     async def until_mailed(self, **mails: list[str]) -> None:
         """Wait until each of these people got exactly these kinds of mail."""

@@ -12,6 +12,8 @@ from notifiers.email.token import KeyRing
 
 NOON = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
 SECRET = b"a secret of these tests only"
+# That a request waits is shown to its requester by channels whose messages can be changed.
+MAILED = [event for event in Event if event is not Event.OPENED]
 
 
 def person(person_id: str, name: str) -> Person:

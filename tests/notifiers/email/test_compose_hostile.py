@@ -16,7 +16,7 @@ from countersign.models import Event, GrantStatus, Question, Status, Verdict
 from notifiers.base import Notice, Person
 from notifiers.email.compose import compose
 
-from .notices import ALICE, GRACE, GRANT, HEIDI, NOON, QUESTION, SECRET, config, decided, notice, settled
+from .notices import ALICE, GRACE, GRANT, HEIDI, MAILED, NOON, QUESTION, SECRET, config, decided, notice, settled
 
 CONFIG = config()
 PAGE = "https://countersign.acme.example/requests/1042"
@@ -126,7 +126,7 @@ def holds(mail: EmailMessage) -> None:
 
 
 @pytest.mark.parametrize("evil", EVIL, ids=range(len(EVIL)))
-@pytest.mark.parametrize("event", list(Event))
+@pytest.mark.parametrize("event", MAILED)
 @pytest.mark.parametrize("to", [GRACE, ALICE], ids=["approver", "requester"])
 def test_no_field_breaks_out(evil: str, event: Event, to: Person) -> None:
     for status in Status:
@@ -134,7 +134,7 @@ def test_no_field_breaks_out(evil: str, event: Event, to: Person) -> None:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(evil=st.text(max_size=300), event=st.sampled_from(Event), status=st.sampled_from(Status))
+@given(evil=st.text(max_size=300), event=st.sampled_from(MAILED), status=st.sampled_from(Status))
 def test_nothing_at_all_breaks_out(evil: str, event: Event, status: Status) -> None:
     holds(compose(with_everything(evil, event, GRACE, status), CONFIG, NOON))
 
