@@ -50,7 +50,7 @@ async def run(
     """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts.
 
     Entering Temporal's sandbox at each turn of a workflow costs a fifth of a worker's time, and would only tell at run
-    time what the tests, which run and replay all workflows in it, tell before (docs/decisions/0009-speed.md).
+    time what the tests, which run and replay all workflows in it, tell before (docs/decisions/0010-speed.md).
     """
     email, slack = email_channel(settings), slack_config(settings)
     live = {"slack": SlackNotifier(slack)} if slack else {}

@@ -27,14 +27,19 @@ MISSING = (
     "or Go (https://go.dev/dl) to build it, or set TEMPORAL_ADDRESS to a server that runs."
 )
 # In a process of its own: ending a program that ran the SDK's own dev server can crash it (SDK 1.35).
+# It ends at once when all is said: threads of the SDK may crash an interpreter that tidies up, with words of its own.
 DOWNLOAD = """
-import asyncio, sys
+import asyncio, os, sys
 from temporalio.testing import WorkflowEnvironment
 async def main():
     server = await WorkflowEnvironment.start_local(download_dest_dir=sys.argv[1], dev_server_log_level="error")
     await server.shutdown()
     print("downloaded", flush=True)
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except Exception as error:
+    print(*str(error).split(), file=sys.stderr, flush=True)
+os._exit(0)
 """
 
 
