@@ -1,6 +1,7 @@
 """The composition root of the worker: settings -> clients -> activities -> Temporal worker. Nobody imports it."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -35,6 +36,8 @@ from workflows.standing import StandingWork
 STICKY_SECONDS = timedelta(seconds=2)
 # On SIGTERM, what an activity may still take to end.
 GRACE_SECONDS = timedelta(seconds=5)
+# Most objects live as long as one turn of a workflow; Python's own 700 looks for garbage many times in each.
+GARBAGE_AFTER = 20_000
 WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
 
 log = logging.getLogger("worker")
@@ -120,6 +123,10 @@ async def _until_signal(settings: Settings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
 
+    # What the imports made stays for good: it need not be looked through for garbage again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     # Until there is a connection there is nothing to end gently, and a signal ends the process at once.
     await run(settings, stop, connected=end_gently)
 
