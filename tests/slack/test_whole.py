@@ -99,7 +99,7 @@ async def test_a_revoked_grant_shows_on_every_copy(house: House) -> None:
     await house.settled(request, "Approved", "grace", "alice")
     await house.engine.door.revoke(request.id, "grace", "test", "Enough.")
     for person in ("grace", "alice"):
-        await house.message(person, request.id, "evoked")
+        await house.message(person, request.id, "Revoked by grace: Enough.")
 
 
 async def test_nobody_gets_two_messages_of_one_kind(house: House) -> None:
