@@ -89,7 +89,7 @@ class Courier:
     async def sweep(self, look_again: Callable[[int], Awaitable[None]]) -> None:
         """Send what was left over; `look_again(approval_id)` hears of each request with people who can't be reached."""
         rows = await self._due(self.notices.left_over)
-        messages = await self._run(self.reader.notices, rows) if rows else []
+        messages = await self._read(rows)
         for approval_id in sorted({about for _, about in await self._send(messages, PATIENT_SECONDS)}):
             await look_again(approval_id)
         if self.live:
@@ -130,6 +130,18 @@ class Courier:
         if rows:
             await self._run(self.notices.put_off, [row.id for row in rows], datetime.now(UTC))
         return rows
+
+    async def _read(self, rows: Sequence[Any]) -> Messages:
+        """What these notices show. One that can't be read, by a fault of ours, holds up only itself."""
+        try:
+            return await self._run(self.reader.notices, rows) if rows else []
+        except CountersignError:
+            raise
+        except Exception:
+            if len(rows) == 1:
+                log.exception("notice %s can't be read, and waits", rows[0].id)
+                return []
+            return [message for row in rows for message in await self._read([row])]
 
     async def _send(self, messages: Messages, seconds: float) -> list[tuple[str, int]]:
         """Send notices; returns the person and request of each who could not be reached by any of them."""

@@ -15,6 +15,7 @@ from notifiers.email.channel import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
 from store import Store
+from store.tables import requests
 from tests.store.requests import a_step, asking, kinds, opened
 from tests.workflows.engine import settings_for
 from tests.workflows.house import policy
@@ -85,6 +86,20 @@ async def test_the_sweeper_sends_what_is_due_and_tells_whom_it_lost(post: Post) 
     await post.courier.sweep(post.look_again)
     assert post.looked_at == [post.number]
     assert (post.mail.delivered, post.waiting()) == (1, [])
+
+
+async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> None:
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    broken = opened(post.store, device="vaults-2").approval_id
+    for number in (broken, post.number):
+        tell = [Tell(event=Event.REMINDED, person="grace")]
+        post.store.requests.write(a_step(number, "1.reminded", at=long_ago, tell=tell))
+    with post.store.database.transaction() as connection:
+        connection.execute(requests.update().where(requests.c.approval_id == broken).values(route={"no": "route"}))
+    await post.courier.sweep(post.look_again)
+    assert post.mail.delivered == 1
+    assert [row.person for row in post.store.notices.of_step(broken, 1)] == ["grace"]
+    assert post.waiting() == []
 
 
 async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) -> None:
