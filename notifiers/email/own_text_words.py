@@ -1,12 +1,9 @@
-"""How mail clients introduce what they quote, forward and sign, by language. Data only; all in folded case."""
+"""How mail clients introduce what they quote, forward and sign, by language. Data only."""
 
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.replace("\n", " ").split("|"))
-
+from notifiers.email.folding import phrases
 
 # "-----Original Message-----" and its like: what follows is quoted.
-ORIGINAL = _list("""
+ORIGINAL = phrases("""
     original message|original appointment|original e-mail|originalnachricht|ursprüngliche nachricht|originaltext
     |original-nachricht|message d'origine|message original|message initial|message précédent|mensaje original
     |mensagem original|messaggio originale|original-mail|oorspronkelijk bericht|origineel bericht
@@ -15,7 +12,7 @@ ORIGINAL = _list("""
     |reply message|回复邮件|quoted text|zitierter text""")
 
 # What follows is handed on.
-FORWARDED = _list("""
+FORWARDED = phrases("""
     forwarded message|begin forwarded message|forwarded mail|forwarded by|start of forwarded message
     |weitergeleitete nachricht
     |anfang der weitergeleiteten|weitergeleitet von|message transféré|début du message transféré
@@ -31,10 +28,10 @@ FORWARDED = _list("""
 
 # A copied header block: the name of its first line, and of the others.
 FROM_KEYS = frozenset(
-    _list("from|von|de|da|van|od|kimden|gönderen|från|差出人|送信者|发件人|發件人|寄件者|寄件人|从|from 差出人")
+    phrases("from|von|de|da|van|od|kimden|gönderen|från|差出人|送信者|发件人|發件人|寄件者|寄件人|从|from 差出人")
 )
 OTHER_KEYS = frozenset(
-    _list("""
+    phrases("""
     sent|date|to|cc|subject|reply-to|importance|gesendet|datum|an|kopie|betreff|gesendet am|envoyé|envoyé le
     |date d'envoi
     |à|objet|pour|enviado|enviado el|enviada em|enviado em|enviada|data|fecha|para|asunto|assunto|inviato
@@ -47,7 +44,7 @@ OTHER_KEYS = frozenset(
 )
 
 # How the line that introduces a quote may begin, and the verb it has.
-INTRODUCTION_OPENINGS = _list("""
+INTRODUCTION_OPENINGS = phrases("""
     on |am |le |el |em |il |il giorno |op |w dniu |dnia |den |kl |at |mon|tue|wed|thu|fri|sat|sun|lun|mar|mié|mer
     |jeu|jue|vie
     |ven|sáb|sam|dom|dim|seg|ter|qua|qui|sex|gio|mo.|di.|mi.|do.|fr.|sa.|so.|ma |pon|wt|śr|czw|pią|sob|nie|pzt|sal
@@ -55,7 +52,7 @@ INTRODUCTION_OPENINGS = _list("""
     |paz|mån|tis|ons|tor|fre|lör|sön|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|maandag|dinsdag
     |woensdag
     |donderdag|vrijdag|zaterdag|zondag|在|于|於|from |von |quoting |citat |"|'|<|countersign""")
-WROTE = _list("""
+WROTE = phrases("""
     wrote|writes|schrieb|schreibt|geschrieben|a écrit|écrit|escribió|escribe|escreveu|ha scritto|scrisse|scritto
     |schreef
     |geschreven|napisał|napisał(a)|pisze|napisała|napisano|şunu yazdı|şunları yazdı|yazdı|yazmış|skrev|skriver|のメール
@@ -63,7 +60,7 @@ WROTE = _list("""
     |写道|寫道|寫到|写到""")
 
 # Below these nothing is a comment any more.
-PHONE_SIGNATURES = _list("""
+PHONE_SIGNATURES = phrases("""
     sent from my |sent from mail for|sent from outlook|sent from yahoo|sent from proton|sent via |sent with proton
     |sent from the |get outlook for|von meinem iphone|von meinem ipad|von meinem smartphone|von meinem handy
     |von meinem android|gesendet mit |gesendet von |outlook für |envoyé de mon|envoyé depuis|envoyé à partir de

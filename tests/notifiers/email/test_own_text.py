@@ -1,5 +1,8 @@
 """Which text is the sender's own: lines, quotes, signatures, and what HTML shows of itself."""
 
+from typing import Literal
+from unicodedata import normalize
+
 import pytest
 
 from notifiers.email.grammar import UNSURE
@@ -57,6 +60,28 @@ def test_what_stands_below_an_unmarked_quote_is_not_the_senders(below: str) -> N
 )
 def test_a_line_of_ones_own_above_a_quote_stays(line: str) -> None:
     assert own(f"{line}\n> asks\n\nApproved").startswith(line)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("around", ["{}", "\ufeff{}", "{}\u200e", "\u200f{}\u202c"])
+@pytest.mark.parametrize(
+    ("below", "forwarded"),
+    [
+        ("---------- İletilmiş ileti ---------", True),
+        ("YÖNLENDİRİLMİŞ İLETİ:", True),
+        ("Début du message transféré :", True),
+        ("---------- 転送されたメッセージ ---------", True),
+        ("‐‐‐‐‐‐‐ Forwarded Message ‐‐‐‐‐‐‐", True),
+        ("─────── Ｆｏｒｗａｒｄｅｄ ｍｅｓｓａｇｅ ───────", True),
+        ("-----Özgün İleti-----", False),
+        ("‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐", False),
+        ("From: C\nEnvoyé : hier\nÀ : G\nObjet : x", False),
+        ("On 21.11.2026 10:05, C wrote:", False),
+    ],
+)
+def test_however_a_mark_is_written_it_is_one(below: str, forwarded: bool, around: str, form: Literal["NFC"]) -> None:
+    lines = "\n".join(around.format(line) for line in normalize(form, below).split("\n"))
+    assert own_lines(f"Yes\n{lines}\n\nNo") == Own(["Yes"], forwarded)
 
 
 def test_a_forwarded_mail_is_told_from_an_answered_one() -> None:
