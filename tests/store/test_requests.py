@@ -9,6 +9,7 @@ import pytest
 from countersign.ballot import OWN_APPROVAL
 from countersign.errors import NotFound, Refused
 from countersign.models import Decision, GrantStatus, Status, Verdict
+from countersign.notices import TurnedDown
 from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Written
 from store import Store
 from store.requests import MOST_REPEATS
@@ -246,6 +247,20 @@ def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
     assert store.reading.to_look_at() == []
     store.signals.add("ivan", number, "unreachable", "bounced")
     assert store.reading.to_look_at() == [number]
+
+
+def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
+    number = opened(store, device="vaults-1").approval_id
+    store.requests.write(asking(number, "ivan", "grace", "heidi"))
+    store.answers.store(given(number, "ivan"))
+    store.answers.turn_down(TurnedDown(channel="email", source_id="<m1>", approval_id=number, who="grace", words="?"))
+    store.answers.turn_down(TurnedDown(channel="email", source_id="<m2>", approval_id=None, who="heidi", words="?"))
+    for person in ("ivan", "grace", "heidi"):
+        store.signals.add(person, number, "unreachable", "a mail that says it is a bounce")
+    look = Look(approval_id=number, people=["ivan", "grace", "heidi"])
+    assert store.requests.standing(look).unreachable == ["heidi"]
+    store.signals.add("grace", number, "away", "Out of office")
+    assert store.requests.standing(look).away == ["grace"]
 
 
 def test_a_standing_gets_no_better_and_is_kept_at_the_next_level(store: Store) -> None:
