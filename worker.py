@@ -184,7 +184,7 @@ def _watch(email: EmailChannel, store: Store, door: Door) -> Watch | None:
         return None
     if email.rule.mode == "off":
         log.warning("no rule says which mail is authentic (COUNTERSIGN_MAIL_RULE): mail decides nothing")
-    inbound = Inbound(door, email.keys, email.rule, asyncio.get_running_loop())
+    inbound = Inbound(door, email.keys, email.rule, email.addresses, asyncio.get_running_loop())
     return lambda stop, beat: watch_mailbox(config, store.mails, inbound.take, stop, beat)
 
 

@@ -146,10 +146,10 @@ def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
     """What explains mails, where any is read."""
     if email.keys is None:
         return None
-    keys, rule = email.keys, email.rule
+    keys, rule, addresses = email.keys, email.rule, email.addresses
 
     def explainer(door: Door) -> Explain:
-        inbound = Inbound(door, keys, rule, asyncio.get_running_loop())
+        inbound = Inbound(door, keys, rule, addresses, asyncio.get_running_loop())
 
         async def explain(raw: bytes) -> dict[str, Any]:
             found = await inbound.explain(raw)

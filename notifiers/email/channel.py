@@ -50,6 +50,7 @@ class EmailChannel(NamedTuple):
     mailbox: Mailbox | None
     rule: AuthenticityRule
     keys: KeyRing | None
+    addresses: tuple[str, ...] = ()  # ours: where replies may be written to
 
 
 def email_channel(settings: MailSettings) -> EmailChannel:
@@ -57,7 +58,9 @@ def email_channel(settings: MailSettings) -> EmailChannel:
     tokens = access_tokens(settings)
     config, place = email_config(settings, tokens), mailbox(settings, tokens)
     keys = key_ring(settings.mail_keys.get_secret_value()) if config or place else None
-    return EmailChannel(config, place, authenticity(settings), keys)
+    # Some clients write to From, whatever Reply-To says; bounces come in there, and so do those replies.
+    addresses = tuple(filter(None, (settings.mail_reply_to, settings.mail_sender)))
+    return EmailChannel(config, place, authenticity(settings), keys, addresses)
 
 
 def access_tokens(settings: MailSettings) -> AccessTokens | None:

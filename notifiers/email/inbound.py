@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import CancelledError
 from datetime import datetime
 from functools import partial
@@ -49,12 +49,23 @@ class Explanation(NamedTuple):
 
 
 class Inbound:
-    """Takes mails from the watcher's thread and gives what they say to the engine, which lives in `loop`."""
+    """Takes mails from the watcher's thread and gives what they say to the engine, which lives in `loop`.
 
-    def __init__(self, engine: Engine, keys: KeyRing, rule: AuthenticityRule, loop: asyncio.AbstractEventLoop) -> None:
+    `addresses` are ours: only a mail that is written to one of them, with a tag or without, can be an answer.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        keys: KeyRing,
+        rule: AuthenticityRule,
+        addresses: Sequence[str],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self.engine = engine
         self.keys = keys
         self.rule = rule
+        self.addresses = list(addresses)
         self.loop = loop
         self._submitting: set[asyncio.Task[None]] = set()
 
@@ -79,12 +90,8 @@ class Inbound:
         if mail.judged.decides:
             await self._answer(mail, arrived, raw)
             return
-        # A bounce without that address is a delay, or about somebody else.
-        if mail.addressee and reply.kind == "bounce" and reply.failed_recipient == folded_address(mail.addressee.email):
-            words = f"mail to {reply.failed_recipient} came back"
-            await self.engine.report(mail.addressee.id, reply.approval_id, "unreachable", words)
-        elif mail.addressee and reply.kind == "auto_reply" and reply.away:
-            await self.engine.report(mail.addressee.id, reply.approval_id, "away", reply.subject)
+        if mail.addressee and (signal := _signal(mail)):
+            await self.engine.report(mail.addressee.id, reply.approval_id, *signal)
         await self._turn_down(mail, raw)
 
     async def _judge(self, raw: bytes, reply: Reply) -> Explanation:
@@ -93,6 +100,7 @@ class Inbound:
         addressee = await self._addressee(reply, view)
         facts = Facts(
             authentic=await asyncio.to_thread(authenticate, raw, reply.sender, self.rule),
+            addresses=self.addresses,
             person=sender.id if sender else "",
             token_of=addressee.id if addressee else "",
             # How a request stands is nobody's business who holds no mail about it.
@@ -163,6 +171,23 @@ class Inbound:
         task = self.loop.create_task(work)
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
+
+
+def _signal(mail: Explanation) -> tuple[str, str] | None:
+    """What a mail that no person wrote tells of whose copy it answers, and in which words.
+
+    Only they themselves are away, though an address of theirs may be unknown to us: a redirected mail is answered by
+    somebody else's autoresponder. And no colleague writes bounces.
+    """
+    reply, addressee = mail.reply, mail.addressee
+    if addressee is None or (mail.sender and (reply.kind == "bounce" or mail.sender.id != addressee.id)):
+        return None
+    if reply.kind == "auto_reply" and reply.away:
+        return "away", reply.subject
+    # A bounce without that address is a delay, or about somebody else.
+    if reply.kind == "bounce" and reply.from_mail_server and reply.failed_recipient == folded_address(addressee.email):
+        return "unreachable", f"mail to {reply.failed_recipient} came back"
+    return None
 
 
 def _number_in_subject(reply: Reply) -> int | None:

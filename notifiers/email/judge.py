@@ -6,6 +6,7 @@ request stands) comes in as `Facts`. The first check that fails says why; all of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ from pydantic import ConfigDict
 from countersign.models import Model, Status
 from notifiers.email.authenticity import Authentic
 from notifiers.email.reply import Reply
+from notifiers.email.token import masked
 
 AnswerBack = Literal["none", "help", "refusal"]
 # (token, approval id, level, person id) -> whether the token was made for them; compares in constant time.
@@ -24,6 +26,7 @@ class Facts(Model):
     """What the outside knows of a mail."""
 
     authentic: Authentic
+    addresses: list[str] = []  # ours, without tags: a reply is written to one of them
     person: str = ""  # the id of who has the From address and is enabled, "" for a stranger
     token_of: str = ""  # the id of whom the token was made for, "" where it is nobody's
     status: Status | None = None  # of the request the token names; None leaves that to the request itself
@@ -98,8 +101,8 @@ def judge(reply: Reply, facts: Facts) -> Judged:
 
 
 def _back(failed: Rule, facts: Facts) -> AnswerBack:
-    """Whom nothing ties to this mail is not written to: its From may be anybody's."""
-    if not facts.person or (not facts.authentic.passed and not facts.token_of):
+    """Whom nothing ties to this mail is not written to: its From may be anybody's, and a token somebody else's."""
+    if not facts.person or (not facts.authentic.passed and facts.token_of != facts.person):
         return "none"
     return failed.back
 
@@ -109,6 +112,22 @@ def _check(rule: Rule, reply: Reply, facts: Facts) -> Check:
     return Check(
         name=rule.name, saw=rule.saw(reply, facts), passed=passed, reason="" if passed else rule.reason(reply, facts)
     )
+
+
+def _is_ours(recipient: str, addresses: Iterable[str]) -> bool:
+    """Whether an address, folded, is one of ours, with a tag or without."""
+    user, _, host = recipient.rpartition("@")
+    ours = (address.lower().rpartition("@") for address in addresses)
+    return any(host == its_host and (user == its or user.startswith(f"{its}+")) for its, _, its_host in ours)
+
+
+def _written_to(reply: Reply, facts: Facts) -> str:
+    shown = [one for one in reply.recipients if _is_ours(one, facts.addresses)] or reply.recipients
+    return masked(", ".join(shown[:3])) or "to nobody"
+
+
+def _names_it(reply: Reply, facts: Facts) -> bool:
+    return re.search(rf"#{reply.approval_id}(?![0-9])", reply.subject) is not None
 
 
 def _says(words: str) -> Look:
@@ -175,6 +194,24 @@ RULES = [
         passes=lambda reply, facts: bool(facts.person) and facts.token_of == facts.person,
         reason=_says(f"The mail answers a copy that was not sent to you. If you are an approver, {_COPY}."),
         back="refusal",
+    ),
+    # Who sees a reply knows its token. What says that this mail is an answer must be its sender's own words, in what a
+    # signature covers; else any "Yes" that an approver ever wrote could be sent to us anew, with a token put on it.
+    Rule(
+        "written to us",
+        saw=_written_to,
+        passes=lambda reply, facts: any(_is_ours(one, facts.addresses) for one in reply.recipients),
+        reason=_says(f"The mail was not written to our own address, which an answer has in To: {_COPY}."),
+        back="help",
+    ),
+    Rule(
+        "subject names it",
+        saw=lambda reply, facts: reply.subject[:200] or "no subject",
+        passes=_names_it,
+        reason=lambda reply, facts: (
+            f"The subject of the mail doesn't name #{reply.approval_id}: reply with the subject left as it is."
+        ),
+        back="help",
     ),
     _reads("sent by themselves", "help", "sent_by_another", "resent"),
     _reads("not forwarded", "help", "forwarded"),

@@ -9,6 +9,7 @@ from email.header import decode_header, make_header
 from countersign.directory import folded_address
 from notifiers.email import caps
 from notifiers.email.grammar import fold
+from notifiers.email.machines_words import DAEMONS
 from notifiers.email.parts import Fields
 from notifiers.email.token import Ids, in_address, in_message_id
 
@@ -20,6 +21,9 @@ _NAMED = re.compile(rf"(?P<name>[^<>]*+)<\s?(?P<address>{_ADDR_SPEC})\s?>{_COMME
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _SMALL_COMMENT = re.compile(r"\([^()\\<>@]{0,200}\)")
 _RECIPIENTS = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
+# A quoted string or a comment (RFC 5322, section 3.2), as far as it goes: left to right, so that neither opens in the
+# other, and to the end where it is not closed, so that no mail is read twice. Comments within comments stay open.
+_SET_APART = re.compile(r'"(?:[^"\\]|\\.)*+(?P<quoted>")?|\((?:[^()\\]|\\.)*+(?P<comment>\))?', re.DOTALL)
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
 _TAGGED = re.compile(r"[^\s<>\",;:()+]{1,64}\+[0-9]{1,12}-[0-9]{1,3}-[A-Za-z0-9]{28}@[^\s<>\",;:()@]{1,255}")
 
@@ -42,6 +46,42 @@ def sender_differs(fields: Fields, sender: str) -> bool:
         if not match or folded_address(match["address"]) != sender:
             return True
     return False
+
+
+def written_to(fields: Fields) -> list[str]:
+    """The addresses in To, folded; none of a field that leaves open where a quoted string or a comment ends.
+
+    To alone is surely what the sender said: it is signed where it stands (RFC 6376, section 5.4.1), and a reply has
+    one; but a Cc could be put into a signed mail that had none, and Delivered-To and its like are words of servers.
+    """
+    value = fields.first("to")
+    bare = _SET_APART.sub(_outside, value)
+    if any(mark in bare for mark in '"()\\'):
+        return []
+    found = []
+    for one in re.split("[,;]", bare)[: caps.MOST_ADDRESSES]:
+        match = _BARE.fullmatch(one.strip()) or _NAMED.fullmatch(one.strip())
+        if match and ":" not in match.groupdict().get("name", ""):
+            found.append(folded_address(match["address"]))
+    return found
+
+
+def _outside(found: re.Match[str]) -> str:
+    if found["quoted"]:
+        return "\0"  # which no address may hold: what it is part of is none that is read here
+    return " " if found["comment"] else found[0][0]
+
+
+def from_mail_server(fields: Fields) -> bool:
+    """Whether a mail has the shape of a server's own about delivery: by itself no proof, but no person's either.
+
+    It is such a report as a whole (RFC 3464), comes from a daemon, or was sent with the empty return path that keeps
+    bounces from being bounced (RFC 5321, section 4.5.5); the topmost Return-Path is that of the last server.
+    """
+    kind = fields.first("content-type").lower()
+    report = kind.strip().startswith("multipart/report") and "delivery-status" in kind
+    null = re.fullmatch(r"<\s*>", fields.first("return-path").strip()) is not None
+    return report or null or one_sender(fields).rpartition("@")[0] in DAEMONS
 
 
 def known_names(fields: Fields) -> frozenset[str]:

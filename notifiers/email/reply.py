@@ -16,7 +16,6 @@ from notifiers.email.charset import part_text
 from notifiers.email.parts import Fields, Part, Unreadable, read_parts
 from notifiers.email.reasons import REASONS
 from notifiers.email.said import Said, said, shown_texts
-from notifiers.email.token import in_message_id
 
 LONGEST_KEPT = 998  # characters of a header that is passed on
 
@@ -38,12 +37,14 @@ class Reply(Model):
     sender: str = ""  # the one From address, case-folded; "" where there isn't exactly one
     subject: str = ""
     message_id: str = ""
+    recipients: list[str] = []  # the addresses in To, case-folded: to whom its sender wrote
     answers: list[str] = []  # the message ids it says it answers, nearest first
     approval_id: int | None = None
     level: int | None = None
     token: str | None = None
     tokens_found: int = 0  # more than one: its headers name several requests, and none is taken
     failed_recipient: str = ""  # of a bounce: the address that can't be reached, case-folded
+    from_mail_server: bool = False  # it has the shape of a server's own mail about delivery
     away: bool = False  # of an automatic reply: its sender is out of office
 
     @property
@@ -120,6 +121,8 @@ def _about(fields: Fields) -> dict[str, object]:
         "sender": people.one_sender(fields),
         "subject": without_controls(people.decoded(fields.first("subject")))[:LONGEST_KEPT],
         "message_id": fields.first("message-id")[:LONGEST_KEPT],
+        "recipients": people.written_to(fields),
+        "from_mail_server": people.from_mail_server(fields),
         "answers": people.message_ids(fields),
         **_named(fields),
     }
@@ -127,9 +130,8 @@ def _about(fields: Fields) -> dict[str, object]:
 
 def _returned(mail: Part) -> dict[str, object]:
     """Which mail of ours a bounce returns."""
-    fields = machines.returned_fields(mail)
-    ids = in_message_id(fields.first("message-id")) if fields else None
-    if ids is None or not ids.token:
+    ids = machines.returned_ids(mail)
+    if ids is None:
         return {}
     return {"approval_id": ids.approval_id, "level": ids.level, "token": ids.token, "tokens_found": 1}
 

@@ -20,6 +20,7 @@ from notifiers.email.token import KeyRing
 
 RING = KeyRing([("k1", b"a secret of these tests only")])
 RULE = AuthenticityRule(mode="authentication_results", authserv_id="mail.example.test")
+OURS = ("countersign@example.test",)
 NOW = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
 PEOPLE = {name: Person(id=name, name=name.title(), email=f"{name}@example.test") for name in ("grace", "alice", "eve")}
 
@@ -114,7 +115,7 @@ def mail(text: str, sender: str = "grace", tag: str | None = None, *, passed: bo
     result = "pass" if passed else "fail"
     message["Authentication-Results"] = f"mail.example.test; dmarc={result} header.from={domain}"
     message["From"] = f"{sender}@{domain}"
-    message["To"] = f"countersign{tag}@{domain}"
+    message["To"] = headers.pop("to", f"countersign{tag}@{domain}")
     message["Message-ID"] = "<m1@example.test>"
     message["Subject"] = headers.pop("subject", "Re: Countersign - Connection Approval Notification - #1042")
     for name, value in headers.items():
@@ -128,7 +129,7 @@ Take = Callable[[bytes], Awaitable[None]]
 
 def taker(engine: Engine) -> Take:
     """Hand mails in from another thread, as the watcher does."""
-    inbound = Inbound(cast(base.Engine, engine), RING, RULE, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
     return lambda raw: asyncio.to_thread(inbound.take, raw, NOW)
 
 
@@ -248,9 +249,125 @@ async def test_an_out_of_office_reply_reports_the_approver_away() -> None:
     assert engine.turned_down[0].event is None
 
 
+TAGGED = f"countersign+1042-1-{token.make(RING, 1042, 1, 'grace')}@example.test"
+OUR_MAIL = f"<1042.1.{token.make(RING, 1042, 1, 'grace')}.asked.{'a' * 16}@example.test>"
+
+
+@pytest.mark.parametrize("subject", ["Re: lunch?", "Re: lunch? #1042"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Delivered-To", TAGGED),
+        ("X-Original-To", TAGGED),
+        ("Envelope-To", TAGGED),
+        ("Cc", TAGGED),
+        ("In-Reply-To", OUR_MAIL),
+        ("References", OUR_MAIL),
+    ],
+)
+async def test_a_yes_to_somebody_else_that_is_sent_to_us_anew_is_no_answer(name: str, value: str, subject: str) -> None:
+    engine = Engine()
+    raw = mail("Yes", to="Mallory <eve@example.test>", subject=subject)
+    await taker(engine)(f"{name}: {value}\n".encode() + raw)
+    assert not engine.given
+    (refused,) = engine.turned_down
+    assert (refused.who, refused.event, refused.proof["code"]) == ("grace", Event.HELP, "written_to_us")
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        f'"{TAGGED}" <eve@example.test>',
+        f'"a\\" <{TAGGED}>, \\"b" <eve@example.test>',
+        f"eve@example.test (no, {TAGGED})",
+        f'eve@example.test (") "), {TAGGED}, (" (")',
+        f"<@example.test:{TAGGED}>, eve@example.test",
+        f"{TAGGED} <eve@example.test>",
+        f"<eve@example.test> <{TAGGED}>",
+        f"=?utf-8?q?{TAGGED.replace('@', '=40')}=2C?= <eve@example.test>",
+    ],
+)
+async def test_our_address_in_the_name_of_another_is_not_ours(to: str) -> None:
+    engine = Engine()
+    raw = mail("Yes", to="eve@example.test", In_Reply_To=OUR_MAIL)
+    assert b"\nTo: eve@example.test\n" in raw
+    await taker(engine)(raw.replace(b"\nTo: eve@example.test\n", f"\nTo: {to}\n".encode()))
+    assert not engine.given
+    assert engine.turned_down[0].proof["code"] == "written_to_us"
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "countersign@example.test",
+        f"eve@example.test, Countersign <{TAGGED.upper()}>",
+        f'"Hopper, Eve (DBA)" <eve@example.test>; Countersign (the engine) <{TAGGED}>',
+        f"{TAGGED} <{TAGGED}>",
+    ],
+)
+async def test_an_answer_may_be_written_to_others_too(to: str) -> None:
+    engine = Engine()
+    raw = mail("Yes", to="x@example.test", In_Reply_To=OUR_MAIL)
+    await taker(engine)(raw.replace(b"\nTo: x@example.test\n", f"\nTo: {to}\n".encode()))
+    assert len(engine.given) == 1
+
+
+async def test_an_answer_names_its_request_in_its_subject() -> None:
+    engine = Engine()
+    await taker(engine)(mail("Yes", subject="Re: Countersign - Connection Approval Notification - #1043"))
+    assert not engine.given
+    (refused,) = engine.turned_down
+    assert (refused.event, refused.proof["code"]) == (Event.HELP, "subject_names_it")
+    assert refused.words == "The subject of the mail doesn't name #1042: reply with the subject left as it is."
+
+
+@pytest.mark.parametrize("sender", ["grace", "eve"])
+async def test_nobody_is_unreachable_because_a_colleague_says_so(sender: str) -> None:
+    engine = Engine()
+    status = "Final-Recipient: rfc822; grace@example.test\nAction: failed\nStatus: 5.1.1"
+    raw = BOUNCE.format(ours=OUR_MAIL, status=status).replace("MAILER-DAEMON@", f"{sender}@")
+    await taker(engine)(raw.encode())
+    await taker(engine)(mail("gone", sender=sender, passed=False, X_Failed_Recipients="grace@example.test"))
+    assert [refused.proof["code"] for refused in engine.turned_down] == ["bounce", "bounce"]
+    assert not engine.reported
+
+
+@pytest.mark.parametrize(
+    ("head", "reported"),
+    [
+        ("From: mail@isp.test\n", False),
+        ("From: mailer-daemon@isp.test\n", True),
+        ("Return-Path: <>\nFrom: mail@isp.test\n", True),
+        ("Return-Path: <mal@isp.test>\nReturn-Path: <>\nFrom: mail@isp.test\n", False),
+    ],
+)
+async def test_only_what_has_the_shape_of_a_bounce_is_believed_one(head: str, reported: bool) -> None:
+    engine = Engine()
+    raw = f"{head}To: {TAGGED}\nMessage-ID: <b@isp.test>\nX-Failed-Recipients: grace@example.test\n\nNo such user.\n"
+    await taker(engine)(raw.encode())
+    assert engine.turned_down[0].proof["code"] == "bounce"
+    assert engine.reported == ([("grace", 1042, "unreachable")] if reported else [])
+
+
+@pytest.mark.parametrize(("sender", "reported"), [("grace", True), ("g.hopper", True), ("eve", False)])
+async def test_an_absence_is_that_of_whom_it_comes_from(sender: str, reported: bool) -> None:
+    """Eve reads Grace's mail while Grace is elsewhere, and is away herself."""
+    engine = Engine()
+    text, subject = "I am out of the office.", "Automatic reply: #1042"
+    await taker(engine)(mail(text, sender=sender, subject=subject, Auto_Submitted="auto-replied"))
+    assert engine.reported == ([("grace", 1042, "away")] if reported else [])
+
+
+async def test_who_is_only_said_to_have_sent_a_mail_hears_nothing_of_anothers_copy() -> None:
+    engine = Engine()
+    await taker(engine)(mail("Approved", sender="eve", passed=False))
+    (refused,) = engine.turned_down
+    assert (refused.who, refused.event, refused.proof["code"]) == ("eve", None, "authentic")
+
+
 async def test_explaining_changes_nothing() -> None:
     engine = Engine()
-    inbound = Inbound(cast(base.Engine, engine), RING, RULE, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
     found = await inbound.explain(mail("Approved"))
     assert found.judged.decides
     assert not engine.given
@@ -258,7 +375,7 @@ async def test_explaining_changes_nothing() -> None:
 
 
 async def test_how_a_request_stands_is_not_explained_to_who_holds_no_mail_about_it() -> None:
-    inbound = Inbound(cast(base.Engine, Engine(Status.APPROVED)), RING, RULE, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, Engine(Status.APPROVED)), RING, RULE, OURS, asyncio.get_running_loop())
     found = await inbound.explain(mail("Approved", sender="eve", tag=f"+1042-1-k1{'a' * 26}"))
     assert not found.judged.decides
     assert not any("Approved" in check.saw for check in found.judged.checks)

@@ -19,8 +19,17 @@ REPLY = Reply(
     approval_id=1042,
     level=1,
     token=TOKEN,
+    subject="Re: Acme - Connection Approval Notification - #1042",
+    recipients=[token.reply_address("approvals@example.com", 1042, 1, TOKEN)],
 )
-FACTS = Facts(authentic=Authentic(True, "dmarc=pass"), person="grace", token_of="grace", status=Status.WAITING, level=1)
+FACTS = Facts(
+    authentic=Authentic(True, "dmarc=pass"),
+    addresses=["Approvals@example.com", "countersign@example.com"],
+    person="grace",
+    token_of="grace",
+    status=Status.WAITING,
+    level=1,
+)
 
 
 def judged(reply: dict[str, object] | None = None, **facts: object) -> Judged:
@@ -48,10 +57,21 @@ def test_a_plain_answer_decides() -> None:
         ({}, {"authentic": Authentic(False, "dmarc=fail")}, "authentic", "refusal"),
         ({}, {"authentic": Authentic(False, "dmarc=fail"), "person": ""}, "authentic", "none"),
         ({}, {"authentic": Authentic(False, "dmarc=fail"), "token_of": ""}, "authentic", "none"),
+        ({}, {"authentic": Authentic(False, "dmarc=fail"), "token_of": "bob"}, "authentic", "none"),
         ({}, {"person": ""}, "known sender", "none"),
         ({"token": None}, {"token_of": ""}, "names one request", "help"),
         ({}, {"token_of": "bob"}, "own copy", "refusal"),
         ({}, {"token_of": ""}, "own copy", "refusal"),
+        ({"recipients": []}, {}, "written to us", "help"),
+        ({"recipients": ["mal@example.com"]}, {}, "written to us", "help"),
+        ({"recipients": ["approvals@example.com.evil.com"]}, {}, "written to us", "help"),
+        ({"recipients": ["notapprovals@example.com"]}, {}, "written to us", "help"),
+        ({"recipients": ["approvals-old@example.com"]}, {}, "written to us", "help"),
+        ({}, {"addresses": []}, "written to us", "help"),
+        ({"subject": "Re: lunch?"}, {}, "subject names it", "help"),
+        ({"subject": ""}, {}, "subject names it", "help"),
+        ({"subject": "Re: Acme - Connection Approval Notification - #1041"}, {}, "subject names it", "help"),
+        ({"subject": "Re: Acme - Connection Approval Notification - #10421"}, {}, "subject names it", "help"),
         ({"code": "forwarded", "reason": "Forwarded."}, {}, "not forwarded", "help"),
         ({"code": "resent", "reason": "Resent."}, {}, "sent by themselves", "help"),
         ({"code": "encrypted", "reason": "Encrypted."}, {}, "has text", "help"),
@@ -71,6 +91,22 @@ def test_what_is_wrong_decides_nothing(
     assert next(check.name for check in found.checks if not check.passed) == failed
     assert found.answer_back == back
     assert found.words == next(check.reason for check in found.checks if not check.passed) != ""
+
+
+@pytest.mark.parametrize(
+    ("reply", "saw"),
+    [
+        ({"recipients": ["mal@example.com", "approvals@example.com"]}, "approvals@example.com"),
+        ({"recipients": ["countersign@example.com"]}, "countersign@example.com"),
+        ({}, f"approvals+1042-1-{TOKEN[:2]}…@example.com"),
+        ({"subject": "SV: [EXTERN] Acme - Connection Approval Notification - #1042 [secure]"}, None),
+    ],
+)
+def test_a_reply_is_known_by_its_address_and_number(reply: dict[str, object], saw: str | None) -> None:
+    found = judged(reply)
+    assert found.decides
+    assert saw in (None, next(check.saw for check in found.checks if check.name == "written to us"))
+    assert TOKEN not in found.model_dump_json()
 
 
 def test_what_is_not_known_is_left_to_the_request() -> None:
