@@ -15,7 +15,8 @@ from notifiers.email import machines, people
 from notifiers.email.charset import part_text
 from notifiers.email.parts import Fields, Part, Unreadable, read_parts
 from notifiers.email.reasons import REASONS
-from notifiers.email.said import Said, said, shown_texts
+from notifiers.email.said import Said, said
+from notifiers.email.shown import shown_texts
 
 LONGEST_KEPT = 998  # characters of a header that is passed on
 

@@ -1,0 +1,91 @@
+"""Which texts of a mail a mail client shows, and which of them are the same text in another form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from notifiers.email import caps, smime
+from notifiers.email.charset import part_text
+from notifiers.email.parts import Part, Unreadable
+
+_TEXTS = ("text/plain", "text/html")
+_ENCRYPTED = ("multipart/encrypted", "application/pgp-encrypted")
+_SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
+_TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
+
+
+class Shown(NamedTuple):
+    """The texts of a mail. Each of `ways` is the mail as some client shows it; all clients show `further` too."""
+
+    ways: list[Part]
+    further: list[Part]
+
+
+def shown_texts(mail: Part) -> Shown:
+    """The texts a mail client shows, in order. Raises Unreadable where there are none, and says why."""
+    shown = _shown(smime.unwrapped(mail))
+    if not shown.ways:
+        raise _why_no_text(mail)
+    if len(shown.ways) + len(shown.further) > caps.MOST_TEXTS:
+        raise Unreadable("too_many_parts", "The mail has too many texts.")
+    return shown
+
+
+def _shown(part: Part) -> Shown:
+    if part.is_file or part.type == "multipart/digest":
+        return Shown([], [])
+    if part.type in _TEXTS:
+        return Shown([part], [])
+    if part.type == "multipart/alternative":
+        return _alternatives(part)
+    if part.type == "multipart/signed" and [each.type in _SIGNATURES for each in part.parts] == [False, True]:
+        return _shown(part.parts[0])
+    if part.type.startswith("multipart/") and part.type not in _ENCRYPTED:
+        return _in_turn(part)
+    return Shown([], [])
+
+
+def _alternatives(part: Part) -> Shown:
+    """Every alternative is one way to show the mail; one that can't be read might say anything."""
+    ways: list[Part] = []
+    further: list[Part] = []
+    for each in part.parts:
+        shown = _shown(each)
+        if not shown.ways:
+            raise Unreadable("unknown_alternative", "The mail has a version of its text that can't be read here.")
+        ways += shown.ways
+        further += shown.further
+    return Shown(ways, further)
+
+
+def _in_turn(part: Part) -> Shown:
+    """Of parts shown one after another the first with any text opens the mail."""
+    root = part.params.get("start", "").strip()
+    if part.type == "multipart/related" and root and part.parts[0].fields.first("content-id").strip() != root:
+        raise Unreadable("malformed", "The mail begins somewhere else than at its first part.")
+    opening = Shown([], [])
+    for each in part.parts:
+        shown = _shown(each)
+        if any(map(_says_something, opening.ways)):
+            opening = Shown(opening.ways, [*opening.further, *shown.ways, *shown.further])
+        elif shown.ways:
+            opening = shown
+    return opening
+
+
+def _says_something(part: Part) -> bool:
+    return bool(part_text(part).strip())
+
+
+def _why_no_text(mail: Part) -> Unreadable:
+    types = set(_types(mail))
+    if types & {*_ENCRYPTED, *smime.TYPES}:
+        return Unreadable("encrypted", "The mail is encrypted, so it can't be read here.")
+    if types & set(_TNEF):
+        return Unreadable("tnef", "The mail is in a format of Outlook's own (TNEF), which can't be read here.")
+    return Unreadable("no_text", "The mail has no text of its own.")
+
+
+def _types(mail: Part) -> Iterator[str]:
+    return (part.type for part in mail.walk())
