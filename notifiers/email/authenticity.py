@@ -6,29 +6,23 @@ checked here. With no rule nothing is authentic, and so no mail decides.
 
 from __future__ import annotations
 
-import importlib.resources
 import re
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
-import authres
-import dkim
-from publicsuffix2 import PublicSuffixList
 from pydantic import ConfigDict, Field, model_validator
 
 from countersign.models import Model
 from notifiers.email import caps
+from notifiers.email.alignment import aligned, ascii_domain
+from notifiers.email.authentication_results import Result, cut, read_result, server_of
+from notifiers.email.dkim_signature import DnsText, check_signatures
 from notifiers.email.parts import Fields, Unreadable, read_fields
 
-LONGEST_RESULTS = 8_000  # characters of one Authentication-Results
-DNS_TIMEOUT_SECONDS = 5
-SMALLEST_KEY = 1024  # bits; RFC 8301 refuses less
-# Runs of white space cost the DKIM library the square of their length.
-COSTLIEST_SPACES = 50_000_000
-MOST_BLANK_END = 20_000  # bytes of blank lines at the end, which it takes off one by one
-
-DnsText = Callable[..., bytes | None]  # (name, timeout=seconds) -> the TXT record, or None
+# What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2); the
+# second is Microsoft's, for a guess.
+UNDECIDED = ("none", "bestguesspass", "temperror")
+# RFC 5322 allows it of old; a server that takes out forged headers may overlook it.
+_SPACED_NAME = re.compile(rb"^authentication-results[ \t]+:", re.IGNORECASE | re.MULTILINE)
 
 
 class Authentic(NamedTuple):
@@ -62,7 +56,7 @@ class AuthenticityRule(Model):
 
 def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsText | None = None) -> Authentic:
     """Judge one mail by the rule; never raises. `sender` is its one From address."""
-    domain = _ascii_domain(sender.rpartition("@")[2])
+    domain = ascii_domain(sender.rpartition("@")[2])
     if rule.mode == "off":
         return Authentic(False, "no rule for authentic mail is configured, so mail decides nothing")
     if not domain or len(raw) > caps.LARGEST_MAIL:
@@ -71,125 +65,65 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
         fields = read_fields(raw)
         if rule.mode == "dkim":
             return _by_signature(raw, fields, domain, dnsfunc)
-        return _by_results(fields, domain, rule)
+        return _by_results(raw, fields, domain, rule)
     except Unreadable as problem:
         return Authentic(False, str(problem))
     except Exception as problem:  # hostile headers raise many kinds in the libraries; none of them is a proof
         return Authentic(False, f"the proof could not be read ({type(problem).__name__})")
 
 
-def aligned(domain: str, other: str) -> bool:
-    """Whether two domains belong to one organisation (DMARC's relaxed alignment, RFC 7489, section 3.1)."""
-    one, two = _organisation(domain), _organisation(_ascii_domain(other))
-    return bool(one) and one == two
-
-
-def _by_results(fields: Fields, domain: str, rule: AuthenticityRule) -> Authentic:
+def _by_results(raw: bytes, fields: Fields, domain: str, rule: AuthenticityRule) -> Authentic:
     topmost = fields.first("authentication-results")
     if not topmost:
         return Authentic(False, "the mail server wrote no Authentication-Results")
-    if len(topmost) > LONGEST_RESULTS:
-        return Authentic(False, "the topmost Authentication-Results is too long")
-    text = f"exchange-online; {topmost}" if rule.exchange_online else topmost
-    if rule.exchange_online and not re.match(r"\s*[a-z]+\s*=", topmost, re.IGNORECASE):
-        return Authentic(False, "the topmost Authentication-Results isn't in the form of Exchange Online")
-    results = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {text}")
-    if not rule.exchange_online and str(results.authserv_id).lower() != rule.authserv_id.strip().lower():
+    if _SPACED_NAME.search(raw, 0, caps.LARGEST_HEADER_BLOCK):
+        return Authentic(False, "an Authentication-Results of the mail is not written as servers write it")
+    first, *pieces = cut(topmost)
+    if rule.exchange_online:
+        if not read_result(first).value:
+            return Authentic(False, "the topmost Authentication-Results isn't in the form of Exchange Online")
+        pieces = [first, *pieces]
+    elif server_of(first) != rule.authserv_id.strip().lower():
         return Authentic(False, "the topmost Authentication-Results isn't by the server that is trusted")
-    return _read_results(results.results, domain)
+    return _judge([read_result(piece) for piece in pieces], domain)
 
 
-def _read_results(results: list[authres.AuthenticationResult], domain: str) -> Authentic:
-    dmarc = [each for each in results if each.method.lower() == "dmarc"]
-    if dmarc:
-        passed = all(each.result.lower() == "pass" and _property(each, "from") == domain for each in dmarc)
-        return Authentic(passed, f"dmarc={dmarc[0].result} header.from={_property(dmarc[0], 'from')}")
+def _judge(results: list[Result], domain: str) -> Authentic:
+    """DMARC's word counts; where it has none to say, a signature's."""
+    unread = [each.method for each in results if each.method in ("dmarc", "dkim") and not each.value]
+    if unread:
+        return Authentic(False, f"the mail server's result for {unread[0]} could not be read")
+    dmarc = [each for each in results if each.method == "dmarc"]
+    for each in dmarc:
+        of = _domain_of(each.header.get("from", ""))
+        undecided = each.value in UNDECIDED and (of == domain or "from" not in each.header)
+        if not undecided and (each.value != "pass" or of != domain):
+            return Authentic(False, f"dmarc={each.value} header.from={of}")
+    if dmarc and all(each.value == "pass" for each in dmarc):
+        return Authentic(True, f"dmarc=pass header.from={domain}")
     for each in results:
-        signer = _property(each, "d") or _property(each, "i").rpartition("@")[2]
-        if each.method.lower() == "dkim" and each.result.lower() == "pass" and aligned(domain, signer):
+        signer = _signer(each)
+        if each.method == "dkim" and each.value == "pass" and aligned(domain, signer):
             return Authentic(True, f"dkim=pass header.d={signer}")
     return Authentic(False, f"neither DMARC nor a DKIM signature of {domain} passed")
 
 
-def _property(result: authres.AuthenticationResult, name: str) -> str:
-    """A `header.` property, "" where it is missing or there twice."""
-    values = [
-        str(each.value) for each in result.properties if each.type.lower() == "header" and each.name.lower() == name
-    ]
-    return values[0].strip().lower() if len(values) == 1 else ""
+def _signer(result: Result) -> str:
+    """The domain that signed: `header.d`, or what `header.i` has of it; "" where these contradict each other."""
+    signer, user = result.header.get("d", ""), _domain_of(result.header.get("i", ""))
+    if not signer or not user:
+        return signer or user
+    # RFC 6376, section 3.5: the domain of i= is that of d= or below it.
+    return signer if f".{user}".endswith(f".{ascii_domain(signer)}") else ""
+
+
+def _domain_of(value: str) -> str:
+    """The domain of a property: some servers write a whole address, or `<address>`."""
+    if value.startswith("<") and value.endswith(">"):
+        value = value[1:-1]
+    return ascii_domain(value.rpartition("@")[2])
 
 
 def _by_signature(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText | None) -> Authentic:
-    signatures = fields.all("dkim-signature")
-    if not signatures:
-        return Authentic(False, "the mail has no DKIM signature")
-    if _is_costly(raw):
-        return Authentic(False, "the mail is too long or has too much white space to be checked")
-    message = dkim.DKIM(raw, minkey=SMALLEST_KEY, timeout=DNS_TIMEOUT_SECONDS)
-    problems = {index: _problem_with(signature, fields, domain) for index, signature in enumerate(signatures)}
-    for index in [index for index, problem in problems.items() if not problem][: caps.MOST_SIGNATURES]:
-        problems[index] = _problem_when_checked(message, index, dnsfunc)
-        if not problems[index]:
-            return Authentic(True, f"a DKIM signature of {_tags(signatures[index])['d']} is valid")
-    return Authentic(False, list(problems.values())[-1])
-
-
-def _is_costly(raw: bytes) -> bool:
-    if len(raw) > caps.LARGEST_SIGNED or len(raw) - len(raw.rstrip(b"\r\n")) > MOST_BLANK_END:
-        return True
-    runs = [len(run) for run in re.findall(rb"[ \t]+", raw)]
-    return len(runs) > caps.MOST_SIGNED_SPACES or sum(length**2 for length in runs) > COSTLIEST_SPACES
-
-
-def _problem_with(signature: str, fields: Fields, domain: str) -> str:
-    """Why a signature can't prove anything, whether or not it is valid; or ""."""
-    if len(signature) > caps.LONGEST_STRUCTURED:
-        return "its DKIM signature is too long"
-    tags = _tags(signature)
-    signed = [name.strip().lower() for name in tags.get("h", "").split(":")]
-    if "l" in tags:
-        return "its DKIM signature covers only a part of the body (l=)"
-    if not aligned(domain, tags.get("d", "")):
-        return f"its DKIM signature is not by {domain}"
-    if "from" not in signed or ("to" not in signed and fields.all("to")):
-        return "its DKIM signature does not cover From and To"
-    return ""
-
-
-def _problem_when_checked(message: dkim.DKIM, index: int, dnsfunc: DnsText | None) -> str:
-    try:
-        valid = message.verify(idx=index, dnsfunc=dnsfunc) if dnsfunc else message.verify(idx=index)
-    except dkim.DKIMException as problem:
-        return f"its DKIM signature is not valid ({type(problem).__name__})"
-    return "" if valid else "its DKIM signature is not valid"
-
-
-def _tags(signature: str) -> dict[str, str]:
-    pairs = (tag.partition("=") for tag in signature.split(";"))
-    return {name.strip(): value.strip() for name, _, value in pairs if name.strip()}
-
-
-def _ascii_domain(domain: str) -> str:
-    """The domain in lower case and, where it has other letters, in its IDNA form; "" where it has none."""
-    if len(domain) > 253:
-        return ""
-    if domain.isascii():
-        return domain.lower().rstrip(".")
-    try:
-        return domain.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        return ""
-
-
-def _organisation(domain: str) -> str:
-    if "." not in domain:
-        return domain
-    return str(_suffixes().get_public_suffix(domain) or "")
-
-
-@lru_cache(maxsize=1)
-def _suffixes() -> PublicSuffixList:
-    """The list of public suffixes that comes with authheaders, which is newer than publicsuffix2's own."""
-    place = importlib.resources.files("authheaders") / "public_suffix_list.txt"
-    with place.open(encoding="utf-8") as lines:
-        return PublicSuffixList(lines)
+    signer, problem = check_signatures(raw, fields, domain, dnsfunc)
+    return Authentic(bool(signer), f"a DKIM signature of {signer} is valid" if signer else problem)

@@ -1,0 +1,84 @@
+"""Verify a mail's DKIM signatures (RFC 6376), by the keys that its sender's domain has in DNS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import dkim
+
+from notifiers.email import caps
+from notifiers.email.alignment import aligned
+from notifiers.email.parts import Fields
+
+DNS_TIMEOUT_SECONDS = 5
+# RFC 8301, section 3: not rsa-sha1, which can be forged, and no RSA key of fewer bits.
+ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
+SMALLEST_KEY = 1024
+# Who answers, and to whom: else a mail that was written to somebody else could be sent on to us.
+MUST_BE_SIGNED = ("from", "to", "cc")
+# Runs of white space cost the DKIM library the square of their length.
+COSTLIEST_SPACES = 50_000_000
+MOST_BLANK_END = 20_000  # bytes of blank lines at the end, which it takes off one by one
+
+DnsText = Callable[..., bytes | None]  # (name, timeout=seconds) -> the TXT record, or None
+
+
+class Checked(NamedTuple):
+    """The domain of the first signature that proves the sender; or "", and why none does."""
+
+    signer: str
+    problem: str
+
+
+def check_signatures(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText | None = None) -> Checked:
+    """Try the signatures that could vouch for an address of `domain`, topmost first. May raise for hostile mails."""
+    signatures = fields.all("dkim-signature")
+    if not signatures:
+        return Checked("", "the mail has no DKIM signature")
+    if _is_costly(raw):
+        return Checked("", "the mail is too long or has too much white space to be checked")
+    message = dkim.DKIM(raw, minkey=SMALLEST_KEY, timeout=DNS_TIMEOUT_SECONDS)
+    problems = {index: _problem_with(signature, fields, domain) for index, signature in enumerate(signatures)}
+    for index in [index for index, problem in problems.items() if not problem][: caps.MOST_SIGNATURES]:
+        problems[index] = _problem_when_checked(message, index, dnsfunc)
+        if not problems[index]:
+            return Checked(_tags(signatures[index])["d"], "")
+    return Checked("", list(problems.values())[-1])
+
+
+def _is_costly(raw: bytes) -> bool:
+    if len(raw) > caps.LARGEST_SIGNED or len(raw) - len(raw.rstrip(b"\r\n")) > MOST_BLANK_END:
+        return True
+    runs = [len(run) for run in re.findall(rb"[ \t]+", raw)]
+    return len(runs) > caps.MOST_SIGNED_SPACES or sum(length**2 for length in runs) > COSTLIEST_SPACES
+
+
+def _problem_with(signature: str, fields: Fields, domain: str) -> str:
+    """Why a signature can't prove anything, whether or not it is valid; or ""."""
+    if len(signature) > caps.LONGEST_STRUCTURED:
+        return "its DKIM signature is too long"
+    tags = _tags(signature)
+    if "l" in tags:
+        return "its DKIM signature covers only a part of the body (l=)"
+    if not aligned(domain, tags.get("d", "")):
+        return f"its DKIM signature is not by {domain}"
+    if tags.get("a") not in ALGORITHMS:
+        return f"its DKIM signature is by none of {', '.join(ALGORITHMS)}"
+    signed = {name.strip().lower() for name in tags.get("h", "").split(":")}
+    unsigned = [name for name in MUST_BE_SIGNED if name not in signed and (name == "from" or fields.all(name))]
+    return f"its DKIM signature does not cover {unsigned[0].capitalize()}" if unsigned else ""
+
+
+def _problem_when_checked(message: dkim.DKIM, index: int, dnsfunc: DnsText | None) -> str:
+    try:
+        valid = message.verify(idx=index, dnsfunc=dnsfunc) if dnsfunc else message.verify(idx=index)
+    except Exception as problem:  # beside its own the library lets through what DNS and decoding raise
+        return f"its DKIM signature is not valid ({type(problem).__name__})"
+    return "" if valid else "its DKIM signature is not valid"
+
+
+def _tags(signature: str) -> dict[str, str]:
+    pairs = (tag.partition("=") for tag in signature.split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs if name.strip()}
