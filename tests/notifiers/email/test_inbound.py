@@ -303,6 +303,9 @@ async def test_our_address_in_the_name_of_another_is_not_ours(to: str) -> None:
         f"eve@example.test, Countersign <{TAGGED.upper()}>",
         f'"Hopper, Eve (DBA)" <eve@example.test>; Countersign (the engine) <{TAGGED}>',
         f"{TAGGED} <{TAGGED}>",
+        f'"Acme \\"One\\" (prod" <{TAGGED}>',
+        f'"{TAGGED}"\n <{TAGGED}>',
+        f"=?utf-8?Q?Acme_(x)?= <{TAGGED}>",
     ],
 )
 async def test_an_answer_may_be_written_to_others_too(to: str) -> None:
