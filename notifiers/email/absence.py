@@ -1,0 +1,61 @@
+"""Whether an automatic reply says that its author is away: by signs free of language first, by its words second."""
+
+from __future__ import annotations
+
+import re
+
+from notifiers.email import machines_words as words
+from notifiers.email.folding import loose
+from notifiers.email.own_text import own_lines
+from notifiers.email.own_text_html import html_text
+from notifiers.email.parts import Part, Unreadable
+from notifiers.email.people import decoded
+from notifiers.email.subjects import heading
+
+LARGEST_LOOKED_AT = 100_000  # characters of the text, with its markup
+MOST_LINES = 100
+MOST_SAID = 2_000  # characters
+
+_GAP = ".{1,60}?"
+
+
+def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    """Any of the phrases, a Latin one not in the middle of a word; ` * ` in one stands for a few words."""
+    ways = (re.escape(phrase).replace(r"\ \*\ ", rf"\ (?:{_GAP}\ )?") for phrase in phrases)
+    return re.compile(rf"(?<![a-z])(?:{'|'.join(ways)})")
+
+
+_AWAY = _pattern(words.AWAY)
+
+
+def is_away(mail: Part, text: str) -> bool:
+    """Whether an automatic reply says that its author is away. `text` is the first text of the mail, as it came."""
+    subject = decoded(mail.fields.first("subject"))
+    if _marked(mail) or heading(subject).away:
+        return True
+    said = f"{subject}\n{_own(mail, text)}"[: MOST_SAID + len(subject)]
+    return bool(_AWAY.search(loose(said).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
+
+
+def _marked(mail: Part) -> bool:
+    """The marks of Sieve (RFC 5230 has a comment in RFC 3834's field), of Zimbra, of `vacation`, and of Exchange."""
+    fields = mail.fields
+    submitted = " ".join(fields.all("auto-submitted")).lower()
+    by_rule = "x-ms-exchange-inbox-rules-loop"  # on what a mailbox's own rules send; out of office is one of them
+    return (
+        "vacation" in submitted
+        or any(map(fields.first, ("x-vacation", "x-away")))
+        or "mailbox rules agent" in fields.first("x-ms-exchange-generated-message-source").lower()
+        or ("auto-" in submitted and bool(fields.first(by_rule)))
+    )
+
+
+def _own(mail: Part, text: str) -> str:
+    """What the reply says itself: the mail of ours that it may quote tells of other people's days off."""
+    text = text[:LARGEST_LOOKED_AT]
+    first = next((part.type for part in mail.walk() if part.type in ("text/plain", "text/html")), "")
+    try:
+        shown = html_text(text) if first == "text/html" else text
+    except Unreadable:
+        shown = text
+    return "\n".join(own_lines(shown, MOST_LINES).lines)

@@ -1,0 +1,106 @@
+"""Read bounces: whom a mail did not reach, and which mail that was (RFC 3464, RFC 6533; Exim and qmail before them)."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from countersign.directory import folded_address
+from notifiers.email import caps
+from notifiers.email.parts import Fields, Part, Unreadable, read_fields
+from notifiers.email.token import Ids, in_address, in_message_id
+from notifiers.email.values import beginning, keyword, without_comments
+
+DELIVERY_STATUS = ("message/delivery-status", "message/global-delivery-status")
+_RETURNED = (
+    "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers",
+)  # fmt: skip
+LARGEST_REPORT = 20_000  # bytes
+MOST_REPORTS = 5  # of a mail, and of the mails it returns
+MOST_BLOCKS = 50  # of a report: one a recipient
+LARGEST_RETURNED = caps.LARGEST_HEADER_BLOCK
+
+_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}+"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
+_TAGGED = re.compile(r"[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
+_UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")  # RFC 6533, section 3: EmbeddedUnicodeChar
+_XTEXT = {"+2B": "+", "+3D": "="}  # RFC 3461, section 4: the two characters of an address that must be written so
+
+
+def is_report(mail: Part) -> bool:
+    """Whether a mail is, or holds, a report about delivery."""
+    return any(part.type in DELIVERY_STATUS or _is_report(part) for part in mail.walk())
+
+
+def failed_recipient(mail: Part) -> str:
+    """The address that a bounce says can't be reached for good, case-folded, or "".
+
+    Where there is a report (RFC 3464), it alone says what failed: the header stands on warnings of a delay as well.
+    """
+    if is_report(mail):
+        reports = islice((part for part in mail.walk() if part.type in DELIVERY_STATUS), MOST_REPORTS)
+        blocks = (block for part in reports for block in _blocks(part))
+        return next(filter(None, map(_failed_in, blocks)), "")
+    for value in mail.fields.all("x-failed-recipients"):
+        return _address(value)
+    return _qmails_failed(mail)
+
+
+def returned_ids(mail: Part) -> Ids | None:
+    """Which mail of ours a bounce returns, by its Message-ID or, where a relay made a new one, by its Reply-To."""
+    for part in islice((part for part in mail.walk() if part.type in _RETURNED), MOST_REPORTS):
+        try:
+            return _ids(read_fields(beginning(part, LARGEST_RETURNED).lstrip(b"\r\n")))
+        except Unreadable:
+            continue
+    return None
+
+
+def _is_report(part: Part) -> bool:
+    return part.type == "multipart/report" and keyword(part.params.get("report-type", "")) == "delivery-status"
+
+
+def _ids(fields: Fields) -> Ids | None:
+    """Amazon SES puts a Message-ID of its own in place of ours; two that differ name no mail."""
+    tagged = _TAGGED.findall(fields.first("reply-to")[: caps.LONGEST_STRUCTURED])[: caps.MOST_ADDRESSES]
+    found = {in_message_id(fields.first("message-id")), *map(in_address, tagged)}
+    named = {ids for ids in found if ids and ids.token}
+    return named.pop() if len(named) == 1 else None
+
+
+def _qmails_failed(mail: Part) -> str:
+    """qmail names the address in its text, as `<address>:`, below a sentence of its own (QSBMF)."""
+    _, sign, rest = mail.body[:LARGEST_REPORT].decode("ascii", "replace").partition("qmail-send")
+    found = re.search(r"^<([^\s<>@]{1,64}@[^\s<>@]{1,255})>:", rest, re.MULTILINE)
+    return folded_address(found[1]) if sign and found else ""
+
+
+def _blocks(part: Part) -> list[Fields]:
+    blocks = []
+    for piece in re.split(rb"\r?\n\r?\n", beginning(part, LARGEST_REPORT), maxsplit=MOST_BLOCKS)[:MOST_BLOCKS]:
+        try:
+            blocks.append(read_fields(piece.strip(b"\r\n")))
+        except Unreadable:
+            continue
+    return blocks
+
+
+def _failed_in(block: Fields) -> str:
+    if keyword(block.first("action")) != "failed":
+        return ""
+    return _address(block.first("original-recipient")) or _address(block.first("final-recipient"))
+
+
+def _address(value: str) -> str:
+    """The address of `rfc822; <address>` and its like, comments left out."""
+    value = without_comments(value)
+    if value.lower().startswith("utf-8"):
+        value = _UNICODE.sub(_character, value)
+    match = _ADDRESS.search(value)
+    if not match:
+        return ""
+    return folded_address(re.sub(r"\+(?:2B|3D)", lambda found: _XTEXT[found[0]], match[0]))
+
+
+def _character(found: re.Match[str]) -> str:
+    code = int(found[1], 16)
+    return chr(code) if code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF else found[0]

@@ -1,0 +1,107 @@
+"""What stands before a subject: replies of people, forwards, and the automatic replies of any language."""
+
+import time
+
+import pytest
+
+from notifiers.email.subjects import heading, is_forward
+
+OURS = "Acme - Connection Approval Notification - #1042"
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "", "Re: ", "RE:", "Re : ", "AW: ", "SV: ", "VS: ", "Antw: ", "Antwort: ", "Odp: ", "YNT: ", "Vá: ", "RIF: ",
+        "RES: ", "R: ", "Ref: ", "RÉF. : ", "BLS: ", "Atb: ", "ΑΠ: ", "Отв: ", "Ответ: ", "回复: ", "回复：", "答复：",
+        "回覆: ", "返信: ", "회신: ", "ตอบกลับ: ", "Trả lời: ", "رد: ", "השב: ", "Re[2]: ", "RE(3): ", "Re^2: ",
+        "RE: EXTERNAL: ", "[External] Re: ", "Re: [External] ", "EXTERNAL: Re: ", "EXTERNAL: ", "[EXT] ", "{Spam?} ",
+        "***SPAM*** Re: ", "CAUTION: EXTERNAL EMAIL: RE: ", "AW: Re: SV: ", "\u200eRe: ", "Ｒｅ： ",
+        "Whoever: Re: ", "RE: Automatic reply: ", "Re: Fwd: ", "RE: FW: ", "Re: [Fwd: ", "Re: Acme: ",
+        "Approved: ", "OK: ", "Genehmigt: ", "Re: Auto: ", "Xyz: ",
+    ],
+)  # fmt: skip
+def test_what_people_answer_with_is_no_automatic_reply_and_no_forward(prefix: str) -> None:
+    assert heading(prefix + OURS).kind in ("", "reply")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Re: Urlaub AG - Connection Approval Notification - #7", f"Re: {OURS} [SEC=OFFICIAL]", "Lunch: on Monday",
+        "Question about something long: are you there", "Re: Grace is out of the office", "", ":", "Re:",
+    ],
+)  # fmt: skip
+def test_other_subjects_of_people(subject: str) -> None:
+    assert heading(subject).kind in ("", "reply")
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "Fwd: ", "FW:", "WG: ", "TR : ", "RV: ", "ENC: ", "I: ", "VB: ", "PD: ", "İLT: ", "ilt: ", "Doorst: ", "转发: ",
+        "Továbbítás: ", "\u200eFwd:", "\ufeffFwd: ", "Ｆｗｄ:", "[EXTERNAL] Fwd: ", "{Spam?} FW: ", "EXTERNAL: FW: ",
+        "Fwd: Re: ", "Fwd[2]: ", "[Fwd: ", "Whoever: Fwd: ",
+    ],
+)  # fmt: skip
+def test_a_forward_is_known_by_its_outermost_prefix(prefix: str) -> None:
+    assert is_forward(prefix + OURS)
+
+
+def test_pines_mark_of_a_forward_stands_behind() -> None:
+    assert is_forward(f"{OURS} (fwd)")
+    assert not is_forward(f"Re: Fwd: {OURS}")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "away"),
+    [
+        ("Automatic reply: ", True),
+        ("Außer Haus: ", True),
+        ("AUSSER HAUS: ", True),
+        ("İş yeri dışında: ", True),
+        ("OTOMATİK YANIT: ", True),
+        ("Re\u0301ponse automatique : ", True),
+        ("\u200eAutomatische Antwort: ", True),
+        ("[EXTERNAL] Automatic reply: ", True),
+        ("Автоматический ответ: ", True),
+        ("자동 회신: ", True),
+        ("Out of Office Re: ", True),
+        ("I’m out of town: ", True),
+        ("Auto: ", False),
+        ("[corp #12] AutoReply: ", False),
+        ("[Auto-Reply] Re: ", False),
+        ("自动回复: ", False),
+        ("Sjálfvirkt svar: ", False),
+        ("Awtomatikong tugon: ", False),
+        ("स्वचालित उत्तर: ", False),
+        ("自動応答メール: ", True),
+        ("Automatski odgovara: [EXT] ", False),
+        ("Incident INC001 opened: ", False),
+        ("Read: ", False),
+    ],
+)
+def test_what_only_a_machine_puts_before_our_subject(prefix: str, away: bool) -> None:
+    assert heading(prefix + OURS) == ("automatic", away)
+
+
+@pytest.mark.parametrize(
+    ("subject", "away"),
+    [
+        ("Grace Hopper is out of the office.", True),
+        ("AUTO: Grace Hopper ist außer Haus (Rückkehr am 30.11.)", True),
+        (f"{OURS} (Out of Office)", True),
+        (f"Re: {OURS} [Auto Reply]", False),
+        ("Automatic reply: your ticket", False),
+        ("Automatic reply: #1042", True),
+    ],
+)
+def test_other_subjects_of_machines(subject: str, away: bool) -> None:
+    assert heading(subject) == ("automatic", away)
+
+
+@pytest.mark.parametrize("unit", ["x", ":", "[a] ", "[", "(", "*", "a:", "Re: ", "x: ", "İ", "<", "- #1042 "])
+def test_hostile_subjects_take_no_time(unit: str) -> None:
+    start = time.perf_counter()
+    heading(unit * 100_000)
+    assert time.perf_counter() - start < 0.5
