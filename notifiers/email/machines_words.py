@@ -44,11 +44,12 @@ OUTLOOK_AWAY = phrases("""
 AUTOMATIC_SUBJECTS = phrases("""
     auto reply|auto-reply|autoreply|auto response|auto-response|auto:|automatic response|autoresponse|autoresponder
     |automated reply|automated response|auto-reply]|automatisch beantwoord|automatyczna odpowiedź|autoodpowiedź
-    |otomatik cevap|automatiskt svar|自動返信|自动回复|自動回復|request received]
+    |otomatik cevap|automatiskt svar|自動返信|自動送信|自动回复|自動回復|自动应答|request received]
     |read:|gelesen:|lu:|leído:|lida:|letto:|gelezen:|przeczytano:|okundu:|läst:|開封済み|已读:|已讀:|not read:
     |read receipt|return receipt|disposition notification|lesebestätigung|accusé de réception:|recall:
     |accepted:|declined:|tentative:|undeliverable|undelivered|delivery status notification|mail delivery failed
-    |failure notice|returned mail|delivery failure|unzustellbar|non remis|no se puede entregar""")
+    |failure notice|returned mail|delivery failure|unzustellbar|non remis|no se puede entregar
+    |未送达|未送達|系统退信|退信""")
 # Notes puts a name before these.
 AWAY_SENTENCES = phrases("is out of the office|is out of office|ist außer haus|ist nicht im haus|est absent(e)")
 
@@ -95,7 +96,7 @@ REPLY_PREFIXES = frozenset(
 FORWARD_PREFIXES = frozenset(
     phrases("""
     fw|fwd|forward|forwarded|wg|weitergeleitet|tr|transféré|rv|reenviado|enc|encaminhada|encaminhado|i|inoltro|doorst
-    |doorgestuurd|pd|ilt|vb|vl|fs|trs|tov|továbbítás|πρθ|pros|proslij|přep|пересл|перес|转发|轉寄|轉發|転送|전달|הועבר
+    |doorgestuurd|pd|ilt|yön|yönlendirilmiş|vb|vl|fs|trs|tov|továbbítás|πρθ|pros|proslij|přep|пересл|перес|转发|轉寄|轉發|転送|전달|הועבר
     |ส่งต่อ|chuyển tiếp|إعادة توجيه""")
 )
 # What a gateway puts before the subject of mail from outside; a prefix with one of these words in it says no more.

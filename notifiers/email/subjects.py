@@ -29,7 +29,8 @@ _TAG = re.compile(
 )
 # "Re", "Re[2]", "Re(2)", "Re^2", before the colon.
 _PREFIX = re.compile(r"([^:]{1,100}?) ?(?:[\[(^*] ?\d{1,3} ?[\])]?)?: ?")
-_WRAPPED_FORWARD = re.compile(r"\[(?:fwd?|wg|tr) ?:|\{(?:fwd?|wg|tr) ?:")  # RFC 5256, section 2.1: subj-fwd-hdr
+# RFC 5256, section 2.1: subj-fwd-hdr, which wraps the subject; and the word alone.
+_WRAPPED_FORWARD = re.compile(r"[\[{(](?:(?:fwd?|wg|tr) ?:|fwd?[\]})])")
 _FORWARD_BEHIND = "(fwd)"  # the same, subj-trailer
 
 Kind = Literal["", "reply", "forward", "automatic"]

@@ -41,7 +41,7 @@ def test_other_subjects_of_people(subject: str) -> None:
     [
         "Fwd: ", "FW:", "WG: ", "TR : ", "RV: ", "ENC: ", "I: ", "VB: ", "PD: ", "İLT: ", "ilt: ", "Doorst: ", "转发: ",
         "Továbbítás: ", "\u200eFwd:", "\ufeffFwd: ", "Ｆｗｄ:", "[EXTERNAL] Fwd: ", "{Spam?} FW: ", "EXTERNAL: FW: ",
-        "Fwd: Re: ", "Fwd[2]: ", "[Fwd: ", "Whoever: Fwd: ",
+        "Fwd: Re: ", "Fwd[2]: ", "[Fwd: ", "(Fwd) ", "[FW] ", "YÖN: ", "Whoever: Fwd: ",
     ],
 )  # fmt: skip
 def test_a_forward_is_known_by_its_outermost_prefix(prefix: str) -> None:
@@ -93,6 +93,11 @@ def test_what_only_a_machine_puts_before_our_subject(prefix: str, away: bool) ->
         (f"{OURS} (Out of Office)", True),
         (f"Re: {OURS} [Auto Reply]", False),
         ("Automatic reply: your ticket", False),
+        ("【自動返信】お問い合わせ", False),
+        ("(自动回复)您好", False),
+        ("自动应答: 您好", False),
+        ("系统退信", False),
+        ("OTOMATİK YANIT: Acme", False),
         ("Automatic reply: #1042", True),
     ],
 )
