@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
+from itertools import chain, islice
 
 from countersign.directory import folded_address
 from notifiers.email import caps
@@ -22,6 +22,7 @@ LARGEST_RETURNED = caps.LARGEST_HEADER_BLOCK
 
 _ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}+"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
 _TAGGED = re.compile(r"[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
+_COPIED = re.compile(r"^(Message-ID|Reply-To):[ \t]*(?:\r?\n[ \t]{1,9})?([^\r\n]{1,400})", re.MULTILINE | re.IGNORECASE)
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")  # RFC 6533, section 3: EmbeddedUnicodeChar
 _XTEXT = {"+2B": "+", "+3D": "="}  # RFC 3461, section 4: the two characters of an address that must be written so
 
@@ -52,7 +53,7 @@ def returned_ids(mail: Part) -> Ids | None:
             return _ids(read_fields(beginning(part, LARGEST_RETURNED).lstrip(b"\r\n")))
         except Unreadable:
             continue
-    return None
+    return _ids_in_text(mail)
 
 
 def _is_report(part: Part) -> bool:
@@ -61,10 +62,18 @@ def _is_report(part: Part) -> bool:
 
 def _ids(fields: Fields) -> Ids | None:
     """Amazon SES puts a Message-ID of its own in place of ours; two that differ name no mail."""
-    tagged = _TAGGED.findall(fields.first("reply-to")[: caps.LONGEST_STRUCTURED])[: caps.MOST_ADDRESSES]
-    found = {in_message_id(fields.first("message-id")), *map(in_address, tagged)}
+    tagged = (_TAGGED.findall(value[: caps.LONGEST_STRUCTURED]) for value in fields.all("reply-to")[:MOST_REPORTS])
+    found = [*map(in_message_id, fields.all("message-id")), *map(in_address, chain.from_iterable(tagged))]
     named = {ids for ids in found if ids and ids.token}
     return named.pop() if len(named) == 1 else None
+
+
+def _ids_in_text(mail: Part) -> Ids | None:
+    """qmail, and old versions of Exim, copy the returned mail into their text, below a line that says so."""
+    if mail.type != "text/plain":
+        return None
+    text = beginning(mail, LARGEST_REPORT).decode("ascii", "replace")
+    return _ids(Fields([(name.lower(), value.strip()) for name, value in _COPIED.findall(text)]))
 
 
 def _qmails_failed(mail: Part) -> str:
