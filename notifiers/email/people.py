@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 
@@ -89,7 +90,8 @@ def known_names(fields: Fields) -> frozenset[str]:
     found: set[str] = set()
     for header in ("from", "to", "cc"):
         for value in fields.all(header):
-            words = re.findall(r"[^\W\d_]{2,40}", decoded(value[: caps.LONGEST_STRUCTURED]).split("@")[0])
+            text = unicodedata.normalize("NFC", decoded(value[: caps.LONGEST_STRUCTURED])).split("@")[0]
+            words = re.findall(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f]){0,40}", text)
             found.update(filter(None, (fold(word) for word in words[:20])))
     return frozenset(found | {name[0] for name in found})
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import quotequail
 
-from countersign.models import LONGEST_COMMENT
+from countersign.models import LONGEST_COMMENT, without_controls
 from notifiers.email import caps
 from notifiers.email.charset import part_text
-from notifiers.email.grammar import UNSURE, Line, is_name, read_line
+from notifiers.email.grammar import UNSURE, Line, is_name, read_line, runs_on, speaks_to_somebody, takes_back
 from notifiers.email.own_text import own_lines, without_signature
 from notifiers.email.own_text_html import html_text
 from notifiers.email.parts import Part
@@ -56,12 +56,22 @@ def _read_text(part: Part, text: str, names: Collection[str], share: int) -> Sai
     first, line = _first_that_says(lines, names)
     if line.verdict == "none":
         return Said("none", line.code)
-    rest = lines[first + 1 :]
+    rest, signature = lines[first + 1 :], own.lines[len(lines) :]
+    if rest and runs_on(lines[first], rest[0]):
+        return Said("none", "turned")
+    if _says_otherwise([*rest, *signature], line.verdict, names) or (
+        line.verdict == "approve" and any(takes_back(each) for each in rest)
+    ):
+        return Said("none", "both")
     while rest and (not rest[-1].strip() or is_name(rest[-1], names)):
         rest.pop()
-    if any(read_line(each, names).verdict not in ("none", line.verdict) for each in rest):
-        return Said("none", "both")
     return Said(line.verdict, line.code, _comment(rest))
+
+
+def _says_otherwise(lines: list[str], verdict: str, names: Collection[str]) -> bool:
+    """Whether a line says the other thing, as it stands or as people will see it in the record."""
+    read = (read_line(each, names).verdict for line in lines for each in {line, without_controls(line)})
+    return any(each not in ("none", verdict) for each in read)
 
 
 def _comment(lines: list[str]) -> str:
@@ -74,9 +84,12 @@ def _comment(lines: list[str]) -> str:
 def _first_that_says(lines: list[str], names: Collection[str]) -> tuple[int, Line]:
     """The first line that is neither blank nor a mere greeting."""
     read = Line("none", "empty")
+    spoken_to = False
     for at, text in enumerate(lines):
-        line = read_line(text, names)
+        line = read_line(text, names, spoken_to=spoken_to)
         if line.code not in ("empty", "greeting"):
             return at, line
-        read = line if line.code == "greeting" else read
+        if line.code == "greeting":
+            read = line
+            spoken_to = spoken_to or speaks_to_somebody(text)
     return len(lines), read

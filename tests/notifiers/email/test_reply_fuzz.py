@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers.email.grammar import UNSURE, read_line
-from notifiers.email.grammar_words import APPROVE, REJECT
+from notifiers.email.grammar.tables import ANSWERS as ALL_ANSWERS
 from notifiers.email.own_text_html import html_text
 from notifiers.email.reply import read_reply
 
 MAILS = sorted((Path(__file__).parents[2] / "mails").glob("*.eml"))
 HEAD = b"From: grace@example.com\r\nTo: countersign@example.test\r\nSubject: Re: x\r\n"
-ANSWERS = [" ".join(p.split()) for table in (APPROVE, REJECT) for words in table.values() for p in words.split("|")]
+ANSWERS = sorted(ALL_ANSWERS)
 
 mails = st.sampled_from(MAILS).map(Path.read_bytes)
 answers = st.sampled_from(ANSWERS)

@@ -1,0 +1,108 @@
+"""What may stand beside an answer, by language, and what turns it. Data only, written as in `words`."""
+
+GREETINGS = """
+    hi|hello|hey|dear|good day|{hi/hello/hey} {there/all/team/everyone/everybody/both/folks}
+    |dear {all/team/colleagues}|dear sir or madam|good {morning/afternoon/evening}|greetings|hallo
+    |guten {tag/morgen/abend}|moin|servus|grüß gott|grüezi|liebe|lieber|hallo zusammen
+    |liebe kolleginnen und kollegen|sehr geehrte damen und herren|sehr {geehrte/geehrter}|bonjour|bonsoir|salut|cher
+    |chère|bonjour à {tous/toutes}|salut à tous|madame, monsieur|hola|hola a todos|buenos días|buen día
+    |buenas {tardes/noches}|buenas|estimado|estimada|estimados|estimadas|querido|querida|olá|olá a todos|oi|bom dia
+    |boa {tarde/noite}|prezado|prezada|prezados|prezadas|caro|cara|cari|caros|ciao|ciao a tutti|buongiorno
+    |buon {giorno/pomeriggio}|{gentili/cari} colleghi|buonasera|salve|gentile|egregio|hoi|goedemorgen|goeiemorgen
+    |goedemiddag|goedenavond|goedendag|dag|beste|geachte|hallo allemaal|cześć|dzień dobry|dobry wieczór|witam|witaj
+    |szanowny panie|szanowna pani|szanowni państwo|panie|pani|merhaba|merhabalar|selam|selamlar|günaydın
+    |iyi {günler/akşamlar/çalışmalar}|herkese merhaba|sayın|sn|hej|hej alla|hejsan|hallå|tjena|bästa|god morgon
+    |god dag|god eftermiddag|{お疲れ様/お疲れさま/おつかれさま}{です/でございます/でした}|お世話になっております
+    |お世話になります|こんにちは|おはようございます|你好|您好|早上好|上午好|下午好|大家好|各位|各位好"""
+
+COURTESIES = """
+    thanks|thank you|many thanks|thanks a lot|thank you very much|thx|cheers|danke|vielen dank|danke schön
+    |dankeschön|merci|merci {beaucoup/bien}|gracias|muchas gracias|obrigado|obrigada|muito {obrigado/obrigada}
+    |grazie|grazie mille|bedankt|dank {je/u}|dank je wel|alvast bedankt|dank u wel|dankjewel|dankuwel|obg|tks|ty
+    |dziękuję|dzięki|teşekkürler|teşekkür ederim|sağ olun|tack|tack så mycket|ありがとう|ありがとうございます
+    |{よろしく/宜しく}お願い{します/いたします/致します}|谢谢|謝謝|多谢|多謝|感谢|感謝"""
+
+# Behind an answer these are polite; before it they ask somebody else for one ("Please approve").
+REQUESTS = """
+    please|bitte|s'il vous plaît|s'il te plaît|svp|stp|por favor|per favore|prego|alstublieft|alsjeblieft|proszę
+    |lütfen"""
+
+# Whose answer it is: beside an answer these say no more than the From does. By anybody else it is hearsay.
+OWN = """
+    {by/for/from} me|{from/on} my {side/end}|pour ma part|für mich|von mir|meinerseits|von meiner seite|von mir aus
+    |{pour/par} moi|de ma part|de mon côté|{por/para} mí|{de/por} mi parte|{por/para} mim|{da/de} minha parte|per me
+    |da parte mia|{voor/van/door} mij|wat mij betreft|{dla/ode} mnie|z mojej strony|benim için|benden
+    |{för/från/av} mig|för min del"""
+
+# Regret goes with a no, and with nothing else.
+REGRETS = """
+    sorry|{/i am /i'm }sorry|unfortunately|apologies|my apologies|i'm afraid|leider|tut mir leid|es tut mir leid
+    |désolé|désolée|{/je suis }{désolé/désolée}|malheureusement|lo siento|lo lamento|lamentablemente
+    |desafortunadamente|desculpe|lamento|infelizmente|mi dispiace|spiacente|purtroppo|helaas|het spijt me|niestety
+    |przykro mi|maalesef|üzgünüm|tyvärr|申し訳ありません|申し訳ございません|すみません|抱歉|很抱歉|对不起|對不起"""
+
+# What ends a letter: a name follows, and a signature.
+CLOSINGS = """
+    regards|{best/kind/warm} regards|many thanks and regards|thanks and regards|best|best wishes|sincerely
+    |yours sincerely|gruß|grüße|{viele/liebe/beste/schöne/freundliche} grüße|mit freundlichen grüßen
+    |mit freundlichem gruß|lg|vg|mfg|bg|cordialement|cdt|cdlt|bien cordialement|bien à vous|salutations|saludos
+    |saludos cordiales|un saludo|atentamente|abraço|abraços|abs|att|atenciosamente|cumprimentos|saluti
+    |{cordiali/distinti} saluti|groet|groeten|groetjes|{met vriendelijke/vriendelijke} {groet/groeten}|mvg
+    |pozdrawiam|z poważaniem|saygılar|saygılarımla|mvh|hälsningar|{/med }vänliga hälsningar|med vänlig hälsning|敬具
+    |此致|祝好"""
+
+# Words that turn, limit or doubt an answer: none of them is ever taken for a name.
+TURNS = """
+    not|no|nor|never|none|nobody|nothing|neither|non|without|dont|don't|do|does|doesn't|doesnt|didn't|didnt|cannot
+    |can't|cant|won't|wont|isn't|isnt|hasn't|hasnt|haven't|havent|aint|ain't|wasn't|wasnt|aren't|arent|wouldn't
+    |wouldnt|shouldn't|shouldnt|couldn't|couldnt|but|if|unless|until|except|only|maybe|perhaps|almost|partly
+    |partially|conditionally|pending|kidding|joking|jk|psych|sike|hardly|barely|nah|nay|un|dis|anti|i|you|we|he|she
+    |they|it|who|what|why|when|will|would|should|could|may|might|can|must|was|were|is|are|be|been|has|have|had|to|by
+    |for|after|before|later|tomorrow|wait|hold|stop|ignore|cancel|undo|revoke|against|refusal|false|wrong|doubt
+    |think|sarcasm|sarcastic|lol|anyway|nevermind|nvm|yet|disagree|disallow|disallowed|disagreed|nichts|nicht|nix
+    |kein|keine|keinen|keiner|keinem|keines|keinesfalls|nie|niemals|niemand|nur|aber|falls|wenn|außer|ohne|weder
+    |vielleicht|fast|noch|warten|pas|point|jamais|rien|aucun|aucune|personne|sauf|si|mais|sans|ni|nul|nulle|guère
+    |peut-être|seulement|presque|nunca|jamás|nadie|nada|ningún|ninguno|ninguna|tampoco|pero|salvo|excepto|quizás
+    |casi|solo|sólo|sin|não|nem|ninguém|nenhum|nenhuma|mas|exceto|talvez|quase|apenas|somente|sem|mai|niente|nessuno
+    |nessuna|nessun|neanche|nemmeno|neppure|mica|nulla|ma|se|forse|tranne|eccetto|soltanto|senza|né|niet|niks|nooit
+    |niemand|niets|geen|maar|tenzij|misschien|bijna|alleen|behalve|zonder|nigdy|nikt|nic|żaden|żadna|ale|jeśli
+    |jeżeli|chyba|może|prawie|tylko|oprócz|bez|ani|czekać|değil|asla|hiç|hiçbir|yok|ama|fakat|eğer|belki|sadece
+    |hariç|olmaz|bekleyin|inte|aldrig|ingen|inget|inga|ej|icke|ikke|men|om|kanske|nästan|bara|utan|förutom|ない
+    |ません|だめ|ダメ|駄目|無理|嘘"""
+# These turn whatever they stand in: their languages write a whole clause as one word.
+TURNING_SIGNS = "不没沒非未勿别別莫無无毋否拒请請吗嗎么呢嘛駄"
+# What makes a yes a no from within, or asks, in words that are written as one.
+TURNED_ENDINGS = "ない|ません|ぬ|不可|兼ねます|かねます|か"
+
+NEGATIONS = """
+    not|don't|didn't|doesn't|won't|can't|cannot|never|nicht|kein|keine|niemals|pas|jamais|nunca|tampoco|jamás|nem
+    |niet|geen|nooit|nigdy|değil|asla|hayir|inte|aldrig|ej|without|unless|but"""
+# Alone on a line below an approval, these take it back.
+TAKEN_BACK = """
+    not|wait|no wait|not yet|not really|just kidding|doch nicht|nicht|noch nicht|warte|pas|pas encore|non|todavía no
+    |aún no|ainda não|non ancora|non adesso|nog niet|toch niet|niet|jeszcze nie|henüz değil|değil|inte|inte än
+    |scratch that|{i take/taking} {that/it} back|{i've changed/i changed} my mind|actually no|on second thought no
+    |never mind|嘘です|待って|等等"""
+# What begins the next line when the sentence runs on, and would have turned the answer on its own line.
+RUNNING_ON = """
+    if|unless|until|but|except|only|provided|as long as|once|when|after|not|pending|wenn|falls|sofern|solange|sobald
+    |aber|nur|außer|nicht|erst|si|sauf|mais|seulement|sous|à condition|pas|siempre|pero|salvo|solo|sólo|cuando|se
+    |desde|mas|exceto|apenas|quando|ma|solo|tranne|purché|als|mits|tenzij|maar|alleen|zodra|niet|jeśli|jeżeli|o ile
+    |ale|tylko|pod warunkiem|eğer|ama|ancak|sadece|om|men|bara|utom|såvida|förutsatt|しない|しません|できない
+    |できません|ただし|但|如果|除非|只"""
+
+# Before a name, and behind one.
+TITLES = """
+    mr|mrs|ms|miss|dr|prof|sir|madam|herr|herrn|frau|monsieur|madame|mme|mlle|m|señor|señora|sr|sra|srta|don|doña
+    |senhor|senhora|signor|signora|sig|sigra|dott|dottore|dottoressa|ing|de heer|heer|mevrouw|mevr|dhr|pan|pana
+    |panie|pani|państwo|bey|hanım|beyefendi|hanımefendi|team|all|colleagues"""
+HONORIFICS = """
+    さん|様|さま|殿|氏|先生|部長|課長|係長|社長|主任|女士|小姐|经理|經理|总|總|老师|老師|主管|总监|總監"""
+# Between two names.
+AND = "and|und|et|y|e|en|i|ve|och|&"
+# Given names that are other words, too: names where they are written like one, right behind a greeting.
+GIVEN_NAMES = "will|may|grant|can|ma|sem"
+
+# Signs that agree with a word beside them; alone they are no answer.
+YES_SIGNS = "👍|👌|✅|✔|🙂|😊|😀|😃|😄|🎉|🙏|:)|:-)|^^"
+NO_SIGNS = "👎|❌|🚫|⛔|✖|✗|✘|🙅"
