@@ -65,7 +65,7 @@ def cut(text: str) -> list[str]:
 def server_of(piece: str) -> str:
     """The authserv-id that the first piece names, in lower case; "" where it says anything else (but a version 1)."""
     words = _WORD.findall(piece)
-    if len(words) not in (1, 2) or words[1:] not in ([], ["1"]):
+    if not words or words[1:] not in ([], ["1"]):
         return ""
     return _unquoted(words[0]).lower()
 

@@ -16,8 +16,8 @@ DNS_TIMEOUT_SECONDS = 5
 # RFC 8301, section 3: not rsa-sha1, which can be forged, and no RSA key of fewer bits.
 ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 SMALLEST_KEY = 1024
-# Who answers, and to whom: else a mail that was written to somebody else could be sent on to us.
-MUST_BE_SIGNED = ("from", "to", "cc")
+# Who answers, to whom, and about what: else what somebody wrote to somebody else could be sent on to us as an answer.
+MUST_BE_SIGNED = ("from", "to", "cc", "subject")
 # Runs of white space cost the DKIM library the square of their length.
 COSTLIEST_SPACES = 50_000_000
 MOST_BLANK_END = 20_000  # bytes of blank lines at the end, which it takes off one by one

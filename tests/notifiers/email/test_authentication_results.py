@@ -72,6 +72,7 @@ def test_where_dmarc_has_nothing_to_say_a_signature_may(undecided: str) -> None:
     assert not passes(f"{signed}; dmarc={undecided} header.from=")
     assert not passes(f"{signed}; dmarc={undecided} header.from=corp.example header.from=corp.example")
     assert not passes(f"{signed}; dmarc={undecided}; dmarc=fail header.from=corp.example")
+    assert not passes(f"mx.example.test; {DMARC}; dmarc={undecided} header.from=corp.example")
 
 
 @pytest.mark.parametrize("result", ["fail", "permerror", "quarantine", "policy", "passed", '"pass"', "", "none/x"])
@@ -124,7 +125,8 @@ def test_a_result_that_cant_be_read_matters_only_of_these_methods(method: str, b
         "auth=pass smtp.auth=grace@corp.example",
         "dkim=pass header.from=corp.example",
         "domainkeys=pass header.from=corp.example",
-        "arc=pass header.from=corp.example",
+        "arc=pass header.from=corp.example header.d=corp.example",
+        "x-google-dkim=pass header.d=corp.example",
         "dkim-adsp=pass header.from=corp.example",
         "spf=pass header.from=corp.example",
         "sender-id=pass header.from=corp.example",
@@ -140,6 +142,7 @@ def test_a_result_that_cant_be_read_matters_only_of_these_methods(method: str, b
         f"spf=fail smtp.mailfrom=a\\; {DMARC}",
         f'spf=fail smtp.mailfrom="a; {DMARC}',
         f"{DMARC}; spf=none (x\\",
+        f"{DMARC}; spf=none ({'x' * 8_000})",
     ],
 )
 def test_forged_results_are_refused(results: str) -> None:

@@ -22,6 +22,8 @@ PUBLIC_KEY = (
 
 def dns(name: bytes | str, timeout: int = 5) -> bytes | None:
     text = name.decode() if isinstance(name, bytes) else name
+    if text.startswith("lost._domainkey."):
+        raise OSError("the name server is away")
     if text.startswith("e1._domainkey."):
         return b"v=DKIM1; k=ed25519; p=" + b"A" * 43 + b"="
     return b"v=DKIM1; k=rsa; p=" + PUBLIC_KEY if text.startswith("s1._domainkey.") else None
@@ -104,14 +106,15 @@ def test_a_valid_aligned_signature_counts() -> None:
     assert authenticate(signed(), SENDER, DKIM, dns) == Authentic(True, "a DKIM signature of example.com is valid")
     assert authenticate(signed(domain=b"mail.example.com"), SENDER, DKIM, dns).passed
     assert authenticate(signed(mail=signed(domain=b"example.net")), SENDER, DKIM, dns).passed
-    copied = signed(b"Cc: b@example.test\r\n" + MAIL, include_headers=[b"from", b"to", b"cc"])
+    copied = signed(b"Cc: b@example.test\r\n" + MAIL, include_headers=[b"from", b"to", b"cc", b"subject"])
     assert authenticate(copied, SENDER, DKIM, dns).passed
 
 
 def test_a_signature_that_cant_be_checked_hides_no_other() -> None:
     elliptic = signed().partition(MAIL)[0].replace(b"rsa-sha256", b"ed25519-sha256").replace(b"s=s1", b"s=e1")
     twice = signed().partition(MAIL)[0].replace(b"a=rsa-sha256;", b"a=rsa-sha256; a=rsa-sha256;")
-    for broken in (elliptic, twice):
+    lost = signed().partition(MAIL)[0].replace(b"s=s1", b"s=lost")
+    for broken in (elliptic, twice, lost):
         assert not authenticate(broken + MAIL, SENDER, DKIM, dns).passed
         assert authenticate(broken + signed(), SENDER, DKIM, dns).passed
 
@@ -132,6 +135,7 @@ def test_siblings_dont_vouch_for_each_other() -> None:
         (signed().replace(b"#1042", b"#1043"), "not valid"),
         (b"From: mallory@example.net\r\n" + signed(), "not valid"),
         (signed(include_headers=[b"from", b"subject"]), "does not cover To"),
+        (signed(include_headers=[b"from", b"to"]), "does not cover Subject"),
         (signed(b"Cc: b@example.test\r\n" + MAIL), "does not cover Cc"),
         (b"Cc: b@example.test\r\n" + signed(), "does not cover Cc"),
         (signed().replace(b"h=from : to", b"h=to"), "does not cover From"),
@@ -142,7 +146,7 @@ def test_siblings_dont_vouch_for_each_other() -> None:
         (signed(MAIL + b" " * 50_000 + b"x"), "white space"),
         (signed(MAIL + b"\r\n" * 50_000), "white space"),
         (b"DKIM-Signature: rubbish\r\n" + MAIL, "not by example.com"),
-        (b"DKIM-Signature: d=example.com; h=from:to; a=rsa-sha256\r\n" + MAIL, "not valid"),
+        (b"DKIM-Signature: d=example.com; h=from:to:subject; a=rsa-sha256\r\n" + MAIL, "not valid"),
     ],
 )
 def test_other_signatures_do_not(raw: bytes, why: str) -> None:
