@@ -3,28 +3,25 @@
 Works on lines of plain text; what HTML shows is brought into that form first. A quote is known by its marks (`>`), by
 the line that introduces one ("On ... wrote:"), by a header block ("From: ... Sent: ..."), or by a separator. All these
 are looked for in the lines folded loosely, whatever alphabet, case or dashes a client writes them with.
+
+Where it is open whose a line is, it is kept but marked as unsure, so that it neither answers nor lets a line below it
+answer; or all below it is left out.
 """
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from typing import NamedTuple
 
 from notifiers.email import caps
+from notifiers.email import own_text_quotes as quotes
 from notifiers.email import own_text_words as words
 from notifiers.email.folding import loose
-from notifiers.email.grammar import holds_answer, is_closing
+from notifiers.email.grammar import UNSURE, is_closing
 
-LONGEST_SIGNATURE = 12  # lines, below a closing
-LONGEST_INTRODUCTION = 4  # lines that "On ... wrote:" may be wrapped over
-LONGEST_INTRODUCTION_LINE = 400  # characters
-
-_QUOTE_MARK = ">"
-_RULE = re.compile(r"[-_=*]{3,}")
-_MARKS = "-_=*"
-_KEY_LINE = re.compile(r"[*]{0,2}(?P<key>[^\W\d_][^:*]{0,30}?)[*]{0,2} ?:[*]{0,2} ?(?P<value>.*)")
-_A_DATE = re.compile(r"\d{4}|\d{1,2}[:.h]\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2}")
-_INTRODUCES = re.compile(r":[ *]*$")
+LONGEST_SIGNATURE = 12  # lines, below a closing or in a box
+LONGEST_PHONE_SIGNATURE = 80  # characters
+NARROWEST_WRAP = 60  # columns; programs wrap at 66, 72 or 76
 
 
 class Own(NamedTuple):
@@ -34,37 +31,54 @@ class Own(NamedTuple):
     forwarded: bool
 
 
-def own_lines(text: str, most: int = caps.MOST_LINES) -> Own:
-    """Keep what the sender wrote of a text with lines ended by \\n; no more than so many lines are looked at."""
-    lines = _inside_pgp([line[: caps.LONGEST_LINE] for line in text.split("\n", most)[:most]])
-    marks = [loose(line[: LONGEST_INTRODUCTION_LINE + 1]) for line in lines]
+def own_lines(text: str, most: int = caps.MOST_LINES, *, subject: str = "", wrapped: bool = True) -> Own:
+    """Keep what the sender wrote of a text with lines ended by \\n; no more than so many lines are looked at.
+
+    `subject` is the mail's own, which a quote's copied header repeats. `wrapped` tells that a program on the way may
+    have broken long lines, as no program does with what HTML shows.
+    """
+    lines = _inside_pgp([_capped(line) for line in text.split("\n", most)[:most]])
+    marks = [loose(line[: quotes.LONGEST_INTRODUCTION_LINE + 1]) for line in lines]
+    topic = loose(subject[: caps.LONGEST_SUBJECT]).rpartition(": ")[2]
     kept: list[str] = []
     at = 0
+    above = ""  # the line above, if the next one may be the rest of it
     while at < len(lines):
-        if marks[at].startswith(_QUOTE_MARK):
-            at += 1
+        if marks[at].startswith(quotes.QUOTE_MARK):
+            end = _end_of_marked(marks, at)
+            if _leaves_a_quote_unmarked(marks, at, end):
+                break
+            above, at = lines[end - 1] if wrapped else "", end
             continue
-        if _begins_forward(marks[at]):
+        if quotes.begins_forward(marks[at]):
             return Own(kept, True)
-        if _begins_quote(marks, at):
-            return Own(kept, False)
-        length = _introduction(marks, at)
-        if length and not _is_marked(marks, at + length):
-            return Own(kept, False)
+        if quotes.begins_quote(marks, at, topic):
+            break
+        length = quotes.introduction(marks, at)
+        if length and not quotes.is_marked(marks, at + length):
+            break
         if not length:
-            kept.append(lines[at])
+            above = lines[at] if _may_be_rest(above, lines[at]) else ""
+            kept.append(UNSURE + lines[at] if above else lines[at])
         at += length or 1
     return Own(kept, False)
 
 
 def without_signature(lines: list[str]) -> list[str]:
-    """Cut at the first mark of a signature: RFC 3676's `-- `, a phone's line, or a closing near the end."""
+    """Cut at the first mark of a signature: RFC 3676's `-- `, a phone's line, a closing or a ruled box at the end."""
+    marks = [loose(line[: quotes.LONGEST_INTRODUCTION_LINE]) for line in lines]
     for at, line in enumerate(lines):
-        if line.rstrip() in ("--", "—") or loose(line[:LONGEST_INTRODUCTION_LINE]).startswith(words.PHONE_SIGNATURES):
+        if line.rstrip() in ("--", "—") or _is_of_a_phone(marks[at]):
             return lines[:at]
-        if is_closing(line) and sum(map(bool, map(str.strip, lines[at:]))) <= LONGEST_SIGNATURE:
+        ends = is_closing(line) or (quotes.is_rule(marks[at]) and _ends_in_rule(marks[at + 1 :]))
+        if ends and sum(map(bool, map(str.strip, lines[at:]))) <= LONGEST_SIGNATURE:
             return lines[:at]
     return lines
+
+
+def _capped(line: str) -> str:
+    """A line that had to be cut says so, and is never taken for a whole one."""
+    return line if len(line) <= caps.LONGEST_LINE else line[: caps.LONGEST_LINE] + UNSURE
 
 
 def _inside_pgp(lines: list[str]) -> list[str]:
@@ -77,70 +91,47 @@ def _inside_pgp(lines: list[str]) -> list[str]:
     return [line.removeprefix("- ") for line in lines[blank:end]]
 
 
-def _begins_forward(mark: str) -> bool:
-    return _title(mark).startswith(words.FORWARDED)
+def _end_of_marked(marks: list[str], at: int) -> int:
+    """Where the marked lines from here end, with the blank ones between them."""
+    end = at + 1
+    for n in range(at + 1, len(marks)):
+        if marks[n].startswith(quotes.QUOTE_MARK):
+            end = n + 1
+        elif marks[n]:
+            break
+    return end
 
 
-def _begins_quote(marks: list[str], at: int) -> bool:
-    title = _title(marks[at])
-    if title and (
-        title.startswith(words.ORIGINAL) or (marks[at][:2] == "--" and _tells_who_and_when(title, marked=False))
-    ):
+def _leaves_a_quote_unmarked(marks: list[str], at: int, end: int) -> bool:
+    """Whether what is marked only introduces a quote, which then stands below without marks."""
+    if any(quotes.is_group_wise(marks, n) for n in range(at, end)):
         return True
-    if _RULE.fullmatch(marks[at]):
-        below = next((n for n in range(at + 1, min(at + 4, len(marks))) if marks[n]), None)
-        return below is not None and _is_header_block(marks, below)
-    return _is_header_block(marks, at)
+    return any(marks[end:]) and quotes.only_introduces(marks[at:end])
 
 
-def _title(mark: str) -> str:
-    """What a separator is titled, as in `-----Original Message-----` or `Begin forwarded message:`; else ""."""
-    if len(mark) > LONGEST_INTRODUCTION_LINE:
-        return ""
-    bare = mark.rstrip(": ")  # as in `-----Original Message-----` and `---- On ... wrote ----`
-    if len(bare) > 4 and all(c in _MARKS for c in bare[:2] + bare[-2:]):
-        return bare.strip(_MARKS + " ")
-    return bare.strip("* ") if _INTRODUCES.search(mark) else ""
+def _may_be_rest(above: str, line: str) -> bool:
+    """Whether a line right below a quoted one may be the rest of it, wrapped without a mark of its own.
+
+    So it may be where its first word had no room above. Whoever wrote the quoted line chose where it breaks: that one
+    might be who asks.
+    """
+    spoken = line.split(None, 1)
+    return bool(above and spoken) and _columns(above.rstrip()) + 1 + _columns(spoken[0]) > NARROWEST_WRAP
 
 
-def _is_header_block(marks: list[str], at: int) -> bool:
-    """Whether a mail's header is copied here: a From line, then at least two of Sent, To and Subject."""
-    match = _KEY_LINE.fullmatch(marks[at])
-    if not match or match["key"] not in words.FROM_KEYS:
-        return False
-    below = filter(None, map(_KEY_LINE.fullmatch, marks[at + 1 : at + 8]))
-    return len({each["key"] for each in below} & words.OTHER_KEYS) >= 2
+def _columns(text: str) -> int:
+    if text.isascii() or len(text) > NARROWEST_WRAP:
+        return len(text)
+    return len(text) + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
 
 
-def _introduction(marks: list[str], at: int) -> int:
-    """How many lines from here introduce a quote ("On ... wrote:"), or 0."""
-    joined = ""
-    for length in range(1, LONGEST_INTRODUCTION + 1):
-        mark = "".join(marks[at + length - 1 : at + length])
-        if not mark or mark.startswith(_QUOTE_MARK) or len(mark) > LONGEST_INTRODUCTION_LINE:
-            return 0
-        joined = f"{joined} {mark}".strip()
-        if _INTRODUCES.search(joined):
-            return length if _tells_who_and_when(joined, marked=_is_marked(marks, at + length)) else 0
-        if length == 1 and not _may_open(mark):
-            return 0
-    return 0
+def _is_of_a_phone(mark: str) -> bool:
+    if mark.startswith(words.PHONE_SIGNATURES):
+        return True
+    named = len(mark) <= LONGEST_PHONE_SIGNATURE and any(device in mark for device in words.DEVICES)
+    return named and mark.rstrip(". ").endswith(words.PHONE_SIGNATURE_ENDS)
 
 
-def _may_open(mark: str) -> bool:
-    return mark.strip("* ").startswith(words.INTRODUCTION_OPENINGS) or bool(_A_DATE.search(mark))
-
-
-def _tells_who_and_when(joined: str, *, marked: bool) -> bool:
-    """It takes two of a date, an address and a verb of writing; before marked lines the verb or the date is enough."""
-    if holds_answer(joined):
-        return False
-    writes = any(verb in joined for verb in words.WROTE)
-    signs = [_A_DATE.search(joined), "@" in joined, writes]
-    plain = writes or (signs[0] is not None and _may_open(joined))
-    return (plain and marked) or sum(map(bool, signs)) >= 2
-
-
-def _is_marked(marks: list[str], at: int) -> bool:
-    """Whether the next lines that are not blank are marked as a quote."""
-    return next((mark for mark in marks[at : at + 4] if mark), "").startswith(_QUOTE_MARK)
+def _ends_in_rule(marks: list[str]) -> bool:
+    """Whether the last line that says anything is a rule: the lower side of a box."""
+    return quotes.is_rule(next(filter(None, reversed(marks)), ""))

@@ -69,6 +69,8 @@ def test_a_line_of_ones_own_above_a_quote_stays(line: str) -> None:
     [
         ("---------- İletilmiş ileti ---------", True),
         ("YÖNLENDİRİLMİŞ İLETİ:", True),
+        ("开始转发的邮件：", True),
+        ("İleti başlangıcı:", True),
         ("Début du message transféré :", True),
         ("---------- 転送されたメッセージ ---------", True),
         ("‐‐‐‐‐‐‐ Forwarded Message ‐‐‐‐‐‐‐", True),
@@ -84,6 +86,126 @@ def test_however_a_mark_is_written_it_is_one(below: str, forwarded: bool, around
     assert own_lines(f"Yes\n{lines}\n\nNo") == Own(["Yes"], forwarded)
 
 
+ATTRIBUTION = "On Sat, Nov 21, 2026 at 10:05 AM Countersign <c@example.test> wrote:"
+LONG = "> " + "so many words that a program broke the line they stood in"  # 59 columns
+
+
+@pytest.mark.parametrize(
+    "rest", ["approve", "approve\nthanks", "approve this please, for all of the reasons above\nyes"]
+)
+def test_what_may_be_the_rest_of_a_quoted_line_answers_nothing(rest: str) -> None:
+    assert own_lines(f"{LONG}\n{rest}").lines[0].startswith(UNSURE)
+    assert own_lines(f"{LONG}\n{rest}", wrapped=False).lines == rest.split("\n")
+    assert own(f"{LONG}\n\n{rest}") == own(f"> so few words\n{rest}") == rest
+
+
+def test_the_rest_of_a_rest_is_as_unsure() -> None:
+    assert [line[:1] for line in own_lines(f"{LONG}\n{LONG[2:]}\napprove\nyes").lines] == [UNSURE, UNSURE, "y"]
+
+
+def test_wide_letters_fill_two_columns() -> None:
+    assert own_lines("> " + "承" * 29 + "\n承認").lines == [f"{UNSURE}承認"]
+    assert own_lines("> " + "承" * 20 + "\n承認").lines == ["承認"]
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        ">>> Heidi <h@example.test> 11/21/2026 1:05 PM >>>",
+        '>>> "Heidi" 21.11.26 13.05 Uhr >>>',
+        '>>> "Heidi" <h@example.test>\n11/21/2026 1:05 PM >>>',
+        "> On Nov 21, 2026, at 1:05 PM, Heidi <h@example.test> wrote:\n>",
+        "> On Nov 21, 2026, at 1:05 PM, Heidi\n> <h@example.test> wrote:",
+        "> Sent from my iPhone\n> On Nov 21, 2026, at 1:05 PM, Heidi <h@example.test> wrote:",
+        "> From: Heidi\n> Sent: today\n> To: x\n> Subject: y\n>",
+        "> Message du 21/11/26 13:05\n> De : Heidi\n> A : x\n> Objet : y\n>",
+        "> Fra: Heidi <h@example.test>\n> Sendt: 21. november 2026 13:05\n> Til: x\n> Emne: y",
+        "> -----Original Message-----\n> From: Heidi",
+        "> -----Original Message-----",
+        "> Heidi wrote:",
+    ],
+)
+def test_what_a_marked_line_introduces_is_quoted_though_it_is_not_marked(marked: str) -> None:
+    assert own(f"Please wait\n\n{marked}\n\nApprove") == "Please wait"
+
+
+def test_what_stands_below_a_marked_quote_is_the_senders() -> None:
+    marked = "> From: Heidi\n> Sent: today\n> To: x\n> Subject: y\n>\n> one\n> two\n> three"
+    assert own(f"{ATTRIBUTION}\n{marked}\n\nApprove") == "Approve"
+    assert own(f"{ATTRIBUTION}\n> Who: A, a@example.test\n> Why:\n\nApprove") == "Approve"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "On hold until Monday",
+        "On hold until 16:00",
+        "Sunday at the earliest",
+        "Mark must decide",
+        "OPS-4711 only",
+        "Until 16:00 please",
+        "2026 budget is gone",
+        "Am dagegen",
+    ],
+)
+@pytest.mark.parametrize(
+    "introduction", [ATTRIBUTION, "On 11/21/26 10:05, Countersign wrote:", ATTRIBUTION.replace("<", "\n<")]
+)
+def test_a_line_of_ones_own_right_above_an_introduction_stays(line: str, introduction: str) -> None:
+    assert own(f"{line}\n{introduction}\n> asks\n\nApprove") == f"{line}\n\nApprove"
+    assert own(f"Approve\n{line}\n{introduction}\n\nasks") == f"Approve\n{line}"
+
+
+def test_a_name_may_hold_any_word_in_an_introduction_that_is_surely_one() -> None:
+    for said in ("No dia 21/11/2026, às 10:05, C <c@x.test> escreveu:", ATTRIBUTION.replace("C", "No Approval C")):
+        assert own(f"{said}\n> asks\n\nApprove") == "Approve"
+
+
+def test_a_sentence_above_a_quote_is_no_introduction_for_its_verb_or_hour() -> None:
+    for said in ("Please wait, see below what Bob wrote:", "Hold it until 16:00, because of this:"):
+        assert own(f"{said}\n> asks\n\nApprove").startswith(said)
+
+
+HEADERS = [
+    ["Fra: C <c@x.test>", "Sendt: 21. november 2026 13:00", "Til: G <g@x.test>", "Emne: Acme - Request - #7"],
+    ["От: C <c@x.test>", "Отправлено: 21 ноября 2026 г. 13:00", "Кому: G", "Тема: Acme - Request - #7"],
+    ["보낸 사람: C <c@x.test>", "보낸 날짜: 2026년 11월 21일 13:00", "받는 사람: G", "제목: Acme - Request - #7"],
+    ["Gesendet: Samstag, 21. November 2026 um 13:00 Uhr", "Von: C <c@x.test>", "An: G", "Betreff: x"],
+    ["| 发件人 | C<c@x.test> |", "| 日期 | 2026年11月21日 13:00 |", "| 收件人 | G |", "| 主题 | x |"],
+]
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=lambda header: header[0].split()[0])
+def test_a_copied_header_is_known_by_what_it_holds(header: list[str]) -> None:
+    block = "\n".join(header)
+    assert own(f"Reject\n\nTicket: 4711\n\n{block}\n\nApprove") == "Reject\n\nTicket: 4711"
+    assert own(f"Reject\n\nTicket: 4711\n{block}\n\nApprove") == "Reject\n\nTicket: 4711"
+    assert own(f"Reject\n\n---- Vidare ----\n{block}\n\nApprove") == "Reject"
+
+
+def test_the_mails_own_subject_is_a_sign_of_a_copied_header() -> None:
+    block = "Fra: C\nSendt: 21. november 2026 13:00\nEmne: SV: Acme - Request - #7"
+    assert own_lines(f"Reject\n{block}\nApprove", subject="Re: SV: Acme - Request - #7").lines == ["Reject"]
+    assert own(f"Reject\n{block}\nApprove") == f"Reject\n{block}\nApprove"
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "Ticket: 4711\nOwner: bob@example.test\nUntil: 21.11.2026 16:00",
+        "Note: only today\nAsk: bob@example.test\nRoom: 12\nBudget: 2026",
+        "From: 14:00\nTo: 16:00",
+    ],
+)
+def test_a_list_in_a_comment_is_no_copied_header(comment: str) -> None:
+    assert own(f"Approve\n\n{comment}") == f"Approve\n\n{comment}"
+
+
+def test_a_line_that_is_cut_says_so() -> None:
+    assert own_lines("Approve" + " " * 2_000 + "only if Bob agrees").lines[0].endswith(UNSURE)
+    assert own_lines("x" * 2_000).lines == ["x" * 2_000]
+
+
 def test_a_forwarded_mail_is_told_from_an_answered_one() -> None:
     assert own_lines("Yes\n\n---------- Forwarded message ---------\nFrom: C\n").forwarded
     assert own_lines("Yes\n\nBegin forwarded message:\n\nFrom: C\n").forwarded
@@ -91,10 +213,30 @@ def test_a_forwarded_mail_is_told_from_an_answered_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", ["--", "-- ", "Sent from my iPhone", "Von meinem iPhone gesendet", "Best regards,", "敬具"]
+    "mark",
+    [
+        "--",
+        "-- ",
+        "Sent from my iPhone",
+        "Von meinem iPhone gesendet",
+        "Best regards,",
+        "敬具",
+        "從我的 iPhone 傳送",
+        "Outlook for iOS を入手",
+        "iPhone-ról küldve",
+        "Galaxy'mden gönderildi",
+        "Отправлено с iPhone",
+        "━━━━━━━━\n山田太郎\n━━━━━━━━",
+    ],
 )
 def test_a_signature_is_cut(mark: str) -> None:
-    assert without_signature(["Yes", mark, "Grace"]) == ["Yes"]
+    below = mark.split("\n")
+    assert without_signature(["Yes", *below, *["Grace"] * (len(below) == 1)]) == ["Yes"]
+
+
+@pytest.mark.parametrize("line", ["Ship the iPhone to Bob", "-----", "Use the Galaxy only"])
+def test_what_only_looks_like_a_signature_stays(line: str) -> None:
+    assert without_signature(["Yes", line, "Grace"]) == ["Yes", line, "Grace"]
 
 
 def test_a_closing_in_the_middle_of_a_long_text_is_kept() -> None:
