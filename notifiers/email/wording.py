@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
@@ -12,7 +13,9 @@ from countersign.models import without_controls
 # Characters of any one value, and of a name: honest ones are far shorter, and a longer one would hide the rest.
 LONGEST_VALUE = 300
 LONGEST_NAME = 80
-QUOTED_WIDTH = 72  # columns: what a mail of RFC 3676's kind keeps when it is quoted once or twice
+# Columns of quoted words: with our mark, and quoted three times, they still fit into 66, the narrowest width that RFC
+# 3676 names. So no program wraps them, and no part of them ever stands in a reply without its quote mark.
+QUOTED_WIDTH = 56
 
 
 class Harmless(str):
@@ -55,8 +58,14 @@ def _harmless(text: str) -> str:
 
 def quoted(text: str) -> Harmless:
     """Somebody's words for a text mail: every line is marked, so that none can pass for one of ours."""
-    wrapped = (piece for line in lines(text) for piece in textwrap.wrap(line, QUOTED_WIDTH))
+    wrapped = (piece for line in lines(text) for piece in textwrap.wrap(line, _width(line)))
     return Harmless("\n".join(f"  | {piece}" for piece in wrapped))
+
+
+def _width(line: str) -> int:
+    """How many characters of a line fill the columns: Chinese, Japanese and Korean ones take two each."""
+    wide = not line.isascii() and any(unicodedata.east_asian_width(char) in "WF" for char in line)
+    return QUOTED_WIDTH // 2 if wide else QUOTED_WIDTH
 
 
 def moment(at: datetime) -> str:

@@ -16,7 +16,7 @@ from notifiers.email.token import Ids
 from .notices import ALICE, GRACE, GRANT, HEIDI, MAILED, NOON, QUESTION, config, decided, notice, person, settled
 
 CONFIG = config()
-INSTRUCTION = "Reply with APPROVE or REJECT as the first line; a comment may follow."
+INSTRUCTION = "Reply with APPROVE or REJECT as the first line;\na comment may follow."
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -80,8 +80,8 @@ def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event) -> None:
     assert ids is not None
     assert (ids.approval_id, ids.level) == (1042, 2)
     assert token.names(CONFIG.keys, ids.token, 1042, 2, "grace")
-    assert INSTRUCTION in text_of(mail).splitlines()
-    assert INSTRUCTION in html_of(mail).replace("<b>", "").replace("</b>", "")
+    assert f"\n{INSTRUCTION}\n" in text_of(mail)
+    assert INSTRUCTION.replace("\n", " ") in html_of(mail).replace("<b>", "").replace("</b>", "")
 
 
 @pytest.mark.parametrize(
@@ -199,15 +199,17 @@ def test_a_local_part_beyond_ascii_is_kept_for_smtputf8() -> None:
 
 
 def test_an_approver_reads_who_what_why_and_how_to_answer_first() -> None:
-    assert text(notice()).splitlines()[:8] == [
+    assert text(notice()).splitlines()[:11] == [
         "Alice Nguyen asks to connect to db-1 by SSH for 1 hour.",
         "",
         "Why, in their words:",
         "  | Replication lags.",
         "  | I must restart it.",
         "",
-        INSTRUCTION,
-        "Answer by Tue 14 May 2024, 16:00 UTC. One approval is enough; one rejection ends the request.",
+        *INSTRUCTION.splitlines(),
+        "Answer by Tue 14 May 2024, 16:00 UTC.",
+        "One approval is enough;",
+        "one rejection ends the request.",
     ]
 
 
@@ -239,7 +241,7 @@ def test_what_is_not_known_is_not_shown() -> None:
 
 
 def test_a_quorum_is_said() -> None:
-    assert "2 of the 3 people asked must approve; one rejection ends the request." in text(notice(quorum=2))
+    assert "2 of the 3 people asked must approve;\none rejection ends the request." in text(notice(quorum=2))
 
 
 def test_times_are_said_in_utc_whatever_zone_they_come_in() -> None:

@@ -144,7 +144,7 @@ def test_every_line_of_somebodys_words_is_marked(reason: str) -> None:
     said = Question.model_construct(**(QUESTION.model_dump() | {"reason": reason}))
     plain = bodies(parsed(compose(notice(question=said), CONFIG, NOON)))[0].splitlines()
     start = plain.index("Why, in their words:") + 1
-    end = plain.index("Reply with APPROVE or REJECT as the first line; a comment may follow.")
+    end = plain.index("Reply with APPROVE or REJECT as the first line;")
     assert all(line.startswith("  | ") for line in plain[start:end] if line)
 
 

@@ -85,3 +85,16 @@ def test_a_copy_without_any_mark_of_quoting_answers_nothing(told: Notice) -> Non
     plain, html = bodies(mail)
     for written in ((plain, None), (f"\n\n{plain}", None), (None, html), (None, head_taken_off(html)), (plain, html)):
         assert replied(mail, *written).verdict == "none"
+
+
+NARROWEST = 66  # columns, of those that RFC 3676 names
+
+
+@pytest.mark.parametrize("word", ["approve", "承認"])
+@pytest.mark.parametrize("length", range(20, 80))
+def test_no_program_that_wraps_lines_parts_the_words_of_who_asks_from_their_quote_marks(length: int, word: str) -> None:
+    reason = ("why it is so " * 9)[:length].strip() + f" {word}\n" + "承" * (length // 2) + f" {word}"
+    plain, _ = bodies(compose(notice(question=QUESTION.model_copy(update={"reason": reason})), CONFIG, NOON))
+    said = plain[plain.index("  | ") : plain.index("Reply with")].splitlines()
+    columns = [len(f"> > > {line}") + sum(char >= "\u1100" for char in line) for line in said]
+    assert max(columns) <= NARROWEST
