@@ -20,7 +20,10 @@ COURTESIES = """
     |dankeschön|merci|merci {beaucoup/bien}|gracias|muchas gracias|obrigado|obrigada|muito {obrigado/obrigada}
     |grazie|grazie mille|bedankt|dank {je/u}|dank je wel|alvast bedankt|dank u wel|dankjewel|dankuwel|obg|tks|ty
     |dziękuję|dzięki|teşekkürler|teşekkür ederim|sağ olun|tack|tack så mycket|ありがとう|ありがとうございます
-    |{よろしく/宜しく}お願い{します/いたします/致します}|谢谢|謝謝|多谢|多謝|感谢|感謝"""
+    |{よろしく/宜しく}お願い{します/いたします/致します}|have a {nice/good/great} {day/weekend/evening}|have fun
+    |{schönes/schönen} {wochenende/tag/abend}|bonne {journée/soirée}|bon week-end|bon weekend
+    |buona {giornata/serata}|buon lavoro|fijne {dag/avond}|fijn weekend|miłego dnia|kolay gelsin|ha en bra dag
+    |trevlig helg|谢谢|謝謝|多谢|多謝|感谢|感謝"""
 
 # Behind an answer these are polite; before it they ask somebody else for one ("Please approve").
 REQUESTS = """
@@ -88,8 +91,8 @@ RUNNING_ON = """
     if|unless|until|but|except|only|provided|as long as|once|when|after|not|pending|wenn|falls|sofern|solange|sobald
     |aber|nur|außer|nicht|erst|si|sauf|mais|seulement|sous|à condition|pas|siempre|pero|salvo|solo|sólo|cuando|se
     |desde|mas|exceto|apenas|quando|ma|solo|tranne|purché|als|mits|tenzij|maar|alleen|zodra|niet|jeśli|jeżeli|o ile
-    |ale|tylko|pod warunkiem|eğer|ama|ancak|sadece|om|men|bara|utom|såvida|förutsatt|しない|しません|できない
-    |できません|ただし|但|如果|除非|只"""
+    |ale|tylko|pod warunkiem|eğer|ama|ancak|sadece|om|men|bara|utom|såvida|förutsatt|vermiyorum|etmiyorum|edilmedi
+    |değil|yok|不了|吗|ではない|ではありません|が、|が,|しない|しません|できない|できません|ただし|但|如果|除非|只"""
 
 # Before a name, and behind one.
 TITLES = """
@@ -102,6 +105,8 @@ HONORIFICS = """
 AND = "and|und|et|y|e|en|i|ve|och|&"
 # Given names that are other words, too: names where they are written like one, right behind a greeting.
 GIVEN_NAMES = "will|may|grant|can|ma|sem"
+# Of these the ones that could turn an answer on the same line, in a language of the tables.
+DOUBTFUL_NAMES = "ma|sem"
 
 # Signs that agree with a word beside them; alone they are no answer.
 YES_SIGNS = "👍|👌|✅|✔|🙂|😊|😀|😃|😄|🎉|🙏|:)|:-)|^^"

@@ -28,7 +28,14 @@ def _takes_back(segment: str) -> bool:
     if segment in tables.REJECT or segment in tables.TAKEN_BACK or _is_turned(segment):
         return True
     spoken = segment.split(" ")
-    return len(spoken) <= MOST_AFTERTHOUGHT and (spoken[-1] in tables.REJECT or spoken[-1] in tables.NEGATIONS)
+    if len(spoken) > MOST_AFTERTHOUGHT:
+        return False
+    return spoken[-1] in tables.REJECT or spoken[-1] in tables.NEGATIONS or any(map(_is_turned_within, spoken))
+
+
+def _is_turned_within(word: str) -> bool:
+    """Whether a word is made of an answer and says something else: "onaylamıyorum", "unapproved"."""
+    return word not in tables.ALL_WORDS and any(stem in word for stem in tables.STEMS)
 
 
 def runs_on(line: str, following: str) -> bool:

@@ -59,8 +59,7 @@ def _greeted(name: list[str], people: Names) -> str | None:
     """What a greeting with these words behind it is; one in letters that are not ours greets, and does no more."""
     name = [word for word in name if word not in tables.AND] if len(name) > 1 else name
     if _is_person(name, people):
-        # "Hi Will," greets; but "ma" is "but" on a line with an answer.
-        return "address" if tables.GIVEN_NAMES.isdisjoint(name) or all(map(people.knows, name)) else "stranger"
+        return "address" if tables.DOUBTFUL_NAMES.isdisjoint(name) or all(map(people.knows, name)) else "stranger"
     if len(name) == 1 and name[0].startswith(ODD) and is_harmless(name[0]):
         return "stranger"
     return None
@@ -69,8 +68,9 @@ def _greeted(name: list[str], people: Names) -> str | None:
 def _is_person(name: list[str], people: Names) -> bool:
     if len(name) > MOST_NAME_WORDS or not all(map(people.may_be, name)):
         return False
-    certain = [word in people.written or people.knows(word) or word in tables.TITLES for word in name]
-    return all(certain) or len(name) == 1
+    titles = sum(word in tables.TITLES for word in name)
+    certain = sum(word in people.written or people.knows(word) for word in name if word not in tables.TITLES)
+    return certain + titles == len(name) or len(name) - titles == 1
 
 
 def _is_thanked(name: list[str], people: Names) -> bool:
@@ -90,7 +90,8 @@ def _with_more(segment: str, people: Names) -> str | None:
         for said, beside, after in ((opening, rest, True), (rest, opening, False)):
             kind = _kind_of_answer(said)
             if kind and _goes_with(kind, beside, people, after=after):
-                return kind
+                asks = beside in tables.REQUESTS and said in tables.BARE_VERBS
+                return f"{kind} order" if asks else kind
     return None
 
 

@@ -32,6 +32,7 @@ _PLAIN = str.maketrans(
     {"ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ł": "l", "ŧ": "t", "ı": "i", "ŋ": "n", "þ": "th", "æ": "ae", "œ": "oe"}
 )
 _NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_EASTERN = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
 MOST_MARKS = 2  # accents on one letter, as in Vietnamese
 
 
@@ -71,7 +72,8 @@ def skeleton(word: str) -> str:
 def is_ordinary(word: str) -> bool:
     """Whether a folded word is written in one alphabet, with no more marks on a letter than languages put there."""
     letters = unicodedata.normalize("NFD", word.removeprefix(ODD))
-    scripts = {unicodedata.name(c, "?").split(" ")[0] for c in letters if c.isalpha()}
+    scripts = {unicodedata.name(c, "?").split(" ")[0].split("-")[0] for c in letters if c.isalpha()}
+    scripts = (scripts - _EASTERN) | ({"EASTERN"} if scripts & _EASTERN else set())
     marks = [
         len(list(run)) for is_mark, run in groupby(letters, lambda c: unicodedata.category(c)[0] == "M") if is_mark
     ]

@@ -20,6 +20,7 @@ from notifiers.email.grammar.names import (
     written_like_names,
 )
 
+MOST_CALLED = 2  # words of a name with which a letter begins
 LONGEST_ANSWER = 120  # characters of a line that may still be an answer
 MOST_SEGMENTS = 6  # between full stops and commas, as in "Hi Bob, yes, approved. Thanks, Grace"
 
@@ -73,7 +74,8 @@ def read_line(line: str, names: Collection[str] = (), *, spoken_to: bool = False
         verdict = _verdict(kinds, signs, spoken_to=spoken_to)
         if verdict:
             return Line(verdict, "answer")
-        if not signs and (_opens_letter(kinds) or _opens_letter(_kinds(segments_of(folded.rstrip(" :-–—")), people))):
+        salutation = _kinds(segments_of(folded.rstrip(" :-–—")), people)
+        if not signs and (_opens_letter(kinds) or _opens_letter(salutation) or _is_called(folded, kinds, people)):
             return Line("none", "greeting")
     return Line("none", _why_none(shown, folded))
 
@@ -102,6 +104,8 @@ def segments_of(folded: str) -> list[str]:
 def _kinds(segments: list[str], people: Names) -> list[str]:
     kinds = [kind_of(segment, people) for segment in segments]
     for at, segment in enumerate(segments):
+        if kinds[at] in ("approve", "reject") and segment in tables.BARE_VERBS and "request" in kinds[at:]:
+            kinds[at] += " asked"  # "Hallo Alice, freigeben, bitte"
         if segment in tables.NEVER_JOINED and not {"approve", "reject"}.isdisjoint(kinds[:at]):
             kinds[at] = "other"  # "oui, si" only begins a condition
         if kinds[at] == "other" and at and kinds[at - 1] == "greeting":
@@ -116,16 +120,27 @@ def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str
     """The one answer that a line of such segments gives, or ""."""
     found = set(kinds)
     answers = found - _HARMLESS
-    verdicts = {answer.removesuffix(" order") for answer in answers} | signs
+    verdicts = {answer.split(" ")[0] for answer in answers} | signs
     if len(verdicts) != 1 or not answers or not verdicts <= {"approve", "reject"}:
         return ""
     verdict = verdicts.pop()
     if "regret" in found and verdict != "reject":
         return ""
-    if any(answer.endswith(" order") for answer in answers) and (spoken_to or found & {"address", "name", "request"}):
+    named = spoken_to or bool(found & {"address", "name"})
+    if any(answer.endswith(" order") for answer in answers) and (named or "request" in found):
+        return ""
+    if any(answer.endswith(" asked") for answer in answers) and named:
         return ""
     first = next(at for at, kind in enumerate(kinds) if kind in answers)
-    return "" if "request" in kinds[:first] else verdict
+    return "" if "request" in kinds[:first] or "address" in kinds[first:] else verdict
+
+
+def _is_called(folded: str, kinds: list[str], people: Names) -> bool:
+    """Whether a line is somebody's name with a comma behind it, as letters begin."""
+    name = folded.rstrip(" ,").split(" ")
+    if not folded.endswith(",") or kinds != ["other"] or len(name) > MOST_CALLED:
+        return False
+    return all(word in people.written and people.may_be(word) for word in name)
 
 
 def _opens_letter(kinds: list[str]) -> bool:

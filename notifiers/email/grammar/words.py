@@ -10,10 +10,12 @@ APPROVE: dict[str, str] = {
     "English": """
         approve|approved|yes|yep|yup|yeah|yea|aye|affirmative|ok|okay|okey|agree|agreed|accept|accepted|allow
         |allowed|grant|granted|permit|permitted|authorize|authorized|authorise|authorised|confirm|confirmed|proceed
-        |{/please }go ahead|please proceed|sure thing|{it's/this is/that's} fine|go for it|lgtm|fine|sure|of course
-        |absolutely|certainly|definitely|by all means|{looks/sounds/all} good|{looks/sounds} good to me|good to go
-        |ok with me|{/it's }fine with me|works for me|you have my approval
+        |{/please }go ahead|please proceed|sure thing|{it's/it is/this is/that's/that is} {ok/okay/fine/approved}
+        |alright|all right|yes indeed|happy to approve|go for it|lgtm|fine|sure|of course|absolutely|certainly
+        |definitely|by all means|{looks/sounds/all} good|{looks/sounds} good to me|good to go|ok with me
+        |{/it's }fine with me|works for me|you have my approval
         |i {/hereby }{approve/accept/agree/authorize/authorise/allow/permit/confirm/consent}|i {/have }approved
+        |i {do/fully} approve|i approve of {it/this}
         |i {/hereby }{approve/accept/authorize/authorise/allow/grant/permit} {it/this/that}
         |i {/hereby }{approve/accept/authorize/authorise/allow/grant/permit} {the/this/your} {request/connection/access}
         |approve request|{this/it} {is/has been} {approved/granted/accepted/allowed/authorized/authorised/permitted}
@@ -21,8 +23,8 @@ APPROVE: dict[str, str] = {
         |{/the /this /your }{request/connection/access} {/is /has been }{authorised/permitted}
         |{approval/permission} {/is }granted|you {may/can} {connect/proceed}""",
     "German": """
-        ja|jawohl|jep|gerne|na klar|natürlich|selbstverständlich|klar|genehmigt|genehmige|genehmigen
-        |ich genehmige|ich genehmige hiermit|hiermit genehmige ich
+        ja|jawohl|jep|gerne|na klar|natürlich|selbstverständlich|klar|genehmigt|genehmige|genehmigen|ich genehmige
+        |ich genehmige hiermit|hiermit genehmige ich
         |hiermit genehmige ich {die anfrage/den antrag/den zugriff/die verbindung}|genehmige ich
         |{/ist /wird /wurde /hiermit }{genehmigt/freigegeben/bewilligt/erlaubt/akzeptiert/bestätigt}
         |ich {genehmige/erlaube/bewillige/akzeptiere/bestätige} {das/es/dies}
@@ -175,12 +177,20 @@ REJECT: dict[str, str] = {
 # The same, said as one says it to somebody else, too. Alone these answer; behind a name or beside a "please" they are
 # an order to another person ("Carol, approve this request").
 APPROVE_ORDERS = """
-    {approve/accept/allow/grant/permit/authorize/authorise} {it/this/that}
+    {approve/grant/allow/permit} {access/connection}
+    |{approve/accept/allow/grant/permit/authorize/authorise} {it/this/that}
     |{approve/accept/allow/grant/permit/authorize/authorise} {the/this} {request/connection/access}|apruébalo
     |zatwierdź|zaakceptuj|onayla|kabul et|godkänn"""
 REJECT_ORDERS = """
     {reject/deny/decline/refuse} {it/this/that}|{reject/deny/decline/refuse} {the/this} {request/connection/access}
     |odrzuć|reddet|avslå|avvisa|neka"""
+# As one asks somebody else for it, with a "please" and a name ("Hallo Alice, freigeben bitte").
+BARE_VERBS = """
+    approve|accept|allow|grant|permit|authorize|authorise|confirm|reject|deny|decline|refuse|genehmigen|freigeben
+    |zustimmen|ablehnen|zurückweisen|approuver|accepter|autoriser|valider|refuser|rejeter|aprobar|aceptar|autorizar
+    |rechazar|denegar|aprovar|aceitar|rejeitar|recusar|approvare|accettare|autorizzare|rifiutare|respingere
+    |goedkeuren|accepteren|toestaan|afwijzen|afkeuren|weigeren|zatwierdzić|zaakceptować|odrzucić|onay|onaylamak|ret
+    |red|reddetmek|godkänna|承認|許可|却下|同意|批准|拒绝"""
 # Yes in every language of the tables.
 NEUTRAL = "ok|okay|okey|okej"
 # Without an accent the first is "if" in two languages, and the second begins "as approved": each counts alone only.

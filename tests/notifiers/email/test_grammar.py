@@ -21,8 +21,9 @@ def verdict(line: str) -> str:
         "Hi Nguyễn, approved", "Approved by me", "OK for me", "Per me va bene", "Wat mij betreft akkoord",
         "Approved 👍", "✅ Approved", "Yes 👍🏽", "I approve the request", "Access granted", "Zugriff genehmigt",
         "Hiermit genehmigt.", "Apruebo la solicitud", "La demande est approuvée.", "Aprovo o pedido", "d´accord",
-        "Si'", "Sì, grazie", "yes please", "Yes, please", "Bestaetigt", "はい！！", "同意。。", "はい｡",
-        "ＯＫ, thanks", "承認て\u3099す", "OKです", "承認致しました", "田中様、承認します",
+        "Si'", "Sì, grazie", "yes please", "Approve please", "Hi Will, approved", "OK, have a nice day",
+        "Hi 田中さん、承認します", "Merhaba ahmet bey, onaylıyorum", "Yes, please", "Bestaetigt", "はい！！",
+        "同意。。", "はい｡", "ＯＫ, thanks", "承認て\u3099す", "OKです", "承認致しました", "田中様、承認します",
         "お疲れ様です。佐藤です。承認します。", "王经理您好，同意", "kabul edi\u0307yorum",
         "Merhaba Ahmet Bey, onaylıyorum",
     ],
@@ -51,7 +52,8 @@ def test_a_plain_no_is_one(line: str) -> None:
         "Ok, please explain.", "Yes, please clarify", "OK, bitte warten", "Tak, proszę odmówić",
         "No, please proceed", "Please ignore. Approved.", "Please Bob, approve", "Please, approve",
         "Sí, por favor espere", "tamam, lütfen reddediniz", "Onay rica ederim", "Grace, approve this request",
-        "Hi Carol, approve it", "Approve this, please", "onaylayın",
+        "Hi Carol, approve it", "Approve this, please", "Hi Bob, approve please", "Hallo Alice, freigeben, bitte",
+        "Ok, beste wachten", "onaylayın",
         # No name hides an answer, a negation or a question.
         "Hi Not, approved", "Hi nøt, approved", "Hi noŧ, approved", "Hi not-ready, approved", "Hi disapproved, yes",
         "Hi unapproved, yes", "Merhaba onaylamıyorum, tamam", "Hej ogodkänd, ok", "Hi 不批准，同意",
@@ -77,14 +79,17 @@ def test_anything_else_is_no_answer(line: str) -> None:
         "Hi,", "Hi Bob,", "Dear Mr. Jones,", "Hola Bob:", "Estimado Bob:", "Hi, Bob", "Hi Bob, thanks.", "Hi Will,",
         "Hi Grant,", "Hi May,", "Hi Bob and Alice,", "Sehr geehrte Frau Dr. Meyer,", "Madame, Monsieur,", "Grace,",
         "Hi Иван,", "王经理：", "您好：", "王经理，您好：", "田中様", "お疲れ様です。佐藤です。", "Merhaba Can Bey,",
-        "Szanowny Panie,", "Thanks!", "Hi 김민수,", "Hello Γιώργος,",
+        "Szanowny Panie,", "Bob,", "Bob Jones,", "Hi 田中さん、", "Thanks!", "Hi 김민수,", "Hello Γιώργος,",
     ],
 )  # fmt: skip
 def test_a_salutation_leaves_the_answer_to_the_line_below(line: str) -> None:
     assert read_line(line, NAMES) == ("none", "greeting")
 
 
-@pytest.mark.parametrize("line", ["Not,", "Hi 不批准，", "Hi unapproved,", "Please,", "Regards,", "Carol:", "Never:"])
+@pytest.mark.parametrize(
+    "line",
+    ["Not,", "Hi 不批准，", "Hi unapproved,", "Please,", "Regards,", "Carol:", "Never:", "Question:", "Tomorrow,"],
+)
 def test_what_is_no_salutation_stops_the_reader(line: str) -> None:
     assert read_line(line, NAMES).code not in ("greeting", "answer", "empty")
 
@@ -99,7 +104,8 @@ def test_a_line_that_shows_nothing_is_blank(line: str) -> None:
     [
         "No wait, reject", "Sorry, reject", "Actually no.", "Not!", "...not", "Doch nicht", "En fait non", "Anzi no",
         "I meant reject", "I take that back", "I do not approve", "I do not approve this.", "onaylamıyorum, hayır",
-        "今回は承認できません。", "承認しません", "我不批准", "nicht", "Edit: no",
+        "今回は承認できません。", "承認しません", "我不批准", "nicht", "Edit: no", "onaylamıyorum",
+        "Unapproved for now",
     ],
 )  # fmt: skip
 def test_a_line_below_may_take_an_approval_back(line: str) -> None:
