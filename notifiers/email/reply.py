@@ -18,6 +18,7 @@ from notifiers.email.reasons import REASONS
 from notifiers.email.said import Said, said
 from notifiers.email.shown import shown_texts
 
+LONGEST_LINE_SHOWN = 100  # characters of the line that is quoted back
 LONGEST_KEPT = 998  # characters of a header that is passed on
 
 ReplyKind = Literal[
@@ -93,9 +94,17 @@ _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
 
 def _of_person(answer: Said, about: dict[str, object]) -> Reply:
     if answer.verdict == "none":
-        return _none(answer.code, "forward" if answer.code == "forwarded" else "reply", "", about)
+        kind = "forward" if answer.code == "forwarded" else "reply"
+        return _none(answer.code, kind, _reads(answer), about)
     comment = without_controls(answer.comment)[:LONGEST_COMMENT]
     return Reply.model_validate({"verdict": answer.verdict, "code": "answer", "comment": comment, **about})
+
+
+def _reads(answer: Said) -> str:
+    """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
+    line = " ".join(without_controls(answer.line).split())[:LONGEST_LINE_SHOWN]
+    words = REASONS.get(answer.code, REASONS["unclear"])
+    return f'{words} It reads "{line}".' if line else words
 
 
 def _of_machine(mail: Part, wrote: machines.Machine, about: dict[str, object]) -> Reply:

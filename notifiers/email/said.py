@@ -18,11 +18,12 @@ from notifiers.email.shown import shown_texts
 
 
 class Said(NamedTuple):
-    """The answer of a mail or of one of its texts: a verdict, why none, and what followed it."""
+    """The answer of a mail or of one of its texts: a verdict, why none, what followed it, and the line read."""
 
     verdict: str
     code: str
     comment: str = ""
+    line: str = ""
 
 
 def said(mail: Part, names: Collection[str]) -> Said:
@@ -55,7 +56,7 @@ def _read_text(part: Part, text: str, names: Collection[str], share: int) -> Sai
     lines = without_signature(own.lines)
     first, line = _first_that_says(lines, names)
     if line.verdict == "none":
-        return Said("none", line.code)
+        return Said("none", line.code, line="".join(lines[first : first + 1]))
     rest, signature = lines[first + 1 :], own.lines[len(lines) :]
     if rest and runs_on(lines[first], rest[0]):
         return Said("none", "turned")

@@ -161,3 +161,16 @@ def test_a_token_in_the_address_must_agree_with_the_mail_that_is_answered() -> N
 @pytest.mark.parametrize("value", ["=?utf-8?q?=C3", "=?utf-8?b?!!!?=", "=?nope?q?a?=", "=?" * 900])
 def test_a_broken_subject_harms_nothing(value: str) -> None:
     assert reply("yes\r\n", HEAD.replace("Subject: Re: ", f"Subject: {value} ")).verdict == "approve"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("CAUTION: This mail came from outside.\n\nApprove", "CAUTION: This mail came from outside."),
+        ("Hi Bob,\n\nwhat\u202e   for?\n", "what for?"),
+        ("x" * 500, "x" * 100),
+    ],
+)
+def test_who_gave_no_answer_is_told_which_line_was_read(text: str, line: str) -> None:
+    raw = f"From: grace@example.com\nTo: c@example.test\nSubject: Re: x\n\n{text}".encode()
+    assert read_reply(raw).reason.endswith(f' It reads "{line}".')
