@@ -17,11 +17,18 @@ from notifiers.email import caps
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _BOUNDARY = re.compile(r"[ -~]{1,200}")
-# What must come once. RFC 5322, section 3.6, and RFC 2045 for the last ones.
+# How some stores mark the beginning of a mail; but `From : grace@example.com` is a field (RFC 5322, section 4.5).
+_MBOX_LINE = re.compile(rb">?From (?![ \t]*:)")
+# What must come once. RFC 5322, section 3.6, and RFC 2045 for the last ones, which stand in parts too.
+SINGLE_OF_PART = ("content-type", "content-transfer-encoding", "content-disposition", "content-id")
 SINGLE = (
-    "from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references",
-    "mime-version", "content-type", "content-transfer-encoding", "content-disposition",
+    "from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id", "in-reply-to", "references",
+    "mime-version", *SINGLE_OF_PART,
 )  # fmt: skip
+# Above its first part a multipart may tell old programs what it is, as in "This is a multi-part message in MIME
+# format.", "This is an OpenPGP/MIME signed message" and "Dies ist eine mehrteilige Nachricht im MIME-Format."
+LONGEST_NOTICE = 600  # bytes
+_NOTICE = re.compile(rb"[^\r\n]*\bMIME\b", re.IGNORECASE)
 
 
 class Unreadable(Exception):
@@ -53,7 +60,10 @@ class Fields:
 
 @dataclass
 class Part:
-    """One part: what it says it is, where its body lies in the mail, and the parts within."""
+    """One part: what it says it is, where its body lies in the mail, and the parts within.
+
+    `room` is how much of the body is looked at, `text` what it says: see `charset.part_text`.
+    """
 
     fields: Fields
     type: str
@@ -62,11 +72,18 @@ class Part:
     start: int = 0
     end: int = 0
     parts: list[Part] = field(default_factory=list)
+    room: int = caps.LARGEST_TEXT
+    text: str | None = field(default=None, repr=False)
 
     @property
     def body(self) -> bytes:
         """The body as it stands in the mail, still encoded, cut at the cap for text."""
-        return self.raw[self.start : min(self.end, self.start + caps.LARGEST_TEXT)]
+        return self.raw[self.start : min(self.end, self.start + self.room)]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the body has more than is looked at."""
+        return self.end - self.start > self.room
 
     @property
     def is_file(self) -> bool:
@@ -86,29 +103,37 @@ def read_parts(raw: bytes) -> Part:
     """Cut a whole mail. Raises Unreadable where a cap is passed or the structure is ambiguous."""
     if len(raw) > caps.LARGEST_MAIL:
         raise Unreadable("too_large", f"The mail is larger than {caps.LARGEST_MAIL // 1_000_000} MB.")
-    start = 0
-    if raw.startswith((b"From ", b">From ")):  # how some stores mark the beginning of a mail
-        start = raw.find(b"\n") + 1
-    return _Cutter(raw).part(start, len(raw), 0)
+    mail = _Cutter(raw).part(_start(raw), len(raw), 0)
+    texts = [part for part in mail.walk() if part.type.startswith("text/") and not part.is_file]
+    for part in texts:
+        part.room = caps.LARGEST_TEXT // len(texts)
+    return mail
 
 
 def read_fields(raw: bytes) -> Fields:
     """Only the header fields of a mail or of a piece of one; Unreadable as in `read_parts`."""
-    return _fields(raw[: _header_end(raw, 0, len(raw))[0]])
+    start = _start(raw)
+    return _fields(raw[start : _header_end(raw, start, len(raw), caps.LARGEST_HEADER_BLOCK)[0]])
+
+
+def _start(raw: bytes) -> int:
+    return raw.find(b"\n") + 1 if _MBOX_LINE.match(raw) else 0
 
 
 class _Cutter:
-    """Counts the parts of one mail while it cuts them."""
+    """Counts the parts of one mail, and the bytes of their headers, while it cuts them."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._count = 0
+        self._room = caps.LARGEST_HEADER_BLOCK
 
     def part(self, start: int, end: int, depth: int) -> Part:
         self._count += 1
         if self._count > caps.MOST_PARTS or depth > caps.DEEPEST_PART:
             raise Unreadable("too_many_parts", "The mail has too many parts, or they are nested too deep.")
-        header_end, body = _header_end(self._raw, start, end)
+        header_end, body = _header_end(self._raw, start, end, self._room)
+        self._room -= header_end - start
         fields = _fields(self._raw[start:header_end])
         kind, params = _content_type(fields)
         part = Part(fields, kind, params, self._raw, body, end)
@@ -119,17 +144,17 @@ class _Cutter:
         return part
 
 
-def _header_end(raw: bytes, start: int, end: int) -> tuple[int, int]:
-    """Where the header ends, and where the body begins."""
+def _header_end(raw: bytes, start: int, end: int, most: int) -> tuple[int, int]:
+    """Where a header of at most so many bytes ends, and where the body begins."""
     for blank in (b"\r\n", b"\n"):
         if raw.startswith(blank, start, end):
             return start, start + len(blank)
-    limit = min(end, start + caps.LARGEST_HEADER_BLOCK)
+    limit = min(end, start + most)
     found = _END_OF_HEADER.search(raw, start, limit)
     if found:
         return found.start(), found.end()
     if limit < end:
-        raise Unreadable("too_many_headers", "The header of the mail is too long.")
+        raise Unreadable("too_many_headers", "The headers of the mail are too long.")
     return end, end
 
 
@@ -162,7 +187,7 @@ def _content_type(fields: Fields) -> tuple[str, dict[str, str]]:
     value = fields.first("content-type")
     if len(value) > caps.LONGEST_STRUCTURED:
         raise Unreadable("malformed", "A Content-Type of the mail is too long.")
-    if len(fields.all("content-type")) > 1 or len(fields.all("content-transfer-encoding")) > 1:
+    if any(len(fields.all(name)) > 1 for name in SINGLE_OF_PART):
         raise Unreadable("malformed", "A part of the mail says twice what it is.")
     message = Message()
     message["content-type"] = value or "text/plain"
@@ -177,7 +202,10 @@ def _content_type(fields: Fields) -> tuple[str, dict[str, str]]:
 
 
 def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
-    """Where the parts of a multipart begin and end (RFC 2046, section 5.1)."""
+    """Where the parts of a multipart begin and end (RFC 2046, section 5.1).
+
+    An alternative that isn't closed was cut off: what it lacks may say otherwise.
+    """
     boundary = part.params.get("boundary", "").rstrip(" ")
     if not _BOUNDARY.fullmatch(boundary):
         raise Unreadable("malformed", "A multipart of the mail has no boundary.")
@@ -185,11 +213,27 @@ def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
     for at, after, closing in _delimiters(raw, part, b"--" + boundary.encode("ascii")):
         if begin >= 0:
             yield begin, max(begin, at)
+        else:
+            _check_preamble(raw[part.start : max(part.start, min(at, part.start + LONGEST_NOTICE + 1))])
         begin = after
         if closing:
             return
+    if begin >= 0 and part.type == "multipart/alternative":
+        raise Unreadable("malformed", "The mail was cut off, or an alternative of it isn't closed.")
     if begin >= 0:
         yield begin, part.end
+
+
+def _check_preamble(preamble: bytes) -> None:
+    """Above its first part a multipart holds nothing but a notice.
+
+    Mail programs don't show what stands there, and it may be all that the sender wrote: Content-Type need not be
+    signed, and can be put on top of a mail that is (RFC 6376, sections 8.1 and 8.2). A boundary that stands in what the
+    sender quotes would then hide the answer above it. So the notice must name MIME in its first line.
+    """
+    said = preamble.lstrip()
+    if len(preamble) > LONGEST_NOTICE or (said and not _NOTICE.match(said)):
+        raise Unreadable("malformed", "Above its first part the mail has a text that mail programs don't show.")
 
 
 def _delimiters(raw: bytes, part: Part, dashes: bytes) -> Iterator[tuple[int, int, bool]]:

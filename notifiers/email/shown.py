@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from notifiers.email import caps, smime
@@ -11,7 +10,8 @@ from notifiers.email.parts import Part, Unreadable
 
 _TEXTS = ("text/plain", "text/html")
 _ENCRYPTED = ("multipart/encrypted", "application/pgp-encrypted")
-_SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
+# Files by their type: messages that were collected (RFC 2046, section 5.1.5), a Macintosh file (RFC 1740).
+_FILES = ("multipart/digest", "multipart/appledouble")
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 
 
@@ -27,23 +27,31 @@ def shown_texts(mail: Part) -> Shown:
     shown = _shown(smime.unwrapped(mail))
     if not shown.ways:
         raise _why_no_text(mail)
+    return shown
+
+
+def _shown(part: Part) -> Shown:
+    shown = Shown([], [])
+    if part.is_file or part.type in _FILES:
+        return shown
+    if part.type in _TEXTS:
+        return Shown([part], [])
+    if part.type == "multipart/alternative":
+        shown = _alternatives(part)
+    elif part.type == "multipart/signed":
+        shown = _signed(part)
+    elif part.type.startswith("multipart/") and part.type not in _ENCRYPTED:
+        shown = _in_turn(part)
     if len(shown.ways) + len(shown.further) > caps.MOST_TEXTS:
         raise Unreadable("too_many_parts", "The mail has too many texts.")
     return shown
 
 
-def _shown(part: Part) -> Shown:
-    if part.is_file or part.type == "multipart/digest":
-        return Shown([], [])
-    if part.type in _TEXTS:
-        return Shown([part], [])
-    if part.type == "multipart/alternative":
-        return _alternatives(part)
-    if part.type == "multipart/signed" and [each.type in _SIGNATURES for each in part.parts] == [False, True]:
-        return _shown(part.parts[0])
-    if part.type.startswith("multipart/") and part.type not in _ENCRYPTED:
-        return _in_turn(part)
-    return Shown([], [])
+def _signed(part: Part) -> Shown:
+    """Of exactly two parts the first is what was signed, the second its signature (RFC 1847, section 2.1)."""
+    if len(part.parts) != 2 or _shown(part.parts[1]).ways:
+        raise Unreadable("malformed", "The mail says that it is signed, but has no signature.")
+    return _shown(part.parts[0])
 
 
 def _alternatives(part: Part) -> Shown:
@@ -65,12 +73,14 @@ def _in_turn(part: Part) -> Shown:
     if part.type == "multipart/related" and root and part.parts[0].fields.first("content-id").strip() != root:
         raise Unreadable("malformed", "The mail begins somewhere else than at its first part.")
     opening = Shown([], [])
+    opened = False
     for each in part.parts:
         shown = _shown(each)
-        if any(map(_says_something, opening.ways)):
-            opening = Shown(opening.ways, [*opening.further, *shown.ways, *shown.further])
+        if opened:
+            opening.further.extend([*shown.ways, *shown.further])
         elif shown.ways:
-            opening = shown
+            opening = Shown(shown.ways, [*shown.further])
+            opened = any(map(_says_something, shown.ways))
     return opening
 
 
@@ -79,13 +89,11 @@ def _says_something(part: Part) -> bool:
 
 
 def _why_no_text(mail: Part) -> Unreadable:
-    types = set(_types(mail))
-    if types & {*_ENCRYPTED, *smime.TYPES}:
+    types = {part.type for part in mail.walk()}
+    if types & {*_ENCRYPTED} or mail.type in smime.TYPES:
         return Unreadable("encrypted", "The mail is encrypted, so it can't be read here.")
+    if types & {*smime.TYPES}:
+        return Unreadable("encrypted", "What the mail says is inside an S/MIME file, which isn't read here.")
     if types & set(_TNEF):
         return Unreadable("tnef", "The mail is in a format of Outlook's own (TNEF), which can't be read here.")
     return Unreadable("no_text", "The mail has no text of its own.")
-
-
-def _types(mail: Part) -> Iterator[str]:
-    return (part.type for part in mail.walk())
