@@ -7,35 +7,33 @@ import codecs
 import re
 
 from notifiers.email import caps
+from notifiers.email.charset_labels import codec_of
+from notifiers.email.grammar import UNSURE
 from notifiers.email.parts import Part, Unreadable
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
-# Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
+_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # UTF-32-LE's begins with the first
 MOST_FLOWED = 4 * caps.MOST_LINES
+# Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
 LONGEST_META = 1_024
 _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
-# Codecs that Python counts as text but no mail is written in; some of them are quadratic.
-_NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
-# What mail programs mean by these names; the first two as every browser reads them.
-_MEANT = {
-    "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "ansi": "cp1252", "x-ansi": "cp1252",
-    "x-sjis": "cp932", "shift_jis": "cp932", "x-euc-jp": "euc_jp", "gb2312": "gb18030", "x-gbk": "gb18030",
-    "x-euc-tw": "big5", "x-mac-roman": "mac_roman", "macintosh": "mac_roman", "unicode-1-1-utf-7": "utf_7",
-    "iso-8859-8-i": "iso8859_8", "windows-874": "cp874", "x-windows-949": "cp949", "ks_c_5601-1987": "cp949",
-    "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext", "iso-2022-jp-ms": "iso2022_jp_ext", "cp51932": "euc_jp",
-    "utf8mb4": "utf-8", "unicode-1-1-utf-8": "utf-8", "gb_2312-80": "gb18030", "windows-936": "gb18030",
-}  # fmt: skip
 
 
 def part_text(part: Part) -> str:
-    """The text of a text part, lines ended by \\n. Raises Unreadable where its encoding is unknown or broken."""
-    data = _transferred(part)
-    charset = part.params.get("charset", "").strip().strip("'\"").lower()
-    if not charset and part.type == "text/html":
-        meta = _META.search(data, 0, LONGEST_META)
-        charset = meta[1].decode("ascii").lower() if meta else ""
-    text = _decode(data, charset)
+    """The text of a text part, lines ended by \\n. Raises Unreadable where its encoding is unknown or broken.
+
+    Where it was cut at a cap it ends in UNSURE, so that no piece of a line is taken for the whole.
+    """
+    if part.text is None:
+        part.text = _text(part)
+    return part.text
+
+
+def _text(part: Part) -> str:
+    text, whole = _decoded(part, _transferred(part))
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    if not whole:
+        text += UNSURE if part.type == "text/plain" else f"{UNSURE}<!--"  # not to be overlooked in hidden text either
     if part.type == "text/plain" and part.params.get("format", "").lower() == "flowed":
         return _unflowed(text, part.params.get("delsp", "").lower() == "yes")
     return text
@@ -58,32 +56,48 @@ def _transferred(part: Part) -> bytes:
     raise Unreadable("malformed", "The text of the mail is encoded in a way that can't be read.")
 
 
-def _decode(data: bytes, charset: str) -> str:
-    if charset in ("", "us-ascii", "ascii", "utf-8", "utf8"):
-        return _utf8_or_western(data, strictly=charset.startswith("utf"))
-    try:
-        name = codecs.lookup(_MEANT.get(charset, charset)).name
-        if name.replace("-", "_") in _NO_CHARSETS:
-            raise LookupError(charset)
-        return data.decode(name, "replace")
-    except (LookupError, ValueError):
-        # Whatever it is called: what is ASCII in it reads the same in nearly all charsets, the rest is no answer.
-        return data.decode("ascii", "replace")
+def _decoded(part: Part, data: bytes) -> tuple[str, bool]:
+    """The text, and whether it is all of it."""
+    codecs_tried = _codecs(part, data)
+    for codec in codecs_tried:
+        try:
+            return codecs.getincrementaldecoder(codec)().decode(data, not part.is_cut), not part.is_cut
+        except UnicodeError:
+            continue
+    # Replacing what can't be decoded takes up to a hundred times as long as decoding.
+    most = part.room // caps.BROKEN_TEXT_SHARE
+    whole = len(data) <= most and not part.is_cut
+    return codecs.getincrementaldecoder(codecs_tried[-1])("replace").decode(data[:most], whole), whole
 
 
-def _utf8_or_western(data: bytes, *, strictly: bool) -> str:
-    """Undeclared text is UTF-8 if it can be, else what mail clients then take it for."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("utf-8" if strictly else "cp1252", "replace")
+def _codecs(part: Part, data: bytes) -> list[str]:
+    """The codecs the text may be in, the likeliest first; where it is in none, the last makes the best of it."""
+    label = part.params.get("charset", "").strip().strip("'\"").lower()
+    if not label and part.type == "text/html":
+        label = _own_label(data)
+    codec = codec_of(label) if label else "ascii"
+    if codec == "ascii":  # undeclared: UTF-8 if it can be, else what mail clients then take it for
+        return ["utf-8", "cp1252"]
+    if codec in ("utf-16", "utf-32") and not data.startswith(_ORDER_MARKS):
+        codec += "-le"  # as browsers read it, and Windows writes it
+    # Whatever an unknown one is called: hardly anything else than UTF-8 decodes as such; what is ASCII in it reads the
+    # same in nearly all charsets, and the rest is no answer.
+    return [codec] if codec else ["utf-8", "ascii"]
+
+
+def _own_label(data: bytes) -> str:
+    """What HTML calls its own charset; it can't be UTF-16, or nobody could have read that (WHATWG HTML, 13.2.3.2)."""
+    meta = _META.search(data, 0, LONGEST_META)
+    label = meta[1].decode("ascii").lower() if meta else ""
+    return "utf-8" if codec_of(label).startswith(("utf-16", "utf-32")) else label
 
 
 def _unflowed(text: str, del_sp: bool) -> str:
     """Join the lines that RFC 3676 says are one: a line that ends in a space flows on, at the same quote depth."""
     lines: list[tuple[int, list[str]]] = []
     open_depth = -1
-    for line in text.split("\n", MOST_FLOWED)[:MOST_FLOWED]:
+    found = text.split("\n", MOST_FLOWED)
+    for line in found[:MOST_FLOWED]:
         said = line.lstrip(">")
         depth = len(line) - len(said)
         said = said.removeprefix(" ")
@@ -94,4 +108,6 @@ def _unflowed(text: str, del_sp: bool) -> str:
         else:
             lines.append((depth, [kept]))
         open_depth = depth if flows else -1
+    if len(found) > MOST_FLOWED:
+        lines[-1][1].append(UNSURE)
     return "\n".join(">" * depth + (" " if depth else "") + "".join(pieces) for depth, pieces in lines)
