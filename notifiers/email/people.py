@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 
 from countersign.directory import folded_address
@@ -103,7 +103,7 @@ def decoded(value: str) -> str:
         return cut
     try:
         return str(make_header(decode_header(cut)))
-    except (HeaderParseError, LookupError, ValueError, TypeError):
+    except (MessageError, LookupError, ValueError, TypeError):
         return cut
 
 
