@@ -23,6 +23,9 @@ LONGEST_SIGNATURE = 12  # lines, below a closing or in a box
 LONGEST_PHONE_SIGNATURE = 80  # characters
 NARROWEST_WRAP = 60  # columns; programs wrap at 66, 72 or 76
 
+# Two characters that Unicode takes apart into whole sentences; in no mark, and slow to fold by the thousand.
+_LONG_LIGATURES = dict.fromkeys((0xFDFA, 0xFDFB))
+
 
 class Own(NamedTuple):
     """The sender's own lines, in order. `forwarded` tells that what stands below them was handed on, not answered."""
@@ -38,7 +41,7 @@ def own_lines(text: str, most: int = caps.MOST_LINES, *, subject: str = "", wrap
     have broken long lines, as no program does with what HTML shows.
     """
     lines = _inside_pgp([_capped(line) for line in text.split("\n", most)[:most]])
-    marks = [loose(line[: quotes.LONGEST_INTRODUCTION_LINE + 1]) for line in lines]
+    marks = [_mark(line, quotes.LONGEST_INTRODUCTION_LINE) for line in lines]
     topic = loose(subject[: caps.LONGEST_SUBJECT]).rpartition(": ")[2]
     kept: list[str] = []
     at = 0
@@ -66,7 +69,7 @@ def own_lines(text: str, most: int = caps.MOST_LINES, *, subject: str = "", wrap
 
 def without_signature(lines: list[str]) -> list[str]:
     """Cut at the first mark of a signature: RFC 3676's `-- `, a phone's line, a closing or a ruled box at the end."""
-    marks = [loose(line[: quotes.LONGEST_INTRODUCTION_LINE]) for line in lines]
+    marks = [_mark(line, LONGEST_PHONE_SIGNATURE) for line in lines]
     for at, line in enumerate(lines):
         if line.rstrip() in ("--", "—") or _is_of_a_phone(marks[at]):
             return lines[:at]
@@ -79,6 +82,11 @@ def without_signature(lines: list[str]) -> list[str]:
 def _capped(line: str) -> str:
     """A line that had to be cut says so, and is never taken for a whole one."""
     return line if len(line) <= caps.LONGEST_LINE else line[: caps.LONGEST_LINE] + UNSURE
+
+
+def _mark(line: str, longest: int) -> str:
+    """A line folded loosely, and so much of it that one which is too long is seen to be."""
+    return loose(line[: longest + 1].translate(_LONG_LIGATURES))
 
 
 def _inside_pgp(lines: list[str]) -> list[str]:

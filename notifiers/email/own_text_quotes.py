@@ -162,14 +162,19 @@ def _held(value: str, subject: str) -> str:
 def _begins_with_more(lines: list[str], *, marked: bool) -> bool:
     """Whether the first of these lines is the sender's own, and only those below it introduce the quote.
 
-    So it is where the others say as much without it, or where it is too short to have been wrapped.
+    So it is where the others say as much without it, where they are a whole introduction from its first word on, or
+    where it is too short to have been wrapped.
     """
     if len(lines) < 2:
         return False
     rest = " ".join(lines[1:])
     if not _may_open(rest):
         return False
-    if _signs(f"{lines[0]} {rest}") == _signs(rest):
+    whole = f"{lines[0]} {rest}"
+    if _signs(whole) == _signs(rest):
+        return True
+    complete = _opening(rest) != "" and _held(rest, "") == "moment"
+    if complete and _signs_of_introduction(whole) == _signs_of_introduction(rest) > 1:
         return True
     short = len(lines[0]) + 1 + len(rest.split(" ", 1)[0]) < SHORTEST_WRAPPED
     return short and _tells_who_and_when(rest, marked=marked)

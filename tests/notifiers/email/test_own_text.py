@@ -145,6 +145,7 @@ def test_what_stands_below_a_marked_quote_is_the_senders() -> None:
         "OPS-4711 only",
         "Until 16:00 please",
         "2026 budget is gone",
+        "Ticket 4711 is closed, 12:30 was the deadline",
         "Am dagegen",
     ],
 )
