@@ -28,7 +28,7 @@ SINGLE = (
 # Above its first part a multipart may tell old programs what it is, as in "This is a multi-part message in MIME
 # format.", "This is an OpenPGP/MIME signed message" and "Dies ist eine mehrteilige Nachricht im MIME-Format."
 LONGEST_NOTICE = 600  # bytes
-_NOTICE = re.compile(rb"[^\r\n]*\bMIME\b", re.IGNORECASE)
+_NAMES_MIME = re.compile(rb"\bMIME\b", re.IGNORECASE)
 
 
 class Unreadable(Exception):
@@ -225,14 +225,15 @@ def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
 
 
 def _check_preamble(preamble: bytes) -> None:
-    """Above its first part a multipart holds nothing but a notice.
+    """Above its first part a multipart holds nothing but a notice: one paragraph that names MIME in its first line.
 
     Mail programs don't show what stands there, and it may be all that the sender wrote: Content-Type need not be
-    signed, and can be put on top of a mail that is (RFC 6376, sections 8.1 and 8.2). A boundary that stands in what the
-    sender quotes would then hide the answer above it. So the notice must name MIME in its first line.
+    signed, and another can be put on top of a mail that is (RFC 6376, sections 8.1 and 8.2). A boundary that stands in
+    what the sender quotes would then hide the answer above it, or the parts that were meant.
     """
-    said = preamble.lstrip()
-    if len(preamble) > LONGEST_NOTICE or (said and not _NOTICE.match(said)):
+    lines = preamble.strip().splitlines()
+    fits = len(preamble) <= LONGEST_NOTICE and all(line.strip() and not line.startswith(b"--") for line in lines)
+    if not fits or (lines and not _NAMES_MIME.search(lines[0])):
         raise Unreadable("malformed", "Above its first part the mail has a text that mail programs don't show.")
 
 

@@ -37,6 +37,9 @@ def test_above_its_parts_a_mail_may_say_that_it_has_parts(notice: str) -> None:
         "I would rather not.\n\nBob asks:\n",
         "No.\n\n-----Original Message-----\nFrom: Countersign\nWhy: for MIME\n",
         "This is a multi-part message in MIME format.\n" + "x\n" * 300,
+        "This is a multi-part message in MIME format.\n--meant\n\nNo.\n\nBob asks:\n",
+        "This is a multi-part message in MIME format.\n\nNo.\n",
+        "--MIME delimiter\nNo.\n",
     ],
 )
 def test_an_unsigned_content_type_can_hide_nothing_above_the_parts(hidden: str) -> None:
