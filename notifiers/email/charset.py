@@ -12,7 +12,7 @@ from notifiers.email.grammar import UNSURE
 from notifiers.email.parts import Part, Unreadable
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
-_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # UTF-32-LE's begins with the first
+_BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
 MOST_FLOWED = 4 * caps.MOST_LINES
 # Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
 LONGEST_META = 1_024
@@ -78,8 +78,8 @@ def _codecs(part: Part, data: bytes) -> list[str]:
     codec = codec_of(label) if label else "ascii"
     if codec == "ascii":  # undeclared: UTF-8 if it can be, else what mail clients then take it for
         return ["utf-8", "cp1252"]
-    if codec in ("utf-16", "utf-32") and not data.startswith(_ORDER_MARKS):
-        codec += "-le"  # as browsers read it, and Windows writes it
+    if codec in _BIG_ENDIAN:  # without a mark as browsers read it, and Windows writes it
+        codec += "-be" if data.startswith(_BIG_ENDIAN[codec]) else "-le"
     # Whatever an unknown one is called: hardly anything else than UTF-8 decodes as such; what is ASCII in it reads the
     # same in nearly all charsets, and the rest is no answer.
     return [codec] if codec else ["utf-8", "ascii"]

@@ -66,6 +66,8 @@ def test_a_charset_has_many_names(labels: str, codec: str) -> None:
         ("x-unknown", "Approuvé", "cp1252", "none"),
         ("utf-16", "Approved", "utf-16", "approve"),
         ("utf-16", "Approved", "utf-16-le", "approve"),
+        ("utf-32", "Approved", "utf-32", "approve"),
+        ("utf-16", "\ufeffApproved", "utf-16-be", "approve"),
         ("utf-16", "Approved", "utf-16-be", "none"),
         ("utf-7", "Godkänt", "utf-7", "none"),
         ("utf-7", "Approved", "ascii", "approve"),
