@@ -93,18 +93,25 @@ def _own_label(data: bytes) -> str:
 
 
 def _unflowed(text: str, del_sp: bool) -> str:
-    """Join the lines that RFC 3676 says are one: a line that ends in a space flows on, at the same quote depth."""
+    """Join the lines that RFC 3676 says are one: a line that ends in a space flows on, at the same quote depth.
+
+    A line that is one space is empty by section 4.4, but Thunderbird takes it for one that flows on: what stands on
+    both sides of it may be one line or two.
+    """
     lines: list[tuple[int, list[str]]] = []
     open_depth = -1
+    unsure = False
     found = text.split("\n", MOST_FLOWED)
     for line in found[:MOST_FLOWED]:
         said = line.lstrip(">")
         depth = len(line) - len(said)
-        said = said.removeprefix(" ")
-        flows = said.endswith(" ") and said != "-- "
-        kept = said[:-1] if flows and del_sp else said
-        if open_depth == depth and said != "-- ":
-            lines[-1][1].append(kept)
+        goes_on = open_depth == depth and said not in ("-- ", " -- ")
+        unsure = goes_on and (unsure or said == " ")
+        bare = said.removeprefix(" ")
+        flows = (goes_on and said == " ") or (bare.endswith(" ") and bare != "-- ")
+        kept = bare[:-1] if flows and del_sp else bare
+        if goes_on:
+            lines[-1][1].append(f"{UNSURE}{kept}" if unsure and kept.strip() else kept)
         else:
             lines.append((depth, [kept]))
         open_depth = depth if flows else -1

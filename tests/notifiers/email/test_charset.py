@@ -121,3 +121,17 @@ def test_a_letter_that_a_cap_divides_does_not_change_the_charset() -> None:
     text = "Approuvé\n" + "x" * (MUCH % 2) + "é" * MUCH
     assert read("text/plain", text.encode()).verdict == "approve"
     assert read("text/plain", b"x" + text.encode()).verdict == "none"
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ("Approved \n \n \nonly if Bob agrees", "none"),
+        ("Approved \n \n\n> Is this fine?", "approve"),
+        ("Approved\n \n> Is this fine?", "approve"),
+        (" \nApproved", "approve"),
+        ("Approved \n\n> Is this fine?", "approve"),
+    ],
+)
+def test_a_line_of_one_space_may_join_what_flows(body: str, verdict: str) -> None:
+    assert read("text/plain; format=flowed", body.encode()).verdict == verdict
