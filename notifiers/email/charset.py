@@ -95,8 +95,8 @@ def _own_label(data: bytes) -> str:
 def _unflowed(text: str, del_sp: bool) -> str:
     """Join the lines that RFC 3676 says are one: a line that ends in a space flows on, at the same quote depth.
 
-    A line that is one space is empty by section 4.4, but Thunderbird takes it for one that flows on: what stands on
-    both sides of it may be one line or two.
+    A line that is one space is stuffed and empty (section 4.4), but a program that looks at its end first takes it for
+    one that flows on: what stands on both sides of it may be one line or two.
     """
     lines: list[tuple[int, list[str]]] = []
     open_depth = -1
