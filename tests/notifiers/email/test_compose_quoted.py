@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from email.message import EmailMessage
 
 import pytest
@@ -98,3 +99,16 @@ def test_no_program_that_wraps_lines_parts_the_words_of_who_asks_from_their_quot
     said = plain[plain.index("  | ") : plain.index("Reply with")].splitlines()
     columns = [len(f"> > > {line}") + sum(char >= "\u1100" for char in line) for line in said]
     assert max(columns) <= NARROWEST
+
+
+@pytest.mark.parametrize("own", ["", "Please wait", "Hi Alice,"])
+@pytest.mark.parametrize("width", [62, 66, 72, 76, 78])
+def test_what_a_program_wraps_off_our_mail_answers_for_nobody(width: int, own: str) -> None:
+    asked = compose(notice(), CONFIG, NOON)
+    for length in range(width - 30, width):
+        ticket = ("why it is so " * 9)[:length].strip() + " approve"
+        plain, _ = bodies(compose(notice(question=QUESTION.model_copy(update={"ticket": ticket})), CONFIG, NOON))
+        marked = [piece for line in plain.splitlines() for piece in textwrap.wrap(f"> {line}", width) or [""]]
+        said_by = "On Tue, 14 May 2024 at 12:00, Acme Gateways <countersign@acme.example> wrote:"
+        text = "\n".join([own, "", said_by, "", *marked]) + "\n"
+        assert replied(asked, text, None).verdict == "none"
