@@ -1,44 +1,50 @@
-"""The CSS properties that can't keep text from being seen where it stands, and colours by name. Data only."""
+"""CSS properties that can't keep text from being seen where it stands, and colours by name. Data only."""
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+# No value of these hides, moves or covers text.
 HARMLESS = _words("""
-    -moz-box-sizing -moz-osx-font-smoothing -moz-tab-size -moz-text-size-adjust -moz-user-select
-    -ms-interpolation-mode -ms-text-size-adjust -ms-user-select -ms-word-break -webkit-border-radius
-    -webkit-box-sizing -webkit-composition-fill-color -webkit-composition-frame-color -webkit-font-feature-settings
-    -webkit-font-kerning -webkit-font-smoothing -webkit-hyphens -webkit-line-break -webkit-locale -webkit-nbsp-mode
-    -webkit-overflow-scrolling -webkit-print-color-adjust -webkit-tap-highlight-color -webkit-text-decoration-color
-    -webkit-text-decorations-in-effect -webkit-text-size-adjust -webkit-text-stroke -webkit-text-stroke-color
-    -webkit-text-stroke-width -webkit-touch-callout -webkit-user-drag -webkit-user-modify -webkit-user-select
-    accent-color align-items background-attachment background-blend-mode background-clip background-origin
-    background-position background-repeat background-size border border-block border-bottom border-bottom-color
-    border-bottom-left-radius border-bottom-right-radius border-bottom-style border-bottom-width border-collapse
-    border-color border-image border-image-outset border-image-repeat border-image-slice border-image-source
-    border-image-width border-inline border-left border-left-color border-left-style border-left-width border-radius
-    border-right border-right-color border-right-style border-right-width border-spacing border-style border-top
-    border-top-color border-top-left-radius border-top-right-radius border-top-style border-top-width border-width
-    box-decoration-break box-sizing break-after break-before break-inside caret-color clear color-scheme counter-reset
-    cursor direction empty-cells font-emphasize font-family font-feature-settings font-kerning font-language-override
-    font-optical-sizing font-palette font-size-adjust font-smooth font-stretch font-style font-synthesis font-variant
+    -moz-osx-font-smoothing -moz-tab-size -moz-text-size-adjust -moz-user-select -ms-interpolation-mode
+    -ms-text-size-adjust -ms-user-select -ms-word-break -webkit-composition-fill-color
+    -webkit-composition-frame-color -webkit-font-feature-settings -webkit-font-kerning -webkit-font-smoothing
+    -webkit-hyphens -webkit-line-break -webkit-locale -webkit-nbsp-mode -webkit-overflow-scrolling
+    -webkit-print-color-adjust -webkit-tap-highlight-color -webkit-text-decoration-color
+    -webkit-text-decorations-in-effect -webkit-touch-callout -webkit-user-drag
+    -webkit-user-modify -webkit-user-select accent-color align-items background-attachment background-origin
+    background-position background-repeat background-size border-collapse box-sizing -moz-box-sizing
+    -webkit-box-sizing break-after break-before break-inside caret-color clear counter-reset cursor direction
+    empty-cells font-emphasize font-family font-feature-settings font-kerning font-language-override
+    font-optical-sizing font-palette font-smooth font-stretch font-style font-synthesis font-variant
     font-variant-alternates font-variant-caps font-variant-east-asian font-variant-emoji font-variant-ligatures
     font-variant-numeric font-variant-position font-variation-settings font-weight forced-color-adjust hyphens
-    justify-content layout-flow layout-grid-mode letter-spacing line-break line-height-step list-style
-    list-style-image list-style-position list-style-type min-height min-width object-fit orphans outline outline-color
-    outline-offset outline-style outline-width overflow-anchor overflow-wrap overflow-x page page-break-after
-    page-break-before page-break-inside pointer-events print-color-adjust punctuation-trim punctuation-wrap quotes
-    scroll-behavior scrollbar-color scrollbar-width size tab-interval tab-size tab-stops table-layout text-align
-    text-align-last text-autospace text-decoration-color text-decoration-skip text-decoration-skip-ink
-    text-decoration-style text-decoration-thickness text-emphasis text-emphasis-color text-emphasis-style text-justify
-    text-justify-trim text-kashida text-kashida-space text-line-through-mode text-rendering text-size-adjust
-    text-spacing-trim text-transform text-underline text-underline-offset text-underline-position text-wrap
-    text-wrap-mode text-wrap-style transition transition-duration transition-property user-select vertical-align
-    widows will-change word-break word-spacing word-wrap zoom-text""")
+    justify-content layout-flow layout-grid-mode line-break list-style-position list-style-type object-fit orphans
+    overflow-anchor overflow-wrap page page-break-after page-break-before page-break-inside pointer-events
+    print-color-adjust punctuation-trim punctuation-wrap resize scroll-behavior scrollbar-color scrollbar-width size
+    supported-color-schemes tab-interval tab-size tab-stops table-layout text-align text-align-last text-autospace
+    text-decoration-color text-decoration-skip text-decoration-skip-ink text-decoration-style
+    text-decoration-thickness text-emphasis-color text-justify text-justify-trim text-kashida text-kashida-space
+    text-line-through-mode text-rendering text-spacing-trim text-transform text-underline text-underline-offset
+    text-underline-position text-wrap text-wrap-mode text-wrap-style transition transition-delay transition-duration
+    transition-property transition-timing-function user-select widows will-change word-break word-wrap z-index
+    zoom-text""")
+# These hide nothing with words, colours and short lengths.
+BOUNDED = _words("""
+    -webkit-border-radius -webkit-text-stroke-color
+    border border-block border-bottom border-bottom-color border-bottom-left-radius border-bottom-right-radius
+    border-bottom-style border-bottom-width border-color border-inline border-left border-left-color
+    border-left-style border-left-width border-radius border-right border-right-color border-right-style
+    border-right-width border-spacing border-style border-top border-top-color border-top-left-radius
+    border-top-right-radius border-top-style border-top-width border-width outline-color outline-style
+    text-emphasis text-emphasis-style""")
+# Properties of one program each, which no other obeys.
+OF_ONE_PROGRAM = ("-qt-", "-evo-", "x-apple-", "-apple-")
 # Beside a colour in `background`.
 BACKGROUND_WORDS = _words(
-    "transparent repeat no-repeat repeat-x repeat-y scroll fixed local center top left right bottom"
+    "transparent repeat no-repeat repeat-x repeat-y scroll fixed local center top left right bottom / padding-box"
+    " border-box initial inherit unset revert none auto cover contain"
 )
 
 Colour = tuple[int, int, int]  # red, green, blue

@@ -9,17 +9,26 @@ BLOCKS = _words("""
     address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure
     footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre section summary table tbody
     tfoot thead tr ul""")
-VOID = _words("area base br col embed hr img input link meta param source track wbr")
+VOID = _words("area base br col embed hr image img input link meta param source track wbr")
 STRUCK = _words("s strike del")
-HIDDEN = _words("template datalist head")
+HIDDEN = _words("template datalist")
 # What may stand in the head; anything else ends it, said or unsaid.
 IN_HEAD = _words("base basefont bgsound head link meta noframes noscript script style template title")
-PICTURES = _words("img input embed")
+PICTURES = _words("img image input embed")
 # Shown in ways that can't be read as text, or not everywhere.
 NO_TEXT = _words("""
     applet audio bdo blink button canvas details dialog fencedframe frame frameset iframe listing map marquee math
-    meter noembed noframes noscript object plaintext portal progress ruby select svg textarea video xmp""")
+    meter noembed noframes noscript object optgroup option plaintext portal progress ruby select svg
+    textarea video xmp""")
 TABLE_FRAME = _words("table tbody thead tfoot tr")
+CELLS = _words("td th")
+ROWS = _words("tbody tfoot tr td th")
+PARTS = ROWS | _words("tr thead")
+# What may stand in a table; anything else is shown above it.
+IN_TABLE = _words("caption colgroup col thead tbody tfoot tr td th style script template form")
+COLOURED = _words("body table thead tbody tfoot tr td th")  # that know `bgcolor`
+# Shown by no browser, unless a style says so.
+UNSHOWN = _words("head title style script meta link base template datalist area param")
 # Where a start tag ends an open element unsaid (WHATWG HTML, section 13.1.2.4).
 ENDED_BY: dict[str, frozenset[str]] = {
     "p": BLOCKS, "li": _words("li"), "dt": _words("dt dd"), "dd": _words("dt dd"), "td": _words("td th tr"),
@@ -30,6 +39,7 @@ ENDED_BY: dict[str, frozenset[str]] = {
 QUOTE_BEGINS = _words("""
     divrplyfwdmsg yahoo_quoted ms-outlook-mobile-reference-message mail-editor-reference-message-container
     replysplit olk_src_body_section messagereplysection""")
-SIGNATURES = _words("""
-    gmail_signature moz-signature signature ms-outlook-mobile-signature applemailsignature
-    protonmail_signature_block yahoo-signature""")
+# In an id, class or name it tells the container of a signature; so do these whole.
+SIGNATURE = "signature"
+SIGNATURES = _words("bloop_sign mb_sig")
+SIGNED = _words("div span p pre table section")

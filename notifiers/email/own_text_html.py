@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from notifiers.email import caps
 from notifiers.email import own_text_elements as elements
 from notifiers.email.grammar import UNSURE
-from notifiers.email.own_text_sheet import Sheet, read_sheets
-from notifiers.email.own_text_style import Look, coloured, styled
+from notifiers.email.own_text import own_lines
+from notifiers.email.own_text_declarations import SPACE, lower
+from notifiers.email.own_text_dress import Dress, Worn
+from notifiers.email.own_text_lines import Lines
+from notifiers.email.own_text_look import Look, is_block
 from notifiers.email.own_text_tags import Comment, End, Raw, Start, Text, Token, tokens
+
+_MOVED = UNSURE + "\ufdd0"  # stands where something may be shown over, or above, what stands before it
 
 
 @dataclass
@@ -19,17 +25,20 @@ class _Open:
     look: Look
     drops: bool  # whether this element, and not what encloses it, keeps its text from being said
     quotes: bool
+    block: bool
+    anchor: int | None = None  # the line with which what is placed absolutely within may begin
+    filled: bool = False  # a table that has rows
 
 
 def html_text(html: str, share: int = 1) -> str:
     """The text an HTML body shows, quotes marked, in the order it is shown. `share`: how many texts share the caps."""
-    found = list(tokens(html, caps.MOST_TAGS // share))
-    styles = [token.text for token in found if isinstance(token, Raw) and token.name == "style"]
-    sheet = read_sheets(styles, share)
-    page = _Page(sheet)
+    html = html.replace("\r\n", "\n").replace("\r", "\n")
+    longest = caps.LARGEST_TEXT // share
+    found = list(tokens(html[:longest], share))
+    page = _Page(Dress(found, share))
     for token in found:
         page.take(token)
-        if len(page.lines) > caps.MOST_LINES:
+        if len(page.lines.done) > caps.MOST_LINES:
             break
     return page.text()
 
@@ -37,22 +46,25 @@ def html_text(html: str, share: int = 1) -> str:
 class _Page:
     """Lays tokens out as lines."""
 
-    def __init__(self, sheet: Sheet) -> None:
-        self.lines: list[str] = []
-        self._sheet = sheet
-        self._line: list[str] = []
-        self._open: list[_Open] = [_Open("", Look(), False, False)]
-        self._depth = 0
+    def __init__(self, dress: Dress) -> None:
+        self.lines = Lines()
+        self._dress = dress
+        self._open: list[_Open] = [_Open("", dress.root, False, False, True)]
         self._drops = 0  # how many of the open elements keep their text from being said
-        self._lost = False  # what follows may be shown or not
-        self._moved = False  # what follows may be shown above
+        self._lost = dress.unreadable  # what follows may be shown or not
+        self._moved = dress.unreadable or dress.unsettled  # what follows may be shown above
         self._conditional = False
-        self._dropped = False  # something unsaid stood right here
+        self._said_at = -1  # the last line that shows anything
+        self._roots: set[str] = set()  # of html, head and body
 
     def text(self) -> str:
         """The lines so far as one text."""
-        self._end_line()
-        return "\n".join([UNSURE, *self.lines] if self._moved else self.lines)
+        self.lines.end()
+        text = "\n".join(self.lines.done)
+        moved = self._moved
+        if not moved and _MOVED in text:
+            moved = any(_MOVED in line for line in own_lines(text).lines)
+        return (UNSURE + "\n") * moved + text.replace(_MOVED, UNSURE)
 
     def take(self, token: Token) -> None:
         """Lay out one token."""
@@ -65,10 +77,10 @@ class _Page:
         elif isinstance(token, Comment):
             self._comment(token.text)
         elif isinstance(token, Raw):
-            self._put("" if token.name in _UNSHOWN_RAW else UNSURE)
+            self.lines.put("" if token.name in _UNSHOWN_RAW else UNSURE)
         else:
             self._lost = True
-            self._put(UNSURE)
+            self.lines.put(UNSURE)
 
     @property
     def _look(self) -> Look:
@@ -76,133 +88,169 @@ class _Page:
 
     def _say(self, text: str) -> None:
         look = self._look
-        blank = not text.strip()
-        if not blank and self._open[-1].name in elements.TABLE_FRAME and not self._depth:
-            self._moved = True
-        if self._open[-1].name == "head" and not blank:
+        blank = not text.strip(SPACE)
+        if not blank and self._open[-1].name in elements.TABLE_FRAME:
+            self.lines.put(_MOVED)
+        if not blank and "head" in self._roots and self._is_in("head"):
             self._lost = True
-        if look.gone:
-            self._dropped = self._dropped or not blank
-        elif not blank and (look.unsure or self._lost or self._conditional):
-            self._put(UNSURE)
+        if look.gone and not self._lost:
+            self.lines.parted = self.lines.parted or not blank
+        elif not blank and (look.unsure or self._lost or self._conditional or self._may_break(text)):
+            self.lines.put(UNSURE)
         elif look.keeps_lines:
-            self._keep_lines(text)
+            self.lines.put_as_is(text)
         else:
-            self._put(_SPACES.sub(" ", text))
+            self.lines.put(_SPACES.sub(" ", text))
+        self._said_at = self._said_at if blank else len(self.lines.done)
 
-    def _keep_lines(self, text: str) -> None:
-        first, *rest = text.replace("\r", "").split("\n", caps.MOST_LINES)[: caps.MOST_LINES]
-        self._put(first)
-        for line in rest:
-            self._end_line(forced=True)
-            self._put(line)
+    def _may_break(self, text: str) -> bool:
+        """Whether a line may, or may not, end within this text."""
+        return self._look.keeps_lines is None and "\n" in (text if self.lines.begun else text.lstrip(SPACE))
 
-    def _put(self, text: str) -> None:
-        if not text:
-            return
-        if self._dropped and self._line and self._line[-1][-1:].isalnum() and text[0].isalnum():
-            self._line.append(UNSURE)  # a word that something unsaid splits is no word
-        self._dropped = False
-        if text[0] == " " and (not self._line or self._line[-1].endswith(" ")) and not self._look.keeps_lines:
-            text = text[1:]
-        if text:
-            self._line.append(text)
-
-    def _end_line(self, forced: bool = False) -> None:
-        """End the line; an empty one stays only where a line break was `forced`."""
-        if self._line or forced:
-            self.lines.append(">" * self._depth + " " * bool(self._depth) + "".join(self._line).rstrip(" "))
-        self._line = []
-        self._dropped = False
+    def _is_in(self, name: str) -> bool:
+        return any(each.name == name for each in self._open)
 
     def _start(self, tag: Start) -> None:
         if self._open[-1].name == "head" and tag.name not in elements.IN_HEAD:
             self._close(self._open.pop())
-        if tag.name == "br":
-            if not self._look.gone:
-                self._end_line(forced=True)
-            return
-        look = self._look_inside(tag)
         self._check_implied_end(tag.name)
-        if tag.name in elements.VOID:
-            self._void(tag, look)
-            return
-        drops = self._is_dropping(look) and not self._is_dropping(self._look)
-        block = tag.name in elements.BLOCKS if look.block is None else look.block
-        if block:
-            self._end_line(forced=tag.name == "p" and bool(self.lines))
-        if len(self._open) > caps.DEEPEST_TAG:
+        if self._look.hidden and not self._lost:
+            worn = Worn(self._look)  # nothing within can take it back
+        else:
+            worn = self._dress.on(self._look, tag)
+            self._check_place(tag)
+            self._check_moves(tag, worn)
+        if tag.name == "br":
+            self._break(worn.look)
+        elif tag.name in elements.VOID:
+            self._void(tag, worn.look)
+        elif len(self._open) > caps.DEEPEST_TAG:
             self._lost = True
-            return
-        self._begin_special(tag, look)
+        else:
+            self._enter(tag, worn)
+
+    def _enter(self, tag: Start, worn: Worn) -> None:
+        block = is_block(tag.name, worn.display) and not worn.floats
+        if block is None:
+            block = tag.name in elements.BLOCKS
+        if block:
+            self.lines.end(forced=tag.name == "p" and bool(self.lines.done))
+        drops = self._is_dropping(worn.look) and not self._is_dropping(self._look)
+        self._begin_special(tag, worn.look)
         quotes = tag.name == "blockquote" or (tag.name == "div" and tag.attributes.get("name", "") == "quote")
-        self._depth += quotes
+        self.lines.depth += quotes
         self._drops += drops
-        self._open.append(_Open(tag.name, replace(look, block=block), drops, quotes))
+        anchor = len(self.lines.done) if worn.lifted else self._open[-1].anchor
+        self._open.append(_Open(tag.name, worn.look, drops, quotes, block, anchor))
+
+    def _check_place(self, tag: Start) -> None:
+        """Whether browsers put an element elsewhere than where it stands."""
+        name = tag.name
+        if name in ("html", "head", "body"):
+            self._moved = self._moved or self._dress.is_late(
+                tag, again=name in self._roots or bool(self.lines.done or self.lines.begun)
+            )
+            self._roots.add(name)
+        parent = self._open[-1]
+        parts = name in elements.PARTS
+        table = next((each for each in reversed(self._open) if each.name == "table"), None) if parts else None
+        stray = parent.name in elements.TABLE_FRAME and name not in elements.IN_TABLE and not _is_unseen_input(tag)
+        late = name in ("caption", "tfoot", "legend") or (name == "thead" and (table is None or table.filled))
+        if stray or late:
+            self.lines.put(_MOVED)
+        elif parts and table is None:
+            self._lost = True  # browsers drop such a tag, and what it says
+        elif name == "form" and self._is_in("form"):
+            self.lines.put(UNSURE)
+            self._lost = True
+        if table and name in elements.ROWS:
+            table.filled = True
+
+    def _check_moves(self, tag: Start, worn: Worn) -> None:
+        """Whether an element may stand beside, over or above what is shown before it."""
+        if worn.look.hidden:
+            return
+        aligned = tag.name in ("table", "img") and lower(tag.attributes.get("align", "")) in ("left", "right")
+        if worn.floats or aligned or (worn.joins and self.lines.begun):
+            self.lines.put(UNSURE)
+        anchor = self._open[-1].anchor
+        if worn.lifted == "absolute" and not worn.moves and anchor is not None and anchor > self._said_at:
+            self.lines.put(UNSURE)
+        elif worn.lifted in ("absolute", "fixed"):
+            self._moved = True
+        elif worn.moves:
+            self.lines.put(_MOVED)
 
     def _begin_special(self, tag: Start, look: Look) -> None:
-        marks = {tag.attributes.get("id", "").lower(), *tag.attributes.get("class", "").lower().split()}
         if look.gone:
             return
-        if marks & elements.QUOTE_BEGINS or tag.attributes.get("name", "").lower() in elements.QUOTE_BEGINS:
-            self._mark("-----Original Message-----")
-        elif marks & elements.SIGNATURES and tag.name in ("div", "span", "p", "pre", "table", "section"):
-            self._mark("-- ")
+        marks = _marks(tag)
+        if marks & elements.QUOTE_BEGINS:
+            self.lines.mark("-----Original Message-----")
+        elif tag.name in elements.SIGNED and any(
+            elements.SIGNATURE in mark or mark in elements.SIGNATURES for mark in marks
+        ):
+            self.lines.mark("-- ")
         elif tag.name == "li":
-            self._put("* ")
-        elif tag.name in ("td", "th"):
-            self._put("\t" if self._line else "")
+            self.lines.put("* ")
+        elif tag.name in elements.CELLS:
+            self.lines.put("\t" if self.lines.begun else "")
         elif tag.name == "q":
-            self._put('"')
+            self.lines.put('"')
+        elif tag.name in elements.NO_TEXT:
+            self.lines.put(UNSURE)
 
-    def _mark(self, line: str) -> None:
-        self._end_line()
-        self.lines.append(">" * self._depth + line)
+    def _break(self, look: Look) -> None:
+        if look.hidden and not self._look.hidden:
+            self.lines.put(UNSURE)  # whether it breaks the line is for a style to say
+        elif not look.gone:
+            self.lines.put(UNSURE if look.unsure and not self._look.unsure else "")
+            self.lines.end(forced=True)
 
     def _void(self, tag: Start, look: Look) -> None:
         if tag.name == "wbr":
-            self._dropped = True
+            self.lines.parted = True
         if tag.name == "hr" and not look.gone:
-            self._mark("________________________________")
-        if (
-            tag.name in elements.PICTURES
-            and not look.gone
-            and not _is_pixel(tag)
-            and tag.attributes.get("type") != "hidden"
-        ):
-            self._put(UNSURE)
+            self.lines.mark("________________________________")
+        if tag.name in elements.PICTURES and not look.gone and not _is_pixel(tag) and not _is_unseen_input(tag):
+            self.lines.put(UNSURE)
 
     def _end(self, name: str) -> None:
         if name in ("br", "p") and not any(each.name == name for each in self._open):
-            self._end_line(forced=True)
+            self.lines.end(forced=True)
             return
         at = next((n for n in range(len(self._open) - 1, 0, -1) if self._open[n].name == name), 0)
         if not at:
             return
-        if self._drops and any(each.drops for each in self._open[at + 1 :]):
+        within = self._open[at + 1 :]
+        if name not in elements.BLOCKS | elements.CELLS and any(_is_special(each.name) for each in within):
+            self.lines.put(UNSURE)  # browsers keep what is open within, and its line
+            self._lost = True
+            return
+        if self._drops and any(each.drops for each in within):
             self._lost = True  # closed without its own end tag: programs differ on where it ends
         for each in reversed(self._open[at:]):
             self._close(each)
         del self._open[at:]
 
     def _close(self, element: _Open) -> None:
-        if element.look.block:
-            self._end_line()
-        self._depth -= element.quotes
+        if element.block:
+            self.lines.end()
+        self.lines.depth -= element.quotes
         self._drops -= element.drops
         if element.name == "q":
-            self._put('"')
+            self.lines.put('"')
 
     def _comment(self, text: str) -> None:
-        folded = text.strip().lower()
+        folded = lower(text.strip(SPACE))
         if "[endif]" in folded:
             self._conditional = False
         elif folded.startswith("[if") and folded.endswith(("]", "<!")):
             self._conditional = True
-        self._dropped = True
+        self.lines.parted = True
 
     def _check_implied_end(self, name: str) -> None:
-        if not self._drops:
+        if not self._drops or self._lost:
             return
         for element in reversed(self._open):
             if element.drops and name in elements.ENDED_BY.get(element.name, ()):
@@ -210,36 +258,26 @@ class _Page:
             if element.drops or element.name in ("table", "ul", "ol", "dl"):
                 return
 
-    def _look_inside(self, tag: Start) -> Look:
-        attributes = tag.attributes
-        look = coloured(
-            self._look, attributes.get("color", "") if tag.name == "font" else "", attributes.get("bgcolor", "")
-        )
-        if tag.name == "body":
-            look = coloured(look, attributes.get("text", ""))
-        if tag.name == "pre":
-            look = replace(look, keeps_lines=True)
-        look = styled(look, attributes.get("style", ""))
-        sheet = self._sheet.effect(tag.name, attributes)
-        hidden = "hidden" in attributes or sheet == "hides"
-        shown_again = hidden and "display" in attributes.get("style", "").lower()
-        if not (hidden or sheet or tag.name in _CHANGING):
-            return look
-        return replace(
-            look,
-            hidden=look.hidden or (hidden and not shown_again) or tag.name in elements.HIDDEN,
-            struck=look.struck or tag.name in elements.STRUCK,
-            doubtful=look.doubtful or shown_again or sheet == "touches" or tag.name in elements.NO_TEXT,
-        )
-
     @staticmethod
     def _is_dropping(look: Look) -> bool:
         return look.gone or look.unsure
 
 
-_CHANGING = elements.HIDDEN | elements.STRUCK | elements.NO_TEXT
 _UNSHOWN_RAW = frozenset({"style", "script", "title"})
-_SPACES = re.compile(r"[ \t\n\r\f]+")
+_SPACES = re.compile(rf"[{SPACE}]+")
+
+
+def _is_special(name: str) -> bool:
+    return name in elements.BLOCKS or name in elements.CELLS
+
+
+def _marks(tag: Start) -> set[str]:
+    names: Iterable[str] = (tag.attributes.get(name, "")[:1_000] for name in ("id", "class", "name"))
+    return {mark[:100] for name in names for mark in lower(name).split()}
+
+
+def _is_unseen_input(tag: Start) -> bool:
+    return tag.name == "input" and lower(tag.attributes.get("type", "")) == "hidden"
 
 
 def _is_pixel(tag: Start) -> bool:

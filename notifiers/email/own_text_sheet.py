@@ -1,74 +1,155 @@
-"""Which elements a mail's style sheets could hide or move: by tag, class or id, leaning to the safe side."""
+"""Which elements a mail's style sheets may change: by tag, class or id, leaning to the safe side.
+
+A rule is never sure here: which of several applies takes the whole of CSS to say. So it may apply, or may not, wherever
+its last name stands. What can't be cut surely may apply to everything.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 from notifiers.email import caps
-from notifiers.email.own_text_style import Look, styled
+from notifiers.email.own_text_declarations import PARENTHESES, SPACE, STRING, lower
+from notifiers.email.own_text_properties import read_style
+from notifiers.email.own_text_style import Style
+from notifiers.email.own_text_tags import Start
 
-_PSEUDO = re.compile(r"::?[a-z-]+")
-_NAME = re.compile(r"[.#]?[\w-]+")
+MOST_RULES_OF_ONE = 8  # that one element may have
 
-
-Effect = Literal["hides", "touches"]
+_GAP = re.compile(rf"(?:[{SPACE}]++|<!--|-->)*+")
+_COMMENT = re.compile(rf"({STRING})|/\*(?:[^*]++|\*(?!/))*+\*/")
+_COMMENT_IN_URL = re.compile(r"url\([^\"')]{0,2000}/\*", re.IGNORECASE)
+_PRELUDE = re.compile(rf"(?:[^{{}}\"'\\();@\[\]<]++|\[(?:[^\[\]\"'\\]++|{STRING})*+\]|{PARENTHESES}|{STRING})*+")
+_BODY = re.compile(rf"\{{((?:[^{{}}\"'\\()\[\]]++|\\[^\n\r\f]|{STRING}|{PARENTHESES})*+)\}}")
+_AT = re.compile(r"@([a-z-]{1,40}+)", re.IGNORECASE | re.ASCII)
+_BRACKETS = re.compile(r"\[[^\]\"']*(?:\"[^\"]*\"|'[^']*')?[^\]\"']*\]")
+_COMPOUND = re.compile(
+    r"(?P<tag>\*|[a-z][\w-]*+)?(?P<rest>(?:[.#](?!-?\d)[\w-]++|::?[a-z-]++(?:\(\))?|\[[\w|-]*+\])*+)", re.ASCII
+)
+_NAME = re.compile(r"[.#][\w-]+|\[[\w|-]+", re.ASCII)
+_UNSEEN_PSEUDO = re.compile(r"::?(?:-moz-|-webkit-|-ms-)?(?:selection|placeholder|input-placeholder|focus-inner)\b")
+# Blocks of declarations that belong to no element.
+_APART = frozenset({"font-face", "page", "list", "viewport", "-ms-viewport"})
+_GROUPS = frozenset({"media", "supports", "-moz-document"})
 
 
 @dataclass
 class Sheet:
-    """What the rules that do more than colour and space could apply to. `everything`: to anything at all."""
+    """What rules may do. `everything`: a sheet could not be read."""
 
-    names: dict[str, Effect] = field(default_factory=dict)  # by "p", ".class" or "#id"
+    rules: dict[str, list[Style]] = field(default_factory=dict)  # by "p", ".class", "#id" or "*"
     everything: bool = False
+    variables: frozenset[str] = frozenset()
+    present: frozenset[str] = frozenset()  # all such names in the mail, and "[attribute"
 
-    def effect(self, tag: str, attributes: dict[str, str]) -> Effect | None:
-        """Whether a rule surely hides this element, could change how its text is shown, or neither."""
-        if self.everything:
-            return "touches"
-        own = {tag, "#" + attributes.get("id", "").lower()}
-        own.update("." + name.lower() for name in attributes.get("class", "").split())
-        effects = {self.names[name] for name in own if name in self.names}
-        return "touches" if "touches" in effects else next(iter(effects), None)
+    def of(self, tag: str, attributes: dict[str, str]) -> list[Style]:
+        """The rules that may apply to an element."""
+        if not self.rules:
+            return []
+        names = ["*", tag, *marks(attributes)]
+        return [style for name in names for style in self.rules.get(name, ())]
 
 
-def read_sheets(texts: list[str], share: int = 1) -> Sheet:
-    """Read the style sheets of a text; what is over a cap is taken to touch everything."""
-    css = "\n".join(texts).replace("<!--", " ").replace("-->", " ")
-    if len(css) > caps.LARGEST_STYLE // share or css.count("}") > caps.MOST_RULES // share:
-        return Sheet(everything=bool(css))
-    sheet = Sheet()
-    depth = 0
-    for rule in _without_comments(css).split("}"):
-        depth += rule.count("{") - 1
-        before, brace, declarations = rule.rpartition("{")
-        selectors = before.rpartition("{")[2].rpartition(";")[2].strip().lower()
-        if brace and selectors and not selectors.startswith("@"):
-            look = styled(Look(), declarations)
-            for selector in selectors.split(",") if _does_more(look) else ():
-                _add(sheet, selector.strip(), hides=depth == 0 and look.hidden)
+def marks(attributes: dict[str, str]) -> list[str]:
+    """The names by which rules know an element, besides its tag."""
+    classes = ["." + name for name in lower(attributes.get("class", "")).split()[:50]]
+    return [*classes, "#" + lower(attributes["id"])] if "id" in attributes else classes
+
+
+def read_sheets(texts: list[str], starts: list[Start], share: int = 1) -> Sheet:
+    """Read the style sheets of a mail with these tags; what is over a cap may apply to everything."""
+    if not texts:
+        return Sheet()
+    if sum(map(len, texts)) > caps.LARGEST_STYLE // share:
+        return Sheet(everything=True)
+    present = {"html", "head", "body", "*"}
+    for start in starts:
+        present.update((start.name, *marks(start.attributes), *("[" + name for name in start.attributes)))
+    sheet = Sheet(present=frozenset(present))
+    budget = caps.MOST_RULES // share
+    for text in filter(_may_rule, texts):
+        budget = _read(sheet, text, budget)
+        if sheet.everything or budget < 0:
+            return Sheet(everything=True)
     return sheet
 
 
-def _without_comments(css: str) -> str:
-    pieces = css.split("/*")
-    return pieces[0] + " ".join(piece.partition("*/")[2] for piece in pieces[1:])
+def _may_rule(text: str) -> bool:
+    return "{" in text or "@" in text
 
 
-def _does_more(look: Look) -> bool:
-    """Whether a rule does more than colour and size what stays to be seen."""
-    return look.unsure or look != Look(ink=look.ink, paper=look.paper, size=look.size)
+def _read(sheet: Sheet, text: str, budget: int) -> int:
+    """Read one sheet by itself, and say how many rules are left to read."""
+    css = _COMMENT.sub(lambda match: match[1] or " ", text)
+    sheet.everything = _COMMENT_IN_URL.search(text) is not None
+    at, groups = _after_gap(css, 0), list[str]()
+    while at < len(css) and budget >= 0 and not sheet.everything:
+        budget -= 1
+        if css[at] == "}" and groups:
+            groups.pop()
+            at = _after_gap(css, at + 1)
+            continue
+        keyword = _AT.match(css, at)
+        end = keyword.end() if keyword else at
+        prelude = _PRELUDE.match(css, end)
+        end = prelude.end() if prelude else end
+        if keyword and keyword[1].lower() == "charset" and css.startswith(";", end):
+            at = _after_gap(css, end + 1)
+            continue
+        if keyword and keyword[1].lower() in _GROUPS and css.startswith("{", end) and len(groups) < 3:
+            groups.append(css[at:end].lower())
+            at = _after_gap(css, end + 1)
+            continue
+        body = _BODY.match(css, end)
+        if body is None or (keyword and keyword[1].lower() not in _APART):
+            sheet.everything = True
+            break
+        if not keyword:
+            _add(sheet, css[at:end], body[1], dark=any("prefers-color-scheme" in group for group in groups))
+        at = _after_gap(css, body.end())
+    sheet.everything = sheet.everything or bool(groups)
+    return budget
 
 
-def _add(sheet: Sheet, selector: str, *, hides: bool) -> None:
-    last = re.split(r"[\s>+~]+", selector)[-1] if selector else ""
-    if "]" in selector and "[" not in last:  # a bracket with a space in it was cut
-        last = selector
-    names = _NAME.findall(_PSEUDO.sub("", last.partition("[")[0]))
-    marked = [name for name in names if name[0] in ".#"]
-    if not names or "\\" in selector:
+def _after_gap(css: str, at: int) -> int:
+    match = _GAP.match(css, at)
+    return match.end() if match else at
+
+
+def _add(sheet: Sheet, selectors: str, body: str, *, dark: bool) -> None:
+    style = read_style(body)
+    sheet.variables |= style.variables
+    if dark:  # no colour of a night that isn't now
+        style = replace(style, ink="", paper="")
+        style.says = style != Style(important=style.important, says=True)
+    if not style.says:
+        return
+    plain = re.sub(PARENTHESES, "()", _BRACKETS.sub(_name_of_bracket, lower(selectors)))
+    for selector in plain.split(","):
+        compounds = [_COMPOUND.fullmatch(part) for part in re.split(rf"[{SPACE}>+~]+", selector.strip(SPACE))]
+        if not all(each and each[0] for each in compounds):
+            sheet.everything = True
+        elif not _UNSEEN_PSEUDO.search(selector):
+            _add_to(sheet, [each for each in compounds if each], style)
+
+
+def _name_of_bracket(match: re.Match[str]) -> str:
+    name = re.match(rf"\[[{SPACE}]*([\w|-]*)", match[0], re.ASCII)
+    return f"[{name[1] if name else ''}]"
+
+
+def _add_to(sheet: Sheet, compounds: list[re.Match[str]], style: Style) -> None:
+    needed = [name for each in compounds for name in (each["tag"] or "*", *_NAME.findall(each["rest"]))]
+    if not sheet.present.issuperset(needed):
+        return
+    last = compounds[-1]
+    named = [name for name in _NAME.findall(last["rest"]) if name[0] != "["]
+    tag = "html" if ":root" in last["rest"] else last["tag"] or "*"
+    pseudo = re.search(r":(before|after|marker|first-line|first-letter)", last["rest"])
+    rules = sheet.rules.setdefault(named[-1] if named else tag, [])
+    rule = Style(odd=True, moves=style.moves or bool(style.lifted), says=True) if pseudo else style
+    if rule not in rules:
+        rules.append(rule)
+    if len(rules) > MOST_RULES_OF_ONE:
         sheet.everything = True
-    for name in marked[-1:] or names[-1:]:
-        plain = hides and name == selector and name not in sheet.names
-        sheet.names[name] = "hides" if plain else "touches"

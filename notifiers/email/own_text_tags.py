@@ -12,15 +12,22 @@ from dataclasses import dataclass
 from html import unescape
 
 from notifiers.email import caps
+from notifiers.email.own_text_declarations import SPACE, lower
 from notifiers.email.parts import Unreadable
 
-_TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>\0]{0,60})")
+_S = SPACE
+_TAG_NAME = re.compile(rf"</?([A-Za-z][^{_S}/>\0]{{0,60}})")
 _ATTRIBUTE = re.compile(
-    r"""[\s/]*+(?P<name>[^\s/>=\0][^\s/>=\0]*+)(?:\s*+=\s*+(?:"(?P<double>[^"]*+)"|'(?P<single>[^']*+)'|(?P<bare>[^\s>"'][^\s>]*+)))?+"""
+    rf"""[{_S}/]*+(?P<name>[^{_S}/>=\0]++)"""
+    rf"""(?:[{_S}]*+=[{_S}]*+(?:"(?P<double>[^"]*+)"|'(?P<single>[^']*+)'|(?P<bare>[^{_S}>"'][^{_S}>]*+)))?+"""
 )
-_CLOSE = re.compile(r"[\s/]*+>")
+_CLOSE = re.compile(rf"[{_S}/]*+>")
 # Their content is no HTML, and ends only at their own end tag.
 RAW = frozenset({"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "plaintext"})
+
+
+MOST_OF_ONE = 100  # attributes of one tag
+MOST_AGAIN = 3  # of them of a name that it already has
 
 
 @dataclass(frozen=True)
@@ -68,12 +75,15 @@ class Odd:
 Token = Start | End | Text | Raw | Comment | Odd
 
 
-def tokens(html: str, most: int = caps.MOST_TAGS) -> Iterator[Token]:
-    """Cut into at most so many; what lies beyond them is not looked at."""
+def tokens(html: str, share: int = 1) -> Iterator[Token]:
+    """Cut into at most so many as a mail of `share` texts may have; what lies beyond them is not looked at."""
     at = 0
-    for _ in range(most):
+    attributes = caps.MOST_ATTRIBUTES // share
+    for _ in range(caps.MOST_TAGS // share):
         if at >= len(html):
             return
+        if attributes < 0:
+            break
         begin = html.find("<", at)
         if begin != at:
             text = html[at:] if begin < 0 else html[at:begin]
@@ -81,6 +91,7 @@ def tokens(html: str, most: int = caps.MOST_TAGS) -> Iterator[Token]:
             at += len(text)
             continue
         token, at = _markup(html, at)
+        attributes -= len(token.attributes) if isinstance(token, Start) else 1
         yield token
         if isinstance(token, Start) and token.name in RAW:
             raw, at = _raw(html, at, token.name)
@@ -118,22 +129,29 @@ def _until(html: str, at: int) -> tuple[Token, int]:
 def _tag(html: str, match: re.Match[str]) -> tuple[Token, int]:
     at = match.end()
     attributes: dict[str, str] = {}
-    while True:
+    for count in range(MOST_OF_ONE):
         closed = _CLOSE.match(html, at)
         if closed:
             break
         found = _ATTRIBUTE.match(html, at)
-        if not found or len(attributes) > 100:
-            return Odd(), len(html) if html.find(">", at) < 0 else html.find(">", at) + 1
+        if not found or count > len(attributes) + MOST_AGAIN:
+            return Odd(), _after_tag(html, at)
         value = found["double"] or found["single"] or found["bare"] or ""
-        attributes.setdefault(found["name"].lower(), _unescaped(value))
+        attributes.setdefault(lower(found["name"]), _unescaped(value))
         at = found.end()
-    name = match[1].lower()
+    else:
+        return Odd(), _after_tag(html, at)
+    name = lower(match[1])
     return (End(name) if match[0][1] == "/" else Start(name, attributes)), closed.end()
 
 
+def _after_tag(html: str, at: int) -> int:
+    end = html.find(">", at)
+    return len(html) if end < 0 else end + 1
+
+
 def _raw(html: str, at: int, name: str) -> tuple[Token, int]:
-    match = re.compile(rf"</{name}[\s/>]", re.IGNORECASE).search(html, at)
+    match = re.compile(rf"</{name}[{_S}/>]", re.IGNORECASE | re.ASCII).search(html, at)
     text = html[at : match.start()] if match else html[at:]
     if match is None or (name == "script" and "<!--" in text):
         return Odd(), len(html)
