@@ -4,8 +4,8 @@ Works on lines of plain text; what HTML shows is brought into that form first. A
 the line that introduces one ("On ... wrote:"), by a header block ("From: ... Sent: ..."), or by a separator. All these
 are looked for in the lines folded loosely, whatever alphabet, case or dashes a client writes them with.
 
-Where it is open whose a line is, it is kept but marked as unsure, so that it neither answers nor lets a line below it
-answer; or all below it is left out.
+Where it is open whose a line is, a mark stands in its place, so that it neither answers nor lets a line below it
+answer, and never comes out as a comment; or all below it is left out.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def own_lines(text: str, most: int = caps.MOST_LINES, *, subject: str = "", wrap
             break
         if not length:
             above = lines[at] if _may_be_rest(above, lines[at]) else ""
-            kept.append(UNSURE + lines[at] if above else lines[at])
+            kept.append(UNSURE if above else lines[at])
         at += length or 1
     return Own(kept, False)
 

@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 from countersign.models import LONGEST_COMMENT, Model, without_controls
 from notifiers.email import machines, people
 from notifiers.email.charset import part_text
+from notifiers.email.grammar import UNSURE
 from notifiers.email.parts import Fields, Part, Unreadable, read_parts
 from notifiers.email.reasons import REASONS
 from notifiers.email.said import Said, said
@@ -81,7 +82,7 @@ def _read(mail: Part) -> Reply:
     for code, kind, refuses in _REFUSALS:
         if refuses(mail, str(about["sender"])):
             return _none(code, kind, "", about)
-    return _of_person(said(mail, people.known_names(mail.fields)), about)
+    return _of_person(said(mail, people.known_names(mail.fields), str(about["subject"])), about)
 
 
 _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
@@ -102,7 +103,7 @@ def _of_person(answer: Said, about: dict[str, object]) -> Reply:
 
 def _reads(answer: Said) -> str:
     """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
-    line = " ".join(without_controls(answer.line).split())[:LONGEST_LINE_SHOWN]
+    line = " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[:LONGEST_LINE_SHOWN]
     words = REASONS.get(answer.code, REASONS["unclear"])
     return f'{words} It reads "{line}".' if line else words
 

@@ -26,44 +26,55 @@ class Said(NamedTuple):
     line: str = ""
 
 
-def said(mail: Part, names: Collection[str]) -> Said:
+class _Mail(NamedTuple):
+    """What of a mail matters to reading each of its texts: its headers' names, its subject, how many texts it has.
+
+    The texts share the caps, so that many of them take no longer than one.
+    """
+
+    names: Collection[str]
+    subject: str
+    texts: int
+
+
+def said(mail: Part, names: Collection[str], subject: str) -> Said:
     """What the mail answers. Raises Unreadable where there is no text to read, or where one is ambiguous."""
     shown = shown_texts(mail)
+    about = _Mail(names, subject, len(shown.ways) + len(shown.further))
     texts = [part_text(part) for part in shown.ways]
     told = [(part, text) for part, text in zip(shown.ways, texts, strict=True) if text.strip()]
-    share = len(shown.ways) + len(shown.further)
-    answers = [_read_text(part, text, names, share) for part, text in told]
+    answers = [_read_text(part, text, about) for part, text in told]
     if not answers:
         return Said("none", "empty")
     if len({answer.verdict for answer in answers}) > 1:
         return Said("none", "bodies_differ")
-    further = {_read_text(part, part_text(part), names, share).verdict for part in shown.further}
+    further = {_read_text(part, part_text(part), about).verdict for part in shown.further}
     if answers[0].verdict != "none" and not further <= {answers[0].verdict, "none"}:
         return Said("none", "bodies_differ")
     return answers[0]
 
 
-def _read_text(part: Part, text: str, names: Collection[str], share: int) -> Said:
-    """What one text answers: its first line that says anything, whole; what follows is the comment.
+def _read_text(part: Part, text: str, about: _Mail) -> Said:
+    """What one text answers: its first line that says anything, whole; what follows is the comment."""
+    is_html = part.type == "text/html"
+    if is_html:
+        text = html_text(text, about.texts)
+    own = own_lines(text, caps.MOST_LINES // about.texts, subject=about.subject, wrapped=not is_html)
+    return Said("none", "forwarded") if own.forwarded else _read_lines(own.lines, about.names)
 
-    The texts of a mail share the caps, so that many of them take no longer than one.
-    """
-    if part.type == "text/html":
-        text = html_text(text, share)
-    own = own_lines(text, caps.MOST_LINES // share)
-    if own.forwarded:
-        return Said("none", "forwarded")
-    lines = without_signature(own.lines)
+
+def _read_lines(own: list[str], names: Collection[str]) -> Said:
+    lines = without_signature(own)
     first, line = _first_that_says(lines, names)
     if line.verdict == "none":
         return Said("none", line.code, line="".join(lines[first : first + 1]))
-    rest, signature = lines[first + 1 :], own.lines[len(lines) :]
+    rest, signature = lines[first + 1 :], own[len(lines) :]
     if rest and runs_on(lines[first], rest[0]):
-        return Said("none", "turned")
-    if _says_otherwise([*rest, *signature], line.verdict, names) or (
-        line.verdict == "approve" and any(takes_back(each) for each in rest)
-    ):
-        return Said("none", "both")
+        return Said("none", "turned", line=lines[first])
+    if _says_otherwise([*rest, *signature], line.verdict, names):
+        return Said("none", "both", line=lines[first])
+    if line.verdict == "approve" and any(map(takes_back, rest)):
+        return Said("none", "both", line=lines[first])
     while rest and (not rest[-1].strip() or is_name(rest[-1], names)):
         rest.pop()
     return Said(line.verdict, line.code, _comment(rest))

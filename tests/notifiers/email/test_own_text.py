@@ -102,7 +102,7 @@ def test_the_rest_of_a_rest_is_as_unsure() -> None:
 
 
 def test_wide_letters_fill_two_columns() -> None:
-    assert own_lines("> " + "承" * 29 + "\n承認").lines == [f"{UNSURE}承認"]
+    assert own_lines("> " + "承" * 29 + "\n承認").lines == [UNSURE]
     assert own_lines("> " + "承" * 20 + "\n承認").lines == ["承認"]
 
 

@@ -174,3 +174,11 @@ def test_a_broken_subject_harms_nothing(value: str) -> None:
 def test_who_gave_no_answer_is_told_which_line_was_read(text: str, line: str) -> None:
     raw = f"From: grace@example.com\nTo: c@example.test\nSubject: Re: x\n\n{text}".encode()
     assert read_reply(raw).reason.endswith(f' It reads "{line}".')
+
+
+def test_what_may_be_quoted_is_no_comment() -> None:
+    quoted = "> " + "Reason " * 9 + "and so on"
+    text = f"Approved\n\nOnly today.\n\n{quoted}\nwith words of the requester"
+    raw = f"From: grace@example.com\nTo: c@example.test\nSubject: Re: x\n\n{text}".encode()
+    read = read_reply(raw)
+    assert (read.verdict, read.comment) == ("approve", "Only today.")
