@@ -40,6 +40,7 @@ class Dress:
     def __init__(self, found: list[Token], share: int) -> None:
         starts = [token for token in found if isinstance(token, Start)]
         self._styles: dict[str, Style] = {"": _NOTHING}
+        self._worn: dict[tuple[Look, str, tuple[tuple[str, str], ...]], Worn] = {}
         self._left = caps.LARGEST_STYLES // share
         self._sheet = read_sheets(_sheets(found), starts, share)
         self.unreadable = self._sheet.everything or any(map(_is_foreign_sheet, starts))
@@ -57,6 +58,13 @@ class Dress:
 
     def on(self, parent: Look, tag: Start) -> Worn:
         """An element in a place of this look."""
+        key = (parent, tag.name, tuple(tag.attributes.items()))
+        worn = self._worn.get(key)
+        if worn is None:
+            worn = self._worn[key] = self._put_on(parent, tag)
+        return worn
+
+    def _put_on(self, parent: Look, tag: Start) -> Worn:
         name, attributes = tag.name, tag.attributes
         style = self._style(attributes.get("style", ""))
         rules = self._sheet.of(name, attributes)

@@ -78,6 +78,8 @@ def styled(look: Look, style: Style, tag: str) -> Look:
 def ruled(look: Look, rules: Iterable[Style], tag: str) -> Look:
     """The look where these rules of a sheet may apply, or may not."""
     for rule in rules:
+        if look.doubtful:
+            break
         other = styled(look, rule, tag)
         display = is_block(tag, rule.display)
         pairs = look.pairs | other.pairs
