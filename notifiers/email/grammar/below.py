@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from notifiers.email.grammar import tables
 from notifiers.email.grammar.kinds import LONGEST_PHRASE
@@ -33,9 +34,12 @@ def _takes_back(segment: str) -> bool:
     return spoken[-1] in tables.REJECT or spoken[-1] in tables.NEGATIONS or any(map(_is_turned_within, spoken))
 
 
+@lru_cache(maxsize=4096)
 def _is_turned_within(word: str) -> bool:
     """Whether a word is made of an answer and says something else: "onaylamıyorum", "unapproved"."""
-    return word not in tables.ALL_WORDS and any(stem in word for stem in tables.STEMS)
+    if len(word) <= tables.LONGEST_PLAIN_STEM or word in tables.ALL_WORDS:
+        return False
+    return any(stem in word for stem in tables.STEMS)
 
 
 def runs_on(line: str, following: str) -> bool:

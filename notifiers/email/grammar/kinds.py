@@ -44,6 +44,8 @@ def _with_name(segment: str, people: Names) -> str | None:
     spoken = segment.split(" ")
     if len(spoken) <= MOST_NAME_WORDS and all(map(people.knows, spoken)):
         return "name"
+    if len(spoken) > MOST_NAME_WORDS and spoken[0] not in tables.OPENING_WORDS:
+        return None
     for count in range(len(spoken) - 1, 0, -1):
         opening, name = " ".join(spoken[:count]), spoken[count:]
         if opening in tables.GREETINGS:
@@ -83,6 +85,8 @@ def _with_more(segment: str, people: Names) -> str | None:
     Two that say no may cancel out ("no rechazar"), and two of different languages may mean something else in one.
     """
     spoken = segment.split(" ")
+    if tables.WORDS_OF_ANSWERS.isdisjoint(spoken):
+        return None
     for count in range(1, len(spoken)):
         opening, rest = " ".join(spoken[:count]), " ".join(spoken[count:])
         if _says_yes_twice(opening, rest):

@@ -38,6 +38,8 @@ MOST_MARKS = 2  # accents on one letter, as in Vietnamese
 
 def fold(text: str) -> str | None:
     """Fold a line; words of other letters have ODD before them. None where something in it isn't shown as it is."""
+    if text.isascii() and text.replace("\t", " ").isprintable():
+        return fold_known(text)
     text = text.translate(_APOSTROPHES).replace("i\u0307", "i")  # which is how programs write a small İ
     if any(unicodedata.category(c) in _NEVER_SHOWN and c != "\t" for c in text):
         return None
@@ -54,6 +56,8 @@ def fold(text: str) -> str | None:
 
 def fold_known(text: str) -> str:
     """Fold what holds no disguise, as tables and quoted lines do."""
+    if text.isascii():
+        return " ".join(text.replace("`", "'").casefold().split())
     plain = "".join(_bare(c) for c in text.translate(_WIDE).translate(_APOSTROPHES))
     return " ".join(plain.casefold().split())
 

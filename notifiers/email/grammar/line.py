@@ -74,8 +74,10 @@ def read_line(line: str, names: Collection[str] = (), *, spoken_to: bool = False
         verdict = _verdict(kinds, signs, spoken_to=spoken_to)
         if verdict:
             return Line(verdict, "answer")
-        salutation = _kinds(segments_of(folded.rstrip(" :-–—")), people)
-        if not signs and (_opens_letter(kinds) or _opens_letter(salutation) or _is_called(folded, kinds, people)):
+        if not signs and (_opens_letter(kinds) or _is_called(folded, kinds, people)):
+            return Line("none", "greeting")
+        bare = folded.rstrip(" :-–—")
+        if not signs and bare != folded and _opens_letter(_kinds(segments_of(bare), people)):
             return Line("none", "greeting")
     return Line("none", _why_none(shown, folded))
 

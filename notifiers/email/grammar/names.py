@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import NamedTuple
 
 from notifiers.email.grammar import tables
@@ -51,6 +52,7 @@ def written_like_names(shown: str) -> frozenset[str]:
     return frozenset(fold_known(word) for word in words if word[:1].isupper() and word[1:2].islower())
 
 
+@lru_cache(maxsize=4096)
 def is_harmless(word: str) -> bool:
     """Whether nothing that answers or turns an answer hides in a word."""
     bare = skeleton(word)
@@ -67,7 +69,7 @@ def is_harmless(word: str) -> bool:
 
 def is_titled(segment: str) -> bool:
     """Whether a segment is a name with an honorific behind it, as in 田中様 or 王经理, or one that says who writes."""
-    for honorific in tables.HONORIFICS:
+    for honorific in () if segment.isascii() else tables.HONORIFICS:
         name = segment.removesuffix(honorific)
         if name != segment and _is_eastern(name) and is_harmless(name):
             return True

@@ -67,7 +67,9 @@ RUNNING_ON = phrases(around.RUNNING_ON)
 # What no unknown word may hold, since it would be an answer turned from within: "unapproved", "onaylamıyorum".
 LONGEST_PLAIN_STEM = 5
 ANSWER_WORDS = frozenset(phrase for phrase in ANSWERS if " " not in phrase)
-ALL_WORDS = _words_of(ANSWERS) - (TURNS - ANSWERS)
+WORDS_OF_ANSWERS = _words_of(ANSWERS)
+OPENING_WORDS = frozenset(phrase.split(" ")[0] for phrase in GREETINGS | COURTESIES | CLOSINGS)
+ALL_WORDS = WORDS_OF_ANSWERS - (TURNS - ANSWERS)
 STEMS = tuple(sorted(word for word in ANSWER_WORDS if word.isascii() and len(word) > LONGEST_PLAIN_STEM))
 SIGN_STEMS = tuple(sorted(phrase for phrase in ANSWERS if not phrase.isascii() and len(phrase) > 1))
 YES_SIGNS = frozenset(around.YES_SIGNS.split("|"))
