@@ -15,6 +15,7 @@ from notifiers.email.grammar import holds_answer
 LONGEST_INTRODUCTION = 4  # lines that "On ... wrote:" may be wrapped over
 LONGEST_INTRODUCTION_LINE = 400  # characters
 LONGEST_HEADER_BLOCK = 8  # lines
+LONGEST_HELD = 250  # characters of a copied header's line in which signs are looked for
 LEAST_SUBJECT = 8  # characters; a shorter one may stand in any line
 MOST_WORDS_OF_A_NAME = 5  # in "Grace Hopper wrote:", with the verb
 SHORTEST_WRAPPED = 45  # columns: a shorter line was not wrapped, it ends where its writer ended it
@@ -40,7 +41,8 @@ def is_rule(mark: str) -> bool:
 
 def begins_forward(mark: str) -> bool:
     """Whether this line says that a mail is handed on below."""
-    return any(phrase in _title(mark) for phrase in words.FORWARDED)
+    title = _title(mark)
+    return title != "" and any(phrase in title for phrase in words.FORWARDED)
 
 
 def begins_quote(marks: list[str], at: int, subject: str = "") -> bool:
@@ -152,6 +154,7 @@ def _key_line(mark: str) -> re.Match[str] | None:
 
 def _held(value: str, subject: str) -> str:
     """Which sign of a copied header a value is, if any."""
+    value = value[:LONGEST_HELD]
     if len(subject) >= LEAST_SUBJECT and subject in value:
         return "subject"
     if _TIME.search(value) and (_YEAR.search(value) or _DAY.search(value)):

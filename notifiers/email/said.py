@@ -16,6 +16,8 @@ from notifiers.email.own_text_html import html_text
 from notifiers.email.parts import Part
 from notifiers.email.shown import shown_texts
 
+MOST_BELOW = 200  # lines below an answer that may take it back, and of a signature
+
 
 class Said(NamedTuple):
     """The answer of a mail or of one of its texts: a verdict, why none, what followed it, and the line read."""
@@ -60,15 +62,16 @@ def _read_text(part: Part, text: str, about: _Mail) -> Said:
     if is_html:
         text = html_text(text, about.texts)
     own = own_lines(text, caps.MOST_LINES // about.texts, subject=about.subject, wrapped=not is_html)
-    return Said("none", "forwarded") if own.forwarded else _read_lines(own.lines, about.names)
+    return Said("none", "forwarded") if own.forwarded else _read_lines(own.lines, about)
 
 
-def _read_lines(own: list[str], names: Collection[str]) -> Said:
+def _read_lines(own: list[str], about: _Mail) -> Said:
+    names, most = about.names, MOST_BELOW // about.texts
     lines = without_signature(own)
     first, line = _first_that_says(lines, names)
     if line.verdict == "none":
         return Said("none", line.code, line="".join(lines[first : first + 1]))
-    rest, signature = lines[first + 1 :], own[len(lines) :]
+    rest, signature = lines[first + 1 :][:most], own[len(lines) :][:most]
     if rest and runs_on(lines[first], rest[0]):
         return Said("none", "turned", line=lines[first])
     if _says_otherwise([*rest, *signature], line.verdict, names):

@@ -39,7 +39,7 @@ def _is_turned_within(word: str) -> bool:
     """Whether a word is made of an answer and says something else: "onaylamıyorum", "unapproved"."""
     if len(word) <= tables.LONGEST_PLAIN_STEM or word in tables.ALL_WORDS:
         return False
-    return any(stem in word for stem in tables.STEMS)
+    return tables.STEMS.are_in(word)
 
 
 def runs_on(line: str, following: str) -> bool:
@@ -83,5 +83,5 @@ def _is_turned(segment: str) -> bool:
             return True
     if segment.isascii():
         return False
-    holds = any(stem in segment for stem in tables.SIGN_STEMS)
+    holds = tables.SIGN_STEMS.are_in(segment)
     return holds and (segment.endswith(tables.TURNED_ENDINGS) or any(sign in segment for sign in "不没沒未别別勿"))

@@ -15,6 +15,7 @@ from notifiers.email.grammar import tables
 from notifiers.email.grammar.letters import ODD, fold_known, is_ordinary, skeleton
 
 MOST_NAME_WORDS = 3  # more than one only where each is written like a name
+LONGEST_NAME = 40  # letters
 LONGEST_SIGNED_NAME = 6  # ideographs or kana, without the honorific
 
 _PIECES = re.compile(r"[-']")
@@ -58,13 +59,13 @@ def is_harmless(word: str) -> bool:
     bare = skeleton(word)
     pieces = _PIECES.split(bare)
     whole = "".join(pieces)
-    if not whole.isalpha() or not is_ordinary(word):
+    if len(whole) > LONGEST_NAME or not whole.isalpha() or not is_ordinary(word):
         return False
     if not {bare, whole, *pieces}.isdisjoint(tables.TURNS | tables.ANSWER_WORDS):
         return False
     if whole.isascii():
-        return not any(stem in whole for stem in tables.STEMS)
-    return tables.TURNING_SIGNS.isdisjoint(whole) and not any(stem in whole for stem in tables.SIGN_STEMS)
+        return not tables.STEMS.are_in(whole)
+    return tables.TURNING_SIGNS.isdisjoint(whole) and not tables.SIGN_STEMS.are_in(whole)
 
 
 def is_titled(segment: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import product
 
 from notifiers.email.grammar import around, words
@@ -26,6 +27,20 @@ def phrases(text: str) -> frozenset[str]:
 
 def _words_of(found: frozenset[str]) -> frozenset[str]:
     return frozenset(word for phrase in found for word in phrase.split(" "))
+
+
+class Stems:
+    """Pieces of words, found wherever they stand in a text; by looking up its pieces, since there are hundreds."""
+
+    def __init__(self, stems: Iterable[str]) -> None:
+        self._stems = frozenset(stems)
+        self._lengths = sorted({len(stem) for stem in self._stems})
+
+    def are_in(self, text: str) -> bool:
+        """Whether any of them stands in a text."""
+        return any(
+            text[at : at + length] in self._stems for length in self._lengths for at in range(len(text) - length + 1)
+        )
 
 
 def _by_language(table: dict[str, str]) -> dict[str, frozenset[str]]:
@@ -70,7 +85,7 @@ ANSWER_WORDS = frozenset(phrase for phrase in ANSWERS if " " not in phrase)
 WORDS_OF_ANSWERS = _words_of(ANSWERS)
 OPENING_WORDS = frozenset(phrase.split(" ")[0] for phrase in GREETINGS | COURTESIES | CLOSINGS)
 ALL_WORDS = WORDS_OF_ANSWERS - (TURNS - ANSWERS)
-STEMS = tuple(sorted(word for word in ANSWER_WORDS if word.isascii() and len(word) > LONGEST_PLAIN_STEM))
-SIGN_STEMS = tuple(sorted(phrase for phrase in ANSWERS if not phrase.isascii() and len(phrase) > 1))
+STEMS = Stems(word for word in ANSWER_WORDS if word.isascii() and len(word) > LONGEST_PLAIN_STEM)
+SIGN_STEMS = Stems(phrase for phrase in ANSWERS if not phrase.isascii() and len(phrase) > 1)
 YES_SIGNS = frozenset(around.YES_SIGNS.split("|"))
 NO_SIGNS = frozenset(around.NO_SIGNS.split("|"))
