@@ -104,5 +104,6 @@ LABELS = frozenset(
     phrases("""
     external|extern|externe|externes|externer|esterno|esterna|externo|externa|ext|internal|spam|junk|caution|warning
     |suspect|suspicious|phishing|secure|encrypt|encrypted|confidential|sensitive|public|official|unclassified|urgent
-    |urgente|important|importante|wichtig|dringend|外部|社外|외부""")
+    |urgente|important|importante|wichtig|dringend|外部|社外|외부|subject|betreff|betr|objet|asunto|assunto|oggetto
+    |onderwerp|temat|konu|ämne|件名|主题|主題""")
 )

@@ -18,7 +18,7 @@ OURS = "Acme - Connection Approval Notification - #1042"
         "RE: EXTERNAL: ", "[External] Re: ", "Re: [External] ", "EXTERNAL: Re: ", "EXTERNAL: ", "[EXT] ", "{Spam?} ",
         "***SPAM*** Re: ", "CAUTION: EXTERNAL EMAIL: RE: ", "AW: Re: SV: ", "\u200eRe: ", "Ｒｅ： ",
         "Whoever: Re: ", "RE: Automatic reply: ", "Re: Fwd: ", "RE: FW: ", "Re: [Fwd: ", "Re: Acme: ",
-        "Approved: ", "OK: ", "Genehmigt: ", "Re: Auto: ", "Xyz: ",
+        "Approved: ", "OK: ", "Genehmigt: ", "Re: Auto: ", "Xyz: ", "Betreff: ", "Subject: ",
     ],
 )  # fmt: skip
 def test_what_people_answer_with_is_no_automatic_reply_and_no_forward(prefix: str) -> None:
