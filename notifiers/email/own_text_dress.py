@@ -179,7 +179,8 @@ def _unsaid(look: Look, parent: Look, tag: Start, style: Style, rules: list[Styl
     """The look of what an element's name or `hidden` keeps from being said, where nothing can take that back."""
     name, plain = tag.name, not style.says and not rules
     if "hidden" in tag.attributes:
-        plain = plain and lower(tag.attributes["hidden"]) != "until-found"
+        foreign = parent.doubtful or name in elements.NO_TEXT  # such as what is in a drawing, which knows no `hidden`
+        plain = plain and not foreign and lower(tag.attributes["hidden"]) != "until-found"
         look = replace(look, hidden=True) if plain else doubted(look)
     elif look.hidden and rules and not parent.hidden:
         look = doubted(replace(look, hidden=False))

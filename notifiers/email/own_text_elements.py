@@ -27,6 +27,8 @@ PARTS = ROWS | _words("tr thead")
 # What may stand in a table; anything else is shown above it.
 IN_TABLE = _words("caption colgroup col thead tbody tfoot tr td th style script template form")
 COLOURED = _words("body table thead tbody tfoot tr td th")  # that know `bgcolor`
+# With `align` they stand beside what is around them.
+ALIGNED = _words("table img image input embed object iframe applet marquee fieldset legend")
 # Shown by no browser, unless a style says so.
 UNSHOWN = _words("head title style script meta link base template datalist area param")
 # Where a start tag ends an open element unsaid (WHATWG HTML, section 13.1.2.4).

@@ -170,7 +170,7 @@ class _Page:
         """Whether an element may stand beside, over or above what is shown before it."""
         if worn.look.hidden:
             return
-        aligned = tag.name in ("table", "img") and lower(tag.attributes.get("align", "")) in ("left", "right")
+        aligned = tag.name in elements.ALIGNED and lower(tag.attributes.get("align", "")) in ("left", "right")
         if worn.floats or aligned or (worn.joins and self.lines.begun):
             self.lines.put(UNSURE)
         anchor = self._open[-1].anchor

@@ -29,6 +29,7 @@ _COMPOUND = re.compile(
 )
 _NAME = re.compile(r"[.#][\w-]+|\[[\w|-]+", re.ASCII)
 _UNSEEN_PSEUDO = re.compile(r"::?(?:-moz-|-webkit-|-ms-)?(?:selection|placeholder|input-placeholder|focus-inner)\b")
+_ANYTHING = Style(odd=True, moves=True, says=True)
 # Blocks of declarations that belong to no element.
 _APART = frozenset({"font-face", "page", "list", "viewport", "-ms-viewport"})
 _GROUPS = frozenset({"media", "supports", "-moz-document"})
@@ -152,4 +153,4 @@ def _add_to(sheet: Sheet, compounds: list[re.Match[str]], style: Style) -> None:
     if rule not in rules:
         rules.append(rule)
     if len(rules) > MOST_RULES_OF_ONE:
-        sheet.everything = True
+        rules[:] = [_ANYTHING]
