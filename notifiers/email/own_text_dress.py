@@ -9,7 +9,7 @@ from typing import NamedTuple
 from notifiers.email import caps
 from notifiers.email import own_text_elements as elements
 from notifiers.email.own_text_declarations import lower
-from notifiers.email.own_text_look import LEAST_CONTRAST, Look, doubted, is_block, ruled, styled
+from notifiers.email.own_text_look import LEAST_CONTRAST, MOST_VARIABLES, Look, doubted, is_block, ruled, styled
 from notifiers.email.own_text_properties import read_style
 from notifiers.email.own_text_sheet import read_sheets
 from notifiers.email.own_text_style import Style
@@ -43,13 +43,15 @@ class Dress:
         self._worn: dict[tuple[Look, str, tuple[tuple[str, str], ...]], Worn] = {}
         self._left = caps.LARGEST_STYLES // share
         self._sheet = read_sheets(_sheets(found), starts, share)
-        self.unreadable = self._sheet.everything or any(map(_is_foreign_sheet, starts))
+        self.unreadable = (
+            self._sheet.everything or len(self._sheet.variables) > MOST_VARIABLES or any(map(_is_foreign_sheet, starts))
+        )
         self.unsettled = any(map(_settles, starts)) or self._shows_the_unshown(starts)
         self.root = self._root()
 
     def _root(self) -> Look:
         """The look of a page whose html and body tags may never be written."""
-        look = replace(_BARE, variables=self._sheet.variables)
+        look = replace(_BARE, variables=frozenset(self._sheet.variables))
         for name in ("html", "body"):
             rules = self._sheet.of(name, {})
             look = ruled(look, rules, name)

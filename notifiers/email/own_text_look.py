@@ -15,6 +15,7 @@ LARGEST_TEXT = 200.0
 LEAST_CONTRAST = 1.3  # WCAG 2.1's ratio; text wants 4.5, and the palest signatures have about 1.6
 LEAST_LEFT = -30.0  # pixels, of all margins and indents together; Word hangs the marks of its lists by 24
 MOST_PAIRS = 8
+MOST_VARIABLES = 1_000
 
 Pair = tuple[Colour, Colour]  # ink on paper
 
@@ -57,7 +58,8 @@ def styled(look: Look, style: Style, tag: str) -> Look:
     """The look inside an element with this `style` attribute."""
     if not style.says:
         return look
-    known = not (style.odd or style.uses & (look.variables | style.variables))
+    variables = look.variables | style.variables if style.variables else look.variables
+    known = not (style.odd or style.uses & variables or len(variables) > MOST_VARIABLES)
     if style.hides and known and not style.display:
         return replace(look, hidden=True)
     pairs = _coloured(look.pairs, style)
@@ -71,7 +73,7 @@ def styled(look: Look, style: Style, tag: str) -> Look:
         size=_sized(look.size, style.size),
         left=look.left + style.left if style.left < 0 else max(look.left, min(0.0, look.left + style.left)),
         keeps_lines=look.keeps_lines if style.keeps_lines is None else style.keeps_lines,
-        variables=look.variables | style.variables,
+        variables=variables if len(variables) <= MOST_VARIABLES else look.variables,
     )
 
 

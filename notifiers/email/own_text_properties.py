@@ -47,6 +47,7 @@ def read_style(text: str) -> Style:
 _GROUPS = {"background-color": "background", "font-size": "font", "-webkit-text-fill-color": "color"}
 
 
+_RESTING = frozenset({"none", "normal", "auto", "initial", "unset", "revert"})  # under any name but `all`
 _OF_COLOUR = frozenset({"color", "background", "background-color"})
 
 
@@ -63,7 +64,7 @@ def _declare(style: Style, each: Declaration) -> None:
     elif name in BOUNDED:
         if not is_bounded(style, value):
             style.odd = style.moves = True
-    elif name not in BOX and value not in ("none", "normal", "auto"):
+    elif name not in BOX and (name == "all" or value not in _RESTING):
         style.odd = style.moves = True
 
 

@@ -41,7 +41,7 @@ class Sheet:
 
     rules: dict[str, list[Style]] = field(default_factory=dict)  # by "p", ".class", "#id" or "*"
     everything: bool = False
-    variables: frozenset[str] = frozenset()
+    variables: set[str] = field(default_factory=set)
     present: frozenset[str] = frozenset()  # all such names in the mail, and "[attribute"
 
     def of(self, tag: str, attributes: dict[str, str]) -> list[Style]:
@@ -120,7 +120,7 @@ def _after_gap(css: str, at: int) -> int:
 
 def _add(sheet: Sheet, selectors: str, body: str, *, dark: bool) -> None:
     style = read_style(body)
-    sheet.variables |= style.variables
+    sheet.variables.update(style.variables)
     if dark:  # no colour of a night that isn't now
         style = replace(style, ink="", paper="")
         style.says = style != Style(important=style.important, says=True)

@@ -90,7 +90,8 @@ SHOWN = (
     "width:98%", "height:auto", "max-width:560px", "text-indent:-18.0pt", "mso-fareast-language:EN-US",
     "mso-hide:none", "direction:rtl", "position:relative;top:-1.0pt", "float:none", "visibility:visible",
     "visibility:inherit", "white-space:normal", "overflow:hidden", "border:none;border-top:solid #E1E1E1 1.0pt",
-    "text-transform:none", "display:inline!important", "-webkit-text-stroke-width:0px", "foo:none", "z-index:1",
+    "text-transform:none", "display:inline!important", "-webkit-text-stroke-width:0px", "foo:none", "foo:unset",
+    "z-index:1",
     "-qt-block-indent:0", "-qt-paragraph-type:empty", "--darkreader-inline-color:#e8e6e3", "color:var(--x,#000)",
     "color:var(--x, rgb(1, 2, 3))", "font-family:a, 'b;c'", "outline:0", "box-shadow:none", "mask:none",
     "margin:13px 0;margin-top:0", "display:block;;", "text-decoration:none;text-decoration-color:initial",
@@ -329,6 +330,8 @@ def test_a_container_named_after_a_signature_is_one(mark: str) -> None:
         '<p style="' + "a:((" * 900 + '">x',
         '<p style="' + "a:!! " * 900 + '">x',
         '<table align=left style="position:relative">x',
+        "<p id='color:#' style='--a:1'>x<i style='" + "".join(f"--{n:x}:1;" for n in range(400)) + "'>",
+        "<style>" + "".join(f"p{{--{n:x}:1}}" for n in range(90)) + "</style><p style='--a:1'>x",
     ],
 )
 def test_however_it_is_made_it_is_read_in_far_less_than_a_second(html: str) -> None:
