@@ -86,10 +86,14 @@ def _codecs(part: Part, data: bytes) -> list[str]:
 
 
 def _own_label(data: bytes) -> str:
-    """What HTML calls its own charset; it can't be UTF-16, or nobody could have read that (WHATWG HTML, 13.2.3.2)."""
+    """What HTML calls its own charset; it can't be UTF-16, or nobody could have read that (WHATWG HTML, 13.2.3.2).
+
+    Nor is it UTF-7 (RFC 2152), which browsers gave up since it served to hide text: only a mail's header may say so.
+    """
     meta = _META.search(data, 0, LONGEST_META)
     label = meta[1].decode("ascii").lower() if meta else ""
-    return "utf-8" if codec_of(label).startswith(("utf-16", "utf-32")) else label
+    codec = codec_of(label)
+    return "utf-8" if codec.startswith(("utf-16", "utf-32")) else "" if codec == "utf-7" else label
 
 
 def _unflowed(text: str, del_sp: bool) -> str:

@@ -11,11 +11,8 @@ from __future__ import annotations
 import codecs
 import re
 
-# Codecs that Python counts as text but no mail client reads a mail in; some of them are quadratic. UTF-7 is one that
-# clients used to read, until it served to hide text.
-_NO_CHARSETS = frozenset(
-    {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem", "utf_7"}
-)
+# Codecs that Python counts as text but no mail client reads a mail in; some of them are quadratic.
+_NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 # Python's codec, and the names that mean it.
 _LABELS = {
     "utf-8": "unicode-1-1-utf-8 unicode-2-0-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8 utf8mb4 utf-8mb4",

@@ -34,7 +34,9 @@ def html_text(html: str, share: int = 1) -> str:
     """The text an HTML body shows, quotes marked, in the order it is shown. `share`: how many texts share the caps."""
     html = html.replace("\r\n", "\n").replace("\r", "\n")
     longest = caps.LARGEST_TEXT // share
-    found = list(tokens(html[:longest], share))
+    if len(html) > longest:
+        html = f"{html[:longest]}{UNSURE}<!--"  # not to be overlooked in hidden text either
+    found = list(tokens(html, share))
     page = _Page(Dress(found, share))
     for token in found:
         page.take(token)

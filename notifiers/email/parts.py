@@ -204,21 +204,22 @@ def _content_type(fields: Fields) -> tuple[str, dict[str, str]]:
 def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
     """Where the parts of a multipart begin and end (RFC 2046, section 5.1).
 
-    An alternative that isn't closed was cut off: what it lacks may say otherwise.
+    An alternative that isn't closed may have been cut off; with one way alone, the one it lacks may say otherwise.
     """
     boundary = part.params.get("boundary", "").rstrip(" ")
     if not _BOUNDARY.fullmatch(boundary):
         raise Unreadable("malformed", "A multipart of the mail has no boundary.")
-    begin = -1
+    begin, count = -1, 0
     for at, after, closing in _delimiters(raw, part, b"--" + boundary.encode("ascii")):
         if begin >= 0:
             yield begin, max(begin, at)
+            count += 1
         else:
             _check_preamble(raw[part.start : max(part.start, min(at, part.start + LONGEST_NOTICE + 1))])
         begin = after
         if closing:
             return
-    if begin >= 0 and part.type == "multipart/alternative":
+    if begin >= 0 and not count and part.type == "multipart/alternative":
         raise Unreadable("malformed", "The mail was cut off, or an alternative of it isn't closed.")
     if begin >= 0:
         yield begin, part.end

@@ -63,10 +63,12 @@ def test_a_part_that_says_twice_how_it_is_shown_is_not_read() -> None:
 
 
 def test_an_alternative_that_was_cut_off_is_not_read() -> None:
-    body = b"--x\n\nApproved\n--x\nContent-Type: text/html\n\n<p>Approved</p>\n"
+    text, html = b"--x\n\nApproved\n", b"--x\nContent-Type: text/html\n\n<p>Approved</p>\n"
     kind = b"Content-Type: multipart/alternative; boundary=x\n\n"
-    assert read(kind + body + b"--x--\n").verdict == "approve"
-    assert read(kind + body).code == "malformed"
+    assert read(kind + text).code == "malformed"
+    assert read(kind + text + html[:-12]).verdict == "none"
+    for whole in (text + html, text + html + b"--x--\n", text + b"--x--\n"):
+        assert read(kind + whole).verdict == "approve"
 
 
 def test_all_headers_of_a_mail_share_one_cap() -> None:
