@@ -25,6 +25,7 @@ def _position(style: Style, value: str) -> bool:
     return value in ("static", "relative", "absolute", "fixed", "sticky", "-webkit-sticky", *NEUTRAL)
 
 
+_HEIGHTS = ("height", "max-height")
 _SIDES = ("left", "top", "right", "bottom")
 
 
@@ -46,6 +47,12 @@ BOX = frozenset({*_SIZES, *_SIDES})  # what `check_box` reads
 
 def check_box(style: Style, said: dict[str, str]) -> None:
     """What the size and place of its box make of an element."""
+    if _is_far_off(style, said):
+        style.vanishes, style.lifted = True, ""
+        return
+    if _is_flat(said):
+        style.flat = True
+        return
     clips = any(said.get(name, "visible") != "visible" for name in ("overflow", "overflow-x", "overflow-y"))
     for name in ("width", "height", "max-width", "max-height"):
         least = SMALLEST_CLIP[name] if clips or style.paper else SMALLEST_BOX
@@ -61,6 +68,21 @@ def check_box(style: Style, said: dict[str, str]) -> None:
         style.moves = style.moves or style.lifted == "fixed" or not below
         if style.lifted == "absolute" and not sides.keys() & {"top", "bottom"}:
             style.lifted = "relative"  # stays where it stands, over what follows
+
+
+def _is_flat(said: dict[str, str]) -> bool:
+    """Whether a box has no height, nor a padding to have one, and cuts off what it doesn't hold."""
+    if any(name.startswith(("padding", "border", "min-")) for name in said):
+        return False
+    flat = any(pixels(said.get(name, "auto")) == 0 and said[name] not in NEUTRAL for name in _HEIGHTS if name in said)
+    return flat and bool({said.get("overflow"), said.get("overflow-y")} & {"hidden", "clip"})
+
+
+def _is_far_off(style: Style, said: dict[str, str]) -> bool:
+    """Whether a box was taken out of the page, beyond its left or upper end."""
+    return style.lifted in ("absolute", "fixed") and any(
+        (pixels(said[side]) or 0.0) <= -LARGEST_SHIFT for side in ("left", "top") if side in said
+    )
 
 
 def _or_far(value: str) -> float:

@@ -71,7 +71,8 @@ class Dress:
         style = self._style(attributes.get("style", ""))
         rules = self._sheet.of(name, attributes)
         look = _attributed(parent, tag, style)
-        look = ruled(look, rules, name)
+        exact = all(lower(attributes.get(each, "")) == attributes.get(each, "") for each in ("class", "id"))
+        look = ruled(look, rules if exact else [replace(rule, sure=False) for rule in rules], name)
         look = styled(look, style, name)
         if any(rule.important for rule in rules):
             look = ruled(look, [rule for rule in rules if rule.important], name)
@@ -192,6 +193,6 @@ def _unsaid(look: Look, parent: Look, tag: Start, style: Style, rules: list[Styl
         look = replace(look, struck=True) if plain else doubted(look)
     elif name in elements.NO_TEXT:
         look = doubted(look)
-    if parent.struck and (style.says or rules or name in ("table", *elements.TABLE_FRAME)):
+    if (parent.struck or parent.faint) and (style.says or rules or name in ("table", *elements.TABLE_FRAME)):
         look = doubted(look)
     return look

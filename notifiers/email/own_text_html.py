@@ -97,6 +97,8 @@ class _Page:
             self._lost = True
         if look.gone and not self._lost:
             self.lines.parted = self.lines.parted or not blank
+        elif look.faint and not (look.doubtful or self._lost or self._conditional):
+            self.lines.faded = self.lines.faded or not blank
         elif not blank and (look.unsure or self._lost or self._conditional or self._may_break(text)):
             self.lines.put(UNSURE)
         elif look.keeps_lines:
@@ -184,7 +186,7 @@ class _Page:
             self.lines.put(_MOVED)
 
     def _begin_special(self, tag: Start, look: Look) -> None:
-        if look.gone:
+        if look.gone or (look.faint and tag.name not in elements.NO_TEXT):
             return
         marks = _marks(tag)
         if marks & elements.QUOTE_BEGINS:

@@ -36,6 +36,7 @@ def _paper(style: Style, value: str) -> bool:
 def _size(style: Style, value: str) -> bool:
     style.size = value
     found = length(value)
+    style.vanishes = style.vanishes or (found is not None and found[0] == 0)
     if found and (found[0] < 0 or (found[1] in ("vw", "vh"))):
         return False
     return found is not None or value in NEUTRAL or value in SIZE_WORDS or value in ("larger", "smaller")
@@ -70,7 +71,8 @@ def _opacity(style: Style, value: str) -> bool:
     found = length(value)
     if not found or found[1] not in ("", "%"):
         return value in NEUTRAL
-    style.dim = style.dim or found[0] * (0.01 if found[1] else 1) < 0.3
+    style.vanishes = style.vanishes or found[0] == 0
+    style.dim = style.dim or 0 < found[0] * (0.01 if found[1] else 1) < 0.3
     return True
 
 
@@ -81,7 +83,8 @@ def _decoration(style: Style, value: str) -> bool:
 
 
 def _visibility(style: Style, value: str) -> bool:
-    style.dim = style.dim or value in ("hidden", "collapse")
+    style.vanishes = style.vanishes or value in ("hidden", "collapse")
+    style.shows = style.shows or value not in ("hidden", "collapse", "inherit")
     return value in ("visible", "hidden", "collapse", "inherit", "initial", "unset")
 
 

@@ -13,6 +13,7 @@ class Lines:
         self.done: list[str] = []
         self.depth = 0  # how many quotes are open
         self.parted = False  # something unsaid stands right here
+        self.faded = False  # something stands in this line that not every program shows
         self._line: list[str] = []
 
     @property
@@ -34,10 +35,12 @@ class Lines:
 
     def end(self, forced: bool = False) -> None:
         """End the line; an empty one stays only where a line break was `forced`."""
+        if self.faded and "".join(self._line).strip():
+            self._line.append(UNSURE)
         if self._line or forced:
             self.done.append(">" * self.depth + " " * bool(self.depth) + "".join(self._line).rstrip(" "))
         self._line = []
-        self.parted = False
+        self.parted = self.faded = False
 
     def mark(self, line: str) -> None:
         """Put in a line of structure."""

@@ -25,6 +25,7 @@ class Look:
     """How text looks at one place, inherited from what encloses it."""
 
     hidden: bool = False  # surely, and no element within can take it back
+    faint: bool = False  # shown to nobody by programs that obey its style; there are some that don't
     struck: bool = False  # surely; an element within may take it back
     doubtful: bool = False
     pairs: frozenset[Pair] = frozenset({(BLACK, WHITE)})  # all that it may be: rules of a sheet may apply or not
@@ -43,6 +44,7 @@ class Look:
         """Whether a reader may not see this text as it stands here."""
         return (
             self.doubtful
+            or self.faint
             or not SMALLEST_TEXT <= self.size <= LARGEST_TEXT
             or self.left < LEAST_LEFT
             or any(contrast(ink, paper) < LEAST_CONTRAST for ink, paper in self.pairs)
@@ -64,10 +66,12 @@ def styled(look: Look, style: Style, tag: str) -> Look:
         return replace(look, hidden=True)
     pairs = _coloured(look.pairs, style)
     known = known and not (style.dim or style.hides or style.floats or len(pairs) > MOST_PAIRS)
-    known = known and is_block(tag, style.display) is not None and not look.struck
+    known = known and is_block(tag, style.display) is not None and not (look.struck or look.faint)
+    known = known and (is_block(tag, style.display) is True or not style.flat)
     return replace(
         look,
         struck=look.struck or style.strikes,
+        faint=look.faint or style.vanishes or style.flat,
         doubtful=look.doubtful or not known,
         pairs=pairs if len(pairs) <= MOST_PAIRS else look.pairs,
         size=_sized(look.size, style.size),
@@ -78,11 +82,14 @@ def styled(look: Look, style: Style, tag: str) -> Look:
 
 
 def ruled(look: Look, rules: Iterable[Style], tag: str) -> Look:
-    """The look where these rules of a sheet may apply, or may not."""
-    for rule in rules:
+    """The look where these rules of a sheet may apply, or may not; one alone that hides is obeyed by most programs."""
+    all_of_them = list(rules)
+    for rule in all_of_them:
         if look.doubtful:
             break
         other = styled(look, rule, tag)
+        if rule.sure and (other.hidden or other.faint) and not other.doubtful and len(all_of_them) == 1:
+            return replace(look, faint=True)
         display = is_block(tag, rule.display)
         pairs = look.pairs | other.pairs
         look = replace(

@@ -107,7 +107,8 @@ def _read(sheet: Sheet, text: str, budget: int) -> int:
             sheet.everything = True
             break
         if not keyword:
-            _add(sheet, css[at:end], body[1], dark=any("prefers-color-scheme" in group for group in groups))
+            dark = any("prefers-color-scheme" in group for group in groups)
+            _add(sheet, css[at:end], body[1], conditional=bool(groups), dark=dark)
         at = _after_gap(css, body.end())
     sheet.everything = sheet.everything or bool(groups)
     return budget
@@ -118,7 +119,7 @@ def _after_gap(css: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _add(sheet: Sheet, selectors: str, body: str, *, dark: bool) -> None:
+def _add(sheet: Sheet, selectors: str, body: str, *, conditional: bool, dark: bool) -> None:
     style = read_style(body)
     sheet.variables.update(style.variables)
     if dark:  # no colour of a night that isn't now
@@ -132,7 +133,9 @@ def _add(sheet: Sheet, selectors: str, body: str, *, dark: bool) -> None:
         if not all(each and each[0] for each in compounds):
             sheet.everything = True
         elif not _UNSEEN_PSEUDO.search(selector):
-            _add_to(sheet, [each for each in compounds if each], style)
+            # Letters of either case are one in some pages, and differ in others.
+            unlike = conditional or lower(selectors) != selectors
+            _add_to(sheet, [each for each in compounds if each], style, conditional=unlike)
 
 
 def _name_of_bracket(match: re.Match[str]) -> str:
@@ -140,7 +143,7 @@ def _name_of_bracket(match: re.Match[str]) -> str:
     return f"[{name[1] if name else ''}]"
 
 
-def _add_to(sheet: Sheet, compounds: list[re.Match[str]], style: Style) -> None:
+def _add_to(sheet: Sheet, compounds: list[re.Match[str]], style: Style, *, conditional: bool) -> None:
     needed = [name for each in compounds for name in (each["tag"] or "*", *_NAME.findall(each["rest"]))]
     if not sheet.present.issuperset(needed):
         return
@@ -148,8 +151,9 @@ def _add_to(sheet: Sheet, compounds: list[re.Match[str]], style: Style) -> None:
     named = [name for name in _NAME.findall(last["rest"]) if name[0] != "["]
     tag = "html" if ":root" in last["rest"] else last["tag"] or "*"
     pseudo = re.search(r":(before|after|marker|first-line|first-letter)", last["rest"])
+    sure = len(compounds) == 1 and last[0] in (tag, *named) and not pseudo and not conditional
     rules = sheet.rules.setdefault(named[-1] if named else tag, [])
-    rule = Style(odd=True, moves=style.moves or bool(style.lifted), says=True) if pseudo else style
+    rule = Style(odd=True, moves=style.moves or bool(style.lifted), says=True) if pseudo else replace(style, sure=sure)
     if rule not in rules:
         rules.append(rule)
     if len(rules) > MOST_RULES_OF_ONE:

@@ -23,6 +23,9 @@ class Style:
     """What one style says. Not to be changed once read; an empty value says nothing."""
 
     hides: bool = False  # `display: none`
+    vanishes: bool = False  # shows its text to nobody, in a program that obeys
+    shows: bool = False  # again, what an element around it hides
+    flat: bool = False  # the same, of an element in lines of its own
     strikes: bool = False
     decorates: bool = False  # says whether text is struck, or underlined
     odd: bool = False  # something in it can't be told
@@ -39,6 +42,7 @@ class Style:
     variables: frozenset[str] = frozenset()  # set here
     uses: frozenset[str] = frozenset()
     important: bool = False
+    sure: bool = False  # of a rule: applies wherever its one name stands, unless another rule does
     says: bool = False  # anything beyond what is harmless
 
 
