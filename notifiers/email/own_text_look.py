@@ -98,6 +98,7 @@ def ruled(look: Look, rules: Iterable[Style], tag: str) -> Look:
                 look.doubtful
                 or other.doubtful
                 or other.gone != look.gone
+                or other.faint != look.faint
                 or (display is None or display != is_block(tag))
                 or len(pairs) > MOST_PAIRS
             ),

@@ -42,6 +42,7 @@ class Sheet:
     rules: dict[str, list[Style]] = field(default_factory=dict)  # by "p", ".class", "#id" or "*"
     everything: bool = False
     variables: set[str] = field(default_factory=set)
+    plain: bool = True  # every sheet surely is one, for every reader
     present: frozenset[str] = frozenset()  # all such names in the mail, and "[attribute"
 
     def of(self, tag: str, attributes: dict[str, str]) -> list[Style]:
@@ -67,13 +68,20 @@ def read_sheets(texts: list[str], starts: list[Start], share: int = 1) -> Sheet:
     present = {"html", "head", "body", "*"}
     for start in starts:
         present.update((start.name, *marks(start.attributes), *("[" + name for name in start.attributes)))
-    sheet = Sheet(present=frozenset(present))
+    sheet = Sheet(present=frozenset(present), plain=not any(map(_may_not_rule, starts)))
     budget = caps.MOST_RULES // share
     for text in filter(_may_rule, texts):
         budget = _read(sheet, text, budget)
         if sheet.everything or budget < 0:
             return Sheet(everything=True)
     return sheet
+
+
+def _may_not_rule(tag: Start) -> bool:
+    """Whether a tag is of a sheet for some readers only (by `media`, `type` or `title`), or makes one of no effect."""
+    if tag.name == "style":
+        return any((name, lower(value)) != ("type", "text/css") for name, value in tag.attributes.items())
+    return tag.name in ("template", "noscript", "svg", "math", "select")
 
 
 def _may_rule(text: str) -> bool:
@@ -134,7 +142,7 @@ def _add(sheet: Sheet, selectors: str, body: str, *, conditional: bool, dark: bo
             sheet.everything = True
         elif not _UNSEEN_PSEUDO.search(selector):
             # Letters of either case are one in some pages, and differ in others.
-            unlike = conditional or lower(selectors) != selectors
+            unlike = conditional or lower(selectors) != selectors or not sheet.plain
             _add_to(sheet, [each for each in compounds if each], style, conditional=unlike)
 
 

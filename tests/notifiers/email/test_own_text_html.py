@@ -119,6 +119,21 @@ def test_what_not_every_program_hides_is_unsaid_in_a_line_of_its_own_only(style:
     assert UNSURE in html_text(f'<div style="{style};foo:bar">a</div><p>b</p>')
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<style media=print>.x{display:none}</style>",
+        "<style type=text/plain>.x{opacity:0}</style>",
+        "<style title=a>.x{font-size:0}</style>",
+        "<template><style>.x{display:none}</style></template>",
+        "<style>.x:not(.y){visibility:hidden}</style>",
+        "<style>.x:hover{height:0;overflow:hidden}</style>",
+    ],
+)
+def test_a_sheet_that_may_not_rule_hides_nothing_surely(html: str) -> None:
+    assert html_text(f"{html}<div class=x>a</div><div>b</div>").startswith(UNSURE)
+
+
 @pytest.mark.parametrize("style", DOUBTFUL)
 def test_what_may_be_hidden_is_marked(style: str) -> None:
     assert html_text(f'<div style="{style}">a</div><p>b</p>') == f"{UNSURE}\n\nb"
