@@ -3,7 +3,8 @@
 Servers write much that the grammar doesn't know: bare IPv6 addresses and URLs, words that are no property, an empty
 last result. And senders choose some of what is written: the address on the envelope, a signature's domain. So the
 header is cut at the semicolons that stand outside quotes and comments, and what can't be read then spoils its own
-result only. Where two programs could cut in two places, the whole header is Unreadable.
+result only. Where two programs could cut in two places, the whole header is Unreadable; a DMARC or DKIM result that
+nothing divides from the one before it can't be read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from typing import NamedTuple
 from notifiers.email.parts import Unreadable
 
 LONGEST_RESULTS = 8_000  # characters of one header
+# The methods of the IANA registry (Email Authentication Parameters), and Microsoft's. No property is called so.
+METHODS = {
+    "arc", "auth", "bimi", "compauth", "dkim", "dkim-adsp", "dkim-atps", "dmarc", "dnswl", "domainkeys", "iprev",
+    "rrvs", "sender-id", "smime", "spf", "vbr",
+}  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 # A quoted string, or other characters up to the next comment, quote or semicolon. A backslash has no meaning outside
@@ -30,14 +36,19 @@ _PROPERTY = re.compile(
     rf'({_QUOTED}(?:@[^ \t"]*+)?|[^ \t"]*+)(?![^ \t])',
     re.IGNORECASE,
 )
+# What begins a DMARC or DKIM result, within another's piece.
+_DECISIVE_WITHIN = re.compile(r"[ \t](dmarc|dkim)[ \t]*+[/=]", re.IGNORECASE)
 
 
 class Result(NamedTuple):
-    """One result: the method, what came of it ("" where the result can't be read), and its `header.` properties."""
+    """One result: the method, what came of it ("" where the result can't be read), and its properties.
+
+    These are called `type.property`, or `property` where a server writes no type (`action=none`, `d=example.com`).
+    """
 
     method: str
     value: str
-    header: dict[str, str]
+    properties: dict[str, str]
 
 
 def cut(text: str) -> list[str]:
@@ -71,25 +82,37 @@ def server_of(piece: str) -> str:
 
 
 def read_result(piece: str) -> Result:
-    """Read one piece; the method is told even where the rest can't be read."""
-    name = _NAME.match(piece)
-    unread = Result(name[1].lower() if name else "", "", {})
+    """Read one piece; the method is told even where the rest can't be read.
+
+    Unreadable for a piece that only the end of somebody's address can be: a server that copies `"a;b"@example.com`
+    without its quotes lets the sender write results. (Where what is behind the semicolon is a whole result, nothing
+    tells; but a server that writes its own DMARC result then contradicts it.)
+    """
     says = _METHOD.match(piece)
     if not says:
-        return unread
-    header: dict[str, str] = {}
+        return _unread(piece, 0)
+    properties: dict[str, str] = {}
     at = says.end()
     while piece[at:].strip(" \t"):
         one = _PROPERTY.match(piece, at)
         if not one:
-            return unread
-        kind, what, value = one[1].lower(), (one[2] or "").lower(), _unquoted(one[3])
-        if kind == "header" and what in header:  # two readings
-            return unread
-        if kind == "header":
-            header[what] = value
+            return _unread(piece, at)
+        name, value = (f"{one[1]}.{one[2]}" if one[2] else one[1]).lower(), _unquoted(one[3])
+        if name in properties or name in METHODS:  # two readings, or two results
+            return _unread(piece, at)
+        properties[name] = value
         at = one.end()
-    return Result(says[1].lower(), says[2].lower(), header)
+    return Result(says[1].lower(), says[2].lower(), properties)
+
+
+def _unread(piece: str, at: int) -> Result:
+    """A result that can't be read from `at` on: of its own method, or of DMARC or DKIM where these begin behind it."""
+    whole = _PROPERTY.match(piece)
+    if at == 0 and "@" in piece and not (whole and whole[2]):
+        raise Unreadable("malformed", "the topmost Authentication-Results holds a piece of an address")
+    name, within = _NAME.match(piece), _DECISIVE_WITHIN.search(piece, at)
+    method = within[1] if within else name[1] if name else ""
+    return Result(method.lower(), "", {})
 
 
 def _end_of_comment(text: str, at: int) -> int:

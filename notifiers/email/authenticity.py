@@ -15,7 +15,7 @@ from countersign.models import Model
 from notifiers.email import caps
 from notifiers.email.alignment import aligned, ascii_domain
 from notifiers.email.authentication_results import Result, cut, read_result, server_of
-from notifiers.email.dkim_signature import DnsText, check_signatures
+from notifiers.email.dkim_signature import DnsText, check_signatures, left_open
 from notifiers.email.parts import Fields, Unreadable, read_fields
 
 # What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2); the
@@ -85,7 +85,37 @@ def _by_results(raw: bytes, fields: Fields, domain: str, rule: AuthenticityRule)
         pieces = [first, *pieces]
     elif server_of(first) != rule.authserv_id.strip().lower():
         return Authentic(False, "the topmost Authentication-Results isn't by the server that is trusted")
-    return _judge([read_result(piece) for piece in pieces], domain)
+    results = [read_result(piece) for piece in pieces]
+    found = _judge(results, domain)
+    doubt = _may_be_sent_on(results, fields, domain) if found.passed else ""
+    return Authentic(False, doubt) if doubt else found
+
+
+def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:
+    """Why the mail may be one to somebody else, with other words in To or Subject; or "".
+
+    What has passed by a signature alone is proven as far as that signs (RFC 6376, section 8.6): whoever got a signed
+    "Yes" may send it on. An SPF pass of the same domain says that it came straight from there.
+    """
+    spf = [each for each in results if each.method == "spf"]
+    if not spf or _came_straight(spf, domain):
+        return ""
+    signers = {ascii_domain(_signer(each)) for each in results if each.method == "dkim" and each.value == "pass"}
+    problem = left_open(fields, domain, signers)
+    straight = f"SPF doesn't show that it came straight from {domain}"
+    return f"it may be a mail to somebody else that was sent on: {problem}, and {straight}" if problem else ""
+
+
+def _came_straight(spf: list[Result], domain: str) -> bool:
+    """Whether SPF passed for the envelope's sender; some servers give results for other identities beside it."""
+    others = {"smtp.helo", "smtp.pra"}
+    of_sender = [each for each in spf if "smtp.mailfrom" in each.properties or not others & set(each.properties)]
+    return bool(of_sender) and all(each.value == "pass" and aligned(domain, _envelope(each)) for each in of_sender)
+
+
+def _envelope(spf: Result) -> str:
+    """The domain of the envelope's sender; Yandex writes `smtp.mail`."""
+    return _domain_of(spf.properties.get("smtp.mailfrom", spf.properties.get("smtp.mail", "")))
 
 
 def _judge(results: list[Result], domain: str) -> Authentic:
@@ -95,22 +125,34 @@ def _judge(results: list[Result], domain: str) -> Authentic:
         return Authentic(False, f"the mail server's result for {unread[0]} could not be read")
     dmarc = [each for each in results if each.method == "dmarc"]
     for each in dmarc:
-        of = _domain_of(each.header.get("from", ""))
-        undecided = each.value in UNDECIDED and (of == domain or "from" not in each.header)
+        of = _domain_of(each.properties.get("header.from", ""))
+        undecided = (each.value in UNDECIDED and of == domain) or _names_no_from(each, domain)
         if not undecided and (each.value != "pass" or of != domain):
             return Authentic(False, f"dmarc={each.value} header.from={of}")
-    if dmarc and all(each.value == "pass" for each in dmarc):
+    if dmarc and all(each.value == "pass" and "header.from" in each.properties for each in dmarc):
         return Authentic(True, f"dmarc=pass header.from={domain}")
     for each in results:
         signer = _signer(each)
         if each.method == "dkim" and each.value == "pass" and aligned(domain, signer):
             return Authentic(True, f"dkim=pass header.d={signer}")
-    return Authentic(False, f"neither DMARC nor a DKIM signature of {domain} passed")
+    unnamed = any(each.value == "pass" for each in dmarc)
+    said = "dmarc=pass names no domain, and no" if unnamed else "neither DMARC nor a"
+    return Authentic(False, f"{said} DKIM signature of {domain} passed")
+
+
+def _names_no_from(dmarc: Result, domain: str) -> bool:
+    """Whether DMARC decided nothing bad, and says of no domain, so that it proves nothing.
+
+    Cisco's gateways write `dmarc=pass (p=none dis=none) d=example.com`; another domain there contradicts ours.
+    """
+    if "header.from" in dmarc.properties or dmarc.value not in ("pass", *UNDECIDED):
+        return False
+    return "d" not in dmarc.properties or aligned(domain, dmarc.properties["d"])
 
 
 def _signer(result: Result) -> str:
     """The domain that signed: `header.d`, or what `header.i` has of it; "" where these contradict each other."""
-    signer, user = result.header.get("d", ""), _domain_of(result.header.get("i", ""))
+    signer, user = result.properties.get("header.d", ""), _domain_of(result.properties.get("header.i", ""))
     if not signer or not user:
         return signer or user
     # RFC 6376, section 3.5: the domain of i= is that of d= or below it.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import dkim
 
 from notifiers.email import caps
-from notifiers.email.alignment import aligned
+from notifiers.email.alignment import aligned, ascii_domain
 from notifiers.email.parts import Fields
 
 DNS_TIMEOUT_SECONDS = 5
@@ -17,6 +17,8 @@ DNS_TIMEOUT_SECONDS = 5
 ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 SMALLEST_KEY = 1024
 # Who answers, to whom, and about what: else what somebody wrote to somebody else could be sent on to us as an answer.
+# Not Content-Type and Content-Transfer-Encoding, though to swap them changes how the body is read: Gmail signs neither
+# and others only the first, and by To and Subject the body is still an answer to this request, by its sender.
 MUST_BE_SIGNED = ("from", "to", "cc", "subject")
 # Runs of white space cost the DKIM library the square of their length.
 COSTLIEST_SPACES = 50_000_000
@@ -48,6 +50,21 @@ def check_signatures(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText |
     return Checked("", list(problems.values())[-1])
 
 
+def left_open(fields: Fields, domain: str, signers: set[str]) -> str:
+    """What signatures that somebody else verified leave open, or "". Theirs are by `signers`.
+
+    Which field was verified nothing says for sure, and who sends a mail on can add more of them. So each that could
+    vouch for an address of `domain` has to cover all; where no signer is aligned as we want it, those by any signer
+    too, as DMARC takes a sibling's.
+    """
+    siblings = set() if any(aligned(domain, signer) for signer in signers) else signers
+    for tags in map(_tags, fields.all("dkim-signature")):
+        by = ascii_domain(tags.get("d", ""))
+        if (aligned(domain, by) or by in siblings) and (problem := _left_open(tags, fields)):
+            return problem
+    return ""
+
+
 def _is_costly(raw: bytes) -> bool:
     if len(raw) > caps.LARGEST_SIGNED or len(raw) - len(raw.rstrip(b"\r\n")) > MOST_BLANK_END:
         return True
@@ -60,12 +77,17 @@ def _problem_with(signature: str, fields: Fields, domain: str) -> str:
     if len(signature) > caps.LONGEST_STRUCTURED:
         return "its DKIM signature is too long"
     tags = _tags(signature)
-    if "l" in tags:
-        return "its DKIM signature covers only a part of the body (l=)"
     if not aligned(domain, tags.get("d", "")):
         return f"its DKIM signature is not by {domain}"
     if tags.get("a") not in ALGORITHMS:
         return f"its DKIM signature is by none of {', '.join(ALGORITHMS)}"
+    return _left_open(tags, fields)
+
+
+def _left_open(tags: dict[str, str], fields: Fields) -> str:
+    """What a signature doesn't cover, so that anybody could change it; or ""."""
+    if "l" in tags:
+        return "its DKIM signature covers only a part of the body (l=)"
     signed = {name.strip().lower() for name in tags.get("h", "").split(":")}
     unsigned = [name for name in MUST_BE_SIGNED if name not in signed and (name == "from" or fields.all(name))]
     return f"its DKIM signature does not cover {unsigned[0].capitalize()}" if unsigned else ""

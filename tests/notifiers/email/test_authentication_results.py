@@ -77,8 +77,56 @@ def test_where_dmarc_has_nothing_to_say_a_signature_may(undecided: str) -> None:
 
 @pytest.mark.parametrize("result", ["fail", "permerror", "quarantine", "policy", "passed", '"pass"', "", "none/x"])
 def test_where_dmarc_says_anything_else_no_signature_helps(result: str) -> None:
-    for said in (f"dmarc={result}", f"dmarc={result} header.from=corp.example", "dmarc=pass"):
+    for said in (f"dmarc={result}", f"dmarc={result} header.from=corp.example", f"dmarc={result} d=corp.example"):
         assert not passes(f"mx.example.test; dkim=pass header.d=corp.example; {said}")
+
+
+@pytest.mark.parametrize("dmarc", ["dmarc=pass (p=reject dis=none) d=corp.example", "dmarc=pass (p=none)"])
+def test_a_dmarc_pass_that_names_no_from_leaves_it_to_a_signature(dmarc: str) -> None:
+    # Cisco's gateways write this: esa4.example.iphmx.com.
+    spf = "spf=None smtp.pra=grace@corp.example; spf=Pass smtp.mailfrom=grace@corp.example"
+    assert passes(f"mx.example.test; {spf}; dkim=pass (signature verified) header.i=@corp.example; {dmarc}")
+    assert not passes(f"mx.example.test; {spf}; dkim=none (message not signed) header.i=none; {dmarc}")
+    assert not passes(f"mx.example.test; {spf}; dkim=pass header.i=@corp.onmicrosoft.com; {dmarc}")
+    assert not passes(f"mx.example.test; dkim=pass header.i=@corp.example; {dmarc}; dmarc=fail")
+    assert not passes(f"mx.example.test; dkim=pass header.i=@corp.example; {dmarc} header.from=evil.example")
+    assert not passes(f"mx.example.test; dkim=pass header.i=@corp.example; {dmarc} header.from=")
+    assert not passes("mx.example.test; dkim=pass header.i=@corp.example; dmarc=pass d=evil.example")
+
+
+@pytest.mark.parametrize("rule", [TRUSTED, EXCHANGE])
+@pytest.mark.parametrize(
+    "results",
+    [
+        "dkim=pass header.d=corp.example dmarc=fail header.from=corp.example",
+        "dkim=pass header.d=corp.example dmarc = fail",
+        "dkim=pass header.d=corp.example DMARC/1=fail header.from=corp.example",
+        "dkim=pass header.d=corp.example spf=fail smtp.mailfrom=evil.example",
+        "dkim=pass header.d=corp.example compauth=fail reason=001",
+        "spf=pass smtp.mailfrom=corp.example dmarc=fail header.from=corp.example; dkim=pass header.d=corp.example",
+        "spf=pass 192.0.2.1 dmarc=fail header.from=corp.example; dkim=pass header.d=corp.example",
+        "spf pass dmarc=fail; dkim=pass header.d=corp.example",
+        f"spf=pass smtp.mailfrom=x dkim=fail header.d=corp.example; {DMARC}",
+        f"{DMARC} dkim=fail header.d=corp.example",
+    ],
+)
+def test_results_that_nothing_divides_are_not_read(results: str, rule: AuthenticityRule) -> None:
+    before = "mx.example.test; " if rule is TRUSTED else "iprev=pass; "
+    assert not passes(before + results, rule)
+    for method in ("dmarc", "DMARC", "dkim", "spf", "compauth"):
+        results = results.replace(f" {method}", f"; {method}")
+    divided = results.replace("fail", "pass").replace("spf pass", "spf=pass").replace("spf=pass 1", "spf=pass x=1")
+    assert passes(before + divided, rule)
+
+
+def test_the_end_of_an_address_is_no_result() -> None:
+    for forged in (f"x;{DMARC};y=z@evil.example", f'"x";{DMARC};"y"@evil.example', f"x;{DMARC}; y@evil.example"):
+        assert not passes(f"mx.example.test; spf=pass smtp.mailfrom={forged}")
+        assert not passes(f"spf=pass smtp.mailfrom={forged}", EXCHANGE)
+    # A sender may have such an address; this is how it has to be written, and how SRS writes them without quotes.
+    assert passes(f'mx.example.test; spf=pass smtp.mailfrom="x;dmarc=fail;y=z"@evil.example; {DMARC}')
+    assert passes(f"mx.example.test; spf=pass smtp.mailfrom=SRS0=ab=cd=corp.example=grace@relay.example; {DMARC}")
+    assert passes(f"mx.example.test; spf=pass; smtp.mailfrom=grace@corp.example; {DMARC}")
 
 
 @pytest.mark.parametrize("method", ["dmarc", "dkim"])
@@ -206,7 +254,27 @@ def test_a_name_with_a_space_is_not_what_a_server_writes() -> None:
 @pytest.mark.parametrize("start", ["", "dkim=pass ", "dmarc=pass header.from=", "dmarc", 'dkim=pass header.d="'])
 @pytest.mark.parametrize(
     "unit",
-    ["(", ")", '"', "\\", '\\"', ";", "=", "a=b ", "a.b=c ", " ", "\t", "a", ".", "()", '(")', "(x) ", "dkim=pass;"],
+    [
+        "(",
+        ")",
+        '"',
+        "\\",
+        '\\"',
+        ";",
+        "=",
+        "a=b ",
+        " dmarc",
+        "@",
+        "a.b=c ",
+        " ",
+        "\t",
+        "a",
+        ".",
+        "()",
+        '(")',
+        "(x) ",
+        "dkim=pass;",
+    ],
 )
 def test_no_header_takes_long(start: str, unit: str) -> None:
     began = perf_counter()

@@ -102,6 +102,79 @@ def test_exchange_online_is_read_only_where_the_rule_says_so() -> None:
     assert not authenticate(with_results(f"mx.example.test; {value}"), SENDER, EXCHANGE).passed
 
 
+PASSED = "dkim=pass header.d=example.com; dmarc=pass header.from=example.com"
+SENT_ON = f"spf=fail smtp.mailfrom=mallory@example.net; {PASSED}"
+NO_TO = b"From:Date:Subject:Message-ID:Content-Type:MIME-Version"  # what Exchange Online signs
+
+
+def with_signature(results: str, *signatures: bytes, domain: bytes = b"example.com", rule: str = "mx") -> Authentic:
+    """Judge a mail that bears these `h=` (and what follows in that tag list) and the results by a trusted server."""
+    fields = [b"DKIM-Signature: v=1; d=%s; a=rsa-sha256; h=%s; b=AA==\r\n" % (domain, each) for each in signatures]
+    mail = b"".join(fields) + MAIL
+    value = f"mx.example.test; {results}" if rule == "mx" else results
+    return authenticate(with_results(value, mail=mail), SENDER, TRUSTED if rule == "mx" else EXCHANGE)
+
+
+@pytest.mark.parametrize("rule", ["mx", "exchange"])
+@pytest.mark.parametrize("passed", [PASSED, "dkim=pass header.i=@example.com; dmarc=none header.from=example.com"])
+@pytest.mark.parametrize(
+    ("spf", "straight"),
+    [
+        ("spf=pass smtp.mailfrom=example.com", True),
+        ("spf=pass smtp.mailfrom=grace@mail.Example.COM", True),
+        ("spf=pass smtp.mail=grace@example.com", True),
+        ("spf=none smtp.helo=mail.example.net; spf=pass smtp.mailfrom=<grace@example.com>", True),
+        ("iprev=pass", True),  # no result for SPF, so nothing to go by
+        ("spf=fail smtp.mailfrom=example.com", False),
+        ("spf=softfail (x) smtp.mailfrom=grace@example.com", False),
+        ("spf=pass smtp.mailfrom=mallory@example.net", False),
+        ('spf=pass smtp.mailfrom="x@example.com"@example.net', False),
+        ("spf=pass smtp.mailfrom=com", False),
+        ("spf=pass smtp.helo=example.com", False),
+        ("spf=pass", False),
+        ("spf=pass smtp.mailfrom=example.com smtp.mailfrom=example.net", False),
+        ("spf=pass smtp.mailfrom=example.com; spf=fail smtp.mailfrom=example.net", False),
+        ("spf=", False),
+    ],
+)
+def test_what_may_have_been_sent_on_has_to_be_signed(spf: str, straight: bool, passed: str, rule: str) -> None:
+    spf, loose = f"x=y; {spf}; {passed}", (NO_TO, b"From:To:Date", b"From:To:Subject; l=3")
+    assert [with_signature(spf, each, rule=rule).passed for each in loose] == [straight] * 3
+    assert with_signature(spf, b"from : to : subject", rule=rule).passed
+    assert with_signature(spf, rule=rule).passed  # no signature to look at
+
+
+def test_who_was_refused_is_told_what_the_signature_leaves_open() -> None:
+    found = with_signature(SENT_ON, NO_TO)
+    assert found == Authentic(
+        False,
+        "it may be a mail to somebody else that was sent on: its DKIM signature does not cover To, and SPF doesn't"
+        " show that it came straight from example.com",
+    )
+    assert "l=" in with_signature(SENT_ON, b"From:To:Subject; l=3").how
+
+
+def test_a_field_that_was_added_covers_nothing() -> None:
+    for both in ((NO_TO, b"From:To:Subject"), (b"From:To:Subject", NO_TO)):
+        assert not with_signature(SENT_ON, *both).passed
+    other = signed(domain=b"example.net", include_headers=[b"from"])
+    mail = signed(other, include_headers=[b"from", b"to", b"subject"])
+    results = f"mx.example.test; {SENT_ON}; dkim=pass header.d=example.net"
+    assert authenticate(with_results(results, mail=mail), SENDER, TRUSTED).passed
+
+
+def test_a_siblings_signature_has_to_cover_as_much() -> None:
+    sender, dmarc = "grace@hr.example.com", "dmarc=pass header.from=hr.example.com"
+    results = f"mx.example.test; spf=fail smtp.mailfrom=x.example; dkim=pass header.d=mail.example.com; {dmarc}"
+    loose = b"DKIM-Signature: d=Mail.Example.com; h=From:Subject\r\n"
+    added = b"DKIM-Signature: d=hr.example.com; h=From:To:Subject\r\n"
+    mail = MAIL.replace(b"grace@", b"grace@hr.")
+    assert authenticate(with_results(results, mail=mail), sender, TRUSTED).passed
+    for signatures in (loose, added + loose):
+        assert not authenticate(with_results(results, mail=signatures + mail), sender, TRUSTED).passed
+    assert authenticate(with_results(results, mail=loose.replace(b"h=", b"h=To:") + mail), sender, TRUSTED).passed
+
+
 def test_a_valid_aligned_signature_counts() -> None:
     assert authenticate(signed(), SENDER, DKIM, dns) == Authentic(True, "a DKIM signature of example.com is valid")
     assert authenticate(signed(domain=b"mail.example.com"), SENDER, DKIM, dns).passed
