@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -10,12 +11,22 @@ import quotequail
 from countersign.models import LONGEST_COMMENT, without_controls
 from notifiers.email import caps
 from notifiers.email.charset import part_text
-from notifiers.email.grammar import UNSURE, Line, is_name, read_line, runs_on, speaks_to_somebody, takes_back
+from notifiers.email.grammar import (
+    UNSURE,
+    Line,
+    is_condition,
+    is_name,
+    read_line,
+    runs_on,
+    speaks_to_somebody,
+    takes_back,
+)
 from notifiers.email.own_text import own_lines, without_signature
 from notifiers.email.own_text_html import html_text
 from notifiers.email.parts import Part
 from notifiers.email.shown import shown_texts
 
+_POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
 MOST_BELOW = 200  # lines below an answer that may take it back, and of a signature
 
 
@@ -72,21 +83,26 @@ def _read_lines(own: list[str], about: _Mail) -> Said:
     if line.verdict == "none":
         return Said("none", line.code, line="".join(lines[first : first + 1]))
     rest, signature = lines[first + 1 :][:most], own[len(lines) :][:most]
-    if rest and runs_on(lines[first], rest[0]):
+    if (rest and runs_on(lines[first], rest[0])) or is_condition(next(filter(str.strip, rest), "")):
         return Said("none", "turned", line=lines[first])
-    if _says_otherwise([*rest, *signature], line.verdict, names):
-        return Said("none", "both", line=lines[first])
-    if line.verdict == "approve" and any(map(takes_back, rest)):
+    below = [*rest, *signature]
+    if _says_otherwise(below, line.verdict, names) or (line.verdict == "approve" and any(map(takes_back, below))):
         return Said("none", "both", line=lines[first])
     while rest and (not rest[-1].strip() or is_name(rest[-1], names)):
         rest.pop()
-    return Said(line.verdict, line.code, _comment(rest))
+    return Said(line.verdict, line.code, _comment([*rest, *_postscript(signature)]))
 
 
 def _says_otherwise(lines: list[str], verdict: str, names: Collection[str]) -> bool:
     """Whether a line says the other thing, as it stands or as people will see it in the record."""
     read = (read_line(each, names).verdict for line in lines for each in {line, without_controls(line)})
     return any(each not in ("none", verdict) for each in read)
+
+
+def _postscript(signature: list[str]) -> list[str]:
+    """What was written below a signature for all to read, with a blank line above it."""
+    at = next((n for n, line in enumerate(signature) if _POSTSCRIPT.match(line)), len(signature))
+    return ["", *signature[at:]]
 
 
 def _comment(lines: list[str]) -> str:
@@ -96,15 +112,27 @@ def _comment(lines: list[str]) -> str:
     return "".join(part for own, part in quotequail.quote(text, quote_intro_line=True) if own).strip()
 
 
+_OPENINGS = frozenset({"empty", "greeting", "called"})
+
+
 def _first_that_says(lines: list[str], names: Collection[str]) -> tuple[int, Line]:
     """The first line that is neither blank nor a mere greeting."""
     read = Line("none", "empty")
     spoken_to = False
     for at, text in enumerate(lines):
         line = read_line(text, names, spoken_to=spoken_to)
-        if line.code not in ("empty", "greeting"):
+        if line.code == "called" and not _is_above_a_letter(lines[at + 1 :]):
+            line = Line("none", "unclear")
+        if line.code not in _OPENINGS:
             return at, line
-        if line.code == "greeting":
-            read = line
+        if line.code != "empty":
+            read = Line("none", "greeting")
             spoken_to = spoken_to or speaks_to_somebody(text)
     return len(lines), read
+
+
+def _is_above_a_letter(below: list[str]) -> bool:
+    """Whether a line in front of these may call somebody by name: a blank one follows, and then a sentence begins."""
+    if len(below) < 2 or below[0].strip():
+        return False
+    return not next(filter(str.strip, below), "").strip()[:1].islower()

@@ -10,7 +10,7 @@ GREETINGS = """
     |boa {tarde/noite}|prezado|prezada|prezados|prezadas|caro|cara|cari|caros|ciao|ciao a tutti|buongiorno
     |buon {giorno/pomeriggio}|{gentili/cari} colleghi|buonasera|salve|gentile|egregio|hoi|goedemorgen|goeiemorgen
     |goedemiddag|goedenavond|goedendag|dag|beste|geachte|hallo allemaal|cześć|dzień dobry|dobry wieczór|witam|witaj
-    |szanowny panie|szanowna pani|szanowni państwo|panie|pani|merhaba|merhabalar|selam|selamlar|günaydın
+    |szanowny panie|szanowna pani|szanowni państwo|panie|pani|sevgili|merhaba|merhabalar|selam|selamlar|günaydın
     |iyi {günler/akşamlar/çalışmalar}|herkese merhaba|sayın|sn|hej|hej alla|hejsan|hallå|tjena|bästa|god morgon
     |god dag|god eftermiddag|{お疲れ様/お疲れさま/おつかれさま}{です/でございます/でした}|お世話になっております
     |お世話になります|こんにちは|おはようございます|你好|您好|早上好|上午好|下午好|大家好|各位|各位好"""
@@ -62,37 +62,69 @@ TURNS = """
     |partially|conditionally|pending|kidding|joking|jk|psych|sike|hardly|barely|nah|nay|un|dis|anti|i|you|we|he|she
     |they|it|who|what|why|when|will|would|should|could|may|might|can|must|was|were|is|are|be|been|has|have|had|to|by
     |for|after|before|later|tomorrow|wait|hold|stop|ignore|cancel|undo|revoke|against|refusal|false|wrong|doubt
-    |think|sarcasm|sarcastic|lol|anyway|nevermind|nvm|yet|disagree|disallow|disallowed|disagreed|nichts|nicht|nix
-    |kein|keine|keinen|keiner|keinem|keines|keinesfalls|nie|niemals|niemand|nur|aber|falls|wenn|außer|ohne|weder
-    |vielleicht|fast|noch|warten|pas|point|jamais|rien|aucun|aucune|personne|sauf|si|mais|sans|ni|nul|nulle|guère
-    |peut-être|seulement|presque|nunca|jamás|nadie|nada|ningún|ninguno|ninguna|tampoco|pero|salvo|excepto|quizás
-    |casi|solo|sólo|sin|não|nem|ninguém|nenhum|nenhuma|mas|exceto|talvez|quase|apenas|somente|sem|mai|niente|nessuno
-    |nessuna|nessun|neanche|nemmeno|neppure|mica|nulla|ma|se|forse|tranne|eccetto|soltanto|senza|né|niet|niks|nooit
-    |niemand|niets|geen|maar|tenzij|misschien|bijna|alleen|behalve|zonder|nigdy|nikt|nic|żaden|żadna|ale|jeśli
-    |jeżeli|chyba|może|prawie|tylko|oprócz|bez|ani|czekać|değil|asla|hiç|hiçbir|yok|ama|fakat|eğer|belki|sadece
-    |hariç|olmaz|bekleyin|inte|aldrig|ingen|inget|inga|ej|icke|ikke|men|om|kanske|nästan|bara|utan|förutom|ない
-    |ません|だめ|ダメ|駄目|無理|嘘"""
+    |think|sarcasm|sarcastic|lol|anyway|nevermind|nvm|yet|disagree|disagreed|nichts|nicht|nix|kein|keine|keinen
+    |keiner|keinem|keines|keinesfalls|nie|niemals|niemand|nur|aber|falls|wenn|außer|ohne|weder|vielleicht|fast|noch
+    |warten|pas|point|jamais|rien|aucun|aucune|personne|sauf|si|mais|sans|ni|nul|nulle|guère|peut-être|seulement
+    |presque|nunca|jamás|nadie|nada|ningún|ninguno|ninguna|tampoco|pero|salvo|excepto|quizás|casi|solo|sólo|sin|não
+    |nem|ninguém|nenhum|nenhuma|mas|exceto|talvez|quase|apenas|somente|sem|mai|niente|nessuno|nessuna|nessun|neanche
+    |nemmeno|neppure|mica|nulla|ma|se|forse|tranne|eccetto|soltanto|senza|né|niet|niks|nooit|niemand|niets|geen|maar
+    |tenzij|misschien|bijna|alleen|behalve|zonder|nigdy|nikt|nic|żaden|żadna|ale|jeśli|jeżeli|chyba|może|prawie
+    |tylko|oprócz|bez|ani|czekać|değil|asla|hiç|hiçbir|yok|ama|fakat|eğer|belki|sadece|hariç|olmaz|bekleyin|inte
+    |aldrig|ingen|inget|inga|ej|icke|ikke|men|om|kanske|nästan|bara|utan|förutom|ない|ません|だめ|ダメ|駄目|無理|嘘"""
 # These turn whatever they stand in: their languages write a whole clause as one word.
 TURNING_SIGNS = "不没沒非未勿别別莫無无毋否拒请請吗嗎么呢嘛駄"
 # What makes a yes a no from within, or asks, in words that are written as one.
 TURNED_ENDINGS = "ない|ません|ぬ|不可|兼ねます|かねます|か"
 
 NEGATIONS = """
-    not|don't|didn't|doesn't|won't|can't|cannot|never|nicht|kein|keine|niemals|pas|jamais|nunca|tampoco|jamás|nem
-    |niet|geen|nooit|nigdy|değil|asla|hayir|inte|aldrig|ej|without|unless|but"""
-# Alone on a line below an approval, these take it back.
+    not|don't|dont|didn't|didnt|doesn't|doesnt|won't|wont|can't|cant|cannot|isn't|isnt|wasn't|wasnt|never|no|none
+    |nobody|nothing|neither|nicht|kein|keine|keinen|niemals|niemand|nichts|pas|jamais|rien|aucun|nunca|tampoco|jamás
+    |nadie|nem|não|ninguém|non|mai|nessuno|niet|geen|nooit|niemand|nie|nigdy|nikt|değil|asla|hayir|yok|inte|aldrig
+    |ej|icke|ingen|ikke|without|unless|but"""
+# Alone below an approval, these take it back.
 TAKEN_BACK = """
     not|wait|no wait|not yet|not really|just kidding|doch nicht|nicht|noch nicht|warte|pas|pas encore|non|todavía no
     |aún no|ainda não|non ancora|non adesso|nog niet|toch niet|niet|jeszcze nie|henüz değil|değil|inte|inte än
-    |scratch that|{i take/taking} {that/it} back|{i've changed/i changed} my mind|actually no|on second thought no
-    |never mind|嘘です|待って|等等"""
+    |scratch that|{i take/taking} {that/it} back|{i've changed/i changed} my mind|嘘です|待って|等等|撤回
+    |i {withdraw/revoke} {my/the/this} approval|ich ziehe {die/meine} {genehmigung/zustimmung} zurück
+    |je retire mon {accord/approbation}|retiro mi aprobación|ritiro l'approvazione|ik trek mijn goedkeuring in"""
+# The words of second thoughts about one's own answer. A line of nothing else that holds a no takes an approval back.
+AFTERTHOUGHTS = """
+    do|does|did|yet|one|first|line|maar|sorry|actually|wait|hold|on|oops|i|mean|meant|to|say|said|should|have|been
+    |was|is|be|read|or|and|rather|please|second|thought|thoughts|changed|my|mind|correction|edit|ps|update|better
+    |just|kidding|wrong|after|all|now|so|then|instead|must|will|it|this|that|the|of|an|a|for|request|access|approval
+    |doch|moment|quatsch|lieber|entschuldigung|ich|meinte|wollte|sagen|korrektur|bitte|ach|eigentlich|ist|das|muss
+    |en|fait|finalement|pardon|attends|plutôt|je|voulais|dire|perdón|mejor|espera|realidad|quise|decir|quería
+    |corrección|por|favor|lo|desculpe|aliás|na|verdade|quis|dizer|correção|melhor|anzi|scusa|scusate|ripensandoci
+    |volevo|correzione|meglio|di|per|favore|toch|wacht|correctie|ik|bedoelde|bij|nader|inzien|liever|het|jednak
+    |przepraszam|czekaj|miałem|miałam|myśli|korekta|proszę|aslında|demek|istedim|düzeltme|lütfen|bunu|förlåt|vänta
+    |egentligen|jag|menade|rättelse|hellre"""
+# Each takes back what it speaks of.
+RETRACTIONS = (
+    "cancel|revoke|withdraw|disregard|ignore|stop|undo|kidding|joking|vazgeçtim|vazgeciyorum|ritiro|retiro|intrekken"
+)
+AFTERTHOUGHT_SIGNS = """
+    やっぱり|やはり|すみません|ごめんなさい|の間違い|間違い|訂正|でお願いします|お願いします|です|でした|更正|我是说
+    |我是說|抱歉|对不起|對不起|其实|其實|还是|還是|应该|應該|是|:"""
 # What begins the next line when the sentence runs on, and would have turned the answer on its own line.
 RUNNING_ON = """
-    if|unless|until|but|except|only|provided|as long as|once|when|after|not|pending|wenn|falls|sofern|solange|sobald
-    |aber|nur|außer|nicht|erst|si|sauf|mais|seulement|sous|à condition|pas|siempre|pero|salvo|solo|sólo|cuando|se
-    |desde|mas|exceto|apenas|quando|ma|solo|tranne|purché|als|mits|tenzij|maar|alleen|zodra|niet|jeśli|jeżeli|o ile
-    |ale|tylko|pod warunkiem|eğer|ama|ancak|sadece|om|men|bara|utom|såvida|förutsatt|vermiyorum|etmiyorum|edilmedi
-    |değil|yok|不了|吗|ではない|ではありません|が、|が,|しない|しません|できない|できません|ただし|但|如果|除非|只"""
+    if|unless|until|but|except|only|provided|as long as|once|when|after|not|pending|subject to|assuming|by|or
+    |nothing|none|neither|nobody|never|wenn|falls|sofern|solange|sobald|aber|nur|außer|nicht|erst|nichts|von|si|sauf
+    |mais|seulement|sous|à condition|pas|rien|par|siempre|pero|salvo|solo|sólo|cuando|nada|por|se|desde|mas|exceto
+    |somente|apenas|quando|ma|tranne|purché|niente|da|als|mits|tenzij|maar|alleen|zodra|niet|niets|door|jeśli|jeżeli
+    |o ile|ale|tylko|pod warunkiem|przez|eğer|ama|ancak|sadece|om|men|bara|utom|såvida|förutsatt|inget|av|vermiyorum
+    |etmiyorum|edilmedi|değil|yok"""
+# The same where words aren't parted: the verb of the sentence, and what a condition begins with.
+RUNNING_ON_SIGNS = "しない|しません|できない|できません|ではない|ではありません|不了|吗|か"
+CONDITION_SIGNS = "ただし|但|如果|除非|只有|只要|仅当|僅當|前提"
+# A sentence that begins so and has no other clause is a condition of the answer above it, wherever it stands.
+CONDITIONS = """
+    {/but /and }{only if/unless/provided/provided that/as long as/subject to/assuming/on condition that}|if
+    |only when|only after|nur wenn|nur falls|wenn|falls|sofern|vorausgesetzt|solange|es sei denn|unter der bedingung
+    |si|seulement si|sauf si|à condition|sous réserve|tant que|solo si|siempre que|a menos que|salvo que|só se
+    |somente se|apenas se|desde que|se|a condizione|purché|solo se|a meno che|als|alleen als|mits|tenzij
+    |op voorwaarde|jeśli|jeżeli|tylko jeśli|pod warunkiem|o ile|chyba że|eğer|ancak|om|endast om|bara om|förutsatt
+    |såvida"""
 
 # Before a name, and behind one.
 TITLES = """

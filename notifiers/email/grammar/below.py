@@ -1,61 +1,115 @@
-"""What lines below an answer do to it: take it back, run on from it, close the letter."""
+"""What lines below an answer do to it: take it back, run on from it, close the letter.
+
+They are the comment, which may say anything of anybody. So only what speaks of the answer itself counts: a no on its
+own, an afterthought that ends in one, the answer turned, a sentence that isn't over at the end of its line, and a
+condition that is no sentence without it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
 
 from notifiers.email.grammar import tables
-from notifiers.email.grammar.kinds import LONGEST_PHRASE
 from notifiers.email.grammar.letters import fold_known
-from notifiers.email.grammar.line import LONGEST_ANSWER, segments_of
+from notifiers.email.grammar.line import LONGEST_ANSWER, segments_of, sides_of_signs
 from notifiers.email.grammar.names import Names
 
-MOST_AFTERTHOUGHT = 4  # words that end in a no: "actually no", "I meant reject"
-# What may stand between the words of an answer turned: "I do not approve of this".
-_FILLING = frozenset({"it", "this", "that", "the", "of", "request", "ich", "das", "je", "jag", "ben", "bunu"})
+MOST_AFTERTHOUGHT = 10  # words
+MOST_OF_A_CONDITION = 6  # words
+NARROWEST_WRAP = 60  # columns at which programs break lines
+_ASKING = frozenset({"why", "warum", "pourquoi", "perche", "waarom", "varfor", "dlaczego", "neden", "que"})
+_NOES = (tables.NEGATIONS | tables.REJECT | tables.RETRACTIONS) - {"but", "unless", "without"}
+_MERE_NOES = (tables.NEGATIONS & tables.REJECT) | {"nein", "nee", "neen", "nej", "nie", "não", "いいえ", "いえ"}
+_KNOWN = tables.AFTERTHOUGHTS | tables.ALL_WORDS | tables.WORDS_OF_ANSWERS | _NOES
+_STOPS = (".", "!", "?", "。", "！", "？", "…")
+_LEADING = " \t.-–—*•…([<{\"'"
+_GOING_ON = (",", ";", ":", "?", "/", ")", "、", "，", "？", "；", "：")
 _SAYS_SOMETHING = frozenset(each for each in tables.ANSWERS if " " not in each) | tables.NEGATIONS
 
 
 def takes_back(line: str) -> bool:
-    """Whether a line below an approval takes it back: it says no, or an answer turned, or nothing but a negation."""
-    folded = fold_known(line[:LONGEST_ANSWER]).lstrip(" .-–—*")
-    segments = [part for each in re.split("[:;?]", folded) for part in segments_of(each.strip())]
-    return any(map(_takes_back, segments))
+    """Whether a line below an approval takes it back."""
+    if sides_of_signs(line) == {"reject"}:
+        return True
+    folded = fold_known(line[:LONGEST_ANSWER]).lstrip(_LEADING)
+    if re.split(r" ?[(\[<*]", folded)[0] in tables.REJECT:  # "REJECT (delete as appropriate)"
+        return True
+    segments = segments_of(re.sub(r"[)\]}>\"';:]+(?= |$)", "", folded))
+    # A mere "no" with more behind it may answer something else: "No, you need not call me."
+    speaks_of_it = all(_is_known(segment.split()) for segment in segments) or segments[-1] in _MERE_NOES
+    return any(_takes_back(segment) and (speaks_of_it or segment not in _MERE_NOES) for segment in segments)
 
 
 def _takes_back(segment: str) -> bool:
-    if segment in tables.REJECT or segment in tables.TAKEN_BACK or _is_turned(segment):
+    """Whether a segment speaks of the answer alone, in known words, and says no."""
+    if segment in tables.REJECT or segment in tables.TAKEN_BACK:
         return True
-    spoken = segment.split(" ")
-    if len(spoken) > MOST_AFTERTHOUGHT:
+    if not segment.isascii() and (_is_turned_sign(segment) or _bare_of_thoughts(segment) in tables.REJECT):
+        return True
+    spoken = segment.split()
+    noes = [word for word in spoken if word in _NOES or _is_turned_within(word)]
+    if not noes or len(spoken) > MOST_AFTERTHOUGHT or spoken[0] in _ASKING:
         return False
-    return spoken[-1] in tables.REJECT or spoken[-1] in tables.NEGATIONS or any(map(_is_turned_within, spoken))
+    return _is_known(spoken)
 
 
-@lru_cache(maxsize=4096)
+def _is_known(spoken: list[str]) -> bool:
+    """Whether all words are of answers, or of second thoughts about them."""
+    return all(word in _KNOWN or _is_turned_within(word) for word in spoken)
+
+
+def _bare_of_thoughts(segment: str) -> str:
+    for each in tables.AFTERTHOUGHT_SIGNS:
+        segment = segment.replace(each, "")
+    return segment.strip(" :,")
+
+
 def _is_turned_within(word: str) -> bool:
-    """Whether a word is made of an answer and says something else: "onaylamıyorum", "unapproved"."""
-    if len(word) <= tables.LONGEST_PLAIN_STEM or word in tables.ALL_WORDS:
+    """Whether a word is an answer turned from within: "onaylamıyorum", "unapproved"."""
+    if word in tables.ALL_WORDS:
         return False
-    return tables.STEMS.are_in(word)
+    bare = (word.removeprefix(prefix) for prefix in tables.NEGATING_PREFIXES if word.startswith(prefix))
+    return any(each in tables.ANSWER_WORDS for each in bare) or tables.TURKISH_NO.match(word) is not None
+
+
+def _is_turned_sign(segment: str) -> bool:
+    """Whether an answer is turned where words aren't parted: 承認できません, 我不批准."""
+    holds = tables.SIGN_STEMS.are_in(segment)
+    return holds and (segment.endswith(tables.TURNED_ENDINGS) or any(sign in segment for sign in "不没沒未别別勿"))
 
 
 def runs_on(line: str, following: str) -> bool:
     """Whether a sentence runs on from one line into the next, where it would turn what the first one says."""
-    if not following.strip() or line.rstrip()[-1:] in ".!。！" or following.lstrip()[:1].isupper():
+    said, more = line.rstrip(), following.strip()
+    if not more or (said.endswith(_STOPS) and not more.startswith(_GOING_ON)):
         return False
-    folded = fold_known(following[:LONGEST_ANSWER])
-    return any(
-        folded == phrase or folded.startswith((phrase + " ", phrase + ",") if phrase.isascii() else phrase)
-        for phrase in tables.RUNNING_ON
+    if more.startswith(_GOING_ON) or not any(c.isalpha() for c in more):
+        return more[0] not in ":;" or any(c.isalpha() for c in more)
+    if more.lstrip(_LEADING)[:1].isupper():
+        return False
+    folded = fold_known(more[:LONGEST_ANSWER]).lstrip(_LEADING)
+    if folded.endswith("?") or len(said) + 1 + len(more.split(" ")[0]) > NARROWEST_WRAP:
+        return True
+    bare = folded.rstrip(" .!)")
+    return bare in tables.RUNNING_ON_SIGNS or any(
+        bare == each or bare.startswith((each + " ", each + ",")) for each in tables.RUNNING_ON
     )
 
 
+def is_condition(line: str) -> bool:
+    """Whether a line below an answer is only a condition of it: "Only if Bob agrees"."""
+    folded = fold_known(line[:LONGEST_ANSWER]).lstrip(_LEADING).rstrip(" .!)")
+    if folded.startswith(tables.CONDITION_SIGNS):
+        return not line.rstrip().endswith(_STOPS) and "," not in folded
+    if "," in folded or folded.count(" ") >= MOST_OF_A_CONDITION:
+        return False
+    return any(folded.startswith(each + " ") for each in tables.CONDITIONS)
+
+
 def speaks_to_somebody(line: str) -> bool:
-    """Whether a greeting names somebody."""
-    return len(fold_known(line[:LONGEST_ANSWER]).strip(" ,.!:").split(" ")) > 1
+    """Whether a salutation names somebody."""
+    return fold_known(line[:LONGEST_ANSWER]).strip(" ,.!:") not in tables.GREETINGS
 
 
 def holds_answer(text: str) -> bool:
@@ -72,16 +126,3 @@ def is_name(line: str, names: Collection[str]) -> bool:
     """Whether a line is nothing but names that stand in the mail's headers."""
     spoken = fold_known(line[:LONGEST_ANSWER]).replace(".", " ").split()
     return bool(spoken) and all(Names(names).knows(word) for word in spoken)
-
-
-def _is_turned(segment: str) -> bool:
-    """Whether a segment is an answer turned, and nothing else: "I do not approve", 承認できません."""
-    spoken = segment.split(" ")
-    if len(spoken) <= LONGEST_PHRASE and not tables.TURNS.isdisjoint(spoken):
-        said = [word for word in spoken if word in tables.ANSWER_WORDS]
-        if said and all(word in tables.TURNS or word in tables.ANSWER_WORDS or word in _FILLING for word in spoken):
-            return True
-    if segment.isascii():
-        return False
-    holds = tables.SIGN_STEMS.are_in(segment)
-    return holds and (segment.endswith(tables.TURNED_ENDINGS) or any(sign in segment for sign in "不没沒未别別勿"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from notifiers.email.grammar import tables
 from notifiers.email.grammar.letters import ODD
 from notifiers.email.grammar.names import MOST_NAME_WORDS, Names, is_harmless, is_titled
 
 LONGEST_PHRASE = 8  # words
+_HAN_GREETING = re.compile(r"(?P<dear>尊敬的|亲爱的|親愛的)?(?P<name>[a-z]{1,30}|[一-鿿]{1,6}?)(?P<hello>您好|你好)?")
 
 
 def kind_of(segment: str, people: Names) -> str:
@@ -37,7 +40,10 @@ _TABLES = [
 
 def _greets_by_name(segment: str) -> bool:
     """Whether a greeting follows a titled name without a space, as in 王经理您好."""
-    return any(is_titled(segment.removesuffix(end)) for end in ("您好", "你好") if segment.endswith(end))
+    match = _HAN_GREETING.fullmatch(segment)
+    if not match or not (match["dear"] or match["hello"]):
+        return False
+    return is_harmless(match["name"])
 
 
 def _with_name(segment: str, people: Names) -> str | None:

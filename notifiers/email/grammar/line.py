@@ -74,12 +74,23 @@ def read_line(line: str, names: Collection[str] = (), *, spoken_to: bool = False
         verdict = _verdict(kinds, signs, spoken_to=spoken_to)
         if verdict:
             return Line(verdict, "answer")
-        if not signs and (_opens_letter(kinds) or _is_called(folded, kinds, people)):
+        if not signs and _opens_letter(kinds):
             return Line("none", "greeting")
+        if not signs and _is_called(folded, kinds, people):
+            return Line("none", "called")
         bare = folded.rstrip(" :-–—")
         if not signs and bare != folded and _opens_letter(_kinds(segments_of(bare), people)):
             return Line("none", "greeting")
     return Line("none", _why_none(shown, folded))
+
+
+def sides_of_signs(line: str) -> frozenset[str]:
+    """What a line of nothing but signs says: "approve", "reject", both or nothing."""
+    shown = line.strip(_EDGES)
+    if not shown or len(shown) > LONGEST_ANSWER:
+        return frozenset()
+    text, sides = _without_signs(shown)
+    return frozenset() if text else sides
 
 
 def _without_signs(shown: str) -> tuple[str, frozenset[str]]:

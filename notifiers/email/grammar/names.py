@@ -49,7 +49,7 @@ class Names(NamedTuple):
 
 def written_like_names(shown: str) -> frozenset[str]:
     """The folded words of a line that have a capital first and small letters behind it."""
-    words = (word.strip(" ,.!:") for word in shown.split())
+    words = (word.strip(" ,.!:，。！：、") for word in shown.split())
     return frozenset(fold_known(word) for word in words if word[:1].isupper() and word[1:2].islower())
 
 

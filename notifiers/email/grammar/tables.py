@@ -78,7 +78,16 @@ TURNING_SIGNS = frozenset(around.TURNING_SIGNS)
 TURNED_ENDINGS = tuple(sorted(phrases(around.TURNED_ENDINGS)))
 NEGATIONS = phrases(around.NEGATIONS)
 TAKEN_BACK = phrases(around.TAKEN_BACK)
+AFTERTHOUGHTS = phrases(around.AFTERTHOUGHTS)
+RETRACTIONS = phrases(around.RETRACTIONS)
+AFTERTHOUGHT_SIGNS = tuple(sorted(phrases(around.AFTERTHOUGHT_SIGNS), key=len, reverse=True))
 RUNNING_ON = phrases(around.RUNNING_ON)
+RUNNING_ON_SIGNS = phrases(around.RUNNING_ON_SIGNS)
+CONDITION_SIGNS = tuple(sorted(phrases(around.CONDITION_SIGNS)))
+CONDITIONS = phrases(around.CONDITIONS)
+# An answer turned from within its word: "unapproved", "onaylamıyorum".
+NEGATING_PREFIXES = ("un", "dis", "non", "nie", "o")
+TURKISH_NO = re.compile(r"(?:onayla|onaylan|reddet|redded)(?:m[aeıiu]|may|mey)")
 # What no unknown word may hold, since it would be an answer turned from within: "unapproved", "onaylamıyorum".
 LONGEST_PLAIN_STEM = 5
 ANSWER_WORDS = frozenset(phrase for phrase in ANSWERS if " " not in phrase)

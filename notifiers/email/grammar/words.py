@@ -34,7 +34,7 @@ APPROVE: dict[str, str] = {
         |{/der /dieser }{antrag/zugriff/zugang} {/ist /wird /wurde /hiermit }{genehmigt/freigegeben/bewilligt/erlaubt}
         |{genehmigung/freigabe/erlaubnis/zustimmung} erteilt|freigeben|{ich gebe/gebe ich/gebe} frei|gebe ich frei
         |zugestimmt|zustimmen|{/ich }stimme zu|stimme ich zu|{/ich bin /bin }einverstanden|akzeptiere|ich akzeptiere
-        |ich bestätige|ich erlaube|{/geht /ist /alles }in ordnung|geht klar|passt|passt so|okay""",
+        |ich bestätige|ich erlaube|{/geht /ist /alles }in ordnung|angenommen|geht klar|passt|passt so|okay""",
     "French": """
         oui|bien sûr|tout à fait|absolument|certainement|approuvé|approuvée|approuver|approuve|j'approuve
         |je l'approuve|accepté|acceptée|accepter|j'accepte|accordé|accordée|autorisé|autorisée|autoriser|j'autorise
@@ -56,10 +56,10 @@ APPROVE: dict[str, str] = {
         |{/el /este }acceso {/está /queda /es }{aprobado/aceptado/autorizado/concedido/permitido}
         |{está/queda} {aprobado/aprobada/aceptado/aceptada/autorizado/autorizada/concedido/permitido}""",
     "Portuguese": """
-        sim|claro|claro que sim|com certeza|aprovado|aprovada|aprovar|aprovo|eu aprovo|aceito|aceite|aceitar
-        |autorizado|autorizada|autorizar|autorizo|eu autorizo|concedido|concedida|permitido|permitida|liberado
-        |liberada|confirmado|confirmada|confirmo|{/estou }de acordo|concordo|deferido|deferida|pode prosseguir
-        |{aprovo/autorizo/aceito} {o/este} {pedido/acesso}
+        sim|claro|claro que sim|com certeza|tudo bem|aprovado|aprovada|aprovar|aprovo|eu aprovo|aceito|aceite
+        |aceitar|autorizado|autorizada|autorizar|autorizo|eu autorizo|concedido|concedida|permitido|permitida
+        |liberado|liberada|confirmado|confirmada|confirmo|{/estou }de acordo|concordo|deferido|deferida
+        |pode prosseguir|{aprovo/autorizo/aceito} {o/este} {pedido/acesso}
         |{aprovo/autorizo/aceito} {a/esta} {solicitação/conexão/ligação}
         |{/o /este }{pedido/acesso} {/está /foi }{aprovado/aceito/aceite/autorizado/concedido/liberado/permitido}
         |{/a /esta }{solicitação/conexão/ligação} {/está /foi }{aprovada/aceita/aceite/autorizada/concedida/liberada}
@@ -84,10 +84,11 @@ APPROVE: dict[str, str] = {
     "Polish": """
         tak|oczywiście|jasne|zatwierdzam|zatwierdzone|zatwierdzono|zatwierdzony|zatwierdzona|zatwierdzić
         |zatwierdziłem|zatwierdziłam|akceptuję|zaakceptowane|zaakceptowano|zaakceptowany|zaakceptowana|zaakceptować
-        |zaakceptowałem|zaakceptowałam|akceptacja|zgoda|zgadzam się|wyrażam zgodę|aprobuję|zaaprobowano|zezwalam
-        |pozwalam|dozwolone|przyznane|potwierdzam|potwierdzone|{zatwierdzam/akceptuję} {/ten }{wniosek/dostęp}
-        |{zatwierdzam/akceptuję} {to/połączenie/prośbę}|wniosek {zatwierdzony/zaakceptowany}
-        |{dostęp/wniosek} {/został }{zatwierdzony/zaakceptowany/przyznany}|udzielam {zgody/dostępu}""",
+        |zaakceptowałem|zaakceptowałam|akceptacja|zgoda|dobrze|w porządku|zgadzam się|wyrażam zgodę|aprobuję
+        |zaaprobowano|zezwalam|pozwalam|dozwolone|przyznane|potwierdzam|potwierdzone
+        |{zatwierdzam/akceptuję} {/ten }{wniosek/dostęp}|{zatwierdzam/akceptuję} {to/połączenie/prośbę}
+        |wniosek {zatwierdzony/zaakceptowany}|{dostęp/wniosek} {/został }{zatwierdzony/zaakceptowany/przyznany}
+        |udzielam {zgody/dostępu}""",
     "Turkish": """
         evet|tabii|tabi|elbette|onay|onaylandı|onayladım|onayladık|onaylıyorum|onaylıyoruz|onaylamak|onaylanmıştır
         |onaylı|onay verildi|onay veriyorum|onay verdim|onayımdır|kabul|kabul edildi|kabul ediyorum|kabul ediyoruz
@@ -114,7 +115,7 @@ APPROVE: dict[str, str] = {
 
 REJECT: dict[str, str] = {
     "English": """
-        reject|rejected|no|nope|deny|denied|decline|declined|refuse|refused|veto|vetoed
+        reject|rejected|no|nope|disallow|disallowed|deny|denied|decline|declined|refuse|refused|veto|vetoed
         |i {/hereby }{reject/deny/decline/refuse}|i {/have }{rejected/denied/declined/refused}
         |i {/hereby }{reject/deny/decline/refuse} {it/this/that}
         |i {/hereby }{reject/deny/decline/refuse} {the/this/your} {request/connection/access}|reject request
@@ -170,7 +171,7 @@ REJECT: dict[str, str] = {
         |{却下/拒否/否認/否決/棄却}{/する/します/しました/いたします/致します/いたしました/致しました/です}
         |{却下/拒否/否認/否決/棄却}{とします/させていただきます/させて頂きます}""",
     "Chinese": """
-        否|不|{/我/本人/已/已经/已經/予以}{拒绝/拒絕/驳回/駁回/否决/否決/反对/反對}
+        否|不|{/我/本人/已/已经/已經/予以}{拒绝/拒絕/驳回/駁回/否决/否決/反对/反對/禁止}
         |{/我/本人}{拒绝/拒絕/驳回/駁回}{了/申请/申請/该申请/該申請/此申请/此申請}""",
 }
 

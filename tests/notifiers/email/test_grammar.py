@@ -79,7 +79,7 @@ def test_anything_else_is_no_answer(line: str) -> None:
         "Hi,", "Hi Bob,", "Dear Mr. Jones,", "Hola Bob:", "Estimado Bob:", "Hi, Bob", "Hi Bob, thanks.", "Hi Will,",
         "Hi Grant,", "Hi May,", "Hi Bob and Alice,", "Sehr geehrte Frau Dr. Meyer,", "Madame, Monsieur,", "Grace,",
         "Hi Иван,", "王经理：", "您好：", "王经理，您好：", "田中様", "お疲れ様です。佐藤です。", "Merhaba Can Bey,",
-        "Szanowny Panie,", "Bob,", "Bob Jones,", "Hi 田中さん、", "Thanks!", "Hi 김민수,", "Hello Γιώργος,",
+        "Szanowny Panie,", "Hi 田中さん、", "Thanks!", "Hi 김민수,", "Hello Γιώργος,",
     ],
 )  # fmt: skip
 def test_a_salutation_leaves_the_answer_to_the_line_below(line: str) -> None:
@@ -104,7 +104,11 @@ def test_a_line_that_shows_nothing_is_blank(line: str) -> None:
     [
         "No wait, reject", "Sorry, reject", "Actually no.", "Not!", "...not", "Doch nicht", "En fait non", "Anzi no",
         "I meant reject", "I take that back", "I do not approve", "I do not approve this.", "onaylamıyorum, hayır",
-        "今回は承認できません。", "承認しません", "我不批准", "nicht", "Edit: no", "onaylamıyorum",
+        "今回は承認できません。", "承認しません", "我不批准", "nicht", "Edit: no", "Or rather: reject",
+        "This should have been reject.", "Please reject this request.", "👎", "❌", "I reject this after all.",
+        "Please do not approve.", "I withdraw my approval.", "Äh, nein.", "Cancel that.", "Reject <-", "* Reject *",
+        "REJECT (delete as appropriate)", "Pardon, je voulais dire refusé.", "Pardon, reddedildi demek istedim.",
+        "やっぱり却下します。", "抱歉，我是说拒绝。", "訂正：却下", "Correction : refusé", "onaylamıyorum",
         "Unapproved for now",
     ],
 )  # fmt: skip
@@ -117,7 +121,11 @@ def test_a_line_below_may_take_an_approval_back(line: str) -> None:
     [
         "Not to be extended.", "No need to ask again", "Only for today.", "Please note: no root.", "Why so late?",
         "No production data, please.", "Thanks, Bob", "Do not copy the customer table.", "今日だけです。", "",
-        "Nothing else.",
+        "Nothing else.", "I approve.", "Yes, I approve.", "This is fine.", "It has been approved.",
+        "Bob said no last time, but this is fine.", "Aber gerne.", "Why not?", "Warum nicht?", "Sorun değil.",
+        "Ticket No. 4711", "Root access: no.", "Approver: Bob", "Risk is acceptable.",
+        "No, you do not need to call me.", "Hopefully not.", "Neustart bitte nicht.", "Bob will not reject.", "👍",
+        "Pre-approved by CAB.",
     ],
 )  # fmt: skip
 def test_a_comment_takes_nothing_back(line: str) -> None:

@@ -182,3 +182,26 @@ def test_what_may_be_quoted_is_no_comment() -> None:
     raw = f"From: grace@example.com\nTo: c@example.test\nSubject: Re: x\n\n{text}".encode()
     read = read_reply(raw)
     assert (read.verdict, read.comment) == ("approve", "Only today.")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "comment"),
+    [
+        ("Bob,\n\nApproved.", "approve", ""),
+        ("Theoretically,\nyes", "none", ""),
+        ("Hypothetically,\n\nyes", "none", ""),
+        ("Carol,\n\nApprove this request", "none", ""),
+        ("Approved\n\nRegards,\nBob\n\nPS: no wait, reject.", "none", ""),
+        ("Approved\n\nRegards,\nBob\n\nPS: no root, please.", "approve", "PS: no root, please."),
+        ("Approved\n\nSent from my iPhone\n\nActually no.", "none", ""),
+        ("Approved\n\nOnly if Bob agrees.", "none", ""),
+        ("Approved\n\nIf he needs more, ask again.", "approve", "If he needs more, ask again."),
+        ("Approved\n👎", "none", ""),
+        ("Alice，\n\n批准", "approve", ""),
+        ("尊敬的Alice：\n批准", "approve", ""),
+    ],
+)
+def test_what_stands_around_the_answer(text: str, verdict: str, comment: str) -> None:
+    raw = f"From: grace@example.com\nTo: c@example.test\nSubject: Re: x\n\n{text}".encode()
+    read = read_reply(raw)
+    assert (read.verdict, read.comment) == (verdict, comment)
