@@ -17,6 +17,7 @@ from notifiers.email.grammar.names import Names
 
 MOST_AFTERTHOUGHT = 10  # words
 MOST_OF_A_CONDITION = 6  # words
+LONGEST_WORD = 20  # letters; what is longer, such as an address, stands in a line of its own by itself
 NARROWEST_WRAP = 60  # columns at which programs break lines
 _ASKING = frozenset({"why", "warum", "pourquoi", "perche", "waarom", "varfor", "dlaczego", "neden", "que"})
 _NOES = (tables.NEGATIONS | tables.REJECT | tables.RETRACTIONS) - {"but", "unless", "without"}
@@ -89,7 +90,7 @@ def runs_on(line: str, following: str) -> bool:
     if more.lstrip(_LEADING)[:1].isupper():
         return False
     folded = fold_known(more[:LONGEST_ANSWER]).lstrip(_LEADING)
-    if folded.endswith("?") or len(said) + 1 + len(more.split(" ")[0]) > NARROWEST_WRAP:
+    if folded.endswith("?") or len(said) + 1 + min(LONGEST_WORD, len(more.split(" ")[0])) > NARROWEST_WRAP:
         return True
     bare = folded.rstrip(" .!)")
     return bare in tables.RUNNING_ON_SIGNS or any(
