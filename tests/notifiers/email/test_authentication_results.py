@@ -105,6 +105,8 @@ def test_a_dmarc_pass_that_names_no_from_leaves_it_to_a_signature(dmarc: str) ->
         "dkim=pass header.d=corp.example compauth=fail reason=001",
         "spf=pass smtp.mailfrom=corp.example dmarc=fail header.from=corp.example; dkim=pass header.d=corp.example",
         "spf=pass 192.0.2.1 dmarc=fail header.from=corp.example; dkim=pass header.d=corp.example",
+        "spf=pass 192.0.2.1 dmarc = fail header.from=corp.example; dkim=pass header.d=corp.example",
+        "spf=pass 192.0.2.1 dmarc/1=fail header.from=corp.example; dkim=pass header.d=corp.example",
         "spf pass dmarc=fail; dkim=pass header.d=corp.example",
         f"spf=pass smtp.mailfrom=x dkim=fail header.d=corp.example; {DMARC}",
         f"{DMARC} dkim=fail header.d=corp.example",

@@ -124,6 +124,8 @@ def with_signature(results: str, *signatures: bytes, domain: bytes = b"example.c
         ("spf=pass smtp.mailfrom=grace@mail.Example.COM", True),
         ("spf=pass smtp.mail=grace@example.com", True),
         ("spf=none smtp.helo=mail.example.net; spf=pass smtp.mailfrom=<grace@example.com>", True),
+        ("spf=None smtp.pra=grace@example.com; spf=Pass smtp.mailfrom=grace@example.com", True),
+        ("spf=pass smtp.mailfrom=grace@example.com smtp.helo=mail.example.net", True),
         ("iprev=pass", True),  # no result for SPF, so nothing to go by
         ("spf=fail smtp.mailfrom=example.com", False),
         ("spf=softfail (x) smtp.mailfrom=grace@example.com", False),
@@ -171,7 +173,8 @@ def test_a_siblings_signature_has_to_cover_as_much() -> None:
     mail = MAIL.replace(b"grace@", b"grace@hr.")
     assert authenticate(with_results(results, mail=mail), sender, TRUSTED).passed
     for signatures in (loose, added + loose):
-        assert not authenticate(with_results(results, mail=signatures + mail), sender, TRUSTED).passed
+        for told in (results, f"{results}; dkim=fail header.d=hr.example.com"):
+            assert not authenticate(with_results(told, mail=signatures + mail), sender, TRUSTED).passed
     assert authenticate(with_results(results, mail=loose.replace(b"h=", b"h=To:") + mail), sender, TRUSTED).passed
 
 
