@@ -159,11 +159,17 @@ def _header_end(raw: bytes, start: int, end: int, most: int) -> tuple[int, int]:
 
 
 def _fields(block: bytes) -> Fields:
+    """The fields of a header, which ends at an empty line alone.
+
+    A line of white space continues the field above it (RFC 5322, section 4.2: obs-FWS): Exim writes SpamAssassin's
+    report so (`$spam_report`). Who takes it for the header's end sees a text below it, and that is refused here, as no
+    field begins so.
+    """
     if b"\0" in block or b"\r" in block.replace(b"\r\n", b"\n").rstrip(b"\r"):
         raise Unreadable("malformed", "The header of the mail holds control characters.")
     pairs: list[tuple[str, list[str]]] = []
     for line in block.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
-        if line[:1] in (" ", "\t") and pairs and line.strip():
+        if line[:1] in (" ", "\t") and pairs:
             pairs[-1][1].append(line)
         elif line:
             pairs.append(_new_field(line))

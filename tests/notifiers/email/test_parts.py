@@ -57,6 +57,21 @@ def test_a_field_that_must_come_once_is_found_twice_however_it_is_written(field:
     assert read(b"\nApproved\n", b"From grace@example.com Sat Nov 21\n" + HEAD).verdict == "approve"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_of_white_space_continues_a_field(end: str) -> None:
+    """As Exim writes SpamAssassin's report, whose middle has empty lines (`$spam_report`)."""
+    report = "X-Ham-Report: no spam\n Content preview: x\n \n Content analysis details:\n \t\n \n pts rule\n \n"
+    for head in (report + HEAD.decode(), HEAD.decode() + report, HEAD.decode().replace("Re: x", "Re:\n \n x\n ")):
+        assert read_reply(f"{head}\nApproved\n".replace("\n", end).encode()).verdict == "approve"
+
+
+def test_what_some_read_as_the_text_below_a_line_of_white_space_is_refused() -> None:
+    for text in (b"No.\n\nApproved\n", b"Well then\n\nApproved\n", b"\xf0\x9f\x91\x8d: no\n\nApproved\n"):
+        assert read(b" \n" + text).code == "malformed"
+    assert read(b" \nX-A: b\n\nApproved\n").verdict == "approve"
+    assert read_reply(b" \n" + HEAD + b"\nApproved\n").code == "malformed"
+
+
 def test_a_part_that_says_twice_how_it_is_shown_is_not_read() -> None:
     shown = b"Content-Disposition: inline\nContent-Disposition: attachment; filename=a.txt\n"
     assert read(MIXED + b"--x\n" + shown + b"\nApproved\n--x--\n").code == "malformed"
