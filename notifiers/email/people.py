@@ -41,12 +41,21 @@ def one_sender(fields: Fields) -> str:
 
 
 def sender_differs(fields: Fields, sender: str) -> bool:
-    """Whether a Sender field names somebody else than From: then another person pressed send."""
-    for value in fields.all("sender"):
+    """Whether a Sender field names somebody else than From: then another person pressed send.
+
+    A sub-address (RFC 5233) and a host of the domain are the same person's: Exim and other old Unix programs put the
+    user and the machine there. So is an empty field nobody's.
+    """
+    for value in filter(str.strip, fields.all("sender")):
         match = _NAMED.fullmatch(_without_quoted(value[: caps.LONGEST_STRUCTURED])) or _BARE.fullmatch(value)
-        if not match or folded_address(match["address"]) != sender:
+        if not match or not _is_same(folded_address(match["address"]), sender):
             return True
     return False
+
+
+def _is_same(address: str, sender: str) -> bool:
+    (user, _, host), (own, _, domain) = address.rpartition("@"), sender.rpartition("@")
+    return user.partition("+")[0] == own.partition("+")[0] and f".{host}".endswith(f".{domain}")
 
 
 def written_to(fields: Fields) -> list[str]:

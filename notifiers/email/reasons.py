@@ -13,7 +13,7 @@ REASONS = {
     "forwarded": "The mail was forwarded; only a reply to the mail that asked is an answer.",
     "repeated_header": "The mail has a header twice that must come once.",
     "no_one_sender": "The mail doesn't come from exactly one address.",
-    "sent_by_another": "The mail was sent by one person in the name of another.",
+    "sent_by_another": "The mail names another address in Sender, so another may have sent it.",
     "auto_reply": "An automatic reply is no answer",
     "bounce": "A message about delivery is no answer",
     "receipt": "A receipt is no answer",

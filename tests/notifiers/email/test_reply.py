@@ -62,6 +62,27 @@ def test_mail_of_machines_and_mail_by_two_people_decides_nothing(header: str, ki
 
 
 @pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        ("Grace Hopper <grace@example.com>", "approve"),
+        ("grace@ws12.example.com", "approve"),
+        ("Grace+work@example.com", "approve"),
+        ("", "approve"),
+        ("bob@example.com", "none"),
+        ("grace@example.org", "none"),
+        ("grace@com", "none"),
+        ("grace@badexample.com", "none"),
+        ("gracehopper@example.com", "none"),
+        ("+grace@example.com", "none"),
+        ("grace@example.com, bob@example.com", "none"),
+    ],
+)
+def test_sender_may_name_the_same_person_at_a_host_or_with_a_tag(value: str, verdict: str) -> None:
+    read = reply("Approved\r\n", f"{HEAD}Sender: {value}\r\n")
+    assert (read.verdict, read.code) == (verdict, "answer" if verdict == "approve" else "sent_by_another")
+
+
+@pytest.mark.parametrize(
     "raw", [b"", b"\n", b"\0", b"garbage", b"From: a@b\n" * 10_000, b"A:" + b"x" * 400_000, b"\xff" * 99]
 )
 def test_rubbish_is_an_unreadable_reply(raw: bytes) -> None:
