@@ -10,7 +10,7 @@ from notifiers.email.own_text import own_lines
 from notifiers.email.own_text_html import html_text
 from notifiers.email.parts import Part, Unreadable
 from notifiers.email.people import decoded
-from notifiers.email.subjects import heading
+from notifiers.email.subjects import before_ours, heading
 
 LARGEST_LOOKED_AT = 100_000  # characters of the text, with its markup
 MOST_LINES = 100
@@ -33,7 +33,8 @@ def is_away(mail: Part, text: str) -> bool:
     subject = decoded(mail.fields.first("subject"))
     if _marked(mail) or heading(subject).away:
         return True
-    said = f"{subject}\n{_own(mail, text)}"[: MOST_SAID + len(subject)]
+    put = before_ours(subject)
+    said = f"{put}\n{_own(mail, text)}"[: MOST_SAID + len(put)]
     return bool(_AWAY.search(loose(said).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 

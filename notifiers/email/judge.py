@@ -96,14 +96,19 @@ def judge(reply: Reply, facts: Facts) -> Judged:
     code = reply.code if failed.reads else failed.name.replace(" ", "_")
     words = failed.reason(reply, facts)
     return Judged.model_validate(
-        {"decides": False, "code": code, "words": words, "answer_back": _back(failed, facts), **about}
+        {"decides": False, "code": code, "words": words, "answer_back": _back(failed, reply, facts), **about}
     )
 
 
-def _back(failed: Rule, facts: Facts) -> AnswerBack:
-    """Whom nothing ties to this mail is not written to: its From may be anybody's, and a token somebody else's."""
+def _back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:
+    """Whom nothing ties to this mail is not written to: its From may be anybody's, and a token somebody else's.
+
+    Nor is a machine that says it is one (RFC 3834). But a subject alone may be a person's: they hear why.
+    """
     if not facts.person or (not facts.authentic.passed and facts.token_of != facts.person):
         return "none"
+    if failed is _BY_A_PERSON and reply.guessed and facts.authentic.passed:
+        return "help"
     return failed.back
 
 
@@ -148,6 +153,7 @@ def _reads(name: str, back: AnswerBack, *codes: str) -> Rule:
 
 _COPY = "answer from the mail that was sent to you, which carries your own reply address"
 
+_BY_A_PERSON = _reads("by a person", "none", "auto_reply", "bounce", "receipt", "list", "loop", "calendar")
 RULES = [
     _reads(
         "well formed",
@@ -159,7 +165,7 @@ RULES = [
         "repeated_header",
         "broken",
     ),
-    _reads("by a person", "none", "auto_reply", "bounce", "receipt", "list", "loop", "calendar"),
+    _BY_A_PERSON,
     Rule(
         "one sender",
         saw=lambda reply, facts: reply.sender or "no one From address",

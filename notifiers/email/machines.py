@@ -23,22 +23,29 @@ _NO = ("", "no", "false", "none", "0")
 MOST_MARKS = 10  # fields of one name that are looked at for addresses
 _AN_ADDRESS = re.compile(r"[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
 _MDN = "disposition-notification"
+_ARF = "message/feedback-report"
 MOST_HOPS = 50  # Received fields; RFC 5321, section 6.3, asks for at least 100 before a loop is assumed, on the way
 
 
 class Machine(NamedTuple):
-    """What kind of machine wrote a mail, and the sign it was known by."""
+    """What kind of machine wrote a mail, and the sign it was known by.
+
+    `guessed` where nothing but the subject looks like a machine's: then a person may have written it all the same.
+    """
 
     kind: str
     sign: str
+    guessed: bool = False
 
 
 def machine(mail: Part) -> Machine | None:
     """The machine that wrote this mail, or None where a person may have."""
-    for kind, sign, shows in _SIGNS:
-        if shows(mail):
-            return Machine(kind, sign)
-    return None
+    shown = ((kind, sign, shows) for kind, sign, shows in _SIGNS if shows(mail))
+    first = next(shown, None)
+    if first is None:
+        return None
+    guessed = first[2] is _subject_is_automatic and next(shown, None) is None
+    return Machine(first[0], first[1], guessed)
 
 
 def _has(*names: str) -> Callable[[Part], bool]:
@@ -87,8 +94,8 @@ def _subject_is_automatic(mail: Part) -> bool:
 
 
 def _looped_by_sender(mail: Part) -> bool:
-    """procmail's autoresponders mark what they send with their owner's address (procmailex(5))."""
-    return one_sender(mail.fields) in _named(mail, "x-loop")
+    """procmail's autoresponders (procmailex(5)) and Exchange's rules mark what they send with their owner's address."""
+    return one_sender(mail.fields) in _named(mail, "x-loop") | _named(mail, "x-ms-exchange-inbox-rules-loop")
 
 
 def _came_back(mail: Part) -> bool:
@@ -115,9 +122,10 @@ _SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
     ("bounce", "a mail server wrote it", _is_from(words.DAEMONS)),
     ("calendar", "it answers an invitation (RFC 5546)", answers_invitation),
     ("auto_reply", "another report of a machine", lambda mail: mail.type == "multipart/report"),
+    ("auto_reply", "it reports abuse (RFC 5965)", lambda mail: any(part.type == _ARF for part in mail.walk())),
     ("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
     ("auto_reply", "a machine's address wrote it", _is_from(words.ROBOTS)),
-    ("auto_reply", "its subject is that of an automatic reply", _subject_is_automatic),
+    ("auto_reply", "its subject begins like that of one. Reply with the subject left as it is", _subject_is_automatic),
     ("auto_reply", "its headers are those of an automatic reply", _has(*words.AUTOMATIC_HEADERS)),
     ("auto_reply", "its headers are those of an automatic reply", _value("x-post-messageclass", "9")),
     ("list", "it came through a mailing list (RFC 2919, RFC 2369)", _bears(*words.LIST_HEADERS)),
@@ -125,7 +133,7 @@ _SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
     ("auto_reply", "Precedence says so", _value("precedence", "bulk", "junk", "auto_reply", "auto-reply")),
     ("auto_reply", "Precedence says so", _value("x-precedence", "bulk", "junk", "auto_reply", "auto-reply")),
     ("auto_reply", "it was delivered by an autoresponder", _value("delivered-to", "autoresponder")),
-    ("auto_reply", "its sender's own program marked it (X-Loop)", _looped_by_sender),
+    ("auto_reply", "its sender's own program marked it against loops", _looped_by_sender),
     ("bounce", "its return path is empty (RFC 5321)", _null_sender),
     ("loop", "it has been here before", _came_back),
     ("loop", "it went round in circles", lambda mail: len(mail.fields.all("received")) > MOST_HOPS),

@@ -48,6 +48,7 @@ class Reply(Model):
     tokens_found: int = 0  # more than one: its headers name several requests, and none is taken
     failed_recipient: str = ""  # of a bounce: the address that can't be reached, case-folded
     from_mail_server: bool = False  # it has the shape of a server's own mail about delivery
+    guessed: bool = False  # of an automatic reply: nothing but its subject says so
     away: bool = False  # of an automatic reply: its sender is out of office
 
     @property
@@ -109,7 +110,7 @@ def _reads(answer: Said) -> str:
 
 
 def _of_machine(mail: Part, wrote: machines.Machine, about: dict[str, object]) -> Reply:
-    more: dict[str, object] = {}
+    more: dict[str, object] = {"guessed": wrote.guessed}
     if wrote.kind == "bounce":
         more["failed_recipient"] = machines.failed_recipient(mail)
         if about["token"] is None:

@@ -39,6 +39,7 @@ def reply(headers: str, body: str = "Approve", subject: str = f"Re: {SUBJECT}") 
         "X-MS-Exchange-Inbox-Rules-Loop: approvals@example.test",
         "Content-Class: urn:content-classes:message",
         "Precedence: first-class",
+        "X-MS-Exchange-Organization-AutoForwarded: false",
     ],
 )
 def test_headers_that_say_nothing_of_who_wrote(header: str) -> None:
@@ -58,6 +59,10 @@ def test_headers_that_say_nothing_of_who_wrote(header: str) -> None:
         ("X-ServiceNow-Generated: true", "auto_reply"),
         ("X-POST-MessageClass: 9; Autoresponder", "auto_reply"),
         ("X-Loop: Grace@example.com", "auto_reply"),
+        ("X-MS-Exchange-Inbox-Rules-Loop: Grace@example.com", "auto_reply"),
+        ("X-MS-Exchange-Organization-AutoForwarded: true", "auto_reply"),
+        ("X-Auto-Response: 1", "auto_reply"),
+        ("Content-Type: message/feedback-report", "auto_reply"),
         ("X-Loop: countersign@example.test", "loop"),
         (f"Message-ID: <1042.2.{TOKEN}.asked.abcdefghijklmnop@example.test>", "loop"),
         ("Message-ID: <1042.settled.abcdefghijklmnop@example.test>", "loop"),
@@ -86,6 +91,21 @@ def test_a_mail_servers_own_addresses_write_no_answers(user: str) -> None:
 def test_an_automatic_reply_of_any_language_decides_nothing() -> None:
     read = reply("X-Mailer: x", "OK\r\n\r\nEkki við fyrr en 30.", f"Sjálfvirkt svar: {SUBJECT}")
     assert (read.kind, read.verdict, read.away) == ("auto_reply", "none", False)
+
+
+@pytest.mark.parametrize("prefix", ["Sjálfvirkt svar", "Restricted", "Accepted", "Automatic reply"])
+@pytest.mark.parametrize(
+    ("header", "guessed"),
+    [
+        ("X-Mailer: x", True),
+        ("Auto-Submitted: auto-replied", False),
+        ("Precedence: bulk", False),
+        ("Return-Path: <>", False),
+    ],
+)
+def test_what_only_a_subject_says_is_a_guess(prefix: str, header: str, guessed: bool) -> None:
+    read = reply(header, subject=f"{prefix}: {SUBJECT}")
+    assert (read.kind, read.code, read.guessed) == ("auto_reply", "auto_reply", guessed)
 
 
 ROBOT = "Auto-Submitted: auto-generated"
@@ -127,6 +147,7 @@ def test_signs_and_words_of_absence(headers: str, body: str) -> None:
         (f"Re: {SUBJECT}", "Ticket 12.\r\n\r\nOn Mon, 1 Nov 2026, Acme wrote:\r\n> Bob is on vacation"),
         (f"Read: {SUBJECT}", "Your message was read"),
         (f"Incident opened: {SUBJECT}", "x"),
+        ("Re: Out of Office Ltd - Connection Approval Notification - #1042", "Ticket 12."),
     ],
 )
 def test_what_other_machines_say_is_no_absence(subject: str, body: str) -> None:

@@ -19,6 +19,9 @@ OURS = "Acme - Connection Approval Notification - #1042"
         "***SPAM*** Re: ", "CAUTION: EXTERNAL EMAIL: RE: ", "AW: Re: SV: ", "\u200eRe: ", "Ｒｅ： ",
         "Whoever: Re: ", "RE: Automatic reply: ", "Re: Fwd: ", "RE: FW: ", "Re: [Fwd: ", "Re: Acme: ",
         "Approved: ", "OK: ", "Genehmigt: ", "Re: Auto: ", "Xyz: ", "Betreff: ", "Subject: ",
+        "Streng vertraulich - AW: ", "P1 RE: ", "TLP:GREEN Re: ", "⚠️ Re: ", "⚠️EXTERNAL⚠️ Re: ", "Ekstern - SV: ",
+        "Harici - YNT: ", "Внешнее письмо RE: ", "Hors entreprise - Réponse: ", "//SEC// RE: ", "[EXT Re: ",
+        "INTERN-AW: ", "SPAM(5.2) RE: ", "RE [EXT]: ", "Re-2: ", "Automation team - RE: ", "[外部] 回复: ", "Acme - ",
     ],
 )  # fmt: skip
 def test_what_people_answer_with_is_no_automatic_reply_and_no_forward(prefix: str) -> None:
@@ -30,6 +33,11 @@ def test_what_people_answer_with_is_no_automatic_reply_and_no_forward(prefix: st
     [
         "Re: Urlaub AG - Connection Approval Notification - #7", f"Re: {OURS} [SEC=OFFICIAL]", "Lunch: on Monday",
         "Question about something long: are you there", "Re: Grace is out of the office", "", ":", "Re:",
+        f"Re: {OURS} - out of office hours access", f"Re: {OURS} - urlaub: nein", f"Re: {OURS} (was read:)",
+        f"Re: {OURS} - accepted: yes", f"{OURS} auto: yes", f"{OURS} (Out of Office)", f"Re: {OURS} [Auto Reply]",
+        *(f"{prefix}{name} - Connection Approval Notification - #7"
+          for name in ("Semester AG", "Out of Office Ltd", "休假网", "Acme (Test)", "Acme [Test] Ltd", "Acme - Urlaub")
+          for prefix in ("", "Re: ", "[EXT] ", "EXTERNAL: ")),
     ],
 )  # fmt: skip
 def test_other_subjects_of_people(subject: str) -> None:
@@ -42,6 +50,8 @@ def test_other_subjects_of_people(subject: str) -> None:
         "Fwd: ", "FW:", "WG: ", "TR : ", "RV: ", "ENC: ", "I: ", "VB: ", "PD: ", "İLT: ", "ilt: ", "Doorst: ", "转发: ",
         "Továbbítás: ", "\u200eFwd:", "\ufeffFwd: ", "Ｆｗｄ:", "[EXTERNAL] Fwd: ", "{Spam?} FW: ", "EXTERNAL: FW: ",
         "Fwd: Re: ", "Fwd[2]: ", "[Fwd: ", "(Fwd) ", "[FW] ", "YÖN: ", "Whoever: Fwd: ",
+        "INTERNAL - FW: ", "EXTERN - WG: ", "Confidential FW: ", "EXT FWD: ", "OFFICIAL: FW: ", "[EXT] FW: ",
+        "INTERN-WG: ", "FW [EXT]: ", "FW EXT: ", "OK FW: ", "Approved FW: ", "⚠️ FW: ", "H.R.: FW: ", "EXT (Fwd) ",
     ],
 )  # fmt: skip
 def test_a_forward_is_known_by_its_outermost_prefix(prefix: str) -> None:
@@ -79,6 +89,27 @@ def test_pines_mark_of_a_forward_stands_behind() -> None:
         ("Automatski odgovara: [EXT] ", False),
         ("Incident INC001 opened: ", False),
         ("Read: ", False),
+        ("EXTERNAL - Automatic reply: ", True),
+        ("EXTERNAL - Abwesenheitsnotiz: ", True),
+        ("EXT Automatische Antwort: ", True),
+        ("External mail - Urlaub: ", True),
+        ("Ich bin im Urlaub: Re: ", True),
+        ("On leave Re: ", True),
+        ("Out of Office - ", True),
+        ("[자동회신] ", True),
+        ("Automatic reply ", True),
+        ("SPAM Auto: ", False),
+        ("Auto-Re: ", False),
+        ("Auto - Re: ", False),
+        ("EXTERN Undeliverable: ", False),
+        ("INTERNAL - Read: ", False),
+        ("EXTERNAL - Sjálfvirkt svar: ", False),
+        ("EXT Sjálfvirkt svar: ", False),
+        ("Many thanks to you for this Re: ", False),
+        ("Заявка на: ", False),
+        ("Restricted: ", False),
+        ("Yes to: ", False),
+        ("a:" * 30 + "Fwd: ", False),
     ],
 )
 def test_what_only_a_machine_puts_before_our_subject(prefix: str, away: bool) -> None:
@@ -90,8 +121,6 @@ def test_what_only_a_machine_puts_before_our_subject(prefix: str, away: bool) ->
     [
         ("Grace Hopper is out of the office.", True),
         ("AUTO: Grace Hopper ist außer Haus (Rückkehr am 30.11.)", True),
-        (f"{OURS} (Out of Office)", True),
-        (f"Re: {OURS} [Auto Reply]", False),
         ("Automatic reply: your ticket", False),
         ("【自動返信】お問い合わせ", False),
         ("(自动回复)您好", False),
@@ -105,7 +134,29 @@ def test_other_subjects_of_machines(subject: str, away: bool) -> None:
     assert heading(subject) == ("automatic", away)
 
 
-@pytest.mark.parametrize("unit", ["x", ":", "[a] ", "[", "(", "*", "a:", "Re: ", "x: ", "İ", "<", "- #1042 "])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "x",
+        ":",
+        "[a] ",
+        "[",
+        "(",
+        "*",
+        "a:",
+        "Re: ",
+        "x: ",
+        "İ",
+        "<",
+        "- #1042 ",
+        " - ",
+        "re ",
+        "ext-",
+        "fwd(",
+        "auto",
+        "am on leave ",
+    ],
+)
 def test_hostile_subjects_take_no_time(unit: str) -> None:
     start = time.perf_counter()
     heading(unit * 100_000)
