@@ -19,8 +19,8 @@ class Signals:
     def add(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record a signal (`away` or `unreachable`), in the audit too; the same again changes nothing.
 
-        Who has answered the request, or written about it in vain, can be reached. Their mail shows its token to whom
-        they copy it to, and whoever has that could forge a bounce and so choose who decides.
+        Who has answered the request, or written about it in vain, is there. Their mail shows its token to whom they
+        copy it to, and whoever has that could forge a bounce or an absence and so choose who decides.
         """
         now = datetime.now(UTC)
         row = {"person": person, "approval_id": approval_id, "signal": signal, "words": words, "at": now}
@@ -31,7 +31,7 @@ class Signals:
         with self.database.transaction() as connection:
             if connection.execute(same).first() is not None:
                 return
-            if signal == "unreachable" and _has_written(connection, person, approval_id):
+            if _has_written(connection, person, approval_id):
                 return
             connection.execute(insert(signals).values(row))
             append(connection, approval_id, [Line(kind=kind, at=now, who=person, words=words)])

@@ -16,7 +16,7 @@ from countersign.models import Answer, Event, Status, Verdict
 from countersign.views import RequestView
 from notifiers.base import Engine, Given, Person, TurnedDown
 from notifiers.email import token
-from notifiers.email.authenticity import AuthenticityRule, authenticate
+from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
 from notifiers.email.judge import Facts, Judged, judge, whose_token
 from notifiers.email.reply import Reply, read_reply
 from notifiers.email.token import KeyRing
@@ -37,6 +37,7 @@ class Explanation(NamedTuple):
     sender: Person | None
     addressee: Person | None
     request: RequestView | None
+    authentic: Authentic
 
     @property
     def sender_is_concerned(self) -> bool:
@@ -107,7 +108,7 @@ class Inbound:
             status=view.status if view and addressee else None,
             outcome=_outcome(view) if view and addressee else "",
         )
-        return Explanation(reply, judge(reply, facts), sender, addressee, view)
+        return Explanation(reply, judge(reply, facts), sender, addressee, view, facts.authentic)
 
     async def _request(self, approval_id: int | None) -> RequestView | None:
         try:
@@ -159,7 +160,7 @@ class Inbound:
                 channel=CHANNEL,
                 source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
                 approval_id=mail.request.approval_id if mail.request else None,
-                who=mail.sender.id if mail.sender else reply.sender or "an unknown sender",
+                who=_who(mail),
                 person=mail.sender,
                 event=event if mail.sender_is_concerned else None,
                 words=judged.words,
@@ -177,17 +178,29 @@ def _signal(mail: Explanation) -> tuple[str, str] | None:
     """What a mail that no person wrote tells of whose copy it answers, and in which words.
 
     Only they themselves are away, though an address of theirs may be unknown to us: a redirected mail is answered by
-    somebody else's autoresponder. And no colleague writes bounces.
+    somebody else's autoresponder, and what the mail server calls forged by anybody. And no colleague writes bounces.
     """
     reply, addressee = mail.reply, mail.addressee
     if addressee is None or (mail.sender and (reply.kind == "bounce" or mail.sender.id != addressee.id)):
         return None
-    if reply.kind == "auto_reply" and reply.away:
+    if reply.kind == "auto_reply" and reply.away and reply.sender and not _is_forged(mail.authentic):
         return "away", reply.subject
     # A bounce without that address is a delay, or about somebody else.
     if reply.kind == "bounce" and reply.from_mail_server and reply.failed_recipient == folded_address(addressee.email):
         return "unreachable", f"mail to {reply.failed_recipient} came back"
     return None
+
+
+def _is_forged(authentic: Authentic) -> bool:
+    """Whether the mail server says so; that it says nothing is common: many autoresponders' mails bear no proof."""
+    return not authentic.passed and authentic.how.startswith("dmarc=fail")
+
+
+def _who(mail: Explanation) -> str:
+    """Whom the record names: a person only where it is proven to be theirs, for it says that they can be reached."""
+    if mail.authentic.passed:
+        return mail.sender.id if mail.sender else mail.reply.sender
+    return f"{mail.reply.sender} (unproven)" if mail.reply.sender else "an unknown sender"
 
 
 def _number_in_subject(reply: Reply) -> int | None:

@@ -257,10 +257,10 @@ def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
     store.answers.turn_down(TurnedDown(channel="email", source_id="<m2>", approval_id=None, who="heidi", words="?"))
     for person in ("ivan", "grace", "heidi"):
         store.signals.add(person, number, "unreachable", "a mail that says it is a bounce")
+        store.signals.add(person, number, "away", "a mail that says it is an absence")
     look = Look(approval_id=number, people=["ivan", "grace", "heidi"])
     assert store.requests.standing(look).unreachable == ["heidi"]
-    store.signals.add("grace", number, "away", "Out of office")
-    assert store.requests.standing(look).away == ["grace"]
+    assert store.requests.standing(look).away == ["heidi"]
 
 
 def test_a_standing_gets_no_better_and_is_kept_at_the_next_level(store: Store) -> None:

@@ -188,10 +188,16 @@ async def test_an_answer_of_somebody_disabled_ends_at_the_store() -> None:
 @pytest.mark.parametrize(
     ("raw", "who", "event", "code"),
     [
-        (mail("Approved", passed=False), "grace", Event.ANSWER_REFUSED, "authentic"),
+        (mail("Approved", passed=False), "grace@example.test (unproven)", Event.ANSWER_REFUSED, "authentic"),
         (mail("Approved", sender="eve"), "eve", Event.ANSWER_REFUSED, "own_copy"),
         (mail("Perhaps later"), "grace", Event.HELP, "unclear"),
         (mail("Approved", tag=""), "grace", Event.HELP, "names_one_request"),
+        (
+            mail("OK", subject="Restricted: Acme - Connection Approval Notification - #1042"),
+            "grace",
+            Event.HELP,
+            "auto_reply",
+        ),
     ],
 )
 async def test_what_decides_nothing_is_recorded_and_told(raw: bytes, who: str, event: Event, code: str) -> None:
@@ -361,11 +367,31 @@ async def test_an_absence_is_that_of_whom_it_comes_from(sender: str, reported: b
     assert engine.reported == ([("grace", 1042, "away")] if reported else [])
 
 
+async def test_no_absence_is_believed_that_is_forged_or_of_nobody() -> None:
+    engine = Engine()
+    away = mail("I am out of the office.", subject="Automatic reply: #1042", Auto_Submitted="auto-replied")
+    ours = b"From: grace@example.test\n"
+    for raw in (
+        mail("I am out of the office.", subject="Automatic reply: #1042", passed=False, Auto_Submitted="auto-replied"),
+        away.replace(ours, b""),
+        away.replace(ours, b"From: grace@example.test, eve@example.test\n"),
+        away.replace(ours, ours + b"From: eve@example.test\n"),
+    ):
+        assert raw != away
+        await taker(engine)(raw)
+    assert [refused.proof["code"] for refused in engine.turned_down] == ["auto_reply"] * 4
+    assert not engine.reported
+    unproven = away.replace(b"Authentication-Results", b"X-Was", 1)
+    await taker(engine)(unproven)
+    assert engine.reported == [("grace", 1042, "away")]
+    assert engine.turned_down[-1].who == "grace@example.test (unproven)"
+
+
 async def test_who_is_only_said_to_have_sent_a_mail_hears_nothing_of_anothers_copy() -> None:
     engine = Engine()
     await taker(engine)(mail("Approved", sender="eve", passed=False))
     (refused,) = engine.turned_down
-    assert (refused.who, refused.event, refused.proof["code"]) == ("eve", None, "authentic")
+    assert (refused.who, refused.event, refused.proof["code"]) == ("eve@example.test (unproven)", None, "authentic")
 
 
 async def test_explaining_changes_nothing() -> None:
