@@ -152,6 +152,7 @@ def test_a_sentence_may_run_on_into_the_next_line(line: str, below: str) -> None
         ("Approved", "If you need more, ask"),
         ("Approved", ""),
         ("Yes", "iffy but ok"),
+        ("Approved", "https://tickets.example.com/" + "4711" * 20),
     ],
 )
 def test_a_comment_begins_a_sentence_of_its_own(line: str, below: str) -> None:
