@@ -53,7 +53,7 @@ def _anywhere(phrases: tuple[str, ...]) -> re.Pattern[str]:
 _AWAY = _anywhere((*words.AWAY_SUBJECTS, *(each for each in words.AWAY if "*" not in each)))
 _OUTLOOK = _anywhere(words.OUTLOOK_AWAY)
 _AUTOMATIC = _anywhere(words.AUTOMATIC_SUBJECTS)
-_SAYS_AUTO = re.compile(r"(?<![a-z])auto(?:(?![a-z])|mat(?!t|ion))")  # in many languages; but not "Automation team"
+_SAYS_AUTO = re.compile(r"(?<![a-z])auto(?:(?![a-z])|mat(?!t|ion))")  # as many languages do; not "Automation"
 
 
 def is_forward(subject: str) -> bool:
@@ -111,9 +111,10 @@ def _read(text: str, ours: str) -> Heading:
             return Heading("forward" if _WRAPPED_FORWARD.search(prefix) else "automatic" if unknown and ours else "")
         if told := _told_within(f"{prefix}:", rest, ours):
             return told
-        if kind := _of_client(prefix):
+        kind, says_auto = _of_client(prefix), _SAYS_AUTO.search(prefix) is not None
+        if kind and not (kind == "reply" and says_auto):
             return Heading(kind)
-        unknown = unknown or not _may_be_a_persons(prefix)
+        unknown = unknown or says_auto or not _may_be_a_persons(prefix)
         text = rest.lstrip()
     return Heading("automatic")  # no client and no gateway writes so many
 
@@ -134,7 +135,7 @@ def _told_within(prefix: str, rest: str, ours: str) -> Heading | None:
         return Heading("automatic", away=True)
     if _OUTLOOK.search(prefix):
         return Heading("automatic", away=bool(ours or _OURS_ALONE.fullmatch(rest.strip())))
-    return Heading("automatic") if _AUTOMATIC.search(prefix) or _SAYS_AUTO.search(prefix) else None
+    return Heading("automatic") if _AUTOMATIC.search(prefix) else None
 
 
 def _of_client(prefix: str) -> Kind:

@@ -21,7 +21,8 @@ OURS = "Acme - Connection Approval Notification - #1042"
         "Approved: ", "OK: ", "Genehmigt: ", "Re: Auto: ", "Xyz: ", "Betreff: ", "Subject: ",
         "Streng vertraulich - AW: ", "P1 RE: ", "TLP:GREEN Re: ", "⚠️ Re: ", "⚠️EXTERNAL⚠️ Re: ", "Ekstern - SV: ",
         "Harici - YNT: ", "Внешнее письмо RE: ", "Hors entreprise - Réponse: ", "//SEC// RE: ", "[EXT Re: ",
-        "INTERN-AW: ", "SPAM(5.2) RE: ", "RE [EXT]: ", "Re-2: ", "Automation team - RE: ", "[外部] 回复: ", "Acme - ",
+        "INTERN-AW: ", "SPAM(5.2) RE: ", "RE [EXT]: ", "Re-2: ", "Automation team - RE: ", "Auto AG: AW: ",
+        "[外部] 回复: ", "Acme - ",
     ],
 )  # fmt: skip
 def test_what_people_answer_with_is_no_automatic_reply_and_no_forward(prefix: str) -> None:
