@@ -138,7 +138,7 @@ async def strangers(play: Play) -> Told:
     play.screen.excerpt(await request.mail("mallory", "did not count"))
     play.screen.aside("... and then in her name, from his own account.")
     await request.reply("grace", "Approved", Client.OUTLOOK, forged_by="mallory")
-    await request.record("answer_refused grace", "noticed grace")
+    await request.record("answer_refused grace@example.test (unproven)", "noticed grace")
     play.screen.excerpt(await request.mail("grace", "did not count"))
     must(request.view().status is Status.WAITING, f"{request.number} should wait still")
     play.screen.aside("Alice has seen enough, and withdraws.")
