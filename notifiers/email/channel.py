@@ -7,8 +7,8 @@ from pydantic import SecretStr, ValidationError
 from countersign.errors import CountersignError
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.config import EmailConfig, SmtpConfig
-from notifiers.email.imap import Mailbox
-from notifiers.email.oauth import AccessTokens, OAuth
+from notifiers.email.mailbox.imap import Mailbox
+from notifiers.email.mailbox.oauth import AccessTokens, OAuth
 from notifiers.email.token import KeyRing
 
 SECURITY_PORTS = {"tls": 993, "starttls": 143, "none": 143}

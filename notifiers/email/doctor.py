@@ -13,11 +13,11 @@ from countersign.checks import Check
 from countersign.directory import Policy
 from countersign.errors import Unavailable
 from countersign.views import Finding
-from notifiers.email import imap_login
 from notifiers.email.channel import EmailChannel
 from notifiers.email.config import LONGEST_REPLY_USER, EmailConfig
 from notifiers.email.connections import Connections
-from notifiers.email.imap_login import Mailbox
+from notifiers.email.mailbox import login
+from notifiers.email.mailbox.login import Mailbox
 from notifiers.email.send import EmailNotifier
 from notifiers.email.token import reply_address
 from notifiers.email.wording import one_line
@@ -105,12 +105,12 @@ async def _in(mailbox: Mailbox | None, policy: Policy | None) -> list[Finding]:
 def _looked_in(mailbox: Mailbox) -> Finding:
     server = f"the mailbox server {mailbox.host}:{mailbox.port}"
     try:
-        client = imap_login.connect(mailbox)
+        client = login.connect(mailbox)
         try:
-            imap_login.log_in(client, mailbox)
+            login.log_in(client, mailbox)
             there = _has_folder(client, mailbox)
         finally:
-            imap_login.hang_up(client)
+            login.hang_up(client)
     except LoginError as error:
         why = f"{server} refuses the login of {mailbox.username} ({one_line(error)})"
         raise Unavailable(f"{why}; check COUNTERSIGN_IMAP_USERNAME and its password or token") from None
@@ -123,8 +123,8 @@ def _looked_in(mailbox: Mailbox) -> Finding:
     return ok(about="mailbox", words=f"{mailbox.name} can be read")
 
 
-def _has_folder(client: imap_login.Client, mailbox: Mailbox) -> bool:
-    prefix, separator = imap_login.namespace(client)
+def _has_folder(client: login.Client, mailbox: Mailbox) -> bool:
+    prefix, separator = login.namespace(client)
     if mailbox.folder.upper() == "INBOX":
         return True
     return bool(client.folder_exists(prefix + mailbox.folder.replace("/", separator)))

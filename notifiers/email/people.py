@@ -10,8 +10,8 @@ from email.header import decode_header, make_header
 from countersign.directory import folded_address
 from notifiers.email import caps
 from notifiers.email.grammar import fold
-from notifiers.email.machines_words import DAEMONS
-from notifiers.email.parts import Fields
+from notifiers.email.machines.words import DAEMONS
+from notifiers.email.mime.parts import Fields
 from notifiers.email.token import Ids, in_address, in_message_id
 
 # RFC 5322, section 3.4, without groups, routes and lists, which no approver's mail client writes in From.

@@ -12,12 +12,12 @@ from pydantic import ConfigDict
 
 from countersign.models import LONGEST_COMMENT, Model, without_controls
 from notifiers.email import machines, people
-from notifiers.email.charset import part_text
 from notifiers.email.grammar import UNSURE
-from notifiers.email.parts import Fields, Part, Unreadable, read_parts
+from notifiers.email.mime.charset import part_text
+from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
+from notifiers.email.mime.shown import shown_texts
 from notifiers.email.reasons import REASONS
 from notifiers.email.said import Said, said
-from notifiers.email.shown import shown_texts
 
 LONGEST_LINE_SHOWN = 100  # characters of the line that is quoted back
 LONGEST_KEPT = 998  # characters of a header that is passed on

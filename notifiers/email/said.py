@@ -10,7 +10,6 @@ import quotequail
 
 from countersign.models import LONGEST_COMMENT, without_controls
 from notifiers.email import caps
-from notifiers.email.charset import part_text
 from notifiers.email.grammar import (
     UNSURE,
     Line,
@@ -21,10 +20,11 @@ from notifiers.email.grammar import (
     speaks_to_somebody,
     takes_back,
 )
+from notifiers.email.html import html_text
+from notifiers.email.mime.charset import part_text
+from notifiers.email.mime.parts import Part
+from notifiers.email.mime.shown import shown_texts
 from notifiers.email.own_text import own_lines, without_signature
-from notifiers.email.own_text_html import html_text
-from notifiers.email.parts import Part
-from notifiers.email.shown import shown_texts
 
 _POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
 MOST_BELOW = 200  # lines below an answer that may take it back, and of a signature

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifiers.email.alignment import aligned, ascii_domain
+from notifiers.email.authenticity.alignment import aligned, ascii_domain
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 
 from countersign.errors import Unavailable
 from notifiers.email import mailbox
-from notifiers.email.imap import Connection
-from notifiers.email.intake import UNAVAILABLE_IN_A_ROW, Intake
-from notifiers.email.ledger import Claim, MailRef
-from notifiers.email.reluctant import ATTEMPTS, Reluctant
+from notifiers.email.mailbox.imap import Connection
+from notifiers.email.mailbox.intake import UNAVAILABLE_IN_A_ROW, Intake
+from notifiers.email.mailbox.ledger import Claim, MailRef
+from notifiers.email.mailbox.reluctant import ATTEMPTS, Reluctant
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.odd_server import Oddity, OddServer
 from tests.notifiers.email.watching import SECONDS, Watching, mailbox_on

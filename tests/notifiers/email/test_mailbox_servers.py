@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notifiers.email.imap import Connection
+from notifiers.email.mailbox.imap import Connection
 from tests.dovecot import WHY_NOT, Account, Dovecot, dovecot_binary
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import assert_soon_in, client_of, mails_in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from notifiers.email.ledger import Claim, Disposition, MailRef
+from notifiers.email.mailbox.ledger import Claim, Disposition, MailRef
 from store import Store
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Sandbox, assert_soon_in

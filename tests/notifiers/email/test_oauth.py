@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from countersign.errors import Unavailable
-from notifiers.email.oauth import AccessTokens, OAuth
+from notifiers.email.mailbox.oauth import AccessTokens, OAuth
 from tests.dovecot import WHY_NOT, Account, Dovecot, dovecot_binary
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.token_server import CLIENT_ID, CLIENT_SECRET, USERNAME, TokenServer

@@ -6,8 +6,8 @@ import pytest
 
 from notifiers.email import caps
 from notifiers.email.grammar import UNSURE
-from notifiers.email.own_text_html import html_text
-from notifiers.email.parts import Unreadable
+from notifiers.email.html import html_text
+from notifiers.email.mime.parts import Unreadable
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import queue
 
-from notifiers.email.pulse import Pulse
+from notifiers.email.mailbox.pulse import Pulse
 
 
 def test_beats_without_help_until_no_progress_is_told_for_too_long() -> None:

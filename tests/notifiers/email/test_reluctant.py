@@ -1,6 +1,6 @@
 """Which mails are asked for again, and when, if the server does not give them."""
 
-from notifiers.email.reluctant import ATTEMPTS, Reluctant
+from notifiers.email.mailbox.reluctant import ATTEMPTS, Reluctant
 
 
 class Clock:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from notifiers.email.grammar import UNSURE, read_line
 from notifiers.email.grammar.tables import ANSWERS as ALL_ANSWERS
-from notifiers.email.own_text_html import html_text
+from notifiers.email.html import html_text
 from notifiers.email.reply import read_reply
 
 MAILS = sorted((Path(__file__).parents[2] / "mails").glob("*.eml"))

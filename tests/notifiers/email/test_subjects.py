@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from notifiers.email.subjects import heading, is_forward
+from notifiers.email.machines.subjects import heading, is_forward
 
 OURS = "Acme - Connection Approval Notification - #1042"
 

@@ -11,9 +11,9 @@ from email.parser import BytesHeaderParser
 from typing import Literal, TypeVar
 
 from countersign.errors import Unavailable
-from notifiers.email.imap import Connection, Fetched, Mailbox
-from notifiers.email.ledger import Disposition, Ledger, MailRef
-from notifiers.email.reluctant import Reluctant
+from notifiers.email.mailbox.imap import Connection, Fetched, Mailbox
+from notifiers.email.mailbox.ledger import Disposition, Ledger, MailRef
+from notifiers.email.mailbox.reluctant import Reluctant
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 
-from notifiers.email import caps, own_text_box, own_text_ink
-from notifiers.email.own_text_box import BOX, check_box
-from notifiers.email.own_text_css import BOUNDED, HARMLESS, OF_ONE_PROGRAM
-from notifiers.email.own_text_declarations import Declaration, declarations
-from notifiers.email.own_text_style import Style, is_bounded
+from notifiers.email import caps
+from notifiers.email.html import box, ink
+from notifiers.email.html.box import BOX, check_box
+from notifiers.email.html.css import BOUNDED, HARMLESS, OF_ONE_PROGRAM
+from notifiers.email.html.declarations import Declaration, declarations
+from notifiers.email.html.style import Style, is_bounded
 
-_READERS = own_text_box.READERS | own_text_ink.READERS
+_READERS = box.READERS | ink.READERS
 
 
 def read_style(text: str) -> Style:

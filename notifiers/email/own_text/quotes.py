@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from notifiers.email import own_text_words as words
 from notifiers.email.grammar import holds_answer
+from notifiers.email.own_text import words
 
 LONGEST_INTRODUCTION = 4  # lines that "On ... wrote:" may be wrapped over
 LONGEST_INTRODUCTION_LINE = 400  # characters

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from notifiers.email.parts import Unreadable
+from notifiers.email.mime.parts import Unreadable
 
 LONGEST_RESULTS = 8_000  # characters of one header
 # The methods of the IANA registry (Email Authentication Parameters), and Microsoft's. No property is called so.

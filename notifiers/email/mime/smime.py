@@ -7,7 +7,7 @@ import binascii
 from asn1crypto import cms
 
 from notifiers.email import caps
-from notifiers.email.parts import Part, read_parts
+from notifiers.email.mime.parts import Part, read_parts
 
 DEEPEST_ELEMENT = 50  # of ASN.1; certificates are some 15 deep
 _CONSTRUCTED = 0x20

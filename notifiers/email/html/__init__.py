@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from notifiers.email import caps
-from notifiers.email import own_text_elements as elements
 from notifiers.email.grammar import UNSURE
+from notifiers.email.html import elements
+from notifiers.email.html.declarations import SPACE, lower
+from notifiers.email.html.dress import Dress, Worn
+from notifiers.email.html.lines import Lines
+from notifiers.email.html.look import Look, is_block
+from notifiers.email.html.tags import Comment, End, Raw, Start, Text, Token, tokens
 from notifiers.email.own_text import own_lines
-from notifiers.email.own_text_declarations import SPACE, lower
-from notifiers.email.own_text_dress import Dress, Worn
-from notifiers.email.own_text_lines import Lines
-from notifiers.email.own_text_look import Look, is_block
-from notifiers.email.own_text_tags import Comment, End, Raw, Start, Text, Token, tokens
 
 _MOVED = UNSURE + "\ufdd0"  # stands where something may be shown over, or above, what stands before it
 

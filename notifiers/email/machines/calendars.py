@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from notifiers.email.parts import Part
-from notifiers.email.values import beginning, keyword
+from notifiers.email.machines.values import beginning, keyword
+from notifiers.email.mime.parts import Part
 
 MOST_LOOKED_AT = 20_000  # bytes; METHOD stands at the top of a calendar
 _TYPES = ("text/calendar", "application/ics")

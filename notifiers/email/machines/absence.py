@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from notifiers.email import machines_words as words
 from notifiers.email.folding import loose
+from notifiers.email.html import html_text
+from notifiers.email.machines import words
+from notifiers.email.machines.subjects import before_ours, heading
+from notifiers.email.mime.parts import Part, Unreadable
 from notifiers.email.own_text import own_lines
-from notifiers.email.own_text_html import html_text
-from notifiers.email.parts import Part, Unreadable
 from notifiers.email.people import decoded
-from notifiers.email.subjects import before_ours, heading
 
 LARGEST_LOOKED_AT = 100_000  # characters of the text, with its markup
 MOST_LINES = 100

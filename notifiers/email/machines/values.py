@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 
-from notifiers.email.parts import Part
+from notifiers.email.mime.parts import Part
 
 LONGEST_VALUE = 400  # characters; what comes behind is not looked at
 

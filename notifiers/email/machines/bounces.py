@@ -7,9 +7,9 @@ from itertools import chain, islice
 
 from countersign.directory import folded_address
 from notifiers.email import caps
-from notifiers.email.parts import Fields, Part, Unreadable, read_fields
+from notifiers.email.machines.values import beginning, keyword, without_comments
+from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields
 from notifiers.email.token import Ids, in_address, in_message_id
-from notifiers.email.values import beginning, keyword, without_comments
 
 DELIVERY_STATUS = ("message/delivery-status", "message/global-delivery-status")
 _RETURNED = (

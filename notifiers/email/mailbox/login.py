@@ -13,7 +13,7 @@ from imapclient import IMAPClient
 from pydantic import Field, SecretStr, model_validator
 
 from countersign.models import Model
-from notifiers.email.oauth import AccessTokens
+from notifiers.email.mailbox.oauth import AccessTokens
 
 # At DEBUG the library's own logger writes every mail, and some logins, to the log.
 logging.getLogger("imapclient.imaplib").setLevel(logging.INFO)

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, field, replace
 
 from notifiers.email import caps
-from notifiers.email.own_text_declarations import PARENTHESES, SPACE, STRING, lower
-from notifiers.email.own_text_properties import read_style
-from notifiers.email.own_text_style import Style
-from notifiers.email.own_text_tags import Start
+from notifiers.email.html.declarations import PARENTHESES, SPACE, STRING, lower
+from notifiers.email.html.properties import read_style
+from notifiers.email.html.style import Style
+from notifiers.email.html.tags import Start
 
 MOST_RULES_OF_ONE = 8  # that one element may have
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from notifiers.email import caps
-from notifiers.email import machines_words as words
-from notifiers.email.absence import is_away
-from notifiers.email.bounces import failed_recipient, is_report, returned_ids
-from notifiers.email.calendars import answers_invitation
-from notifiers.email.parts import Part
+from notifiers.email.machines import words
+from notifiers.email.machines.absence import is_away
+from notifiers.email.machines.bounces import failed_recipient, is_report, returned_ids
+from notifiers.email.machines.calendars import answers_invitation
+from notifiers.email.machines.subjects import heading, is_forward
+from notifiers.email.machines.values import keyword, without_comments
+from notifiers.email.mime.parts import Part
 from notifiers.email.people import decoded, one_sender
-from notifiers.email.subjects import heading, is_forward
 from notifiers.email.token import in_message_id
-from notifiers.email.values import keyword, without_comments
 
 __all__ = ["Machine", "failed_recipient", "is_away", "is_forward", "machine", "returned_ids"]
 

@@ -14,10 +14,9 @@ import unicodedata
 from typing import NamedTuple
 
 from notifiers.email import caps
-from notifiers.email import own_text_quotes as quotes
-from notifiers.email import own_text_words as words
 from notifiers.email.folding import loose
 from notifiers.email.grammar import UNSURE, is_closing
+from notifiers.email.own_text import quotes, words
 
 LONGEST_SIGNATURE = 12  # lines, below a closing or in a box
 LONGEST_PHONE_SIGNATURE = 80  # characters

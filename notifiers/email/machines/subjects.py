@@ -14,9 +14,9 @@ import unicodedata
 from typing import Literal, NamedTuple
 
 from notifiers.email import caps
-from notifiers.email import machines_words as words
 from notifiers.email.folding import loose
 from notifiers.email.grammar import read_line
+from notifiers.email.machines import words
 
 MOST_PREFIXES = 20
 LONGEST_LABEL = 3  # words

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from imapclient import IMAPClient
 
-from notifiers.email.imap_login import Mailbox, connect, hang_up, log_in, namespace
+from notifiers.email.mailbox.login import Mailbox, connect, hang_up, log_in, namespace
 
 __all__ = ["Connection", "Fetched", "Mailbox"]
 

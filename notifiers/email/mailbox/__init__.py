@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, in_words
-from notifiers.email.imap import Connection, Mailbox
-from notifiers.email.intake import STRAY_SECONDS, Handle, Intake
-from notifiers.email.ledger import Claim, Disposition, Ledger, MailRef
-from notifiers.email.pulse import Pulse
-from notifiers.email.reluctant import Reluctant
+from notifiers.email.mailbox.imap import Connection, Mailbox
+from notifiers.email.mailbox.intake import STRAY_SECONDS, Handle, Intake
+from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger, MailRef
+from notifiers.email.mailbox.pulse import Pulse
+from notifiers.email.mailbox.reluctant import Reluctant
 
 __all__ = ["Claim", "Disposition", "Handle", "Ledger", "MailRef", "Mailbox", "watch"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from html import unescape
 
 from notifiers.email import caps
-from notifiers.email.own_text_declarations import SPACE, lower
-from notifiers.email.parts import Unreadable
+from notifiers.email.html.declarations import SPACE, lower
+from notifiers.email.mime.parts import Unreadable
 
 _S = SPACE
 _TAG_NAME = re.compile(rf"</?([A-Za-z][^{_S}/>\0]{{0,60}})")

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from notifiers.email import caps
-from notifiers.email import own_text_elements as elements
-from notifiers.email.own_text_declarations import lower
-from notifiers.email.own_text_look import LEAST_CONTRAST, MOST_VARIABLES, Look, doubted, is_block, ruled, styled
-from notifiers.email.own_text_properties import read_style
-from notifiers.email.own_text_sheet import read_sheets
-from notifiers.email.own_text_style import Style
-from notifiers.email.own_text_tags import Raw, Start, Token
-from notifiers.email.own_text_values import BLACK, WHITE, contrast, of_attribute
+from notifiers.email.html import elements
+from notifiers.email.html.declarations import lower
+from notifiers.email.html.look import LEAST_CONTRAST, MOST_VARIABLES, Look, doubted, is_block, ruled, styled
+from notifiers.email.html.properties import read_style
+from notifiers.email.html.sheet import read_sheets
+from notifiers.email.html.style import Style
+from notifiers.email.html.tags import Raw, Start, Token
+from notifiers.email.html.values import BLACK, WHITE, contrast, of_attribute
 
 LARGEST_ATTRIBUTE = 2_500  # pixels, of a width or a space
 LINK = "#0000ee"

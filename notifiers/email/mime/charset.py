@@ -7,9 +7,9 @@ import codecs
 import re
 
 from notifiers.email import caps
-from notifiers.email.charset_labels import codec_of
 from notifiers.email.grammar import UNSURE
-from notifiers.email.parts import Part, Unreadable
+from notifiers.email.mime.labels import codec_of
+from notifiers.email.mime.parts import Part, Unreadable
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
 _BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from notifiers.email.own_text_style import LARGEST_NUDGE, LARGEST_SHIFT, WORD, Reader, Style, is_bounded, only, within
-from notifiers.email.own_text_values import NEUTRAL, length, pixels
+from notifiers.email.html.style import LARGEST_NUDGE, LARGEST_SHIFT, WORD, Reader, Style, is_bounded, only, within
+from notifiers.email.html.values import NEUTRAL, length, pixels
 
 SMALLEST_BOX = 5.0  # CSS pixels; of one that cuts off what it doesn't hold:
 SMALLEST_CLIP = {"width": 100.0, "max-width": 100.0, "height": 15.0, "max-height": 15.0}

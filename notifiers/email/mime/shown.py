@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from notifiers.email import caps, smime
-from notifiers.email.charset import part_text
-from notifiers.email.parts import Part, Unreadable
+from notifiers.email import caps
+from notifiers.email.mime import smime
+from notifiers.email.mime.charset import part_text
+from notifiers.email.mime.parts import Part, Unreadable
 
 _TEXTS = ("text/plain", "text/html")
 _ENCRYPTED = ("multipart/encrypted", "application/pgp-encrypted")

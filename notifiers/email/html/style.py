@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from notifiers.email.own_text_values import NEUTRAL, pixels
+from notifiers.email.html.values import NEUTRAL, pixels
 
 LARGEST_SHIFT = 500.0
 LARGEST_BOUND = 50.0  # of borders and their like

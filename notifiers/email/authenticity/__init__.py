@@ -13,10 +13,10 @@ from pydantic import ConfigDict, Field, model_validator
 
 from countersign.models import Model
 from notifiers.email import caps
-from notifiers.email.alignment import aligned, ascii_domain
-from notifiers.email.authentication_results import Result, cut, read_result, server_of
-from notifiers.email.dkim_signature import DnsText, check_signatures, left_open
-from notifiers.email.parts import Fields, Unreadable, read_fields
+from notifiers.email.authenticity.alignment import aligned, ascii_domain
+from notifiers.email.authenticity.dkim_signature import DnsText, check_signatures, left_open
+from notifiers.email.authenticity.results import Result, cut, read_result, server_of
+from notifiers.email.mime.parts import Fields, Unreadable, read_fields
 
 # What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2); the
 # second is Microsoft's, for a guess.

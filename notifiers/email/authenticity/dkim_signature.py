@@ -9,8 +9,8 @@ from typing import NamedTuple
 import dkim
 
 from notifiers.email import caps
-from notifiers.email.alignment import aligned, ascii_domain
-from notifiers.email.parts import Fields
+from notifiers.email.authenticity.alignment import aligned, ascii_domain
+from notifiers.email.mime.parts import Fields
 
 DNS_TIMEOUT_SECONDS = 5
 # RFC 8301, section 3: not rsa-sha1, which can be forged, and no RSA key of fewer bits.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from notifiers.email.own_text_css import BACKGROUND_WORDS, NAMED_COLOURS
-from notifiers.email.own_text_style import LARGEST_SHIFT, WORD, Reader, Style, only, within
-from notifiers.email.own_text_values import NEUTRAL, SIZE_WORDS, UNSET, WHITE, colour, length
+from notifiers.email.html.css import BACKGROUND_WORDS, NAMED_COLOURS
+from notifiers.email.html.style import LARGEST_SHIFT, WORD, Reader, Style, only, within
+from notifiers.email.html.values import NEUTRAL, SIZE_WORDS, UNSET, WHITE, colour, length
 
 SMALLEST_LINE = 5.0  # CSS pixels
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from notifiers.email.own_text_css import Colour
-from notifiers.email.own_text_elements import BLOCKS
-from notifiers.email.own_text_style import Style
-from notifiers.email.own_text_values import ABSOLUTE, BLACK, RELATIVE, SIZE_WORDS, WHITE, colour, contrast, length
+from notifiers.email.html.css import Colour
+from notifiers.email.html.elements import BLOCKS
+from notifiers.email.html.style import Style
+from notifiers.email.html.values import ABSOLUTE, BLACK, RELATIVE, SIZE_WORDS, WHITE, colour, contrast, length
 
 SMALLEST_TEXT = 5.0  # CSS pixels
 LARGEST_TEXT = 200.0
