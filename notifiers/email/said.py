@@ -27,6 +27,7 @@ from notifiers.email.mime.shown import shown_texts
 from notifiers.email.own_text import own_lines, without_signature
 
 _POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
+_ADVERBS = ("ly", "lich", "weise", "ment", "mente")
 MOST_BELOW = 200  # lines below an answer that may take it back, and of a signature
 
 
@@ -121,7 +122,7 @@ def _first_that_says(lines: list[str], names: Collection[str]) -> tuple[int, Lin
     spoken_to = False
     for at, text in enumerate(lines):
         line = read_line(text, names, spoken_to=spoken_to)
-        if line.code == "called" and not _is_above_a_letter(lines[at + 1 :]):
+        if line.code == "called" and not _is_above_a_letter(text, lines[at + 1 :]):
             line = Line("none", "unclear")
         if line.code not in _OPENINGS:
             return at, line
@@ -131,8 +132,12 @@ def _first_that_says(lines: list[str], names: Collection[str]) -> tuple[int, Lin
     return len(lines), read
 
 
-def _is_above_a_letter(below: list[str]) -> bool:
-    """Whether a line in front of these may call somebody by name: a blank one follows, and then a sentence begins."""
+def _is_above_a_letter(called: str, below: list[str]) -> bool:
+    """Whether a line in front of these may call somebody by name: a blank one follows.
+
+    What may be an adverb ("Hypothetically,") is a name only where a sentence begins below it ("Emily,").
+    """
     if len(below) < 2 or below[0].strip():
         return False
-    return not next(filter(str.strip, below), "").strip()[:1].islower()
+    adverb = called.strip(" ,，").lower().endswith(_ADVERBS)
+    return not (adverb and next(filter(str.strip, below), "").strip()[:1].islower())

@@ -24,8 +24,9 @@ _NOES = (tables.NEGATIONS | tables.REJECT | tables.RETRACTIONS) - {"but", "unles
 _MERE_NOES = (tables.NEGATIONS & tables.REJECT) | {"nein", "nee", "neen", "nej", "nie", "não", "いいえ", "いえ"}
 _KNOWN = tables.AFTERTHOUGHTS | tables.ALL_WORDS | tables.WORDS_OF_ANSWERS | _NOES
 _STOPS = (".", "!", "?", "。", "！", "？", "…")
-_LEADING = " \t.-–—*•…([<{\"'"
-_GOING_ON = (",", ";", ":", "?", "/", ")", "、", "，", "？", "；", "：")
+_LEADING = " \t.-–—*•…([<{/\"'"
+_GOING_ON = (",", ";", ":", "?", ")", "、", "，", "？", "；", "：")  # and no "/", as some sign: "/Anna"
+_QUESTION_MARKS = frozenset("?？")
 _SAYS_SOMETHING = frozenset(each for each in tables.ANSWERS if " " not in each) | tables.NEGATIONS
 
 
@@ -85,8 +86,10 @@ def runs_on(line: str, following: str) -> bool:
     said, more = line.rstrip(), following.strip()
     if not more or (said.endswith(_STOPS) and not more.startswith(_GOING_ON)):
         return False
-    if more.startswith(_GOING_ON) or not any(c.isalpha() for c in more):
-        return more[0] not in ":;" or any(c.isalpha() for c in more)
+    if not any(c.isalpha() for c in more):  # a rule or a smiley, if it asks nothing
+        return not _QUESTION_MARKS.isdisjoint(more)
+    if more.startswith(_GOING_ON):
+        return True
     if more.lstrip(_LEADING)[:1].isupper():
         return False
     folded = fold_known(more[:LONGEST_ANSWER]).lstrip(_LEADING)

@@ -106,10 +106,10 @@ def test_a_line_that_shows_nothing_is_blank(line: str) -> None:
         "I meant reject", "I take that back", "I do not approve", "I do not approve this.", "onaylamıyorum, hayır",
         "今回は承認できません。", "承認しません", "我不批准", "nicht", "Edit: no", "Or rather: reject",
         "This should have been reject.", "Please reject this request.", "👎", "❌", "I reject this after all.",
-        "Please do not approve.", "I withdraw my approval.", "Äh, nein.", "Cancel that.", "Reject <-", "* Reject *",
-        "REJECT (delete as appropriate)", "Pardon, je voulais dire refusé.", "Pardon, reddedildi demek istedim.",
-        "やっぱり却下します。", "抱歉，我是说拒绝。", "訂正：却下", "Correction : refusé", "onaylamıyorum",
-        "Unapproved for now",
+        "Please do not approve.", "I withdraw my approval.", "Äh, nein.", "Cancel that.", "Reject <-", "/ reject",
+        "* Reject *", "REJECT (delete as appropriate)", "Pardon, je voulais dire refusé.",
+        "Pardon, reddedildi demek istedim.", "やっぱり却下します。", "抱歉，我是说拒绝。", "訂正：却下",
+        "Correction : refusé", "onaylamıyorum", "Unapproved for now",
     ],
 )  # fmt: skip
 def test_a_line_below_may_take_an_approval_back(line: str) -> None:

@@ -209,6 +209,10 @@ def test_what_may_be_quoted_is_no_comment() -> None:
     ("text", "verdict", "comment"),
     [
         ("Bob,\n\nApproved.", "approve", ""),
+        ("Bob,\n\napproved", "approve", ""),
+        ("Emily,\n\nApproved", "approve", ""),
+        ("Approved\n/Anna", "approve", "/Anna"),
+        ("Approved\n***\nOnly today.", "approve", "***\nOnly today."),
         ("Theoretically,\nyes", "none", ""),
         ("Hypothetically,\n\nyes", "none", ""),
         ("Carol,\n\nApprove this request", "none", ""),
