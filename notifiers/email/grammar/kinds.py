@@ -39,7 +39,7 @@ _TABLES = [
 
 
 def _greets_by_name(segment: str) -> bool:
-    """Whether a greeting follows a titled name without a space, as in 王经理您好."""
+    """Whether a greeting and a name stand together without a space, as in 王经理您好 or 尊敬的Alice."""
     match = _HAN_GREETING.fullmatch(segment)
     if not match or not (match["dear"] or match["hello"]):
         return False

@@ -13,12 +13,7 @@ from typing import NamedTuple
 from notifiers.email.grammar import tables
 from notifiers.email.grammar.kinds import kind_of
 from notifiers.email.grammar.letters import ODD, fold, is_blank
-from notifiers.email.grammar.names import (
-    Names,
-    is_harmless,
-    is_introduction,
-    written_like_names,
-)
+from notifiers.email.grammar.names import Names, is_harmless, is_introduction, written_like_names
 
 MOST_CALLED = 2  # words of a name with which a letter begins
 LONGEST_ANSWER = 120  # characters of a line that may still be an answer

@@ -34,9 +34,8 @@ class Names(NamedTuple):
         if word in tables.GIVEN_NAMES:
             return word in self.known and word in self.written
         pieces = list(filter(None, _PIECES.split(word)))
-        return (word in self.known or (bool(pieces) and all(map(self.known.__contains__, pieces)))) and is_harmless(
-            word
-        )
+        known = word in self.known or (pieces != [] and all(piece in self.known for piece in pieces))
+        return known and is_harmless(word)
 
     def may_be(self, word: str) -> bool:
         """Whether this may be somebody's name, known or not."""
@@ -69,7 +68,7 @@ def is_harmless(word: str) -> bool:
 
 
 def is_titled(segment: str) -> bool:
-    """Whether a segment is a name with an honorific behind it, as in 田中様 or 王经理, or one that says who writes."""
+    """Whether a segment is a name with an honorific behind it, as in 田中様 or 王经理."""
     for honorific in () if segment.isascii() else tables.HONORIFICS:
         name = segment.removesuffix(honorific)
         if name != segment and _is_eastern(name) and is_harmless(name):

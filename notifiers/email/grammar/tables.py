@@ -1,4 +1,4 @@
-"""The tables of `grammar_words` and `grammar_around` as sets of folded phrases."""
+"""The tables of `words` and `around` as sets of folded phrases."""
 
 from __future__ import annotations
 
