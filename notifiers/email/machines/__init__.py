@@ -30,7 +30,7 @@ MOST_HOPS = 50  # Received fields; RFC 5321, section 6.3, asks for at least 100 
 class Machine(NamedTuple):
     """What kind of machine wrote a mail, and the sign it was known by.
 
-    `guessed` where nothing but the subject looks like a machine's: then a person may have written it all the same.
+    `guessed` where its only signs are such as a person's mail may bear, too: it decides nothing, but they are told.
     """
 
     kind: str
@@ -40,12 +40,15 @@ class Machine(NamedTuple):
 
 def machine(mail: Part) -> Machine | None:
     """The machine that wrote this mail, or None where a person may have."""
-    shown = ((kind, sign, shows) for kind, sign, shows in _SIGNS if shows(mail))
-    first = next(shown, None)
-    if first is None:
+    shown = [(kind, sign, shows) for kind, sign, shows in _SIGNS if shows(mail)]
+    if not shown:
         return None
-    guessed = first[2] is _subject_is_automatic and next(shown, None) is None
-    return Machine(first[0], first[1], guessed)
+    kind, sign, _ = shown[0]
+    return Machine(kind, sign, guessed=all(shows in _GUESSES for _, _, shows in shown))
+
+
+def _holds(kind: str) -> Callable[[Part], bool]:
+    return lambda mail: any(part.type == kind for part in mail.walk())
 
 
 def _has(*names: str) -> Callable[[Part], bool]:
@@ -99,10 +102,7 @@ def _looped_by_sender(mail: Part) -> bool:
 
 
 def _came_back(mail: Part) -> bool:
-    """Our own mail, or one marked by who it was sent to: it has been here before.
-
-    Anybody else's X-Loop says only that a program on the way knows the mail again: forwarders and scanners do that.
-    """
+    """Our own mail, or one marked by who it was sent to: it has been here before."""
     return bool(in_message_id(mail.fields.first("message-id"))) or bool(_named(mail, "x-loop") & _named(mail, "to"))
 
 
@@ -113,6 +113,11 @@ def _named(mail: Part, name: str) -> set[str]:
     return {re.sub(r"\+[^@]*", "", each).lower() for each in found}
 
 
+# What forwarders and scanners put on what they pass on, and add-ins on what people write.
+_is_marked_against_loops = _bears("x-loop")
+_may_be_bulk = _bears("list-unsubscribe")
+_GUESSES = (_subject_is_automatic, _is_marked_against_loops, _may_be_bulk)
+
 # In order: what says more comes first. Each sign with its source.
 _SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
     ("receipt", "it is a read receipt (RFC 8098)", _is_receipt),
@@ -121,8 +126,8 @@ _SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
     ("bounce", "it names failed recipients", _bears("x-failed-recipients")),
     ("bounce", "a mail server wrote it", _is_from(words.DAEMONS)),
     ("calendar", "it answers an invitation (RFC 5546)", answers_invitation),
-    ("auto_reply", "another report of a machine", lambda mail: mail.type == "multipart/report"),
-    ("auto_reply", "it reports abuse (RFC 5965)", lambda mail: any(part.type == _ARF for part in mail.walk())),
+    ("auto_reply", "another report of a machine", _holds("multipart/report")),
+    ("auto_reply", "it reports abuse (RFC 5965)", _holds(_ARF)),
     ("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
     ("auto_reply", "a machine's address wrote it", _is_from(words.ROBOTS)),
     ("auto_reply", "its subject begins like that of one. Reply with the subject left as it is", _subject_is_automatic),
@@ -137,5 +142,7 @@ _SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
     ("bounce", "its return path is empty (RFC 5321)", _null_sender),
     ("loop", "it has been here before", _came_back),
     ("loop", "it went round in circles", lambda mail: len(mail.fields.all("received")) > MOST_HOPS),
+    ("loop", "X-Loop marks it against loops", _is_marked_against_loops),
+    ("list", "List-Unsubscribe marks it as bulk mail (RFC 2369)", _may_be_bulk),
     ("resent", "it was sent again by somebody (RFC 5322, 3.6.6)", _resent),
 ]  # fmt: skip

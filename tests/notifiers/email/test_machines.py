@@ -26,9 +26,6 @@ def reply(headers: str, body: str = "Approve", subject: str = f"Re: {SUBJECT}") 
         "X-Auto-Response-Suppress: DR, OOF, AutoReply",
         "X-Auto-Response-Suppress: All",
         "X-Auto-Response-Suppress: None",
-        "List-Unsubscribe: <mailto:u@example.com>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        "X-Loop: corp-av-scanner",
-        "X-Loop: relay@elsewhere.example",
         "Auto-Submitted: no",
         "Auto-Submitted: No (a (human) did)",
         "Auto-Submitted: (yes) no",
@@ -44,6 +41,20 @@ def reply(headers: str, body: str = "Approve", subject: str = f"Re: {SUBJECT}") 
 )
 def test_headers_that_say_nothing_of_who_wrote(header: str) -> None:
     assert (reply(header).kind, reply(header).verdict) == ("reply", "approve")
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        ("List-Unsubscribe: <mailto:u@example.com>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click", "list"),
+        ("X-Loop: corp-av-scanner", "loop"),
+        ("X-Loop: relay@elsewhere.example", "loop"),
+    ],
+)
+def test_what_a_persons_mail_may_bear_decides_nothing_but_is_answered(header: str, kind: str) -> None:
+    read = reply(header)
+    assert (read.verdict, read.kind, read.guessed) == ("none", kind, True)
+    assert not reply(f"{header}\r\nPrecedence: bulk").guessed
 
 
 @pytest.mark.parametrize(
