@@ -179,6 +179,16 @@ async def _prepared(slack: SlackServer, payload: Json, user: str) -> Delivery:
     return await _doing(slack, "/_control/interact", body, "interactive", user)
 
 
+async def insisting(act: Callable[[], Awaitable[T]], times: int = 3) -> T:
+    """Do it again, as people do where Slack tells them that the app didn't answer within its three seconds."""
+    for _ in range(times - 1):
+        try:
+            return await act()
+        except NotDelivered:
+            continue
+    return await act()
+
+
 async def _doing(slack: SlackServer, path: str, body: Json, kind: str, user: str) -> Delivery:
     """Have local-slack do it, which waits for the app's answer; returns what it sent and how the app answered."""
     before = len(slack.deliveries)

@@ -86,7 +86,7 @@ class House:
 
     async def click(self, message: Json, action: str, person: str) -> Delivery:
         """Somebody presses a button."""
-        return await people.click(self.slack, message, action, user_id(person))
+        return await people.insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
     async def whispers(self, person: str, words: str) -> str:
         """What somebody alone was shown, once there is something with these words."""

@@ -143,7 +143,8 @@ class Arena:
             return lambda: self.house.click(prompt, "approve", person)
         await self.house.click(prompt, "reject", person)
         await until(lambda: has_form(self.house, person), f"{person} has the form")
-        return lambda: people.submit(self.house.slack, {"comment": "Not now"}, user_id(person))
+        said = {"comment": "Not now"}
+        return lambda: people.insisting(lambda: people.submit(self.house.slack, said, user_id(person)))
 
 
 def has_form(house: House, person: str) -> bool:

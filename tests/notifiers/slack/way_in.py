@@ -107,7 +107,7 @@ class WayIn:
 
     async def click(self, message: Json, action: str, person: str) -> Delivery:
         """Somebody of the house presses a button."""
-        return await people.click(self.slack, message, action, user_id(person))
+        return await people.insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
     async def whispers(self, user: str, count: int = 1, channel: str = "") -> list[str]:
         """What a Slack user was told alone, once there is so much of it."""
