@@ -198,7 +198,10 @@ async def _doing(slack: SlackServer, path: str, body: Json, kind: str, user: str
             if delivery.problems:
                 raise NotDelivered("; ".join(delivery.problems))
             return delivery
-    raise NotDelivered(f"{path} by {user}")
+    answers = [
+        f"{each.kind} {each.status or 'unanswered'} after {each.seconds:.1f} s" for each in slack.deliveries[before:]
+    ]
+    raise NotDelivered(f"{path} by {user}: {', '.join(answers) or 'nothing was sent'}")
 
 
 async def _any_channel(slack: SlackServer, user: str) -> str:
