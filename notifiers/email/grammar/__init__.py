@@ -5,6 +5,7 @@ what each segment of a line is, `line` what the whole line says, and `below` wha
 """
 
 from notifiers.email.grammar.below import (
+    NARROWEST_WRAP,
     holds_answer,
     is_closing,
     is_condition,
@@ -17,6 +18,6 @@ from notifiers.email.grammar.letters import fold
 from notifiers.email.grammar.line import NOTHING, UNSURE, Line, read_line
 
 __all__ = [
-    "NOTHING", "UNSURE", "Line", "fold", "holds_answer", "is_closing", "is_condition", "is_name", "read_line",
-    "runs_on", "speaks_to_somebody", "takes_back",
+    "NARROWEST_WRAP", "NOTHING", "UNSURE", "Line", "fold", "holds_answer", "is_closing", "is_condition", "is_name",
+    "read_line", "runs_on", "speaks_to_somebody", "takes_back",
 ]  # fmt: skip

@@ -18,11 +18,11 @@ from notifiers.email.grammar.names import Names
 MOST_AFTERTHOUGHT = 10  # words
 MOST_OF_A_CONDITION = 6  # words
 LONGEST_WORD = 20  # letters; what is longer, such as an address, stands in a line of its own by itself
-NARROWEST_WRAP = 60  # columns at which programs break lines
+NARROWEST_WRAP = 60  # columns; programs break lines at 66, 72 or 76
 _ASKING = frozenset({"why", "warum", "pourquoi", "perche", "waarom", "varfor", "dlaczego", "neden", "que"})
 _NOES = (tables.NEGATIONS | tables.REJECT | tables.RETRACTIONS) - {"but", "unless", "without"}
-_MERE_NOES = (tables.NEGATIONS & tables.REJECT) | {"nein", "nee", "neen", "nej", "nie", "não", "いいえ", "いえ"}
-_KNOWN = tables.AFTERTHOUGHTS | tables.ALL_WORDS | tables.WORDS_OF_ANSWERS | _NOES
+_MERE_NOES = (tables.NEGATIONS & tables.REJECT) | {"nein", "nee", "neen", "nej", "nie", "いいえ", "いえ"}
+_KNOWN = tables.AFTERTHOUGHTS | tables.WORDS_OF_ANSWERS | _NOES
 _STOPS = (".", "!", "?", "。", "！", "？", "…")
 _LEADING = " \t.-–—*•…([<{/\"'"
 _GOING_ON = (",", ";", ":", "?", ")", "、", "，", "？", "；", "：")  # and no "/", as some sign: "/Anna"

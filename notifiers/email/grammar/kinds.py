@@ -24,11 +24,14 @@ def kind_of(segment: str, people: Names) -> str:
     return _with_name(segment, people) or _with_more(segment, people) or "other"
 
 
-_TABLES = [
+_ANSWERS = [
     ("approve order", tables.APPROVE_ORDERS),
     ("reject order", tables.REJECT_ORDERS),
     ("approve", tables.APPROVE),
     ("reject", tables.REJECT),
+]
+_TABLES = [
+    *_ANSWERS,
     ("courtesy", tables.COURTESIES),
     ("request", tables.REQUESTS),
     ("closing", tables.CLOSINGS),
@@ -106,7 +109,7 @@ def _with_more(segment: str, people: Names) -> str | None:
 
 
 def _kind_of_answer(phrase: str) -> str:
-    return next((kind for kind, table in _TABLES[:4] if phrase in table), "")
+    return next((kind for kind, table in _ANSWERS if phrase in table), "")
 
 
 def _goes_with(kind: str, beside: str, people: Names, *, after: bool) -> bool:

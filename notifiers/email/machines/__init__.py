@@ -12,7 +12,7 @@ from notifiers.email.machines.absence import is_away
 from notifiers.email.machines.bounces import failed_recipient, is_report, returned_ids
 from notifiers.email.machines.calendars import answers_invitation
 from notifiers.email.machines.subjects import heading, is_forward
-from notifiers.email.machines.values import keyword, without_comments
+from notifiers.email.machines.values import AN_ADDRESS, keyword, without_comments
 from notifiers.email.mime.parts import Part
 from notifiers.email.people import decoded, one_sender
 from notifiers.email.token import in_message_id
@@ -21,7 +21,6 @@ __all__ = ["Machine", "failed_recipient", "is_away", "is_forward", "machine", "r
 
 _NO = ("", "no", "false", "none", "0")
 MOST_MARKS = 10  # fields of one name that are looked at for addresses
-_AN_ADDRESS = re.compile(r"[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
 _MDN = "disposition-notification"
 _ARF = "message/feedback-report"
 MOST_HOPS = 50  # Received fields; RFC 5321, section 6.3, asks for at least 100 before a loop is assumed, on the way
@@ -109,7 +108,7 @@ def _came_back(mail: Part) -> bool:
 def _named(mail: Part, name: str) -> set[str]:
     """The addresses a field names, without the tag behind `+`, folded."""
     values = (without_comments(value) if name == "x-loop" else value for value in mail.fields.all(name)[:MOST_MARKS])
-    found = (each for value in values for each in _AN_ADDRESS.findall(value[: caps.LONGEST_STRUCTURED]))
+    found = (each for value in values for each in AN_ADDRESS.findall(value[: caps.LONGEST_STRUCTURED]))
     return {re.sub(r"\+[^@]*", "", each).lower() for each in found}
 
 

@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from countersign.directory import folded_address
 from notifiers.email import caps
-from notifiers.email.machines.values import beginning, keyword, without_comments
+from notifiers.email.machines.values import AN_ADDRESS, beginning, keyword, without_comments
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields
 from notifiers.email.token import Ids, in_address, in_message_id
 
@@ -21,7 +21,6 @@ MOST_BLOCKS = 50  # of a report: one a recipient
 LARGEST_RETURNED = caps.LARGEST_HEADER_BLOCK
 
 _ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}+"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
-_TAGGED = re.compile(r"[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
 _COPIED = re.compile(r"^(Message-ID|Reply-To):[ \t]*(?:\r?\n[ \t]{1,9})?([^\r\n]{1,400})", re.MULTILINE | re.IGNORECASE)
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")  # RFC 6533, section 3: EmbeddedUnicodeChar
 _XTEXT = {"+2B": "+", "+3D": "="}  # RFC 3461, section 4: the two characters of an address that must be written so
@@ -62,7 +61,7 @@ def _is_report(part: Part) -> bool:
 
 def _ids(fields: Fields) -> Ids | None:
     """Amazon SES puts a Message-ID of its own in place of ours; two that differ name no mail."""
-    tagged = (_TAGGED.findall(value[: caps.LONGEST_STRUCTURED]) for value in fields.all("reply-to")[:MOST_REPORTS])
+    tagged = (AN_ADDRESS.findall(value[: caps.LONGEST_STRUCTURED]) for value in fields.all("reply-to")[:MOST_REPORTS])
     found = [*map(in_message_id, fields.all("message-id")), *map(in_address, chain.from_iterable(tagged))]
     named = {ids for ids in found if ids and ids.token}
     return named.pop() if len(named) == 1 else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import binascii
+import re
 
 from notifiers.email.mime.parts import Part
 
 LONGEST_VALUE = 400  # characters; what comes behind is not looked at
+AN_ADDRESS = re.compile(r"[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")  # wherever one stands, with its tag
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))

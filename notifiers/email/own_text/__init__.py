@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 from notifiers.email import caps
 from notifiers.email.folding import loose
-from notifiers.email.grammar import UNSURE, is_closing
+from notifiers.email.grammar import NARROWEST_WRAP, UNSURE, is_closing
 from notifiers.email.own_text import quotes, words
 
 LONGEST_SIGNATURE = 12  # lines, below a closing or in a box
 LONGEST_PHONE_SIGNATURE = 80  # characters
-NARROWEST_WRAP = 60  # columns; programs wrap at 66, 72 or 76
 
 # Two characters that Unicode takes apart into whole sentences; in no mark, and slow to fold by the thousand.
 _LONG_LIGATURES = dict.fromkeys((0xFDFA, 0xFDFB))
