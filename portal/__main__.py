@@ -21,9 +21,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from countersign.client import Client
+from countersign.console import show
 from countersign.door import Door
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused, in_words
 from countersign.models import Protocol
+from countersign.version import HELP_OPTIONS, print_version
 from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.doctor import email_checks
 from notifiers.email.inbound import Inbound
@@ -41,12 +43,26 @@ from store.tokens import Owner
 LOCAL = "operator"
 FOR_WHOM = "Say for whom: --person NAME [--admin]; or --gateway NAME, --device or --device-group, and --protocol."
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Countersign's HTTP API, and its tokens.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings=HELP_OPTIONS,
+    help="Countersign's HTTP API, and its tokens.",
+)
 token_app = typer.Typer(no_args_is_help=True, help="API tokens: each belongs to one person or one gateway.")
 policy_app = typer.Typer(no_args_is_help=True, help="The first policy, before any token exists.")
 app.add_typer(token_app, name="token")
 app.add_typer(policy_app, name="policy")
 words = Console(stderr=True, highlight=False)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Countersign's HTTP API, and its tokens."""
 
 
 @app.command()
@@ -65,7 +81,9 @@ def create(
     gateway: Annotated[str, typer.Option(help="The name of the gateway it is for.")] = "",
     device: Annotated[list[str] | None, typer.Option(help="One of its devices; may be repeated.")] = None,
     device_group: Annotated[list[str] | None, typer.Option(help="A group of its devices; may be repeated.")] = None,
-    protocol: Annotated[list[Protocol] | None, typer.Option(help="What it asks for; may be repeated.")] = None,
+    protocol: Annotated[
+        list[Protocol] | None, typer.Option(case_sensitive=False, help="What it asks for; may be repeated.")
+    ] = None,
 ) -> None:
     """Make a token. It is printed alone on standard output, this once."""
     with _words_for_failures(), _store() as store:
@@ -95,8 +113,8 @@ def list_() -> None:
                 _may(one.owner),
                 f"{one.created_at:%Y-%m-%d %H:%M} UTC",
             )
-            table.add_row(*map(escape, (*cells, ended)))
-    Console(highlight=False).print(table)
+            table.add_row(*cells, ended)
+    show(table)
 
 
 @token_app.command()

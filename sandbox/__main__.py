@@ -18,15 +18,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from countersign.console import show
+from countersign.version import HELP_OPTIONS
 from sandbox.clients import Client
 from sandbox.mail_server import DOMAIN, ENGINE, HOST, PASSWORD, MailServer
-from sandbox.people import NoSuchMail, Person, wants_answer
+from sandbox.people import NoSuchMail, Person, headline, wants_answer
 
 SMTP_PORT = 8025
 IMAP_PORT = 8143
-OTHER_COLUMNS = 60  # characters that a listing needs beside the subjects
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="A mail server to play with, and its people.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings=HELP_OPTIONS,
+    help="A mail server to play with, and its people.",
+)
 console = Console(highlight=False)
 
 SmtpPort = Annotated[
@@ -73,7 +79,7 @@ def inbox(
     person = Person(name, smtp_port, imap_port, domain=domain)
     with _words_for_failures(person):
         if approval_id is None:
-            console.print(_listing(person, person.inbox()))
+            show(_listing(person, person.inbox()))
         else:
             _show(person.mail_about(approval_id))
 
@@ -136,7 +142,8 @@ async def _serve(server: MailServer) -> None:
             asyncio.get_running_loop().add_signal_handler(each, stop.set)
         console.print(
             f"Sandbox mail for @{server.domain}: SMTP {server.host}:{server.smtp_port}, IMAP {server.host}:"
-            f"{server.imap_port}; anybody may log in, password {PASSWORD!r}; the engine's account is {ENGINE!r}."
+            f"{server.imap_port}; anybody may log in, password {PASSWORD!r}; the engine's account is {ENGINE!r}.",
+            soft_wrap=True,
         )
         await stop.wait()
 
@@ -145,15 +152,14 @@ def _listing(person: Person, mails: list[EmailMessage]) -> Table:
     table = Table(title=f"{person.address.addr_spec}: {len(mails)} mails", title_justify="left")
     for column in ("when", "request", "from"):
         table.add_column(column, no_wrap=True)
-    # On a narrow terminal the subject gives way: only its number matters, and that has a column of its own.
-    table.add_column("subject", no_wrap=True, max_width=max(10, console.width - OTHER_COLUMNS))
+    # All mails about a request have one subject, whose number stands beside; what differs is what they say.
+    table.add_column("what it says", overflow="fold")
     table.add_column("", no_wrap=True)
     for mail in mails:
         when = mail["Date"].datetime.astimezone().strftime("%d %b %H:%M:%S") if mail["Date"] else ""
-        subject = str(mail["Subject"] or "")
-        request = re.search(r"#\d+$", subject)
-        cells = (when, request[0] if request else "", _who(mail), subject)
-        table.add_row(*map(escape, cells), "asks you" if wants_answer(mail) else "")
+        request = re.search(r"#\d+$", str(mail["Subject"] or ""))
+        cells = (when, request[0] if request else "", _who(mail), headline(mail) or str(mail["Subject"] or ""))
+        table.add_row(*cells, "asks you" if wants_answer(mail) else "")
     return table
 
 
@@ -172,7 +178,8 @@ def _show(mail: EmailMessage) -> None:
 
 def _tell(sent: EmailMessage, forged_by: str = "") -> None:
     by = f", sent by {forged_by} in their name" if forged_by else ""
-    console.print(f"Sent from {sent['From']} to {_masked(str(sent['To']))}{by}: {sent['Subject']}", markup=False)
+    words = f"Sent from {sent['From']} to {_masked(str(sent['To']))}{by}: {sent['Subject']}"
+    console.print(words, markup=False, soft_wrap=True)
 
 
 def _masked(address: str) -> str:

@@ -111,6 +111,11 @@ def wants_answer(mail: EmailMessage) -> bool:
     return "+" in str(mail.get("Reply-To", ""))
 
 
+def headline(mail: EmailMessage) -> str:
+    """What a mail says first: the first paragraph of its text, on one line."""
+    return " ".join(_text(mail).replace("\r\n", "\n").strip().split("\n\n")[0].split())
+
+
 def _read(imap: IMAPClient) -> list[EmailMessage]:
     found = imap.fetch(imap.search(), ["BODY.PEEK[]"])
     return [message_from_bytes(found[uid][b"BODY[]"], policy=policy.default) for uid in sorted(found)]

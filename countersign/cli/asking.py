@@ -35,7 +35,9 @@ commands = typer.Typer()
 @commands.command()
 def request(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.")],
-    protocol: Annotated[Protocol, typer.Argument(metavar="PROTOCOL", help=f"How: {', '.join(Protocol)}.")],
+    protocol: Annotated[
+        Protocol, typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(Protocol)}.")
+    ],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the approvers read it.")] = "",
     ticket: Annotated[str, typer.Option(metavar="TEXT", help="A ticket it belongs to.")] = "",
     minutes: Minutes = None,
@@ -96,7 +98,7 @@ def list_(
         show_json(views)
     elif views:
         screen = console()
-        screen.print(list_page.page(views, times.now(), screen.width))
+        show(list_page.page(views, times.now(), screen.width), screen)
     else:
         show(Text("Nothing waits for your answer." if to_approve else "There are no such requests."))
 

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -15,6 +16,7 @@ from countersign.cli import account, answering, asking, doctor, exits, policy, r
 from countersign.cli.exits import Code
 from countersign.cli.output import show_error
 from countersign.errors import BadPolicy, CountersignError
+from countersign.version import HELP_OPTIONS, print_version
 
 # No tracebacks by Typer: they would show what a command was given.
 app = typer.Typer(
@@ -23,6 +25,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 yes, 1 no, 2 bad input, 3 not allowed, 4 unavailable, 5 not found.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings=HELP_OPTIONS,
 )
 app.add_typer(asking.commands)
 app.add_typer(watching.commands)
@@ -31,6 +34,15 @@ app.add_typer(policy.commands, name="policy")
 app.add_typer(replies.commands, name="reply")
 app.add_typer(account.commands)
 app.add_typer(doctor.commands)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Ask for connections, answer requests, and see what becomes of them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,13 +29,13 @@ def doctor(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
     if as_json:
         show_json(found)
     else:
-        show(_page(found))
+        show(page(found))
         show(_summary(found))
     if any(one.state == "problem" for one in found):
         raise typer.Exit(Code.NO)
 
 
-def _page(found: Sequence[Finding]) -> Table:
+def page(found: Sequence[Finding]) -> Table:
     """In the portal's order: the worst first."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)

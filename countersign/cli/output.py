@@ -7,27 +7,13 @@ import sys
 from typing import Any
 
 from pydantic import TypeAdapter
-from rich.console import Console, RenderableType
 from rich.text import Text
 
 from countersign.cli.exits import TITLES, Code
+from countersign.console import console, show
 from countersign.models import without_controls
 
-# Longer lines are hard to read.
-WIDEST = 110
-
-
-def console(*, stderr: bool = False) -> Console:
-    """A console that shows text as it is; styles come from code alone."""
-    made = Console(markup=False, emoji=False, highlight=False, stderr=stderr)
-    if made.width > WIDEST:
-        made.width = WIDEST
-    return made
-
-
-def show(page: RenderableType) -> None:
-    """Print for people."""
-    console().print(page)
+__all__ = ["console", "show", "show_error", "show_json"]
 
 
 def show_json(value: Any, *, one_line: bool = False) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from countersign.cli import request_page, times
 from countersign.cli.live import patiently, rest
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, approval_id, connect
-from countersign.cli.output import console, show_json
+from countersign.cli.output import console, show, show_json
 from countersign.http import Api
 from countersign.models import GrantStatus, Status
 from countersign.views import LineView, RequestView
@@ -33,7 +33,7 @@ def watch(number: OneNumber = None, url: Url = DEFAULT_URL, token: Token = "", a
             if as_json:
                 show_json(row, one_line=True)
             else:
-                screen.print(request_page.lines([row], times.now(), numbered=number is None))
+                show(request_page.lines([row], times.now(), numbered=number is None), screen)
 
 
 def _all(api: Api) -> Iterator[LineView]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from countersign.version import version
+from tests.commands import COMMAND_LINES, commands
 from tests.countersign.installation import OPEN, POLICY, TWO_LEVELS, Installation, Run
 
 
@@ -55,6 +59,11 @@ def test_what_nobody_has_to_approve_is_yes_at_once(by: Run) -> None:
     assert "Grant: Active until" in ran.out
     again = by("bastion", "request", OPEN, "ssh", "--for", "carol", "--json")
     assert (again.code, again.json["joined"], again.json["grant"]["status"]) == (0, True, "Active")
+
+
+def test_a_protocol_may_be_written_in_any_case(by: Run, installation: Installation) -> None:
+    ran = by("alice", "request", next(installation.devices), "SSH", "--json")
+    assert by("alice", "show", ran.json["approval_id"], "--json").json["question"]["protocol"] == "ssh"
 
 
 def test_a_refused_question_ends_with_1_and_says_why(by: Run) -> None:
@@ -206,6 +215,16 @@ def test_watching_one_request_ends_when_it_is_over(by: Run, installation: Instal
     assert len(rows) == 1
 
 
+def test_what_is_piped_is_neither_wrapped_nor_cut(by: Run, installation: Installation) -> None:
+    reason = "the nightly backup failed, " * 20
+    number = opened(by, installation, "alice", "--reason", reason)
+    [row] = [row for row in by("alice", "list", "--mine").out.splitlines() if row.startswith(str(number))]
+    assert reason.strip() in row
+    [told] = [row for row in by("alice", "show", number).out.splitlines() if "Reason" in row]
+    assert reason.strip() in told
+    assert not any(row.endswith(" ") for row in by("alice", "show", number).out.splitlines())
+
+
 # --- policy, mails, oneself -----------------------------------------------------------------------------------------
 
 
@@ -244,6 +263,20 @@ def test_whoami_names_the_person_or_the_gateway(by: Run) -> None:
 def test_health_names_what_works_and_needs_no_token(by: Run) -> None:
     assert by("nobody", "health").out == "✓ portal\n✓ database\n✓ temporal\n"
     assert by("nobody", "health", "--json").json == {"database": True, "temporal": True}
+
+
+@pytest.mark.parametrize("words", [each.words.split()[1:] for each in commands("countersign")], ids=" ".join)
+def test_every_command_has_a_short_way_to_its_help(command: Run, words: list[str]) -> None:
+    assert "Usage: countersign" in command(*words, "-h").out
+    assert command(*words, "-h").out == command(*words, "--help").out
+
+
+def test_each_command_line_says_its_version_or_its_help() -> None:
+    for called in ("countersign", "python -m portal"):
+        app = import_module(COMMAND_LINES[called]).app
+        assert CliRunner().invoke(app, ["--version"]).output == f"countersign {version()}\n"
+    for called in COMMAND_LINES:
+        assert "Usage:" in CliRunner().invoke(import_module(COMMAND_LINES[called]).app, ["-h"]).output
 
 
 # --- tokens ---------------------------------------------------------------------------------------------------------

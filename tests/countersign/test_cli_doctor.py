@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from countersign.cli.doctor import page
+from countersign.views import Finding
 from tests.countersign.installation import Run
 from tests.countersign.scripted import Server
+from tests.countersign.test_cli_pages import printed
 
 WORDS = "the app lacks the scope im:write: install it again from the manifest"
 PROBLEM = {"part": "Slack", "state": "problem", "about": "scopes", "words": WORDS}
@@ -46,16 +49,18 @@ def test_a_problem_is_told_apart_from_a_warning(
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-def test_every_word_of_a_remedy_can_be_read(
-    server: Server, command: Run, monkeypatch: pytest.MonkeyPatch, columns: int
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    server.will_say(200, [PROBLEM | {"about": "[red]x[/red]\x1b[31m"}])
+def test_every_word_of_a_remedy_can_be_read(columns: int) -> None:
+    shown = printed(page([Finding.model_validate(PROBLEM | {"about": "[red]x[/red]"})]), columns)
+    assert "[red]" in shown.replace("\n", "")
+    assert max(map(len, shown.splitlines())) <= columns
+    assert set(WORDS.split()) <= set(shown.split()), shown
+
+
+def test_in_a_pipe_each_finding_is_one_line_and_steers_no_terminal(server: Server, command: Run) -> None:
+    server.will_say(200, [PROBLEM | {"about": "x\x1b[31m"}])
     ran = command("doctor", "--url", server.url)
     assert "\x1b" not in ran.out
-    assert "[red]" in ran.out.replace("\n", "")
-    assert max(map(len, ran.out.splitlines())) <= columns
-    assert set(WORDS.split()) <= set(ran.out.split()), ran.out
+    assert WORDS in ran.out.splitlines()[0]
 
 
 def test_a_portal_that_is_away_is_no_verdict_on_its_parts(command: Run) -> None:

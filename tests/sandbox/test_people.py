@@ -157,7 +157,6 @@ async def run(mail: MailServer, *words: str) -> tuple[int, str]:
     ports = {
         "COUNTERSIGN_SANDBOX_SMTP_PORT": str(mail.smtp_port),
         "COUNTERSIGN_SANDBOX_IMAP_PORT": str(mail.imap_port),
-        "COLUMNS": "200",
     }
     result = await asyncio.to_thread(CliRunner().invoke, app, list(words), env=ports)
     return result.exit_code, result.output
@@ -175,6 +174,7 @@ async def test_one_person_plays_everybody_on_the_command_line() -> None:
         await run(mail, "away", "1042", "--as", "heidi")
         received = await answers(mail)
     assert (listed[0], "asks you" in listed[1], "#1042" in listed[1]) == (0, True, True)
+    assert "Ada wants to connect to db-1. Reply with APPROVE or REJECT." in listed[1]
     assert "Reply with APPROVE or REJECT." in shown[1]
     assert "Sent from Grace <grace@example.test> to approvals+…@example.test" in replied[1]
     assert "sent by mallory in their name" in forged[1]

@@ -1,0 +1,22 @@
+"""Which version this is, and how every command line shows its help."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as installed_version
+
+import typer
+
+# Of every command line: what shows the help.
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+
+def version() -> str:
+    """The installed version, such as `0.1.0`."""
+    return installed_version("countersign")
+
+
+def print_version(wanted: bool) -> None:
+    """What `--version` does: print the version and end."""
+    if wanted:
+        typer.echo(f"countersign {version()}")
+        raise typer.Exit
