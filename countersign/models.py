@@ -47,8 +47,11 @@ def _address(value: object) -> object:
     except ValueError:
         raise ValueError(f"{text[:40]!r} does not appear to be an IPv4 or IPv6 address") from None
     # The library takes anything for the zone of a link-local address, however long, and line breaks too.
-    if isinstance(address, ipaddress.IPv6Address) and not ZONE_PATTERN.fullmatch(address.scope_id or ""):
-        raise ValueError(f"{text[:40]!r} has a zone behind the % that is no interface name; leave it out")
+    if isinstance(address, ipaddress.IPv6Address):
+        if not ZONE_PATTERN.fullmatch(address.scope_id or ""):
+            raise ValueError(f"{text[:40]!r} has a zone behind the % that is no interface name; leave it out")
+        # A listener for both kinds of address names an IPv4 peer so (RFC 4291, 2.5.5.2); it is the same host.
+        address = address.ipv4_mapped or address
     return str(address)
 
 
@@ -237,7 +240,7 @@ class GrantView(Model):
     status: GrantStatus
     starts_at: datetime
     ends_at: datetime
-    source_address: str = ""
+    source_address: SourceAddress = ""
     words: str = ""
 
 

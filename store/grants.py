@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 
 from countersign.asking_again import answer_by, is_yes
 from countersign.errors import Refused
-from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Status
+from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.steps import GRANT_STEP, GrantEnd, Line, Tell
 from store.database import Database
 from store.events import append
@@ -38,14 +38,15 @@ class Grants:
     def answer_in(self, connection: Connection, question: Question, who: str) -> tuple[Asked | None, str]:
         """The same within a transaction: the reply, or the words of the refusal, with its row in the record."""
         now = datetime.now(UTC)
-        grant = lasting(connection, question, now)
-        if grant is None:
+        found = lasting(connection, question, now)
+        if found is None:
             return None, ""
+        grant, minutes = found
         _, policy = self.policies.in_force(connection)
         if not policy.enabled(question.requester):
             return None, ""  # policy.route refuses it, in its words
         try:
-            words, refused = answer_by(grant, question, policy.same_source_address, now), ""
+            words, refused = answer_by(grant, minutes, question, policy.same_source_address), ""
         except Refused as error:
             words = refused = str(error)
         append(connection, grant.approval_id, [Line(kind="asked_again", at=now, who=who, words=words)])
@@ -85,10 +86,11 @@ class Grants:
             return [row.approval_id for row in connection.execute(active) if not policy.enabled(row.requester)]
 
 
-def lasting(connection: Connection, question: Question, now: datetime) -> GrantView | None:
-    """The Active grant for this requester, device and protocol whose end lies ahead."""
+def lasting(connection: Connection, question: Question, now: datetime) -> tuple[GrantView, int] | None:
+    """The Active grant for this requester, device and protocol whose end lies ahead, and the minutes it was for."""
     newest: Select[Any] = (
-        select(grants)
+        select(grants, requests.c.route)
+        .join(requests, requests.c.approval_id == grants.c.approval_id)
         .where(
             grants.c.requester == question.requester,
             grants.c.device == question.device,
@@ -99,8 +101,9 @@ def lasting(connection: Connection, question: Question, now: datetime) -> GrantV
         .limit(1)
     )
     row = connection.execute(newest).one_or_none()
-    grant = view(row) if row else None
-    return grant if grant and is_yes(grant, now) else None
+    if row is None or not is_yes(grant := view(row), now):
+        return None
+    return grant, Route.model_validate(row.route).grant_minutes
 
 
 def view(row: Row[Any]) -> GrantView:

@@ -6,8 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from countersign.models import GrantView, Question, Status
+from store.tables import grants
 from tests.workflows.engine import Engine, Request, refused
 from tests.workflows.house import policy
 
@@ -105,11 +107,35 @@ async def test_rule_10_unless_the_policy_waives_it(engine: Engine) -> None:
     assert (repeat.id, repeat.asked.status) == (request.id, Status.APPROVED)
 
 
-async def test_rule_10_more_time_than_is_left_is_refused_in_words(engine: Engine) -> None:
+async def test_rule_10_the_very_question_repeated_gets_yes_with_the_end_as_it_is(engine: Engine) -> None:
+    request = await granted(engine, minutes=30, source_address="10.0.0.7")
+    for question in (request.question, again(request, minutes=None), again(request, source_address="::ffff:10.0.0.7")):
+        repeat = await engine.ask_for(question)
+        assert (repeat.id, repeat.asked.status) == (request.id, Status.APPROVED)
+        assert repeat.asked.grant == engine.store.grants.of(request.id)
+
+
+async def test_rule_10_a_grant_that_was_stored_with_a_mapped_address_answers_too(engine: Engine) -> None:
+    request = await granted(engine, source_address="10.0.0.7")
+    with engine.store.database.transaction() as connection:
+        mine = update(grants).where(grants.c.approval_id == request.id)
+        connection.execute(mine.values(source_address="::ffff:a00:7"))
+    repeat = await engine.ask_for(request.question)
+    assert repeat.asked.grant is not None
+    assert (repeat.id, repeat.asked.grant.source_address) == (request.id, "10.0.0.7")
+
+
+async def test_rule_10_who_took_the_policys_minutes_may_ask_for_as_many(engine: Engine) -> None:
+    request = await granted(engine)
+    assert (await engine.ask_for(again(request, minutes=120))).id == request.id
+    assert "121 minutes are too many" in await refused(engine.ask(request.question.requester, minutes=121))
+
+
+async def test_rule_10_more_minutes_than_were_granted_are_refused_in_words(engine: Engine) -> None:
     request = await granted(engine, minutes=30)
     words = await refused(engine.ask_for(again(request, minutes=60)))
-    assert f"60 minutes are more than the 29 left of the grant of #{request.id}" in words
-    assert (await engine.ask_for(again(request, minutes=20))).id == request.id
+    assert words.startswith(f"60 minutes are more than the 30 that #{request.id} was granted for; it lasts until ")
+    assert words.endswith(f"or give #{request.id} back and ask again.")
 
 
 async def test_rule_10_a_disabled_person_hears_no_yes_from_a_grant(engine: Engine) -> None:
