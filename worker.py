@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
+import logs
 from activities.courier import Courier
 from activities.requests import RequestActivities
 from activities.standing import StandingActivities, Watch
@@ -101,7 +102,7 @@ def main() -> None:
     """Run until SIGTERM or Ctrl-C; a wrong setting ends it with exit code 2 and the remedy."""
     try:
         settings = Settings()
-        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logs.set_up(settings.log_level)
         asyncio.run(_until_signal(settings))
     except ValidationError as error:
         _end(Settings.problems(error))

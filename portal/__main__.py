@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+import logs
 from countersign.client import Client
 from countersign.console import show
 from countersign.door import Door
@@ -70,7 +70,7 @@ def serve() -> None:
     """Serve the API until Ctrl-C."""
     with _words_for_failures():
         settings = Settings()
-        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logs.set_up(settings.log_level)
         Server(create_app(plan(settings)), settings.portal_host, settings.portal_port).run()
 
 

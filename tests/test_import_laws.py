@@ -43,9 +43,10 @@ def test_every_package_is_under_the_laws() -> None:
     assert folders == set(checked_packages())
 
 
-def test_settings_import_the_domain_at_most() -> None:
+@pytest.mark.parametrize("file", ["settings.py", "logs.py"])
+def test_settings_and_logs_import_the_domain_at_most(file: str) -> None:
     ours = {*checked_packages(), "worker"} - {"countersign"}
-    assert not imported_by(ROOT / "settings.py") & ours
+    assert not imported_by(ROOT / file) & ours
 
 
 def test_migrations_import_the_store_at_most() -> None:

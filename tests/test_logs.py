@@ -1,0 +1,63 @@
+"""Log lines: nothing that somebody sent begins a line of its own, or steers a terminal."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from logs import CONTINUED, FORMAT, OneLine
+
+FORGED = "2026-01-01 00:00:00,000 INFO portal: #1 Approved"
+
+
+def line_of(say: Callable[[logging.Logger], None]) -> list[str]:
+    """What is written, by the handler's own way, when something is said."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(OneLine(FORMAT))
+    logger = logging.Logger("tests")
+    logger.addHandler(handler)
+    say(logger)
+    return written.getvalue().removesuffix("\n").split("\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_a_line_break_in_what_somebody_wrote_begins_no_line(end: str) -> None:
+    (line,) = line_of(lambda log: log.warning("a comment: %s", f"fine{end}{FORGED}"))
+    assert len(line.splitlines()) == 1
+    assert line.endswith(FORGED)
+    assert "a comment: fine\\" in line
+
+
+@pytest.mark.parametrize("sent", ["\x1b[2J", "\x00", "\x9b31m", "\u202e", "\u200b", "\ud800"])
+def test_nothing_steers_a_terminal(sent: str) -> None:
+    (line,) = line_of(lambda log: log.warning("%s", sent))
+    assert line.isprintable()
+
+
+def test_what_is_harmless_is_written_as_it_is() -> None:
+    (line,) = line_of(lambda log: log.info("Zoë schrieb: „läuft“ 日本 👍"))
+    assert line.endswith("tests: Zoë schrieb: „läuft“ 日本 👍")
+
+
+def test_a_traceback_is_kept_and_none_of_its_lines_looks_like_a_log_line() -> None:
+    def fail(log: logging.Logger) -> None:
+        try:
+            raise ValueError(f"no\n{FORGED}\r{FORGED}")
+        except ValueError:
+            log.exception("it failed")
+
+    first, *more = line_of(fail)
+    assert first.endswith("ERROR tests: it failed")
+    assert more[0] == f"{CONTINUED}Traceback (most recent call last):"
+    assert all(line.startswith(CONTINUED) and len(line.splitlines()) == 1 for line in more)
+    assert sum(FORGED in line for line in more) == 2
+
+
+@pytest.mark.parametrize("message", ["", "\n"])
+def test_an_empty_message_is_a_line_too(message: str) -> None:
+    (line,) = line_of(lambda log: log.warning(message))
+    assert "WARNING tests:" in line
