@@ -5,8 +5,8 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 import logs
+from activities.chores import Chore, repeating
 from activities.courier import Courier
 from activities.requests import RequestActivities
 from activities.standing import StandingActivities, Watch
@@ -29,6 +30,7 @@ from notifiers.slack.channel import slack_config
 from notifiers.slack.send import SlackNotifier
 from settings import Settings
 from store import Store
+from store.workers import SIGN_EVERY, this_worker
 from workflows.connection_approval import ConnectionApproval
 from workflows.grant import Grant
 from workflows.standing import StandingWork
@@ -39,6 +41,8 @@ STICKY_SECONDS = timedelta(seconds=2)
 GRACE_SECONDS = timedelta(seconds=5)
 # Most objects live as long as one turn of a workflow; Python's own 700 looks for garbage many times in each.
 GARBAGE_AFTER = 20_000
+# Somebody may have ended the standing work by Temporal's own means.
+KEEP_STANDING_SECONDS = 60.0
 WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
 
 log = logging.getLogger("worker")
@@ -83,11 +87,22 @@ async def run(
         deliver=courier.answer_back,
     )
     watch = _watch(email, store, door)
-    # The directory before the answers, so that who was disabled while Temporal was away decides nothing any more.
-    chores = [door.enforce_directory, door.submit_left_over, lambda: courier.sweep(door.look_again)]
-    standing = StandingActivities(watch, chores, [door.remind_workflows])
-    async with _worker(client, settings, store, courier, standing, runner):
-        await _keep_standing(client, ["sweep", "watch_mailbox"] if watch else ["sweep"])
+    standing = StandingActivities(
+        watch,
+        [
+            Chore("people who may no longer act", door.enforce_directory),
+            Chore("answers left over", door.submit_left_over),
+            Chore("notices left over", lambda: courier.sweep(door.look_again)),
+            Chore("answers that counted", door.remind_workflows, once=True),
+        ],
+    )
+    kept = ["sweep", "watch_mailbox"] if watch else ["sweep"]
+    own = [
+        Chore("sign of life", _sign_of_life(store, courier), pause=SIGN_EVERY.total_seconds()),
+        Chore("standing work", lambda: _keep_standing(client, kept), pause=KEEP_STANDING_SECONDS),
+    ]
+    async with repeating(own), _worker(client, settings, store, courier, standing, runner):
+        await _keep_standing(client, kept)
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
     await courier.close()
@@ -174,6 +189,17 @@ async def _keep_standing(client: Client, names: Sequence[str]) -> None:
             task_queue=client.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
+
+
+def _sign_of_life(store: Store, courier: Courier) -> Callable[[], Awaitable[None]]:
+    """Writes that this worker is there, and which channels it has."""
+    started = this_worker(courier.senders)
+
+    async def sign() -> None:
+        now = started.model_copy(update={"seen_at": datetime.now(UTC)})
+        await asyncio.get_running_loop().run_in_executor(store.database.executor, store.workers.sign, now)
+
+    return sign
 
 
 def _watch(email: EmailChannel, store: Store, door: Door) -> Watch | None:

@@ -2,31 +2,29 @@
 
 import asyncio
 import contextvars
-import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError
 
-from countersign.errors import CountersignError, in_words
+from activities.chores import Chore, repeating
 
-SWEEP_SECONDS = 5.0
 BEAT_SECONDS = 1.0
 
-log = logging.getLogger(__name__)
-
-Chore = Callable[[], Awaitable[object]]
 Watch = Callable[[threading.Event, Callable[[], None]], None]
 
 
 class StandingActivities:
-    """`watch(stop, beat)` blocks in a thread of its own; `chores` are done again and again, what is `first` once."""
+    """`watch(stop, beat)` blocks in a thread of its own; the `chores` are done by one worker at a time.
 
-    def __init__(self, watch: Watch | None, chores: Sequence[Chore], first: Sequence[Chore] = ()) -> None:
+    Both activities end as their worker stops, and not by an error: each restart of an activity that failed would wait
+    for longer than the one before.
+    """
+
+    def __init__(self, watch: Watch | None, chores: Sequence[Chore]) -> None:
         self.watch = watch
         self.chores = chores
-        self.first = first
 
     @activity.defn(name="watch_mailbox")
     async def watch_mailbox(self) -> None:
@@ -46,39 +44,16 @@ class StandingActivities:
         finally:
             stop.set()
             await asyncio.shield(thread)
-        raise ApplicationError("The watcher stopped; another goes on.", category=ApplicationErrorCategory.BENIGN)
+        if not activity.is_worker_shutdown():
+            raise ApplicationError("The watcher stopped by itself; it is started again.")
 
     @activity.defn(name="sweep")
     async def sweep(self) -> None:
-        """Do the chores until this worker stops; one that fails is tried at the next round."""
-        first = list(self.first)
-        while not activity.is_worker_shutdown():
-            first = [chore for chore in first if not await _done(chore)]
-            for chore in self.chores:
-                await _done(chore)
-            await _either(activity.wait_for_worker_shutdown(), _beating(asyncio.sleep(SWEEP_SECONDS)))
-        raise ApplicationError("The sweeper stopped; another goes on.", category=ApplicationErrorCategory.BENIGN)
-
-
-async def _done(chore: Chore) -> bool:
-    """Do a chore; whether that went well."""
-    activity.heartbeat()
-    try:
-        await _beating(chore())
-    except CountersignError as error:
-        log.warning("sweeping: %s", in_words(error))
-    except Exception:
-        log.exception("sweeping")
-    else:
-        return True
-    return False
-
-
-async def _beating(work: Awaitable[object]) -> None:
-    task = asyncio.ensure_future(work)
-    while not (await asyncio.wait({task}, timeout=BEAT_SECONDS))[0]:
-        activity.heartbeat()
-    await task
+        """Do the chores until this worker stops."""
+        async with repeating(self.chores):
+            while not activity.is_worker_shutdown():
+                activity.heartbeat()
+                await _either(activity.wait_for_worker_shutdown(), asyncio.sleep(BEAT_SECONDS))
 
 
 async def _either(*works: Awaitable[object]) -> None:

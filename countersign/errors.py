@@ -8,6 +8,7 @@ CountersignError
 ├── NotAllowed       the caller may not do this
 ├── Unreachable      this person can't be reached by this channel, now or later
 └── Unavailable      Temporal, the database or the mail server cannot be reached; try again
+    └── Unconfirmed  a message was sent off, and it can't be known whether it was taken
 
 `in_words` turns any exception into the words a person reads.
 """
@@ -47,6 +48,10 @@ class Unreachable(CountersignError):
 
 class Unavailable(CountersignError):
     """Something we need cannot be reached now; trying again later is right."""
+
+
+class Unconfirmed(Unavailable):
+    """A message was sent off to its end, and nobody said whether it was taken: sent again, it may come twice."""
 
 
 def in_words(error: BaseException) -> str:

@@ -14,7 +14,10 @@ class Notifier(Protocol):
     """The way out of one channel."""
 
     async def send(self, notice: Notice) -> str:
-        """Send it; returns the channel's reference (a Message-ID). Raises Unreachable, or countersign's Unavailable."""
+        """Send it, in its own time limits; returns the channel's reference (a Message-ID).
+
+        Raises Unreachable, Unconfirmed where it may have been sent, or Unavailable. It may be sent again after these.
+        """
 
 
 class LiveNotifier(Notifier, Protocol):

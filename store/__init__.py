@@ -16,6 +16,7 @@ from store.requests import Requests
 from store.sight import Seen
 from store.signals import Signals
 from store.tokens import Tokens
+from store.workers import Workers
 
 
 class Store:
@@ -39,6 +40,7 @@ class Store:
         self.tokens = Tokens(self.database)
         self.idempotency = Idempotency(self.database)
         self.seen = Seen(self.database)
+        self.workers = Workers(self.database)
 
     def close(self) -> None:
         """End the threads and connections."""

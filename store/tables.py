@@ -234,3 +234,15 @@ signals = Table(
     Index("signals_by_person", "person", "signal"),
     sqlite_autoincrement=True,
 )
+
+# One row for each process of `worker.py`, written again every few seconds while it lives.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("host", String(200), nullable=False),  # its machine and process id, for people
+    Column("channels", JSON, nullable=False),  # the names of the channels that it can send by
+    Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("workers_by_seen_at", "seen_at"),
+)

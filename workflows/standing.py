@@ -8,7 +8,8 @@ from temporalio.common import RetryPolicy
 # A worker that stops beating is taken for dead after this; another resumes.
 HEARTBEAT = timedelta(seconds=5)
 FOR_EVER = timedelta(days=3650)
-RESUME = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10))
+# One interval for all restarts: it must not grow with the number of workers that came and went.
+RESUME = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=1.0)
 
 
 @workflow.defn(name="StandingWork")
@@ -17,11 +18,13 @@ class StandingWork:
 
     @workflow.run
     async def run(self, activity_name: str) -> None:
-        """Run the activity of this name, wherever a worker is."""
-        await workflow.execute_activity(
-            activity_name,
-            start_to_close_timeout=FOR_EVER,
-            heartbeat_timeout=HEARTBEAT,
-            retry_policy=RESUME,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        )
+        """Run the activity of this name, wherever a worker is; it ends where its worker stops."""
+        while not workflow.info().is_continue_as_new_suggested():
+            await workflow.execute_activity(
+                activity_name,
+                start_to_close_timeout=FOR_EVER,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=RESUME,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            )
+        workflow.continue_as_new(activity_name)

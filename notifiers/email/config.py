@@ -17,10 +17,13 @@ LONGEST_REPLY_USER = 21
 DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
 # What most servers allow in parallel from one client; a mail takes a few milliseconds on a kept connection.
 DEFAULT_CONNECTIONS = 8
-# For one reply of the server. RFC 5321, section 4.5.3.2, would wait minutes; a mail that is sent again does no harm.
+# For one reply of the server, before it has the whole mail.
 DEFAULT_TIMEOUT_SECONDS = 30.0
 
 AccessToken = Callable[[], Awaitable[str]]
+
+# For the reply that says whether the server took the mail: RFC 5321, section 4.5.3.2.6, wants 10 minutes at least.
+LAST_REPLY_SECONDS = 600.0
 
 
 class SmtpConfig(Model):
@@ -37,6 +40,7 @@ class SmtpConfig(Model):
     ca_file: str = ""
     hello_name: str = ""
     timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=600)
+    last_reply_seconds: float = Field(default=LAST_REPLY_SECONDS, gt=0)
     connections: int = Field(default=DEFAULT_CONNECTIONS, ge=1, le=64)
 
     @model_validator(mode="after")

@@ -12,13 +12,14 @@ from time import monotonic
 from aiosmtplib import (
     SMTP,
     SMTPException,
-    SMTPRecipientsRefused,
+    SMTPRecipientRefused,
     SMTPResponseException,
     SMTPServerDisconnected,
 )
 
 from countersign.errors import CountersignError, Unavailable
 from notifiers.email.config import SmtpConfig
+from notifiers.email.transaction import Envelope, finish, start
 
 # Seconds. Servers close what idles (Postfix after 300), recycle what grows old, and count mails per connection
 # (Postfix and Exchange advise to stay below some hundred), so that we go first.
@@ -29,17 +30,10 @@ MOST_MAILS = 200
 IDLE_BEFORE_ASKING = 5.0
 ASK_TIMEOUT = 2.0
 GOODBYE_TIMEOUT = 1.0
+# Who waits for the server's last word on a mail for longer than this lets another begin; so many may wait at once.
+SLOW_AFTER = 2.0
+MOST_SLOW = 64
 SERVICE_NOT_AVAILABLE = 421  # RFC 5321, section 3.8: the server closes the connection after saying this
-
-
-@dataclass(frozen=True)
-class Envelope:
-    """One mail as it goes over the wire. `beyond_ascii` asks for SMTPUTF8."""
-
-    sender: str
-    recipient: str
-    raw: bytes
-    beyond_ascii: bool = False
 
 
 @dataclass
@@ -54,6 +48,26 @@ class _Line:
         return old or self.mails >= MOST_MAILS or not self.client.is_connected
 
 
+class _Turn:
+    """A place among those that may use a connection, from entering to leaving."""
+
+    def __init__(self, room: asyncio.Semaphore) -> None:
+        self._holds = room
+
+    async def __aenter__(self) -> None:
+        await self._holds.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._holds.release()
+
+    async def wait_aside(self, aside: asyncio.Semaphore) -> None:
+        """Give the place to another, as long as not too many wait aside."""
+        if not aside.locked():
+            await aside.acquire()
+            self._holds.release()
+            self._holds = aside
+
+
 class Connections:
     """Hands mails over, on a kept connection where one stands. Belongs to one event loop; `clock` counts seconds."""
 
@@ -62,24 +76,26 @@ class Connections:
         self._clock = clock
         self._hello_name = config.hello_name or hello_name
         self._room = asyncio.Semaphore(config.connections)
+        self._aside = asyncio.Semaphore(MOST_SLOW)
         self._idle: list[_Line] = []
         self._closed = False
         self._tls: ssl.SSLContext | None = None
 
     async def deliver(self, envelope: Envelope) -> None:
-        """Hand one mail over; raises what aiosmtplib and the network raise.
+        """Hand one mail over; raises what aiosmtplib and the network raise, and then the server did not take the mail.
 
-        A kept connection that turns out to be gone is no failure: the mail goes once more, over a new one.
+        Raises Unconfirmed where the whole mail was sent and it can't be known whether the server took it.
+        A kept connection that turns out to be gone is no failure: the mail goes over a new one.
         """
-        async with self._room:
-            kept = await self._kept()
-            if kept is not None:
-                try:
-                    return await self._through(kept, envelope)
-                except SMTPException as error:
-                    if not _is_gone(error):
-                        raise
-            return await self._through(await self._opened(), envelope)
+        turn = _Turn(self._room)
+        async with turn:
+            line = await self._offered(envelope)
+            try:
+                await self._finish(line, envelope, turn)
+            except BaseException:
+                line.client.close()
+                raise
+            self._keep(line)
 
     async def close(self) -> None:
         """Say goodbye on every idle connection; those in use are closed as their mail is through."""
@@ -128,23 +144,49 @@ class Connections:
             self._tls = ssl.create_default_context(cafile=self._config.ca_file or None)
         return self._tls
 
-    async def _through(self, line: _Line, envelope: Envelope) -> None:
-        options = ["SMTPUTF8"] if envelope.beyond_ascii else []
+    async def _offered(self, envelope: Envelope) -> _Line:
+        """A connection on which the server said that it wants the mail's content now."""
+        kept = await self._kept()
+        if kept is not None:
+            try:
+                await self._offer(kept, envelope)
+            except SMTPException as error:
+                if not _is_gone(error):
+                    raise
+            else:
+                return kept
+        line = await self._opened()
+        await self._offer(line, envelope)
+        return line
+
+    async def _offer(self, line: _Line, envelope: Envelope) -> None:
+        client = line.client
         try:
-            await line.client.sendmail(envelope.sender, envelope.recipient, envelope.raw, mail_options=options)
-        except SMTPRecipientsRefused:
+            await start(client, envelope)
+        except SMTPRecipientRefused:
+            with suppress(SMTPException):
+                await client.rset()
             self._keep(line)
             raise
         except BaseException:
             # Whatever went wrong, or was cancelled half way: the next mail must not inherit this conversation.
-            line.client.close()
+            client.close()
             raise
-        self._keep(line)
+
+    async def _finish(self, line: _Line, envelope: Envelope, turn: _Turn) -> None:
+        """Send the content, and let another mail begin meanwhile where the server's word on it takes long."""
+        finishing = asyncio.create_task(finish(line.client, envelope, self._config.last_reply_seconds))
+        try:
+            if not (await asyncio.wait({finishing}, timeout=SLOW_AFTER))[0]:
+                await turn.wait_aside(self._aside)
+            await finishing
+        finally:
+            finishing.cancel()
 
     def _keep(self, line: _Line) -> None:
         line.mails += 1
         line.used = self._clock()
-        if self._closed:
+        if self._closed or len(self._idle) >= self._config.connections:
             line.client.close()
         else:
             self._idle.append(line)
@@ -166,8 +208,6 @@ async def _goodbye(line: _Line) -> None:
 
 
 def _is_gone(error: SMTPException) -> bool:
-    if isinstance(error, SMTPRecipientsRefused):
-        return any(refused.code == SERVICE_NOT_AVAILABLE for refused in error.recipients)
     if isinstance(error, SMTPResponseException):
         return error.code == SERVICE_NOT_AVAILABLE
     return isinstance(error, SMTPServerDisconnected)

@@ -9,17 +9,18 @@ from aiosmtplib import (
     SMTPDataError,
     SMTPException,
     SMTPNotSupported,
-    SMTPRecipientsRefused,
+    SMTPRecipientRefused,
     SMTPResponseException,
     SMTPSenderRefused,
 )
 
-from countersign.errors import Unavailable
+from countersign.errors import Unavailable, Unconfirmed
 from notifiers.base import Notice, Unreachable
 from notifiers.email import token
 from notifiers.email.compose import compose, writable
 from notifiers.email.config import EmailConfig
-from notifiers.email.connections import Connections, Envelope
+from notifiers.email.connections import Connections
+from notifiers.email.transaction import Envelope
 from notifiers.email.wording import one_line
 
 # Permanent replies to RCPT that are about us and not the recipient: commands out of place, and a login missing or weak.
@@ -37,14 +38,18 @@ class EmailNotifier:
     async def send(self, notice: Notice) -> str:
         """Send it and return its Message-ID, the token masked. Sent again, it is the same mail with the same id.
 
-        Raises Unreachable where this person's address, or this mail to it, is refused for good; Unavailable, with what
-        to do about it, for all that another try or a better configuration can mend.
+        Raises Unreachable where this person's address, or this mail to it, is refused for good; Unconfirmed where the
+        server may have taken it and did not say so; Unavailable, with what to do about it, for all else that another
+        try or a better configuration can mend. It takes as long as the server does, 10 minutes and more: who cancels it
+        meanwhile can't know whether the mail was sent.
         """
         message = compose(notice, self._config)
         recipient = writable(notice.to.email)
         envelope = Envelope(self._config.sender_address, recipient, message.as_bytes(), not recipient.isascii())
         try:
             await self._connections.deliver(envelope)
+        except Unconfirmed as error:
+            raise Unconfirmed(f"{self._server} has the whole mail to {recipient}, but {error}") from error
         except (SMTPException, OSError) as error:
             raise self._in_words(error, recipient) from error
         return token.masked(str(message["Message-ID"]))
@@ -53,15 +58,19 @@ class EmailNotifier:
         """Close the kept connections."""
         await self._connections.close()
 
+    @property
+    def _server(self) -> str:
+        return f"the mail server {self._config.smtp.host}:{self._config.smtp.port_used}"
+
     def _in_words(self, error: SMTPException | OSError, recipient: str) -> Unreachable | Unavailable:
-        server = f"the mail server {self._config.smtp.host}:{self._config.smtp.port_used}"
+        server = self._server
         match error:
-            case SMTPRecipientsRefused(recipients=[refused, *_]) if _is_for_good(refused):
-                return Unreachable(f"{server} refuses {recipient}: {_reply(refused)}")
-            case SMTPRecipientsRefused(recipients=[refused, *_]) if _is_permanent(refused):
-                return Unavailable(f"{server} takes no mail from us ({_reply(refused)}); check the login it wants")
-            case SMTPRecipientsRefused(recipients=[refused, *_]):
-                return Unavailable(f"{server} does not take mail for {recipient} now: {_reply(refused)}")
+            case SMTPRecipientRefused() if _is_for_good(error):
+                return Unreachable(f"{server} refuses {recipient}: {_reply(error)}")
+            case SMTPRecipientRefused() if _is_permanent(error):
+                return Unavailable(f"{server} takes no mail from us ({_reply(error)}); check the login it wants")
+            case SMTPRecipientRefused():
+                return Unavailable(f"{server} does not take mail for {recipient} now: {_reply(error)}")
             case SMTPDataError() if _is_permanent(error):
                 return Unreachable(f"{server} refuses this mail to {recipient}: {_reply(error)}")
             case SMTPNotSupported():

@@ -28,6 +28,8 @@ class MailServer:
     replies: dict[str, str] = field(default_factory=dict)
     cut_at: str = ""
     hang_at: str = ""
+    answer_after: float = 0.0  # seconds, once it has a mail
+    keep_back: asyncio.Event | None = None  # its word on a mail that comes now, until this is set
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
@@ -37,6 +39,7 @@ class MailServer:
     connections: list[SMTP] = field(default_factory=list)
     most_at_once: int = 0
     hung: asyncio.Event = field(default_factory=asyncio.Event)
+    kept_back: asyncio.Event = field(default_factory=asyncio.Event)
     at_once: int = 0
 
     async def handle_MAIL(
@@ -61,6 +64,10 @@ class MailServer:
             self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
             self.senders.append(str(envelope.mail_from))
             self.recipients.extend(map(str, envelope.rcpt_tos))
+        await asyncio.sleep(self.answer_after)
+        if self.keep_back is not None:
+            self.kept_back.set()
+            await self.keep_back.wait()
         return reply
 
     async def handle_NOOP(self, server: SMTP, session: Session, envelope: Envelope, arg: str) -> str:

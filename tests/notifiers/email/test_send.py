@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from countersign.errors import Unavailable
+from countersign.errors import Unavailable, Unconfirmed
 from notifiers.base import Unreachable
 from notifiers.email.config import SmtpConfig
 from notifiers.email.connections import (
@@ -20,10 +20,10 @@ from notifiers.email.connections import (
     LONGEST_LIFE,
     MOST_MAILS,
     Connections,
-    Envelope,
 )
 from notifiers.email.send import EmailNotifier
 from notifiers.email.token import masked
+from notifiers.email.transaction import Envelope
 
 from .notices import GRACE, HEIDI, config, notice, person
 from .smtp_server import ACCESS_TOKEN, PASSWORD, USER, MailServer, certificate, serving
@@ -166,7 +166,7 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
             await notifier(MailServer(port=taken.getsockname()[1])).send(notice())
 
 
-@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("command", ["MAIL", "RCPT"])
 async def test_a_server_that_hangs_is_unavailable(command: str) -> None:
     async with serving(MailServer(hang_at=command)) as server:
         with pytest.raises(Unavailable, match="does not answer in time"):
@@ -195,6 +195,58 @@ async def test_a_server_that_hangs_up_on_a_new_connection_is_unavailable(command
         with pytest.raises(Unavailable):
             await notifier(server).send(notice())
     assert len(server.connections) == 1
+
+
+# --- after the whole mail was sent ----------------------------------------------------------------------------------
+
+
+async def test_a_mail_that_is_not_confirmed_in_time_is_neither_sent_nor_lost() -> None:
+    async with serving(MailServer(hang_at="DATA")) as server:
+        with pytest.raises(Unconfirmed, match=r"has the whole mail to grace@acme.example, but said nothing for"):
+            await notifier(server, last_reply_seconds=0.2).send(notice())
+
+
+async def test_a_connection_lost_after_the_whole_mail_is_not_tried_again() -> None:
+    async with serving() as server:
+        out = notifier(server)
+        await out.send(notice())
+        server.cut_at = "DATA"
+        with pytest.raises(Unconfirmed, match="connection was lost before it answered"):
+            await out.send(notice(to=HEIDI))
+    assert len(server.connections) == 1
+    assert server.commands.count("DATA") == 2
+
+
+async def test_a_refusal_of_the_whole_mail_is_no_doubt() -> None:
+    async with serving(MailServer(replies={"DATA": "421 4.3.2 Shutting down"})) as server:
+        with pytest.raises(Unavailable, match="421") as refused:
+            await notifier(server).send(notice())
+    assert not isinstance(refused.value, Unconfirmed)
+
+
+async def test_the_reply_to_the_whole_mail_has_a_time_limit_of_its_own() -> None:
+    async with serving() as server:
+        out = notifier(server, timeout_seconds=0.5)
+        server.answer_after = 1.5
+        await out.send(notice())
+        await out.close()
+    assert len(server.mails) == len(server.connections) == 1
+
+
+async def test_a_mail_that_is_confirmed_late_lets_others_begin() -> None:
+    async with serving() as server:
+        out = notifier(server, connections=1)
+        server.keep_back = asyncio.Event()
+        late = asyncio.create_task(out.send(notice()))
+        await asyncio.wait_for(server.kept_back.wait(), 30)
+        keep_back, server.keep_back = server.keep_back, None
+        await asyncio.wait_for(out.send(notice(to=HEIDI)), 30)
+        assert not late.done()
+        keep_back.set()
+        await asyncio.wait_for(late, 30)
+        await out.close()
+    assert sorted(server.recipients) == ["grace@acme.example", "heidi@acme.example"]
+    assert server.commands[-1] == "QUIT"
 
 
 # aiosmtpd warns of a login without TLS; the notifier's side of that is in test_config.py.
@@ -361,7 +413,7 @@ async def test_a_kept_connection_that_died_is_replaced_without_a_word() -> None:
     assert len(server.connections) == 2
 
 
-@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("command", ["MAIL", "RCPT"])
 async def test_a_kept_connection_that_dies_in_the_middle_is_tried_once_more(command: str) -> None:
     async with serving() as server:
         out = notifier(server)
@@ -373,7 +425,7 @@ async def test_a_kept_connection_that_dies_in_the_middle_is_tried_once_more(comm
     assert server.recipients == ["grace@acme.example"]
 
 
-@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("command", ["MAIL", "RCPT"])
 async def test_a_kept_connection_the_server_closes_politely_is_replaced(command: str) -> None:
     async with serving() as server:
         out = notifier(server)

@@ -1,0 +1,63 @@
+"""Chores: done again and again, each in a loop of its own, so that one that hangs or fails holds up no other."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from countersign.errors import CountersignError, in_words
+
+PAUSE_SECONDS = 5.0
+# One turn of a chore takes milliseconds; one that takes longer than this hangs, is cancelled, and is tried again.
+LONGEST_SECONDS = 120.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """What is done again and again: `pause` and `longest` are the seconds between two turns, and for one.
+
+    `once`: only until it went well.
+    """
+
+    name: str
+    work: Callable[[], Awaitable[object]]
+    pause: float = PAUSE_SECONDS
+    longest: float = LONGEST_SECONDS
+    once: bool = False
+
+    async def turn(self) -> bool:
+        """Do it now; whether that went well. What went wrong is logged."""
+        try:
+            async with asyncio.timeout(self.longest):
+                await self.work()
+        except CountersignError as error:
+            log.warning("%s: %s", self.name, in_words(error))
+        except TimeoutError:
+            log.warning("%s: not done within %.0f s; it is tried again", self.name, self.longest)
+        except Exception:
+            log.exception("%s", self.name)
+        else:
+            return True
+        return False
+
+    async def repeat(self) -> None:
+        """Do it until cancelled, or once it went well."""
+        while True:
+            if await self.turn() and self.once:
+                return
+            await asyncio.sleep(self.pause)
+
+
+@asynccontextmanager
+async def repeating(chores: Iterable[Chore]) -> AsyncIterator[None]:
+    """Do all of them, each in its own loop, while the block runs."""
+    loops = [asyncio.create_task(chore.repeat(), name=chore.name) for chore in chores]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)

@@ -1,0 +1,37 @@
+"""Signs of life: who works, and by which channels this installation can send."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from store import Store
+from store.workers import CHANNEL_KEPT, DEAD_AFTER, FORGOTTEN_AFTER, Worker, this_worker
+
+
+def later(worker: Worker, by: timedelta) -> Worker:
+    return worker.model_copy(update={"seen_at": worker.seen_at + by})
+
+
+def test_a_worker_has_one_row_with_its_last_sign_of_life(store: Store) -> None:
+    worker = this_worker(["email"])
+    store.workers.sign(worker)
+    store.workers.sign(later(worker, DEAD_AFTER))
+    [seen] = store.workers.seen_since(worker.seen_at)
+    assert (seen.id, seen.channels, seen.started_at) == (worker.id, ["email"], worker.started_at)
+    assert seen.seen_at == worker.seen_at + DEAD_AFTER
+    assert store.workers.seen_since(seen.seen_at + timedelta(seconds=1)) == []
+
+
+def test_a_channel_is_set_up_while_any_worker_that_was_seen_lately_has_it(store: Store) -> None:
+    mail, both = this_worker(["email"]), this_worker(["email", "slack"])
+    store.workers.sign(both)
+    store.workers.sign(later(mail, CHANNEL_KEPT))
+    assert store.workers.channels(both.seen_at + CHANNEL_KEPT) == {"email", "slack"}
+    assert store.workers.channels(both.seen_at + CHANNEL_KEPT + timedelta(seconds=1)) == {"email"}
+
+
+def test_who_was_not_seen_for_a_day_is_forgotten(store: Store) -> None:
+    old, new = this_worker(["slack"]), this_worker(["email"])
+    store.workers.sign(old)
+    store.workers.sign(later(new, FORGOTTEN_AFTER + timedelta(seconds=1)))
+    assert [one.id for one in store.workers.seen_since(old.seen_at - timedelta(days=9))] == [new.id]
