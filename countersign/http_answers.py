@@ -17,11 +17,19 @@ class Me(Model):
     protocols: list[str] = []
 
 
+class ChannelHealth(Model):
+    """Whether what people do in a channel reaches the portal now, and what there is to say of that."""
+
+    ok: bool
+    words: str
+
+
 class Health(Model):
-    """Whether what the portal needs can be reached now."""
+    """Whether what the portal needs can be reached now, and how the channels stand that it listens to."""
 
     database: bool
     temporal: bool
+    channels: dict[str, ChannelHealth] = {}
 
 
 class Check(Model):

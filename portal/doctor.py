@@ -33,7 +33,8 @@ async def doctor(house: HouseHere, caller: CallerHere) -> list[Finding]:
     """Look at all that Countersign needs, for ten seconds at most; what is wrong comes first. For admins."""
     caller.must_be_admin()
     policy, found = await _policy(house)
-    return in_order([*found, *await findings([*_own(house), *house.checks], policy)])
+    listening = [finding for listener in house.listeners.values() for finding in listener.findings()]
+    return in_order([*found, *listening, *await findings([*_own(house), *house.checks], policy)])
 
 
 async def findings(checks: Sequence[Check], policy: Policy | None, seconds: float = CHECK_SECONDS) -> list[Finding]:

@@ -13,6 +13,7 @@ from countersign.checks import Check
 from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import Unavailable, in_words
+from countersign.views import Finding
 from portal.feed import Feed
 from store import Store
 
@@ -37,6 +38,9 @@ class Listener(Protocol):
 
     async def close(self) -> None:
         """Take nothing more, and finish what was taken."""
+
+    def findings(self) -> Sequence[Finding]:
+        """How it stands now, where that can be seen from here."""
 
 
 @dataclass

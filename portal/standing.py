@@ -16,11 +16,20 @@ open_to_all = APIRouter(tags=["standing"])
 router = APIRouter(tags=["standing"], route_class=TokenRoute, dependencies=[Security(BEARER)])
 
 
+class ChannelHealth(Model):
+    """Whether what people do in this channel reaches the portal now, and what there is to say of that."""
+
+    ok: bool
+    words: str
+
+
 class Health(Model):
     """Whether what the portal needs can be reached now."""
 
     database: bool
     temporal: bool
+    # By the channel's name, how its way in stands; people can still answer on another one where it is in trouble.
+    channels: dict[str, ChannelHealth] = {}
 
 
 class Me(Model):
@@ -39,7 +48,18 @@ async def health(house: HouseHere, response: Response) -> Health:
     database, temporal = await asyncio.gather(_database_answers(house), house.client.reachable())
     if not (database and temporal):
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    return Health(database=database, temporal=temporal)
+    return Health(database=database, temporal=temporal, channels=_channels(house))
+
+
+def _channels(house: House) -> dict[str, ChannelHealth]:
+    found = {name: listener.findings() for name, listener in house.listeners.items()}
+    return {
+        name: ChannelHealth(
+            ok=all(one.state == "ok" for one in findings), words="; ".join(one.words for one in findings)
+        )
+        for name, findings in found.items()
+        if findings
+    }
 
 
 async def _database_answers(house: House) -> bool:

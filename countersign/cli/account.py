@@ -9,6 +9,8 @@ from countersign.cli.exits import Code
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
 from countersign.cli.output import show, show_json
 
+YES, NO = ("✓", "green"), ("✗", "red")
+
 commands = typer.Typer()
 
 
@@ -33,8 +35,9 @@ def health(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
     if as_json:
         show_json(found)
     else:
-        for name, works in {"portal": True, **found.model_dump()}.items():
-            mark = ("✓", "green") if works else ("✗", "red")
-            show(Text.assemble(mark, f" {name}", "" if works else " can't be reached"))
+        for name, works in {"portal": True, "database": found.database, "Temporal": found.temporal}.items():
+            show(Text.assemble(YES if works else NO, f" {name}", "" if works else " can't be reached"))
+        for name, channel in found.channels.items():
+            show(Text.assemble(YES if channel.ok else NO, f" {name}: {channel.words}"))
     if not (found.database and found.temporal):
         raise typer.Exit(Code.UNAVAILABLE)

@@ -78,6 +78,11 @@ class SlackApi:
             self._self = Self(**ids)
         return self._self
 
+    @property
+    def proxy(self) -> str | None:
+        """The proxy by which Slack is reached, if any."""
+        return self._client().proxy
+
     async def close(self) -> None:
         """Close the kept connections."""
         if self._session is not None:

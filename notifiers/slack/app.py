@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from countersign.errors import CountersignError
+from countersign.views import Finding
 from notifiers.base import Engine
 from notifiers.slack.api import SlackApi
 from notifiers.slack.config import SlackConfig
@@ -43,7 +44,9 @@ class SlackDoor:
         app = slack_app(config, Listeners(desk, replies, self._api, home, self._running))
         intake = Intake(app, desk, replies, self._running)
         self._http = SignedRequests(intake, config.signing_secret.get_secret_value()) if config.mode == "http" else None
-        self._socket = Socket(app, intake, config.app_token.get_secret_value()) if config.mode == "socket" else None
+        self._socket = (
+            Socket(self._api, intake, config.app_token.get_secret_value()) if config.mode == "socket" else None
+        )
 
     async def start(self) -> None:
         """Begin to take deliveries. Returns at once: whether Slack can be reached is seen later, and logged."""
@@ -67,6 +70,10 @@ class SlackDoor:
     def connected(self) -> bool:
         """Whether Slack can reach us now, as far as we can know: over HTTP it may always try."""
         return self._socket is None or self._socket.connected
+
+    def findings(self) -> list[Finding]:
+        """What `countersign doctor` and `/health` say of the way in; over HTTP there is nothing to see from here."""
+        return self._socket.findings() if self._socket else []
 
     async def handle(self, request: Request) -> Response:
         """`POST /slack/events`; 404 in Socket Mode, where nothing is to come by HTTP."""

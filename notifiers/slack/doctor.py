@@ -7,10 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import aiohttp
-from pydantic import SecretStr
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from countersign.checks import Check
 from countersign.directory import Policy
@@ -32,9 +30,6 @@ MOST_NAMED = 50
 # https://docs.slack.dev/reference/events/message/channel_archive and group_archive
 ARCHIVED = {"channel_archive", "group_archive"}
 REINSTALL = "add it to the app's manifest and install the app again (docs/slack.md)"
-MAKE_ANOTHER = (
-    "make an App-Level Token with connections:write under Basic Information and set COUNTERSIGN_SLACK_APP_TOKEN to it"
-)
 
 Look = Callable[[SlackApi, Policy | None], Awaitable[list[Finding]]]
 ok = partial(Finding, part=PART, state="ok")
@@ -84,18 +79,24 @@ async def _app(config: SlackConfig, api: SlackApi, policy: Policy | None) -> lis
 
 async def _granted(config: SlackConfig) -> set[str]:
     """The scopes of the bot token, from a header: https://docs.slack.dev/reference/methods/auth.test."""
-    response, error = await _raw(config, config.bot_token, "auth.test")
-    headers = {name.lower(): str(value) for name, value in response.headers.items()}
-    if error or "x-oauth-scopes" not in headers:
-        raise Unavailable("Slack does not say which scopes the app has; compare them with docs/slack.md")
-    return {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
+    async with aiohttp.ClientSession() as session:
+        token = config.bot_token.get_secret_value()
+        client = AsyncWebClient(token=token, base_url=config.api_url, session=session, retry_handlers=[])
+        if config.api_url.startswith("http:"):
+            client.proxy = None  # it is on this machine
+        try:
+            response = await client.auth_test()
+            headers = {name.lower(): str(value) for name, value in response.headers.items()}
+            return {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
+        # A proxy's page, which is no JSON, trips the library up in one of these ways.
+        except (SlackClientError, aiohttp.ClientError, OSError, ValueError, AttributeError, KeyError):
+            words = "Slack does not say which scopes the app has; compare them with docs/slack.md"
+            raise Unavailable(words) from None
 
 
 async def _socket(config: SlackConfig, api: SlackApi, policy: Policy | None) -> list[Finding]:
     """Whether the app token opens a socket; the address that Slack gives for one here is never used."""
-    _, error = await _raw(config, config.app_token, "apps.connections.open")
-    if error:
-        return [problem(about="socket", words=f"Slack refuses the app token ({error}): {MAKE_ANOTHER}")]
+    await api.call("apps.connections.open", "the app", app_token=config.app_token.get_secret_value())
     return [ok(about="socket", words="can be opened")]
 
 
@@ -179,22 +180,3 @@ async def _in_the_way(api: SlackApi) -> str:
     except Unavailable:
         return "Slack does not let the app in"
     return ""
-
-
-async def _raw(config: SlackConfig, token: SecretStr, method: str) -> tuple[AsyncSlackResponse, str]:
-    """What `SlackApi` has no use for: an answer with its headers, by any token, and Slack's error, "" for none."""
-    async with aiohttp.ClientSession() as session:
-        client = AsyncWebClient(
-            token=token.get_secret_value(), base_url=config.api_url, session=session, retry_handlers=[]
-        )
-        if config.api_url.startswith("http:"):
-            client.proxy = None  # it is on this machine
-        try:
-            return await client.api_call(method), ""
-        except SlackApiError as error:
-            data = error.response.data
-            if isinstance(data, dict) and data.get("error") not in {None, "ratelimited"}:
-                return error.response, str(data["error"])[:80]
-        except (SlackClientError, aiohttp.ClientError, OSError, ValueError, AttributeError):
-            pass  # a proxy's page, which is no JSON, trips the library up in one of these ways
-        raise Unavailable(f"Slack can't do {method} now; if that lasts, see https://slack-status.com")

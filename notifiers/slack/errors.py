@@ -43,6 +43,11 @@ OUT_OF_ORDER = {
     "team_access_not_granted": "the app is not installed in this workspace: install it there",
     "accesslimited": "this address is not on the app's list of allowed addresses: add it under OAuth & Permissions",
 }
+# Of `apps.connections.open`, which alone takes the app-level token.
+APP_TOKEN = {"invalid_auth", "not_authed", "not_allowed_token_type", "token_revoked", "token_expired", "missing_scope"}
+MAKE_ANOTHER = (
+    "make an App-Level Token with connections:write under Basic Information and set COUNTERSIGN_SLACK_APP_TOKEN to it"
+)
 # The same error with something behind it, like restricted_action_read_only_channel.
 _BEGIN = ("restricted_action",)
 
@@ -51,6 +56,8 @@ def in_words(method: str, about: str, answer: Mapping[str, Any]) -> Unreachable 
     """What an answer with `ok: false` means."""
     error = str(answer.get("error") or "no error at all")[:80]
     known = next((begin for begin in _BEGIN if error.startswith(begin)), error)
+    if method == "apps.connections.open" and error in APP_TOKEN:
+        return Unavailable(f"Slack refuses the app token ({error}): {MAKE_ANOTHER}")
     if known in OUT_OF_REACH:
         return Unreachable(f"Slack can't reach {about}: {OUT_OF_REACH[known]} ({error})")
     if error == "missing_scope":

@@ -92,7 +92,7 @@ class Listeners:
 def slack_app(config: SlackConfig, on: Listeners) -> AsyncApp:
     """Bolt's app: one workspace, one bot, no installation by OAuth, and no word to Slack before something comes in."""
     logger = quiet_logger(NAME, logging.WARNING)
-    # Without a token: what we call, we call by our own SlackApi. Socket Mode alone uses it, with the app's token.
+    # Without a token: what we call, we call by our own SlackApi.
     client = AsyncWebClient(base_url=config.api_url, logger=logger)
     if config.api_url.startswith("http:"):
         client.proxy = None  # it is on this machine

@@ -1,29 +1,37 @@
 """Socket Mode: what Slack sends over a connection that we open, so that it needs no public address.
 
-https://docs.slack.dev/apis/events-api/using-socket-mode. The library reconnects by itself; but it may go on trying an
-address that Slack has long withdrawn, so a connection that stays away is given up and made anew.
+Slack spreads what it sends over all connections of the app that it counts, also over dead ones that it has not given
+up yet (https://github.com/slackapi/python-slack-sdk/issues/1940), and an idle one can stop delivering while it answers
+each ping (https://github.com/slackapi/bolt-python/issues/1529). So there is one at a time; it is made anew until Slack
+counts no other, and Slack's API is called where nothing came for a minute.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
+from contextlib import suppress
 
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.adapter.socket_mode.async_internals import send_async_response
-from slack_bolt.app.async_app import AsyncApp
-from slack_bolt.request.async_request import AsyncBoltRequest
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
-from slack_sdk.socket_mode.request import SocketModeRequest
+import aiohttp
 
+from countersign.errors import CountersignError
+from countersign.views import Finding
+from notifiers.slack import socket_report
+from notifiers.slack.api import SlackApi
+from notifiers.slack.connection import CLOSE_SECONDS, LOOK_AGAIN, LOST, NO_HELLO, PING_SECONDS, Connection, State
 from notifiers.slack.intake import Intake
-from notifiers.slack.quiet import quiet_logger
 
-LOOK_SECONDS = 1.0
-# Slack renews each connection every few hours, within a second or two.
-GIVEN_UP_SECONDS = 30.0
-PING_SECONDS = 5.0
+# Without any delivery for so long, Slack's API is called.
+SILENCE_SECONDS = 60.0
+# While Slack counts other connections, ours is made anew after these, to be counted again: a dead one can last hours.
+LOOK_AGAIN_SECONDS = (15.0, 60.0, 300.0, 900.0)
+# One that lasted this long was a good one: the next is opened at once.
+STEADY_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 60.0
+# Slack counts too many, or Socket Mode is off: whoever comes again at once makes it worse, or comes in vain.
+LEAST_PAUSE_SECONDS = {"too_many_websockets": 10.0, "link_disabled": 60.0}
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +39,23 @@ log = logging.getLogger(__name__)
 class Socket:
     """Keeps one connection open from `start` to `close`, whatever happens to it."""
 
-    def __init__(self, app: AsyncApp, intake: Intake, app_token: str) -> None:
-        self._app = app
+    def __init__(self, api: SlackApi, intake: Intake, app_token: str) -> None:
+        self._api = api
         self._intake = intake
         self._app_token = app_token
         self._keeping: asyncio.Task[None] | None = None
-        self.connected = False
+        self._state = State()
+        self._failures = 0
+        self._looks = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether Slack can reach us now."""
+        return self._state.connected
+
+    def findings(self) -> list[Finding]:
+        """How the connection stands now, for `countersign doctor` and `/health`."""
+        return socket_report.findings(self._state)
 
     def start(self) -> None:
         """Begin to connect; returns at once, whether Slack can be reached or not."""
@@ -50,46 +69,89 @@ class Socket:
 
     async def _keep(self) -> None:
         while True:
-            handler = _Handler(self._app, self._intake, self._app_token)
-            connecting = asyncio.create_task(handler.client.connect())  # type: ignore[no-untyped-call]
-            try:
-                await self._until_given_up(handler.client)
-                log.warning("Slack's socket stays away; connecting anew")
-            finally:
-                self.connected = False
-                connecting.cancel()
-                closing = handler.client.close()  # type: ignore[no-untyped-call]
-                await asyncio.gather(closing, connecting, return_exceptions=True)
+            began = time.monotonic()
+            reason = await self._one()
+            if reason == LOOK_AGAIN:
+                continue
+            steady = time.monotonic() - began > STEADY_SECONDS
+            self._failures = 0 if steady else self._failures + 1
+            await asyncio.sleep(pause(reason, self._failures))
 
-    async def _until_given_up(self, client: SocketModeClient) -> None:
-        """Say when the connection comes and goes; return when it was away for too long."""
-        seen, session = time.monotonic(), None
-        while time.monotonic() - seen < GIVEN_UP_SECONDS:
-            was, self.connected = self.connected, await client.is_connected()
-            if self.connected:
-                seen = time.monotonic()
-            elif was:
-                log.warning("Slack's socket is lost; it is coming back")
-            if self.connected and client.current_session is not session:
-                session = client.current_session
-                log.info("connected to Slack's socket")
-            await asyncio.sleep(LOOK_SECONDS)
+    async def _one(self) -> str:
+        """One connection from its address to its end; returns why it ended, and leaves that in words."""
+        try:
+            answer = await self._api.call("apps.connections.open", "the app", app_token=self._app_token)
+            async with aiohttp.ClientSession() as session:
+                async with session.ws_connect(
+                    str(answer.get("url")),
+                    heartbeat=PING_SECONDS,
+                    autoping=False,
+                    proxy=self._api.proxy,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+                ) as websocket:
+                    reason = await self._served(Connection(websocket, self._intake, self._state))
+                # The transport closes in the loop's next round.
+                await asyncio.sleep(0)
+        except CountersignError as error:
+            self._ended(str(error))
+            return LOST
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            # Not its text, in which the address with its ticket may stand.
+            self._ended(f"the connection failed ({type(error).__name__})")
+            return LOST
+        if reason != LOOK_AGAIN:
+            self._ended(socket_report.WHY_ENDED.get(reason, f"Slack ended the connection ({reason})"))
+        return reason
+
+    async def _served(self, connection: Connection) -> str:
+        probing = asyncio.create_task(self._probe())
+        try:
+            if not await connection.hello():
+                return NO_HELLO
+            self._greeted()
+            if self._state.connections == 1:
+                return await connection.until_over()
+            async with asyncio.timeout(self._until_next_look()):
+                return await connection.until_over()
+        except TimeoutError:
+            return LOOK_AGAIN
+        finally:
+            probing.cancel()
+            await connection.close()
+
+    def _greeted(self) -> None:
+        state = self._state
+        state.why = ""
+        if state.connections == 1:
+            self._looks = 0
+            log.info("connected to Slack's socket, and alone there")
+        elif self._looks == 0:
+            log.warning("connected to Slack's socket; %s", socket_report.others(state.connections))
+
+    def _until_next_look(self) -> float:
+        seconds = LOOK_AGAIN_SECONDS[min(self._looks, len(LOOK_AGAIN_SECONDS) - 1)]
+        self._looks += 1
+        return seconds
+
+    def _ended(self, why: str) -> None:
+        if why != self._state.why:
+            level = logging.INFO if why == socket_report.RENEWED else logging.WARNING
+            log.log(level, "Slack's socket: %s; connecting anew", why)
+        self._state.why = why
+
+    async def _probe(self) -> None:
+        """Call Slack's API after each minute without a delivery: an idle connection that went silent then wakes."""
+        while True:
+            quiet = time.monotonic() - self._state.quiet_since
+            await asyncio.sleep(max(SILENCE_SECONDS - quiet, 0))
+            if time.monotonic() - self._state.quiet_since >= SILENCE_SECONDS:
+                self._state.quiet_since = time.monotonic()
+                with suppress(CountersignError):  # of the app and its token `doctor` tells
+                    await self._api.call("auth.test", "the app")
 
 
-class _Handler(AsyncSocketModeHandler):
-    """Bolt's, but for what comes in being read first."""
-
-    def __init__(self, app: AsyncApp, intake: Intake, app_token: str) -> None:
-        logger = quiet_logger("notifiers.slack.library", logging.INFO)
-        super().__init__(app, app_token, logger=logger, ping_interval=PING_SECONDS)
-        self.client.proxy = app.client.proxy
-        self._intake = intake
-
-    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
-        """Answer one envelope; what came twice is answered twice, and handled once."""
-        start = time.time()
-        request = AsyncBoltRequest(mode="socket_mode", body={})
-        response = await self._intake.take(req.payload, request)
-        # An envelope that isn't answered comes again; what can't be read is on the record, and need not.
-        response.status = 200 if response.status == 400 else response.status
-        await send_async_response(client, req, response, start)
+def pause(reason: str, failures: int) -> float:
+    """Seconds until the next connection after one that ended for this reason, the last of so many that failed."""
+    seconds = 0.0 if failures == 0 else min(2.0 ** (failures - 1), LONGEST_PAUSE_SECONDS)
+    # Not all portals at the same moment.
+    return max(seconds * random.uniform(0.5, 1.0), LEAST_PAUSE_SECONDS.get(reason, 0.0))

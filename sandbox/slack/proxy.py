@@ -12,6 +12,7 @@ import hmac
 import json
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode
 
@@ -35,11 +36,12 @@ RESPONSES = 5
 
 @dataclass(eq=False)
 class Line:
-    """A WebSocket of the app."""
+    """A WebSocket of the app; one that is `dead` carries nothing any more, and Slack still counts it."""
 
     request: web.Request
     socket: web.WebSocketResponse
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    dead: bool = False
 
 
 class Proxy:
@@ -49,9 +51,11 @@ class Proxy:
         self.faults = Faults()
         self.request_url = ""
         self.twice = 0
+        self.asleep = False
         self._state = state
         self._inside = inside
         self._sockets: list[Line] = []
+        self._turns = 0
         self._responses: Counter[str] = Counter()
         self._waiting: dict[str, Delivery] = {}
         self._out = aiohttp.ClientSession()
@@ -84,16 +88,37 @@ class Proxy:
         await asyncio.gather(*(line.ended.wait() for line in sockets))
         return len(sockets)
 
-    async def ask_to_reconnect(self) -> None:
+    async def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
         """Say `disconnect` on every WebSocket (https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect)."""
-        for line in list(self._sockets):
-            await line.socket.send_json({"type": "disconnect", "reason": "refresh_requested", "debug_info": {}})
+        for line in self._living():
+            await line.socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
+
+    def kill_sockets(self) -> int:
+        """Let every WebSocket die as behind a NAT that forgot it: nothing goes either way, and Slack doesn't notice."""
+        for line in self._living():
+            line.dead = True
+            if line.request.transport:
+                line.request.transport.pause_reading()
+        return len(self._sockets)
+
+    async def forget_the_dead(self) -> int:
+        """Let Slack notice which WebSockets are dead, as it does after hours; returns how many it counts then."""
+        dead = [line for line in self._sockets if line.dead]
+        for line in dead:
+            if line.request.transport:
+                line.request.transport.abort()
+        await asyncio.gather(*(line.ended.wait() for line in dead))
+        return len(self._sockets)
+
+    def _living(self) -> list[Line]:
+        return [line for line in self._sockets if not line.dead]
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         token, args = await arguments(request)
         call = Call(method, args)
         self._state.calls.append(call)
+        self.asleep = False
         fault = self.faults.take(method, args)
         if fault and not fault.after:
             return await self._fail(request, fault)
@@ -145,29 +170,38 @@ class Proxy:
         self._sockets.append(line)
         try:
             async with self._inside.websocket(request.path) as inside:
-                await first_of(self._down(inside, socket), self._up(socket, inside))
+                await first_of(self._down(inside, line), self._up(line, inside))
         finally:
             self._sockets.remove(line)
             line.ended.set()
         return socket
 
-    async def _down(self, inside: aiohttp.ClientWebSocketResponse, socket: web.WebSocketResponse) -> None:
-        """Envelopes to the app; local-slack sends each to every connection, Slack to one."""
+    async def _down(self, inside: aiohttp.ClientWebSocketResponse, line: Line) -> None:
+        """Envelopes to the app; local-slack sends each to every connection, Slack to one of those it counts."""
         async for frame in inside:
             envelope = json.loads(frame.data)
             envelope_id = envelope.get("envelope_id")
-            if envelope_id in self._waiting:
-                continue
-            if envelope_id:
-                delivery = deliveries.begin(self._state, envelope["type"], envelope["payload"])
-                self._waiting[envelope_id] = delivery
-                envelope["payload"] = delivery.payload
-            for _ in range(self._times() if envelope_id else 1):
-                await socket.send_json(envelope)
+            if not envelope_id:
+                if envelope.get("type") == "hello":
+                    envelope["num_connections"] = len(self._sockets)
+                if not line.dead:
+                    await line.socket.send_json(envelope)
+            elif envelope_id not in self._waiting:
+                await self._deliver(envelope)
 
-    async def _up(self, socket: web.WebSocketResponse, inside: aiohttp.ClientWebSocketResponse) -> None:
+    async def _deliver(self, envelope: Json) -> None:
+        """To the connection whose turn it is, be it dead or not, or to none while Slack has fallen asleep."""
+        delivery = deliveries.begin(self._state, envelope["type"], envelope["payload"])
+        self._waiting[envelope["envelope_id"]] = delivery
+        self._turns += 1
+        line = self._sockets[self._turns % len(self._sockets)]
+        with suppress(ConnectionError):  # it ends at this moment
+            for _ in range(0 if line.dead or self.asleep else self._times()):
+                await line.socket.send_json({**envelope, "payload": delivery.payload})
+
+    async def _up(self, line: Line, inside: aiohttp.ClientWebSocketResponse) -> None:
         """Acknowledgements to Slack; of an envelope sent twice, the first counts."""
-        async for frame in socket:
+        async for frame in line.socket:
             answer = json.loads(frame.data)
             delivery = self._waiting.get(answer.get("envelope_id"))
             if delivery and not delivery.status:

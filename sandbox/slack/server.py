@@ -108,9 +108,21 @@ class SlackServer:
         """Cut every WebSocket of the app, as a network that fails does; returns how many there were."""
         return await self.proxy.cut_sockets()
 
-    async def ask_to_reconnect(self) -> None:
-        """Tell the app that its WebSockets are about to end, as Slack does every few hours."""
-        await self.proxy.ask_to_reconnect()
+    async def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
+        """Tell the app that its WebSockets are about to end, as Slack does every few hours, or for another reason."""
+        await self.proxy.ask_to_reconnect(reason)
+
+    def kill_sockets(self) -> int:
+        """Let every WebSocket of the app die, and Slack go on counting and using it; returns how many it counts."""
+        return self.proxy.kill_sockets()
+
+    async def forget_the_dead(self) -> int:
+        """Let Slack notice which WebSockets are dead; returns how many it counts then."""
+        return await self.proxy.forget_the_dead()
+
+    def fall_asleep(self) -> None:
+        """Deliver nothing, with all WebSockets open and answering, until the app next calls the Web API."""
+        self.proxy.asleep = True
 
     async def _start(self, tool: Path, folder: Path, port: int, stack: AsyncExitStack) -> asyncio.subprocess.Process:
         config = folder / "config.json"

@@ -261,8 +261,8 @@ def test_whoami_names_the_person_or_the_gateway(by: Run) -> None:
 
 
 def test_health_names_what_works_and_needs_no_token(by: Run) -> None:
-    assert by("nobody", "health").out == "✓ portal\n✓ database\n✓ temporal\n"
-    assert by("nobody", "health", "--json").json == {"database": True, "temporal": True}
+    assert by("nobody", "health").out == "✓ portal\n✓ database\n✓ Temporal\n"
+    assert by("nobody", "health", "--json").json == {"database": True, "temporal": True, "channels": {}}
 
 
 @pytest.mark.parametrize("words", [each.words.split()[1:] for each in commands("countersign")], ids=" ".join)

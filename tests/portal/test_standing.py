@@ -35,14 +35,14 @@ def make_token(database_url: str, person: str, is_admin: bool = False) -> str:
 
 async def test_all_is_well(portal: Portal) -> None:
     reply = await portal.get("nobody", "/health")
-    assert (reply.status_code, reply.json()) == (200, {"database": True, "temporal": True})
+    assert (reply.status_code, reply.json()) == (200, {"database": True, "temporal": True, "channels": {}})
 
 
 async def test_temporal_is_away(tmp_path: Path) -> None:
     async with serving(Server(create_app(without_temporal(f"sqlite:///{tmp_path / 'c.db'}")), "127.0.0.1", 0)) as url:
         portal = Portal(url)
         reply = await portal.get("nobody", "/health")
-        assert (reply.status_code, reply.json()) == (503, {"database": True, "temporal": False})
+        assert (reply.status_code, reply.json()) == (503, {"database": True, "temporal": False, "channels": {}})
         await portal.aclose()
 
 

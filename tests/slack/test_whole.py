@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from countersign.models import Status
+from store.tokens import Owner
 from tests.slack.house import ARCHIVED, ROOM, House, actions_of, slack_policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,6 +23,21 @@ async def test_a_click_approves_and_everybody_sees_it(house: House) -> None:
     assert (outcome.status, outcome.decisions[0].channel) == (Status.APPROVED, "slack")
     await house.settled(request, "Approved", "grace", "alice")
     await request.until_mailed(grace=["asked", "settled"], alice=["settled"])
+
+
+async def test_health_and_doctor_say_how_slack_s_connection_stands(house: House) -> None:
+    url = house.slack.request_url.removesuffix("/slack/events")
+    token = house.engine.store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
+    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+        health = (await client.get(f"{url}/api/v1/health")).json()
+        found = (await client.get(f"{url}/api/v1/doctor", timeout=30)).json()
+    told = [one["words"] for one in found if one["about"] == "connection"]
+    if house.slack.workspace.mode == "socket":
+        assert health["channels"]["slack"]["ok"]
+        assert told[0].startswith("is the app's only one; last heard ")
+    else:
+        assert health["channels"] == {}
+        assert told == []
 
 
 async def test_a_decision_by_mail_takes_the_buttons_away(house: House) -> None:

@@ -1,58 +1,178 @@
-"""The socket: cut, renewed, or not to be had at all; and the start and end of the way in."""
+"""The socket: cut, renewed, dead, silent, or not to be had at all; and the start and end of the way in."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import pytest_asyncio
 from pydantic import SecretStr
 
 from countersign.models import Status
-from notifiers.slack import socket
+from countersign.views import Finding
+from notifiers.slack import api, connection, socket
 from notifiers.slack.app import SlackDoor
 from notifiers.slack.config import SlackConfig
+from notifiers.slack.socket import LONGEST_PAUSE_SECONDS, pause
 from sandbox.slack import faults, people
+from sandbox.slack.people import NotDelivered
 from sandbox.temporal_server import free_port
-from tests.notifiers.slack.way_in import WayIn, listening, serving, user_id
-from tests.workflows.engine import until
+from tests.notifiers.slack.way_in import WayIn, listening, serving, user_id, way_in
+from tests.workflows.engine import Engine, until
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.parametrize("shared_way_in", ["socket"], indirect=True),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_cut_socket_comes_back_and_says_so(way: WayIn, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+@pytest_asyncio.fixture(loop_scope="session")
+async def way(slack_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WayIn]:
+    """A Slack of our own, whose connections can die, and an app that notices within a second what takes minutes."""
+    for module in (connection, socket):
+        monkeypatch.setattr(module, "PING_SECONDS", 1.0)
+    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.5)
+    monkeypatch.setattr(socket, "CLOSE_SECONDS", 0.5)
+    monkeypatch.setattr(socket, "LOOK_AGAIN_SECONDS", (0.5,))
+    async with way_in(slack_engine, "socket") as made:
+        yield made
+
+
+def found(way: WayIn) -> Finding:
+    """What the doctor says of the connection."""
     assert way.door is not None
+    [one] = way.door.findings()
+    return one
+
+
+def opened(way: WayIn) -> int:
+    """How many connections were asked for."""
+    return len(way.slack.calls_of("apps.connections.open"))
+
+
+async def open_twice(way: WayIn) -> None:
+    """Slack takes its connections in turn, so that one of two deliveries meets each of two."""
+    for _ in range(2):
+        await people.open_home(way.slack, user_id("grace"))
+
+
+async def test_a_cut_connection_comes_back_and_says_so(way: WayIn, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     request = await way.engine.ask("alice")
     message = await way.prompt(request)
-    assert await way.slack.proxy.cut_sockets() == 1
-    await until(lambda: "Reconnecting" in caplog.text)
-    await until(lambda: "connected to Slack's socket" in caplog.text)
+    assert await way.slack.cut_sockets() == 1
+    await until(lambda: "the connection was lost" in caplog.text)
+    await until(lambda: opened(way) == 2 and found(way).state == "ok")
     await way.click(message, "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
-    await way.slack.proxy.ask_to_reconnect()
-    await asyncio.sleep(1)
-    await until(lambda: way.door is not None and way.door.connected)
-    await people.open_home(way.slack, user_id("grace"))
     assert "ticket" not in caplog.text
     assert way.slack.app_token not in caplog.text
 
 
-async def test_a_socket_that_stays_away_is_made_anew(way: WayIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "GIVEN_UP_SECONDS", 2.0)
+@pytest.mark.parametrize("reason", ["warning", "refresh_requested"])
+async def test_a_connection_that_slack_renews_is_followed_by_one_other(way: WayIn, reason: str) -> None:
+    await way.slack.ask_to_reconnect(reason)
+    await until(lambda: opened(way) == 2 and found(way).state == "ok")
+    assert "the app's only one" in found(way).words
+    await people.open_home(way.slack, user_id("grace"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"), [("too_many_websockets", "end other programs"), ("link_disabled", "turn it on")]
+)
+async def test_what_would_end_again_at_once_is_left_alone_for_a_while(
+    way: WayIn, monkeypatch: pytest.MonkeyPatch, reason: str, remedy: str
+) -> None:
+    waits: list[str] = []
+
+    def no_pause(reason: str, failures: int) -> float:
+        waits.append(reason)
+        return 0.0 if len(waits) > 1 else 1.0
+
+    assert min(pause(reason, failures) for failures in range(20)) >= 10
+    assert pause("lost", 0) == 0
+    assert LONGEST_PAUSE_SECONDS / 2 <= pause("lost", 1000) <= LONGEST_PAUSE_SECONDS
+    monkeypatch.setattr(socket, "pause", no_pause)
+    await way.slack.ask_to_reconnect(reason)
+    await until(lambda: remedy in found(way).words)
+    assert found(way).state == "problem"
+    await until(lambda: found(way).state == "ok")
+    assert waits == [reason]
+
+
+async def test_a_dead_connection_is_told_of_until_slack_counts_one_alone(
+    way: WayIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    """https://github.com/slackapi/python-slack-sdk/issues/1940: what Slack sends to the dead one is lost."""
+    assert way.slack.kill_sockets() == 1
+    await until(lambda: "Slack counts 2 connections" in found(way).words)
+    assert found(way).state == "warning"
+    assert "last heard" in found(way).words
+    assert "sends each click to any of them" in caplog.text
+    with pytest.raises(NotDelivered):
+        await open_twice(way)
+    assert await way.slack.forget_the_dead() <= 1
+    await until(lambda: found(way).state == "ok")
+    await open_twice(way)
+
+
+async def test_another_program_with_our_token_is_told_of_until_it_ends(way: WayIn) -> None:
+    async with listening(way.config, way.engine.door, way.slack) as other:
+        await until(lambda: "Slack counts 2 connections" in other.findings()[0].words)
+        assert way.door is not None
+        await way.door.close()
+        await until(lambda: other.findings()[0].state == "ok")
+        await open_twice(way)
+
+
+async def test_a_connection_that_fell_silent_is_woken(way: WayIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://github.com/slackapi/bolt-python/issues/1529: pings are answered, and nothing is delivered."""
+    monkeypatch.setattr(socket, "SILENCE_SECONDS", 1.0)
+    await way.slack.ask_to_reconnect()
+    await until(lambda: opened(way) == 2 and found(way).state == "ok")
+    way.slack.fall_asleep()
+    with pytest.raises(NotDelivered):
+        await people.open_home(way.slack, user_id("grace"))
+    await until(lambda: not way.slack.proxy.asleep)
+    await people.open_home(way.slack, user_id("grace"))
+    assert "last click or command" in found(way).words
+
+
+async def test_a_slack_that_opens_no_connection_is_asked_again(way: WayIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "TIMEOUT_SECONDS", 1.0)
     way.slack.fail("apps.connections.open", faults.hangs())
-    before = len(way.slack.calls_of("apps.connections.open"))
-    async with listening(way.config, way.engine.door, way.slack) as door:
-        assert door.connected
-    assert len(way.slack.calls_of("apps.connections.open")) == before + 2
+    await way.slack.cut_sockets()
+    await until(lambda: opened(way) == 3 and found(way).state == "ok")
+
+
+async def test_a_wrong_app_token_is_said_with_its_remedy_and_not_shown(way: WayIn) -> None:
+    way.slack.fail("apps.connections.open", faults.fails("invalid_auth"))
+    await way.slack.cut_sockets()
+    await until(lambda: "COUNTERSIGN_SLACK_APP_TOKEN" in found(way).words)
+    assert found(way).state == "problem"
+    assert way.slack.app_token not in found(way).words
+
+
+async def test_what_came_before_the_end_is_acknowledged(way: WayIn) -> None:
+    request = await way.engine.ask("alice")
+    message = await way.prompt(request)
+    way.seam.slow["store"] = 0.3
+
+    async def close_meanwhile() -> None:
+        await until(lambda: "store" in way.seam.calls)
+        assert way.door is not None
+        await way.door.close()
+
+    closing = asyncio.create_task(close_meanwhile())
+    await people.click(way.slack, message, "approve", user_id("grace"))
+    await closing
+    assert (await request.outcome()).status is Status.APPROVED
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_it_starts_and_ends_without_slack(way: WayIn, mode: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_it_starts_and_ends_without_slack(
+    slack_engine: Engine, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
     config = SlackConfig(
         mode=mode,
         bot_token=SecretStr("xoxb-1"),
@@ -60,10 +180,12 @@ async def test_it_starts_and_ends_without_slack(way: WayIn, mode: str, caplog: p
         signing_secret=SecretStr("s3cret"),
         api_url=f"http://127.0.0.1:{free_port()}/api/",
     )
-    door = SlackDoor(config, way.engine.door)
+    door = SlackDoor(config, slack_engine.door)
     await door.start()
     await until(lambda: "can't be taken yet" in caplog.text)
     assert door.connected is (mode == "http")
+    if mode == "socket":
+        await until(lambda: "can't be reached" in door.findings()[0].words)
     async with serving(door) as url, httpx.AsyncClient(trust_env=False) as client:
         assert (await client.post(url, content="{}")).status_code == (401 if mode == "http" else 404)
     async with asyncio.timeout(5):

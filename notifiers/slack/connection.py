@@ -1,0 +1,138 @@
+"""One connection of Socket Mode, from Slack's `hello` to its end: https://docs.slack.dev/apis/events-api/using-socket-mode.
+
+Slack's own client reconnects by itself and asks neither why a connection ended nor how many of them Slack counts
+(https://github.com/slackapi/python-slack-sdk/issues/1940). So the connection is ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from notifiers.slack.intake import Intake
+
+# Slack says `hello` within a second.
+HELLO_SECONDS = 10.0
+# After so long without any frame we ping; without an answer within half of it again, the connection is dead.
+PING_SECONDS = 10.0
+# For Slack's answer to our closing, and for what came in to be acknowledged before.
+CLOSE_SECONDS = 2.0
+# Why a connection ended, beside the reasons of Slack's own `disconnect`.
+LOST, NO_HELLO, LOOK_AGAIN = "lost", "no_hello", "look_again"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class State:
+    """What is known of the connection now; times by our clock, in UTC."""
+
+    connected: bool = False
+    # How many connections of the app Slack counted when this one began; 0 before the first.
+    connections: int = 0
+    since: datetime | None = None
+    # The last frame of any kind, and the last click, form, command or event.
+    heard_at: datetime | None = None
+    delivered_at: datetime | None = None
+    # Why there is none, or what is wrong with it, in words.
+    why: str = ""
+    # By a clock that nobody sets: when something was delivered, or asked for in vain, last.
+    quiet_since: float = field(default_factory=time.monotonic)
+
+
+class Connection:
+    """Hands on what comes over one WebSocket, until the connection has to end."""
+
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse, intake: Intake, state: State) -> None:
+        self._websocket = websocket
+        self._intake = intake
+        self._state = state
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    async def hello(self) -> bool:
+        """Wait for Slack's greeting, which says how many connections it counts; False where it doesn't come."""
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                message = await self._next()
+        except TimeoutError:
+            return False
+        if message.get("type") != "hello":
+            return False
+        count = message.get("num_connections")
+        self._state.connections = count if isinstance(count, int) and count > 0 else 1
+        self._state.connected, self._state.since = True, datetime.now(UTC)
+        return True
+
+    async def until_over(self) -> str:
+        """Take what comes until Slack says `disconnect`, whose reason is returned, or the connection is lost."""
+        while message := await self._next():
+            if message.get("type") == "disconnect":
+                return str(message.get("reason") or LOST)[:40]
+            if isinstance(envelope_id := message.get("envelope_id"), str):
+                self._state.delivered_at, self._state.quiet_since = datetime.now(UTC), time.monotonic()
+                task = asyncio.create_task(self._take(envelope_id, message.get("payload")))
+                self._at_work.add(task)
+                task.add_done_callback(self._at_work.discard)
+        return LOST
+
+    async def close(self) -> None:
+        """Acknowledge what came, and have Slack forget the connection: one it goes on counting swallows clicks."""
+        self._state.connected = False
+        if self._at_work and not self._websocket.closed:
+            await asyncio.wait(self._at_work, timeout=CLOSE_SECONDS)
+        await self._websocket.close()
+
+    async def _next(self) -> dict[str, Any]:
+        """The next message; {} when the connection is over."""
+        while True:
+            frame = await self._websocket.receive()
+            if frame.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}:
+                return {}
+            self._state.heard_at = datetime.now(UTC)
+            if frame.type is aiohttp.WSMsgType.PING:
+                await self._websocket.pong(frame.data)
+            elif frame.type is aiohttp.WSMsgType.TEXT and (message := _message(frame.data)):
+                return message
+
+    async def _take(self, envelope_id: str, payload: object) -> None:
+        """Have one envelope handled, and acknowledge it; of one that isn't, Slack tells its sender that it failed."""
+        try:
+            response = await self._intake.take(payload, AsyncBoltRequest(mode="socket_mode", body={}))
+            if answer := acknowledgement(envelope_id, response):
+                await self._websocket.send_json(answer)
+        except (aiohttp.ClientError, ConnectionError):
+            log.info("Slack's connection ended before what came by it was acknowledged")
+        except Exception as error:  # not its text, which may hold the payload
+            log.error("what Slack sent could not be handled (%s)", type(error).__name__)
+
+
+def acknowledgement(envelope_id: str, response: BoltResponse) -> dict[str, Any] | None:
+    """What to send back; None for what is not taken. What can't be read is on record, and need not come again."""
+    if response.status not in {200, 400}:
+        return None
+    answer: dict[str, Any] = {"envelope_id": envelope_id}
+    if response.body:
+        is_json = response.headers.get("content-type", [""])[0].startswith("application/json")
+        answer["payload"] = json.loads(response.body) if is_json else {"text": response.body}
+    return answer
+
+
+def _message(text: str) -> dict[str, Any]:
+    """The message in a frame; {} for what is none."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        message = None
+    if not isinstance(message, dict):
+        log.warning("Slack sent over the socket what is no message")
+        return {}
+    return message
