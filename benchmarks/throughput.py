@@ -60,7 +60,8 @@ def _rates(seconds: dict[str, list[float]]) -> dict[str, float]:
 
 async def decide_one(running: Engine, number: int) -> None:
     """Open one request, hand in an answer as a channel does, and see it approved."""
-    asked = await running.client.ask(Question.model_validate(question(number)))
+    put = Question.model_validate(question(number))
+    asked = await running.client.ask(put, asked_by=put.requester)
     await approve(running, asked.approval_id)
 
 

@@ -43,7 +43,8 @@ async def _open(running: Engine, first: int, count: int) -> list[int]:
 
     async def one(number: int) -> int:
         async with places:
-            asked = await running.client.ask(Question.model_validate(question(number)))
+            put = Question.model_validate(question(number))
+            asked = await running.client.ask(put, asked_by=put.requester)
             return asked.approval_id
 
     return list(await asyncio.gather(*(one(first + n) for n in range(count))))

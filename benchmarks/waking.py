@@ -58,7 +58,8 @@ async def _bare_wake(mail: MailServer) -> float:
 
 
 async def _reply(running: Engine, mail: MailServer, number: int) -> float:
-    asked = await running.client.ask(Question.model_validate(question(number)))
+    put = Question.model_validate(question(number))
+    asked = await running.client.ask(put, asked_by=put.requester)
     grace = Person("grace", mail.smtp_port, mail.imap_port)
     original = await asyncio.to_thread(grace.wait_for_mail, asked.approval_id)
     answer = reply(original, grace.address, "Approved", MailClient.GMAIL)

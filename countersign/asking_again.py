@@ -1,9 +1,12 @@
-"""Rule 10: what somebody is told who asks while a grant lasts."""
+"""Rule 10: what somebody is told who asks again, while a request waits or its grant lasts."""
 
 from datetime import datetime
 
 from countersign.errors import Refused
 from countersign.models import GrantStatus, GrantView, Question
+
+# Of a reason within a sentence; whoever wants all of it reads the request.
+LONGEST_QUOTE = 200
 
 
 def is_yes(grant: GrantView, now: datetime) -> bool:
@@ -29,3 +32,32 @@ def answer_by(grant: GrantView, granted_minutes: int, question: Question, same_s
             f"until {end}. Ask for {granted_minutes} or fewer to use it, or give {number} back and ask again."
         )
     return f"The grant of {number} lasts until {end}."
+
+
+def being_decided(approval_id: int, decided: Question, minutes: int, again: Question) -> str:
+    """Say what is being decided to who asks again while it waits; `minutes` is how long the grant would last."""
+    ticket = f", ticket {decided.ticket}" if decided.ticket else ""
+    reason = " ".join(decided.reason.split())
+    short = reason if len(reason) <= LONGEST_QUOTE else f"{reason[:LONGEST_QUOTE]}…"
+    why = f"the reason “{short}”" if short else "no reason"
+    words = f"#{approval_id} was asked for before and waits: {minutes} minutes, with {why}{ticket}."
+    if _says_the_same(decided, minutes, again):
+        return words
+    return f"{words} What you say now is on record and changes nothing; to ask anew, have #{approval_id} cancelled."
+
+
+def on_record(question: Question) -> dict[str, str]:
+    """What the record keeps of a question that was asked again."""
+    said = {
+        "reason": question.reason,
+        "ticket": question.ticket,
+        "minutes": str(question.minutes or ""),
+        "source_address": question.source_address,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _says_the_same(decided: Question, minutes: int, again: Question) -> bool:
+    """Whether a repeat wants nothing else; what it leaves out is as it was."""
+    wanted = (again.reason, decided.reason), (again.ticket, decided.ticket), (again.minutes, minutes)
+    return all(now in ("", None, before) for now, before in wanted)

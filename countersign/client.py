@@ -2,7 +2,7 @@
 
     client = await Client.connect("localhost:7233")
     question = Question(requester="alice", device="db-1", protocol="ssh", reason="backup")
-    asked = await client.ask(question)
+    asked = await client.ask(question, asked_by="alice")
     outcome = await client.wait(question)
 
 Whoever can do this is an admin of Countersign: the Temporal namespace is closed to all but the worker, the portal and
@@ -38,7 +38,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from countersign.errors import NotFound, Refused, Unavailable
-from countersign.models import Answer, Asked, Judgement, Outcome, Question
+from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
 from countersign.steps import Cancel, GrantTerms, Revoke
 
 TASK_QUEUE = "countersign"
@@ -89,19 +89,22 @@ class Client:
                     raise
                 await asyncio.sleep(START_PAUSE_SECONDS)
 
-    async def ask(self, question: Question, request_id: str = "") -> Asked:
+    async def ask(self, question: Question, request_id: str = "", asked_by: str = "") -> Asked:
         """Open the request for this question, or join the one that is open.
 
-        The same `request_id` asks only once. Raises Refused, in words, where the rules refuse the question.
+        The same `request_id` asks only once. `asked_by`: who asks, for the record and all who are told; the requester,
+        or who asks for them. Raises Refused, in words, where the rules refuse the question.
         """
+        fields = question.model_dump() | {"asked_by": asked_by or STARTED_IN_TEMPORAL}
+        question_by = QuestionBy.model_validate(fields)
         for _ in range(ASK_TRIES):
             try:
-                return await self._ask(question, request_id or uuid.uuid4().hex)
+                return await self._ask(question_by, request_id or uuid.uuid4().hex)
             except NotFound:
                 continue  # it ended while we asked; the next try opens a new one
         raise Unavailable("The request ended while it was asked; ask again.")
 
-    async def _ask(self, question: Question, update_id: str) -> Asked:
+    async def _ask(self, question: QuestionBy, update_id: str) -> Asked:
         start: WithStartWorkflowOperation[Any, Outcome] = WithStartWorkflowOperation(
             "ConnectionApproval",
             question.model_dump(mode="json"),

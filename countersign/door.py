@@ -60,10 +60,10 @@ class Door:
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
         """Open or join the request for a question, or answer it by a grant that lasts. Raises Refused, Unavailable.
 
-        `who` asks: the requester, or a gateway; the same `request_id` again is the same asking.
+        `who` asks: the requester, or an admin or gateway for them; the same `request_id` again is the same asking.
         """
         asked = await self._run(self.asking.answer_on_record, question, who, request_id)
-        return asked or await self.client.ask(question, request_id)
+        return asked or await self.client.ask(question, request_id, who)
 
     async def store(self, given: Given) -> Answer:
         """Store the answer before anything else. Raises NotFound, and Refused, recorded, where it could never count."""

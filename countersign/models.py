@@ -16,6 +16,11 @@ LONGEST_ID = 128
 LONGEST_REASON = 1000
 LONGEST_COMMENT = 4000
 LONGEST_GRANT_MINUTES = 60 * 24 * 366
+# Of whoever asks: a person's id, a gateway's name behind GATEWAY, or STARTED_IN_TEMPORAL.
+LONGEST_PRINCIPAL = 200
+GATEWAY = "gateway:"
+# Who asks where nobody says who: a program that may write to the Temporal namespace. No person's id has a colon.
+STARTED_IN_TEMPORAL = "temporal:start"
 # The characters of an id: what is safe in a workflow id, a mail address' tag and a file name alike.
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
 # The zone of an IPv6 address (RFC 4007) names an interface, which on Linux takes 15 characters at most.
@@ -103,7 +108,9 @@ class Verdict(StrEnum):
 class Event(StrEnum):
     """What a notice is about; each has its folder of templates in every channel."""
 
-    OPENED = "opened"  # the requester's own: their request waits. Told by channels whose messages change with it
+    # The requester's own: their request waits. Told by channels whose messages change with it, and by all channels
+    # where somebody else asked in their name.
+    OPENED = "opened"
     ASKED = "asked"
     REMINDED = "reminded"
     SETTLED = "settled"
@@ -129,6 +136,20 @@ class Question(Model):
         return ":".join(
             ["connection", *(quote(part, safe="") for part in (self.requester, self.device, self.protocol))]
         )
+
+
+class QuestionBy(Question):
+    """A question and who puts it: the requester, or an admin or gateway for them; "" where that was not said.
+
+    It comes from who called, and never from what they sent; only who may write to the Temporal namespace says it.
+    """
+
+    asked_by: Words = Field(default="", max_length=LONGEST_PRINCIPAL)
+
+    @property
+    def question(self) -> Question:
+        """The question alone."""
+        return Question.model_validate(self.model_dump(exclude={"asked_by"}))
 
 
 # --- who must agree -------------------------------------------------------------------------------------------------
@@ -255,10 +276,17 @@ class Outcome(Model):
 
 
 class Asked(Model):
-    """The reply to an `ask`: the request that stands for the question, opened now or joined."""
+    """The reply to an `ask`: the request that stands for the question, opened now or joined.
+
+    `reason`, `ticket`, `minutes` and `source_address` are those of the request, which may not be those just asked with.
+    """
 
     approval_id: int
     status: Status
     joined: bool
     words: str = ""
     grant: GrantView | None = None
+    reason: str = ""
+    ticket: str = ""
+    minutes: int | None = None
+    source_address: str = ""

@@ -36,6 +36,7 @@ class Notice(Model):
     approval_id: int
     question: Question
     requester: Person
+    asked_by: str = ""  # the name of who asked for the requester; "" where they did so themselves
     opened_at: datetime
     deadline: datetime
     grant_minutes: int

@@ -1,11 +1,11 @@
 """From whatever JSON somebody sent to a question, or to words that say what to write instead."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from countersign.errors import BadQuestion
-from countersign.models import Protocol, Question
+from countersign.models import Protocol, Question, QuestionBy
 
 EXAMPLE = '{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}'
 # Temporal takes no failure of some megabytes, and would try the start again for ever.
@@ -19,12 +19,24 @@ REMEDIES = {
 }
 
 
+Q = TypeVar("Q", bound=Question)
+
+
 def read_question(raw: Any) -> Question:
     """Validate a question; BadQuestion names each field that is wrong and the remedy."""
+    return _read(raw, Question)
+
+
+def read_question_by(raw: Any) -> QuestionBy:
+    """The same with who puts it, where that is said."""
+    return _read(raw, QuestionBy)
+
+
+def _read(raw: Any, shape: type[Q]) -> Q:
     if not isinstance(raw, dict):
         raise BadQuestion(f"The input must be one JSON object such as {EXAMPLE}.")
     try:
-        return Question.model_validate(raw)
+        return shape.model_validate(raw)
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in one['loc'])[:LONGEST_PLACE]} {_remedy(one['type'], one['msg'])}"

@@ -69,6 +69,7 @@ class Opening(Model):
     question: Question
     workflow_id: str
     run_id: str
+    asked_by: str = ""
 
 
 class Opened(Model):

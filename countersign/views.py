@@ -29,11 +29,16 @@ class LineView(Model):
 
 
 class RequestView(Model):
-    """A request as it stands; `version` is that of its last event, to wait for the next."""
+    """A request as it stands; `version` is that of its last event, to wait for the next.
+
+    `asked_by` is who asked: the requester, or a person, `gateway:<name>` or `temporal:start` for them.
+    """
 
     approval_id: int
     question: Question
     requester_name: str
+    asked_by: str = ""
+    asked_by_name: str = ""
     because: str
     status: Status
     words: str

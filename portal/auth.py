@@ -10,7 +10,7 @@ from fastapi.security import HTTPBearer
 
 from countersign.directory import Policy
 from countersign.errors import CountersignError, NotAllowed, Refused, in_words
-from countersign.models import Question
+from countersign.models import GATEWAY, Question
 from portal.problems import problem
 from store import Store
 from store.sight import Sight
@@ -48,7 +48,7 @@ class Caller:
     def name(self) -> str:
         """As the record knows them: a person's id, or `gateway:<name>`, which can be no person's."""
         owner = self.token.owner
-        return owner.name if self.is_person else f"gateway:{owner.name}"
+        return owner.name if self.is_person else f"{GATEWAY}{owner.name}"
 
     def must_be_person(self) -> str:
         """The person's id; NotAllowed for a gateway."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, update
 
-from countersign.asking_again import answer_by, is_yes
+from countersign.asking_again import answer_by, is_yes, on_record
 from countersign.errors import Refused
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.steps import GRANT_STEP, GrantEnd, Line, Tell
@@ -49,7 +49,8 @@ class Grants:
             words, refused = answer_by(grant, minutes, question, policy.same_source_address), ""
         except Refused as error:
             words = refused = str(error)
-        append(connection, grant.approval_id, [Line(kind="asked_again", at=now, who=who, words=words)])
+        line = Line(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
+        append(connection, grant.approval_id, [line])
         yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, words=words, grant=grant)
         return (None if refused else yes), refused
 

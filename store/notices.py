@@ -46,10 +46,13 @@ class Notices:
         if not tell:
             return
         route = Route.model_validate(request.route)
+        for_another = request.asked_by not in ("", request.requester)
         rows = [
             _row(one, whom, request.approval_id, step, channel, level, at)
             for channel in (name for name, use in route.channels.items() if use != "off")
-            for whom, one in _heard(tell, channel in self.live, request.requester, route.rooms.get(channel, ""))
+            for whom, one in _heard(
+                tell, for_another or channel in self.live, request.requester, route.rooms.get(channel, "")
+            )
         ]
         if rows:
             connection.execute(insert(notices), rows)
@@ -105,7 +108,8 @@ class Notices:
         proof = {"reference": result.text}
         if result.state == "unreachable":
             kind, proof = "unreachable", {"error": result.text}
-            if row.event != Event.OPENED:  # who asked knows it, and only a live channel shows it
+            # Who asked knows it, and only a live channel shows it.
+            if row.event != Event.OPENED or _asked_by_another(connection, row.approval_id):
                 self._tell_otherwise(connection, row, channels)
         return [Line(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
 
@@ -159,17 +163,26 @@ class Notices:
             return list(connection.execute(query))
 
 
-def _heard(tell: Sequence[Tell], live: bool, requester: str, room: str) -> Iterator[tuple[str, Tell]]:
-    """Whom a channel tells of what. Where a room is asked, its one message shows all approvers what becomes of it."""
+def _heard(tell: Sequence[Tell], opened: bool, requester: str, room: str) -> Iterator[tuple[str, Tell]]:
+    """Whom a channel tells of what; of the opening only where it is `opened` for that.
+
+    Where a room is asked, its one message shows all approvers what becomes of it.
+    """
     told: set[Event] = set()
     for one in tell:
-        if one.event is Event.OPENED and not live:
+        if one.event is Event.OPENED and not opened:
             continue
         if not room or one.person == requester:
             yield one.person, one
         elif one.event in ASKING and one.event not in told:
             told.add(one.event)
             yield f"{ROOM}{room}", one
+
+
+def _asked_by_another(connection: Connection, approval_id: int) -> bool:
+    another = requests.c.asked_by.not_in(["", requests.c.requester])
+    asked = select(requests.c.approval_id).where(requests.c.approval_id == approval_id, another)
+    return connection.execute(asked).first() is not None
 
 
 def _other_ways(connection: Connection, lost: Row[Any], channels: Sequence[str]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, select
 
 from countersign.directory import Policy, folded_address
-from countersign.models import Event, GrantStatus, Question, Route, Status
+from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Event, GrantStatus, Question, Route, Status
 from countersign.notices import Notice, Person
 from countersign.views import ApproverView, Mine, RequestView
 from store import grants as held
@@ -175,6 +175,13 @@ def person(policy: Policy, one: str) -> Person:
     return Person(id=one, name=user.name if user else one, email=user.email if user else "")
 
 
+def principal_name(policy: Policy, who: str) -> str:
+    """What to call whoever asks: a person by name, a gateway by its own."""
+    if who == STARTED_IN_TEMPORAL:
+        return "Temporal (raw start)"
+    return f"Gateway {name}" if (name := who.removeprefix(GATEWAY)) != who else person(policy, who).name
+
+
 def _place(row: Row[Any]) -> tuple[int, str, str]:
     return row.approval_id, row.channel, row.person
 
@@ -219,6 +226,8 @@ def _view(connection: Connection, policy: Policy, row: Row[Any], version: int = 
         approval_id=row.approval_id,
         question=Question.model_validate(row.question),
         requester_name=person(policy, row.requester).name,
+        asked_by=row.asked_by or row.requester,
+        asked_by_name=principal_name(policy, row.asked_by or row.requester),
         because=route.because,
         status=Status(row.status),
         words=row.words,
@@ -253,6 +262,7 @@ def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> N
         approval_id=view.approval_id,
         question=view.question,
         requester=person(policy, view.question.requester),
+        asked_by=view.asked_by_name if view.asked_by != view.question.requester else "",
         opened_at=view.opened_at,
         deadline=view.deadline,
         grant_minutes=view.grant_minutes,

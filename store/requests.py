@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign import policy as rules
+from countersign.asking_again import being_decided, on_record
 from countersign.directory import Policy
 from countersign.errors import NotFound, Refused
 from countersign.models import (
@@ -84,7 +85,7 @@ class Requests:
         known = connection.execute(select(requests).where(requests.c.run_id == opening.run_id)).one_or_none()
         if known is not None:
             return OpenReply(opened=_opened(known, policy, self.minute)), ""
-        held, refused = self.grants.answer_in(connection, question, question.requester)
+        held, refused = self.grants.answer_in(connection, question, _who_asks(opening))
         if held is not None:
             outcome = Outcome(approval_id=held.approval_id, status=Status.APPROVED, words=held.words, grant=held.grant)
             return OpenReply(outcome=outcome), ""
@@ -93,7 +94,7 @@ class Requests:
         try:
             route = rules.route(policy, question).model_copy(update={"policy_version": version})
         except Refused as error:
-            _record_refusal(connection, question, str(error))
+            _record_refusal(connection, question, _who_asks(opening), str(error))
             return OpenReply(), str(error)
         row = _insert(connection, opening, route, self.minute)
         return OpenReply(opened=_opened(row, policy, self.minute)), ""
@@ -175,7 +176,7 @@ class Requests:
 
     def _join_often_asked(self, question: Question, who: str, request_id: str) -> Asked | None:
         often = (
-            select(requests.c.approval_id)
+            select(requests)
             .join(events, events.c.approval_id == requests.c.approval_id)
             .where(
                 requests.c.requester == question.requester,
@@ -188,14 +189,13 @@ class Requests:
             .limit(1)
         )
         with self.database.reading() as connection:
-            number = connection.execute(often).scalar_one_or_none()
-        if number is None:
+            row = connection.execute(often).one_or_none()
+        if row is None:
             return None
-        proof = {"source_address": question.source_address, "reason": question.reason}
         now, words = datetime.now(UTC), "while it was open"
-        line = Line(kind="asked_again", at=now, who=who, words=words, proof=proof)
-        self.ask_again(AskAgain(approval_id=number, key=f"ask.{request_id}", line=line))
-        return Asked(approval_id=number, status=Status.WAITING, joined=True)
+        line = Line(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
+        self.ask_again(AskAgain(approval_id=row.approval_id, key=f"ask.{request_id}", line=line))
+        return _joined(row, question)
 
     def standing(self, look: Look) -> Standing:
         """Who of these people may no longer act, or can't be reached on any channel."""
@@ -220,6 +220,7 @@ def _insert(connection: Connection, opening: Opening, route: Route, minute: time
             workflow_id=opening.workflow_id,
             run_id=opening.run_id,
             question=question.model_dump(mode="json"),
+            asked_by=opening.asked_by,
             route=route.model_dump(mode="json"),
             requester=question.requester,
             device=question.device,
@@ -233,8 +234,28 @@ def _insert(connection: Connection, opening: Opening, route: Route, minute: time
         )
         .returning(requests)
     ).one()
-    append(connection, row.approval_id, [Line(kind="opened", at=now, who=question.requester, words=route.because)])
+    who = _who_asks(opening)
+    words = route.because if who == question.requester else f"for {question.requester}: {route.because}"
+    append(connection, row.approval_id, [Line(kind="opened", at=now, who=who, words=words)])
     return row
+
+
+def _who_asks(opening: Opening) -> str:
+    return opening.asked_by or opening.question.requester
+
+
+def _joined(row: Row[Any], again: Question) -> Asked:
+    question, minutes = Question.model_validate(row.question), Route.model_validate(row.route).grant_minutes
+    return Asked(
+        approval_id=row.approval_id,
+        status=Status.WAITING,
+        joined=True,
+        words=being_decided(row.approval_id, question, minutes, again),
+        reason=question.reason,
+        ticket=question.ticket,
+        minutes=minutes,
+        source_address=question.source_address,
+    )
 
 
 def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
@@ -250,14 +271,10 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
     )
 
 
-def _record_refusal(connection: Connection, question: Question, words: str) -> None:
-    line = Line(
-        kind="refused",
-        at=datetime.now(UTC),
-        who=question.requester,
-        words=words,
-        proof={"device": question.device, "protocol": question.protocol, "source_address": question.source_address},
-    )
+def _record_refusal(connection: Connection, question: Question, who: str, words: str) -> None:
+    asked = {"requester": question.requester, "device": question.device, "protocol": question.protocol}
+    proof = asked | on_record(question)
+    line = Line(kind="refused", at=datetime.now(UTC), who=who, words=words, proof=proof)
     append(connection, None, [line])
 
 

@@ -67,6 +67,7 @@ requests = Table(
     Column("workflow_id", String(1000), nullable=False),  # as long as Temporal lets it be
     Column("run_id", String(100), nullable=False, unique=True),
     Column("question", JSON, nullable=False),
+    Column("asked_by", String(LONGEST_WHO), nullable=False),  # who put it; empty of old ones, where that is not known
     Column("route", JSON, nullable=False),
     Column("requester", String(128), nullable=False),
     Column("device", String(128), nullable=False),

@@ -9,9 +9,11 @@ from temporalio.exceptions import ApplicationError, FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from activities.steps import StepActivities
+    from countersign.asking_again import being_decided, on_record
     from countersign.ballot import Ballot, Gone
     from countersign.errors import BadQuestion
     from countersign.models import (
+        STARTED_IN_TEMPORAL,
         Answer,
         Asked,
         Event,
@@ -20,10 +22,11 @@ with workflow.unsafe.imports_passed_through():
         Judgement,
         Outcome,
         Question,
+        QuestionBy,
         Status,
         Verdict,
     )
-    from countersign.question import read_question
+    from countersign.question import read_question_by
     from countersign.steps import (
         AskAgain,
         Cancel,
@@ -60,6 +63,7 @@ class ConnectionApproval:
         self._held: Outcome | None = None
         self._refusal = ""
         self._was_asked = False
+        self._started_raw = False
         self._asked: dict[str, None] = {}  # in the order they were asked
         self._remind_at: datetime | None = None
         self._looked_at: datetime | None = None  # at the deadline, for the first time
@@ -69,7 +73,7 @@ class ConnectionApproval:
     # --- messages ----------------------------------------------------------------------------------------------------
 
     @workflow.update(name="ask")
-    async def ask(self, question: Question) -> Asked:
+    async def ask(self, question: QuestionBy) -> Asked:
         """Open or join the request; returns once it has its number and its first level was looked at."""
         # Several may come with the start, in one task, before the request has its number.
         joined, self._was_asked = self._was_asked or self._opened is not None, True
@@ -81,12 +85,9 @@ class ConnectionApproval:
             return Asked(
                 approval_id=held.approval_id, status=held.status, joined=True, words=held.words, grant=held.grant
             )
-        if joined:
+        if joined or self._started_raw:
             await self._record_repeat(question)
-        ballot = self._open_ballot
-        return Asked(
-            approval_id=ballot.approval_id, status=ballot.status, joined=joined, words=ballot.words, grant=self._grant
-        )
+        return self._reply(question, joined or self._started_raw)
 
     @workflow.update(name="decide")
     async def decide(self, answer: Answer) -> Judgement:
@@ -140,7 +141,7 @@ class ConnectionApproval:
     async def run(self, raw: object = None, *extra: object) -> Outcome:
         """Decide one question; `raw` is any JSON, so that a bad start fails at once instead of hanging."""
         try:
-            await self._open(_question(raw, extra))
+            await self._open(_question_by(raw, extra))
         except (BadQuestion, FailureError) as error:
             self._refusal = str(error) if isinstance(error, BadQuestion) else refusal_in(error)
             if not self._refusal:
@@ -152,10 +153,17 @@ class ConnectionApproval:
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._held or self._outcome()
 
-    async def _open(self, question: Question) -> None:
-        self._question = question
+    async def _open(self, asked: QuestionBy) -> None:
+        self._question = question = asked.question
+        # The first to ask opens the request, and comes with the start; whoever asks after a start alone joins.
+        self._started_raw = not asked.asked_by and workflow.patched("a raw start opens by itself")
         info = workflow.info()
-        opening = Opening(question=question, workflow_id=info.workflow_id, run_id=info.run_id)
+        opening = Opening(
+            question=question,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            asked_by=asked.asked_by or STARTED_IN_TEMPORAL,
+        )
         reply = await durably(RequestActivities.open, opening)
         if reply.outcome is not None:
             self._held, self._known = reply.outcome, True
@@ -329,9 +337,25 @@ class ConnectionApproval:
             source_address=self._question.source_address,
         )
 
-    async def _record_repeat(self, question: Question) -> None:
-        proof = {"source_address": question.source_address, "reason": question.reason}
-        line = self._line("asked_again", question.requester, "while it was open", proof=proof)
+    def _reply(self, again: Question, joined: bool) -> Asked:
+        ballot, question, minutes = self._open_ballot, self._question, self._open_request.route.grant_minutes
+        assert question is not None
+        waits = joined and not ballot.settled
+        return Asked(
+            approval_id=ballot.approval_id,
+            status=ballot.status,
+            joined=joined,
+            words=being_decided(ballot.approval_id, question, minutes, again) if waits else ballot.words,
+            grant=self._grant,
+            reason=question.reason,
+            ticket=question.ticket,
+            minutes=minutes,
+            source_address=question.source_address,
+        )
+
+    async def _record_repeat(self, question: QuestionBy) -> None:
+        who = question.asked_by or question.requester
+        line = self._line("asked_again", who, "while it was open", proof=on_record(question))
         update = workflow.current_update_info()
         assert update is not None
         again = AskAgain(approval_id=self._open_ballot.approval_id, key=f"ask.{update.id}", line=line)
@@ -379,10 +403,10 @@ class ConnectionApproval:
         return self._opened
 
 
-def _question(raw: object, extra: tuple[object, ...]) -> Question:
+def _question_by(raw: object, extra: tuple[object, ...]) -> QuestionBy:
     if extra:
         raise BadQuestion("The workflow takes one input, a JSON object; leave the others out.")
-    question = read_question(raw)
+    question = read_question_by(raw)
     if workflow.info().workflow_id != question.workflow_id:
         raise BadQuestion(f"The workflow id must be {question.workflow_id}; start it under that.")
     return question

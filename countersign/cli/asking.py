@@ -72,7 +72,7 @@ def request(
         show_json(view)
     else:
         if asked.joined and asked.status is Status.WAITING:
-            show(Text("You asked before; this is the request that is open.", style="bright_black"))
+            show(Text(asked.words, style="bright_black"))
         show(request_page.short(view, times.now()))
     raise typer.Exit(exits.of_status(view.status))
 

@@ -150,7 +150,8 @@ def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
     for label, words in (("Reason", question.reason), ("Ticket", question.ticket), ("From", question.source_address)):
         if words:
             yield label, Text(words)
-    yield "Asked", Text(f"{times.clock(view.opened_at, at, zone=True)}, {times.ago(view.opened_at, at)}")
+    asker = f" by {_line(view.asked_by_name)} for them" if view.asked_by not in ("", question.requester) else ""
+    yield "Asked", Text(f"{times.clock(view.opened_at, at, zone=True)}, {times.ago(view.opened_at, at)}{asker}")
     if view.settled_at is None:
         yield "Decide by", Text(f"{times.clock(view.deadline, at, zone=True)}, {times.left(view.deadline, at)}")
     else:

@@ -108,6 +108,7 @@ def _shown(notice: Notice, config: EmailConfig) -> dict[str, object]:
         "answerable": _answerable(notice, ids_of(notice, config)),
         "page": f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else "",
         "requester": _name(notice.requester),
+        "asker": wording.one_line(notice.asked_by, wording.LONGEST_NAME),
         "others": wording.listed([_name(person) for person in notice.asked if person.id != notice.to.id]),
         "deciders": wording.listed(_deciders(notice)),
         "decisions": [(_decider(notice, d.person), d) for d in notice.decisions],

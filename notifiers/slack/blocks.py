@@ -120,6 +120,7 @@ def _shown(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str]) ->
         "page": words.Ready(f"<{page}|request #{notice.approval_id}>") if page else f"request #{notice.approval_id}",
         "has_page": bool(page),
         "requester": _name(notice.requester),
+        "asker": words.name(notice.asked_by, ""),
         "others": words.listed([_name(one) for one in notice.asked if one.id != notice.to.id]),
         "asked": _asked(notice, slack_ids),
         "deciders": words.listed(_deciders(notice)),

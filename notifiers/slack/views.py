@@ -148,7 +148,8 @@ def _shown(request: RequestView) -> dict[str, Any]:
     """All that a template may use."""
     asked = [words.name(one.name, one.person) for one in request.approvers if one.level == request.level]
     requester = words.name(request.requester_name, request.question.requester)
-    return {"r": request, "requester": requester, "asked": words.listed(asked)}
+    asker = request.asked_by_name if request.asked_by != request.question.requester else ""
+    return {"r": request, "requester": requester, "asker": words.name(asker, ""), "asked": words.listed(asked)}
 
 
 def _modal(

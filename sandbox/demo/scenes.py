@@ -38,7 +38,7 @@ class Play:
         """Put a question, new or not."""
         self.screen.asks(question)
         with step(f"{question.requester} asks to connect to {question.device}"):
-            return await self.stage.client.ask(question)
+            return await self.stage.client.ask(question, asked_by=question.requester)
 
 
 async def nobody_answers(play: Play) -> Request:

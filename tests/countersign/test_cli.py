@@ -45,10 +45,12 @@ def test_a_request_says_its_number_whom_it_waits_for_and_how_long(by: Run, insta
 
 def test_asking_again_joins_the_open_request(by: Run, installation: Installation) -> None:
     device = next(installation.devices)
-    first = by("alice", "request", device, "ssh", "--json").json
-    again = by("alice", "request", device, "ssh")
+    first = by("alice", "request", device, "ssh", "--reason", "deploy", "--json").json
+    again = by("alice", "request", device, "ssh", "--reason", "backup")
     assert (first["joined"], again.code) == (False, 0)
-    assert "You asked before" in again.out
+    said = " ".join(again.out.split())
+    assert f"#{first['approval_id']} was asked for before and waits: 120 minutes, with the reason “deploy”." in said
+    assert "What you say now is on record and changes nothing" in said
     assert f"#{first['approval_id']} Waiting" in again.out
 
 

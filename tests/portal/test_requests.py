@@ -47,6 +47,23 @@ async def test_a_grant_for_another_address_is_no_in_words(portal: Portal) -> Non
     assert "another source address" in again.json()["detail"]
 
 
+async def test_who_asks_is_known_by_the_token_and_never_by_the_body(portal: Portal) -> None:
+    asked = {"requester": "alice", "device": next(portal.devices), "protocol": "ssh"}
+    lied = await portal.post("bastion", "/requests", asked | {"asked_by": "alice"})
+    assert (lied.status_code, lied.json()["errors"][0]["field"]) == (422, "asked_by")
+    number = (await portal.post("bastion", "/requests", asked)).json()["approval_id"]
+    view = (await portal.get("alice", f"/requests/{number}")).json()
+    assert (view["asked_by"], view["asked_by_name"]) == ("gateway:bastion", "Gateway bastion")
+
+
+async def test_who_joins_hears_what_is_being_decided(portal: Portal) -> None:
+    asked = {"device": next(portal.devices), "protocol": "ssh"}
+    await portal.post("alice", "/requests", asked | {"reason": "backup", "minutes": 30, "ticket": "OPS-1"})
+    joined = (await portal.post("alice", "/requests", asked | {"reason": "deploy"})).json()
+    assert (joined["reason"], joined["minutes"], joined["ticket"]) == ("backup", 30, "OPS-1")
+    assert "“backup”" in joined["words"]
+
+
 async def test_what_needs_no_approval_is_approved_at_once(portal: Portal) -> None:
     reply = await portal.post("heidi", "/requests", {"device": LAB, "protocol": "ssh"})
     assert (reply.status_code, reply.json()["status"]) == (201, "Approved")

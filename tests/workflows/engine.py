@@ -38,7 +38,7 @@ POLL_SECONDS = 0.02
 MINUTE = timedelta(minutes=1)
 MAIL_KEYS = "a1:" + "k" * 40
 # What kind of mail it is stands in its Message-ID.
-EVENT = re.compile(r"\.(asked|reminded|settled|grant_ended|answer_refused)\.")
+EVENT = re.compile(r"\.(opened|asked|reminded|settled|grant_ended|answer_refused)\.")
 
 
 async def until(condition: Callable[[], object], what: str = "") -> None:
@@ -177,7 +177,7 @@ class Engine:
 
     async def ask_for(self, question: Question) -> Request:
         """Ask this question."""
-        return Request(self, question, await self.client.ask(question))
+        return Request(self, question, await self.client.ask(question, asked_by=question.requester))
 
     def question(self, requester: str, group: str = "web", **fields: Any) -> Question:
         """A question that nobody asked yet."""

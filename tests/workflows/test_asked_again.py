@@ -37,9 +37,36 @@ async def test_rule_10_who_asks_again_joins_and_no_second_mail_goes_out(engine: 
     assert not request.asked.joined
     assert request.lines() == ["opened alice", "level_started countersign", "asked_again alice"]
     [row] = [line for line in engine.store.events.of(request.id) if line.kind == "asked_again"]
-    assert row.proof["reason"] == "deploy, please"
+    assert row.proof == {"reason": "deploy, please"}
     await request.says("grace")
     await request.until_mailed(grace=["asked", "settled"], alice=["settled"])
+
+
+async def test_rule_10_who_joins_hears_what_is_being_decided_and_the_record_keeps_what_they_said(
+    engine: Engine,
+) -> None:
+    first = engine.question("alice", reason="deploy", ticket="OPS-1", minutes=30, source_address="10.0.0.7")
+    request = await engine.ask_for(first)
+    assert (request.asked.words, request.asked.minutes) == ("", 30)
+    same = await engine.ask_for(first)
+    assert same.asked.words == (
+        f"#{request.id} was asked for before and waits: 30 minutes, with the reason “deploy”, ticket OPS-1."
+    )
+    said = {"reason": "backup", "ticket": "OPS-2", "minutes": 60, "source_address": "10.0.0.8"}
+    other = (await engine.ask_for(again(request, **said))).asked
+    decided = (other.reason, other.ticket, other.minutes, other.source_address)
+    assert decided == ("deploy", "OPS-1", 30, "10.0.0.7")
+    assert other.words.startswith(same.asked.words)
+    assert other.words.endswith(f"changes nothing; to ask anew, have #{request.id} cancelled.")
+    rows = [line.proof for line in engine.store.events.of(request.id) if line.kind == "asked_again"]
+    assert rows[1] == {name: str(value) for name, value in said.items()}
+
+
+async def test_rule_10_what_is_said_while_the_grant_lasts_is_on_record_too(engine: Engine) -> None:
+    request = await granted(engine, reason="deploy")
+    await engine.ask_for(again(request, reason="again", ticket="OPS-3", minutes=5))
+    [row] = [line for line in engine.store.events.of(request.id) if line.kind == "asked_again"]
+    assert row.proof == {"reason": "again", "ticket": "OPS-3", "minutes": "5"}
 
 
 async def test_rule_10_of_many_who_ask_at_once_one_opens_and_each_repeat_is_recorded(engine: Engine) -> None:
@@ -53,7 +80,7 @@ async def test_rule_10_of_many_who_ask_at_once_one_opens_and_each_repeat_is_reco
 
 async def test_the_same_request_id_asks_once(engine: Engine) -> None:
     question = engine.question("alice")
-    first, second = [await engine.client.ask(question, "key-1") for _ in range(2)]
+    first, second = [await engine.client.ask(question, "key-1", "alice") for _ in range(2)]
     assert first == second
     assert Request(engine, question, first).lines() == ["opened alice", "level_started countersign"]
 

@@ -53,7 +53,7 @@ async def test_a_good_start_opens_a_request_and_its_result_is_the_decision(engin
     assert code == 0, printed
     request = await engine.ask_for(question)
     assert request.asked.joined
-    assert request.lines()[0] == "opened alice"
+    assert request.lines()[0] == "opened temporal:start"
     await request.says("grace", comment="go")
     code, printed = await temporal("workflow", "result", "--workflow-id", question.workflow_id, "--output", "json")
     assert code == 0, printed
