@@ -24,6 +24,7 @@ class Person(Model):
     id: str
     name: str
     email: str
+    enabled: bool = True  # who is disabled may do nothing, on any channel (rule 6)
 
 
 class Notice(Model):

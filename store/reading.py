@@ -172,7 +172,9 @@ class Reading:
 def person(policy: Policy, one: str) -> Person:
     """The same, of a policy at hand."""
     user = policy.users.get(one)
-    return Person(id=one, name=user.name if user else one, email=user.email if user else "")
+    if user is None:
+        return Person(id=one, name=one, email="", enabled=False)
+    return Person(id=one, name=user.name, email=user.email, enabled=policy.enabled(one))
 
 
 def principal_name(policy: Policy, who: str) -> str:

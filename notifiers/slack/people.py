@@ -11,6 +11,7 @@ from countersign.notices import Person
 from notifiers.slack.accounts import Clock, Memory, address_of, why_not
 from notifiers.slack.api import SlackApi
 
+DISABLED = "Nothing was changed: you are disabled in Countersign's directory; ask its administrators to enable you."
 # Whose an account is. So long does a click count after Slack took the account's address away; who is deactivated or
 # disabled in the directory is refused at once, by Slack itself or by the engine.
 KNOWN_SECONDS = 300.0
@@ -53,6 +54,8 @@ class SlackPeople:
         person = await self._directory.person_at(address)
         if person is None:
             raise TurnedAway(f"Nobody in Countersign's directory has your address {address}; ask for it to be added.")
+        if not person.enabled:
+            raise TurnedAway(DISABLED, person)
         return person
 
     async def _address(self, user: str) -> str:

@@ -91,6 +91,38 @@ async def test_strangers_are_refused_in_words_and_on_the_record(way: WayIn, user
     assert "store" not in way.seam.calls
 
 
+async def test_who_is_disabled_may_do_nothing(way: WayIn) -> None:
+    granted, waiting = await way.engine.ask("alice"), await way.engine.ask("alice")
+    await way.click(await way.prompt(granted), "approve", "grace")
+    assert (await granted.outcome()).status is Status.APPROVED
+    messages = {action: await way.prompt(waiting) for action in ("approve", "reject", "cancel")}
+    messages["revoke"] = await way.prompt(granted)
+    await way.click(messages["reject"], "reject", "grace")
+    form = await way.modal("grace", "answer")
+    way.engine.apply(slack_policy(disabled=("grace", "heidi")))
+    try:
+        way.seam.calls.clear()
+        before = len(await people.whispers(way.slack, GRACE))
+        for count, action in enumerate(("approve", "cancel", "revoke"), 1):
+            await way.click(messages[action], action, "grace")
+            assert "disabled" in (await way.whispers(GRACE, before + count))[-1]
+        await people.submit_view(way.slack, form, {"comment": "no"}, GRACE)
+        assert "disabled" in await way.said_in_modal("grace")
+        asked = await people.command(way.slack, "/connect", f"{way.engine.devices.fresh('web')} ssh now", GRACE)
+        assert "disabled" in asked.answer["text"]
+        await people.open_home(way.slack, GRACE)
+        await people.until(lambda: shows(way, GRACE, "disabled"))
+        assert not {"store", "cancel", "revoke", "ask", "mine"} & set(way.seam.calls)
+        assert {line.who for line in [*way.refusals(waiting), *way.refusals(granted)]} == {"grace"}
+    finally:
+        way.engine.apply(slack_policy())
+
+
+async def shows(way: WayIn, user: str, words: str) -> bool:
+    """Whether somebody's Home page has these words."""
+    return words in json.dumps(people.home_of(way.slack, user) or {})
+
+
 @pytest.mark.parametrize(
     "value",
     [
