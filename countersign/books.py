@@ -45,6 +45,9 @@ class RequestReader(Protocol):
     def person(self, one: str) -> Person:
         """Somebody by id."""
 
+    def enabled(self, person: str) -> bool:
+        """Whether somebody is in the directory and not disabled."""
+
     def mine(self, person: str) -> Mine:
         """The requests that somebody has something to do with."""
 

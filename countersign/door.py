@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from countersign.books import AnswerBook, AskingBook, GrantReader, RequestReader, SignalBook
 from countersign.client import Client
 from countersign.errors import NotAllowed, NotFound, Refused
-from countersign.models import Answer, Asked, Judgement, Question
+from countersign.models import GATEWAY, Answer, Asked, Judgement, Question
 from countersign.notices import Given, Person, TurnedDown
 from countersign.steps import Cancel, Revoke
 from countersign.views import Mine, RequestView
@@ -62,6 +62,8 @@ class Door:
 
         `who` asks: the requester, or an admin or gateway for them; the same `request_id` again is the same asking.
         """
+        if who != question.requester:  # who is that, and disabled, is refused by the rules, on record
+            await self._must_be_enabled(who)
         asked = await self._run(self.asking.answer_on_record, question, who, request_id)
         return asked or await self.client.ask(question, request_id, who)
 
@@ -109,11 +111,13 @@ class Door:
         return await self._run(self.requests.request, approval_id)
 
     async def mine(self, person: str) -> Mine:
-        """The requests that somebody has something to do with."""
-        return await self._run(self.requests.mine, person)
+        """The requests that somebody has something to do with; nothing is the business of who is disabled."""
+        enabled = await self._run(self.requests.enabled, person)
+        return await self._run(self.requests.mine, person) if enabled else Mine()
 
     async def cancel(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> Judgement:
         """Withdraw a waiting request: its requester may, and an admin (rule 7)."""
+        await self._must_be_enabled(who)
         view = await self._run(self.requests.request, approval_id)
         if who != view.question.requester and not admin:
             raise NotAllowed(f"Only {view.question.requester} or an admin may cancel #{approval_id}.")
@@ -125,15 +129,38 @@ class Door:
 
     async def revoke(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
+        await self._must_be_enabled(who)
         view = await self._run(self.requests.request, approval_id)
         if who not in {one.person for one in view.approvers} and not admin:
-            raise NotAllowed(f"Only an approver of #{approval_id} or an admin may revoke it.")
+            instead = " You may give it back." if who == view.question.requester else ""
+            raise NotAllowed(f"Only an approver of #{approval_id} or an admin may revoke it.{instead}")
+        await self._end_grant(view, Revoke(approval_id=approval_id, who=who, channel=channel, words=words))
+
+    async def give_back(self, approval_id: int, who: str, channel: str, words: str = "") -> None:
+        """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
+        await self._must_be_enabled(who)
+        view = await self._run(self.requests.request, approval_id)
+        if who != view.question.requester and not (_is_gateway(who) and who == view.asked_by):
+            raise NotAllowed(
+                f"Only {view.question.requester}, or a gateway that asked for #{approval_id}, may give it back; "
+                "an approver or an admin may revoke it."
+            )
+        wish = Revoke(approval_id=approval_id, who=who, channel=channel, words=words, given_back=True)
+        await self._end_grant(view, wish)
+
+    async def _end_grant(self, view: RequestView, wish: Revoke) -> None:
         if view.grant is None:
-            raise Refused(f"#{approval_id} is {view.status} and has no grant to revoke.")
+            what = "give back" if wish.given_back else "revoke"
+            raise Refused(f"#{view.approval_id} is {view.status} and has no grant to {what}.")
         try:
-            await self.client.revoke(Revoke(approval_id=approval_id, who=who, channel=channel, words=words))
+            await self.client.revoke(wish)
         except NotFound:
-            raise Refused(f"The grant of #{approval_id} is over already.") from None
+            raise Refused(f"The grant of #{view.approval_id} is over already.") from None
+
+    async def _must_be_enabled(self, who: str) -> None:
+        """Raise NotAllowed for somebody who was disabled, on whatever channel they come (rule 6)."""
+        if not _is_gateway(who) and not await self._run(self.requests.enabled, who):
+            raise NotAllowed("Your account is disabled or unknown, so you may not do this.")
 
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
@@ -196,6 +223,10 @@ class Door:
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+
+
+def _is_gateway(who: str) -> bool:
+    return who.startswith(GATEWAY)
 
 
 async def _each_for_itself(works: Sequence[Callable[[], Awaitable[None]]]) -> None:

@@ -128,6 +128,10 @@ class Api:
         """End a grant early."""
         return self._read(RequestView, self._post(f"requests/{approval_id}/revoke", {"words": words}))
 
+    def give_back(self, approval_id: int, words: str = "") -> RequestView:
+        """End a grant of one's own early; a gateway, one that it asked for."""
+        return self._read(RequestView, self._post(f"requests/{approval_id}/give-back", {"words": words}))
+
     # --- the rest ----------------------------------------------------------------------------------------------------
 
     def policy(self) -> PolicyView:

@@ -261,8 +261,15 @@ class GrantView(Model):
     status: GrantStatus
     starts_at: datetime
     ends_at: datetime
+    ended_at: datetime | None = None
     source_address: SourceAddress = ""
     words: str = ""
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether somebody ended it, by revoking it or giving it back."""
+        early = self.ended_at is not None and self.ended_at < self.ends_at
+        return early or self.status is GrantStatus.REVOKED
 
 
 class Outcome(Model):

@@ -222,9 +222,10 @@ class Cancel(Model):
 
 
 class Revoke(Model):
-    """The wish to end a grant early."""
+    """The wish to end a grant early; `given_back`: by whom it was for, or by the gateway that asked for it."""
 
     approval_id: int
     who: str
     channel: str
     words: str = ""
+    given_back: bool = False

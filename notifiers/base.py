@@ -45,6 +45,9 @@ class Engine(Protocol):
     async def revoke(self, approval_id: int, who: str, channel: str, words: str = "") -> None:
         """End a grant early; raises NotAllowed, Refused, NotFound, Unavailable."""
 
+    async def give_back(self, approval_id: int, who: str, channel: str, words: str = "") -> None:
+        """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
+
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; their open requests look again at whom to ask."""
 

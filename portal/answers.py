@@ -1,4 +1,4 @@
-"""What people do to a request: decide, cancel, revoke."""
+"""What is done to a request: decide, cancel, revoke, give back."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -132,6 +132,27 @@ async def revoke(
 
     async def end(_: str) -> JSONResponse:
         await house.door.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin)
+        return JSONResponse((await seen(house, caller, approval_id)).model_dump(mode="json"))
+
+    return await once(end)
+
+
+@router.post(
+    "/requests/{approval_id}/give-back",
+    response_model=RequestView,
+    responses=described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+)
+async def give_back(
+    approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere
+) -> JSONResponse:
+    """End a grant early that is not needed any more: its requester may, and a gateway that asked for it.
+
+    Gives the request as it stands then.
+    """
+    await seen(house, caller, approval_id)
+
+    async def end(_: str) -> JSONResponse:
+        await house.door.give_back(approval_id, caller.name, CHANNEL, wish.words)
         return JSONResponse((await seen(house, caller, approval_id)).model_dump(mode="json"))
 
     return await once(end)

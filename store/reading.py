@@ -146,6 +146,10 @@ class Reading:
         """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
         return person(self.policies.current()[1], one)
 
+    def enabled(self, one: str) -> bool:
+        """Whether somebody is in the directory and not disabled."""
+        return self.policies.current()[1].enabled(one)
+
     def person_at(self, address: str) -> Person | None:
         """The person with this mail address, whatever its case; disabled ones too."""
         _, policy = self.policies.current()

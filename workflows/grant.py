@@ -29,8 +29,9 @@ class Grant:
     async def revoke(self, wish: Revoke) -> None:
         """End the permission early; returns once that is on record, so that no asking finds it Active."""
         self._revoked_by = wish
-        words = f"Revoked by {wish.who}" + (f": {wish.words}" if wish.words else ".")
-        await self._end(wish.approval_id, GrantStatus.REVOKED, wish.who, words, wish.channel)
+        how = "Given back" if wish.given_back else "Revoked"
+        words = f"{how} by {wish.who}" + (f": {wish.words}" if wish.words else ".")
+        await self._end(wish.approval_id, _status(wish), wish.who, words, wish.channel)
 
     @revoke.validator
     def may_revoke(self, wish: Revoke) -> None:
@@ -51,9 +52,14 @@ class Grant:
         except TimeoutError:
             await self._end(terms.approval_id, GrantStatus.ENDED, "the clock", "Its time is over.")
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return GrantStatus.REVOKED if self._revoked_by else GrantStatus.ENDED
+        return _status(self._revoked_by)
 
     async def _end(self, approval_id: int, status: GrantStatus, who: str, words: str, channel: str = "") -> None:
         self._ended = True
         end = GrantEnd(approval_id=approval_id, status=status, at=workflow.now(), who=who, channel=channel, words=words)
         await durably(StepActivities.end_grant, end)
+
+
+def _status(wish: Revoke | None) -> GrantStatus:
+    """How the grant ends: revoked where somebody took it away."""
+    return GrantStatus.REVOKED if wish and not wish.given_back else GrantStatus.ENDED

@@ -1,4 +1,4 @@
-"""approve, reject, cancel, revoke: what people do about a request."""
+"""approve, reject, cancel, revoke, give-back: what people do about a request."""
 
 from __future__ import annotations
 
@@ -53,6 +53,15 @@ def revoke(
     """End the grant of a request that you were asked about, before its time."""
     with connect(url, token) as api:
         _show_view(api.revoke(number, comment), as_json)
+
+
+@commands.command("give-back")
+def give_back(
+    number: Number, comment: Comment = "", url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
+) -> None:
+    """End a grant of yours that you need no longer; a gateway, one that it asked for."""
+    with connect(url, token) as api:
+        _show_view(api.give_back(number, comment), as_json)
 
 
 def _decide(number: int, verdict: Verdict, comment: str, url: str, token: str, as_json: bool) -> None:

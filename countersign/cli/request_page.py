@@ -131,7 +131,8 @@ def grant_words(grant: GrantView, at: datetime) -> Text:
     ends = times.clock(grant.ends_at, at, zone=True)
     text = Text.assemble((grant.status, STYLES[grant.status]))
     if grant.status is not GrantStatus.ACTIVE:
-        return text.append(f", before {ends}" if grant.status is GrantStatus.REVOKED else f" {ends}")
+        how = f": {_line(grant.words)}" if grant.words else ""
+        return text.append(f", before {ends}{how}" if grant.ended_early else f" {ends}")
     text.append(f" until {ends}, {times.left(grant.ends_at, at)}")
     return text.append(f", from {grant.source_address} only" if grant.source_address else "")
 

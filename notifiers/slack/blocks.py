@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from slack_sdk.models.blocks import Block, ButtonElement
 
-from countersign.models import Decision, Event, GrantStatus, Status, Verdict
+from countersign.models import Decision, Event, Status, Verdict
 from notifiers.base import Notice, Person
 from notifiers.slack import parts, words
 from notifiers.slack.config import SlackConfig
@@ -89,7 +89,7 @@ def _cancel(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
 def _what_happened(notice: Notice) -> list[Block]:
     """The words of an outcome or a refusal, unless those who decided say it themselves."""
     if notice.event not in SAID_IN_WORDS:
-        if notice.grant and notice.grant.status is GrantStatus.REVOKED:
+        if notice.grant and notice.grant.ended_early:
             return parts.quote(notice.grant.words, LONGEST_WORDS, label("what_happened"))
         by_people = notice.decisions and notice.status in {Status.APPROVED, Status.REJECTED}
         if by_people or notice.status is Status.WAITING:

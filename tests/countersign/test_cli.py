@@ -171,6 +171,17 @@ def test_a_grant_is_revoked_by_who_was_asked(by: Run, installation: Installation
     assert by("grace", "revoke", number).code == 1
 
 
+def test_a_grant_is_given_back_by_who_holds_it(by: Run, installation: Installation) -> None:
+    number = approved(by, installation)
+    assert by("grace", "give-back", number).code == 3
+    ran = by("alice", "give-back", number, "done")
+    assert ran.code == 0
+    said = " ".join(ran.out.split())
+    assert "Grant: Ended, before " in said
+    assert "Given back by alice: done" in said
+    assert by("alice", "give-back", number).code == 1
+
+
 def test_who_may_not_see_a_request_is_told_that_there_is_none(by: Run, installation: Installation) -> None:
     number = opened(by, installation)
     for words in (["show", number], ["approve", number], ["watch", number]):

@@ -164,6 +164,30 @@ async def test_an_approver_revokes(portal: Portal) -> None:
     assert (line["who"], line["channel"], line["words"]) == ("grace", "portal", "Revoked by grace: enough")
 
 
+async def test_a_requester_gives_a_grant_back(portal: Portal) -> None:
+    number = await portal.approved("alice")
+    for other, status in (("bob", 404), ("twin", 403), ("bastion", 403), ("grace", 403), ("ada", 403)):
+        assert (await portal.post(other, f"/requests/{number}/give-back")).status_code == status
+    reply = await portal.post("alice", f"/requests/{number}/give-back", {"words": "done"}, key="back")
+    assert (reply.status_code, reply.json()["grant"]["status"]) == (200, "Ended")
+    assert reply.json()["grant"]["words"] == "Given back by alice: done"
+    again = await portal.post("alice", f"/requests/{number}/give-back", {"words": "done"}, key="back")
+    assert (again.status_code, again.json()["grant"]["status"]) == (200, "Ended")
+    (line,) = [one for one in await timeline(portal, number) if one["kind"] == "grant_ended"]
+    assert (line["who"], line["channel"]) == ("alice", "portal")
+
+
+async def test_a_gateway_hands_back_what_it_asked_for(portal: Portal) -> None:
+    asked = {"requester": "alice", "device": next(portal.devices), "protocol": "ssh"}
+    number = (await portal.post("bastion", "/requests", asked)).json()["approval_id"]
+    early = await portal.post("bastion", f"/requests/{number}/give-back")
+    assert (early.status_code, "no grant to give back" in early.json()["detail"]) == (409, True)
+    await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+    reply = await portal.post("bastion", f"/requests/{number}/give-back")
+    assert reply.json()["grant"]["words"] == "Given back by gateway:bastion."
+    assert (await portal.post("bastion", f"/requests/{number}/give-back")).status_code == 409
+
+
 async def test_what_has_no_grant_is_not_revoked(portal: Portal) -> None:
     number = await portal.opened("alice")
     reply = await portal.post("ada", f"/requests/{number}/revoke")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -162,6 +163,65 @@ async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(engine: Engi
 
 
 # --- rule 8: the grant's clock --------------------------------------------------------------------------------------
+
+
+async def test_rule_7_a_requester_gives_a_grant_back(engine: Engine) -> None:
+    request = await approved(engine)
+    await engine.door.give_back(request.id, "alice", "page", "done already")
+    grant = engine.store.grants.of(request.id)
+    assert grant is not None
+    assert (grant.status, grant.words, grant.ended_early) == (
+        GrantStatus.ENDED,
+        "Given back by alice: done already",
+        True,
+    )
+    assert request.lines("grant_ended", "grant_revoked") == ["grant_ended alice"]
+    assert (await engine.ask_for(request.question)).id > request.id
+    await request.until_mailed(grace=["asked", "settled"], alice=["settled", "grant_ended"])
+    mail = await asyncio.to_thread(engine.person("alice").wait_for_mail, request.id, "Given back by alice")
+    assert "its end was to be" in str(mail)
+    assert "is over already" in await refused(engine.door.give_back(request.id, "alice", "page"))
+
+
+async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_other(engine: Engine) -> None:
+    question = engine.question("carol")
+    asked = await engine.door.ask(question, "gateway:bastion", uuid.uuid4().hex)
+    for who in ("gateway:other", "bob", "ada"):
+        with pytest.raises(NotAllowed, match="Only carol, or a gateway that asked"):
+            await engine.door.give_back(asked.approval_id, who, "portal")
+    await engine.door.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
+    grant = engine.store.grants.of(asked.approval_id)
+    assert grant is not None
+    assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by gateway:bastion: logged out")
+    own = await engine.ask("carol")
+    with pytest.raises(NotAllowed, match="Only carol"):
+        await engine.door.give_back(own.id, "gateway:bastion", "portal")
+
+
+async def test_rule_7_a_requester_who_would_revoke_hears_that_they_may_give_back(engine: Engine) -> None:
+    request = await approved(engine)
+    with pytest.raises(NotAllowed, match="You may give it back"):
+        await engine.door.revoke(request.id, "alice", "page")
+
+
+async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(engine: Engine) -> None:
+    request = await approved(engine)
+    waiting = await engine.ask("alice", "vaults")
+    engine.apply(policy(disabled=("grace",)))
+    for channel in ("page", "slack", "email"):
+        with pytest.raises(NotAllowed, match="Your account is disabled"):
+            await engine.door.revoke(request.id, "grace", channel)
+        with pytest.raises(NotAllowed, match="Your account is disabled"):
+            await engine.door.cancel(waiting.id, "grace", channel, admin=True)
+        with pytest.raises(NotAllowed, match="Your account is disabled"):
+            await engine.door.give_back(request.id, "grace", channel)
+        assert "disabled" in await refused(waiting.store("grace", channel=channel))
+    with pytest.raises(NotAllowed, match="Your account is disabled"):
+        await engine.door.ask(engine.question("alice"), "grace", uuid.uuid4().hex)
+    assert (await engine.door.mine("grace")).revocable == []
+    grant = engine.store.grants.of(request.id)
+    assert grant is not None
+    assert grant.status is GrantStatus.ACTIVE
 
 
 async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Engine) -> None:
