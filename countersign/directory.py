@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
@@ -189,6 +190,11 @@ class Policy(Described):
     """For a channel that has rooms: the one where a single message asks all approvers, instead of one each."""
     rejection_needs_reason: bool = False
     """A rejection counts only with a comment that says why."""
+
+    @cached_property
+    def by_address(self) -> dict[str, str]:
+        """Everybody's id by mail address, as `folded_address` folds it."""
+        return {folded_address(user.email): one for one, user in self.users.items()}
 
     def enabled(self, person: str) -> bool:
         """Whether this person exists and may act."""

@@ -39,8 +39,17 @@ async def events(
     The header `Countersign-Version` is the `after` of the next call, so that nothing is missed or told twice.
     """
     start = await house.run(house.store.events.last_version) if after is None else after
-    lines, version = await house.feed.first(
-        lambda: house.run(house.store.seen.since, start, caller.sight, LONGEST_LIST), lambda got: bool(got[0]), timeout
-    )
+    version = start
+
+    async def look() -> list[LineView]:
+        nonlocal version
+        before = None
+        lines: list[LineView] = []
+        while not lines and version != before:
+            before = version
+            lines, version = await house.run(house.store.seen.since, before, caller.sight, LONGEST_LIST)
+        return lines
+
+    lines = await house.feed.first(look, bool, timeout)
     response.headers[VERSION_HEADER] = str(version)
     return [masked_line(line) for line in lines]

@@ -17,13 +17,14 @@ from store.database import Database
 from store.events import append
 from store.notices import FIRST_RETRY
 from store.policies import Policies
-from store.tables import answers, mailboxes, notices, requests
+from store.tables import answers, as_written, mailboxes, notices, one_of, requests
 
 # How long the expiry of a request waits for the mailboxes to be read up to its deadline.
 LONGEST_READING = timedelta(seconds=60)
 # A person gets so many notices of one kind about mails that decide nothing, in so long a time; the record has them all.
 HELP_AT_MOST = 5
 HELP_WITHIN = timedelta(hours=1)
+ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
 
 
 class Answers:
@@ -114,8 +115,9 @@ class Answers:
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
         """Answers stored before a moment that were never judged: the oldest to each request, then the second ones..."""
         # So that a request that can't answer, and has many, does not fill the list.
-        turn = func.row_number().over(partition_by=answers.c.approval_id, order_by=answers.c.at)
-        open_ones = answers.c.state == "open", answers.c.at < before
+        # The sum keeps SQLite from reading all answers there ever were in the order of that index.
+        turn = func.row_number().over(partition_by=answers.c.approval_id + 0, order_by=answers.c.at)
+        open_ones = answers.c.state == as_written("open"), answers.c.at < before
         left = select(answers).where(*open_ones).order_by(turn, answers.c.at).limit(limit)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(left)]
@@ -123,8 +125,9 @@ class Answers:
     def counted(self, now: datetime) -> list[Answer]:
         """Answers that counted, oldest first, of the requests whose deadline lies ahead, settled or not."""
         # A requester's own approval is the workflow's own, and came in by no channel.
-        counted = answers.c.state == "accepted", answers.c.channel != OWN_APPROVAL, requests.c.deadline > now
-        query = select(answers).join(requests, requests.c.approval_id == answers.c.approval_id).where(*counted)
+        lasting = select(requests.c.approval_id).where(requests.c.deadline > now)
+        counted = answers.c.state == "accepted", answers.c.channel != OWN_APPROVAL
+        query = select(answers).where(answers.c.approval_id.in_(lasting), *counted)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(query.order_by(answers.c.at))]
 
@@ -179,6 +182,7 @@ def _refusal(row: Row[Any], words: str) -> Line:
 def _tell(connection: Connection, refused: TurnedDown, now: datetime) -> None:
     assert refused.person is not None
     recent = select(func.count()).where(
+        one_of(notices.c.event, ANSWERING),
         notices.c.person == refused.person.id,
         notices.c.event == refused.event,
         notices.c.written_at > now - HELP_WITHIN,

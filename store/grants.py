@@ -1,19 +1,24 @@
 """The time-boxed permissions, and whether one answers a question."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, update
 
 from countersign.asking_again import answer_by, is_yes, on_record
+from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.steps import GRANT_STEP, GrantEnd, Line, Tell
 from store.database import Database
+from store.due import Due, among
 from store.events import append
 from store.notices import Notices
 from store.policies import Policies
-from store.tables import approvers, grants, requests
+from store.tables import approvers, as_written, grants, requests
+
+IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 
 
 class Grants:
@@ -23,6 +28,7 @@ class Grants:
         self.database = database
         self.policies = policies
         self.notices = told
+        self._held_by_disabled = Due(_held_by_disabled)
 
     def ask(self, question: Question, who: str) -> Asked | None:
         """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
@@ -82,9 +88,7 @@ class Grants:
     def held_by_disabled(self) -> list[int]:
         """Active grants of people who were disabled, or are gone from the directory."""
         with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            active = select(grants.c.approval_id, grants.c.requester).where(grants.c.status == GrantStatus.ACTIVE)
-            return [row.approval_id for row in connection.execute(active) if not policy.enabled(row.requester)]
+            return self._held_by_disabled.find(connection, *self.policies.in_force(connection))
 
 
 def lasting(connection: Connection, question: Question, now: datetime) -> tuple[GrantView, int] | None:
@@ -105,6 +109,11 @@ def lasting(connection: Connection, question: Question, now: datetime) -> tuple[
     if row is None or not is_yes(grant := view(row), now):
         return None
     return grant, Route.model_validate(row.route).grant_minutes
+
+
+def _held_by_disabled(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
+    held = select(grants.c.approval_id, grants.c.requester).where(IS_ACTIVE, among(grants.c.approval_id, numbers))
+    return [row.approval_id for row in connection.execute(held) if not policy.enabled(row.requester)]
 
 
 def view(row: Row[Any]) -> GrantView:

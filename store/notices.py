@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Event, Route, Status
@@ -12,7 +12,7 @@ from countersign.notices import Result, Shown
 from countersign.steps import Kind, Line, Tell
 from store.database import Database
 from store.events import append
-from store.tables import ROOM, approvers, notices, requests
+from store.tables import ROOM, approvers, as_written, notices, requests
 
 # What is younger may still be in the hands of the workflow that wrote it.
 FIRST_RETRY = timedelta(seconds=10)
@@ -27,6 +27,7 @@ NEVER_SHOWN = 0
 DOUBTFUL = -1
 # What a notice that is written for another channel has of the one that was lost.
 AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to", "written_at")
+IS_WAITING = notices.c.state == as_written("waiting")
 
 
 class Notices:
@@ -42,7 +43,9 @@ class Notices:
     def write(
         self, connection: Connection, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Tell]
     ) -> None:
-        """Write one notice for each person, or room, and channel that is on for the request."""
+        """Write one notice for each person, or room, and channel that is on; what was sent before is outdated now."""
+        shown = (notices.c.approval_id == request.approval_id) & notices.c.shows.is_not(None)
+        connection.execute(update(notices).where(shown).values(outdated=True))
         if not tell:
             return
         route = Route.model_validate(request.route)
@@ -68,13 +71,22 @@ class Notices:
         found, and then says what became of it.
         """
         due = _waiting().where(notices.c.retry_at <= now).order_by(notices.c.retry_at).limit(limit)
-        settled = select(requests.c.approval_id).where(requests.c.status != Status.WAITING)
-        may_be_there = notices.c.channel.in_(self.live) & (notices.c.event == Event.ASKED) & (notices.c.tries > 0)
-        asks = notices.c.event.in_(ASKING) & notices.c.approval_id.in_(settled)
-        moot = update(notices).where(notices.c.state == "waiting", asks, ~may_be_there).values(state="moot")
+        moot = self._moot()
+        # Read first: a transaction that writes would hold up all others, and there is mostly nothing to write.
+        with self.database.reading() as connection:
+            rows = list(connection.execute(due))
+            changes = connection.execute(select(notices.c.id).where(moot).limit(1)).first() is not None
+        if not changes:
+            return rows
         with self.database.transaction() as connection:
-            connection.execute(moot)
+            connection.execute(update(notices).where(moot).values(state="moot"))
             return list(connection.execute(due))
+
+    def _moot(self) -> ColumnElement[bool]:
+        """What still asks about a request that is settled."""
+        settled = exists().where(requests.c.approval_id == notices.c.approval_id, requests.c.status != Status.WAITING)
+        may_be_there = notices.c.channel.in_(self.live) & (notices.c.event == Event.ASKED) & (notices.c.tries > 0)
+        return IS_WAITING & notices.c.event.in_(ASKING) & ~may_be_there & settled
 
     def put_off(self, notice_ids: Sequence[str], now: datetime) -> None:
         """Try these again later, after twice as long each time. What was doubtful until now is so no more."""
@@ -93,12 +105,16 @@ class Notices:
         """Record what became of notices. Who can't be reached by one of `channels` is told by the others."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            lines = [line for one in results for line in self._mark(connection, one, channels, now)]
+            step = _step_of(connection, approval_id)
+            lines = [line for one in results for line in self._mark(connection, one, channels, now, step)]
             append(connection, approval_id, lines)
 
-    def _mark(self, connection: Connection, result: Result, channels: Sequence[str], now: datetime) -> list[Line]:
+    def _mark(
+        self, connection: Connection, result: Result, channels: Sequence[str], now: datetime, step: int
+    ) -> list[Line]:
         change = update(notices).where(notices.c.id == result.notice_id, notices.c.state == "waiting")
         values: dict[str, Any] = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
+        values["outdated"] = result.shows is not None and result.shows < step
         if result.shows == NEVER_SHOWN:
             values["retry_at"] = now
         row = connection.execute(change.values(values).returning(notices)).one_or_none()
@@ -145,16 +161,17 @@ class Notices:
         Where another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
         """
         with self.database.transaction() as connection:
-            for one in changes:
-                known = (notices.c.shows == DOUBTFUL, DOUBTFUL), (notices.c.shows == one.before, one.now)
-                shows = None if one.now is None else case(*known, else_=NEVER_SHOWN)
+            for one in sorted(changes, key=lambda one: one.notice_id):
+                about = connection.execute(select(notices.c.approval_id).where(notices.c.id == one.notice_id))
+                step = _step_of(connection, about.scalar_one())
                 kept = (notices.c.id == one.notice_id) & notices.c.shows.is_not(None)
-                connection.execute(update(notices).where(kept).values(shows=shows, tries=0))
+                values = {"shows": None, "outdated": False} if one.now is None else _shows(one.before, one.now, step)
+                connection.execute(update(notices).where(kept).values(tries=0, **values))
 
     def doubt(self, notice_ids: Sequence[str]) -> None:
         """Record that changes of these messages were given up and may yet be made: change them once more after that."""
         given_up = notices.c.id.in_(notice_ids) & notices.c.shows.is_not(None)
-        values = {"shows": DOUBTFUL, "retry_at": datetime.now(UTC) + FIRST_RETRY}
+        values = {"shows": DOUBTFUL, "outdated": True, "retry_at": datetime.now(UTC) + FIRST_RETRY}
         with self.database.transaction() as connection:
             connection.execute(update(notices).where(given_up).values(values))
 
@@ -221,9 +238,20 @@ def _waiting() -> Select[Any]:
     first = notices.alias()
     same = [first.c[name] == notices.c[name] for name in ("approval_id", "person", "channel")]
     unsaid = exists().where(*same, first.c.state == "waiting", first.c.event.in_(FIRST_SAID), first.c.tries > 0)
-    return select(notices).where(notices.c.state == "waiting", notices.c.event.in_(FIRST_SAID) | ~unsaid)
+    return select(notices).where(IS_WAITING, notices.c.event.in_(FIRST_SAID) | ~unsaid)
 
 
 def _outdated() -> Select[Any]:
-    moved_on = (requests.c.approval_id == notices.c.approval_id) & (notices.c.shows < requests.c.step)
-    return select(notices).join(requests, moved_on)
+    return select(notices).where(notices.c.outdated)
+
+
+def _shows(before: int, now: int, step: int) -> dict[str, Any]:
+    shows = case((notices.c.shows == DOUBTFUL, DOUBTFUL), (notices.c.shows == before, now), else_=NEVER_SHOWN)
+    return {"shows": shows, "outdated": shows < step}
+
+
+def _step_of(connection: Connection, approval_id: int) -> int:
+    """The step that a request has come to; it takes no other until this transaction ends."""
+    step = select(requests.c.step).where(requests.c.approval_id == approval_id)
+    known: int = connection.execute(step.with_for_update(read=True)).scalar_one()
+    return known

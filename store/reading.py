@@ -1,24 +1,29 @@
 """Reading requests: for pages and programs, and for what a notice shows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select, union
 
 from countersign.directory import Policy, folded_address
-from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Event, GrantStatus, Question, Route, Status
+from countersign.errors import NotFound
+from countersign.models import Event, Route, Status
 from countersign.notices import Notice, Person
-from countersign.views import ApproverView, Mine, RequestView
-from store import grants as held
+from countersign.views import Mine, RequestView
 from store.database import Database
-from store.events import last_of
+from store.due import Due, among
+from store.grants import IS_ACTIVE
 from store.notices import unsent_of
 from store.policies import Policies
-from store.requests import decisions_of, request_row
-from store.sight import Sight
-from store.tables import ROOM, STANDINGS, answers, approvers, grants, notices, requests, signals
+from store.requests import request_row
+from store.sight import Sight, is_asked
+from store.tables import ROOM, STANDINGS, answers, approvers, as_written, grants, notices, requests, signals
+from store.views import person, rows_of, views
 
 LONGEST_LIST = 200
+# Of so many devices the past of each is read by itself; of more, some request is soon found in everybody's.
+FEW_DEVICES = 20
+WAITS = requests.c.status == Status.WAITING
 
 
 class Reading:
@@ -28,13 +33,16 @@ class Reading:
         self.database = database
         self.policies = policies
         self.live = live
+        self._to_look_at = Due(_to_look_at)
 
     def request(self, approval_id: int) -> RequestView:
         """One request; NotFound when there is none of that number."""
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            version = last_of(connection, approval_id)
-            return _view(connection, policy, request_row(connection, approval_id), version)
+            found = views(connection, policy, rows_of(connection, [approval_id]))
+        if not found:
+            raise NotFound(f"There is no request #{approval_id}.")
+        return found[0]
 
     def workflow_of(self, approval_id: int) -> str:
         """The id of the workflow that decides a request; NotFound when there is none of that number."""
@@ -51,18 +59,15 @@ class Reading:
         sight: Sight = Sight(everything=True),  # noqa: B008 - it is frozen
     ) -> list[RequestView]:
         """The newest requests; of one status, by one requester, asked of one approver, or seen by one, where given."""
-        newest = select(requests).order_by(requests.c.approval_id.desc()).limit(min(limit, LONGEST_LIST))
-        query: Select[Any] = newest.where(sight.requests)
+        conditions = [sight.requests]
         if status:
-            query = query.where(requests.c.status == status)
+            conditions.append(requests.c.status == status)
         if requester:
-            query = query.where(requests.c.requester == requester)
+            conditions.append(requests.c.requester == requester)
         if approver:
-            asked = select(approvers.c.approval_id).where(approvers.c.person == approver)
-            query = query.where(requests.c.approval_id.in_(asked))
-        with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            return _views(connection, policy, query)
+            conditions.append(is_asked(approver))
+        limit = min(limit, LONGEST_LIST)
+        return self._views(_numbers(conditions, status, requester, approver, sight, limit))
 
     def mine(self, one: str) -> Mine:
         """The requests that somebody has something to do with."""
@@ -70,40 +75,29 @@ class Reading:
 
     def waiting_for(self, one: str) -> list[RequestView]:
         """The requests that wait for somebody's answer, newest first."""
-        seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
         answered = (
             exists()
             .where(answers.c.approval_id == requests.c.approval_id, answers.c.level == requests.c.level)
             .where(answers.c.person == one, answers.c.state == "accepted")
         )
-        waiting: Select[Any] = (
-            select(requests)
-            .join(approvers, seat)
-            .where(requests.c.status == Status.WAITING, approvers.c.person == one, ~answered)
-            .order_by(requests.c.approval_id.desc())
-            .limit(LONGEST_LIST)
-        )
-        with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            return _views(connection, policy, waiting)
+        seated = is_asked(one, at_level=True)
+        return self._views(_newest([WAITS, seated, ~answered], LONGEST_LIST))
 
     def revocable_by(self, one: str) -> list[RequestView]:
         """The requests with an Active grant that somebody was asked about, newest first."""
-        active = select(grants.c.approval_id).where(grants.c.status == GrantStatus.ACTIVE)
-        asked = select(approvers.c.approval_id).where(approvers.c.person == one)
-        held: Select[Any] = (
-            select(requests)
-            .where(requests.c.approval_id.in_(active), requests.c.approval_id.in_(asked))
-            .order_by(requests.c.approval_id.desc())
-            .limit(LONGEST_LIST)
-        )
-        with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            return _views(connection, policy, held)
+        asked = exists().where(approvers.c.person == one, approvers.c.approval_id == grants.c.approval_id)
+        held = select(grants.c.approval_id).where(IS_ACTIVE, asked)
+        return self._views(held.order_by(grants.c.approval_id.desc()).limit(LONGEST_LIST))
 
     def asked_by(self, one: str) -> list[RequestView]:
         """The newest requests of somebody, newest first."""
         return self.newest(requester=one)
+
+    def _views(self, numbers: Select[Any]) -> list[RequestView]:
+        """The requests of these numbers, newest first."""
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            return views(connection, policy, rows_of(connection, list(connection.execute(numbers).scalars())))
 
     def notices(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notice]]:
         """The channel and the full message of each notice."""
@@ -119,14 +113,14 @@ class Reading:
         if not rows:
             return []
         _, policy = self.policies.in_force(connection)
-        about = {n: request_row(connection, n) for n in {row.approval_id for row in rows}}
-        views = {n: _view(connection, policy, row) for n, row in about.items()}
+        about = {row.approval_id: row for row in rows_of(connection, list({row.approval_id for row in rows}))}
+        shown = {view.approval_id: view for view in views(connection, policy, list(about.values()))}
         routes = {n: Route.model_validate(row.route) for n, row in about.items()}
         held = self._held(connection, rows)
         return [
             (
                 row.channel,
-                _notice(policy, views[row.approval_id], routes[row.approval_id], row).model_copy(
+                _notice(policy, shown[row.approval_id], routes[row.approval_id], row).model_copy(
                     update={"holds": held.get(_place(row), ""), "step": about[row.approval_id].step}
                 ),
             )
@@ -153,46 +147,80 @@ class Reading:
     def person_at(self, address: str) -> Person | None:
         """The person with this mail address, whatever its case; disabled ones too."""
         _, policy = self.policies.current()
-        folded = folded_address(address)
-        found = next((one for one, user in policy.users.items() if folded_address(user.email) == folded), None)
+        found = policy.by_address.get(folded_address(address))
         return person(policy, found) if found else None
 
     def to_look_at(self) -> list[int]:
         """Waiting requests with people who were disabled, or found away or unreachable, since it looked."""
-        seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
-        asked: Select[Any] = (
-            select(requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.standing)
-            .join(approvers, seat, isouter=True)
-            .where(requests.c.status == Status.WAITING)
-        )
-        reported = select(signals.c.approval_id, signals.c.person, signals.c.signal).union(_lost())
         with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            rows = list(connection.execute(asked))
-            told = {tuple(row) for row in connection.execute(reported)}
-        return sorted({row.approval_id for row in rows if _changed(policy, row, told)})
+            return self._to_look_at.find(connection, *self.policies.in_force(connection))
 
 
-def person(policy: Policy, one: str) -> Person:
-    """The same, of a policy at hand."""
-    user = policy.users.get(one)
-    if user is None:
-        return Person(id=one, name=one, email="", enabled=False)
-    return Person(id=one, name=user.name, email=user.email, enabled=policy.enabled(one))
+def _numbers(
+    conditions: Sequence[ColumnElement[bool]],
+    status: Status | None,
+    requester: str,
+    approver: str,
+    sight: Sight,
+    limit: int,
+) -> Select[Any]:
+    """The numbers of the newest requests that fulfil all conditions, by the index that leads there soonest.
+
+    What waits is found among what waits. All else is read backwards, as far as the list goes: the past of a person, of
+    each of a few devices, or of everybody.
+    """
+    if status is Status.WAITING or requester:
+        return _newest(conditions, limit)
+    if approver:
+        return _asked(approver, conditions, limit)
+    if sight.person and not sight.everything:
+        made = _newest([requests.c.requester == sight.person, *conditions], limit)
+        return _either([made, _asked(sight.person, conditions, limit)], limit)
+    if 0 < len(sight.devices) <= FEW_DEVICES:
+        of_each = [_newest([requests.c.device == device, *conditions], limit) for device in sorted(sight.devices)]
+        return _either(of_each, limit)
+    return _newest(conditions, limit)
 
 
-def principal_name(policy: Policy, who: str) -> str:
-    """What to call whoever asks: a person by name, a gateway by its own."""
-    if who == STARTED_IN_TEMPORAL:
-        return "Temporal (raw start)"
-    return f"Gateway {name}" if (name := who.removeprefix(GATEWAY)) != who else person(policy, who).name
+def _newest(conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
+    return select(requests.c.approval_id).where(*conditions).order_by(requests.c.approval_id.desc()).limit(limit)
+
+
+def _asked(one: str, conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
+    """Those that somebody was asked about, found by that."""
+    fit = exists().where(requests.c.approval_id == approvers.c.approval_id, *conditions)
+    asked = select(approvers.c.approval_id).where(approvers.c.person == one, fit).distinct()
+    return asked.order_by(approvers.c.approval_id.desc()).limit(limit)
+
+
+def _either(several: Sequence[Select[Any]], limit: int) -> Select[Any]:
+    """The newest of what several find, each by its own index."""
+    found = union(*(select(one.subquery().c.approval_id) for one in several)).subquery()
+    return select(found.c.approval_id).order_by(found.c.approval_id.desc()).limit(limit)
+
+
+def _to_look_at(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
+    seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
+    waiting = WAITS, among(requests.c.approval_id, numbers)
+    asked: Select[Any] = (
+        select(requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.standing)
+        .join(approvers, seat, isouter=True)
+        .where(*waiting)
+    )
+    signalled = (
+        select(signals.c.approval_id, signals.c.person, signals.c.signal)
+        .join(requests, requests.c.approval_id == signals.c.approval_id)
+        .where(*waiting)
+    )
+    told = {tuple(row) for query in (signalled, _lost(numbers)) for row in connection.execute(query)}
+    return sorted({row.approval_id for row in connection.execute(asked) if _changed(policy, row, told)})
 
 
 def _place(row: Row[Any]) -> tuple[int, str, str]:
     return row.approval_id, row.channel, row.person
 
 
-def _lost() -> Select[Any]:
+def _lost(numbers: Collection[int] | None) -> Select[Any]:
     """Who could be told of a waiting request by no notice of it, in the form of a signal."""
     other = notices.alias()
     reached = (
@@ -203,7 +231,7 @@ def _lost() -> Select[Any]:
     return (
         select(notices.c.approval_id, notices.c.person, notices.c.state)
         .join(requests, requests.c.approval_id == notices.c.approval_id)
-        .where(requests.c.status == Status.WAITING, notices.c.state == "unreachable", ~reached)
+        .where(WAITS, among(notices.c.approval_id, numbers), notices.c.state == as_written("unreachable"), ~reached)
     )
 
 
@@ -215,45 +243,6 @@ def _changed(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
         return False
     news = [signal for signal in ("away", "unreachable") if (row.approval_id, row.person, signal) in told]
     return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))
-
-
-def _views(connection: Connection, policy: Policy, query: Select[Any]) -> list[RequestView]:
-    rows = connection.execute(query).all()
-    return [_view(connection, policy, row, last_of(connection, row.approval_id)) for row in rows]
-
-
-def _view(connection: Connection, policy: Policy, row: Row[Any], version: int = 0) -> RequestView:
-    route = Route.model_validate(row.route)
-    asked = connection.execute(
-        select(approvers).where(approvers.c.approval_id == row.approval_id).order_by(approvers.c.level)
-    )
-    grant = connection.execute(select(grants).where(grants.c.approval_id == row.approval_id)).one_or_none()
-    return RequestView(
-        approval_id=row.approval_id,
-        question=Question.model_validate(row.question),
-        requester_name=person(policy, row.requester).name,
-        asked_by=row.asked_by or row.requester,
-        asked_by_name=principal_name(policy, row.asked_by or row.requester),
-        because=route.because,
-        status=Status(row.status),
-        words=row.words,
-        level=row.level,
-        levels=len(route.levels),
-        quorum=route.levels[row.level - 1].quorum if route.levels and row.level else 0,
-        opened_at=row.opened_at,
-        deadline=row.deadline,
-        settled_at=row.settled_at,
-        grant_minutes=route.grant_minutes,
-        rejection_needs_reason=route.rejection_needs_reason,
-        channels=route.channels,
-        approvers=[
-            ApproverView(level=one.level, person=one.person, name=person(policy, one.person).name, because=one.because)
-            for one in asked
-        ],
-        decisions=decisions_of(connection, row.approval_id),
-        grant=held.view(grant) if grant else None,
-        version=version,
-    )
 
 
 def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> Notice:

@@ -1,6 +1,8 @@
 """Requests: opened, changed step by step as their workflow says, and read."""
 
 import uuid
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -369,20 +371,29 @@ def _signalled(connection: Connection, approval_id: int, signal: str) -> set[str
 
 def decisions_of(connection: Connection, approval_id: int) -> list[Decision]:
     """The answers that counted, in the order they came in."""
+    return decisions_by_request(connection, [approval_id]).get(approval_id, [])
+
+
+def decisions_by_request(connection: Connection, approval_ids: Sequence[int]) -> dict[int, list[Decision]]:
+    """The same of several requests, by their numbers."""
     counted = (
         select(answers)
-        .where(answers.c.approval_id == approval_id, answers.c.state == "accepted")
-        .order_by(answers.c.at)
+        .where(answers.c.approval_id.in_(approval_ids), answers.c.state == "accepted")
+        .order_by(answers.c.approval_id, answers.c.at)
     )
-    return [
-        Decision(
-            answer_id=row.id,
-            level=row.level,
-            person=row.person,
-            verdict=Verdict(row.verdict),
-            comment=row.comment,
-            channel=row.channel,
-            at=row.at,
-        )
-        for row in connection.execute(counted)
-    ]
+    found: dict[int, list[Decision]] = defaultdict(list)
+    for row in connection.execute(counted):
+        found[row.approval_id].append(_decision(row))
+    return found
+
+
+def _decision(row: Row[Any]) -> Decision:
+    return Decision(
+        answer_id=row.id,
+        level=row.level,
+        person=row.person,
+        verdict=Verdict(row.verdict),
+        comment=row.comment,
+        channel=row.channel,
+        at=row.at,
+    )

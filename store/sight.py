@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, false, or_, select, true
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, false, or_, select, true
 
 from countersign.views import LineView, RequestView
 from store.database import Database
 from store.events import view
 from store.tables import approvers, events, feed, requests
+
+# How many pages of the feed are read at once in search of one line that may be seen.
+MOST_PAGES = 10
 
 
 @dataclass(frozen=True)
@@ -31,20 +34,19 @@ class Sight:
         if self.everything:
             return true()
         if self.person:
-            asked = select(approvers.c.approval_id).where(approvers.c.person == self.person)
-            return or_(requests.c.requester == self.person, requests.c.approval_id.in_(asked))
+            return or_(requests.c.requester == self.person, is_asked(self.person))
         if not self.devices or not self.protocols:
             return false()
         # A gateway may have more devices than a statement may have parameters.
         devices: BindParameter[str] = bindparam("devices", sorted(self.devices), expanding=True, literal_execute=True)
         return requests.c.device.in_(devices) & requests.c.protocol.in_(sorted(self.protocols))
 
-    @property
-    def events(self) -> ColumnElement[bool]:
-        """The same as a condition on events; those that belong to no request are for who sees everything."""
-        if self.everything:
-            return true()
-        return events.c.approval_id.in_(select(requests.c.approval_id).where(self.requests))
+
+def is_asked(one: str, at_level: bool = False) -> ColumnElement[bool]:
+    """A condition on requests: somebody was asked about it; or, `at_level`, is asked at the level it has come to."""
+    seat = approvers.alias()
+    level = seat.c.level == requests.c.level if at_level else true()
+    return exists().where(seat.c.approval_id == requests.c.approval_id, seat.c.person == one, level)
 
 
 class Seen:
@@ -54,11 +56,29 @@ class Seen:
         self.database = database
 
     def since(self, version: int, sight: Sight, limit: int) -> tuple[list[LineView], int]:
-        """What came after `version`, oldest first, and the version to go on from."""
-        newer = select(events).where(events.c.version > version, sight.events).order_by(events.c.version).limit(limit)
+        """What came after `version`, oldest first, and the version to go on from.
+
+        Without lines there may be more to read, as long as that version is another one than before.
+        """
         with self.database.reading() as connection:
             # Read first: what is committed between the two reads is then among the lines, or left for the next time.
             last = connection.execute(select(feed.c.version)).scalar_one()
-            lines = [view(row) for row in connection.execute(newer)]
-        newest = lines[-1].version if lines else version
-        return lines, newest if len(lines) == limit else max(newest, last)
+            for _ in range(MOST_PAGES):
+                lines, read_through = _page(connection, version, sight, limit)
+                version = max(version, last if read_through is None else read_through)
+                if lines or read_through is None:
+                    break
+        return lines, version
+
+
+def _page(connection: Connection, version: int, sight: Sight, limit: int) -> tuple[list[LineView], int | None]:
+    """What of the next events may be seen, and the last version that was read; None where that was the newest."""
+    newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
+    rows = list(connection.execute(newer))
+    about = {row.approval_id for row in rows}
+    seen = about
+    if not sight.everything:  # events that belong to no request are for who sees everything
+        its = select(requests.c.approval_id).where(requests.c.approval_id.in_(about - {None}), sight.requests)
+        seen = set(connection.execute(its).scalars())
+    lines = [view(row) for row in rows if row.approval_id in seen]
+    return lines, rows[-1].version if len(rows) == limit else None

@@ -1,13 +1,16 @@
 """Every table. Times are UTC; `events` is the audit record and the one feed at once."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    BindParameter,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     ForeignKey,
@@ -19,6 +22,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    bindparam,
+    false,
+    literal,
+    text,
 )
 
 # Of an account, a person, a gateway, or of the address that a stranger wrote from, which may be cut.
@@ -29,6 +36,8 @@ STANDINGS = ("", "away", "unreachable", "disabled")
 FIRST_APPROVAL_ID = 1001
 # A notice for a room and not a person has the room's name behind this; no person's id begins so.
 ROOM = "#"
+
+T = TypeVar("T")
 
 metadata = MetaData()
 # SQLite counts by itself only in a column of type INTEGER.
@@ -48,6 +57,21 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """From UTC."""
         return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+def as_written(value: T) -> BindParameter[T]:
+    """A value that stands in the statement itself: only so a database sees that an index on a part of a table fits."""
+    return literal(value, literal_execute=True)
+
+
+def one_of(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """The same for a list of values."""
+    return column.in_(bindparam(None, list(values), expanding=True, literal_execute=True))
+
+
+def _index_where(name: str, condition: str, *columns: str, sqlite: str = "") -> Index:
+    """An index on the rows that fulfil a condition alone: what is open, and not all that ever was."""
+    return Index(name, *columns, sqlite_where=text(sqlite or condition), postgresql_where=text(condition))
 
 
 policies = Table(
@@ -81,6 +105,9 @@ requests = Table(
     Column("step", Integer, nullable=False),  # the number of the last step written
     Index("requests_by_status", "status", "approval_id"),
     Index("requests_by_requester", "requester", "approval_id"),
+    Index("requests_by_requester_and_status", "requester", "status", "approval_id"),
+    Index("requests_by_device", "device", "approval_id"),
+    Index("requests_by_deadline", "deadline"),
     sqlite_autoincrement=True,
 )
 
@@ -120,8 +147,8 @@ answers = Table(
     Column("state", String(16), nullable=False),  # open, accepted or refused
     Column("words", Text, nullable=False),
     UniqueConstraint("channel", "source_id"),
-    Index("answers_by_request", "approval_id"),
-    Index("answers_by_state", "state", "at"),
+    Index("answers_by_request", "approval_id", "at"),
+    _index_where("answers_open", "state = 'open'", "at"),
 )
 
 notices = Table(
@@ -141,9 +168,12 @@ notices = Table(
     Column("tries", Integer, nullable=False),
     Column("retry_at", Instant, nullable=False),
     Column("shows", Integer),  # the step that the message shows, for one that is kept up to date
-    Index("notices_by_state", "state", "retry_at"),
-    Index("notices_by_shows", "shows"),
+    Column("outdated", Boolean, nullable=False, server_default=false()),  # its request has moved on since
     Index("notices_by_request", "approval_id"),
+    _index_where("notices_waiting", "state = 'waiting'", "retry_at"),
+    _index_where("notices_unreachable", "state = 'unreachable'", "approval_id"),
+    _index_where("notices_outdated", "outdated", "retry_at", sqlite="outdated = 1"),
+    _index_where("notices_answering", "event IN ('help', 'answer_refused')", "person", "event", "written_at"),
 )
 
 grants = Table(
@@ -160,6 +190,7 @@ grants = Table(
     Column("ended_at", Instant),
     Column("words", Text, nullable=False),
     Index("grants_by_question", "requester", "device", "protocol", "status"),
+    _index_where("grants_active", "status = 'Active'", "approval_id"),
 )
 
 events = Table(
@@ -232,7 +263,7 @@ signals = Table(
     Column("signal", String(16), nullable=False),  # away or unreachable
     Column("words", Text, nullable=False),
     Column("at", Instant, nullable=False),
-    Index("signals_by_person", "person", "signal"),
+    Index("signals_by_request", "approval_id", "person"),
     sqlite_autoincrement=True,
 )
 

@@ -1,0 +1,286 @@
+"""A database with a past: requests written in bulk, as their workflows would have left them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from countersign.models import LevelRule, Question, Route
+from countersign.steps import GRANT_STEP
+from store import Store
+from store import tables as t
+
+Row = dict[str, Any]
+Rows = dict[Table, list[Row]]
+
+# Asked about every request, and so with the longest past of all.
+APPROVER = "grace"
+SECOND_APPROVER = "heidi"
+PEOPLE = 20
+LIVE_CHANNEL = "slack"
+# What is over has been for so long, at least; a request is a minute older than the next.
+ONE_DAY_MINUTES = 24 * 60
+# Of a hundred past requests; the others were approved.
+REJECTED, EXPIRED, CANCELLED = 8, 7, 5
+CHUNK = 5_000
+# In PostgreSQL's COPY: what NULL is, and what would end a field or a row.
+COPY_NULL = "\\N"
+COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def policy() -> str:
+    """Twenty people whose every request two managers are asked about, by mail and in Slack."""
+    names = ["ada", APPROVER, SECOND_APPROVER, *(requester(n) for n in range(PEOPLE))]
+    members = [requester(n) for n in range(PEOPLE)]
+    group = {"members": members, "managers": [APPROVER, SECOND_APPROVER], "require_managerial_approval": True}
+    return json.dumps(
+        {
+            "users": {one: {"name": one.title(), "email": f"{one}@example.test"} for one in names},
+            "user_groups": {"everybody": group},
+            "device_groups": {"servers": {"devices": ["server-1"]}},
+            "channels": {"email": "decide", LIVE_CHANNEL: "decide"},
+        }
+    )
+
+
+def requester(number: int) -> str:
+    """One of the twenty."""
+    return f"user-{number % PEOPLE}"
+
+
+def write_history(store: Store, past: int, waiting: int, lasting: int = 0) -> None:
+    """Write so many settled requests, and so many that wait, after all that a store has. Nothing of it is due.
+
+    Of the newest `lasting` settled ones, those that were approved have grants that still last.
+    """
+    with store.database.transaction() as connection:
+        version = connection.execute(select(t.feed.c.version)).scalar_one()
+        newest = select(t.requests.c.approval_id).order_by(t.requests.c.approval_id.desc()).limit(1)
+        first = (connection.execute(newest).scalar_one_or_none() or t.FIRST_APPROVAL_ID - 1) + 1
+        for start in range(0, past + waiting, CHUNK):
+            rows: Rows = defaultdict(list)
+            for n in range(start, min(start + CHUNK, past + waiting)):
+                version = _Request(rows, first + n, past - n, version, lasting).write()
+            for table, its in rows.items():
+                _insert(connection, table, its)
+        connection.execute(update(t.feed).values(version=version))
+        _count_on(connection, first + past + waiting - 1)
+
+
+class _Request:
+    """The rows of one request: a past one where `age` is positive, else one that waits."""
+
+    def __init__(self, rows: Rows, number: int, age: int, version: int, lasting: int) -> None:
+        self.rows = rows
+        self.number = number
+        self.version = version
+        self.waits = age <= 0
+        self.opened = datetime.now(UTC) - timedelta(minutes=1 if self.waits else ONE_DAY_MINUTES + age)
+        self.status = "Waiting" if self.waits else _outcome(number)
+        self.has_grant = self.status == "Approved"
+        self.lasts = self.has_grant and age <= lasting
+        self.step = 1 if self.waits else GRANT_STEP if self.has_grant and not self.lasts else 2
+
+    def write(self) -> int:
+        """Add all of it; the version of its last event."""
+        self._add_request()
+        self._event("opened", requester(self.number))
+        self._ask()
+        if not self.waits:
+            self._answer()
+            self._settle()
+        return self.version
+
+    def _add_request(self) -> None:
+        question = Question.model_validate(
+            {"requester": requester(self.number), "device": f"device-{self.number}", "protocol": "ssh"}
+        )
+        level = LevelRule.model_validate({"approvers": [{"managers_of": "everybody"}]})
+        route = Route(
+            because="managers of everybody",
+            levels=[level],
+            expire_minutes=60,
+            grant_minutes=60,
+            channels={"email": "decide", LIVE_CHANNEL: "decide"},
+        )
+        self._add(
+            t.requests,
+            approval_id=self.number,
+            workflow_id=question.workflow_id,
+            run_id=hashlib.sha256(str(self.number).encode()).hexdigest(),
+            question=question.model_dump(mode="json"),
+            asked_by=question.requester,
+            route=route.model_dump(mode="json"),
+            requester=question.requester,
+            device=question.device,
+            protocol=question.protocol,
+            status=self.status,
+            words="" if self.waits else f"{self.status} by {APPROVER}.",
+            level=1,
+            opened_at=self.opened,
+            deadline=self.opened + timedelta(hours=1 if not self.waits else 24),
+            settled_at=None if self.waits else self.opened,
+            step=self.step,
+        )
+
+    def _ask(self) -> None:
+        self._add(t.steps, approval_id=self.number, key="1.level_started", number=1)
+        self._event("level_started", "countersign")
+        self._notice(1, "opened", requester(self.number), LIVE_CHANNEL)
+        for person in (APPROVER, SECOND_APPROVER):
+            self._add(
+                t.approvers,
+                approval_id=self.number,
+                level=1,
+                person=person,
+                because="manager of everybody",
+                standing="away" if self._second_is_away and person == SECOND_APPROVER else "",
+            )
+            self._notice(1, "asked", person, "email")
+            self._notice(1, "asked", person, LIVE_CHANNEL)
+        if self._second_is_away:
+            words = "Out of office"
+            self._add(
+                t.signals,
+                id=self.number,
+                person=SECOND_APPROVER,
+                approval_id=self.number,
+                signal="away",
+                words=words,
+                at=self.opened,
+            )
+            self._event("away", SECOND_APPROVER)
+
+    @property
+    def _second_is_away(self) -> bool:
+        return self.number % 10 == 0
+
+    def _answer(self) -> None:
+        own_id = f"{self.number:032x}"
+        self._add(
+            t.answers,
+            id=own_id,
+            channel="email",
+            source_id=own_id,
+            approval_id=self.number,
+            level=1,
+            person=APPROVER,
+            verdict="reject" if self.status == "Rejected" else "approve",
+            comment="fine",
+            proof={"message_id": f"<{self.number}@example.test>"},
+            at=self.opened,
+            state="accepted" if self.status in ("Approved", "Rejected") else "refused",
+            words="It counted.",
+        )
+        self._add(
+            t.mails,
+            mailbox="INBOX",
+            digest=hashlib.sha256(own_id.encode()).hexdigest(),
+            message_id=f"<{self.number}@example.test>",
+            uidvalidity=1,
+            uid=self.number,
+            state="handled",
+            why="",
+            claimed_until=self.opened,
+        )
+        self._event("answered", APPROVER)
+
+    def _settle(self) -> None:
+        self._add(t.steps, approval_id=self.number, key="1.answer", number=2)
+        self._event(self.status.lower(), APPROVER)
+        for person in (requester(self.number), APPROVER, SECOND_APPROVER):
+            self._notice(2, "settled", person, "email")
+        if self.has_grant:
+            ends = datetime.now(UTC) + timedelta(hours=1) if self.lasts else self.opened + timedelta(hours=1)
+            self._add(
+                t.grants,
+                approval_id=self.number,
+                requester=requester(self.number),
+                device=f"device-{self.number}",
+                protocol="ssh",
+                source_address="",
+                status="Active" if self.lasts else "Ended",
+                starts_at=self.opened,
+                ends_at=ends,
+                ended_at=None if self.lasts else ends,
+                words="",
+            )
+            self._event("granted", requester(self.number))
+
+    def _notice(self, step: int, event: str, person: str, channel: str) -> None:
+        self._add(
+            t.notices,
+            id=f"{self.number}.{step}.{event}.{person}.{channel}",
+            approval_id=self.number,
+            event=event,
+            level=1,
+            person=person,
+            channel=channel,
+            words="",
+            in_reply_to="",
+            state="sent",
+            reference=f"<{self.number}.{step}.{event}.{person}@example.test>",
+            written_at=self.opened,
+            tries=0,
+            retry_at=self.opened,
+            shows=self.step if channel == LIVE_CHANNEL else None,
+        )
+        self._event("noticed", person)
+
+    def _event(self, kind: str, who: str) -> None:
+        self.version += 1
+        self._add(
+            t.events,
+            version=self.version,
+            approval_id=self.number,
+            kind=kind,
+            at=self.opened,
+            who=who,
+            channel="email",
+            words=kind,
+            proof={},
+        )
+
+    def _add(self, table: Table, **row: Any) -> None:
+        self.rows[table].append(row)
+
+
+def _outcome(number: int) -> str:
+    of_a_hundred = number % 100
+    for status, share in (("Rejected", REJECTED), ("Expired", EXPIRED), ("Cancelled", CANCELLED)):
+        if of_a_hundred < share:
+            return status
+        of_a_hundred -= share
+    return "Approved"
+
+
+def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert(table), rows)
+        return
+    # A row a message, as the driver sends inserts, would take ten times as long.
+    columns = [column.name for column in table.columns if column.name in rows[0]]
+    lines = ("\t".join(_copied(row[name]) for name in columns) + "\n" for row in rows)
+    cursor: Any = connection.connection.cursor()
+    text = io.BytesIO("".join(lines).encode())
+    cursor.execute(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", stream=text)
+
+
+def _copied(value: Any) -> str:
+    if value is None:
+        return COPY_NULL
+    if isinstance(value, dict | list):
+        value = json.dumps(value)
+    return str(value).translate(COPY_ESCAPES)
+
+
+def _count_on(connection: Connection, newest: int) -> None:
+    """Have the next request get the next number."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"ALTER SEQUENCE requests_approval_id_seq RESTART WITH {newest + 1}")

@@ -1,0 +1,50 @@
+"""Finding the requests that something is to be done about, at a cost that no past and no waiting request adds to."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select, true
+
+from countersign.directory import Policy
+from store.tables import events, feed
+
+# Of more than this many events, or requests, at once, all that is open is looked at instead.
+MOST = 1000
+
+# Those of these requests, or of all that are open where it gets None, that something is to be done about.
+Look = Callable[[Connection, Policy, Collection[int] | None], list[int]]
+
+
+class Due:
+    """Looks at all that is open the first time, and after a new policy; else at what something happened to since.
+
+    What was found due is looked at again each time until it is so no more. Each process knows for itself.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._read_through = 0
+        self._policy_version = 0
+        self._found: set[int] = set()
+
+    def find(self, connection: Connection, policy_version: int, policy: Policy) -> list[int]:
+        """The numbers of the requests that something is to be done about."""
+        # Read first: what is committed between the reads is then looked at now, or the next time.
+        last = connection.execute(select(feed.c.version)).scalar_one()
+        suspects = self._suspects(connection, policy_version, last)
+        found = self._look(connection, policy, suspects) if suspects is None or suspects else []
+        self._read_through, self._policy_version, self._found = last, policy_version, set(found)
+        return found
+
+    def _suspects(self, connection: Connection, policy_version: int, last: int) -> set[int] | None:
+        if policy_version != self._policy_version or last - self._read_through > MOST or len(self._found) > MOST:
+            return None
+        if last == self._read_through:
+            return self._found
+        news = select(events.c.approval_id).where(events.c.version > self._read_through, events.c.version <= last)
+        return self._found | {number for number in connection.execute(news).scalars() if number is not None}
+
+
+def among(column: ColumnElement[Any], numbers: Collection[int] | None) -> ColumnElement[bool]:
+    """A condition: one of these numbers, or any where that is None."""
+    return true() if numbers is None else column.in_(numbers)

@@ -1,0 +1,92 @@
+"""Requests as people see them: any number of them in four statements."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, func, select
+
+from countersign.directory import Policy
+from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Question, Route, Status
+from countersign.notices import Person
+from countersign.views import ApproverView, RequestView
+from store import grants as held
+from store.requests import decisions_by_request
+from store.tables import approvers, events, grants, requests
+
+
+def rows_of(connection: Connection, approval_ids: Sequence[int]) -> list[Row[Any]]:
+    """Requests, newest first, each with the `version` of its newest event."""
+    newest = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
+    version = func.coalesce(newest.scalar_subquery(), 0).label("version")
+    query = select(requests, version).where(requests.c.approval_id.in_(approval_ids))
+    return list(connection.execute(query.order_by(requests.c.approval_id.desc())))
+
+
+def views(connection: Connection, policy: Policy, rows: Sequence[Row[Any]]) -> list[RequestView]:
+    """The views of such rows, in their order."""
+    if not rows:
+        return []
+    numbers = [row.approval_id for row in rows]
+    asked = _by_request(connection, approvers, numbers)
+    opened = _by_request(connection, grants, numbers)
+    decisions = decisions_by_request(connection, numbers)
+    return [
+        _view(policy, row, asked[row.approval_id], opened[row.approval_id]).model_copy(
+            update={"decisions": decisions.get(row.approval_id, [])}
+        )
+        for row in rows
+    ]
+
+
+def person(policy: Policy, one: str) -> Person:
+    """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
+    user = policy.users.get(one)
+    if user is None:
+        return Person(id=one, name=one, email="", enabled=False)
+    return Person(id=one, name=user.name, email=user.email, enabled=policy.enabled(one))
+
+
+def principal_name(policy: Policy, who: str) -> str:
+    """What to call whoever asks: a person by name, a gateway by its own."""
+    if who == STARTED_IN_TEMPORAL:
+        return "Temporal (raw start)"
+    return f"Gateway {name}" if (name := who.removeprefix(GATEWAY)) != who else person(policy, who).name
+
+
+def _by_request(connection: Connection, table: Table, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """The rows of a table that belong to these requests, in the order of its key."""
+    query = select(table).where(table.c.approval_id.in_(numbers)).order_by(*table.primary_key)
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.approval_id].append(row)
+    return found
+
+
+def _view(policy: Policy, row: Row[Any], asked: Sequence[Row[Any]], opened: Sequence[Row[Any]]) -> RequestView:
+    route = Route.model_validate(row.route)
+    return RequestView(
+        approval_id=row.approval_id,
+        question=Question.model_validate(row.question),
+        requester_name=person(policy, row.requester).name,
+        asked_by=row.asked_by or row.requester,
+        asked_by_name=principal_name(policy, row.asked_by or row.requester),
+        because=route.because,
+        status=Status(row.status),
+        words=row.words,
+        level=row.level,
+        levels=len(route.levels),
+        quorum=route.levels[row.level - 1].quorum if route.levels and row.level else 0,
+        opened_at=row.opened_at,
+        deadline=row.deadline,
+        settled_at=row.settled_at,
+        grant_minutes=route.grant_minutes,
+        rejection_needs_reason=route.rejection_needs_reason,
+        channels=route.channels,
+        approvers=[
+            ApproverView(level=one.level, person=one.person, name=person(policy, one.person).name, because=one.because)
+            for one in asked
+        ],
+        grant=held.view(opened[0]) if opened else None,
+        version=row.version,
+    )

@@ -1,0 +1,117 @@
+"""What is done often reads no more where ten times as much is long over: by the work the databases say they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from benchmarks.history import LIVE, things
+from sandbox.history import policy, write_history
+from store import Store
+from store.tables import FIRST_APPROVAL_ID
+
+LITTLE, MUCH, WAITING = 200, 2_000, 30
+WAITS = FIRST_APPROVAL_ID + LITTLE + WAITING // 2
+# Indexes grow by a level at times, and what is newest is not always alike.
+TOLERANCE = 1.5
+MOST_STATEMENTS = 6
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def used_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    if request.param == "sqlite":
+        store = Store(f"sqlite:///{tmp_path_factory.mktemp('history') / 'countersign.db'}", live=LIVE)
+        yield store
+        store.close()
+        return
+    with request.getfixturevalue("postgres").database() as url:
+        store = Store(url, live=LIVE)
+        yield store
+        store.close()
+
+
+def statements(store: Store, thing: Callable[[], object]) -> list[tuple[str, Any]]:
+    """What a thing asks of the database."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(store.database.engine, "before_cursor_execute", note)
+    try:
+        thing()
+    finally:
+        event.remove(store.database.engine, "before_cursor_execute", note)
+    return [one for one in asked if not one[0].startswith("BEGIN")]
+
+
+def work(store: Store, thing: Callable[[], object]) -> int:
+    """How much a thing makes the database do."""
+    return (_steps if store.database.is_sqlite else _rows)(store, thing)
+
+
+def _steps(store: Store, thing: Callable[[], object]) -> int:
+    """The instructions of SQLite's virtual machine, by tens."""
+    count = 0
+
+    def note() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    pooled = store.database.engine.raw_connection()
+    driver: Any = pooled.driver_connection
+    pooled.close()  # it goes back to the pool, whose only one it is
+    driver.set_progress_handler(note, 10)
+    try:
+        thing()
+    finally:
+        driver.set_progress_handler(None, 0)
+    return count
+
+
+def _rows(store: Store, thing: Callable[[], object]) -> int:
+    """The rows that PostgreSQL reads, also those that it then leaves out."""
+    asked = [one for one in statements(store, thing) if one[0].lstrip("( ").startswith("SELECT")]
+    with store.database.transaction() as connection:
+        # A table that is as small as these is read as a whole, rightly; a large one then is not.
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plans = [
+            connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
+            for statement, parameters in asked
+        ]
+    return sum(_read_by(plan[0]["Plan"]) for plan in plans)
+
+
+def _read_by(node: dict[str, Any]) -> int:
+    below = sum(_read_by(one) for one in node.get("Plans", []))
+    if "Scan" not in node["Node Type"]:
+        return below
+    left_out = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return below + int((node["Actual Rows"] + left_out) * node["Actual Loops"])
+
+
+def test_what_is_over_makes_nothing_dearer_and_a_list_takes_few_statements(used_store: Store) -> None:
+    store = used_store
+    store.policies.apply(policy(), "ada")
+    write_history(store, LITTLE, WAITING, lasting=20)
+    before = _worked(store)
+    write_history(store, MUCH, 0)
+    after = _worked(store)
+    dearer = {name: (before[name], now) for name, now in after.items() if now > before[name] * TOLERANCE + 10}
+    assert not dearer
+    for name, thing in things(store, WAITS).items():
+        if "list" in name or "what" in name:
+            assert len(statements(store, thing)) <= MOST_STATEMENTS, name
+
+
+def _worked(store: Store) -> dict[str, int]:
+    if not store.database.is_sqlite:
+        with store.database.transaction() as connection:
+            connection.execute(text("ANALYZE"))
+    for sweep in (store.reading.to_look_at, store.grants.held_by_disabled):
+        sweep()  # the first time they look at all that is open
+    return {name: work(store, thing) for name, thing in things(store, WAITS).items()}
