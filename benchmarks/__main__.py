@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.applying import milliseconds_to_read
 from benchmarks.place import Place, Sink
 from benchmarks.reading import mails_per_second
 from benchmarks.throughput import requests_per_second
@@ -42,6 +43,7 @@ async def measure() -> dict[str, float]:
             )
             figures |= await with_others_waiting(place, say)
             figures |= mails_per_second(say)
+            figures |= milliseconds_to_read(say)
         listening.close()
     return figures
 

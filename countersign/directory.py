@@ -203,11 +203,15 @@ class Policy(Described):
 
     def groups_of(self, person: str) -> list[str]:
         """The user groups this person is a member of, in the policy's order."""
-        return [name for name, group in self.user_groups.items() if person in group.members]
+        return self._groups_by_member.get(person, [])
 
     def group_with(self, device: str) -> str | None:
         """The device group this device is in."""
-        return next((name for name, group in self.device_groups.items() if device in group.devices), None)
+        return self._group_by_device.get(device)
+
+    def workflows_for(self, device_group: str) -> list[ApprovalWorkflow]:
+        """The approval workflows for this device group, in the policy's order."""
+        return self._workflows_by_group.get(device_group, [])
 
     def managers_of(self, group: str) -> list[str]:
         """The managers of a user group or a device group; an unknown group has none."""
@@ -217,3 +221,29 @@ class Policy(Described):
     def members_of(self, group: str) -> list[str]:
         """The members of a user group; an unknown group has none."""
         return self.user_groups[group].members if group in self.user_groups else []
+
+    # A policy is never changed after it was read, so what is looked up again and again is sorted once.
+
+    @cached_property
+    def _groups_by_member(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, group in self.user_groups.items():
+            for person in group.members:
+                found.setdefault(person, []).append(name)
+        return found
+
+    @cached_property
+    def _group_by_device(self) -> dict[str, str]:
+        # Where a device is in two groups, which is refused elsewhere, the first counts.
+        found: dict[str, str] = {}
+        for name, group in self.device_groups.items():
+            for device in group.devices:
+                found.setdefault(device, name)
+        return found
+
+    @cached_property
+    def _workflows_by_group(self) -> dict[str, list[ApprovalWorkflow]]:
+        found: dict[str, list[ApprovalWorkflow]] = {}
+        for workflow in self.approval_workflows:
+            found.setdefault(workflow.device_group, []).append(workflow)
+        return found

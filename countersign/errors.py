@@ -25,9 +25,16 @@ class BadQuestion(CountersignError):
 class BadPolicy(CountersignError):
     """The policy file is wrong; `problems` lists each error, with its line where one is known."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], total: int = 0) -> None:
+        """`total` is how many there are, where `problems` doesn't list all."""
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.total = total or len(problems)
+
+    @property
+    def headline(self) -> str:
+        """How many mistakes there are, in words."""
+        return "the policy has a mistake" if self.total == 1 else f"the policy has {self.total} mistakes"
 
 
 class Refused(CountersignError):

@@ -53,8 +53,8 @@ def levels_for(
     policy: Policy, groups: Sequence[str], device_group: str
 ) -> tuple[str, list[LevelRule], ApprovalWorkflow | None]:
     """Why, by which levels, and by which approval workflow a member of these user groups is judged (rule 1)."""
-    for workflow in policy.approval_workflows:
-        if workflow.device_group == device_group and workflow.user_group in groups:
+    for workflow in policy.workflows_for(device_group):
+        if workflow.user_group in groups:
             return f"approval workflow {workflow.name}", workflow.levels, workflow
     requiring = _requiring_managers(policy, groups, device_group)
     if not requiring:

@@ -8,8 +8,13 @@ from typing import Any, NamedTuple
 from countersign.directory import Policy, Terms, folded_address
 from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
 from countersign.policy import terms_for
-from countersign.policy_coverage import Coverage
+from countersign.policy_coverage import Coverage, TooManyPairs
 from countersign.yaml_lines import Path
+
+TOO_MANY_PAIRS = (
+    "has so many groups with fewer than two managers that it takes too long to find who would have nobody to ask; "
+    "name two managers for more of them, or two fallback approvers"
+)
 
 
 class Problem(NamedTuple):
@@ -19,9 +24,14 @@ class Problem(NamedTuple):
     words: str
 
 
-def problems(policy: Policy) -> list[Problem]:
-    """Every mistake in the meaning of a policy; an empty list says that it may be applied."""
-    return [problem for check in CHECKS for problem in check(policy)]
+def problems(policy: Policy, whole: bool = True) -> list[Problem]:
+    """Every mistake in the meaning of a policy; an empty list says that it may be applied.
+
+    `whole` says that nothing was left out of it: else it can't be told who would have nobody to ask.
+    """
+    found = [problem for check in CHECKS for problem in check(policy)]
+    # A group that is not there would be said to have nobody in it.
+    return [*found, *nobody_to_ask(policy)] if whole and not any(unknown_groups(policy)) else found
 
 
 def two_people_with_one_address(policy: Policy) -> Iterator[Problem]:
@@ -51,11 +61,15 @@ def group_names_used_twice(policy: Policy) -> Iterator[Problem]:
             yield Problem(("device_groups", name), "a user group has this name too; rename one")
 
 
-def unknown_references(policy: Policy) -> Iterator[Problem]:
-    """Every person and group that is named has to exist."""
+def unknown_people(policy: Policy) -> Iterator[Problem]:
+    """Every person who is named has to exist."""
     for path, person in _people_named(policy):
         if person not in policy.users:
             yield Problem(path, f"there is no user {person}; add them under users, or correct the name")
+
+
+def unknown_groups(policy: Policy) -> Iterator[Problem]:
+    """Every group that is named has to exist."""
     kinds: dict[str, Container[str]] = {"user group": policy.user_groups, "device group": policy.device_groups}
     for path, group, allowed in _groups_named(policy):
         if not any(group in kinds[kind] for kind in allowed):
@@ -104,14 +118,20 @@ def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
 
 def nobody_would_hear(policy: Policy) -> Iterator[Problem]:
     """With every channel off a request would wait unheard until it expires."""
-    for path, _, terms in _terms_said(policy):
-        if all(use == "off" for use in terms["channels"].values()):
+    for path, said, terms in _terms_said(policy):
+        # What says nothing itself is told where it has it from.
+        if (said.channels or not path) and all(use == "off" for use in terms["channels"].values()):
             yield Problem((*path, "channels"), "no channel is left on, so nobody would be told; turn one on")
 
 
 def nobody_to_ask(policy: Policy) -> Iterator[Problem]:
     """Rule 4: a level with too few people, fallback approvers included, rejects whoever asks."""
-    for shortage in Coverage(policy).shortages():
+    coverage = Coverage(policy)
+    try:
+        coverage.shortages()
+    except TooManyPairs:
+        yield Problem((), TOO_MANY_PAIRS)
+    for shortage in coverage.found.values():
         yield Problem(shortage.path, shortage.words)
 
 
@@ -119,12 +139,12 @@ CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     two_people_with_one_address,
     device_in_two_groups,
     group_names_used_twice,
-    unknown_references,
+    unknown_people,
+    unknown_groups,
     line_manager_circles,
     workflows_never_reached,
     reminders_after_the_end,
     nobody_would_hear,
-    nobody_to_ask,
 )
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 from countersign.directory import ApprovalWorkflow, Policy
 from countersign.models import LevelRule, ManagersOf, MembersOf, NamedUser
-from countersign.policy import levels_for, terms_for
+from countersign.policy import terms_for
 from countersign.yaml_lines import Path
 
 MOST_NAMED = 3
+# A level of one approval has somebody to ask, whoever asks, where it has two.
+ENOUGH = 2
+# How many groups are looked at one by one, counted anew for each device group.
+MOST_LOOKED_AT = 250_000
+# The level of managerial approval; whose managers they are is known beside it.
+ONE_MANAGER = LevelRule(approvers=[ManagersOf(managers_of="any")])
 NO_GROUP = "people in no user group"
+
+Groups = tuple[str, ...]
 
 
 @dataclass
@@ -59,42 +67,103 @@ class Pool:
         return len(self.named | self.fallback) - 1
 
 
+class TooManyPairs(Exception):
+    """So many groups have so few approvers that it would take too long to look at all of them."""
+
+
 class Coverage:
-    """Looks for requesters with too few to ask; what does not depend on the requester is worked out once."""
+    """Looks for requesters with too few to ask; what does not depend on the requester is worked out once.
+
+    Where everybody has enough to ask, whoever they are, nothing is looked at one by one.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.managers_of = cache(lambda group: self._enabled(policy.managers_of(group)))
         self.members_of = cache(lambda group: self._enabled(policy.members_of(group)))
         self.found: dict[tuple[str, str], Shortage] = {}
+        self.looked_at = 0
+        # All who are in the same user groups are judged by the same levels.
+        self.people_by_groups = self._people_by_groups()
+        self.with_group: dict[str, list[Groups]] = defaultdict(list)
+        for groups in self.people_by_groups:
+            for name in groups:
+                self.with_group[name].append(groups)
+        self.all_managers = {groups: self._managers(groups) for groups in self.people_by_groups}
+        self.required = {groups: self._managers(filter(self._requires, groups)) for groups in self.people_by_groups}
+        # Of those in these groups somebody may have too few managers: none, or one who asks.
+        self.few_of_all = _few(self.all_managers)
+        self.few = _few(self.required)
+        self.few_though_required = [groups for groups in self.few if any(map(self._requires, groups))]
 
     def shortages(self) -> list[Shortage]:
-        """Every pair of user group and device group that could leave somebody with too few to ask."""
-        for groups, requesters in self._people_by_groups().items():
-            for device_group in self.policy.device_groups:
-                self._try(groups, requesters, device_group)
-        for workflow in self.policy.approval_workflows:
-            if workflow.device_group in self.policy.device_groups:
-                self._try_whoever_asks(workflow)
+        """Every pair of user group and device group that could leave somebody with too few to ask.
+
+        Raises TooManyPairs.
+        """
+        for device_group in self.policy.device_groups:
+            by_workflow = self._try_workflows(device_group)
+            self._try_managers(device_group, by_workflow)
         return list(self.found.values())
 
-    def _people_by_groups(self) -> dict[tuple[str, ...], list[str]]:
-        """Enabled people by their user groups: all who are in the same groups are judged by the same levels."""
+    def _try_workflows(self, device_group: str) -> set[Groups]:
+        """Look at the approval workflows for a device group; returns whom they are for."""
+        met: set[Groups] = set()
+        for workflow in self.policy.workflows_for(device_group):
+            theirs = [groups for groups in self.with_group[workflow.user_group] if groups not in met]
+            met.update(theirs)
+            self._count(theirs)
+            pools = [self._pool(level, device_group, workflow) for level in workflow.levels]
+            if any(pool.least() < pool.rule.quorum for pool in pools):
+                for groups in theirs:
+                    self._try(groups, pools, device_group, workflow)
+                self._try_whoever_asks(workflow, pools)
+        return met
+
+    def _try_managers(self, device_group: str, by_workflow: set[Groups]) -> None:
+        """Look at those who need a manager's approval for a device group, if there may be too few."""
+        group, fallback = self.policy.device_groups[device_group], self._fallback(device_group, None)
+        own = self.managers_of(device_group) if group.require_managerial_approval else frozenset()
+        if len(fallback) >= ENOUGH or len(own) >= ENOUGH:
+            return
+        some, theirs = self.few_though_required, self.required
+        if group.require_managerial_approval:
+            some, theirs = (self.few, self.required) if group.managers else (self.few_of_all, self.all_managers)
+        self._count(some)
+        for groups in some:
+            if groups not in by_workflow:
+                managers = own | theirs[groups]
+                self._try(groups, [self._pool_of(ONE_MANAGER, managers, fallback, managers)], device_group, None)
+
+    def _count(self, some: Iterable[Groups]) -> None:
+        self.looked_at += sum(1 + len(groups) for groups in some)
+        if self.looked_at > MOST_LOOKED_AT:
+            raise TooManyPairs
+
+    def _people_by_groups(self) -> dict[Groups, list[str]]:
+        """Enabled people by their user groups."""
         groups_of: dict[str, list[str]] = {person: [] for person in self._enabled(self.policy.users)}
         for name in self.policy.user_groups:
             for person in self.members_of(name):
-                groups_of[person].append(name)
+                if person in groups_of:
+                    groups_of[person].append(name)
         by_groups = defaultdict(list)
         for person, groups in sorted(groups_of.items()):
             by_groups[tuple(groups)].append(person)
         return by_groups
 
-    def _try(self, groups: Sequence[str], requesters: list[str], device_group: str) -> None:
-        _, levels, workflow = levels_for(self.policy, groups, device_group)
-        for n, level in enumerate(levels):
-            pool = self._pool(level, device_group, workflow)
+    def _requires(self, group: str) -> bool:
+        return self.policy.user_groups[group].require_managerial_approval
+
+    def _managers(self, groups: Iterable[str]) -> frozenset[str]:
+        return frozenset[str]().union(*map(self.managers_of, groups))
+
+    def _try(self, groups: Groups, pools: Sequence[Pool], device_group: str, workflow: ApprovalWorkflow | None) -> None:
+        for n, pool in enumerate(pools):
+            level = pool.rule
             if pool.least() >= level.quorum:
                 continue
+            requesters = self.people_by_groups[groups]
             able = {person: pool.able(person, self._line_manager(person, level)) for person in requesters}
             short = {person: count for person, count in able.items() if count < level.quorum}
             if short:
@@ -102,12 +171,12 @@ class Coverage:
                 for group, path in self._blamed(groups, device_group, workflow, n):
                     self._note(Shortage(group, device_group, path, lack, dict.fromkeys(short)))
 
-    def _try_whoever_asks(self, workflow: ApprovalWorkflow) -> None:
-        for n, level in enumerate(workflow.levels):
-            most = self._pool(level, workflow.device_group, workflow).most()
-            if most < level.quorum:
+    def _try_whoever_asks(self, workflow: ApprovalWorkflow, pools: Sequence[Pool]) -> None:
+        for n, pool in enumerate(pools):
+            if pool.most() < pool.rule.quorum:
                 place = self._level(workflow, n)
-                self._note(Shortage(workflow.user_group, workflow.device_group, place, _lack(n, level, most)))
+                lack = _lack(n, pool.rule, pool.most())
+                self._note(Shortage(workflow.user_group, workflow.device_group, place, lack))
 
     def _blamed(
         self, groups: Sequence[str], device_group: str, workflow: ApprovalWorkflow | None, n: int
@@ -126,26 +195,30 @@ class Coverage:
         known.requesters.update(shortage.requesters)
 
     def _pool(self, level: LevelRule, device_group: str, workflow: ApprovalWorkflow | None) -> Pool:
-        managers = frozenset[str]().union(
-            *(self.managers_of(rule.managers_of) for rule in level.approvers if isinstance(rule, ManagersOf))
-        )
+        managers = self._managers(rule.managers_of for rule in level.approvers if isinstance(rule, ManagersOf))
         members = (self.members_of(rule.members_of) for rule in level.approvers if isinstance(rule, MembersOf))
         users = self._enabled(rule.user for rule in level.approvers if isinstance(rule, NamedUser))
         named = managers.union(users, *members)
         own = named if level.members_may_approve_themselves else managers
-        return Pool(
-            rule=level,
-            named=named,
-            fallback=self._enabled(terms_for(self.policy, device_group, workflow)["fallback_approvers"]),
-            own_counts=own if self.policy.auto_approve_when_requester_is_approver else frozenset(),
-        )
+        return self._pool_of(level, named, self._fallback(device_group, workflow), own)
+
+    def _pool_of(self, level: LevelRule, named: frozenset[str], fallback: frozenset[str], own: frozenset[str]) -> Pool:
+        return Pool(level, named, fallback, own if self.policy.auto_approve_when_requester_is_approver else frozenset())
+
+    def _fallback(self, device_group: str, workflow: ApprovalWorkflow | None) -> frozenset[str]:
+        return self._enabled(terms_for(self.policy, device_group, workflow)["fallback_approvers"])
 
     def _line_manager(self, person: str, level: LevelRule) -> str | None:
         boss = self.policy.users[person].line_manager
         return boss if boss and "line_manager" in level.approvers and self.policy.enabled(boss) else None
 
     def _enabled(self, people: Iterable[str]) -> frozenset[str]:
-        return frozenset(person for person in people if self.policy.enabled(person))
+        """Those who may answer; somebody who is not in the directory is a mistake of its own, and taken for one."""
+        return frozenset(one for one in people if one not in self.policy.users or self.policy.enabled(one))
+
+
+def _few(managers: Mapping[Groups, frozenset[str]]) -> list[Groups]:
+    return [groups for groups, found in managers.items() if len(found) < ENOUGH]
 
 
 def _lack(n: int, level: LevelRule, able: int) -> str:

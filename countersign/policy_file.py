@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,8 +13,22 @@ from pydantic_core import ErrorDetails
 from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, User, UserGroup
 from countersign.errors import BadPolicy
 from countersign.models import LevelRule
-from countersign.policy_check import Problem, problems
-from countersign.yaml_lines import Lines, Path, dotted, first_of, read
+from countersign.policy_check import problems
+from countersign.policy_repair import repaired
+from countersign.yaml_lines import (
+    LARGEST_FILE_BYTES,
+    LONGEST_SHOWN,
+    MOST_PROBLEMS,
+    Document,
+    Mistake,
+    Path,
+    folded,
+    in_words,
+    read,
+    text_of,
+)
+
+__all__ = ["LARGEST_FILE_BYTES", "load", "schema", "text_of"]
 
 APPROVER_FORMS = "{managers_of: GROUP}, {members_of: GROUP}, {user: PERSON} or line_manager"
 
@@ -36,6 +50,7 @@ WORDS = {
     "dict_type": "has no entries; write them indented below it as `name: value`, or {{}} for none",
     "list_type": "is not a list; write each entry on a line that begins with `- `, or [] for none",
 }
+NO_POLICY = "is a {kind}, not a policy; begin with `users:`, and write everybody indented below it"
 
 # What may stand at a place, by the path without ids and numbers: to say which field was meant.
 MODELS: dict[tuple[str | int, ...], type[BaseModel]] = {
@@ -48,16 +63,13 @@ MODELS: dict[tuple[str | int, ...], type[BaseModel]] = {
 }
 
 
-def load(text: str) -> Policy:
+def load(file: str | bytes) -> Policy:
     """Read a policy file; BadPolicy lists each problem as `line 12: users.grace.email: what; remedy`."""
-    document, lines = read(text)
-    try:
-        policy = Policy.model_validate(document)
-    except ValidationError as error:
-        raise BadPolicy(_with_lines(_from_pydantic(error.errors()), lines)) from error
-    if found := problems(policy):
-        raise BadPolicy(_with_lines(found, lines))
-    return policy
+    document = read(text_of(file) if isinstance(file, bytes) else file)
+    policy, found = _validated(document)
+    if not found and policy is not None:
+        return policy
+    raise BadPolicy(in_words(found), len(found))
 
 
 def schema() -> dict[str, Any]:
@@ -66,38 +78,56 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **published, "title": "Countersign policy"}
 
 
-def _with_lines(found: Iterable[Problem], lines: Lines) -> list[str]:
-    placed = sorted(((lines.of(problem.path), problem) for problem in found), key=lambda one: one[0])
-    return first_of([f"line {line}: {dotted(problem.path) or 'the file'}: {problem.words}" for line, problem in placed])
+class _Wrong(NamedTuple):
+    """What pydantic says of one place; None of an approver that fits no form of one."""
+
+    path: Path
+    error: ErrorDetails | None
 
 
-def _problem(error: ErrorDetails) -> Problem:
-    path = tuple(part for part in error["loc"] if part != "[key]")
-    return Problem(path, _words(error, path))
+def _validated(document: Document) -> tuple[Policy | None, list[Mistake]]:
+    """The policy, as far as there is one, and every mistake: of YAML, of form, of meaning; one for each place."""
+    mistakes = list(document.mistakes)
+    twice = [mistake.path for mistake in mistakes]
+    wrong: list[_Wrong] = []
+    policy: Policy | None = None
+    try:
+        policy = Policy.model_validate(document.value)
+    except ValidationError as error:
+        wrong = list(_by_place(error.errors(include_url=False)))
+        mistakes += _elsewhere(_of_form(document, wrong), twice)
+    known = [*twice, *(one.path for one in wrong)]
+    if known:
+        policy = repaired(document.value, (one.path for one in wrong), twice) if len(known) <= MOST_PROBLEMS else None
+    if policy is not None:
+        of_meaning = (document.mistake(*problem) for problem in problems(policy, whole=not known))
+        mistakes += _elsewhere(of_meaning, known)
+    return policy, mistakes
 
 
-def _words(error: ErrorDetails, path: Path) -> str:
-    context = error.get("ctx", {})
-    if error["type"] == "value_error":
-        return str(context["error"])
-    if error["type"] == "extra_forbidden":
-        return _not_a_field(path)
-    return WORDS[error["type"]].format(**context) if error["type"] in WORDS else error["msg"]
+def _elsewhere(found: Iterable[Mistake], known: Iterable[Path]) -> list[Mistake]:
+    """What is neither within nor around what is known to be wrong: one mistake gets one message."""
+    paths = [_as_compared(path) for path in known]
+    wrong, around = set(paths), {path[:n] for path in paths for n in range(1, len(path))}
+    return [one for one in found if not _is_near(_as_compared(one.path), wrong, around)]
 
 
-def _not_a_field(path: Path) -> str:
-    model = MODELS.get(path[:-1:2])
-    meant = difflib.get_close_matches(str(path[-1]), model.model_fields, 1) if model else []
-    return f"is not a field here; did you mean {meant[0]}?" if meant else "is not a field here; remove it"
+def _is_near(path: Path, wrong: Container[Path], around: Container[Path]) -> bool:
+    return path in around or any(path[:n] in wrong for n in range(len(path) + 1))
 
 
-def _from_pydantic(errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
-    """The errors as problems; pydantic tries every form of an approver, and says of each why it does not fit."""
+def _as_compared(path: Path) -> Path:
+    return tuple(folded(part) if isinstance(part, str) else part for part in path)
+
+
+def _by_place(errors: Iterable[ErrorDetails]) -> Iterator[_Wrong]:
+    """The errors by place; pydantic tries every form of an approver, and says of each why it does not fit."""
     for approver, group in groupby(errors, key=_approver):
-        if approver is None:
-            yield from map(_problem, group)
-        else:
+        if approver is not None:
             yield _of_approver(approver, list(group))
+        else:
+            for error in group:
+                yield _Wrong(tuple(part for part in error["loc"] if part != "[key]"), error)
 
 
 def _approver(error: ErrorDetails) -> Path | None:
@@ -105,10 +135,54 @@ def _approver(error: ErrorDetails) -> Path | None:
     return loc[:6] if len(loc) > 6 and loc[4] == "approvers" else None
 
 
-def _of_approver(path: Path, errors: list[ErrorDetails]) -> Problem:
+def _of_approver(path: Path, errors: list[ErrorDetails]) -> _Wrong:
     for _, form in groupby(errors, key=lambda error: error["loc"][6]):
         found = list(form)
         # The form that was meant has its field, and no other; only the value is wrong.
         if all(error["type"] in {"value_error", "string_type"} for error in found):
-            return Problem((*path, *found[0]["loc"][7:]), _words(found[0], path))
-    return Problem(path, f"is no approver; use {APPROVER_FORMS}")
+            return _Wrong((*path, *found[0]["loc"][7:]), found[0])
+    return _Wrong(path, None)
+
+
+def _of_form(document: Document, wrong: Iterable[_Wrong]) -> list[Mistake]:
+    """The mistakes in words, as many as anybody reads: a hostile file has one a byte. The rest is only counted."""
+    placed = sorted(((document.mistake(one.path, ""), one.error) for one in wrong), key=lambda pair: pair[0][:2])
+    shown, rest = placed[:MOST_PROBLEMS], placed[MOST_PROBLEMS:]
+    fields = {place.path: _field_meant(place.path) for place, error in shown if _is(error, "extra_forbidden")}
+    misspelt = {(*path[:-1], meant) for path, meant in fields.items() if meant}
+    in_words = [
+        place._replace(words=_words(place.path, error, fields.get(place.path, "")))
+        for place, error in shown
+        if not (_is(error, "missing") and place.path in misspelt)
+    ]
+    return in_words + [place for place, _ in rest]
+
+
+def _is(error: ErrorDetails | None, kind: str) -> bool:
+    return error is not None and error["type"] == kind
+
+
+def _field_meant(path: Path) -> str:
+    """The field that was probably meant by the last part of a path, or nothing."""
+    model = MODELS.get(path[:-1:2])
+    written = str(path[-1])[:LONGEST_SHOWN]
+    return next(iter(difflib.get_close_matches(written, model.model_fields, 1) if model else []), "")
+
+
+def _words(path: Path, error: ErrorDetails | None, meant: str) -> str:
+    if error is None:
+        return f"is no approver; use {APPROVER_FORMS}"
+    if error["type"] == "extra_forbidden":
+        return f"is not a field here; did you mean {meant}?" if meant else _not_a_field(error)
+    if not path and error["type"] == "model_type":
+        return NO_POLICY.format(kind="list" if isinstance(error["input"], list) else "text")
+    context = error.get("ctx", {})
+    if error["type"] == "value_error":
+        return str(context["error"])
+    return WORDS[error["type"]].format(**context) if error["type"] in WORDS else error["msg"]
+
+
+def _not_a_field(error: ErrorDetails) -> str:
+    # What stands behind a comma in `{name: Hopper, Grace}` is read as a field without a value.
+    comma = "" if error["input"] else ", or put the value before it in quotes if its comma belongs to it"
+    return f"is not a field here; remove it{comma}"

@@ -1,4 +1,4 @@
-"""YAML to plain data and the line of everything in it. Hostile files cost little and run nothing.
+"""YAML to plain data and the place of everything in it. Hostile files cost little and run nothing.
 
 Every scalar stays the text it was written as, or None for a plain null, so that an id like `007`, `1e3` or `no` is that
 id; the models read numbers and booleans out of the text.
@@ -6,136 +6,276 @@ id; the models read numbers and booleans out of the text.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml import (
+    AliasEvent,
+    CSafeLoader,
+    MappingEndEvent,
+    MappingStartEvent,
+    Mark,
+    MarkedYAMLError,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
 
 from countersign.errors import BadPolicy
+from countersign.yaml_errors import SECOND_DOCUMENT, forbidden_character, in_plain_words
 
 LARGEST_FILE_BYTES = 2 * 1024 * 1024
 # Counted with every alias written out: a few lines of aliases of aliases can stand for billions of values.
-MOST_VALUES = 500_000
+MOST_VALUES = 250_000
 DEEPEST = 12
 MOST_PROBLEMS = 200
 LONGEST_SHOWN = 60
+NULLS = {"", "~", "null", "Null", "NULL"}
+QUOTES = {"'", '"'}
 TAG = "tag:yaml.org,2002:"
-PLAIN_TAGS = {TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge")}
+PLAIN_TAGS = {None, *(TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq"))}
 
 Path = tuple[str | int, ...]
 Plain = str | None | list["Plain"] | dict[str, "Plain"]
 
 
-class Lines:
-    """Where each value stands. Ids are found in any letter case, as the models fold them."""
+class Place(NamedTuple):
+    """Where a value, or its key, begins, and the places of what is in it."""
 
-    def __init__(self) -> None:
-        self._lines: dict[Path, int] = {(): 1}
-
-    def put(self, path: Path, line: int) -> None:
-        """Remember where the value at this path begins, or its key."""
-        self._lines[_folded(path)] = line
-
-    def __contains__(self, path: Path) -> bool:
-        return _folded(path) in self._lines
-
-    def of(self, path: Path) -> int:
-        """The line of this path, or of the nearest thing around it that was written."""
-        folded = _folded(path)
-        return next(self._lines[folded[:n]] for n in range(len(folded), -1, -1) if folded[:n] in self._lines)
+    mark: Mark
+    inside: dict[str, Place] | list[Place] | None = None
 
 
-def read(text: str) -> tuple[Plain, Lines]:
-    """Read one YAML document; BadPolicy names every mistake of syntax with its line."""
-    if len(text.encode(errors="replace")) > LARGEST_FILE_BYTES:
-        raise BadPolicy([f"the file is larger than {LARGEST_FILE_BYTES} bytes; split off what is no policy"])
+Inside = dict[str, Place] | list[Place] | None
+
+
+class Mistake(NamedTuple):
+    """One mistake: where it stands, and in words what it is and what to do about it."""
+
+    line: int
+    column: int
+    path: Path
+    words: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {dotted(self.path) or 'the file'}: {self.words}"
+
+
+class Document(NamedTuple):
+    """A YAML document as plain data, where everything in it stands, and the mistakes that did not end the reading."""
+
+    value: Plain
+    place: Place
+    mistakes: list[Mistake]
+
+    def mistake(self, path: Path, words: str) -> Mistake:
+        """A mistake at this path, or at the nearest thing around it that was written."""
+        place = self.place
+        for part in path:
+            inside = _step(place, part)
+            if inside is None:
+                break
+            place = inside
+        return _mistake(place.mark, path, words)
+
+
+def text_of(raw: bytes) -> str:
+    """The text of a file; BadPolicy where it is too large, or not UTF-8."""
+    _must_be_small(len(raw))
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line_start = raw.rfind(b"\n", 0, error.start) + 1
+        column = len(raw[line_start : error.start].decode("utf-8-sig", "replace")) + 1
+        what = "the file is UTF-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "this byte is not UTF-8"
         raise BadPolicy(
-            [_at(mark.line + 1 if mark else 1, f"not valid YAML: {error.problem or error.context}")]
-        ) from error
-    except RecursionError as error:
-        raise BadPolicy([f"line 1: nested too deep; a policy needs at most {DEEPEST} levels"]) from error
-    except (YAMLError, ValueError) as error:
-        raise BadPolicy([_at(1, f"not valid YAML: {' '.join(str(error).split())}")]) from error
-    if root is None:
-        raise BadPolicy(["line 1: the file is empty; begin with `users:`"])
-    reader = _Reader()
-    document = reader.value(root, ())
-    if reader.problems:
-        raise BadPolicy(first_of(reader.problems))
-    return document, reader.lines
+            [place_and_words(raw.count(b"\n", 0, error.start) + 1, column, f"{what}; save the file as UTF-8")]
+        ) from None
+
+
+def read(text: str) -> Document:
+    """Read one YAML document; BadPolicy names what makes it unreadable, with line, column and remedy."""
+    _must_be_small(len(text.encode(errors="replace")))
+    if found := forbidden_character(text):
+        raise BadPolicy([place_and_words(*found)])
+    reader = _Reader(CSafeLoader(text).get_event)
+    try:
+        return reader.document()
+    except MarkedYAMLError as error:
+        raise BadPolicy([place_and_words(*in_plain_words(error, text, reader.opened, reader.quoted))]) from None
+
+
+def _must_be_small(size: int) -> None:
+    if size > LARGEST_FILE_BYTES:
+        raise BadPolicy([f"the file has {size} bytes; a policy may have {LARGEST_FILE_BYTES} (2 MiB) at most"])
+
+
+class _Anchor(NamedTuple):
+    """What an alias stands for, and how many values that is."""
+
+    value: Plain
+    values: int
 
 
 @dataclass
 class _Reader:
-    lines: Lines = field(default_factory=Lines)
-    problems: list[str] = field(default_factory=list)
-    values_left: int = MOST_VALUES
+    next: Any
+    mistakes: list[Mistake] = field(default_factory=list)
+    # The brackets and braces that are open, the innermost last, and the last text in quotes: for words about a mistake.
+    opened: list[Mark] = field(default_factory=list)
+    quoted: tuple[Mark, Mark] | None = None
+    anchors: dict[str, _Anchor] = field(default_factory=dict)
+    values: int = 0
 
-    def value(self, node: Node, path: Path) -> Plain:
-        self.values_left -= 1
-        if self.values_left < 0:
-            raise BadPolicy([_at(_line(node), f"too many values; at most {MOST_VALUES}, aliases written out")])
-        if len(path) > DEEPEST:
-            raise BadPolicy([_at(_line(node), f"nested too deep; a policy needs at most {DEEPEST} levels")])
-        if node.tag not in PLAIN_TAGS:
-            self.problems.append(_at(_line(node), f"the tag {_shown(str(node.tag))} is not allowed; remove it"))
-            return None
-        if isinstance(node, MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, SequenceNode):
-            return self._sequence(node, path)
-        assert isinstance(node, ScalarNode)
-        return None if node.tag == TAG + "null" else str(node.value)
+    def document(self) -> Document:
+        self.next()  # the stream's start
+        if isinstance(self.next(), StreamEndEvent):
+            raise BadPolicy(["line 1: the file is empty; begin with `users:`"])
+        root = self.next()
+        value, inside = self._node(root, ())
+        self.next()  # the document's end
+        if not isinstance(second := self.next(), StreamEndEvent):
+            raise BadPolicy([_at(second.start_mark, SECOND_DOCUMENT)])
+        return Document(value, Place(root.start_mark, inside), self.mistakes)
 
-    def _mapping(self, node: MappingNode, path: Path) -> Plain:
+    def _child(self, event: Any, path: Path, part: str | int) -> tuple[Plain, Inside]:
+        # Most of a file is plain words: the short way for them halves the time that it takes.
+        if type(event) is ScalarEvent and event.tag is None and event.anchor is None and self.values < MOST_VALUES:
+            self.values += 1
+            return self._scalar(event), None
+        return self._node(event, (*path, part))
+
+    def _node(self, event: Any, path: Path) -> tuple[Plain, Inside]:
+        kind = type(event)
+        if kind is AliasEvent:
+            return self._alias(event), None
+        self._count(1, event)
+        before, inside = self.values, None
+        if event.tag not in PLAIN_TAGS:
+            words = f"the tag {shown(event.tag)} is not allowed; remove it, or put the value in quotes"
+            self.mistakes.append(_mistake(event.start_mark, path, words))
+        value: Plain
+        if kind is ScalarEvent:
+            value = self._scalar(event)
+        elif len(path) >= DEEPEST:
+            raise BadPolicy([_at(event.start_mark, f"nested too deep; {DEEPEST} levels are the most")])
+        elif kind is MappingStartEvent:
+            value, inside = self._mapping(event, path)
+        else:
+            value, inside = self._sequence(event, path)
+        # Known from here on, so that nothing stands for what it is part of.
+        if event.anchor is not None:
+            self.anchors[event.anchor] = _Anchor(value, 1 + self.values - before)
+        return value, inside
+
+    def _count(self, values: int, event: Any) -> None:
+        self.values += values
+        if self.values > MOST_VALUES:
+            raise BadPolicy(
+                [_at(event.start_mark, f"too many values; {MOST_VALUES} are the most, aliases written out")]
+            )
+
+    def _alias(self, event: Any) -> Plain:
+        meant = self.anchors.get(event.anchor)
+        if meant is None:
+            words = f"`*{shown(event.anchor)}` refers to nothing above it; put the value in quotes if it begins with *"
+            raise BadPolicy([_at(event.start_mark, words)])
+        self._count(meant.values, event)
+        return meant.value
+
+    def _scalar(self, event: Any) -> str | None:
+        value: str = event.value
+        if not event.style:
+            return None if value in NULLS and event.tag is None else value
+        if event.style in QUOTES:
+            self.quoted = event.start_mark, event.end_mark
+        return value
+
+    def _mapping(self, start: Any, path: Path) -> tuple[Plain, Inside]:
         found: dict[str, Plain] = {}
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            if not isinstance(key, ScalarNode):
-                self.problems.append(_at(_line(key), "this key is no plain word; write `name: value`"))
-            elif here in self.lines:
-                words = f"{dotted(here)} stands here twice, first on line {self.lines.of(here)}; remove one"
-                self.problems.append(_at(_line(key), words))
+        places: dict[str, Place] = {}
+        self._open(start)
+        while type(key := self.next()) is not MappingEndEvent:
+            if type(key) is not ScalarEvent:
+                self.mistakes.append(_mistake(key.start_mark, path, "this key is no plain word; write `name: value`"))
+                self._child(key, path, "")
+                self._child(self.next(), path, "")
+                continue
+            self._scalar(key)
+            mark: Any = key.start_mark
+            value, inside = self._child(self.next(), path, key.value)
+            # Ids are folded to lower case, so that `Grace` and `grace` would silently become one.
+            name = folded(key.value)
+            if name in places:
+                words = f"stands here twice, first on line {places[name].mark.line + 1}; remove one"
+                self.mistakes.append(_mistake(mark, (*path, key.value), words))
             else:
-                self.lines.put(here, _line(key))
-                found[key.value] = self.value(value, here)
-        return found
+                places[name] = Place(mark, inside)
+                found[key.value] = value
+        self._close(start)
+        return found, places
 
-    def _sequence(self, node: SequenceNode, path: Path) -> Plain:
+    def _sequence(self, start: Any, path: Path) -> tuple[Plain, Inside]:
         found: list[Plain] = []
-        for n, item in enumerate(node.value):
-            self.lines.put((*path, n), _line(item))
-            found.append(self.value(item, (*path, n)))
-        return found
+        places: list[Place] = []
+        self._open(start)
+        while type(item := self.next()) is not SequenceEndEvent:
+            value, inside = self._child(item, path, len(found))
+            places.append(Place(item.start_mark, inside))
+            found.append(value)
+        self._close(start)
+        return found, places
+
+    def _open(self, start: Any) -> None:
+        if start.flow_style:
+            self.opened.append(start.start_mark)
+
+    def _close(self, start: Any) -> None:
+        if start.flow_style:
+            self.opened.pop()
 
 
-def first_of(problems: list[str]) -> list[str]:
-    """As many problems as anybody reads, and how many more there are: a hostile file has one a byte."""
-    more = len(problems) - MOST_PROBLEMS
-    return problems if more <= 0 else [*problems[:MOST_PROBLEMS], f"and {more} more; mend these first"]
+def in_words(mistakes: Iterable[Mistake]) -> list[str]:
+    """The mistakes in the order of the file: as many as anybody reads, and how many more there are."""
+    ordered = sorted(mistakes, key=lambda one: one[:2])
+    shown, more = list(map(str, ordered[:MOST_PROBLEMS])), len(ordered) - MOST_PROBLEMS
+    return shown if more <= 0 else [*shown, f"and {more} more; mend these first"]
+
+
+def place_and_words(line: int, column: int, words: str) -> str:
+    """A mistake of YAML itself, as it is shown."""
+    return f"line {line}, column {column}: {words}"
 
 
 def dotted(path: Path) -> str:
     """A path as people read it, `approval_workflows[0].name`; keys are hostile, so they can't steer a terminal."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in path).lstrip(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in path).lstrip(".")
 
 
-def _shown(word: str) -> str:
+def shown(word: str) -> str:
+    """A word of the file that fits into a line and can't steer a terminal."""
     return "".join(c if c.isprintable() else "?" for c in word[:LONGEST_SHOWN])
 
 
-def _folded(path: Path) -> Path:
-    return tuple(part.strip().lower() if isinstance(part, str) else part for part in path)
+def folded(key: str) -> str:
+    """A key as ids are compared."""
+    return key.strip().lower()
 
 
-def _line(node: Node) -> int:
-    return int(node.start_mark.line) + 1
+def _step(place: Place, part: str | int) -> Place | None:
+    if isinstance(place.inside, dict):
+        found: Place | None = place.inside.get(folded(str(part)))
+        return found
+    if isinstance(place.inside, list) and isinstance(part, int) and part < len(place.inside):
+        item: Place = place.inside[part]
+        return item
+    return None
 
 
-def _at(line: int, words: str) -> str:
-    return f"line {line}: {words}"
+def _mistake(mark: Mark, path: Path, words: str) -> Mistake:
+    return Mistake(mark.line + 1, mark.column + 1, path, words)
+
+
+def _at(mark: Mark, words: str) -> str:
+    return place_and_words(mark.line + 1, mark.column + 1, words)

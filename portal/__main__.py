@@ -37,6 +37,7 @@ from portal.house import Explain, Listener, Plan
 from portal.server import Server
 from settings import Settings
 from store import Store
+from store.policies import ReadPolicy
 from store.tokens import Owner
 
 # One who reads the record sees that this was done beside the database, and by which account of that machine.
@@ -132,10 +133,10 @@ def apply_policy(file: Annotated[Path, typer.Argument(help="The policy and direc
     """Put a policy in force, or name all its mistakes."""
     with _words_for_failures(), _store() as store:
         try:
-            text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadQuestion(f"{file} can't be read: {error}") from error
-        words.print(f"Policy version {store.policies.apply(text, _operator())} is in force.")
+            raw = file.read_bytes()
+        except OSError as error:
+            raise BadQuestion(f"{file} can't be read: {error.strerror}") from error
+        words.print(f"Policy version {store.policies.put_in_force(ReadPolicy.of(raw), _operator())} is in force.")
 
 
 def plan(settings: Settings) -> Plan:

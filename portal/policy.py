@@ -17,8 +17,8 @@ from portal.house import HouseHere
 from portal.once import OnceHere
 from portal.problems import described
 from portal.routes import TokenRoute
+from store.policies import ReadPolicy
 
-LARGEST_POLICY_BYTES = 1024 * 1024
 YAML: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 }
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class PolicyRoute(TokenRoute):
     """A route that takes a policy file."""
 
-    largest_body_bytes = LARGEST_POLICY_BYTES
+    largest_body_bytes = policy_file.LARGEST_FILE_BYTES
 
 
 router = APIRouter(tags=["policy"], route_class=PolicyRoute, dependencies=[Security(BEARER)])
@@ -76,12 +76,12 @@ async def apply(
     Who it disables can no longer decide; their requests are then cancelled, and their grants revoked.
     """
     admin = caller.must_be_admin()
-    text = _text(await request.body())
+    body = await request.body()
 
     async def put_in_force(_: str) -> JSONResponse:
-        # Checked beside the store's threads, which others wait for.
-        await asyncio.to_thread(policy_file.load, text)
-        version = await house.run(house.store.policies.apply, text, admin)
+        # Read beside the store's threads, which others wait for.
+        read = await asyncio.to_thread(ReadPolicy.of, body)
+        version = await house.run(house.store.policies.put_in_force, read, admin)
         later.add_task(_enforce, house.door)
         return JSONResponse({"version": version})
 
@@ -93,18 +93,10 @@ async def check(request: Request, caller: CallerHere) -> Checked:
     """Name all mistakes of a policy file, and change nothing."""
     caller.must_be_person()
     try:
-        await asyncio.to_thread(policy_file.load, _text(await request.body()))
+        await asyncio.to_thread(policy_file.load, await request.body())
     except BadPolicy as error:
         return Checked(problems=error.problems)
     return Checked(problems=[])
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-        raise BadPolicy([f"line {line}: the file: is not UTF-8; save it as UTF-8"]) from None
 
 
 async def _enforce(door: Door) -> None:

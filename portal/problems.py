@@ -114,7 +114,7 @@ def of_error(error: CountersignError) -> JSONResponse:
     """One of our errors as a response."""
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
     if isinstance(error, BadPolicy):
-        return problem(status, f"The policy has {len(error.problems)} problems.", problems=error.problems)
+        return problem(status, f"{error.headline.capitalize()}.", problems=error.problems)
     retry = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, Unavailable) else None
     return problem(status, in_words(error), headers=retry)
 

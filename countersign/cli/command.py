@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _wrong_use(error, as_json)
     except BadPolicy as error:
-        return show_error(Code.BAD_INPUT, _mistakes(error.problems), as_json, error.problems)
+        words = "\n  ".join([f"{error.headline}:", *error.problems])
+        return show_error(Code.BAD_INPUT, words, as_json, error.problems)
     except CountersignError as error:
         return show_error(exits.of_error(error), str(error), as_json)
     except (KeyboardInterrupt, Abort):
@@ -72,11 +73,6 @@ def _wrong_use(error: TyperException, as_json: bool) -> Code:
     context: typer.Context | None = getattr(error, "ctx", None)
     called = context.command_path if context else "countersign"
     return show_error(Code.BAD_INPUT, f"{words.rstrip('.')}. See `{called} --help`.", as_json)
-
-
-def _mistakes(problems: list[str]) -> str:
-    head = "the policy has a mistake:" if len(problems) == 1 else f"the policy has {len(problems)} mistakes:"
-    return "\n  ".join([head, *problems])
 
 
 def _never_fail_on_a_character() -> None:

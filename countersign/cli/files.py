@@ -27,11 +27,3 @@ def content(file: Path) -> bytes:
     if len(raw) > LARGEST_FILE_BYTES:
         raise BadQuestion(f"{file} is larger than {LARGEST_FILE_BYTES} bytes; name a smaller file.")
     return raw
-
-
-def text(file: Path) -> str:
-    """The text of a file; BadQuestion where it is not UTF-8."""
-    try:
-        return content(file).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadQuestion(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None

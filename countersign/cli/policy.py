@@ -22,7 +22,7 @@ commands = typer.Typer(no_args_is_help=True, help="Check, apply and show the pol
 @commands.command()
 def check(file: PolicyFile, as_json: AsJson = False) -> None:
     """Check a policy file here, without the portal: every mistake, with its line and what to write instead."""
-    counts = _counts(policy_file.load(files.text(file)))
+    counts = _counts(policy_file.load(files.content(file)))
     if as_json:
         show_json({"problems": [], **counts})
     else:
@@ -33,7 +33,7 @@ def check(file: PolicyFile, as_json: AsJson = False) -> None:
 @commands.command()
 def apply(file: PolicyFile, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
     """Check a policy file, then put it in force as a new version, all or nothing. Admins only."""
-    text = files.text(file)
+    text = policy_file.text_of(files.content(file))
     policy_file.load(text)
     with connect(url, token) as api:
         version = api.apply_policy(text)

@@ -67,8 +67,8 @@ def test_standard_input_is_read_for_a_dash() -> None:
     ("content", "words"),
     [
         (b"", "the file is empty"),
-        (b"users: \xff\n", "is not UTF-8 text (byte 7); save it as UTF-8"),
-        (b"users: [\n", "not valid YAML"),
+        (b"users: \xff\n", "line 1, column 8: this byte is not UTF-8; save the file as UTF-8"),
+        (b"users: [\n", "line 1, column 8: the `[` that opens here is not closed"),
     ],
 )
 def test_what_is_no_policy_is_said_in_words(command: Run, tmp_path: Path, content: bytes, words: str) -> None:

@@ -114,7 +114,8 @@ def test_tokens_are_listed_and_ended(environment: dict[str, str], store: Store) 
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(b"users: []", "line 1"), (None, "can't be read"), (b"\xff", "can't be read")]
+    ("text", "words"),
+    [(b"users: []", "line 1"), (None, "can't be read"), (b"\xff", "line 1, column 1: this byte is not UTF-8")],
 )
 def test_a_first_policy_that_is_wrong(
     environment: dict[str, str], store: Store, tmp_path: Path, text: bytes | None, words: str

@@ -1,0 +1,84 @@
+"""A policy with its mistakes of form taken out, so that its mistakes of meaning can be named with them, all at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from countersign.directory import Policy
+from countersign.models import canonical_id
+from countersign.yaml_lines import LONGEST_SHOWN, Path, Plain
+
+# Others refer to what stands here: where one of them can't be read, every reference would seem wrong.
+REFERRED_TO = ("users", "user_groups", "device_groups")
+# What has to be there, by its field, in place of what is missing or wrong; each its own, so that none meets another.
+STAND_INS: dict[str, Callable[[int], Plain]] = {
+    "name": lambda n: f"stand-in {n}",
+    "email": lambda n: f"stand-in-{n}@example.invalid",
+    "user_group": lambda n: f"stand-in-{n}",
+    "device_group": lambda n: f"stand-in-{n}",
+    "levels": lambda _: [{"approvers": ["line_manager"]}],
+    "approvers": lambda _: ["line_manager"],
+}
+
+
+def repaired(document: Plain, wrong: Iterable[Path], named_twice: Iterable[Path] = ()) -> Policy | None:
+    """The policy with whatever is wrong left out or replaced; changes the document. None where too little is left.
+
+    Of what is `named_twice` one was perhaps meant to have another name, which others refer to.
+    """
+    if any(len(path) == 2 and path[0] in REFERRED_TO for path in named_twice):
+        return None
+    for n, path in enumerate(wrong):
+        if not isinstance(document, dict) or not path or _is_referred_to(document, path):
+            return None
+        _repair(document, path, n)
+    try:
+        return Policy.model_validate(document)
+    except ValidationError:
+        return None
+
+
+def _is_referred_to(document: dict[str, Plain], path: Path) -> bool:
+    """Whether a whole section is wrong, perhaps only in its name, or the id of what is in one."""
+    if len(path) == 1:
+        return bool(difflib.get_close_matches(str(path[0])[:LONGEST_SHOWN], REFERRED_TO, 1))
+    section = document.get(str(path[0]))
+    return len(path) == 2 and path[0] in REFERRED_TO and isinstance(section, dict) and not _is_id(path[1])
+
+
+def _is_id(key: str | int) -> bool:
+    try:
+        return bool(canonical_id(str(key)))
+    except ValueError:
+        return False
+
+
+def _repair(document: dict[str, Plain], path: Path, n: int) -> None:
+    if "approvers" in path[4:]:
+        path = path[:5]
+    holder, key = _last_field(document, path)
+    if len(path) == 2 and path[0] in REFERRED_TO:
+        holder[key] = {name: STAND_INS[name](n) for name in ("name", "email")} if path[0] == "users" else {}
+    elif key in STAND_INS and len(path) > 2:
+        holder[key] = STAND_INS[key](n)
+    else:
+        holder.pop(key, None)
+
+
+def _last_field(document: dict[str, Plain], path: Path) -> tuple[dict[str, Plain], str]:
+    """The innermost mapping on the path, and the key in it that leads on."""
+    found: tuple[dict[str, Plain], str] = document, str(path[0])
+    node: Any = document
+    for part in path:
+        if isinstance(node, dict):
+            found = node, str(part)
+            node = node.get(str(part))
+        elif isinstance(node, list) and isinstance(part, int):
+            node = node[part]
+        else:
+            break
+    return found
