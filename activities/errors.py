@@ -15,5 +15,9 @@ def refusals_are_final() -> Iterator[None]:
         yield
     except (Refused, NotFound) as error:
         raise ApplicationError(
-            str(error), type=type(error).__name__, non_retryable=True, category=ApplicationErrorCategory.BENIGN
+            str(error),
+            error.details,
+            type=type(error).__name__,
+            non_retryable=True,
+            category=ApplicationErrorCategory.BENIGN,
         ) from None

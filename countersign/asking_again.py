@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.models import GrantStatus, GrantView, Question
 
@@ -24,12 +25,21 @@ def answer_by(grant: GrantView, granted_minutes: int, question: Question, same_s
     if same_source_address and question.source_address != grant.source_address:
         raise Refused(
             f"The grant of {number} is for another source address; connect from there, or give {number} back and ask "
-            "again."
+            "again.",
+            ErrorCode.OTHER_SOURCE_ADDRESS,
+            approval_id=grant.approval_id,
+            source_address=grant.source_address,
+            ends_at=grant.ends_at.isoformat(),
         )
     if question.minutes is not None and question.minutes > granted_minutes:
         raise Refused(
             f"{question.minutes} minutes are more than the {granted_minutes} that {number} was granted for; it lasts "
-            f"until {end}. Ask for {granted_minutes} or fewer to use it, or give {number} back and ask again."
+            f"until {end}. Ask for {granted_minutes} or fewer to use it, or give {number} back and ask again.",
+            ErrorCode.MORE_THAN_GRANTED,
+            approval_id=grant.approval_id,
+            minutes=question.minutes,
+            limit=granted_minutes,
+            ends_at=grant.ends_at.isoformat(),
         )
     return f"The grant of {number} lasts until {end}."
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from countersign.error_codes import ErrorCode
+from countersign.errors import Refused
 from countersign.models import Answer, Approver, Decision, Id, LevelPeople, LevelRule, Model, Status, Verdict
 
 # The channel of an approval that nobody had to give: the requester is an approver of the level (rule 3).
@@ -65,24 +67,25 @@ class Ballot(Model):
         """Whether this very answer is among the decisions."""
         return any(one.answer_id == answer.id for one in self.decisions)
 
-    def judge(self, answer: Answer) -> str | None:
-        """Say in words why this answer can't count, or None when it can."""
+    def judge(self, answer: Answer) -> Refused | None:
+        """Say why this answer can't count, or None when it can."""
+        own, gone = "Nobody may decide on their own request.", "Your account is disabled, so your answer can't count."
+        before = "Your approval has been counted already; it counts once a level."
         refusals = (
-            (
-                answer.approval_id != self.approval_id,
-                f"That answer was for #{answer.approval_id}, not for this request.",
-            ),
-            (self.settled, f"#{self.approval_id} is already {self.status}: {self.words}"),
-            (
-                answer.at > self.deadline,
-                f"#{self.approval_id} had to be answered by {self.deadline:%Y-%m-%d %H:%M:%S} UTC.",
-            ),
-            (answer.person == self.requester, "Nobody may decide on their own request."),
-            (self.gone.get(answer.person) == "disabled", "Your account is disabled, so your answer can't count."),
+            (answer.approval_id != self.approval_id, self._other_request(answer)),
+            (self.settled, self.ended()),
+            (answer.at > self.deadline, self._late()),
+            (answer.person == self.requester, Refused(own, ErrorCode.OWN_REQUEST)),
+            (self.gone.get(answer.person) == "disabled", Refused(gone, ErrorCode.DISABLED_PERSON)),
             (not self._may_answer(answer), self._not_asked(answer)),
-            (self._approved_before(answer), "Your approval has been counted already; it counts once a level."),
+            (self._approved_before(answer), Refused(before, ErrorCode.COUNTED_ALREADY, level=answer.level)),
         )
-        return next((words for refused, words in refusals if refused), None)
+        return next((error for refused, error in refusals if refused), None)
+
+    def ended(self) -> Refused:
+        """How the request ended, as the reason why nothing more can be done about it."""
+        words = f"#{self.approval_id} is already {self.status}: {self.words}"
+        return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=self.approval_id, request_status=self.status)
 
     # --- what changes it ---------------------------------------------------------------------------------------------
 
@@ -110,7 +113,7 @@ class Ballot(Model):
     def count(self, answer: Answer) -> Decision:
         """Count an answer; ValueError with the words of `judge` when it can't."""
         if refusal := self.judge(answer):
-            raise ValueError(refusal)
+            raise ValueError(str(refusal))
         decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
         self.decisions.append(decision)
         if answer.verdict is Verdict.REJECT:
@@ -213,10 +216,19 @@ class Ballot(Model):
             d.person == answer.person and d.level == answer.level for d in self.decisions
         )
 
-    def _not_asked(self, answer: Answer) -> str:
+    def _other_request(self, answer: Answer) -> Refused:
+        words = f"That answer was for #{answer.approval_id}, not for this request."
+        return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=answer.approval_id)
+
+    def _late(self) -> Refused:
+        words = f"#{self.approval_id} had to be answered by {self.deadline:%Y-%m-%d %H:%M:%S} UTC."
+        return Refused(words, ErrorCode.TOO_LATE, deadline=self.deadline.isoformat())
+
+    def _not_asked(self, answer: Answer) -> Refused:
         if answer.level != self.level:
-            return f"That answer was for level {answer.level}; #{self.approval_id} is at level {self.level}."
-        return f"{answer.person} is not asked about #{self.approval_id}."
+            words = f"That answer was for level {answer.level}; #{self.approval_id} is at level {self.level}."
+            return Refused(words, ErrorCode.OTHER_LEVEL, level=answer.level, at_level=self.level)
+        return Refused(f"{answer.person} is not asked about #{self.approval_id}.", ErrorCode.NOT_ASKED)
 
     def _approved_before(self, answer: Answer) -> bool:
         return answer.verdict is Verdict.APPROVE and answer.person in self.approved_by

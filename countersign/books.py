@@ -1,8 +1,9 @@
 """What the door needs of the database, as it knows it."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from countersign.errors import Refused
 from countersign.models import Answer, Asked, Question
 from countersign.notices import Given, Person, TurnedDown
 from countersign.views import Mine, RequestView
@@ -14,11 +15,14 @@ class AnswerBook(Protocol):
     def store(self, given: Given, tell: bool) -> Answer:
         """Store an answer, once; one that could never count is refused, and `tell` has its sender told."""
 
-    def refuse(self, answer_id: str, words: str, tell: bool) -> None:
+    def refuse(self, answer_id: str, refusal: Refused, tell: bool) -> None:
         """Record why an answer didn't count."""
 
     def outcome(self, answer_id: str) -> tuple[str, str]:
         """The state and words of an answer."""
+
+    def details(self, answer_id: str) -> dict[str, Any]:
+        """What tells programs why an answer was refused."""
 
     def turn_down(self, refused: TurnedDown) -> None:
         """Record what decides nothing."""

@@ -37,7 +37,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from countersign.errors import NotFound, Refused, Unavailable
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotFound, Refused, Unavailable, refused_with
 from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
 from countersign.steps import Cancel, GrantTerms, Revoke
 
@@ -130,7 +131,7 @@ class Client:
         try:
             return await _in_our_words(handle.result())
         except WorkflowFailureError as error:
-            raise Refused(_words(error.cause)) from None
+            raise _refusal(error.cause) from None
 
     async def decide(self, workflow_id: str, answer: Answer) -> Judgement:
         """Have a stored answer judged. Raises Refused with the reason, NotFound when the request has ended."""
@@ -201,12 +202,13 @@ async def _in_our_words(call: Awaitable[R]) -> R:
     except WorkflowUpdateFailedError as error:
         if isinstance(error.cause, ApplicationError) and error.cause.type == "AcceptedUpdateCompletedWorkflow":
             raise NotFound("The request has ended.") from None
-        raise Refused(_words(error.cause)) from None
+        raise _refusal(error.cause) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError from None  # the library says the same of both
-        raise Unavailable("No worker answered in time; try again, and see that one is running.") from None
+        words = "No worker answered in time; try again, and see that one is running."
+        raise Unavailable(words, ErrorCode.NO_WORKER) from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotFound("There is no such open request.") from None
@@ -215,5 +217,7 @@ async def _in_our_words(call: Awaitable[R]) -> R:
         raise Unavailable("Temporal can't be reached; try again, and see that it is running.") from error
 
 
-def _words(cause: BaseException | None) -> str:
-    return cause.message if isinstance(cause, ApplicationError) else str(cause)
+def _refusal(cause: BaseException | None) -> Refused:
+    if isinstance(cause, ApplicationError):
+        return refused_with(cause.message, next(iter(cause.details), None))
+    return Refused(str(cause))

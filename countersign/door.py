@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from countersign.books import AnswerBook, AskingBook, GrantReader, RequestReader, SignalBook
 from countersign.client import Client
+from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
 from countersign.models import GATEWAY, Answer, Asked, Judgement, Question
 from countersign.notices import Given, Person, TurnedDown
@@ -83,14 +84,15 @@ class Door:
                 workflow_id = await self._run(self.requests.workflow_of, answer.approval_id)
                 return await self.client.decide(workflow_id, answer)
             except Refused as error:
-                words = str(error)
+                refusal = error
             except NotFound:
-                words = await self._how_it_ended(answer.approval_id)
-            await self._run(self.answers.refuse, answer.id, words, answer.channel in self.tell_on)
+                refusal = await self._how_it_ended(answer.approval_id)
+            await self._run(self.answers.refuse, answer.id, refusal, answer.channel in self.tell_on)
             await self.deliver(answer.approval_id)
             state, words = await self._run(self.answers.outcome, answer.id)
+        details = await self._run(self.answers.details, answer.id)
         view = await self._run(self.requests.request, answer.approval_id)
-        return Judgement(accepted=state == "accepted", words=words, status=view.status)
+        return Judgement(accepted=state == "accepted", words=words, status=view.status, details=details)
 
     async def turn_down(self, refused: TurnedDown) -> None:
         """Record what came in and decides nothing, and tell its sender where `event` says so."""
@@ -120,12 +122,13 @@ class Door:
         await self._must_be_enabled(who)
         view = await self._run(self.requests.request, approval_id)
         if who != view.question.requester and not admin:
-            raise NotAllowed(f"Only {view.question.requester} or an admin may cancel #{approval_id}.")
+            why = f"Only {view.question.requester} or an admin may cancel #{approval_id}."
+            raise NotAllowed(why, ErrorCode.NOT_THEIRS, approval_id=approval_id)
         wish = Cancel(approval_id=approval_id, who=who, channel=channel, words=words)
         try:
             return await self.client.cancel(view.question.workflow_id, wish)
         except NotFound:
-            raise Refused(await self._how_it_ended(approval_id)) from None
+            raise await self._how_it_ended(approval_id) from None
 
     async def revoke(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
@@ -133,7 +136,8 @@ class Door:
         view = await self._run(self.requests.request, approval_id)
         if who not in {one.person for one in view.approvers} and not admin:
             instead = " You may give it back." if who == view.question.requester else ""
-            raise NotAllowed(f"Only an approver of #{approval_id} or an admin may revoke it.{instead}")
+            why = f"Only an approver of #{approval_id} or an admin may revoke it.{instead}"
+            raise NotAllowed(why, ErrorCode.NOT_THEIRS, approval_id=approval_id)
         await self._end_grant(view, Revoke(approval_id=approval_id, who=who, channel=channel, words=words))
 
     async def give_back(self, approval_id: int, who: str, channel: str, words: str = "") -> None:
@@ -143,24 +147,30 @@ class Door:
         if who != view.question.requester and not (_is_gateway(who) and who == view.asked_by):
             raise NotAllowed(
                 f"Only {view.question.requester}, or a gateway that asked for #{approval_id}, may give it back; "
-                "an approver or an admin may revoke it."
+                "an approver or an admin may revoke it.",
+                ErrorCode.NOT_THEIRS,
+                approval_id=approval_id,
             )
         wish = Revoke(approval_id=approval_id, who=who, channel=channel, words=words, given_back=True)
         await self._end_grant(view, wish)
 
     async def _end_grant(self, view: RequestView, wish: Revoke) -> None:
+        about = view.approval_id
         if view.grant is None:
             what = "give back" if wish.given_back else "revoke"
-            raise Refused(f"#{view.approval_id} is {view.status} and has no grant to {what}.")
+            why = f"#{about} is {view.status} and has no grant to {what}."
+            raise Refused(why, ErrorCode.NO_GRANT, approval_id=about, request_status=view.status)
         try:
             await self.client.revoke(wish)
         except NotFound:
-            raise Refused(f"The grant of #{view.approval_id} is over already.") from None
+            why = f"The grant of #{about} is over already."
+            raise Refused(why, ErrorCode.GRANT_OVER, approval_id=about) from None
 
     async def _must_be_enabled(self, who: str) -> None:
         """Raise NotAllowed for somebody who was disabled, on whatever channel they come (rule 6)."""
         if not _is_gateway(who) and not await self._run(self.requests.enabled, who):
-            raise NotAllowed("Your account is disabled or unknown, so you may not do this.")
+            words = "Your account is disabled or unknown, so you may not do this."
+            raise NotAllowed(words, ErrorCode.DISABLED_PERSON)
 
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
@@ -217,9 +227,10 @@ class Door:
         except (Refused, NotFound):
             return
 
-    async def _how_it_ended(self, approval_id: int) -> str:
+    async def _how_it_ended(self, approval_id: int) -> Refused:
         view = await self._run(self.requests.request, approval_id)
-        return f"#{approval_id} is already {view.status}: {view.words}"
+        words = f"#{approval_id} is already {view.status}: {view.words}"
+        return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status=view.status)
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)

@@ -10,20 +10,44 @@ CountersignError
 └── Unavailable      Temporal, the database or the mail server cannot be reached; try again
     └── Unconfirmed  a message was sent off, and it can't be known whether it was taken
 
-`in_words` turns any exception into the words a person reads.
+`in_words` turns any exception into the words a person reads; `code` and `fields` say the same to programs.
 """
+
+from collections.abc import Mapping
+from typing import Any
+
+from countersign.error_codes import ErrorCode
 
 
 class CountersignError(Exception):
-    """The root: everything Countersign raises on purpose. Its text is written for people."""
+    """The root: everything Countersign raises on purpose. Its text is written for people.
+
+    `code` says which error it is, for programs, and `fields` the details, such as a limit or an address: JSON values.
+    """
+
+    code: str = ErrorCode.INTERNAL
+
+    def __init__(self, words: str = "", /, code: str = "", **fields: Any) -> None:
+        super().__init__(words)
+        self.code = code or type(self).code
+        self.fields = fields
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Code and fields in one, as they are stored and sent; `**details` makes the same error again."""
+        return {"code": str(self.code), **self.fields}
 
 
 class BadQuestion(CountersignError):
     """The question is malformed; the text names the field and the remedy."""
 
+    code = ErrorCode.MALFORMED
+
 
 class BadPolicy(CountersignError):
     """The policy file is wrong; `problems` lists each error, with its line where one is known."""
+
+    code = ErrorCode.BAD_POLICY
 
     def __init__(self, problems: list[str], total: int = 0) -> None:
         """`total` is how many there are, where `problems` doesn't list all."""
@@ -40,21 +64,41 @@ class BadPolicy(CountersignError):
 class Refused(CountersignError):
     """Understood, and refused; the text says why."""
 
+    code = ErrorCode.REFUSED
+
 
 class NotFound(CountersignError):
     """No such request, grant, person or policy."""
+
+    code = ErrorCode.NOT_FOUND
 
 
 class NotAllowed(CountersignError):
     """Whoever asks may not do this; the text says who may."""
 
+    code = ErrorCode.NOT_ALLOWED
+
 
 class Unreachable(CountersignError):
     """This person can't be reached by this channel, now or later (a refused address)."""
 
+    code = ErrorCode.UNREACHABLE
+
 
 class Unavailable(CountersignError):
     """Something we need cannot be reached now; trying again later is right."""
+
+    code = ErrorCode.UNAVAILABLE
+
+
+def no_request(approval_id: int) -> NotFound:
+    """Says that there is no such request; the same of one that whoever asks may not see."""
+    return NotFound(f"There is no request #{approval_id}.", ErrorCode.NO_REQUEST, approval_id=approval_id)
+
+
+def refused_with(words: str, details: Any) -> Refused:
+    """A refusal that was stored or sent: its words, and its `details` as far as they are any."""
+    return Refused(words, **(dict(details) if isinstance(details, Mapping) else {}))
 
 
 class Unconfirmed(Unavailable):

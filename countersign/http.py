@@ -36,6 +36,9 @@ LATE_SECONDS = 10.0
 # A longer body is no answer of ours, and is not read.
 LARGEST_ANSWER_BYTES = 32 * 1024 * 1024
 PREFIX = "/api/v1/"
+PROBLEM_TYPES = "/api/v1/problems/"
+# Of a problem (RFC 9457, section 3.1); all others are the fields of its kind.
+STANDARD_MEMBERS = ("type", "title", "status", "detail", "instance")
 VERSION_HEADER = "Countersign-Version"
 # Worth one more try at once; what took too long is not.
 LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
@@ -209,11 +212,11 @@ class Api:
         if not words:
             return self._not_ours()
         if reply.status == HTTPStatus.UNAUTHORIZED:
-            return NotAllowed(f"{words} Then set COUNTERSIGN_TOKEN to it.")
+            return NotAllowed(f"{words} Then set COUNTERSIGN_TOKEN to it.", **_details(problem))
         if isinstance(problem.get("problems"), list):
             return BadPolicy([str(one) for one in problem["problems"]])
         otherwise = Unavailable if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadQuestion
-        return ERRORS.get(reply.status, otherwise)(words)
+        return ERRORS.get(reply.status, otherwise)(words, **_details(problem))
 
     def _not_ours(self) -> Unavailable:
         return Unavailable(f"What answers at {self.url} is not Countersign; set COUNTERSIGN_URL to the portal.")
@@ -234,6 +237,13 @@ ERRORS: dict[int, type[CountersignError]] = {
     HTTPStatus.CONFLICT: Refused,
     HTTPStatus.TOO_MANY_REQUESTS: Unavailable,
 }
+
+
+def _details(problem: dict[str, Any]) -> dict[str, Any]:
+    """The code and the fields of a problem, as an error has them."""
+    kind = str(problem.get("type", ""))
+    code = kind.rpartition("/")[2] if kind.startswith(PROBLEM_TYPES) else ""
+    return {"code": code, **{name: value for name, value in problem.items() if name not in (*STANDARD_MEMBERS, "code")}}
 
 
 def _checked(url: str) -> httpx.URL:

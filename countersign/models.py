@@ -7,7 +7,7 @@ import re
 import unicodedata
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -247,11 +247,15 @@ class Decision(Model):
 
 
 class Judgement(Model):
-    """What became of a stored answer: `words` are for its sender; `status` is the request's after it."""
+    """What became of a stored answer: `words` are for its sender; `status` is the request's after it.
+
+    `details` are those of the refusal (`CountersignError.details`); they are not part of what is sent.
+    """
 
     accepted: bool
     words: str
     status: Status
+    details: dict[str, Any] = Field(default={}, exclude=True)
 
 
 class GrantView(Model):

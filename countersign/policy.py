@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from countersign.directory import ApprovalWorkflow, Policy, Terms
+from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.models import (
     Approver,
@@ -33,7 +34,10 @@ def route(policy: Policy, question: Question) -> Route:
     if question.minutes is not None and question.minutes > longest:
         raise Refused(
             f"{question.minutes} minutes are too many: a connection to {question.device} may last "
-            f"{longest} minutes at most."
+            f"{longest} minutes at most.",
+            ErrorCode.TOO_MANY_MINUTES,
+            minutes=question.minutes,
+            limit=longest,
         )
     return Route(
         because=because,
@@ -97,12 +101,15 @@ def people(policy: Policy, route: Route, level: int, requester: str) -> LevelPeo
 def _known(policy: Policy, question: Question) -> tuple[list[str], str]:
     """The requester's user groups and the device's group; Refused where the directory does not know them."""
     if question.requester not in policy.users:
-        raise Refused(f"There is no {question.requester} in the directory; ask an administrator to add them.")
+        words = f"There is no {question.requester} in the directory; ask an administrator to add them."
+        raise Refused(words, ErrorCode.UNKNOWN_REQUESTER, requester=question.requester)
     if not policy.enabled(question.requester):
-        raise Refused(f"{question.requester} is disabled and may not connect.")
+        words = f"{question.requester} is disabled and may not connect."
+        raise Refused(words, ErrorCode.DISABLED_REQUESTER, requester=question.requester)
     device_group = policy.group_with(question.device)
     if device_group is None:
-        raise Refused(f"{question.device} is in no device group; ask an administrator to put it in one.")
+        words = f"{question.device} is in no device group; ask an administrator to put it in one."
+        raise Refused(words, ErrorCode.UNKNOWN_DEVICE, device=question.device)
     return policy.groups_of(question.requester), device_group
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Security
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
+from countersign.errors import NotAllowed, NotFound, Unavailable, refused_with
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Judgement, Model, Verdict, Words
 from countersign.notices import Given
 from countersign.steps import Line
@@ -87,7 +87,7 @@ async def _decide(house: House, view: RequestView, person: str, answer: Deciding
         waits = Judgement(accepted=False, words=STORED, status=view.status)
         return JSONResponse(waits.model_dump(mode="json"), HTTPStatus.ACCEPTED)
     if not judgement.accepted:
-        raise Refused(judgement.words)
+        raise refused_with(judgement.words, judgement.details)
     return JSONResponse(judgement.model_dump(mode="json"))
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from countersign.directory import Policy
+from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, in_words
 from countersign.models import GATEWAY, Question
 from portal.problems import problem
@@ -26,8 +27,10 @@ BEARER = HTTPBearer(
 class NoToken(CountersignError):
     """There is no token that is good, so nothing else is looked at."""
 
-    def __init__(self, words: str, challenge: str = "") -> None:
-        super().__init__(words)
+    code = ErrorCode.NO_TOKEN
+
+    def __init__(self, words: str, code: str = "", challenge: str = "") -> None:
+        super().__init__(words, code)
         self.challenge = f'Bearer realm="countersign"{challenge}'
 
 
@@ -53,13 +56,13 @@ class Caller:
     def must_be_person(self) -> str:
         """The person's id; NotAllowed for a gateway."""
         if not self.is_person:
-            raise NotAllowed("A gateway's token asks and reads; this is for a person's.")
+            raise NotAllowed("A gateway's token asks and reads; this is for a person's.", ErrorCode.PERSON_ONLY)
         return self.token.owner.name
 
     def must_be_admin(self) -> str:
         """The admin's id; NotAllowed for others."""
         if not self.is_admin:
-            raise NotAllowed("Only an admin may do this.")
+            raise NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
         return self.token.owner.name
 
     def must_be_allowed(self, question: Question) -> None:
@@ -67,11 +70,14 @@ class Caller:
         owner = self.token.owner
         if not self.is_person:
             if question.device not in self.sight.devices:
-                raise NotAllowed(f"{question.device} is not a device of gateway {owner.name}.")
+                words = f"{question.device} is not a device of gateway {owner.name}."
+                raise NotAllowed(words, ErrorCode.OTHER_DEVICE, device=question.device)
             if question.protocol not in self.sight.protocols:
-                raise NotAllowed(f"Gateway {owner.name} does not ask for {question.protocol}.")
+                words = f"Gateway {owner.name} does not ask for {question.protocol}."
+                raise NotAllowed(words, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
         elif question.requester != owner.name and not self.is_admin:
-            raise NotAllowed(f"This token asks for {owner.name} only; leave the requester out.")
+            words = f"This token asks for {owner.name} only; leave the requester out."
+            raise NotAllowed(words, ErrorCode.OTHER_REQUESTER, requester=question.requester)
 
 
 def caller(store: Store, authorization: str) -> Caller:
@@ -105,12 +111,12 @@ def _by_policy(token: Token, policy: Policy) -> Caller:
 
 def _invalid(words: str) -> NoToken:
     # RFC 6750, section 3.1.
-    return NoToken(words, ', error="invalid_token"')
+    return NoToken(words, ErrorCode.INVALID_TOKEN, ', error="invalid_token"')
 
 
 async def _challenge(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, NoToken)
-    return problem(HTTPStatus.UNAUTHORIZED, in_words(error), headers={"WWW-Authenticate": error.challenge})
+    return problem(HTTPStatus.UNAUTHORIZED, error.code, in_words(error), {"WWW-Authenticate": error.challenge})
 
 
 def add_handler(app: FastAPI) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from countersign.error_codes import TITLES, ErrorCode
 from countersign.errors import (
     BadPolicy,
     BadQuestion,
@@ -25,6 +26,8 @@ from countersign.errors import (
 from countersign.models import Model, without_controls
 
 MEDIA_TYPE = "application/problem+json"
+# What stands before a code in a problem's `type`.
+TYPES = "/api/v1/problems/"
 RETRY_SECONDS = 5
 STATUSES: dict[type[CountersignError], HTTPStatus] = {
     BadQuestion: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -50,6 +53,13 @@ REMEDIES = {
     "less_than_equal": "must be {le} or less",
     "value_error": "{error}",
 }
+# What the framework itself refuses.
+CODES = {
+    HTTPStatus.BAD_REQUEST: ErrorCode.UNREADABLE_BODY,
+    HTTPStatus.NOT_FOUND: ErrorCode.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: ErrorCode.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorCode.TOO_LARGE,
+}
 WORDS = {
     HTTPStatus.BAD_REQUEST: "The body can't be read; send one JSON object, in UTF-8.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: {}.",
@@ -65,9 +75,16 @@ class FieldProblem(Model):
 
 
 class Problem(Model):
-    """A problem detail of RFC 9457; `title` is the status in words, `detail` what happened and what to do."""
+    """A problem detail of RFC 9457; `title` is the kind of problem in words, `detail` what happened and what to do.
 
-    type: str = "about:blank"
+    Some kinds have fields of their own beside these, such as `limit` or `approval_id`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(
+        description="the kind of problem, the same for ever; see docs/api.md", examples=[f"{TYPES}refused"]
+    )
     title: str
     status: int
     detail: str
@@ -75,22 +92,16 @@ class Problem(Model):
     problems: list[str] | None = Field(default=None, description="of a wrong policy: each mistake, with its line")
 
 
-def problem(
-    status: int,
-    detail: str,
-    errors: list[FieldProblem] | None = None,
-    problems: list[str] | None = None,
-    headers: dict[str, str] | None = None,
-) -> JSONResponse:
-    """A problem as a response."""
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **fields: Any) -> JSONResponse:
+    """A problem as a response; `code` is one of ErrorCode, `fields` are the details of this kind."""
     told = Problem(
-        title=HTTPStatus(status).phrase,
+        type=f"{TYPES}{code}",
+        title=TITLES.get(ErrorCode(code), HTTPStatus(status).phrase),
         status=status,
         detail=without_controls(detail),
-        errors=errors,
-        problems=problems,
+        **fields,
     )
-    return JSONResponse(told.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+    return JSONResponse(told.model_dump(mode="json", exclude_none=True), status, headers, MEDIA_TYPE)
 
 
 def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -114,9 +125,9 @@ def of_error(error: CountersignError) -> JSONResponse:
     """One of our errors as a response."""
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
     if isinstance(error, BadPolicy):
-        return problem(status, f"{error.headline.capitalize()}.", problems=error.problems)
+        return problem(status, error.code, f"{error.headline.capitalize()}.", problems=error.problems)
     retry = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, Unavailable) else None
-    return problem(status, in_words(error), headers=retry)
+    return problem(status, error.code, in_words(error), retry, **error.fields)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -140,7 +151,7 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [_field(one) for one in error.errors()]
     detail = "; ".join(f"{one.field} {one.words}" for one in errors)
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{detail}.", errors=errors)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.MALFORMED, f"{detail}.", errors=errors)
 
 
 def _field(error: ErrorDetails) -> FieldProblem:
@@ -158,7 +169,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods(request))
         words = f"{request.method} is not answered here; use {headers['Allow']}."
-    return problem(error.status_code, words, headers=headers)
+    return problem(error.status_code, CODES.get(HTTPStatus(error.status_code), ErrorCode.REFUSED), words, headers)
 
 
 def _methods(request: Request) -> list[str]:
@@ -169,4 +180,4 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _internal(_: Request, error: Exception) -> JSONResponse:
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, in_words(error))
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL, in_words(error))

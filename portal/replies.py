@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Security
 
+from countersign.error_codes import ErrorCode
 from countersign.errors import Unavailable
 from portal.auth import BEARER, CallerHere
 from portal.house import HouseHere
@@ -36,7 +37,7 @@ async def explain(request: Request, house: HouseHere, caller: CallerHere) -> dic
     """Say what a reply decides, or why not, check by check. The body is the mail as it arrived; nothing is changed."""
     caller.must_be_person()
     if house.explain is None:
-        raise Unavailable(NO_MAIL)
+        raise Unavailable(NO_MAIL, ErrorCode.NO_MAIL_READ)
     told = await house.explain(await request.body())
     explained: dict[str, Any] = json.loads(masked(json.dumps(told)))
     return explained

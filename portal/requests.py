@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from countersign.errors import NotFound
+from countersign.errors import no_request
 from countersign.models import Asked, Id, Question, Status
 from countersign.views import LineView, RequestView
 from portal.auth import BEARER, Caller, CallerHere
@@ -119,5 +119,5 @@ async def seen(house: House, caller: Caller, approval_id: int) -> RequestView:
     """A request that this caller may see; NotFound, with the same words, for one that is none of their business."""
     view = await house.run(house.store.reading.request, approval_id)
     if not caller.sight.sees(view):
-        raise NotFound(f"There is no request #{approval_id}.")
+        raise no_request(approval_id)
     return view

@@ -9,7 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.ballot import OWN_APPROVAL
 from countersign.directory import Policy
-from countersign.errors import NotFound, Refused
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotFound, Refused, no_request
 from countersign.models import Answer, Event, Route, Verdict
 from countersign.notices import Given, TurnedDown
 from countersign.steps import ANSWERING_STEP, Closing, Last, Line
@@ -68,11 +69,11 @@ class Answers:
         ).one_or_none()
         refused: Refused | NotFound | None = None
         if exists is None:
-            refused = NotFound(f"There is no request #{given.approval_id}.")
-        elif words := _objection(policy, Route.model_validate(exists.route), given):
-            refused = Refused(words)
+            refused = no_request(given.approval_id)
+        elif refusal := _objection(policy, Route.model_validate(exists.route), given):
+            refused = refusal
         if refused is not None:
-            row |= {"state": "refused", "words": str(refused)}
+            row |= {"state": "refused", "words": str(refused), "details": refused.details}
         # Two processes may get the same delivery at once; who comes second finds the first one's row.
         new = self._insert(answers).values(row).on_conflict_do_nothing(index_elements=["channel", "source_id"])
         stored = connection.execute(new.returning(answers)).one_or_none()
@@ -84,11 +85,12 @@ class Answers:
             append(connection, given.approval_id if exists else None, [_refusal(stored, str(refused))])
         return view(stored), refused
 
-    def refuse(self, answer_id: str, words: str, tell: bool) -> None:
+    def refuse(self, answer_id: str, refusal: Refused, tell: bool) -> None:
         """Record why an answer didn't count, and with `tell` write its sender a notice on the channel it came by."""
         open_one = (answers.c.id == answer_id) & (answers.c.state == "open")
+        words = str(refusal)
         with self.database.transaction() as connection:
-            change = update(answers).where(open_one).values(state="refused", words=words)
+            change = update(answers).where(open_one).values(state="refused", words=words, details=refusal.details)
             row = connection.execute(change.returning(answers)).one_or_none()
             if row is None:
                 return
@@ -155,16 +157,24 @@ class Answers:
             row = connection.execute(select(answers).where(answers.c.id == answer_id)).one()
         return row.state, row.words
 
+    def details(self, answer_id: str) -> dict[str, Any]:
+        """What tells programs why a stored answer was refused; empty where it was not, or before that was kept."""
+        with self.database.reading() as connection:
+            return connection.execute(select(answers.c.details).where(answers.c.id == answer_id)).scalar_one() or {}
 
-def _objection(policy: Policy, route: Route, given: Given) -> str:
-    """Why an answer could never count, whatever became of its request; empty when it could."""
+
+def _objection(policy: Policy, route: Route, given: Given) -> Refused | None:
+    """Why an answer could never count, whatever became of its request; None when it could."""
     if not policy.enabled(given.person):
-        return "Your account is disabled or unknown, so your answer can't count."
+        words = "Your account is disabled or unknown, so your answer can't count."
+        return Refused(words, ErrorCode.DISABLED_PERSON)
     if not given.signed_in and route.channels.get(given.channel) != "decide":
-        return f"#{given.approval_id} can't be decided by {given.channel}; its policy wants another channel."
+        words = f"#{given.approval_id} can't be decided by {given.channel}; its policy wants another channel."
+        return Refused(words, ErrorCode.CHANNEL_NOT_ALLOWED, channel=given.channel)
     if given.verdict is Verdict.REJECT and route.rejection_needs_reason and not given.comment.strip():
-        return f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
-    return ""
+        words = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
+        return Refused(words, ErrorCode.REASON_NEEDED)
+    return None
 
 
 def view(row: Row[Any]) -> Answer:

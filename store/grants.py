@@ -38,23 +38,24 @@ class Grants:
         with self.database.transaction() as connection:
             asked, refused = self.answer_in(connection, question, who)
         if refused:
-            raise Refused(refused)
+            raise refused
         return asked
 
-    def answer_in(self, connection: Connection, question: Question, who: str) -> tuple[Asked | None, str]:
-        """The same within a transaction: the reply, or the words of the refusal, with its row in the record."""
+    def answer_in(self, connection: Connection, question: Question, who: str) -> tuple[Asked | None, Refused | None]:
+        """The same within a transaction: the reply, or the refusal, with its row in the record."""
         now = datetime.now(UTC)
         found = lasting(connection, question, now)
         if found is None:
-            return None, ""
+            return None, None
         grant, minutes = found
         _, policy = self.policies.in_force(connection)
         if not policy.enabled(question.requester):
-            return None, ""  # policy.route refuses it, in its words
+            return None, None  # policy.route refuses it, in its words
+        refused = None
         try:
-            words, refused = answer_by(grant, minutes, question, policy.same_source_address), ""
+            words = answer_by(grant, minutes, question, policy.same_source_address)
         except Refused as error:
-            words = refused = str(error)
+            words, refused = str(error), error
         line = Line(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
         append(connection, grant.approval_id, [line])
         yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, words=words, grant=grant)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import delete, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from countersign.error_codes import ErrorCode
 from countersign.errors import BadQuestion
 from store.database import Database
 from store.tables import idempotency
@@ -41,7 +42,9 @@ class Idempotency:
                 return "ours"
             known = connection.execute(select(idempotency).where(own)).one()
         if known.digest != digest:
-            raise BadQuestion("This Idempotency-Key was used for another request; take a new one for each.")
+            raise BadQuestion(
+                "This Idempotency-Key was used for another request; take a new one for each.", ErrorCode.KEY_REUSED
+            )
         return known.reply or "busy"
 
     def reply(self, token_id: str, key: str, reply: Reply) -> None:

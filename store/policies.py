@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from countersign import policy_file
 from countersign.directory import Policy
+from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.steps import Line
 from store.database import Database
@@ -68,7 +69,7 @@ class Policies:
         with self.database.reading() as connection:
             row = connection.execute(newest).one_or_none()
         if row is None:
-            raise Refused(NO_POLICY)
+            raise Refused(NO_POLICY, ErrorCode.NO_POLICY)
         return row.version, row.text
 
     def current(self) -> tuple[int, Policy]:
@@ -80,7 +81,7 @@ class Policies:
         """The same, within a transaction."""
         version = connection.execute(select(func.max(policies.c.version))).scalar_one()
         if version is None:
-            raise Refused(NO_POLICY)
+            raise Refused(NO_POLICY, ErrorCode.NO_POLICY)
         known = self._known
         if known is not None and known[0] == version:
             return known

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign import policy as rules
 from countersign.asking_again import being_decided, on_record
 from countersign.directory import Policy
-from countersign.errors import NotFound, Refused
+from countersign.errors import Refused, no_request
 from countersign.models import (
     Asked,
     Decision,
@@ -78,28 +78,28 @@ class Requests:
         with self.database.transaction() as connection:
             reply, refused = self._open(connection, opening)
         if refused:
-            raise Refused(refused)
+            raise refused
         return reply
 
-    def _open(self, connection: Connection, opening: Opening) -> tuple[OpenReply, str]:
+    def _open(self, connection: Connection, opening: Opening) -> tuple[OpenReply, Refused | None]:
         question = opening.question
         version, policy = self.policies.in_force(connection)
         known = connection.execute(select(requests).where(requests.c.run_id == opening.run_id)).one_or_none()
         if known is not None:
-            return OpenReply(opened=_opened(known, policy, self.minute)), ""
+            return OpenReply(opened=_opened(known, policy, self.minute)), None
         held, refused = self.grants.answer_in(connection, question, _who_asks(opening))
         if held is not None:
             outcome = Outcome(approval_id=held.approval_id, status=Status.APPROVED, words=held.words, grant=held.grant)
-            return OpenReply(outcome=outcome), ""
+            return OpenReply(outcome=outcome), None
         if refused:
             return OpenReply(), refused
         try:
             route = rules.route(policy, question).model_copy(update={"policy_version": version})
         except Refused as error:
             _record_refusal(connection, question, _who_asks(opening), str(error))
-            return OpenReply(), str(error)
+            return OpenReply(), error
         row = _insert(connection, opening, route, self.minute)
-        return OpenReply(opened=_opened(row, policy, self.minute)), ""
+        return OpenReply(opened=_opened(row, policy, self.minute)), None
 
     def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
@@ -285,7 +285,7 @@ def request_row(connection: Connection, approval_id: int, lock: bool = False) ->
     query = select(requests).where(requests.c.approval_id == approval_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
-        raise NotFound(f"There is no request #{approval_id}.")
+        raise no_request(approval_id)
     return row
 
 

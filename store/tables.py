@@ -146,6 +146,7 @@ answers = Table(
     Column("at", Instant, nullable=False),
     Column("state", String(16), nullable=False),  # open, accepted or refused
     Column("words", Text, nullable=False),
+    Column("details", JSON),  # of a refusal, for programs
     UniqueConstraint("channel", "source_id"),
     Index("answers_by_request", "approval_id", "at"),
     _index_where("answers_open", "state = 'open'", "at"),

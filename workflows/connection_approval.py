@@ -11,7 +11,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import StepActivities
     from countersign.asking_again import being_decided, on_record
     from countersign.ballot import Ballot, Gone
-    from countersign.errors import BadQuestion
+    from countersign.error_codes import ErrorCode
+    from countersign.errors import BadQuestion, CountersignError, Refused
     from countersign.models import (
         STARTED_IN_TEMPORAL,
         Answer,
@@ -61,7 +62,7 @@ class ConnectionApproval:
         self._ballot: Ballot | None = None
         self._grant: GrantView | None = None
         self._held: Outcome | None = None
-        self._refusal = ""
+        self._refusal: CountersignError | None = None
         self._was_asked = False
         self._started_raw = False
         self._asked: dict[str, None] = {}  # in the order they were asked
@@ -78,8 +79,7 @@ class ConnectionApproval:
         # Several may come with the start, in one task, before the request has its number.
         joined, self._was_asked = self._was_asked or self._opened is not None, True
         await workflow.wait_condition(lambda: self._opening_over)
-        if self._refusal:
-            raise ApplicationError(self._refusal, type="Refused", non_retryable=True)
+        _refuse(self._refusal)
         if self._held is not None:
             held = self._held
             return Asked(
@@ -143,11 +143,11 @@ class ConnectionApproval:
         try:
             await self._open(_question_by(raw, extra))
         except (BadQuestion, FailureError) as error:
-            self._refusal = str(error) if isinstance(error, BadQuestion) else refusal_in(error)
-            if not self._refusal:
+            self._refusal = error if isinstance(error, BadQuestion) else refusal_in(error)
+            if self._refusal is None:
                 raise
             await workflow.wait_condition(workflow.all_handlers_finished)
-            raise ApplicationError(self._refusal, type="Refused", non_retryable=True) from None
+            _refuse(self._refusal)
         if self._held is None:
             await self._until_settled()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -363,15 +363,16 @@ class ConnectionApproval:
 
     @property
     def _opening_over(self) -> bool:
-        return self._known or bool(self._refusal)
+        return self._known or self._refusal is not None
 
-    def _objection(self, answer: Answer) -> str | None:
-        return self._ballot.judge(answer) if self._ballot else "There is no such request."
+    def _objection(self, answer: Answer) -> Refused | None:
+        return self._ballot.judge(answer) if self._ballot else Refused("There is no such request.")
 
-    def _not_waiting(self, approval_id: int) -> str | None:
+    def _not_waiting(self, approval_id: int) -> Refused | None:
         if self._ballot is None or self._ballot.approval_id != approval_id:
-            return f"#{approval_id} is not the request that is open here."
-        return f"#{approval_id} is already {self._ballot.status}." if self._ballot.settled else None
+            words = f"#{approval_id} is not the request that is open here."
+            return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=approval_id)
+        return self._ballot.ended() if self._ballot.settled else None
 
     def _outcome(self) -> Outcome:
         ballot = self._open_ballot
@@ -412,6 +413,6 @@ def _question_by(raw: object, extra: tuple[object, ...]) -> QuestionBy:
     return question
 
 
-def _refuse(words: str | None) -> None:
-    if words:
-        raise ApplicationError(words, type="Refused", non_retryable=True)
+def _refuse(error: CountersignError | None) -> None:
+    if error is not None:
+        raise ApplicationError(str(error), error.details, type="Refused", non_retryable=True) from None

@@ -14,6 +14,9 @@ LOCAL_TRIES = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(millise
 DURABLE_SECONDS = timedelta(seconds=30)
 DURABLE_TRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 
+with workflow.unsafe.imports_passed_through():
+    from countersign.errors import Refused, refused_with
+
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -36,10 +39,12 @@ async def durably(method: Callable[[Any, A], Any], argument: A) -> Any:
     )
 
 
-def refusal_in(error: FailureError) -> str:
-    """The words of a refusal that an activity raised; empty when it failed for another reason.
+def refusal_in(error: FailureError) -> Refused | None:
+    """The refusal that an activity raised; None when it failed for another reason.
 
     A local activity's error comes bare, a normal one's inside an ActivityError.
     """
     cause = error.cause if isinstance(error, ActivityError) else error
-    return cause.message if isinstance(cause, ApplicationError) and cause.non_retryable else ""
+    if not (isinstance(cause, ApplicationError) and cause.non_retryable):
+        return None
+    return refused_with(cause.message, next(iter(cause.details), None))

@@ -1,12 +1,15 @@
 """The time-boxed permission of one approval: waits for its end or its revocation, and tells everyone."""
 
 from datetime import timedelta
+from typing import NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.steps import StepActivities
+    from countersign.error_codes import ErrorCode
+    from countersign.errors import Refused
     from countersign.models import GrantStatus
     from countersign.steps import GrantEnd, GrantTerms, Revoke
     from workflows.durably import durably
@@ -37,9 +40,9 @@ class Grant:
     def may_revoke(self, wish: Revoke) -> None:
         """Refuse, in words, what has ended already."""
         if self._ended or self._revoked_by is not None:
-            raise ApplicationError(f"The grant of #{wish.approval_id} is over already.", type="Refused")
+            _refuse(f"The grant of #{wish.approval_id} is over already.", ErrorCode.GRANT_OVER, wish)
         if workflow.info().workflow_id != f"grant:{wish.approval_id}":
-            raise ApplicationError(f"#{wish.approval_id} is not the grant that is open here.", type="Refused")
+            _refuse(f"#{wish.approval_id} is not the grant that is open here.", ErrorCode.OTHER_REQUEST, wish)
 
     # --- run ---------------------------------------------------------------------------------------------------------
 
@@ -63,3 +66,8 @@ class Grant:
 def _status(wish: Revoke | None) -> GrantStatus:
     """How the grant ends: revoked where somebody took it away."""
     return GrantStatus.REVOKED if wish and not wish.given_back else GrantStatus.ENDED
+
+
+def _refuse(words: str, code: ErrorCode, wish: Revoke) -> NoReturn:
+    details = Refused(words, code, approval_id=wish.approval_id).details
+    raise ApplicationError(words, details, type="Refused")

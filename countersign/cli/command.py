@@ -56,9 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _wrong_use(error, as_json)
     except BadPolicy as error:
         words = "\n  ".join([f"{error.headline}:", *error.problems])
-        return show_error(Code.BAD_INPUT, words, as_json, error.problems)
+        return show_error(Code.BAD_INPUT, words, as_json, {**error.details, "problems": error.problems})
     except CountersignError as error:
-        return show_error(exits.of_error(error), str(error), as_json)
+        return show_error(exits.of_error(error), str(error), as_json, error.details)
     except (KeyboardInterrupt, Abort):
         return Code.INTERRUPTED
     except Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -22,11 +23,11 @@ def show_json(value: Any, *, one_line: bool = False) -> None:
     print(json.dumps(plain, indent=None if one_line else 2), flush=True)
 
 
-def show_error(code: Code, detail: str, as_json: bool, problems: list[str] | None = None) -> Code:
+def show_error(code: Code, detail: str, as_json: bool, details: Mapping[str, Any] | None = None) -> Code:
     """Say what went wrong, on stderr, or with --json as a problem (RFC 9457) on stdout; returns the code."""
     if as_json:
         problem = {"title": TITLES[code], "detail": without_controls(detail), "exit_code": code}
-        show_json(problem | ({"problems": problems} if problems else {}))
+        show_json({**(details or {}), **problem})
     else:
         label = "No" if code is Code.NO else TITLES[code]
         words = Text.assemble((f"{label}: ", "bold red"), without_controls(detail))

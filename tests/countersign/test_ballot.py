@@ -54,13 +54,13 @@ def who(asked: list[Approver]) -> list[str]:
 def refused(ballot: Ballot, given: Answer) -> str:
     """The words of the refusal; a refused answer leaves everything as it was."""
     before = ballot.model_dump()
-    words = ballot.judge(given)
-    assert words is not None
+    refusal = ballot.judge(given)
+    assert refusal is not None
     with pytest.raises(ValueError) as error:
         ballot.count(given)
-    assert str(error.value) == words
+    assert str(error.value) == str(refusal)
     assert ballot.model_dump() == before
-    return words
+    return str(refusal)
 
 
 # --- rule 1c --------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ async def test_what_was_judged_needs_no_temporal(door: Door, store: Store) -> No
     number = approved(store)
     counted = store.reading.request(number).decisions[0].answer_id
     stored = await door.store(given(number))
-    store.answers.refuse(stored.id, "Too late.", tell=False)
+    store.answers.refuse(stored.id, Refused("Too late."), tell=False)
     judged = await door.submit(stored)
     assert (judged.accepted, judged.words) == (False, "Too late.")
     assert store.answers.outcome(counted)[0] == "accepted"

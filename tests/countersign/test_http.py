@@ -84,6 +84,23 @@ def test_each_problem_becomes_its_error_in_its_words(
     assert type(error.value) is kind
 
 
+def test_a_problem_tells_programs_which_it_is(server: Server, api: Api) -> None:
+    kind = {"type": "/api/v1/problems/too-many-minutes", "title": "Too long", "status": 409}
+    server.will_say(409, kind | {"detail": "Too long.", "minutes": 5, "limit": 2, "code": "x", "words": "y"})
+    with pytest.raises(Refused) as raised:
+        api.request(1042)
+    assert (raised.value.code, str(raised.value)) == ("too-many-minutes", "Too long.")
+    assert raised.value.fields == {"minutes": 5, "limit": 2, "words": "y"}
+
+
+@pytest.mark.parametrize("kind", ["about:blank", "https://example.com/problems/x", 7, None])
+def test_a_problem_of_another_kind_is_what_its_status_says(server: Server, api: Api, kind: object) -> None:
+    server.will_say(409, {"type": kind, "detail": "No."})
+    with pytest.raises(Refused) as raised:
+        api.request(1042)
+    assert raised.value.code == "refused"
+
+
 def test_the_mistakes_of_a_policy_arrive_one_by_one(server: Server, api: Api) -> None:
     server.will_say(422, {"detail": "The policy has 2 problems.", "problems": ["line 1: a", "line 2: b"]})
     with pytest.raises(BadPolicy) as error:

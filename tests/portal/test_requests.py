@@ -132,7 +132,7 @@ async def test_who_may_see_a_request(portal: Portal) -> None:
     for path in ("", "/timeline", "/wait"):
         hidden = await portal.get("bob", f"/requests/{number}{path}")
         never = await portal.get("bob", f"/requests/{2**50}{path}")
-        assert hidden.json()["detail"].replace(str(number), "N") == never.json()["detail"].replace(str(2**50), "N")
+        assert hidden.text.replace(str(number), "N") == never.text.replace(str(2**50), "N")
 
 
 async def test_a_list_holds_exactly_what_one_may_see(portal: Portal) -> None:

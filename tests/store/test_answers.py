@@ -50,7 +50,7 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
     number = a_request(store)
     answer = store.answers.store(given(number, "bob", channel="email", proof={"message_id": "<bob@mail>"}))
     for words in ("Not asked.", "Another reason."):
-        store.answers.refuse(answer.id, words, tell=True)
+        store.answers.refuse(answer.id, Refused(words), tell=True)
     assert store.answers.outcome(answer.id) == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
     [notice] = [row for row in store.notices.left_over(soon(60), 10) if row.event == "answer_refused"]
@@ -61,7 +61,7 @@ def test_what_counted_can_no_longer_be_refused(store: Store) -> None:
     number = a_request(store)
     answer = store.answers.store(given(number))
     store.requests.write(approving(answer))
-    store.answers.refuse(answer.id, "Too late.", tell=True)
+    store.answers.refuse(answer.id, Refused("Too late."), tell=True)
     assert store.answers.outcome(answer.id)[0] == "accepted"
     assert "answer_refused" not in kinds(store, number)
 
@@ -80,7 +80,7 @@ def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
     second = store.answers.store(given(number, "heidi", at=deadline))
     first = store.answers.store(given(number, "grace", at=deadline - timedelta(seconds=1)))
     refused = store.answers.store(given(number, "bob", at=deadline - timedelta(seconds=2)))
-    store.answers.refuse(refused.id, "Not asked.", tell=False)
+    store.answers.refuse(refused.id, Refused("Not asked."), tell=False)
     store.answers.store(given(opened(store, device="web-2").approval_id, at=deadline))
     last = store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=deadline))
     assert [one.id for one in last.answers] == [first.id, second.id]
