@@ -25,6 +25,9 @@ DEFAULT_GRANT_MINUTES = 60
 LONGEST_EXPIRE_MINUTES = 60 * 24 * 90
 LONGEST_NAME = 200
 LONGEST_CHANNEL_NAME = 32
+# The channels there are, and which of them have rooms where one message asks several people.
+CHANNELS = ("email", "slack")
+CHANNELS_WITH_ROOMS = ("slack",)
 # RFC 5321, 4.5.3.1.3: a path is at most 256 characters with its angle brackets.
 LONGEST_EMAIL = 254
 # An address that needs no quoting in any header: what stands here goes into To and is compared with From.

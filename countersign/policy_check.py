@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from countersign.directory import Policy, Terms, folded_address
+from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy, Terms, folded_address
 from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
 from countersign.policy import terms_for
 from countersign.policy_coverage import Coverage, TooManyPairs
@@ -124,6 +125,33 @@ def nobody_would_hear(policy: Policy) -> Iterator[Problem]:
             yield Problem((*path, "channels"), "no channel is left on, so nobody would be told; turn one on")
 
 
+def unknown_channels(policy: Policy) -> Iterator[Problem]:
+    """A channel that does not exist would be waited for, and nobody be told."""
+    for path, said, _ in _terms_said(policy):
+        for channel in said.channels:
+            if channel not in CHANNELS:
+                yield Problem((*path, "channels", channel), f"is no channel; {_channel_meant(channel)}")
+        for channel in said.rooms:
+            if channel not in CHANNELS:
+                yield Problem((*path, "rooms", channel), f"is no channel; {_channel_meant(channel)}")
+            elif channel not in CHANNELS_WITH_ROOMS:
+                yield Problem((*path, "rooms", channel), "has no rooms; remove it")
+
+
+def _channel_meant(channel: str) -> str:
+    meant = difflib.get_close_matches(channel, CHANNELS, 1)
+    return f"did you mean {meant[0]}?" if meant else f"use {' or '.join(CHANNELS)}"
+
+
+def channels_not_set_up(policy: Policy, set_up: Container[str]) -> Iterator[Problem]:
+    """Where the policy uses a channel by which this installation can tell nobody: no mistake of the file alone."""
+    for path, said, _ in _terms_said(policy):
+        for channel, use in said.channels.items():
+            if use != "off" and channel in CHANNELS and channel not in set_up:
+                words = f"{channel} is not set up, so nobody is told there; see docs/settings.md, or write `off`"
+                yield Problem((*path, "channels", channel), words)
+
+
 def nobody_to_ask(policy: Policy) -> Iterator[Problem]:
     """Rule 4: a level with too few people, fallback approvers included, rejects whoever asks."""
     coverage = Coverage(policy)
@@ -145,6 +173,7 @@ CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     workflows_never_reached,
     reminders_after_the_end,
     nobody_would_hear,
+    unknown_channels,
 )
 
 

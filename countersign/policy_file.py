@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, User, UserGroup
 from countersign.errors import BadPolicy
 from countersign.models import LevelRule
-from countersign.policy_check import problems
+from countersign.policy_check import channels_not_set_up, problems
 from countersign.policy_repair import repaired
 from countersign.yaml_lines import (
     LARGEST_FILE_BYTES,
@@ -65,11 +65,21 @@ MODELS: dict[tuple[str | int, ...], type[BaseModel]] = {
 
 def load(file: str | bytes) -> Policy:
     """Read a policy file; BadPolicy lists each problem as `line 12: users.grace.email: what; remedy`."""
+    return load_with_places(file)[0]
+
+
+def load_with_places(file: str | bytes) -> tuple[Policy, Document]:
+    """The same, and where everything in it stands."""
     document = read(text_of(file) if isinstance(file, bytes) else file)
     policy, found = _validated(document)
     if not found and policy is not None:
-        return policy
+        return policy, document
     raise BadPolicy(in_words(found), len(found))
+
+
+def warnings(policy: Policy, document: Document, set_up: Container[str]) -> list[str]:
+    """What is no mistake of the file but won't work here, where only these channels are set up; by line."""
+    return in_words(document.mistake(*problem) for problem in channels_not_set_up(policy, set_up))
 
 
 def schema() -> dict[str, Any]:

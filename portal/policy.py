@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -9,15 +10,17 @@ from fastapi import APIRouter, BackgroundTasks, Request, Security
 from fastapi.responses import JSONResponse
 
 from countersign import policy_file
+from countersign.directory import CHANNELS
 from countersign.door import Door
 from countersign.errors import BadPolicy, CountersignError, in_words
 from countersign.models import Model
 from portal.auth import BEARER, CallerHere
-from portal.house import HouseHere
+from portal.house import House, HouseHere
 from portal.once import OnceHere
 from portal.problems import described
 from portal.routes import TokenRoute
 from store.policies import ReadPolicy
+from store.workers import CHANNEL_KEPT
 
 YAML: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
@@ -49,9 +52,13 @@ class Applied(Model):
 
 
 class Checked(Model):
-    """Each mistake of a policy, with its line; none means that it can be applied."""
+    """Each mistake of a policy, with its line; none means that it can be applied.
+
+    `warnings` are no mistakes of the file, but won't work as this installation is set up now.
+    """
 
     problems: list[str]
+    warnings: list[str] = []
 
 
 @router.get("/policy", responses=described(HTTPStatus.FORBIDDEN))
@@ -89,14 +96,20 @@ async def apply(
 
 
 @router.post("/policy/check", openapi_extra=YAML)
-async def check(request: Request, caller: CallerHere) -> Checked:
+async def check(request: Request, house: HouseHere, caller: CallerHere) -> Checked:
     """Name all mistakes of a policy file, and change nothing."""
     caller.must_be_person()
     try:
-        await asyncio.to_thread(policy_file.load, await request.body())
+        policy, document = await asyncio.to_thread(policy_file.load_with_places, await request.body())
     except BadPolicy as error:
         return Checked(problems=error.problems)
-    return Checked(problems=[])
+    return Checked(problems=[], warnings=policy_file.warnings(policy, document, await _set_up(house)))
+
+
+async def _set_up(house: House) -> frozenset[str]:
+    """The channels by which people can be told: those of the workers, or all where none was seen lately."""
+    workers = await house.run(house.store.workers.seen_since, datetime.now(UTC) - CHANNEL_KEPT)
+    return frozenset(name for one in workers for name in one.channels) if workers else frozenset(CHANNELS)
 
 
 async def _enforce(door: Door) -> None:

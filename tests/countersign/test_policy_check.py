@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from countersign.directory import Policy
-from countersign.policy_check import Problem, problems
+from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy
+from countersign.policy_check import Problem, channels_not_set_up, problems
+
+ROOT = Path(__file__).parents[2]
 
 
 def user(name: str, **fields: Any) -> dict[str, Any]:
@@ -163,6 +166,50 @@ def test_a_group_that_expires_before_the_general_reminder_is_no_problem() -> Non
 def test_a_place_where_every_channel_is_off() -> None:
     found = only(a_policy(device_groups=databases(channels={"email": "off"})))
     assert found.path == ("device_groups", "databases", "channels")
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "words"),
+    [
+        ({"channels": {"emial": "decide"}}, ("channels", "emial"), "is no channel; did you mean email?"),
+        ({"channels": {"email": "decide", "Slak": "off"}}, ("channels", "slak"), "is no channel; did you mean slack?"),
+        (
+            {"channels": {"email": "decide", "teams": "decide"}},
+            ("channels", "teams"),
+            "is no channel; use email or slack",
+        ),
+        ({"rooms": {"email": "C1"}}, ("rooms", "email"), "has no rooms; remove it"),
+        ({"rooms": {"slak": "C1"}}, ("rooms", "slak"), "is no channel; did you mean slack?"),
+        (
+            {"device_groups": databases(channels={"emial": "link_only"})},
+            ("device_groups", "databases", "channels", "emial"),
+            "is no channel; did you mean email?",
+        ),
+        (
+            {"approval_workflows": [a_workflow({"user": "dave"}, rooms={"email": "C1"})]},
+            ("approval_workflows", 0, "rooms", "email"),
+            "has no rooms; remove it",
+        ),
+    ],
+)
+def test_a_channel_that_does_not_exist(fields: dict[str, Any], path: tuple[str | int, ...], words: str) -> None:
+    assert only(a_policy(**fields)) == Problem(path, words)
+
+
+def test_every_channel_that_can_be_named_has_its_folder() -> None:
+    folders = {folder.name for folder in (ROOT / "notifiers").iterdir() if (folder / "send.py").exists()}
+    assert folders == set(CHANNELS)
+    assert set(CHANNELS_WITH_ROOMS) <= folders
+
+
+def test_a_channel_that_is_on_but_not_set_up() -> None:
+    asking = a_policy(
+        channels={"email": "decide", "slack": "off"}, device_groups=databases(channels={"slack": "decide"})
+    )
+    assert problems(asking) == []
+    [found] = channels_not_set_up(asking, {"email"})
+    assert found.path == ("device_groups", "databases", "channels", "slack")
+    assert list(channels_not_set_up(asking, {"email", "slack"})) == []
 
 
 # --- rule 4: nobody to ask ------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.applying import large_policy
+from countersign import policy_file
 from countersign.client import Client
 from portal.app import create_app
 from portal.house import Plan
@@ -49,9 +51,32 @@ async def test_a_policy_is_checked_without_being_applied(portal: Portal) -> None
     before = (await portal.get("ada", "/policy")).json()
     good = await portal.client("alice").post("/policy/check", content=POLICY)
     bad = await portal.client("alice").post("/policy/check", content="users: []")
-    assert (good.status_code, good.json()) == (200, {"problems": []})
+    assert (good.status_code, good.json()) == (200, {"problems": [], "warnings": []})
     assert (bad.status_code, len(bad.json()["problems"])) == (200, 1)
     assert (await portal.get("ada", "/policy")).json() == before
+
+
+async def test_a_channel_that_is_not_set_up_is_warned_of(portal: Portal) -> None:
+    asked = POLICY + "channels: {email: decide, slack: link_only}\nrooms: {slack: C1}\n"
+    checked = (await portal.client("alice").post("/policy/check", content=asked)).json()
+    line = asked[: asked.index("channels:")].count("\n") + 1
+    assert checked["problems"] == []
+    assert checked["warnings"] == [
+        f"line {line}: channels.slack: slack is not set up, so nobody is told there; see docs/settings.md, or write "
+        "`off`"
+    ]
+
+
+async def test_a_policy_of_thousands_is_taken_by_the_server_as_by_the_check(portal: Portal) -> None:
+    large = large_policy(11_000)
+    assert 1_400_000 < len(large) < policy_file.LARGEST_FILE_BYTES
+    checked = await portal.client("alice").post("/policy/check", content=large)
+    assert (checked.status_code, checked.json()["problems"]) == (200, [])
+    too_large = await portal.client("alice").post("/policy/check", content=large + "#" * policy_file.LARGEST_FILE_BYTES)
+    assert (too_large.status_code, too_large.json()["detail"]) == (
+        413,
+        f"The body is too large: at most {policy_file.LARGEST_FILE_BYTES} bytes.",
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"a: [", b"\0", b"a: &a [*a]", "users: \u2028".encode()])
