@@ -5,8 +5,10 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NoReturn
 
 from pydantic import ValidationError
@@ -21,7 +23,7 @@ from activities.standing import StandingActivities, Watch
 from activities.steps import StepActivities
 from countersign.client import Client
 from countersign.door import Door
-from countersign.errors import CountersignError, in_words
+from countersign.errors import CountersignError, Unavailable, in_words
 from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.inbound import Inbound
 from notifiers.email.mailbox import watch as watch_mailbox
@@ -30,6 +32,7 @@ from notifiers.slack.channel import slack_config
 from notifiers.slack.send import SlackNotifier
 from settings import Settings
 from store import Store
+from store.clock import apart, read_clock, words
 from store.workers import SIGN_EVERY, this_worker
 from workflows.connection_approval import ConnectionApproval
 from workflows.grant import Grant
@@ -43,6 +46,7 @@ GRACE_SECONDS = timedelta(seconds=5)
 GARBAGE_AFTER = 20_000
 # Somebody may have ended the standing work by Temporal's own means.
 KEEP_STANDING_SECONDS = 60.0
+COMPARE_CLOCKS_SECONDS = 300.0
 WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
 
 log = logging.getLogger("worker")
@@ -98,11 +102,12 @@ async def run(
     )
     kept = ["sweep", "watch_mailbox"] if watch else ["sweep"]
     own = [
-        Chore("sign of life", _sign_of_life(store, courier), pause=SIGN_EVERY.total_seconds()),
         Chore("standing work", lambda: _keep_standing(client, kept), pause=KEEP_STANDING_SECONDS),
+        Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
     ]
-    async with repeating(own), _worker(client, settings, store, courier, standing, runner):
-        await _keep_standing(client, kept)
+    signs = _signs_of_life(store, courier, settings.task_queue)
+    await _keep_standing(client, kept)
+    async with _worker(client, settings, store, courier, standing, runner), signs, repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
     await courier.close()
@@ -191,15 +196,30 @@ async def _keep_standing(client: Client, names: Sequence[str]) -> None:
         )
 
 
-def _sign_of_life(store: Store, courier: Courier) -> Callable[[], Awaitable[None]]:
-    """Writes that this worker is there, and which channels it has."""
-    started = this_worker(courier.senders)
+@asynccontextmanager
+async def _signs_of_life(store: Store, courier: Courier, task_queue: str) -> AsyncIterator[None]:
+    """Write every few seconds that this worker is there, and at the end that it ended."""
+    loop, executor = asyncio.get_running_loop(), store.database.executor
+    worker = this_worker(courier.senders, task_queue)
 
     async def sign() -> None:
-        now = started.model_copy(update={"seen_at": datetime.now(UTC)})
-        await asyncio.get_running_loop().run_in_executor(store.database.executor, store.workers.sign, now)
+        await loop.run_in_executor(executor, store.workers.renew, worker)
 
-    return sign
+    async with repeating([Chore("sign of life", sign, pause=SIGN_EVERY.total_seconds())]):
+        yield
+    with suppress(Unavailable):
+        await loop.run_in_executor(executor, store.workers.end, worker)
+
+
+async def _compare_clocks(client: Client, store: Store) -> None:
+    """Log by how much our clock differs from the database's and Temporal's, where that is too much."""
+    executor = store.database.executor
+    clock = await asyncio.get_running_loop().run_in_executor(executor, read_clock, store.database)
+    before = datetime.now(UTC)
+    theirs = await client.server_time()
+    for ahead, other in ((clock.ahead, "the database"), (apart(theirs, before, datetime.now(UTC)), "Temporal")):
+        if said := words(ahead, other):
+            log.warning("the clock of this machine %s", said)
 
 
 def _watch(email: EmailChannel, store: Store, door: Door) -> Watch | None:

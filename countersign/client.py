@@ -19,9 +19,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import (
     Client as TemporalClient,
 )
@@ -38,7 +37,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotFound, Refused, Unavailable, refused_with
+from countersign.errors import BadSetting, CountersignError, NotFound, Refused, Unavailable, refused_with
 from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
 from countersign.steps import Cancel, GrantTerms, Revoke
 
@@ -49,11 +48,17 @@ UPDATE_SECONDS = timedelta(seconds=20)
 TASK_SECONDS = timedelta(seconds=5)
 # How long a health check may take.
 HEALTH_SECONDS = timedelta(seconds=2)
+# How long the worker may take to tell the server's time.
+CLOCK_SECONDS = timedelta(seconds=5)
+CLOCK_WORKFLOW = "standing:sweep"
+CLOCK_UPDATE = "clock"
 # A question that meets the end of the request before it is put again, as a new one.
 ASK_TRIES = 5
 # How long a program that starts beside its Temporal server waits for it, and how often it tries.
 START_PATIENCE = timedelta(seconds=60)
 START_PAUSE_SECONDS = 0.5
+# What the server says to a key that is wrong, or may not use this namespace.
+NO_ENTRY = {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}
 
 R = TypeVar("R")
 
@@ -80,11 +85,19 @@ class Client:
 
     @classmethod
     async def connect_when_up(cls, address: str, patience: timedelta = START_PATIENCE, **options: Any) -> Client:
-        """Connect, waiting for a server that is still starting; Unavailable when `patience` is over."""
+        """Connect, waiting for a server that is still starting; Unavailable when `patience` is over.
+
+        Raises BadSetting at once where the server is there, and knows no such namespace or lets us not in.
+        """
         over = time.monotonic() + patience.total_seconds()
+        client: Client | None = None
         while True:
             try:
-                return await cls.connect(address, **options)
+                client = client or await cls.connect(address, **options)
+                await client.check()
+                return client
+            except BadSetting:
+                raise
             except Unavailable:
                 if time.monotonic() > over:
                     raise
@@ -151,22 +164,29 @@ class Client:
             return await self.temporal.service_client.check_health(timeout=HEALTH_SECONDS)
         return False
 
-    async def last_polled(self) -> datetime | None:
-        """When a worker last asked our task queue for work; None where none did of late. A live one does each minute.
+    @property
+    def namespace(self) -> str:
+        """The namespace of all requests."""
+        return self.temporal.namespace
 
-        https://docs.temporal.io/task-queue; the server forgets a worker some five minutes after its last poll.
+    async def check(self) -> None:
+        """See that the server answers, takes our login and knows the namespace; raises Unavailable, in words."""
+        asked = DescribeNamespaceRequest(namespace=self.namespace)
+        await _in_our_words(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_SECONDS))
+
+    async def server_time(self) -> datetime:
+        """The server's clock, told by a worker; it leaves no trace. Raises NotFound where none ever ran here.
+
+        It comes in the words of a refused update, as those alone change no history.
         """
-        kinds = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
-        seen = await asyncio.gather(*(self._last_polled(kind) for kind in kinds))
-        return min((at for at in seen if at), default=None) if all(seen) else None
-
-    async def _last_polled(self, kind: TaskQueueType.ValueType) -> datetime | None:
-        asked = DescribeTaskQueueRequest(
-            namespace=self.temporal.namespace, task_queue=TaskQueue(name=self.task_queue), task_queue_type=kind
-        )
-        call = self.temporal.workflow_service.describe_task_queue(asked, timeout=HEALTH_SECONDS)
-        pollers = (await _in_our_words(call)).pollers
-        return max((each.last_access_time.ToDatetime(UTC) for each in pollers), default=None)
+        handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(CLOCK_WORKFLOW)
+        try:
+            # One id for all: while no worker answers, whoever asks next waits for the same.
+            await _in_our_words(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_SECONDS))
+        except Refused as told:
+            with suppress(ValueError):
+                return datetime.fromisoformat(str(told))
+        raise Unavailable("The worker could not tell the time: it is older than this program; start it again.")
 
     async def start_grant(self, terms: GrantTerms) -> None:
         """Start the workflow of a grant, unless it was started before."""
@@ -210,9 +230,7 @@ async def _in_our_words(call: Awaitable[R]) -> R:
         words = "No worker answered in time; try again, and see that one is running."
         raise Unavailable(words, ErrorCode.NO_WORKER) from None
     except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise NotFound("There is no such open request.") from None
-        raise Unavailable(f"Temporal did not answer: {error.status.name.lower()}; try again.") from error
+        raise _of_rpc(error) from error
     except RuntimeError as error:  # of a client that was made lazily, and can't connect now
         raise Unavailable("Temporal can't be reached; try again, and see that it is running.") from error
 
@@ -221,3 +239,15 @@ def _refusal(cause: BaseException | None) -> Refused:
     if isinstance(cause, ApplicationError):
         return refused_with(cause.message, next(iter(cause.details), None))
     return Refused(str(cause))
+
+
+def _of_rpc(error: RPCError) -> CountersignError:
+    """What a call that failed means: where the namespace is missing, no request has ended."""
+    if error.status is RPCStatusCode.NOT_FOUND:
+        details = error.grpc_status.details
+        if any(one.Is(NamespaceNotFoundFailure.DESCRIPTOR) for one in details):
+            return BadSetting("Temporal has no such namespace; set TEMPORAL_NAMESPACE to one that exists.")
+        return NotFound("There is no such open request.")
+    if error.status in NO_ENTRY:
+        return BadSetting("Temporal does not let us in; see COUNTERSIGN_TEMPORAL_API_KEY and TEMPORAL_NAMESPACE.")
+    return Unavailable(f"Temporal did not answer: {error.status.name.lower()}; try again.")

@@ -8,7 +8,8 @@ CountersignError
 ├── NotAllowed       the caller may not do this
 ├── Unreachable      this person can't be reached by this channel, now or later
 └── Unavailable      Temporal, the database or the mail server cannot be reached; try again
-    └── Unconfirmed  a message was sent off, and it can't be known whether it was taken
+    ├── Unconfirmed  a message was sent off, and it can't be known whether it was taken
+    └── BadSetting   it is there, and a setting does not fit it: trying again helps nobody before that is changed
 
 `in_words` turns any exception into the words a person reads; `code` and `fields` say the same to programs.
 """
@@ -103,6 +104,10 @@ def refused_with(words: str, details: Any) -> Refused:
 
 class Unconfirmed(Unavailable):
     """A message was sent off to its end, and nobody said whether it was taken: sent again, it may come twice."""
+
+
+class BadSetting(Unavailable):
+    """What we need is there, but a setting doesn't fit it (a namespace, a key); the text names the setting."""
 
 
 def in_words(error: BaseException) -> str:

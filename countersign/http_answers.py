@@ -25,10 +25,15 @@ class ChannelHealth(Model):
 
 
 class Health(Model):
-    """Whether what the portal needs can be reached now, and how the channels stand that it listens to."""
+    """Whether what the portal needs can be reached now, and how the channels stand that it listens to.
+
+    `writable`: the database takes what is written. `worker`: one lives, so that what is asked goes on.
+    """
 
     database: bool
+    writable: bool = True
     temporal: bool
+    worker: bool = True
     channels: dict[str, ChannelHealth] = {}
 
 

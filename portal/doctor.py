@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Security
@@ -14,14 +13,10 @@ from countersign.errors import CountersignError, in_words
 from countersign.views import Finding
 from portal.auth import BEARER, CallerHere
 from portal.house import House, HouseHere
+from portal.own_checks import own_checks
 from portal.problems import described
 from portal.routes import TokenRoute
 
-# A worker that waits for work asks anew each minute; this is two of them, with some room for clocks that differ.
-WORKER_SILENCE = timedelta(minutes=3)
-NO_WORKER = (
-    "no worker asks for work at task queue {}: start one (`python worker.py`), with the same COUNTERSIGN_TASK_QUEUE"
-)
 ORDER = ("problem", "warning", "ok")
 
 router = APIRouter(tags=["standing"], route_class=TokenRoute, dependencies=[Security(BEARER)])
@@ -34,7 +29,7 @@ async def doctor(house: HouseHere, caller: CallerHere) -> list[Finding]:
     caller.must_be_admin()
     policy, found = await _policy(house)
     listening = [finding for listener in house.listeners.values() for finding in listener.findings()]
-    return in_order([*found, *listening, *await findings([*_own(house), *house.checks], policy)])
+    return in_order([*found, *listening, *await findings([*own_checks(house), *house.checks], policy)])
 
 
 async def findings(checks: Sequence[Check], policy: Policy | None, seconds: float = CHECK_SECONDS) -> list[Finding]:
@@ -60,24 +55,6 @@ async def _found(check: Check, policy: Policy | None, seconds: float) -> Sequenc
         log.exception("the check of %s %s failed", check.part, check.about)
         words = in_words(error)
     return [Finding(part=check.part, state="problem", about=check.about, words=words)]
-
-
-def _own(house: House) -> list[Check]:
-    """What the portal itself needs."""
-
-    async def database(_: Policy | None) -> list[Finding]:
-        await house.run(house.store.events.last_version)
-        return [Finding(part="database", state="ok", about="database", words="can be reached")]
-
-    async def worker(_: Policy | None) -> list[Finding]:
-        last = await house.client.last_polled()
-        temporal = Finding(part="Temporal", state="ok", about="server", words="can be reached")
-        if last is None or datetime.now(UTC) - last > WORKER_SILENCE:
-            words = NO_WORKER.format(house.client.task_queue)
-            return [temporal, Finding(part="Temporal", state="problem", about="worker", words=words)]
-        return [temporal, Finding(part="Temporal", state="ok", about="worker", words="asks for work")]
-
-    return [Check("database", "database", database), Check("Temporal", "server", worker)]
 
 
 async def _policy(house: House) -> tuple[Policy | None, list[Finding]]:

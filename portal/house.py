@@ -15,10 +15,13 @@ from countersign.door import Door
 from countersign.errors import Unavailable, in_words
 from countersign.views import Finding
 from portal.feed import Feed
+from portal.recent import Recent
 from store import Store
 
 # How often replies to repeated requests that were kept long enough are dropped.
 TIDY_SECONDS = 3600
+# How often it is tried at most whether the database can be written to.
+TRY_TO_WRITE_SECONDS = 5.0
 
 T = TypeVar("T")
 # What a channel says of a message that came in: what it reads in it, and what would become of it.
@@ -55,9 +58,19 @@ class House:
     listeners: Mapping[str, Listener]
     checks: Sequence[Check]
 
+    def __post_init__(self) -> None:
+        self.writable = Recent(self._writable, TRY_TO_WRITE_SECONDS)
+
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Run a transaction of the store without blocking the loop."""
         return await run(self.store, function, *args)
+
+    async def _writable(self) -> bool:
+        try:
+            await self.run(self.store.try_to_write)
+        except Unavailable:
+            return False
+        return True
 
 
 @dataclass

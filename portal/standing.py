@@ -24,10 +24,12 @@ class ChannelHealth(Model):
 
 
 class Health(Model):
-    """Whether what the portal needs can be reached now."""
+    """Whether what the portal needs can be reached now, the database written to, and a worker there to go on."""
 
     database: bool
+    writable: bool
     temporal: bool
+    worker: bool
     # By the channel's name, how its way in stands; people can still answer on another one where it is in trouble.
     channels: dict[str, ChannelHealth] = {}
 
@@ -42,13 +44,21 @@ class Me(Model):
     protocols: list[str]
 
 
-@open_to_all.get("/health", responses={503: {"model": Health, "description": "Something can't be reached."}})
+@open_to_all.get("/health", responses={503: {"model": Health, "description": "Something is missing."}})
 async def health(house: HouseHere, response: Response) -> Health:
-    """Whether the database and Temporal can be reached. Needs no token."""
-    database, temporal = await asyncio.gather(_database_answers(house), house.client.reachable())
-    if not (database and temporal):
+    """Whether the database, Temporal and a worker are there. Needs no token."""
+    temporal = asyncio.create_task(house.client.reachable())
+    try:
+        worker = bool(await house.run(house.store.workers.living, house.client.task_queue))
+        database, writable = True, await house.writable()
+    except Unavailable:
+        database = writable = worker = False
+    found = Health(
+        database=database, writable=writable, temporal=await temporal, worker=worker, channels=_channels(house)
+    )
+    if not (found.database and found.writable and found.temporal and found.worker):
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    return Health(database=database, temporal=temporal, channels=_channels(house))
+    return found
 
 
 def _channels(house: House) -> dict[str, ChannelHealth]:
@@ -60,14 +70,6 @@ def _channels(house: House) -> dict[str, ChannelHealth]:
         for name, findings in found.items()
         if findings
     }
-
-
-async def _database_answers(house: House) -> bool:
-    try:
-        await house.run(house.store.events.last_version)
-    except Unavailable:
-        return False
-    return True
 
 
 @router.get("/me")

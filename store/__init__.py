@@ -2,6 +2,10 @@
 
 from datetime import timedelta
 
+from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
+
+from countersign.errors import Unavailable
 from store.answers import Answers
 from store.database import Database
 from store.events import Events
@@ -15,6 +19,7 @@ from store.reading import Reading
 from store.requests import Requests
 from store.sight import Seen
 from store.signals import Signals
+from store.tables import feed
 from store.tokens import Tokens
 from store.workers import Workers
 
@@ -41,6 +46,14 @@ class Store:
         self.idempotency = Idempotency(self.database)
         self.seen = Seen(self.database)
         self.workers = Workers(self.database)
+
+    def try_to_write(self) -> None:
+        """Write something that changes nothing; Unavailable where that can't be done, as on a full disk."""
+        try:
+            with self.database.transaction() as connection:
+                connection.execute(update(feed).values(version=feed.c.version))
+        except SQLAlchemyError as error:
+            raise Unavailable("nothing can be written to the database") from error
 
     def close(self) -> None:
         """End the threads and connections."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -275,7 +276,11 @@ workers = Table(
     Column("id", String(40), primary_key=True),
     Column("host", String(200), nullable=False),  # its machine and process id, for people
     Column("channels", JSON, nullable=False),  # the names of the channels that it can send by
+    Column("version", String(40), nullable=False, server_default=""),
+    Column("task_queue", String(200), nullable=False, server_default=""),
     Column("started_at", Instant, nullable=False),
-    Column("seen_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),  # by the database's clock
+    Column("ahead_seconds", Float, nullable=False, server_default="0"),  # how far its clock is ahead of the database's
+    Column("ended_at", Instant),
     Index("workers_by_seen_at", "seen_at"),
 )

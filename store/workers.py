@@ -6,10 +6,12 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Model
+from countersign.version import version
+from store.clock import read_clock
 from store.database import Database
 from store.tables import workers
 
@@ -24,13 +26,21 @@ LONGEST_HOST = 200
 
 
 class Worker(Model):
-    """A process of `worker.py`, as it was last seen."""
+    """A process of `worker.py`, as it was last seen.
+
+    `seen_at` is by the database's clock, of which its own is ahead by `ahead_seconds`. `ended_at` is set where it ended
+    as it should, and not where it died.
+    """
 
     id: str
     host: str
     channels: list[str]
+    version: str = ""
+    task_queue: str = ""
     started_at: datetime
     seen_at: datetime
+    ahead_seconds: float = 0.0
+    ended_at: datetime | None = None
 
 
 class Workers:
@@ -42,11 +52,29 @@ class Workers:
 
     def sign(self, worker: Worker) -> None:
         """Write that this worker is there, as of its `seen_at`; forget those that were not seen for a day."""
-        row = worker.model_dump()
+        row = worker.model_dump(exclude={"ended_at"})
         write = self._insert(workers).values(row).on_conflict_do_update(index_elements=["id"], set_=row)
         with self.database.transaction() as connection:
             connection.execute(write)
             connection.execute(delete(workers).where(workers.c.seen_at < worker.seen_at - FORGOTTEN_AFTER))
+
+    def renew(self, worker: Worker) -> Worker:
+        """Write that this worker is there now; returns what was written, with how its clock compares."""
+        clock = read_clock(self.database)
+        seen = worker.model_copy(update={"seen_at": clock.at, "ahead_seconds": clock.ahead.total_seconds()})
+        self.sign(seen)
+        return seen
+
+    def end(self, worker: Worker) -> None:
+        """Write that this worker ends. Its row stays for a while: its channels count as set up during a restart."""
+        ended = update(workers).where(workers.c.id == worker.id).values(ended_at=read_clock(self.database).at)
+        with self.database.transaction() as connection:
+            connection.execute(ended)
+
+    def living(self, task_queue: str) -> list[Worker]:
+        """The workers that work at this task queue now, the one seen last first."""
+        seen = self.seen_since(read_clock(self.database).at - DEAD_AFTER)
+        return [one for one in seen if one.task_queue == task_queue and one.ended_at is None]
 
     def seen_since(self, moment: datetime) -> list[Worker]:
         """The workers that gave a sign of life since a moment, the one seen last first."""
@@ -59,8 +87,15 @@ class Workers:
         return frozenset(name for one in self.seen_since(now - CHANNEL_KEPT) for name in one.channels)
 
 
-def this_worker(channels: Iterable[str]) -> Worker:
+def this_worker(channels: Iterable[str], task_queue: str = "") -> Worker:
     """The process that this runs in, as a worker that starts now."""
     now = datetime.now(UTC)
-    host = f"{socket.gethostname()} process {os.getpid()}"[:LONGEST_HOST]
-    return Worker(id=uuid.uuid4().hex, host=host, channels=sorted(channels), started_at=now, seen_at=now)
+    return Worker(
+        id=uuid.uuid4().hex,
+        host=f"{socket.gethostname()} process {os.getpid()}"[:LONGEST_HOST],
+        channels=sorted(channels),
+        version=version(),
+        task_queue=task_queue,
+        started_at=now,
+        seen_at=now,
+    )

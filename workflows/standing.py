@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 
 # A worker that stops beating is taken for dead after this; another resumes.
 HEARTBEAT = timedelta(seconds=5)
@@ -15,6 +16,15 @@ RESUME = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=
 @workflow.defn(name="StandingWork")
 class StandingWork:
     """Keeps one activity running for ever; the id is `standing:<activity>`."""
+
+    @workflow.update(name="clock")
+    def clock(self) -> None:
+        """The server's time, as the words of a refusal: what is refused leaves nothing in the history."""
+
+    @clock.validator
+    def tell_time(self) -> None:
+        """Refuse it with the time of this task, which the server has just set."""
+        raise ApplicationError(workflow.now().isoformat(), type="Time", non_retryable=True)
 
     @workflow.run
     async def run(self, activity_name: str) -> None:

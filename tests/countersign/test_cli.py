@@ -274,8 +274,10 @@ def test_whoami_names_the_person_or_the_gateway(by: Run) -> None:
 
 
 def test_health_names_what_works_and_needs_no_token(by: Run) -> None:
-    assert by("nobody", "health").out == "✓ portal\n✓ database\n✓ Temporal\n"
-    assert by("nobody", "health", "--json").json == {"database": True, "temporal": True, "channels": {}}
+    assert by("nobody", "health").out == "✓ portal\n✓ database\n✓ Temporal\n✓ worker\n"
+    assert by("nobody", "health", "--json").json == {
+        "database": True, "writable": True, "temporal": True, "worker": True, "channels": {},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [each.words.split()[1:] for each in commands("countersign")], ids=" ".join)

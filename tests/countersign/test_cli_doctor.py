@@ -24,7 +24,7 @@ def test_a_real_installation_is_looked_at(by: Run) -> None:
     assert ran.err == ""
     said = by("ada", "doctor")
     assert said.code == ran.code
-    assert "asks for work" in said.out
+    assert "sends by email" in said.out
     assert by("alice", "doctor").code == 3
 
 

@@ -107,10 +107,12 @@ def test_an_answer_that_is_stored_but_not_judged_ends_with_4(command: Run, serve
 
 
 def test_health_names_what_can_not_be_reached(command: Run, server: Server) -> None:
-    server.will_say(503, {"database": True, "temporal": False})
+    server.will_say(503, {"database": True, "writable": False, "temporal": False, "worker": False})
     ran = command("health", "--url", server.url)
     assert ran.code == 4
-    assert ran.out == "✓ portal\n✓ database\n✗ temporal can't be reached\n"
+    assert [line[:10] for line in ran.out.splitlines()] == ["✓ portal", "✗ database", "✗ Temporal", "✗ worker i"]
+    assert "full disk" in ran.out
+    assert "Temporal can't be reached" in ran.out
 
 
 def test_a_mail_that_decides_is_explained(

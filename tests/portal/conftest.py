@@ -17,7 +17,7 @@ from sandbox.mail_server import MailServer
 from settings import Settings
 from store import Store
 from store.tokens import Owner
-from tests.portal.house import MARK, MINUTE, POLICY, Portal, serving
+from tests.portal.house import MARK, MINUTE, POLICY, Portal, serving, until
 from tests.workflows.sandboxed import sandboxed
 
 
@@ -53,6 +53,7 @@ async def portal(settings: Settings) -> AsyncIterator[Portal]:
         here = Portal(url)
         here.store = store
         _hand_out(here)
+        await until(lambda: work.done() or bool(store.workers.living(settings.task_queue)))
         yield here
         await here.aclose()
     stop.set()

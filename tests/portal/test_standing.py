@@ -34,15 +34,17 @@ def make_token(database_url: str, person: str, is_admin: bool = False) -> str:
 
 
 async def test_all_is_well(portal: Portal) -> None:
+    well = {"database": True, "writable": True, "temporal": True, "worker": True, "channels": {}}
     reply = await portal.get("nobody", "/health")
-    assert (reply.status_code, reply.json()) == (200, {"database": True, "temporal": True, "channels": {}})
+    assert (reply.status_code, reply.json()) == (200, well)
 
 
 async def test_temporal_is_away(tmp_path: Path) -> None:
     async with serving(Server(create_app(without_temporal(f"sqlite:///{tmp_path / 'c.db'}")), "127.0.0.1", 0)) as url:
         portal = Portal(url)
         reply = await portal.get("nobody", "/health")
-        assert (reply.status_code, reply.json()) == (503, {"database": True, "temporal": False, "channels": {}})
+        away = {"database": True, "writable": True, "temporal": False, "worker": False, "channels": {}}
+        assert (reply.status_code, reply.json()) == (503, away)
         await portal.aclose()
 
 
@@ -61,7 +63,7 @@ async def test_the_database_goes_away_and_comes_back(postgres_url: str) -> None:
             proxy.refuse()
             proxy.cut()
             health = await portal.get("nobody", "/health")
-            assert (health.status_code, health.json()["database"]) == (503, False)
+            assert (health.status_code, health.json()["database"], health.json()["writable"]) == (503, False, False)
             reply = await portal.get("ada", "/me")
             assert (reply.status_code, reply.headers["Content-Type"]) == (503, "application/problem+json")
             assert reply.headers["Retry-After"] == "5"

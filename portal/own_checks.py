@@ -1,0 +1,77 @@
+"""What `doctor` looks at of the portal's own needs: the database, Temporal, a worker, and their clocks."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Literal
+
+from countersign.checks import Check
+from countersign.directory import Policy
+from countersign.errors import NotFound
+from countersign.views import Finding
+from portal.house import House
+from store.clock import apart, read_clock, words
+from store.workers import DEAD_AFTER, Worker
+
+NO_WORKER = (
+    "none has given a sign of life for {:.0f} seconds at task queue {}: start one (`python worker.py`), with the same "
+    "settings; what is asked and answered meanwhile waits for it"
+)
+ELSEWHERE = (
+    "runs, and says so in the database, but not at task queue {} of namespace {}: give worker and portal the same "
+    "TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and COUNTERSIGN_TASK_QUEUE"
+)
+NO_WRITING = "nothing can be written: see that its disk is not full and that it is not read-only; the log says more"
+
+
+def own_checks(house: House) -> list[Check]:
+    """What the portal itself needs."""
+    return [
+        Check("database", "database", partial(_database, house)),
+        Check("Temporal", "server", partial(_temporal, house)),
+        Check("Temporal", "worker", partial(_worker, house)),
+    ]
+
+
+async def _database(house: House, _: Policy | None) -> list[Finding]:
+    """Whether it answers and takes what is written, and whether its clock is ours."""
+    clock = await house.run(read_clock, house.store.database)
+    if not await house.writable():
+        return [_finding("database", "problem", "database", NO_WRITING)]
+    well = _finding("database", "ok", "database", "can be read and written")
+    return [well, *_too_far("the portal", clock.ahead, "the database")]
+
+
+async def _temporal(house: House, _: Policy | None) -> list[Finding]:
+    await house.client.check()
+    return [_finding("Temporal", "ok", "server", "can be reached")]
+
+
+async def _worker(house: House, _: Policy | None) -> list[Finding]:
+    """Whether a worker lives, and answers at Temporal; whether its clock, ours and Temporal's are the same."""
+    living = await house.run(house.store.workers.living, house.client.task_queue)
+    if not living:
+        said = NO_WORKER.format(DEAD_AFTER.total_seconds(), house.client.task_queue)
+        return [_finding("Temporal", "problem", "worker", said)]
+    wrong = [far for one in living for far in _too_far(one.host, timedelta(seconds=one.ahead_seconds), "the database")]
+    before = datetime.now(UTC)
+    try:
+        time = await house.client.server_time()
+    except NotFound:
+        said = ELSEWHERE.format(house.client.task_queue, house.client.namespace)
+        return [_finding("Temporal", "problem", "worker", said), *wrong]
+    wrong += _too_far("the portal", apart(time, before, datetime.now(UTC)), "Temporal")
+    works = [_finding("Temporal", "ok", "worker", f"{one.host} works, {_channels(one)}") for one in living]
+    return [*works, *wrong]
+
+
+def _channels(worker: Worker) -> str:
+    return f"sends by {' and '.join(worker.channels)}" if worker.channels else "can send by no channel"
+
+
+def _too_far(whose: str, ahead: timedelta, other: str) -> list[Finding]:
+    said = words(ahead, other)
+    return [_finding("clock", "problem", whose, said)] if said else []
+
+
+def _finding(part: str, state: Literal["ok", "problem"], about: str, said: str) -> Finding:
+    return Finding(part=part, state=state, about=about, words=said)
