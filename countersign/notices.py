@@ -97,11 +97,14 @@ class Given(Model):
 class TurnedDown(Model):
     """Something that came in by a channel and is no answer, or none that may count. Recorded, never dropped silently.
 
-    `event` says which notice its sender gets (help, or a refusal); None for none at all.
+    `event` says which notice its sender gets (help, or a refusal); None for none at all. `answer_id` is the source id
+    that it would have as an answer, where nothing but how the request stands speaks against that: one that came before
+    has been told what became of it. What has no `source_id` is recorded as often as it comes.
     """
 
     channel: str
     source_id: str
+    answer_id: str = ""
     approval_id: int | None
     who: str  # a person's id, or what the channel knows of the sender
     person: Person | None = None  # where the sender is somebody of the directory

@@ -1,5 +1,7 @@
 """Answers: stored before anything else, judged by their request, never lost and never counted twice."""
 
+import hashlib
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +20,7 @@ from store.database import Database
 from store.events import append
 from store.notices import FIRST_RETRY
 from store.policies import Policies
-from store.tables import answers, as_written, mailboxes, notices, one_of, requests
+from store.tables import answers, as_written, mailboxes, notices, one_of, requests, turned_down
 
 # How long the expiry of a request waits for the mailboxes to be read up to its deadline.
 LONGEST_READING = timedelta(seconds=60)
@@ -99,7 +101,10 @@ class Answers:
             append(connection, row.approval_id, [_refusal(row, words)])
 
     def turn_down(self, refused: TurnedDown) -> None:
-        """Record what came in and decides nothing; its sender is told, though not more often than HELP_AT_MOST."""
+        """Record what came in and decides nothing; its sender is told, though not more often than HELP_AT_MOST.
+
+        The same again, by its source's id, changes nothing.
+        """
         now = datetime.now(UTC)
         line = Line(
             kind="answer_refused",
@@ -110,9 +115,21 @@ class Answers:
             proof={"source": refused.source_id, **refused.proof},
         )
         with self.database.transaction() as connection:
+            if not self._is_new(connection, refused, now):
+                return
             if refused.event and refused.person and refused.approval_id:
                 _tell(connection, refused, now)
             append(connection, refused.approval_id, [line])
+
+    def _is_new(self, connection: Connection, refused: TurnedDown, now: datetime) -> bool:
+        if refused.answer_id:
+            same = (answers.c.channel == refused.channel) & (answers.c.source_id == refused.answer_id)
+            if connection.execute(select(answers.c.id).where(same)).first() is not None:
+                return False
+        if not refused.source_id:
+            return True
+        row = {"digest": _digest(refused), "at": now}
+        return connection.execute(self._insert(turned_down).values(row).on_conflict_do_nothing()).rowcount > 0
 
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
         """Answers stored before a moment that were never judged: the oldest to each request, then the second ones..."""
@@ -187,6 +204,12 @@ def _refusal(row: Row[Any], words: str) -> Line:
     return Line(
         kind="answer_refused", at=datetime.now(UTC), who=row.person, channel=row.channel, words=words, proof=proof
     )
+
+
+def _digest(refused: TurnedDown) -> str:
+    """What tells it from all else: an id that its sender chose must not hide what comes from others under that id."""
+    of = [refused.channel, refused.source_id, refused.who, refused.approval_id, refused.words]
+    return hashlib.sha256(json.dumps(of).encode()).hexdigest()
 
 
 def _tell(connection: Connection, refused: TurnedDown, now: datetime) -> None:

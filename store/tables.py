@@ -153,6 +153,14 @@ answers = Table(
     _index_where("answers_open", "state = 'open'", "at"),
 )
 
+# What came in and decides nothing, by a digest of it: delivered again, it is neither recorded nor answered.
+turned_down = Table(
+    "turned_down",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
 notices = Table(
     "notices",
     metadata,

@@ -159,6 +159,7 @@ class Inbound:
             TurnedDown(
                 channel=CHANNEL,
                 source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
+                answer_id=_source_id(reply, judged, raw) if judged.code == "still_waiting" else "",
                 approval_id=mail.request.approval_id if mail.request else None,
                 who=_who(mail),
                 person=mail.sender,
@@ -216,7 +217,7 @@ def _outcome(view: RequestView) -> str:
 
 def _source_id(reply: Reply, judged: Judged, raw: bytes) -> str:
     """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
-    says = f"{judged.person} {judged.approval_id} {judged.level} {judged.verdict} {judged.comment}"
+    says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {reply.comment}"
     own = reply.message_id or hashlib.sha256(raw).hexdigest()
     return hashlib.sha256(f"{own}\n{says}".encode()).hexdigest()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from countersign.errors import NotFound, Refused
+from countersign.models import Event
+from countersign.notices import Person, TurnedDown
 from countersign.steps import Closing
 from store import Store
 from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon
@@ -120,3 +123,53 @@ def test_what_was_left_open_is_found_oldest_first(store: Store) -> None:
     assert [one.id for one in store.answers.waiting(soon(-30))] == [old.id]
     assert [one.id for one in store.answers.waiting(soon(1))] == [old.id, new.id]
     assert [one.id for one in store.answers.waiting(soon(1), limit=1)] == [old.id]
+
+
+# --- what decides nothing -------------------------------------------------------------------------------------------
+
+
+def unclear(number: int, **changed: Any) -> TurnedDown:
+    grace = Person(id="grace", name="Grace", email="grace@example.test")
+    said = {"channel": "email", "source_id": "<m1>", "approval_id": number, "who": "grace", "person": grace}
+    return TurnedDown.model_validate(said | {"event": Event.HELP, "words": "Neither."} | changed)
+
+
+def helped(store: Store) -> list[str]:
+    return [row.in_reply_to for row in store.notices.left_over(soon(60), 10) if row.event == Event.HELP]
+
+
+def test_what_decides_nothing_and_comes_twice_is_recorded_and_answered_once(store: Store) -> None:
+    number = a_request(store)
+    at_once(lambda: store.answers.turn_down(unclear(number)))
+    assert kinds(store, number).count("answer_refused") == 1
+    assert helped(store) == ["<m1>"]
+
+
+def test_an_id_that_a_sender_chose_hides_nothing_of_others_and_nothing_else(store: Store) -> None:
+    number = a_request(store)
+    others: list[dict[str, Any]] = [
+        {},
+        {"who": "mallory@x", "person": None},
+        {"channel": "slack"},
+        {"approval_id": None},
+    ]
+    for changed in [*others, {"words": "A question."}, {"source_id": "<m2>"}]:
+        store.answers.turn_down(unclear(number, **changed))
+    assert len([row for row in store.events.since(0) if row.kind == "answer_refused"]) == 6
+
+
+def test_what_has_no_id_is_recorded_each_time(store: Store) -> None:
+    number = a_request(store)
+    for _ in range(2):
+        store.answers.turn_down(unclear(number, source_id=""))
+    assert kinds(store, number).count("answer_refused") == 2
+
+
+def test_an_answer_that_counted_and_comes_again_too_late_is_no_second_one(store: Store) -> None:
+    number = a_request(store)
+    store.requests.write(approving(store.answers.store(given(number, channel="email", source_id="the answer"))))
+    late = {"event": Event.ANSWER_REFUSED, "words": f"#{number} is already Approved."}
+    store.answers.turn_down(unclear(number, answer_id="the answer", **late))
+    assert "answer_refused" not in kinds(store, number)
+    store.answers.turn_down(unclear(number, answer_id="another", **late))
+    assert kinds(store, number)[-1] == "answer_refused"

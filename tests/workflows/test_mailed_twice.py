@@ -1,0 +1,58 @@
+"""One mail that arrives twice, by another way the second time, is recorded and answered once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from email.message import EmailMessage
+
+import pytest
+
+from countersign.models import Status
+from notifiers.email.authenticity import AuthenticityRule
+from notifiers.email.channel import key_ring
+from notifiers.email.inbound import Inbound
+from tests.workflows.engine import MAIL_KEYS, Engine, Request, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+RULE = AuthenticityRule(mode="authentication_results", authserv_id="mail.example.test")
+
+
+async def a_reply(request: Request, login: str, text: str, message_id: str) -> EmailMessage:
+    asked = await asyncio.to_thread(request.engine.person(login).wait_for_mail, request.id)
+    reply = EmailMessage()
+    reply["Authentication-Results"] = "mail.example.test; dmarc=pass header.from=example.test"
+    reply["From"] = f"{login}@example.test"
+    reply["To"] = str(asked["Reply-To"])
+    reply["Subject"] = f"Re: {asked['Subject']}"
+    reply["Message-ID"] = message_id
+    reply.set_content(text)
+    return reply
+
+
+async def arrives_twice(engine: Engine, mail: EmailMessage) -> None:
+    inbound = Inbound(engine.door, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop())
+    for way in ("by the first way", "by the second way"):
+        again = f"Received: {way}\r\n".encode() + mail.as_bytes()
+        await asyncio.to_thread(inbound.take, again, datetime.now(UTC))
+
+
+async def test_an_unclear_mail_that_arrives_twice_gets_one_help_mail_and_one_row(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    await arrives_twice(engine, await a_reply(request, "grace", "Hm, let me see.", "<unclear@example.test>"))
+    assert request.lines("answer_refused") == ["answer_refused grace"]
+    await until(lambda: len(request.lines("noticed")) == 2)
+    assert not [row for row in engine.store.notices.of_step(request.id, 0) if row.event == "help"]
+
+
+async def test_an_approval_that_arrives_again_after_it_settled_the_request_is_not_called_refused(
+    engine: Engine,
+) -> None:
+    request = await engine.ask("alice")
+    reply = await a_reply(request, "grace", "Approved\n\nBe quick.", "<yes@example.test>")
+    await arrives_twice(engine, reply)
+    assert (await request.outcome()).status is Status.APPROVED
+    await arrives_twice(engine, reply)
+    assert request.lines("answered", "answer_refused") == ["answered grace"]
+    await request.until_mailed(grace=["asked", "settled"])
