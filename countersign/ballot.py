@@ -12,6 +12,7 @@ from typing import Literal
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.models import Answer, Approver, Decision, Id, LevelPeople, LevelRule, Model, Status, Verdict
+from countersign.times import moment
 
 # The channel of an approval that nobody had to give: the requester is an approver of the level (rule 3).
 OWN_APPROVAL = "own approval"
@@ -148,7 +149,7 @@ class Ballot(Model):
     def expire(self) -> None:
         """The deadline is over and nobody answered in time (rule 5)."""
         self._must_wait()
-        self._settle(Status.EXPIRED, f"Nobody decided by {self.deadline:%Y-%m-%d %H:%M:%S} UTC.")
+        self._settle(Status.EXPIRED, f"Nobody decided by {moment(self.deadline)}.")
 
     def cancel(self, words: str) -> None:
         """Withdrawn, by the requester or because the requester was disabled."""
@@ -221,7 +222,7 @@ class Ballot(Model):
         return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=answer.approval_id)
 
     def _late(self) -> Refused:
-        words = f"#{self.approval_id} had to be answered by {self.deadline:%Y-%m-%d %H:%M:%S} UTC."
+        words = f"#{self.approval_id} had to be answered by {moment(self.deadline)}."
         return Refused(words, ErrorCode.TOO_LATE, deadline=self.deadline.isoformat())
 
     def _not_asked(self, answer: Answer) -> Refused:

@@ -40,6 +40,7 @@ from countersign.steps import (
     Tell,
     Written,
 )
+from countersign.times import moment
 from store.database import Database
 from store.events import append
 from store.grants import Grants
@@ -349,7 +350,7 @@ def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timed
             words="",
         )
     )
-    line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {ends_at:%Y-%m-%d %H:%M:%S} UTC")
+    line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {moment(ends_at)}")
     return [line], GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at)
 
 
