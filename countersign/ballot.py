@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import Refused
+from countersign.errors import Refused, other_level
 from countersign.models import Answer, Approver, Decision, Id, LevelPeople, LevelRule, Model, Status, Verdict
 from countersign.times import moment
 
@@ -87,6 +87,19 @@ class Ballot(Model):
         """How the request ended, as the reason why nothing more can be done about it."""
         words = f"#{self.approval_id} is already {self.status}: {self.words}"
         return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=self.approval_id, request_status=self.status)
+
+    def never_counts(self, answer: Answer) -> bool:
+        """Whether an answer can't count whatever may still become of the request."""
+        return (
+            answer.approval_id != self.approval_id
+            or answer.at > self.deadline
+            or answer.person == self.requester
+            or answer.level > len(self.levels)
+        )
+
+    def is_ahead(self, answer: Answer) -> bool:
+        """Whether an answer is to a level that is still to come."""
+        return not self.settled and answer.level > self.level
 
     # --- what changes it ---------------------------------------------------------------------------------------------
 
@@ -227,8 +240,7 @@ class Ballot(Model):
 
     def _not_asked(self, answer: Answer) -> Refused:
         if answer.level != self.level:
-            words = f"That answer was for level {answer.level}; #{self.approval_id} is at level {self.level}."
-            return Refused(words, ErrorCode.OTHER_LEVEL, level=answer.level, at_level=self.level)
+            return other_level(self.approval_id, answer.level, self.level)
         return Refused(f"{answer.person} is not asked about #{self.approval_id}.", ErrorCode.NOT_ASKED)
 
     def _approved_before(self, answer: Answer) -> bool:
