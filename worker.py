@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +23,8 @@ from activities.standing import StandingActivities, Watch
 from activities.steps import StepActivities
 from countersign.client import Client
 from countersign.door import Door
-from countersign.errors import CountersignError, Unavailable, in_words
+from countersign.errors import CountersignError, Refused, Unavailable, in_words
+from countersign.policy_reach import channels_on
 from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.inbound import Inbound
 from notifiers.email.mailbox import watch as watch_mailbox
@@ -77,7 +78,7 @@ async def run(
     connected()
     senders = {"email": EmailNotifier(email.config)} if email.config else {}
     if not senders:
-        log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): notices by mail wait")
+        log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): this worker sends no mail")
     courier = Courier(store.notices, store.reading, senders, store.database.executor, live)
     door = Door(
         client,
@@ -96,18 +97,21 @@ async def run(
         [
             Chore("people who may no longer act", door.enforce_directory),
             Chore("answers left over", door.submit_left_over),
-            Chore("notices left over", lambda: courier.sweep(door.look_again)),
             Chore("answers that counted", door.remind_workflows, once=True),
         ],
     )
     kept = ["sweep", "watch_mailbox"] if watch else ["sweep"]
+    # Every worker sends, as another may lack a channel.
     own = [
+        Chore("notices under way", courier.hold),
+        Chore("notices left over", courier.send_left_over),
+        Chore("messages left as they were", courier.change_left_over),
         Chore("standing work", lambda: _keep_standing(client, kept), pause=KEEP_STANDING_SECONDS),
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
     ]
     signs = _signs_of_life(store, courier, settings.task_queue)
     await _keep_standing(client, kept)
-    async with _worker(client, settings, store, courier, standing, runner), signs, repeating(own):
+    async with signs, _worker(client, settings, store, courier, standing, runner), repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
     await courier.close()
@@ -198,14 +202,30 @@ async def _keep_standing(client: Client, names: Sequence[str]) -> None:
 
 @asynccontextmanager
 async def _signs_of_life(store: Store, courier: Courier, task_queue: str) -> AsyncIterator[None]:
-    """Write every few seconds that this worker is there, and at the end that it ended."""
+    """Write every few seconds that this worker is there, and at the end that it ended; read what the others have."""
     loop, executor = asyncio.get_running_loop(), store.database.executor
-    worker = this_worker(courier.senders, task_queue)
+    worker, said = this_worker(courier.senders, task_queue), ""
+
+    def signed() -> tuple[frozenset[str], list[str]]:
+        seen_at = store.workers.renew(worker).seen_at
+        try:
+            used = channels_on(store.policies.current()[1])
+        except Refused:  # no policy was ever applied
+            used = []
+        return store.workers.channels(seen_at), used
 
     async def sign() -> None:
-        await loop.run_in_executor(executor, store.workers.renew, worker)
+        nonlocal said
+        channels, used = await loop.run_in_executor(executor, signed)
+        courier.elsewhere = channels - courier.senders.keys()
+        words = "; ".join(_lacking(name, courier.elsewhere) for name in used if name not in courier.senders)
+        if words and words != said:
+            log.warning("channels of the policy that this worker lacks: %s", words)
+        said = words
 
-    async with repeating([Chore("sign of life", sign, pause=SIGN_EVERY.total_seconds())]):
+    signing = Chore("sign of life", sign, pause=SIGN_EVERY.total_seconds())
+    await signing.turn()  # before any work is taken: it has to be known what is left to others
+    async with repeating([signing]):
         yield
     with suppress(Unavailable):
         await loop.run_in_executor(executor, store.workers.end, worker)
@@ -220,6 +240,12 @@ async def _compare_clocks(client: Client, store: Store) -> None:
     for ahead, other in ((clock.ahead, "the database"), (apart(theirs, before, datetime.now(UTC)), "Temporal")):
         if said := words(ahead, other):
             log.warning("the clock of this machine %s", said)
+
+
+def _lacking(channel: str, elsewhere: Collection[str]) -> str:
+    if channel in elsewhere:
+        return f"{channel}, which is left to the workers that have it"
+    return f"{channel}, which no worker has, so that nobody can be reached by it"
 
 
 def _watch(email: EmailChannel, store: Store, door: Door) -> Watch | None:

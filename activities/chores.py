@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Chore:
-    """What is done again and again: `pause` and `longest` are the seconds between two turns, and for one.
+    """What is done again and again, with a pause of so many seconds, or PAUSE_SECONDS, between two turns.
 
-    `once`: only until it went well.
+    A turn gets `longest` seconds. `once`: only until it went well.
     """
 
     name: str
     work: Callable[[], Awaitable[object]]
-    pause: float = PAUSE_SECONDS
+    pause: float | None = None
     longest: float = LONGEST_SECONDS
     once: bool = False
 
@@ -48,7 +48,7 @@ class Chore:
         while True:
             if await self.turn() and self.once:
                 return
-            await asyncio.sleep(self.pause)
+            await asyncio.sleep(PAUSE_SECONDS if self.pause is None else self.pause)
 
 
 @asynccontextmanager

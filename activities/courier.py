@@ -1,44 +1,60 @@
-"""Sending what a step has written: at once where the far side is healthy, else left for the sweeper."""
+"""Sending what a step has written: begun at once, never broken off, and tried again where it failed."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from activities.copies import Copies, CopyBook, CopyReader, LiveSender, Sender
-from countersign.errors import CountersignError, Unreachable, in_words
+from countersign.errors import CountersignError, Unconfirmed, Unreachable, in_words
 from countersign.notices import Notice, Result
 from countersign.steps import ANSWERING_STEP
 
-# A healthy mail server takes a mail within this; what takes longer is left for the sweeper.
+# A step waits so long for what it sends; what takes longer goes on by itself.
 HEALTHY_SECONDS = 0.9
-# Where somebody is looked up, written to and shown what changed, call after call, it may take longer; nobody waits.
+# What can be found again where it was posted after all is broken off after this, and for the second time after that.
 LIVE_SECONDS = 8.0
-# The sweeper is in no hurry, and a slow server may need this long.
 PATIENT_SECONDS = 60.0
-SWEEP_AT_ONCE = 50
+# So many notices of a channel may be on their way at once before the sweeper begins no more of them.
+MOST_UNDER_WAY = 200
+CHANGES_AT_ONCE = 50
+# A worker that stops waits so long for what is on its way.
+CLOSING_SECONDS = 4.0
+# Between two tries to write down what became of a notice.
+WRITE_AGAIN_SECONDS = 1.0
 # Of a message that is brought up to date next, whatever it shows now.
 NEVER_SHOWN = 0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-State = Literal["sent", "unreachable", "waiting"]
 Messages = Sequence[tuple[str, Notice]]
+Sends = Sequence[tuple[str, asyncio.Task[str]]]
 
 
 class NoticeBook(CopyBook, Protocol):
     """Where notices are written."""
 
-    def left_over(self, now: datetime, limit: int) -> Sequence[Any]:
-        """Unsent notices that are due for another try."""
+    def left_over(
+        self, now: datetime, limit: int, by: Collection[str] | None = None, but: Collection[str] = ()
+    ) -> Sequence[Any]:
+        """Unsent notices that are due for another try, by these channels or by all but some."""
 
-    def put_off(self, notice_ids: Sequence[str], now: datetime) -> None:
-        """Try these again later."""
+    def begin(self, notice_ids: Sequence[str], now: datetime) -> dict[str, int]:
+        """Write down that these are sent or changed now; returns how often each was. What another is at is left out."""
+
+    def hold(self, notice_ids: Collection[str], now: datetime) -> None:
+        """Say that these are still being sent or changed."""
+
+    def release(self, notice_ids: Collection[str]) -> None:
+        """Let others send or change these when they are due."""
 
     def mark(self, approval_id: int, results: Sequence[Result], channels: Sequence[str]) -> None:
-        """Record what became of notices; who can't be reached by one of the channels is told by the others."""
+        """Record how tries ended; who can't be reached by one of the channels is told by the others."""
+
+    def lost(self, approval_id: int) -> list[str]:
+        """The people to whom no notice of a request got through, or will."""
 
 
 class Reader(CopyReader, Protocol):
@@ -49,7 +65,11 @@ class Reader(CopyReader, Protocol):
 
 
 class Courier:
-    """Hands notices to their channels and records what became of them; keeps up to date what the `live` ones sent."""
+    """Hands notices to their channels and records what became of them; keeps up to date what the `live` ones sent.
+
+    `elsewhere` are the channels that this worker lacks and others have: those send what goes by them. What no worker
+    has reaches nobody.
+    """
 
     def __init__(
         self,
@@ -63,73 +83,164 @@ class Courier:
         self.reader = reader
         self.live = live or {}
         self.senders: dict[str, Sender] = {**senders, **self.live}
+        self.elsewhere: frozenset[str] = frozenset()
         self.copies = Copies(notices, reader, self.live, executor)
         self.executor = executor
-        self._late: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._under_way: dict[str, str] = {}  # the channel of each notice
+        self._ended: dict[int, list[Result]] = {}  # by request; not written yet
+        self._writing = asyncio.Lock()
+
+    # --- what others ask for -----------------------------------------------------------------------------------------
 
     async def deliver(self, approval_id: int, step: int) -> list[str]:
         """Send the notices of one step, all at once, and bring up to date what was sent before.
 
-        Returns the people whom a channel can never reach, as far as that is known soon.
+        Returns, as soon as that is done but after HEALTHY_SECONDS at the latest, who can be reached by no channel.
         """
-        messages = await self._run(self.reader.notices_of, approval_id, step)
-        if not self.live:
-            return [person for person, _ in await self._send(messages, HEALTHY_SECONDS)]
-        # What was tried before may be on its way this moment, here or elsewhere: the sweeper looks for it later.
-        fresh = [(channel, notice) for channel, notice in messages if channel in self.live and not notice.again]
-        live = self._deliver_live(approval_id, fresh)
-        others = [one for one in messages if one[0] not in self.live]
-        lost, lost_live = await asyncio.gather(self._send(others, HEALTHY_SECONDS), self._soon(live))
-        return sorted({person for person, _ in [*lost, *(lost_live or [])]})
+        sends = await self._send_step(approval_id, step)
+        works: list[asyncio.Task[Any]] = [task for _, task in sends]
+        if self.live:
+            posts = [task for channel, task in sends if channel in self.live]
+            works.append(self._start(self._catch_up(approval_id, posts)))
+        if works:
+            await asyncio.wait(works, timeout=HEALTHY_SECONDS)
+        if any(_result(task) == "unreachable" for _, task in sends):
+            return await self._run(self.notices.lost, approval_id)
+        return []
 
     async def answer_back(self, approval_id: int) -> None:
         """Send what is written to the senders of mails or clicks about a request."""
         await self.deliver(approval_id, ANSWERING_STEP)
 
-    async def sweep(self, look_again: Callable[[int], Awaitable[None]]) -> None:
-        """Send what was left over; `look_again(approval_id)` hears of each request with people who can't be reached."""
-        rows = await self._due(self.notices.left_over)
-        messages = await self._read(rows)
-        for approval_id in sorted({about for _, about in await self._send(messages, PATIENT_SECONDS)}):
-            await look_again(approval_id)
+    # --- what is done again and again --------------------------------------------------------------------------------
+
+    async def send_left_over(self) -> None:
+        """Begin to send what is due for another try, and have it go on by itself."""
+        for channel in self.senders:
+            most = MOST_UNDER_WAY - list(self._under_way.values()).count(channel)
+            if most > 0:
+                await self._send_again(most, by=[channel])
+        await self._send_again(MOST_UNDER_WAY, but=[*self.senders, *self.elsewhere])
+
+    async def change_left_over(self) -> None:
+        """Bring up to date the messages that still show a request as it was before."""
         if self.live:
-            await self.copies.change(await self._due(self.notices.left_behind), PATIENT_SECONDS)
+            rows = await self._run(self.notices.left_behind, datetime.now(UTC), CHANGES_AT_ONCE)
+            begun = await self._run(self.notices.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
+            await self.copies.change([row for row in rows if row.id in begun], PATIENT_SECONDS)
+            if begun:
+                await self._run(self.notices.release, list(begun))
+
+    async def hold(self) -> None:
+        """Say of all that is on its way that it still is, so that no other worker sends it too."""
+        if self._under_way:
+            await self._run(self.notices.hold, list(self._under_way), datetime.now(UTC))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._tasks
 
     async def close(self) -> None:
-        """Leave to the sweeper what is still on its way."""
-        for task in self._late:
+        """Let what is on its way arrive, if it soon does; the rest is sent by another worker, perhaps once more."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._late, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _deliver_live(self, approval_id: int, messages: Messages) -> list[tuple[str, int]]:
-        if messages:
-            # A message can be posted twice, unlike a mail: another try must know that there was this one.
-            await self._run(self.notices.put_off, [notice.id for _, notice in messages], datetime.now(UTC))
-        sending = self._send(messages, LIVE_SECONDS)
-        lost, _ = await asyncio.gather(sending, self.copies.catch_up(approval_id, LIVE_SECONDS))
-        if messages:  # something may have happened while they were on their way
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    async def _send_step(self, approval_id: int, step: int) -> Sends:
+        """Begin to send the notices of a step that nobody has tried yet; the others are left over, or on their way."""
+        messages = await self._run(self.reader.notices_of, approval_id, step)
+        return await self._begin([one for one in messages if not one[1].again and one[0] not in self.elsewhere])
+
+    async def _send_again(self, most: int, **channels: Any) -> None:
+        rows = await self._run(lambda: self.notices.left_over(datetime.now(UTC), most, **channels))
+        messages = await self._read(rows)
+        await self._begin(messages)
+        if broken := {row.id for row in rows} - {notice.id for _, notice in messages}:
+            # Not for long: they would be the first of all that is left over, again and again.
+            await self._run(self.notices.begin, list(broken), datetime.now(UTC))
+            await self._run(self.notices.release, list(broken))
+
+    async def _begin(self, messages: Messages) -> Sends:
+        """Write down that these are sent now, and send them: each for itself, to its end."""
+        if not messages:
+            return []
+        tries = await self._run(self.notices.begin, [notice.id for _, notice in messages], datetime.now(UTC))
+        return [
+            (channel, self._start(self._send(channel, notice, tries[notice.id])))
+            for channel, notice in messages
+            if notice.id in tries and notice.id not in self._under_way
+        ]
+
+    async def _send(self, channel: str, notice: Notice, tries: int) -> str:
+        """Send one notice and record what became of it; returns that."""
+        self._under_way[notice.id] = channel
+        try:
+            result = await self._try(channel, notice, tries)
+            await self._record(notice.approval_id, result)
+        finally:
+            del self._under_way[notice.id]
+        if result.state == "unreachable":  # its person is told by another channel now
+            await self._send_step(notice.approval_id, _step_of(notice))
+        return result.state
+
+    async def _try(self, channel: str, notice: Notice, tries: int) -> Result:
+        ended = Result(notice_id=notice.id, state="waiting", text="", tries=tries)
+        sender = self.senders.get(channel)
+        if sender is None:
+            return ended.model_copy(update={"state": "unreachable", "text": f"no worker has the channel {channel}"})
+        seconds = (LIVE_SECONDS if tries == 1 else PATIENT_SECONDS) if channel in self.live else None
+        try:
+            async with asyncio.timeout(seconds):
+                reference = await sender.send(notice)
+        except Unreachable as error:
+            return ended.model_copy(update={"state": "unreachable", "text": str(error)})
+        except TimeoutError:
+            why = f"{channel} did not take it within {seconds} s"
+        except CountersignError as error:
+            why = in_words(error)
+            ended = ended.model_copy(update={"unconfirmed": isinstance(error, Unconfirmed)})
+        except Exception as error:
+            # A fault of ours: it is mended by a deploy, and must hold up neither the request nor other notices.
+            log.exception("notice %s waits", notice.id)
+            why = in_words(error)
+        else:
+            shows = self._shows(channel, notice, reference)
+            return ended.model_copy(update={"state": "sent", "text": reference, "shows": shows})
+        log.warning("notice %s waits: %s", notice.id, why)
+        return ended.model_copy(update={"text": why})
+
+    def _shows(self, channel: str, notice: Notice, reference: str) -> int | None:
+        """The step that a message of its own shows; None where it stands below one that the person holds already."""
+        if channel not in self.live or reference in ("", notice.holds):
+            return None
+        # What was tried before may have been found there, as it was posted then.
+        return NEVER_SHOWN if notice.again else notice.step
+
+    async def _record(self, approval_id: int, result: Result) -> None:
+        """Write down how a try ended, together with what else of this request ended while others were written."""
+        self._ended.setdefault(approval_id, []).append(result)
+        async with self._writing:
+            while results := self._ended.pop(approval_id, []):
+                try:
+                    await self._run(self.notices.mark, approval_id, results, self._all_channels)
+                except CountersignError as error:
+                    # What was sent must be on record, or it is sent again.
+                    log.warning("what became of %s notices is not written yet: %s", len(results), in_words(error))
+                    self._ended.setdefault(approval_id, []).extend(results)
+                    await asyncio.sleep(WRITE_AGAIN_SECONDS)
+
+    async def _catch_up(self, approval_id: int, posts: Sequence[asyncio.Task[str]]) -> None:
+        """Have all messages about a request show it as it stands, also those that are being posted now."""
+        await self.copies.catch_up(approval_id, LIVE_SECONDS)
+        if posts:
+            await asyncio.wait(posts)
             await self.copies.catch_up(approval_id, LIVE_SECONDS)
-        return lost
-
-    async def _soon(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What comes of it while it is healthy to wait; None where it goes on for itself."""
-        task = asyncio.create_task(work)
-        self._late.add(task)
-        task.add_done_callback(self._over)
-        await asyncio.wait({task}, timeout=HEALTHY_SECONDS)
-        return task.result() if task.done() else None
-
-    def _over(self, task: asyncio.Task[Any]) -> None:
-        self._late.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.warning("what was under way is left for the sweeper: %s", in_words(error))
-
-    async def _due(self, left: Callable[[datetime, int], Sequence[Any]]) -> Sequence[Any]:
-        """What is due for another try; put off before it is tried, so that what fails holds up nothing else."""
-        rows = await self._run(left, datetime.now(UTC), SWEEP_AT_ONCE)
-        if rows:
-            await self._run(self.notices.put_off, [row.id for row in rows], datetime.now(UTC))
-        return rows
 
     async def _read(self, rows: Sequence[Any]) -> Messages:
         """What these notices show. One that can't be read, by a fault of ours, holds up only itself."""
@@ -143,46 +254,31 @@ class Courier:
                 return []
             return [message for row in rows for message in await self._read([row])]
 
-    async def _send(self, messages: Messages, seconds: float) -> list[tuple[str, int]]:
-        """Send notices; returns the person and request of each who could not be reached by any of them."""
-        results = await asyncio.gather(*(self._send_one(channel, notice, seconds) for channel, notice in messages))
-        by_request: dict[int, list[Result]] = {}
-        reached: set[tuple[str, int]] = set()
-        lost: set[tuple[str, int]] = set()
-        for (channel, notice), (state, text) in zip(messages, results, strict=True):
-            if not notice.room:  # its people are told one by one instead
-                (lost if state == "unreachable" else reached).add((notice.to.id, notice.approval_id))
-            if state != "waiting":
-                # A message of its own, and not one below what the person holds already.
-                new = channel in self.live and state == "sent" and text not in ("", notice.holds)
-                # What was tried before may have been found there, as it was posted then.
-                shows = (NEVER_SHOWN if notice.again else notice.step) if new else None
-                result = Result(notice_id=notice.id, state=state, text=text, shows=shows)
-                by_request.setdefault(notice.approval_id, []).append(result)
-        for approval_id, marks in by_request.items():
-            await self._run(self.notices.mark, approval_id, marks, list(self.senders))
-        return sorted(lost - reached)
+    @property
+    def _all_channels(self) -> list[str]:
+        return sorted({*self.senders, *self.elsewhere})
 
-    async def _send_one(self, channel: str, notice: Notice, seconds: float) -> tuple[State, str]:
-        """Send one notice: (sent, reference), (unreachable, why) or (waiting, why)."""
-        sender = self.senders.get(channel)
-        if sender is None:
-            return "waiting", f"the channel {channel} is not set up here"
-        try:
-            async with asyncio.timeout(seconds):
-                return "sent", await sender.send(notice)
-        except Unreachable as error:
-            return "unreachable", str(error)
-        except TimeoutError:
-            log.warning("notice %s waits: %s did not take it within %s s", notice.id, channel, seconds)
-            return "waiting", f"{channel} did not take it in time"
-        except CountersignError as error:
-            log.warning("notice %s waits: %s", notice.id, in_words(error))
-            return "waiting", in_words(error)
-        except Exception as error:
-            # A fault of ours: it is mended by a deploy, and must hold up neither the request nor other notices.
-            log.exception("notice %s waits", notice.id)
-            return "waiting", in_words(error)
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Have it go on by itself until it is done, or this worker stops."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+        return task
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("what was under way is left over", exc_info=error)
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+
+
+def _step_of(notice: Notice) -> int:
+    """The step that a notice was written with, from its id: <approval id>.<step>.<event>.<person>.<channel>."""
+    return int(notice.id.split(".")[1])
+
+
+def _result(task: asyncio.Task[str]) -> str:
+    """What became of a notice; "" while it is on its way, or where that went wrong."""
+    return task.result() if task.done() and not task.cancelled() and task.exception() is None else ""

@@ -60,15 +60,19 @@ class Notice(Model):
 
 
 class Result(Model):
-    """What became of a notice: `text` is the channel's reference, or why nobody can be reached by it.
+    """How a try to send a notice ended: `text` is the channel's reference, or why it was not sent.
 
-    `shows` is the step that its message shows, where the channel keeps it up to date.
+    `unreachable`: nobody can be reached by it; `waiting`: it is tried again, unless `unconfirmed` ones have become too
+    many or it is too old. `tries` counts them, with this one. `shows` is the step that its message shows, where the
+    channel keeps it up to date.
     """
 
     notice_id: str
-    state: Literal["sent", "unreachable"]
+    state: Literal["sent", "unreachable", "waiting"]
     text: str
     shows: int | None = None
+    tries: int = 1
+    unconfirmed: bool = False
 
 
 class Shown(Model):

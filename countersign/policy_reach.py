@@ -36,6 +36,15 @@ def rooms_used(policy: Policy, channel: str) -> list[str]:
     return sorted({each["rooms"][channel] for each in terms if channel in each["rooms"]})
 
 
+def channels_on(policy: Policy) -> list[str]:
+    """The channels that the policy lets tell or ask anybody, in the order of their names."""
+    said = [
+        policy.channels,
+        *(place.channels for place in [*policy.device_groups.values(), *policy.approval_workflows]),
+    ]
+    return sorted({name for channels in said for name, use in channels.items() if use != "off"})
+
+
 def is_on(terms: dict[str, Any], channel: str) -> bool:
     """Whether these terms let a channel ask anybody; one that is not named is off."""
     return bool(terms["channels"].get(channel, "off") != "off")

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 LARGEST_MAIL_BYTES = 50_000_000
+SLOW_SECONDS = 5.0
 # aiosmtpd warns at every login that a property it sets itself is deprecated.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
 
@@ -23,6 +24,8 @@ class Faults:
     refused: set[str] = field(default_factory=set)  # 550: no such user, for ever
     deferred: set[str] = field(default_factory=set)  # 451: try again later
     delay: float = 0.0  # seconds before each answer to RCPT and DATA
+    slow: set[str] = field(default_factory=set)  # the answer to RCPT comes after SLOW_SECONDS
+    answer_after: float = 0.0  # seconds between keeping a mail and saying so, as Exchange Online takes them
     drop_at: Stage | None = None  # cut the connection there; at "delivered" the mail was kept, the sender never hears
 
     def reply_for(self, address: str) -> str | None:
@@ -110,6 +113,8 @@ class _Handler:
         await self._misbehave("rcpt", smtp)
         if address.rpartition("@")[2].lower() != self._office.domain:
             return "550 5.7.1 Relaying denied"
+        if _untagged(address) in {_untagged(each) for each in self._office.faults.slow}:
+            await asyncio.sleep(SLOW_SECONDS)
         refusal = self._office.faults.reply_for(address)
         if refusal:
             return refusal
@@ -127,6 +132,7 @@ class _Handler:
                 login=session.auth_data or "",
                 helo=session.host_name or "",
             )
+        await asyncio.sleep(self._office.faults.answer_after)
         if self._office.faults.drop_at == "delivered":
             smtp.cut()
         return "250 OK"

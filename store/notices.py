@@ -1,6 +1,6 @@
 """Notices: written with the change they tell of, sent afterwards, so that none is lost and none is written twice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,12 @@ from store.tables import ROOM, approvers, as_written, notices, requests
 # What is younger may still be in the hands of the workflow that wrote it.
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(minutes=10)
-MOST_TRIES = 30  # is where counting ends, not trying
+MOST_DOUBLINGS = 10
+# Who sends a notice says so again and again (`hold`); another may send it when nothing was said for this long.
+HELD_FOR = timedelta(seconds=20)
+# A notice is given up when a try failed and it is as old as this; and when it may have got through so often.
+GIVEN_UP_AFTER = timedelta(days=1)
+MOST_UNCONFIRMED = 2
 ASKING = (Event.ASKED, Event.REMINDED)
 # What else there is to say stands below these, or in them.
 FIRST_SAID = (Event.ASKED, Event.OPENED)
@@ -26,7 +31,7 @@ NEVER_SHOWN = 0
 # Nor will anybody for a while: a change was given up, and may yet be made, after the ones that come next.
 DOUBTFUL = -1
 # What a notice that is written for another channel has of the one that was lost.
-AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to", "written_at")
+AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to")
 IS_WAITING = notices.c.state == as_written("waiting")
 
 
@@ -64,14 +69,17 @@ class Notices:
         """The notices of one step that were not sent yet."""
         return self._rows(unsent_of(approval_id, step))
 
-    def left_over(self, now: datetime, limit: int) -> list[Row[Any]]:
-        """Notices still not sent that are due for another try; what asks about a settled request is asked no more.
+    def left_over(
+        self, now: datetime, limit: int, by: Collection[str] | None = None, but: Collection[str] = ()
+    ) -> list[Row[Any]]:
+        """Notices still not sent that are due for another try, by these channels or by all `but` some.
 
-        Where a message can be changed and may have got through, it is not left there as a question: sent again, it is
-        found, and then says what became of it.
+        What asks about a settled request is asked no more. Where a message can be changed and may have got through, it
+        is not left there as a question: sent again, it is found, and then says what became of it.
         """
-        due = _waiting().where(notices.c.retry_at <= now).order_by(notices.c.retry_at).limit(limit)
-        moot = self._moot()
+        wanted = notices.c.channel.in_(by) if by is not None else notices.c.channel.not_in(but)
+        due = _waiting().where(notices.c.retry_at <= now, _free(now), wanted).order_by(notices.c.retry_at).limit(limit)
+        moot = self._moot(now)
         # Read first: a transaction that writes would hold up all others, and there is mostly nothing to write.
         with self.database.reading() as connection:
             rows = list(connection.execute(due))
@@ -82,27 +90,43 @@ class Notices:
             connection.execute(update(notices).where(moot).values(state="moot"))
             return list(connection.execute(due))
 
-    def _moot(self) -> ColumnElement[bool]:
-        """What still asks about a request that is settled."""
+    def _moot(self, now: datetime) -> ColumnElement[bool]:
+        """What still asks about a request that is settled, and is not on its way."""
         settled = exists().where(requests.c.approval_id == notices.c.approval_id, requests.c.status != Status.WAITING)
         may_be_there = notices.c.channel.in_(self.live) & (notices.c.event == Event.ASKED) & (notices.c.tries > 0)
-        return IS_WAITING & notices.c.event.in_(ASKING) & ~may_be_there & settled
+        return IS_WAITING & _free(now) & notices.c.event.in_(ASKING) & ~may_be_there & settled
 
-    def put_off(self, notice_ids: Sequence[str], now: datetime) -> None:
-        """Try these again later, after twice as long each time. What was doubtful until now is so no more."""
-        tried = select(notices.c.id, notices.c.tries).where(notices.c.id.in_(notice_ids))
+    def begin(self, notice_ids: Sequence[str], now: datetime) -> dict[str, int]:
+        """Write down that these are being sent, or changed, now; returns how often each was, with this time.
+
+        What another is at is left out. Each is held for a while (`hold`), and due again after twice as long each time.
+        What was doubtful until now is so no more.
+        """
+        free = select(notices.c.id, notices.c.tries).where(notices.c.id.in_(notice_ids), _free(now))
         shows = case((notices.c.shows == DOUBTFUL, NEVER_SHOWN), else_=notices.c.shows)
         with self.database.transaction() as connection:
-            for row in connection.execute(tried).all():
-                wait = min(FIRST_RETRY * 2**row.tries, LONGEST_RETRY)
-                later = update(notices).where(notices.c.id == row.id)
-                values = {"tries": min(row.tries + 1, MOST_TRIES), "retry_at": now + wait, "shows": shows}
-                connection.execute(later.values(values))
+            rows = connection.execute(free.order_by(notices.c.id).with_for_update()).all()
+            for row in rows:
+                change = update(notices).where(notices.c.id == row.id)
+                values = {"tries": row.tries + 1, "retry_at": now + _wait(row.tries), "held_until": now + HELD_FOR}
+                connection.execute(change.values(shows=shows, **values))
+        return {row.id: row.tries + 1 for row in rows}
+
+    def hold(self, notice_ids: Collection[str], now: datetime) -> None:
+        """Say that these are still being sent or changed."""
+        held = notices.c.id.in_(notice_ids) & notices.c.held_until.is_not(None)
+        with self.database.transaction() as connection:
+            connection.execute(update(notices).where(held).values(held_until=now + HELD_FOR))
+
+    def release(self, notice_ids: Collection[str]) -> None:
+        """Let others send or change these when they are due."""
+        with self.database.transaction() as connection:
+            connection.execute(update(notices).where(notices.c.id.in_(notice_ids)).values(held_until=None))
 
     # --- what was sent -----------------------------------------------------------------------------------------------
 
     def mark(self, approval_id: int, results: Sequence[Result], channels: Sequence[str] = ()) -> None:
-        """Record what became of notices. Who can't be reached by one of `channels` is told by the others."""
+        """Record how tries to send notices ended. Who can't be reached by one of `channels` is told by the others."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             step = _step_of(connection, approval_id)
@@ -112,9 +136,12 @@ class Notices:
     def _mark(
         self, connection: Connection, result: Result, channels: Sequence[str], now: datetime, step: int
     ) -> list[Line]:
+        if result.state == "waiting":
+            given_up = self._try_again(connection, result, now)
+            return self._mark(connection, given_up, channels, now, step) if given_up else []
         change = update(notices).where(notices.c.id == result.notice_id, notices.c.state == "waiting")
         values: dict[str, Any] = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
-        values["outdated"] = result.shows is not None and result.shows < step
+        values |= {"outdated": result.shows is not None and result.shows < step, "held_until": None}
         if result.shows == NEVER_SHOWN:
             values["retry_at"] = now
         row = connection.execute(change.values(values).returning(notices)).one_or_none()
@@ -126,10 +153,29 @@ class Notices:
             kind, proof = "unreachable", {"error": result.text}
             # Who asked knows it, and only a live channel shows it.
             if row.event != Event.OPENED or _asked_by_another(connection, row.approval_id):
-                self._tell_otherwise(connection, row, channels)
+                self._tell_otherwise(connection, row, channels, now)
         return [Line(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
 
-    def _tell_otherwise(self, connection: Connection, lost: Row[Any], channels: Sequence[str]) -> None:
+    def _try_again(self, connection: Connection, failed: Result, now: datetime) -> Result | None:
+        """Have it tried again later; or what comes of it where it is given up."""
+        same = (notices.c.id == failed.notice_id) & (notices.c.tries == failed.tries)
+        row = connection.execute(select(notices).where(same, notices.c.state == "waiting")).one_or_none()
+        if row is None:
+            return None  # another took it over meanwhile
+        unconfirmed = row.unconfirmed + failed.unconfirmed
+        if unconfirmed >= MOST_UNCONFIRMED or now - row.written_at > GIVEN_UP_AFTER:
+            text = f"given up after {failed.tries} tries: {failed.text}"
+            return failed.model_copy(update={"state": "unreachable", "text": text})
+        values = {"retry_at": now + _wait(row.tries - 1), "held_until": None, "unconfirmed": unconfirmed}
+        connection.execute(update(notices).where(notices.c.id == row.id).values(values))
+        return None
+
+    def lost(self, approval_id: int) -> list[str]:
+        """The people to whom no notice of a request got through, or will."""
+        with self.database.reading() as connection:
+            return sorted(lost_of(connection, approval_id))
+
+    def _tell_otherwise(self, connection: Connection, lost: Row[Any], channels: Sequence[str], now: datetime) -> None:
         """Write what can't be delivered for the other channels, or for each person of a room, unless it is written."""
         step = lost.id.split(".")[1]
         for person, channel in _other_ways(connection, lost, channels):
@@ -140,8 +186,9 @@ class Notices:
                 "channel": channel,
                 "state": "waiting",
                 "reference": "",
+                "written_at": now,
                 "tries": 0,
-                "retry_at": lost.written_at,
+                "retry_at": now,
             }
             connection.execute(self._insert(notices).values(again).on_conflict_do_nothing())
 
@@ -153,7 +200,8 @@ class Notices:
 
     def left_behind(self, now: datetime, limit: int) -> list[Row[Any]]:
         """The same of all requests, where another try is due."""
-        return self._rows(_outdated().where(notices.c.retry_at <= now).order_by(notices.c.retry_at).limit(limit))
+        due = _outdated().where(notices.c.retry_at <= now, _free(now))
+        return self._rows(due.order_by(notices.c.retry_at).limit(limit))
 
     def show(self, changes: Sequence[Shown]) -> None:
         """Record what messages show now.
@@ -239,6 +287,25 @@ def _waiting() -> Select[Any]:
     same = [first.c[name] == notices.c[name] for name in ("approval_id", "person", "channel")]
     unsaid = exists().where(*same, first.c.state == "waiting", first.c.event.in_(FIRST_SAID), first.c.tries > 0)
     return select(notices).where(IS_WAITING, notices.c.event.in_(FIRST_SAID) | ~unsaid)
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    """Nobody is sending it, or changing its message."""
+    return notices.c.held_until.is_(None) | (notices.c.held_until <= now)
+
+
+def _wait(tries: int) -> timedelta:
+    """How long after a try the next one is due, where there were so many before it."""
+    return min(FIRST_RETRY * (1 << min(tries, MOST_DOUBLINGS)), LONGEST_RETRY)
+
+
+def lost_of(connection: Connection, approval_id: int) -> set[str]:
+    """The people to whom no notice of a request got through, or will."""
+    told = select(notices.c.person, notices.c.state).where(notices.c.approval_id == approval_id)
+    states: dict[str, set[str]] = {}
+    for row in connection.execute(told):
+        states.setdefault(row.person, set()).add(row.state)
+    return {one for one, had in states.items() if had == {"unreachable"} and not one.startswith(ROOM)}
 
 
 def _outdated() -> Select[Any]:

@@ -177,6 +177,8 @@ notices = Table(
     Column("written_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("retry_at", Instant, nullable=False),
+    Column("held_until", Instant),  # a worker is sending it, or changing its message, and says so again until then
+    Column("unconfirmed", Integer, nullable=False, server_default="0"),  # tries that may have got through
     Column("shows", Integer),  # the step that the message shows, for one that is kept up to date
     Column("outdated", Boolean, nullable=False, server_default=false()),  # its request has moved on since
     Index("notices_by_request", "approval_id"),

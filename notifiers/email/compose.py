@@ -10,7 +10,6 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from countersign import times
 from countersign.models import Event, Status, Verdict
 from notifiers.base import Notice, Person, Unreachable
 from notifiers.email import headers, token, wording
@@ -147,8 +146,8 @@ def _environment(html: bool) -> Environment:
         auto_reload=False,
     )
     environment.filters |= {
-        "moment": times.moment,
-        "duration": times.duration,
+        "moment": wording.moment,
+        "duration": wording.duration,
         "lines": wording.lines,
         "quoted": wording.quoted,
     }

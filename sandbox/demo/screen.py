@@ -18,7 +18,6 @@ from rich.table import Table
 from rich.text import Text
 
 from countersign.models import Question
-from countersign.times import moment
 from countersign.views import LineView
 from notifiers.email.token import masked
 from sandbox.clients import Client
@@ -234,7 +233,7 @@ def plain_where_needed() -> None:
 
 def clock(when: datetime) -> str:
     """A time as the mails write it."""
-    return moment(when)
+    return f"{when.astimezone(UTC):%H:%M} UTC"
 
 
 def _headers(mail: EmailMessage) -> Text:

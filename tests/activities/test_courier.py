@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from activities.copies import Sender
 from activities.courier import Courier
 from countersign.models import Event
 from countersign.steps import Tell
 from notifiers.email.channel import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
+from sandbox.smtp import Faults
 from store import Store
-from store.tables import requests
+from store.notices import GIVEN_UP_AFTER
+from store.tables import notices, requests
 from tests.store.requests import a_step, asking, kinds, opened
-from tests.workflows.engine import settings_for
+from tests.workflows.engine import settings_for, until
 from tests.workflows.house import policy
+
+LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
+MANY = ("grace", "heidi", "ivan", "judy", "ada", "bob", "carol", "dave", "erin")
 
 
 class Post:
     """A courier with a database and a mail server of its own."""
 
-    def __init__(self, store: Store, mail: MailServer, courier: Courier) -> None:
+    def __init__(self, store: Store, mail: MailServer, sender: EmailNotifier) -> None:
         self.store = store
         self.mail = mail
-        self.courier = courier
+        self.sender = sender
+        self.couriers: list[Courier] = []
+        self.courier = self.another_courier({"email": sender})
         self.number = opened(store, device="vaults-1").approval_id
-        self.looked_at: list[int] = []
 
-    async def look_again(self, approval_id: int) -> None:
-        self.looked_at.append(approval_id)
+    def another_courier(self, senders: Mapping[str, Sender]) -> Courier:
+        """As another worker has one."""
+        courier = Courier(self.store.notices, self.store.reading, senders, self.store.database.executor)
+        self.couriers.append(courier)
+        return courier
+
+    def due_now(self) -> None:
+        """Have the time pass until the next tries."""
+        with self.store.database.transaction() as connection:
+            connection.execute(notices.update().values(retry_at=LONG_AGO))
 
     def waiting(self) -> list[str]:
         return sorted(row.person for row in self.store.notices.of_step(self.number, 1))
@@ -47,7 +64,11 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
         config = email_channel(settings_for(url, "", "", mail)).config
         assert config is not None
         sender = EmailNotifier(config)
-        yield Post(store, mail, Courier(store.notices, store.reading, {"email": sender}, store.database.executor))
+        post = Post(store, mail, sender)
+        yield post
+        mail.faults = Faults()
+        for courier in post.couriers:
+            await courier.close()
         await sender.close()
     store.close()
 
@@ -74,32 +95,31 @@ async def test_who_is_put_off_waits_for_the_sweeper(post: Post) -> None:
     assert await post.courier.deliver(post.number, 1) == []
     assert post.waiting() == ["grace"]
     post.mail.faults.deferred.clear()
-    await post.courier.sweep(post.look_again)
+    await post.courier.send_left_over()
     assert post.waiting() == ["grace"]  # it is not due yet
 
 
-async def test_the_sweeper_sends_what_is_due_and_tells_whom_it_lost(post: Post) -> None:
+async def test_what_is_due_is_sent_and_who_is_lost_is_found(post: Post) -> None:
     post.mail.faults.refused.add("grace@example.test")
-    tell = [Tell(event=Event.REMINDED, person=one) for one in ("grace", "ivan")]
-    long_ago = datetime.now(UTC) - timedelta(hours=1)
-    post.store.requests.write(a_step(post.number, "1.reminded", at=long_ago, tell=tell))
-    await post.courier.sweep(post.look_again)
-    assert post.looked_at == [post.number]
-    assert (post.mail.delivered, post.waiting()) == (1, [])
+    post.store.requests.write(asking(post.number, "grace", "ivan", at=LONG_AGO))
+    await post.courier.send_left_over()
+    await until(lambda: not post.waiting())
+    assert post.mail.delivered == 1
+    assert post.store.notices.lost(post.number) == ["grace"]
+    assert post.store.reading.to_look_at() == [post.number]
 
 
 async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> None:
-    long_ago = datetime.now(UTC) - timedelta(hours=1)
     broken = opened(post.store, device="vaults-2").approval_id
     for number in (broken, post.number):
         tell = [Tell(event=Event.REMINDED, person="grace")]
-        post.store.requests.write(a_step(number, "1.reminded", at=long_ago, tell=tell))
+        post.store.requests.write(a_step(number, "1.reminded", at=LONG_AGO, tell=tell))
     with post.store.database.transaction() as connection:
         connection.execute(requests.update().where(requests.c.approval_id == broken).values(route={"no": "route"}))
-    await post.courier.sweep(post.look_again)
+    await post.courier.send_left_over()
+    await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
     assert [row.person for row in post.store.notices.of_step(broken, 1)] == ["grace"]
-    assert post.waiting() == []
 
 
 async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) -> None:
@@ -109,8 +129,115 @@ async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) 
     assert post.waiting() == ["grace"]
 
 
-async def test_a_channel_that_is_not_set_up_here_waits_for_a_worker_that_has_it(post: Post) -> None:
+# --- what is on its way ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+async def test_where_the_mail_server_confirms_late_everybody_gets_each_mail_once(post: Post, seconds: float) -> None:
+    post.mail.faults.answer_after = seconds
+    post.store.requests.write(asking(post.number, *MANY, at=LONG_AGO))
+    assert await post.courier.deliver(post.number, 1) == []
+    assert len(post.waiting()) == len(MANY)
+    while post.waiting():  # however often others look for what is left over, and whoever takes the step again
+        await post.courier.send_left_over()
+        await post.courier.deliver(post.number, 1)
+        await asyncio.sleep(0.05)
+    assert post.mail.delivered == len(MANY)
+    assert kinds(post.store, post.number).count("noticed") == len(MANY)
+
+
+async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> None:
+    post.mail.faults.answer_after = 3.0
+    post.store.requests.write(asking(post.number, "grace", at=LONG_AGO))
+    await post.courier.deliver(post.number, 1)
+    await post.courier.hold()
+    other = post.another_courier({"email": post.sender})
+    await other.send_left_over()
+    await other.deliver(post.number, 1)
+    await until(lambda: not post.waiting())
+    assert post.mail.delivered == 1
+
+
+async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
     post.store.requests.write(asking(post.number, "grace"))
-    nobody = Courier(post.store.notices, post.store.reading, {}, post.store.database.executor)
-    assert await nobody.deliver(post.number, 1) == []
+    [row] = post.store.notices.of_step(post.number, 1)
+    assert post.store.notices.begin([row.id], LONG_AGO) == {row.id: 1}
+    await post.courier.deliver(post.number, 1)
+    assert post.waiting() == ["grace"]  # it may have got through: that is for the sweeper
+    await post.courier.send_left_over()
+    await until(lambda: not post.waiting())
+    assert post.mail.delivered == 1
+
+
+async def test_each_mail_is_on_record_as_soon_as_it_is_sent(post: Post) -> None:
+    post.mail.faults.slow.add("ivan@example.test")
+    post.store.requests.write(asking(post.number, "grace", "ivan"))
+    await post.courier.deliver(post.number, 1)
+    assert post.waiting() == ["ivan"]
+
+
+async def test_a_mail_whose_end_is_not_known_is_sent_once_more_and_then_given_up(post: Post) -> None:
+    post.mail.faults.drop_at = "delivered"
+    post.store.requests.write(asking(post.number, "grace", at=LONG_AGO))
+    assert await post.courier.deliver(post.number, 1) == []
+    for _ in range(5):
+        post.due_now()
+        await post.courier.send_left_over()
+        await until(lambda: post.courier.is_idle)
+    assert post.mail.delivered == 2
+    [given_up] = [row for row in post.store.events.of(post.number) if row.kind == "unreachable"]
+    assert given_up.who == "grace"
+    assert given_up.proof["error"].startswith("given up after 2 tries: the mail server 127.0.0.1:")
+    assert post.store.reading.to_look_at() == [post.number]
+
+
+async def test_what_is_as_old_as_a_day_is_given_up_when_it_fails_again(post: Post) -> None:
+    post.mail.faults.deferred.add("grace@example.test")
+    post.store.requests.write(asking(post.number, "grace", "ivan", at=datetime.now(UTC) - GIVEN_UP_AFTER))
+    await post.courier.deliver(post.number, 1)
+    [given_up] = [row for row in post.store.events.of(post.number) if row.kind == "unreachable"]
+    assert (given_up.who, "given up after 1 tries" in given_up.proof["error"]) == ("grace", True)
+    assert post.mail.delivered == 1
+
+
+async def test_a_worker_that_stops_lets_arrive_what_soon_does(post: Post) -> None:
+    post.mail.faults.answer_after = 1.5
+    post.store.requests.write(asking(post.number, "grace"))
+    await post.courier.deliver(post.number, 1)
+    await post.courier.close()
+    assert (post.waiting(), post.mail.delivered) == ([], 1)
+
+
+# --- channels that are not set up ------------------------------------------------------------------------------------
+
+
+async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(post: Post) -> None:
+    post.store.policies.apply(policy(channels={"slack": "decide", "email": "off"}), "ada")
+    number = opened(post.store, device="vaults-3").approval_id
+    post.store.requests.write(asking(number, "grace"))
+    assert await post.courier.deliver(number, 1) == []  # by mail she will be
+    await until(lambda: post.mail.delivered == 1)
+    await until(lambda: not post.store.notices.of_step(number, 1))
+    lost, told = post.store.events.of(number)[-2:]
+    assert (lost.kind, lost.who, lost.channel) == ("unreachable", "grace", "slack")
+    assert lost.proof == {"error": "no worker has the channel slack"}
+    assert (told.kind, told.who, told.channel) == ("noticed", "grace", "email")
+
+
+async def test_who_can_be_told_by_nothing_is_named(post: Post) -> None:
+    post.store.requests.write(asking(post.number, "grace", "ivan"))
+    nobody = post.another_courier({})
+    assert await nobody.deliver(post.number, 1) == ["grace", "ivan"]
+    assert post.waiting() == []
+
+
+async def test_what_goes_by_a_channel_of_another_worker_is_left_to_that(post: Post) -> None:
+    post.store.requests.write(asking(post.number, "grace", at=LONG_AGO))
+    without = post.another_courier({})
+    without.elsewhere = frozenset({"email"})
+    assert await without.deliver(post.number, 1) == []
+    await without.send_left_over()
     assert post.waiting() == ["grace"]
+    await post.courier.send_left_over()
+    await until(lambda: not post.waiting())
+    assert post.mail.delivered == 1

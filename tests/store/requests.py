@@ -57,11 +57,12 @@ def line(kind: str, who: str = "countersign") -> Line:
     return Line.model_validate({"kind": kind, "at": datetime.now(UTC), "who": who})
 
 
-def asking(approval_id: int, *people: str, key: str = "1.level_started") -> Step:
+def asking(approval_id: int, *people: str, key: str = "1.level_started", **fields: Any) -> Step:
     """The step that starts a level and asks these people."""
     return a_step(
         approval_id,
         key,
+        **fields,
         seated=[Approver(person=one, because="manager of engineers", as_manager=True) for one in people],
         tell=[Tell(event=Event.ASKED, person=one) for one in people],
         lines=[line("level_started")],

@@ -142,7 +142,7 @@ def test_what_was_tried_says_so(board: Store) -> None:
     board.requests.write(asking(number, "grace"))
     ids = [row.id for row in board.notices.of_step(number, 1)]
     assert not any(one.again for one in notices_of(board, number, 1).values())
-    board.notices.put_off(ids, soon(0))
+    board.notices.begin(ids, soon(0))
     assert all(one.again for one in notices_of(board, number, 1).values())
 
 

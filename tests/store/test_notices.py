@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from countersign.models import Event
+from countersign.notices import Result
 from countersign.steps import Tell
 from store import Store
-from tests.store.requests import a_step, approved, asking, kinds, lost, opened, sent, soon
+from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon
 from tests.workflows.house import policy
 
 
 def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store) -> None:
-    store.policies.apply(policy(channels={"email": "decide", "slack": "link_only", "webhook": "off"}), "ada")
+    store.policies.apply(policy(channels={"email": "decide", "slack": "link_only"}), "ada")
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace", "ada"))
     rows = store.notices.of_step(number, 1)
@@ -24,11 +27,8 @@ def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store
 
 def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
     number = approved(store, reason="deploy", source_address="10.0.0.7")
-    shown = store.reading.notices(store.notices.of_step(number, 2))
-    assert [(channel, notice.event, notice.use) for channel, notice in shown] == [
-        ("email", Event.SETTLED, "decide")
-    ] * 2
-    notice = {notice.to.id: notice for _, notice in shown}["alice"]
+    [(channel, notice)] = store.reading.notices(store.notices.of_step(number, 2))
+    assert (channel, notice.event, notice.use) == ("email", Event.SETTLED, "decide")
     assert (notice.to.id, notice.to.email, notice.requester.name) == ("alice", "alice@example.test", "Alice A.")
     assert (notice.question.reason, notice.question.source_address) == ("deploy", "10.0.0.7")
     assert (notice.words, notice.names) == ("Approved by grace.", {"grace": "Grace G."})
@@ -68,16 +68,68 @@ def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store:
     assert "noticed" not in kinds(store, number)
 
 
-def test_what_is_put_off_stands_in_nobodys_way_and_comes_back(store: Store) -> None:
+def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    [row] = store.notices.left_over(soon(0), 1)
+    assert store.notices.begin([row.id], soon(0)) == {row.id: 1}
+    assert store.notices.begin([row.id], soon(0)) == {}
+    assert store.notices.left_over(soon(19), 10) == []
+    store.notices.hold([row.id], soon(15))
+    assert store.notices.left_over(soon(34), 10) == []
+    assert [one.person for one in store.notices.left_over(soon(36), 10)] == ["ada"]
+
+
+def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    [row] = store.notices.left_over(soon(0), 1)
+    begun = at_once(lambda: store.notices.begin([row.id], soon(0)))
+    assert sorted(begun, key=len) == [{}, {}, {}, {row.id: 1}]
+
+
+def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
     store.requests.write(a_step(number, "step 2", at=soon(-20), tell=[Tell(event=Event.REMINDED, person="grace")]))
     [first] = store.notices.left_over(soon(0), 1)
-    store.notices.put_off([first.id], soon(0))
-    assert [row.person for row in store.notices.left_over(soon(0), 10)] == ["grace"]
-    assert [row.person for row in store.notices.left_over(soon(21), 10)] == ["grace", "ada"]
-    store.notices.put_off([first.id], soon(0))
-    assert [row.person for row in store.notices.left_over(soon(19), 10)] == ["grace"]
+    for tries, wait in ((1, 10), (2, 20), (3, 40)):
+        assert store.notices.begin([first.id], soon(100 * tries)) == {first.id: tries}
+        store.notices.mark(number, [Result(notice_id=first.id, state="waiting", text="451", tries=tries)])
+        assert [row.person for row in store.notices.left_over(soon(wait - 1), 10)] == ["grace"]
+        assert [row.person for row in store.notices.left_over(soon(wait + 1), 10)] == ["grace", "ada"]
+    assert "unreachable" not in kinds(store, number)
+
+
+def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(a_step(number, "step 1", at=soon(-90), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    [row] = store.notices.left_over(soon(0), 1)
+    store.notices.begin([row.id], soon(-60))
+    assert store.notices.begin([row.id], soon(0)) == {row.id: 2}
+    store.notices.mark(number, [Result(notice_id=row.id, state="waiting", text="timed out", tries=1)])
+    assert store.notices.left_over(soon(15), 10) == []
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_what_may_have_got_through_twice_is_given_up(store: Store, tries: int) -> None:
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace"))
+    [row] = store.notices.of_step(number, 1)
+    for n in range(1, tries + 1):
+        store.notices.begin([row.id], soon(60 * n))
+        unknown = Result(notice_id=row.id, state="waiting", text="no word", tries=n, unconfirmed=True)
+        store.notices.mark(number, [unknown], ["email"])
+    assert store.notices.lost(number) == (["grace"] if tries == 2 else [])
+    assert kinds(store, number).count("unreachable") == tries - 1
+
+
+def test_left_over_is_told_apart_by_channel(store: Store) -> None:
+    store.policies.apply(policy(channels={"email": "decide", "slack": "decide"}), "ada")
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace", at=soon(-30)))
+    assert [row.channel for row in store.notices.left_over(soon(0), 10, by=["email"])] == ["email"]
+    assert [row.channel for row in store.notices.left_over(soon(0), 10, but=["email"])] == ["slack"]
 
 
 def test_nobody_is_asked_any_more_about_a_request_that_is_settled(store: Store) -> None:

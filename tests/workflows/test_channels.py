@@ -1,0 +1,57 @@
+"""A channel that is not set up reaches nobody, and others are used; what only one worker lacks, another sends by."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from countersign.models import Status
+from store.workers import this_worker
+from tests.workflows.engine import Engine, new_namespace, until
+from tests.workflows.house import policy
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def mute(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
+    """An engine whose worker can send by nothing; it is not started yet."""
+    url = f"sqlite:///{tmp_path / 'c.db'}"
+    namespace = await new_namespace(temporal_address)
+    async with Engine(temporal_address, namespace, url, awake=False) as engine:
+        engine.settings = engine.settings.model_copy(update={"smtp_host": ""})
+        yield engine
+
+
+async def test_a_channel_that_is_not_set_up_is_made_good_by_the_others(engine: Engine) -> None:
+    engine.apply(policy(channels={"slack": "decide"}))
+    request = await engine.ask("alice", "vaults")
+    await request.until_mailed(grace=["asked"], ivan=["asked"])
+    assert "left_out grace" not in request.lines()
+    assert sorted(request.lines("unreachable")) == ["unreachable grace", "unreachable ivan"]
+    assert (await request.says("grace", channel="page")).status is Status.APPROVED
+    await request.until_mailed(alice=["settled"], grace=["asked", "settled"], ivan=["asked", "settled"])
+
+
+async def test_where_nobody_can_be_told_fallback_approvers_are_called_and_the_request_ends(mute: Engine) -> None:
+    mute.start_worker()
+    request = await mute.ask("alice", "vaults")
+    outcome = await request.outcome()
+    assert outcome.status is Status.REJECTED
+    assert "There is nobody to ask" in outcome.words
+    assert [line for line in request.lines() if line.startswith("fallback")] == ["fallback ada", "fallback judy"]
+
+
+async def test_a_worker_leaves_to_others_what_it_lacks_and_says_so(
+    mute: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    mute.store.workers.sign(this_worker(["email"]))
+    mute.start_worker()
+    request = await mute.ask("alice", "vaults")
+    assert request.asked.status is Status.WAITING
+    await until(lambda: "email, which is left to the workers that have it" in caplog.text)
+    assert request.lines("unreachable", "noticed") == []
+    assert {row.state for row in mute.store.notices.of_step(request.id, 1)} == {"waiting"}
