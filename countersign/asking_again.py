@@ -5,6 +5,7 @@ from datetime import datetime
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.models import GrantStatus, GrantView, Question
+from countersign.times import moment
 
 # Of a reason within a sentence; whoever wants all of it reads the request.
 LONGEST_QUOTE = 200
@@ -21,7 +22,7 @@ def answer_by(grant: GrantView, granted_minutes: int, question: Question, same_s
     `granted_minutes` is how long the grant was opened for: who repeats a question, whose minutes were enough then, is
     told yes with the end as it is. A question without minutes wants no more than there is.
     """
-    number, end = f"#{grant.approval_id}", f"{grant.ends_at:%Y-%m-%d %H:%M} UTC"
+    number, end = f"#{grant.approval_id}", moment(grant.ends_at)
     if same_source_address and question.source_address != grant.source_address:
         raise Refused(
             f"The grant of {number} is for another source address; connect from there, or give {number} back and ask "

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Literal
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import Refused
+from countersign.errors import Refused, other_level
 from countersign.models import Answer, Approver, Decision, Id, LevelPeople, LevelRule, Model, Status, Verdict
+from countersign.times import moment
 
 # The channel of an approval that nobody had to give: the requester is an approver of the level (rule 3).
 OWN_APPROVAL = "own approval"
@@ -87,6 +88,19 @@ class Ballot(Model):
         words = f"#{self.approval_id} is already {self.status}: {self.words}"
         return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=self.approval_id, request_status=self.status)
 
+    def never_counts(self, answer: Answer) -> bool:
+        """Whether an answer can't count whatever may still become of the request."""
+        return (
+            answer.approval_id != self.approval_id
+            or answer.at > self.deadline
+            or answer.person == self.requester
+            or answer.level > len(self.levels)
+        )
+
+    def is_ahead(self, answer: Answer) -> bool:
+        """Whether an answer is to a level that is still to come."""
+        return not self.settled and answer.level > self.level
+
     # --- what changes it ---------------------------------------------------------------------------------------------
 
     def start_level(self, people: LevelPeople, at: datetime) -> list[Approver]:
@@ -148,7 +162,7 @@ class Ballot(Model):
     def expire(self) -> None:
         """The deadline is over and nobody answered in time (rule 5)."""
         self._must_wait()
-        self._settle(Status.EXPIRED, f"Nobody decided by {self.deadline:%Y-%m-%d %H:%M:%S} UTC.")
+        self._settle(Status.EXPIRED, f"Nobody decided by {moment(self.deadline)}.")
 
     def cancel(self, words: str) -> None:
         """Withdrawn, by the requester or because the requester was disabled."""
@@ -221,13 +235,12 @@ class Ballot(Model):
         return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=answer.approval_id)
 
     def _late(self) -> Refused:
-        words = f"#{self.approval_id} had to be answered by {self.deadline:%Y-%m-%d %H:%M:%S} UTC."
+        words = f"#{self.approval_id} had to be answered by {moment(self.deadline)}."
         return Refused(words, ErrorCode.TOO_LATE, deadline=self.deadline.isoformat())
 
     def _not_asked(self, answer: Answer) -> Refused:
         if answer.level != self.level:
-            words = f"That answer was for level {answer.level}; #{self.approval_id} is at level {self.level}."
-            return Refused(words, ErrorCode.OTHER_LEVEL, level=answer.level, at_level=self.level)
+            return other_level(self.approval_id, answer.level, self.level)
         return Refused(f"{answer.person} is not asked about #{self.approval_id}.", ErrorCode.NOT_ASKED)
 
     def _approved_before(self, answer: Answer) -> bool:

@@ -33,6 +33,9 @@ class AnswerBook(Protocol):
     def counted(self, now: datetime) -> list[Answer]:
         """Answers that counted, of requests whose deadline lies ahead."""
 
+    def counted_of(self, approval_id: int) -> list[Answer]:
+        """The answers of a request that counted, in the order of its levels."""
+
 
 class RequestReader(Protocol):
     """Where requests are read."""

@@ -37,7 +37,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import BadSetting, CountersignError, NotFound, Refused, Unavailable, refused_with
+from countersign.errors import BadSetting, CountersignError, NotFound, NotYet, Refused, Unavailable, refused_with
 from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
 from countersign.steps import Cancel, GrantTerms, Revoke
 
@@ -147,7 +147,7 @@ class Client:
             raise _refusal(error.cause) from None
 
     async def decide(self, workflow_id: str, answer: Answer) -> Judgement:
-        """Have a stored answer judged. Raises Refused with the reason, NotFound when the request has ended."""
+        """Have a stored answer judged. Raises Refused with the reason, NotYet, NotFound when the request has ended."""
         return await self._update(workflow_id, "decide", answer, Judgement, answer.id)
 
     async def cancel(self, workflow_id: str, wish: Cancel) -> Judgement:
@@ -222,6 +222,8 @@ async def _in_our_words(call: Awaitable[R]) -> R:
     except WorkflowUpdateFailedError as error:
         if isinstance(error.cause, ApplicationError) and error.cause.type == "AcceptedUpdateCompletedWorkflow":
             raise NotFound("The request has ended.") from None
+        if isinstance(error.cause, ApplicationError) and error.cause.type == NotYet.__name__:
+            raise NotYet(error.cause.message) from None
         raise _refusal(error.cause) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         task = asyncio.current_task()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from countersign.books import AnswerBook, AskingBook, GrantReader, RequestReader, SignalBook
 from countersign.client import Client
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotAllowed, NotFound, Refused
+from countersign.errors import NotAllowed, NotFound, NotYet, Refused, other_level
 from countersign.models import GATEWAY, Answer, Asked, Judgement, Question
 from countersign.notices import Given, Person, TurnedDown
 from countersign.steps import Cancel, Revoke
@@ -81,8 +81,7 @@ class Door:
         state, words = await self._run(self.answers.outcome, answer.id)
         if state == "open":
             try:
-                workflow_id = await self._run(self.requests.workflow_of, answer.approval_id)
-                return await self.client.decide(workflow_id, answer)
+                return await self._judge(answer)
             except Refused as error:
                 refusal = error
             except NotFound:
@@ -93,6 +92,23 @@ class Door:
         details = await self._run(self.answers.details, answer.id)
         view = await self._run(self.requests.request, answer.approval_id)
         return Judgement(accepted=state == "accepted", words=words, status=view.status, details=details)
+
+    async def _judge(self, answer: Answer) -> Judgement:
+        """Have the request's workflow judge an answer, telling it first what is on record where it has forgotten that.
+
+        Raises Refused, NotFound, Unavailable; NotYet where it still can't tell.
+        """
+        workflow_id = await self._run(self.requests.workflow_of, answer.approval_id)
+        try:
+            return await self.client.decide(workflow_id, answer)
+        except NotYet:
+            view = await self._run(self.requests.request, answer.approval_id)
+            if answer.level > view.level:  # a level is on record before anybody is asked at it
+                raise other_level(answer.approval_id, answer.level, view.level) from None
+        for counted in await self._run(self.answers.counted_of, answer.approval_id):
+            with suppress(Refused, NotYet):
+                await self.client.decide(workflow_id, counted)
+        return await self.client.decide(workflow_id, answer)
 
     async def turn_down(self, refused: TurnedDown) -> None:
         """Record what came in and decides nothing, and tell its sender where `event` says so."""
@@ -199,7 +215,7 @@ class Door:
 
     async def _count_again(self, answer: Answer) -> None:
         workflow_id = await self._run(self.requests.workflow_of, answer.approval_id)
-        with suppress(Refused, NotFound):
+        with suppress(Refused, NotFound, NotYet):
             await self.client.decide(workflow_id, answer)
 
     async def _in_turn(self, submit: Callable[[Answer], Awaitable[object]], answers: Sequence[Answer]) -> None:

@@ -9,7 +9,8 @@ CountersignError
 ├── Unreachable      this person can't be reached by this channel, now or later
 └── Unavailable      Temporal, the database or the mail server cannot be reached; try again
     ├── Unconfirmed  a message was sent off, and it can't be known whether it was taken
-    └── BadSetting   it is there, and a setting does not fit it: trying again helps nobody before that is changed
+    ├── BadSetting   it is there, and a setting does not fit it: trying again helps nobody before that is changed
+    └── NotYet       an answer to a level that its request has not come to
 
 `in_words` turns any exception into the words a person reads; `code` and `fields` say the same to programs.
 """
@@ -97,6 +98,12 @@ def no_request(approval_id: int) -> NotFound:
     return NotFound(f"There is no request #{approval_id}.", ErrorCode.NO_REQUEST, approval_id=approval_id)
 
 
+def other_level(approval_id: int, level: int, at_level: int) -> Refused:
+    """Says that an answer was for another level than the one at which its request is asked now."""
+    words = f"That answer was for level {level}; #{approval_id} is at level {at_level}."
+    return Refused(words, ErrorCode.OTHER_LEVEL, level=level, at_level=at_level)
+
+
 def refused_with(words: str, details: Any) -> Refused:
     """A refusal that was stored or sent: its words, and its `details` as far as they are any."""
     return Refused(words, **(dict(details) if isinstance(details, Mapping) else {}))
@@ -108,6 +115,10 @@ class Unconfirmed(Unavailable):
 
 class BadSetting(Unavailable):
     """What we need is there, but a setting doesn't fit it (a namespace, a key); the text names the setting."""
+
+
+class NotYet(Unavailable):
+    """A request can't judge an answer yet: as far as its workflow knows, the answer's level is still to come."""
 
 
 def in_words(error: BaseException) -> str:

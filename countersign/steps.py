@@ -187,10 +187,14 @@ class Closing(Model):
 
 
 class Last(Model):
-    """Answers that came in time and were not judged yet; `complete` once the mailboxes were read up to the deadline."""
+    """The answers that came in time and were not refused, those to earlier levels first.
+
+    `complete` once the mailboxes were read up to the deadline; `level` is the one that had started, as the record says.
+    """
 
     answers: list[Answer] = []
     complete: bool = True
+    level: int = 0
 
 
 class GrantEnd(Model):

@@ -26,6 +26,7 @@ class LineView(Model):
     channel: str
     words: str
     proof: dict[str, str] = {}
+    name: str = ""  # of `who`, as the directory has it now
 
 
 class RequestView(Model):

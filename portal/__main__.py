@@ -25,6 +25,7 @@ from countersign.console import show
 from countersign.door import Door
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused, in_words
 from countersign.models import Protocol
+from countersign.times import moment
 from countersign.version import HELP_OPTIONS, print_version
 from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.doctor import email_checks
@@ -107,12 +108,12 @@ def list_() -> None:
     table = Table("id", "for", "may", "since", "ended")
     with _words_for_failures(), _store() as store:
         for one in store.tokens.all():
-            ended = f"{one.ended_at:%Y-%m-%d %H:%M} UTC" if one.ended_at else ""
+            ended = moment(one.ended_at) if one.ended_at else ""
             cells = (
                 one.id,
                 f"{one.owner.kind} {one.owner.name}",
                 _may(one.owner),
-                f"{one.created_at:%Y-%m-%d %H:%M} UTC",
+                moment(one.created_at),
             )
             table.add_row(*cells, ended)
     show(table)

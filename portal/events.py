@@ -52,4 +52,4 @@ async def events(
 
     lines = await house.feed.first(look, bool, timeout)
     response.headers[VERSION_HEADER] = str(version)
-    return [masked_line(line) for line in lines]
+    return [masked_line(line) for line in await house.run(house.store.reading.named, lines)]

@@ -95,7 +95,8 @@ async def one(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> 
 async def timeline(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> list[LineView]:
     """All that happened to a request, oldest first: who, when, by which channel, on what proof."""
     await seen(house, caller, approval_id)
-    return [masked_line(line) for line in await house.run(house.store.events.of, approval_id)]
+    lines = await house.run(house.store.events.of, approval_id)
+    return [masked_line(line) for line in await house.run(house.store.reading.named, lines)]
 
 
 @router.get("/requests/{approval_id}/wait", responses=described(HTTPStatus.NOT_FOUND))

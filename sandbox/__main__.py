@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from countersign.console import show
+from countersign.times import moment
 from countersign.version import HELP_OPTIONS
 from sandbox.clients import Client
 from sandbox.mail_server import DOMAIN, ENGINE, HOST, PASSWORD, MailServer
@@ -156,7 +157,7 @@ def _listing(person: Person, mails: list[EmailMessage]) -> Table:
     table.add_column("what it says", overflow="fold")
     table.add_column("", no_wrap=True)
     for mail in mails:
-        when = mail["Date"].datetime.astimezone().strftime("%d %b %H:%M:%S") if mail["Date"] else ""
+        when = moment(mail["Date"].datetime) if mail["Date"] else ""
         request = re.search(r"#\d+$", str(mail["Subject"] or ""))
         cells = (when, request[0] if request else "", _who(mail), headline(mail) or str(mail["Subject"] or ""))
         table.add_row(*cells, "asks you" if wants_answer(mail) else "")

@@ -12,8 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign.ballot import OWN_APPROVAL
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotFound, Refused, no_request
-from countersign.models import Answer, Event, Route, Verdict
+from countersign.errors import NotFound, Refused, no_request, other_level
+from countersign.models import Answer, Event, Route, Status, Verdict
 from countersign.notices import Given, TurnedDown
 from countersign.steps import ANSWERING_STEP, Closing, Last, Line
 from store.database import Database
@@ -66,14 +66,14 @@ class Answers:
             "words": "",
             "at": min(given.at, now),
         }
-        exists = connection.execute(
-            select(requests.c.route).where(requests.c.approval_id == given.approval_id)
-        ).one_or_none()
+        exists = connection.execute(select(requests).where(requests.c.approval_id == given.approval_id)).one_or_none()
         refused: Refused | NotFound | None = None
         if exists is None:
             refused = no_request(given.approval_id)
-        elif refusal := _objection(policy, Route.model_validate(exists.route), given):
-            refused = refusal
+        else:
+            refused = _objection(policy, Route.model_validate(exists.route), given) or _passed(
+                connection, exists, given
+            )
         if refused is not None:
             row |= {"state": "refused", "words": str(refused), "details": refused.details}
         # Two processes may get the same delivery at once; who comes second finds the first one's row.
@@ -150,23 +150,37 @@ class Answers:
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(query.order_by(answers.c.at))]
 
+    def counted_of(self, approval_id: int) -> list[Answer]:
+        """The answers of a request that counted and came in by a channel, in the order of its levels."""
+        own = answers.c.channel == OWN_APPROVAL
+        counted = answers.c.approval_id == approval_id, answers.c.state == "accepted", ~own
+        query = select(answers).where(*counted).order_by(answers.c.level, answers.c.at)
+        with self.database.reading() as connection:
+            return [view(row) for row in connection.execute(query)]
+
     def last(self, closing: Closing) -> Last:
-        """What came before the deadline and was not judged yet, and whether the mailboxes were read up to it."""
-        left = (
+        """What came before the deadline and was not refused, and whether the mailboxes were read up to it.
+
+        What counted is among it: after a crash the request's workflow may know of it no more.
+        """
+        level = select(requests.c.level).where(requests.c.approval_id == closing.approval_id)
+        came = (
             select(answers)
             .where(
                 answers.c.approval_id == closing.approval_id,
-                answers.c.state == "open",
+                answers.c.state.in_(("open", "accepted")),
+                answers.c.channel != OWN_APPROVAL,
                 answers.c.at <= closing.deadline,
             )
-            .order_by(answers.c.at)
+            .order_by(answers.c.level, answers.c.at)
         )
         behind = select(mailboxes.c.mailbox).where(mailboxes.c.read_through < closing.deadline)
         with self.database.reading() as connection:
             unread = connection.execute(behind).first() is not None
-            in_time = [view(row) for row in connection.execute(left)]
+            in_time = [view(row) for row in connection.execute(came)]
+            started = connection.execute(level).scalar_one()
         patience_over = datetime.now(UTC) > max(closing.deadline, closing.looked_at) + LONGEST_READING
-        return Last(answers=in_time, complete=patience_over or not unread)
+        return Last(answers=in_time, complete=patience_over or not unread, level=started)
 
     def outcome(self, answer_id: str) -> tuple[str, str]:
         """The state of a stored answer (open, accepted, refused) and its words."""
@@ -192,6 +206,24 @@ def _objection(policy: Policy, route: Route, given: Given) -> Refused | None:
         words = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
         return Refused(words, ErrorCode.REASON_NEEDED)
     return None
+
+
+def _passed(connection: Connection, request: Row[Any], given: Given) -> Refused | None:
+    """Why an answer to a level that was passed can't count; None when it may take an approval back (rule 2).
+
+    The record is asked, as a workflow may have forgotten in a crash that its request has come to a later level.
+    """
+    if given.level >= request.level or request.status != Status.WAITING:
+        return None
+    took_part = select(answers.c.id).where(
+        answers.c.approval_id == given.approval_id,
+        answers.c.level == given.level,
+        answers.c.person == given.person,
+        answers.c.state != "refused",
+    )
+    if given.verdict is Verdict.REJECT and connection.execute(took_part.limit(1)).first():
+        return None
+    return other_level(given.approval_id, given.level, request.level)
 
 
 def view(row: Row[Any]) -> Answer:

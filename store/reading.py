@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select, union
 
 from countersign.directory import Policy, folded_address
-from countersign.errors import NotFound
+from countersign.errors import NotFound, Refused
 from countersign.models import Event, Route, Status
 from countersign.notices import Notice, Person
-from countersign.views import Mine, RequestView
+from countersign.views import LineView, Mine, RequestView
 from store.database import Database
 from store.due import Due, among
 from store.grants import IS_ACTIVE
@@ -18,7 +18,7 @@ from store.policies import Policies
 from store.requests import request_row
 from store.sight import Sight, is_asked
 from store.tables import ROOM, STANDINGS, answers, approvers, as_written, grants, notices, requests, signals
-from store.views import person, rows_of, views
+from store.views import person, principal_name, rows_of, views
 
 LONGEST_LIST = 200
 # Of so many devices the past of each is read by itself; of more, some request is soon found in everybody's.
@@ -149,6 +149,14 @@ class Reading:
         _, policy = self.policies.current()
         found = policy.by_address.get(folded_address(address))
         return person(policy, found) if found else None
+
+    def named(self, lines: Sequence[LineView]) -> list[LineView]:
+        """Rows of the record with the names of who did it."""
+        try:
+            _, policy = self.policies.current()
+        except Refused:  # before the first policy nobody has a name
+            return list(lines)
+        return [line.model_copy(update={"name": principal_name(policy, line.who)}) for line in lines]
 
     def to_look_at(self) -> list[int]:
         """Waiting requests with people who were disabled, or found away or unreachable, since it looked."""

@@ -40,6 +40,7 @@ from countersign.steps import (
     Tell,
     Written,
 )
+from countersign.times import moment
 from store.database import Database
 from store.events import append
 from store.grants import Grants
@@ -128,7 +129,9 @@ class Requests:
         return connection.execute(self._insert(steps).values(row).on_conflict_do_nothing()).rowcount > 0
 
     def _write(self, connection: Connection, step: Step, row: Row[Any], number: int) -> None:
-        change = {"step": number, "status": step.status, "words": step.words, "level": step.level}
+        # A workflow that has forgotten in a crash what its request came to doesn't take the record back to that.
+        level = max(row.level, step.level)
+        change = {"step": number, "status": step.status, "words": step.words, "level": level}
         if step.status is not Status.WAITING:
             change["settled_at"] = step.at
         connection.execute(update(requests).where(requests.c.approval_id == step.approval_id).values(change))
@@ -138,6 +141,8 @@ class Requests:
         tell = step.tell
         if number == FIRST_STEP and step.status is Status.WAITING:
             tell = [Tell(event=Event.OPENED, person=row.requester), *tell]
+        if step.status is not Status.WAITING:
+            tell = [*tell, *_also_asked(connection, step)]
         self.notices.write(connection, row, step.level, number, step.at, tell)
 
     def _seat(self, connection: Connection, step: Step, number: int) -> None:
@@ -289,6 +294,14 @@ def request_row(connection: Connection, approval_id: int, lock: bool = False) ->
     return row
 
 
+def _also_asked(connection: Connection, step: Step) -> list[Tell]:
+    """Who was asked, as the record says, and is not among those whom the step of a settled request tells (rule 9)."""
+    told = {one.person for one in step.tell if one.event is Event.SETTLED}
+    of_request = approvers.c.approval_id == step.approval_id
+    asked = select(approvers.c.person).where(of_request).distinct().order_by(approvers.c.person)
+    return [Tell(event=Event.SETTLED, person=one) for one in connection.execute(asked).scalars() if one not in told]
+
+
 def _written_before(connection: Connection, step: Step, row: Row[Any]) -> Written:
     """What the step brought when it was written before; or, where it came too late, how the request had ended."""
     same = (steps.c.approval_id == step.approval_id) & (steps.c.key == step.key)
@@ -349,7 +362,7 @@ def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timed
             words="",
         )
     )
-    line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {ends_at:%Y-%m-%d %H:%M:%S} UTC")
+    line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {moment(ends_at)}")
     return [line], GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at)
 
 

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.asking_again import being_decided, on_record
     from countersign.ballot import Ballot, Gone
     from countersign.error_codes import ErrorCode
-    from countersign.errors import BadQuestion, CountersignError, Refused
+    from countersign.errors import BadQuestion, CountersignError, NotYet, Refused
     from countersign.models import (
         STARTED_IN_TEMPORAL,
         Answer,
@@ -70,6 +70,7 @@ class ConnectionApproval:
         self._looked_at: datetime | None = None  # at the deadline, for the first time
         self._known = False
         self._in_order = asyncio.Lock()
+        self._being_written = 0  # changes of the ballot that are not on record yet
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -87,29 +88,44 @@ class ConnectionApproval:
             )
         if joined or self._started_raw:
             await self._record_repeat(question)
+        if self._being_written:  # an approval has no grant yet, and the record may know of another end
+            await workflow.wait_condition(lambda: not self._being_written)
         return self._reply(question, joined or self._started_raw)
 
     @workflow.update(name="decide")
     async def decide(self, answer: Answer) -> Judgement:
-        """Count a stored answer."""
+        """Count a stored answer; one that can't count now, but may after what is under way, waits for that."""
         if not self._opening_over:
             await workflow.wait_condition(lambda: self._opening_over)
+        while self._may_yet_count(answer):
+            await workflow.wait_condition(lambda: not self._may_yet_count(answer))
+        if not self._counted(answer):
             _refuse(self._objection(answer))
-        await self._count(answer)
-        if not self._open_ballot.counted(answer):
+            await self._count(answer)
+        if not self._counted(answer):
             _refuse(self._objection(answer))
         return Judgement(accepted=True, words=self._open_ballot.words or "It counted.", status=self._open_ballot.status)
 
     @decide.validator
     def judge(self, answer: Answer) -> None:
-        """Refuse, in words, an answer that can't count; nothing of it enters the history."""
+        """Refuse, in words, an answer that can't count; nothing of it enters the history.
+
+        While something is under way nothing is refused that may become right: the handler waits. Nor is an answer to a
+        level that is still to come: we may have forgotten in a crash that it has started, which is on record.
+        """
         # After a crash the opening may be taken again, and meet the answers to the mails it had sent before.
-        if self._opening_over:
-            _refuse(self._objection(answer))
+        if not self._opening_over or (self._may_yet_count(answer) and self._changing):
+            return
+        if self._may_yet_count(answer):
+            raise ApplicationError(f"{self._objection(answer)} Try again.", type=NotYet.__name__)
+        _refuse(self._objection(answer))
 
     @workflow.update(name="cancel")
     async def cancel(self, wish: Cancel) -> Judgement:
         """Withdraw the request while it waits (rule 7)."""
+        if self._being_written and self._not_waiting(wish.approval_id):
+            await workflow.wait_condition(lambda: not self._being_written)
+        _refuse(self._not_waiting(wish.approval_id))
         await self._withdraw(wish)
         if self._open_ballot.status is not Status.CANCELLED:
             _refuse(self._not_waiting(wish.approval_id))
@@ -117,8 +133,9 @@ class ConnectionApproval:
 
     @cancel.validator
     def may_cancel(self, wish: Cancel) -> None:
-        """Refuse, in words, what can't be cancelled."""
-        _refuse(self._not_waiting(wish.approval_id))
+        """Refuse, in words, what can't be cancelled; while a change is being written, the handler judges after it."""
+        if not self._being_written:
+            _refuse(self._not_waiting(wish.approval_id))
 
     @workflow.update(name="look_again")
     async def look_again(self, approval_id: int) -> None:
@@ -191,17 +208,18 @@ class ConnectionApproval:
             else:
                 await self._wait()
 
-    async def _next_level(self) -> None:
+    async def _next_level(self, started_in_time: bool = False) -> None:
+        """Start the next level; after the deadline only one that had started before it, as the record says."""
         ballot, opened = self._open_ballot, self._open_request
         people = opened.people if ballot.level == 0 else None
         if people is None:
             people = await durably(
                 RequestActivities.people, LevelStart(approval_id=ballot.approval_id, level=ballot.level + 1)
             )
-            if ballot.settled or workflow.now() >= ballot.deadline:
+            if ballot.settled or (workflow.now() >= ballot.deadline and not started_in_time):
                 return
         before = len(ballot.decisions)
-        asked = ballot.start_level(people, self._now())
+        asked = ballot.start_level(people, min(self._now(), ballot.deadline) if started_in_time else self._now())
         minutes = opened.route.reminder_minutes
         self._remind_at = workflow.now() + minutes * opened.minute if minutes else None
         own = ballot.decisions[-1] if len(ballot.decisions) > before else None
@@ -234,7 +252,9 @@ class ConnectionApproval:
         closing = Closing(approval_id=ballot.approval_id, deadline=ballot.deadline, looked_at=self._looked_at)
         last = await durably(RequestActivities.last, closing)
         for answer in last.answers:
-            if not ballot.judge(answer):
+            while ballot.level < last.level and ballot.level_passed and not ballot.settled:
+                await self._next_level(started_in_time=True)
+            if not ballot.counted(answer) and not ballot.judge(answer):
                 await self._count(answer)
         if ballot.settled:
             return
@@ -316,12 +336,16 @@ class ConnectionApproval:
         assert question is not None
         self._asked.update(dict.fromkeys(one.person for one in change.asked))
         step = change.step(ballot, self._asked, self._now())
-        async with self._in_order:
-            taken = await durably(StepActivities.take, step)
-        if taken.instead is not None:
-            ballot.adopt(taken.instead.status, taken.instead.words, taken.instead.decisions)
-        if taken.grant is not None:
-            self._hold(taken.grant)
+        self._being_written += 1
+        try:
+            async with self._in_order:
+                taken = await durably(StepActivities.take, step)
+            if taken.instead is not None:
+                ballot.adopt(taken.instead.status, taken.instead.words, taken.instead.decisions)
+            if taken.grant is not None:
+                self._hold(taken.grant)
+        finally:
+            self._being_written -= 1
         self._known = True
         show(ballot, question, self._asked)
         if taken.unreachable and not ballot.settled:
@@ -367,6 +391,22 @@ class ConnectionApproval:
 
     def _objection(self, answer: Answer) -> Refused | None:
         return self._ballot.judge(answer) if self._ballot else Refused("There is no such request.")
+
+    def _counted(self, answer: Answer) -> bool:
+        return self._ballot is not None and self._ballot.counted(answer)
+
+    def _may_yet_count(self, answer: Answer) -> bool:
+        """Whether an answer can't count as things are, but may when what is under way is over, or a level later."""
+        ballot = self._ballot
+        if ballot is None or ballot.judge(answer) is None or ballot.never_counts(answer):
+            return False
+        return self._changing or ballot.is_ahead(answer)
+
+    @property
+    def _changing(self) -> bool:
+        """Whether a judgement made now is not final: a change is being written, or the next level is about to start."""
+        ballot = self._open_ballot
+        return bool(self._being_written) or (ballot.level_passed and not ballot.settled)
 
     def _not_waiting(self, approval_id: int) -> Refused | None:
         if self._ballot is None or self._ballot.approval_id != approval_id:

@@ -10,6 +10,7 @@ from workflows import search_attributes
 with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot
     from countersign.models import Question
+    from countersign.times import moment
 
 # Temporal refuses a search attribute whose JSON has more bytes (2048), and with it the whole task, again and again.
 LARGEST_VALUE = 2000
@@ -40,5 +41,5 @@ def _details(ballot: Ballot, question: Question) -> str:
     return (
         f"**#{ballot.approval_id}** {question.requester} → {question.device} over {question.protocol}: "
         f"**{ballot.status}** {ballot.words}\n\nlevel {ballot.level} of {len(ballot.levels)}, "
-        f"asked: {', '.join(ballot.seats) or 'nobody'}, until {ballot.deadline:%Y-%m-%d %H:%M:%S} UTC{answers}"
+        f"asked: {', '.join(ballot.seats) or 'nobody'}, until {moment(ballot.deadline)}{answers}"
     )

@@ -104,14 +104,20 @@ def list_(
 
 
 @commands.command("show")
-def show_(number: Number, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+def show_(
+    number: Number,
+    whole: Annotated[bool, typer.Option("--all", help="Every row and every check, also of what was repeated.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
     """Show a request: the facts, who is asked, what they said, the grant, and everything that happened."""
     with connect(url, token) as api:
         view, timeline = api.request(number), api.timeline(number)
     if as_json:
         show_json({**view.model_dump(mode="json"), "timeline": [row.model_dump(mode="json") for row in timeline]})
     else:
-        show(request_page.page(view, timeline, times.now()))
+        show(request_page.page(view, timeline, times.now(), whole=whole))
 
 
 def _until_settled(api: Api, view: RequestView, as_json: bool) -> RequestView:

@@ -8,8 +8,8 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from countersign.cli import times
-from countersign.cli.request_page import STYLES, awaited
+from countersign.cli import request_page, times
+from countersign.cli.request_page import STYLES, awaited, name_of, shown_status
 from countersign.models import GrantStatus, Status
 from countersign.views import RequestView
 
@@ -17,7 +17,7 @@ from countersign.views import RequestView
 ROOM_FOR_REASON = 100
 ROOM_FOR_PEOPLE = 64
 # What the other columns take of a wide terminal.
-BESIDE_REASON = 72
+BESIDE_REASON = 90
 
 
 def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
@@ -37,23 +37,28 @@ def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
         people = [_people(view)] if width >= ROOM_FOR_PEOPLE else []
         reason = [" ".join(question.reason.split())] if width >= ROOM_FOR_REASON else []
         connection = f"{question.device} {question.protocol}"
-        status = Text(view.status, STYLES[view.status])
-        table.add_row(str(view.approval_id), status, question.requester, connection, *people, _when(view, at), *reason)
+        status = Text(shown_status(view), STYLES[shown_status(view)])
+        requester = name_of(view, question.requester)
+        table.add_row(str(view.approval_id), status, requester, connection, *people, _when(view, at), *reason)
     return table
 
 
 def _people(view: RequestView) -> str:
     """Whom it waits for; of a settled request, who decided."""
     if view.status is not Status.WAITING:
-        return ", ".join(dict.fromkeys(one.person for one in view.decisions))
-    return ", ".join(awaited(view))
+        people = list(dict.fromkeys(one.person for one in view.decisions))
+    else:
+        people = awaited(view)
+    return ", ".join(name_of(view, one) for one in people)
 
 
 def _when(view: RequestView, at: datetime) -> str:
     if view.status is Status.WAITING:
-        return times.left(view.deadline, at)
+        return times.ahead(view.deadline, at)
     if view.grant is None:
         return times.ago(view.settled_at or view.opened_at, at)
     if view.grant.status is GrantStatus.ACTIVE and view.grant.ends_at > at:
-        return f"open, {times.left(view.grant.ends_at, at)}"
-    return "revoked" if view.grant.status is GrantStatus.REVOKED else "ended"
+        return f"ends {times.ahead(view.grant.ends_at, at)}"
+    ended = request_page.ended_at(view.grant)
+    word = "revoked" if view.grant.status is GrantStatus.REVOKED else "ended"
+    return f"{word} {times.ago(ended, at)}" if ended else word

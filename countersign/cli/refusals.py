@@ -10,18 +10,21 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from countersign.cli import repeats
 from countersign.views import LineView
 
 CHECK = re.compile(r"check (\d+): (.+)")
 FAILED = "FAILED: "
 
 
-def refusals(rows: Iterable[LineView]) -> list[RenderableType]:
-    """Each refused answer of a timeline with its checks, in the order they were made."""
-    return [_refusal(row, checks) for row in rows if row.kind == "answer_refused" and (checks := _checks(row))]
+def refusals(rows: Iterable[LineView], *, whole: bool = False) -> list[RenderableType]:
+    """Each refused answer, once where it was repeated, with the checks it failed; `whole`: all of both."""
+    rows = [row for row in rows if row.kind == "answer_refused"]
+    shown = repeats.each(rows) if whole else repeats.folded(rows)
+    return [_refusal(row, checks, often) for row, often, _ in shown if (checks := _checks(row, whole))]
 
 
-def _refusal(row: LineView, checks: list[tuple[str, str]]) -> RenderableType:
+def _refusal(row: LineView, checks: list[tuple[str, str]], often: int) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -29,10 +32,12 @@ def _refusal(row: LineView, checks: list[tuple[str, str]]) -> RenderableType:
     for name, saw in checks:
         mark = Text("✗", "red") if saw.startswith(FAILED) else Text("✓", "green")
         table.add_row(mark, name, Text(saw.partition(": ")[2]))
-    head = Text.assemble((row.who, "bold"), f" by {row.channel}: {' '.join(row.words.split())}")
+    last = f" (the last of {often})" if often > 1 else ""
+    head = Text.assemble((row.name or row.who, "bold"), f" by {row.channel}{last}: {' '.join(row.words.split())}")
     return Group(head, Padding(table, (0, 0, 0, 2)))
 
 
-def _checks(row: LineView) -> list[tuple[str, str]]:
+def _checks(row: LineView, whole: bool) -> list[tuple[str, str]]:
     found = [(match, saw) for name, saw in row.proof.items() if (match := CHECK.fullmatch(name))]
+    found = [(match, saw) for match, saw in found if whole or saw.startswith(FAILED)]
     return [(match[2], saw) for match, saw in sorted(found, key=lambda one: int(one[0][1]))]

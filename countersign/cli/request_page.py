@@ -10,9 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from countersign.cli import times
+from countersign.cli import repeats, times
 from countersign.cli.refusals import refusals
 from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
+from countersign.times import duration
 from countersign.views import ApproverView, LineView, RequestView
 
 STYLES: dict[str, str] = {
@@ -29,13 +30,13 @@ MARKS = {Verdict.APPROVE: Text("✓", style="green"), Verdict.REJECT: Text("✗"
 SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
-def page(view: RequestView, timeline: Iterable[LineView], at: datetime) -> RenderableType:
-    """Everything that is known of one request."""
+def page(view: RequestView, timeline: Iterable[LineView], at: datetime, *, whole: bool = False) -> RenderableType:
+    """Everything that is known of one request; not `whole`, repeats are folded and only failed checks show."""
     parts = [headline(view, at), who_and_what(view), Text(), _facts(view, at), *_levels(view, at)]
     rows = list(timeline)
     if rows:
-        parts += [Text(), Text("Timeline", style="bold"), Padding(lines(rows, at), (0, 0, 0, 2))]
-    if refused := refusals(rows):
+        parts += [Text(), Text("Timeline", style="bold"), Padding(lines(rows, at, whole=whole), (0, 0, 0, 2))]
+    if refused := refusals(rows, whole=whole):
         parts += [
             Text(),
             Text("Why answers did not count", style="bold"),
@@ -57,25 +58,33 @@ def short(view: RequestView, at: datetime) -> RenderableType:
 
 def headline(view: RequestView, at: datetime) -> Text:
     """Number, status, and what is left of the time or became of it."""
-    text = Text.assemble((f"#{view.approval_id}", "bold"), " ", (view.status, f"bold {STYLES[view.status]}"))
+    status = shown_status(view)
+    text = Text.assemble((f"#{view.approval_id}", "bold"), " ", (status, f"bold {STYLES[status]}"))
     if view.status is Status.WAITING:
-        return text.append(f", {times.left(view.deadline, at)}")
-    return text.append(f"  {_line(view.words)}" if view.words else "")
+        return text.append(f", expires {times.ahead(view.deadline, at)}")
+    words = view.grant.words if view.grant and view.grant.ended_early else view.words
+    return text.append(f"  {_line(words)}" if words else "")
+
+
+def shown_status(view: RequestView) -> str:
+    """The request's status; where its grant was revoked or given back, `Revoked` or `Ended`."""
+    return view.grant.status if view.grant and view.grant.ended_early else view.status
+
+
+def name_of(view: RequestView, person: str) -> str:
+    """The name of somebody who has to do with a request; their id where it names them nowhere."""
+    names = {one.person: one.name for one in view.approvers} | {view.question.requester: view.requester_name}
+    return _line(names.get(person, "")) or person
 
 
 def who_and_what(view: RequestView) -> Text:
-    """`Alice Ainsworth (alice) to db-1 by ssh`."""
-    return Text.assemble(named(view.question.requester, view.requester_name), " to ", what(view))
+    """`Alice Ainsworth to db-1 by ssh`."""
+    return Text.assemble(name_of(view, view.question.requester), " to ", what(view))
 
 
 def what(view: RequestView) -> Text:
     """`db-1 by ssh`."""
     return Text.assemble((view.question.device, "bold"), " by ", view.question.protocol)
-
-
-def named(person: str, name: str) -> Text:
-    """A person by name and id."""
-    return Text(f"{_line(name)} ({person})" if name and name != person else person)
 
 
 def level_line(view: RequestView, level: int) -> Text:
@@ -102,27 +111,33 @@ def people(view: RequestView, level: int, at: datetime) -> Table:
         table.add_row(_mark(own, view), _seat(one), _said(own, view, level, at))
     for decision in decisions:
         if decision.person not in {one.person for one in seated}:
-            table.add_row(MARKS[decision.verdict], Text(decision.person), _said([decision], view, level, at))
+            name = Text(name_of(view, decision.person))
+            table.add_row(MARKS[decision.verdict], name, _said([decision], view, level, at))
     return table
 
 
 def awaited(view: RequestView) -> list[str]:
-    """Whom the current level waits for."""
+    """The ids of those whom the current level waits for."""
     answered = {one.person for one in view.decisions if one.level == view.level}
     return [one.person for one in view.approvers if one.level == view.level and one.person not in answered]
 
 
-def lines(rows: Iterable[LineView], at: datetime, *, numbered: bool = False) -> Table:
-    """Rows of the record, one below the other; `numbered` shows which request each is of."""
+def lines(rows: Iterable[LineView], at: datetime, *, numbered: bool = False, whole: bool = True) -> Table:
+    """Rows of the record, one below the other; `numbered` shows which request each is of.
+
+    Not `whole`: what somebody repeated is one row, which says how often and until when.
+    """
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bright_black")
     if numbered:
         table.add_column(no_wrap=True, min_width=5)
     table.add_column(no_wrap=True, min_width=13)
     table.add_column(overflow="fold")
-    for row in rows:
+    for row, often, last in repeats.each(rows) if whole else repeats.folded(rows):
         number = [Text(f"#{row.approval_id}" if row.approval_id else "", style="bold")] if numbered else []
-        table.add_row(times.clock(row.at, at, seconds=True), *number, row.kind.replace("_", " "), _what_happened(row))
+        again = f" ({often} times, until {times.clock(last.at, at, seconds=True)})" if often > 1 else ""
+        what = _what_happened(row).append(again, style="bright_black")
+        table.add_row(times.clock(row.at, at, seconds=True), *number, row.kind.replace("_", " "), what)
     return table
 
 
@@ -131,10 +146,16 @@ def grant_words(grant: GrantView, at: datetime) -> Text:
     ends = times.clock(grant.ends_at, at, zone=True)
     text = Text.assemble((grant.status, STYLES[grant.status]))
     if grant.status is not GrantStatus.ACTIVE:
-        how = f": {_line(grant.words)}" if grant.words else ""
-        return text.append(f", before {ends}{how}" if grant.ended_early else f" {ends}")
-    text.append(f" until {ends}, {times.left(grant.ends_at, at)}")
+        if ended := ended_at(grant):
+            text.append(f" {times.clock(ended, at, zone=True)}, {times.ago(ended, at)}")
+        return text.append(f"; it would have lasted until {ends}" if grant.ended_early else "")
+    text.append(f" until {ends}, {times.ahead(grant.ends_at, at)}")
     return text.append(f", from {grant.source_address} only" if grant.source_address else "")
+
+
+def ended_at(grant: GrantView) -> datetime | None:
+    """When a grant ended or was revoked, where that is known."""
+    return grant.ended_at or (None if grant.status is GrantStatus.REVOKED else grant.ends_at)
 
 
 def _facts(view: RequestView, at: datetime) -> RenderableType:
@@ -154,13 +175,13 @@ def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
     asker = f" by {_line(view.asked_by_name)} for them" if view.asked_by not in ("", question.requester) else ""
     yield "Asked", Text(f"{times.clock(view.opened_at, at, zone=True)}, {times.ago(view.opened_at, at)}{asker}")
     if view.settled_at is None:
-        yield "Decide by", Text(f"{times.clock(view.deadline, at, zone=True)}, {times.left(view.deadline, at)}")
+        yield "Decide by", Text(f"{times.clock(view.deadline, at, zone=True)}, {times.ahead(view.deadline, at)}")
     else:
         yield "Settled", Text(f"{times.clock(view.settled_at, at, zone=True)}, {times.ago(view.settled_at, at)}")
     if view.grant is not None:
         yield "Grant", grant_words(view.grant, at)
     elif view.status is Status.WAITING:
-        yield "Grant", Text(f"{question.minutes or view.grant_minutes} min from the approval")
+        yield "Grant", Text(f"{duration(question.minutes or view.grant_minutes)}, from the approval on")
     if view.because:
         yield "Rule", Text(view.because)
 
@@ -181,7 +202,7 @@ def _mark(decisions: list[Decision], view: RequestView) -> Text:
 
 
 def _seat(one: ApproverView) -> Text:
-    return named(one.person, one.name).append(f"\n{one.because}" if one.because else "", style="bright_black")
+    return Text(_line(one.name) or one.person).append(f"\n{one.because}" if one.because else "", style="bright_black")
 
 
 def _said(decisions: list[Decision], view: RequestView, level: int, at: datetime) -> Text:
@@ -199,8 +220,11 @@ def _said(decisions: list[Decision], view: RequestView, level: int, at: datetime
 
 
 def _what_happened(row: LineView) -> Text:
-    who = f"{row.who} by {row.channel}" if row.channel and row.who else row.who or row.channel
-    return Text.assemble(who, (f": {row.words}" if row.words and who else row.words, ""))
+    name = _line(row.name) or row.who
+    who = f"{name} by {row.channel}" if row.channel and name else name or row.channel
+    # Whom a notice went to, and about which event.
+    words = row.words.replace("_", " ") if row.kind == "noticed" else row.words
+    return Text(f"{who}: {words}" if words and who else who or words)
 
 
 def _line(words: str) -> str:

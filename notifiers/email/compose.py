@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from countersign import times
 from countersign.models import Event, Status, Verdict
 from notifiers.base import Notice, Person, Unreachable
 from notifiers.email import headers, token, wording
@@ -146,8 +147,8 @@ def _environment(html: bool) -> Environment:
         auto_reload=False,
     )
     environment.filters |= {
-        "moment": wording.moment,
-        "duration": wording.duration,
+        "moment": times.moment,
+        "duration": times.duration,
         "lines": wording.lines,
         "quoted": wording.quoted,
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
 
@@ -66,19 +65,6 @@ def _width(line: str) -> int:
     """How many characters of a line fill the columns: Chinese, Japanese and Korean ones take two each."""
     wide = not line.isascii() and any(unicodedata.east_asian_width(char) in "WF" for char in line)
     return QUOTED_WIDTH // 2 if wide else QUOTED_WIDTH
-
-
-def moment(at: datetime) -> str:
-    """A time as people write it, with its zone: `Tue 14 May 2024, 16:30 UTC`."""
-    return f"{at.astimezone(UTC):%a %-d %b %Y, %H:%M} UTC"
-
-
-def duration(minutes: int) -> str:
-    """Minutes as people say them: `45 minutes`, `1 hour`, `2 hours 30 minutes`, `3 days`."""
-    days, rest = divmod(timedelta(minutes=minutes), timedelta(days=1))
-    hours, left = divmod(rest, timedelta(hours=1))
-    parts = ((days, "day"), (hours, "hour"), (left // timedelta(minutes=1), "minute"))
-    return " ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number) or "0 minutes"
 
 
 def listed(names: list[str]) -> str:

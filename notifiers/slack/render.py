@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from countersign import times
 from notifiers.slack import words
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "slack"
@@ -45,5 +46,5 @@ def _environment(plain: bool) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"moment": words.moment, "duration": words.duration, "code": words.code}
+    environment.filters |= {"moment": words.moment, "duration": times.duration, "code": words.code}
     return environment

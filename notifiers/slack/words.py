@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
+from countersign import times
 from countersign.models import without_controls
 
 # Of any one value as it goes out, escaped. Honest ones are far shorter, and a longer one would hide the rest.
@@ -71,16 +72,7 @@ def moment(at: datetime) -> Ready:
 
     https://docs.slack.dev/messaging/formatting-message-text#date-formatting
     """
-    plain = f"{at.astimezone(UTC):%a %-d %b %Y, %H:%M} UTC"
-    return Ready(f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{plain}>")
-
-
-def duration(minutes: int) -> str:
-    """Minutes as people say them: `45 minutes`, `1 hour`, `2 hours 30 minutes`, `3 days`."""
-    days, rest = divmod(timedelta(minutes=minutes), timedelta(days=1))
-    hours, left = divmod(rest, timedelta(hours=1))
-    parts = ((days, "day"), (hours, "hour"), (left // timedelta(minutes=1), "minute"))
-    return " ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number) or "0 minutes"
+    return Ready(f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{times.moment(at)}>")
 
 
 def listed(names: Sequence[Ready], most: int = MOST_NAMES) -> Ready:

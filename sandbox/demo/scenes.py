@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from countersign.models import Asked, Protocol, Question, Status
+from countersign.times import moment
 from sandbox.clients import Client
 from sandbox.demo.request import Request
 from sandbox.demo.screen import Screen, Told, clock
@@ -47,7 +48,7 @@ async def nobody_answers(play: Play) -> Request:
     await request.record("opened dave", "level_started countersign", "noticed ivan")
     play.screen.brief(await request.mail("ivan", "asks to connect"))
     minutes = (request.view().deadline - request.view().opened_at).total_seconds() / 60
-    play.screen.outcome("", f"{request.number} waits, until {request.view().deadline.astimezone(UTC):%H:%M:%S} UTC")
+    play.screen.outcome("", f"{request.number} waits, until {moment(request.view().deadline)}")
     must(minutes == 1, f"{request.number} expires after {minutes:g} minutes, not after 1")
     return request
 

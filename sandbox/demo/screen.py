@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from countersign.models import Question
+from countersign.times import moment
 from countersign.views import LineView
 from notifiers.email.token import masked
 from sandbox.clients import Client
@@ -233,7 +234,7 @@ def plain_where_needed() -> None:
 
 def clock(when: datetime) -> str:
     """A time as the mails write it."""
-    return f"{when.astimezone(UTC):%H:%M} UTC"
+    return moment(when)
 
 
 def _headers(mail: EmailMessage) -> Text:

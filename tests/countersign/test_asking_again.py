@@ -43,14 +43,14 @@ def test_rule_8_yes_means_active_and_not_over(status: GrantStatus, left: timedel
 @pytest.mark.parametrize("minutes", [None, 1, 31, 60])
 def test_rule_10_no_more_minutes_than_were_granted_is_a_yes_with_the_end_as_it_is(minutes: int | None) -> None:
     words = answer_by(GRANT, MINUTES, question(minutes=minutes), True)
-    assert words == "The grant of #1042 lasts until 2026-01-05 12:30 UTC."
+    assert words == "The grant of #1042 lasts until Mon 5 Jan 2026, 12:30 UTC."
 
 
 def test_rule_10_more_minutes_than_were_granted_is_refused_in_words_that_lead_somewhere() -> None:
     with pytest.raises(Refused) as error:
         answer_by(GRANT, MINUTES, question(minutes=61), True)
     assert str(error.value) == (
-        "61 minutes are more than the 60 that #1042 was granted for; it lasts until 2026-01-05 12:30 UTC. "
+        "61 minutes are more than the 60 that #1042 was granted for; it lasts until Mon 5 Jan 2026, 12:30 UTC. "
         "Ask for 60 or fewer to use it, or give #1042 back and ask again."
     )
 

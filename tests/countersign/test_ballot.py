@@ -298,13 +298,15 @@ def test_rule_5_waiting_becomes_expired() -> None:
     ballot = started("grace")
     ballot.expire()
     assert ballot.status is Status.EXPIRED
-    assert ballot.words == "Nobody decided by 2025-01-01 13:00:00 UTC."
+    assert ballot.words == "Nobody decided by Wed 1 Jan 2025, 13:00 UTC."
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_rule_5_a_late_answer_changes_nothing_though_nobody_was_awake_at_the_deadline(verdict: Verdict) -> None:
     late = DEADLINE + timedelta(microseconds=1)
-    assert "had to be answered by 2025-01-01 13:00:00" in refused(started("grace"), answer("grace", verdict, at=late))
+    assert "had to be answered by Wed 1 Jan 2025, 13:00 UTC" in refused(
+        started("grace"), answer("grace", verdict, at=late)
+    )
 
 
 def test_rule_5_an_answer_at_the_deadline_counts() -> None:
@@ -316,7 +318,7 @@ def test_rule_5_an_answer_at_the_deadline_counts() -> None:
 def test_rule_5_a_late_sender_is_told_the_outcome() -> None:
     ballot = started("grace")
     ballot.expire()
-    assert refused(ballot, answer("grace")) == "#1042 is already Expired: Nobody decided by 2025-01-01 13:00:00 UTC."
+    assert refused(ballot, answer("grace")) == "#1042 is already Expired: Nobody decided by Wed 1 Jan 2025, 13:00 UTC."
 
 
 # --- rule 6 and final statuses --------------------------------------------------------------------------------------

@@ -67,10 +67,10 @@ def test_following_ends_with_the_decision(installation: Installation, by: Run, t
     assert view.status is Status.APPROVED
     shown = screen.getvalue()
     if terminal:
-        assert "Grace Hopper (grace)" in shown
+        assert "Grace Hopper" in shown
         assert "Ctrl-C stops watching; the request stays open." in shown
     else:
-        assert "Waiting, 59 min left; level 1 of 1, waits for grace\n" in shown
+        assert "Waiting, expires in 59 minutes; level 1 of 1, waits for Grace Hopper\n" in shown
         assert f"#{number} Approved  Approved by grace.\n" in shown
 
 

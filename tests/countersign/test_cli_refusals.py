@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from countersign.cli.refusals import refusals
+from countersign.cli.repeats import folded
 from countersign.views import LineView
 
 
@@ -15,10 +16,10 @@ def line(kind: str, proof: dict[str, str]) -> LineView:
     )
 
 
-def printed(rows: list[LineView]) -> list[str]:
+def printed(rows: list[LineView], *, whole: bool = False) -> list[str]:
     console = Console(width=70, no_color=True)
     with console.capture() as capture:
-        for one in refusals(rows):
+        for one in refusals(rows, whole=whole):
             console.print(one)
     return [" ".join(row.split()) for row in capture.get().splitlines()]
 
@@ -30,12 +31,27 @@ def test_each_check_is_shown_in_its_order_with_what_it_saw() -> None:
         "check 2: own copy": "FAILED: a token of grace",
         "check 1: authentic": "passed: dmarc=pass",
     }
-    assert printed([line("answer_refused", proof)]) == [
+    assert printed([line("answer_refused", proof)], whole=True) == [
         "mallory by email: Not yours.",
         "✓ authentic dmarc=pass",
         "✗ own copy a token of grace",
         "✓ still waiting Waiting",
     ]
+    assert printed([line("answer_refused", proof)]) == ["mallory by email: Not yours.", "✗ own copy a token of grace"]
+
+
+def test_twenty_refused_replies_are_one_row_and_one_block_of_checks() -> None:
+    rows = [
+        line("answer_refused", {"check 1: authentic": f"FAILED: {number}"}).model_copy(
+            update={"words": f"Not yours: {number}.", "at": datetime(2024, 5, 14, 12, number, tzinfo=UTC)}
+        )
+        for number in range(20)
+    ]
+    assert printed(rows) == ["mallory by email (the last of 20): Not yours: 19.", "✗ authentic 19"]
+    assert len(printed(rows, whole=True)) == 40
+    shown = [(row.words, often, last.at.minute) for row, often, last in folded([line("opened", {}), *rows])]
+    assert shown == [("Not yours.", 1, 0), ("Not yours: 19.", 20, 19)]
+    assert len(list(folded(rows[:2]))) == 2
 
 
 def test_what_was_not_checked_so_is_not_shown() -> None:

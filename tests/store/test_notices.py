@@ -27,8 +27,11 @@ def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store
 
 def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
     number = approved(store, reason="deploy", source_address="10.0.0.7")
-    [(channel, notice)] = store.reading.notices(store.notices.of_step(number, 2))
-    assert (channel, notice.event, notice.use) == ("email", Event.SETTLED, "decide")
+    shown = store.reading.notices(store.notices.of_step(number, 2))
+    assert [(channel, notice.event, notice.use) for channel, notice in shown] == [
+        ("email", Event.SETTLED, "decide")
+    ] * 2
+    notice = {notice.to.id: notice for _, notice in shown}["alice"]
     assert (notice.to.id, notice.to.email, notice.requester.name) == ("alice", "alice@example.test", "Alice A.")
     assert (notice.question.reason, notice.question.source_address) == ("deploy", "10.0.0.7")
     assert (notice.words, notice.names) == ("Approved by grace.", {"grace": "Grace G."})

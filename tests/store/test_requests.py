@@ -8,9 +8,9 @@ import pytest
 
 from countersign.ballot import OWN_APPROVAL
 from countersign.errors import NotFound, Refused
-from countersign.models import Decision, GrantStatus, Status, Verdict
+from countersign.models import Decision, Event, GrantStatus, Status, Verdict
 from countersign.notices import TurnedDown
-from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Written
+from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Tell, Written
 from store import Store
 from store.requests import MOST_REPEATS
 from store.tables import FIRST_APPROVAL_ID
@@ -104,7 +104,7 @@ def test_a_step_written_twice_is_written_once(store: Store) -> None:
     assert again == first != Written()
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
     assert len(store.notices.of_step(request.approval_id, 1)) == 1
-    assert len(store.notices.of_step(request.approval_id, 2)) == 1
+    assert sorted(row.person for row in store.notices.of_step(request.approval_id, 2)) == ["alice", "grace"]
     view = store.reading.request(request.approval_id)
     assert (view.status, len(view.decisions), len(view.approvers)) == (Status.APPROVED, 1, 1)
 
@@ -116,6 +116,16 @@ def test_of_many_who_write_the_same_step_at_once_one_writes_it(store: Store) -> 
     results = at_once(lambda: store.requests.write(step))
     assert len({one.grant and one.grant.ends_at for one in results}) == 1
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
+
+
+def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_are_told(store: Store) -> None:
+    number = opened(store, device="databases-1").approval_id
+    store.requests.write(asking(number, "grace"))
+    store.requests.write(asking(number, "heidi", key="2.level_started").model_copy(update={"level": 2}))
+    told = [Tell(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
+    store.requests.write(a_step(number, "1.cancelled", status=Status.CANCELLED, words="Cancelled.", tell=told))
+    assert store.reading.request(number).level == 2
+    assert sorted(row.person for row in store.notices.of_step(number, 3)) == ["alice", "grace", "heidi"]
 
 
 def test_a_step_is_whole_or_not_at_all(store: Store) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -25,6 +26,14 @@ def engine(shared_engine: Engine) -> Iterator[Engine]:
     shared_engine.mail.faults.refused.clear()
     shared_engine.mail.faults.deferred.clear()
     shared_engine.apply(policy())
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def asleep(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
+    """An engine of one's own, without a worker until it is started."""
+    namespace = await new_namespace(temporal_address)
+    async with Engine(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}", awake=False) as engine:
+        yield engine
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -10,10 +10,10 @@ import asyncio
 import pytest
 
 from countersign.client import TASK_QUEUE
-from countersign.models import Answer, Decision, Status
+from countersign.models import Answer, Approver, Decision, Status
 from countersign.steps import Opening, Step
 from tests.store.requests import a_step, approving, line
-from tests.workflows.engine import Engine, refused, until
+from tests.workflows.engine import Engine, Request, refused, until, until_after
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,6 +23,107 @@ def counting(answer: Answer) -> Step:
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
     key = f"{answer.level}.answer.{answer.id}"
     return a_step(answer.approval_id, key, decision=decision, lines=[line("answered", answer.person)])
+
+
+def second_level(approval_id: int) -> Step:
+    """The step that starts the second level of a request for a database."""
+    people = [Approver(person=one, because="manager of databases") for one in ("ada", "heidi", "ivan")]
+    return a_step(approval_id, "2.level_started", level=2, seated=people, lines=[line("level_started")])
+
+
+async def forgotten_level(engine: Engine) -> Request:
+    """A request at its second level, as the record says; its workflow thinks that it waits at the first."""
+    request = await engine.ask("alice", "databases")
+    engine.store.requests.write(counting(await request.store("grace")))
+    engine.store.requests.write(second_level(request.id))
+    return request
+
+
+async def test_answers_to_a_forgotten_level_count(engine: Engine) -> None:
+    request = await forgotten_level(engine)
+    assert (await request.says("heidi", level=2)).accepted
+    assert (await request.says("ivan", level=2)).status is Status.APPROVED
+    assert request.decided() == ["grace approve 1", "heidi approve 2", "ivan approve 2"]
+    assert request.lines("answer_refused", "answered") == ["answered grace", "answered heidi", "answered ivan"]
+
+
+async def test_answers_to_two_levels_that_come_in_one_task_count(asleep: Engine) -> None:
+    asleep.start_worker()
+    request = await asleep.ask("alice", "databases")
+    await asleep.stop_worker()
+    asleep.store.requests.write(counting(await request.store("grace")))
+    asleep.store.requests.write(second_level(request.id))
+    [counted] = asleep.store.answers.counted_of(request.id)
+    deciding = [asyncio.create_task(asleep.client.decide(request.question.workflow_id, counted))]
+    for person in ("heidi", "ivan"):
+        deciding.append(asyncio.create_task(asleep.door.submit(await request.store(person, level=2))))
+    asleep.start_worker()
+    assert [one.accepted for one in await asyncio.gather(*deciding)] == [True, True, True]
+    assert (await request.outcome()).status is Status.APPROVED
+
+
+async def test_an_answer_in_time_to_a_forgotten_level_counts_after_the_deadline(quick: Engine) -> None:
+    request = await quick.ask("alice", "databases")
+    await quick.stop_worker()
+    quick.store.requests.write(counting(await request.store("grace")))
+    quick.store.requests.write(second_level(request.id))
+    for person in ("heidi", "ivan"):
+        await request.store(person, level=2)
+    await until_after(request.deadline)
+    quick.start_worker()
+    assert (await request.outcome()).status is request.status is Status.APPROVED
+    assert request.decided() == ["grace approve 1", "heidi approve 2", "ivan approve 2"]
+
+
+async def test_nobody_decides_by_an_answer_to_a_level_that_was_passed_and_forgotten(engine: Engine) -> None:
+    request = await forgotten_level(engine)
+    words = f"That answer was for level 1; #{request.id} is at level 2."
+    assert await refused(request.store("judy", "reject")) == words
+    assert await refused(request.store("grace")) == words
+    taken_back = await request.says("grace", "reject")
+    assert (taken_back.accepted, taken_back.status) == (True, Status.REJECTED)
+
+
+async def test_an_answer_to_a_level_at_which_nobody_was_asked_is_refused(engine: Engine) -> None:
+    request = await engine.ask("alice", "databases")
+    for level in (2, 3):
+        judged = await request.says("heidi", level=level)
+        assert (judged.accepted, judged.words) == (
+            False,
+            f"That answer was for level {level}; #{request.id} is at level 1.",
+        )
+
+
+async def test_all_who_were_asked_at_a_forgotten_level_hear_of_the_end(engine: Engine) -> None:
+    request = await forgotten_level(engine)
+    await engine.door.cancel(request.id, "alice", "page")
+    await request.until_mailed(alice=["settled"], grace=["asked", "settled"], heidi=["settled"], ivan=["settled"])
+
+
+async def test_who_joins_while_an_approval_is_being_written_gets_its_grant(asleep: Engine) -> None:
+    asleep.start_worker()
+    request = await asleep.ask("alice")
+    await asleep.stop_worker()
+    answer = await request.store("grace")
+    joining = asyncio.create_task(asleep.client.ask(request.question))
+    deciding = asyncio.create_task(asleep.client.decide(request.question.workflow_id, answer))
+    asleep.mail.faults.delay = 0.2  # so that telling of the approval takes longer than recording that somebody joined
+    asleep.start_worker()
+    assert (await deciding).status is Status.APPROVED
+    asked = await joining
+    assert (asked.status, asked.grant) == (Status.APPROVED, asleep.store.grants.of(request.id))
+
+
+async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_record(engine: Engine) -> None:
+    request = await engine.ask("alice", "vaults")
+    yes = await request.store("grace")
+    no, also_yes = await request.store("ivan", "reject"), await request.store("grace")
+    await engine.stop_worker()
+    engine.store.requests.write(approving(yes))
+    deciding = [asyncio.create_task(engine.door.submit(one)) for one in (no, also_yes)]
+    engine.start_worker()
+    approved = f"#{request.id} is already Approved: Approved by grace."
+    assert [one.words for one in await asyncio.gather(*deciding)] == [approved, approved]
 
 
 async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(engine: Engine) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countersign.models import Status
+from countersign.times import moment
 from tests.workflows.engine import Engine, Request, until, until_after
 from tests.workflows.house import policy
 
@@ -24,7 +25,7 @@ async def test_rule_5_what_still_waits_at_the_deadline_becomes_expired(quick: En
     assert request.deadline - quick.store.reading.request(request.id).opened_at == timedelta(seconds=5)
     outcome = await request.outcome()
     assert outcome.status is Status.EXPIRED
-    assert outcome.words == f"Nobody decided by {request.deadline:%Y-%m-%d %H:%M:%S} UTC."
+    assert outcome.words == f"Nobody decided by {moment(request.deadline)}."
     assert quick.store.grants.of(request.id) is None
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
 

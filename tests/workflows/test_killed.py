@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from countersign.errors import Unavailable
 from countersign.models import Status
-from tests.workflows.engine import Engine, Request, environment_for, new_namespace, until
+from tests.workflows.engine import Engine, Request, environment_for, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,14 +52,6 @@ class WorkerProcess:
     @property
     def log(self) -> str:
         return self._log.read_text()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def asleep(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
-    """An engine without a worker."""
-    namespace = await new_namespace(temporal_address)
-    async with Engine(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}", awake=False) as engine:
-        yield engine
 
 
 @pytest_asyncio.fixture(loop_scope="session")

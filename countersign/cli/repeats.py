@@ -1,0 +1,39 @@
+"""What somebody did again and again, as one row: twenty refused replies don't bury what else happened."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from countersign.views import LineView
+
+# Fewer of a kind are shown one by one.
+FOLDED_FROM = 3
+# Of these kinds only the person and the channel have to be the same, not the words.
+SAID_ANEW = {"answer_refused", "asked_again"}
+
+# The row to show, how many it stands for, and the last of them.
+Shown = tuple[LineView, int, LineView]
+
+
+def each(rows: Iterable[LineView]) -> Iterator[Shown]:
+    """Every row by itself."""
+    return ((row, 1, row) for row in rows)
+
+
+def folded(rows: Iterable[LineView]) -> Iterator[Shown]:
+    """Rows that repeat as one, where the first of them stood, with the words of the last."""
+    groups: dict[tuple[str, ...], list[LineView]] = defaultdict(list)
+    for row in rows:
+        groups[_key(row)].append(row)
+    for row in rows:
+        its = groups[_key(row)]
+        if len(its) < FOLDED_FROM:
+            yield row, 1, row
+        elif row is its[0]:
+            yield row.model_copy(update={"words": its[-1].words, "proof": its[-1].proof}), len(its), its[-1]
+
+
+def _key(row: LineView) -> tuple[str, ...]:
+    words = "" if row.kind in SAID_ANEW else row.words
+    return str(row.approval_id), row.kind, row.who, row.channel, words

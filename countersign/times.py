@@ -1,0 +1,48 @@
+"""How a time and a length of time are written, everywhere alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def moment(at: datetime) -> str:
+    """A time with its zone: `Tue 14 May 2024, 16:30 UTC`."""
+    return f"{day(at.astimezone(UTC))}, {at.astimezone(UTC):%H:%M} UTC"
+
+
+def day(at: datetime) -> str:
+    """The day of a time, in its own zone: `Tue 14 May 2024`."""
+    return f"{at:%a %-d %b %Y}"
+
+
+def duration(minutes: int) -> str:
+    """Minutes, all of them: `45 minutes`, `1 hour`, `2 hours 30 minutes`, `3 days`."""
+    days, rest = divmod(timedelta(minutes=minutes), DAY)
+    return _said((days, "day"), (rest // HOUR, "hour"), (rest % HOUR // MINUTE, "minute")) or "0 minutes"
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its two largest units, never longer than it is: `45 seconds`, `1 hour 20 minutes`."""
+    if length < MINUTE:
+        return _said((int(length.total_seconds()), "second")) or "0 seconds"
+    if length < DAY:
+        return _said((length // HOUR, "hour"), (length % HOUR // MINUTE, "minute"))
+    return _said((length // DAY, "day"), (length % DAY // HOUR, "hour"))
+
+
+def ahead(until: datetime, now: datetime) -> str:
+    """How long still: `in 58 minutes`, or `over`."""
+    return f"in {span(until - now)}" if until > now else "over"
+
+
+def ago(since: datetime, now: datetime) -> str:
+    """How long ago: `2 minutes ago`. A clock that runs ahead of ours is `just now`."""
+    return f"{span(now - since)} ago" if now - since >= timedelta(seconds=1) else "just now"
+
+
+def _said(*parts: tuple[int, str]) -> str:
+    return " ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number > 0)
