@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select, union
 
 from countersign.directory import Policy, folded_address
-from countersign.errors import NotFound, Refused
+from countersign.errors import Refused, no_request
 from countersign.models import Event, Route, Status
 from countersign.notices import Notice, Person
 from countersign.views import LineView, Mine, RequestView
@@ -41,7 +41,7 @@ class Reading:
             _, policy = self.policies.in_force(connection)
             found = views(connection, policy, rows_of(connection, [approval_id]))
         if not found:
-            raise NotFound(f"There is no request #{approval_id}.")
+            raise no_request(approval_id)
         return found[0]
 
     def workflow_of(self, approval_id: int) -> str:

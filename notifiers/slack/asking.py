@@ -108,12 +108,13 @@ def in_words(asked: Asked, question: Question, view: RequestView | None) -> Read
         return Ready(f"Yes: you may connect to {what} until {moment(end)} ({number}).{_said(asked)}")
     if asked.status is not Status.WAITING:
         return Ready(f"{number} to {what} is {asked.status}.{_said(asked)}")
-    opened = f"You asked for {what} already: {number} waits" if asked.joined else f"{number} to {what} is open"
+    # Who joins is told which reason and minutes are being decided.
+    opened = _said(asked).strip() if asked.joined and asked.words else f"{number} to {what} is open."
     people = [name(one.name, one.person) for one in view.approvers if one.level == view.level] if view else []
     who = f" Asked: {listed(people)}." if people else ""
     # Slack shows the time in each reader's own zone.
     until = f" It waits until {moment(view.deadline)}." if view and view.deadline > datetime.now(UTC) else ""
-    return Ready(f"{opened}.{who}{until}{_said(asked)}")
+    return Ready(f"{opened}{who}{until}{'' if asked.joined else _said(asked)}")
 
 
 def _said(asked: Asked) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from slack_sdk.models.blocks import Block, ButtonElement
 
-from countersign.models import Decision, Event, Status, Verdict
+from countersign.models import Decision, Event, GrantStatus, Status, Verdict
 from notifiers.base import Notice, Person
 from notifiers.slack import parts, words
 from notifiers.slack.config import SlackConfig
@@ -48,6 +48,8 @@ def live(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str] | Non
     if not over:
         blocks += parts.actions(_cancel(notice, shown) if kind == "status" else _answers(notice, config, shown))
         blocks.append(parts.context(markup(f"{kind}/how", **shown)))
+    elif shown["to_requester"] and notice.grant and notice.grant.status is GrantStatus.ACTIVE:
+        blocks += parts.actions(_give_back(notice, shown))
     blocks.append(parts.context(markup("foot", **shown)))
     return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
 
@@ -84,6 +86,12 @@ def _cancel(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
     question = plain("confirm", question=label("cancel"), number=notice.approval_id)
     sure = parts.confirm("cancel", question, markup("status/confirm", **shown), style="danger")
     return [parts.button("cancel", parts.value(notice.approval_id, notice.level), confirm=sure)]
+
+
+def _give_back(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
+    question = plain("confirm", question=label("give_back"), number=notice.approval_id)
+    sure = parts.confirm("give_back", question, markup("settled/confirm", **shown))
+    return [parts.button("give_back", parts.value(notice.approval_id, notice.level), confirm=sure)]
 
 
 def _what_happened(notice: Notice) -> list[Block]:

@@ -1,4 +1,4 @@
-"""Buttons on our messages and on the Home page: approve, cancel, revoke."""
+"""Buttons on our messages and on the Home page: approve, cancel, revoke, give back."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ class Clicks:
         person = await self._desk.who(talk)
         number, _ = request_and_level(wish.button.value)
         await talk.in_time(self._desk.engine.revoke(number, person.id, CHANNEL), "")
+        await talk.received()
+        return person
+
+    async def give_back(self, talk: Talk, wish: Pressed) -> Person:
+        """End a grant of one's own that is needed no longer: its messages then say so."""
+        person = await self._desk.who(talk)
+        number, _ = request_and_level(wish.button.value)
+        await talk.in_time(self._desk.engine.give_back(number, person.id, CHANNEL), "")
         await talk.received()
         return person
 

@@ -114,6 +114,7 @@ def slack_app(config: SlackConfig, on: Listeners) -> AsyncApp:
     app.action("reject")(on.taking(partial(on.modals.open, verdict=Verdict.REJECT)))
     app.action("cancel")(on.taking(on.clicks.cancel))
     app.action("revoke")(on.taking(on.clicks.revoke))
+    app.action("give_back")(on.taking(on.clicks.give_back))
     app.action("open")(on.taking(on.followed))
     app.view("answer")(on.taking(on.modals.answer))
     app.view("connect")(on.taking(on.asking.filled_in))

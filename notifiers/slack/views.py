@@ -8,6 +8,7 @@ from typing import Any
 
 from slack_sdk.models.blocks import (
     Block,
+    ButtonElement,
     DividerBlock,
     InputBlock,
     Option,
@@ -134,14 +135,21 @@ def _asked_for(request: RequestView) -> list[Block]:
 
 
 def _grant(request: RequestView, person: str) -> list[Block]:
-    shown = _shown(request) | {"mine": request.question.requester == person}
-    blocks = [parts.section(markup("home/grant", **shown))]
+    mine = request.question.requester == person
+    shown = _shown(request) | {"mine": mine}
+    buttons = []
     if person in {one.person for one in request.approvers}:
-        question = plain("confirm", question=label("revoke"), number=request.approval_id)
-        sure = parts.confirm("revoke", question, markup("home/confirm_revoke", **shown), style="danger")
-        value = parts.value(request.approval_id, request.level)
-        blocks += parts.actions([parts.button("revoke", value, style="danger", confirm=sure)])
-    return blocks
+        buttons.append(_ending("revoke", request, shown, style="danger"))
+    if mine:
+        buttons.append(_ending("give_back", request, shown))
+    return [parts.section(markup("home/grant", **shown)), *parts.actions(buttons)]
+
+
+def _ending(action: str, request: RequestView, shown: Mapping[str, Any], style: str | None = None) -> ButtonElement:
+    """A button that ends a grant early."""
+    question = plain("confirm", question=label(action), number=request.approval_id)
+    sure = parts.confirm(action, question, markup(f"home/confirm_{action}", **shown), style=style)
+    return parts.button(action, parts.value(request.approval_id, request.level), style=style, confirm=sure)
 
 
 def _shown(request: RequestView) -> dict[str, Any]:

@@ -98,10 +98,11 @@ class House:
         return await people.until(look, SECONDS)
 
     async def settled(self, request: Request, words: str, *who: str) -> None:
-        """Each of these people's one message says so, and has nothing left to press."""
+        """Each of these people's one message says so, and has nothing left to press but to give a grant back."""
         for person in who:
             message = await self.message(person, request.id, words)
-            assert actions_of(message) == [], (person, words_of(message))
+            holds = words == "Approved" and person == request.question.requester
+            assert actions_of(message) == (["give_back"] if holds else []), (person, words_of(message))
 
     def posted(self, number: int) -> list[Json]:
         """The messages that were posted about a request, replies included."""

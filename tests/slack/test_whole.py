@@ -109,6 +109,26 @@ async def test_cancelling_takes_the_buttons_away(house: House) -> None:
     assert late.status is Status.CANCELLED
 
 
+async def test_who_holds_a_grant_gives_it_back(house: House) -> None:
+    request = await house.engine.ask("alice")
+    await house.click(await house.message("grace", request.id), "approve", "grace")
+    held = await house.message("alice", request.id, "Give back #")
+    await house.click(held, "give_back", "grace")
+    await house.whispers("grace", "may give it back")
+    await house.click(held, "give_back", "alice")
+    for person in ("alice", "grace"):
+        assert actions_of(await house.message(person, request.id, "Ended", "Given back by alice")) == []
+    await house.click(held, "give_back", "alice")
+    await house.whispers("alice", "is over already")
+
+
+async def test_who_asks_in_whose_name_is_shown(house: House) -> None:
+    question = house.engine.question("alice")
+    asked = await house.engine.door.ask(question, "ada", "once")
+    await house.message("grace", asked.approval_id, "*Ada A.* asks for *Alice A.*", "*Asked by*")
+    await house.message("alice", asked.approval_id, "*Ada A.* asked in your name")
+
+
 async def test_a_revoked_grant_shows_on_every_copy(house: House) -> None:
     request = await house.engine.ask("alice")
     await house.click(await house.message("grace", request.id), "approve", "grace")

@@ -68,7 +68,8 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
     assert (question.requester, question.minutes, question.ticket) == ("alice", 45, "OPS-7")
     assert question.reason == "restore *it* <!channel>"
     again = await connect(way, f"{device} ssh")
-    assert f"#{view.approval_id} waits" in again
+    assert again.startswith(f"#{view.approval_id} was asked for before and waits: 45 minutes, with the reason “restore")
+    assert "Asked: Grace G." in again
     request = Request(way.engine, question, Asked(approval_id=view.approval_id, status=view.status, joined=False))
     assert (await request.says("grace")).accepted
     assert "Yes: you may connect" in await connect(way, f"{device} ssh")

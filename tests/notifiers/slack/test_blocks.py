@@ -203,7 +203,7 @@ OUTCOMES = [
 
 
 @pytest.mark.parametrize(("changes", "header", "sentence"), OUTCOMES, ids=[header for _, header, _ in OUTCOMES])
-def test_after_the_outcome_every_copy_says_it_and_has_no_button(
+def test_after_the_outcome_every_copy_says_it_and_only_a_grant_can_be_given_back(
     changes: dict[str, Any], header: str, sentence: str
 ) -> None:
     for told, who in (
@@ -214,7 +214,8 @@ def test_after_the_outcome_every_copy_says_it_and_has_no_button(
         shown = said(told)
         assert shown[0] == header
         assert shown[1].startswith(sentence.format(who=who))
-        assert buttons(told) == []
+        holds = who == "you" and changes.get("grant") == GRANT
+        assert buttons(told) == (["give_back"] if holds else [])
         assert not any("Answer by" in text for text in shown)
         if words := changes.get("words"):
             assert f"› {words}" in shown

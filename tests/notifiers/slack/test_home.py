@@ -77,6 +77,20 @@ async def test_a_grant_is_shown_and_revoked_by_who_may(way: WayIn) -> None:
     assert way.seam.calls.count("revoke") == 2
 
 
+async def test_a_grant_is_given_back_there_by_who_holds_it(way: WayIn) -> None:
+    request = await way.engine.ask("alice")
+    value = f"{request.id}:1"
+    await way.click(await way.prompt(request), "approve", "grace")
+    assert (await request.outcome()).status is Status.APPROVED
+    await people.open_home(way.slack, ALICE)
+    page = await home(way, ALICE, f'"{value}"', '"give_back"')
+    await people.click_in_view(way.slack, page, "give_back", ALICE, value)
+    await home(way, ALICE, gone=f'"{value}"')
+    grant = way.engine.store.reading.request(request.id).grant
+    assert grant is not None
+    assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by alice.")
+
+
 async def test_who_may_not_see_it_reads_why(way: WayIn) -> None:
     for user in ("UGUEST", "UNOBODY"):
         await people.open_home(way.slack, user)
