@@ -26,6 +26,7 @@ from temporalio.client import (
 )
 from temporalio.client import (
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -37,7 +38,16 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import BadSetting, CountersignError, NotFound, NotYet, Refused, Unavailable, refused_with
+from countersign.errors import (
+    BadSetting,
+    CountersignError,
+    Delayed,
+    NotFound,
+    NotYet,
+    Refused,
+    Unavailable,
+    refused_with,
+)
 from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
 from countersign.steps import Cancel, GrantTerms, Revoke
 
@@ -59,6 +69,9 @@ START_PATIENCE = timedelta(seconds=60)
 START_PAUSE_SECONDS = 0.5
 # What the server says to a key that is wrong, or may not use this namespace.
 NO_ENTRY = {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}
+OPEN_WITHOUT_WORKER = "The request is open, but nobody is working on it; it goes on as soon as a worker is back."
+# What was sent and not taken up waits in the server's memory, and may be lost there.
+NO_WORKER = "Nobody is working on this now, so it is not done yet; repeat it as soon as a worker is back."
 
 R = TypeVar("R")
 
@@ -107,7 +120,8 @@ class Client:
         """Open the request for this question, or join the one that is open.
 
         The same `request_id` asks only once. `asked_by`: who asks, for the record and all who are told; the requester,
-        or who asks for them. Raises Refused, in words, where the rules refuse the question.
+        or who asks for them. Raises Refused, in words, where the rules refuse the question, and Delayed where it is
+        open but nobody works on it.
         """
         fields = question.model_dump() | {"asked_by": asked_by or STARTED_IN_TEMPORAL}
         question_by = QuestionBy.model_validate(fields)
@@ -136,7 +150,24 @@ class Client:
             result_type=Asked,
             rpc_timeout=UPDATE_SECONDS,
         )
-        return await _in_our_words(update)
+        try:
+            return await _in_our_words(update)
+        except Unavailable as error:
+            if error.code == ErrorCode.NO_WORKER and await self._is_open(question.workflow_id):
+                raise Delayed(OPEN_WITHOUT_WORKER) from None
+            raise
+        finally:
+            # The library may keep the same error there once more, and asyncio logs those that nobody looks at.
+            with suppress(Exception, asyncio.CancelledError):
+                async with asyncio.timeout(0):
+                    await start.workflow_handle()
+
+    async def _is_open(self, workflow_id: str) -> bool:
+        """Whether a request is open: the server keeps one that was started, whether or not a worker took it up."""
+        with suppress(RPCError):
+            description = await self.temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=HEALTH_SECONDS)
+            return description.status is WorkflowExecutionStatus.RUNNING
+        return False
 
     async def wait(self, question: Question) -> Outcome:
         """Wait for the decision on the newest request for this question, however long it takes."""
@@ -229,8 +260,7 @@ async def _in_our_words(call: Awaitable[R]) -> R:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError from None  # the library says the same of both
-        words = "No worker answered in time; try again, and see that one is running."
-        raise Unavailable(words, ErrorCode.NO_WORKER) from None
+        raise Unavailable(NO_WORKER, ErrorCode.NO_WORKER) from None
     except RPCError as error:
         raise _of_rpc(error) from error
     except RuntimeError as error:  # of a client that was made lazily, and can't connect now

@@ -8,6 +8,7 @@ CountersignError
 ├── NotAllowed       the caller may not do this
 ├── Unreachable      this person can't be reached by this channel, now or later
 └── Unavailable      Temporal, the database or the mail server cannot be reached; try again
+    ├── Delayed      it is kept, and goes on as soon as a worker is back; nobody has to do it again
     ├── Unconfirmed  a message was sent off, and it can't be known whether it was taken
     ├── BadSetting   it is there, and a setting does not fit it: trying again helps nobody before that is changed
     └── NotYet       an answer to a level that its request has not come to
@@ -107,6 +108,12 @@ def other_level(approval_id: int, level: int, at_level: int) -> Refused:
 def refused_with(words: str, details: Any) -> Refused:
     """A refusal that was stored or sent: its words, and its `details` as far as they are any."""
     return Refused(words, **(dict(details) if isinstance(details, Mapping) else {}))
+
+
+class Delayed(Unavailable):
+    """What was asked is kept, and nobody works on it now: it goes on by itself as soon as a worker is back."""
+
+    code = ErrorCode.NO_WORKER
 
 
 class Unconfirmed(Unavailable):

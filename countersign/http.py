@@ -22,10 +22,19 @@ from typing import Any, NamedTuple, Self, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotAllowed, NotFound, Refused, Unavailable
+from countersign.errors import (
+    BadPolicy,
+    BadQuestion,
+    CountersignError,
+    Delayed,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from countersign.http_answers import Explanation, Health, Me, PolicyVersion, PolicyView
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
-from countersign.views import Finding, LineView, RequestView
+from countersign.views import DelayedView, Finding, LineView, RequestView
 
 CONNECT_SECONDS = 5.0
 # The portal waits 20 s for a worker before it says that there is none.
@@ -80,8 +89,15 @@ class Api:
     # --- requests ----------------------------------------------------------------------------------------------------
 
     def ask(self, question: Question, key: str = "") -> Asked:
-        """Open the request, or join the open one; the same `key` (any text without spaces) asks only once."""
-        return self._read(Asked, self._post("requests", question.model_dump(mode="json"), key))
+        """Open the request, or join the open one; the same `key` (any text without spaces) asks only once.
+
+        Raises Delayed where it is open but nobody works on it: the same `key` again gives what became of it.
+        """
+        reply = self._post("requests", question.model_dump(mode="json"), key)
+        if reply.status == HTTPStatus.ACCEPTED:
+            later = self._read(DelayedView, reply)
+            raise Delayed(later.words, approval_id=later.approval_id, status=later.status)
+        return self._read(Asked, reply)
 
     def requests(
         self, status: Status | None = None, requester: str = "", approver: str = "", limit: int = 50

@@ -58,6 +58,14 @@ class RequestView(Model):
     version: int = 0
 
 
+class DelayedView(Model):
+    """A request that is open although nobody works on it now; it has its number once a worker took it up."""
+
+    approval_id: int | None = None
+    status: Status = Status.WAITING
+    words: str
+
+
 class Mine(Model):
     """What somebody has to do with, each newest first: what waits for their answer, what they asked for, and the
     requests with an Active grant that they may revoke.

@@ -8,9 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from countersign.errors import no_request
+from countersign.errors import Delayed, in_words, no_request
 from countersign.models import Asked, Id, Question, Status
-from countersign.views import LineView, RequestView
+from countersign.views import DelayedView, LineView, RequestView
 from portal.auth import BEARER, Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.masks import masked_line
@@ -43,6 +43,10 @@ class Asking(Question):
     status_code=HTTPStatus.CREATED,
     responses={
         200: {"model": Asked, "description": "Joined the request that waits, or answered by a grant that lasts."},
+        202: {
+            "model": DelayedView,
+            "description": "Open, but nobody is working on it. Ask again, with the same Idempotency-Key.",
+        },
         **described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN),
     },
 )
@@ -50,7 +54,7 @@ async def ask(wish: Asking, house: HouseHere, caller: CallerHere, once: OnceHere
     """Ask whether a requester may connect to a device.
 
     201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
-    says until when. 409: refused, in words.
+    says until when. 202: it is open and goes on by itself, once a worker is back. 409: refused, in words.
     """
     question = _question(wish, caller)
     caller.must_be_allowed(question)
@@ -65,7 +69,12 @@ def _question(wish: Asking, caller: Caller) -> Question:
 
 
 async def _ask(house: House, caller: Caller, question: Question, request_id: str) -> JSONResponse:
-    asked = await house.door.ask(question, caller.name, request_id)
+    try:
+        asked = await house.door.ask(question, caller.name, request_id)
+    except Delayed as error:
+        number = await house.run(house.store.requests.waiting_for, question)
+        later = DelayedView(approval_id=number, words=in_words(error))
+        return JSONResponse(later.model_dump(mode="json"), HTTPStatus.ACCEPTED)
     status = HTTPStatus.OK if asked.joined else HTTPStatus.CREATED
     location = {"Location": f"/api/v1/requests/{asked.approval_id}"}
     return JSONResponse(asked.model_dump(mode="json"), status, location)

@@ -204,6 +204,17 @@ class Requests:
         self.ask_again(AskAgain(approval_id=row.approval_id, key=f"ask.{request_id}", line=line))
         return _joined(row, question)
 
+    def waiting_for(self, question: Question) -> int | None:
+        """The number of the request that waits for a decision on this question; None where it has none yet."""
+        waiting = select(requests.c.approval_id).where(
+            requests.c.requester == question.requester,
+            requests.c.device == question.device,
+            requests.c.protocol == question.protocol,
+            requests.c.status == Status.WAITING,
+        )
+        with self.database.reading() as connection:
+            return connection.execute(waiting.limit(1)).scalar_one_or_none()
+
     def standing(self, look: Look) -> Standing:
         """Who of these people may no longer act, or can't be reached on any channel."""
         with self.database.reading() as connection:

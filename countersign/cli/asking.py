@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
+from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from countersign.cli import exits, list_page, request_page, times
-from countersign.cli.live import changes, follow
+from countersign.cli.live import changes, follow, patiently, rest
 from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, connect, person
 from countersign.cli.output import console, show, show_json
-from countersign.errors import Unavailable
+from countersign.errors import Delayed, Unavailable
 from countersign.http import Api
-from countersign.models import LONGEST_GRANT_MINUTES, Protocol, Status
+from countersign.models import LONGEST_GRANT_MINUTES, Asked, Protocol, Question, Status
 from countersign.question import read_question
 from countersign.views import RequestView
 
@@ -61,7 +64,7 @@ def request(
                 "minutes": minutes,
             }
         )
-        asked = api.ask(question)
+        asked = _asked(api, question, wait, as_json)
         if as_json and not wait:
             show_json(asked)
             raise typer.Exit(exits.of_status(asked.status))
@@ -75,6 +78,25 @@ def request(
             show(Text(asked.words, style="bright_black"))
         show(request_page.short(view, times.now()))
     raise typer.Exit(exits.of_status(view.status))
+
+
+def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
+    """Ask; a request that is open but has no worker is waited for, or said as it is."""
+    key = uuid.uuid4().hex
+    try:
+        return api.ask(question, key)
+    except Delayed as error:
+        if not wait:
+            if as_json:
+                show_json({**error.fields, "words": str(error)})
+            else:
+                show(Text(str(error)))
+            raise typer.Exit(exits.Code.UNAVAILABLE) from None
+        console(stderr=True).print(Text(str(error)))
+    while True:
+        with suppress(Delayed):
+            return patiently(partial(api.ask, question, key))
+        rest()
 
 
 @commands.command("list")

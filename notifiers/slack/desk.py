@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from countersign.errors import CountersignError, NotAllowed, NotFound, Refused, Unavailable
+from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import Answer
 from notifiers.base import Engine, Given, Person, TurnedDown
 from notifiers.slack.home import Home
@@ -146,6 +146,8 @@ class Desk:
                 await self._refuse(talk, CANT_READ)
             case Mend():
                 await talk.mend(error.field, str(error))
+            case Delayed():
+                await talk.say(str(error))
             case Unavailable():
                 log.warning("%s: %s", talk.place.user, masked(str(error)))
                 await talk.say(NOT_DONE.format(why=_bare(error)))

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from countersign.client import TASK_QUEUE, Client
-from countersign.errors import CountersignError, NotFound, Refused, Unavailable
+from countersign.errors import CountersignError, Delayed, NotFound, Refused, Unavailable
 from countersign.models import Protocol, Question
 from countersign.steps import Cancel, Revoke
 from sandbox.temporal_server import free_port
@@ -37,9 +37,12 @@ async def test_without_a_worker_every_call_says_so_in_time(temporal_address: str
     id_ = QUESTION.workflow_id
     await client.temporal.start_workflow("ConnectionApproval", QUESTION, id=id_, task_queue=TASK_QUEUE)
     calls = (client.ask(QUESTION), client.cancel(id_, CANCEL), client.look_again(id_, 1))
-    for error in await asyncio.gather(*calls, return_exceptions=True):
+    asked, *others = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(asked, Delayed)
+    assert str(asked) == "The request is open, but nobody is working on it; it goes on as soon as a worker is back."
+    for error in others:
         assert isinstance(error, Unavailable)
-        assert str(error) == "No worker answered in time; try again, and see that one is running."
+        assert "Nobody is working on this now, so it is not done yet" in str(error)
 
 
 async def test_what_does_not_exist_is_not_found(temporal_address: str) -> None:
