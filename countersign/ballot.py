@@ -169,6 +169,11 @@ class Ballot(Model):
         self._must_wait()
         self._settle(Status.CANCELLED, words)
 
+    def give_up(self, level: int) -> None:
+        """Reject, since too few people could pass this level, which the request has not come to yet (rule 4)."""
+        self._must_wait()
+        self._settle_for_lack_of_people(level)
+
     def approve_at_once(self, words: str) -> None:
         """Nobody requires approval for this (rule 1c)."""
         self._must_wait()
@@ -194,7 +199,7 @@ class Ballot(Model):
     def _count_own_approval(self, approver: Approver, at: datetime) -> None:
         rule = self.levels[self.level - 1]
         in_time = at <= self.deadline
-        if in_time and self.own_approval_counts and (approver.as_manager or rule.members_may_approve_themselves):
+        if in_time and self.own_approval_counts and rule.own_approval_counts(approver):
             self.decisions.append(
                 Decision(
                     answer_id=OWN_APPROVAL,
@@ -216,11 +221,14 @@ class Ballot(Model):
     def _call_fallback(self) -> list[Approver]:
         added = [] if self.can_be_met else self._seat(self.fallback)
         if not self.can_be_met:
-            self._settle(
-                Status.REJECTED, f"There is nobody to ask: level {self.level} needs {self.quorum}, too few can answer."
-            )
+            self._settle_for_lack_of_people(self.level)
             return []
         return added
+
+    def _settle_for_lack_of_people(self, level: int) -> None:
+        quorum = self.levels[level - 1].quorum
+        words = f"There is nobody to ask: level {level} needs {quorum}, too few can answer."
+        self._settle(Status.REJECTED, words)
 
     def _may_answer(self, answer: Answer) -> bool:
         if answer.level == self.level:

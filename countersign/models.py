@@ -183,6 +183,10 @@ class LevelRule(Model):
     quorum: int = Field(default=1, ge=1)
     members_may_approve_themselves: bool = False
 
+    def own_approval_counts(self, requester: Approver) -> bool:
+        """Whether the requester, who is an approver here, has approved by that alone, where the policy lets them."""
+        return requester.as_manager or self.members_may_approve_themselves
+
 
 ChannelUse = Literal["decide", "link_only", "off"]
 

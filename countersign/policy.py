@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from countersign.directory import ApprovalWorkflow, Policy, Terms
@@ -96,6 +96,24 @@ def people(policy: Policy, route: Route, level: int, requester: str) -> LevelPeo
     return LevelPeople(
         approvers=approvers, fallback=[one for one in _each_once(policy, fallback) if one.person not in seated]
     )
+
+
+def level_without_people(
+    policy: Policy, route: Route, requester: str, first: int = 1, gone: Collection[str] = ()
+) -> int:
+    """The first level, from `first` on, that fewer people could pass than it needs; 0 where there is none (rule 4).
+
+    Fallback approvers count, and so does the requester's own approval where it would (rule 3), but not who is `gone`.
+    """
+    for number, rule in enumerate(route.levels[first - 1 :], first):
+        asked = people(policy, route, number, requester)
+        able = {one.person for one in [*asked.approvers, *asked.fallback]} - {requester, *gone}
+        own = route.auto_approve_when_requester_is_approver and any(
+            rule.own_approval_counts(one) for one in asked.approvers if one.person == requester
+        )
+        if len(able) + own < rule.quorum:
+            return number
+    return 0
 
 
 def _known(policy: Policy, question: Question) -> tuple[list[str], str]:

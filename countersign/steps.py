@@ -75,7 +75,8 @@ class Opening(Model):
 class Opened(Model):
     """A request that got its number; `people` are those of the first level, if there is one.
 
-    `minute` is how long one of the route's minutes lasts.
+    `minute` is how long one of the route's minutes lasts. `nobody_at` is the first level that too few people could
+    pass, 0 where there is none.
     """
 
     approval_id: int
@@ -84,6 +85,7 @@ class Opened(Model):
     deadline: datetime
     minute: timedelta = timedelta(minutes=1)
     people: LevelPeople | None = None
+    nobody_at: int = 0
 
 
 class OpenReply(Model):
@@ -163,19 +165,24 @@ class Taken(Written):
 
 
 class Look(Model):
-    """The people of an open request at whom to look again."""
+    """The people of an open request at whom to look again; the levels after `level` are looked at, where it is said."""
 
     approval_id: int
     people: list[Id]
+    level: int | None = None
 
 
 class Standing(Model):
-    """Of the people looked at, who may no longer act, can't be reached, or are out of office."""
+    """Of the people looked at, who may no longer act, can't be reached, or are out of office.
+
+    `nobody_at` is the first level to come that too few people could pass, 0 where there is none.
+    """
 
     requester_disabled: bool = False
     disabled: list[Id] = []
     unreachable: list[Id] = []
     away: list[Id] = []
+    nobody_at: int = 0
 
 
 class Closing(Model):

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select, union
 
+from countersign import policy as rules
 from countersign.directory import Policy, folded_address
 from countersign.errors import Refused, no_request
 from countersign.models import Event, Route, Status
@@ -159,7 +160,10 @@ class Reading:
         return [line.model_copy(update={"name": principal_name(policy, line.who)}) for line in lines]
 
     def to_look_at(self) -> list[int]:
-        """Waiting requests with people who were disabled, or found away or unreachable, since it looked."""
+        """Waiting requests with people who were disabled, or found away or unreachable, since it looked.
+
+        Those, too, that can't be passed any more at a level to come.
+        """
         with self.database.reading() as connection:
             return self._to_look_at.find(connection, *self.policies.in_force(connection))
 
@@ -221,7 +225,19 @@ def _to_look_at(connection: Connection, policy: Policy, numbers: Collection[int]
         .where(*waiting)
     )
     told = {tuple(row) for query in (signalled, _lost(numbers)) for row in connection.execute(query)}
-    return sorted({row.approval_id for row in connection.execute(asked) if _changed(policy, row, told)})
+    changed = {row.approval_id for row in connection.execute(asked) if _changed(policy, row, told)}
+    columns = requests.c.approval_id, requests.c.requester, requests.c.level, requests.c.route
+    routes: Select[Any] = select(*columns).where(*waiting)
+    return sorted(changed.union(row.approval_id for row in connection.execute(routes) if _in_vain(policy, row, told)))
+
+
+def _in_vain(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
+    """Whether a request waits for a level to come that too few people could pass (rule 4)."""
+    if len(row.route["levels"]) <= row.level:
+        return False
+    gone = {who for number, who, signal in told if number == row.approval_id and signal == "unreachable"}
+    route = Route.model_validate(row.route)
+    return rules.level_without_people(policy, route, row.requester, row.level + 1, gone) > 0
 
 
 def _place(row: Row[Any]) -> tuple[int, str, str]:

@@ -222,11 +222,16 @@ class Requests:
             _, policy = self.policies.in_force(connection)
             lost = _unreachable(connection, look.approval_id)
             away = _signalled(connection, look.approval_id, "away")
+        nobody_at = 0
+        if look.level is not None:
+            route = Route.model_validate(row.route)
+            nobody_at = rules.level_without_people(policy, route, row.requester, look.level + 1, lost)
         return Standing(
             requester_disabled=not policy.enabled(row.requester),
             disabled=[one for one in look.people if not policy.enabled(one)],
             unreachable=[one for one in look.people if one in lost],
             away=[one for one in look.people if one in away],
+            nobody_at=nobody_at,
         )
 
 
@@ -286,6 +291,7 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
         deadline=row.deadline,
         minute=minute,
         people=people,
+        nobody_at=rules.level_without_people(policy, route, row.requester),
     )
 
 

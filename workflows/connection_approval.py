@@ -200,6 +200,9 @@ class ConnectionApproval:
         if not route.levels:
             ballot.approve_at_once(f"Approved at once: {route.because}.")
             await self._change(Change())
+        elif self._open_request.nobody_at:
+            ballot.give_up(self._open_request.nobody_at)
+            await self._change(Change())
         while not ballot.settled:
             if workflow.now() >= ballot.deadline:
                 await self._at_deadline()
@@ -281,12 +284,17 @@ class ConnectionApproval:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is called in vain."""
         ballot = self._open_ballot
         people = [*(one.person for one in ballot.fallback), *ballot.seats]
-        standing = await durably(RequestActivities.standing, Look(approval_id=ballot.approval_id, people=people))
+        look = Look(approval_id=ballot.approval_id, people=people, level=ballot.level)
+        standing = await durably(RequestActivities.standing, look)
         if ballot.settled:
             return
         if standing.requester_disabled:
             words = "The requester was disabled."
             await self._withdraw(Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", words=words))
+            return
+        if standing.nobody_at > ballot.level:
+            ballot.give_up(standing.nobody_at)
+            await self._change(Change())
             return
         for person in standing.disabled:
             await self._leave_out(person, "disabled")

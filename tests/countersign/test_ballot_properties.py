@@ -62,6 +62,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.disabled: set[str] = set()
         self.counted: list[Answer] = []
         self.final: dict[str, Any] | None = None
+        self.lost_level = 0
 
     @initialize(levels=st.lists(level_rules(), min_size=1, max_size=3), own=st.booleans())
     def open(self, levels: list[LevelRule], own: bool) -> None:
@@ -129,6 +130,13 @@ class AnyOrder(RuleBasedStateMachine):
                 change()
         else:
             change()
+
+    @precondition(lambda self: not self.ballot.settled and self.ballot.level < len(self.ballot.levels))
+    @precondition(lambda self: len(self.counted) > 1)
+    @rule(data=st.data())
+    def a_level_to_come_loses_its_people(self, data: st.DataObject) -> None:
+        self.lost_level = data.draw(st.integers(self.ballot.level + 1, len(self.ballot.levels)))
+        self.ballot.give_up(self.lost_level)
 
     @rule()
     def it_is_stored_and_read_again(self) -> None:
@@ -216,7 +224,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert rejections == self.ballot.decisions[-1:]
         elif self.ballot.status is Status.REJECTED:
             assert "nobody to ask" in self.ballot.words
-            assert self.could_still_approve() < self.ballot.quorum
+            assert self.lost_level or self.could_still_approve() < self.ballot.quorum
 
     @invariant()
     def while_it_waits_there_are_enough_to_ask(self) -> None:

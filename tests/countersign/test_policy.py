@@ -10,7 +10,7 @@ import pytest
 from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.models import LevelPeople, Question, Route
-from countersign.policy import people, route
+from countersign.policy import level_without_people, people, route
 from countersign.policy_file import load
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "policy.yaml"
@@ -234,6 +234,22 @@ def test_rule_4_fallback_is_enabled_people_without_the_requester_and_without_tho
     assert [(one.person, one.because, one.as_manager) for one in level.fallback] == [
         ("dave", "fallback approver", False)
     ]
+
+
+def test_rule_4_all_levels_are_looked_at_and_who_is_gone_or_the_requester_does_not_count() -> None:
+    second = {"approvers": [{"user": "ivan"}, {"user": "alice"}, {"user": "dave"}], "quorum": 2}
+    workflow = a_workflow(levels=[{"approvers": [{"user": "grace"}]}, second])
+    policy = a_policy(approval_workflows=[workflow])
+    found = route(policy, asked("alice"))
+    assert level_without_people(policy, found, "alice") == 0
+    assert level_without_people(policy, found, "alice", gone={"ivan"}) == 2
+    assert level_without_people(policy, found, "alice", gone={"grace"}) == 1
+    assert level_without_people(policy, found, "alice", first=2, gone={"grace"}) == 0
+    assert level_without_people(policy, found, "alice", first=3, gone={"grace", "ivan"}) == 0
+    disabled = a_policy(approval_workflows=[workflow], changed={"dave": {"disabled": True}})
+    assert level_without_people(disabled, found, "alice") == 2
+    helped = a_policy(approval_workflows=[workflow], changed={"dave": {"disabled": True}}, fallback_approvers=["bob"])
+    assert level_without_people(helped, route(helped, asked("alice")), "alice") == 0
 
 
 # --- rule 5 and the grant: the terms --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the check foretells is what the ballot does: nobody to ask in the one, nobody to ask in the other (rule 4)."""
+"""What the check foretells, and what is seen on opening, is what the ballot does: nobody to ask (rule 4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from countersign.ballot import Ballot
 from countersign.directory import Policy
 from countersign.models import Answer, Question, Route, Status, Verdict
-from countersign.policy import people, route
+from countersign.policy import level_without_people, people, route
 from countersign.policy_coverage import Coverage
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -63,8 +63,8 @@ def policies(draw: st.DrawFn) -> Policy:
     )
 
 
-def finds_nobody(policy: Policy, requester: str, device_group: str) -> bool:
-    """Whether this request would be rejected for want of people, though everybody who is asked approves."""
+def nobody_at(policy: Policy, requester: str, device_group: str) -> int:
+    """The level at which this request is rejected for want of people, though everybody who is asked approves; or 0."""
     question = Question.model_validate({"requester": requester, "device": f"{device_group}-1", "protocol": "ssh"})
     found = route(policy, question)
     ballot = Ballot(
@@ -77,9 +77,11 @@ def finds_nobody(policy: Policy, requester: str, device_group: str) -> bool:
     for number in range(1, len(found.levels) + 1):
         pass_level(ballot, policy, found, number)
         if ballot.status is Status.REJECTED:
-            return True
+            assert level_without_people(policy, found, requester) == number
+            return number
     assert ballot.status is Status.APPROVED or not found.levels
-    return False
+    assert level_without_people(policy, found, requester) == 0
+    return 0
 
 
 def pass_level(ballot: Ballot, policy: Policy, found: Route, number: int) -> None:
@@ -100,8 +102,8 @@ def pass_level(ballot: Ballot, policy: Policy, found: Route, number: int) -> Non
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(policies())
-def test_the_check_foretells_who_would_find_nobody_to_ask(policy: Policy) -> None:
+def test_the_check_and_the_opening_foretell_who_would_find_nobody_to_ask(policy: Policy) -> None:
     foretold = {(person, one.device_group) for one in Coverage(policy).shortages() for person in one.requesters}
     asking = [person for person in PEOPLE if policy.enabled(person)]
-    found = {(person, group) for person in asking for group in DEVICE_GROUPS if finds_nobody(policy, person, group)}
+    found = {(person, group) for person in asking for group in DEVICE_GROUPS if nobody_at(policy, person, group)}
     assert foretold == found

@@ -19,6 +19,7 @@ from temporalio.client import Client as TemporalClient
 import worker
 from activities.courier import Courier
 from countersign.client import Client
+from countersign.directory import Policy
 from countersign.door import Door
 from countersign.errors import Refused
 from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
@@ -30,6 +31,7 @@ from sandbox.people import Person
 from sandbox.temporal_namespace import RETENTION, add_search_attributes
 from settings import Settings
 from store import Store
+from store.policies import ReadPolicy
 from tests.workflows.house import Devices, policy
 from tests.workflows.sandboxed import sandboxed
 
@@ -156,6 +158,12 @@ class Engine:
     def apply(self, text: str) -> None:
         """Put a policy in force."""
         self.store.policies.apply(text, "ada")
+
+    def apply_unchecked(self, text: str) -> None:
+        """Put a policy in force in which somebody has nobody to ask, as a version that did not look for it would."""
+        policy = Policy.model_validate_json(text)
+        read = ReadPolicy(text, policy, policy.model_dump(mode="json"))
+        self.store.policies.put_in_force(read, "ada")
 
     def start_worker(self) -> None:
         """Start what `python worker.py` runs, unless it runs already."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from countersign.models import GrantStatus, Status
@@ -242,6 +244,57 @@ async def test_rule_4_a_level_that_has_lost_its_people_since_the_opening_is_reje
     outcome = await request.outcome()
     assert (outcome.status, outcome.grant) == (Status.REJECTED, None)
     assert outcome.words == "There is nobody to ask: level 2 needs 2, too few can answer."
+
+
+TWO_LEVELS = {"name": "W", "user_group": "engineers", "device_group": "routers"}
+
+
+def two_levels(second: str, *first: str, **changed: Any) -> str:
+    """Level 1 is Grace's and other named people's, level 2 is of one named person; nobody else may be asked."""
+    named = [{"user": one} for one in first]
+    levels = [{"approvers": [{"managers_of": "engineers"}, *named]}, {"approvers": [{"user": second}]}]
+    workflow = TWO_LEVELS | {"levels": levels}
+    return policy(approval_workflows=[workflow], fallback_approvers=[], **changed)
+
+
+async def test_rule_4_nobody_is_bothered_for_a_level_that_a_later_one_makes_worthless(engine: Engine) -> None:
+    engine.apply_unchecked(two_levels("heidi", disabled=("heidi",)))
+    request = await engine.ask("alice", "routers")
+    assert (request.asked.status, request.asked.words) == (
+        Status.REJECTED,
+        "There is nobody to ask: level 2 needs 1, too few can answer.",
+    )
+    assert (await request.outcome()).words == request.asked.words
+    assert request.lines() == ["opened alice", "rejected countersign"]
+    await request.until_mailed(alice=["settled"], grace=[])
+
+
+async def test_rule_4_a_later_level_that_only_the_requester_could_pass_is_nobodys(engine: Engine) -> None:
+    engine.apply_unchecked(two_levels("alice"))
+    assert "level 2 needs 1" in (await engine.ask("alice", "routers")).asked.words
+
+
+async def test_rule_4_a_later_level_is_looked_at_again_when_somebody_is_disabled(engine: Engine) -> None:
+    engine.apply_unchecked(two_levels("heidi"))
+    request = await engine.ask("alice", "routers")
+    assert request.asked_people() == ["grace"]
+    # The worker's own sweeper looks, though nobody whom the request asks now has changed.
+    engine.apply_unchecked(two_levels("heidi", disabled=("heidi",)))
+    outcome = await request.outcome()
+    assert (outcome.status, outcome.words) == (
+        Status.REJECTED,
+        "There is nobody to ask: level 2 needs 1, too few can answer.",
+    )
+    assert request.lines() == ["opened alice", "level_started countersign", "rejected countersign"]
+    await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
+
+
+async def test_rule_4_a_later_level_is_looked_at_again_when_somebody_can_not_be_reached(engine: Engine) -> None:
+    engine.apply_unchecked(two_levels("grace", "ivan"))
+    request = await engine.ask("alice", "routers")
+    assert request.asked_people() == ["grace", "ivan"]
+    await engine.door.report("grace", request.id, "unreachable", "550 no such user")
+    assert (await request.outcome()).words == "There is nobody to ask: level 2 needs 1, too few can answer."
 
 
 async def test_an_approval_opens_the_grant_that_the_outcome_carries(engine: Engine) -> None:
