@@ -186,11 +186,15 @@ class Standing(Model):
 
 
 class Closing(Model):
-    """Asked at the deadline: may the request expire? `looked_at` is when its workflow first asked."""
+    """Asked at the deadline: may the request expire? `looked_at` is when its workflow first asked.
+
+    `waited` is how long it has paused since between two askings: so long at least was a worker there.
+    """
 
     approval_id: int
     deadline: datetime
     looked_at: datetime
+    waited: timedelta = timedelta(0)
 
 
 class Last(Model):

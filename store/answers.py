@@ -22,8 +22,10 @@ from store.notices import FIRST_RETRY
 from store.policies import Policies
 from store.tables import answers, as_written, mailboxes, notices, one_of, requests, turned_down
 
-# How long the expiry of a request waits for the mailboxes to be read up to its deadline.
+# How long the expiry of a request waits for a mailbox that can't be read up to its deadline, while it is looked at...
 LONGEST_READING = timedelta(seconds=60)
+# ... and at most, where workers are there, but none of them looks at the mailbox for long.
+LONGEST_WAIT = timedelta(minutes=10)
 # A person gets so many notices of one kind about mails that decide nothing, in so long a time; the record has them all.
 HELP_AT_MOST = 5
 HELP_WITHIN = timedelta(hours=1)
@@ -174,13 +176,13 @@ class Answers:
             )
             .order_by(answers.c.level, answers.c.at)
         )
-        behind = select(mailboxes.c.mailbox).where(mailboxes.c.read_through < closing.deadline)
+        behind = select(mailboxes).where(mailboxes.c.read_through < closing.deadline)
         with self.database.reading() as connection:
-            unread = connection.execute(behind).first() is not None
+            unread = connection.execute(behind).all()
             in_time = [view(row) for row in connection.execute(came)]
             started = connection.execute(level).scalar_one()
-        patience_over = datetime.now(UTC) > max(closing.deadline, closing.looked_at) + LONGEST_READING
-        return Last(answers=in_time, complete=patience_over or not unread, level=started)
+        complete = closing.waited >= LONGEST_WAIT or all(_looked_at_for_long(one, closing) for one in unread)
+        return Last(answers=in_time, complete=complete, level=started)
 
     def outcome(self, answer_id: str) -> tuple[str, str]:
         """The state of a stored answer (open, accepted, refused) and its words."""
@@ -206,6 +208,17 @@ def _objection(policy: Policy, route: Route, given: Given) -> Refused | None:
         words = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
         return Refused(words, ErrorCode.REASON_NEEDED)
     return None
+
+
+def _looked_at_for_long(mailbox: Row[Any], closing: Closing) -> bool:
+    """Whether watchers have looked at a mailbox in vain for long enough since the deadline.
+
+    Only the time counts in which somebody looked: what came in time must not be missed because no worker was there.
+    """
+    if mailbox.looked_at is None:
+        return False
+    began = max(mailbox.looking_since, closing.deadline, closing.looked_at)
+    return bool(mailbox.looked_at - began >= LONGEST_READING)
 
 
 def _passed(connection: Connection, request: Row[Any], given: Given) -> Refused | None:

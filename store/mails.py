@@ -3,11 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.database import Database
 from store.tables import mailboxes, mails
+
+# A watcher tells more often than this that it looks, but for the time that a server takes to answer.
+LONGEST_GAP = timedelta(seconds=30)
+NEVER_READ = datetime.fromtimestamp(0, UTC)
 
 
 class Mail(Protocol):
@@ -78,6 +82,19 @@ class Mails:
         upsert = self._insert(mailboxes).values(row)
         with self.database.transaction() as connection:
             connection.execute(upsert.on_conflict_do_update(index_elements=["mailbox"], set_={"read_through": at}))
+
+    def looking(self, mailbox: str, at: datetime) -> None:
+        """Note that a watcher looks at the mailbox now, whether or not it can read it.
+
+        After LONGEST_GAP without a look it is another look that begins: meanwhile nobody was there.
+        """
+        row = {"mailbox": mailbox, "read_through": NEVER_READ, "looking_since": at, "looked_at": at}
+        goes_on = mailboxes.c.looked_at > at - LONGEST_GAP
+        since = case((goes_on, mailboxes.c.looking_since), else_=at)
+        upsert = self._insert(mailboxes).values(row)
+        again = {"looking_since": since, "looked_at": at}
+        with self.database.transaction() as connection:
+            connection.execute(upsert.on_conflict_do_update(index_elements=["mailbox"], set_=again))
 
     def keep_only(self, names: list[str]) -> None:
         """Forget how far other mailboxes were read: nobody reads them any more, so no expiry waits for them."""

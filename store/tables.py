@@ -264,6 +264,9 @@ mailboxes = Table(
     metadata,
     Column("mailbox", String(200), primary_key=True),
     Column("read_through", Instant, nullable=False),
+    # Since when watchers have been looking at it without a pause, whether or not they could read it, and when last.
+    Column("looking_since", Instant),
+    Column("looked_at", Instant),
 )
 
 signals = Table(

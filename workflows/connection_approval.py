@@ -45,8 +45,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.durably import durably, refusal_in
     from workflows.shown import show
 
-# How often an expiry that waits for the mailboxes looks again.
+# How often an expiry that waits for the mailboxes looks again: at first, and when it has waited for long.
 LOOK_AGAIN = timedelta(seconds=1)
+LOOK_SELDOM = timedelta(seconds=10)
+LONG = timedelta(seconds=90)
 
 
 @workflow.defn(name="ConnectionApproval")
@@ -68,6 +70,7 @@ class ConnectionApproval:
         self._asked: dict[str, None] = {}  # in the order they were asked
         self._remind_at: datetime | None = None
         self._looked_at: datetime | None = None  # at the deadline, for the first time
+        self._waited = timedelta(0)  # for the mailboxes
         self._known = False
         self._in_order = asyncio.Lock()
         self._being_written = 0  # changes of the ballot that are not on record yet
@@ -252,7 +255,9 @@ class ConnectionApproval:
         """Judge what came in time and was not judged; then expire (rule 5)."""
         ballot = self._open_ballot
         self._looked_at = self._looked_at or workflow.now()
-        closing = Closing(approval_id=ballot.approval_id, deadline=ballot.deadline, looked_at=self._looked_at)
+        closing = Closing(
+            approval_id=ballot.approval_id, deadline=ballot.deadline, looked_at=self._looked_at, waited=self._waited
+        )
         last = await durably(RequestActivities.last, closing)
         for answer in last.answers:
             while ballot.level < last.level and ballot.level_passed and not ballot.settled:
@@ -265,7 +270,9 @@ class ConnectionApproval:
             ballot.expire()
             await self._change(Change())
         else:
-            await workflow.sleep(LOOK_AGAIN)
+            pause = LOOK_AGAIN if self._waited < LONG else LOOK_SELDOM
+            await workflow.sleep(pause)
+            self._waited += pause
 
     # --- what handlers and run share ---------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from countersign.models import Event
 from countersign.notices import Person, TurnedDown
 from countersign.steps import Closing
 from store import Store
+from store.answers import LONGEST_WAIT
 from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon
 from tests.workflows.house import policy
 
@@ -104,10 +105,45 @@ def test_the_last_answers_are_complete_once_every_mailbox_was_read_up_to_the_dea
     assert store.answers.last(closing).complete
 
 
-def test_an_expiry_does_not_wait_for_a_mailbox_for_ever(store: Store) -> None:
-    number, deadline = opened(store).approval_id, soon(-61)
+def look(store: Store, begin: float, end: float) -> None:
+    """A watcher looks at a mailbox that it can't read, from one moment to another, in seconds from now."""
+    for seconds in range(int(begin), int(end) + 1, 5):
+        store.mails.looking("INBOX", soon(seconds))
+
+
+def test_an_expiry_waits_a_minute_for_a_mailbox_that_is_looked_at_in_vain(store: Store) -> None:
+    number, deadline = opened(store).approval_id, soon(-70)
+    closing = Closing(approval_id=number, deadline=deadline, looked_at=deadline)
     store.mails.read_through("INBOX", deadline - timedelta(days=1))
-    assert store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=deadline)).complete
+    look(store, -200, -15)
+    assert not store.answers.last(closing).complete
+    look(store, -10, 0)
+    assert store.answers.last(closing).complete
+
+
+def test_an_expiry_has_patience_with_a_mailbox_at_which_nobody_looks(store: Store) -> None:
+    number, deadline = opened(store).approval_id, soon(-1000)
+    closing = Closing(approval_id=number, deadline=deadline, looked_at=deadline)
+    store.mails.read_through("INBOX", deadline - timedelta(days=1))
+    look(store, -1100, -950)  # then the worker died
+    assert not store.answers.last(closing).complete
+    look(store, -65, -20)  # another one looks, and gets as long as the first would have had
+    assert not store.answers.last(closing).complete
+    look(store, -15, 0)
+    assert store.answers.last(closing).complete
+
+
+def test_an_expiry_waits_for_a_mailbox_that_was_never_read(store: Store) -> None:
+    number, deadline = opened(store).approval_id, soon(-1)
+    look(store, -5, 0)
+    assert not store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=deadline)).complete
+
+
+def test_an_expiry_does_not_wait_for_ever_for_a_mailbox_at_which_nobody_looks(store: Store) -> None:
+    number, deadline = opened(store).approval_id, soon(-3600)
+    store.mails.read_through("INBOX", deadline - timedelta(days=1))
+    closing = Closing(approval_id=number, deadline=deadline, looked_at=deadline, waited=LONGEST_WAIT)
+    assert store.answers.last(closing).complete
 
 
 def test_an_expiry_that_nobody_was_awake_for_still_waits_for_the_mailbox(store: Store) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from countersign.models import Status
 from countersign.times import moment
+from store import answers
 from tests.workflows.engine import Engine, Request, until, until_after
 from tests.workflows.house import policy
 
@@ -108,6 +109,17 @@ async def test_rule_5_expiry_waits_until_the_mailbox_was_read_up_to_the_deadline
     quick.store.mails.read_through("INBOX", datetime.now(UTC))
     assert (await request.outcome()).status is Status.APPROVED
     assert (await lost.outcome()).status is Status.EXPIRED
+
+
+async def test_rule_5_an_expiry_waits_for_a_mailbox_only_for_so_long(
+    quick: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "LONGEST_WAIT", timedelta(seconds=2))
+    request = await quick.ask("alice")
+    quick.store.mails.read_through("INBOX", request.deadline - timedelta(days=1))
+    await until_after(request.deadline + timedelta(seconds=1))
+    assert request.status is Status.WAITING
+    assert (await request.outcome()).status is Status.EXPIRED
 
 
 async def test_nobody_dates_an_answer_into_the_future(quick: Engine) -> None:

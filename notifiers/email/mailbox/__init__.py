@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, in_words
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5  # between two looks at `stop` while nothing happens
 BEAT_SECONDS = 1.0
+LOOKING_SECONDS = 5.0  # between two notes that somebody looks at the mailbox, though it can't be read
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 60.0
 STABLE_SECONDS = 30.0  # a connection that lasted so long starts the delays afresh
@@ -56,12 +58,14 @@ class _Watcher:
         self._stop = stop
         self._progress = progress
         self._reluctant = Reluctant()
+        self._noted = -LOOKING_SECONDS
 
     def run(self) -> None:
         delays = _delays()
         while not self._stop.is_set():
             started = time.monotonic()
             try:
+                self._note()
                 with Connection(self._mailbox) as connection:
                     self._follow(connection)
             except Exception as error:
@@ -100,6 +104,7 @@ class _Watcher:
 
     def _go_on(self) -> bool:
         self._progress()
+        self._note()
         return not self._stop.is_set()
 
     def _wait(self, connection: Connection, at_most: float) -> float:
@@ -121,7 +126,16 @@ class _Watcher:
         end = time.monotonic() + seconds
         while (remaining := end - time.monotonic()) > 0 and not self._stop.wait(min(TICK_SECONDS, remaining)):
             self._progress()
+            self._note()
         self._progress()
+
+    def _note(self) -> None:
+        """Note now and then that we look, as expiries wait for a mailbox only while somebody does."""
+        if time.monotonic() - self._noted < LOOKING_SECONDS:
+            return
+        self._noted = time.monotonic()
+        with suppress(Unavailable):  # then nobody can ask for it either
+            self._ledger.looking(self._mailbox.name, datetime.now(UTC))
 
 
 def _delays() -> Iterator[float]:

@@ -43,5 +43,8 @@ class Ledger(Protocol):
     def mark_handled(self, mail: MailRef, disposition: Disposition, why: str = "") -> None:
         """Say for good what became of a claimed mail; `why` is for people."""
 
+    def looking(self, mailbox: str, at: datetime) -> None:
+        """Note that a watcher looks at the mailbox now, by our clock, whether or not it can read it."""
+
     def read_through(self, mailbox: str, at: datetime) -> None:
         """Note that everything that had arrived before `at`, by our clock, has been dealt with."""

@@ -18,6 +18,7 @@ class MemoryLedger:
         self.changed = threading.Condition()
         self.marked: dict[Key, tuple[MailRef, Disposition, str]] = {}
         self.read_until: datetime | None = None
+        self.looked_at: datetime | None = None
         self.claims_refused = 0
         self._leases: dict[Key, float] = {}
 
@@ -43,6 +44,11 @@ class MemoryLedger:
             key = (mail.mailbox, mail.digest)
             assert key not in self.marked, f"marked twice: {mail}"
             self.marked[key] = (mail, disposition, why)
+            self.changed.notify_all()
+
+    def looking(self, mailbox: str, at: datetime) -> None:
+        with self.changed:
+            self.looked_at = at
             self.changed.notify_all()
 
     def read_through(self, mailbox: str, at: datetime) -> None:

@@ -42,6 +42,15 @@ def test_cut_while_idling(server: Server, proxy: Proxy, settings: Mailbox, ledge
     assert proxy.connections == 4
 
 
+def test_it_says_that_it_looks_while_nobody_answers(proxy: Proxy, settings: Mailbox, ledger: MemoryLedger) -> None:
+    proxy.refuse()
+    with Watching(settings, ledger) as watching:
+        watching.until(lambda: ledger.looked_at is not None)
+        first = ledger.looked_at
+        watching.until(lambda: ledger.looked_at != first)
+        assert ledger.read_until is None
+
+
 def test_frozen_while_idling(server: Server, proxy: Proxy, settings: Mailbox, ledger: MemoryLedger) -> None:
     """Nothing says that the line is dead: only not believing the silence finds out."""
     short = settings.model_copy(update={"believe_silence_seconds": 0.5, "network_seconds": 0.5})
