@@ -16,14 +16,18 @@ def is_yes(grant: GrantView, now: datetime) -> bool:
     return grant.status is GrantStatus.ACTIVE and grant.ends_at > now
 
 
-def answer_by(grant: GrantView, granted_minutes: int, question: Question, same_source_address: bool) -> str:
-    """Say yes in words, because this grant covers the question; Refused says why it doesn't, and what to do.
+def is_for(grant: GrantView, source_address: str) -> bool:
+    """Whether a connection from this address is what the grant permits, as long as it lasts (rule 10)."""
+    return not grant.same_source_address or source_address == grant.source_address
 
-    `granted_minutes` is how long the grant was opened for: who repeats a question, whose minutes were enough then, is
-    told yes with the end as it is. A question without minutes wants no more than there is.
+
+def must_be_for(grant: GrantView | None, source_address: str) -> None:
+    """Raise Refused, with what to do, where there is a grant and a connection from this address is not what it permits.
+
+    Who joined a request that waited, from another address, learns so only when it is approved.
     """
-    number, end = f"#{grant.approval_id}", moment(grant.ends_at)
-    if same_source_address and question.source_address != grant.source_address:
+    if grant is not None and not is_for(grant, source_address):
+        number = f"#{grant.approval_id}"
         raise Refused(
             f"The grant of {number} is for another source address; connect from there, or give {number} back and ask "
             "again.",
@@ -32,6 +36,16 @@ def answer_by(grant: GrantView, granted_minutes: int, question: Question, same_s
             source_address=grant.source_address,
             ends_at=grant.ends_at.isoformat(),
         )
+
+
+def answer_by(grant: GrantView, granted_minutes: int, question: Question) -> str:
+    """Say yes in words, because this grant covers the question; Refused says why it doesn't, and what to do.
+
+    `granted_minutes` is how long the grant was opened for: who repeats a question, whose minutes were enough then, is
+    told yes with the end as it is. A question without minutes wants no more than there is.
+    """
+    number, end = f"#{grant.approval_id}", moment(grant.ends_at)
+    must_be_for(grant, question.source_address)
     if question.minutes is not None and question.minutes > granted_minutes:
         raise Refused(
             f"{question.minutes} minutes are more than the {granted_minutes} that {number} was granted for; it lasts "

@@ -37,6 +37,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from countersign.asking_again import must_be_for
 from countersign.error_codes import ErrorCode
 from countersign.errors import (
     BadSetting,
@@ -127,9 +128,11 @@ class Client:
         question_by = QuestionBy.model_validate(fields)
         for _ in range(ASK_TRIES):
             try:
-                return await self._ask(question_by, request_id or uuid.uuid4().hex)
+                asked = await self._ask(question_by, request_id or uuid.uuid4().hex)
             except NotFound:
                 continue  # it ended while we asked; the next try opens a new one
+            must_be_for(asked.grant, question.source_address)
+            return asked
         raise Unavailable("The request ended while it was asked; ask again.")
 
     async def _ask(self, question: QuestionBy, update_id: str) -> Asked:
@@ -170,12 +173,17 @@ class Client:
         return False
 
     async def wait(self, question: Question) -> Outcome:
-        """Wait for the decision on the newest request for this question, however long it takes."""
+        """Wait for the decision on the newest request for this question, however long it takes.
+
+        Raises Refused where the rules refuse the question, and where the approval is for another source address.
+        """
         handle = self.temporal.get_workflow_handle(question.workflow_id, result_type=Outcome)
         try:
-            return await _in_our_words(handle.result())
+            outcome: Outcome = await _in_our_words(handle.result())
         except WorkflowFailureError as error:
             raise _refusal(error.cause) from None
+        must_be_for(outcome.grant, question.source_address)
+        return outcome
 
     async def decide(self, workflow_id: str, answer: Answer) -> Judgement:
         """Have a stored answer judged. Raises Refused with the reason, NotYet, NotFound when the request has ended."""

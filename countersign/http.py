@@ -2,7 +2,9 @@
 
     with Api("https://access.example.com", token) as api:
         asked = api.ask(Question(requester="alice", device="db-1", protocol="ssh", reason="backup"))
-        view = api.wait(asked.approval_id, after=0)
+        view = api.wait(asked.approval_id, after=0, source_address="")
+
+Yes means: `asking_again.is_yes(view.grant, now)`, and `asking_again.is_for(view.grant, source_address)`.
 
 Every method may raise, in words for people: BadQuestion and BadPolicy (what was sent is wrong), NotAllowed (no token,
 or not yours to do), NotFound, Refused (the answer is no), Unavailable (no connection, no answer in time, or something
@@ -22,6 +24,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from countersign.asking_again import must_be_for
 from countersign.errors import (
     BadPolicy,
     BadQuestion,
@@ -91,13 +94,16 @@ class Api:
     def ask(self, question: Question, key: str = "") -> Asked:
         """Open the request, or join the open one; the same `key` (any text without spaces) asks only once.
 
-        Raises Delayed where it is open but nobody works on it: the same `key` again gives what became of it.
+        A repeat tells how the request and its grant stand now. Raises Refused also where it is approved for another
+        address, and Delayed where it is open but nobody works on it: the same `key` again gives what became of it.
         """
         reply = self._post("requests", question.model_dump(mode="json"), key)
         if reply.status == HTTPStatus.ACCEPTED:
             later = self._read(DelayedView, reply)
             raise Delayed(later.words, approval_id=later.approval_id, status=later.status)
-        return self._read(Asked, reply)
+        asked = self._read(Asked, reply)
+        must_be_for(asked.grant, question.source_address)
+        return asked
 
     def requests(
         self, status: Status | None = None, requester: str = "", approver: str = "", limit: int = 50
@@ -115,9 +121,17 @@ class Api:
         """Everything that happened to a request, oldest first."""
         return self._read(list[LineView], self._get(f"requests/{approval_id}/timeline"))
 
-    def wait(self, approval_id: int, after: int, seconds: float = POLL_SECONDS) -> RequestView:
-        """The request as soon as it has an event newer than `after`, or as it stands after so many seconds (0-60)."""
-        return self._read(RequestView, self._poll(f"requests/{approval_id}/wait", after, seconds))
+    def wait(
+        self, approval_id: int, after: int, seconds: float = POLL_SECONDS, source_address: str | None = None
+    ) -> RequestView:
+        """The request as soon as it has an event newer than `after`, or as it stands after so many seconds (0-60).
+
+        With the `source_address` that was asked with, Refused where the request is approved for another.
+        """
+        view = self._read(RequestView, self._poll(f"requests/{approval_id}/wait", after, seconds))
+        if source_address is not None:
+            must_be_for(view.grant, source_address)
+        return view
 
     def events(self, after: int | None, seconds: float = POLL_SECONDS) -> tuple[list[LineView], int]:
         """What happened after this version (None: after now), and the version to go on from.

@@ -204,6 +204,7 @@ class Route(Model):
     channels: dict[str, ChannelUse] = {"email": "decide"}
     rooms: dict[str, str] = {}
     rejection_needs_reason: bool = False
+    same_source_address: bool = True
     policy_version: int = 0
 
 
@@ -263,7 +264,11 @@ class Judgement(Model):
 
 
 class GrantView(Model):
-    """The time-boxed permission of one approval. Yes means: Active, and `ends_at` lies ahead. `words`: how it ended."""
+    """The time-boxed permission of one approval; `words`: how it ended.
+
+    Yes means: Active, `ends_at` lies ahead, and the connection comes from `source_address`; the last is waived where
+    `same_source_address`, the policy's, is false.
+    """
 
     approval_id: int
     status: GrantStatus
@@ -271,6 +276,7 @@ class GrantView(Model):
     ends_at: datetime
     ended_at: datetime | None = None
     source_address: SourceAddress = ""
+    same_source_address: bool = True
     words: str = ""
 
     @property

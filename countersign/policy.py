@@ -50,6 +50,7 @@ def route(policy: Policy, question: Question) -> Route:
         channels=terms["channels"],
         rooms=terms["rooms"],
         rejection_needs_reason=terms["rejection_needs_reason"],
+        same_source_address=policy.same_source_address,
     )
 
 

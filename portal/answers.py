@@ -15,7 +15,7 @@ from countersign.steps import Line
 from countersign.views import RequestView
 from portal.auth import BEARER, Caller, CallerHere
 from portal.house import House, HouseHere
-from portal.once import OnceHere
+from portal.once import Body, OnceHere
 from portal.problems import described
 from portal.requests import ApprovalId, seen
 from portal.routes import TokenRoute
@@ -63,7 +63,13 @@ async def decide(
     except (NotAllowed, NotFound) as error:
         await _record_attempt(house, caller, approval_id, answer, str(error))
         raise
-    return await once(lambda source_id: _decide(house, view, person, answer, f"{caller.token.id}.{source_id}"))
+
+    async def as_it_is(body: Body) -> Body:
+        return {**body, "status": (await seen(house, caller, approval_id)).status}
+
+    return await once(
+        lambda source_id: _decide(house, view, person, answer, f"{caller.token.id}.{source_id}"), as_it_is
+    )
 
 
 async def _decide(house: House, view: RequestView, person: str, answer: Deciding, source_id: str) -> JSONResponse:
@@ -132,9 +138,9 @@ async def revoke(
 
     async def end(_: str) -> JSONResponse:
         await house.door.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin)
-        return JSONResponse((await seen(house, caller, approval_id)).model_dump(mode="json"))
+        return JSONResponse(await _view(house, caller, approval_id))
 
-    return await once(end)
+    return await once(end, lambda _: _view(house, caller, approval_id))
 
 
 @router.post(
@@ -153,6 +159,10 @@ async def give_back(
 
     async def end(_: str) -> JSONResponse:
         await house.door.give_back(approval_id, caller.name, CHANNEL, wish.words)
-        return JSONResponse((await seen(house, caller, approval_id)).model_dump(mode="json"))
+        return JSONResponse(await _view(house, caller, approval_id))
 
-    return await once(end)
+    return await once(end, lambda _: _view(house, caller, approval_id))
+
+
+async def _view(house: House, caller: Caller, approval_id: int) -> Body:
+    return (await seen(house, caller, approval_id)).model_dump(mode="json")

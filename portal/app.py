@@ -12,8 +12,8 @@ from portal.house import Plan
 PREFIX = "/api/v1"
 ABOUT = """
 Countersign decides whether a person may connect. A gateway or a person asks (`POST /requests`), approvers answer, and
-who waits (`GET /requests/{id}/wait`) is told at once. **Yes** means: the grant's status is `Active` and its `ends_at`
-lies ahead.
+who waits (`GET /requests/{id}/wait`) is told at once. **Yes** means: the grant's status is `Active`, its `ends_at` lies
+ahead, and its `source_address` is the one the connection comes from (unless `same_source_address` is false).
 
 Send `Authorization: Bearer cs_...` with everything but `/health`. A person's token asks, reads, cancels and answers as
 that person; a gateway's asks for its own devices and protocols. Send an `Idempotency-Key` with a POST to be free to

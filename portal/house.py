@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from countersign.errors import Unavailable, in_words
 from countersign.views import Finding
 from portal.feed import Feed
 from portal.recent import Recent
+from portal.under_way import UnderWay
 from store import Store
 
 # How often replies to repeated requests that were kept long enough are dropped.
@@ -57,6 +58,7 @@ class House:
     explain: Explain | None
     listeners: Mapping[str, Listener]
     checks: Sequence[Check]
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     def __post_init__(self) -> None:
         self.writable = Recent(self._writable, TRY_TO_WRITE_SECONDS)
@@ -86,6 +88,7 @@ class Plan:
     explain: Callable[[Door], Explain] | None = None
     listeners: Mapping[str, Callable[[Door], Listener]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
+    tidy_seconds: float = TIDY_SECONDS
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[House]:
@@ -94,7 +97,7 @@ class Plan:
         feed = Feed(
             lambda: run(store, store.events.last_version), lambda version: run(store, store.events.since, version)
         )
-        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store))]
+        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store, self.tidy_seconds))]
         try:
             client = await self.connect()
             door = Door(
@@ -135,11 +138,15 @@ async def run(store: Store, function: Callable[..., T], *args: Any) -> T:
         raise Unavailable("The database can't be reached now; try again.") from error
 
 
-async def _tidy(store: Store) -> None:
+async def _tidy(store: Store, seconds: float) -> None:
     while True:
-        with suppress(Unavailable):
+        try:
             await run(store, store.idempotency.forget_old)
-        await asyncio.sleep(TIDY_SECONDS)
+        except Unavailable:
+            pass  # it is in the log, and tried again
+        except Exception:
+            log.exception("old replies could not be dropped; that is tried again")
+        await asyncio.sleep(seconds)
 
 
 def _here(request: Request) -> House:

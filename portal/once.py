@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a repeated POST gets the reply that the first one got, also while that is still being found."""
+"""`Idempotency-Key`: a repeated POST is done once, and told what became of it, also while that is still being found."""
 
 import asyncio
 import hashlib
@@ -6,18 +6,20 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 
-from countersign.errors import CountersignError, Refused
+from countersign.errors import Refused
 from portal.auth import CallerHere
 from portal.house import HouseHere
 from portal.problems import MEDIA_TYPE, of_error
 from store.idempotency import Reply
 
-POLL_SECONDS = 0.05
+# How long a repeat waits before it looks again for the reply that another process finds: at first, and at most.
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 1.0
 
 Key = Annotated[
     str | None,
@@ -26,9 +28,16 @@ Key = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[!-~]+$",
-        description="Any text of your choice: the same POST with the same key is done once, and answered the same.",
+        description="Any text of your choice: the same POST with the same key is done once; a repeat is told how it is "
+        "now.",
     ),
 ]
+Body = dict[str, Any]
+
+
+async def as_it_was(body: Body) -> Body:
+    """For a reply that says nothing which may change."""
+    return body
 
 
 class Once:
@@ -40,38 +49,58 @@ class Once:
         self.token_id = caller.token.id
         self.key = key
 
-    async def __call__(self, find: Callable[[str], Awaitable[JSONResponse]]) -> JSONResponse:
-        """The reply that was given, or the one that `find` finds; it gets an id that is the same for each repeat."""
+    async def __call__(
+        self,
+        find: Callable[[str], Awaitable[JSONResponse]],
+        as_it_is: Callable[[Body], Awaitable[Body]] = as_it_was,
+    ) -> JSONResponse:
+        """The reply that `find` finds; it gets an id that is the same for each repeat.
+
+        A repeat gets the first one's reply, whose body `as_it_is` brings up to date; a refusal stays as it was.
+        """
         if self.key is None:
             return await find(uuid.uuid4().hex)
-        digest = await self._digest()
-        known = await self._claim(self.key, digest)
-        if known is not None:
-            return _response(known)
+        what = self.token_id, self.key, await self._digest()
+        while (over := self.house.under_way.over(what)) is not None:
+            await over.wait()
+            found = await self.house.run(self.house.store.idempotency.look, *what)
+            if not isinstance(found, str):
+                return await _repeated(found, as_it_is)
+        with self.house.under_way.finding(what):
+            known = await self._claim(what)
+            return await (self._find(find, what) if known is None else _repeated(known, as_it_is))
+
+    async def _find(self, find: Callable[[str], Awaitable[JSONResponse]], what: tuple[str, str, str]) -> JSONResponse:
+        token_id, key, _ = what
         try:
-            response = await find(hashlib.sha256(f"{self.token_id}:{self.key}:{digest}".encode()).hexdigest())
+            response = await find(hashlib.sha256(":".join(what).encode()).hexdigest())
         except Refused as error:
             response = of_error(error)
-        except CountersignError:
-            await self.house.run(self.house.store.idempotency.release, self.token_id, self.key)
+        except Exception:
+            await self.house.run(self.house.store.idempotency.release, token_id, key)
             raise
-        await self._keep(self.key, response)
+        await self._keep(key, response)
         return response
 
     async def _digest(self) -> str:
         asked = f"{self.request.method} {self.request.url.path}\n".encode() + await self.request.body()
         return hashlib.sha256(asked).hexdigest()
 
-    async def _claim(self, key: str, digest: str) -> Reply | None:
+    async def _claim(self, what: tuple[str, str, str]) -> Reply | None:
         """The known reply, once there is one; None when it is ours to find."""
-        while True:
-            found = await self.house.run(self.house.store.idempotency.claim, self.token_id, key, digest)
-            if found == "ours":
-                return None
-            if found != "busy":
-                return found
-            # Ends: the other replies, gives the claim back, or its lease is over.
-            await asyncio.sleep(POLL_SECONDS)
+        book, pause = self.house.store.idempotency, FIRST_PAUSE_SECONDS
+        found: Reply | str = "free"
+        while isinstance(found, str):
+            if found == "free":
+                found = await self.house.run(book.claim, *what)
+                if found == "ours":
+                    return None
+            else:
+                # Another process finds it. Ends: it replies, gives the claim back, or its lease is over.
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                found = await self.house.run(book.look, *what)
+        return found
 
     async def _keep(self, key: str, response: JSONResponse) -> None:
         book = self.house.store.idempotency
@@ -82,10 +111,11 @@ class Once:
         await self.house.run(book.reply, self.token_id, key, reply | {"location": response.headers.get("Location")})
 
 
-def _response(reply: Reply) -> JSONResponse:
+async def _repeated(reply: Reply, as_it_is: Callable[[Body], Awaitable[Body]]) -> JSONResponse:
+    if reply["status"] >= HTTPStatus.BAD_REQUEST:
+        return JSONResponse(reply["body"], reply["status"], media_type=MEDIA_TYPE)
     headers = {"Location": reply["location"]} if reply["location"] else None
-    kind = MEDIA_TYPE if reply["status"] >= HTTPStatus.BAD_REQUEST else None
-    return JSONResponse(reply["body"], reply["status"], headers, kind)
+    return JSONResponse(await as_it_is(reply["body"]), reply["status"], headers)
 
 
 OnceHere = Annotated[Once, Depends()]

@@ -1,20 +1,22 @@
 """Requests over HTTP: ask, list, read, wait."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
+from countersign.asking_again import is_yes, must_be_for
 from countersign.errors import Delayed, in_words, no_request
-from countersign.models import Asked, Id, Question, Status
+from countersign.models import Asked, GrantStatus, Id, Question, Status
 from countersign.views import DelayedView, LineView, RequestView
 from portal.auth import BEARER, Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.masks import masked_line
-from portal.once import OnceHere
+from portal.once import Body, OnceHere
 from portal.problems import described
 from portal.routes import TokenRoute
 from store.reading import LONGEST_LIST
@@ -58,7 +60,10 @@ async def ask(wish: Asking, house: HouseHere, caller: CallerHere, once: OnceHere
     """
     question = _question(wish, caller)
     caller.must_be_allowed(question)
-    return await once(lambda request_id: _ask(house, caller, question, request_id))
+    return await once(
+        lambda request_id: _ask(house, caller, question, request_id),
+        lambda body: _as_it_is(house, caller, question, body),
+    )
 
 
 def _question(wish: Asking, caller: Caller) -> Question:
@@ -78,6 +83,22 @@ async def _ask(house: House, caller: Caller, question: Question, request_id: str
     status = HTTPStatus.OK if asked.joined else HTTPStatus.CREATED
     location = {"Location": f"/api/v1/requests/{asked.approval_id}"}
     return JSONResponse(asked.model_dump(mode="json"), status, location)
+
+
+async def _as_it_is(house: House, caller: Caller, question: Question, body: Body) -> Body:
+    """The reply to a question that was asked before, with the request and its grant as they are now (rule 8)."""
+    view = await seen(house, caller, body["approval_id"])
+    if view.grant is not None and is_yes(view.grant, datetime.now(UTC)):
+        must_be_for(view.grant, question.source_address)
+    now = {"status": view.status, "grant": view.grant, "words": _words(view, body)}
+    return {**body, **TypeAdapter(Body).dump_python(now, mode="json")}
+
+
+def _words(view: RequestView, body: Body) -> str:
+    if view.grant is not None and view.grant.status is not GrantStatus.ACTIVE:
+        return view.grant.words
+    words: str = body["words"] if view.status == body["status"] else view.words
+    return words
 
 
 @router.get("/requests", response_model=list[RequestView])

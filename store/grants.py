@@ -44,16 +44,16 @@ class Grants:
     def answer_in(self, connection: Connection, question: Question, who: str) -> tuple[Asked | None, Refused | None]:
         """The same within a transaction: the reply, or the refusal, with its row in the record."""
         now = datetime.now(UTC)
-        found = lasting(connection, question, now)
+        _, policy = self.policies.in_force(connection)
+        found = lasting(connection, policy, question, now)
         if found is None:
             return None, None
         grant, minutes = found
-        _, policy = self.policies.in_force(connection)
         if not policy.enabled(question.requester):
             return None, None  # policy.route refuses it, in its words
         refused = None
         try:
-            words = answer_by(grant, minutes, question, policy.same_source_address)
+            words = answer_by(grant, minutes, question)
         except Refused as error:
             words, refused = str(error), error
         line = Line(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
@@ -84,7 +84,8 @@ class Grants:
         """The grant that an approval opened."""
         with self.database.reading() as connection:
             row = connection.execute(select(grants).where(grants.c.approval_id == approval_id)).one_or_none()
-        return view(row) if row else None
+            _, policy = self.policies.in_force(connection)
+        return view(row, policy) if row else None
 
     def held_by_disabled(self) -> list[int]:
         """Active grants of people who were disabled, or are gone from the directory."""
@@ -92,7 +93,7 @@ class Grants:
             return self._held_by_disabled.find(connection, *self.policies.in_force(connection))
 
 
-def lasting(connection: Connection, question: Question, now: datetime) -> tuple[GrantView, int] | None:
+def lasting(connection: Connection, policy: Policy, question: Question, now: datetime) -> tuple[GrantView, int] | None:
     """The Active grant for this requester, device and protocol whose end lies ahead, and the minutes it was for."""
     newest: Select[Any] = (
         select(grants, requests.c.route)
@@ -107,7 +108,7 @@ def lasting(connection: Connection, question: Question, now: datetime) -> tuple[
         .limit(1)
     )
     row = connection.execute(newest).one_or_none()
-    if row is None or not is_yes(grant := view(row), now):
+    if row is None or not is_yes(grant := view(row, policy), now):
         return None
     return grant, Route.model_validate(row.route).grant_minutes
 
@@ -117,9 +118,10 @@ def _held_by_disabled(connection: Connection, policy: Policy, numbers: Collectio
     return [row.approval_id for row in connection.execute(held) if not policy.enabled(row.requester)]
 
 
-def view(row: Row[Any]) -> GrantView:
-    """A row as a grant."""
-    return GrantView.model_validate({name: getattr(row, name) for name in GrantView.model_fields})
+def view(row: Row[Any], policy: Policy) -> GrantView:
+    """A row as a grant, by the policy in force."""
+    stored = {name: getattr(row, name) for name in GrantView.model_fields if hasattr(row, name)}
+    return GrantView(**stored, same_source_address=policy.same_source_address)
 
 
 def _concerned(connection: Connection, end: GrantEnd, requester: str) -> list[str]:

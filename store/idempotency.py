@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import delete, null, select, update
+from sqlalchemy import Row, delete, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.error_codes import ErrorCode
@@ -41,11 +41,15 @@ class Idempotency:
             if new.rowcount or connection.execute(late).rowcount:
                 return "ours"
             known = connection.execute(select(idempotency).where(own)).one()
-        if known.digest != digest:
-            raise BadQuestion(
-                "This Idempotency-Key was used for another request; take a new one for each.", ErrorCode.KEY_REUSED
-            )
-        return known.reply or "busy"
+        return _reply(known, digest)
+
+    def look(self, token_id: str, key: str, digest: str) -> Reply | Literal["free", "busy"]:
+        """The same without claiming it, so that no writer is waited for; `free` where it is to be claimed."""
+        with self.database.reading() as connection:
+            known = connection.execute(select(idempotency).where(_own(token_id, key))).one_or_none()
+        if known is None or (known.reply is None and known.at < datetime.now(UTC) - LEASE):
+            return "free"
+        return _reply(known, digest)
 
     def reply(self, token_id: str, key: str, reply: Reply) -> None:
         """Keep the reply for whoever repeats the request."""
@@ -63,6 +67,13 @@ class Idempotency:
     def _change(self, token_id: str, key: str, values: dict[str, Any]) -> None:
         with self.database.transaction() as connection:
             connection.execute(update(idempotency).where(_own(token_id, key)).values(values))
+
+
+def _reply(known: Row[Any], digest: str) -> Reply | Literal["busy"]:
+    if known.digest != digest:
+        words = "This Idempotency-Key was used for another request; take a new one for each."
+        raise BadQuestion(words, ErrorCode.KEY_REUSED)
+    return known.reply or "busy"
 
 
 def _own(token_id: str, key: str):  # type: ignore[no-untyped-def]

@@ -87,6 +87,6 @@ def _view(policy: Policy, row: Row[Any], asked: Sequence[Row[Any]], opened: Sequ
             ApproverView(level=one.level, person=one.person, name=person(policy, one.person).name, because=one.because)
             for one in asked
         ],
-        grant=held.view(opened[0]) if opened else None,
+        grant=held.view(opened[0], policy) if opened else None,
         version=row.version,
     )

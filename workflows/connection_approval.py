@@ -374,6 +374,7 @@ class ConnectionApproval:
             starts_at=grant.starts_at,
             ends_at=grant.ends_at,
             source_address=self._question.source_address,
+            same_source_address=self._open_request.route.same_source_address,
         )
 
     def _reply(self, again: Question, joined: bool) -> Asked:

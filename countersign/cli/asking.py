@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from countersign.asking_again import must_be_for
 from countersign.cli import exits, list_page, request_page, times
 from countersign.cli.live import changes, follow, patiently, rest
 from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, connect, person
@@ -67,7 +68,7 @@ def request(
         asked = _asked(api, question, wait, as_json)
         if as_json and not wait:
             show_json(asked)
-            raise typer.Exit(exits.of_status(asked.status))
+            raise typer.Exit(exits.of_request(asked, question.source_address, times.now()))
         view = api.request(asked.approval_id)
         if wait:
             view = _until_settled(api, view, as_json)
@@ -77,7 +78,8 @@ def request(
         if asked.joined and asked.status is Status.WAITING:
             show(Text(asked.words, style="bright_black"))
         show(request_page.short(view, times.now()))
-    raise typer.Exit(exits.of_status(view.status))
+        must_be_for(view.grant, question.source_address)
+    raise typer.Exit(exits.of_request(view, question.source_address, times.now()))
 
 
 def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import IntEnum
 
+from countersign.asking_again import is_for, is_yes
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotAllowed, NotFound, Refused
-from countersign.models import Status
+from countersign.models import Asked, Status
+from countersign.views import RequestView
 
 
 class Code(IntEnum):
@@ -42,6 +45,9 @@ def of_error(error: CountersignError) -> Code:
     return ERRORS.get(type(error), Code.UNAVAILABLE)
 
 
-def of_status(status: Status) -> Code:
-    """The code for a request that stands like this: what waits is no failure."""
-    return Code.OK if status in {Status.WAITING, Status.APPROVED} else Code.NO
+def of_request(one: Asked | RequestView, source_address: str, now: datetime) -> Code:
+    """The code for a request that stands like this, for who asked from this address: what waits is no failure."""
+    if one.status is Status.WAITING:
+        return Code.OK
+    yes = one.grant is not None and is_yes(one.grant, now) and is_for(one.grant, source_address)
+    return Code.OK if yes else Code.NO

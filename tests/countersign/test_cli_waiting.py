@@ -117,6 +117,25 @@ def test_with_json_the_end_is_one_value(installation: Installation, by: Run) -> 
     assert (view["approval_id"], view["status"]) == (number, "Cancelled")
 
 
+def test_who_joined_from_another_address_is_not_let_in(installation: Installation, by: Run) -> None:
+    """The approval is for the address that was asked with first; asking again would be refused."""
+    device = next(installation.devices)
+    by("alice", "request", device, "ssh", "--source-address", "192.0.2.7")
+    joining = ["request", device, "ssh", "--wait", "--source-address"]
+    with (
+        started(installation, "alice", *joining, "192.0.2.8") as there,
+        started(installation, "alice", *joining, "192.0.2.7") as here,
+    ):
+        number = there.until(r"#\d+ Waiting").split()[0].removeprefix("#")
+        here.until(r"#\d+ Waiting")
+        assert by("grace", "approve", number).code == 0
+        assert (there.end(), here.end()) == (1, 0)
+    assert f"The grant of #{number} is for another source address" in there.text
+    assert "another source address" not in here.text
+    for address, code in (("192.0.2.8", 1), ("::ffff:192.0.2.7", 0)):
+        assert by("alice", "request", device, "ssh", "--json", "--source-address", address).code == code
+
+
 def test_ctrl_c_ends_the_watching_and_not_the_request(installation: Installation, by: Run) -> None:
     wait = ["request", next(installation.devices), "ssh", "--wait"]
     with started(installation, "alice", *wait, terminal=True) as process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -82,6 +83,20 @@ def test_each_problem_becomes_its_error_in_its_words(
     with pytest.raises(CountersignError, match="Do this instead") as error:
         api.request(1042)
     assert type(error.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("asked_from", "same", "yes"), [("10.0.0.7", True, True), ("", True, False), ("", False, True)]
+)
+def test_a_yes_for_another_address_is_refused_here(
+    server: Server, api: Api, asked_from: str, same: bool, yes: bool
+) -> None:
+    noon = "2026-01-05T12:00:00Z"
+    grant = {"approval_id": 1042, "status": "Active", "starts_at": noon, "ends_at": noon, "source_address": "10.0.0.7"}
+    server.will_say(200, ASKED | {"status": "Approved", "grant": grant | {"same_source_address": same}})
+    question = QUESTION.model_copy(update={"source_address": asked_from})
+    with nullcontext() if yes else pytest.raises(Refused, match="another source address"):
+        assert api.ask(question).grant is not None
 
 
 def test_a_problem_tells_programs_which_it_is(server: Server, api: Api) -> None:

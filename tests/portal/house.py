@@ -10,7 +10,9 @@ from datetime import timedelta
 
 import httpx
 
+from countersign.client import Client
 from portal.app import PREFIX
+from portal.house import Plan
 from portal.server import Server
 from store import Store
 
@@ -92,6 +94,11 @@ class Portal:
         """The version of a request's last event."""
         version: int = (await self.get("ada", f"/requests/{number}")).json()["version"]
         return version
+
+
+def without_temporal(database_url: str) -> Plan:
+    """A portal whose Temporal is away."""
+    return Plan(database_url, lambda: Client.connect("127.0.0.1:1", lazy=True))
 
 
 async def until(so: Callable[[], bool], seconds: float = 60) -> None:

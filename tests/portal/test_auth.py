@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from countersign.policy_file import LARGEST_FILE_BYTES
 from store.tokens import Owner
 from tests.portal.house import DEVICES, POLICY, Portal
 
@@ -123,7 +124,7 @@ async def test_what_is_for_admins_only(portal: Portal) -> None:
 
 
 async def test_a_larger_body_than_is_read(portal: Portal) -> None:
-    for path, size in (("/requests", 2**16 + 1), ("/policy", 2**20 + 1)):
+    for path, size in (("/requests", 2**16 + 1), ("/policy", LARGEST_FILE_BYTES + 1)):
         reply = await portal.client("ada").post(path, content=b" " * size)
         assert reply.status_code == 413
         assert reply.headers["Content-Type"] == "application/problem+json"

@@ -23,10 +23,9 @@ from store import Store
 from store.clock import apart
 from store.tokens import Owner
 from store.workers import this_worker
-from tests.portal.house import Portal, serving
+from tests.portal.house import Portal, serving, without_temporal
 from tests.portal.test_main import process
 from tests.portal.test_main import run as command
-from tests.portal.test_standing import without_temporal
 from tests.workflows.engine import environment_for, new_namespace
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import null, update
+from sqlalchemy import event, func, null, select, update
 
+from portal.__main__ import plan
+from portal.app import create_app
+from portal.server import Server
+from settings import Settings
+from store import Store
+from store.database import ONLY_READS
 from store.idempotency import LEASE
 from store.tables import idempotency
-from tests.portal.house import LAB, Portal
+from store.tokens import Owner
+from tests.portal.house import LAB, POLICY, Portal, serving, until, without_temporal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def change(store: Store, statement: str) -> None:
+    with store.database.transaction() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def rows(store: Store) -> int:
+    with store.database.reading() as connection:
+        return connection.execute(select(func.count()).select_from(idempotency)).scalar_one()
 
 
 async def repeats(portal: Portal, number: int) -> int:
@@ -85,6 +107,106 @@ async def test_a_crash_before_the_reply_was_kept_is_harmless(portal: Portal) -> 
     again = await portal.post("alice", "/requests", body, key)
     assert (again.status_code, again.json()) == (201, first.json())
     assert await repeats(portal, first.json()["approval_id"]) == 0
+
+
+async def test_a_repeat_is_told_the_grant_as_it_is_now(portal: Portal) -> None:
+    body, key = {"device": next(portal.devices), "protocol": "ssh"}, uuid.uuid4().hex
+    number = (await portal.post("alice", "/requests", body, key)).json()["approval_id"]
+    await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+    approved = await portal.post("alice", "/requests", body, key)
+    assert (approved.status_code, approved.json()["approval_id"]) == (201, number)
+    assert (approved.json()["status"], approved.json()["grant"]["status"]) == ("Approved", "Active")
+    await portal.post("grace", f"/requests/{number}/revoke", {"words": "wrong server"})
+    revoked = (await portal.post("alice", "/requests", body, key)).json()
+    assert (revoked["status"], revoked["grant"]["status"]) == ("Approved", "Revoked")
+    assert revoked["words"] == "Revoked by grace: wrong server"
+
+
+async def test_a_yes_at_once_is_no_yes_after_it_was_revoked(portal: Portal) -> None:
+    body, key = {"device": LAB, "protocol": "http"}, uuid.uuid4().hex
+    first = (await portal.post("heidi", "/requests", body, key)).json()
+    assert first["grant"]["status"] == "Active"
+    await portal.post("ada", f"/requests/{first['approval_id']}/revoke")
+    again = (await portal.post("heidi", "/requests", body, key)).json()
+    assert (again["approval_id"], again["grant"]["status"]) == (first["approval_id"], "Revoked")
+
+
+async def test_a_repeat_says_no_yes_to_who_joined_from_another_address(portal: Portal) -> None:
+    body, key = {"device": next(portal.devices), "protocol": "ssh"}, uuid.uuid4().hex
+    number = (await portal.post("alice", "/requests", {**body, "source_address": "192.0.2.7"})).json()["approval_id"]
+    other = {**body, "source_address": "192.0.2.8"}
+    joined = await portal.post("alice", "/requests", other, key)
+    assert (joined.status_code, joined.json()["status"]) == (200, "Waiting")
+    await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+    refused = await portal.post("alice", "/requests", other, key)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/api/v1/problems/other-source-address")
+
+
+async def test_repeats_of_other_posts_tell_how_the_request_is_now(portal: Portal) -> None:
+    number, keys = await portal.opened("alice"), [uuid.uuid4().hex for _ in range(2)]
+    approve = f"/requests/{number}/decide", {"verdict": "approve"}
+    assert (await portal.post("grace", *approve, keys[0])).json()["status"] == "Approved"
+    revoke = f"/requests/{number}/revoke", {"words": "enough"}
+    first = (await portal.post("grace", *revoke, keys[1])).json()
+    again = (await portal.post("grace", *revoke, keys[1])).json()
+    assert again["grant"]["status"] == first["grant"]["status"] == "Revoked"
+    assert again["version"] == await portal.version(number) > 0
+
+
+async def test_repeats_that_wait_for_another_process_write_nothing(portal: Portal, settings: Settings) -> None:
+    body, key = json.dumps({"device": next(portal.devices), "protocol": "ssh"}).encode(), uuid.uuid4().hex
+    owner = portal.store.tokens.find(portal.tokens["alice"])
+    assert owner
+    digest = hashlib.sha256(b"POST /api/v1/requests\n" + body).hexdigest()
+    assert portal.store.idempotency.claim(owner.id, key, digest) == "ours"
+    app = create_app(plan(settings))
+    async with serving(Server(app, "127.0.0.1", 0)) as url:
+        begun: list[bool] = []
+        engine = app.state.house.store.database.engine
+        event.listen(engine, "begin", lambda one: begun.append(ONLY_READS in one.get_execution_options()))
+        other = Portal(url, portal.tokens)
+        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+        posts = [other.client("alice").post("/requests", content=body, headers=headers) for _ in range(20)]
+        replies = asyncio.gather(*posts)
+        await until(lambda: len(begun) >= 60)  # 20 tokens were looked at, and the reply was looked for meanwhile
+        reply = {"status": 409, "body": {"detail": "No."}, "location": None}
+        portal.store.idempotency.reply(owner.id, key, reply)
+        assert {(one.status_code, one.text) for one in await replies} == {(409, '{"detail":"No."}')}
+        await other.aclose()
+    assert begun.count(False) == 1
+
+
+async def test_what_failed_unexpectedly_may_be_repeated_at_once(tmp_path: Path) -> None:
+    url, key = f"sqlite:///{tmp_path / 'countersign.db'}", uuid.uuid4().hex
+    store = Store(url)
+    token = store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
+    async with serving(Server(create_app(without_temporal(url)), "127.0.0.1", 0)) as where:
+        other = Portal(where, {"ada": token})
+        post = partial(other.client("ada").post, "/policy", content=POLICY, headers={"Idempotency-Key": key})
+        change(store, "CREATE TRIGGER broken BEFORE INSERT ON policies BEGIN SELECT RAISE(ABORT, 'broken'); END")
+        assert (await post()).status_code == 500
+        change(store, "DROP TRIGGER broken")
+        reply = await post()
+        assert (reply.status_code, reply.json()) == (200, {"version": 1})
+        await other.aclose()
+    store.close()
+
+
+async def test_tidying_goes_on_after_an_error_that_nobody_expected(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"sqlite:///{tmp_path / 'countersign.db'}"
+    store = Store(url)
+    store.idempotency.claim("t", "k", "d")
+    change(store, "UPDATE idempotency SET at = '2020-01-01 00:00:00.000000'")
+    change(store, "CREATE TRIGGER broken BEFORE DELETE ON idempotency BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    often = replace(without_temporal(url), tidy_seconds=0.05)
+    async with serving(Server(create_app(often), "127.0.0.1", 0)):
+        await until(lambda: caplog.text.count("old replies could not be dropped") > 1)
+        assert store.idempotency.look("t", "k", "d") == "free"
+        change(store, "DROP TRIGGER broken")
+        await until(lambda: rows(store) == 0)
+    store.close()
 
 
 @pytest.mark.parametrize("key", ["a b", "x" * 201, "\u00e9"])

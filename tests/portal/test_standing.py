@@ -9,20 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from countersign.client import Client
 from portal.app import create_app
-from portal.house import Plan
 from portal.server import Server
 from store import Store
 from store.tokens import Owner
-from tests.portal.house import Portal, serving
+from tests.portal.house import Portal, serving, without_temporal
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-def without_temporal(database_url: str) -> Plan:
-    return Plan(database_url, lambda: Client.connect("127.0.0.1:1", lazy=True))
 
 
 def make_token(database_url: str, person: str, is_admin: bool = False) -> str:

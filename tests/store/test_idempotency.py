@@ -77,6 +77,18 @@ def test_a_reply_outlives_the_lease(store: Store, book: Idempotency) -> None:
     assert book.claim("t", "k", "d") == REPLY
 
 
+def test_a_look_finds_what_a_claim_would_and_claims_nothing(store: Store, book: Idempotency) -> None:
+    assert book.look("t", "k", "d") == "free"
+    assert book.claim("t", "k", "d") == "ours"
+    assert book.look("t", "k", "d") == "busy"
+    with pytest.raises(BadQuestion, match="take a new one"):
+        book.look("t", "k", "other")
+    age(store, LEASE + timedelta(seconds=5))
+    assert book.look("t", "k", "d") == "free"
+    book.reply("t", "k", REPLY)
+    assert book.look("t", "k", "d") == REPLY
+
+
 def test_old_replies_are_forgotten(store: Store, book: Idempotency) -> None:
     book.claim("t", "old", "d")
     age(store, KEPT + timedelta(minutes=1))

@@ -127,6 +127,24 @@ async def test_rule_10_another_source_address_is_refused_in_words(engine: Engine
     assert row.words == words
 
 
+async def test_rule_10_who_joined_from_another_address_is_told_no_when_it_is_approved(engine: Engine) -> None:
+    request = await engine.ask("alice", source_address="10.0.0.7")
+    joined = again(request, source_address="10.0.0.8")
+    assert (await engine.ask_for(joined)).asked.status is Status.WAITING
+    await request.says("grace")
+    assert (await engine.client.wait(request.question)).status is Status.APPROVED
+    words = await refused(engine.client.wait(joined))
+    assert words.startswith(f"The grant of #{request.id} is for another source address")
+
+
+async def test_rule_10_who_joined_is_told_yes_where_the_policy_waives_that(engine: Engine) -> None:
+    engine.apply(policy(same_source_address=False))
+    request = await engine.ask("alice", source_address="10.0.0.7")
+    await request.says("grace")
+    outcome = await engine.client.wait(again(request, source_address="10.0.0.8"))
+    assert (outcome.status, outcome.grant and outcome.grant.same_source_address) == (Status.APPROVED, False)
+
+
 async def test_rule_10_unless_the_policy_waives_it(engine: Engine) -> None:
     request = await granted(engine, source_address="10.0.0.7")
     engine.apply(policy(same_source_address=False))
