@@ -48,6 +48,7 @@ class Notice(Model):
     levels: int = 1
     quorum: int = 1
     asked: list[Person] = []  # who is asked at this level
+    untold: list[str] = []  # the ids of those among them whom no message has reached, and none is on its way to
     decisions: list[Decision] = []
     names: dict[str, str] = {}  # person id -> name, for everyone in `decisions`
     grant: GrantView | None = None

@@ -130,15 +130,16 @@ def unknown_channels(policy: Policy) -> Iterator[Problem]:
     for path, said, _ in _terms_said(policy):
         for channel in said.channels:
             if channel not in CHANNELS:
-                yield Problem((*path, "channels", channel), f"is no channel; {_channel_meant(channel)}")
+                yield Problem((*path, "channels", channel), f"is no channel; {channel_meant(channel)}")
         for channel in said.rooms:
             if channel not in CHANNELS:
-                yield Problem((*path, "rooms", channel), f"is no channel; {_channel_meant(channel)}")
+                yield Problem((*path, "rooms", channel), f"is no channel; {channel_meant(channel)}")
             elif channel not in CHANNELS_WITH_ROOMS:
                 yield Problem((*path, "rooms", channel), "has no rooms; remove it")
 
 
-def _channel_meant(channel: str) -> str:
+def channel_meant(channel: str) -> str:
+    """What to write in place of a name that is no channel's."""
     meant = difflib.get_close_matches(channel, CHANNELS, 1)
     return f"did you mean {meant[0]}?" if meant else f"use {' or '.join(CHANNELS)}"
 

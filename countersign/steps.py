@@ -32,7 +32,8 @@ Kind = Literal[
     "away",
     "answered",
     "answer_refused",
-    "reminded",
+    "reminder_due",
+    "reminded",  # as the former was called
     "approved",
     "rejected",
     "expired",

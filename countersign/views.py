@@ -7,12 +7,13 @@ from countersign.models import ChannelUse, Decision, GrantView, Model, Question,
 
 
 class ApproverView(Model):
-    """Somebody who was asked, at which level and why."""
+    """Somebody whom a level asks, and why. `told` is false while no message that asks them has got through."""
 
     level: int
     person: str
     name: str
     because: str
+    told: bool = True
 
 
 class LineView(Model):

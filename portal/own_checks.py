@@ -5,8 +5,10 @@ from functools import partial
 from typing import Literal
 
 from countersign.checks import Check
-from countersign.directory import Policy
+from countersign.directory import CHANNELS, Policy
 from countersign.errors import NotFound
+from countersign.policy_check import channel_meant
+from countersign.policy_reach import channels_on
 from countersign.views import Finding
 from portal.house import House
 from store.clock import apart, read_clock, words
@@ -20,6 +22,11 @@ ELSEWHERE = (
     "runs, and says so in the database, but not at task queue {} of namespace {}: give worker and portal the same "
     "TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and COUNTERSIGN_TASK_QUEUE"
 )
+NO_CHANNEL = (
+    "no worker can send by {0}, which the policy uses, so that nobody is reached by it: give the workers its settings "
+    "(docs/settings.md), or write `{0}: off` in the policy"
+)
+NOT_A_CHANNEL = "{0}, which the policy uses, is no channel, so that nobody is reached by it; {1}"
 NO_WRITING = "nothing can be written: see that its disk is not full and that it is not read-only; the log says more"
 
 
@@ -29,6 +36,7 @@ def own_checks(house: House) -> list[Check]:
         Check("database", "database", partial(_database, house)),
         Check("Temporal", "server", partial(_temporal, house)),
         Check("Temporal", "worker", partial(_worker, house)),
+        Check("policy", "channels", partial(_channels_used, house)),
     ]
 
 
@@ -62,6 +70,21 @@ async def _worker(house: House, _: Policy | None) -> list[Finding]:
     wrong += _too_far("the portal", apart(time, before, datetime.now(UTC)), "Temporal")
     works = [_finding("Temporal", "ok", "worker", f"{one.host} works, {_channels(one)}") for one in living]
     return [*works, *wrong]
+
+
+async def _channels_used(house: House, policy: Policy | None) -> list[Finding]:
+    """Whether a worker can send by each channel that the policy uses, also by one that was applied long ago."""
+    living = await house.run(house.store.workers.living, house.client.task_queue)
+    if policy is None or not living:
+        return []
+    set_up = {name for one in living for name in one.channels}
+    return [
+        _finding("policy", "problem", name, _why_missing(name)) for name in channels_on(policy) if name not in set_up
+    ]
+
+
+def _why_missing(channel: str) -> str:
+    return NO_CHANNEL.format(channel) if channel in CHANNELS else NOT_A_CHANNEL.format(channel, channel_meant(channel))
 
 
 def _channels(worker: Worker) -> str:

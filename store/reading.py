@@ -19,7 +19,7 @@ from store.policies import Policies
 from store.requests import request_row
 from store.sight import Sight, is_asked
 from store.tables import ROOM, STANDINGS, answers, approvers, as_written, grants, notices, requests, signals
-from store.views import person, principal_name, rows_of, views
+from store.views import Told, person, principal_name, rows_of, views
 
 LONGEST_LIST = 200
 # Of so many devices the past of each is read by itself; of more, some request is soon found in everybody's.
@@ -118,10 +118,11 @@ class Reading:
         shown = {view.approval_id: view for view in views(connection, policy, list(about.values()))}
         routes = {n: Route.model_validate(row.route) for n, row in about.items()}
         held = self._held(connection, rows)
+        told = Told(connection, [n for n, view in shown.items() if view.status is Status.WAITING])
         return [
             (
                 row.channel,
-                _notice(policy, shown[row.approval_id], routes[row.approval_id], row).model_copy(
+                _notice(policy, shown[row.approval_id], routes[row.approval_id], row, told).model_copy(
                     update={"holds": held.get(_place(row), ""), "step": about[row.approval_id].step}
                 ),
             )
@@ -269,10 +270,14 @@ def _changed(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
     return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))
 
 
-def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> Notice:
+def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> Notice:
     # Approvers are shown the level they were asked at, the requester the one that is asked now.
     level = view.level if row.person == view.question.requester else row.level
-    asked = [person(policy, one.person) for one in view.approvers if one.level == level]
+    seats = [one.person for one in view.approvers if one.level == level]
+    asked = [person(policy, one) for one in seats]
+    about = {"sent", "on its way"}, view.approval_id, level
+    waits = view.status is Status.WAITING
+    untold = [one for one in seats if waits and not told.is_in(*about, one, route.rooms.values())]
     return Notice(
         id=row.id,
         event=Event(row.event),
@@ -292,6 +297,7 @@ def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any]) -> N
         levels=view.levels,
         quorum=route.levels[level - 1].quorum if level else 0,
         asked=asked,
+        untold=untold,
         decisions=view.decisions,
         names={d.person: person(policy, d.person).name for d in view.decisions},
         grant=view.grant,

@@ -1,7 +1,7 @@
-"""Requests as people see them: any number of them in four statements."""
+"""Requests as people see them: any number of them in five statements."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, select
@@ -11,8 +11,9 @@ from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Question, Route, St
 from countersign.notices import Person
 from countersign.views import ApproverView, RequestView
 from store import grants as held
+from store.notices import ASKING
 from store.requests import decisions_by_request
-from store.tables import approvers, events, grants, requests
+from store.tables import ROOM, approvers, events, grants, notices, requests
 
 
 def rows_of(connection: Connection, approval_ids: Sequence[int]) -> list[Row[Any]]:
@@ -31,8 +32,9 @@ def views(connection: Connection, policy: Policy, rows: Sequence[Row[Any]]) -> l
     asked = _by_request(connection, approvers, numbers)
     opened = _by_request(connection, grants, numbers)
     decisions = decisions_by_request(connection, numbers)
+    told = Told(connection, [row.approval_id for row in rows if row.status == Status.WAITING])
     return [
-        _view(policy, row, asked[row.approval_id], opened[row.approval_id]).model_copy(
+        _view(policy, row, asked[row.approval_id], opened[row.approval_id], told).model_copy(
             update={"decisions": decisions.get(row.approval_id, [])}
         )
         for row in rows
@@ -63,8 +65,31 @@ def _by_request(connection: Connection, table: Table, numbers: Sequence[int]) ->
     return found
 
 
-def _view(policy: Policy, row: Row[Any], asked: Sequence[Row[Any]], opened: Sequence[Row[Any]]) -> RequestView:
+class Told:
+    """Whom of these requests, which wait, a message that asks them has reached, or is on its way to."""
+
+    def __init__(self, connection: Connection, waiting: Sequence[int]) -> None:
+        self._states: dict[tuple[int, int, str], set[str]] = defaultdict(set)
+        query = select(notices).where(notices.c.approval_id.in_(waiting), notices.c.event.in_(ASKING))
+        for row in connection.execute(query) if waiting else ():
+            on_its_way = row.state == "waiting" and (row.tries == 0 or row.held_until is not None)
+            self._states[row.approval_id, row.level, row.person].add("on its way" if on_its_way else row.state)
+
+    def is_in(self, states: Collection[str], approval_id: int, level: int, person: str, rooms: Collection[str]) -> bool:
+        """Whether one of the messages to somebody, or to a room for all who are asked, is in one of these states."""
+        whom = [person, *(f"{ROOM}{room}" for room in rooms)]
+        return any(state in states for one in whom for state in self._states.get((approval_id, level, one), ()))
+
+
+def _view(
+    policy: Policy,
+    row: Row[Any],
+    asked: Sequence[Row[Any]],
+    opened: Sequence[Row[Any]],
+    told: Told,
+) -> RequestView:
     route = Route.model_validate(row.route)
+    rooms, settled = route.rooms.values(), row.status != Status.WAITING
     return RequestView(
         approval_id=row.approval_id,
         question=Question.model_validate(row.question),
@@ -84,7 +109,13 @@ def _view(policy: Policy, row: Row[Any], asked: Sequence[Row[Any]], opened: Sequ
         rejection_needs_reason=route.rejection_needs_reason,
         channels=route.channels,
         approvers=[
-            ApproverView(level=one.level, person=one.person, name=person(policy, one.person).name, because=one.because)
+            ApproverView(
+                level=one.level,
+                person=one.person,
+                name=person(policy, one.person).name,
+                because=one.because,
+                told=settled or told.is_in({"sent"}, row.approval_id, one.level, one.person, rooms),
+            )
             for one in asked
         ],
         grant=held.view(opened[0], policy) if opened else None,

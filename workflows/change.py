@@ -62,4 +62,4 @@ def _what(decision: Decision | None, standing: Mapping[str, str], lines: Sequenc
         return f"answer.{decision.answer_id}"
     if standing:
         return ".".join(f"{person}.{why}" for person, why in standing.items())
-    return lines[0].kind
+    return "reminded" if lines[0].kind == "reminder_due" else lines[0].kind

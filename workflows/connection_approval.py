@@ -249,7 +249,7 @@ class ConnectionApproval:
         self._remind_at = None
         silent = self._silent()
         tell = [Tell(event=Event.REMINDED, person=person) for person in silent]
-        await self._change(Change([self._line("reminded", ENGINE, ", ".join(silent))], tell=tell))
+        await self._change(Change([self._line("reminder_due", ENGINE, ", ".join(silent))], tell=tell))
 
     async def _at_deadline(self) -> None:
         """Judge what came in time and was not judged; then expire (rule 5)."""
@@ -334,7 +334,7 @@ class ConnectionApproval:
         present = [one for one in others if one not in ballot.away]
         if self._remind_at and present:
             self._remind_at = None
-            lines.append(self._line("reminded", ENGINE, ", ".join(present)))
+            lines.append(self._line("reminder_due", ENGINE, ", ".join(present)))
             tell = [Tell(event=Event.REMINDED, person=one) for one in present]
         await self._change(Change(lines, asked, tell=tell, standing={away: "away"}))
 

@@ -108,7 +108,8 @@ def people(view: RequestView, level: int, at: datetime) -> Table:
     seated = [one for one in view.approvers if one.level == level]
     for one in seated:
         own = [d for d in decisions if d.person == one.person]
-        table.add_row(_mark(own, view), _seat(one), _said(own, view, level, at))
+        said = _said(own, view, level, at) if own or one.told else Text("not told yet", style="yellow")
+        table.add_row(_mark(own, view), _seat(one), said)
     for decision in decisions:
         if decision.person not in {one.person for one in seated}:
             name = Text(name_of(view, decision.person))

@@ -110,10 +110,16 @@ def _shown(notice: Notice, config: EmailConfig) -> dict[str, object]:
         "page": f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else "",
         "requester": _name(notice.requester),
         "asker": wording.one_line(notice.asked_by, wording.LONGEST_NAME),
-        "others": wording.listed([_name(person) for person in notice.asked if person.id != notice.to.id]),
+        "others": wording.listed(_others(notice)),
         "deciders": wording.listed(_deciders(notice)),
         "decisions": [(_decider(notice, d.person), d) for d in notice.decisions],
     }
+
+
+def _others(notice: Notice) -> list[str]:
+    """Who else is asked, and which of them don't know it yet."""
+    others = [person for person in notice.asked if person.id != notice.to.id]
+    return [_name(one) + (" (not told yet)" if one.id in notice.untold else "") for one in others]
 
 
 def _name(person: Person) -> str:

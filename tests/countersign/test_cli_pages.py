@@ -87,6 +87,13 @@ def test_a_waiting_request_says_who_agreed_and_whom_it_waits_for() -> None:
     assert request_page.awaited(WAITING) == ["ivan"]
 
 
+def test_asked_is_said_of_those_only_who_were_told() -> None:
+    untold = WAITING.approvers[2].model_copy(update={"told": False})
+    waiting = WAITING.model_copy(update={"approvers": [*WAITING.approvers[:2], untold]})
+    [ivan] = [row for row in printed(request_page.page(waiting, [], NOW)).splitlines() if "Ivan" in row]
+    assert ivan.strip().endswith("not told yet")
+
+
 def test_who_is_not_among_those_asked_is_shown_when_they_counted() -> None:
     own = WAITING.model_copy(update={"decisions": [decision("alice", 2, comment="The requester is manager of it.")]})
     page = printed(request_page.page(own, [], NOW))

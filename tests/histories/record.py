@@ -110,7 +110,7 @@ async def reminded(engine: Engine) -> str:
     """Reminded, then approved."""
     engine.apply(policy(approval_status_change_to_expire=60, reminder_minutes=1))
     request = await engine.ask("alice")
-    await until(lambda: request.lines("reminded"))
+    await until(lambda: request.lines("reminder_due"))
     await request.says("grace")
     return await ended(request, Status.APPROVED)
 

@@ -18,8 +18,9 @@ from portal.doctor import findings, in_order
 from portal.server import Server
 from settings import Settings
 from store import Store
+from store.policies import ReadPolicy
 from store.tokens import Owner
-from tests.portal.house import Portal, serving
+from tests.portal.house import POLICY, Portal, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,6 +44,21 @@ async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
     assert found["Temporal", "worker"][0] == "ok"
     assert found["policy", "policy"][0] == "ok"
     assert found["mail", "SMTP"][0] == "ok", "the channels' checks are wired in"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("emial", "did you mean email?"), ("slack", "no worker can send by slack")]
+)
+async def test_a_channel_of_the_policy_that_reaches_nobody_is_a_problem(portal: Portal, name: str, words: str) -> None:
+    before = portal.store.policies.current()[1]
+    policy = before.model_copy(update={"channels": {"email": "decide", name: "decide", "webhook": "off"}})
+    portal.store.policies.put_in_force(ReadPolicy("", policy, policy.model_dump(mode="json")), "ada")
+    try:
+        found = (await portal.get("ada", "/doctor")).json()
+    finally:
+        portal.store.policies.put_in_force(ReadPolicy(POLICY, before, before.model_dump(mode="json")), "ada")
+    [problem] = [one for one in found if one["part"] == "policy" and one["state"] == "problem"]
+    assert (problem["about"], words in problem["words"]) == (name, True)
 
 
 @pytest.mark.parametrize("who", ["alice", "bastion"])

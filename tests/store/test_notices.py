@@ -140,3 +140,45 @@ def test_nobody_is_asked_any_more_about_a_request_that_is_settled(store: Store) 
     assert {row.event for row in store.notices.of_step(number, 1)} == {"asked"}
     assert "asked" not in {row.event for row in store.notices.left_over(soon(60), 10)}
     assert store.notices.of_step(number, 1) == []
+
+
+# --- who was told ----------------------------------------------------------------------------------------------------
+
+
+def told(store: Store, number: int) -> dict[str, bool]:
+    return {one.person: one.told for one in store.reading.request(number).approvers}
+
+
+def test_who_is_asked_was_told_when_a_message_got_through(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace", "ada"))
+    assert told(store, number) == {"grace": False, "ada": False}
+    by_person = {row.person: row.id for row in store.notices.of_step(number, 1)}
+    store.notices.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
+    assert told(store, number) == {"grace": True, "ada": False}
+
+
+def test_a_room_tells_all_who_are_asked(store: Store) -> None:
+    store.policies.apply(policy(channels={"slack": "decide"}, rooms={"slack": "C0123"}), "ada")
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace", "ada"))
+    [row] = store.notices.of_step(number, 1)
+    store.notices.mark(number, [sent(row.id, "C0123/1.2", shows=1)])
+    assert told(store, number) == {"grace": True, "ada": True}
+
+
+def test_a_message_names_those_whom_none_has_reached_and_none_is_on_its_way_to(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace", "ada", "ivan"))
+    rows = {row.person: row for row in store.notices.of_step(number, 1)}
+
+    def untold() -> list[str]:
+        [(_, notice)] = store.reading.notices([rows["grace"]])
+        return notice.untold
+
+    assert untold() == []  # they are told this moment
+    store.notices.begin([row.id for row in rows.values()], soon(0))
+    assert untold() == []
+    failed = Result(notice_id=rows["ada"].id, state="waiting", text="451")
+    store.notices.mark(number, [lost(rows["ivan"].id, "550"), failed, sent(rows["grace"].id, "<m@x>")])
+    assert untold() == ["ada", "ivan"]

@@ -7,6 +7,10 @@ from copy import deepcopy
 from itertools import count
 from typing import Any
 
+from countersign.directory import Policy
+from store import Store
+from store.policies import ReadPolicy
+
 PEOPLE = ("ada", "alice", "bob", "carol", "dave", "erin", "grace", "heidi", "ivan", "judy")
 DEVICES_OF_A_GROUP = 150
 
@@ -74,6 +78,12 @@ def policy(disabled: tuple[str, ...] = (), without: tuple[str, ...] = (), **chan
         else:
             document[name] = value
     return json.dumps(document, indent=1)
+
+
+def put_in_force(store: Store, text: str) -> None:
+    """Put a policy in force unchecked, as one that was applied before a check was made."""
+    document = json.loads(text)
+    store.policies.put_in_force(ReadPolicy(text, Policy.model_validate(document), document), "ada")
 
 
 class Devices:

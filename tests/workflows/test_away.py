@@ -28,5 +28,5 @@ async def test_the_others_are_reminded_at_once_and_only_once(engine: Engine) -> 
     await engine.door.report("ivan", request.id, "away", "Out of office")
     await request.until_mailed(grace=["asked", "reminded"], ivan=["asked"])
     assert request.asked_people() == ["grace", "ivan"]
-    assert request.lines("away", "reminded") == ["away ivan", "reminded countersign"]
+    assert request.lines("away", "reminder_due") == ["away ivan", "reminder_due countersign"]
     assert (await request.says("grace")).status is Status.APPROVED

@@ -11,7 +11,7 @@ import pytest_asyncio
 from countersign.models import Status
 from store.workers import this_worker
 from tests.workflows.engine import Engine, new_namespace, until
-from tests.workflows.house import policy
+from tests.workflows.house import policy, put_in_force
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,6 +36,24 @@ async def test_a_channel_that_is_not_set_up_is_made_good_by_the_others(engine: E
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"], ivan=["asked", "settled"])
 
 
+async def test_what_an_older_policy_misspelt_is_made_good_too(engine: Engine) -> None:
+    put_in_force(engine.store, policy(channels={"emial": "decide"}, rooms={"email": "C0123"}))
+    request = await engine.ask("alice", "vaults")
+    await request.until_mailed(grace=["asked"], ivan=["asked"])
+    assert {one.person: one.told for one in engine.store.reading.request(request.id).approvers} == {
+        "grace": True,
+        "ivan": True,
+    }
+    assert (await request.says("ivan", channel="page")).status is Status.APPROVED
+    await request.until_mailed(alice=["settled"], grace=["asked", "settled"], ivan=["asked", "settled"])
+
+
+async def test_a_room_of_a_channel_that_has_none_is_made_good(engine: Engine) -> None:
+    put_in_force(engine.store, policy(channels={"email": "decide"}, rooms={"email": "C0123"}))
+    request = await engine.ask("alice", "vaults")
+    await request.until_mailed(grace=["asked"], ivan=["asked"])
+
+
 async def test_where_nobody_can_be_told_fallback_approvers_are_called_and_the_request_ends(mute: Engine) -> None:
     mute.start_worker()
     request = await mute.ask("alice", "vaults")
@@ -54,4 +72,5 @@ async def test_a_worker_leaves_to_others_what_it_lacks_and_says_so(
     assert request.asked.status is Status.WAITING
     await until(lambda: "email, which is left to the workers that have it" in caplog.text)
     assert request.lines("unreachable", "noticed") == []
+    assert not any(one.told for one in mute.store.reading.request(request.id).approvers)
     assert {row.state for row in mute.store.notices.of_step(request.id, 1)} == {"waiting"}

@@ -135,7 +135,7 @@ async def test_who_has_not_answered_is_reminded_once(quick: Engine) -> None:
     await request.says("grace")
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2)
-    await until(lambda: request.lines("reminded"))
+    await until(lambda: request.lines("reminder_due"))
     assert (await request.outcome()).status is Status.EXPIRED
     await request.until_mailed(
         grace=["asked", "settled"],
@@ -144,5 +144,5 @@ async def test_who_has_not_answered_is_reminded_once(quick: Engine) -> None:
         ada=["asked", "reminded", "settled"],
         alice=["settled"],
     )
-    [reminded] = [line for line in quick.store.events.of(request.id) if line.kind == "reminded"]
+    [reminded] = [line for line in quick.store.events.of(request.id) if line.kind == "reminder_due"]
     assert sorted(reminded.words.split(", ")) == ["ada", "ivan"]

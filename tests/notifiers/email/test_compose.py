@@ -231,6 +231,11 @@ def test_the_facts_follow(fact: str) -> None:
     assert fact in text(notice(level=2, levels=3)).splitlines()
 
 
+def test_who_else_is_asked_and_was_not_told_yet_is_said() -> None:
+    said = text(notice(untold=["ivan", "grace"])).splitlines()
+    assert "Also asked:  Heidi Lamarr and Ivan Petrov (not told yet)" in said
+
+
 def test_what_is_not_known_is_not_shown() -> None:
     question = QUESTION.model_copy(update={"reason": "", "ticket": "", "source_address": ""})
     said = text_of(compose(notice(question=question, asked=[GRACE]), config(public_url=""), NOON))
