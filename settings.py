@@ -29,6 +29,7 @@ class Settings(BaseSettings):
 
     portal_host: str = "127.0.0.1"
     portal_port: int = Field(default=8080, ge=0, le=65535)
+    portal_connections: int = Field(default=1000, ge=16)
     public_url: str = ""
 
     mail_keys: SecretStr = SecretStr("")

@@ -73,7 +73,10 @@ def serve() -> None:
     with _words_for_failures():
         settings = Settings()
         logs.set_up(settings.log_level)
-        Server(create_app(plan(settings)), settings.portal_host, settings.portal_port).run()
+        server = Server(
+            create_app(plan(settings)), settings.portal_host, settings.portal_port, settings.portal_connections
+        )
+        server.run()
 
 
 @token_app.command()

@@ -1,15 +1,15 @@
 """Errors as problem details (RFC 9457): always application/problem+json, in words, never with what is inside."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from countersign.error_codes import TITLES, ErrorCode
@@ -136,10 +136,8 @@ def add_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, _ours)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _internal)
-
-
-Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
 
 async def _ours(_: Request, error: Exception) -> JSONResponse:
@@ -177,6 +175,11 @@ def _methods(request: Request) -> list[str]:
     scopes = {method: {**request.scope, "method": method} for method in ("GET", "POST")}
     routes = request.app.router.routes
     return [method for method, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """The client went away, or was sent away, before all of its request was here: nobody reads this."""
+    return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
 
 
 async def _internal(_: Request, error: Exception) -> JSONResponse:

@@ -1,34 +1,56 @@
 """The portal behind a socket: uvicorn, which sends waiters home before it waits for them."""
 
+import asyncio
+import logging
 import socket
+import time
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from countersign.client import UPDATE_SECONDS
+from portal.connections import ACCEPTED_AT_ONCE, Connection, Room, most_connections
 
 # What is being answered when the server ends: an update of a request may take this long, and then some.
 GRACE_SECONDS = int(UPDATE_SECONDS.total_seconds()) + 5
+# How many connections the system keeps for us until they are accepted.
+QUEUED_CONNECTIONS = 1024
+MOST_CONNECTIONS = 1000
+# How often the log says that no more files can be opened, while that lasts.
+FULL_SECONDS = 60.0
+NO_DESCRIPTORS = "socket.accept() out of system resource"
+
+log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Serves the application on `host` and `port` (0: any free one) until Ctrl-C or SIGTERM."""
+    """Serves the application on `host` and `port` (0: any free one) until Ctrl-C or SIGTERM.
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    `connections` is how many there may be; fewer where the process may not open so many files.
+    """
+
+    def __init__(self, app: FastAPI, host: str, port: int, connections: int = MOST_CONNECTIONS) -> None:
+        self.room = Room(most_connections(connections))
         # Access lines would hold ids of people; errors are logged by the root's own settings.
         super().__init__(
             uvicorn.Config(
                 app,
                 host=host,
                 port=port,
+                http=cast(type[asyncio.Protocol], partial(Connection, self.room)),
+                ws="none",
                 lifespan="on",
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                backlog=ACCEPTED_AT_ONCE,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
         self.app = app
+        self._full_said_at = -FULL_SECONDS
 
     @property
     def url(self) -> str:
@@ -36,7 +58,28 @@ class Server(uvicorn.Server):
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        asyncio.get_running_loop().set_exception_handler(self._report)
+        for server in self.servers:
+            for one in server.sockets:
+                # asyncio takes one number for this and for how many it accepts in one turn.
+                with one.dup() as same:
+                    same.listen(QUEUED_CONNECTIONS)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Send home who waits for something to happen, then close."""
         self.app.state.house.feed.close()
         await super().shutdown(sockets)
+        asyncio.get_running_loop().set_exception_handler(None)
+
+    def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what went wrong in the loop: that no more files can be opened once a minute, and make room."""
+        if context.get("message") != NO_DESCRIPTORS:
+            loop.default_exception_handler(context)
+            return
+        self.room.make()
+        if time.monotonic() - self._full_said_at >= FULL_SECONDS:
+            self._full_said_at = time.monotonic()
+            log.warning("no more files can be opened (%s); raise the limit (ulimit -n)", context.get("exception"))
