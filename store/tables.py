@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -46,7 +46,7 @@ Number = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime in UTC; SQLite forgets the zone, so it is put back on reading."""
+    """An aware datetime in UTC. SQLite forgets the zone; PostgreSQL gives the time in that of the session."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -55,9 +55,11 @@ class Instant(TypeDecorator[datetime]):
         """To UTC."""
         return value.astimezone(UTC) if value else None
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """From UTC."""
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC again."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def as_written(value: T) -> BindParameter[T]:
