@@ -4,20 +4,21 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from countersign.directory import folded_address
-from countersign.errors import CountersignError, NotFound, Refused, Unavailable, in_words
+from countersign.errors import BadQuestion, CountersignError, NotFound, Refused, Unavailable, in_words
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.views import RequestView
 from notifiers.base import Engine, Given, Person, TurnedDown
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
 from notifiers.email.judge import Facts, Judged, judge, whose_token
+from notifiers.email.mailbox import EngineFault
 from notifiers.email.reply import Reply, read_reply
 from notifiers.email.token import KeyRing
 
@@ -27,6 +28,7 @@ STORE_SECONDS = 20.0
 SUBJECT_NUMBER = re.compile(r"#([1-9][0-9]{0,11})\s*$")
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Explanation(NamedTuple):
@@ -71,9 +73,19 @@ class Inbound:
         self._submitting: set[asyncio.Task[None]] = set()
 
     def take(self, raw: bytes, arrived: datetime) -> None:
-        """Take one mail; when this returns, what it says is stored. Raises Unavailable: show the mail again later."""
+        """Take one mail; when this returns, what it says is stored.
+
+        Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
+        raises is because of the mail itself.
+        """
         reply = read_reply(raw)
-        taken = asyncio.run_coroutine_threadsafe(self._take(raw, reply, arrived), self.loop)
+        authentic = authenticate(raw, reply.sender, self.rule)
+        taking = self._take(raw, reply, authentic, arrived)
+        try:
+            taken = asyncio.run_coroutine_threadsafe(taking, self.loop)
+        except RuntimeError:  # the loop is closed
+            taking.close()
+            raise Unavailable("the engine has ended") from None
         try:
             taken.result(STORE_SECONDS)
         except TimeoutError:
@@ -84,23 +96,24 @@ class Inbound:
 
     async def explain(self, raw: bytes) -> Explanation:
         """Say what would become of this mail, and change nothing."""
-        return await self._judge(raw, await asyncio.to_thread(read_reply, raw))
+        reply = await asyncio.to_thread(read_reply, raw)
+        return await self._judge(reply, await asyncio.to_thread(authenticate, raw, reply.sender, self.rule))
 
-    async def _take(self, raw: bytes, reply: Reply, arrived: datetime) -> None:
-        mail = await self._judge(raw, reply)
+    async def _take(self, raw: bytes, reply: Reply, authentic: Authentic, arrived: datetime) -> None:
+        mail = await self._judge(reply, authentic)
         if mail.judged.decides:
             await self._answer(mail, arrived, raw)
             return
         if mail.addressee and (signal := _signal(mail)):
-            await self.engine.report(mail.addressee.id, reply.approval_id, *signal)
+            await _of_engine(self.engine.report(mail.addressee.id, reply.approval_id, *signal))
         await self._turn_down(mail, raw)
 
-    async def _judge(self, raw: bytes, reply: Reply) -> Explanation:
-        sender = await self.engine.person_at(reply.sender) if reply.sender else None
+    async def _judge(self, reply: Reply, authentic: Authentic) -> Explanation:
+        sender = await _of_engine(self.engine.person_at(reply.sender)) if reply.sender else None
         view = await self._request(reply.approval_id or _number_in_subject(reply))
         addressee = await self._addressee(reply, view)
         facts = Facts(
-            authentic=await asyncio.to_thread(authenticate, raw, reply.sender, self.rule),
+            authentic=authentic,
             addresses=self.addresses,
             person=sender.id if sender else "",
             token_of=addressee.id if addressee else "",
@@ -112,7 +125,7 @@ class Inbound:
 
     async def _request(self, approval_id: int | None) -> RequestView | None:
         try:
-            return await self.engine.request(approval_id) if approval_id else None
+            return await _of_engine(self.engine.request(approval_id), NotFound) if approval_id else None
         except NotFound:
             return None
 
@@ -120,7 +133,7 @@ class Inbound:
         """Whose copy this is: of those who were asked, the one whom the token names."""
         asked = {one.person: one for one in view.approvers} if view else {}
         found = asked.get(whose_token(reply, asked, partial(token.names, self.keys)))
-        return await self.engine.person(found.person) if found else None
+        return await _of_engine(self.engine.person(found.person)) if found else None
 
     async def _answer(self, mail: Explanation, arrived: datetime, raw: bytes) -> None:
         reply, judged = mail.reply, mail.judged
@@ -138,7 +151,7 @@ class Inbound:
             proof=_proof(reply, judged),
         )
         try:
-            answer = await self.engine.store(given)
+            answer = await _of_engine(self.engine.store(given), Refused, NotFound)
         except (Refused, NotFound) as error:
             log.info("mail %s refused: %s", reply.message_id, in_words(error))
             return
@@ -155,24 +168,41 @@ class Inbound:
     async def _turn_down(self, mail: Explanation, raw: bytes) -> None:
         reply, judged = mail.reply, mail.judged
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
-        await self.engine.turn_down(
-            TurnedDown(
-                channel=CHANNEL,
-                source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
-                answer_id=_source_id(reply, judged, raw) if judged.code == "still_waiting" else "",
-                approval_id=mail.request.approval_id if mail.request else None,
-                who=_who(mail),
-                person=mail.sender,
-                event=event if mail.sender_is_concerned else None,
-                words=judged.words,
-                proof=_proof(reply, judged),
-            )
+        refused = TurnedDown(
+            channel=CHANNEL,
+            source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
+            answer_id=_source_id(reply, judged, raw) if judged.code == "still_waiting" else "",
+            approval_id=mail.request.approval_id if mail.request else None,
+            who=_who(mail),
+            person=mail.sender,
+            event=event if mail.sender_is_concerned else None,
+            words=judged.words,
+            proof=_proof(reply, judged),
         )
+        await _of_engine(self.engine.turn_down(refused))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
+
+
+async def _of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:
+    """What the engine does with a mail. `answers` say no; else its failure is the mail's only where it can't be stored.
+
+    Anything else, also a fault of ours, says nothing about the mail, which has to be seen again.
+    """
+    try:
+        return await call
+    except answers:
+        raise
+    except (BadQuestion, Unavailable):
+        raise
+    except CountersignError as error:
+        raise Unavailable(in_words(error)) from error
+    except Exception as error:
+        log.exception("a mail is left for later, as something else than the mail is at fault")
+        raise EngineFault(in_words(error)) from error
 
 
 def _signal(mail: Explanation) -> tuple[str, str] | None:

@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, in_words
 from notifiers.email.mailbox.imap import Connection, Mailbox
-from notifiers.email.mailbox.intake import STRAY_SECONDS, Handle, Intake
+from notifiers.email.mailbox.intake import STRAY_SECONDS, EngineFault, Handle, Intake
 from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger, MailRef
 from notifiers.email.mailbox.pulse import Pulse
 from notifiers.email.mailbox.reluctant import Reluctant
 
-__all__ = ["Claim", "Disposition", "Handle", "Ledger", "MailRef", "Mailbox", "watch"]
+__all__ = ["Claim", "Disposition", "EngineFault", "Handle", "Ledger", "MailRef", "Mailbox", "watch"]
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,9 @@ def watch(mailbox: Mailbox, ledger: Ledger, handle: Handle, stop: threading.Even
     """Watch until `stop` is set; never raises for what a server, a mail or an outage does.
 
     `handle(raw, arrived)` must have stored what it needs when it returns. It raises Unavailable to see the mail again
-    later; any other exception quarantines the mail. After a crash in the midst of it, it is called again once the
-    claim's lease is over, so it must not mind the same mail twice. `beat` is called every BEAT_SECONDS from another
-    thread, until this one hangs.
+    later; any other exception quarantines the mail, and is for what the mail itself breaks. After a crash in the midst
+    of it, it is called again once the claim's lease is over, so it must not mind the same mail twice. `beat` is called
+    every BEAT_SECONDS from another thread, until this one hangs.
     """
     with Pulse(beat, BEAT_SECONDS, patience=2 * mailbox.network_seconds) as pulse:
         _Watcher(mailbox, ledger, handle, stop, pulse.progress).run()

@@ -27,6 +27,11 @@ UNAVAILABLE_IN_A_ROW = 10
 LONGEST_MESSAGE_ID = 998  # RFC 5322, 2.1.1: the longest line
 HEAD_BYTES = 65_536
 
+
+class EngineFault(Unavailable):
+    """A fault of ours kept this mail from being taken: it is shown again later, and the next ones are not held up."""
+
+
 Handle = Callable[[bytes, datetime], None]
 Given = TypeVar("Given")
 
@@ -135,7 +140,7 @@ class Intake:
             self._handle(mail.raw, mail.arrived)
         except Unavailable as problem:
             log.warning("%s: mail %s is left for later: %s", ref.mailbox, ref.uid, problem)
-            self._unavailable_in_a_row += 1
+            self._unavailable_in_a_row += not isinstance(problem, EngineFault)
             self._ledger.release(ref)
             return None
         except Exception as problem:  # whatever a hostile mail can break; the mailbox goes on

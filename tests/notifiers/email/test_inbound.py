@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from countersign.errors import NotFound, Refused, Unavailable
+from countersign.errors import BadQuestion, NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import Answer, Event, Judgement, Question, Status
 from countersign.views import ApproverView, RequestView
 from notifiers import base
@@ -176,6 +176,48 @@ async def test_a_mail_in_hand_when_the_worker_ends_is_shown_again_later() -> Non
     engine.refuses = asyncio.CancelledError()
     with pytest.raises(Unavailable, match="ended before it stored the mail"):
         await taker(engine)(mail("Approved"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        KeyError("a bug"),
+        RuntimeError("cannot schedule new futures after shutdown"),
+        OSError("the network"),
+        NotAllowed("not now"),
+    ],
+)
+async def test_whatever_fails_in_the_engine_is_no_fault_of_the_mail(fault: Exception) -> None:
+    engine = Engine()
+    engine.refuses = fault
+    with pytest.raises(Unavailable):
+        await taker(engine)(mail("Approved"))
+
+
+async def test_before_the_first_policy_mails_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine()
+
+    async def nobody_knows(address: str) -> Person | None:
+        raise Refused("No policy has been applied yet.")
+
+    monkeypatch.setattr(engine, "person_at", nobody_knows)
+    with pytest.raises(Unavailable, match="No policy"):
+        await taker(engine)(mail("Approved"))
+
+
+async def test_what_can_never_be_stored_is_the_mail_s_fault() -> None:
+    engine = Engine()
+    engine.refuses = BadQuestion("Something in it can't be stored.")
+    with pytest.raises(BadQuestion):
+        await taker(engine)(mail("Approved"))
+
+
+def test_a_mail_that_comes_after_the_worker_has_ended_is_shown_again_later() -> None:
+    loop = asyncio.new_event_loop()
+    inbound = Inbound(cast(base.Engine, Engine()), RING, RULE, OURS, loop)
+    loop.close()
+    with pytest.raises(Unavailable, match="ended"):
+        inbound.take(mail("Approved"), NOW)
 
 
 async def test_an_answer_of_somebody_disabled_ends_at_the_store() -> None:

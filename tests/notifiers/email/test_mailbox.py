@@ -8,7 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Unavailable
-from notifiers.email.mailbox import MailRef
+from notifiers.email.mailbox import EngineFault, MailRef
+from notifiers.email.mailbox.intake import UNAVAILABLE_IN_A_ROW
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server, assert_soon_in, client_of, mails_in
 from tests.notifiers.email.watching import SECONDS, Watching, mailbox_on
@@ -73,6 +74,28 @@ def test_a_mail_that_breaks_its_handler_is_quarantined_and_the_rest_goes_on(
     assert watching.bodies == [b"one", b"three"]
     assert mails_in(server, QUARANTINE) == [b"poison"]
     assert "its handler failed: RecursionError" in {why for _, _, why in ledger.marked.values()}
+
+
+def test_mails_that_a_fault_of_ours_keeps_back_hold_up_no_other_and_are_not_lost(
+    server: Server, ledger: MemoryLedger
+) -> None:
+    mended = False
+
+    def faulty(raw: bytes, arrived: datetime) -> None:
+        if b"kept back" in raw and not mended:
+            raise EngineFault("An internal error.")
+
+    kept_back = [f"kept back {number}" for number in range(2 * UNAVAILABLE_IN_A_ROW)]
+    for body in (*kept_back, "last"):
+        server.deliver(mail(body))
+    with Watching(mailbox_on(server), ledger, faulty) as watching:
+        watching.until(lambda: len(ledger.marked) == 1)
+        assert watching.bodies == [b"last"]
+        assert ledger.read_until is None
+        mended = True
+        watching.until_read_through()
+    assert len(ledger.marked) == len(kept_back) + 1
+    assert mails_in(server, QUARANTINE) == []
 
 
 def test_a_mail_over_the_limit_is_quarantined_unread(server: Server, ledger: MemoryLedger) -> None:
