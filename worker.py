@@ -23,7 +23,7 @@ from activities.standing import StandingActivities, Watch
 from activities.steps import StepActivities
 from countersign.client import Client
 from countersign.door import Door
-from countersign.errors import CountersignError, Refused, Unavailable, in_words
+from countersign.errors import CountersignError, Refused, Unavailable
 from countersign.policy_reach import channels_on
 from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.inbound import Inbound
@@ -34,6 +34,7 @@ from notifiers.slack.send import SlackNotifier
 from settings import Settings
 from store import Store
 from store.clock import apart, read_clock, words
+from store.faults import for_operators, is_lasting
 from store.workers import SIGN_EVERY, this_worker
 from workflows.connection_approval import ConnectionApproval
 from workflows.grant import Grant
@@ -48,6 +49,8 @@ GARBAGE_AFTER = 20_000
 # Somebody may have ended the standing work by Temporal's own means.
 KEEP_STANDING_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
+# How it ends where something can't be reached, and where a setting is wrong.
+NOT_REACHED, WRONG_SETTING = 1, 2
 WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
 
 log = logging.getLogger("worker")
@@ -67,7 +70,7 @@ async def run(
     """
     email, slack = email_channel(settings), slack_config(settings)
     live = {"slack": SlackNotifier(slack)} if slack else {}
-    store = Store(settings.database_url, minute, frozenset(live))
+    store = await Store.open_when_up(settings.database_url, minute, frozenset(live))
     client = await Client.connect_when_up(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
@@ -123,22 +126,23 @@ async def run(
 
 
 def main() -> None:
-    """Run until SIGTERM or Ctrl-C; a wrong setting ends it with exit code 2 and the remedy."""
+    """Run until SIGTERM or Ctrl-C; a wrong setting ends it with exit code 2, what can't be reached with 1, in words."""
     try:
         settings = Settings()
         logs.set_up(settings.log_level)
         asyncio.run(_until_signal(settings))
     except ValidationError as error:
-        _end(Settings.problems(error))
+        _end(Settings.problems(error), WRONG_SETTING)
     except CountersignError as error:
-        _end(in_words(error))
+        passes = isinstance(error, Unavailable) and not is_lasting(error)
+        _end(for_operators(error), NOT_REACHED if passes else WRONG_SETTING)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 
 
-def _end(words: str) -> NoReturn:
+def _end(words: str, code: int) -> NoReturn:
     print(f"countersign worker: {words}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(code)
 
 
 async def _until_signal(settings: Settings) -> None:

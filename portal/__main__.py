@@ -23,7 +23,7 @@ import logs
 from countersign.client import Client
 from countersign.console import show
 from countersign.door import Door
-from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused, in_words
+from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused
 from countersign.models import Protocol
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, print_version
@@ -38,6 +38,7 @@ from portal.house import Explain, Listener, Plan
 from portal.server import Server
 from settings import Settings
 from store import Store
+from store.faults import for_operators, is_lasting
 from store.policies import ReadPolicy
 from store.tokens import Owner
 
@@ -73,6 +74,7 @@ def serve() -> None:
     with _words_for_failures():
         settings = Settings()
         logs.set_up(settings.log_level)
+        asyncio.run(_until_database_is_up(settings))
         server = Server(
             create_app(plan(settings)), settings.portal_host, settings.portal_port, settings.portal_connections
         )
@@ -210,6 +212,10 @@ def _operator() -> str:
         return LOCAL
 
 
+async def _until_database_is_up(settings: Settings) -> None:
+    (await Store.open_when_up(settings.database_url)).close()
+
+
 @contextmanager
 def _store() -> Iterator[Store]:
     store = Store(Settings().database_url)
@@ -226,8 +232,8 @@ def _words_for_failures() -> Iterator[None]:
     except ValidationError as error:
         raise _end(Settings.problems(error), 2) from None
     except CountersignError as error:
-        wrong = isinstance(error, BadQuestion | BadPolicy | NotFound)
-        raise _end(in_words(error), 2 if wrong else 1) from None
+        wrong = isinstance(error, BadQuestion | BadPolicy | NotFound) or is_lasting(error)
+        raise _end(for_operators(error), 2 if wrong else 1) from None
 
 
 def _end(what: str, code: int) -> typer.Exit:

@@ -14,6 +14,7 @@ from countersign.errors import CountersignError, NotAllowed, Refused, in_words
 from countersign.models import GATEWAY, Question
 from portal.problems import problem
 from store import Store
+from store.database import reads
 from store.sight import Sight
 from store.tokens import Token
 
@@ -80,6 +81,7 @@ class Caller:
             raise NotAllowed(words, ErrorCode.OTHER_REQUESTER, requester=question.requester)
 
 
+@reads
 def caller(store: Store, authorization: str) -> Caller:
     """Whom an Authorization header speaks for; NoToken says what is wrong with it."""
     scheme, _, text = authorization.partition(" ")

@@ -16,6 +16,7 @@ from portal.house import House, HouseHere
 from portal.own_checks import own_checks
 from portal.problems import described
 from portal.routes import TokenRoute
+from store.faults import for_operators
 
 ORDER = ("problem", "warning", "ok")
 
@@ -50,7 +51,7 @@ async def _found(check: Check, policy: Policy | None, seconds: float) -> Sequenc
     except TimeoutError:
         words = f"no answer within {seconds:.0f} seconds; see that it runs and can be reached from the portal"
     except CountersignError as error:
-        words = in_words(error)
+        words = for_operators(error)
     except Exception as error:
         log.exception("the check of %s %s failed", check.part, check.about)
         words = in_words(error)

@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Response
 from countersign.checks import Check
 from countersign.client import Client
 from countersign.door import Door
-from countersign.errors import Unavailable, in_words
+from countersign.errors import Unavailable
 from countersign.views import Finding
 from portal.feed import Feed
 from portal.recent import Recent
@@ -130,12 +130,8 @@ async def _listening(listeners: Mapping[str, Listener]) -> AsyncIterator[Mapping
 
 
 async def run(store: Store, function: Callable[..., T], *args: Any) -> T:
-    """Run a transaction on the store's executor; where the database is stays in the log."""
-    try:
-        return await asyncio.get_running_loop().run_in_executor(store.database.executor, function, *args)
-    except Unavailable as error:
-        log.warning("%s", in_words(error))
-        raise Unavailable("The database can't be reached now; try again.") from error
+    """Run a transaction on the store's executor."""
+    return await asyncio.get_running_loop().run_in_executor(store.database.executor, function, *args)
 
 
 async def _tidy(store: Store, seconds: float) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +86,29 @@ def throwaway_postgres() -> Iterator[Cluster]:
             _stop(server)
 
 
+@contextmanager
+def starting_postgres() -> Iterator[tuple[Cluster, Callable[[], None]]]:
+    """A new cluster that says it is starting, for as long as it takes: until the function beside it is called."""
+    programs = find_programs()
+    runs_as = _somebody_else()
+    with tempfile.TemporaryDirectory(prefix="countersign-postgres-") as name:
+        folder = Path(name)
+        cluster = Cluster(free_port(), secrets.token_hex(16))
+        _initialise(programs, folder, cluster.password, runs_as)
+        # A standby whose primary never comes, and which lets nobody look meanwhile.
+        (folder / "data" / "standby.signal").touch()
+        server = _serve(programs, folder, cluster.port, runs_as, {"hot_standby": "off", "restore_command": "false"})
+
+        def start() -> None:
+            (folder / "data" / "promote").touch()
+            server.send_signal(signal.SIGUSR1)
+
+        try:
+            yield cluster, start
+        finally:
+            _stop(server)
+
+
 def find_programs(debian: Path = DEBIAN) -> Path:
     """The folder of `initdb` and `postgres`: on PATH, else the newest of Debian's packages. Raises NoPostgres."""
     on_path = shutil.which("initdb")
@@ -130,8 +153,14 @@ def _initialise(programs: Path, folder: Path, password: str, runs_as: pwd.struct
         raise NoPostgres(f"initdb failed: {done.stderr.strip()[-300:]}")
 
 
-def _serve(programs: Path, folder: Path, port: int, runs_as: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
-    settings = HASTE | {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": ""}
+def _serve(
+    programs: Path,
+    folder: Path,
+    port: int,
+    runs_as: pwd.struct_passwd | None,
+    more: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    settings = HASTE | {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": "", **(more or {})}
     command = [str(programs / "postgres"), "-D", str(folder / "data")]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]

@@ -1,14 +1,16 @@
 """The database: what pages list, the audit record, answers, grants, and the directory and policy."""
 
+import asyncio
+import logging
+import time
 from datetime import timedelta
 
 from sqlalchemy import update
-from sqlalchemy.exc import SQLAlchemyError
 
-from countersign.errors import Unavailable
 from store.answers import Answers
 from store.database import Database
 from store.events import Events
+from store.faults import DatabaseUnavailable
 from store.grants import Grants
 from store.idempotency import Idempotency
 from store.mails import Mails
@@ -23,6 +25,12 @@ from store.tables import feed
 from store.tokens import Tokens
 from store.workers import Workers
 
+# How long a program that starts beside its database waits for it, and how often it tries.
+START_PATIENCE = timedelta(seconds=60)
+START_PAUSE_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
 
 class Store:
     """All of it, over one database whose schema is brought up to date first.
@@ -32,7 +40,11 @@ class Store:
 
     def __init__(self, url: str, minute: timedelta = timedelta(minutes=1), live: frozenset[str] = frozenset()) -> None:
         self.database = Database(url)
-        migrate(self.database)
+        try:
+            migrate(self.database)
+        except BaseException:
+            self.database.close()
+            raise
         self.policies = Policies(self.database)
         self.notices = Notices(self.database, live)
         self.grants = Grants(self.database, self.policies, self.notices)
@@ -49,11 +61,33 @@ class Store:
 
     def try_to_write(self) -> None:
         """Write something that changes nothing; Unavailable where that can't be done, as on a full disk."""
-        try:
-            with self.database.transaction() as connection:
-                connection.execute(update(feed).values(version=feed.c.version))
-        except SQLAlchemyError as error:
-            raise Unavailable("nothing can be written to the database") from error
+        with self.database.transaction() as connection:
+            connection.execute(update(feed).values(version=feed.c.version))
+
+    @classmethod
+    async def open_when_up(
+        cls,
+        url: str,
+        minute: timedelta = timedelta(minutes=1),
+        live: frozenset[str] = frozenset(),
+        patience: timedelta = START_PATIENCE,
+    ) -> "Store":
+        """Open it, waiting for a database that is still starting.
+
+        Raises DatabaseUnavailable when `patience` is over, and at once where waiting mends nothing.
+        """
+        over = time.monotonic() + patience.total_seconds()
+        said = False
+        while True:
+            try:
+                return await asyncio.to_thread(cls, url, minute, live)
+            except DatabaseUnavailable as error:
+                if error.lasting or time.monotonic() > over:
+                    raise
+                if not said:
+                    log.warning("%s; it is tried again for %d seconds", error.why, patience.total_seconds())
+                said = True
+            await asyncio.sleep(START_PAUSE_SECONDS)
 
     def close(self) -> None:
         """End the threads and connections."""

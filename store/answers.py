@@ -16,7 +16,7 @@ from countersign.errors import NotFound, Refused, no_request, other_level
 from countersign.models import Answer, Event, Route, Status, Verdict
 from countersign.notices import Given, TurnedDown
 from countersign.steps import ANSWERING_STEP, Closing, Last, Line
-from store.database import Database
+from store.database import Database, reads
 from store.events import append
 from store.notices import FIRST_RETRY
 from store.policies import Policies
@@ -133,6 +133,7 @@ class Answers:
         row = {"digest": _digest(refused), "at": now}
         return connection.execute(self._insert(turned_down).values(row).on_conflict_do_nothing()).rowcount > 0
 
+    @reads
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
         """Answers stored before a moment that were never judged: the oldest to each request, then the second ones..."""
         # So that a request that can't answer, and has many, does not fill the list.
@@ -143,6 +144,7 @@ class Answers:
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(left)]
 
+    @reads
     def counted(self, now: datetime) -> list[Answer]:
         """Answers that counted, oldest first, of the requests whose deadline lies ahead, settled or not."""
         # A requester's own approval is the workflow's own, and came in by no channel.
@@ -152,6 +154,7 @@ class Answers:
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(query.order_by(answers.c.at))]
 
+    @reads
     def counted_of(self, approval_id: int) -> list[Answer]:
         """The answers of a request that counted and came in by a channel, in the order of its levels."""
         own = answers.c.channel == OWN_APPROVAL
@@ -160,6 +163,7 @@ class Answers:
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(query)]
 
+    @reads
     def last(self, closing: Closing) -> Last:
         """What came before the deadline and was not refused, and whether the mailboxes were read up to it.
 
@@ -184,12 +188,14 @@ class Answers:
         complete = closing.waited >= LONGEST_WAIT or all(_looked_at_for_long(one, closing) for one in unread)
         return Last(answers=in_time, complete=complete, level=started)
 
+    @reads
     def outcome(self, answer_id: str) -> tuple[str, str]:
         """The state of a stored answer (open, accepted, refused) and its words."""
         with self.database.reading() as connection:
             row = connection.execute(select(answers).where(answers.c.id == answer_id)).one()
         return row.state, row.words
 
+    @reads
     def details(self, answer_id: str) -> dict[str, Any]:
         """What tells programs why a stored answer was refused; empty where it was not, or before that was kept."""
         with self.database.reading() as connection:

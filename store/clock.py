@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select, type_coerce
 
-from store.database import Database
+from store.database import Database, reads
 from store.tables import Instant
 
 # Clocks that differ by more than this make an answer look late that came in time, or the other way round.
@@ -22,6 +22,7 @@ class Reading:
     ahead: timedelta
 
 
+@reads
 def read_clock(database: Database) -> Reading:
     """Compare the database's clock with ours. SQLite has none of its own, so there they are the same."""
     before = datetime.now(UTC)

@@ -1,21 +1,51 @@
 """One SQLAlchemy engine for SQLite (WAL) or PostgreSQL; every public function of the store is one transaction on it."""
 
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
-from countersign.errors import Unavailable
+from store import postgres
+from store.faults import DatabaseUnavailable, in_our_terms
 
 # How long a writer waits for another process' transaction before it gives up, in milliseconds.
 SQLITE_BUSY_MS = 5_000
-# Threads, and so connections, a process uses on PostgreSQL; SQLite has one writer anyway.
-POSTGRES_THREADS = 4
+# Threads that write, and threads that only read; each has a connection. SQLite has one writer anyway.
+SQLITE_THREADS = 1, 1
+POSTGRES_THREADS = 4, 2
 ONLY_READS = "countersign_only_reads"
+
+F = TypeVar("F", bound=Callable[..., Any])
+log = logging.getLogger(__name__)
+
+
+def reads(function: F) -> F:
+    """Mark what only reads: a writer who waits for a lock then holds it up no more."""
+    function.only_reads = True  # type: ignore[attr-defined]
+    return function
+
+
+class Threads(ThreadPoolExecutor):
+    """Where an event loop runs transactions; what only reads has threads of its own."""
+
+    def __init__(self, writing: int, reading: int) -> None:
+        super().__init__(writing, thread_name_prefix="store")
+        self._reading = ThreadPoolExecutor(reading, thread_name_prefix="store-reading")
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        """Run it in a thread of its kind."""
+        if getattr(function, "only_reads", False):
+            return self._reading.submit(function, *args, **named)
+        return super().submit(function, *args, **named)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End all threads."""
+        self._reading.shutdown(wait, cancel_futures=cancel_futures)
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 class Database:
@@ -24,43 +54,58 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        threads = 1 if self.is_sqlite else POSTGRES_THREADS
-        self.engine = create_engine(self.url, poolclass=QueuePool, pool_size=threads, pool_pre_ping=not self.is_sqlite)
-        self.executor: Executor = ThreadPoolExecutor(threads, thread_name_prefix="store")
-        if self.is_sqlite:
-            event.listen(self.engine, "connect", _tune_sqlite)
-            event.listen(self.engine, "begin", _begin_immediate)
+        writing, reading = SQLITE_THREADS if self.is_sqlite else POSTGRES_THREADS
+        self.engine = (_sqlite if self.is_sqlite else _postgres)(self.url, writing + reading)
+        self.executor = Threads(writing, reading)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction; Unavailable when the database can't be reached or is locked for too long."""
-        with self._errors_in_words(), self.engine.begin() as connection:
+        """One transaction. Raises DatabaseUnavailable, with why; BadQuestion for what can't be stored."""
+        with _logged(), errors_in_our_terms(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads, and so waits for no writer."""
-        with self._errors_in_words(), self.engine.connect() as connection:
+        """A transaction that only reads, and so waits for no writer; it raises the same."""
+        with _logged(), errors_in_our_terms(), self.engine.connect() as connection:
             yield connection.execution_options(**{ONLY_READS: True})
-
-    @contextmanager
-    def _errors_in_words(self) -> Iterator[None]:
-        try:
-            yield
-        # PostgreSQL's driver says InterfaceError when nobody listens there.
-        except (OperationalError, InterfaceError) as error:
-            raise Unavailable(
-                f"the database at {self.url.render_as_string(hide_password=True)} is unavailable"
-            ) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unavailable("the connection to the database was lost") from error
-            raise
 
     def close(self) -> None:
         """End the threads and connections."""
         self.executor.shutdown()
         self.engine.dispose()
+
+
+@contextmanager
+def errors_in_our_terms() -> Iterator[None]:
+    """Have what the database can't do say so; what is a fault of ours stays as it is."""
+    try:
+        yield
+    except Exception as error:
+        if told := in_our_terms(error):
+            raise told from error
+        raise
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Why the database fails stands in the log; who called is told no more than that it does."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        log.warning("%s", error.why)
+        raise
+
+
+def _sqlite(url: URL, connections: int) -> Engine:
+    engine = create_engine(url, poolclass=QueuePool, pool_size=connections, hide_parameters=True)
+    event.listen(engine, "connect", _tune_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _postgres(url: URL, connections: int) -> Engine:
+    return postgres.limited(url, poolclass=QueuePool, pool_size=connections, pool_pre_ping=True)
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:

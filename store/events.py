@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from countersign.steps import Line
 from countersign.views import LineView
-from store.database import Database
+from store.database import Database, reads
 from store.tables import LONGEST_WHO, events, feed
 
 
@@ -37,18 +37,21 @@ class Events:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    @reads
     def last_version(self) -> int:
         """The version of the newest row."""
         with self.database.reading() as connection:
             last: int = connection.execute(select(feed.c.version)).scalar_one()
             return last
 
+    @reads
     def since(self, version: int, limit: int = 1000) -> list[LineView]:
         """What came after `version`, oldest first."""
         newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(newer)]
 
+    @reads
     def of(self, approval_id: int) -> list[LineView]:
         """The timeline of one request, oldest first."""
         own = select(events).where(events.c.approval_id == approval_id).order_by(events.c.version)

@@ -11,7 +11,7 @@ from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.steps import GRANT_STEP, GrantEnd, Line, Tell
-from store.database import Database
+from store.database import Database, reads
 from store.due import Due, among
 from store.events import append
 from store.notices import Notices
@@ -80,6 +80,7 @@ class Grants:
             append(connection, end.approval_id, [line])
         return True
 
+    @reads
     def of(self, approval_id: int) -> GrantView | None:
         """The grant that an approval opened."""
         with self.database.reading() as connection:
@@ -87,6 +88,7 @@ class Grants:
             _, policy = self.policies.in_force(connection)
         return view(row, policy) if row else None
 
+    @reads
     def held_by_disabled(self) -> list[int]:
         """Active grants of people who were disabled, or are gone from the directory."""
         with self.database.reading() as connection:

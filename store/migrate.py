@@ -7,7 +7,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from store.database import Database
+from store import postgres
+from store.database import Database, errors_in_our_terms
 
 # Any number, the same in every process: who holds this PostgreSQL advisory lock migrates, the others wait.
 MIGRATION_LOCK = 20_260_101
@@ -26,9 +27,11 @@ def config() -> Config:
 
 
 def migrate(database: Database) -> None:
-    """Apply the migrations that are missing, in one transaction."""
+    """Apply the migrations that are missing, in one transaction. Raises what `Database.transaction` raises."""
+    # Without the limits of other transactions: who comes second waits, and a large table takes its time.
+    engine = database.engine if database.is_sqlite else postgres.patient(database.url)
     settings = config()
-    with database.transaction() as connection:
+    with errors_in_our_terms(), engine.begin() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         settings.attributes["connection"] = connection

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign.models import Event, Route, Status
 from countersign.notices import Result, Shown
 from countersign.steps import Kind, Line, Tell
-from store.database import Database
+from store.database import Database, reads
 from store.events import append
 from store.tables import ROOM, approvers, as_written, notices, requests
 
@@ -65,6 +65,7 @@ class Notices:
         if rows:
             connection.execute(insert(notices), rows)
 
+    @reads
     def of_step(self, approval_id: int, step: int) -> list[Row[Any]]:
         """The notices of one step that were not sent yet."""
         return self._rows(unsent_of(approval_id, step))
@@ -194,10 +195,12 @@ class Notices:
 
     # --- what it shows -----------------------------------------------------------------------------------------------
 
+    @reads
     def outdated(self, approval_id: int) -> list[Row[Any]]:
         """The messages about a request that show it as it was before."""
         return self._rows(_outdated().where(notices.c.approval_id == approval_id))
 
+    @reads
     def left_behind(self, now: datetime, limit: int) -> list[Row[Any]]:
         """The same of all requests, where another try is due."""
         due = _outdated().where(notices.c.retry_at <= now, _free(now))

@@ -14,7 +14,7 @@ from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.steps import Line
-from store.database import Database
+from store.database import Database, reads
 from store.events import append
 from store.tables import policies
 
@@ -63,6 +63,7 @@ class Policies:
             self._known = version, read.policy
         return version
 
+    @reads
     def text(self) -> tuple[int, str]:
         """The version in force, as it was written."""
         newest = select(policies.c.version, policies.c.text).order_by(policies.c.version.desc()).limit(1)
@@ -72,6 +73,7 @@ class Policies:
             raise Refused(NO_POLICY, ErrorCode.NO_POLICY)
         return row.version, row.text
 
+    @reads
     def current(self) -> tuple[int, Policy]:
         """The version in force; Refused when there is none."""
         with self.database.reading() as connection:

@@ -11,7 +11,7 @@ from countersign.errors import Refused, no_request
 from countersign.models import Event, Route, Status
 from countersign.notices import Notice, Person
 from countersign.views import LineView, Mine, RequestView
-from store.database import Database
+from store.database import Database, reads
 from store.due import Due, among
 from store.grants import IS_ACTIVE
 from store.notices import unsent_of
@@ -36,6 +36,7 @@ class Reading:
         self.live = live
         self._to_look_at = Due(_to_look_at)
 
+    @reads
     def request(self, approval_id: int) -> RequestView:
         """One request; NotFound when there is none of that number."""
         with self.database.reading() as connection:
@@ -45,12 +46,14 @@ class Reading:
             raise no_request(approval_id)
         return found[0]
 
+    @reads
     def workflow_of(self, approval_id: int) -> str:
         """The id of the workflow that decides a request; NotFound when there is none of that number."""
         with self.database.reading() as connection:
             workflow_id: str = request_row(connection, approval_id).workflow_id
         return workflow_id
 
+    @reads
     def newest(
         self,
         status: Status | None = None,
@@ -70,10 +73,12 @@ class Reading:
         limit = min(limit, LONGEST_LIST)
         return self._views(_numbers(conditions, status, requester, approver, sight, limit))
 
+    @reads
     def mine(self, one: str) -> Mine:
         """The requests that somebody has something to do with."""
         return Mine(waiting=self.waiting_for(one), asked=self.asked_by(one), revocable=self.revocable_by(one))
 
+    @reads
     def waiting_for(self, one: str) -> list[RequestView]:
         """The requests that wait for somebody's answer, newest first."""
         answered = (
@@ -84,12 +89,14 @@ class Reading:
         seated = is_asked(one, at_level=True)
         return self._views(_newest([WAITS, seated, ~answered], LONGEST_LIST))
 
+    @reads
     def revocable_by(self, one: str) -> list[RequestView]:
         """The requests with an Active grant that somebody was asked about, newest first."""
         asked = exists().where(approvers.c.person == one, approvers.c.approval_id == grants.c.approval_id)
         held = select(grants.c.approval_id).where(IS_ACTIVE, asked)
         return self._views(held.order_by(grants.c.approval_id.desc()).limit(LONGEST_LIST))
 
+    @reads
     def asked_by(self, one: str) -> list[RequestView]:
         """The newest requests of somebody, newest first."""
         return self.newest(requester=one)
@@ -100,11 +107,13 @@ class Reading:
             _, policy = self.policies.in_force(connection)
             return views(connection, policy, rows_of(connection, list(connection.execute(numbers).scalars())))
 
+    @reads
     def notices(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notice]]:
         """The channel and the full message of each notice."""
         with self.database.reading() as connection:
             return self._notices(connection, rows)
 
+    @reads
     def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notice]]:
         """The same for the notices of one step that were not sent yet."""
         with self.database.reading() as connection:
@@ -138,6 +147,7 @@ class Reading:
         query = select(notices).where(*shown).order_by(notices.c.written_at)
         return {_place(row): row.reference for row in connection.execute(query)}
 
+    @reads
     def person(self, one: str) -> Person:
         """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
         return person(self.policies.current()[1], one)
@@ -146,12 +156,14 @@ class Reading:
         """Whether somebody is in the directory and not disabled."""
         return self.policies.current()[1].enabled(one)
 
+    @reads
     def person_at(self, address: str) -> Person | None:
         """The person with this mail address, whatever its case; disabled ones too."""
         _, policy = self.policies.current()
         found = policy.by_address.get(folded_address(address))
         return person(policy, found) if found else None
 
+    @reads
     def named(self, lines: Sequence[LineView]) -> list[LineView]:
         """Rows of the record with the names of who did it."""
         try:
@@ -160,6 +172,7 @@ class Reading:
             return list(lines)
         return [line.model_copy(update={"name": principal_name(policy, line.who)}) for line in lines]
 
+    @reads
     def to_look_at(self) -> list[int]:
         """Waiting requests with people who were disabled, or found away or unreachable, since it looked.
 

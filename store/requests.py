@@ -41,7 +41,7 @@ from countersign.steps import (
     Written,
 )
 from countersign.times import moment
-from store.database import Database
+from store.database import Database, reads
 from store.events import append
 from store.grants import Grants
 from store.notices import Notices, lost_of
@@ -102,6 +102,7 @@ class Requests:
         row = _insert(connection, opening, route, self.minute)
         return OpenReply(opened=_opened(row, policy, self.minute)), None
 
+    @reads
     def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
         with self.database.reading() as connection:
@@ -204,6 +205,7 @@ class Requests:
         self.ask_again(AskAgain(approval_id=row.approval_id, key=f"ask.{request_id}", line=line))
         return _joined(row, question)
 
+    @reads
     def waiting_for(self, question: Question) -> int | None:
         """The number of the request that waits for a decision on this question; None where it has none yet."""
         waiting = select(requests.c.approval_id).where(
@@ -215,6 +217,7 @@ class Requests:
         with self.database.reading() as connection:
             return connection.execute(waiting.limit(1)).scalar_one_or_none()
 
+    @reads
     def standing(self, look: Look) -> Standing:
         """Who of these people may no longer act, or can't be reached on any channel."""
         with self.database.reading() as connection:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, false, or_, select, true
 
 from countersign.views import LineView, RequestView
-from store.database import Database
+from store.database import Database, reads
 from store.events import view
 from store.tables import approvers, events, feed, requests
 
@@ -55,6 +55,7 @@ class Seen:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    @reads
     def since(self, version: int, sight: Sight, limit: int) -> tuple[list[LineView], int]:
         """What came after `version`, oldest first, and the version to go on from.
 

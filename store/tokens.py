@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from countersign.errors import NotFound
 from countersign.models import Id, Model, Protocol
 from countersign.steps import Line
-from store.database import Database
+from store.database import Database, reads
 from store.events import append
 from store.tables import tokens
 
@@ -81,6 +81,7 @@ class Tokens:
                 _record(connection, "token_ended", token_id, token.owner, who, now)
         return token
 
+    @reads
     def find(self, text: str) -> Token | None:
         """The token that this text is; None for what never was one, and for one that has ended."""
         form = FORM.fullmatch(text)
@@ -92,6 +93,7 @@ class Tokens:
         same = hmac.compare_digest(row.hash if row else "", _hash(form["secret"]))
         return _view(row) if row and same and row.ended_at is None else None
 
+    @reads
     def all(self) -> list[Token]:
         """Every token there was, oldest first."""
         with self.database.reading() as connection:

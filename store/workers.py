@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign.models import Model
 from countersign.version import version
 from store.clock import read_clock
-from store.database import Database
+from store.database import Database, reads
 from store.tables import workers
 
 # A worker writes its sign of life so often, and is taken for dead when it left out two of them.
@@ -71,17 +71,20 @@ class Workers:
         with self.database.transaction() as connection:
             connection.execute(ended)
 
+    @reads
     def living(self, task_queue: str) -> list[Worker]:
         """The workers that work at this task queue now, the one seen last first."""
         seen = self.seen_since(read_clock(self.database).at - DEAD_AFTER)
         return [one for one in seen if one.task_queue == task_queue and one.ended_at is None]
 
+    @reads
     def seen_since(self, moment: datetime) -> list[Worker]:
         """The workers that gave a sign of life since a moment, the one seen last first."""
         query = select(workers).where(workers.c.seen_at >= moment).order_by(workers.c.seen_at.desc())
         with self.database.reading() as connection:
             return [Worker.model_validate(dict(row._mapping)) for row in connection.execute(query)]
 
+    @reads
     def channels(self, now: datetime) -> frozenset[str]:
         """The channels that this installation can send by: those of all workers that were seen lately."""
         return frozenset(name for one in self.seen_since(now - CHANNEL_KEPT) for name in one.channels)

@@ -1,0 +1,80 @@
+"""How PostgreSQL is connected to: nothing waits for ever, for the server, for a lock or for the network."""
+
+import socket
+from typing import Any
+
+from sqlalchemy import URL, Engine, NullPool, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+
+# Seconds for the TCP connection, and for each answer while signing in.
+CONNECT_SECONDS = 5.0
+# How long a statement may wait for a lock: longer than a healthy transaction takes, shorter than anybody's patience.
+LOCK_SECONDS = 4
+# How long it may take in all.
+STATEMENT_SECONDS = 10
+# After this the server ends a transaction whose process has stopped in the midst of it, and with it its locks.
+IDLE_IN_TRANSACTION_SECONDS = 10
+# How long an answer of the server may stay out; it would end a statement before that itself.
+READ_SECONDS = STATEMENT_SECONDS + 5.0
+# A connection on which nothing was said for so long is probed; with so many probes unanswered it is given up.
+KEEPALIVE_IDLE_SECONDS, KEEPALIVE_EVERY_SECONDS, KEEPALIVE_PROBES = 10, 5, 3
+# What was sent and not even received by the far side's kernel within this is lost.
+UNACKNOWLEDGED_MS = 20_000
+
+LIMITS = {
+    "lock_timeout": LOCK_SECONDS,
+    "statement_timeout": STATEMENT_SECONDS,
+    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS,
+}
+TCP_OPTIONS = {
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE_SECONDS,
+    "TCP_KEEPINTVL": KEEPALIVE_EVERY_SECONDS,
+    "TCP_KEEPCNT": KEEPALIVE_PROBES,
+    "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MS,
+}
+
+
+def limited(url: URL, **options: Any) -> Engine:
+    """An engine whose connections keep the limits above. `options` go to SQLAlchemy."""
+    engine = _engine(url, **options)
+    event.listen(engine, "connect", _limit)
+    return engine
+
+
+def patient(url: URL) -> Engine:
+    """An engine that is connected as soon, and whose statements then take their time."""
+    engine = _engine(url, poolclass=NullPool)
+    event.listen(engine, "connect", lambda connection, _: _network(connection, None))
+    return engine
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    connecting = {} if "unix_sock" in url.query else {"timeout": CONNECT_SECONDS}
+    engine = create_engine(url, hide_parameters=True, connect_args=connecting, **options)
+    event.listen(engine, "handle_error", _give_up_broken)
+    return engine
+
+
+def _limit(connection: Any, _: object) -> None:
+    _network(connection, READ_SECONDS)
+    cursor = connection.cursor()
+    cursor.execute("SELECT " + ", ".join(f"set_config('{name}', '{value}s', false)" for name, value in LIMITS.items()))
+    cursor.close()
+    connection.commit()
+
+
+def _network(connection: Any, read_seconds: float | None) -> None:
+    # The driver keeps its socket to itself, and offers no other way to these options.
+    sock = connection._usock
+    sock.settimeout(read_seconds)
+    if sock.family != socket.AF_UNIX:
+        for name, value in TCP_OPTIONS.items():
+            if hasattr(socket, name):  # not every system has each
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _give_up_broken(context: ExceptionContext) -> None:
+    # The driver lets errors of the network, and of values that it can't send, pass as they are: in the midst of a
+    # message, so that what comes next on that connection could be anything.
+    if not isinstance(context.original_exception, context.dialect.loaded_dbapi.Error):
+        context.is_disconnect = True
