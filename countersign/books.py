@@ -46,6 +46,9 @@ class RequestReader(Protocol):
     def workflow_of(self, approval_id: int) -> str:
         """The id of the workflow that decides a request."""
 
+    def brought_about(self, approval_id: int, wish_id: str) -> bool:
+        """Whether it was this very wish that cancelled the request, or ended its grant."""
+
     def person_at(self, address: str) -> Person | None:
         """Who has this mail address."""
 

@@ -191,11 +191,11 @@ class Client:
 
     async def cancel(self, workflow_id: str, wish: Cancel) -> Judgement:
         """Withdraw a request that waits. Raises Refused, NotFound."""
-        return await self._update(workflow_id, "cancel", wish, Judgement)
+        return await self._update(workflow_id, "cancel", wish, Judgement, wish.id or None)
 
     async def revoke(self, wish: Revoke) -> None:
         """End a grant early. Raises Refused, NotFound."""
-        await self._update(f"grant:{wish.approval_id}", "revoke", wish, None)
+        await self._update(f"grant:{wish.approval_id}", "revoke", wish, None, wish.id or None)
 
     async def reachable(self) -> bool:
         """Whether the server answers now, within seconds."""

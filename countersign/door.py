@@ -12,7 +12,7 @@ from countersign.books import AnswerBook, AskingBook, GrantReader, RequestReader
 from countersign.client import Client
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, NotYet, Refused, other_level
-from countersign.models import GATEWAY, Answer, Asked, Judgement, Question
+from countersign.models import GATEWAY, Answer, Asked, GrantStatus, Judgement, Question, Status
 from countersign.notices import Given, Person, TurnedDown
 from countersign.steps import Cancel, Revoke
 from countersign.views import Mine, RequestView
@@ -133,20 +133,32 @@ class Door:
         enabled = await self._run(self.requests.enabled, person)
         return await self._run(self.requests.mine, person) if enabled else Mine()
 
-    async def cancel(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> Judgement:
-        """Withdraw a waiting request: its requester may, and an admin (rule 7)."""
+    async def cancel(
+        self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
+    ) -> Judgement:
+        """Withdraw a waiting request: its requester may, and an admin (rule 7).
+
+        The same `wish_id` again is the same wish, and hears what that brought about, whatever crashed meanwhile.
+        """
         await self._must_be_enabled(who)
         view = await self._run(self.requests.request, approval_id)
         if who != view.question.requester and not admin:
             why = f"Only {view.question.requester} or an admin may cancel #{approval_id}."
             raise NotAllowed(why, ErrorCode.NOT_THEIRS, approval_id=approval_id)
-        wish = Cancel(approval_id=approval_id, who=who, channel=channel, words=words)
+        wish = Cancel(approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
         try:
             return await self.client.cancel(view.question.workflow_id, wish)
-        except NotFound:
-            raise await self._how_it_ended(approval_id) from None
+        except (NotFound, Refused) as error:
+            view = await self._run(self.requests.request, approval_id)
+            if await self._brought_about(approval_id, wish_id):
+                return Judgement(accepted=True, words=view.words, status=view.status)
+            if view.status is Status.WAITING:
+                raise
+            raise _ended(view) from error
 
-    async def revoke(self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False) -> None:
+    async def revoke(
+        self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
+    ) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
         await self._must_be_enabled(who)
         view = await self._run(self.requests.request, approval_id)
@@ -154,9 +166,9 @@ class Door:
             instead = " You may give it back." if who == view.question.requester else ""
             why = f"Only an approver of #{approval_id} or an admin may revoke it.{instead}"
             raise NotAllowed(why, ErrorCode.NOT_THEIRS, approval_id=approval_id)
-        await self._end_grant(view, Revoke(approval_id=approval_id, who=who, channel=channel, words=words))
+        await self._end_grant(view, Revoke(approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id))
 
-    async def give_back(self, approval_id: int, who: str, channel: str, words: str = "") -> None:
+    async def give_back(self, approval_id: int, who: str, channel: str, words: str = "", wish_id: str = "") -> None:
         """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
         await self._must_be_enabled(who)
         view = await self._run(self.requests.request, approval_id)
@@ -167,7 +179,7 @@ class Door:
                 ErrorCode.NOT_THEIRS,
                 approval_id=approval_id,
             )
-        wish = Revoke(approval_id=approval_id, who=who, channel=channel, words=words, given_back=True)
+        wish = Revoke(approval_id=approval_id, who=who, channel=channel, words=words, given_back=True, id=wish_id)
         await self._end_grant(view, wish)
 
     async def _end_grant(self, view: RequestView, wish: Revoke) -> None:
@@ -176,11 +188,18 @@ class Door:
             what = "give back" if wish.given_back else "revoke"
             why = f"#{about} is {view.status} and has no grant to {what}."
             raise Refused(why, ErrorCode.NO_GRANT, approval_id=about, request_status=view.status)
+        over = Refused(f"The grant of #{about} is over already.", ErrorCode.GRANT_OVER, approval_id=about)
         try:
+            if view.grant.status is not GrantStatus.ACTIVE:
+                raise over
             await self.client.revoke(wish)
-        except NotFound:
-            why = f"The grant of #{about} is over already."
-            raise Refused(why, ErrorCode.GRANT_OVER, approval_id=about) from None
+        except (NotFound, Refused) as error:
+            if not await self._brought_about(about, wish.id):
+                raise over from error
+
+    async def _brought_about(self, approval_id: int, wish_id: str) -> bool:
+        """Whether the request, or its grant, ended by this very wish, which is made again."""
+        return bool(wish_id) and await self._run(self.requests.brought_about, approval_id, wish_id)
 
     async def _must_be_enabled(self, who: str) -> None:
         """Raise NotAllowed for somebody who was disabled, on whatever channel they come (rule 6)."""
@@ -244,12 +263,15 @@ class Door:
             return
 
     async def _how_it_ended(self, approval_id: int) -> Refused:
-        view = await self._run(self.requests.request, approval_id)
-        words = f"#{approval_id} is already {view.status}: {view.words}"
-        return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status=view.status)
+        return _ended(await self._run(self.requests.request, approval_id))
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+
+
+def _ended(view: RequestView) -> Refused:
+    words = f"#{view.approval_id} is already {view.status}: {view.words}"
+    return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=view.approval_id, request_status=view.status)
 
 
 def _is_gateway(who: str) -> bool:

@@ -218,6 +218,7 @@ class GrantEnd(Model):
     who: str
     channel: str = ""
     words: str
+    wish_id: str = ""  # of the wish that brought it about
 
 
 class AskAgain(Model):
@@ -229,19 +230,24 @@ class AskAgain(Model):
 
 
 class Cancel(Model):
-    """The wish to withdraw a request that waits."""
+    """The wish to withdraw a request that waits; `id` is the same when it is made again, empty where it never is."""
 
     approval_id: int
     who: str
     channel: str
     words: str = ""
+    id: str = ""
 
 
 class Revoke(Model):
-    """The wish to end a grant early; `given_back`: by whom it was for, or by the gateway that asked for it."""
+    """The wish to end a grant early; `given_back`: by whom it was for, or by the gateway that asked for it.
+
+    `id` is the same when it is made again, empty where it never is.
+    """
 
     approval_id: int
     who: str
     channel: str
     words: str = ""
     given_back: bool = False
+    id: str = ""

@@ -117,8 +117,8 @@ async def cancel(
     person = caller.must_be_person()
     await seen(house, caller, approval_id)
 
-    async def withdraw(_: str) -> JSONResponse:
-        done = await house.door.cancel(approval_id, person, CHANNEL, wish.words, caller.is_admin)
+    async def withdraw(wish_id: str) -> JSONResponse:
+        done = await house.door.cancel(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
         return JSONResponse(done.model_dump(mode="json"))
 
     return await once(withdraw)
@@ -136,8 +136,8 @@ async def revoke(
     person = caller.must_be_person()
     await seen(house, caller, approval_id)
 
-    async def end(_: str) -> JSONResponse:
-        await house.door.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin)
+    async def end(wish_id: str) -> JSONResponse:
+        await house.door.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
         return JSONResponse(await _view(house, caller, approval_id))
 
     return await once(end, lambda _: _view(house, caller, approval_id))
@@ -157,8 +157,8 @@ async def give_back(
     """
     await seen(house, caller, approval_id)
 
-    async def end(_: str) -> JSONResponse:
-        await house.door.give_back(approval_id, caller.name, CHANNEL, wish.words)
+    async def end(wish_id: str) -> JSONResponse:
+        await house.door.give_back(approval_id, caller.name, CHANNEL, wish.words, wish_id)
         return JSONResponse(await _view(house, caller, approval_id))
 
     return await once(end, lambda _: _view(house, caller, approval_id))

@@ -64,7 +64,8 @@ class Grants:
     def end(self, end: GrantEnd) -> bool:
         """End or revoke a grant, and write who must be told; False when it had ended already."""
         kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
-        line = Line(kind=kind, at=end.at, who=end.who, channel=end.channel, words=end.words)
+        proof = {"wish": end.wish_id} if end.wish_id else {}
+        line = Line(kind=kind, at=end.at, who=end.who, channel=end.channel, words=end.words, proof=proof)
         change = {"status": end.status, "ended_at": end.at, "words": end.words}
         active = (grants.c.approval_id == end.approval_id) & (grants.c.status == GrantStatus.ACTIVE)
         with self.database.transaction() as connection:

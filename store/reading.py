@@ -18,7 +18,7 @@ from store.notices import unsent_of
 from store.policies import Policies
 from store.requests import request_row
 from store.sight import Sight, is_asked
-from store.tables import ROOM, STANDINGS, answers, approvers, as_written, grants, notices, requests, signals
+from store.tables import ROOM, STANDINGS, answers, approvers, as_written, events, grants, notices, requests, signals
 from store.views import Told, person, principal_name, rows_of, views
 
 LONGEST_LIST = 200
@@ -52,6 +52,14 @@ class Reading:
         with self.database.reading() as connection:
             workflow_id: str = request_row(connection, approval_id).workflow_id
         return workflow_id
+
+    @reads
+    def brought_about(self, approval_id: int, wish_id: str) -> bool:
+        """Whether it was this very wish that cancelled the request, or ended its grant, as the record says."""
+        ends = events.c.kind.in_(("cancelled", "grant_revoked", "grant_ended"))
+        proofs = select(events.c.proof).where(events.c.approval_id == approval_id, ends)
+        with self.database.reading() as connection:
+            return any(proof.get("wish") == wish_id for proof in connection.execute(proofs).scalars())
 
     @reads
     def newest(

@@ -325,11 +325,11 @@ def _also_asked(connection: Connection, step: Step) -> list[Tell]:
 def _written_before(connection: Connection, step: Step, row: Row[Any]) -> Written:
     """What the step brought when it was written before; or, where it came too late, how the request had ended."""
     same = (steps.c.approval_id == step.approval_id) & (steps.c.key == step.key)
-    number = connection.execute(select(steps.c.number).where(same)).scalar_one_or_none()
+    number = connection.execute(select(steps.c.number).where(same)).scalar_one_or_none() or 0
     grant = _grant(connection, step.approval_id)
-    if number is not None:
-        return Written(number=number, grant=grant)
-    return Written(instead=_settled(connection, row), grant=grant)
+    # Two people's wishes to cancel make one step, and more may have followed on a step than its workflow remembers.
+    as_on_record = number and (row.status == Status.WAITING or (row.status, row.words) == (step.status, step.words))
+    return Written(number=number, instead=None if as_on_record else _settled(connection, row), grant=grant)
 
 
 def _stood(connection: Connection, approval_id: int) -> dict[str, str]:

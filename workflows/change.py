@@ -31,14 +31,23 @@ class Change:
     standing: dict[str, str] = field(default_factory=dict)
     who: str = ENGINE
     channel: str = ""
+    wish_id: str = ""  # of the wish that brought it about
 
     def step(self, ballot: Ballot, asked_so_far: Iterable[str], at: datetime) -> Step:
         """The step that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
         lines = self.lines
         tell = [*self.tell, *(Tell(event=Event.ASKED, person=one.person) for one in self.asked)]
         if ballot.settled:
-            settled = SETTLED_AS[ballot.status]
-            lines = [*lines, Line(kind=settled, at=at, who=self.who, words=ballot.words, channel=self.channel)]
+            proof = {"wish": self.wish_id} if self.wish_id else {}
+            settled = Line(
+                kind=SETTLED_AS[ballot.status],
+                at=at,
+                who=self.who,
+                words=ballot.words,
+                channel=self.channel,
+                proof=proof,
+            )
+            lines = [*lines, settled]
             tell = [Tell(event=Event.SETTLED, person=one) for one in dict.fromkeys([ballot.requester, *asked_so_far])]
         return Step(
             approval_id=ballot.approval_id,

@@ -285,7 +285,7 @@ class ConnectionApproval:
 
     async def _withdraw(self, wish: Cancel) -> None:
         self._open_ballot.cancel(f"Cancelled by {wish.who}" + (f": {wish.words}" if wish.words else "."))
-        await self._change(Change(who=wish.who, channel=wish.channel))
+        await self._change(Change(who=wish.who, channel=wish.channel, wish_id=wish.id))
 
     async def _look_around(self) -> None:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is called in vain."""

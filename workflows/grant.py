@@ -34,7 +34,16 @@ class Grant:
         self._revoked_by = wish
         how = "Given back" if wish.given_back else "Revoked"
         words = f"{how} by {wish.who}" + (f": {wish.words}" if wish.words else ".")
-        await self._end(wish.approval_id, _status(wish), wish.who, words, wish.channel)
+        end = GrantEnd(
+            approval_id=wish.approval_id,
+            status=_status(wish),
+            at=workflow.now(),
+            who=wish.who,
+            channel=wish.channel,
+            words=words,
+            wish_id=wish.id,
+        )
+        await self._end(end)
 
     @revoke.validator
     def may_revoke(self, wish: Revoke) -> None:
@@ -53,13 +62,19 @@ class Grant:
         try:
             await workflow.wait_condition(lambda: self._revoked_by is not None, timeout=left)
         except TimeoutError:
-            await self._end(terms.approval_id, GrantStatus.ENDED, "the clock", "Its time is over.")
+            end = GrantEnd(
+                approval_id=terms.approval_id,
+                status=GrantStatus.ENDED,
+                at=workflow.now(),
+                who="the clock",
+                words="Its time is over.",
+            )
+            await self._end(end)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return _status(self._revoked_by)
 
-    async def _end(self, approval_id: int, status: GrantStatus, who: str, words: str, channel: str = "") -> None:
+    async def _end(self, end: GrantEnd) -> None:
         self._ended = True
-        end = GrantEnd(approval_id=approval_id, status=status, at=workflow.now(), who=who, channel=channel, words=words)
         await durably(StepActivities.end_grant, end)
 
 

@@ -30,7 +30,7 @@ class Clicks:
         """Withdraw a request: its status message then says so."""
         person = await self._desk.who(talk)
         number, _ = request_and_level(wish.button.value)
-        judged = await talk.in_time(self._desk.engine.cancel(number, person.id, CHANNEL), "")
+        judged = await talk.in_time(self._desk.engine.cancel(number, person.id, CHANNEL, wish_id=wish.source_id), "")
         await (talk.received() if judged.accepted else talk.say(judged.words))
         return person
 
@@ -38,7 +38,7 @@ class Clicks:
         """End a grant early: its messages then say so."""
         person = await self._desk.who(talk)
         number, _ = request_and_level(wish.button.value)
-        await talk.in_time(self._desk.engine.revoke(number, person.id, CHANNEL), "")
+        await talk.in_time(self._desk.engine.revoke(number, person.id, CHANNEL, wish_id=wish.source_id), "")
         await talk.received()
         return person
 
@@ -46,7 +46,7 @@ class Clicks:
         """End a grant of one's own that is needed no longer: its messages then say so."""
         person = await self._desk.who(talk)
         number, _ = request_and_level(wish.button.value)
-        await talk.in_time(self._desk.engine.give_back(number, person.id, CHANNEL), "")
+        await talk.in_time(self._desk.engine.give_back(number, person.id, CHANNEL, wish_id=wish.source_id), "")
         await talk.received()
         return person
 

@@ -101,12 +101,39 @@ async def test_a_key_belongs_to_its_token(portal: Portal) -> None:
 async def test_a_crash_before_the_reply_was_kept_is_harmless(portal: Portal) -> None:
     body, key = {"device": next(portal.devices), "protocol": "ssh"}, uuid.uuid4().hex
     first = await portal.post("alice", "/requests", body, key)
-    with portal.store.database.transaction() as connection:
-        lost = update(idempotency).where(idempotency.c.key == key)
-        connection.execute(lost.values(reply=null(), at=datetime.now(UTC) - 2 * LEASE))
+    lose_the_reply(portal, key)
     again = await portal.post("alice", "/requests", body, key)
     assert (again.status_code, again.json()) == (201, first.json())
     assert await repeats(portal, first.json()["approval_id"]) == 0
+
+
+async def test_what_was_cancelled_before_a_crash_is_cancelled_when_it_is_said_again(portal: Portal) -> None:
+    number, key = await portal.opened(), uuid.uuid4().hex
+    path = f"/requests/{number}/cancel"
+    first = await portal.post("alice", path, {"words": "not needed"}, key)
+    lose_the_reply(portal, key)
+    again = await portal.post("alice", path, {"words": "not needed"}, key)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert (await portal.post("alice", path, {"words": "not needed"}, uuid.uuid4().hex)).status_code == 409
+
+
+@pytest.mark.parametrize(("who", "how"), [("grace", "revoke"), ("alice", "give-back")])
+async def test_a_grant_that_ended_before_a_crash_has_ended_when_it_is_said_again(
+    portal: Portal, who: str, how: str
+) -> None:
+    number, key = await portal.approved(), uuid.uuid4().hex
+    first = await portal.post(who, f"/requests/{number}/{how}", {}, key)
+    lose_the_reply(portal, key)
+    again = await portal.post(who, f"/requests/{number}/{how}", {}, key)
+    assert (again.status_code, again.json()["grant"]) == (200, first.json()["grant"])
+    assert (await portal.post(who, f"/requests/{number}/{how}", {}, uuid.uuid4().hex)).status_code == 409
+
+
+def lose_the_reply(portal: Portal, key: str) -> None:
+    """What is left where a portal dies before it has kept its reply."""
+    with portal.store.database.transaction() as connection:
+        lost = update(idempotency).where(idempotency.c.key == key)
+        connection.execute(lost.values(reply=null(), at=datetime.now(UTC) - 2 * LEASE))
 
 
 async def test_a_repeat_is_told_the_grant_as_it_is_now(portal: Portal) -> None:

@@ -6,12 +6,14 @@ Each test writes what the worker had written when it died, or does what came in 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from countersign.client import TASK_QUEUE
-from countersign.models import Answer, Approver, Decision, Status
-from countersign.steps import Opening, Step
+from countersign.models import Answer, Approver, Decision, GrantStatus, Status
+from countersign.steps import GrantEnd, Opening, Step
 from tests.store.requests import a_step, approving, line
 from tests.workflows.engine import Engine, Request, refused, until, until_after
 
@@ -29,6 +31,13 @@ def second_level(approval_id: int) -> Step:
     """The step that starts the second level of a request for a database."""
     people = [Approver(person=one, because="manager of databases") for one in ("ada", "heidi", "ivan")]
     return a_step(approval_id, "2.level_started", level=2, seated=people, lines=[line("level_started")])
+
+
+def cancelling(approval_id: int, who: str, wish_id: str) -> Step:
+    """The step that withdraws a request at its first level."""
+    words = f"Cancelled by {who}: not needed"
+    cancelled = line("cancelled", who).model_copy(update={"words": words, "proof": {"wish": wish_id}})
+    return a_step(approval_id, "1.cancelled", status=Status.CANCELLED, words=words, lines=[cancelled])
 
 
 async def forgotten_level(engine: Engine) -> Request:
@@ -159,6 +168,58 @@ async def test_a_forgotten_approval_is_not_cancelled(engine: Engine) -> None:
     engine.store.requests.write(approving(await request.store("grace")))
     assert "already Approved" in await refused(engine.door.cancel(request.id, "alice", "page"))
     assert (await request.outcome()).status is request.status is Status.APPROVED
+
+
+async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_worked(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    again = partial(engine.door.cancel, request.id, "alice", "page", "not needed", wish_id="key-1")
+    engine.store.requests.write(cancelling(request.id, "alice", "key-1"))
+    assert (await again()).words == "Cancelled by alice: not needed"
+    await request.outcome()
+    newer = await engine.ask_for(request.question)  # whose workflow has the same id
+    assert (await again()).status is Status.CANCELLED
+    other = engine.door.cancel(request.id, "alice", "page", wish_id="key-2")
+    assert await refused(other) == f"#{request.id} is already Cancelled: Cancelled by alice: not needed"
+    assert newer.status is Status.WAITING
+    assert request.lines("cancelled") == ["cancelled alice"]
+
+
+async def test_a_cancellation_that_was_forgotten_is_not_taken_for_another_persons(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    engine.store.requests.write(cancelling(request.id, "alice", "key-1"))
+    await engine.door.cancel(request.id, "ada", "page", admin=True)
+    assert (await request.outcome()).words == "Cancelled by alice: not needed"
+
+
+@pytest.mark.parametrize("how", ["revoke", "give_back"])
+async def test_a_grants_end_wished_again_after_a_crash_hears_that_it_worked(engine: Engine, how: str) -> None:
+    request = await engine.ask("alice")
+    await request.says("grace")
+    await request.outcome()
+    who = {"revoke": "grace", "give_back": "alice"}[how]
+    wish = partial(getattr(engine.door, how), request.id, who, "page")
+    for _ in range(2):
+        await wish(wish_id="key-1")
+    assert await refused(wish(wish_id="key-2")) == f"The grant of #{request.id} is over already."
+    assert len(request.lines("grant_revoked", "grant_ended")) == 1
+
+
+async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    await request.says("grace")
+    await request.outcome()
+    end = GrantEnd(
+        approval_id=request.id,
+        status=GrantStatus.REVOKED,
+        at=datetime.now(UTC),
+        who="grace",
+        words="Revoked by grace.",
+        wish_id="key-1",
+    )
+    engine.store.grants.end(end)
+    await engine.door.revoke(request.id, "grace", "page", wish_id="key-1")
+    over = f"The grant of #{request.id} is over already."
+    assert await refused(engine.door.revoke(request.id, "ada", "page", admin=True)) == over
 
 
 async def test_a_forgotten_approval_outlives_the_deadline(quick: Engine) -> None:
