@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     @classmethod
     def _folder_exists(cls, url: str) -> str:
         if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return url
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from countersign.errors import Refused
 from sandbox.slack_policy import asks_in_slack, told_in_slack
 from store import Store
+from store.private import FILE_OURS_ALONE, OURS_ALONE
 from store.tokens import Owner
 
 ADMIN = "ada"
@@ -69,9 +70,9 @@ def _kept_token(store: Store, file: Path, may_make: bool) -> bool:
 
 
 def _write_for_us_alone(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
     # A file of an earlier database may be there, with whatever mode; a new one is made in its place.
     file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=FILE_OURS_ALONE)
     with os.fdopen(descriptor, "w") as opened:
         opened.write(text + "\n")

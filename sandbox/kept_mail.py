@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from store.private import FILE_OURS_ALONE, close_folder
+
 
 class KeptMail:
     """A folder of mails, each named by its number and account."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        close_folder(folder)
         self._folder = folder
         self._before = sorted(folder.glob("*.eml"))
         self._count = int(self._before[-1].name.partition("-")[0]) if self._before else 0
@@ -25,4 +27,6 @@ class KeptMail:
     def add(self, account: str, raw: bytes) -> None:
         """Keep one more mail."""
         self._count += 1
-        (self._folder / f"{self._count:08}-{quote(account, safe='')}.eml").write_bytes(raw)
+        file = self._folder / f"{self._count:08}-{quote(account, safe='')}.eml"
+        file.touch(FILE_OURS_ALONE)
+        file.write_bytes(raw)

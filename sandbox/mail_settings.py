@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from sandbox.mail_server import DOMAIN, ENGINE, HOST, PASSWORD
+from store.private import FILE_OURS_ALONE, OURS_ALONE
 
 SECRET_BYTES = 32
 
@@ -36,8 +37,8 @@ def new_mail_keys() -> str:
 def kept_mail_keys(file: Path) -> str:
     """The secret kept in the file, made at the first call: mails of an earlier run can still be answered."""
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
+        file.parent.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=FILE_OURS_ALONE)
         with os.fdopen(descriptor, "w") as opened:
             opened.write(new_mail_keys())
     return file.read_text()

@@ -21,6 +21,7 @@ from temporalio.service import RPCError
 
 from sandbox.temporal_namespace import add_search_attributes, keep_histories, retention
 from sandbox.temporal_tool import NoTemporal, Say, find_temporal, say_on_stderr
+from store.private import BESIDE, OTHERS, OURS_ALONE, close
 from workflows import search_attributes
 
 HOST = "127.0.0.1"
@@ -85,13 +86,19 @@ class TemporalServer:
         command += ["--namespace", self._namespace]
         command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
         if self._database:
-            self._database.parent.mkdir(parents=True, exist_ok=True)
+            self._database.parent.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
+            for ending in BESIDE:
+                close(self._database.with_name(self._database.name + ending))
             command += ["--db-filename", str(self._database)]
         for key in search_attributes.ALL:
             command += ["--search-attribute", f"{key.name}={_type_name(key.indexed_value_type.name)}"]
         # Its own session: Ctrl-C reaches us, and we stop the server last.
         self._process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.DEVNULL, stderr=self._errors, start_new_session=True
+            *command,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=self._errors,
+            start_new_session=True,
+            umask=OTHERS,  # what requests say stands in its database
         )
 
     async def _stop(self) -> None:

@@ -18,6 +18,7 @@ from sandbox.first_run import Installation, prepare
 from sandbox.mail_settings import kept_mail_keys, mail_settings
 from sandbox.welcome import Place, Screen, is_healthy, listens, next_steps
 from settings import Settings
+from store.private import close_folder
 
 ROOT = Path(__file__).parent.parent
 STATE = ROOT / "var"
@@ -117,6 +118,7 @@ def start(settings: Settings, state: Path, is_ours: bool) -> int:
 
     Raises CountersignError where the database can't be reached, or Slack's settings are wrong.
     """
+    close_folder(state)
     has_slack = slack_config(settings) is not None
     installation = prepare(settings.database_url, POLICY.read_text(), state / "token", is_ours, has_slack)
     told = environment(settings, state)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -11,6 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from store import postgres
 from store.faults import DatabaseUnavailable, in_our_terms
+from store.private import close_database
 
 # How long a writer waits for another process' transaction before it gives up, in milliseconds.
 SQLITE_BUSY_MS = 5_000
@@ -98,6 +100,8 @@ def _logged() -> Iterator[None]:
 
 
 def _sqlite(url: URL, connections: int) -> Engine:
+    if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+        close_database(Path(url.database))
     engine = create_engine(url, poolclass=QueuePool, pool_size=connections, hide_parameters=True)
     event.listen(engine, "connect", _tune_sqlite)
     event.listen(engine, "begin", _begin_immediate)

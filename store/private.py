@@ -1,0 +1,39 @@
+"""What nobody but this account may read: a database's files, and the folder where all state is kept by default."""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+OURS_ALONE = 0o700
+FILE_OURS_ALONE = 0o600
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+# The folder of everything that is kept here where no setting names another place.
+STATE_FOLDER = "var"
+# What SQLite keeps beside a database file, with that file's permissions when it makes them.
+BESIDE = ("", "-wal", "-shm", "-journal")
+
+
+def close_database(file: Path) -> None:
+    """Make a database file that nobody else may read, or have nobody else read the one that is there."""
+    if file.parent.name == STATE_FOLDER:
+        close(file.parent)
+    with suppress(OSError):  # opening it will say what is wrong
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, FILE_OURS_ALONE))
+    for ending in BESIDE:
+        close(file.with_name(file.name + ending))
+
+
+def close_folder(folder: Path) -> None:
+    """Have nobody else read a folder and what is in it; make it where there is none."""
+    folder.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
+    for path in (folder, *folder.rglob("*")):
+        close(path)
+
+
+def close(path: Path) -> None:
+    """Take all rights to a file or folder from others, where it is there and ours."""
+    with suppress(OSError):
+        mode = path.lstat().st_mode
+        if mode & OTHERS and not stat.S_ISLNK(mode):
+            path.chmod(stat.S_IMODE(mode) & ~OTHERS)
