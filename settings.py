@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr = SecretStr("")
     slack_api_url: str = "https://slack.com/api/"
 
+    keep_mails_days: int = Field(default=180, ge=1, le=36_500)
+    keep_signals_days: int = Field(default=180, ge=1, le=36_500)
+    keep_notifications_days: int = Field(default=180, ge=1, le=36_500)
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @staticmethod

@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,6 +35,7 @@ from settings import Settings
 from store import Store
 from store.clock import apart, read_clock, words
 from store.faults import for_operators, is_lasting
+from store.retention import Kept, Retention
 from store.workers import SIGN_EVERY, this_worker
 from workflows.connection_approval import ConnectionApproval
 from workflows.grant import Grant
@@ -49,6 +50,9 @@ GARBAGE_AFTER = 20_000
 # Somebody may have ended the standing work by Temporal's own means.
 KEEP_STANDING_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
+# How often what is kept no longer is looked for, and in how many small transactions at most.
+FORGET_SECONDS = 600.0
+FORGET_AT_MOST = 500
 # How it ends where something can't be reached, and where a setting is wrong.
 NOT_REACHED, WRONG_SETTING = 1, 2
 WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
@@ -101,6 +105,7 @@ async def run(
             Chore("people who may no longer act", door.enforce_directory),
             Chore("answers left over", door.submit_left_over),
             Chore("answers that counted", door.remind_workflows, once=True),
+            Chore("what is kept no longer", _forgetting(store, settings), pause=FORGET_SECONDS),
         ],
     )
     kept = ["sweep", "watch_mailbox"] if watch else ["sweep"]
@@ -191,6 +196,19 @@ def _worker(
         sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
         graceful_shutdown_timeout=GRACE_SECONDS,
     )
+
+
+def _forgetting(store: Store, settings: Settings) -> Callable[[], Awaitable[None]]:
+    """What forgets, a little at a time, what need not be kept any longer."""
+    days = settings.keep_mails_days, settings.keep_signals_days, settings.keep_notifications_days
+    retention = Retention(store.database, Kept(*(timedelta(days=each) for each in days)))
+
+    async def forget() -> None:
+        for _ in range(FORGET_AT_MOST):
+            if not await asyncio.get_running_loop().run_in_executor(store.database.executor, retention.forget_some):
+                return
+
+    return forget
 
 
 async def _keep_standing(client: Client, names: Sequence[str]) -> None:

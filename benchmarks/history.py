@@ -20,11 +20,13 @@ from sandbox.history import APPROVER, policy, requester, write_history
 from sandbox.postgres import throwaway_postgres
 from store import Store
 from store.reading import LONGEST_LIST
+from store.retention import Kept, Retention
 from store.sight import Sight
 from store.tables import FIRST_APPROVAL_ID
 
 PAST, WAITING, LASTING = 100_000, 10_000, 500
 TIMES = 5
+KEPT = Kept(*3 * [timedelta(days=3650)])
 LIVE = frozenset({"slack"})
 
 console = Console()
@@ -61,6 +63,7 @@ def things(store: Store, some_id: int) -> dict[str, Callable[[], object]]:
         "sweep: answers left over": lambda: store.answers.waiting(now - timedelta(seconds=15)),
         "sweep: notices left over": lambda: store.notices.left_over(now, 50),
         "sweep: messages left behind": lambda: store.notices.left_behind(now, 50),
+        "sweep: what is kept no longer": Retention(store.database, KEPT).forget_some,
         "a mail that is turned down": lambda: store.answers.turn_down(refused),
         "at start: answers that counted": lambda: store.answers.counted(now),
         "who has an address": lambda: reading.person_at("user-19@example.test"),

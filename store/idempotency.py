@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, delete, null, select, update
+from sqlalchemy import Row, delete, null, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.error_codes import ErrorCode
@@ -15,6 +15,7 @@ from store.tables import idempotency
 LEASE = timedelta(seconds=30)
 # How long a reply is kept for repeats.
 KEPT = timedelta(days=1)
+FORGOTTEN_AT_ONCE = 500
 
 Reply = dict[str, Any]
 
@@ -60,9 +61,16 @@ class Idempotency:
         self._change(token_id, key, {"at": datetime.now(UTC) - LEASE - timedelta(seconds=1)})
 
     def forget_old(self) -> None:
-        """Drop the replies that were kept long enough."""
-        with self.database.transaction() as connection:
-            connection.execute(delete(idempotency).where(idempotency.c.at < datetime.now(UTC) - KEPT))
+        """Drop the replies that were kept long enough, a few at a time, so that nobody waits for that."""
+        old = idempotency.c.at < datetime.now(UTC) - KEPT
+        key = tuple_(idempotency.c.token_id, idempotency.c.key)
+        full = True
+        while full:
+            with self.database.transaction() as connection:
+                some = select(idempotency.c.token_id, idempotency.c.key).where(old).limit(FORGOTTEN_AT_ONCE)
+                found = [tuple(row) for row in connection.execute(some)]
+                connection.execute(delete(idempotency).where(key.in_(found), old))
+            full = len(found) == FORGOTTEN_AT_ONCE
 
     def _change(self, token_id: str, key: str, values: dict[str, Any]) -> None:
         with self.database.transaction() as connection:

@@ -161,6 +161,7 @@ turned_down = Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("at", Instant, nullable=False),
+    Index("turned_down_by_time", "at"),
 )
 
 notices = Table(
@@ -246,6 +247,7 @@ idempotency = Table(
     Column("digest", String(64), nullable=False),
     Column("reply", JSON),
     Column("at", Instant, nullable=False),
+    Index("idempotency_by_time", "at"),
 )
 
 mails = Table(
@@ -259,6 +261,7 @@ mails = Table(
     Column("state", String(16), nullable=False),  # claimed, handled or quarantined
     Column("why", Text, nullable=False),
     Column("claimed_until", Instant, nullable=False),
+    Index("mails_by_time", "claimed_until"),
 )
 
 mailboxes = Table(
@@ -281,6 +284,7 @@ signals = Table(
     Column("words", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Index("signals_by_request", "approval_id", "person"),
+    Index("signals_by_time", "at"),
     sqlite_autoincrement=True,
 )
 

@@ -1,0 +1,103 @@
+"""What is kept no longer than it is needed for: which mails were read, what was reported of people, what was sent.
+
+Requests, answers, grants and the record are kept for ever.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, or_, select, tuple_
+
+from countersign.models import GrantStatus, Status
+from store.database import Database
+from store.tables import grants, mails, notices, requests, signals, turned_down
+
+# So many rows, or the notifications of so many requests, go in one transaction: some milliseconds.
+AT_ONCE = 200
+FEW_REQUESTS = 25
+
+
+@dataclass(frozen=True)
+class Kept:
+    """For how long what is kept after it was needed: mails since they came, the others since all of it was over."""
+
+    mails: timedelta
+    signals: timedelta
+    notifications: timedelta
+
+
+class Retention:
+    """Forgets a little at a time; each call is one transaction for each kind."""
+
+    def __init__(self, database: Database, kept: Kept) -> None:
+        self.database = database
+        self.kept = kept
+        self._past = 0  # the notifications of requests up to this number were looked at in this round
+
+    def forget_some(self, now: datetime | None = None) -> bool:
+        """Forget a few rows of each kind; whether there may be more."""
+        now = now or datetime.now(UTC)
+        more = [
+            self._forget(mails, (mails.c.claimed_until < now - self.kept.mails) & (mails.c.state != "claimed")),
+            self._forget(turned_down, turned_down.c.at < now - self.kept.mails),
+            self._forget(signals, (signals.c.at < now - self.kept.signals) & ~_is_open(signals)),
+            self._forget_notifications(now - self.kept.notifications),
+        ]
+        return any(more)
+
+    def _forget(self, table: Table, old: ColumnElement[bool]) -> bool:
+        key = tuple_(*table.primary_key)
+        with self.database.reading() as connection:  # there is mostly nothing, and no writer is to wait for that
+            found = [tuple(row) for row in connection.execute(select(*table.primary_key).where(old).limit(AT_ONCE))]
+        if found:
+            with self.database.transaction() as connection:
+                connection.execute(delete(table).where(key.in_(found), old))
+        return len(found) == AT_ONCE
+
+    def _forget_notifications(self, before: datetime) -> bool:
+        """Of the next few requests, oldest first, those that were settled so long ago and whose grant is over."""
+        with self.database.reading() as connection:
+            numbers = _next_with_notifications(connection, self._past)
+            over = _over(connection, numbers, before)
+            goes_on = len(numbers) == FEW_REQUESTS and _is_old(connection, numbers[-1], before)
+        if over:
+            sent = notices.c.approval_id.in_(over) & (notices.c.state != "waiting") & ~notices.c.outdated
+            with self.database.transaction() as connection:
+                connection.execute(delete(notices).where(sent, notices.c.written_at < before))
+        # Numbers grow with time: what comes after a request that is younger is younger still.
+        self._past = numbers[-1] if goes_on else 0
+        return goes_on
+
+
+def _is_open(table: Table) -> ColumnElement[bool]:
+    """Whether a row is about a request that waits."""
+    return exists().where(requests.c.approval_id == table.c.approval_id, requests.c.status == Status.WAITING)
+
+
+def _next_with_notifications(connection: Connection, past: int) -> list[int]:
+    query = select(notices.c.approval_id).where(notices.c.approval_id > past).distinct()
+    return list(connection.execute(query.order_by(notices.c.approval_id).limit(FEW_REQUESTS)).scalars())
+
+
+def _is_old(connection: Connection, number: int, before: datetime) -> bool:
+    opened = select(requests.c.opened_at).where(requests.c.approval_id == number, requests.c.opened_at < before)
+    return connection.execute(opened).first() is not None
+
+
+def _over(connection: Connection, numbers: list[int], before: datetime) -> list[int]:
+    """Which of these requests nothing can happen to any more, and could not for so long."""
+    query: Any = (
+        select(requests.c.approval_id)
+        .join(grants, grants.c.approval_id == requests.c.approval_id, isouter=True)
+        .where(
+            requests.c.approval_id.in_(numbers),
+            requests.c.status != Status.WAITING,
+            requests.c.settled_at < before,
+            or_(
+                grants.c.approval_id.is_(None),
+                (grants.c.status != GrantStatus.ACTIVE) & (grants.c.ended_at < before),
+            ),
+        )
+    )
+    return list(connection.execute(query).scalars())

@@ -1,0 +1,130 @@
+"""What was needed long ago is forgotten, a little at a time; what is needed, and the record, never."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from countersign.models import GrantStatus, Status
+from countersign.notices import TurnedDown
+from countersign.steps import GrantEnd
+from notifiers.email.mailbox import MailRef
+from sandbox.history import policy as policy_of_history
+from sandbox.history import write_history
+from store import Store
+from store.retention import AT_ONCE, FEW_REQUESTS, Kept, Retention
+from store.tables import events, mails, notices, signals, turned_down
+from tests.store.requests import a_step, approved, asking, kinds, opened, sent
+
+YEAR = timedelta(days=365)
+KEPT = Kept(mails=timedelta(days=30), signals=timedelta(days=30), notifications=timedelta(days=30))
+LATER = datetime.now(UTC) + YEAR
+
+
+def count(store: Store, table: object) -> int:
+    with store.database.reading() as connection:
+        found: int = connection.execute(select(func.count()).select_from(table)).scalar_one()  # type: ignore[arg-type]
+    return found
+
+
+def forget(store: Store, now: datetime = LATER) -> int:
+    """Forget all that is old; how many turns it took."""
+    retention, turns = Retention(store.database, KEPT), 1
+    while retention.forget_some(now):
+        turns += 1
+    return turns
+
+
+def a_mail(number: int) -> MailRef:
+    return MailRef("INBOX", 1, number, f"<{number}@test>", f"{number:064}")
+
+
+def settled(store: Store, **changed: str) -> int:
+    """A request that was rejected, and whose people were told."""
+    number = opened(store, **changed).approval_id
+    store.requests.write(asking(number, "grace"))
+    store.requests.write(a_step(number, "2.rejected", status=Status.REJECTED))
+    for row in store.notices.of_step(number, 1):
+        store.notices.mark(number, [sent(row.id, "<m@x>")])
+    return number
+
+
+def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store: Store) -> None:
+    for number in range(3):
+        store.mails.claim(a_mail(number), timedelta(seconds=30))
+    store.mails.mark_handled(a_mail(0), "handled")
+    store.mails.mark_handled(a_mail(1), "quarantined", "it broke the reader")
+    forget(store, datetime.now(UTC))
+    assert count(store, mails) == 3
+    forget(store)
+    with store.database.reading() as connection:
+        assert connection.execute(select(mails.c.uid)).scalars().all() == [2]  # it was never dealt with
+
+
+def test_what_was_turned_down_is_forgotten_with_the_mails(store: Store) -> None:
+    store.answers.turn_down(TurnedDown(channel="email", source_id="<a@x>", approval_id=None, who="eve", words="No."))
+    forget(store, datetime.now(UTC))
+    assert count(store, turned_down) == 1
+    forget(store)
+    assert count(store, turned_down) == 0
+    assert store.events.last_version() == count(store, events)
+
+
+def test_signals_are_kept_while_their_request_waits(store: Store) -> None:
+    waits, over = opened(store, device="vaults-1").approval_id, settled(store, device="vaults-2")
+    for number in (waits, over, None):
+        store.signals.add("ivan", number, "away", "Out of office")
+    forget(store)
+    with store.database.reading() as connection:
+        assert connection.execute(select(signals.c.approval_id)).scalars().all() == [waits]
+
+
+def test_notifications_are_kept_while_anything_may_still_happen_to_their_request(store: Store) -> None:
+    waits, over = opened(store).approval_id, settled(store, device="web-2")
+    granted, ended = approved(store, device="web-3"), approved(store, device="web-4")
+    store.requests.write(asking(waits, "grace"))
+    end = GrantEnd(
+        approval_id=ended, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="It ended."
+    )
+    store.grants.end(end)
+    with store.database.transaction() as connection:  # all of them left
+        connection.execute(update(notices).values(state="sent"))
+    record = kinds(store, over)
+    forget(store, datetime.now(UTC))
+    assert numbers_of_notices(store) == {waits, over, granted, ended}
+    forget(store)
+    assert numbers_of_notices(store) == {waits, granted}
+    assert kinds(store, over) == record
+
+
+def test_what_was_not_sent_and_messages_that_show_what_is_over_are_kept(store: Store) -> None:
+    unsent, shown = settled(store), settled(store, device="web-2")
+    with store.database.transaction() as connection:
+        connection.execute(update(notices).where(notices.c.approval_id == unsent).values(state="waiting"))
+        connection.execute(update(notices).where(notices.c.approval_id == shown).values(shows=1, outdated=True))
+    forget(store)
+    assert numbers_of_notices(store) == {unsent, shown}
+
+
+def numbers_of_notices(store: Store) -> set[int]:
+    with store.database.reading() as connection:
+        return set(connection.execute(select(notices.c.approval_id)).scalars())
+
+
+@pytest.mark.parametrize("kept_back", [0, FEW_REQUESTS + 1])
+def test_a_long_past_goes_a_little_at_a_time_whatever_is_kept_at_its_beginning(store: Store, kept_back: int) -> None:
+    store.policies.apply(policy_of_history(), "ada")
+    past = 4 * FEW_REQUESTS
+    write_history(store, past, 0)
+    first = min(numbers_of_notices(store))
+    with store.database.transaction() as connection:
+        old = notices.c.approval_id < first + kept_back
+        connection.execute(update(notices).where(old).values(state="waiting"))
+    before = store.events.last_version()
+    assert forget(store) >= past // FEW_REQUESTS
+    assert len(numbers_of_notices(store)) == kept_back
+    assert count(store, mails) == 0
+    assert store.events.last_version() == before == count(store, events)
+    assert past <= AT_ONCE  # one turn may take all mails of this past
