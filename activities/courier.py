@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +19,9 @@ HEALTHY_SECONDS = 0.9
 # What can be found again where it was posted after all is broken off after this, and for the second time after that.
 LIVE_SECONDS = 8.0
 PATIENT_SECONDS = 60.0
+# What can't be found again comes twice where a worker is killed between sending it and writing that down. So the next
+# one begins when the one before is written, or has taken this long.
+NEXT_AFTER_SECONDS = 0.1
 # So many notices of a channel may be on their way at once before the sweeper begins no more of them.
 MOST_UNDER_WAY = 200
 CHANGES_AT_ONCE = 50
@@ -90,6 +95,7 @@ class Courier:
         self._under_way: dict[str, str] = {}  # the channel of each notice
         self._ended: dict[int, list[Result]] = {}  # by request; not written yet
         self._writing = asyncio.Lock()
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     # --- what others ask for -----------------------------------------------------------------------------------------
 
@@ -181,13 +187,31 @@ class Courier:
         """Send one notice and record what became of it; returns that."""
         self._under_way[notice.id] = channel
         try:
-            result = await self._try(channel, notice, tries)
-            await self._record(notice.approval_id, result)
+            async with self._turn(channel):
+                result = await self._try(channel, notice, tries)
+                await self._record(notice.approval_id, result)
         finally:
             del self._under_way[notice.id]
         if result.state == "unreachable":  # its person is told by another channel now
             await self._send_step(notice.approval_id, _step_of(notice))
         return result.state
+
+    @asynccontextmanager
+    async def _turn(self, channel: str) -> AsyncIterator[None]:
+        """Wait until it is the turn of the next notice on a channel, and take it."""
+        if channel in self.live:
+            yield
+            return
+        turn = self._turns[channel]
+        await turn.acquire()
+        over = asyncio.get_running_loop().create_future()
+        over.add_done_callback(lambda _: turn.release())
+        timer = asyncio.get_running_loop().call_later(NEXT_AFTER_SECONDS, _set, over)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            _set(over)
 
     async def _try(self, channel: str, notice: Notice, tries: int) -> Result:
         ended = Result(notice_id=notice.id, state="waiting", text="", tries=tries)
@@ -272,6 +296,11 @@ class Courier:
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _step_of(notice: Notice) -> int:
