@@ -120,6 +120,11 @@ def actions_of(message: Json) -> list[str]:
     return [one["action_id"] for one in elements if one.get("type") == "button" and "url" not in one]
 
 
+def still_asks(message: Json) -> bool:
+    """Whether it offers anything about a request that is settled, beside giving its grant back."""
+    return bool(set(actions_of(message)) - {"give_back"})
+
+
 def _is_reply(message: Json) -> bool:
     return bool(message.get("thread_ts", message["ts"]) != message["ts"])
 

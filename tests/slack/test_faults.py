@@ -15,7 +15,7 @@ from sandbox.slack import answers, faults, people
 from sandbox.slack.inside import Inside
 from sandbox.slack.state import State
 from sandbox.slack.workspace import Json
-from tests.slack.house import SECONDS, House, actions_of, user_id
+from tests.slack.house import SECONDS, House, still_asks, user_id
 from tests.workflows.engine import Request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -87,7 +87,7 @@ async def until_nothing_to_press(house: House, request: Request, *who: str) -> N
     """Wait until no message of these people offers anything about a request any more."""
     deadline = time.monotonic() + SECONDS
     for person in who:
-        while any(actions_of(one) for one in await house.all_messages(person, request.id)):
+        while any(still_asks(one) for one in await house.all_messages(person, request.id)):
             assert time.monotonic() < deadline, f"{person} still has something to press"
             await asyncio.sleep(0.1)
 

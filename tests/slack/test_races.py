@@ -27,7 +27,7 @@ from sandbox.mail_server import ENGINE, HOST, PASSWORD
 from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import Json
-from tests.slack.house import House, actions_of, slack_house, slack_policy, user_id, words_of
+from tests.slack.house import House, slack_house, slack_policy, still_asks, user_id, words_of
 from tests.workflows.engine import EVENT, Request, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
@@ -265,7 +265,7 @@ def wrongs_of(arena: Arena, race: Race, seen: dict[str, dict[int, list[Json]]], 
     for person in (race.clicker, race.other, requester):
         messages = seen[person].get(number, [])
         own = [one for one in messages if one.get("thread_ts", one["ts"]) == one["ts"]]
-        if [status in words_of(one) and not actions_of(one) for one in own] != [True]:
+        if [status in words_of(one) and not still_asks(one) for one in own] != [True]:
             yield f"#{number} {person} sees {[one['text'][:60] for one in own]} instead of one that is {status}"
         if len(messages) - len(own) != (person == requester):
             yield f"#{number} {person} was told {len(messages) - len(own)} times below their message"
