@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Literal
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import Refused, other_level
-from countersign.models import Answer, Approver, Decision, Id, LevelPeople, LevelRule, Model, Status, Verdict
+from countersign.errors import Refused, counted_at, other_level
+from countersign.models import Answer, Approver, Decision, Id, LevelPeople, LevelRule, Model, Status, Verdict, sentence
 from countersign.times import moment
 
 # The channel of an approval that nobody had to give: the requester is an approver of the level (rule 3).
@@ -36,6 +36,7 @@ class Ballot(Model):
     gone: dict[str, Gone] = {}
     away: list[str] = []
     decisions: list[Decision] = []
+    names: dict[str, str] = {}
 
     # --- what anybody may ask ----------------------------------------------------------------------------------------
 
@@ -115,6 +116,7 @@ class Ballot(Model):
         self.level += 1
         self.seats = {}
         self.fallback = people.fallback
+        self.names |= {one.person: one.name for one in [*people.approvers, *people.fallback] if one.name}
         for approver in people.approvers:
             if approver.person == self.requester:
                 self._count_own_approval(approver, at)
@@ -131,9 +133,7 @@ class Ballot(Model):
         decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
         self.decisions.append(decision)
         if answer.verdict is Verdict.REJECT:
-            self._settle(
-                Status.REJECTED, f"Rejected by {answer.person}" + (f": {answer.comment}" if answer.comment else ".")
-            )
+            self._settle(Status.REJECTED, sentence(f"Rejected by {self._name(answer.person)}", answer.comment))
         else:
             self._settle_if_passed()
         return decision
@@ -187,13 +187,16 @@ class Ballot(Model):
         if self.settled:
             raise ValueError(f"#{self.approval_id} is already {self.status}")
 
+    def _name(self, person: str) -> str:
+        return self.names.get(person, person)
+
     def _settle(self, status: Status, words: str) -> None:
         self.status, self.words = status, words
 
     def _settle_if_passed(self) -> bool:
         if self.level_passed and self.level == len(self.levels):
-            people = list(dict.fromkeys(d.person for d in self.decisions))
-            self._settle(Status.APPROVED, f"Approved by {', '.join(people)}.")
+            people = dict.fromkeys(self._name(d.person) for d in self.decisions)
+            self._settle(Status.APPROVED, sentence(f"Approved by {', '.join(people)}"))
         return self.level_passed
 
     def _count_own_approval(self, approver: Approver, at: datetime) -> None:
@@ -234,9 +237,7 @@ class Ballot(Model):
         if answer.level == self.level:
             return answer.person in self.seats
         # Who approved a level that was passed may still take it back while the request waits (rule 2).
-        return answer.verdict is Verdict.REJECT and any(
-            d.person == answer.person and d.level == answer.level for d in self.decisions
-        )
+        return answer.verdict is Verdict.REJECT and self._approved_at(answer.level, answer.person)
 
     def _other_request(self, answer: Answer) -> Refused:
         words = f"That answer was for #{answer.approval_id}, not for this request."
@@ -247,9 +248,14 @@ class Ballot(Model):
         return Refused(words, ErrorCode.TOO_LATE, deadline=self.deadline.isoformat())
 
     def _not_asked(self, answer: Answer) -> Refused:
+        if self._approved_at(answer.level, answer.person):
+            return counted_at(self.approval_id, answer.level, self.level)
         if answer.level != self.level:
             return other_level(self.approval_id, answer.level, self.level)
-        return Refused(f"{answer.person} is not asked about #{self.approval_id}.", ErrorCode.NOT_ASKED)
+        return Refused(f"You are not asked about #{self.approval_id}.", ErrorCode.NOT_ASKED)
+
+    def _approved_at(self, level: int, person: str) -> bool:
+        return any(d.person == person and d.level == level and d.verdict is Verdict.APPROVE for d in self.decisions)
 
     def _approved_before(self, answer: Answer) -> bool:
         return answer.verdict is Verdict.APPROVE and answer.person in self.approved_by

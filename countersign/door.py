@@ -143,9 +143,10 @@ class Door:
         await self._must_be_enabled(who)
         view = await self._run(self.requests.request, approval_id)
         if who != view.question.requester and not admin:
-            why = f"Only {view.question.requester} or an admin may cancel #{approval_id}."
+            why = f"Only {view.requester_name} or an admin may cancel #{approval_id}."
             raise NotAllowed(why, ErrorCode.NOT_THEIRS, approval_id=approval_id)
-        wish = Cancel(approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
+        wish = Cancel.model_validate(fields | {"name": await self._name(who)})
         try:
             return await self.client.cancel(view.question.workflow_id, wish)
         except (NotFound, Refused) as error:
@@ -166,7 +167,8 @@ class Door:
             instead = " You may give it back." if who == view.question.requester else ""
             why = f"Only an approver of #{approval_id} or an admin may revoke it.{instead}"
             raise NotAllowed(why, ErrorCode.NOT_THEIRS, approval_id=approval_id)
-        await self._end_grant(view, Revoke(approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id))
+        fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
+        await self._end_grant(view, Revoke.model_validate(fields | {"name": await self._name(who)}))
 
     async def give_back(self, approval_id: int, who: str, channel: str, words: str = "", wish_id: str = "") -> None:
         """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
@@ -174,12 +176,13 @@ class Door:
         view = await self._run(self.requests.request, approval_id)
         if who != view.question.requester and not (_is_gateway(who) and who == view.asked_by):
             raise NotAllowed(
-                f"Only {view.question.requester}, or a gateway that asked for #{approval_id}, may give it back; "
+                f"Only {view.requester_name}, or a gateway that asked for #{approval_id}, may give it back; "
                 "an approver or an admin may revoke it.",
                 ErrorCode.NOT_THEIRS,
                 approval_id=approval_id,
             )
-        wish = Revoke(approval_id=approval_id, who=who, channel=channel, words=words, given_back=True, id=wish_id)
+        fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
+        wish = Revoke.model_validate(fields | {"name": await self._name(who), "given_back": True})
         await self._end_grant(view, wish)
 
     async def _end_grant(self, view: RequestView, wish: Revoke) -> None:
@@ -200,6 +203,9 @@ class Door:
     async def _brought_about(self, approval_id: int, wish_id: str) -> bool:
         """Whether the request, or its grant, ended by this very wish, which is made again."""
         return bool(wish_id) and await self._run(self.requests.brought_about, approval_id, wish_id)
+
+    async def _name(self, who: str) -> str:
+        return (await self._run(self.requests.person, who)).name
 
     async def _must_be_enabled(self, who: str) -> None:
         """Raise NotAllowed for somebody who was disabled, on whatever channel they come (rule 6)."""

@@ -105,6 +105,12 @@ def other_level(approval_id: int, level: int, at_level: int) -> Refused:
     return Refused(words, ErrorCode.OTHER_LEVEL, level=level, at_level=at_level)
 
 
+def counted_at(approval_id: int, level: int, at_level: int) -> Refused:
+    """Says that somebody approved a level that was passed since: their approval counts, and need not be given again."""
+    words = f"Your approval of level {level} has been counted already; #{approval_id} is at level {at_level}."
+    return Refused(words, ErrorCode.COUNTED_ALREADY, level=level)
+
+
 def refused_with(words: str, details: Any) -> Refused:
     """A refusal that was stored or sent: its words, and its `details` as far as they are any."""
     return Refused(words, **(dict(details) if isinstance(details, Mapping) else {}))

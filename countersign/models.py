@@ -43,6 +43,11 @@ def without_controls(value: str) -> str:
     return "".join(kept).strip()
 
 
+def sentence(said: str, why: str = "") -> str:
+    """What happened, and why where that was said: `Rejected by Grace: not today`, or `Rejected by Grace.`"""
+    return f"{said}: {why}" if why else f"{said.removesuffix('.')}."
+
+
 def _address(value: object) -> object:
     text = str(value or "").strip()
     if not text:
@@ -214,6 +219,7 @@ class Approver(Model):
     person: Id
     because: str
     as_manager: bool = False
+    name: str = ""
 
 
 class LevelPeople(Model):

@@ -161,6 +161,7 @@ def _each_once(policy: Policy, named: Iterable[Approver]) -> list[Approver]:
     for one in named:
         if not policy.enabled(one.person):
             continue
+        one = one.model_copy(update={"name": policy.users[one.person].name})
         before = found.setdefault(one.person, one)
         if before is not one and one.because not in before.because:
             found[one.person] = before.model_copy(

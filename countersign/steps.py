@@ -18,6 +18,7 @@ from countersign.models import (
     Question,
     Route,
     Status,
+    sentence,
 )
 
 Kind = Literal[
@@ -229,18 +230,8 @@ class AskAgain(Model):
     line: Line
 
 
-class Cancel(Model):
-    """The wish to withdraw a request that waits; `id` is the same when it is made again, empty where it never is."""
-
-    approval_id: int
-    who: str
-    channel: str
-    words: str = ""
-    id: str = ""
-
-
-class Revoke(Model):
-    """The wish to end a grant early; `given_back`: by whom it was for, or by the gateway that asked for it.
+class Undo(Model):
+    """The wish to undo something; `name` is what people call `who`.
 
     `id` is the same when it is made again, empty where it never is.
     """
@@ -249,5 +240,19 @@ class Revoke(Model):
     who: str
     channel: str
     words: str = ""
-    given_back: bool = False
     id: str = ""
+    name: str = ""
+
+    def said(self, how: str) -> str:
+        """What the record says of it: `Cancelled by Alice Ainsworth: not needed`."""
+        return sentence(f"{how} by {self.name or self.who}", self.words)
+
+
+class Cancel(Undo):
+    """The wish to withdraw a request that waits."""
+
+
+class Revoke(Undo):
+    """The wish to end a grant early; `given_back`: by whom it was for, or by the gateway that asked for it."""
+
+    given_back: bool = False

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign.ballot import OWN_APPROVAL
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotFound, Refused, no_request, other_level
+from countersign.errors import NotFound, Refused, counted_at, no_request, other_level
 from countersign.models import Answer, Event, Route, Status, Verdict
 from countersign.notices import Given, TurnedDown
 from countersign.steps import ANSWERING_STEP, Closing, Last, Line
@@ -234,15 +234,17 @@ def _passed(connection: Connection, request: Row[Any], given: Given) -> Refused 
     """
     if given.level >= request.level or request.status != Status.WAITING:
         return None
-    took_part = select(answers.c.id).where(
+    own = select(answers.c.state).where(
         answers.c.approval_id == given.approval_id,
         answers.c.level == given.level,
         answers.c.person == given.person,
         answers.c.state != "refused",
     )
-    if given.verdict is Verdict.REJECT and connection.execute(took_part.limit(1)).first():
+    states = set(connection.execute(own).scalars())
+    if given.verdict is Verdict.REJECT and states:
         return None
-    return other_level(given.approval_id, given.level, request.level)
+    say = counted_at if "accepted" in states else other_level
+    return say(given.approval_id, given.level, request.level)
 
 
 def view(row: Row[Any]) -> Answer:

@@ -44,16 +44,17 @@ def views(connection: Connection, policy: Policy, rows: Sequence[Row[Any]]) -> l
 def person(policy: Policy, one: str) -> Person:
     """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
     user = policy.users.get(one)
-    if user is None:
-        return Person(id=one, name=one, email="", enabled=False)
-    return Person(id=one, name=user.name, email=user.email, enabled=policy.enabled(one))
+    name = principal_name(policy, one)
+    return Person(id=one, name=name, email=user.email if user else "", enabled=policy.enabled(one))
 
 
 def principal_name(policy: Policy, who: str) -> str:
-    """What to call whoever asks: a person by name, a gateway by its own."""
+    """What to call whoever asks or does something: a person by name, a gateway by its own."""
     if who == STARTED_IN_TEMPORAL:
         return "Temporal (raw start)"
-    return f"Gateway {name}" if (name := who.removeprefix(GATEWAY)) != who else person(policy, who).name
+    if (name := who.removeprefix(GATEWAY)) != who:
+        return f"Gateway {name}"
+    return policy.users[who].name if who in policy.users else who
 
 
 def _by_request(connection: Connection, table: Table, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:

@@ -284,7 +284,7 @@ class ConnectionApproval:
         await self._change(Change([line], decision=decision, who=decision.person, channel=decision.channel))
 
     async def _withdraw(self, wish: Cancel) -> None:
-        self._open_ballot.cancel(f"Cancelled by {wish.who}" + (f": {wish.words}" if wish.words else "."))
+        self._open_ballot.cancel(wish.said("Cancelled"))
         await self._change(Change(who=wish.who, channel=wish.channel, wish_id=wish.id))
 
     async def _look_around(self) -> None:

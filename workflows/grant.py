@@ -33,14 +33,13 @@ class Grant:
         """End the permission early; returns once that is on record, so that no asking finds it Active."""
         self._revoked_by = wish
         how = "Given back" if wish.given_back else "Revoked"
-        words = f"{how} by {wish.who}" + (f": {wish.words}" if wish.words else ".")
         end = GrantEnd(
             approval_id=wish.approval_id,
             status=_status(wish),
             at=workflow.now(),
             who=wish.who,
             channel=wish.channel,
-            words=words,
+            words=wish.said(how),
             wish_id=wish.id,
         )
         await self._end(end)

@@ -122,7 +122,7 @@ def test_an_approval_is_shown_with_who_gave_it_and_its_comment(by: Run, installa
     number = opened(by, installation, "bob")
     ran = by("grace", "approve", number, "go ahead [b]now[/b]")
     assert ran.code == 0
-    assert f"#{number} Approved  Approved by grace." in ran.out
+    assert f"#{number} Approved  Approved by Grace Hopper." in ran.out
     shown = by("bob", "show", number).out
     assert "Bob [red]Baker[/red] to " in shown
     assert "go ahead [b]now[/b]" in shown
@@ -141,7 +141,7 @@ def test_two_levels_pass_one_after_the_other(by: Run) -> None:
     # Who approved a level that was passed may take it back while the request waits (rule 2).
     back = by("grace", "reject", number, "I was wrong")
     assert back.code == 0
-    assert "Rejected by grace: I was wrong" in back.out
+    assert "Rejected by Grace Hopper: I was wrong" in back.out
 
 
 def test_an_answer_that_does_not_count_ends_with_1(by: Run, installation: Installation) -> None:
@@ -167,10 +167,10 @@ def test_a_grant_is_revoked_by_who_was_asked(by: Run, installation: Installation
     assert by("alice", "revoke", number).code == 3
     ran = by("grace", "revoke", number, "enough")
     assert ran.code == 0
-    assert ran.out.startswith(f"#{number} Revoked  Revoked by grace: enough\n")
+    assert ran.out.startswith(f"#{number} Revoked  Revoked by Grace Hopper: enough\n")
     assert "it would have lasted until" in ran.out
     shown = by("alice", "show", number).out
-    assert shown.startswith(f"#{number} Revoked  Revoked by grace: enough\n")
+    assert shown.startswith(f"#{number} Revoked  Revoked by Grace Hopper: enough\n")
     assert "  Grant    Revoked " in shown
     assert "grant ended" in shown
     assert "grant_ended" not in shown
@@ -187,7 +187,7 @@ def test_a_grant_is_given_back_by_who_holds_it(by: Run, installation: Installati
     said = " ".join(ran.out.split())
     assert "Grant: Ended " in said
     assert "it would have lasted until" in said
-    assert "Given back by alice: done" in said
+    assert "Given back by Alice Ainsworth: done" in said
     assert by("alice", "give-back", number).code == 1
 
 
@@ -233,7 +233,7 @@ def test_watching_one_request_ends_when_it_is_over(by: Run, installation: Instal
     ran = by("alice", "watch", number)
     assert ran.code == 0
     assert "opened" in ran.out.splitlines()[0]
-    assert "Rejected by grace: no" in ran.out
+    assert "Rejected by Grace Hopper: no" in ran.out
     rows = [line for line in by("alice", "watch", number, "--json").out.splitlines() if '"kind": "rejected"' in line]
     assert len(rows) == 1
 

@@ -71,7 +71,7 @@ def test_following_ends_with_the_decision(installation: Installation, by: Run, t
         assert "Ctrl-C stops watching; the request stays open." in shown
     else:
         assert "Waiting, expires in 59 minutes; level 1 of 1, waits for Grace Hopper\n" in shown
-        assert f"#{number} Approved  Approved by grace.\n" in shown
+        assert f"#{number} Approved  Approved by Grace Hopper.\n" in shown
 
 
 def test_a_portal_that_answers_at_once_with_nothing_new_is_asked_again(server: Server) -> None:

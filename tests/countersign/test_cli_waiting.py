@@ -103,7 +103,7 @@ def test_without_a_terminal_each_change_is_a_line(installation: Installation, by
         number = process.until(r"#\d+ Waiting.*waits for Grace Hopper\n").split()[0].removeprefix("#")
         by("grace", "reject", number, "not today")
         assert process.end() == 1
-    assert f"#{number} Rejected  Rejected by grace: not today" in process.text
+    assert f"#{number} Rejected  Rejected by Grace Hopper: not today" in process.text
     assert "\x1b" not in process.text
 
 
@@ -173,7 +173,7 @@ def test_watch_prints_what_happens_from_now_on(installation: Installation, by: R
         page.until(rf"#{number}  opened +Alice Ainsworth: ")
         by("grace", "reject", number, "no")
         for process in (all_events, page):
-            process.until(r"Rejected by grace: no")
+            process.until(r"Rejected by Grace Hopper: no")
             process.process.send_signal(signal.SIGINT)
             assert process.end() == 130
     rows = [json.loads(line) for line in all_events.text.splitlines() if line.startswith("{")]

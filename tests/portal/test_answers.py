@@ -27,7 +27,7 @@ async def test_an_approval_counts(portal: Portal) -> None:
     number = await portal.opened("alice")
     reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve", "comment": "fine"})
     assert reply.status_code == 200
-    assert reply.json() == {"accepted": True, "words": "Approved by grace.", "status": "Approved"}
+    assert reply.json() == {"accepted": True, "words": "Approved by Grace.", "status": "Approved"}
     view = (await portal.get("alice", f"/requests/{number}")).json()
     assert view["grant"]["status"] == "Active"
     (decision,) = view["decisions"]
@@ -37,7 +37,7 @@ async def test_an_approval_counts(portal: Portal) -> None:
 async def test_a_rejection_counts(portal: Portal) -> None:
     number = await portal.opened("alice")
     reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "reject", "comment": "not today"})
-    assert reply.json() == {"accepted": True, "words": "Rejected by grace: not today", "status": "Rejected"}
+    assert reply.json() == {"accepted": True, "words": "Rejected by Grace: not today", "status": "Rejected"}
 
 
 async def test_nobody_decides_on_their_own_request(portal: Portal) -> None:
@@ -135,14 +135,14 @@ async def test_a_requester_cancels(portal: Portal) -> None:
     assert again.status_code == 409
     (line,) = [one for one in await timeline(portal, number) if one["kind"] == "cancelled"]
     assert (line["who"], line["channel"]) == ("alice", "portal")
-    assert line["words"] == "Cancelled by alice: no longer needed"
+    assert line["words"] == "Cancelled by Alice: no longer needed"
 
 
 async def test_an_approver_does_not_cancel_and_an_admin_does(portal: Portal) -> None:
     number = await portal.opened("alice")
     refused = await portal.post("grace", f"/requests/{number}/cancel")
     assert refused.status_code == 403
-    assert "Only alice or an admin" in refused.json()["detail"]
+    assert "Only Alice or an admin" in refused.json()["detail"]
     assert (await portal.post("ada", f"/requests/{number}/cancel")).json()["status"] == "Cancelled"
 
 
@@ -161,7 +161,7 @@ async def test_an_approver_revokes(portal: Portal) -> None:
     assert (reply.json()["status"], reply.json()["grant"]["status"]) == ("Approved", "Revoked")
     assert (await portal.post("grace", f"/requests/{number}/revoke")).status_code == 409
     (line,) = [one for one in await timeline(portal, number) if one["kind"] == "grant_revoked"]
-    assert (line["who"], line["channel"], line["words"]) == ("grace", "portal", "Revoked by grace: enough")
+    assert (line["who"], line["channel"], line["words"]) == ("grace", "portal", "Revoked by Grace: enough")
 
 
 async def test_a_requester_gives_a_grant_back(portal: Portal) -> None:
@@ -170,7 +170,7 @@ async def test_a_requester_gives_a_grant_back(portal: Portal) -> None:
         assert (await portal.post(other, f"/requests/{number}/give-back")).status_code == status
     reply = await portal.post("alice", f"/requests/{number}/give-back", {"words": "done"}, key="back")
     assert (reply.status_code, reply.json()["grant"]["status"]) == (200, "Ended")
-    assert reply.json()["grant"]["words"] == "Given back by alice: done"
+    assert reply.json()["grant"]["words"] == "Given back by Alice: done"
     again = await portal.post("alice", f"/requests/{number}/give-back", {"words": "done"}, key="back")
     assert (again.status_code, again.json()["grant"]["status"]) == (200, "Ended")
     (line,) = [one for one in await timeline(portal, number) if one["kind"] == "grant_ended"]
@@ -184,7 +184,7 @@ async def test_a_gateway_hands_back_what_it_asked_for(portal: Portal) -> None:
     assert (early.status_code, "no grant to give back" in early.json()["detail"]) == (409, True)
     await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
     reply = await portal.post("bastion", f"/requests/{number}/give-back")
-    assert reply.json()["grant"]["words"] == "Given back by gateway:bastion."
+    assert reply.json()["grant"]["words"] == "Given back by Gateway bastion."
     assert (await portal.post("bastion", f"/requests/{number}/give-back")).status_code == 409
 
 

@@ -48,7 +48,7 @@ IN_SLACK = [
     "Slack: Ivan's form, “Reject #1009” ─",
     "Rejected by Ivan Ivanov: you may not connect",
     "Slack: to #web ─",
-    "Mallory alone is told: “mallory is not asked about #1010.”",
+    "Mallory alone is told: “You are not asked about #1010.”",
     "answer refused mallory by slack",
     "Slack: Grace's Home page ─",
     "Grace presses [ Revoke ] and confirms “Revoke #1008?",

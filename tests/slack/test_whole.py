@@ -117,7 +117,7 @@ async def test_who_holds_a_grant_gives_it_back(house: House) -> None:
     await house.whispers("grace", "may give it back")
     await house.click(held, "give_back", "alice")
     for person in ("alice", "grace"):
-        assert actions_of(await house.message(person, request.id, "Ended", "Given back by alice")) == []
+        assert actions_of(await house.message(person, request.id, "Ended", "Given back by Alice A.")) == []
     await house.click(held, "give_back", "alice")
     await house.whispers("alice", "is over already")
 
@@ -136,7 +136,7 @@ async def test_a_revoked_grant_shows_on_every_copy(house: House) -> None:
     await house.settled(request, "Approved", "grace", "alice")
     await house.engine.door.revoke(request.id, "grace", "test", "Enough.")
     for person in ("grace", "alice"):
-        await house.message(person, request.id, "Revoked by grace: Enough.")
+        await house.message(person, request.id, "Revoked by Grace G.: Enough.")
 
 
 async def test_nobody_gets_two_messages_of_one_kind(house: House) -> None:

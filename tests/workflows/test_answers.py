@@ -111,7 +111,7 @@ async def test_a_refusal_is_kept_with_the_answer_and_in_the_record_with_its_proo
     request = await engine.ask("alice")
     answer = await request.store("bob", channel="page", proof={"session": "s-1"})
     judged = await engine.door.submit(answer)
-    words = f"bob is not asked about #{request.id}."
+    words = f"You are not asked about #{request.id}."
     assert (judged.accepted, judged.words) == (False, words)
     assert engine.store.answers.outcome(answer.id) == ("refused", words)
     [row] = [line for line in engine.store.events.of(request.id) if line.kind == "answer_refused"]
@@ -202,7 +202,7 @@ async def test_the_sweeper_refuses_what_came_for_a_request_that_has_ended(engine
     await engine.door.submit_left_over()
     assert engine.store.answers.outcome(answer.id) == (
         "refused",
-        f"#{request.id} is already Rejected: Rejected by grace.",
+        f"#{request.id} is already Rejected: Rejected by Grace G.",
     )
 
 

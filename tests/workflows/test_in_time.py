@@ -82,7 +82,7 @@ async def test_rule_5_a_rejection_in_time_counts_too_and_the_first_of_two_answer
     await until_after(request.deadline)
     quick.start_worker()
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words) == (Status.REJECTED, "Rejected by ivan.")
+    assert (outcome.status, outcome.words) == (Status.REJECTED, "Rejected by Ivan I.")
     assert [(await quick.door.submit(one)).accepted for one in (no, yes)] == [True, False]
 
 

@@ -36,8 +36,8 @@ async def test_rule_11_the_record_of_a_request_from_the_question_to_the_revocati
     rows = {row.kind: row for row in engine.store.events.of(request.id)}
     assert rows["opened"].words == "approval workflow Engineers to databases"
     assert rows["asked_again"].proof == {"source_address": "10.0.0.7", "reason": "restore"}
-    assert rows["approved"].words == "Approved by grace, heidi, ada."
-    assert (rows["grant_revoked"].channel, rows["grant_revoked"].words) == ("page", "Revoked by heidi: enough")
+    assert rows["approved"].words == "Approved by Grace G., Heidi H., Ada A."
+    assert (rows["grant_revoked"].channel, rows["grant_revoked"].words) == ("page", "Revoked by Heidi H.: enough")
     [grace] = [row for row in engine.store.events.of(request.id) if (row.kind, row.who) == ("answered", "grace")]
     assert (grace.channel, grace.words) == ("email", "approved: ok")
     assert engine.store.answers.outcome(grace.proof["answer"])[0] == "accepted"
@@ -52,7 +52,7 @@ async def test_rule_11_what_is_decided_is_on_record_before_anybody_is_told(engin
     assert (
         versions["level_started", "level 1 of 1"]
         < versions["noticed", "asked"]
-        < versions["approved", "Approved by grace."]
+        < versions["approved", "Approved by Grace G."]
     )
     assert (
         versions["granted", next(words for kind, words in versions if kind == "granted")]

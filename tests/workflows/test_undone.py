@@ -93,23 +93,23 @@ async def test_rule_7_the_requester_cancels_while_it_waits(engine: Engine) -> No
     judged = await engine.door.cancel(request.id, "alice", "page", "not needed any more")
     assert (judged.accepted, judged.status) == (True, Status.CANCELLED)
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words) == (Status.CANCELLED, "Cancelled by alice: not needed any more")
+    assert (outcome.status, outcome.words) == (Status.CANCELLED, "Cancelled by Alice A.: not needed any more")
     assert request.lines() == ["opened alice", "level_started countersign", "cancelled alice"]
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     assert not (await request.says("grace")).accepted
     assert engine.store.grants.of(request.id) is None
     words = await refused(engine.door.cancel(request.id, "alice", "page"))
-    assert words == f"#{request.id} is already Cancelled: Cancelled by alice: not needed any more"
+    assert words == f"#{request.id} is already Cancelled: Cancelled by Alice A.: not needed any more"
 
 
 async def test_rule_7_nobody_else_cancels_but_an_admin(engine: Engine) -> None:
     request = await engine.ask("alice")
     for stranger in ("bob", "grace"):
-        with pytest.raises(NotAllowed, match="Only alice or an admin may cancel"):
+        with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin may cancel"):
             await engine.door.cancel(request.id, stranger, "page")
     assert request.status is Status.WAITING
     await engine.door.cancel(request.id, "ada", "page", admin=True)
-    assert (await request.outcome()).words == "Cancelled by ada."
+    assert (await request.outcome()).words == "Cancelled by Ada A."
 
 
 async def test_rule_7_what_is_decided_is_not_cancelled(engine: Engine) -> None:
@@ -172,13 +172,13 @@ async def test_rule_7_a_requester_gives_a_grant_back(engine: Engine) -> None:
     assert grant is not None
     assert (grant.status, grant.words, grant.ended_early) == (
         GrantStatus.ENDED,
-        "Given back by alice: done already",
+        "Given back by Alice A.: done already",
         True,
     )
     assert request.lines("grant_ended", "grant_revoked") == ["grant_ended alice"]
     assert (await engine.ask_for(request.question)).id > request.id
     await request.until_mailed(grace=["asked", "settled"], alice=["settled", "grant_ended"])
-    mail = await asyncio.to_thread(engine.person("alice").wait_for_mail, request.id, "Given back by alice")
+    mail = await asyncio.to_thread(engine.person("alice").wait_for_mail, request.id, "Given back by Alice A.")
     assert "its end was to be" in str(mail)
     assert "is over already" in await refused(engine.door.give_back(request.id, "alice", "page"))
 
@@ -187,14 +187,14 @@ async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_othe
     question = engine.question("carol")
     asked = await engine.door.ask(question, "gateway:bastion", uuid.uuid4().hex)
     for who in ("gateway:other", "bob", "ada"):
-        with pytest.raises(NotAllowed, match="Only carol, or a gateway that asked"):
+        with pytest.raises(NotAllowed, match=r"Only Carol C\., or a gateway that asked"):
             await engine.door.give_back(asked.approval_id, who, "portal")
     await engine.door.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
     grant = engine.store.grants.of(asked.approval_id)
     assert grant is not None
-    assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by gateway:bastion: logged out")
+    assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by Gateway bastion: logged out")
     own = await engine.ask("carol")
-    with pytest.raises(NotAllowed, match="Only carol"):
+    with pytest.raises(NotAllowed, match="Only Carol"):
         await engine.door.give_back(own.id, "gateway:bastion", "portal")
 
 

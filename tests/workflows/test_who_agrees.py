@@ -85,7 +85,7 @@ async def test_rule_2_levels_are_passed_in_turn_and_each_needs_its_quorum(engine
     last = await request.says("ada", level=2, comment="fine")
     assert (last.accepted, last.status) == (True, Status.APPROVED)
     outcome = await request.outcome()
-    assert outcome.words == "Approved by grace, heidi, ada."
+    assert outcome.words == "Approved by Grace G., Heidi H., Ada A."
     assert request.decided() == ["grace approve 1", "heidi approve 2", "ada approve 2"]
 
 
@@ -107,7 +107,7 @@ async def test_rule_2_one_rejection_ends_the_request(engine: Engine) -> None:
     await request.says("heidi", level=2)
     judged = await request.says("ivan", "reject", level=2, comment="not today")
     assert (judged.accepted, judged.status) == (True, Status.REJECTED)
-    assert (await request.outcome()).words == "Rejected by ivan: not today"
+    assert (await request.outcome()).words == "Rejected by Ivan I.: not today"
     assert engine.store.grants.of(request.id) is None
 
 
@@ -119,13 +119,13 @@ async def test_rule_2_who_approved_may_take_it_back_while_it_waits(engine: Engin
     await request.says("heidi", level=2)
     person = {1: "grace", 2: "heidi"}[level]
     assert (await request.says(person, "reject", level=level)).status is Status.REJECTED
-    assert (await request.outcome()).words == f"Rejected by {person}."
+    assert (await request.outcome()).words == f"Rejected by {person.title()} {person[0].upper()}."
 
 
 async def test_rule_2_who_was_not_asked_is_refused(engine: Engine) -> None:
     request = await engine.ask("alice")
     judged = await request.says("bob")
-    assert (judged.accepted, judged.words) == (False, f"bob is not asked about #{request.id}.")
+    assert (judged.accepted, judged.words) == (False, f"You are not asked about #{request.id}.")
     assert request.lines("answer_refused") == ["answer_refused bob"]
     assert request.status is Status.WAITING
 

@@ -162,7 +162,7 @@ async def test_the_requester_cancels_and_nobody_else(way: WayIn) -> None:
     message = await way.prompt(request)
     before = len(await people.whispers(way.slack, CAROL))
     await way.click(message, "cancel", "carol")
-    assert "Only alice" in (await way.whispers(CAROL, before + 1))[-1]
+    assert "Only Alice" in (await way.whispers(CAROL, before + 1))[-1]
     await until(lambda: [line.who for line in way.refusals(request)] == ["carol"])
     way.slack.deliver_twice()
     await way.click(message, "cancel", "alice")

@@ -65,7 +65,7 @@ async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
         (new, "approve", "ada", "already Approved"),
         (new, "cancel", "alice", "already Approved"),
         (new, "revoke", "alice", "Only an approver"),
-        (new, "cancel", "bob", "Only alice"),
+        (new, "cancel", "bob", "Only Alice"),
     ):
         user = user_id(person)
         before = len(await people.whispers(way.slack, user))
