@@ -104,6 +104,7 @@ async def run(
         [
             Chore("people who may no longer act", door.enforce_directory),
             Chore("answers left over", door.submit_left_over),
+            Chore("workflows that are gone", door.settle_gone),
             Chore("answers that counted", door.remind_workflows, once=True),
             Chore("what is kept no longer", _forgetting(store, settings), pause=FORGET_SECONDS),
         ],

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from countersign.errors import Refused
 from countersign.models import Answer, Asked, Question
 from countersign.notices import Given, Person, TurnedDown
+from countersign.steps import GrantEnd, Step, Written
 from countersign.views import Mine, RequestView
 
 
@@ -49,6 +50,9 @@ class RequestReader(Protocol):
     def brought_about(self, approval_id: int, wish_id: str) -> bool:
         """Whether it was this very wish that cancelled the request, or ended its grant."""
 
+    def waiting_after(self, approval_id: int, limit: int) -> list[tuple[int, str, str]]:
+        """The next waiting requests above a number: each with the id and the run of its workflow."""
+
     def person_at(self, address: str) -> Person | None:
         """Who has this mail address."""
 
@@ -71,12 +75,21 @@ class AskingBook(Protocol):
     def answer_on_record(self, question: Question, who: str, request_id: str) -> Asked | None:
         """Answer it by a grant that lasts, or by the request that was asked for too often for Temporal."""
 
+    def write(self, step: Step) -> Written:
+        """Write one change of a request."""
+
 
 class GrantReader(Protocol):
     """Where grants are read."""
 
     def held_by_disabled(self) -> list[int]:
         """The lasting grants of people who are disabled."""
+
+    def end(self, end: GrantEnd) -> bool:
+        """End a grant; False when it had ended already."""
+
+    def overdue(self, before: datetime, limit: int) -> list[int]:
+        """Grants that are Active though their end was before a moment."""
 
 
 class SignalBook(Protocol):

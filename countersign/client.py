@@ -38,6 +38,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from countersign.asking_again import must_be_for
+from countersign.ballot import Ballot
 from countersign.error_codes import ErrorCode
 from countersign.errors import (
     BadSetting,
@@ -196,6 +197,21 @@ class Client:
     async def revoke(self, wish: Revoke) -> None:
         """End a grant early. Raises Refused, NotFound."""
         await self._update(f"grant:{wish.approval_id}", "revoke", wish, None, wish.id or None)
+
+    async def is_gone(self, workflow_id: str, run_id: str, approval_id: int) -> bool:
+        """Whether nothing decides a request any more: its workflow was ended past us, or lost. Raises Unavailable."""
+        handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
+        try:
+            newest = await _in_our_words(handle.describe(rpc_timeout=HEALTH_SECONDS))
+        except NotFound:
+            return True
+        if newest.status is not WorkflowExecutionStatus.RUNNING:
+            return True
+        if newest.run_id == run_id:
+            return False
+        # Another request for the same question, or a reset of this one.
+        state = await _in_our_words(handle.query("state", result_type=Ballot, rpc_timeout=UPDATE_SECONDS))
+        return state is not None and state.approval_id != approval_id
 
     async def reachable(self) -> bool:
         """Whether the server answers now, within seconds."""

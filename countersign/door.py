@@ -11,15 +11,19 @@ from typing import Any, TypeVar
 from countersign.books import AnswerBook, AskingBook, GrantReader, RequestReader, SignalBook
 from countersign.client import Client
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotAllowed, NotFound, NotYet, Refused, other_level
+from countersign.errors import NotAllowed, NotFound, NotYet, Refused, Unavailable, other_level
 from countersign.models import GATEWAY, Answer, Asked, GrantStatus, Judgement, Question, Status
 from countersign.notices import Given, Person, TurnedDown
-from countersign.steps import Cancel, Revoke
+from countersign.steps import GONE, Cancel, GrantEnd, Revoke, gone
 from countersign.views import Mine, RequestView
 
 ENGINE = "countersign"
 # What is younger than this is still on its way.
 LEFT_OVER_AFTER = timedelta(seconds=15)
+# How many waiting requests are looked at each time, whether a workflow still decides them.
+LOOKED_AT_ONCE = 20
+# When a grant's workflow should have ended it.
+OVERDUE_AFTER = timedelta(minutes=1)
 # How many requests are dealt with together.
 AT_ONCE = 20
 
@@ -57,6 +61,7 @@ class Door:
         self.executor = executor
         self.tell_on = tell_on
         self.deliver = deliver
+        self._looked_through = 0  # the number of the waiting request that was looked at last
 
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
         """Open or join the request for a question, or answer it by a grant that lasts. Raises Refused, Unavailable.
@@ -84,8 +89,12 @@ class Door:
                 return await self._judge(answer)
             except Refused as error:
                 refusal = error
-            except NotFound:
+            except NotFound as error:
                 refusal = await self._how_it_ended(answer.approval_id)
+                if refusal.fields["request_status"] == Status.WAITING:
+                    if not await self._settle_if_gone(answer.approval_id):
+                        raise Unavailable("The request can't be asked now; the answer is kept.") from error
+                    refusal = await self._how_it_ended(answer.approval_id)
             await self._run(self.answers.refuse, answer.id, refusal, answer.channel in self.tell_on)
             await self.deliver(answer.approval_id)
             state, words = await self._run(self.answers.outcome, answer.id)
@@ -154,6 +163,8 @@ class Door:
             if await self._brought_about(approval_id, wish_id):
                 return Judgement(accepted=True, words=view.words, status=view.status)
             if view.status is Status.WAITING:
+                if isinstance(error, NotFound) and await self._settle_if_gone(approval_id):
+                    return Judgement(accepted=True, words=GONE, status=Status.CANCELLED)
                 raise
             raise _ended(view) from error
 
@@ -196,9 +207,26 @@ class Door:
             if view.grant.status is not GrantStatus.ACTIVE:
                 raise over
             await self.client.revoke(wish)
-        except (NotFound, Refused) as error:
+        except NotFound:  # it has ended, or was ended past us, or was lost
+            if not await self._end_on_record(wish) and not await self._brought_about(about, wish.id):
+                raise over from None
+        except Refused as error:
             if not await self._brought_about(about, wish.id):
                 raise over from error
+
+    async def _end_on_record(self, wish: Revoke) -> bool:
+        how, status = ("Given back", GrantStatus.ENDED) if wish.given_back else ("Revoked", GrantStatus.REVOKED)
+        words = f"{how} by {wish.who}" + (f": {wish.words}" if wish.words else ".")
+        end = GrantEnd(
+            approval_id=wish.approval_id,
+            status=status,
+            at=datetime.now(UTC),
+            who=wish.who,
+            channel=wish.channel,
+            words=words,
+            wish_id=wish.id,
+        )
+        return await self._run(self.grants.end, end)
 
     async def _brought_about(self, approval_id: int, wish_id: str) -> bool:
         """Whether the request, or its grant, ended by this very wish, which is made again."""
@@ -260,6 +288,36 @@ class Door:
         with suppress(Refused, NotFound):
             await self.client.revoke(wish)
 
+    async def settle_gone(self) -> None:
+        """Look in turn at the waiting requests, a few each time, for ones whose workflow was ended past us or lost.
+
+        They are cancelled on record, as nothing else would ever settle them; grants without a workflow end on time.
+        """
+        rows = await self._run(self.requests.waiting_after, self._looked_through, LOOKED_AT_ONCE)
+        self._looked_through = rows[-1][0] if len(rows) == LOOKED_AT_ONCE else 0
+        await _each_for_itself([partial(self._settle_if, *row) for row in rows])
+        late = await self._run(self.grants.overdue, datetime.now(UTC) - OVERDUE_AFTER, LOOKED_AT_ONCE)
+        for approval_id in late:
+            now = datetime.now(UTC)
+            over = GrantEnd(
+                approval_id=approval_id, status=GrantStatus.ENDED, at=now, who="the clock", words="Its time is over."
+            )
+            await self._run(self.grants.end, over)
+
+    async def _settle_if_gone(self, approval_id: int) -> bool:
+        [row] = await self._run(self.requests.waiting_after, approval_id - 1, 1) or [(0, "", "")]
+        return row[0] == approval_id and await self._settle_if(*row)
+
+    async def _settle_if(self, approval_id: int, workflow_id: str, run_id: str) -> bool:
+        """Cancel a request on record if nothing decides it; a workflow writes how it ends before it does."""
+        if not await self.client.is_gone(workflow_id, run_id, approval_id):
+            return False
+        view = await self._run(self.requests.request, approval_id)
+        if view.status is not Status.WAITING:
+            return False
+        await self._run(self.asking.write, gone(approval_id, view.level, view.question.requester))
+        return True
+
     async def look_again(self, approval_id: int) -> None:
         """Have a request look again at who may act; one that has ended needs not."""
         workflow_id = await self._run(self.requests.workflow_of, approval_id)
@@ -284,14 +342,15 @@ def _is_gateway(who: str) -> bool:
     return who.startswith(GATEWAY)
 
 
-async def _each_for_itself(works: Sequence[Callable[[], Awaitable[None]]]) -> None:
+async def _each_for_itself(works: Sequence[Callable[[], Awaitable[object]]]) -> None:
     """Do all of it, AT_ONCE together: a request that can't answer holds up no other. Raises the first error, then."""
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def in_its_place(work: Callable[[], Awaitable[None]]) -> None:
+    async def in_its_place(work: Callable[[], Awaitable[object]]) -> None:
         async with room:
             await work()
 
     results = await asyncio.gather(*map(in_its_place, works), return_exceptions=True)
-    for error in filter(None, results):
-        raise error
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

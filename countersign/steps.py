@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from countersign.models import (
@@ -131,6 +131,24 @@ class Step(Model):
     lines: list[Line] = []
     tell: list[Tell] = []
     opens_grant: bool = False
+
+
+GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
+
+
+def gone(approval_id: int, level: int, requester: str) -> Step:
+    """The step that settles a request whose workflow was ended past us, or lost: nothing else would."""
+    now = datetime.now(UTC)
+    return Step(
+        approval_id=approval_id,
+        key=f"{level}.gone",
+        at=now,
+        status=Status.CANCELLED,
+        words=GONE,
+        level=level,
+        lines=[Line(kind="cancelled", at=now, who="countersign", words=GONE)],
+        tell=[Tell(event=Event.SETTLED, person=requester)],
+    )
 
 
 class Settled(Model):

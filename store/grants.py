@@ -90,6 +90,12 @@ class Grants:
         return view(row, policy) if row else None
 
     @reads
+    def overdue(self, before: datetime, limit: int) -> list[int]:
+        """Grants that are Active though their end was before a moment: their workflows are gone, or asleep."""
+        late = select(grants.c.approval_id).where(IS_ACTIVE, grants.c.ends_at < before).limit(limit)
+        with self.database.reading() as connection:
+            return list(connection.execute(late).scalars())
+
     def held_by_disabled(self) -> list[int]:
         """Active grants of people who were disabled, or are gone from the directory."""
         with self.database.reading() as connection:

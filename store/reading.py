@@ -62,6 +62,15 @@ class Reading:
             return any(proof.get("wish") == wish_id for proof in connection.execute(proofs).scalars())
 
     @reads
+    def waiting_after(self, approval_id: int, limit: int) -> list[tuple[int, str, str]]:
+        """The next waiting requests above a number: each with the id and the run of its workflow."""
+        columns = requests.c.approval_id, requests.c.workflow_id, requests.c.run_id
+        waiting = requests.c.status == Status.WAITING, requests.c.approval_id > approval_id
+        query = select(*columns).where(*waiting).order_by(requests.c.approval_id).limit(limit)
+        with self.database.reading() as connection:
+            return [(row.approval_id, row.workflow_id, row.run_id) for row in connection.execute(query)]
+
+    @reads
     def newest(
         self,
         status: Status | None = None,

@@ -39,6 +39,7 @@ from countersign.steps import (
     Step,
     Tell,
     Written,
+    gone,
 )
 from countersign.times import moment
 from store.database import Database, reads
@@ -88,6 +89,7 @@ class Requests:
         known = connection.execute(select(requests).where(requests.c.run_id == opening.run_id)).one_or_none()
         if known is not None:
             return OpenReply(opened=_opened(known, policy, self.minute)), None
+        self._settle_older(connection, opening)
         held, refused = self.grants.answer_in(connection, question, _who_asks(opening))
         if held is not None:
             outcome = Outcome(approval_id=held.approval_id, status=Status.APPROVED, words=held.words, grant=held.grant)
@@ -116,14 +118,28 @@ class Requests:
         A request that has ended on record stays as it ended.
         """
         with self.database.transaction() as connection:
-            row = request_row(connection, step.approval_id, lock=True)
-            number = row.step + 1
-            if row.status != Status.WAITING or not self._is_new(connection, step, number):
-                return _written_before(connection, step, row)
-            self._write(connection, step, row, number)
-            lines, grant = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], None)
-            append(connection, step.approval_id, [*step.lines, *lines])
+            return self._write_once(connection, step)
+
+    def _write_once(self, connection: Connection, step: Step) -> Written:
+        row = request_row(connection, step.approval_id, lock=True)
+        number = row.step + 1
+        if row.status != Status.WAITING or not self._is_new(connection, step, number):
+            return _written_before(connection, step, row)
+        self._write(connection, step, row, number)
+        lines, grant = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], None)
+        append(connection, step.approval_id, [*step.lines, *lines])
         return Written(number=number, grant=grant)
+
+    def _settle_older(self, connection: Connection, opening: Opening) -> None:
+        """Settle what waits on record for the same question: of one id Temporal runs one workflow, and that is ours."""
+        question = opening.question
+        older = select(requests.c.approval_id, requests.c.level).where(
+            requests.c.requester == question.requester,
+            requests.c.status == Status.WAITING,
+            requests.c.workflow_id == opening.workflow_id,
+        )
+        for row in connection.execute(older).all():
+            self._write_once(connection, gone(row.approval_id, row.level, question.requester))
 
     def _is_new(self, connection: Connection, step: Step, number: int) -> bool:
         row = {"approval_id": step.approval_id, "key": step.key, "number": number}

@@ -12,6 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from countersign.steps import Kind, Line, Step, Tell
 
 ENGINE = "countersign"
+# Who is on record for what was done by Temporal's own means, past us.
+TEMPORAL = "temporal"
+CANCELLED_IN_TEMPORAL = "Cancelled in Temporal, by whoever may write to its namespace."
 SETTLED_AS: dict[Status, Kind] = {
     Status.APPROVED: "approved",
     Status.REJECTED: "rejected",

@@ -1,10 +1,11 @@
 """One request for a connection, from the question to its decision."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
@@ -41,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
         Opening,
         Tell,
     )
-    from workflows.change import ENGINE, Change
+    from workflows.change import CANCELLED_IN_TEMPORAL, ENGINE, TEMPORAL, Change
     from workflows.durably import durably, refusal_in
     from workflows.shown import show
 
@@ -71,6 +72,7 @@ class ConnectionApproval:
         self._remind_at: datetime | None = None
         self._looked_at: datetime | None = None  # at the deadline, for the first time
         self._waited = timedelta(0)  # for the mailboxes
+        self._cancelled = False  # in Temporal, while it was opened
         self._known = False
         self._in_order = asyncio.Lock()
         self._being_written = 0  # changes of the ballot that are not on record yet
@@ -161,7 +163,7 @@ class ConnectionApproval:
     async def run(self, raw: object = None, *extra: object) -> Outcome:
         """Decide one question; `raw` is any JSON, so that a bad start fails at once instead of hanging."""
         try:
-            await self._open(_question_by(raw, extra))
+            await self._open_whatever(_question_by(raw, extra))
         except (BadQuestion, FailureError) as error:
             self._refusal = error if isinstance(error, BadQuestion) else refusal_in(error)
             if self._refusal is None:
@@ -169,9 +171,39 @@ class ConnectionApproval:
             await workflow.wait_condition(workflow.all_handlers_finished)
             _refuse(self._refusal)
         if self._held is None:
-            await self._until_settled()
-        await workflow.wait_condition(workflow.all_handlers_finished)
+            await self._to_its_end()
+        await self._handlers_finished()
         return self._held or self._outcome()
+
+    async def _to_its_end(self) -> None:
+        """Pass the levels; where somebody cancels the workflow in Temporal, that withdraws the request."""
+        try:
+            if not self._cancelled:
+                await self._until_settled()
+                return
+        except (asyncio.CancelledError, FailureError) as error:
+            if not is_cancelled_exception(error):
+                raise
+        if not self._open_ballot.settled:
+            self._open_ballot.cancel(CANCELLED_IN_TEMPORAL)
+        # What settled it before may not be on record, as its writing was cancelled too.
+        await self._change(Change(who=TEMPORAL))
+
+    async def _handlers_finished(self) -> None:
+        with suppress(asyncio.CancelledError):  # nothing is left to cancel
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        if not workflow.all_handlers_finished():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _open_whatever(self, asked: QuestionBy) -> None:
+        """Open it also where it is cancelled in Temporal meanwhile: it may have its number already."""
+        try:
+            await self._open(asked)
+        except (asyncio.CancelledError, FailureError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            self._cancelled = True
+            await self._open(asked)
 
     async def _open(self, asked: QuestionBy) -> None:
         self._question = question = asked.question

@@ -1,5 +1,6 @@
 """The time-boxed permission of one approval: waits for its end or its revocation, and tells everyone."""
 
+import asyncio
 from datetime import timedelta
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.errors import Refused
     from countersign.models import GrantStatus
     from countersign.steps import GrantEnd, GrantTerms, Revoke
+    from workflows.change import CANCELLED_IN_TEMPORAL, TEMPORAL
     from workflows.durably import durably
 
 
@@ -60,6 +62,8 @@ class Grant:
         left = max(terms.ends_at - workflow.now(), timedelta(0))
         try:
             await workflow.wait_condition(lambda: self._revoked_by is not None, timeout=left)
+        except asyncio.CancelledError:  # in Temporal, by its own means
+            await self._end_at_once(terms.approval_id)
         except TimeoutError:
             end = GrantEnd(
                 approval_id=terms.approval_id,
@@ -71,6 +75,18 @@ class Grant:
             await self._end(end)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return _status(self._revoked_by)
+
+    async def _end_at_once(self, approval_id: int) -> None:
+        if self._revoked_by is None:
+            self._revoked_by = Revoke(approval_id=approval_id, who=TEMPORAL, channel="", words=CANCELLED_IN_TEMPORAL)
+            end = GrantEnd(
+                approval_id=approval_id,
+                status=GrantStatus.REVOKED,
+                at=workflow.now(),
+                who=TEMPORAL,
+                words=CANCELLED_IN_TEMPORAL,
+            )
+            await self._end(end)
 
     async def _end(self, end: GrantEnd) -> None:
         self._ended = True
