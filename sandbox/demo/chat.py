@@ -70,11 +70,11 @@ class Chat:
         return found
 
     async def settled(self, number: int, words: str, *whom: str) -> None:
-        """All these people's messages say so, and can be pressed no more."""
+        """All these people's messages say so, and can be answered no more."""
         for person in whom:
             await self.message(person, number, words)
         names = ", ".join(map(_place, whom))
-        self.screen.aside(f"Every message about #{number} says “{words}” now, and has no buttons: {names}.")
+        self.screen.aside(f"Every message about #{number} says “{words}” now, and can be answered no more: {names}.")
 
     def draw(self, place: str, message: Json) -> None:
         """Show a message."""
@@ -161,5 +161,6 @@ def _is_about(number: int, message: Json) -> bool:
 
 def _shows(message: Json, words: tuple[str, ...], buttons: tuple[str, ...]) -> bool:
     said = words_of(message["blocks"], NAMES)
-    has = tuple(one["action_id"] for one in buttons_of(message["blocks"]))
+    # Who holds a grant may give it back, which has nothing to do with what was asked.
+    has = tuple(one["action_id"] for one in buttons_of(message["blocks"]) if one["action_id"] != "give_back")
     return has == buttons and all(one in said for one in words)

@@ -87,7 +87,7 @@ async def not_asked(play: Play) -> Told:
     await chat.told(STRANGER, "Nobody in Countersign's directory has your address")
     await request.record(f"answer_refused slack:{user_id(STRANGER)}")
     await chat.press(prompt, "approve", "mallory")
-    await chat.told("mallory", "is not asked about")
+    await chat.told("mallory", "not asked about")
     await request.record("answer_refused mallory")
     must(request.view().status is Status.WAITING, f"{request.number} should wait still")
     await chat.press(await chat.message("alice", number, buttons=CANCEL), "cancel", "alice")

@@ -43,7 +43,7 @@ IN_SLACK = [
     "Slack: to Grace ─",
     "[ Approve ] [ Approve with comment ] [ Reject ]",
     "Grace presses [ Approve ] and confirms “Approve #1008?",
-    "Every message about #1008 says “Approved” now, and has no buttons: Grace, Alice.",
+    "Every message about #1008 says “Approved” now, and can be answered no more: Grace, Alice.",
     "Heidi Huber approved at level 2 by email",
     "Slack: Ivan's form, “Reject #1009” ─",
     "Rejected by Ivan Ivanov: you may not connect",

@@ -131,7 +131,7 @@ async def _send_odd(odd: object, aim: Aim) -> int:
 DISABLED = [
     *kinds(Aim.click, {"a click of somebody disabled": _as_it_is}),
     # They may look at what they were asked; what they send doesn't count.
-    *kinds(Aim.opener, {"a form opened by somebody disabled": _as_it_is}, recorded=False),
+    *kinds(Aim.opener, {"a form opened by somebody disabled": _as_it_is}),
     *kinds(Aim.form, {"a form of somebody disabled": _as_it_is}),
 ]
 # Slack's library itself drops what is neither a map nor a text.
