@@ -18,6 +18,7 @@ class ErrorCode(StrEnum):
     NOT_ALLOWED = "not-allowed"
     UNREACHABLE = "unreachable"
     UNAVAILABLE = "unavailable"
+    TOO_MANY = "too-many"
 
     # Asking.
     NO_POLICY = "no-policy"
@@ -61,6 +62,9 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "too-large"
     KEY_REUSED = "key-reused"
 
+    # Too much of it.
+    TOO_MANY_AT_ONCE = "too-many-at-once"
+
     # What is needed can't be reached.
     NO_WORKER = "no-worker"
     NO_MAIL_READ = "no-mail-read"
@@ -75,6 +79,7 @@ TITLES = {
     ErrorCode.NOT_ALLOWED: "Whoever calls may not do this",
     ErrorCode.UNREACHABLE: "Somebody can't be reached",
     ErrorCode.UNAVAILABLE: "Something that is needed can't be reached now",
+    ErrorCode.TOO_MANY: "Too much of this",
     ErrorCode.NO_POLICY: "No policy is in force yet",
     ErrorCode.UNKNOWN_REQUESTER: "The requester is not in the directory",
     ErrorCode.DISABLED_REQUESTER: "The requester is disabled",
@@ -107,6 +112,7 @@ TITLES = {
     ErrorCode.METHOD_NOT_ALLOWED: "Another method is answered here",
     ErrorCode.TOO_LARGE: "The body is too large",
     ErrorCode.KEY_REUSED: "The Idempotency-Key was used for something else",
+    ErrorCode.TOO_MANY_AT_ONCE: "Too many calls of one token at the same time",
     ErrorCode.NO_WORKER: "No worker answers",
     ErrorCode.NO_MAIL_READ: "This portal reads no mail",
 }

@@ -116,6 +116,17 @@ def refused_with(words: str, details: Any) -> Refused:
     return Refused(words, **(dict(details) if isinstance(details, Mapping) else {}))
 
 
+class TooMany(Unavailable):
+    """Whoever asks does too much of this; `fields` say the `limit`, and in how many seconds to try again."""
+
+    code = ErrorCode.TOO_MANY
+
+    @property
+    def retry_after(self) -> int:
+        """In how many seconds to try again."""
+        return int(self.fields.get("retry_after", 1))
+
+
 class Delayed(Unavailable):
     """What was asked is kept, and nobody works on it now: it goes on by itself as soon as a worker is back."""
 

@@ -33,6 +33,7 @@ from countersign.errors import (
     NotAllowed,
     NotFound,
     Refused,
+    TooMany,
     Unavailable,
 )
 from countersign.http_answers import Explanation, Health, Me, PolicyVersion, PolicyView
@@ -265,7 +266,7 @@ ERRORS: dict[int, type[CountersignError]] = {
     HTTPStatus.FORBIDDEN: NotAllowed,
     HTTPStatus.NOT_FOUND: NotFound,
     HTTPStatus.CONFLICT: Refused,
-    HTTPStatus.TOO_MANY_REQUESTS: Unavailable,
+    HTTPStatus.TOO_MANY_REQUESTS: TooMany,
 }
 
 

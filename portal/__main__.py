@@ -34,6 +34,7 @@ from notifiers.slack.app import SlackDoor
 from notifiers.slack.channel import slack_config
 from notifiers.slack.doctor import slack_checks
 from portal.app import create_app
+from portal.connections import most_connections
 from portal.house import Explain, Listener, Plan
 from portal.server import Server
 from settings import Settings
@@ -164,7 +165,8 @@ def plan(settings: Settings) -> Plan:
     if slack:
         listeners["slack"] = partial(SlackDoor, slack)
     checks = [*email_checks(email), *slack_checks(slack)]
-    return Plan(settings.database_url, connect, _explainer(email), listeners, checks)
+    calls = most_connections(settings.portal_connections) * 3 // 4
+    return Plan(settings.database_url, connect, _explainer(email), listeners, checks, calls_in_all=calls)
 
 
 def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:

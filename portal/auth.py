@@ -16,7 +16,7 @@ from portal.problems import problem
 from store import Store
 from store.database import reads
 from store.sight import Sight
-from store.tokens import Token
+from store.tokens import FORM, Token
 
 REMEDY = "an admin makes one with `python -m portal token create`"
 # For the API's description only: `TokenRoute` looks at the token.
@@ -79,6 +79,12 @@ class Caller:
         elif question.requester != owner.name and not self.is_admin:
             words = f"This token asks for {owner.name} only; leave the requester out."
             raise NotAllowed(words, ErrorCode.OTHER_REQUESTER, requester=question.requester)
+
+
+def presented_id(authorization: str) -> str:
+    """The id of the token that a header presents, good or not; empty where it has not the form of one."""
+    form = FORM.fullmatch(authorization.partition(" ")[2].strip())
+    return form["id"] if form else ""
 
 
 @reads

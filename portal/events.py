@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import APIRouter, Query, Request, Response, Security
 
 from countersign.views import LineView
 from portal.auth import BEARER, CallerHere
 from portal.house import HouseHere
 from portal.masks import masked_line
 from portal.requests import LARGEST, Seconds
-from portal.routes import TokenRoute
+from portal.routes import TokenRoute, gone
 
 LONGEST_LIST = 500
 VERSION_HEADER = "Countersign-Version"
@@ -26,6 +26,7 @@ router = APIRouter(tags=["events"], route_class=TokenRoute, dependencies=[Securi
     },
 )
 async def events(
+    request: Request,
     house: HouseHere,
     caller: CallerHere,
     response: Response,
@@ -50,6 +51,6 @@ async def events(
             lines, version = await house.run(house.store.seen.since, before, caller.sight, LONGEST_LIST)
         return lines
 
-    lines = await house.feed.first(look, bool, timeout)
+    lines = await house.feed.first(look, bool, timeout, gone=gone(request))
     response.headers[VERSION_HEADER] = str(version)
     return [masked_line(line) for line in await house.run(house.store.reading.named, lines)]

@@ -24,6 +24,14 @@ class Change(asyncio.Event):
     def __init__(self, about: int | None) -> None:
         super().__init__()
         self.about = about
+        self.waiter_left = False
+
+    def leave(self, watch: asyncio.Future[None]) -> None:
+        """Whoever waits for it is gone, as `watch` found, or can no longer be watched."""
+        if not watch.cancelled():
+            watch.exception()
+        self.waiter_left = True
+        self.set()
 
 
 class Feed:
@@ -44,17 +52,25 @@ class Feed:
         self._closed = False
 
     async def first(
-        self, look: Callable[[], Awaitable[T]], enough: Callable[[T], bool], seconds: float, about: int | None = None
+        self,
+        look: Callable[[], Awaitable[T]],
+        enough: Callable[[T], bool],
+        seconds: float,
+        about: int | None = None,
+        gone: Callable[[], Awaitable[None]] | None = None,
     ) -> T:
-        """Look, and again at each change (of one request), until it is enough or the time is over; the last look."""
+        """Look, and again at each change (of one request), until it is enough or the time is over; the last look.
+
+        `gone` returns when nobody waits for it any more, which ends it too.
+        """
         over = asyncio.get_running_loop().time() + seconds
-        with self._waiter(about) as change:
+        with self._waiter(about) as change, _watching(change, gone):
             # From here on every change is noticed; what came before, the first look sees.
             await _until(self._reading, over)
             while True:
                 change.clear()
                 seen = await look()
-                if enough(seen) or self._closed or not await _until(change, over):
+                if enough(seen) or self._closed or change.waiter_left or not await _until(change, over):
                     return seen
 
     async def run(self) -> None:
@@ -102,6 +118,19 @@ class Feed:
             yield change
         finally:
             self._waiting.discard(change)
+
+
+@contextmanager
+def _watching(change: Change, gone: Callable[[], Awaitable[None]] | None) -> Iterator[None]:
+    if gone is None:
+        yield
+        return
+    watch = asyncio.ensure_future(gone())
+    watch.add_done_callback(change.leave)
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 async def _until(event: asyncio.Event, over: float) -> bool:

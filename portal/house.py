@@ -15,12 +15,23 @@ from countersign.door import Door
 from countersign.errors import Unavailable
 from countersign.views import Finding
 from portal.feed import Feed
+from portal.limits import AtOnce
 from portal.recent import Recent
+from portal.turns import Turns
 from portal.under_way import UnderWay
 from store import Store
 
 # How often replies to repeated requests that were kept long enough are dropped.
 TIDY_SECONDS = 3600
+# How many calls of one token are answered at the same time: most of them wait for something to happen.
+CALLS_AT_ONCE = 250
+# And of all tokens: fewer than there may be connections, so that there is always one for who asks how the portal is.
+CALLS_IN_ALL = 700
+# The same of those that take a large body, and work for the processor.
+HEAVY_AT_ONCE = 2
+HEAVY_IN_ALL = 16
+# How much of that work is done at the same time, of all tokens together.
+WORKING_AT_ONCE = 2
 # How often it is tried at most whether the database can be written to.
 TRY_TO_WRITE_SECONDS = 5.0
 
@@ -58,14 +69,25 @@ class House:
     explain: Explain | None
     listeners: Mapping[str, Listener]
     checks: Sequence[Check]
+    turns: Turns
+    at_once: AtOnce
+    # The ids of tokens that were good here before; there are no more of them than were ever made.
+    known_tokens: set[str] = field(default_factory=set)
     under_way: UnderWay = field(default_factory=UnderWay)
 
     def __post_init__(self) -> None:
         self.writable = Recent(self._writable, TRY_TO_WRITE_SECONDS)
+        self.heavy = AtOnce(HEAVY_AT_ONCE, HEAVY_IN_ALL)
+        self.working = asyncio.Semaphore(WORKING_AT_ONCE)
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a transaction of the store without blocking the loop."""
-        return await run(self.store, function, *args)
+        """Run a transaction of the store without blocking the loop, when the caller's turn has come."""
+        return await run(self.turns, function, *args)
+
+    async def work(self, function: Callable[..., T], *args: Any) -> T:
+        """Do what takes the processor for long beside the loop and the store's threads, a few at a time."""
+        async with self.working:
+            return await asyncio.to_thread(function, *args)
 
     async def _writable(self) -> bool:
         try:
@@ -89,15 +111,18 @@ class Plan:
     listeners: Mapping[str, Callable[[Door], Listener]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     tidy_seconds: float = TIDY_SECONDS
+    calls_at_once: int = CALLS_AT_ONCE
+    calls_in_all: int = CALLS_IN_ALL
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[House]:
         """Open all, and close it at the end."""
         store = await asyncio.to_thread(Store, self.database_url)
+        turns = Turns(store.database.executor)
         feed = Feed(
-            lambda: run(store, store.events.last_version), lambda version: run(store, store.events.since, version)
+            lambda: run(turns, store.events.last_version), lambda version: run(turns, store.events.since, version)
         )
-        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store, self.tidy_seconds))]
+        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store, turns, self.tidy_seconds))]
         try:
             client = await self.connect()
             door = Door(
@@ -107,11 +132,12 @@ class Plan:
                 store.reading,
                 store.grants,
                 store.signals,
-                store.database.executor,
+                turns,
             )
             async with _listening({name: listen(door) for name, listen in self.listeners.items()}) as listeners:
                 explain = self.explain(door) if self.explain else None
-                yield House(store, client, door, feed, explain, listeners, self.checks)
+                at_once = AtOnce(self.calls_at_once, self.calls_in_all)
+                yield House(store, client, door, feed, explain, listeners, self.checks, turns, at_once)
         finally:
             feed.close()
             for task in tasks:
@@ -129,15 +155,15 @@ async def _listening(listeners: Mapping[str, Listener]) -> AsyncIterator[Mapping
         yield listeners
 
 
-async def run(store: Store, function: Callable[..., T], *args: Any) -> T:
-    """Run a transaction on the store's executor."""
-    return await asyncio.get_running_loop().run_in_executor(store.database.executor, function, *args)
+async def run(turns: Turns, function: Callable[..., T], *args: Any) -> T:
+    """Run a transaction of the store, when its turn has come."""
+    return await asyncio.get_running_loop().run_in_executor(turns, function, *args)
 
 
-async def _tidy(store: Store, seconds: float) -> None:
+async def _tidy(store: Store, turns: Turns, seconds: float) -> None:
     while True:
         try:
-            await run(store, store.idempotency.forget_old)
+            await run(turns, store.idempotency.forget_old)
         except Unavailable:
             pass  # it is in the log, and tried again
         except Exception:

@@ -1,6 +1,5 @@
 """The policy and directory over HTTP."""
 
-import asyncio
 import logging
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,7 +17,7 @@ from portal.auth import BEARER, CallerHere
 from portal.house import House, HouseHere
 from portal.once import OnceHere
 from portal.problems import described
-from portal.routes import TokenRoute
+from portal.routes import HeavyRoute
 from store.policies import ReadPolicy
 from store.workers import CHANNEL_KEPT
 
@@ -29,7 +28,7 @@ YAML: dict[str, Any] = {
 log = logging.getLogger(__name__)
 
 
-class PolicyRoute(TokenRoute):
+class PolicyRoute(HeavyRoute):
     """A route that takes a policy file."""
 
     largest_body_bytes = policy_file.LARGEST_FILE_BYTES
@@ -87,7 +86,7 @@ async def apply(
 
     async def put_in_force(_: str) -> JSONResponse:
         # Read beside the store's threads, which others wait for.
-        read = await asyncio.to_thread(ReadPolicy.of, body)
+        read = await house.work(ReadPolicy.of, body)
         version = await house.run(house.store.policies.put_in_force, read, admin)
         later.add_task(_enforce, house.door)
         return JSONResponse({"version": version})
@@ -100,7 +99,7 @@ async def check(request: Request, house: HouseHere, caller: CallerHere) -> Check
     """Name all mistakes of a policy file, and change nothing."""
     caller.must_be_person()
     try:
-        policy, document = await asyncio.to_thread(policy_file.load_with_places, await request.body())
+        policy, document = await house.work(policy_file.load_with_places, await request.body())
     except BadPolicy as error:
         return Checked(problems=error.problems)
     return Checked(problems=[], warnings=policy_file.warnings(policy, document, await _set_up(house)))

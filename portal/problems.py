@@ -20,6 +20,7 @@ from countersign.errors import (
     NotAllowed,
     NotFound,
     Refused,
+    TooMany,
     Unavailable,
     in_words,
 )
@@ -35,6 +36,7 @@ STATUSES: dict[type[CountersignError], HTTPStatus] = {
     Refused: HTTPStatus.CONFLICT,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAllowed: HTTPStatus.FORBIDDEN,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 # pydantic's kinds of error with their remedies; anything else keeps pydantic's own words.
@@ -126,7 +128,8 @@ def of_error(error: CountersignError) -> JSONResponse:
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
     if isinstance(error, BadPolicy):
         return problem(status, error.code, f"{error.headline.capitalize()}.", problems=error.problems)
-    retry = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, Unavailable) else None
+    seconds = error.retry_after if isinstance(error, TooMany) else RETRY_SECONDS
+    retry = {"Retry-After": str(seconds)} if isinstance(error, Unavailable) else None
     return problem(status, error.code, in_words(error), retry, **error.fields)
 
 

@@ -12,14 +12,14 @@ from portal.auth import BEARER, CallerHere
 from portal.house import HouseHere
 from portal.masks import masked
 from portal.problems import described
-from portal.routes import TokenRoute
+from portal.routes import HeavyRoute
 
 LARGEST_MAIL_BYTES = 32 * 1024 * 1024
 MAIL = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}}
 NO_MAIL = "This portal reads no mail; start it with the mail settings of the worker (docs/settings.md)."
 
 
-class MailRoute(TokenRoute):
+class MailRoute(HeavyRoute):
     """A route that takes a mail."""
 
     largest_body_bytes = LARGEST_MAIL_BYTES
@@ -38,6 +38,12 @@ async def explain(request: Request, house: HouseHere, caller: CallerHere) -> dic
     caller.must_be_person()
     if house.explain is None:
         raise Unavailable(NO_MAIL, ErrorCode.NO_MAIL_READ)
-    told = await house.explain(await request.body())
-    explained: dict[str, Any] = json.loads(masked(json.dumps(told)))
-    return explained
+    mail = await request.body()
+    async with house.working:
+        told = await house.explain(mail)
+    return await house.work(_without_secrets, told)
+
+
+def _without_secrets(told: dict[str, Any]) -> dict[str, Any]:
+    hidden: dict[str, Any] = json.loads(masked(json.dumps(told)))
+    return hidden

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Security
+from fastapi import APIRouter, Path, Query, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field, TypeAdapter
@@ -18,7 +18,7 @@ from portal.house import House, HouseHere
 from portal.masks import masked_line
 from portal.once import Body, OnceHere
 from portal.problems import described
-from portal.routes import TokenRoute
+from portal.routes import TokenRoute, gone
 from store.reading import LONGEST_LIST
 
 LONGEST_WAIT_SECONDS = 60
@@ -131,6 +131,7 @@ async def timeline(approval_id: ApprovalId, house: HouseHere, caller: CallerHere
 
 @router.get("/requests/{approval_id}/wait", responses=described(HTTPStatus.NOT_FOUND))
 async def wait(
+    request: Request,
     approval_id: ApprovalId,
     house: HouseHere,
     caller: CallerHere,
@@ -142,7 +143,11 @@ async def wait(
     The end of its grant makes it newer too.
     """
     return await house.feed.first(
-        lambda: seen(house, caller, approval_id), lambda view: view.version > after, timeout, about=approval_id
+        lambda: seen(house, caller, approval_id),
+        lambda view: view.version > after,
+        timeout,
+        about=approval_id,
+        gone=gone(request),
     )
 
 

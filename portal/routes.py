@@ -10,6 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from portal import auth
+from portal.house import House
+from portal.limits import AtOnce
+from portal.turns import WHOSE
 
 LARGEST_BODY_BYTES = 64 * 1024
 
@@ -24,13 +27,50 @@ class TokenRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def with_token(request: Request) -> Response:
-            house = request.app.state.house
-            request.state.caller = await house.run(auth.caller, house.store, request.headers.get("Authorization", ""))
-            response = await handle(Request(request.scope, _at_most(self.largest_body_bytes, request.receive)))
+            house: House = request.app.state.house
+            caller = await self._caller(request, house)
+            request.state.caller = caller
+            with self._at_once(house).one(caller.token.id):
+                response = await handle(Request(request.scope, _at_most(self.largest_body_bytes, request.receive)))
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
         return with_token
+
+    async def _caller(self, request: Request, house: House) -> auth.Caller:
+        """Whose token it is; from here on all work is done in its turn.
+
+        Until it is known, in the turn of the address: a flood of tokens that are none is in nobody else's way.
+        """
+        authorization = request.headers.get("Authorization", "")
+        token_id = auth.presented_id(authorization)
+        address = request.client.host if request.client else ""
+        WHOSE.set(f"token {token_id}" if token_id in house.known_tokens else f"address {address}")
+        caller = await house.run(auth.caller, house.store, authorization)
+        WHOSE.set(f"token {caller.token.id}")
+        house.known_tokens.add(caller.token.id)
+        return caller
+
+    def _at_once(self, house: House) -> AtOnce:
+        """What bounds the calls of a token that are answered at the same time."""
+        return house.at_once
+
+
+class HeavyRoute(TokenRoute):
+    """A route for a large body that is work for the processor."""
+
+    def _at_once(self, house: House) -> AtOnce:
+        return house.heavy if "POST" in (self.methods or ()) else house.at_once
+
+
+def gone(request: Request) -> Callable[[], Coroutine[Any, Any, None]]:
+    """What returns when the client has closed its connection."""
+
+    async def until_gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    return until_gone
 
 
 def _at_most(size: int, receive: Receive) -> Receive:

@@ -31,6 +31,11 @@ def reads(function: F) -> F:
     return function
 
 
+def only_reads(function: Callable[..., Any]) -> bool:
+    """Whether it is marked as such."""
+    return getattr(function, "only_reads", False)
+
+
 class Threads(ThreadPoolExecutor):
     """Where an event loop runs transactions; what only reads has threads of its own."""
 
@@ -40,7 +45,7 @@ class Threads(ThreadPoolExecutor):
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
         """Run it in a thread of its kind."""
-        if getattr(function, "only_reads", False):
+        if only_reads(function):
             return self._reading.submit(function, *args, **named)
         return super().submit(function, *args, **named)
 

@@ -1,0 +1,36 @@
+"""How much one may have under way at the same time, so that nobody keeps others waiting."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from countersign.error_codes import ErrorCode
+from countersign.errors import TooMany, Unavailable
+
+# When somebody who has too much under way may try again, in seconds.
+RETRY_SECONDS = 1
+
+
+class AtOnce:
+    """How many calls of each token are under way; more than `most`, or than `in_all` of all tokens, are refused."""
+
+    def __init__(self, most: int, in_all: int) -> None:
+        self.most = most
+        self.in_all = in_all
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, token_id: str) -> Iterator[None]:
+        """Count a call as long as it takes. Raises TooMany."""
+        if self._under_way[token_id] >= self.most:
+            words = f"{self.most} calls of this token are being answered already; wait for some of them, and try again."
+            raise TooMany(words, ErrorCode.TOO_MANY_AT_ONCE, limit=self.most, retry_after=RETRY_SECONDS)
+        if self._under_way.total() >= self.in_all:
+            raise Unavailable("The portal has as much to do as it can; try again.")
+        self._under_way[token_id] += 1
+        try:
+            yield
+        finally:
+            self._under_way[token_id] -= 1
+            if not self._under_way[token_id]:
+                del self._under_way[token_id]

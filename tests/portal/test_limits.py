@@ -1,0 +1,125 @@
+"""One token in nobody else's way: what it may have under way at once, and whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from portal.app import create_app
+from portal.server import Server
+from store import Store
+from store.tokens import Owner
+from tests.portal.house import POLICY, Portal, serving, until, without_temporal
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AT_ONCE = 3
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def small(tmp_path: Path) -> AsyncIterator[Portal]:
+    """A portal that answers few calls of one token at the same time."""
+    url = f"sqlite:///{tmp_path / 'countersign.db'}"
+    store = Store(url)
+    store.policies.apply(POLICY, "ada")
+    tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
+    plan = replace(without_temporal(url), calls_at_once=AT_ONCE)
+    async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
+        portal = Portal(where, tokens)
+        yield portal
+        await portal.aclose()
+    store.close()
+
+
+def is_too_many(reply: httpx.Response, limit: int) -> bool:
+    told = reply.json()
+    assert (reply.status_code, reply.headers["Retry-After"], told["limit"]) == (429, "1", limit)
+    return bool(told["type"] == "/api/v1/problems/too-many-at-once")
+
+
+async def answered(
+    portal: Portal, status: int = 200, ask: Callable[[], Awaitable[httpx.Response]] | None = None
+) -> httpx.Response:
+    """Ask as bob until the answer has this status."""
+    async with asyncio.timeout(60):
+        while (reply := await (ask() if ask else portal.get("bob", "/me"))).status_code != status:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return reply
+
+
+async def test_more_waits_of_one_token_than_it_may_have_are_refused(small: Portal) -> None:
+    waits = [
+        asyncio.create_task(answered(small, 200, partial(small.get, "bob", "/events", timeout=60)))
+        for _ in range(AT_ONCE)
+    ]
+    reply = await answered(small, 429)
+    assert is_too_many(reply, AT_ONCE)
+    assert "try again" in reply.json()["detail"]
+    assert (await small.get("ada", "/me")).status_code == 200
+    assert (await small.get("nobody", "/health")).json()["database"] is True
+    for wait in waits:
+        wait.cancel()  # whoever goes away is not waited for
+    await asyncio.gather(*waits, return_exceptions=True)
+    await answered(small)
+
+
+async def test_the_calls_of_all_leave_connections_for_who_asks_how_the_portal_is(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'countersign.db'}"
+    store = Store(url)
+    store.policies.apply(POLICY, "ada")
+    tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
+    async with serving(Server(create_app(replace(without_temporal(url), calls_in_all=1)), "127.0.0.1", 0)) as where:
+        portal = Portal(where, tokens)
+        waiting = asyncio.create_task(portal.get("ada", "/events", timeout=60))
+        reply = await answered(portal, 503)
+        assert reply.json()["type"] == "/api/v1/problems/unavailable"
+        assert (await portal.get("nobody", "/health")).json()["database"] is True
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await portal.aclose()
+    store.close()
+
+
+async def test_few_large_bodies_of_one_token_are_read_at_the_same_time(small: Portal) -> None:
+    address = httpx.URL(small.url)
+    begun = []
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(
+            f"POST /api/v1/policy/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {small.tokens['bob']}\r\n"
+            "Content-Length: 6\r\n\r\nuse".encode()
+        )
+        begun.append((reader, writer))
+    check = partial(small.client("bob").post, "/policy/check", content=b"users:")
+    reply = await answered(small, 429, check)
+    assert is_too_many(reply, 2)
+    assert (await small.client("ada").post("/policy/check", content=b"users:")).status_code == 200
+    for reader, writer in begun:
+        writer.write(b"rs:")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_much_work_of_one_token_does_not_keep_another_waiting(portal: Portal) -> None:
+    """Every list is read by the one thread that SQLite has: who has many of them waits for themselves."""
+    for name in ("ada", "bob"):
+        assert (await portal.get(name, "/me")).status_code == 200
+    much, done = 200, 0
+
+    async def one_of_many() -> None:
+        nonlocal done
+        assert (await portal.get("ada", "/requests", limit=200)).status_code == 200
+        done += 1
+
+    many = [asyncio.create_task(one_of_many()) for _ in range(much)]
+    await until(lambda: done > 0)
+    assert (await portal.get("bob", "/me")).status_code == 200
+    assert done < much / 2
+    await asyncio.gather(*many)
