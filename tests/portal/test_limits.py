@@ -77,7 +77,8 @@ async def test_the_calls_of_all_leave_connections_for_who_asks_how_the_portal_is
     tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
     async with serving(Server(create_app(replace(without_temporal(url), calls_in_all=1)), "127.0.0.1", 0)) as where:
         portal = Portal(where, tokens)
-        waiting = asyncio.create_task(portal.get("ada", "/events", timeout=60))
+        wait = partial(portal.get, "ada", "/events", timeout=60)
+        waiting = asyncio.create_task(answered(portal, 200, wait))
         reply = await answered(portal, 503)
         assert reply.json()["type"] == "/api/v1/problems/unavailable"
         assert (await portal.get("nobody", "/health")).json()["database"] is True
