@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import BadQuestion
-from store.database import Database
+from store.database import Database, reads
 from store.tables import idempotency
 
 # A claim older than this is of somebody who crashed; longer than a reply usually takes.
@@ -44,6 +44,7 @@ class Idempotency:
             known = connection.execute(select(idempotency).where(own)).one()
         return _reply(known, digest)
 
+    @reads
     def look(self, token_id: str, key: str, digest: str) -> Reply | Literal["free", "busy"]:
         """The same without claiming it, so that no writer is waited for; `free` where it is to be claimed."""
         with self.database.reading() as connection:

@@ -214,7 +214,9 @@ class Notices:
         with self.database.transaction() as connection:
             for one in sorted(changes, key=lambda one: one.notice_id):
                 about = connection.execute(select(notices.c.approval_id).where(notices.c.id == one.notice_id))
-                step = _step_of(connection, about.scalar_one())
+                if (number := about.scalar_one_or_none()) is None:
+                    continue  # it was forgotten meanwhile
+                step = _step_of(connection, number)
                 kept = (notices.c.id == one.notice_id) & notices.c.shows.is_not(None)
                 values = {"shows": None, "outdated": False} if one.now is None else _shows(one.before, one.now, step)
                 connection.execute(update(notices).where(kept).values(tries=0, **values))

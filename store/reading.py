@@ -169,6 +169,7 @@ class Reading:
         """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
         return person(self.policies.current()[1], one)
 
+    @reads
     def enabled(self, one: str) -> bool:
         """Whether somebody is in the directory and not disabled."""
         return self.policies.current()[1].enabled(one)
