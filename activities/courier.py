@@ -168,7 +168,7 @@ class Courier:
         messages = await self._read(rows)
         await self._begin(messages)
         if broken := {row.id for row in rows} - {notice.id for _, notice in messages}:
-            # Not for long: they would be the first of all that is left over, again and again.
+            # Put off, or they would be the first of all that is left over, again and again.
             await self._run(self.notices.begin, list(broken), datetime.now(UTC))
             await self._run(self.notices.release, list(broken))
 
