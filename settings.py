@@ -1,20 +1,30 @@
 """Every setting, from the environment (`COUNTERSIGN_...`) or a `.env` file; documented in docs/settings.md.
 
-Read only by the composition roots: worker.py, portal/__main__.py and sandbox/__main__.py.
+Read only by the composition roots (worker.py, portal/__main__.py, sandbox/), by `configuration.load`.
 """
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+ENV_FILE = ".env"
+EXAMPLES = "sqlite:///var/countersign.db or postgresql://user:password@host/database"
+# What may stand behind a ? in the URL of a database: the driver takes no more that text can say.
+DATABASE_OPTIONS = {"application_name"}
+# Host and port, the host in brackets where it is an IPv6 address (RFC 3986, section 3.2.2).
+HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})")
 
 
 class Settings(BaseSettings):
     """What an installation has to say; every default suits one machine with the sandbox's mail server."""
 
     model_config = SettingsConfigDict(
-        env_prefix="COUNTERSIGN_", env_file=".env", extra="ignore", hide_input_in_errors=True
+        env_prefix="COUNTERSIGN_", env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True
     )
 
     instance_name: str = "Countersign"
@@ -70,19 +80,37 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @staticmethod
-    def problems(error: ValidationError) -> str:
-        """Say in words which settings are wrong, a line each, without the values."""
-        return "\n".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors(include_input=False))
-
     @field_validator("database_url")
     @classmethod
-    def _folder_exists(cls, url: str) -> str:
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return url
+    def _one_of_the_databases(cls, text: str) -> str:
+        """Any PostgreSQL URL is taken for our driver's; a file's folder is made."""
+        url = _database_url(text)
+        if url.get_backend_name() == "sqlite":
+            Path(url.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return url.render_as_string(hide_password=False)
+
+    @field_validator("temporal_address")
+    @classmethod
+    def _host_and_port(cls, text: str) -> str:
+        if not HOST_AND_PORT.fullmatch(text):
+            raise ValueError("must be HOST:PORT, such as 127.0.0.1:7233, without https://")
+        return text
 
 
-def _variable(place: tuple[int | str, ...]) -> str:
-    name = ".".join(str(part) for part in place)
-    return name if name.isupper() else f"COUNTERSIGN_{name.upper()}"
+def _database_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            f"must be a URL such as {EXAMPLES}; in a password write @ as %40, : as %3A, / as %2F and % as %25"
+        ) from None
+    kind = url.drivername.partition("+")[0]
+    if kind == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise ValueError(f"must name a file that worker and portal share, such as {EXAMPLES}")
+        return url.set(drivername="sqlite")
+    if kind not in {"postgresql", "postgres"}:
+        raise ValueError(f"must be for SQLite or PostgreSQL, such as {EXAMPLES}")
+    if unknown := sorted(set(url.query) - DATABASE_OPTIONS):
+        raise ValueError(f"has an option behind its ? that can't be set there ({unknown[0][:20]}); leave it out")
+    return url.set(drivername="postgresql+pg8000")

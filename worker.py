@@ -5,14 +5,13 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NoReturn
+from typing import Annotated, Any
 
-from pydantic import ValidationError
-from temporalio.common import WorkflowIDConflictPolicy
+import typer
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 import logs
@@ -21,20 +20,31 @@ from activities.courier import Courier
 from activities.requests import RequestActivities
 from activities.standing import StandingActivities, Watch
 from activities.steps import StepActivities
+from configuration import load, report
+from countersign.checks import Check, findings, in_order
+from countersign.cli.doctor import page, summary
 from countersign.client import Client
+from countersign.console import show
+from countersign.directory import Policy
 from countersign.door import Door
-from countersign.errors import CountersignError, Refused, Unavailable
+from countersign.errors import BadSetting, CountersignError, Refused, Unavailable
 from countersign.policy_reach import channels_on
+from countersign.version import HELP_OPTIONS, print_version
+from countersign.views import Finding
 from notifiers.email.channel import EmailChannel, email_channel
+from notifiers.email.doctor import email_checks
 from notifiers.email.inbound import Inbound
 from notifiers.email.mailbox import watch as watch_mailbox
 from notifiers.email.send import EmailNotifier
 from notifiers.slack.channel import slack_config
+from notifiers.slack.doctor import slack_checks
 from notifiers.slack.send import SlackNotifier
 from settings import Settings
 from store import Store
 from store.clock import apart, read_clock, words
+from store.database import Database
 from store.faults import for_operators, is_lasting
+from store.migrate import is_outdated
 from store.retention import Kept, Retention
 from store.workers import SIGN_EVERY, this_worker
 from workflows.connection_approval import ConnectionApproval
@@ -72,21 +82,33 @@ async def run(
     Entering Temporal's sandbox at each turn of a workflow costs a fifth of a worker's time, and would only tell at run
     time what the tests, which run and replay all workflows in it, tell before (docs/decisions/0010-speed.md).
     """
+    async with AsyncExitStack() as closing:
+        await _run(settings, stop, minute, connected, runner, closing)
+
+
+async def _run(
+    settings: Settings,
+    stop: asyncio.Event,
+    minute: timedelta,
+    connected: Callable[[], None],
+    runner: WorkflowRunner,
+    closing: AsyncExitStack,
+) -> None:
     email, slack = email_channel(settings), slack_config(settings)
     live = {"slack": SlackNotifier(slack)} if slack else {}
+    for live_sender in live.values():
+        closing.push_async_callback(live_sender.close)
     store = await Store.open_when_up(settings.database_url, minute, frozenset(live))
-    client = await Client.connect_when_up(
-        settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        task_queue=settings.task_queue,
-        tls=settings.temporal_tls,
-        api_key=settings.temporal_api_key.get_secret_value() or None,
-    )
+    closing.callback(store.close)
+    client = await Client.connect_when_up(**_temporal(settings))
     connected()
     senders = {"email": EmailNotifier(email.config)} if email.config else {}
+    for email_sender in senders.values():
+        closing.push_async_callback(email_sender.close)
     if not senders:
         log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): this worker sends no mail")
     courier = Courier(store.notices, store.reading, senders, store.database.executor, live)
+    closing.push_async_callback(courier.close)
     door = Door(
         client,
         store.requests,
@@ -115,40 +137,91 @@ async def run(
         Chore("notices under way", courier.hold),
         Chore("notices left over", courier.send_left_over),
         Chore("messages left as they were", courier.change_left_over),
-        Chore("standing work", lambda: _keep_standing(client, kept), pause=KEEP_STANDING_SECONDS),
+        Chore("standing work", partial(client.keep_standing, kept), pause=KEEP_STANDING_SECONDS),
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
     ]
     signs = _signs_of_life(store, courier, settings.task_queue)
-    await _keep_standing(client, kept)
+    await client.keep_standing(kept)
     async with signs, _worker(client, settings, store, courier, standing, runner), repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
-    await courier.close()
-    for email_sender in senders.values():
-        await email_sender.close()
-    for live_sender in live.values():
-        await live_sender.close()
-    store.close()
 
 
-def main() -> None:
-    """Run until SIGTERM or Ctrl-C; a wrong setting ends it with exit code 2, what can't be reached with 1, in words."""
+app = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    check: Annotated[
+        bool, typer.Option("--check", help="Look at the settings and at all that they name, and start nothing.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Decide, send mail and read the mailbox, until SIGTERM or Ctrl-C.
+
+    Exit codes: 0 ended, 1 something that is needed can't be reached, 2 a setting is wrong.
+    """
     try:
-        settings = Settings()
+        settings = load()
+        if check:
+            raise typer.Exit(_checked(settings))
         logs.set_up(settings.log_level)
+        report()
         asyncio.run(_until_signal(settings))
-    except ValidationError as error:
-        _end(Settings.problems(error), WRONG_SETTING)
     except CountersignError as error:
-        passes = isinstance(error, Unavailable) and not is_lasting(error)
-        _end(for_operators(error), NOT_REACHED if passes else WRONG_SETTING)
+        print(f"countersign worker: {for_operators(error)}", file=sys.stderr)
+        raise typer.Exit(_code(error)) from None
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        raise typer.Exit(128 + signal.SIGINT) from None
 
 
-def _end(words: str, code: int) -> NoReturn:
-    print(f"countersign worker: {words}", file=sys.stderr)
-    sys.exit(code)
+def _code(error: CountersignError) -> int:
+    """What may pass by itself is no wrong setting."""
+    passes = isinstance(error, Unavailable) and not isinstance(error, BadSetting) and not is_lasting(error)
+    return NOT_REACHED if passes else WRONG_SETTING
+
+
+def _checked(settings: Settings) -> int:
+    """Say what is well and what is not; the exit code."""
+    logs.set_up("error")
+    email, slack = email_channel(settings), slack_config(settings)
+    own = [
+        Check("database", "database", partial(_check_database, settings)),
+        Check("Temporal", "server", partial(_check_temporal, settings)),
+    ]
+    found = in_order(asyncio.run(findings([*own, *email_checks(email), *slack_checks(slack)], None, say=for_operators)))
+    show(page(found))
+    show(summary(found))
+    return int(any(one.state == "problem" for one in found))
+
+
+async def _check_database(settings: Settings, _: Policy | None) -> list[Finding]:
+    database = Database(settings.database_url)
+    try:
+        later = await asyncio.to_thread(is_outdated, database)
+    finally:
+        database.close()
+    words = "can be reached" + ("; its tables are made, or brought up to date, at the next start" if later else "")
+    return [Finding(part="database", state="ok", about="database", words=words)]
+
+
+async def _check_temporal(settings: Settings, _: Policy | None) -> list[Finding]:
+    client = await Client.connect(**_temporal(settings))
+    await client.check()
+    return [Finding(part="Temporal", state="ok", about="server", words="can be reached, and knows the namespace")]
+
+
+def _temporal(settings: Settings) -> dict[str, Any]:
+    """Where Temporal is, as the client wants to know it."""
+    return {
+        "address": settings.temporal_address,
+        "namespace": settings.temporal_namespace,
+        "task_queue": settings.task_queue,
+        "tls": settings.temporal_tls,
+        "api_key": settings.temporal_api_key.get_secret_value() or None,
+    }
 
 
 async def _until_signal(settings: Settings) -> None:
@@ -210,17 +283,6 @@ def _forgetting(store: Store, settings: Settings) -> Callable[[], Awaitable[None
                 return
 
     return forget
-
-
-async def _keep_standing(client: Client, names: Sequence[str]) -> None:
-    for name in names:
-        await client.temporal.start_workflow(
-            StandingWork.run,
-            name,
-            id=f"standing:{name}",
-            task_queue=client.task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
 
 
 @asynccontextmanager
@@ -285,4 +347,4 @@ def _watch(email: EmailChannel, store: Store, door: Door) -> Watch | None:
 
 
 if __name__ == "__main__":
-    main()
+    app()

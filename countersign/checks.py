@@ -1,15 +1,21 @@
-"""What `countersign doctor` looks at: the checks of each part, which the composition root brings together."""
+"""What `doctor` and `python worker.py --check` look at: the checks of each part, which the roots bring together."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from countersign.directory import Policy
+from countersign.errors import CountersignError, in_words
 from countersign.views import Finding
 
 # For one check. The slowest part must not keep an operator waiting who wants to know what is wrong now.
 CHECK_SECONDS = 10.0
+ORDER = ("problem", "warning", "ok")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,3 +28,35 @@ class Check:
     part: str
     about: str
     look: Callable[[Policy | None], Awaitable[Sequence[Finding]]]
+
+
+async def findings(
+    checks: Sequence[Check],
+    policy: Policy | None,
+    seconds: float = CHECK_SECONDS,
+    say: Callable[[Exception], str] = in_words,
+) -> list[Finding]:
+    """What all checks found, each within so many seconds and none in the way of another; `say` puts errors in words."""
+    each = await asyncio.gather(*(_found(check, policy, seconds, say) for check in checks))
+    return [finding for found in each for finding in found]
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """The worst first, and what is of one part together."""
+    return sorted(found, key=lambda one: ORDER.index(one.state))
+
+
+async def _found(
+    check: Check, policy: Policy | None, seconds: float, say: Callable[[Exception], str]
+) -> Sequence[Finding]:
+    try:
+        async with asyncio.timeout(seconds):
+            return await check.look(policy)
+    except TimeoutError:
+        words = f"no answer within {seconds:.0f} seconds; see that it runs and can be reached from here"
+    except CountersignError as error:
+        words = say(error)
+    except Exception as error:
+        log.exception("the check of %s %s failed", check.part, check.about)
+        words = in_words(error)
+    return [Finding(part=check.part, state="problem", about=check.about, words=words)]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -52,6 +52,7 @@ from countersign.errors import (
 )
 from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
 from countersign.steps import Cancel, GrantTerms, Revoke
+from countersign.unreachable import why_unreachable
 
 TASK_QUEUE = "countersign"
 # How long one update may take; without a worker it waits this long, and is then told to try again.
@@ -62,7 +63,8 @@ TASK_SECONDS = timedelta(seconds=5)
 HEALTH_SECONDS = timedelta(seconds=2)
 # How long the worker may take to tell the server's time.
 CLOCK_SECONDS = timedelta(seconds=5)
-CLOCK_WORKFLOW = "standing:sweep"
+STANDING = "standing"
+CLOCK_WORKFLOW = f"{STANDING}:sweep"
 CLOCK_UPDATE = "clock"
 # A question that meets the end of the request before it is put again, as a new one.
 ASK_TRIES = 5
@@ -94,8 +96,10 @@ class Client:
             temporal = await TemporalClient.connect(
                 address, namespace=namespace, data_converter=pydantic_data_converter, **options
             )
+        except ValueError:
+            raise BadSetting("TEMPORAL_ADDRESS must be HOST:PORT, such as 127.0.0.1:7233.") from None
         except RuntimeError as error:
-            raise Unavailable(f"Temporal can't be reached at {address}; is it running?") from error
+            raise why_unreachable(str(error), address) from error
         return cls(temporal, task_queue)
 
     @classmethod
@@ -243,6 +247,18 @@ class Client:
                 return datetime.fromisoformat(str(told))
         raise Unavailable("The worker could not tell the time: it is older than this program; start it again.")
 
+    async def keep_standing(self, activities: Iterable[str]) -> None:
+        """Start the workflows that keep these activities running for ever, unless they run."""
+        for name in activities:
+            start = self.temporal.start_workflow(
+                "StandingWork",
+                name,
+                id=f"{STANDING}:{name}",
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )
+            await _in_our_words(start)
+
     async def start_grant(self, terms: GrantTerms) -> None:
         """Start the workflow of a grant, unless it was started before."""
         start = self.temporal.start_workflow(
@@ -288,7 +304,7 @@ async def _in_our_words(call: Awaitable[R]) -> R:
     except RPCError as error:
         raise _of_rpc(error) from error
     except RuntimeError as error:  # of a client that was made lazily, and can't connect now
-        raise Unavailable("Temporal can't be reached; try again, and see that it is running.") from error
+        raise why_unreachable(str(error)) from error
 
 
 def _refusal(cause: BaseException | None) -> Refused:

@@ -20,10 +20,11 @@ from rich.markup import escape
 from rich.table import Table
 
 import logs
+from configuration import load, report
 from countersign.client import Client
 from countersign.console import show
 from countersign.door import Door
-from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotFound, Refused
+from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.models import Protocol
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, print_version
@@ -73,8 +74,9 @@ def options(
 def serve() -> None:
     """Serve the API until Ctrl-C."""
     with _words_for_failures():
-        settings = Settings()
+        settings = load()
         logs.set_up(settings.log_level)
+        report()
         asyncio.run(_until_database_is_up(settings))
         server = Server(
             create_app(plan(settings)), settings.portal_host, settings.portal_port, settings.portal_connections
@@ -220,7 +222,7 @@ async def _until_database_is_up(settings: Settings) -> None:
 
 @contextmanager
 def _store() -> Iterator[Store]:
-    store = Store(Settings().database_url)
+    store = Store(load().database_url)
     try:
         yield store
     finally:
@@ -231,10 +233,10 @@ def _store() -> Iterator[Store]:
 def _words_for_failures() -> Iterator[None]:
     try:
         yield
-    except ValidationError as error:
-        raise _end(Settings.problems(error), 2) from None
+    except ValidationError as error:  # an option that can't be what it is for
+        raise _end("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()), 2) from None
     except CountersignError as error:
-        wrong = isinstance(error, BadQuestion | BadPolicy | NotFound) or is_lasting(error)
+        wrong = isinstance(error, BadQuestion | BadPolicy | BadSetting | NotFound) or is_lasting(error)
         raise _end(for_operators(error), 2 if wrong else 1) from None
 
 

@@ -12,6 +12,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Printer
 
+from configuration import load
 from countersign.errors import CountersignError, in_words
 from notifiers.slack.channel import slack_config
 from sandbox.first_run import Installation, prepare
@@ -138,8 +139,8 @@ def welcome(settings: Settings, found: Sequence[Place], installation: Installati
 def main() -> None:
     """The command line: `python -m sandbox.up`."""
     os.chdir(ROOT)
-    settings = Settings()
     try:
+        settings = load()
         sys.exit(start(settings, STATE, is_ours="database_url" not in settings.model_fields_set))
     except CountersignError as error:
         sys.exit(f"make up: {in_words(error)}")

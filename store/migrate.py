@@ -5,6 +5,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from store import postgres
@@ -24,6 +26,15 @@ def config() -> Config:
     settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     settings.set_main_option("path_separator", "os")
     return settings
+
+
+def is_outdated(database: Database) -> bool:
+    """Whether migrations are missing, or there are no tables yet. Changes nothing."""
+    if database.is_sqlite and not Path(database.url.database or "").exists():
+        return True  # to look into it would make the file
+    newest = ScriptDirectory.from_config(config()).get_current_head()
+    with database.reading() as connection:
+        return MigrationContext.configure(connection).get_current_revision() != newest
 
 
 def migrate(database: Database) -> None:

@@ -13,6 +13,7 @@ from typer.main import get_command
 COMMAND_LINES = {
     "countersign": "countersign.cli",
     "python -m portal": "portal.__main__",
+    "python worker.py": "worker",
     "python -m sandbox": "sandbox.__main__",
 }
 

@@ -43,7 +43,7 @@ def test_every_package_is_under_the_laws() -> None:
     assert folders == set(checked_packages())
 
 
-@pytest.mark.parametrize("file", ["settings.py", "logs.py"])
+@pytest.mark.parametrize("file", ["settings.py", "configuration.py", "logs.py"])
 def test_settings_and_logs_import_the_domain_at_most(file: str) -> None:
     ours = {*checked_packages(), "worker"} - {"countersign"}
     assert not imported_by(ROOT / file) & ours

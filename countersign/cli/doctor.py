@@ -30,7 +30,7 @@ def doctor(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
         show_json(found)
     else:
         show(page(found))
-        show(_summary(found))
+        show(summary(found))
     if any(one.state == "problem" for one in found):
         raise typer.Exit(Code.NO)
 
@@ -49,7 +49,8 @@ def page(found: Sequence[Finding]) -> Table:
     return table
 
 
-def _summary(found: Sequence[Finding]) -> Text:
+def summary(found: Sequence[Finding]) -> Text:
+    """How many there are of what is wrong."""
     counts = Counter(one.state for one in found)
     said = [f"{counts[state]} {state}{'s' * (counts[state] > 1)}" for state in ("problem", "warning") if counts[state]]
     style = "red" if counts["problem"] else "yellow" if said else "green"

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import SecretStr, ValidationError
 
-from countersign.errors import CountersignError
+from countersign.errors import BadSetting
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.mailbox.imap import Mailbox
@@ -54,7 +54,7 @@ class EmailChannel(NamedTuple):
 
 
 def email_channel(settings: MailSettings) -> EmailChannel:
-    """All of the channel, as far as it is set. Raises CountersignError naming the setting that is wrong."""
+    """All of the channel, as far as it is set. Raises BadSetting naming the setting that is wrong."""
     tokens = access_tokens(settings)
     config, place = email_config(settings, tokens), mailbox(settings, tokens)
     keys = key_ring(settings.mail_keys.get_secret_value()) if config or place else None
@@ -79,14 +79,14 @@ def access_tokens(settings: MailSettings) -> AccessTokens | None:
 
 
 def email_config(settings: MailSettings, tokens: AccessTokens | None = None) -> EmailConfig | None:
-    """How to write mails; None where no mail server is set. Raises CountersignError naming the wrong setting."""
+    """How to write mails; None where no mail server is set. Raises BadSetting naming the wrong setting."""
     if not settings.smtp_host:
         return None
     try:
         return _email_config(settings, tokens)
     except ValidationError as error:
         problems = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors(include_input=False))
-        raise CountersignError(f"The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...): {problems}.") from None
+        raise BadSetting(f"The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...): {problems}.") from None
 
 
 def _email_config(settings: MailSettings, tokens: AccessTokens | None) -> EmailConfig:
@@ -115,7 +115,7 @@ def authenticity(settings: MailSettings) -> AuthenticityRule:
     if settings.mail_rule == "exchange_online":
         return AuthenticityRule(mode="authentication_results", exchange_online=True)
     if settings.mail_rule == "authentication_results" and not settings.mail_authserv_id:
-        raise CountersignError(
+        raise BadSetting(
             "COUNTERSIGN_MAIL_AUTHSERV_ID is missing: COUNTERSIGN_MAIL_RULE=authentication_results needs the name that "
             "your mail server writes at the start of its Authentication-Results header."
         )
@@ -140,11 +140,11 @@ def mailbox(settings: MailSettings, tokens: AccessTokens | None = None) -> Mailb
 def key_ring(text: str) -> KeyRing:
     """Read `a1:<secret>,a0:<older secret>`; the first key signs, all verify."""
     if not text:
-        raise CountersignError(
+        raise BadSetting(
             "COUNTERSIGN_MAIL_KEYS is missing: set it to a1: and a random secret, such as a1:$(openssl rand -hex 32)."
         )
     pairs = [part.strip().partition(":") for part in text.split(",")]
     try:
         return KeyRing([(key_id, secret.encode()) for key_id, _, secret in pairs])
     except ValueError as error:
-        raise CountersignError(f"COUNTERSIGN_MAIL_KEYS: {error}.") from None
+        raise BadSetting(f"COUNTERSIGN_MAIL_KEYS: {error}.") from None

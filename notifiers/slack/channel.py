@@ -4,7 +4,7 @@ from typing import Literal, Protocol
 
 from pydantic import SecretStr, ValidationError
 
-from countersign.errors import CountersignError
+from countersign.errors import BadSetting
 from notifiers.slack.config import SlackConfig
 
 
@@ -21,7 +21,7 @@ class SlackSettings(Protocol):
 
 
 def slack_config(settings: SlackSettings) -> SlackConfig | None:
-    """How to reach Slack; None where it is off. Raises CountersignError naming the setting that is wrong."""
+    """How to reach Slack; None where it is off. Raises BadSetting naming the setting that is wrong."""
     if settings.slack_mode == "off":
         return None
     try:
@@ -36,4 +36,4 @@ def slack_config(settings: SlackSettings) -> SlackConfig | None:
         )
     except ValidationError as error:
         problems = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors(include_input=False))
-        raise CountersignError(f"The Slack settings (COUNTERSIGN_SLACK_...): {problems}.") from None
+        raise BadSetting(f"The Slack settings (COUNTERSIGN_SLACK_...): {problems}.") from None

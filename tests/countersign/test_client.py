@@ -19,7 +19,9 @@ CANCEL = Cancel(approval_id=1, who="alice", channel="")
 
 async def test_a_server_that_does_not_answer_is_named() -> None:
     address = f"127.0.0.1:{free_port()}"
-    with pytest.raises(Unavailable, match=f"Temporal can't be reached at {address}; is it running"):
+    with pytest.raises(
+        Unavailable, match=f"Temporal can't be reached: nothing listens at {address}. Is Temporal running"
+    ):
         await Client.connect(address)
 
 

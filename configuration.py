@@ -1,0 +1,166 @@
+"""How the composition roots read their settings: every mistake is named, with where it stands and what helps."""
+
+import logging
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from countersign.errors import BadSetting
+from settings import ENV_FILE, Settings
+
+PREFIX = "COUNTERSIGN_"
+# What begins so, and is read by the command line, the sandbox, `make up` or the tests, and no setting of the programs.
+OTHERS = re.compile(r"COUNTERSIGN_(URL|TOKEN|STATE|(SANDBOX|TEST)_\w+)")
+# Kubernetes puts these into every container beside a service of that name.
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+OF_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+KUBERNETES_PORT = re.compile(r"(tcp|udp|sctp)://")
+TEMPORAL = "TEMPORAL_"
+# How much of a name must be alike to be taken for a misspelt one.
+ALIKE = 0.8
+VERY_ALIKE = 0.9
+PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]*@")
+OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
+
+log = logging.getLogger("settings")
+
+
+def load() -> Settings:
+    """The settings of this process, from the environment and a `.env` in its folder; the environment goes first.
+
+    Raises BadSetting, which names every mistake in a line of its own and holds no value.
+    """
+    written = _env_file()
+    problems = list(_misspelt(written))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems += [_problem(one, written) for one in error.errors()]
+    if problems:
+        raise BadSetting("\n".join(["these settings are wrong:", *(f"  {one}" for one in problems)]))
+    return settings
+
+
+def report() -> None:
+    """Log where the settings were read, and where others can read the secrets among them."""
+    file = Path(ENV_FILE).absolute()
+    if not file.exists():
+        log.info("settings: the environment alone; there is no %s", file)
+        return
+    log.info("settings: the environment, then %s", file)
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & OTHERS_MAY and any(_is_secret(name, value or "") for name, value in _env_file().items()):
+        log.warning("others on this machine can read the secrets in %s (mode %03o); `chmod 600 %s`", file, mode, file)
+
+
+def variables() -> dict[str, str]:
+    """The environment variable of every setting, and the setting's own name."""
+    return {str(field.validation_alias or f"{PREFIX}{name}".upper()): name for name, field in _fields().items()}
+
+
+def _fields() -> Mapping[str, Any]:
+    return Settings.model_fields
+
+
+def _env_file() -> dict[str, str | None]:
+    """The lines of `.env`, by their names in capitals; a name alone, without a `=`, has the value None."""
+    file = Path(ENV_FILE)
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
+        raise BadSetting(f"{file.absolute()} can't be read: {why}.") from None
+    lines = dotenv_values(stream=StringIO(text), interpolate=False)
+    return {name.upper(): value for name, value in lines.items()}
+
+
+def _misspelt(written: Mapping[str, str | None]) -> Iterator[str]:
+    """Names that are no setting's, and look as if they were meant for one."""
+    environment = {name.upper(): value for name, value in os.environ.items()}
+    for name, value in {**written, **environment}.items():
+        if name in variables() or _is_of_others(name, value):
+            continue
+        meant = _meant(name, ALIKE)
+        if name in written:
+            ours = bool(meant) or name.startswith((PREFIX, TEMPORAL))
+        else:
+            # Temporal's own tools have variables, too, some of them much like ours.
+            ours = name.startswith(PREFIX) or (
+                name.startswith(TEMPORAL) and _meant(name, VERY_ALIKE).startswith(TEMPORAL)
+            )
+        if ours:
+            hint = f"did you mean {meant}?" if meant else "remove it; docs/settings.md names all there are"
+            yield f"{name} ({_place(name, written)}) is no setting: {hint}"
+
+
+def _is_of_others(name: str, value: str | None) -> bool:
+    if OTHERS.fullmatch(name) or OF_KUBERNETES.fullmatch(name):
+        return True
+    return name.endswith("_PORT") and bool(KUBERNETES_PORT.match(value or ""))
+
+
+def _meant(name: str, alike: float) -> str:
+    """The setting whose name is most alike, without our prefix or else with it; "" where none is."""
+    bare = {each.removeprefix(PREFIX): each for each in variables()}
+    close = get_close_matches(name.removeprefix(PREFIX), bare, 1, alike)
+    return bare[close[0]] if close else next(iter(get_close_matches(name, variables(), 1, alike)), "")
+
+
+def _place(name: str, written: Mapping[str, str | None]) -> str:
+    in_environment = any(name == each.upper() for each in os.environ)
+    return "in the environment" if in_environment or name not in written else f"in {Path(ENV_FILE).absolute()}"
+
+
+def _problem(error: ErrorDetails, written: Mapping[str, str | None]) -> str:
+    """What is wrong with one setting: its name, where it stands, what it must be, and how what stands there looks."""
+    field = str(error["loc"][0])
+    variable = next((each for each, name in variables().items() if field in (each, name)), field)
+    wanted = _wanted(error)
+    return f"{variable} ({_place(variable, written)}) {wanted}; {_shape(error.get('input'))}"
+
+
+def _wanted(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "int_parsing" | "int_from_float" | "int_type":
+            return "must be a whole number"
+        case "greater_than_equal":
+            return f"must be {context['ge']} or more"
+        case "less_than_equal":
+            return f"must be {context['le']} or less"
+        case "bool_parsing" | "bool_type":
+            return "must be true or false"
+        case "literal_error":
+            return f"must be {context['expected'].replace(chr(39), '')}"
+        case "value_error":
+            return str(context["error"])
+        case _:
+            return error["msg"][:1].lower() + error["msg"][1:]
+
+
+def _shape(value: object) -> str:
+    """How a value looks, without what it says: it may be a secret in the wrong place."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    if not text:
+        return "it is empty: write a value, or leave the line out"
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return "it has quotes around it: write it without"
+    if text != text.strip():
+        return "it has spaces around it: write it without"
+    return f"what stands there has {len(text)} character{'s' * (len(text) > 1)}"
+
+
+def _is_secret(name: str, value: str) -> bool:
+    field = variables().get(name, "")
+    if field == "database_url":
+        return bool(PASSWORD_IN_URL.search(value))
+    return bool(field) and _fields()[field].annotation is SecretStr

@@ -1,0 +1,27 @@
+"""Why Temporal can't be reached, by what the client library says of it, with the remedy."""
+
+from countersign.errors import BadSetting, Unavailable
+
+# What the library's words hold, and what that means. Of the first kind waiting may help, of the second another setting.
+FOR_NOW = {
+    "ConnectionRefused": "nothing listens at {}. Is Temporal running?",
+    "dns error": "nobody knows the name in {}. See TEMPORAL_ADDRESS.",
+    "get_system_info": "something else answers at {}. Is that Temporal's port, and does it want "
+    "COUNTERSIGN_TEMPORAL_TLS=true?",
+}
+BY_SETTING = {
+    "Unauthenticated": "{} does not take our key. See COUNTERSIGN_TEMPORAL_API_KEY.",
+    "PermissionDenied": "{} does not take our key. See COUNTERSIGN_TEMPORAL_API_KEY.",
+    "InvalidCertificate": "nothing here trusts the certificate of {}. Add who signed it to the system's store.",
+    "InvalidContentType": "{} speaks no TLS. Set COUNTERSIGN_TEMPORAL_TLS to false.",
+}
+OTHERWISE = "{} does not answer. Is Temporal running?"
+
+
+def why_unreachable(said: str, address: str = "TEMPORAL_ADDRESS") -> Unavailable:
+    """What these words of the library mean: BadSetting where waiting does not help."""
+    for mark, words in BY_SETTING.items():
+        if mark in said:
+            return BadSetting(f"Temporal can't be reached: {words.format(address)}")
+    words = next((words for mark, words in FOR_NOW.items() if mark in said), OTHERWISE)
+    return Unavailable(f"Temporal can't be reached: {words.format(address)}")
