@@ -42,7 +42,6 @@ from notifiers.slack.send import SlackNotifier
 from settings import Settings
 from store import Store
 from store.clock import apart, read_clock, words
-from store.database import Database
 from store.faults import for_operators, is_lasting
 from store.migrate import is_outdated
 from store.retention import Kept, Retention
@@ -198,11 +197,7 @@ def _checked(settings: Settings) -> int:
 
 
 async def _check_database(settings: Settings, _: Policy | None) -> list[Finding]:
-    database = Database(settings.database_url)
-    try:
-        later = await asyncio.to_thread(is_outdated, database)
-    finally:
-        database.close()
+    later = await asyncio.to_thread(is_outdated, settings.database_url)
     words = "can be reached" + ("; its tables are made, or brought up to date, at the next start" if later else "")
     return [Finding(part="database", state="ok", about="database", words=words)]
 

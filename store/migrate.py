@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from store import postgres
 from store.database import Database, errors_in_our_terms
@@ -28,13 +28,18 @@ def config() -> Config:
     return settings
 
 
-def is_outdated(database: Database) -> bool:
-    """Whether migrations are missing, or there are no tables yet. Changes nothing."""
-    if database.is_sqlite and not Path(database.url.database or "").exists():
+def is_outdated(url: str) -> bool:
+    """Whether migrations are missing, or there are no tables yet. Changes nothing; raises DatabaseUnavailable."""
+    place = make_url(url)
+    if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
         return True  # to look into it would make the file
     newest = ScriptDirectory.from_config(config()).get_current_head()
-    with database.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision() != newest
+    database = Database(url)
+    try:
+        with database.reading() as connection:
+            return MigrationContext.configure(connection).get_current_revision() != newest
+    finally:
+        database.close()
 
 
 def migrate(database: Database) -> None:
