@@ -243,6 +243,8 @@ class Api:
         if not words:
             return self._not_ours()
         if reply.status == HTTPStatus.UNAUTHORIZED:
+            if "Authorization" not in self._http.headers:
+                words = "There is no token; an admin makes one with `python -m portal token create`."
             return NotAllowed(f"{words} Then set COUNTERSIGN_TOKEN to it.", **_details(problem))
         if isinstance(problem.get("problems"), list):
             return BadPolicy([str(one) for one in problem["problems"]])

@@ -1,5 +1,6 @@
 """From whatever JSON somebody sent to a question, or to words that say what to write instead."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -22,9 +23,9 @@ REMEDIES = {
 Q = TypeVar("Q", bound=Question)
 
 
-def read_question(raw: Any) -> Question:
-    """Validate a question; BadQuestion names each field that is wrong and the remedy."""
-    return _read(raw, Question)
+def read_question(raw: Any, called: Mapping[str, str] | None = None) -> Question:
+    """Validate a question; BadQuestion names each field that is wrong, as it is `called` there, and the remedy."""
+    return _read(raw, Question, called)
 
 
 def read_question_by(raw: Any) -> QuestionBy:
@@ -32,17 +33,21 @@ def read_question_by(raw: Any) -> QuestionBy:
     return _read(raw, QuestionBy)
 
 
-def _read(raw: Any, shape: type[Q]) -> Q:
+def _read(raw: Any, shape: type[Q], called: Mapping[str, str] | None = None) -> Q:
     if not isinstance(raw, dict):
         raise BadQuestion(f"The input must be one JSON object such as {EXAMPLE}.")
     try:
         return shape.model_validate(raw)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in one['loc'])[:LONGEST_PLACE]} {_remedy(one['type'], one['msg'])}"
+            f"{_place(one['loc'], called or {})} {_remedy(one['type'], one['msg'])}"
             for one in error.errors(include_url=False)[:MOST_PROBLEMS]
         ]
         raise BadQuestion("; ".join(problems) + ".") from None
+
+
+def _place(path: tuple[int | str, ...], called: Mapping[str, str]) -> str:
+    return ".".join(called.get(str(part), str(part)) for part in path)[:LONGEST_PLACE]
 
 
 def _remedy(kind: str, words: str) -> str:

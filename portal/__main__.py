@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -21,28 +21,23 @@ from rich.table import Table
 
 import logs
 from configuration import load, report
-from countersign.client import Client
 from countersign.console import show
-from countersign.door import Door
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.models import Protocol
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, print_version
-from notifiers.email.channel import EmailChannel, email_channel
-from notifiers.email.doctor import email_checks
-from notifiers.email.inbound import Inbound
-from notifiers.slack.app import SlackDoor
-from notifiers.slack.channel import slack_config
-from notifiers.slack.doctor import slack_checks
-from portal.app import create_app
-from portal.connections import most_connections
-from portal.house import Explain, Listener, Plan
-from portal.server import Server
 from settings import Settings
 from store import Store
 from store.faults import for_operators, is_lasting
 from store.policies import ReadPolicy
 from store.tokens import Owner
+
+# What serves is imported by `serve` alone: a command beside the database need not wait for web servers and channels.
+if TYPE_CHECKING:
+    from countersign.client import Client
+    from countersign.door import Door
+    from notifiers.email.channel import EmailChannel
+    from portal.house import Explain, Listener, Plan
 
 # One who reads the record sees that this was done beside the database, and by which account of that machine.
 LOCAL = "operator"
@@ -73,6 +68,9 @@ def options(
 @app.command()
 def serve() -> None:
     """Serve the API until Ctrl-C."""
+    from portal.app import create_app
+    from portal.server import Server
+
     with _words_for_failures():
         settings = load()
         logs.set_up(settings.log_level)
@@ -98,10 +96,10 @@ def create(
     """Make a token. It is printed alone on standard output, this once."""
     with _words_for_failures(), _store() as store:
         if person and not (gateway or device or device_group or protocol):
-            owner = Owner(kind="person", name=person, is_admin=admin)
+            owner = _owner(kind="person", name=person, is_admin=admin)
         elif gateway and (device or device_group) and protocol and not (person or admin):
             groups = device_group or []
-            owner = Owner(kind="gateway", name=gateway, devices=device or [], device_groups=groups, protocols=protocol)
+            owner = _owner(kind="gateway", name=gateway, devices=device or [], device_groups=groups, protocols=protocol)
         else:
             raise BadQuestion(FOR_WHOM)
         _must_be_known(store, owner)
@@ -150,6 +148,14 @@ def apply_policy(file: Annotated[Path, typer.Argument(help="The policy and direc
 
 def plan(settings: Settings) -> Plan:
     """How the portal of these settings is opened."""
+    from countersign.client import Client
+    from notifiers.email.channel import email_channel
+    from notifiers.email.doctor import email_checks
+    from notifiers.slack.app import SlackDoor
+    from notifiers.slack.channel import slack_config
+    from notifiers.slack.doctor import slack_checks
+    from portal.connections import most_connections
+    from portal.house import Plan
 
     async def connect() -> Client:
         # Lazily: the portal answers what it can while Temporal is still starting, or away.
@@ -173,6 +179,8 @@ def plan(settings: Settings) -> Plan:
 
 def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
     """What explains mails, where any is read."""
+    from notifiers.email.inbound import Inbound
+
     if email.keys is None:
         return None
     keys, rule, addresses = email.keys, email.rule, email.addresses
@@ -187,6 +195,17 @@ def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
         return explain
 
     return explainer
+
+
+def _owner(**fields: Any) -> Owner:
+    """Whose token it is to be; BadQuestion names the option that is wrong."""
+    try:
+        return Owner(**fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = str(first["loc"][0])
+        option = {"name": fields["kind"], "devices": "device", "device_groups": "device-group"}.get(field, field)
+        raise BadQuestion(f"--{option}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _must_be_known(store: Store, owner: Owner) -> None:

@@ -147,7 +147,7 @@ def _built(cache: Path, say: Say) -> Path | None:
         return None
     say("Temporal: building the tool with Go (about 3 minutes and 250 MB, once) ...")
     with tempfile.TemporaryDirectory(dir=cache) as folder:
-        problem = _build(go, Path(folder), say)
+        problem = _build(go, Path(folder))
         if problem:
             say(f"Temporal: the build failed: {problem}")
             return None
@@ -155,8 +155,8 @@ def _built(cache: Path, say: Say) -> Path | None:
     return _in_cache(cache, say)
 
 
-def _build(go: str, folder: Path, say: Say) -> str:
-    """Build the tool into the folder, telling how long it has taken; returns the problem, or nothing."""
+def _build(go: str, folder: Path) -> str:
+    """Build the tool into the folder, in a terminal with one line of progress; returns the problem, or nothing."""
     started = time.monotonic()
     output = folder / "output"
     environment = os.environ | {"GOBIN": str(folder), "GOFLAGS": ""}
@@ -167,13 +167,20 @@ def _build(go: str, folder: Path, say: Say) -> str:
             try:
                 build.wait(PROGRESS_SECONDS)
             except subprocess.TimeoutExpired:
-                say(f"Temporal: building, {time.monotonic() - started:.0f} s ...")
+                _progress(f"\rTemporal: building, {time.monotonic() - started:.0f} s ...")
     finally:
+        _progress("\n")
         build.kill()
         build.wait()
     if build.returncode == 0:
         return ""
     return output.read_text(errors="replace").strip()[-500:] or "it took too long"
+
+
+def _progress(words: str) -> None:
+    """Write over the line before; a file or a pipe would keep every one of them."""
+    if sys.stderr.isatty():
+        print(words, end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

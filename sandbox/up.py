@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import IO
 
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
@@ -120,13 +122,36 @@ def start(settings: Settings, state: Path, is_ours: bool) -> int:
     Raises CountersignError where the database can't be reached, or Slack's settings are wrong.
     """
     close_folder(state)
+    held = alone(state)
     has_slack = slack_config(settings) is not None
     installation = prepare(settings.database_url, POLICY.read_text(), state / "token", is_ours, has_slack)
     told = environment(settings, state)
     commands = processes(settings, (ROOT / "Procfile").read_text())
     found = places(settings, told, commands) + slack_place(settings, installation)
+    must_be_free(found)
     words = welcome(settings, found, installation, plays="mail" in commands)
-    return run(commands, told, ROOT, Screen(found, words, end))
+    with held:
+        return run(commands, told, ROOT, Screen(found, words, end))
+
+
+def alone(state: Path) -> IO[str]:
+    """Hold the folder for this process, until the file is closed; CountersignError where another `make up` has it."""
+    lock = (state / "up.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise CountersignError("another `make up` runs here already; use that one, or end it with Ctrl-C.") from None
+    return lock
+
+
+def must_be_free(found: Sequence[Place]) -> None:
+    """CountersignError where something answers already at a place that we are about to take."""
+    for place in found:
+        if place.is_ours and place.answers():
+            raise CountersignError(
+                f"{place.name} answers already ({place.where}); end the other `make up`, perhaps of another checkout."
+            )
 
 
 def welcome(settings: Settings, found: Sequence[Place], installation: Installation, plays: bool) -> list[str]:

@@ -32,12 +32,22 @@ WORKER_READY = b"worker: ready: "
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
+def always() -> bool:
+    """What runs elsewhere is not asked."""
+    return True
+
+
 class Place(NamedTuple):
     """Something that runs: what it is, where, and whether it answers."""
 
     name: str
     where: str
-    answers: Callable[[], bool] = lambda: True
+    answers: Callable[[], bool] = always
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is started here, and not elsewhere."""
+        return self.answers is not always
 
 
 class Screen(Printer):  # type: ignore[misc]

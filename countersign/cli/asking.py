@@ -22,6 +22,16 @@ from countersign.question import read_question
 from countersign.views import RequestView
 
 LONGEST_LIST = 200
+# What the fields of a question are called on the command line.
+CALLED = {
+    "requester": "--for",
+    "device": "DEVICE",
+    "protocol": "PROTOCOL",
+    "reason": "--reason",
+    "ticket": "--ticket",
+    "minutes": "--minutes",
+    "source_address": "--source-address",
+}
 
 Minutes = Annotated[
     int | None,
@@ -63,7 +73,8 @@ def request(
                 "ticket": ticket,
                 "source_address": source_address,
                 "minutes": minutes,
-            }
+            },
+            CALLED,
         )
         asked = _asked(api, question, wait, as_json)
         if as_json and not wait:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.parser import BytesHeaderParser
+from email.policy import compat32
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +17,13 @@ from countersign.cli import files
 from countersign.cli.exits import Code
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
 from countersign.cli.output import show, show_json
+from countersign.errors import BadQuestion
 from countersign.http_answers import Explanation, Judged
 
 MailFile = Annotated[Path, typer.Argument(metavar="FILE", help="A mail as it came (.eml); - reads standard input.")]
+
+# Of the header fields, in which those looked for stand.
+LONGEST_HEAD = 256 * 1024
 
 commands = typer.Typer(no_args_is_help=True, help="How replies by mail are read.")
 
@@ -30,8 +36,14 @@ def group() -> None:
 @commands.command()
 def explain(file: MailFile, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
     """Say what a reply by mail decides, or why it decides nothing, check by check. Nothing is changed."""
+    mail = files.content(file)
+    if not is_mail(mail):
+        raise BadQuestion(
+            f"{file} is no mail: a mail begins with fields such as From, To and Subject. Save it as it came, with "
+            "all its headers (.eml); an Outlook .msg file is none."
+        )
     with connect(url, token) as api:
-        found = api.explain(files.content(file))
+        found = api.explain(mail)
     # They hold the mail's token, and what is printed here may be shown to others.
     reply = {name: value for name, value in found.reply.items() if name not in {"token", "answers"}}
     if as_json:
@@ -40,6 +52,12 @@ def explain(file: MailFile, url: Url = DEFAULT_URL, token: Token = "", as_json: 
         show(_page(found))
     if not found.judged.decides:
         raise typer.Exit(Code.NO)
+
+
+def is_mail(raw: bytes) -> bool:
+    """Whether bytes begin as a mail does, with any field that every mail has (RFC 5322, section 3.6)."""
+    head = BytesHeaderParser(policy=compat32).parsebytes(raw[:LONGEST_HEAD])
+    return any(head.get(name) is not None for name in ("From", "Date", "To", "Subject", "Received", "Message-ID"))
 
 
 def _page(found: Explanation) -> RenderableType:

@@ -82,11 +82,14 @@ def test_a_refused_question_ends_with_1_and_says_why(by: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["request", "a b", "ssh"], "device 'a b' is not an id: use lower-case letters"),
+        (["request", "a b", "ssh"], "DEVICE 'a b' is not an id: use lower-case letters"),
         (["request", "web", "telnet"], "Invalid value for 'PROTOCOL': 'telnet' is not one of 'ssh'"),
         (["request", "web", "ssh", "--minutes", "0"], "Invalid value for '--minutes'"),
-        (["request", "web", "ssh", "--source-address", "home"], "source_address 'home' does not appear to be an IPv4"),
-        (["request", "web", "ssh", "--ticket", "x" * 200], "ticket String should have at most 128 characters"),
+        (
+            ["request", "web", "ssh", "--source-address", "home"],
+            "--source-address 'home' does not appear to be an IPv4",
+        ),
+        (["request", "web", "ssh", "--ticket", "x" * 200], "--ticket String should have at most 128 characters"),
         (
             ["request", "web"],
             "Missing argument 'PROTOCOL'. Choose from: ssh, sftp, rdp, http. See `countersign request --help`.",
@@ -277,6 +280,26 @@ def test_a_mail_that_decides_nothing_is_explained_check_by_check(by: Run, tmp_pa
     assert "token" not in found["reply"]
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"just words\n", b"\xd0\xcf\x11\xe0 an Outlook .msg file", b"X: y\n\nhello\n"]
+)
+def test_what_is_no_mail_is_told_so(by: Run, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "reply.eml"
+    file.write_bytes(content)
+    ran = by("grace", "reply", "explain", file)
+    assert (ran.code, ran.out) == (2, "")
+    assert "reply.eml is no mail" in ran.err
+
+
+def test_an_approval_that_is_repeated_after_its_level_is_told_that_it_counted(by: Run) -> None:
+    number = by("bob", "request", TWO_LEVELS, "ssh", "--json").json["approval_id"]
+    assert by("grace", "approve", number).code == 0
+    again = by("grace", "approve", number)
+    assert (again.code, again.out) == (1, "")
+    assert f"Your approval of level 1 has been counted already; #{number} is at level 2." in again.err
+    by("bob", "cancel", number)
+
+
 def test_whoami_names_the_person_or_the_gateway(by: Run) -> None:
     assert by("ada", "whoami").out == "ada, a person and an admin\n"
     assert by("bastion", "whoami").out.startswith("bastion, a gateway\n  asks by ssh for cli-")
@@ -311,6 +334,7 @@ def test_without_a_token_the_remedy_is_named(by: Run) -> None:
     ran = by("nobody", "list")
     assert ran.code == 3
     assert "python -m portal token create" in ran.err
+    assert "Authorization" not in ran.err
     assert "set COUNTERSIGN_TOKEN to it" in ran.err
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -97,6 +98,22 @@ def test_a_token_for_nobody(environment: dict[str, str], store: Store, arguments
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in " ".join(done.stderr.split())
     assert store.tokens.all() == []
+
+
+def test_a_name_that_can_be_nobodys_is_blamed_and_no_setting(environment: dict[str, str]) -> None:
+    for option in ("--person", "--gateway"):
+        more = [] if option == "--person" else ["--device", "db-1", "--protocol", "ssh"]
+        done = run(environment, "token", "create", option, "No Name", *more)
+        assert done.exit_code == 2
+        assert f"{option}: " in done.stderr
+        assert "COUNTERSIGN_" not in done.stderr
+
+
+def test_a_command_beside_the_database_loads_nothing_that_serves() -> None:
+    serving = ("fastapi", "uvicorn", "slack_sdk", "temporalio", "aiohttp")
+    code = f"import sys, portal.__main__; print([one for one in {serving!r} if one in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_tokens_are_listed_and_ended(environment: dict[str, str], store: Store) -> None:

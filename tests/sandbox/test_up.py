@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from countersign.errors import CountersignError
 from notifiers.email.channel import email_config, mailbox
-from sandbox.up import ROOT, environment, processes
+from sandbox.up import ROOT, alone, environment, must_be_free, processes
+from sandbox.welcome import Place
 from settings import Settings
 
 DEADLINE_SECONDS = 90
@@ -80,6 +82,18 @@ def test_the_mail_secret_is_kept_and_for_us_alone(tmp_path: Path) -> None:
     first, second = (environment(Settings(), tmp_path)["COUNTERSIGN_MAIL_KEYS"] for _ in range(2))
     assert first == second
     assert stat.S_IMODE((tmp_path / "mail_keys").stat().st_mode) == 0o600
+
+
+def test_a_second_one_beside_the_first_says_so_and_ends(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(CountersignError, match="another `make up` runs here already"):
+        alone(tmp_path)
+    alone(tmp_path).close()
+
+
+def test_what_answers_already_at_our_places_is_named(tmp_path: Path) -> None:
+    must_be_free([Place("Mail", "yours"), Place("Portal", "http://127.0.0.1:1", lambda: False)])
+    with pytest.raises(CountersignError, match="Portal answers already"):
+        must_be_free([Place("Portal", "http://127.0.0.1:1", lambda: True)])
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
