@@ -198,9 +198,15 @@ class Client:
         """Withdraw a request that waits. Raises Refused, NotFound."""
         return await self._update(workflow_id, "cancel", wish, Judgement, wish.id or None)
 
-    async def revoke(self, wish: Revoke) -> None:
+    async def revoke(self, wish: Revoke, run: str = "") -> None:
         """End a grant early. Raises Refused, NotFound."""
-        await self._update(f"grant:{wish.approval_id}", "revoke", wish, None, wish.id or None)
+        try:
+            await self._update(grant_workflow(wish.approval_id, run), "revoke", wish, None, wish.id or None)
+        except NotFound:
+            if not run:
+                raise
+            # It may have been started before the run was part of its id.
+            await self._update(grant_workflow(wish.approval_id), "revoke", wish, None, wish.id or None)
 
     async def is_gone(self, workflow_id: str, run_id: str, approval_id: int) -> bool:
         """Whether nothing decides a request any more: its workflow was ended past us, or lost. Raises Unavailable."""
@@ -264,7 +270,7 @@ class Client:
         start = self.temporal.start_workflow(
             "Grant",
             terms,
-            id=f"grant:{terms.approval_id}",
+            id=grant_workflow(terms.approval_id, terms.run),
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -284,6 +290,11 @@ class Client:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
         update = handle.execute_update(name, argument, id=update_id, result_type=result, rpc_timeout=UPDATE_SECONDS)
         return await _in_our_words(update)
+
+
+def grant_workflow(approval_id: int, run: str = "") -> str:
+    """The id of a grant's workflow: with the run of its request, as its number may be used again."""
+    return f"grant:{approval_id}:{run}" if run else f"grant:{approval_id}"
 
 
 async def _in_our_words(call: Awaitable[R]) -> R:

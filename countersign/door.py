@@ -206,7 +206,7 @@ class Door:
         try:
             if view.grant.status is not GrantStatus.ACTIVE:
                 raise over
-            await self.client.revoke(wish)
+            await self.client.revoke(wish, view.token_run)
         except NotFound:  # it has ended, or was ended past us, or was lost
             if not await self._end_on_record(wish) and not await self._brought_about(about, wish.id):
                 raise over from None
@@ -285,8 +285,13 @@ class Door:
 
     async def _revoke_of_disabled(self, approval_id: int) -> None:
         wish = Revoke(approval_id=approval_id, who=ENGINE, channel="", words="The requester was disabled.")
-        with suppress(Refused, NotFound):
-            await self.client.revoke(wish)
+        view = await self._run(self.requests.request, approval_id)
+        try:
+            await self.client.revoke(wish, view.token_run)
+        except NotFound:
+            await self._end_on_record(wish)
+        except Refused:
+            return
 
     async def settle_gone(self) -> None:
         """Look in turn at the waiting requests, a few each time, for ones whose workflow was ended past us or lost.

@@ -58,6 +58,7 @@ class Notice(Model):
     holds: str = ""  # the channel's reference of the message that shows this request to `to` already
     again: bool = False  # it was tried before, and may have got through
     step: int = 0  # of the request, as this shows it
+    token_run: str = ""  # of its workflow, which a token in it is signed with
 
 
 class Result(Model):

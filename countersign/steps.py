@@ -160,11 +160,15 @@ class Settled(Model):
 
 
 class GrantTerms(Model):
-    """A grant that was opened: the input of its workflow."""
+    """A grant that was opened: the input of its workflow. `run` is that of its request, whose number may be used again.
+
+    It is empty for a request that opened before runs were kept for this.
+    """
 
     approval_id: int
     starts_at: datetime
     ends_at: datetime
+    run: str = ""
 
 
 class Written(Model):

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import PrivateAttr
+
 from countersign.models import ChannelUse, Decision, GrantView, Model, Question, Status
 
 
@@ -57,6 +59,13 @@ class RequestView(Model):
     decisions: list[Decision] = []
     grant: GrantView | None = None
     version: int = 0
+    # What the tokens in its mails are signed with: for the channels, and shown to nobody.
+    _token_run: str = PrivateAttr(default="")
+
+    @property
+    def token_run(self) -> str:
+        """The run of its workflow that its tokens are signed with; empty where they are signed without."""
+        return self._token_run
 
 
 class DelayedView(Model):

@@ -22,6 +22,8 @@ from store.notices import FIRST_RETRY
 from store.policies import Policies
 from store.tables import answers, as_written, mailboxes, notices, one_of, requests, turned_down
 
+# By how much the clock of a mail server may be off, and its seconds be cut.
+CLOCKS_DIFFER = timedelta(minutes=1)
 # How long the expiry of a request waits for a mailbox that can't be read up to its deadline, while it is looked at...
 LONGEST_READING = timedelta(seconds=60)
 # ... and at most, where workers are there, but none of them looks at the mailbox for long.
@@ -73,9 +75,8 @@ class Answers:
         if exists is None:
             refused = no_request(given.approval_id)
         else:
-            refused = _objection(policy, Route.model_validate(exists.route), given) or _passed(
-                connection, exists, given
-            )
+            refused = _too_old(exists, given) or _objection(policy, Route.model_validate(exists.route), given)
+            refused = refused or _passed(connection, exists, given)
         if refused is not None:
             row |= {"state": "refused", "words": str(refused), "details": refused.details}
         # Two processes may get the same delivery at once; who comes second finds the first one's row.
@@ -214,6 +215,14 @@ def _objection(policy: Policy, route: Route, given: Given) -> Refused | None:
         words = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
         return Refused(words, ErrorCode.REASON_NEEDED)
     return None
+
+
+def _too_old(request: Row[Any], given: Given) -> Refused | None:
+    """Whether an answer came before its request, and so was to another one that had its number, before a restore."""
+    if given.at >= request.opened_at - CLOCKS_DIFFER:
+        return None
+    words = f"That answer came before #{given.approval_id} was asked; answer the newest message about it."
+    return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=given.approval_id)
 
 
 def _looked_at_for_long(mailbox: Row[Any], closing: Closing) -> bool:

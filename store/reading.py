@@ -315,6 +315,7 @@ def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any], told
         use="decide" if route.channels.get(row.channel) == "decide" else "link_only",
         to=person(policy, row.person),
         approval_id=view.approval_id,
+        token_run=view.token_run,
         question=view.question,
         requester=person(policy, view.question.requester),
         asked_by=view.asked_by_name if view.asked_by != view.question.requester else "",

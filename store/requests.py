@@ -261,6 +261,7 @@ def _insert(connection: Connection, opening: Opening, route: Route, minute: time
         .values(
             workflow_id=opening.workflow_id,
             run_id=opening.run_id,
+            token_run=opening.run_id,
             question=question.model_dump(mode="json"),
             asked_by=opening.asked_by,
             route=route.model_dump(mode="json"),
@@ -356,8 +357,11 @@ def _stood(connection: Connection, approval_id: int) -> dict[str, str]:
 
 
 def _grant(connection: Connection, approval_id: int) -> GrantTerms | None:
-    row = connection.execute(select(grants).where(grants.c.approval_id == approval_id)).one_or_none()
-    return GrantTerms(approval_id=approval_id, starts_at=row.starts_at, ends_at=row.ends_at) if row else None
+    query = select(grants, requests.c.token_run).join(requests, requests.c.approval_id == grants.c.approval_id)
+    row = connection.execute(query.where(grants.c.approval_id == approval_id)).one_or_none()
+    if row is None:
+        return None
+    return GrantTerms(approval_id=approval_id, starts_at=row.starts_at, ends_at=row.ends_at, run=row.token_run)
 
 
 def _settled(connection: Connection, row: Row[Any]) -> Settled:
@@ -399,7 +403,8 @@ def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timed
         )
     )
     line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {moment(ends_at)}")
-    return [line], GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at)
+    terms = GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at, run=row.token_run)
+    return [line], terms
 
 
 def _unreachable(connection: Connection, approval_id: int) -> set[str]:

@@ -93,6 +93,8 @@ requests = Table(
     Column("approval_id", Number, primary_key=True),
     Column("workflow_id", String(1000), nullable=False),  # as long as Temporal lets it be
     Column("run_id", String(100), nullable=False, unique=True),
+    # The run that the tokens in its mails are signed with; empty for a request that opened before they were.
+    Column("token_run", String(100), nullable=False, server_default=""),
     Column("question", JSON, nullable=False),
     Column("asked_by", String(LONGEST_WHO), nullable=False),  # who put it; empty of old ones, where that is not known
     Column("route", JSON, nullable=False),

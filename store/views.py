@@ -91,7 +91,7 @@ def _view(
 ) -> RequestView:
     route = Route.model_validate(row.route)
     rooms, settled = route.rooms.values(), row.status != Status.WAITING
-    return RequestView(
+    view = RequestView(
         approval_id=row.approval_id,
         question=Question.model_validate(row.question),
         requester_name=person(policy, row.requester).name,
@@ -122,3 +122,5 @@ def _view(
         grant=held.view(opened[0], policy) if opened else None,
         version=row.version,
     )
+    view._token_run = row.token_run
+    return view

@@ -51,7 +51,7 @@ class Grant:
         """Refuse, in words, what has ended already."""
         if self._ended or self._revoked_by is not None:
             _refuse(f"The grant of #{wish.approval_id} is over already.", ErrorCode.GRANT_OVER, wish)
-        if workflow.info().workflow_id != f"grant:{wish.approval_id}":
+        if workflow.info().workflow_id.split(":")[1] != str(wish.approval_id):
             _refuse(f"#{wish.approval_id} is not the grant that is open here.", ErrorCode.OTHER_REQUEST, wish)
 
     # --- run ---------------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def ids_of(notice: Notice, config: EmailConfig) -> token.Ids:
     """What the mail's ids say. Only an approver who may answer by mail gets a token."""
     if notice.use != "decide" or notice.to.id == notice.requester.id:
         return token.Ids(notice.approval_id, 0, "")
-    made = token.make(config.keys, notice.approval_id, notice.level, notice.to.id)
+    made = token.make(config.keys, notice.approval_id, notice.level, notice.to.id, notice.token_run)
     return token.Ids(notice.approval_id, notice.level, made)
 
 
@@ -70,7 +70,7 @@ def _address(message: EmailMessage, notice: Notice, config: EmailConfig, address
     message["To"] = headers.mailbox(wording.name(notice.to.name, ""), address)
     message["Reply-To"] = reply_to
     message["Subject"] = headers.words(subject)
-    message["Message-ID"] = token.message_id(config.message_id_domain, ids, notice.event, notice.id)
+    message["Message-ID"] = token.message_id(config.message_id_domain, ids, notice.event, _of_run(notice, notice.id))
 
 
 def _thread(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
@@ -79,7 +79,7 @@ def _thread(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
     Gmail asks for just that ("references headers that consistently refer to the same message ID", beside the same
     subject), and threads by RFC 5256 or JWZ's algorithm stand in a container of that id.
     """
-    root = token.thread_id(config.message_id_domain, notice.approval_id, notice.to.id)
+    root = token.thread_id(config.message_id_domain, notice.approval_id, _of_run(notice, notice.to.id))
     answered = notice.in_reply_to.strip()
     if headers.is_message_id(answered):
         message["In-Reply-To"] = answered
@@ -88,6 +88,11 @@ def _thread(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
     if notice.event is not Event.ASKED:
         message["In-Reply-To"] = root
     message["References"] = root
+
+
+def _of_run(notice: Notice, name: str) -> str:
+    """What tells mails apart whose request has a number that was given out before."""
+    return f"{name}:{notice.token_run}" if notice.token_run else name
 
 
 def _write(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:

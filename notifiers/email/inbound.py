@@ -132,7 +132,8 @@ class Inbound:
     async def _addressee(self, reply: Reply, view: RequestView | None) -> Person | None:
         """Whose copy this is: of those who were asked, the one whom the token names."""
         asked = {one.person: one for one in view.approvers} if view else {}
-        found = asked.get(whose_token(reply, asked, partial(token.names, self.keys)))
+        run = view.token_run if view else ""
+        found = asked.get(whose_token(reply, asked, partial(token.names, self.keys, run=run)))
         return await _of_engine(self.engine.person(found.person)) if found else None
 
     async def _answer(self, mail: Explanation, arrived: datetime, raw: bytes) -> None:

@@ -70,24 +70,30 @@ class Ids(NamedTuple):
     token: str
 
 
-def make(ring: KeyRing, approval_id: int, level: int, approver_id: str) -> str:
-    """The token for one approver at one level of one request: 28 characters of a-z and 0-9."""
-    return _signed(ring, ring.signs, approval_id, level, approver_id)
+def make(ring: KeyRing, approval_id: int, level: int, approver_id: str, run: str = "") -> str:
+    """The token for one approver at one level of one request: 28 characters of a-z and 0-9.
+
+    `run` is that of the request's workflow: a number may be given out again, as after a restored backup, a run never.
+    Requests that opened before it was signed have none.
+    """
+    return _signed(ring, ring.signs, approval_id, level, approver_id, run)
 
 
-def names(ring: KeyRing, token: str, approval_id: int, level: int, approver_id: str) -> bool:
-    """Whether this token was made, by any key of the ring, for exactly this approver, level and request."""
+def names(ring: KeyRing, token: str, approval_id: int, level: int, approver_id: str, run: str = "") -> bool:
+    """Whether this token was made, by any key of the ring, for exactly this approver, level, request and run."""
     folded = token.lower()
     key_id = folded[:2]
     if ring.secret(key_id) is None:
         return False
-    expected = _signed(ring, key_id, approval_id, level, approver_id)
+    expected = _signed(ring, key_id, approval_id, level, approver_id, run)
     return hmac.compare_digest(folded.encode("utf-8", "replace"), expected.encode("ascii"))
 
 
-def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_id: str) -> str:
+def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_id: str, run: str) -> str:
     # Numbers hold no colon, so whatever the approver's id holds, no two triples read the same.
-    said = f"countersign.email:{approval_id:d}:{level:d}:{approver_id}".encode("utf-8", "surrogatepass")
+    # With a run it is another context, so that none of these reads as one without.
+    context = f"countersign.email.run:{run}" if run else "countersign.email"
+    said = f"{context}:{approval_id:d}:{level:d}:{approver_id}".encode("utf-8", "surrogatepass")
     mac = hmac.digest(ring.secret(key_id) or b"", said, "sha256")
     return key_id + _base32(mac[:TAG_BYTES])
 

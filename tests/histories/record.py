@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+from countersign.client import grant_workflow
 from countersign.models import GrantStatus, Status
 from sandbox.temporal_server import TemporalServer
 from tests.workflows.engine import Engine, Request, new_namespace, until
@@ -184,7 +185,7 @@ async def ended(request: Request, status: Status) -> str:
 
 async def grant_over(request: Request, status: GrantStatus) -> str:
     """The id of the grant's workflow, once it has ended so."""
-    workflow_id = f"grant:{request.id}"
+    workflow_id = grant_workflow(request.id, request.engine.store.reading.request(request.id).token_run)
     assert await request.engine.client.temporal.get_workflow_handle(workflow_id).result() == status
     return workflow_id
 

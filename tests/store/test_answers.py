@@ -105,6 +105,13 @@ def test_the_last_answers_are_complete_once_every_mailbox_was_read_up_to_the_dea
     assert store.answers.last(closing).complete
 
 
+def test_an_answer_that_is_older_than_its_request_was_to_another_one(store: Store) -> None:
+    number = opened(store).approval_id
+    with pytest.raises(Refused, match=f"That answer came before #{number} was asked"):
+        store.answers.store(given(number, at=soon(-90)))
+    assert store.answers.store(given(number, at=soon(-1))).approval_id == number
+
+
 def look(store: Store, begin: float, end: float) -> None:
     """A watcher looks at a mailbox that it can't read, from one moment to another, in seconds from now."""
     for seconds in range(int(begin), int(end) + 1, 5):

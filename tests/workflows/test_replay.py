@@ -13,6 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 
 import worker
+from countersign.client import grant_workflow
 from countersign.question import read_question
 from tests.histories.record import STORIES
 from tests.workflows.engine import MAIL_KEYS
@@ -31,7 +32,9 @@ def workflow_id(saved: str) -> str:
     """The id it ran under, which stands in no history, but follows from the input."""
     [payload] = json.loads(saved)["events"][0]["workflowExecutionStartedEventAttributes"]["input"]["payloads"]
     asked = json.loads(b64decode(payload["data"]))
-    return f"grant:{asked['approval_id']}" if "approval_id" in asked else read_question(asked).workflow_id
+    if "approval_id" in asked:
+        return grant_workflow(asked["approval_id"], asked.get("run", ""))
+    return read_question(asked).workflow_id
 
 
 @pytest.mark.parametrize("runner", [sandboxed(), UnsandboxedWorkflowRunner()], ids=["sandboxed", "as in production"])

@@ -16,6 +16,13 @@ ids = st.text(string.ascii_lowercase + string.digits + ":.-@+_%", min_size=1, ma
 numbers = st.integers(min_value=1, max_value=10**9)
 
 
+def test_a_number_that_is_given_out_again_makes_other_tokens() -> None:
+    runs = ("", "run-1", "run-2", "run-1:1042")
+    for run in runs:
+        made = token.make(RING, 1042, 1, "grace", run)
+        assert [token.names(RING, made, 1042, 1, "grace", one) for one in runs] == [one == run for one in runs]
+
+
 def test_a_token_is_short_lower_case_and_the_same_each_time() -> None:
     made = token.make(RING, 1042, 1, "grace")
     assert made == token.make(RING, 1042, 1, "grace")
