@@ -66,7 +66,8 @@ class StepActivities:
         written = await self._run(self.steps.write, step)
         if written.grant is not None:
             await self.starter.start_grant(written.grant)
-        tell = (step.tell or self.teller.live) and not written.instead
+        is_written = not (written.instead or written.disabled)
+        tell = (step.tell or self.teller.live) and is_written
         unreachable = await self.teller.deliver(step.approval_id, written.number) if tell else []
         return Taken(**written.model_dump(), unreachable=unreachable)
 

@@ -6,6 +6,7 @@ changes) in one step, so that no two answers can both find the same place free.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -16,12 +17,16 @@ from countersign.times import moment
 
 # The channel of an approval that nobody had to give: the requester is an approver of the level (rule 3).
 OWN_APPROVAL = "own approval"
+REQUESTER_DISABLED = "The requester was disabled."
 
 Gone = Literal["disabled", "unreachable"]
 
 
 class Ballot(Model):
-    """Who is asked, who answered, and what follows from it. `level` counts from 1; 0 is before the first."""
+    """Who is asked, who answered, and what follows from it. `level` counts from 1; 0 is before the first.
+
+    `passed` is how many levels have had all they needed: a level that was passed stays so.
+    """
 
     approval_id: int
     requester: Id
@@ -31,6 +36,7 @@ class Ballot(Model):
     status: Status = Status.WAITING
     words: str = ""
     level: int = 0
+    passed: int = 0
     seats: dict[str, Approver] = {}
     fallback: list[Approver] = []
     gone: dict[str, Gone] = {}
@@ -53,12 +59,12 @@ class Ballot(Model):
     @property
     def approved_by(self) -> set[str]:
         """The people whose approval counts at the current level."""
-        return {d.person for d in self.decisions if d.level == self.level and d.verdict is Verdict.APPROVE}
+        return {d.person for d in self.decisions if self._approves(d) and not d.lapsed}
 
     @property
     def level_passed(self) -> bool:
-        """Whether the current level has all it needs (true before the first)."""
-        return len(self.approved_by) >= self.quorum
+        """Whether the current level has had all it needs (true before the first)."""
+        return self.passed >= self.level
 
     @property
     def can_be_met(self) -> bool:
@@ -133,17 +139,47 @@ class Ballot(Model):
         decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
         self.decisions.append(decision)
         if answer.verdict is Verdict.REJECT:
-            self._settle(Status.REJECTED, sentence(f"Rejected by {self._name(answer.person)}", answer.comment))
+            self._settle_by(decision)
         else:
             self._settle_if_passed()
         return decision
 
-    def leave_out(self, person: str, why: Gone) -> list[Approver]:
-        """Somebody was disabled or can't be reached: look again (rule 4); returns whom to ask now."""
+    def leave_out(self, person: str, why: Gone, lapse: bool = True) -> list[Approver]:
+        """Somebody was disabled or can't be reached: look again (rule 4); returns whom to ask now.
+
+        `lapse`: whether the approval of who is disabled counts no longer at a level that is still open (rule 2).
+        """
         if self.settled or self.gone.get(person) in {why, "disabled"}:
             return []
         self.gone[person] = why
-        return [] if self.level_passed else self._call_fallback()
+        if self.level_passed:
+            return []
+        if why == "disabled" and lapse:
+            self._lapse(person)
+        return self._call_fallback()
+
+    def recount(self, disabled: Sequence[str], decision: Decision | None, passed: int) -> list[Approver]:
+        """Take back what `decision` brought about, and judge it anew: these people were disabled before it was written.
+
+        `passed` is how many levels are passed on record. At a level that is not, approvals of theirs count no longer;
+        `decision` does not where it is theirs. Where the requester is among them the request is cancelled. Returns whom
+        to ask now.
+        """
+        self.status, self.words, self.passed = Status.WAITING, "", passed
+        if decision is not None and decision.person in disabled:
+            self.decisions.remove(decision)
+            decision = None
+        for person in disabled:
+            self.gone[person] = "disabled"
+            if not self.level_passed:
+                self._lapse(person)
+        if self.requester in disabled:
+            self.cancel(REQUESTER_DISABLED)
+        elif decision is not None and decision.verdict is Verdict.REJECT:
+            self._settle_by(decision)
+        elif not self.level_passed and not self._settle_if_passed():
+            return self._call_fallback()
+        return []
 
     def note_away(self, person: str) -> list[Approver]:
         """Somebody asked is out of office: they may still answer, but where those present are too few, the fallback
@@ -193,16 +229,21 @@ class Ballot(Model):
     def _settle(self, status: Status, words: str) -> None:
         self.status, self.words = status, words
 
+    def _settle_by(self, rejection: Decision) -> None:
+        self._settle(Status.REJECTED, sentence(f"Rejected by {self._name(rejection.person)}", rejection.comment))
+
     def _settle_if_passed(self) -> bool:
+        if len(self.approved_by) >= self.quorum:
+            self.passed = self.level
         if self.level_passed and self.level == len(self.levels):
-            people = dict.fromkeys(self._name(d.person) for d in self.decisions)
+            people = dict.fromkeys(self._name(d.person) for d in self.decisions if not d.lapsed)
             self._settle(Status.APPROVED, sentence(f"Approved by {', '.join(people)}"))
         return self.level_passed
 
     def _count_own_approval(self, approver: Approver, at: datetime) -> None:
         rule = self.levels[self.level - 1]
-        in_time = at <= self.deadline
-        if in_time and self.own_approval_counts and rule.own_approval_counts(approver):
+        may = at <= self.deadline and self.gone.get(self.requester) != "disabled"
+        if may and self.own_approval_counts and rule.own_approval_counts(approver):
             self.decisions.append(
                 Decision(
                     answer_id=OWN_APPROVAL,
@@ -232,6 +273,14 @@ class Ballot(Model):
         quorum = self.levels[level - 1].quorum
         words = f"There is nobody to ask: level {level} needs {quorum}, too few can answer."
         self._settle(Status.REJECTED, words)
+
+    def _approves(self, decision: Decision) -> bool:
+        return decision.level == self.level and decision.verdict is Verdict.APPROVE
+
+    def _lapse(self, person: str) -> None:
+        for decision in self.decisions:
+            if decision.person == person and self._approves(decision):
+                decision.lapsed = True
 
     def _may_answer(self, answer: Answer) -> bool:
         if answer.level == self.level:

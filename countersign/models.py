@@ -246,7 +246,10 @@ class Answer(Model):
 
 
 class Decision(Model):
-    """An answer that counted. `level` counts from 1."""
+    """An answer that counted. `level` counts from 1.
+
+    `lapsed`: an approval that counts no longer, as its approver was disabled while the level was open (rule 2).
+    """
 
     answer_id: str
     level: int
@@ -255,6 +258,7 @@ class Decision(Model):
     comment: str = ""
     channel: str
     at: datetime
+    lapsed: bool = False
 
 
 class Judgement(Model):

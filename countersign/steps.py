@@ -28,6 +28,7 @@ Kind = Literal[
     "level_started",
     "fallback",
     "left_out",
+    "approval_lapsed",
     "noticed",
     "unreachable",
     "away",
@@ -78,7 +79,8 @@ class Opened(Model):
     """A request that got its number; `people` are those of the first level, if there is one.
 
     `minute` is how long one of the route's minutes lasts. `nobody_at` is the first level that too few people could
-    pass, 0 where there is none.
+    pass, 0 where there is none. `in_turn`: one change is on record before the next begins; what was opened before that
+    was so keeps to the order of its history.
     """
 
     approval_id: int
@@ -88,6 +90,7 @@ class Opened(Model):
     minute: timedelta = timedelta(minutes=1)
     people: LevelPeople | None = None
     nobody_at: int = 0
+    in_turn: bool = False
 
 
 class OpenReply(Model):
@@ -116,7 +119,8 @@ class Step(Model):
     """One change of a request, written in one transaction. A step that was written before is not written again.
 
     `key` tells it from all other changes of its request, and is the same when the change is made again: after a crash
-    that Temporal heard nothing before, the workflow may make its changes in another order.
+    that Temporal heard nothing before, the workflow may make its changes in another order. `relies_on` are people who
+    must be enabled when it is written, else it is not written at all; `lapsed` are answers that count no longer.
     """
 
     approval_id: int
@@ -128,6 +132,8 @@ class Step(Model):
     seated: list[Approver] = []
     standing: dict[str, str] = {}  # of people asked: disabled, unreachable or away
     decision: Decision | None = None
+    relies_on: list[Id] = []
+    lapsed: list[str] = []
     lines: list[Line] = []
     tell: list[Tell] = []
     opens_grant: bool = False
@@ -174,12 +180,14 @@ class GrantTerms(Model):
 class Written(Model):
     """What the writing of a step brought: its number in the request, and a grant, where it opened one.
 
-    `instead` is how the request had ended on record before, so that the step came too late.
+    `instead` is how the request had ended on record before, so that the step came too late. `disabled` are people on
+    whom it relies and who are disabled, so that nothing was written.
     """
 
     number: int = 0
     grant: GrantTerms | None = None
     instead: Settled | None = None
+    disabled: list[Id] = []
 
 
 class Taken(Written):

@@ -9,13 +9,17 @@ from countersign.models import ChannelUse, Decision, GrantView, Model, Question,
 
 
 class ApproverView(Model):
-    """Somebody whom a level asks, and why. `told` is false while no message that asks them has got through."""
+    """Somebody whom a level asks, and why. `told` is false while no message that asks them has got through.
+
+    `standing` is empty, or away, unreachable or disabled.
+    """
 
     level: int
     person: str
     name: str
     because: str
     told: bool = True
+    standing: str = ""
 
 
 class LineView(Model):

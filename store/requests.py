@@ -52,6 +52,7 @@ from store.tables import STANDINGS, answers, approvers, events, grants, requests
 # Temporal takes 2000 updates of one workflow and no more: half of them are left for answers.
 MOST_REPEATS = 1000
 FIRST_STEP = 1
+LAPSED = "It counted, and does so no longer: its approver was disabled while the level was open."
 
 
 class Requests:
@@ -115,19 +116,27 @@ class Requests:
     def write(self, step: Step) -> Written:
         """Write one step: status, people, decision, grant, notices and record, in one transaction, once.
 
-        A request that has ended on record stays as it ended.
+        A request that has ended on record stays as it ended, and what relies on somebody disabled is not written.
         """
-        with self.database.transaction() as connection:
-            return self._write_once(connection, step)
+        try:
+            with self.database.transaction() as connection:
+                return self._write_once(connection, step)
+        except _ReliesOnDisabled as error:
+            return Written(disabled=error.people)
 
     def _write_once(self, connection: Connection, step: Step) -> Written:
         row = request_row(connection, step.approval_id, lock=True)
         number = row.step + 1
         if row.status != Status.WAITING or not self._is_new(connection, step, number):
             return _written_before(connection, step, row)
+        self.policies.in_force(connection)  # a new version takes long to read, and the feed's lock is not held yet
         self._write(connection, step, row, number)
         lines, grant = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], None)
         append(connection, step.approval_id, [*step.lines, *lines])
+        # Every policy is put in force under the feed's lock, which is ours now: what is in force stays so.
+        _, policy = self.policies.in_force(connection)
+        if disabled := [one for one in step.relies_on if not policy.enabled(one)]:
+            raise _ReliesOnDisabled(disabled)
         return Written(number=number, grant=grant)
 
     def _settle_older(self, connection: Connection, opening: Opening) -> None:
@@ -155,6 +164,9 @@ class Requests:
         self._seat(connection, step, number)
         if step.decision is not None:
             _decide(connection, step.approval_id, step.decision)
+        if step.lapsed:
+            lapsed = update(answers).where(answers.c.id.in_(step.lapsed))
+            connection.execute(lapsed.values(state="lapsed", words=LAPSED))
         tell = step.tell
         if number == FIRST_STEP and step.status is Status.WAITING:
             tell = [Tell(event=Event.OPENED, person=row.requester), *tell]
@@ -254,6 +266,14 @@ class Requests:
         )
 
 
+class _ReliesOnDisabled(Exception):
+    """Rolls back a step that relies on people who are disabled."""
+
+    def __init__(self, people: list[str]) -> None:
+        super().__init__()
+        self.people = people
+
+
 def _insert(connection: Connection, opening: Opening, route: Route, minute: timedelta) -> Row[Any]:
     question, now = opening.question, datetime.now(UTC)
     row = connection.execute(
@@ -312,6 +332,7 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
         minute=minute,
         people=people,
         nobody_at=rules.level_without_people(policy, route, row.requester),
+        in_turn=True,
     )
 
 
@@ -374,7 +395,7 @@ def _decide(connection: Connection, approval_id: int, decision: Decision) -> Non
     if connection.execute(stored).rowcount:
         return
     own_id = uuid.uuid4().hex
-    row = decision.model_dump(exclude={"answer_id"}) | {
+    row = decision.model_dump(exclude={"answer_id", "lapsed"}) | {
         "id": own_id,
         "approval_id": approval_id,
         "source_id": own_id,
@@ -427,7 +448,7 @@ def decisions_by_request(connection: Connection, approval_ids: Sequence[int]) ->
     """The same of several requests, by their numbers."""
     counted = (
         select(answers)
-        .where(answers.c.approval_id.in_(approval_ids), answers.c.state == "accepted")
+        .where(answers.c.approval_id.in_(approval_ids), answers.c.state.in_(("accepted", "lapsed")))
         .order_by(answers.c.approval_id, answers.c.at)
     )
     found: dict[int, list[Decision]] = defaultdict(list)
@@ -445,4 +466,5 @@ def _decision(row: Row[Any]) -> Decision:
         comment=row.comment,
         channel=row.channel,
         at=row.at,
+        lapsed=row.state == "lapsed",
     )

@@ -149,7 +149,7 @@ answers = Table(
     Column("comment", Text, nullable=False),
     Column("proof", JSON, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("state", String(16), nullable=False),  # open, accepted or refused
+    Column("state", String(16), nullable=False),  # open, accepted, refused or lapsed
     Column("words", Text, nullable=False),
     Column("details", JSON),  # of a refusal, for programs
     UniqueConstraint("channel", "source_id"),

@@ -115,6 +115,7 @@ def _view(
                 person=one.person,
                 name=person(policy, one.person).name,
                 because=one.because,
+                standing=one.standing,
                 told=settled or told.is_in({"sent"}, row.approval_id, one.level, one.person, rooms),
             )
             for one in asked

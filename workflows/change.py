@@ -30,13 +30,14 @@ class Change:
     lines: list[Line] = field(default_factory=list)
     asked: list[Approver] = field(default_factory=list)
     decision: Decision | None = None
+    lapsed: list[str] = field(default_factory=list)
     tell: list[Tell] = field(default_factory=list)
     standing: dict[str, str] = field(default_factory=dict)
     who: str = ENGINE
     channel: str = ""
     wish_id: str = ""  # of the wish that brought it about
 
-    def step(self, ballot: Ballot, asked_so_far: Iterable[str], at: datetime) -> Step:
+    def step(self, ballot: Ballot, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()) -> Step:
         """The step that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
         lines = self.lines
         tell = [*self.tell, *(Tell(event=Event.ASKED, person=one.person) for one in self.asked)]
@@ -62,6 +63,8 @@ class Change:
             seated=self.asked,
             standing=self.standing,
             decision=self.decision,
+            relies_on=list(relies_on),
+            lapsed=self.lapsed,
             lines=lines,
             tell=tell,
             opens_grant=ballot.status is Status.APPROVED,

@@ -1,6 +1,7 @@
 """One request for a connection, from the question to its decision."""
 
 import asyncio
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -11,12 +12,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from activities.steps import StepActivities
     from countersign.asking_again import being_decided, on_record
-    from countersign.ballot import Ballot, Gone
+    from countersign.ballot import REQUESTER_DISABLED, Ballot, Gone
     from countersign.error_codes import ErrorCode
     from countersign.errors import BadQuestion, CountersignError, NotYet, Refused
     from countersign.models import (
         STARTED_IN_TEMPORAL,
         Answer,
+        Approver,
         Asked,
         Event,
         GrantStatus,
@@ -40,6 +42,8 @@ with workflow.unsafe.imports_passed_through():
         Look,
         Opened,
         Opening,
+        Step,
+        Taken,
         Tell,
     )
     from workflows.change import CANCELLED_IN_TEMPORAL, ENGINE, TEMPORAL, Change
@@ -76,6 +80,7 @@ class ConnectionApproval:
         self._known = False
         self._in_order = asyncio.Lock()
         self._being_written = 0  # changes of the ballot that are not on record yet
+        self._passed = 0  # levels, on record
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -102,8 +107,8 @@ class ConnectionApproval:
         """Count a stored answer; one that can't count now, but may after what is under way, waits for that."""
         if not self._opening_over:
             await workflow.wait_condition(lambda: self._opening_over)
-        while self._may_yet_count(answer):
-            await workflow.wait_condition(lambda: not self._may_yet_count(answer))
+        while self._may_yet_count(answer) or self._is_another_s_turn:
+            await workflow.wait_condition(lambda: not (self._may_yet_count(answer) or self._is_another_s_turn))
         if not self._counted(answer):
             _refuse(self._objection(answer))
             await self._count(answer)
@@ -130,6 +135,7 @@ class ConnectionApproval:
         """Withdraw the request while it waits (rule 7)."""
         if self._being_written and self._not_waiting(wish.approval_id):
             await workflow.wait_condition(lambda: not self._being_written)
+        await self._turn()
         _refuse(self._not_waiting(wish.approval_id))
         await self._withdraw(wish)
         if self._open_ballot.status is not Status.CANCELLED:
@@ -179,15 +185,20 @@ class ConnectionApproval:
         """Pass the levels; where somebody cancels the workflow in Temporal, that withdraws the request."""
         try:
             if not self._cancelled:
+                await self._open_or_settle()
                 await self._until_settled()
                 return
         except (asyncio.CancelledError, FailureError) as error:
             if not is_cancelled_exception(error):
                 raise
+        await self._turn()
         if not self._open_ballot.settled:
             self._open_ballot.cancel(CANCELLED_IN_TEMPORAL)
         # What settled it before may not be on record, as its writing was cancelled too.
         await self._change(Change(who=TEMPORAL))
+        if not self._open_ballot.settled:  # that relied on approvals which count no longer
+            self._open_ballot.cancel(CANCELLED_IN_TEMPORAL)
+            await self._change(Change(who=TEMPORAL))
 
     async def _handlers_finished(self) -> None:
         with suppress(asyncio.CancelledError):  # nothing is left to cancel
@@ -230,7 +241,8 @@ class ConnectionApproval:
             deadline=opened.deadline,
         )
 
-    async def _until_settled(self) -> None:
+    async def _open_or_settle(self) -> None:
+        """Settle what nobody has to agree to, or nobody could."""
         ballot, route = self._open_ballot, self._open_request.route
         if not route.levels:
             ballot.approve_at_once(f"Approved at once: {route.because}.")
@@ -238,6 +250,10 @@ class ConnectionApproval:
         elif self._open_request.nobody_at:
             ballot.give_up(self._open_request.nobody_at)
             await self._change(Change())
+
+    async def _until_settled(self) -> None:
+        ballot = self._open_ballot
+        await self._turn()
         while not ballot.settled:
             if workflow.now() >= ballot.deadline:
                 await self._at_deadline()
@@ -245,6 +261,7 @@ class ConnectionApproval:
                 await self._next_level()
             else:
                 await self._wait()
+            await self._turn()
 
     async def _next_level(self, started_in_time: bool = False) -> None:
         """Start the next level; after the deadline only one that had started before it, as the record says."""
@@ -254,6 +271,7 @@ class ConnectionApproval:
             people = await durably(
                 RequestActivities.people, LevelStart(approval_id=ballot.approval_id, level=ballot.level + 1)
             )
+            await self._turn()
             if ballot.settled or (workflow.now() >= ballot.deadline and not started_in_time):
                 return
         before = len(ballot.decisions)
@@ -278,6 +296,10 @@ class ConnectionApproval:
                 await self._remind()
 
     async def _remind(self) -> None:
+        if self._open_request.in_turn:
+            await self._turn()
+            if self._open_ballot.settled or self._open_ballot.level_passed:
+                return
         self._remind_at = None
         silent = self._silent()
         tell = [Tell(event=Event.REMINDED, person=person) for person in silent]
@@ -294,8 +316,10 @@ class ConnectionApproval:
         for answer in last.answers:
             while ballot.level < last.level and ballot.level_passed and not ballot.settled:
                 await self._next_level(started_in_time=True)
+            await self._turn()
             if not ballot.counted(answer) and not ballot.judge(answer):
                 await self._count(answer)
+        await self._turn()
         if ballot.settled:
             return
         if last.complete:
@@ -325,11 +349,12 @@ class ConnectionApproval:
         people = [*(one.person for one in ballot.fallback), *ballot.seats]
         look = Look(approval_id=ballot.approval_id, people=people, level=ballot.level)
         standing = await durably(RequestActivities.standing, look)
+        await self._turn()
         if ballot.settled:
             return
         if standing.requester_disabled:
-            words = "The requester was disabled."
-            await self._withdraw(Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", words=words))
+            wish = Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", words=REQUESTER_DISABLED)
+            await self._withdraw(wish)
             return
         if standing.nobody_at > ballot.level:
             ballot.give_up(standing.nobody_at)
@@ -344,19 +369,35 @@ class ConnectionApproval:
 
     async def _leave_out(self, person: str, why: Gone) -> None:
         ballot = self._open_ballot
+        await self._turn()
         if ballot.settled or ballot.gone.get(person) in {why, "disabled"}:
             return
-        asked = ballot.leave_out(person, why)
+        before = _lapsed(ballot)
+        asked = ballot.leave_out(person, why, lapse=self._open_request.in_turn)
         if person in ballot.seats:
-            lines = [
-                self._line("left_out", person, why),
-                *(self._line("fallback", one.person, one.because) for one in asked),
-            ]
-            await self._change(Change(lines, asked, standing={person: why}))
+            lapsed = [one for one in _lapsed(ballot) if one not in before]
+            lines = self._lines_of([person], why, lapsed, asked)
+            await self._change(Change(lines, asked, lapsed=lapsed, standing={person: why}))
+
+    def _lines_of(
+        self, people: Sequence[str], why: Gone, lapsed: Collection[str], asked: Sequence[Approver]
+    ) -> list[Line]:
+        """What the record says of people who are left out, of their approvals, and of who is asked instead."""
+        ballot = self._open_ballot
+        return [
+            *(self._line("left_out", one, why) for one in people),
+            *(
+                self._line("approval_lapsed", one.person, f"disabled while level {one.level} was open")
+                for one in ballot.decisions
+                if one.answer_id in lapsed
+            ),
+            *(self._line("fallback", one.person, one.because) for one in asked),
+        ]
 
     async def _bring_forward(self, away: str) -> None:
         """Somebody asked is out of office: ask the fallback approvers if need be, and remind the others now."""
         ballot = self._open_ballot
+        await self._turn()
         if ballot.settled or away not in ballot.seats or away in ballot.away:
             return
         others = self._silent()
@@ -381,12 +422,16 @@ class ConnectionApproval:
         """
         ballot, question = self._open_ballot, self._question
         assert question is not None
-        self._asked.update(dict.fromkeys(one.person for one in change.asked))
-        step = change.step(ballot, self._asked, self._now())
+        step = self._step(change)
         self._being_written += 1
         try:
             async with self._in_order:
                 taken = await durably(StepActivities.take, step)
+                while taken.disabled:
+                    change = self._recount(change, taken.disabled)
+                    is_one = bool(change.lines) or ballot.settled
+                    taken = await durably(StepActivities.take, self._step(change)) if is_one else Taken()
+            self._passed = ballot.passed
             if taken.instead is not None:
                 ballot.adopt(taken.instead.status, taken.instead.words, taken.instead.decisions)
             if taken.grant is not None:
@@ -397,6 +442,41 @@ class ConnectionApproval:
         show(ballot, question, self._asked)
         if taken.unreachable and not ballot.settled:
             await self._look_around()
+
+    def _step(self, change: Change) -> Step:
+        ballot, relies_on = self._open_ballot, set[str]()
+        self._asked.update(dict.fromkeys(one.person for one in change.asked))
+        if self._open_request.in_turn:
+            if change.decision is not None:
+                relies_on.add(change.decision.person)
+            if ballot.passed > self._passed or ballot.status is Status.APPROVED:
+                relies_on |= {ballot.requester, *ballot.approved_by}
+        return change.step(ballot, self._asked, self._now(), sorted(relies_on))
+
+    def _recount(self, change: Change, disabled: Sequence[str]) -> Change:
+        """What a change is that could not be written, as it relied on people who were disabled meanwhile."""
+        ballot, decision = self._open_ballot, change.decision
+        before = _lapsed(ballot)
+        asked = ballot.recount(disabled, decision, self._passed)
+        lapsed = [one for one in _lapsed(ballot) if one not in before]
+        seated = [one for one in disabled if one in ballot.seats]
+        lines = self._lines_of(seated, "disabled", lapsed, asked)
+        standing: dict[str, str] = dict.fromkeys(seated, "disabled")
+        if decision is None or decision.person in disabled:
+            return Change(lines, asked, lapsed=lapsed, standing=standing)
+        by_them = ballot.status is Status.APPROVED or decision.verdict is Verdict.REJECT
+        who, channel = (change.who, change.channel) if by_them else (ENGINE, "")
+        lines = [*change.lines, *lines]
+        return Change(lines, asked, decision, lapsed, standing=standing, who=who, channel=channel)
+
+    async def _turn(self) -> None:
+        """Wait until no change is being written, so that what follows sees what is on record."""
+        while self._is_another_s_turn:
+            await workflow.wait_condition(lambda: not self._being_written)
+
+    @property
+    def _is_another_s_turn(self) -> bool:
+        return self._opened is not None and self._opened.in_turn and self._being_written > 0
 
     def _hold(self, grant: GrantTerms) -> None:
         assert self._question is not None
@@ -499,6 +579,10 @@ def _question_by(raw: object, extra: tuple[object, ...]) -> QuestionBy:
     if workflow.info().workflow_id != question.workflow_id:
         raise BadQuestion(f"The workflow id must be {question.workflow_id}; start it under that.")
     return question
+
+
+def _lapsed(ballot: Ballot) -> list[str]:
+    return [one.answer_id for one in ballot.decisions if one.lapsed]
 
 
 def _refuse(error: CountersignError | None) -> None:

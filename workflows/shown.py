@@ -9,7 +9,7 @@ from workflows import search_attributes
 
 with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot
-    from countersign.models import Question
+    from countersign.models import Decision, Question
     from countersign.times import moment
 
 # Temporal refuses a search attribute whose JSON has more bytes (2048), and with it the whole task, again and again.
@@ -37,9 +37,14 @@ def _that_fit(asked: Iterable[str]) -> list[str]:
 
 
 def _details(ballot: Ballot, question: Question) -> str:
-    answers = "".join(f"\n- {d.verdict} by **{d.person}** (level {d.level}, {d.channel})" for d in ballot.decisions)
+    answers = "".join(f"\n- {_answer(d)}" for d in ballot.decisions)
     return (
         f"**#{ballot.approval_id}** {question.requester} → {question.device} over {question.protocol}: "
         f"**{ballot.status}** {ballot.words}\n\nlevel {ballot.level} of {len(ballot.levels)}, "
         f"asked: {', '.join(ballot.seats) or 'nobody'}, until {moment(ballot.deadline)}{answers}"
     )
+
+
+def _answer(decision: Decision) -> str:
+    lapsed = ", counts no longer" if decision.lapsed else ""
+    return f"{decision.verdict} by **{decision.person}** (level {decision.level}, {decision.channel}{lapsed})"

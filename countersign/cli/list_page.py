@@ -46,7 +46,7 @@ def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
 def _people(view: RequestView) -> str:
     """Whom it waits for; of a settled request, who decided."""
     if view.status is not Status.WAITING:
-        people = list(dict.fromkeys(one.person for one in view.decisions))
+        people = list(dict.fromkeys(one.person for one in view.decisions if not one.lapsed))
     else:
         people = awaited(view)
     return ", ".join(name_of(view, one) for one in people)

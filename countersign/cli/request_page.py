@@ -27,6 +27,7 @@ STYLES: dict[str, str] = {
     GrantStatus.REVOKED: "red",
 }
 MARKS = {Verdict.APPROVE: Text("✓", style="green"), Verdict.REJECT: Text("✗", style="red")}
+STANDING = {"away": "out of office", "unreachable": "can't be reached", "disabled": "disabled"}
 SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
@@ -94,7 +95,8 @@ def level_line(view: RequestView, level: int) -> Text:
         return text.append("passed", style="green")
     if level > view.level:
         return text.append("not started", style="bright_black")
-    approved = {d.person for d in view.decisions if d.level == level and d.verdict is Verdict.APPROVE}
+    counting = [d for d in view.decisions if d.level == level and not d.lapsed]
+    approved = {d.person for d in counting if d.verdict is Verdict.APPROVE}
     return text.append(f"{len(approved)} of {view.quorum} approved")
 
 
@@ -108,12 +110,12 @@ def people(view: RequestView, level: int, at: datetime) -> Table:
     seated = [one for one in view.approvers if one.level == level]
     for one in seated:
         own = [d for d in decisions if d.person == one.person]
-        said = _said(own, view, level, at) if own or one.told else Text("not told yet", style="yellow")
+        said = _said(own, at) if own else _silence(view, one)
         table.add_row(_mark(own, view), _seat(one), said)
     for decision in decisions:
         if decision.person not in {one.person for one in seated}:
             name = Text(name_of(view, decision.person))
-            table.add_row(MARKS[decision.verdict], name, _said([decision], view, level, at))
+            table.add_row(MARKS[decision.verdict], name, _said([decision], at))
     return table
 
 
@@ -197,7 +199,7 @@ def _levels(view: RequestView, at: datetime) -> Iterator[RenderableType]:
 
 
 def _mark(decisions: list[Decision], view: RequestView) -> Text:
-    if decisions:
+    if decisions and not decisions[-1].lapsed:
         return MARKS[decisions[-1].verdict]
     return Text("…" if view.status is Status.WAITING else "·", style="bright_black")
 
@@ -206,15 +208,24 @@ def _seat(one: ApproverView) -> Text:
     return Text(_line(one.name) or one.person).append(f"\n{one.because}" if one.because else "", style="bright_black")
 
 
-def _said(decisions: list[Decision], view: RequestView, level: int, at: datetime) -> Text:
-    if not decisions:
-        waits = view.status is Status.WAITING and level == view.level
-        return Text("asked" if waits else "not needed" if view.status is not Status.WAITING else "", "bright_black")
+def _silence(view: RequestView, one: ApproverView) -> Text:
+    """Why somebody said nothing, as far as that is known."""
+    if one.level != view.level or view.status not in {Status.WAITING, Status.EXPIRED}:
+        return Text("not needed" if view.status is not Status.WAITING else "", "bright_black")
+    if one.standing:
+        return Text(STANDING[one.standing], "bright_black")
+    if not one.told:
+        return Text("not told yet", "yellow")
+    return Text("asked" if view.status is Status.WAITING else "did not answer", "bright_black")
+
+
+def _said(decisions: list[Decision], at: datetime) -> Text:
     return Text("\n").join(
         Text.assemble(
             f"{SAID[d.verdict]} {times.clock(d.at, at)}",
             f" by {d.channel}" if d.channel else "",
             (f"\n{d.comment}" if d.comment else "", "italic"),
+            ("\ncounts no longer, as they were disabled" if d.lapsed else "", "bright_black"),
         )
         for d in decisions
     )

@@ -134,7 +134,9 @@ def _name(person: Person) -> str:
 def _deciders(notice: Notice) -> list[str]:
     """Whose answers brought this outcome about, each once."""
     verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
-    return list(dict.fromkeys(_decider(notice, d.person) for d in notice.decisions if d.verdict is verdict))
+    return list(
+        dict.fromkeys(_decider(notice, d.person) for d in notice.decisions if d.verdict is verdict and not d.lapsed)
+    )
 
 
 def _decider(notice: Notice, person: str) -> str:

@@ -119,7 +119,8 @@ def _decisions(notice: Notice, shown: Mapping[str, Any]) -> list[Block]:
 def _shown(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
     """All that a template may use."""
     page = _page(notice, config)
-    approved = {d.person for d in notice.decisions if d.level == notice.level and d.verdict is Verdict.APPROVE}
+    counting = [d for d in notice.decisions if d.level == notice.level and not d.lapsed]
+    approved = {d.person for d in counting if d.verdict is Verdict.APPROVE}
     passed = notice.at_level > notice.level
     return {
         "n": notice,
@@ -164,5 +165,5 @@ def _decider(notice: Notice, decision: Decision) -> words.Ready:
 def _deciders(notice: Notice) -> list[words.Ready]:
     """Whose answers brought this outcome about, each once."""
     verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
-    decided = {d.person: _decider(notice, d) for d in notice.decisions if d.verdict is verdict}
+    decided = {d.person: _decider(notice, d) for d in notice.decisions if d.verdict is verdict and not d.lapsed}
     return list(decided.values())

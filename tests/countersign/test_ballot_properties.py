@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
 from countersign.ballot import OWN_APPROVAL, Ballot
-from countersign.models import Answer, Approver, LevelPeople, LevelRule, NamedUser, Status, Verdict
+from countersign.models import Answer, Approver, Decision, LevelPeople, LevelRule, NamedUser, Status, Verdict
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DEADLINE = START + timedelta(minutes=60)
@@ -28,6 +28,11 @@ people_lists = st.builds(
 )
 # A slow machine is no failure.
 calmly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+somebody_asking = st.sampled_from([*PEOPLE, REQUESTER])
+# Who is found to be disabled when a change is written: mostly nobody.
+late_news: st.SearchStrategy[list[set[str]]] = st.just([]) | st.lists(
+    st.sets(somebody_asking, min_size=1, max_size=3), max_size=2
+)
 moments = st.integers(0, 90).map(lambda minutes: START + timedelta(minutes=minutes))
 
 
@@ -61,7 +66,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.gone: set[str] = set()
         self.disabled: set[str] = set()
         self.counted: list[Answer] = []
+        self.lapsed: set[str] = set()
+        self.on_record = 0  # levels that are passed
         self.final: dict[str, Any] | None = None
+        self.late_news: list[set[str]] = []
         self.lost_level = 0
 
     @initialize(levels=st.lists(level_rules(), min_size=1, max_size=3), own=st.booleans())
@@ -82,6 +90,7 @@ class AnyOrder(RuleBasedStateMachine):
         if len(named - self.gone) + self.own_approval() >= self.ballot.quorum:
             assert {one.person for one in asked} <= named, "fallback approvers are asked only where they are needed"
         self.expect_only_askable(asked)
+        self.on_record = self.ballot.passed
 
     @precondition(lambda self: not self.ballot.settled and not self.ballot.level_passed)
     @rule(people=levels_people())
@@ -102,8 +111,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     # Of all that may be said little counts, so this says what does: else hardly a run would get anywhere.
     @precondition(lambda self: bool(self.ballot.seats))
-    @rule(target=answers, data=st.data(), at=st.just(START))
-    def somebody_who_is_asked_approves(self, data: st.DataObject, at: datetime) -> Any:
+    @rule(target=answers, data=st.data(), at=st.just(START), late=late_news)
+    def somebody_who_is_asked_approves(self, data: st.DataObject, at: datetime, late: list[set[str]]) -> Any:
+        self.late_news = late
         person = data.draw(st.sampled_from(sorted(self.ballot.seats)))
         said = {"person": person, "verdict": Verdict.APPROVE, "level": self.ballot.level, "approval_id": THIS, "at": at}
         return self.hear(said)
@@ -114,12 +124,19 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(person=st.sampled_from(EVERYBODY), why=st.sampled_from(["disabled", "unreachable"]))
     def somebody_goes(self, person: str, why: Any) -> None:
-        was_settled = self.ballot.settled
+        was_settled, was_passed = self.ballot.settled, self.ballot.level_passed
         asked = self.ballot.leave_out(person, why)
         if not was_settled:
             self.gone.add(person)
             self.disabled |= {person} if why == "disabled" else set()
+            if why == "disabled" and not was_passed:
+                self.lapse(person)
         self.expect_only_askable(asked)
+
+    def lapse(self, person: str) -> None:
+        level = self.ballot.level
+        approvals = [one for one in self.counted if one.verdict is Verdict.APPROVE]
+        self.lapsed |= {one.id for one in approvals if (one.person, one.level) == (person, level)}
 
     @precondition(lambda self: len(self.counted) > 1)
     @rule(end=st.sampled_from(["expire", "cancel"]))
@@ -158,10 +175,35 @@ class AnyOrder(RuleBasedStateMachine):
         if due:
             assert self.ballot.count(answer).answer_id == answer.id
             self.counted.append(answer)
+            self.write(answer)
         else:
             with pytest.raises(ValueError):
                 self.ballot.count(answer)
             assert self.ballot.model_dump() == before
+
+    def write(self, answer: Answer) -> None:
+        """Put an answer on record; whom it relies on may have been disabled by then, once and again."""
+        while self.late_news and (self.ballot.settled or self.ballot.passed > self.on_record):
+            news = self.late_news.pop()
+            passed_now = self.ballot.passed > self.on_record
+            relied_on = {answer.person} | (self.ballot.approved_by | {REQUESTER} if passed_now else set())
+            disabled = sorted(relied_on & news - self.disabled)
+            if not disabled:
+                continue
+            decision = next((one for one in self.ballot.decisions if one.answer_id == answer.id), None)
+            asked = self.ballot.recount(disabled, decision, self.on_record)
+            self.gone |= set(disabled)
+            self.disabled |= set(disabled)
+            if answer.person in disabled:
+                self.counted.remove(answer)
+            for person in disabled if self.ballot.level > self.on_record else []:
+                self.lapse(person)
+            if REQUESTER in disabled:
+                assert self.ballot.status is Status.CANCELLED
+            self.expect_only_askable(asked)
+            if answer.person in disabled:
+                break
+        self.on_record = self.ballot.passed
 
     def should_count(self, answer: Answer) -> bool:
         """The rules again, in plain words, from what was put in rather than from what the ballot keeps."""
@@ -209,12 +251,24 @@ class AnyOrder(RuleBasedStateMachine):
         for number in range(
             1, len(self.ballot.levels) + 1 if self.ballot.status is Status.APPROVED else self.ballot.level
         ):
-            approvals = [d for d in self.ballot.decisions if d.level == number and d.verdict is Verdict.APPROVE]
+            approvals = [
+                d for d in self.ballot.decisions if d.level == number and d.verdict is Verdict.APPROVE and not d.lapsed
+            ]
             people = {d.person for d in approvals}
             named = {one.person for one in self.people[number].approvers + self.people[number].fallback}
             assert len(people) == len(approvals) >= self.ballot.levels[number - 1].quorum
             assert people <= named
             assert all(d.at <= DEADLINE for d in approvals)
+
+    @invariant()
+    def an_approval_lapses_with_its_approver_and_only_at_a_level_that_is_open(self) -> None:
+        for decision in self.ballot.decisions:
+            if decision.channel == OWN_APPROVAL:
+                assert not decision.lapsed or REQUESTER in self.disabled
+            else:
+                assert decision.lapsed is (decision.answer_id in self.lapsed)
+        if self.ballot.status is not Status.CANCELLED and not self.ballot.level_passed:
+            assert not self.ballot.approved_by & self.disabled
 
     @invariant()
     def rejected_means_that_somebody_did_or_that_nobody_is_left_to_ask(self) -> None:
@@ -237,11 +291,13 @@ class AnyOrder(RuleBasedStateMachine):
         """How many have approved the level or could yet, of all the people it was given."""
         given_people = self.people[self.ballot.level]
         named = {one.person for one in given_people.approvers + given_people.fallback}
-        approved = {answer.person for answer in self.counted if answer.level == self.ballot.level}
+        at_level = [one for one in self.counted if one.level == self.ballot.level and one.id not in self.lapsed]
+        approved = {answer.person for answer in at_level}
         return len((named - self.gone - {REQUESTER}) | approved) + self.own_approval()
 
     def own_approval(self) -> int:
-        return sum(d.channel == OWN_APPROVAL and d.level == self.ballot.level for d in self.ballot.decisions)
+        own = [d for d in self.ballot.decisions if d.channel == OWN_APPROVAL and not d.lapsed]
+        return sum(d.level == self.ballot.level for d in own)
 
 
 TestAnyOrder = AnyOrder.TestCase
@@ -304,3 +360,52 @@ def test_one_rejection_ends_it_wherever_it_stands_among_too_few_approvals(
             ballot.count(answer)
     assert ballot.status is Status.REJECTED
     assert ballot.decisions[-1].answer_id == "no"
+
+
+@calmly
+@given(
+    quorums=st.lists(st.integers(1, 3), min_size=1, max_size=2),
+    said=st.lists(
+        st.tuples(
+            st.sampled_from(PEOPLE), st.sampled_from([Verdict.APPROVE] * 6 + [Verdict.REJECT]), st.sets(somebody_asking)
+        ),
+        max_size=12,
+    ),
+)
+def test_no_level_is_passed_and_no_answer_counts_by_whoever_is_disabled_when_it_is_written(
+    quorums: list[int], said: list[tuple[str, Verdict, set[str]]]
+) -> None:
+    rules = [LevelRule(approvers=[NamedUser(user="somebody")], quorum=quorum) for quorum in quorums]
+    ballot = Ballot(approval_id=THIS, requester=REQUESTER, levels=rules, own_approval_counts=False, deadline=DEADLINE)
+    everybody = LevelPeople(approvers=[Approver(person=one, because="approver") for one in PEOPLE])
+    disabled: set[str] = set()
+    on_record = 0
+    for number, (person, verdict, news) in enumerate(said):
+        if not ballot.settled and ballot.level_passed:
+            ballot.start_level(everybody, START)
+        level = max(ballot.level, 1)
+        fields = {"level": level, "person": person, "verdict": verdict, "channel": "email", "at": START}
+        answer = Answer.model_validate({"id": f"{number}", "approval_id": THIS, **fields})
+        if ballot.judge(answer) is not None:
+            continue
+        decision: Decision | None = ballot.count(answer)
+        disabled |= news
+        while not_written := sorted(relied_on(ballot, answer, on_record) & disabled - ballot.gone.keys()):
+            ballot.recount(not_written, decision, on_record)
+            decision = decision if ballot.counted(answer) else None
+        if ballot.passed > on_record:
+            approvals = [d for d in ballot.decisions if d.level == ballot.level and not d.lapsed]
+            assert len({d.person for d in approvals} - disabled) >= quorums[ballot.level - 1]
+        if ballot.counted(answer):
+            assert person not in disabled
+        if ballot.status is Status.APPROVED or REQUESTER in disabled & ballot.gone.keys():
+            assert (ballot.status is Status.CANCELLED) is (REQUESTER in disabled)
+        on_record = ballot.passed
+        assert on_record >= ballot.level - 1, "a level that was passed stays passed"
+
+
+def relied_on(ballot: Ballot, answer: Answer, on_record: int) -> set[str]:
+    """Who must be enabled when what the ballot has become is written."""
+    passed_now = ballot.passed > on_record or ballot.status is Status.APPROVED
+    people = ballot.approved_by | {REQUESTER} if passed_now else set()
+    return people | ({answer.person} if ballot.counted(answer) else set())

@@ -94,6 +94,28 @@ def test_asked_is_said_of_those_only_who_were_told() -> None:
     assert ivan.strip().endswith("not told yet")
 
 
+def test_of_an_expired_request_it_is_shown_who_did_not_answer() -> None:
+    reached = [
+        WAITING.approvers[0],
+        *WAITING.approvers[1:],
+        ApproverView(level=2, person="judy", name="Judy", because="fallback approver", standing="unreachable"),
+    ]
+    changes = {"status": Status.EXPIRED, "settled_at": minutes(-1), "approvers": reached}
+    lines = printed(request_page.page(WAITING.model_copy(update=changes), [], NOW)).splitlines()
+    said = {name: line for line in lines for name in ("Heidi", "Ivan", "Judy") if name in line}
+    assert "approved" in said["Heidi"]
+    assert said["Ivan"].rstrip().endswith("did not answer")
+    assert said["Judy"].rstrip().endswith("can't be reached")
+    assert "not needed" not in "".join(lines)
+
+
+def test_an_approval_that_lapsed_is_shown_as_one_that_counts_no_longer() -> None:
+    lapsed = decision("heidi", 2).model_copy(update={"lapsed": True})
+    page = printed(request_page.page(WAITING.model_copy(update={"decisions": [decision("grace"), lapsed]}), [], NOW))
+    assert "Level 2 of 3: 0 of 2 approved" in page
+    assert "counts no longer, as they were disabled" in page
+
+
 def test_who_is_not_among_those_asked_is_shown_when_they_counted() -> None:
     own = WAITING.model_copy(update={"decisions": [decision("alice", 2, comment="The requester is manager of it.")]})
     page = printed(request_page.page(own, [], NOW))

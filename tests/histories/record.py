@@ -139,6 +139,39 @@ async def still_open(engine: Engine) -> str:
     return request.question.workflow_id
 
 
+async def approval_lapsed(engine: Engine) -> str:
+    """An approver of an open level is disabled after they approved; others approve."""
+    request = await engine.ask("alice", "databases")
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    engine.apply(policy(disabled=("heidi",)))
+    await engine.door.enforce_directory()
+    await request.says("ivan", level=2)
+    await request.says("ada", level=2)
+    return await ended(request, Status.APPROVED)
+
+
+async def relied_on_somebody_disabled(engine: Engine) -> str:
+    """The last approval comes before anybody has seen that the first one's approver is disabled."""
+    request = await engine.ask("alice", "databases")
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    await request.says("heidi", level=2)
+    engine.apply(policy(disabled=("heidi",)))
+    await request.says("ivan", level=2)
+    await request.says("ada", level=2)
+    return await ended(request, Status.APPROVED)
+
+
+async def nobody_at_a_later_level(engine: Engine) -> str:
+    """The people of a level to come are disabled while the first one waits."""
+    request = await engine.ask("alice", "databases")
+    engine.apply_unchecked(policy(disabled=("heidi", "ivan", "ada", "judy")))
+    await engine.door.enforce_directory()
+    return await ended(request, Status.REJECTED)
+
+
 async def grant_revoked(engine: Engine) -> str:
     """Revoked by an approver."""
     request = await engine.ask("alice")
@@ -146,6 +179,14 @@ async def grant_revoked(engine: Engine) -> str:
     await request.outcome()
     await engine.door.revoke(request.id, "grace", "page", "enough")
     return await grant_over(request, GrantStatus.REVOKED)
+
+
+async def grant_given_back(engine: Engine) -> str:
+    """Given back by the requester."""
+    request = await engine.ask("carol")
+    await request.outcome()
+    await engine.door.give_back(request.id, "carol", "page", "done")
+    return await grant_over(request, GrantStatus.ENDED)
 
 
 async def grant_ended(engine: Engine) -> str:
@@ -173,6 +214,10 @@ STORIES: list[Callable[[Engine], Awaitable[str]]] = [
     still_open,
     grant_revoked,
     grant_ended,
+    approval_lapsed,
+    relied_on_somebody_disabled,
+    nobody_at_a_later_level,
+    grant_given_back,
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,9 @@ from countersign.ballot import OWN_APPROVAL
 from countersign.errors import NotFound, Refused
 from countersign.models import Decision, Event, GrantStatus, Status, Verdict
 from countersign.notices import TurnedDown
-from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Tell, Written
+from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Step, Tell, Written
 from store import Store
+from store.policies import ReadPolicy
 from store.requests import MOST_REPEATS
 from store.tables import FIRST_APPROVAL_ID
 from tests.store.requests import (
@@ -319,3 +321,60 @@ def test_the_grants_of_the_disabled_and_the_deleted_are_found(store: Store) -> N
     assert store.grants.held_by_disabled() == []
     store.policies.apply(policy(disabled=("alice",)), "ada")
     assert store.grants.held_by_disabled() == [number]
+
+
+# --- what relies on people who must be enabled -----------------------------------------------------------------------
+
+
+def test_a_step_that_relies_on_somebody_disabled_is_not_written(store: Store) -> None:
+    number = opened(store).approval_id
+    store.requests.write(asking(number, "grace"))
+    step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["alice", "grace"]})
+    store.policies.apply(policy(disabled=("grace",)), "ada")
+    written = store.requests.write(step)
+    assert (written.disabled, written.number, written.grant) == (["grace"], 0, None)
+    assert kinds(store, number) == ["opened", "level_started"]
+    assert store.reading.request(number).status is Status.WAITING
+    store.policies.apply(policy(), "ada")
+    assert store.requests.write(step).grant is not None  # nothing of it was left
+
+
+def test_what_was_written_before_stays_though_who_it_relied_on_is_disabled_since(store: Store) -> None:
+    number = opened(store).approval_id
+    step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["grace"]})
+    first = store.requests.write(step)
+    store.policies.apply(policy(disabled=("grace",)), "ada")
+    assert store.requests.write(step) == first
+
+
+def test_disabling_and_approving_at_once_come_one_after_the_other(store: Store) -> None:
+    disabling, enabling = ReadPolicy.of(policy(disabled=("grace",))), ReadPolicy.of(policy())
+    for n in range(1, 11):
+        store.policies.put_in_force(enabling, "ada")
+        number = opened(store, device=f"web-{n}").approval_id
+        step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["grace"]})
+        before = store.events.last_version()
+        turns = iter(["disable", "write"] * 2)
+
+        def take_a_turn(step: Step = step, turns: Iterator[str] = turns) -> Written | int:
+            if next(turns) == "disable":
+                return store.policies.put_in_force(disabling, "ada")
+            return store.requests.write(step)
+
+        written = [one for one in at_once(take_a_turn) if isinstance(one, Written)]
+        first = next(row.kind for row in store.events.since(before) if row.kind in ("policy_applied", "approved"))
+        if first == "approved":
+            assert all(one.grant for one in written)
+        else:
+            assert [one.disabled for one in written] == [["grace"]] * 2
+
+
+def test_an_approval_that_lapsed_is_shown_as_one_and_is_not_submitted_again(store: Store) -> None:
+    number = opened(store).approval_id
+    answer = store.answers.store(given(number))
+    decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
+    store.requests.write(a_step(number, f"1.answer.{answer.id}", decision=decision, lines=[line("answered", "grace")]))
+    store.requests.write(a_step(number, "1.grace.disabled", lapsed=[answer.id], lines=[line("approval_lapsed")]))
+    assert [one.lapsed for one in store.reading.request(number).decisions] == [True]
+    assert store.answers.counted(soon(0)) == []
+    assert store.answers.outcome(answer.id)[0] == "lapsed"

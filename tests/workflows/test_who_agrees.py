@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from countersign.models import GrantStatus, Status
-from tests.workflows.engine import Engine, refused, until
+from tests.workflows.engine import Engine, Request, refused, until
 from tests.workflows.house import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -128,6 +129,81 @@ async def test_rule_2_who_was_not_asked_is_refused(engine: Engine) -> None:
     assert (judged.accepted, judged.words) == (False, f"You are not asked about #{request.id}.")
     assert request.lines("answer_refused") == ["answer_refused bob"]
     assert request.status is Status.WAITING
+
+
+async def at_level_2(engine: Engine, *approving: str) -> Request:
+    """A request for a database that has come to its second level, which needs two of Heidi, Ivan and Ada."""
+    request = await engine.ask("alice", "databases")
+    await request.says("grace")
+    await until(lambda: request.asked_people(2))
+    for person in approving:
+        assert (await request.says(person, level=2)).accepted
+    return request
+
+
+async def test_rule_2_the_approval_of_somebody_disabled_since_counts_no_longer(engine: Engine) -> None:
+    request = await at_level_2(engine, "heidi")
+    engine.apply(policy(disabled=("heidi",)))
+    await engine.door.enforce_directory()
+    assert request.lines("left_out", "approval_lapsed") == ["left_out heidi", "approval_lapsed heidi"]
+    [lapsed] = [one for one in engine.store.reading.request(request.id).decisions if one.lapsed]
+    assert (lapsed.person, lapsed.level) == ("heidi", 2)
+    assert (await request.says("ivan", level=2)).status is Status.WAITING
+    assert (await request.says("ada", level=2)).status is Status.APPROVED
+    outcome = await request.outcome()
+    assert outcome.words == "Approved by Grace G., Ivan I., Ada A."
+    assert [one.person for one in outcome.decisions if one.lapsed] == ["heidi"]
+
+
+async def test_rule_2_it_does_not_count_though_nobody_has_looked_since(engine: Engine) -> None:
+    request = await at_level_2(engine, "heidi")
+    engine.apply(policy(disabled=("heidi",)))
+    judged = await request.says("ivan", level=2)  # the last approval that was needed
+    assert (judged.accepted, judged.status) == (True, Status.WAITING)
+    assert request.lines("approval_lapsed") == ["approval_lapsed heidi"]
+    assert (await request.says("ada", level=2)).status is Status.APPROVED
+    assert (await request.outcome()).words == "Approved by Grace G., Ivan I., Ada A."
+
+
+async def test_rule_2_where_too_few_are_left_by_it_the_fallback_approvers_are_asked(engine: Engine) -> None:
+    request = await at_level_2(engine, "heidi")
+    engine.apply_unchecked(policy(disabled=("heidi", "ada")))
+    assert (await request.says("ivan", level=2)).status is Status.WAITING
+    await until(lambda: request.asked_people(2) == ["ada", "heidi", "ivan", "judy"])
+    assert (await request.says("judy", level=2)).status is Status.APPROVED
+
+
+async def test_rule_2_a_level_that_was_passed_stays_passed(engine: Engine) -> None:
+    request = await at_level_2(engine)
+    engine.apply(policy(disabled=("grace",)))
+    await engine.door.enforce_directory()
+    await request.says("heidi", level=2)
+    assert (await request.says("ivan", level=2)).status is Status.APPROVED
+    assert (await request.outcome()).words == "Approved by Grace G., Heidi H., Ivan I."
+    assert request.lines("approval_lapsed") == []
+
+
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+async def test_rule_6_an_answer_counts_only_if_its_sender_is_enabled_when_it_is_written(
+    engine: Engine, verdict: str
+) -> None:
+    request = await engine.ask("alice", "vaults")
+    stored_before = await request.store("ivan", verdict)
+    engine.apply(policy(disabled=("ivan",)))
+    judged = await engine.door.submit(stored_before)
+    assert (judged.accepted, judged.words) == (False, "Your account is disabled, so your answer can't count.")
+    assert request.status is Status.WAITING
+    assert request.decided() == []
+    assert (await request.says("grace")).status is Status.APPROVED
+
+
+async def test_rule_6_nothing_is_approved_for_a_requester_who_was_disabled(engine: Engine) -> None:
+    request = await engine.ask("bob")
+    engine.apply(policy(disabled=("bob",)))
+    await asyncio.gather(request.says("grace"), return_exceptions=True)
+    outcome = await request.outcome()
+    assert (outcome.status, outcome.words, outcome.grant) == (Status.CANCELLED, "The requester was disabled.", None)
+    assert request.lines("approved", "granted") == []
 
 
 # --- rule 3: the requester's own approval ---------------------------------------------------------------------------
