@@ -122,15 +122,14 @@ def start(settings: Settings, state: Path, is_ours: bool) -> int:
     Raises CountersignError where the database can't be reached, or Slack's settings are wrong.
     """
     close_folder(state)
-    held = alone(state)
-    has_slack = slack_config(settings) is not None
-    installation = prepare(settings.database_url, POLICY.read_text(), state / "token", is_ours, has_slack)
-    told = environment(settings, state)
-    commands = processes(settings, (ROOT / "Procfile").read_text())
-    found = places(settings, told, commands) + slack_place(settings, installation)
-    must_be_free(found)
-    words = welcome(settings, found, installation, plays="mail" in commands)
-    with held:
+    with alone(state):
+        has_slack = slack_config(settings) is not None
+        installation = prepare(settings.database_url, POLICY.read_text(), state / "token", is_ours, has_slack)
+        told = environment(settings, state)
+        commands = processes(settings, (ROOT / "Procfile").read_text())
+        found = places(settings, told, commands) + slack_place(settings, installation)
+        must_be_free(found)
+        words = welcome(settings, found, installation, plays="mail" in commands)
         return run(commands, told, ROOT, Screen(found, words, end))
 
 
