@@ -76,7 +76,7 @@ async def test_an_answer_stored_between_two_workers_is_judged_by_the_second(
 ) -> None:
     await process.start()
     question = asleep.question("alice")
-    request = Request(asleep, question, await insist(lambda: asleep.client.ask(question, "ask")))
+    request = Request(asleep, question, await insist(lambda: asleep.client.ask(question, "ask", question.requester)))
     await request.until_mailed(grace=["asked"])
     await process.kill()
     answer = await request.store("grace", comment="while nobody was there")
@@ -104,7 +104,9 @@ async def test_blows_at_any_moment_lose_nothing_and_double_nothing(asleep: Engin
     async def through(number: int) -> Request:
         await asyncio.sleep(dice.uniform(0, KILLS * sum(LIVES_SECONDS) / 2))
         question = asleep.question("alice", "databases")
-        request = Request(asleep, question, await insist(lambda: asleep.client.ask(question, f"ask-{number}")))
+        request = Request(
+            asleep, question, await insist(lambda: asleep.client.ask(question, f"ask-{number}", question.requester))
+        )
         for person, level in (("grace", 1), ("heidi", 2), ("ivan", 2)):
             await until(lambda level=level: request.asked_people(level))  # type: ignore[misc]
             answer = await request.store(person, level=level)
