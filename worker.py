@@ -12,7 +12,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 import logs
 from activities.chores import Chore, repeating
@@ -64,6 +64,7 @@ FORGET_SECONDS = 600.0
 FORGET_AT_MOST = 500
 # How it ends where something can't be reached, and where a setting is wrong.
 NOT_REACHED, WRONG_SETTING = 1, 2
+OPEN = "ExecutionStatus = 'Running' AND TaskQueue = '{}'"
 WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
 
 log = logging.getLogger("worker")
@@ -154,6 +155,9 @@ def main(
     check: Annotated[
         bool, typer.Option("--check", help="Look at the settings and at all that they name, and start nothing.")
     ] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Replay all that is open with this version, and start nothing.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
     ] = False,
@@ -164,8 +168,9 @@ def main(
     """
     try:
         settings = load()
-        if check:
-            raise typer.Exit(_checked(settings))
+        if check or replay:
+            logs.set_up("error")
+            raise typer.Exit(_checked(settings) if check else asyncio.run(replayed(settings)))
         logs.set_up(settings.log_level)
         report()
         asyncio.run(_until_signal(settings))
@@ -184,7 +189,6 @@ def _code(error: CountersignError) -> int:
 
 def _checked(settings: Settings) -> int:
     """Say what is well and what is not; the exit code."""
-    logs.set_up("error")
     email, slack = email_channel(settings), slack_config(settings)
     own = [
         Check("database", "database", partial(_check_database, settings)),
@@ -206,6 +210,23 @@ async def _check_temporal(settings: Settings, _: Policy | None) -> list[Finding]
     client = await Client.connect(**_temporal(settings))
     await client.check()
     return [Finding(part="Temporal", state="ok", about="server", words="can be reached, and knows the namespace")]
+
+
+async def replayed(settings: Settings) -> int:
+    """Say of everything that is open whether it goes on under this version; 1 where something does not."""
+    client = await Client.connect(**_temporal(settings))
+    await client.check()
+    replayer = Replayer(
+        workflows=WORKFLOWS, workflow_runner=UnsandboxedWorkflowRunner(), data_converter=client.temporal.data_converter
+    )
+    histories = client.temporal.list_workflows(OPEN.format(settings.task_queue)).map_histories()
+    stuck = 0
+    async with replayer.workflow_replay_iterator(histories) as results:
+        async for result in results:
+            stuck += result.replay_failure is not None
+            print(f"{result.history.workflow_id}: {result.replay_failure or 'replays'}")
+    print(f"{stuck} would not go on." if stuck else "All that is open goes on under this version.")
+    return int(stuck > 0)
 
 
 def _temporal(settings: Settings) -> dict[str, Any]:

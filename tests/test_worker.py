@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from temporalio import workflow
+from temporalio.worker import Worker as TemporalWorker
 
 import worker
 from countersign.client import Client
@@ -17,7 +19,7 @@ from countersign.errors import BadSetting, Unavailable
 from countersign.unreachable import why_unreachable
 from sandbox.mail_server import MailServer
 from store import Store
-from tests.workflows.engine import environment_for, settings_for
+from tests.workflows.engine import Engine, environment_for, new_namespace, settings_for
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = "127.0.0.1:1"
@@ -129,3 +131,40 @@ async def test_a_server_that_wants_tls_is_told_from_one_that_is_not_there() -> N
             await Client.connect(f"127.0.0.1:{port}")
     with pytest.raises(BadSetting, match="HOST:PORT"):
         await Client.connect("a b")
+
+
+@workflow.defn(name="Grant", sandboxed=False)
+class OtherGrant:
+    """Makes other commands than ours of the same name."""
+
+    @workflow.run
+    async def run(self, _: str) -> None:
+        await workflow.sleep(3600)
+
+
+async def test_before_an_upgrade_all_that_is_open_is_replayed_and_what_would_not_go_on_is_named(
+    temporal_address: str, sqlite_url: str
+) -> None:
+    namespace = await new_namespace(temporal_address)
+    async with Engine(temporal_address, namespace, sqlite_url) as engine:
+        request = await engine.ask("alice")
+        environment = environment_for(sqlite_url, temporal_address, namespace, engine.mail)
+        done = await asyncio.to_thread(run, "--replay", **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"{request.question.workflow_id}: replays" in done.stdout
+        assert "standing:sweep: replays" in done.stdout
+        await engine.stop_worker()
+        other = TemporalWorker(engine.client.temporal, task_queue=engine.settings.task_queue, workflows=[OtherGrant])
+        async with other:
+            id_ = "grant:7"
+            start = engine.client.temporal.start_workflow("Grant", "", id=id_, task_queue=engine.settings.task_queue)
+            handle = await start
+            async with asyncio.timeout(60):
+                # Until its first task is over.
+                while (await handle.describe()).history_length < 5:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        done = await asyncio.to_thread(run, "--replay", **environment)
+        assert done.returncode == 1, done.stdout
+        assert "grant:7: " in done.stdout
+        assert "1 would not go on." in done.stdout
+        assert f"{request.question.workflow_id}: replays" in done.stdout
