@@ -59,7 +59,7 @@ def things(store: Store, some_id: int) -> dict[str, Callable[[], object]]:
         "an event, for one who watches": lambda: store.seen.since(newest - 1, mine, 500),
         "a list of those cancelled": lambda: reading.newest(Status.CANCELLED, approver=APPROVER, limit=5),
         "sweep: who must look again": reading.to_look_at,
-        "sweep: grants of the disabled": store.grants.held_by_disabled,
+        "sweep: grants to revoke": store.grants.to_revoke,
         "sweep: answers left over": lambda: store.answers.waiting(now - timedelta(seconds=15)),
         "sweep: notices left over": lambda: store.notices.left_over(now, 50),
         "sweep: messages left behind": lambda: store.notices.left_behind(now, 50),

@@ -134,7 +134,7 @@ def policy() -> str:
         [
             "users:",
             *users,
-            "  grace: {name: Grace Hopper, email: grace@example.test}",
+            "  grace: {name: Grace Hopper, email: grace@example.test, roles: [admin]}",
             "user_groups:",
             f"  everybody: {{members: [{members}], managers: [grace], require_managerial_approval: true}}",
             f"device_groups: {{servers: {{devices: [{devices}]}}}}",

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from countersign.errors import Refused
 from countersign.models import Answer, Asked, Question
 from countersign.notices import Given, Person, TurnedDown
-from countersign.steps import GrantEnd, Step, Written
+from countersign.steps import GrantEnd, Revoke, Step, Written
 from countersign.views import Mine, RequestView
 
 
@@ -82,8 +82,8 @@ class AskingBook(Protocol):
 class GrantReader(Protocol):
     """Where grants are read."""
 
-    def held_by_disabled(self) -> list[int]:
-        """The lasting grants of people who are disabled."""
+    def to_revoke(self) -> list[Revoke]:
+        """The lasting grants that the policy in force ends: those of disabled people, and what it was said to end."""
 
     def end(self, end: GrantEnd) -> bool:
         """End a grant; False when it had ended already."""

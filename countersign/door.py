@@ -251,9 +251,9 @@ class Door:
             to_look_at = await self._run(self.requests.to_look_at)
         except Refused:
             return  # no policy was ever applied, so nothing is open
-        held = await self._run(self.grants.held_by_disabled)
+        to_revoke = await self._run(self.grants.to_revoke)
         looks = [partial(self.look_again, approval_id) for approval_id in to_look_at]
-        await _each_for_itself([*looks, *(partial(self._revoke_of_disabled, approval_id) for approval_id in held)])
+        await _each_for_itself([*looks, *(partial(self._revoke, wish) for wish in to_revoke)])
 
     async def submit_left_over(self) -> None:
         """Submit the answers that a crash left between storing and judging: those to one request in turn."""
@@ -283,9 +283,8 @@ class Door:
 
         await _each_for_itself([partial(to_one, its) for its in by_request.values()])
 
-    async def _revoke_of_disabled(self, approval_id: int) -> None:
-        wish = Revoke(approval_id=approval_id, who=ENGINE, channel="", words="The requester was disabled.")
-        view = await self._run(self.requests.request, approval_id)
+    async def _revoke(self, wish: Revoke) -> None:
+        view = await self._run(self.requests.request, wish.approval_id)
         try:
             await self.client.revoke(wish, view.token_run)
         except NotFound:

@@ -29,6 +29,11 @@ class ErrorCode(StrEnum):
     MORE_THAN_GRANTED = "more-than-granted"
     OTHER_SOURCE_ADDRESS = "other-source-address"
 
+    # Applying a policy.
+    OTHER_POLICY = "other-policy"
+    AUTHOR_LOSES_ADMIN = "author-loses-admin"
+    NO_VERSION = "no-version"
+
     # Answering.
     ALREADY_SETTLED = "already-settled"
     TOO_LATE = "too-late"
@@ -87,6 +92,9 @@ TITLES = {
     ErrorCode.TOO_MANY_MINUTES: "A grant may not last that long here",
     ErrorCode.MORE_THAN_GRANTED: "A grant lasts, for fewer minutes than these",
     ErrorCode.OTHER_SOURCE_ADDRESS: "The grant is for another source address",
+    ErrorCode.OTHER_POLICY: "Another policy was applied meanwhile",
+    ErrorCode.AUTHOR_LOSES_ADMIN: "Whoever applies this policy would be no admin any more",
+    ErrorCode.NO_VERSION: "There is no such version of the policy",
     ErrorCode.ALREADY_SETTLED: "The request no longer waits",
     ErrorCode.TOO_LATE: "The answer came after the deadline",
     ErrorCode.OWN_REQUEST: "Nobody decides on their own request",

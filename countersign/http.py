@@ -38,7 +38,8 @@ from countersign.errors import (
 )
 from countersign.http_answers import Explanation, Health, Me, PolicyVersion, PolicyView
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
-from countersign.views import DelayedView, Finding, LineView, RequestView
+from countersign.policy_plan import PolicyPlan
+from countersign.views import AppliedPolicy, DelayedView, Finding, LineView, RequestView
 
 CONNECT_SECONDS = 5.0
 # The portal waits 20 s for a worker before it says that there is none.
@@ -168,13 +169,29 @@ class Api:
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 
-    def policy(self) -> PolicyView:
-        """The policy in force. Refused where none was applied yet."""
-        return self._read(PolicyView, self._get("policy"))
+    def policy(self, version: int | None = None) -> PolicyView:
+        """The policy in force, or a version of it. Refused where none was applied yet."""
+        return self._read(PolicyView, self._get("policy", params={"version": str(version)} if version else {}))
 
-    def apply_policy(self, text: str) -> int:
-        """Put a policy file in force; returns its version. BadPolicy names every mistake with its line."""
-        return self._read(PolicyVersion, self._post("policy", text.encode(), kind="application/yaml")).version
+    def policy_versions(self, before: int | None = None, limit: int = 50) -> list[AppliedPolicy]:
+        """Who applied which version when, the newest first."""
+        params = {"limit": str(limit)} | ({"before": str(before)} if before else {})
+        return self._read(list[AppliedPolicy], self._get("policy/versions", params=params))
+
+    def plan_policy(self, text: str, end_grants: bool = False) -> PolicyPlan:
+        """What applying a policy file would do; nothing is changed. BadPolicy names every mistake with its line."""
+        return self._read(PolicyPlan, self._post_policy("policy/plan", text, {"end_grants": end_grants}))
+
+    def apply_policy(
+        self, text: str, replaces: int | None = None, end_grants: bool = False, give_up_admin: bool = False
+    ) -> int:
+        """Put a policy file in force; returns its version. BadPolicy names every mistake with its line.
+
+        Refused where another version is in force than the one it `replaces` (0: none), or where whoever applies it
+        would be no admin any more, unless they `give_up_admin`. `end_grants` ends what the new policy would not give.
+        """
+        params = {"replaces": replaces, "end_grants": end_grants, "give_up_admin": give_up_admin}
+        return self._read(PolicyVersion, self._post_policy("policy", text, params)).version
 
     def explain(self, mail: bytes) -> Explanation:
         """What a mail (RFC 5322, as it came) is read as, and what would become of it; nothing is changed."""
@@ -198,10 +215,21 @@ class Api:
         params = {"timeout": str(seconds)} | ({} if after is None else {"after": str(after)})
         return self._get(path, params=params, timeout=httpx.Timeout(seconds + LATE_SECONDS, connect=CONNECT_SECONDS))
 
-    def _post(self, path: str, body: dict[str, Any] | bytes, key: str = "", kind: str = "application/json") -> Reply:
+    def _post(
+        self,
+        path: str,
+        body: dict[str, Any] | bytes,
+        key: str = "",
+        kind: str = "application/json",
+        params: dict[str, str] | None = None,
+    ) -> Reply:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Idempotency-Key": key or uuid.uuid4().hex, "Content-Type": kind}
-        return self._send("POST", path, content=content, headers=headers)
+        return self._send("POST", path, content=content, headers=headers, params=params or {})
+
+    def _post_policy(self, path: str, text: str, params: dict[str, Any]) -> Reply:
+        said = {name: str(value).lower() for name, value in params.items() if value is not None}
+        return self._post(path, text.encode(), kind="application/yaml", params=said)
 
     def _get(self, path: str, also: int = 0, **options: Any) -> Reply:
         return self._send("GET", path, also, **options)

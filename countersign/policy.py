@@ -117,6 +117,11 @@ def level_without_people(
     return 0
 
 
+def why_gone(policy: Policy, version: int, requester: str) -> str:
+    """Why a requester who is disabled, or not in the directory, loses what they have (rule 6)."""
+    return f"The requester is {'disabled' if requester in policy.users else 'not'} in policy version {version}."
+
+
 def _known(policy: Policy, question: Question) -> tuple[list[str], str]:
     """The requester's user groups and the device's group; Refused where the directory does not know them."""
     if question.requester not in policy.users:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy, Terms, folded_address
 from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
 from countersign.policy import terms_for
+from countersign.policy_changes import admins
 from countersign.policy_coverage import Coverage, TooManyPairs
 from countersign.yaml_lines import Path
 
@@ -125,6 +126,15 @@ def nobody_would_hear(policy: Policy) -> Iterator[Problem]:
             yield Problem((*path, "channels"), "no channel is left on, so nobody would be told; turn one on")
 
 
+def nobody_is_admin(policy: Policy) -> Iterator[Problem]:
+    """Somebody has to be able to apply the next policy."""
+    if not admins(policy):
+        words = (
+            "nobody who is enabled is an admin, so nobody could apply another policy; give somebody `roles: [admin]`"
+        )
+        yield Problem(("users",), words)
+
+
 def unknown_channels(policy: Policy) -> Iterator[Problem]:
     """A channel that does not exist would be waited for, and nobody be told."""
     for path, said, _ in _terms_said(policy):
@@ -174,6 +184,7 @@ CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     workflows_never_reached,
     reminders_after_the_end,
     nobody_would_hear,
+    nobody_is_admin,
     unknown_channels,
 )
 

@@ -211,6 +211,7 @@ class Standing(Model):
     """
 
     requester_disabled: bool = False
+    why_disabled: str = "The requester was disabled."
     disabled: list[Id] = []
     unreachable: list[Id] = []
     away: list[Id] = []

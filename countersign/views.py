@@ -80,6 +80,14 @@ class DelayedView(Model):
     words: str
 
 
+class AppliedPolicy(Model):
+    """A version of the policy: who applied it, and when."""
+
+    version: int
+    applied_by: str
+    applied_at: datetime
+
+
 class Mine(Model):
     """What somebody has to do with, each newest first: what waits for their answer, what they asked for, and the
     requests with an Active grant that they may revoke.

@@ -21,7 +21,10 @@ from rich.table import Table
 
 import logs
 from configuration import load, report
-from countersign.console import show
+from countersign import policy_plan
+from countersign.cli.files import content
+from countersign.cli.plan_page import confirmed, page
+from countersign.console import console, show
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.models import Protocol
 from countersign.times import moment
@@ -50,7 +53,7 @@ app = typer.Typer(
     help="Countersign's HTTP API, and its tokens.",
 )
 token_app = typer.Typer(no_args_is_help=True, help="API tokens: each belongs to one person or one gateway.")
-policy_app = typer.Typer(no_args_is_help=True, help="The first policy, before any token exists.")
+policy_app = typer.Typer(no_args_is_help=True, help="The first policy; and the rescue, where no admin can apply one.")
 app.add_typer(token_app, name="token")
 app.add_typer(policy_app, name="policy")
 words = Console(stderr=True, highlight=False)
@@ -136,14 +139,40 @@ def end(
 
 
 @policy_app.command("apply")
-def apply_policy(file: Annotated[Path, typer.Argument(help="The policy and directory, as YAML.")]) -> None:
-    """Put a policy in force, or name all its mistakes."""
+def apply_policy(
+    file: Annotated[Path, typer.Argument(help="The policy and directory, as YAML.")],
+    end_grants: Annotated[
+        bool, typer.Option("--end-grants", help="Also end the grants that this policy would not give.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply it without asking, whatever it takes away.")] = False,
+) -> None:
+    """Put a policy in force, or name all its mistakes. Where it takes something away you are asked first.
+
+    The worker carries out what it means for what is open, as soon as it runs.
+    """
     with _words_for_failures(), _store() as store:
-        try:
-            raw = file.read_bytes()
-        except OSError as error:
-            raise BadQuestion(f"{file} can't be read: {error.strerror}") from error
-        words.print(f"Policy version {store.policies.put_in_force(ReadPolicy.of(raw), _operator())} is in force.")
+        read = ReadPolicy.of(content(file))
+        version, old = store.planning.in_force()
+        held = list(store.planning.all_held())
+        planned = policy_plan.plan(version, old, read.policy, store.planning.waiting(), held, end_grants)
+        if old is not None:
+            show(page(planned, end_grants), console(stderr=True))
+        if planned.takes_away and not yes and not confirmed(planned):
+            raise typer.Exit(1)
+        end = policy_plan.to_end(read.policy, held) if end_grants else []
+        applied = store.policies.put_in_force(read, _operator(), version, end)
+        words.print(f"Policy version {applied} is in force.")
+
+
+@policy_app.command("show")
+def show_policy(
+    version: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="Another than that in force.")] = None,
+) -> None:
+    """Print the policy that is in force, or a version of it, as it was written."""
+    with _words_for_failures(), _store() as store:
+        found, text = store.policies.text(version)
+        words.print(f"version {found}")
+        typer.echo(text.rstrip("\n"))
 
 
 def plan(settings: Settings) -> Plan:

@@ -83,7 +83,8 @@ class Once:
         return response
 
     async def _digest(self) -> str:
-        asked = f"{self.request.method} {self.request.url.path}\n".encode() + await self.request.body()
+        query = f"?{self.request.url.query}" if self.request.url.query else ""
+        asked = f"{self.request.method} {self.request.url.path}{query}\n".encode() + await self.request.body()
         return hashlib.sha256(asked).hexdigest()
 
     async def _claim(self, what: tuple[str, str, str]) -> Reply | None:

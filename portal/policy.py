@@ -3,17 +3,20 @@
 import logging
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Request, Security
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Security
 from fastapi.responses import JSONResponse
 
 from countersign import policy_file
-from countersign.directory import CHANNELS
+from countersign.directory import CHANNELS, Policy
 from countersign.door import Door
-from countersign.errors import BadPolicy, CountersignError, in_words
+from countersign.error_codes import ErrorCode
+from countersign.errors import BadPolicy, CountersignError, Refused, in_words
 from countersign.models import Model
-from portal.auth import BEARER, CallerHere
+from countersign.policy_plan import Held, PolicyPlan, keeps_admin, plan, to_end
+from countersign.views import AppliedPolicy
+from portal.auth import BEARER, Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.once import OnceHere
 from portal.problems import described
@@ -21,9 +24,16 @@ from portal.routes import HeavyRoute
 from store.policies import ReadPolicy
 from store.workers import CHANNEL_KEPT
 
+LOCKS_OUT = (
+    "By this policy {} would be no admin any more. Keep the role admin for yourself, have another admin apply it, or "
+    "say that you give it up (give_up_admin=true; `countersign policy apply --yes`)."
+)
 YAML: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 }
+
+Version = Annotated[int, Query(ge=1, le=2**31 - 1)]
+EndGrants = Annotated[bool, Query(description="also end the grants that the new policy would not give")]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +48,7 @@ router = APIRouter(tags=["policy"], route_class=PolicyRoute, dependencies=[Secur
 
 
 class PolicyText(Model):
-    """The policy in force."""
+    """A version of the policy, as it was written."""
 
     version: int
     text: str
@@ -60,38 +70,80 @@ class Checked(Model):
     warnings: list[str] = []
 
 
-@router.get("/policy", responses=described(HTTPStatus.FORBIDDEN))
-async def show(house: HouseHere, caller: CallerHere) -> PolicyText:
-    """The policy in force, as it was written. For admins: it names everybody and their mail address."""
+@router.get("/policy", responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND))
+async def show(house: HouseHere, caller: CallerHere, version: Version | None = None) -> PolicyText:
+    """The policy in force, or a version of it, as it was written. For admins: it names everybody and their address."""
     caller.must_be_admin()
-    version, text = await house.run(house.store.policies.text)
-    return PolicyText(version=version, text=text)
+    found, text = await house.run(house.store.policies.text, version)
+    return PolicyText(version=found, text=text)
+
+
+@router.get("/policy/versions", responses=described(HTTPStatus.FORBIDDEN))
+async def versions(
+    house: HouseHere,
+    caller: CallerHere,
+    before: Version | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[AppliedPolicy]:
+    """Who applied which version when, the newest first; the first is in force. For admins."""
+    caller.must_be_admin()
+    return await house.run(house.store.policies.versions, before, limit)
 
 
 @router.post(
     "/policy",
     response_model=Applied,
     openapi_extra=YAML,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY),
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 async def apply(
-    request: Request, house: HouseHere, caller: CallerHere, once: OnceHere, later: BackgroundTasks
+    request: Request,
+    house: HouseHere,
+    caller: CallerHere,
+    once: OnceHere,
+    later: BackgroundTasks,
+    replaces: Annotated[
+        int | None, Query(ge=0, le=2**31 - 1, description="the version in force that it was planned against; 0: none")
+    ] = None,
+    end_grants: EndGrants = False,
+    give_up_admin: Annotated[bool, Query(description="apply it although you would be no admin any more")] = False,
 ) -> JSONResponse:
     """Put a policy file in force, or name all its mistakes. For admins.
 
-    Who it disables can no longer decide; their requests are then cancelled, and their grants revoked.
+    Who it disables can no longer decide; their requests are then cancelled, and their grants revoked. 409: another
+    version is in force than the one it `replaces`, or you would be no admin any more.
     """
     admin = caller.must_be_admin()
     body = await request.body()
 
     async def put_in_force(_: str) -> JSONResponse:
-        # Read beside the store's threads, which others wait for.
+        # Read and judged beside the store's threads, which others wait for.
         read = await house.work(ReadPolicy.of, body)
-        version = await house.run(house.store.policies.put_in_force, read, admin)
+        if not give_up_admin and not _keeps_admin(caller, read.policy):
+            raise Refused(LOCKS_OUT.format(admin), ErrorCode.AUTHOR_LOSES_ADMIN)
+        end = await house.work(to_end, read.policy, await _held(house)) if end_grants else []
+        version = await house.run(house.store.policies.put_in_force, read, admin, replaces, end)
         later.add_task(_enforce, house.door)
         return JSONResponse({"version": version})
 
     return await once(put_in_force)
+
+
+@router.post(
+    "/policy/plan",
+    openapi_extra=YAML,
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+async def plan_(request: Request, house: HouseHere, caller: CallerHere, end_grants: EndGrants = False) -> PolicyPlan:
+    """What applying a policy file would do, or all its mistakes. For admins. Changes nothing."""
+    caller.must_be_admin()
+    policy, document = await house.work(policy_file.load_with_places, await request.body())
+    version, old = await house.run(house.store.planning.in_force)
+    waiting = await house.run(house.store.planning.waiting)
+    planned = await house.work(plan, version, old, policy, waiting, await _held(house), end_grants)
+    planned.warnings = policy_file.warnings(policy, document, await _set_up(house))
+    planned.author_loses_admin = not _keeps_admin(caller, policy)
+    return planned
 
 
 @router.post("/policy/check", openapi_extra=YAML)
@@ -103,6 +155,18 @@ async def check(request: Request, house: HouseHere, caller: CallerHere) -> Check
     except BadPolicy as error:
         return Checked(problems=error.problems)
     return Checked(problems=[], warnings=policy_file.warnings(policy, document, await _set_up(house)))
+
+
+def _keeps_admin(caller: Caller, policy: Policy) -> bool:
+    return keeps_admin(policy, caller.token.owner.name, caller.token.owner.is_admin)
+
+
+async def _held(house: House) -> list[Held]:
+    """The grants that last, read in parts, between which others get their turn."""
+    found: list[Held] = []
+    while part := await house.run(house.store.planning.held, found[-1].approval_id if found else 0):
+        found += part
+    return found
 
 
 async def _set_up(house: House) -> frozenset[str]:

@@ -38,10 +38,11 @@ def policy() -> str:
     """Twenty people whose every request two managers are asked about, by mail and in Slack."""
     names = ["ada", APPROVER, SECOND_APPROVER, *(requester(n) for n in range(PEOPLE))]
     members = [requester(n) for n in range(PEOPLE)]
+    users = {one: {"name": one.title(), "email": f"{one}@example.test"} for one in names}
     group = {"members": members, "managers": [APPROVER, SECOND_APPROVER], "require_managerial_approval": True}
     return json.dumps(
         {
-            "users": {one: {"name": one.title(), "email": f"{one}@example.test"} for one in names},
+            "users": users | {"ada": {"name": "Ada", "email": "ada@example.test", "roles": ["admin"]}},
             "user_groups": {"everybody": group},
             "device_groups": {"servers": {"devices": ["server-1"]}},
             "channels": {"email": "decide", LIVE_CHANNEL: "decide"},

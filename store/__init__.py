@@ -16,6 +16,7 @@ from store.idempotency import Idempotency
 from store.mails import Mails
 from store.migrate import migrate
 from store.notices import Notices
+from store.planning import Planning
 from store.policies import Policies
 from store.reading import Reading
 from store.requests import Requests
@@ -51,6 +52,7 @@ class Store:
         self.requests = Requests(self.database, self.policies, self.grants, self.notices, minute)
         self.answers = Answers(self.database, self.policies)
         self.reading = Reading(self.database, self.policies, live)
+        self.planning = Planning(self.database, self.policies)
         self.events = Events(self.database)
         self.signals = Signals(self.database)
         self.mails = Mails(self.database)

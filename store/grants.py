@@ -10,7 +10,8 @@ from countersign.asking_again import answer_by, is_yes, on_record
 from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
-from countersign.steps import GRANT_STEP, GrantEnd, Line, Tell
+from countersign.policy import why_gone
+from countersign.steps import GRANT_STEP, GrantEnd, Line, Revoke, Tell
 from store.database import Database, reads
 from store.due import Due, among
 from store.events import append
@@ -18,6 +19,10 @@ from store.notices import Notices
 from store.policies import Policies
 from store.tables import approvers, as_written, grants, requests
 
+# More than this many have to wait for the next sweep; a statement takes only so many parameters.
+REVOKED_AT_ONCE = 1000
+# Who ends what a policy takes away from people who are disabled.
+ENGINE = "countersign"
 IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 
 
@@ -28,7 +33,7 @@ class Grants:
         self.database = database
         self.policies = policies
         self.notices = told
-        self._held_by_disabled = Due(_held_by_disabled)
+        self._to_revoke = Due(_to_revoke)
 
     def ask(self, question: Question, who: str) -> Asked | None:
         """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
@@ -96,10 +101,16 @@ class Grants:
         with self.database.reading() as connection:
             return list(connection.execute(late).scalars())
 
-    def held_by_disabled(self) -> list[int]:
-        """Active grants of people who were disabled, or are gone from the directory."""
+    def to_revoke(self) -> list[Revoke]:
+        """The Active grants that the policy in force ends.
+
+        Those of people who were disabled, or are gone from the directory; and what a policy was said to end.
+        """
         with self.database.reading() as connection:
-            return self._held_by_disabled.find(connection, *self.policies.in_force(connection))
+            version, policy = self.policies.in_force(connection)
+            due = self._to_revoke.find(connection, version, policy)
+            some = grants.c.approval_id.in_(due[:REVOKED_AT_ONCE])
+            return [_revocation(row, policy, version) for row in connection.execute(select(grants).where(some))]
 
 
 def lasting(connection: Connection, policy: Policy, question: Question, now: datetime) -> tuple[GrantView, int] | None:
@@ -122,9 +133,17 @@ def lasting(connection: Connection, policy: Policy, question: Question, now: dat
     return grant, Route.model_validate(row.route).grant_minutes
 
 
-def _held_by_disabled(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
-    held = select(grants.c.approval_id, grants.c.requester).where(IS_ACTIVE, among(grants.c.approval_id, numbers))
-    return [row.approval_id for row in connection.execute(held) if not policy.enabled(row.requester)]
+def _to_revoke(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
+    columns = grants.c.approval_id, grants.c.requester, grants.c.revoke_for
+    held = connection.execute(select(*columns).where(IS_ACTIVE, among(grants.c.approval_id, numbers)))
+    return [row.approval_id for row in held if row.revoke_for or not policy.enabled(row.requester)]
+
+
+def _revocation(row: Row[Any], policy: Policy, version: int) -> Revoke:
+    who, words = row.revoke_for, row.revoke_words
+    if not who:
+        who, words = ENGINE, why_gone(policy, version, row.requester)
+    return Revoke(approval_id=row.approval_id, who=who, channel="", words=words)
 
 
 def view(row: Row[Any], policy: Policy) -> GrantView:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from countersign import policy_file
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import Refused
+from countersign.errors import NotFound, Refused
 from countersign.steps import Line
+from countersign.views import AppliedPolicy
 from store.database import Database, reads
 from store.events import append
-from store.tables import policies
+from store.tables import grants, policies
 
 NO_POLICY = "No policy has been applied yet: write one and run `countersign policy apply FILE`."
 
@@ -50,28 +52,53 @@ class Policies:
         """Read a policy file and put it in force as a new version; BadPolicy names every error."""
         return self.put_in_force(ReadPolicy.of(text), who)
 
-    def put_in_force(self, read: ReadPolicy, who: str) -> int:
-        """Put a policy in force as a new version."""
+    def put_in_force(
+        self, read: ReadPolicy, who: str, replaces: int | None = None, end: Sequence[tuple[int, str]] = ()
+    ) -> int:
+        """Put a policy in force as a new version.
+
+        `replaces` is the version that it was planned against, 0 for none: Refused where another is in force by then.
+        `end` are the grants that end with it, by their approval id, each with the reason; the sweeper ends them.
+        """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             append(connection, None, [])  # takes the feed's lock, so that two who apply at once get a version each
-            version = (connection.execute(select(func.max(policies.c.version))).scalar_one() or 0) + 1
+            in_force = connection.execute(select(func.max(policies.c.version))).scalar_one() or 0
+            if replaces is not None and replaces != in_force:
+                raise _other_in_force(connection, in_force, replaces)
+            version = in_force + 1
             row = {"version": version, "text": read.text, "document": read.document}
             connection.execute(insert(policies).values(row | {"applied_by": who, "applied_at": now}))
-            append(connection, None, [Line(kind="policy_applied", at=now, who=who, words=f"policy version {version}")])
+            for approval_id, why in end:
+                words = f"Policy version {version} would not give it. {why}"
+                change = update(grants).where(grants.c.approval_id == approval_id)
+                connection.execute(change.values(revoke_for=who, revoke_words=words))
+            line = Line(kind="policy_applied", at=now, who=who, words=f"policy version {version}")
+            append(connection, None, [line])
         with self._reading:
             self._known = version, read.policy
         return version
 
     @reads
-    def text(self) -> tuple[int, str]:
-        """The version in force, as it was written."""
-        newest = select(policies.c.version, policies.c.text).order_by(policies.c.version.desc()).limit(1)
+    def text(self, version: int | None = None) -> tuple[int, str]:
+        """A version as it was written, the one in force for None. Refused where none was applied; NotFound."""
+        query = select(policies.c.version, policies.c.text).order_by(policies.c.version.desc()).limit(1)
         with self.database.reading() as connection:
-            row = connection.execute(newest).one_or_none()
+            row = connection.execute(query.where(policies.c.version == version) if version else query).one_or_none()
+        if row is None and version:
+            raise NotFound(f"There is no policy version {version}.", ErrorCode.NO_VERSION, version=version)
         if row is None:
-            raise Refused(NO_POLICY, ErrorCode.NO_POLICY)
+            raise _no_policy()
         return row.version, row.text
+
+    @reads
+    def versions(self, before: int | None = None, limit: int = 50) -> list[AppliedPolicy]:
+        """Who applied which version when, the newest first; only those before a version, where one is given."""
+        query = select(policies.c.version, policies.c.applied_by, policies.c.applied_at)
+        query = query.order_by(policies.c.version.desc()).limit(limit)
+        with self.database.reading() as connection:
+            rows = connection.execute(query.where(policies.c.version < before) if before else query)
+            return [AppliedPolicy.model_validate(dict(row._mapping)) for row in rows]
 
     @reads
     def current(self) -> tuple[int, Policy]:
@@ -83,7 +110,7 @@ class Policies:
         """The same, within a transaction."""
         version = connection.execute(select(func.max(policies.c.version))).scalar_one()
         if version is None:
-            raise Refused(NO_POLICY, ErrorCode.NO_POLICY)
+            raise _no_policy()
         known = self._known
         if known is not None and known[0] == version:
             return known
@@ -92,3 +119,17 @@ class Policies:
                 query = select(policies.c.document).where(policies.c.version == version)
                 self._known = version, Policy.model_validate(connection.execute(query).scalar_one())
             return self._known
+
+
+def _no_policy() -> Refused:
+    return Refused(NO_POLICY, ErrorCode.NO_POLICY)
+
+
+def _other_in_force(connection: Connection, in_force: int, replaces: int) -> Refused:
+    who = connection.execute(select(policies.c.applied_by).where(policies.c.version == in_force)).scalar_one_or_none()
+    words = f"{who} applied policy version {in_force}" if who else "no policy is in force"
+    return Refused(
+        f"This was planned against version {replaces}, but {words} meanwhile; look at the plan again.",
+        ErrorCode.OTHER_POLICY,
+        version=in_force,
+    )

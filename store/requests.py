@@ -250,7 +250,7 @@ class Requests:
         """Who of these people may no longer act, or can't be reached on any channel."""
         with self.database.reading() as connection:
             row = request_row(connection, look.approval_id)
-            _, policy = self.policies.in_force(connection)
+            version, policy = self.policies.in_force(connection)
             lost = _unreachable(connection, look.approval_id)
             away = _signalled(connection, look.approval_id, "away")
         nobody_at = 0
@@ -259,6 +259,7 @@ class Requests:
             nobody_at = rules.level_without_people(policy, route, row.requester, look.level + 1, lost)
         return Standing(
             requester_disabled=not policy.enabled(row.requester),
+            why_disabled=rules.why_gone(policy, version, row.requester),
             disabled=[one for one in look.people if not policy.enabled(one)],
             unreachable=[one for one in look.people if one in lost],
             away=[one for one in look.people if one in away],

@@ -206,6 +206,9 @@ grants = Table(
     Column("ends_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("words", Text, nullable=False),
+    # Who has it revoked by a new policy, and why; the sweeper does it.
+    Column("revoke_for", String(LONGEST_WHO), nullable=False, server_default=""),
+    Column("revoke_words", Text, nullable=False, server_default=""),
     Index("grants_by_question", "requester", "device", "protocol", "status"),
     _index_where("grants_active", "status = 'Active'", "approval_id"),
 )

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from activities.steps import StepActivities
     from countersign.asking_again import being_decided, on_record
-    from countersign.ballot import REQUESTER_DISABLED, Ballot, Gone
+    from countersign.ballot import Ballot, Gone
     from countersign.error_codes import ErrorCode
     from countersign.errors import BadQuestion, CountersignError, NotYet, Refused
     from countersign.models import (
@@ -353,8 +353,8 @@ class ConnectionApproval:
         if ballot.settled:
             return
         if standing.requester_disabled:
-            wish = Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", words=REQUESTER_DISABLED)
-            await self._withdraw(wish)
+            why = standing.why_disabled
+            await self._withdraw(Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", words=why))
             return
         if standing.nobody_at > ballot.level:
             ballot.give_up(standing.nobody_at)

@@ -1,20 +1,29 @@
-"""policy check, apply, show: the policy file, here and in the portal."""
+"""policy check, apply, show, list, diff, roll-back: the policy file, here and in the portal."""
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from countersign import policy_file
-from countersign.cli import files
+from countersign.cli import files, times
+from countersign.cli.exits import Code
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
 from countersign.cli.output import console, show, show_json
+from countersign.cli.plan_page import confirmed, page
 from countersign.directory import Policy
+from countersign.http import Api
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy, in YAML; - reads standard input.")]
+Version = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A version, as `policy list` shows it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would do, and do nothing.")]
+EndGrants = Annotated[bool, typer.Option("--end-grants", help="Also end the grants that this policy would not give.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply it without asking, whatever it takes away.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Check, apply and show the policy.")
 
@@ -31,29 +40,115 @@ def check(file: PolicyFile, as_json: AsJson = False) -> None:
 
 
 @commands.command()
-def apply(file: PolicyFile, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
-    """Check a policy file, then put it in force as a new version, all or nothing. Admins only."""
+def apply(
+    file: PolicyFile,
+    dry_run: DryRun = False,
+    end_grants: EndGrants = False,
+    yes: Yes = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what a policy file changes, then put it in force as a new version, all or nothing. Admins only.
+
+    Where it takes something away you are asked first.
+    """
     text = policy_file.text_of(files.content(file))
     policy_file.load(text)
     with connect(url, token) as api:
-        version = api.apply_policy(text)
-    if as_json:
-        show_json({"version": version})
-    else:
-        show(Text.assemble(("Applied", "bold green"), f" as version {version}."))
+        _apply(api, text, dry_run=dry_run, end_grants=end_grants, yes=yes, as_json=as_json)
+
+
+@commands.command("roll-back")
+def roll_back(
+    version: Version,
+    dry_run: DryRun = False,
+    end_grants: EndGrants = False,
+    yes: Yes = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put an earlier version in force again, as a new one; shown and asked about as by `policy apply`. Admins only."""
+    with connect(url, token) as api:
+        text = api.policy(version).text
+        _apply(api, text, dry_run=dry_run, end_grants=end_grants, yes=yes, as_json=as_json)
 
 
 @commands.command("show")
-def show_(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
-    """Print the policy that is in force, as it was written."""
+def show_(
+    version: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="Another version than that.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print the policy that is in force, or a version of it, as it was written."""
     with connect(url, token) as api:
-        policy = api.policy()
+        policy = api.policy(version)
     if as_json:
         show_json(policy)
         return
     # Beside the file, so that `policy show > policy.yaml` is the file alone.
     console(stderr=True).print(Text(f"version {policy.version}", style="bright_black"))
     print(policy.text.rstrip("\n"))
+
+
+@commands.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """List who applied which version of the policy when, the newest first, which is in force. Admins only."""
+    with connect(url, token) as api:
+        versions = api.policy_versions(limit=limit)
+    if as_json:
+        show_json(versions)
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bright_black")
+    for column in ("version", "applied", "by", ""):
+        table.add_column(column, overflow="fold")
+    for n, one in enumerate(versions):
+        when = times.clock(one.applied_at, times.now(), zone=True)
+        table.add_row(str(one.version), when, one.applied_by, "in force" if n == 0 else "")
+    show(table)
+
+
+@commands.command()
+def diff(
+    old: Version,
+    new: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="The one in force, unless given.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print what differs between two versions of the policy, as `diff -u` does. Admins only."""
+    with connect(url, token) as api:
+        before, after = api.policy(old), api.policy(new)
+    names = f"version {before.version}", f"version {after.version}"
+    lines = list(difflib.unified_diff(before.text.splitlines(), after.text.splitlines(), *names, lineterm=""))
+    if as_json:
+        show_json({"old": before.version, "new": after.version, "diff": lines})
+        return
+    print("\n".join(lines), end="\n" if lines else "")
+
+
+def _apply(api: Api, text: str, *, dry_run: bool, end_grants: bool, yes: bool, as_json: bool) -> None:
+    plan = api.plan_policy(text, end_grants)
+    if not as_json:
+        show(page(plan, end_grants))
+    if dry_run:
+        if as_json:
+            show_json({"plan": plan})
+        return
+    if plan.takes_away and not yes and not confirmed(plan):
+        raise typer.Exit(Code.NO)
+    version = api.apply_policy(text, plan.version, end_grants, give_up_admin=plan.author_loses_admin)
+    if as_json:
+        show_json({"version": version, "plan": plan})
+    else:
+        show(Text.assemble(("Applied", "bold green"), f" as version {version}."))
 
 
 def _counts(policy: Policy) -> dict[str, int]:

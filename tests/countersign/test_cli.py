@@ -260,7 +260,7 @@ def test_an_admin_applies_and_shows_the_policy(by: Run, tmp_path: Path) -> None:
     ran = by("ada", "policy", "apply", file)
     assert ran.code == 0
     version = by("ada", "policy", "show", "--json").json["version"]
-    assert ran.out == f"Applied as version {version}.\n"
+    assert ran.out == f"Nothing changes but the text.\nApplied as version {version}.\n"
     shown = by("ada", "policy", "show")
     assert shown.out == file.read_text()
     assert shown.err == f"version {version}\n"

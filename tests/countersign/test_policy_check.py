@@ -19,9 +19,10 @@ def user(name: str, **fields: Any) -> dict[str, Any]:
 
 
 def a_policy(**fields: Any) -> Policy:
-    """Alice and Bob are engineers under Grace; Carol manages the databases; Dave is in no group."""
+    """Alice and Bob are engineers under Grace; Carol, an admin, manages the databases; Dave is in no group."""
     document: dict[str, Any] = {
-        "users": {one: user(one) for one in ("alice", "bob", "carol", "dave", "grace")},
+        "users": {one: user(one) for one in ("alice", "bob", "dave", "grace")}
+        | {"carol": user("carol", roles=["admin"])},
         "user_groups": {"engineers": {"members": ["alice", "bob"], "managers": ["grace"]}},
         "device_groups": {"databases": {"devices": ["db-1"], "managers": ["carol"]}},
     }
@@ -117,7 +118,7 @@ def test_whoever_and_whatever_is_named_must_exist(fields: dict[str, Any], path: 
     ],
 )
 def test_a_circle_of_line_managers_is_reported_once(above: dict[str, str], circle: str) -> None:
-    found = only(a_policy(users={one: user(one, line_manager=boss) for one, boss in above.items()}))
+    found = only(a_policy(users={one: user(one, line_manager=boss, roles=["admin"]) for one, boss in above.items()}))
     assert found.words.startswith(f"{circle} is a circle")
     assert found.path == ("users", circle.split()[0], "line_manager")
 
@@ -323,7 +324,7 @@ def test_a_directory_of_5000_people_in_many_groups_is_checked_whole() -> None:
             members[group].append(person)
     policy = Policy.model_validate(
         {
-            "users": {one: user(one, line_manager="p0" if one != "p0" else None) for one in people},
+            "users": {one: user(one, line_manager="p0" if one != "p0" else None, roles=["admin"]) for one in people},
             "user_groups": {name: {"members": ids, "managers": ids[:2]} for name, ids in members.items()},
             "device_groups": {f"d{n}": {"require_managerial_approval": True} for n in range(20)},
             "approval_workflows": [

@@ -27,6 +27,7 @@ users:
     name: Alice
     email: alice@example.test
     line_manager: grace
+    roles: [admin]
 user_groups:
   engineers:
     members: [alice]
@@ -64,7 +65,9 @@ def mistake(old: str, new: str) -> str:
 
 def test_a_good_file_is_read_whole() -> None:
     policy = load(GOOD)
-    assert policy.users["alice"] == User(name="Alice", email="alice@example.test", line_manager="grace")
+    assert policy.users["alice"] == User(
+        name="Alice", email="alice@example.test", line_manager="grace", roles=["admin"]
+    )
     assert policy.device_groups["databases"].devices == ["db-1", "db-2"]
     assert policy.approval_workflows[0].levels[0].approvers == [ManagersOf(managers_of="engineers"), "line_manager"]
 
@@ -85,35 +88,35 @@ def test_a_good_file_is_read_whole() -> None:
         ("line_manager: grace", "linemanager: grace", "line 8: users.alice.linemanager: is not a field here; did you"),
         ("line_manager: grace", "zzz: 1", "line 8: users.alice.zzz: is not a field here; remove it"),
         ("line_manager: grace", "disabled: perhaps", "line 8: users.alice.disabled: is not true or false"),
-        ("line_manager: grace", "roles: [boss]", "line 8: users.alice.roles[0]: is not known; use 'admin'"),
-        ("[alice]", "alice", "line 11: user_groups.engineers.members: is not a list; write each entry"),
-        ("[alice]", "[alice, alice]", "line 11: user_groups.engineers.members: alice stands here twice; remove one"),
-        ("      - db-2", "      - DB-1", "line 16: device_groups.databases.devices: db-1 stands here twice"),
-        ("    devices:\n      - db-1\n      - db-2\n", "", "line 15: device_groups.databases: has no fields"),
-        ("quorum: 1", "quorum: two", "line 27: approval_workflows[0].levels[0].quorum: is not a whole number"),
-        ("quorum: 1", "quorum: 0", "line 27: approval_workflows[0].levels[0].quorum: is too small; use 1 or more"),
-        ("quorum: 1", "quorums: 1", "line 27: approval_workflows[0].levels[0].quorums: is not a field here; did you"),
+        ("[admin]", "[boss]", "line 9: users.alice.roles[0]: is not known; use 'admin'"),
+        ("[alice]", "alice", "line 12: user_groups.engineers.members: is not a list; write each entry"),
+        ("[alice]", "[alice, alice]", "line 12: user_groups.engineers.members: alice stands here twice; remove one"),
+        ("      - db-2", "      - DB-1", "line 17: device_groups.databases.devices: db-1 stands here twice"),
+        ("    devices:\n      - db-1\n      - db-2\n", "", "line 16: device_groups.databases: has no fields"),
+        ("quorum: 1", "quorum: two", "line 28: approval_workflows[0].levels[0].quorum: is not a whole number"),
+        ("quorum: 1", "quorum: 0", "line 28: approval_workflows[0].levels[0].quorum: is too small; use 1 or more"),
+        ("quorum: 1", "quorums: 1", "line 28: approval_workflows[0].levels[0].quorums: is not a field here; did you"),
         (
             "managers_of",
             "manager_of",
-            "line 25: approval_workflows[0].levels[0].approvers[0]: is no approver; use {mana",
+            "line 26: approval_workflows[0].levels[0].approvers[0]: is no approver; use {mana",
         ),
         (
             "- line_manager",
             "- boss",
-            "line 26: approval_workflows[0].levels[0].approvers[1]: is no approver; use {mana",
+            "line 27: approval_workflows[0].levels[0].approvers[1]: is no approver; use {mana",
         ),
-        ("- line_manager", "- user: a b", "line 26: approval_workflows[0].levels[0].approvers[1].user: 'a b' is not"),
-        ("- line_manager", "- user:", "line 26: approval_workflows[0].levels[0].approvers[1].user: is empty or not"),
+        ("- line_manager", "- user: a b", "line 27: approval_workflows[0].levels[0].approvers[1].user: 'a b' is not"),
+        ("- line_manager", "- user:", "line 27: approval_workflows[0].levels[0].approvers[1].user: is empty or not"),
         (
             "- line_manager",
             "- user: zoe",
-            "line 26: approval_workflows[0].levels[0].approvers[1].user: there is no user",
+            "line 27: approval_workflows[0].levels[0].approvers[1].user: there is no user",
         ),
         (
             "members: [alice]",
             "members: [alice, bob]",
-            "line 11: user_groups.engineers.members[1]: there is no user bob",
+            "line 12: user_groups.engineers.members[1]: there is no user bob",
         ),
         ("alice@", "GRACE@", "line 7: users.alice.email: grace has the same address; give each person their own"),
     ],
@@ -124,7 +127,7 @@ def test_each_mistake_names_line_field_and_remedy(old: str, new: str, expected: 
 
 def test_a_misspelt_field_is_not_called_missing_too() -> None:
     assert mistakes(GOOD.replace("user_group: e", "usergroup: e")) == [
-        "line 21: approval_workflows[0].usergroup: is not a field here; did you mean user_group?",
+        "line 22: approval_workflows[0].usergroup: is not a field here; did you mean user_group?",
     ]
 
 
@@ -145,7 +148,7 @@ def test_a_misspelt_field_is_not_called_missing_too() -> None:
 )
 def test_each_mistake_at_the_top(line: str, expected: str) -> None:
     [found] = mistakes(GOOD + line + "\n")
-    assert found.startswith("line 28: ")
+    assert found.startswith("line 29: ")
     assert found.endswith(expected)
 
 
@@ -154,12 +157,12 @@ def test_every_mistake_is_named_in_the_order_of_the_file() -> None:
         GOOD.replace("quorum: 1", "quorum: x").replace("grace@example.test", "grace").replace("  - name", "  - nam")
     )
     lines = [int(re.match(r"line (\d+): ", one)[1]) for one in mistakes(broken)]  # type: ignore[index]
-    assert lines == [4, 20, 27]
+    assert lines == [4, 21, 28]
 
 
 def test_the_words_of_an_approver_without_any_level() -> None:
     [found] = mistakes(GOOD[: GOOD.index("      - approvers")].rstrip("\n").replace("levels:", "levels: []") + "\n")
-    assert found == "line 23: approval_workflows[0].levels: is empty; name at least 1"
+    assert found == "line 24: approval_workflows[0].levels: is empty; name at least 1"
 
 
 def test_mistakes_of_form_and_of_meaning_are_named_together() -> None:
@@ -173,12 +176,12 @@ def test_mistakes_of_form_and_of_meaning_are_named_together() -> None:
     )
     assert [one.split(";")[0] for one in mistakes(broken)] == [
         "line 7: users.alice.email: grace has the same address",
-        "line 11: user_groups.engineers.members[1]: 'a b' is not an id: use lower-case letters, digits and . _ @ + -, "
+        "line 12: user_groups.engineers.members[1]: 'a b' is not an id: use lower-case letters, digits and . _ @ + -, "
         "at most 128",
-        "line 12: user_groups.engineers.managers[0]: there is no user grce",
-        "line 20: device_groups.lab.devices[0]: db-1 is in databases already",
-        "line 28: approval_workflows[0].levels[0].approvers[1].members_of: there is no user group operators",
-        "line 29: approval_workflows[0].levels[0].quorum: is not a whole number",
+        "line 13: user_groups.engineers.managers[0]: there is no user grce",
+        "line 21: device_groups.lab.devices[0]: db-1 is in databases already",
+        "line 29: approval_workflows[0].levels[0].approvers[1].members_of: there is no user group operators",
+        "line 30: approval_workflows[0].levels[0].quorum: is not a whole number",
     ]
 
 
@@ -186,12 +189,12 @@ def test_mistakes_of_form_and_of_meaning_are_named_together() -> None:
     ("old", "new", "expected"),
     [
         # What nobody has to be told twice: who is managed by a name that is misspelt has somebody to ask.
-        ("managers: [grace]", "managers: [grce]", "line 12: user_groups.engineers.managers[0]: there is no user grce"),
-        ("user_groups:", "user_group:", "line 9: user_group: is not a field here; did you mean user_groups?"),
+        ("managers: [grace]", "managers: [grce]", "line 13: user_groups.engineers.managers[0]: there is no user grce"),
+        ("user_groups:", "user_group:", "line 10: user_group: is not a field here; did you mean user_groups?"),
         (
             "device_groups:",
             "device-groups:",
-            "line 14: device-groups: is not a field here; did you mean device_groups?",
+            "line 15: device-groups: is not a field here; did you mean device_groups?",
         ),
         ("name: Grace Hopper", "nam: Grace Hopper", "line 3: users.grace.nam: is not a field here; did you mean name?"),
         ("  grace:", "  Alice:", "line 5: users.alice: stands here twice, first on line 2; remove one"),
@@ -200,7 +203,7 @@ def test_mistakes_of_form_and_of_meaning_are_named_together() -> None:
             "  grace: Grace",
             "line 2: users.grace: has no",
         ),
-        ("  engineers:", "  engineers: !group", "line 10: user_groups.engineers: the tag !group is not allowed"),
+        ("  engineers:", "  engineers: !group", "line 11: user_groups.engineers: the tag !group is not allowed"),
     ],
 )
 def test_one_mistake_gets_one_message(old: str, new: str, expected: str) -> None:
@@ -221,7 +224,9 @@ def test_a_comma_without_quotes_is_explained() -> None:
 
 def test_ids_stay_as_they_were_written() -> None:
     odd = ("007", "1e3", "no", "true", "0x1f", "2024-01-01", "1_000")
-    text = "users:\n" + "".join(f"  {one}: {{name: {one}, email: p{n}@x.y}}\n" for n, one in enumerate(odd))
+    text = "users:\n" + "".join(
+        f"  {one}: {{name: {one}, email: p{n}@x.y, roles: [admin]}}\n" for n, one in enumerate(odd)
+    )
     policy = load(text + f"user_groups: {{g: {{members: [{', '.join(odd)}]}}}}\n")
     assert tuple(policy.users) == odd
     assert tuple(policy.user_groups["g"].members) == odd
@@ -249,7 +254,7 @@ def test_a_key_written_twice_names_both_lines() -> None:
     twice = GOOD.replace("  alice:\n", "  Grace:\n").replace("    devices:\n", "    devices: []\n    devices:\n")
     assert mistakes(twice) == [
         "line 5: users.Grace: stands here twice, first on line 2; remove one",
-        "line 17: device_groups.databases.devices: stands here twice, first on line 16; remove one",
+        "line 18: device_groups.databases.devices: stands here twice, first on line 17; remove one",
     ]
 
 
@@ -268,7 +273,7 @@ def test_twins_are_refused_however_a_policy_is_made() -> None:
         ("- users", "line 1: the file: is a list, not a policy; begin with `users:`"),
         ("users: !!python/object/apply:os.system [id]", "line 1: users: the tag tag:yaml.org,2002:python/object/apply"),
         (
-            "users: {}\nchannels: !mine {}",
+            "users: {a: {name: A, email: a@x.y, roles: [admin]}}\nchannels: !mine {}",
             "line 2: channels: the tag !mine is not allowed; remove it, or put the value",
         ),
         ("users: !!binary aGk=", "line 1: users: the tag tag:yaml.org,2002:binary is not allowed; remove it"),

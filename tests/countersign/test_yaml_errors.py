@@ -110,5 +110,5 @@ def test_what_is_not_utf_8_is_told_by_line_and_column(raw: bytes, expected: str)
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake() -> None:
-    policy = load(b"\xef\xbb\xbfusers:\r\n  grace: {name: Grace, email: g@x.y}\r\n")
+    policy = load(b"\xef\xbb\xbfusers:\r\n  grace: {name: Grace, email: g@x.y, roles: [admin]}\r\n")
     assert policy.users["grace"].name == "Grace"

@@ -146,6 +146,26 @@ def test_a_first_policy_that_is_wrong(
     assert store.events.since(0) == []
 
 
+def test_the_rescue_shows_what_it_takes_away_and_needs_a_yes(
+    environment: dict[str, str], store: Store, policy: Path, tmp_path: Path
+) -> None:
+    rescue = tmp_path / "rescue.yaml"
+    rescue.write_text(
+        POLICY.replace("  carol: {name: Carol, email: carol@example.test}\n", "").replace(", carol]", "]")
+    )
+    refused = run(environment, "policy", "apply", str(rescue))
+    assert refused.exit_code == 2
+    assert "1 person removed" in refused.stderr
+    assert "nobody is here to be asked" in refused.stderr
+    assert store.policies.text()[0] == 1
+    done = run(environment, "policy", "apply", str(rescue), "--yes")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, "Policy version 2 is in force.")
+    assert store.policies.versions()[0].applied_by.startswith("operator")
+    shown = run(environment, "policy", "show", "1")
+    assert (shown.exit_code, shown.stdout.strip(), shown.stderr) == (0, policy.read_text().strip(), "version 1\n")
+    assert run(environment, "policy", "show", "9").exit_code == 2
+
+
 def test_a_wrong_setting_is_named_without_its_value(environment: dict[str, str]) -> None:
     done = run(environment | {"COUNTERSIGN_PORTAL_PORT": "hunter2"}, "serve")
     assert done.exit_code == 2

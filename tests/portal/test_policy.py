@@ -87,6 +87,128 @@ async def test_what_is_no_policy_file(portal: Portal, body: bytes) -> None:
     assert applied.status_code == 422
 
 
+def without_admin(policy: str = POLICY) -> str:
+    return policy.replace(", roles: [admin]", "")
+
+
+async def test_a_policy_without_any_admin_is_refused(portal: Portal) -> None:
+    [problem] = (await portal.client("ada").post("/policy", content=without_admin())).json()["problems"]
+    assert problem.startswith("line 2: users: nobody who is enabled is an admin")
+    assert (await portal.client("ada").post("/policy/check", content=without_admin())).json()["problems"] == [problem]
+
+
+HEIDI_TOO = POLICY.replace("heidi@example.test", "heidi@example.test, roles: [admin]").replace("[ada]", "[ada, bob]")
+
+
+@pytest.mark.parametrize(
+    "locks_out",
+    [
+        HEIDI_TOO.replace("ada@example.test, roles: [admin]", "ada@example.test"),
+        HEIDI_TOO.replace("ada@example.test, roles: [admin]", "ada@example.test, roles: [admin], disabled: true"),
+    ],
+)
+async def test_whoever_would_be_no_admin_any_more_has_to_say_so(portal: Portal, locks_out: str) -> None:
+    before = (await portal.get("ada", "/policy")).json()["version"]
+    planned = (await portal.client("ada").post("/policy/plan", content=locks_out)).json()
+    assert planned["author_loses_admin"] is True
+    assert [item["name"] for part in planned["parts"] if part["kind"] == "admins_lost" for item in part["items"]] == [
+        "ada"
+    ]
+    refused = await portal.client("ada").post("/policy", content=locks_out)
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith("/author-loses-admin")
+    assert "By this policy ada would be no admin any more." in refused.json()["detail"]
+    # Grace's token makes her an admin whatever the policy says.
+    assert (await portal.client("root").post("/policy/plan", content=locks_out)).json()["author_loses_admin"] is False
+    try:
+        applied = await portal.client("ada").post("/policy?give_up_admin=true", content=locks_out)
+        assert (applied.status_code, applied.json()["version"]) == (200, before + 1)
+        assert (await portal.client("ada").post("/policy", content=POLICY)).status_code in {401, 403}
+    finally:
+        portal.store.policies.apply(POLICY, "ada")
+
+
+async def test_what_a_policy_would_do_is_told_and_not_done(portal: Portal) -> None:
+    waiting, granted = await portal.opened("carol"), await portal.approved("carol")
+    before = (await portal.get("ada", "/policy")).json()["version"]
+    new = POLICY.replace("carol@example.test}", "carol@example.test, disabled: true}")
+    planned = (await portal.client("ada").post("/policy/plan", content=new)).json()
+    items = {part["kind"]: part["items"] for part in planned["parts"]}
+    assert planned["version"] == before
+    assert items["users_changed"] == [{"name": "carol", "words": "disabled false -> true", "approval_id": None}]
+    assert waiting in [item["approval_id"] for item in items["requests_cancelled"]]
+    assert granted in [item["approval_id"] for item in items["grants_revoked"]]
+    assert (await portal.get("ada", "/policy")).json()["version"] == before
+    assert (await portal.get("ada", f"/requests/{waiting}")).json()["status"] == "Waiting"
+    assert (await portal.client("alice").post("/policy/plan", content=new)).status_code == 403
+    assert (await portal.client("ada").post("/policy/plan", content="users: []")).status_code == 422
+
+
+async def test_a_policy_that_was_planned_against_another_version_is_refused(portal: Portal) -> None:
+    version = (await portal.get("ada", "/policy")).json()["version"]
+    post = portal.client("ada").post
+    assert (await post(f"/policy?replaces={version}", content=POLICY)).json() == {"version": version + 1}
+    refused = await post(f"/policy?replaces={version}", content=POLICY)
+    assert (refused.status_code, refused.json()["version"]) == (409, version + 1)
+    assert refused.json()["type"].endswith("/other-policy")
+    assert (await portal.get("ada", "/policy")).json()["version"] == version + 1
+
+
+async def test_a_key_holds_for_what_was_asked_of_a_policy_too(portal: Portal) -> None:
+    version = (await portal.get("ada", "/policy")).json()["version"]
+    headers = {"Idempotency-Key": "once-by-query"}
+    post = portal.client("ada").post
+    assert (await post(f"/policy?replaces={version}", content=POLICY, headers=headers)).status_code == 200
+    again = await post(f"/policy?replaces={version}", content=POLICY, headers=headers)
+    assert again.json() == {"version": version + 1}
+    other = await post(f"/policy?replaces={version}&end_grants=true", content=POLICY, headers=headers)
+    assert other.status_code == 422
+
+
+async def test_versions_are_listed_and_read(portal: Portal) -> None:
+    text = "# listed\n" + POLICY
+    version = (await portal.client("ada").post("/policy", content=text)).json()["version"]
+    portal.store.policies.apply(POLICY, "operator:root")
+    listed = (await portal.get("ada", "/policy/versions", limit=2)).json()
+    assert [(one["version"], one["applied_by"]) for one in listed] == [(version + 1, "operator:root"), (version, "ada")]
+    assert (await portal.get("ada", "/policy/versions", before=version + 1, limit=1)).json() == listed[1:]
+    assert (await portal.get("ada", "/policy", version=version)).json() == {"version": version, "text": text}
+    unknown = await portal.get("ada", "/policy", version=version + 100)
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/api/v1/problems/no-version")
+    for path in ("/policy/versions", f"/policy?version={version}"):
+        assert (await portal.client("alice").get(path)).status_code == 403
+
+
+async def test_grants_that_a_policy_would_not_give_end_on_demand_and_their_people_are_told(portal: Portal) -> None:
+    granted, version = await portal.approved("bob"), 0
+    new = POLICY.replace("\ngrant_minutes: 600", "\ngrant_minutes: 500")
+    planned = (await portal.client("ada").post("/policy/plan?end_grants=true", content=new)).json()
+    [part] = [part for part in planned["parts"] if part["kind"] == "grants_not_given"]
+    assert part["takes_away"]
+    [words] = [item["words"] for item in part["items"] if item["approval_id"] == granted]
+    assert words.endswith(": It lasts 600 minutes; 500 are the most.")
+    try:
+        # Without being asked to, it ends nothing.
+        assert (await portal.client("ada").post("/policy", content=new)).status_code == 200
+        assert (await portal.get("bob", f"/requests/{granted}")).json()["grant"]["status"] == "Active"
+        reply = await portal.client("ada").post("/policy?end_grants=true", content=new)
+        version = reply.json()["version"]
+        seen = await portal.version(granted)
+        view: dict[str, Any] = {"grant": {"status": "Active"}}
+        while view["grant"]["status"] == "Active":
+            view = (await portal.get("bob", f"/requests/{granted}/wait", after=seen, timeout=60)).json()
+            assert view["version"] > seen or view["grant"]["status"] != "Active"
+            seen = view["version"]
+    finally:
+        portal.store.policies.apply(POLICY, "ada")
+    why = f"Policy version {version} would not give it. It lasts 600 minutes; 500 are the most."
+    assert (view["grant"]["status"], view["grant"]["words"]) == ("Revoked", f"Revoked by ada: {why}")
+    timeline = (await portal.get("bob", f"/requests/{granted}/timeline")).json()
+    assert [(one["kind"], one["who"]) for one in timeline if one["kind"] == "grant_revoked"] == [
+        ("grant_revoked", "ada")
+    ]
+
+
 async def test_disabling_somebody_cancels_their_requests_and_revokes_their_grants(portal: Portal) -> None:
     waiting, granted = await portal.opened("carol"), await portal.approved("carol")
     versions = {number: await portal.version(number) for number in (waiting, granted)}

@@ -79,7 +79,7 @@ async def test_before_the_first_policy_an_admin_may_apply_one(tmp_path: Path) ->
         assert refused.status_code == 409
         assert "No policy has been applied yet" in refused.json()["detail"]
         assert (await portal.get("ada", "/policy")).status_code == 409
-        policy = "users: {ada: {name: Ada, email: ada@example.test}}"
+        policy = "users: {ada: {name: Ada, email: ada@example.test, roles: [admin]}}"
         reply = await portal.client("ada").post("/policy", content=policy)
         assert (reply.status_code, reply.json()) == (200, {"version": 1})
         assert (await portal.get("alice", "/requests")).status_code == 401

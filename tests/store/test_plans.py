@@ -112,6 +112,6 @@ def _worked(store: Store) -> dict[str, int]:
     if not store.database.is_sqlite:
         with store.database.transaction() as connection:
             connection.execute(text("ANALYZE"))
-    for sweep in (store.reading.to_look_at, store.grants.held_by_disabled):
+    for sweep in (store.reading.to_look_at, store.grants.to_revoke):
         sweep()  # the first time they look at all that is open
     return {name: work(store, thing) for name, thing in things(store, WAITS).items()}

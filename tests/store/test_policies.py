@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from countersign.errors import BadPolicy, Refused
+from countersign.directory import Policy
+from countersign.errors import BadPolicy, NotFound, Refused
 from store import Store
+from store.policies import ReadPolicy
 from tests.store.requests import at_once
 from tests.workflows.house import policy
 
@@ -38,6 +40,60 @@ def test_who_applied_it_is_on_record(store: Store) -> None:
 
 def test_many_who_apply_at_once_get_a_version_each(store: Store) -> None:
     assert sorted(at_once(lambda: store.policies.apply(policy(), "ada"))) == [2, 3, 4, 5]
+
+
+def test_one_that_was_planned_against_another_version_is_refused(store: Store) -> None:
+    read = ReadPolicy.of(policy())
+    assert store.policies.put_in_force(read, "ada", replaces=1) == 2
+    for replaces in (0, 1, 3):
+        with pytest.raises(Refused, match="ada applied policy version 2 meanwhile") as refused:
+            store.policies.put_in_force(read, "grace", replaces)
+        assert refused.value.details == {"code": "other-policy", "version": 2}
+    assert store.policies.text()[0] == 2
+
+
+def test_of_two_who_planned_against_the_same_version_one_applies(store: Store) -> None:
+    read = ReadPolicy.of(policy())
+
+    def apply() -> int:
+        try:
+            return store.policies.put_in_force(read, "ada", replaces=1)
+        except Refused:
+            return 0
+
+    assert sorted(at_once(apply)) == [0, 0, 0, 2]
+
+
+def test_every_version_can_be_read_and_who_applied_it(store: Store) -> None:
+    texts = [policy(), policy(disabled=("bob",)), policy()]
+    for text, who in zip(texts[1:], ("grace", "operator:root"), strict=True):
+        store.policies.apply(text, who)
+    assert [store.policies.text(n) for n in (1, 2, 3)] == [(n + 1, text) for n, text in enumerate(texts)]
+    assert [(one.version, one.applied_by) for one in store.policies.versions()] == [
+        (3, "operator:root"), (2, "grace"), (1, "ada"),
+    ]  # fmt: skip
+    assert [one.version for one in store.policies.versions(before=3, limit=1)] == [2]
+    with pytest.raises(NotFound, match="There is no policy version 9"):
+        store.policies.text(9)
+
+
+def test_a_process_reads_each_version_once(store: Store, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    validate = Policy.model_validate
+
+    def counted(document: object) -> Policy:
+        read.append(document)
+        return validate(document)
+
+    monkeypatch.setattr(Policy, "model_validate", counted)
+    other = Store(migrated_url)
+    store.policies.put_in_force(ReadPolicy.of(policy()), "ada")
+    assert len(read) == 1  # the file; what was read is kept
+    store.policies.current()
+    assert len(read) == 1
+    at_once(other.policies.current)
+    assert len(read) == 2
+    other.close()
 
 
 def test_without_one_the_words_name_the_remedy(database_url: str) -> None:

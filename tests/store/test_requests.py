@@ -318,9 +318,9 @@ def test_a_grant_ends_once(store: Store) -> None:
 
 def test_the_grants_of_the_disabled_and_the_deleted_are_found(store: Store) -> None:
     number = approved(store)
-    assert store.grants.held_by_disabled() == []
+    assert store.grants.to_revoke() == []
     store.policies.apply(policy(disabled=("alice",)), "ada")
-    assert store.grants.held_by_disabled() == [number]
+    assert [one.approval_id for one in store.grants.to_revoke()] == [number]
 
 
 # --- what relies on people who must be enabled -----------------------------------------------------------------------

@@ -17,7 +17,7 @@ POLICY = """
 users:
   alice: {name: Alice, email: alice@example.test}
   bob: {name: Bob, email: bob@example.test}
-  grace: {name: Grace, email: grace@example.test}
+  grace: {name: Grace, email: grace@example.test, roles: [admin]}
 user_groups:
   engineers: {members: [alice, bob], managers: [grace], require_managerial_approval: true}
 device_groups:

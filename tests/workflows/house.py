@@ -12,10 +12,18 @@ from store import Store
 from store.policies import ReadPolicy
 
 PEOPLE = ("ada", "alice", "bob", "carol", "dave", "erin", "grace", "heidi", "ivan", "judy")
+ADMIN = "ada"
 DEVICES_OF_A_GROUP = 150
 
 _HOUSE: dict[str, Any] = {
-    "users": {one: {"name": f"{one.title()} {one[0].upper()}.", "email": f"{one}@example.test"} for one in PEOPLE},
+    "users": {
+        one: {
+            "name": f"{one.title()} {one[0].upper()}.",
+            "email": f"{one}@example.test",
+            "roles": ["admin"] if one == ADMIN else [],
+        }
+        for one in PEOPLE
+    },
     "user_groups": {
         "engineers": {
             "members": ["alice", "bob", "grace"],

@@ -71,16 +71,17 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
     held = await approved(engine)
     await until(lambda: "granted alice" in held.lines())
     engine.apply(policy(disabled=("alice",)))
+    why = f"The requester is disabled in policy version {engine.store.policies.text()[0]}."
     # The worker's own sweeper does it.
     outcome = await waiting.outcome()
     assert (outcome.status, outcome.words) == (
         Status.CANCELLED,
-        "Cancelled by countersign: The requester was disabled.",
+        f"Cancelled by countersign: {why}",
     )
     await until(lambda: "grant_revoked countersign" in held.lines())
     grant = engine.store.grants.of(held.id)
     assert grant is not None
-    assert grant.status is GrantStatus.REVOKED
+    assert (grant.status, grant.words) == (GrantStatus.REVOKED, f"Revoked by countersign: {why}")
     await waiting.until_mailed(alice=["settled"], grace=["asked", "settled"])
     await held.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled", "grant_ended"])
 

@@ -1,0 +1,86 @@
+"""What applying a policy would do, as people read it before it is done."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from countersign.console import console
+from countersign.errors import BadQuestion
+from countersign.policy_changes import Item, Part
+from countersign.policy_plan import PolicyPlan
+
+# Of one kind so many are shown; the plan in JSON has more.
+MOST_SHOWN = 20
+# One, several. What is not here is said by its kind.
+HEADINGS = {
+    "users_removed": ("person removed", "people removed"),
+    "users_changed": ("person changed", "people changed"),
+    "users_added": ("person added", "people added"),
+    "admins_lost": ("person is an admin no more", "people are admins no more"),
+    "admins_gained": ("person becomes an admin", "people become admins"),
+    "devices_moved": ("device moved to another group", "devices moved to other groups"),
+    "terms_changed": ("term of the whole policy changed", "terms of the whole policy changed"),
+    "requests_cancelled": (
+        "request cancelled, as its requester may not ask any more",
+        "requests cancelled, as their requesters may not ask any more",
+    ),
+    "grants_revoked": (
+        "grant revoked, as its requester may not connect any more",
+        "grants revoked, as their requesters may not connect any more",
+    ),
+    "grants_not_given": ("grant that this policy would not give", "grants that this policy would not give"),
+}
+LOSES_ADMIN = "You would be no admin any more: another admin would have to apply the next policy."
+UNCONFIRMED = "This policy takes something away, and nobody is here to be asked. Read what it does, then say --yes."
+NOTHING = "Nothing changes but the text."
+
+
+def page(plan: PolicyPlan, end_grants: bool) -> RenderableType:
+    """The plan, what is taken away in red."""
+    rows: list[RenderableType] = [_part(part, end_grants) for part in plan.parts]
+    if not rows:
+        rows.append(Text(NOTHING))
+    if plan.author_loses_admin:
+        rows.append(Text(LOSES_ADMIN, "bold red"))
+    rows += [Text(f"Warning: {warning}", "yellow") for warning in plan.warnings]
+    return Group(*rows)
+
+
+def confirmed(plan: PolicyPlan) -> bool:
+    """Whether the plan that was shown is to be carried out, by whoever sits there; BadQuestion where nobody does."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BadQuestion(UNCONFIRMED)
+    if typer.confirm(f"Apply it as version {plan.version + 1}?", err=True):
+        return True
+    console(stderr=True).print("Nothing was changed.")
+    return False
+
+
+def _part(part: Part, end_grants: bool) -> RenderableType:
+    one, several = HEADINGS.get(part.kind, (_heading(part.kind, True), _heading(part.kind, False)))
+    heading = Text(f"{part.total} {one if part.total == 1 else several}", "bold red" if part.takes_away else "bold")
+    if part.kind == "grants_not_given":
+        heading.append("; they end" if end_grants else "; they last on (--end-grants ends them)", "default")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for item in part.items[:MOST_SHOWN]:
+        table.add_row(_name(item), Text(item.words))
+    more = part.total - min(len(part.items), MOST_SHOWN)
+    rest = [Padding(Text(f"and {more} more", "bright_black"), (0, 0, 0, 2))] if more else []
+    return Group(heading, Padding(table, (0, 0, 0, 2)), *rest)
+
+
+def _name(item: Item) -> Text:
+    return Text(f"#{item.approval_id} {item.name}" if item.approval_id else item.name)
+
+
+def _heading(kind: str, one: bool) -> str:
+    words, _, how = kind.replace("_", " ").rpartition(" ")
+    return f"{words.removesuffix('s') if one else words} {how}"

@@ -1,0 +1,184 @@
+"""What differs between two policies, in words: what a new one adds, changes and takes away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, User, UserGroup
+from countersign.models import LevelRule, ManagersOf, MembersOf, Model, NamedUser
+
+# Of what there is more of, so many are named.
+MOST_ITEMS = 100
+MOST_NAMED = 5
+SECTIONS = {"users", "user_groups", "device_groups", "approval_workflows"}
+
+
+class Item(Model):
+    """One thing that a new policy concerns; of a request or a grant the name is its requester's."""
+
+    name: str
+    words: str = ""
+    approval_id: int | None = None
+
+
+class Part(Model):
+    """What a new policy does of one kind, such as `users_removed`: how many there are, and the first hundred."""
+
+    kind: str
+    takes_away: bool
+    total: int
+    items: list[Item]
+
+    @classmethod
+    def of(cls, kind: str, items: Iterable[Item], takes_away: bool = False) -> list[Part]:
+        """The part, in a list; an empty list where there is nothing of it."""
+        found = list(items)
+        return [cls(kind=kind, takes_away=takes_away, total=len(found), items=found[:MOST_ITEMS])] if found else []
+
+
+def changes(old: Policy, new: Policy) -> list[Part]:
+    """What the new policy adds, changes and removes."""
+    workflows = ({one.name: one for one in policy.approval_workflows} for policy in (old, new))
+    return [
+        *_section("users", old.users, new.users),
+        *_admins(old, new),
+        *_section("user_groups", old.user_groups, new.user_groups),
+        *_section("device_groups", old.device_groups, new.device_groups),
+        *_devices(_group_of_each(old), _group_of_each(new)),
+        *_section("approval_workflows", *workflows),
+        *_general(old, new),
+    ]
+
+
+def admins(policy: Policy) -> list[str]:
+    """The enabled people with the role `admin`."""
+    return [person for person, user in policy.users.items() if "admin" in user.roles and not user.disabled]
+
+
+def _section(kind: str, old: Mapping[str, Model], new: Mapping[str, Model]) -> Iterator[Part]:
+    removed = (Item(name=name, words=_described(one)) for name, one in old.items() if name not in new)
+    added = (Item(name=name, words=_described(one)) for name, one in new.items() if name not in old)
+    both = [(name, old[name], one) for name, one in new.items() if name in old and old[name] != one]
+    changed = [Item(name=name, words="; ".join(_differences(before, after))) for name, before, after in both]
+    yield from Part.of(f"{kind}_removed", removed, takes_away=True)
+    # What differs in its devices alone is said of each device.
+    yield from Part.of(
+        f"{kind}_changed",
+        filter(lambda one: one.words, changed),
+        any(_loses(before, after) for _, before, after in both),
+    )
+    yield from Part.of(f"{kind}_added", added)
+
+
+def _admins(old: Policy, new: Policy) -> Iterator[Part]:
+    before, after = admins(old), admins(new)
+    yield from Part.of("admins_lost", (Item(name=one) for one in before if one not in after), takes_away=True)
+    yield from Part.of("admins_gained", (Item(name=one) for one in after if one not in before))
+
+
+def _devices(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Part]:
+    removed = (Item(name=one, words=f"from {group}") for one, group in old.items() if one not in new)
+    moved = (
+        Item(name=one, words=f"from {old[one]} to {group}")
+        for one, group in new.items()
+        if old.get(one, group) != group
+    )
+    added = (Item(name=one, words=f"to {group}") for one, group in new.items() if one not in old)
+    yield from Part.of("devices_removed", removed, takes_away=True)
+    yield from Part.of("devices_moved", moved)
+    yield from Part.of("devices_added", added)
+
+
+def _group_of_each(policy: Policy) -> dict[str, str]:
+    return {device: name for name, group in policy.device_groups.items() for device in group.devices}
+
+
+def _general(old: Policy, new: Policy) -> Iterator[Part]:
+    fields = [name for name in Policy.model_fields if name not in SECTIONS]
+    items = [Item(name=name, words=words) for name in fields for words in _difference(old, new, name, "")]
+    order = [one.name for one in new.approval_workflows]
+    known = {one.name for one in old.approval_workflows} & set(order)
+    if [one for one in order if one in known] != [one.name for one in old.approval_workflows if one.name in known]:
+        items.append(Item(name="order of approval_workflows", words=_some(order)))
+    yield from Part.of("terms_changed", items)
+
+
+def _described(one: Model) -> str:
+    """What something is, in a few words, where it is added or removed."""
+    match one:
+        case User():
+            return one.name + (", disabled" if one.disabled else "")
+        case UserGroup():
+            return f"{len(one.members)} member{'s' * (len(one.members) != 1)}"
+        case DeviceGroup():
+            return f"{len(one.devices)} device{'s' * (len(one.devices) != 1)}"
+        case ApprovalWorkflow():
+            return f"{one.user_group} to {one.device_group}"
+    return ""
+
+
+def _loses(old: Model, new: Model) -> bool:
+    """Whether people lose something by this change: they are disabled, or in or over a group no more."""
+    if isinstance(old, User) and isinstance(new, User):
+        return (new.disabled and not old.disabled) or bool(set(old.roles) - set(new.roles))
+    lists = [name for name in ("members", "managers") if name in type(old).model_fields]
+    return any(set(getattr(old, name)) - set(getattr(new, name)) for name in lists)
+
+
+def _differences(old: Model, new: Model) -> Iterator[str]:
+    for name in type(old).model_fields:
+        if name != "devices":
+            yield from _difference(old, new, name, f"{name.replace('_', ' ')} ")
+
+
+def _difference(old: Model, new: Model, name: str, label: str) -> Iterator[str]:
+    before, after = getattr(old, name), getattr(new, name)
+    if before == after:
+        return
+    if name != "levels" and _is_list(before) and _is_list(after):
+        gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
+        told = [f"{sign} {_some(which)}" for sign, which in (("without", gone), ("with", come)) if which]
+        yield label + (", ".join(told) or f"in another order: {_some(after)}")
+    else:
+        yield f"{label}{_value(name, before)} -> {_value(name, after)}"
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+def _value(name: str, value: Any) -> str:
+    match value:
+        case None:
+            return "not said"
+        case bool():
+            return "true" if value else "false"
+        case [LevelRule(), *_]:
+            return ", then ".join(map(_level, value))
+        case list():
+            return _some(value) or "nobody"
+        case dict():
+            return ", ".join(f"{key} {used}" for key, used in value.items()) or "none"
+    return str(value)
+
+
+def _level(level: LevelRule) -> str:
+    own = ", members may approve themselves" if level.members_may_approve_themselves else ""
+    return f"{level.quorum} of {' or '.join(map(_approver, level.approvers))}{own}"
+
+
+def _approver(rule: object) -> str:
+    match rule:
+        case ManagersOf(managers_of=group):
+            return f"managers of {group}"
+        case MembersOf(members_of=group):
+            return f"members of {group}"
+        case NamedUser(user=person):
+            return person
+    return "line manager"
+
+
+def _some(names: Sequence[object]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(map(str, names[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
