@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from countersign import policy_file
 from countersign.directory import Policy
@@ -18,9 +18,14 @@ from countersign.steps import Line
 from countersign.views import AppliedPolicy
 from store.database import Database, reads
 from store.events import append
-from store.tables import grants, policies
+from store.tables import LONGEST_WHO, grants, policies
 
 NO_POLICY = "No policy has been applied yet: write one and run `countersign policy apply FILE`."
+REVOKE = (
+    update(grants)
+    .where(grants.c.approval_id == bindparam("number"))
+    .values(revoke_for=bindparam("for"), revoke_words=bindparam("why"))
+)
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,10 @@ class Policies:
             version = in_force + 1
             row = {"version": version, "text": read.text, "document": read.document}
             connection.execute(insert(policies).values(row | {"applied_by": who, "applied_at": now}))
-            for approval_id, why in end:
-                words = f"Policy version {version} would not give it. {why}"
-                change = update(grants).where(grants.c.approval_id == approval_id)
-                connection.execute(change.values(revoke_for=who, revoke_words=words))
+            if end:
+                words = f"Policy version {version} would not give it. "
+                rows = [{"number": number, "for": who[:LONGEST_WHO], "why": words + why} for number, why in end]
+                connection.execute(REVOKE, rows)
             line = Line(kind="policy_applied", at=now, who=who, words=f"policy version {version}")
             append(connection, None, [line])
         with self._reading:
