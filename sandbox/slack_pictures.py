@@ -21,6 +21,7 @@ from countersign.views import ApproverView, Mine, RequestView
 from notifiers.base import Notice, Person
 from notifiers.slack.blocks import live
 from notifiers.slack.config import SlackConfig
+from notifiers.slack.payload import Named
 from notifiers.slack.views import answer_modal, connect_modal, home_view
 from sandbox.slack_svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
 
@@ -112,7 +113,7 @@ def pictures() -> dict[str, str]:
         "room": message(live(in_room, CONFIG, mentioned).blocks),
         "approved": message(live(notice(Event.SETTLED, HEIDI, **approved), CONFIG).blocks),
         "status": message(live(notice(Event.OPENED, ALICE), CONFIG).blocks),
-        "reject": modal(answer_modal(1042, 1, Verdict.REJECT, waits)),
+        "reject": modal(answer_modal(Named(1042, 1, ""), Verdict.REJECT, waits)),
         "connect": modal(connect_modal({"device": "db-1", "protocol": "ssh", "reason": "Replication lags behind."})),
         "home": home(home_view(Mine(waiting=[waits], asked=[waits_too, held], revocable=[allowed]), "grace")),
     }

@@ -69,7 +69,7 @@ def _answers(notice: Notice, config: SlackConfig, shown: Mapping[str, Any]) -> l
     page = _page(notice, config)
     if notice.use != "decide":
         return [parts.link_button(page, style="primary")] if page else []
-    value = parts.value(notice.approval_id, notice.level)
+    value = parts.value(notice.approval_id, notice.level, notice.token_run)
     reject = parts.button("reject", value, style="danger")
     opened = [parts.link_button(page)] if page else []
     if shown["mine"]:
@@ -85,13 +85,13 @@ def _answers(notice: Notice, config: SlackConfig, shown: Mapping[str, Any]) -> l
 def _cancel(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
     question = plain("confirm", question=label("cancel"), number=notice.approval_id)
     sure = parts.confirm("cancel", question, markup("status/confirm", **shown), style="danger")
-    return [parts.button("cancel", parts.value(notice.approval_id, notice.level), confirm=sure)]
+    return [parts.button("cancel", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
 
 
 def _give_back(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
     question = plain("confirm", question=label("give_back"), number=notice.approval_id)
     sure = parts.confirm("give_back", question, markup("settled/confirm", **shown))
-    return [parts.button("give_back", parts.value(notice.approval_id, notice.level), confirm=sure)]
+    return [parts.button("give_back", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
 
 
 def _what_happened(notice: Notice) -> list[Block]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from countersign.models import Verdict
 from notifiers.base import Given, Person
 from notifiers.slack.desk import CHANNEL, Desk
-from notifiers.slack.payload import Pressed, Submitted, request_and_level
+from notifiers.slack.payload import Named, Pressed, Submitted, named
 from notifiers.slack.talk import Talk
 
 
@@ -20,8 +20,8 @@ class Clicks:
     async def approve(self, talk: Talk, wish: Pressed) -> Person:
         """Store the answer, acknowledge, and have it judged."""
         person = await self._desk.who(talk)
-        number, level = request_and_level(wish.button.value)
-        answer = await self._desk.store(talk, given(wish, number, level, person, Verdict.APPROVE))
+        about = named(wish.button.value)
+        answer = await self._desk.store(talk, given(wish, about, person, Verdict.APPROVE), about.run)
         await talk.received()
         await self._desk.judged(talk, answer)
         return person
@@ -29,7 +29,7 @@ class Clicks:
     async def cancel(self, talk: Talk, wish: Pressed) -> Person:
         """Withdraw a request: its status message then says so."""
         person = await self._desk.who(talk)
-        number, _ = request_and_level(wish.button.value)
+        number = await self._number(talk, wish)
         judged = await talk.in_time(self._desk.engine.cancel(number, person.id, CHANNEL, wish_id=wish.source_id), "")
         await (talk.received() if judged.accepted else talk.say(judged.words))
         return person
@@ -37,7 +37,7 @@ class Clicks:
     async def revoke(self, talk: Talk, wish: Pressed) -> Person:
         """End a grant early: its messages then say so."""
         person = await self._desk.who(talk)
-        number, _ = request_and_level(wish.button.value)
+        number = await self._number(talk, wish)
         await talk.in_time(self._desk.engine.revoke(number, person.id, CHANNEL, wish_id=wish.source_id), "")
         await talk.received()
         return person
@@ -45,22 +45,26 @@ class Clicks:
     async def give_back(self, talk: Talk, wish: Pressed) -> Person:
         """End a grant of one's own that is needed no longer: its messages then say so."""
         person = await self._desk.who(talk)
-        number, _ = request_and_level(wish.button.value)
+        number = await self._number(talk, wish)
         await talk.in_time(self._desk.engine.give_back(number, person.id, CHANNEL, wish_id=wish.source_id), "")
         await talk.received()
         return person
 
+    async def _number(self, talk: Talk, wish: Pressed) -> int:
+        """Of the request that the button is about. Raises TurnedAway where its number is another request's now."""
+        about = named(wish.button.value)
+        await talk.in_time(self._desk.request(about.id, about.run), "")
+        return about.id
 
-def given(
-    wish: Pressed | Submitted, number: int, level: int, person: Person, verdict: Verdict, comment: str = ""
-) -> Given:
+
+def given(wish: Pressed | Submitted, about: Named, person: Person, verdict: Verdict, comment: str = "") -> Given:
     """The answer, with the proof of whose it is. The same delivery again makes the same source id."""
     sender = wish.sender
     return Given(
         channel=CHANNEL,
         source_id=wish.source_id,
-        approval_id=number,
-        level=level,
+        approval_id=about.id,
+        level=about.level,
         person=person.id,
         verdict=verdict,
         comment=comment,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import Answer
+from countersign.views import RequestView
 from notifiers.base import Engine, Given, Person, TurnedDown
 from notifiers.slack.home import Home
 from notifiers.slack.installation import Installation
@@ -16,7 +18,7 @@ from notifiers.slack.once import Once
 from notifiers.slack.payload import Pressed, Submitted, Wish, approval_id_of
 from notifiers.slack.people import SlackPeople, TurnedAway
 from notifiers.slack.quiet import masked
-from notifiers.slack.shapes import Malformed, Sender
+from notifiers.slack.shapes import Malformed, Sender, short_run
 from notifiers.slack.talk import Talk
 
 CHANNEL = "slack"
@@ -24,6 +26,10 @@ NOT_RECORDED = "Your answer was not recorded: {why}. Please try again."
 NOT_DONE = "{why}. Please try again."
 INTERNAL = "Something in Countersign failed; its log has the details"
 CANT_READ = "This can't be read, so it changes nothing. Use the newest message, or the page."
+OTHER_REQUEST = (
+    "This is about an earlier request that had the number #{number}, so it changes nothing. "
+    "Use the newest message about #{number}, or the page."
+)
 KEPT = (
     "Your answer to #{number} is kept. It will count as soon as Countersign can reach its engine again; "
     "there is nothing more to do."
@@ -85,11 +91,23 @@ class Desk:
         talk.person = await self.people.identify(sender.user, sender.team, sender.user_team)
         return talk.person
 
-    async def store(self, talk: Talk, given: Given) -> Answer:
-        """Store an answer before anything else. Raises Refused and NotFound, and NotStored for all else."""
+    async def request(self, number: int, run: str) -> RequestView:
+        """The request that a button or form is about, by the short form of its run.
+
+        Raises TurnedAway where its number is another request's now, as after a restored backup; NotFound, Unavailable.
+        """
+        request = await self.engine.request(number)
+        if short_run(request.token_run) != run:
+            raise TurnedAway(OTHER_REQUEST.format(number=number))
+        return request
+
+    async def store(self, talk: Talk, given: Given, run: str) -> Answer:
+        """Store an answer before anything else. Raises TurnedAway, Refused and NotFound, and NotStored for all else."""
         try:
+            with suppress(NotFound):  # an answer to no request is refused on record
+                await self.request(given.approval_id, run)
             return await self.engine.store(given)
-        except (Refused, NotFound):
+        except (TurnedAway, Refused, NotFound):
             raise
         except CountersignError as error:
             raise NotStored(NOT_RECORDED.format(why=_bare(error))) from error

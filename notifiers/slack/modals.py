@@ -12,7 +12,7 @@ from notifiers.base import Person
 from notifiers.slack.api import SlackApi
 from notifiers.slack.clicks import given
 from notifiers.slack.desk import CHANNEL, Desk, Mend
-from notifiers.slack.payload import Pressed, Submitted, request_and_level
+from notifiers.slack.payload import Named, Pressed, Submitted, named
 from notifiers.slack.people import TurnedAway
 from notifiers.slack.talk import Talk
 from notifiers.slack.views import answer_modal
@@ -34,9 +34,9 @@ class Modals:
 
     async def open(self, talk: Talk, wish: Pressed, verdict: Verdict) -> None:
         """Open the form while the trigger lasts, 3 seconds; then say in it what it is about, or why it can't be."""
-        number, level = request_and_level(wish.button.value)
+        about = named(wish.button.value)
         await talk.received()
-        loading = answer_modal(number, level, verdict)
+        loading = answer_modal(about, verdict)
         try:
             opened = await self._api.call("views.open", wish.user.id, trigger_id=wish.trigger_id, view=loading)
         except (Unavailable, Unreachable) as error:
@@ -46,10 +46,10 @@ class Modals:
         # From here on they look at the form, so whatever is said stands in it.
         talk.place = replace(talk.place, view_id=str(opened["view"]["id"]))
         person = await self._desk.who(talk)
-        request = await self._desk.engine.request(number)
-        if why := why_not(request, level, verdict, person):
+        request = await self._desk.request(about.id, about.run)
+        if why := why_not(request, about.level, verdict, person):
             raise TurnedAway(why, person)
-        view = answer_modal(number, level, verdict, request)
+        view = answer_modal(about, verdict, request)
         try:
             await self._api.call("views.update", wish.user.id, view_id=talk.place.view_id, view=view)
         except (Unavailable, Unreachable) as error:  # or they closed it meanwhile
@@ -59,15 +59,16 @@ class Modals:
     async def answer(self, talk: Talk, wish: Submitted) -> Person:
         """Take the form: an answer with its comment."""
         person = await self._desk.who(talk)
-        about = wish.metadata
+        form = wish.metadata
+        about = Named(form.id, form.level, form.run)
         comment = without_controls(wish.field(COMMENT))
         if len(comment) > LONGEST_COMMENT:
             raise Mend(COMMENT, TOO_LONG)
-        if about.verdict is Verdict.REJECT and not comment:
-            request = await self._desk.engine.request(about.id)
+        if form.verdict is Verdict.REJECT and not comment:
+            request = await self._desk.request(about.id, about.run)
             if request.rejection_needs_reason:
                 raise Mend(COMMENT, SAY_WHY)
-        answer = await self._desk.store(talk, given(wish, about.id, about.level, person, about.verdict, comment))
+        answer = await self._desk.store(talk, given(wish, about, person, form.verdict, comment), about.run)
         await self._desk.judged(talk, answer)
         return person
 

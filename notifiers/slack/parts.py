@@ -19,6 +19,7 @@ from slack_sdk.models.blocks import (
 
 from notifiers.slack import words
 from notifiers.slack.render import label
+from notifiers.slack.shapes import short_run
 
 MOST_FIELDS = 10
 
@@ -77,9 +78,12 @@ def confirm(action: str, title: str, text: str, *, style: str | None = None) -> 
     return ConfirmObject(title=plain_text(title), text=_markup(text), confirm=yes, deny=no, style=style)
 
 
-def value(approval_id: int, level: int) -> str:
-    """What a button says of itself: an old message never answers another request or level."""
-    return f"{approval_id}:{level}"
+def value(approval_id: int, level: int, run: str) -> str:
+    """What a button says of itself: an old message never answers another request or level.
+
+    The run of the request tells it from an earlier one of its number; it is empty for one that has none on record.
+    """
+    return f"{approval_id}:{level}:{short_run(run)}" if run else f"{approval_id}:{level}"
 
 
 def as_json(blocks: Sequence[Block]) -> list[dict[str, Any]]:

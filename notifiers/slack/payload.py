@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
 
 from notifiers.slack.shapes import (
     LARGEST_ID,
+    SHORT_RUN,
     Author,
     Button,
     Container,
@@ -33,8 +34,8 @@ from notifiers.slack.shapes import (
 )
 
 LONGEST_TEXT = 40_000
-# An approval id and a level, which has three digits at most.
-_VALUE = re.compile(r"([1-9][0-9]{0,9}):([1-9][0-9]{0,2})")
+# An approval id, a level, which has three digits at most, and the short form of a run.
+_VALUE = re.compile(rf"([1-9][0-9]{{0,9}}):([1-9][0-9]{{0,2}})(?::({SHORT_RUN}))?")
 
 
 class Interaction(Part):
@@ -193,19 +194,27 @@ def read(kind: type[ReadT], body: Mapping[str, Any]) -> ReadT:
         raise Malformed(f"{kind.__name__}: {', '.join(list(places)[:5])}") from None
 
 
-def request_and_level(value: str) -> tuple[int, int]:
-    """The approval id and level in a button's value, `1042:1`. Raises Malformed."""
+class Named(NamedTuple):
+    """What a button names: a request, by its approval id and the short form of its run, and a level."""
+
+    id: int
+    level: int
+    run: str
+
+
+def named(value: str) -> Named:
+    """What a button's value names: `1042:1:0123456789ab`, or `1042:1` of a request without a run. Raises Malformed."""
     found = _VALUE.fullmatch(value)
     if found is None or int(found[1]) > LARGEST_ID:
         raise Malformed("the button names no request")
-    return int(found[1]), int(found[2])
+    return Named(int(found[1]), int(found[2]), found[3] or "")
 
 
 def approval_id_of(wish: Part | None) -> int | None:
     """Which request a click or form is about, where it says so."""
     try:
         if isinstance(wish, Pressed):
-            return request_and_level(wish.button.value)[0]
+            return named(wish.button.value).id
         return wish.metadata.id if isinstance(wish, Submitted) else None
     except Malformed:
         return None

@@ -5,6 +5,7 @@ https://docs.slack.dev/reference/interaction-payloads/block_actions-payload and 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -22,6 +23,8 @@ Secret = Annotated[str, Field(max_length=LONGEST_URL, repr=False)]
 
 # An approval id fits the database's integers.
 LARGEST_ID = 2**31 - 1
+# Of the run of a request's workflow, so that a button or form of an earlier request of the same number is told apart.
+SHORT_RUN = "[0-9a-f]{12}"
 
 
 class Malformed(Exception):
@@ -93,6 +96,7 @@ class Metadata(Part):
     id: Annotated[int, Field(ge=1, le=LARGEST_ID)]
     level: Annotated[int, Field(ge=1, le=999)]
     verdict: Verdict
+    run: Annotated[str, Field(pattern=rf"^(?:{SHORT_RUN})?$")] = ""
 
 
 class Opening(Part):
@@ -101,6 +105,11 @@ class Opening(Part):
     type: Annotated[str, Field(max_length=64)]
     user: SlackId
     tab: Annotated[str, Field(max_length=64)] = ""
+
+
+def short_run(run: str) -> str:
+    """The short form of a run, as buttons and forms have it; empty for a request that opened before it was kept."""
+    return hashlib.sha256(run.encode()).hexdigest()[:12] if run else ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from countersign.models import (
 )
 from countersign.views import Mine, RequestView
 from notifiers.slack import parts, words
+from notifiers.slack.payload import Named
 from notifiers.slack.render import label, markup, plain
 
 # Slack's own limit on a field: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
@@ -39,13 +40,13 @@ MOST_LISTED = 10
 LONGEST_QUOTE = 500
 
 
-def answer_modal(approval_id: int, level: int, verdict: Verdict, request: RequestView | None = None) -> dict[str, Any]:
+def answer_modal(about: Named, verdict: Verdict, request: RequestView | None = None) -> dict[str, Any]:
     """The form behind "Approve with comment" and "Reject": without its request it says that it is being filled.
 
-    Its field is `comment`; `private_metadata` is JSON with `id`, `level` and `verdict`.
+    Its field is `comment`; `private_metadata` is JSON with `id`, `level`, `run` and `verdict`.
     """
-    metadata = json.dumps({"id": approval_id, "level": level, "verdict": verdict})
-    title = plain("answer/title", verb=label(verdict), number=approval_id)
+    metadata = json.dumps(about._asdict() | {"verdict": verdict})
+    title = plain("answer/title", verb=label(verdict), number=about.id)
     if request is None:
         return _modal("answer", title, [parts.section(markup("answer/loading"))], metadata)
     needs_reason = verdict is Verdict.REJECT and request.rejection_needs_reason
@@ -108,7 +109,7 @@ def _listing(name: str, entries: Sequence[list[Block]]) -> list[Block]:
 
 def _to_answer(request: RequestView) -> list[Block]:
     shown = _shown(request)
-    value = parts.value(request.approval_id, request.level)
+    value = parts.value(request.approval_id, request.level, request.token_run)
     question = plain("confirm", question=label("approve"), number=request.approval_id)
     sure = parts.confirm("approve", question, markup("home/confirm", **shown), style="primary")
     buttons = [
@@ -129,7 +130,7 @@ def _asked_for(request: RequestView) -> list[Block]:
     if request.status is Status.WAITING:
         question = plain("confirm", question=label("cancel"), number=request.approval_id)
         sure = parts.confirm("cancel", question, markup("home/confirm_cancel", **shown), style="danger")
-        value = parts.value(request.approval_id, request.level)
+        value = parts.value(request.approval_id, request.level, request.token_run)
         blocks += parts.actions([parts.button("cancel", value, confirm=sure)])
     return blocks
 
@@ -149,7 +150,8 @@ def _ending(action: str, request: RequestView, shown: Mapping[str, Any], style: 
     """A button that ends a grant early."""
     question = plain("confirm", question=label(action), number=request.approval_id)
     sure = parts.confirm(action, question, markup(f"home/confirm_{action}", **shown), style=style)
-    return parts.button(action, parts.value(request.approval_id, request.level), style=style, confirm=sure)
+    value = parts.value(request.approval_id, request.level, request.token_run)
+    return parts.button(action, value, style=style, confirm=sure)
 
 
 def _shown(request: RequestView) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from countersign.models import Verdict
 from notifiers.slack import parts
+from notifiers.slack.payload import Named
 from notifiers.slack.views import answer_modal
 from sandbox.demo import chat, workspace
 from sandbox.demo.blocks import buttons_of, drawn, modal, words_of
@@ -56,7 +57,7 @@ def test_a_message_is_drawn_as_slack_shows_it() -> None:
 
 
 def test_a_form_is_drawn_with_what_was_written_into_it() -> None:
-    view: Json = answer_modal(7, 1, Verdict.REJECT)
+    view: Json = answer_modal(Named(7, 1, ""), Verdict.REJECT)
     field = {"type": "input", "label": {"type": "plain_text", "text": "Why not?"}, "element": {"action_id": "comment"}}
     submit = {"type": "plain_text", "text": "Reject"}
     shown = seen(modal({**view, "blocks": [field], "submit": submit}, NAMES, {"comment": "No."}))

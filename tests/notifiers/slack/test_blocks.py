@@ -9,6 +9,8 @@ import pytest
 from countersign.models import Event, GrantStatus, Status, Verdict
 from notifiers.base import Notice
 from notifiers.slack.blocks import live, short
+from notifiers.slack.payload import named
+from notifiers.slack.shapes import short_run
 
 from .limits import check_message
 from .notices import ALICE, GRACE, GRANT, HEIDI, QUESTION, actions, config, decided, in_room, notice, texts
@@ -72,6 +74,13 @@ def test_the_buttons_name_request_and_level_and_approve_asks_once_more() -> None
         "*Alice Nguyen* may then connect to `db-1` by SSH for 1 hour. It takes 2 approvals."
     )
     assert "confirm" not in by_id["reject"]
+
+
+def test_the_buttons_name_the_run_of_a_request_too_where_it_has_one() -> None:
+    told = notice(token_run="1b3c7f0e-8a5d-4c53-9d0e-2f6a7b8c9d0e")
+    [row] = [block for block in live(told, CONFIG).blocks if block["type"] == "actions"]
+    [value] = {button["value"] for button in row["elements"] if "value" in button}
+    assert named(value) == (1042, 1, short_run(told.token_run))
 
 
 def test_what_is_not_known_is_not_shown() -> None:

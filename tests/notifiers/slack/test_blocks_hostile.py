@@ -15,6 +15,7 @@ from countersign.views import ApproverView, Mine, RequestView
 from notifiers.base import Notice, Person
 from notifiers.slack import words
 from notifiers.slack.blocks import live, short
+from notifiers.slack.payload import Named
 from notifiers.slack.views import answer_modal, connect_modal, home_view, words_modal
 
 from .limits import check_message, check_view
@@ -193,7 +194,11 @@ def test_forms_and_home_keep_the_limits(device: str, said: str, status: Status, 
     )
     known = {"device": said, "protocol": said, "minutes": said, "reason": said, "ticket": said}
     home = home_view(Mine(waiting=[view] * count, asked=[view] * count, revocable=[view] * count), "p0")
-    modals = [answer_modal(2**31 - 1, 999, verdict, request) for verdict in Verdict for request in (None, view)]
+    modals = [
+        answer_modal(Named(2**31 - 1, 999, "f" * 12), verdict, request)
+        for verdict in Verdict
+        for request in (None, view)
+    ]
     for one in (home, *modals, connect_modal(known), words_modal(said or "x")):
         check_view(one)
         assert not any("<!" in text or "<@" in text or "<#" in text for text in marked_up(one))

@@ -9,9 +9,12 @@ import logging
 import pytest
 
 from countersign.errors import Unavailable
-from countersign.models import Status, Verdict
+from countersign.models import GrantStatus, Status, Verdict
+from notifiers.slack import parts
+from notifiers.slack.payload import named
 from sandbox.slack import faults, people
-from tests.notifiers.slack.way_in import STRANGERS, WayIn, answers, fresh, slack_policy, user_id
+from store.tables import requests
+from tests.notifiers.slack.way_in import STRANGERS, WayIn, answers, fresh, slack_policy, user_id, value_of
 from tests.workflows.engine import Request, until
 from tests.workflows.house import policy
 
@@ -127,7 +130,15 @@ async def shows(way: WayIn, user: str, words: str) -> bool:
     "value",
     [
         *("", "1001", "1001:1:1", "0:1", "-1:1", "1001:0", " 1001:1", "1001:1\n", "٣:1", "1e3:1", "{}", "a" * 2000),
-        *("9" * 30 + ":1", "1:" + "9" * 9, "9999999999:1", "2147483648:1"),
+        *(
+            "9" * 30 + ":1",
+            "1:" + "9" * 9,
+            "9999999999:1",
+            "2147483648:1",
+            "1001:1:",
+            "1001:1:0123456789AB",
+            "1001:1:0123456789abc",
+        ),
     ],
 )
 async def test_a_value_that_is_none_of_ours_is_refused(way: WayIn, value: str) -> None:
@@ -140,6 +151,53 @@ async def test_a_value_that_is_none_of_ours_is_refused(way: WayIn, value: str) -
         await way.click(message, action, "bob")
         assert "can't be read" in (await way.whispers(BOB, before + 1))[-1]
     assert not {"store", "cancel"} & set(way.seam.calls)
+
+
+EARLIER = "an earlier request that had the number"
+
+
+async def test_a_button_of_an_earlier_request_of_the_same_number_changes_nothing(way: WayIn) -> None:
+    waits, granted = await way.engine.ask("alice"), await way.engine.ask("alice")
+    assert (await granted.says("grace")).accepted
+    await granted.outcome()
+    way.seam.calls.clear()
+    for request, action, person in (
+        (waits, "approve", "grace"),
+        (waits, "cancel", "alice"),
+        (granted, "revoke", "grace"),
+        (granted, "give_back", "alice"),
+    ):
+        before = len(await people.whispers(way.slack, user_id(person)))
+        old = await way.buttons(parts.value(request.id, 1, "the run of an earlier request"))
+        await way.click(old, action, person)
+        assert EARLIER in (await way.whispers(user_id(person), before + 1))[-1]
+        assert way.refusals(request)[-1].who == person
+    await way.click(await way.buttons(parts.value(waits.id, 1, "")), "reject", "grace")
+    assert EARLIER in await way.said_in_modal("grace")
+    assert not {"cancel", "revoke", "give_back"} & set(way.seam.calls)
+    assert (waits.status, answers(way.engine, waits.id)) == (Status.WAITING, [])
+    grant = way.engine.store.reading.request(granted.id).grant
+    assert grant is not None
+    assert grant.status is GrantStatus.ACTIVE
+
+
+async def test_a_form_of_an_earlier_request_of_the_same_number_changes_nothing(way: WayIn) -> None:
+    request = await opened(way, "approve_with_comment", "grace")
+    view = await way.modal("grace", "answer")
+    good = json.loads(view["private_metadata"])
+    view = {**view, "private_metadata": json.dumps(good | {"run": "0123456789ab"}), "id": f"V{fresh()}"}
+    sent = await people.submit_view(way.slack, view, {"comment": "fine"}, GRACE)
+    assert EARLIER in json.dumps(sent.answer)
+    assert (request.status, way.refusals(request)[-1].who) == (Status.WAITING, "grace")
+
+
+async def test_the_buttons_of_a_request_without_a_run_on_record_stay_good(way: WayIn) -> None:
+    request = await way.engine.ask("alice")
+    with way.engine.store.database.transaction() as connection:
+        connection.execute(requests.update().where(requests.c.approval_id == request.id).values(token_run=""))
+    assert value_of(request) == f"{request.id}:1"
+    await way.click(await way.prompt(request), "approve", "grace")
+    assert (await request.outcome()).status is Status.APPROVED
 
 
 async def test_where_slack_only_links_nothing_is_decided(way: WayIn) -> None:
@@ -218,7 +276,7 @@ async def opened(way: WayIn, action: str, person: str, group: str = "web") -> Re
 async def test_approve_with_a_comment(way: WayIn) -> None:
     request = await opened(way, "approve_with_comment", "grace")
     view = await way.modal("grace", "answer")
-    assert json.loads(view["private_metadata"]) == {"id": request.id, "level": 1, "verdict": "approve"}
+    assert json.loads(view["private_metadata"]) == named(value_of(request))._asdict() | {"verdict": "approve"}
     await people.submit(way.slack, {"comment": "  for tonight\u202e only "}, GRACE)
     assert (await request.outcome()).decisions[0].comment == "for tonight only"
     await until(lambda: people.open_modal_of(way.slack, GRACE) is None)
@@ -300,7 +358,8 @@ async def test_metadata_that_is_not_ours_is_refused(way: WayIn) -> None:
     view = await way.modal("grace", "answer")
     good = json.loads(view["private_metadata"])
     for bad in ("", "[]", "{", json.dumps(good | {"id": str(good["id"])}), json.dumps(good | {"id": 2**40}),
-                json.dumps(good | {"level": -1}), json.dumps(good | {"verdict": "maybe"})):  # fmt: skip
+                json.dumps(good | {"level": -1}), json.dumps(good | {"verdict": "maybe"}),
+                json.dumps(good | {"run": "f"})):  # fmt: skip
         sent = await people.submit_view(way.slack, {**view, "private_metadata": bad, "id": f"V{fresh()}"}, {}, GRACE)
         assert "can't be read" in json.dumps(sent.answer)
     assert request.status is Status.WAITING

@@ -9,7 +9,7 @@ import pytest
 from countersign.models import GrantStatus, Status
 from sandbox.slack import faults, people
 from sandbox.slack.workspace import Json
-from tests.notifiers.slack.way_in import WayIn, user_id
+from tests.notifiers.slack.way_in import WayIn, user_id, value_of
 from tests.workflows.engine import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,7 +29,7 @@ async def home(way: WayIn, user: str, *wanted: str, gone: str = "") -> Json:
 
 async def test_it_shows_what_waits_and_answers_from_there(way: WayIn) -> None:
     request = await way.engine.ask("alice")
-    value = f"{request.id}:1"
+    value = value_of(request)
     await people.open_home(way.slack, GRACE)
     page = await home(way, GRACE, f'"{value}"')
     await people.click_in_view(way.slack, page, "reject", GRACE, value)
@@ -43,7 +43,7 @@ async def test_it_shows_what_waits_and_answers_from_there(way: WayIn) -> None:
 
 async def test_the_requester_cancels_there(way: WayIn) -> None:
     request = await way.engine.ask("alice")
-    value = f"{request.id}:1"
+    value = value_of(request)
     await people.open_home(way.slack, ALICE)
     page = await home(way, ALICE, f'"{value}"')
     await people.click_in_view(way.slack, page, "cancel", ALICE, value)
@@ -64,22 +64,22 @@ async def test_a_grant_is_shown_and_revoked_by_who_may(way: WayIn) -> None:
     assert "Only an approver" in await way.said_in_modal("alice")
     await until(lambda: [line.who for line in way.refusals(request)] == ["alice"])
     await people.open_home(way.slack, GRACE)
-    page = await home(way, GRACE, f'"{request.id}:1"', '"revoke"')
+    page = await home(way, GRACE, f'"{value_of(request)}"', '"revoke"')
     way.slack.deliver_twice()
-    await people.click_in_view(way.slack, page, "revoke", GRACE, f"{request.id}:1")
+    await people.click_in_view(way.slack, page, "revoke", GRACE, value_of(request))
 
     def status() -> GrantStatus | None:
         grant = way.engine.store.reading.request(request.id).grant
         return grant.status if grant else None
 
     await until(lambda: status() is GrantStatus.REVOKED)
-    await home(way, GRACE, gone=f'"{request.id}:1"')
+    await home(way, GRACE, gone=f'"{value_of(request)}"')
     assert way.seam.calls.count("revoke") == 2
 
 
 async def test_a_grant_is_given_back_there_by_who_holds_it(way: WayIn) -> None:
     request = await way.engine.ask("alice")
-    value = f"{request.id}:1"
+    value = value_of(request)
     await way.click(await way.prompt(request), "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
     await people.open_home(way.slack, ALICE)

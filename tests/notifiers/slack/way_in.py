@@ -18,6 +18,7 @@ from starlette.routing import Route
 from countersign.models import Verdict
 from countersign.views import LineView
 from notifiers.base import Engine as Protocol
+from notifiers.slack import parts
 from notifiers.slack.app import SlackDoor
 from notifiers.slack.config import SlackConfig
 from sandbox.slack import people
@@ -50,6 +51,11 @@ def users() -> list[User]:
     known = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE]
     strange = [User(each, each.lower(), "grace@example.test", flags) for each, flags in STRANGERS.items()]
     return [*strange, *known, User("UNOBODY", "nobody", "nobody@example.test")]
+
+
+def value_of(request: Request, level: int = 1) -> str:
+    """The value of a button about a request."""
+    return parts.value(request.id, level, request.engine.store.reading.request(request.id).token_run)
 
 
 def slack_policy(**changed: Any) -> str:
@@ -91,11 +97,11 @@ class WayIn:
 
     async def prompt(self, request: Request, level: int = 1, channel: str = ROOM) -> Json:
         """A message with all our buttons, as the notifier posts them."""
-        return await self.buttons(f"{request.id}:{level}", channel)
+        return await self.buttons(value_of(request, level), channel)
 
     async def buttons(self, value: str, channel: str = ROOM) -> Json:
         """A message whose buttons have this value."""
-        names = ("approve", "approve_with_comment", "reject", "cancel", "revoke", "unheard_of")
+        names = ("approve", "approve_with_comment", "reject", "cancel", "revoke", "give_back", "unheard_of")
         elements = [
             {"type": "button", "action_id": name, "value": value, "text": {"type": "plain_text", "text": name}}
             for name in names

@@ -9,9 +9,11 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+from notifiers.slack.payload import named
 from sandbox.slack import people
 from sandbox.slack.faults import Fault
 from sandbox.slack.workspace import TEAM, Json
+from tests.notifiers.slack.way_in import value_of
 from tests.slack.forge.sending import SECONDS
 from tests.slack.house import House, user_id
 from tests.workflows.engine import Request
@@ -48,6 +50,11 @@ async def genuine_ones(house: House) -> Genuine:
     return Genuine(click.payload, form.payload, command.payload, opening.payload)
 
 
+def about(request: Request, level: int = 1, verdict: str = "approve") -> Json:
+    """What a form about a request has in its metadata."""
+    return named(value_of(request, level))._asdict() | {"verdict": verdict}
+
+
 @dataclass
 class Aim:
     """What is aimed at: `request`, whose `prompt` somebody got, and `other`, where grace is not asked."""
@@ -67,7 +74,7 @@ class Aim:
         one["channel"]["id"] = self.prompt["channel"]
         one["container"] |= {"message_ts": self.prompt["ts"], "channel_id": self.prompt["channel"]}
         one["message"] = deepcopy(self.prompt)
-        value = f"{self.request.id}:{self.level}"
+        value = value_of(self.request, self.level)
         one["actions"][0] |= {"action_id": action, "value": value, "action_ts": f"{time.time():.6f}"}
         return one | _fresh(self.house)
 
@@ -90,7 +97,7 @@ class Aim:
         """A genuine form, filled in and sent."""
         one = deepcopy(self.genuine.form)
         one["user"]["id"] = user_id(self.person)
-        metadata = {"id": self.request.id, "level": self.level, "verdict": "approve"}
+        metadata = about(self.request, self.level)
         one["view"] |= {"id": f"V{uuid.uuid4().hex[:10].upper()}", "private_metadata": json.dumps(metadata)}
         return one | _fresh(self.house)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.slack.workspace import TEAM
+from tests.notifiers.slack.way_in import value_of
 from tests.slack.forge.aim import ABSENT
 from tests.slack.forge.kinds import Change, put
 from tests.slack.house import user_id
@@ -158,12 +160,21 @@ _VALUES: dict[str, Callable[[int], Any]] = {
 }
 
 
+def _with_run(value: Any, genuine: str) -> Any:
+    """A value that is one but for its run, with the right run; another one as it is."""
+    return value + genuine[genuine.rindex(":") :] if re.fullmatch(r"[0-9]+:[0-9]{1,3}", str(value)) else value
+
+
 def _values() -> dict[str, Change]:
     def with_number(made: Callable[[int], Any]) -> Change:
-        return put("actions.0.value", lambda aim: made(aim.request.id))
+        return put("actions.0.value", lambda aim: _with_run(made(aim.request.id), value_of(aim.request)))
 
     values = {f"value: {name}": with_number(made) for name, made in _VALUES.items()}
-    return values | {"value: another's request": put("actions.0.value", lambda aim: f"{aim.other.id}:1")}
+    values["value: without a run"] = put("actions.0.value", lambda aim: f"{aim.request.id}:1")
+    values["value: of an earlier request of its number"] = put(
+        "actions.0.value", lambda aim: f"{aim.request.id}:1:0123456789ab"
+    )
+    return values | {"value: another's request": put("actions.0.value", lambda aim: value_of(aim.other))}
 
 
 VALUES = _values()

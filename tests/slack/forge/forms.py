@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from sandbox.slack.workspace import Json
-from tests.slack.forge.aim import ABSENT, Aim
+from tests.notifiers.slack.way_in import value_of
+from tests.slack.forge.aim import ABSENT, Aim, about
 from tests.slack.forge.clicks import OTHER_TEAM
 from tests.slack.forge.kinds import Change, put
 from tests.slack.house import user_id
@@ -26,9 +27,7 @@ def metadata(said: Any) -> Change:
 
 
 FORMS: dict[str, Change] = {
-    "metadata: another's request": put(
-        "view.private_metadata", lambda aim: json.dumps({"id": aim.other.id, "level": 1, "verdict": "approve"})
-    ),
+    "metadata: another's request": put("view.private_metadata", lambda aim: json.dumps(about(aim.other))),
     "metadata: a request that never was": metadata({"id": 2**31 - 1}),
     "metadata: a huge number": metadata({"id": 10**400}),
     "metadata: a number as text": metadata({"id": "1001"}),
@@ -49,6 +48,9 @@ FORMS: dict[str, Change] = {
     "metadata: half of it": metadata('{"id": 1001'),
     "metadata: a list as such": metadata("[1001, 1]"),
     "metadata: null": metadata("null"),
+    "metadata: a run that is none": metadata({"run": "0123456789AB"}),
+    "metadata: the run of an earlier request of its number": metadata({"run": "0123456789ab"}),
+    "metadata: no run": metadata({"run": ""}),
     "metadata: deep": metadata(DEEP),
     "metadata: very long": metadata(" " * 5000),
     "metadata: none": put("view.private_metadata", ABSENT),
@@ -81,8 +83,8 @@ OPENERS: dict[str, Change] = {
     "opened by a guest": put("user.id", lambda aim: aim.account(is_restricted=True)),
     "opened from another workspace": put("user.team_id", OTHER_TEAM),
     "opened for another app": put("api_app_id", "A0OTHER"),
-    "opened for a level to come": put("actions.0.value", lambda aim: f"{aim.request.id}:2"),
-    "opened for another's request": put("actions.0.value", lambda aim: f"{aim.other.id}:1"),
+    "opened for a level to come": put("actions.0.value", lambda aim: value_of(aim.request, 2)),
+    "opened for another's request": put("actions.0.value", lambda aim: value_of(aim.other)),
     "opened for no request": put("actions.0.value", "1:1:1"),
 }
 CANCELS: dict[str, Change] = {
@@ -93,8 +95,8 @@ CANCELS: dict[str, Change] = {
     "a bot cancels": put("user.id", lambda aim: aim.account(is_bot=True)),
     "cancelled from another workspace": put("user.team_id", OTHER_TEAM),
     "cancelled by another app": put("api_app_id", "A0OTHER"),
-    "another's request is cancelled": put("actions.0.value", lambda aim: f"{aim.other.id}:1"),
-    "cancelled with a sign": put("actions.0.value", lambda aim: f"+{aim.request.id}:1"),
+    "another's request is cancelled": put("actions.0.value", lambda aim: value_of(aim.other)),
+    "cancelled with a sign": put("actions.0.value", lambda aim: f"+{value_of(aim.request)}"),
 }
 REVOKES: dict[str, Change] = {
     "the requester revokes": put("user.id", user_id("alice")),
@@ -103,7 +105,7 @@ REVOKES: dict[str, Change] = {
     "a guest revokes": put("user.id", lambda aim: aim.account(is_restricted=True)),
     "revoked from another workspace": put("user.team_id", OTHER_TEAM),
     "revoked by another app": put("api_app_id", "A0OTHER"),
-    "revoked with a space": put("actions.0.value", lambda aim: f"{aim.request.id}:1 "),
+    "revoked with a space": put("actions.0.value", lambda aim: f"{value_of(aim.request)} "),
 }
 COMMANDS: dict[str, Change] = {
     "typed by a stranger": put("user_id", "USTRANGER"),

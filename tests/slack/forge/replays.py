@@ -10,7 +10,8 @@ from typing import Any
 
 from countersign.models import Status
 from sandbox.slack.workspace import Json
-from tests.slack.forge.aim import Aim, Genuine
+from tests.notifiers.slack.way_in import value_of
+from tests.slack.forge.aim import Aim, Genuine, about
 from tests.slack.forge.kinds import Act, Change, Kind, kinds, put
 from tests.slack.forge.sending import Post, send
 from tests.slack.house import House, user_id
@@ -78,7 +79,7 @@ def _about(**said: Any) -> Change:
 
 
 def _of_ivan(aim: Aim) -> Json:
-    return {"id": aim.request.id, "level": 2, "verdict": "approve"}
+    return about(aim.request, 2)
 
 
 def _as_it_was(payload: Json, aim: Aim) -> None:
@@ -96,15 +97,13 @@ _CLICKS: dict[str, Change] = {
     "a click again to be answered elsewhere": put("response_url", "https://example.test/"),
     "a click again as a rejection": put("actions.0.action_id", "reject"),
     "a click again as a Cancel": put("actions.0.action_id", "cancel"),
-    "a click again for another request": _value(lambda aim: f"{aim.other.id}:1"),
-    "a click again for another level": _value(lambda aim: f"{aim.request.id}:3"),
+    "a click again for another request": _value(lambda aim: value_of(aim.other)),
+    "a click again for another level": _value(lambda aim: value_of(aim.request, 3)),
 }
 _FORMS: dict[str, Change] = {
     "a form again": _as_it_was,
     "a form again for the next level": _about(),
-    "a form again for another request": put(
-        "view.private_metadata", lambda aim: json.dumps({"id": aim.other.id, "level": 1, "verdict": "approve"})
-    ),
+    "a form again for another request": put("view.private_metadata", lambda aim: json.dumps(about(aim.other))),
     "a form again as a rejection": _about(verdict="reject"),
     "a form again by who is asked next": lambda it, aim: (
         it["user"].update(id=user_id("ivan")),
@@ -114,14 +113,14 @@ _FORMS: dict[str, Change] = {
 # A moment later they are clicks of their own, by people whose answer counted already, or can't.
 _LATER: dict[str, Change] = {
     "a second approval": _later(_as_it_was),
-    "for the level before": _later(_value(lambda aim: f"{aim.request.id}:1")),
-    "for the level after": _later(_value(lambda aim: f"{aim.request.id}:3")),
-    "for another's request": _later(_value(lambda aim: f"{aim.other.id}:1")),
+    "for the level before": _later(_value(lambda aim: value_of(aim.request))),
+    "for the level after": _later(_value(lambda aim: value_of(aim.request, 3))),
+    "for another's request": _later(_value(lambda aim: value_of(aim.other))),
     "by who approved the level before": _later(put("user.id", user_id("grace"))),
     "by who is not asked": _later(put("user.id", user_id("bob"))),
     "by the requester": _later(put("user.id", user_id("alice"))),
 }
-_OLD_PROMPT = kinds(Aim.click, {"the prompt of the level before": _value(lambda aim: f"{aim.request.id}:1")})
+_OLD_PROMPT = kinds(Aim.click, {"the prompt of the level before": _value(lambda aim: value_of(aim.request))})
 WAITING = [*kinds(_click, _CLICKS, recorded=False), *kinds(_form, _FORMS, recorded=False)]
 WAITING += [*kinds(_click, _LATER), *_OLD_PROMPT]
 
@@ -158,8 +157,7 @@ def _resign(post: Post) -> None:
 
 
 def _rejecting(payload: Json, aim: Aim) -> None:
-    about = json.dumps({"id": aim.request.id, "level": 1, "verdict": "reject"})
-    payload["view"]["private_metadata"] = about
+    payload["view"]["private_metadata"] = json.dumps(about(aim.request, verdict="reject"))
 
 
 SETTLED = [
