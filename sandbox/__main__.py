@@ -20,7 +20,7 @@ from rich.table import Table
 
 from countersign.console import show
 from countersign.times import moment
-from countersign.version import HELP_OPTIONS
+from countersign.version import HELP_OPTIONS, print_version
 from sandbox.clients import Client
 from sandbox.mail_server import DOMAIN, ENGINE, HOST, PASSWORD, MailServer
 from sandbox.people import NoSuchMail, Person, headline, wants_answer
@@ -44,6 +44,15 @@ Domain = Annotated[str, typer.Option(envvar="COUNTERSIGN_SANDBOX_DOMAIN", help="
 ApprovalId = Annotated[int, typer.Argument(help="The request's number, without #.")]
 As = Annotated[str, typer.Option("--as", help="Who writes: the local part of their address.")]
 MailOf = Annotated[str, typer.Option(help="Answer the copy in this person's inbox instead of one's own.")]
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """A mail server to play with, and its people."""
 
 
 @app.command()

@@ -23,6 +23,7 @@ from notifiers.slack.blocks import live
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.payload import Named
 from notifiers.slack.views import answer_modal, connect_modal, home_view
+from sandbox.arguments import parser
 from sandbox.slack_svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
@@ -174,6 +175,7 @@ def _svg(canvas: Canvas, height: float) -> str:
 
 def main() -> None:
     """Write them all, and take away what is none of them any more."""
+    parser("sandbox.slack_pictures", __doc__).parse_args()
     drawn = {f"{name}.svg": svg for name, svg in pictures().items()}
     for name, svg in drawn.items():
         (PICTURES / name).write_text(svg, encoding="utf-8")

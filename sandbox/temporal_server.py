@@ -5,7 +5,6 @@ Where TEMPORAL_ADDRESS is set, that server is used and nothing is started.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
@@ -19,6 +18,7 @@ from typing import Self
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from sandbox.arguments import parser
 from sandbox.temporal_namespace import add_search_attributes, keep_histories, retention
 from sandbox.temporal_tool import NoTemporal, Say, find_temporal, say_on_stderr
 from store.private import BESIDE, OTHERS, OURS_ALONE, close
@@ -177,7 +177,7 @@ async def serve(database: Path, port: int, ui_port: int) -> int:
 
 def main() -> None:
     """The command line: `python -m sandbox.temporal_server --db FILE`."""
-    options = argparse.ArgumentParser(prog="python -m sandbox.temporal_server", description=serve.__doc__)
+    options = parser("sandbox.temporal_server", serve.__doc__)
     options.add_argument("--db", type=Path, required=True, help="the file that keeps the server's state")
     options.add_argument("--port", type=int, default=7233)
     options.add_argument("--ui-port", type=int, default=8233)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.arguments import parser
+
 Say = Callable[[str], None]
 
 GO_PACKAGE = "github.com/temporalio/cli/cmd/temporal@v1.5.1"  # later tags have a `replace` line that go install refuses
@@ -183,8 +185,14 @@ def _progress(words: str) -> None:
         print(words, end="", file=sys.stderr, flush=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The command line: `python -m sandbox.temporal_tool`."""
+    parser("sandbox.temporal_tool", __doc__).parse_args()
     try:
         print(find_temporal())
     except NoTemporal as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

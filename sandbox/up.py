@@ -17,6 +17,7 @@ from honcho.printer import Printer
 from configuration import load
 from countersign.errors import CountersignError, in_words
 from notifiers.slack.channel import slack_config
+from sandbox.arguments import parser
 from sandbox.first_run import Installation, prepare
 from sandbox.mail_settings import kept_mail_keys, mail_settings
 from sandbox.welcome import Place, Screen, is_healthy, listens, next_steps
@@ -162,6 +163,7 @@ def welcome(settings: Settings, found: Sequence[Place], installation: Installati
 
 def main() -> None:
     """The command line: `python -m sandbox.up`."""
+    parser("sandbox.up", __doc__).parse_args()
     os.chdir(ROOT)
     try:
         settings = load()

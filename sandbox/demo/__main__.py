@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import signal
@@ -11,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.arguments import parser
 from sandbox.demo import slack_scenes
 from sandbox.demo.processes import ROOT
 from sandbox.demo.scenes import SCENES, Play, Scene, nobody_answers, too_late
@@ -101,7 +101,7 @@ async def _nothing_untold(play: Play) -> None:
 
 def main() -> None:
     """The command line: `python -m sandbox.demo`."""
-    options = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
+    options = parser("sandbox.demo", __doc__)
     options.add_argument("--policy", type=Path, default=POLICY, help="a policy with the same people and devices")
     given = options.parse_args()
     try:

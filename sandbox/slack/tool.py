@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from sandbox.arguments import parser
 from sandbox.temporal_tool import Say, default_cache, say_on_stderr
 
 VERSION = "0.1.8"
@@ -120,9 +121,15 @@ def check_integrity(package: Path) -> None:
         raise NoSlack(f"{MISSING}: npm gave a {PACKAGE} whose checksum is not the one pinned here; it is not run.")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The command line: `python -m sandbox.slack.tool`."""
+    parser("sandbox.slack.tool", __doc__).parse_args()
     try:
         check_fence()
         print(find_slack())
     except NoSlack as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

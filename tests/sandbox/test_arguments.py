@@ -1,0 +1,41 @@
+"""The command lines of the sandbox start nothing by accident."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from countersign.version import version
+
+ROOT = Path(__file__).parent.parent.parent
+MODULES = [
+    "sandbox",
+    "sandbox.demo",
+    "sandbox.slack.tool",
+    "sandbox.slack_pictures",
+    "sandbox.temporal_server",
+    "sandbox.temporal_tool",
+    "sandbox.up",
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(
+    ("argument", "code", "words"),
+    [
+        ("-h", 0, "usage: python -m {module}"),
+        ("--version", 0, f"countersign {version()}"),
+        ("--verison", 2, "usage: python -m {module}"),
+    ],
+)
+def test_help_the_version_and_what_is_not_known_start_nothing(
+    module: str, argument: str, code: int, words: str, tmp_path: Path
+) -> None:
+    # Nothing on PATH, and no cache: what would start a server, or fetch one, fails or says so.
+    told = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", module, argument]
+    done = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert words.format(module=module).lower() in (done.stdout + done.stderr).lower()
+    assert not list(tmp_path.iterdir())
