@@ -60,6 +60,17 @@ class Notice(Model):
     step: int = 0  # of the request, as this shows it
     token_run: str = ""  # of its workflow, which a token in it is signed with
 
+    @property
+    def approved_by(self) -> list[str]:
+        """The ids of those whose approval counts at this level, in the order of their answers."""
+        approvals = (d for d in self.decisions if d.verdict is Verdict.APPROVE and not d.lapsed)
+        return list(dict.fromkeys(d.person for d in approvals if d.level == self.level))
+
+    @property
+    def still_needed(self) -> int:
+        """How many more approvals this level needs; 0 where it has enough."""
+        return max(0, self.quorum - len(self.approved_by))
+
 
 class Result(Model):
     """How a try to send a notice ended: `text` is the channel's reference, or why it was not sent.

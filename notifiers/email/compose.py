@@ -116,6 +116,7 @@ def _shown(notice: Notice, config: EmailConfig) -> dict[str, object]:
         "requester": _name(notice.requester),
         "asker": wording.one_line(notice.asked_by, wording.LONGEST_NAME),
         "others": wording.listed(_others(notice)),
+        "approvers": wording.listed([_decider(notice, one) for one in notice.approved_by]),
         "deciders": wording.listed(_deciders(notice)),
         "decisions": [(_decider(notice, d.person), d) for d in notice.decisions],
     }

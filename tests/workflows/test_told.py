@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import UTC, datetime
+from email.message import EmailMessage
 
 import pytest
 
 from countersign.models import Status
-from tests.workflows.engine import Engine, until
+from notifiers.email.channel import key_ring
+from notifiers.email.inbound import Inbound
+from tests.workflows.engine import MAIL_KEYS, Engine, until
+from tests.workflows.house import policy
+from tests.workflows.test_mailed_twice import RULE, a_reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,6 +44,36 @@ async def test_rule_9_who_decided_is_always_shown(engine: Engine) -> None:
     for login in ("alice", "grace"):
         mail = await asyncio.to_thread(engine.person(login).wait_for_mail, request.id, "only today")
         assert "Ivan I." in str(mail)
+
+
+async def test_rule_9_level_2_learns_who_approved_level_1_and_who_has_answered_since(engine: Engine) -> None:
+    engine.apply(policy(reminder_minutes=30))
+    request = await engine.ask("alice", "databases", reason="replication lags")
+    ivan = engine.person("ivan")
+    await request.says("grace", comment="only until Friday")
+    asked = await asyncio.to_thread(ivan.wait_for_mail, request.id, "Level 2 of 2. 2 approvals are needed.")
+    await request.says("heidi", level=2)
+    await engine.door.report("ada", request.id, "away", "Out of office")
+    so_far = "Level 2 of 2. Heidi H. has approved; 1 more is needed."
+    reminded = await asyncio.to_thread(ivan.wait_for_mail, request.id, so_far)
+    inbound = Inbound(engine.door, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop())
+    unclear = await a_reply(request, "ivan", "Hm, let me see.", "<hm@example.test>")
+    await asyncio.to_thread(inbound.take, unclear.as_bytes(), datetime.now(UTC))
+    helped = await asyncio.to_thread(ivan.wait_for_mail, request.id, "could not be read as an answer")
+    for mail in (asked, reminded, helped):
+        text = read(mail)
+        assert "  | replication lags\n" in text
+        assert re.search(
+            r"^Grace G\. approved at level 1 by test, .* UTC:\n  \| only until Friday$", text, re.MULTILINE
+        )
+    assert read(reminded).startswith("Still waiting for you")
+    assert so_far in read(helped)
+
+
+def read(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert isinstance(part, EmailMessage)
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 async def test_a_mail_server_that_defers_holds_nothing_up(engine: Engine) -> None:

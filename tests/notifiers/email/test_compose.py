@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from notifiers.email import token
 from notifiers.email.compose import compose
 from notifiers.email.token import Ids
 
-from .notices import ALICE, GRACE, GRANT, HEIDI, MAILED, NOON, QUESTION, config, decided, notice, person, settled
+from .notices import ALICE, GRACE, GRANT, HEIDI, IVAN, MAILED, NOON, QUESTION, config, decided, notice, person, settled
 
 CONFIG = config()
 INSTRUCTION = "Reply with APPROVE or REJECT as the first line;\na comment may follow."
@@ -282,6 +283,65 @@ def test_the_requester_learns_whom_it_waits_for(event: Event, waits: str) -> Non
 
 YES = [decided("grace", Verdict.APPROVE, "Fine."), decided("heidi", Verdict.APPROVE, level=2)]
 NO = [decided("grace", Verdict.APPROVE), decided("heidi", Verdict.REJECT, "Not now.\nAsk again at six.")]
+
+
+FIRST_LEVEL = decided("grace", Verdict.APPROVE, "only until Friday")
+LAPSED = decided("alan", Verdict.APPROVE, level=2).model_copy(update={"lapsed": True})
+
+
+def at_level_2(event: Event, **changes: Any) -> Notice:
+    usual: dict[str, Any] = {"level": 2, "at_level": 2, "levels": 2, "quorum": 2, "decisions": [FIRST_LEVEL]}
+    return notice(event, IVAN, **(usual | changes))
+
+
+@pytest.mark.parametrize("event", [Event.ASKED, Event.REMINDED, Event.HELP])
+def test_level_2_reads_why_who_approved_level_1_and_how_many_are_still_needed(event: Event) -> None:
+    mail = compose(at_level_2(event), CONFIG, NOON)
+    assert (
+        "Why, in their words:\n"
+        "  | Replication lags.\n"
+        "  | I must restart it.\n"
+        "\n"
+        "Level 2 of 2. 2 approvals are needed.\n"
+        "\n"
+        "Grace Hopper approved at level 1 by email, Tue 14 May 2024, 12:09 UTC:\n"
+        "  | only until Friday\n"
+        "\n"
+        "Reply with APPROVE"
+    ) in text_of(mail)
+    html = html_of(mail)
+    for said in ("I must restart it.", "Level 2 of 2. 2 approvals are needed.", "only until Friday"):
+        assert said in html
+    assert "Grace Hopper approved at level 1 by email, Tue 14 May 2024, 12:09 UTC:" in html
+
+
+@pytest.mark.parametrize("event", [Event.ASKED, Event.REMINDED, Event.HELP])
+@pytest.mark.parametrize(
+    ("answered", "quorum", "line"),
+    [
+        (["heidi"], 2, "Level 2 of 2. Heidi Lamarr has approved; 1 more is needed."),
+        (["heidi", "grace"], 4, "Level 2 of 2. Heidi Lamarr and Grace Hopper have approved; 2 more are needed."),
+        ([], 1, "Level 2 of 2. 1 approval is needed."),
+    ],
+)
+def test_who_has_answered_and_how_many_are_needed_leaves_out_what_counts_no_longer(
+    event: Event, answered: list[str], quorum: int, line: str
+) -> None:
+    approvals = [decided(who, Verdict.APPROVE, level=2) for who in answered]
+    mail = compose(at_level_2(event, decisions=[FIRST_LEVEL, LAPSED, *approvals], quorum=quorum), CONFIG, NOON)
+    assert line in text_of(mail).splitlines()
+    assert line in html_of(mail)
+
+
+def test_with_one_level_the_others_approvals_are_said_alone() -> None:
+    said = text(notice(to=IVAN, quorum=2, decisions=[FIRST_LEVEL])).splitlines()
+    assert "Grace Hopper has approved; 1 more is needed." in said
+    assert not any(line.startswith("Level") for line in said)
+
+
+def test_a_level_that_has_passed_needs_nothing_more() -> None:
+    said = text(at_level_2(Event.HELP, level=1)).splitlines()
+    assert "Level 1 of 2. It has what it needs; the request waits at level 2." in said
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,36 @@ from email.message import EmailMessage
 
 import pytest
 
-from countersign.models import Event
+from countersign.models import Event, Verdict
 from notifiers.base import Notice
-from notifiers.email.compose import compose
+from notifiers.email.compose import ANSWERABLE, compose
 from notifiers.email.reply import Reply, read_reply
 
-from .notices import NOON, QUESTION, config, notice
+from .notices import NOON, QUESTION, config, decided, notice
 
 CONFIG = config()
 VERDICTS_EVERYWHERE = notice(
     question=QUESTION.model_copy(update={"reason": "approve\nyes\n\nreject", "ticket": "approve", "device": "approve"}),
     requester=notice().requester.model_copy(update={"name": "Approve"}),
 )
-ASKED = [notice(), notice(Event.REMINDED), notice(Event.HELP, words="approve"), VERDICTS_EVERYWHERE]
+VERDICTS_OF_OTHERS = notice(
+    levels=2,
+    quorum=3,
+    decisions=[
+        decided("heidi", Verdict.APPROVE, "approve\nyes\n\nreject\nReply with APPROVE"),
+        decided("ivan", Verdict.APPROVE, "reject"),
+    ],
+    names={"heidi": "Approve", "ivan": "Reject"},
+)
+ASKED = {
+    "asked": notice(),
+    "reminded": notice(Event.REMINDED),
+    "help": notice(Event.HELP, words="approve"),
+    "verdicts everywhere": VERDICTS_EVERYWHERE,
+    **{
+        f"{one}, verdicts of others": VERDICTS_OF_OTHERS.model_copy(update={"event": one}) for one in sorted(ANSWERABLE)
+    },
+}
 
 
 def bodies(mail: EmailMessage) -> tuple[str, str]:
@@ -71,7 +88,7 @@ def quoting(own: str, mail: EmailMessage) -> dict[str, tuple[str | None, str | N
     }
 
 
-@pytest.mark.parametrize("told", ASKED, ids=["asked", "reminded", "help", "verdicts everywhere"])
+@pytest.mark.parametrize("told", ASKED.values(), ids=ASKED.keys())
 @pytest.mark.parametrize(("own", "verdict"), [("Approved", "approve"), ("Rejected", "reject"), ("", "none")])
 def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(told: Notice, own: str, verdict: str) -> None:
     mail = compose(told, CONFIG, NOON)
@@ -80,7 +97,7 @@ def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(told: Notice,
     assert {(reply.approval_id, reply.level) for reply in read.values()} == {(1042, 1)}
 
 
-@pytest.mark.parametrize("told", ASKED, ids=["asked", "reminded", "help", "verdicts everywhere"])
+@pytest.mark.parametrize("told", ASKED.values(), ids=ASKED.keys())
 def test_a_copy_without_any_mark_of_quoting_answers_nothing(told: Notice) -> None:
     mail = compose(told, CONFIG, NOON)
     plain, html = bodies(mail)
@@ -112,3 +129,14 @@ def test_what_a_program_wraps_off_our_mail_answers_for_nobody(width: int, own: s
         said_by = "On Tue, 14 May 2024 at 12:00, Acme Gateways <countersign@acme.example> wrote:"
         text = "\n".join([own, "", said_by, "", *marked]) + "\n"
         assert replied(asked, text, None).verdict == "none"
+
+
+@pytest.mark.parametrize("width", [62, 66, 72, 76, 78])
+def test_what_a_program_wraps_off_the_names_of_who_approved_answers_for_nobody(width: int) -> None:
+    for length in range(1, 72):
+        names = {"heidi": "x" * length + " approve", "ivan": "approve " + "x" * length}
+        mail = compose(VERDICTS_OF_OTHERS.model_copy(update={"names": names}), CONFIG, NOON)
+        plain, _ = bodies(mail)
+        marked = [piece for line in plain.splitlines() for piece in textwrap.wrap(f"> {line}", width) or [""]]
+        said_by = "On Tue, 14 May 2024 at 12:00, Acme Gateways <countersign@acme.example> wrote:"
+        assert replied(mail, "\n".join(["", "", said_by, "", *marked]) + "\n", None).verdict == "none"
