@@ -77,8 +77,8 @@ def _last_field(document: dict[str, Plain], path: Path) -> tuple[dict[str, Plain
         if isinstance(node, dict):
             found = node, str(part)
             node = node.get(str(part))
-        elif isinstance(node, list) and isinstance(part, int):
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
             node = node[part]
-        else:
+        else:  # what is further in went with what was repaired before
             break
     return found

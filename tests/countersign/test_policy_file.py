@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -208,6 +211,42 @@ def test_mistakes_of_form_and_of_meaning_are_named_together() -> None:
 )
 def test_one_mistake_gets_one_message(old: str, new: str, expected: str) -> None:
     assert mistake(old, new).startswith(expected)
+
+
+def test_two_levels_that_are_both_wrong_are_both_named() -> None:
+    second = "      - approvers: [line_manager]\n        quorum: two\n"
+    level = GOOD[GOOD.index("      - approvers:") :]
+    assert mistakes(GOOD.replace(level, "      - grace\n" + second)) == [
+        "line 25: approval_workflows[0].levels[0]: has no fields; write them indented below it as `field: value`",
+        "line 27: approval_workflows[0].levels[1].quorum: is not a whole number; write one",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_whatever_is_wrong_is_said_in_words(seed: int) -> None:
+    chance = random.Random(seed)
+    document = json.loads(json.dumps(load(GOOD).model_dump(exclude_unset=True)))
+    for _ in range(3):
+        holder, key = chance.choice(list(_places(document)))
+        if chance.random() < 0.5:
+            holder[key] = chance.choice([None, True, 1, "A b", [], {}, ["x", {}], {"a": 1}, {"user": {"a": 1}}])
+        else:
+            del holder[key]
+    said = ["right"]
+    try:
+        load(json.dumps(document, indent=1))
+    except BadPolicy as error:
+        said = error.problems
+    assert said
+    assert not any("stand-in" in one for one in said)
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Everything in a document: in what it stands, and where."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in list(inner):
+        yield value, key
+        yield from _places(one)
 
 
 def test_a_comma_without_quotes_is_explained() -> None:
