@@ -30,6 +30,7 @@ LOCK_LINE = re.compile(
     """,
     re.VERBOSE,
 )
+TEST_VARIABLE = r"environ.*\"(COUNTERSIGN_TEST_[A-Z_]+)\""
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:root|work|home|Users)/\S*")
 
 
@@ -74,7 +75,8 @@ def test_every_setting_is_documented(variable: str) -> None:
 def test_no_page_names_a_setting_that_is_none(page: Path) -> None:
     named = set(re.findall(r"\bCOUNTERSIGN_[A-Z_]+[A-Z]\b", page.read_text()))
     of_commands = {name for called in COMMAND_LINES for command in commands(called) for name in command.variables}
-    assert named <= variables() | of_commands
+    of_tests = {name for file in ROOT.glob("tests/**/*.py") for name in re.findall(TEST_VARIABLE, file.read_text())}
+    assert named <= variables() | of_commands | of_tests
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

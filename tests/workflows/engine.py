@@ -43,9 +43,9 @@ MAIL_KEYS = "a1:" + "k" * 40
 EVENT = re.compile(r"\.(opened|asked|reminded|settled|grant_ended|answer_refused)\.")
 
 
-async def until(condition: Callable[[], object], what: str = "") -> None:
-    """Poll until the condition holds; fail after a minute."""
-    deadline = time.monotonic() + WAIT_SECONDS
+async def until(condition: Callable[[], object], what: str = "", seconds: float = WAIT_SECONDS) -> None:
+    """Poll until the condition holds; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"it never came to pass: {what or condition}"
         await asyncio.sleep(POLL_SECONDS)
