@@ -45,6 +45,7 @@ from store.clock import apart, read_clock, words
 from store.faults import for_operators, is_lasting
 from store.migrate import is_outdated
 from store.retention import Kept, Retention
+from store.tables import FIRST_APPROVAL_ID
 from store.workers import SIGN_EVERY, this_worker
 from workflows.connection_approval import ConnectionApproval
 from workflows.grant import Grant
@@ -140,6 +141,7 @@ async def _run(
         Chore("standing work", partial(client.keep_standing, kept), pause=KEEP_STANDING_SECONDS),
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
     ]
+    await _number_above_temporal(client, store)
     signs = _signs_of_life(store, courier, settings.task_queue)
     await client.keep_standing(kept)
     async with signs, _worker(client, settings, store, courier, standing, runner), repeating(own):
@@ -341,6 +343,20 @@ async def _compare_clocks(client: Client, store: Store) -> None:
     for ahead, other in ((clock.ahead, "the database"), (apart(theirs, before, datetime.now(UTC)), "Temporal")):
         if said := words(ahead, other):
             log.warning("the clock of this machine %s", said)
+
+
+async def _number_above_temporal(client: Client, store: Store) -> None:
+    """See that no number is given out again that Temporal knows, where the database is older than it, or new."""
+    loop, executor = asyncio.get_running_loop(), store.database.executor
+    newest = await loop.run_in_executor(executor, store.numbers.newest)
+    number, opened_at = newest or (FIRST_APPROVAL_ID - 1, None)
+    try:
+        highest = await client.highest_number(number, opened_at)
+    except Unavailable as error:  # an old message decides nothing of a new request of its number all the same
+        log.warning("which numbers Temporal knows can't be seen: %s", error)
+        return
+    if highest > number and await loop.run_in_executor(executor, store.numbers.start_above, highest):
+        log.warning("Temporal knows requests that the database does not: the next one is above #%d", highest)
 
 
 def _lacking(channel: str, elsewhere: Collection[str]) -> str:

@@ -63,6 +63,8 @@ TASK_SECONDS = timedelta(seconds=5)
 HEALTH_SECONDS = timedelta(seconds=2)
 # How long the worker may take to tell the server's time.
 CLOCK_SECONDS = timedelta(seconds=5)
+# How long one page of a list of workflows may take.
+VISIBILITY_SECONDS = timedelta(seconds=10)
 STANDING = "standing"
 CLOCK_WORKFLOW = f"{STANDING}:sweep"
 CLOCK_UPDATE = "clock"
@@ -252,6 +254,27 @@ class Client:
             with suppress(ValueError):
                 return datetime.fromisoformat(str(told))
         raise Unavailable("The worker could not tell the time: it is older than this program; start it again.")
+
+    async def highest_number(self, newest: int, opened_at: datetime | None) -> int:
+        """A number that no request known to the server exceeds, where `newest` is the highest on record, from then.
+
+        It is `newest` unless requests have opened since that are not on record, as in a database restored to an earlier
+        moment. A grant's workflow has its number in its id; of the requests without one it is known how many there are.
+        Raises Unavailable.
+        """
+        since = f' AND StartTime > "{opened_at.isoformat()}"' if opened_at else ""
+        # Only a request that got a number has a status there.
+        wanted = f'WorkflowType = "ConnectionApproval" AND CountersignStatus IS NOT NULL{since}'
+        counted = self.temporal.count_workflows(wanted, rpc_timeout=VISIBILITY_SECONDS)
+        opened = (await _in_our_words(counted)).count
+        return await _in_our_words(self._highest_grant(newest, since)) + opened
+
+    async def _highest_grant(self, highest: int, since: str) -> int:
+        grants = self.temporal.list_workflows(f'WorkflowType = "Grant"{since}', rpc_timeout=VISIBILITY_SECONDS)
+        async for grant in grants:
+            number = grant.id.split(":")[1:2]
+            highest = max(highest, *(int(one) for one in number if one.isdecimal()), 0)
+        return highest
 
     async def keep_standing(self, activities: Iterable[str]) -> None:
         """Start the workflows that keep these activities running for ever, unless they run."""

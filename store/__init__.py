@@ -16,6 +16,7 @@ from store.idempotency import Idempotency
 from store.mails import Mails
 from store.migrate import migrate
 from store.notices import Notices
+from store.numbers import Numbers
 from store.planning import Planning
 from store.policies import Policies
 from store.reading import Reading
@@ -50,6 +51,7 @@ class Store:
         self.notices = Notices(self.database, live)
         self.grants = Grants(self.database, self.policies, self.notices)
         self.requests = Requests(self.database, self.policies, self.grants, self.notices, minute)
+        self.numbers = Numbers(self.database)
         self.answers = Answers(self.database, self.policies)
         self.reading = Reading(self.database, self.policies, live)
         self.planning = Planning(self.database, self.policies)

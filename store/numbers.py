@@ -1,0 +1,52 @@
+"""The numbers of requests: the newest that was given out, and where the next ones start."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select, text
+
+from store.database import Database, reads
+from store.tables import requests
+
+
+class Newest(NamedTuple):
+    """The newest request on record: its number, and when it opened."""
+
+    approval_id: int
+    opened_at: datetime
+
+
+class Numbers:
+    """What gives each request its number. Both may raise DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @reads
+    def newest(self) -> Newest | None:
+        """The newest request; None where there is none."""
+        query = select(requests.c.approval_id, requests.c.opened_at).order_by(requests.c.approval_id.desc()).limit(1)
+        with self.database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return Newest(*row) if row else None
+
+    def start_above(self, number: int) -> bool:
+        """Give out only numbers above this one from now on; whether that changes what is given out next."""
+        with self.database.transaction() as connection:
+            return (_raise_sqlite if self.database.is_sqlite else _raise_postgres)(connection, number)
+
+
+def _raise_sqlite(connection: Connection, number: int) -> bool:
+    raised = "UPDATE sqlite_sequence SET seq = :number WHERE name = 'requests' AND seq < :number"
+    return connection.execute(text(raised), {"number": number}).rowcount == 1
+
+
+def _raise_postgres(connection: Connection, number: int) -> bool:
+    # No number is given out meanwhile: the sequence itself has no lock, and would fall back behind it.
+    connection.execute(text("LOCK TABLE requests IN SHARE ROW EXCLUSIVE MODE"))
+    now = text("SELECT last_value, is_called FROM requests_approval_id_seq")
+    last, is_called = connection.execute(now).one()
+    if number < last or (number == last and is_called):
+        return False
+    connection.execute(text("SELECT setval('requests_approval_id_seq', :number)"), {"number": number})
+    return True

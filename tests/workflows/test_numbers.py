@@ -1,0 +1,81 @@
+"""A number that was given out stays its request's, also where an older database is restored, or a new one begun."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from countersign.models import Status
+from store import Store
+from tests.workflows.engine import POLL_SECONDS, Engine, Request
+from tests.workflows.house import policy
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def copied(source: Path, target: Path) -> None:
+    """Copy a database as docs/running.md says it."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
+async def until_listed(engine: Engine, kind: str, count: int) -> None:
+    """Temporal lists what began a moment later."""
+    wanted = f'WorkflowType = "{kind}"' + (" AND CountersignStatus IS NOT NULL" if kind != "Grant" else "")
+    async with asyncio.timeout(60):
+        listed = 0
+        while listed < count:
+            await asyncio.sleep(POLL_SECONDS)
+            listed = (await engine.client.temporal.count_workflows(wanted)).count
+
+
+async def replaced(engine: Engine, backup: Path | None) -> None:
+    """Stop the worker, and start it again over the backup, or over a new database."""
+    await engine.stop_worker()
+    engine.store.close()
+    path = Path(engine.database_url.removeprefix("sqlite:///"))
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()
+    if backup:
+        copied(backup, path)
+    with closing(Store(engine.database_url)) as store:
+        store.policies.apply(policy(), "ada")
+
+
+async def test_numbers_start_above_what_temporal_knows(asleep: Engine, tmp_path: Path) -> None:
+    asleep.start_worker()
+    path, backup = Path(asleep.database_url.removeprefix("sqlite:///")), tmp_path / "backup.db"
+    kept = await asleep.ask("alice")
+    copied(path, backup)
+    lost = [await asleep.ask("alice") for _ in range(3)]
+    assert (await lost[1].says("grace")).accepted
+    await until_listed(asleep, "ConnectionApproval", 4)
+    await until_listed(asleep, "Grant", 1)
+    numbers = {one.id for one in (kept, *lost)}
+    for each in (backup, None):
+        await replaced(asleep, each)
+        new = await asked_anew(asleep)
+        assert new.id > max(numbers)
+        numbers.add(new.id)
+
+
+async def asked_anew(engine: Engine) -> Request:
+    """A question to a worker that starts."""
+    engine.store = Store(engine.database_url)
+    engine.start_worker()
+    request = await engine.ask("alice")
+    assert request.status is Status.WAITING
+    return request
+
+
+async def test_a_worker_that_starts_again_skips_no_number(asleep: Engine) -> None:
+    asleep.start_worker()
+    first = await asleep.ask("alice")
+    await until_listed(asleep, "ConnectionApproval", 1)
+    await asleep.stop_worker()
+    asleep.start_worker()
+    assert (await asleep.ask("alice")).id == first.id + 1
