@@ -54,9 +54,9 @@ def report() -> None:
     """Log where the settings were read, and where others can read the secrets among them."""
     file = Path(ENV_FILE).absolute()
     if not file.exists():
-        log.info("settings: the environment alone; there is no %s", file)
+        log.info("from the environment alone; there is no %s", file)
         return
-    log.info("settings: the environment, then %s", file)
+    log.info("from the environment, then from %s", file)
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & OTHERS_MAY and any(_is_secret(name, value or "") for name, value in _env_file().items()):
         log.warning("others on this machine can read the secrets in %s (mode %03o); `chmod 600 %s`", file, mode, file)

@@ -1,20 +1,38 @@
-"""How log lines are written: whatever is put into one can't begin another. Used by the composition roots alone."""
+"""How log lines are written, as text or JSON: one for each thing that happened, none forged, and no secret in any.
 
+Used by the composition roots alone.
+"""
+
+import asyncio
+import json
 import logging
 import unicodedata
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from countersign.errors import CountersignError
+from countersign.masks import masked
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # Control and direction characters, lone surrogates, and what some readers take for the end of a line.
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Stands before each line of a traceback, so that none looks like a log line of its own.
 CONTINUED = "  | "
+# Temporal's server that is away, and a client of the portal that went.
+GONE = {"RPCError", "ClientDisconnect"}
+# Libraries that tell of each connection.
+TALKATIVE = ("imapclient",)
+# What `extra` may hold for programs, beside the line for people.
+FIELDS = "fields"
 
 
-def set_up(level: str) -> None:
+def set_up(level: str, kind: Literal["text", "json"] = "text") -> None:
     """Write the log to standard error, from this level on."""
     handler = logging.StreamHandler()
-    handler.setFormatter(OneLine(FORMAT))
+    handler.setFormatter(OneLine(FORMAT) if kind == "text" else Json())
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def escaped(text: str) -> str:
@@ -26,13 +44,57 @@ class OneLine(logging.Formatter):
     """One line for each record; the lines of a traceback follow, each with CONTINUED before it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line itself."""
-        return escaped(super().formatMessage(record))
+        """The line itself; what was expected stands in it in words."""
+        return escaped(masked(super().formatMessage(record) + _why(record)))
+
+    def formatException(self, ei: Any) -> str:
+        """A traceback, but of what was expected nothing."""
+        return "" if is_expected(ei[1]) else super().formatException(ei)
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and a traceback where there is one."""
         first, *more = super().format(record).splitlines()
-        return "\n".join([first, *(CONTINUED + escaped(line) for line in more)])
+        return "\n".join([first, *(CONTINUED + escaped(masked(line)) for line in more)])
+
+
+class Json(logging.Formatter):
+    """One JSON object in ASCII for each record: `at`, `level`, `logger`, `message`, its fields, and `traceback`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The object."""
+        written: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": masked(record.getMessage() + _why(record)),
+            **{name: _masked(value) for name, value in getattr(record, FIELDS, {}).items()},
+        }
+        if record.exc_info and not is_expected(record.exc_info[1]):
+            written["traceback"] = masked(self.formatException(record.exc_info))
+        return json.dumps(written, default=str)
+
+
+def is_expected(error: BaseException | None) -> bool:
+    """Whether this is no fault of the program: what we raise on purpose, or a far side that has gone."""
+    while error is not None:
+        if isinstance(error, CountersignError | asyncio.CancelledError) or type(error).__name__ in GONE:
+            return True
+        error = error.__cause__
+    return False
+
+
+def _why(record: logging.LogRecord) -> str:
+    """What was expected, in words, in place of its traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not is_expected(error):
+        return ""
+    while error and not isinstance(error, CountersignError) and error.__cause__:
+        error = error.__cause__
+    return f": {error}" if isinstance(error, CountersignError) else f": {type(error).__name__}"
+
+
+def _masked(value: Any) -> Any:
+    return masked(value) if isinstance(value, str) else value
 
 
 def _written(character: str) -> str:

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     keep_notifications_days: int = Field(default=180, ge=1, le=36_500)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
 
     @field_validator("database_url")
     @classmethod

@@ -23,7 +23,7 @@ from activities.steps import StepActivities
 from configuration import load, report
 from countersign.checks import Check, findings, in_order
 from countersign.cli.doctor import page, summary
-from countersign.client import Client
+from countersign.client import Client, log_as_we_do
 from countersign.console import show
 from countersign.directory import Policy
 from countersign.door import Door
@@ -173,7 +173,8 @@ def main(
         if check or replay:
             logs.set_up("error")
             raise typer.Exit(_checked(settings) if check else asyncio.run(replayed(settings)))
-        logs.set_up(settings.log_level)
+        logs.set_up(settings.log_level, settings.log_format)
+        log_as_we_do()
         report()
         asyncio.run(_until_signal(settings))
     except CountersignError as error:

@@ -12,6 +12,7 @@ trusted starters.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import Awaitable, Iterable
@@ -35,6 +36,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from countersign.asking_again import must_be_for
@@ -78,6 +80,9 @@ NO_ENTRY = {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}
 OPEN_WITHOUT_WORKER = "The request is open, but nobody is working on it; it goes on as soon as a worker is back."
 # What was sent and not taken up waits in the server's memory, and may be lost there.
 NO_WORKER = "Nobody is working on this now, so it is not done yet; repeat it as soon as a worker is back."
+
+# While the server is away each call says so again and again; what we do meanwhile says it once a minute.
+LIBRARY_LOGS = "error,temporalio_sdk_core=warn,temporalio_client::retry=error"
 
 R = TypeVar("R")
 
@@ -301,7 +306,7 @@ class Client:
             start_delay=max(terms.ends_at - datetime.now(UTC), timedelta(0)),
         )
         with suppress(WorkflowAlreadyStartedError):
-            await start
+            await _in_our_words(start)
 
     async def look_again(self, workflow_id: str, approval_id: int) -> None:
         """Have an open request look again at who may act. Raises Refused, NotFound."""
@@ -318,6 +323,15 @@ class Client:
 def grant_workflow(approval_id: int, run: str = "") -> str:
     """The id of a grant's workflow: with the run of its request, as its number may be used again."""
     return f"grant:{approval_id}:{run}" if run else f"grant:{approval_id}"
+
+
+def log_as_we_do() -> None:
+    """Have what Temporal's library logs beside Python's own logging go there; to be called before any client is."""
+    forwarding = LogForwardingConfig(
+        logging.getLogger("temporal"), append_target_to_name=False, prepend_target_on_message=False
+    )
+    logged = LoggingConfig(LIBRARY_LOGS, forwarding)
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))
 
 
 async def _in_our_words(call: Awaitable[R]) -> R:

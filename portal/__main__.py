@@ -50,6 +50,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     context_settings=HELP_OPTIONS,
+    # They would show what a command was given.
+    pretty_exceptions_enable=False,
     help="Countersign's HTTP API, and its tokens.",
 )
 token_app = typer.Typer(no_args_is_help=True, help="API tokens: each belongs to one person or one gateway.")
@@ -71,12 +73,14 @@ def options(
 @app.command()
 def serve() -> None:
     """Serve the API until Ctrl-C."""
+    from countersign.client import log_as_we_do
     from portal.app import create_app
     from portal.server import Server
 
     with _words_for_failures():
         settings = load()
-        logs.set_up(settings.log_level)
+        logs.set_up(settings.log_level, settings.log_format)
+        log_as_we_do()
         report()
         asyncio.run(_until_database_is_up(settings))
         server = Server(

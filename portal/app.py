@@ -7,6 +7,7 @@ from http import HTTPStatus
 from fastapi import FastAPI
 
 from portal import answers, auth, doctor, events, hooks, policy, problems, replies, requests, standing
+from portal.access_log import AccessLog
 from portal.house import Plan
 
 PREFIX = "/api/v1"
@@ -44,6 +45,7 @@ def create_app(plan: Plan) -> FastAPI:
             HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
         ),
     )
+    app.add_middleware(AccessLog)
     problems.add_handlers(app)
     auth.add_handler(app)
     for router in (standing.open_to_all, standing.router, requests.router, answers.router, events.router):

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, Security
 
+from countersign.masks import masked_line
 from countersign.views import LineView
 from portal.auth import BEARER, CallerHere
 from portal.house import HouseHere
-from portal.masks import masked_line
 from portal.requests import LARGEST, Seconds
 from portal.routes import TokenRoute, gone
 

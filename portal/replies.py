@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Security
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import Unavailable
+from countersign.masks import masked
 from portal.auth import BEARER, CallerHere
 from portal.house import HouseHere
-from portal.masks import masked
 from portal.problems import described
 from portal.routes import HeavyRoute
 

@@ -11,11 +11,11 @@ from pydantic import Field, TypeAdapter
 
 from countersign.asking_again import is_yes, must_be_for
 from countersign.errors import Delayed, in_words, no_request
+from countersign.masks import masked_line
 from countersign.models import Asked, GrantStatus, Id, Question, Status
 from countersign.views import DelayedView, LineView, RequestView
 from portal.auth import BEARER, Caller, CallerHere
 from portal.house import House, HouseHere
-from portal.masks import masked_line
 from portal.once import Body, OnceHere
 from portal.problems import described
 from portal.routes import TokenRoute, gone

@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, host: str, port: int, connections: int = MOST_CONNECTIONS) -> None:
         self.room = Room(most_connections(connections))
-        # Access lines would hold ids of people; errors are logged by the root's own settings.
+        # Its access lines would hold queries, which name people; portal/access_log.py leaves them out.
         super().__init__(
             uvicorn.Config(
                 app,

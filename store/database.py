@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
@@ -20,9 +20,19 @@ SQLITE_BUSY_MS = 5_000
 SQLITE_THREADS = 1, 1
 POSTGRES_THREADS = 4, 2
 ONLY_READS = "countersign_only_reads"
+HAPPENED = "countersign_happened"
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger(__name__)
+# What happened: a line for each row of the audit record, once it is there for good.
+record = logging.getLogger("record")
+
+
+class Happened(NamedTuple):
+    """What the log says of a row of the audit record: to people, and to programs."""
+
+    text: str
+    fields: dict[str, Any]
 
 
 def reads(function: F) -> F:
@@ -68,8 +78,11 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One transaction. Raises DatabaseUnavailable, with why; BadQuestion for what can't be stored."""
+        happened: list[Happened] = []
         with _logged(), errors_in_our_terms(), self.engine.begin() as connection:
-            yield connection
+            yield connection.execution_options(**{HAPPENED: happened})
+        for one in happened:
+            record.info(one.text, extra={"fields": one.fields})
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

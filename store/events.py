@@ -7,8 +7,11 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from countersign.steps import Line
 from countersign.views import LineView
-from store.database import Database, reads
+from store.database import HAPPENED, Database, Happened, reads
 from store.tables import LONGEST_WHO, events, feed
+
+# How the log says what has another name in the record.
+SAID = {"noticed": "told"}
 
 
 def append(connection: Connection, approval_id: int | None, lines: Sequence[Line]) -> int:
@@ -23,7 +26,18 @@ def append(connection: Connection, approval_id: int | None, lines: Sequence[Line
         first = last - len(lines) + 1
         rows = [{"version": first + n, "approval_id": approval_id, **line.model_dump()} for n, line in enumerate(lines)]
         connection.execute(insert(events), [row | {"who": row["who"][:LONGEST_WHO]} for row in rows])
+        connection.get_execution_options()[HAPPENED].extend(_logged(approval_id, line) for line in lines)
     return last
+
+
+def _logged(approval_id: int | None, line: Line) -> Happened:
+    """What the log says of a line once it is committed."""
+    number = f"#{approval_id} " if approval_id else ""
+    channel = f" by {line.channel}" if line.channel else ""
+    words = f": {line.words}" if line.words else ""
+    fields = {"event": line.kind, "approval_id": approval_id, "who": line.who, "channel": line.channel}
+    kind = SAID.get(line.kind, line.kind.replace("_", " "))
+    return Happened(f"{number}{kind}, {line.who}{channel}{words}", fields)
 
 
 def view(row: Row[Any]) -> LineView:

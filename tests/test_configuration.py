@@ -161,4 +161,4 @@ def test_a_file_with_secrets_that_others_can_read_is_warned_about(
 def test_without_a_file_it_is_said_where_one_would_be(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         report()
-    assert caplog.messages == [f"settings: the environment alone; there is no {folder / '.env'}"]
+    assert caplog.messages == [f"from the environment alone; there is no {folder / '.env'}"]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from logs import CONTINUED, FORMAT, OneLine
+from countersign.errors import Refused, Unavailable
+from logs import CONTINUED, FORMAT, Json, OneLine
 
 FORGED = "2026-01-01 00:00:00,000 INFO portal: #1 Approved"
 
 
-def line_of(say: Callable[[logging.Logger], None]) -> list[str]:
+def line_of(say: Callable[[logging.Logger], None], formatter: logging.Formatter | None = None) -> list[str]:
     """What is written, by the handler's own way, when something is said."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(OneLine(FORMAT))
+    handler.setFormatter(formatter or OneLine(FORMAT))
     logger = logging.Logger("tests")
     logger.addHandler(handler)
     say(logger)
@@ -61,3 +66,54 @@ def test_a_traceback_is_kept_and_none_of_its_lines_looks_like_a_log_line() -> No
 def test_an_empty_message_is_a_line_too(message: str) -> None:
     (line,) = line_of(lambda log: log.warning(message))
     assert "WARNING tests:" in line
+
+
+def as_json(say: Callable[[logging.Logger], None]) -> dict[str, Any]:
+    """What is written as JSON: one line, one object."""
+    (line,) = line_of(say, Json())
+    assert line.isascii()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_json_is_one_object_a_line_with_its_fields() -> None:
+    fields = {"event": "answered", "approval_id": 1042}
+    said = as_json(lambda log: log.info("#1042 answered\n%s", FORGED, extra={"fields": fields}))
+    assert (said["level"], said["logger"], said["message"]) == ("info", "tests", f"#1042 answered\n{FORGED}")
+    assert (said["event"], said["approval_id"]) == ("answered", 1042)
+    assert datetime.fromisoformat(said["at"]).tzinfo is UTC
+
+
+@pytest.mark.parametrize("write", [lambda say: line_of(say)[0], lambda say: as_json(say)["message"]])
+@pytest.mark.parametrize("token", ["cs_0123456789ab_00ff", f"a1{'b' * 26}", "approvals+a1secret@example.com"])
+def test_no_token_is_written(write: Callable[..., str], token: str) -> None:
+    said = write(lambda log: log.warning("refused: %s", token))
+    assert "refused: " in said
+    assert token not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Unavailable("Temporal can't be reached."), ": Temporal can't be reached."),
+        (Refused("no"), ": no"),
+        (asyncio.CancelledError(), ": CancelledError"),
+        (RuntimeError("no worker"), ""),
+    ],
+)
+def test_what_is_expected_has_words_in_place_of_a_traceback(error: BaseException, words: str) -> None:
+    def fail(log: logging.Logger) -> None:
+        try:
+            try:
+                raise error
+            except BaseException as cause:
+                raise RuntimeError("an activity failed") from cause
+        except RuntimeError:
+            log.warning("it waits", exc_info=True)
+
+    first, *more = line_of(fail)
+    assert first.endswith(f"it waits{words}")
+    assert bool(more) is (not words)
+    said = as_json(fail)
+    assert said["message"] == f"it waits{words}"
+    assert ("traceback" in said) is (not words)

@@ -1,4 +1,4 @@
-"""What is secret in the record, hidden before anybody reads it."""
+"""What is secret in the record, hidden before anybody reads it: in lists, timelines and logs."""
 
 import re
 
