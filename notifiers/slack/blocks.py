@@ -20,8 +20,10 @@ LONGEST_WORDS = 600
 MOST_DECISIONS = 6
 MOST_MENTIONED = 50
 LONGEST_MENTION = 45
+MOST_APPROVERS = 3  # they stand in one block with those who are mentioned
 
 OUTCOMES = {Event.SETTLED, Event.GRANT_ENDED}
+STILL_ASKED = {Event.REMINDED, Event.HELP}
 SAID_IN_WORDS = {Event.GRANT_ENDED, Event.ANSWER_REFUSED, Event.HELP}
 
 
@@ -43,8 +45,7 @@ def live(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str] | Non
     sentence = markup(f"{kind}/sentence", **shown)
     blocks = [parts.header(plain(f"{kind}/header", **shown)), parts.section(sentence)]
     blocks += parts.fields(markup("facts", **shown).split("\n\n"))
-    blocks += parts.quote(notice.question.reason, LONGEST_REASON, label("why"))
-    blocks += _what_happened(notice) + _decisions(notice, shown)
+    blocks += _why(notice) + _what_happened(notice) + _decisions(notice, shown)
     if not over:
         blocks += parts.actions(_cancel(notice, shown) if kind == "status" else _answers(notice, config, shown))
         blocks.append(parts.context(markup(f"{kind}/how", **shown)))
@@ -60,6 +61,8 @@ def short(notice: Notice, config: SlackConfig) -> Content:
     kind = "settled" if notice.event in OUTCOMES else notice.event
     sentence = markup(f"{kind}/sentence", **shown)
     blocks = [parts.section(sentence), *_what_happened(notice)]
+    if notice.event in STILL_ASKED and notice.status is Status.WAITING:
+        blocks += _why(notice) + _decisions(notice, shown)
     if not notice.holds:
         blocks.append(parts.context(markup("foot", **shown)))
     return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
@@ -94,6 +97,10 @@ def _give_back(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
     return [parts.button("give_back", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
 
 
+def _why(notice: Notice) -> list[Block]:
+    return parts.quote(notice.question.reason, LONGEST_REASON, label("why"))
+
+
 def _what_happened(notice: Notice) -> list[Block]:
     """The words of an outcome or a refusal, unless those who decided say it themselves."""
     if notice.event not in SAID_IN_WORDS:
@@ -119,8 +126,7 @@ def _decisions(notice: Notice, shown: Mapping[str, Any]) -> list[Block]:
 def _shown(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
     """All that a template may use."""
     page = _page(notice, config)
-    counting = [d for d in notice.decisions if d.level == notice.level and not d.lapsed]
-    approved = {d.person for d in counting if d.verdict is Verdict.APPROVE}
+    approved = notice.approved_by
     passed = notice.at_level > notice.level
     return {
         "n": notice,
@@ -132,6 +138,9 @@ def _shown(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str]) ->
         "asker": words.name(notice.asked_by, ""),
         "others": words.listed([_name(one) for one in notice.asked if one.id != notice.to.id]),
         "asked": _asked(notice, slack_ids),
+        "approvers": words.listed(
+            [words.name(notice.names.get(one, ""), one, LONGEST_MENTION) for one in approved], MOST_APPROVERS
+        ),
         "deciders": words.listed(_deciders(notice)),
         "passed": passed,
         # Who approved may take it back; in a room, that is anybody who did, once the others can't answer any more.

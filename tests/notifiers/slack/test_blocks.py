@@ -152,6 +152,42 @@ def test_a_room_is_asked_by_mentions_and_who_is_not_in_slack_by_name() -> None:
     assert buttons(in_room("C0123", at_level=2, levels=2)) == ["open"]
 
 
+LEVEL_1 = decided("grace", comment="only until Friday")
+LAPSED = decided("ivan", level=2).model_copy(update={"lapsed": True})
+
+
+@pytest.mark.parametrize("event", [Event.ASKED, Event.REMINDED, Event.HELP])
+@pytest.mark.parametrize(
+    ("decisions", "line"),
+    [
+        ([LEVEL_1, LAPSED], "Level 2 of 2. 3 approvals are needed."),
+        ([LEVEL_1, decided("ivan", level=2)], "Level 2 of 2. Ivan Petrov has approved; 2 more are needed."),
+        (
+            [LEVEL_1, decided("ivan", level=2), decided("grace", level=2)],
+            "Level 2 of 2. Ivan Petrov and Grace Hopper have approved; 1 more is needed.",
+        ),
+    ],
+)
+def test_level_2_reads_why_who_approved_level_1_and_how_many_are_still_needed(
+    event: Event, decisions: list[Any], line: str
+) -> None:
+    told = notice(event, HEIDI, level=2, at_level=2, levels=2, quorum=3, decisions=decisions)
+    content = live(told, CONFIG) if event is Event.ASKED else short(told, CONFIG)
+    check_message(*content)
+    shown = list(texts(content.blocks))
+    assert "› Replication lags.\n› I must restart it." in shown
+    [sentence] = [text for text in shown if line in text]
+    assert sentence == next(text for text in shown if " by SSH" in text or "could not be read" in text)
+    at = next(n for n, text in enumerate(shown) if text.startswith("*Grace Hopper* approved at level 1 by email, "))
+    assert shown[at + 1] == "› only until Friday"
+
+
+def test_with_one_level_who_approved_is_said_alone() -> None:
+    assert said(notice(to=HEIDI, quorum=2, decisions=[LEVEL_1]))[1].endswith(
+        "\nGrace Hopper has approved; 1 more is needed."
+    )
+
+
 # --- the requester's status -----------------------------------------------------------------------------------------
 
 
