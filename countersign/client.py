@@ -207,13 +207,7 @@ class Client:
 
     async def revoke(self, wish: Revoke, run: str = "") -> None:
         """End a grant early. Raises Refused, NotFound."""
-        try:
-            await self._update(grant_workflow(wish.approval_id, run), "revoke", wish, None, wish.id or None)
-        except NotFound:
-            if not run:
-                raise
-            # It may have been started before the run was part of its id.
-            await self._update(grant_workflow(wish.approval_id), "revoke", wish, None, wish.id or None)
+        await self._update(grant_workflow(wish.approval_id, run), "revoke", wish, None, wish.id or None)
 
     async def is_gone(self, workflow_id: str, run_id: str, approval_id: int) -> bool:
         """Whether nothing decides a request any more: its workflow was ended past us, or lost. Raises Unavailable."""

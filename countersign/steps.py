@@ -251,6 +251,7 @@ class GrantEnd(Model):
     channel: str = ""
     words: str
     wish_id: str = ""  # of the wish that brought it about
+    run: str | None = None  # of its request, where the grant's workflow ends it; None of one older than this
 
 
 class AskAgain(Model):

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, exists, select, update
 
 from countersign.asking_again import answer_by, is_yes, on_record
 from countersign.directory import Policy
@@ -73,6 +73,9 @@ class Grants:
         line = Line(kind=kind, at=end.at, who=end.who, channel=end.channel, words=end.words, proof=proof)
         change = {"status": end.status, "ended_at": end.at, "words": end.words}
         active = (grants.c.approval_id == end.approval_id) & (grants.c.status == GrantStatus.ACTIVE)
+        if end.run is not None:
+            same = (requests.c.approval_id == end.approval_id) & (requests.c.token_run == end.run)
+            active &= exists().where(same)
         with self.database.transaction() as connection:
             if not connection.execute(update(grants).where(active).values(change)).rowcount:
                 return False

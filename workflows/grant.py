@@ -90,7 +90,9 @@ class Grant:
 
     async def _end(self, end: GrantEnd) -> None:
         self._ended = True
-        await durably(StepActivities.end_grant, end)
+        # Its number may be another request's by now, whose grant is no matter of ours.
+        run = workflow.info().workflow_id.split(":")[2:]
+        await durably(StepActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
 
 
 def _status(wish: Revoke | None) -> GrantStatus:

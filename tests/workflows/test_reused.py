@@ -1,0 +1,102 @@
+"""A number is given out again, as the database and Temporal are new: what belongs to the old request stays with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from countersign.client import grant_workflow
+from countersign.models import GrantStatus, Status
+from countersign.steps import GrantEnd, GrantTerms
+from sandbox.mail_server import ENGINE, HOST, PASSWORD
+from store.tables import requests
+from tests.workflows.engine import Engine, Request, new_namespace, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@asynccontextmanager
+async def installed(address: str, database: Path) -> AsyncIterator[Engine]:
+    """An installation that has just begun, and reads its mailbox."""
+    async with Engine(address, await new_namespace(address), f"sqlite:///{database}", awake=False) as engine:
+        mailbox = {
+            "imap_host": HOST,
+            "imap_port": engine.mail.imap_port,
+            "imap_security": "none",
+            "imap_username": ENGINE,
+            "imap_password": SecretStr(PASSWORD),
+            "mail_rule": "authentication_results",
+            "mail_authserv_id": engine.mail.authserv_id,
+        }
+        engine.settings = engine.settings.model_copy(update=mailbox)
+        engine.start_worker()
+        yield engine
+
+
+async def test_a_reply_to_an_old_mail_decides_nothing(temporal_address: str, tmp_path: Path) -> None:
+    async with installed(temporal_address, tmp_path / "first.db") as first:
+        old = await first.ask("alice")
+        mail = await asyncio.to_thread(first.person("grace").wait_for_mail, old.id)
+    async with installed(temporal_address, tmp_path / "second.db") as second:
+        new = await second.ask("alice")
+        assert new.id == old.id
+        grace = second.person("grace")
+        asked = await asyncio.to_thread(grace.wait_for_mail, new.id)
+        assert (mail["Message-ID"], mail["References"]) != (asked["Message-ID"], asked["References"])
+        await asyncio.to_thread(grace.reply, mail, "approve")
+        await until(lambda: new.lines("answer_refused") == ["answer_refused grace"])
+        [refusal] = [line for line in second.store.events.of(new.id) if line.kind == "answer_refused"]
+        assert "copy" in refusal.words
+        assert (new.status, new.decided()) == (Status.WAITING, [])
+        await asyncio.to_thread(grace.reply, asked, "approve")
+        assert (await new.outcome()).status is Status.APPROVED
+
+
+async def granted(engine: Engine) -> Request:
+    request = await engine.ask("alice")
+    assert (await request.says("grace")).accepted
+    await request.outcome()
+    return request
+
+
+def status_of(request: Request) -> GrantStatus | None:
+    grant = request.engine.store.grants.of(request.id)
+    return grant.status if grant else None
+
+
+async def test_the_end_of_an_old_grant_ends_no_new_one_of_its_number(engine: Engine) -> None:
+    request = await granted(engine)
+    now = datetime.now(UTC)
+    terms = GrantTerms(approval_id=request.id, starts_at=now, ends_at=now, run="the run of an earlier request")
+    await engine.client.start_grant(terms)
+    old = engine.client.temporal.get_workflow_handle(grant_workflow(request.id, terms.run))
+    assert await old.result() == GrantStatus.ENDED
+    assert status_of(request) is GrantStatus.ACTIVE
+    await engine.door.revoke(request.id, "grace", "test")
+    assert status_of(request) is GrantStatus.REVOKED
+
+
+async def test_a_grant_from_before_runs_were_kept_is_revoked_as_ever(engine: Engine) -> None:
+    request = await engine.ask("alice")
+    with engine.store.database.transaction() as connection:
+        connection.execute(requests.update().where(requests.c.approval_id == request.id).values(token_run=""))
+    assert (await request.says("grace")).accepted
+    await request.outcome()
+    workflow = engine.client.temporal.get_workflow_handle(grant_workflow(request.id))
+    await engine.door.revoke(request.id, "grace", "test")
+    assert status_of(request) is GrantStatus.REVOKED
+    assert await workflow.result() == GrantStatus.REVOKED
+
+
+async def test_the_end_that_an_older_worker_wrote_down_still_counts(engine: Engine) -> None:
+    request = await granted(engine)
+    at = datetime.now(UTC) + timedelta(minutes=1)
+    end = GrantEnd(approval_id=request.id, status=GrantStatus.ENDED, at=at, who="the clock", words="Its time is over.")
+    assert engine.store.grants.end(end)
+    assert status_of(request) is GrantStatus.ENDED
