@@ -15,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from countersign.errors import BadSetting
+from countersign.remedies import remedy
 from settings import ENV_FILE, Settings
 
 PREFIX = "COUNTERSIGN_"
@@ -124,27 +125,7 @@ def _problem(error: ErrorDetails, written: Mapping[str, str | None]) -> str:
     """What is wrong with one setting: its name, where it stands, what it must be, and how what stands there looks."""
     field = str(error["loc"][0])
     variable = next((each for each, name in variables().items() if field in (each, name)), field)
-    wanted = _wanted(error)
-    return f"{variable} ({_place(variable, written)}) {wanted}; {_shape(error.get('input'))}"
-
-
-def _wanted(error: ErrorDetails) -> str:
-    context = error.get("ctx", {})
-    match error["type"]:
-        case "int_parsing" | "int_from_float" | "int_type":
-            return "must be a whole number"
-        case "greater_than_equal":
-            return f"must be {context['ge']} or more"
-        case "less_than_equal":
-            return f"must be {context['le']} or less"
-        case "bool_parsing" | "bool_type":
-            return "must be true or false"
-        case "literal_error":
-            return f"must be {context['expected'].replace(chr(39), '')}"
-        case "value_error":
-            return str(context["error"])
-        case _:
-            return error["msg"][:1].lower() + error["msg"][1:]
+    return f"{variable} ({_place(variable, written)}) {remedy(error)}; {_shape(error.get('input'))}"
 
 
 def _shape(value: object) -> str:

@@ -15,6 +15,7 @@ from countersign.errors import BadPolicy
 from countersign.models import LevelRule
 from countersign.policy_check import channels_not_set_up, problems
 from countersign.policy_repair import repaired
+from countersign.remedies import remedy
 from countersign.yaml_lines import (
     LARGEST_FILE_BYTES,
     LONGEST_SHOWN,
@@ -32,12 +33,10 @@ __all__ = ["LARGEST_FILE_BYTES", "load", "schema", "text_of"]
 
 APPROVER_FORMS = "{managers_of: GROUP}, {members_of: GROUP}, {user: PERSON} or line_manager"
 
-# pydantic's kinds of error in the words of the policy; anything else keeps pydantic's own.
+# pydantic's kinds of error in the words of the policy, where countersign.remedies has none that fit.
 WORDS = {
-    "missing": "is missing; add it",
     "string_type": "is empty or not text; give it a value, or leave the line out",
     "string_too_short": "is empty; give it a value",
-    "string_too_long": "is too long; use at most {max_length} characters",
     "bool_parsing": "is not true or false; write one of the two",
     "bool_type": "is not true or false; write one of the two",
     "int_parsing": "is not a whole number; write one",
@@ -186,10 +185,7 @@ def _words(path: Path, error: ErrorDetails | None, meant: str) -> str:
         return f"is not a field here; did you mean {meant}?" if meant else _not_a_field(error)
     if not path and error["type"] == "model_type":
         return NO_POLICY.format(kind="list" if isinstance(error["input"], list) else "text")
-    context = error.get("ctx", {})
-    if error["type"] == "value_error":
-        return str(context["error"])
-    return WORDS[error["type"]].format(**context) if error["type"] in WORDS else error["msg"]
+    return remedy(error, WORDS)
 
 
 def _not_a_field(error: ErrorDetails) -> str:

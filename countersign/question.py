@@ -6,19 +6,15 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from countersign.errors import BadQuestion
-from countersign.models import Protocol, Question, QuestionBy
+from countersign.models import Question, QuestionBy
+from countersign.remedies import remedy
 
 EXAMPLE = '{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}'
 # Temporal takes no failure of some megabytes, and would try the start again for ever.
 MOST_PROBLEMS = 10
 LONGEST_PLACE = 60
-REMEDIES = {
-    "missing": "is missing; add it",
-    "extra_forbidden": f"is not a field; use {', '.join(Question.model_fields)}",
-    "enum": f"must be one of {', '.join(Protocol)}",
-    "ip_v4_address": "must be an IP address",
-}
-
+# What is said of a question alone.
+REMEDIES = {"extra_forbidden": f"is not a field; use {', '.join(Question.model_fields)}"}
 
 Q = TypeVar("Q", bound=Question)
 
@@ -40,7 +36,7 @@ def _read(raw: Any, shape: type[Q], called: Mapping[str, str] | None = None) -> 
         return shape.model_validate(raw)
     except ValidationError as error:
         problems = [
-            f"{_place(one['loc'], called or {})} {_remedy(one['type'], one['msg'])}"
+            f"{_place(one['loc'], called or {})} {remedy(one, REMEDIES)}"
             for one in error.errors(include_url=False)[:MOST_PROBLEMS]
         ]
         raise BadQuestion("; ".join(problems) + ".") from None
@@ -48,7 +44,3 @@ def _read(raw: Any, shape: type[Q], called: Mapping[str, str] | None = None) -> 
 
 def _place(path: tuple[int | str, ...], called: Mapping[str, str]) -> str:
     return ".".join(called.get(str(part), str(part)) for part in path)[:LONGEST_PLACE]
-
-
-def _remedy(kind: str, words: str) -> str:
-    return REMEDIES.get(kind, words.removeprefix("Value error, "))

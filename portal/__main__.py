@@ -27,6 +27,7 @@ from countersign.cli.plan_page import confirmed, page
 from countersign.console import console, show
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.models import Protocol
+from countersign.remedies import remedy, said_of
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, print_version
 from settings import Settings
@@ -238,7 +239,7 @@ def _owner(**fields: Any) -> Owner:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
         option = {"name": fields["kind"], "devices": "device", "device_groups": "device-group"}.get(field, field)
-        raise BadQuestion(f"--{option}: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise BadQuestion(f"--{option}: {remedy(first)}.") from None
 
 
 def _must_be_known(store: Store, owner: Owner) -> None:
@@ -286,7 +287,7 @@ def _words_for_failures() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:  # an option that can't be what it is for
-        raise _end("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors()), 2) from None
+        raise _end("; ".join(said_of(one) for one in error.errors()), 2) from None
     except CountersignError as error:
         wrong = isinstance(error, BadQuestion | BadPolicy | BadSetting | NotFound) or is_lasting(error)
         raise _end(for_operators(error), 2 if wrong else 1) from None

@@ -25,6 +25,7 @@ from countersign.errors import (
     in_words,
 )
 from countersign.models import Model, without_controls
+from countersign.remedies import remedy
 
 MEDIA_TYPE = "application/problem+json"
 # What stands before a code in a problem's `type`.
@@ -38,22 +39,6 @@ STATUSES: dict[type[CountersignError], HTTPStatus] = {
     NotAllowed: HTTPStatus.FORBIDDEN,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-# pydantic's kinds of error with their remedies; anything else keeps pydantic's own words.
-REMEDIES = {
-    "missing": "is missing; add it",
-    "extra_forbidden": "is not a field here; remove it",
-    "enum": "must be {expected}",
-    "json_invalid": "is no JSON; send one JSON object",
-    "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
-    "ip_v4_address": "must be an IP address",
-    "int_parsing": "must be a whole number",
-    "float_parsing": "must be a number",
-    "string_type": "must be text",
-    "string_too_long": "is too long; use at most {max_length} characters",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
-    "value_error": "{error}",
 }
 # What the framework itself refuses.
 CODES = {
@@ -158,9 +143,8 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
 def _field(error: ErrorDetails) -> FieldProblem:
     place, *path = error["loc"]
     inner = [str(part) for part in path] if error["type"] != "json_invalid" else []
-    context = error.get("ctx", {})
-    words = REMEDIES[error["type"]].format(**context) if error["type"] in REMEDIES else error["msg"]
-    return FieldProblem(field=without_controls(".".join(inner))[:200] or f"the {place}", words=without_controls(words))
+    field = without_controls(".".join(inner))[:200] or f"the {place}"
+    return FieldProblem(field=field, words=without_controls(remedy(error)))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -15,7 +15,8 @@ from countersign.cli import exits, list_page, request_page, times
 from countersign.cli.live import changes, follow, patiently, rest
 from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, connect, person
 from countersign.cli.output import console, show, show_json
-from countersign.errors import Delayed, Unavailable
+from countersign.error_codes import ErrorCode
+from countersign.errors import Delayed, NotAllowed, Unavailable
 from countersign.http import Api
 from countersign.models import LONGEST_GRANT_MINUTES, Asked, Protocol, Question, Status
 from countersign.question import read_question
@@ -98,6 +99,10 @@ def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
     key = uuid.uuid4().hex
     try:
         return api.ask(question, key)
+    except NotAllowed as error:
+        if error.code != ErrorCode.OTHER_REQUESTER:
+            raise
+        raise NotAllowed("Your token asks for yourself only; leave --for out.", **error.details) from None
     except Delayed as error:
         if not wait:
             if as_json:

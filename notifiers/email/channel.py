@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 from pydantic import SecretStr, ValidationError
 
 from countersign.errors import BadSetting
+from countersign.remedies import said_of
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.mailbox.imap import Mailbox
@@ -85,7 +86,7 @@ def email_config(settings: MailSettings, tokens: AccessTokens | None = None) -> 
     try:
         return _email_config(settings, tokens)
     except ValidationError as error:
-        problems = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors(include_input=False))
+        problems = "; ".join(said_of(one) for one in error.errors(include_input=False))
         raise BadSetting(f"The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...): {problems}.") from None
 
 

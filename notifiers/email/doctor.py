@@ -28,6 +28,11 @@ NETWORK_SECONDS = 8.0
 # As long as a real one.
 SOME_TOKEN = "a1" + "a" * 26
 
+PROVEN_BY = {
+    "authentication_results": "the Authentication-Results header of your mail server",
+    "dkim": "their DKIM signature, which is checked here",
+}
+
 ok = partial(Finding, part=PART, state="ok")
 warning = partial(Finding, part=PART, state="warning")
 problem = partial(Finding, part=PART, state="problem")
@@ -137,4 +142,4 @@ async def _rule(email: EmailChannel, policy: Policy | None) -> list[Finding]:
     if email.rule.mode == "off":
         words = "no mail decides anything: set COUNTERSIGN_MAIL_RULE to what proves a reply its sender's"
         return [problem(about="rule", words=words)]
-    return [ok(about="rule", words=f"replies are proven by {email.rule.mode}")]
+    return [ok(about="rule", words=f"replies are proven by {PROVEN_BY[email.rule.mode]}")]

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 from pydantic import SecretStr, ValidationError
 
 from countersign.errors import BadSetting
+from countersign.remedies import said_of
 from notifiers.slack.config import SlackConfig
 
 
@@ -35,5 +36,5 @@ def slack_config(settings: SlackSettings) -> SlackConfig | None:
             instance_name=settings.instance_name,
         )
     except ValidationError as error:
-        problems = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors(include_input=False))
+        problems = "; ".join(said_of(one) for one in error.errors(include_input=False))
         raise BadSetting(f"The Slack settings (COUNTERSIGN_SLACK_...): {problems}.") from None

@@ -89,7 +89,7 @@ def test_a_refused_question_ends_with_1_and_says_why(by: Run) -> None:
             ["request", "web", "ssh", "--source-address", "home"],
             "--source-address 'home' does not appear to be an IPv4",
         ),
-        (["request", "web", "ssh", "--ticket", "x" * 200], "--ticket String should have at most 128 characters"),
+        (["request", "web", "ssh", "--ticket", "x" * 200], "--ticket is too long; use at most 128 characters"),
         (
             ["request", "web"],
             "Missing argument 'PROTOCOL'. Choose from: ssh, sftp, rdp, http. See `countersign request --help`.",
@@ -116,6 +116,12 @@ def test_a_gateway_must_say_who_wants_to_connect(by: Run, installation: Installa
     assert "Name who wants to connect with --for." in ran.err
     assert by("bastion", "request", device, "ssh", "--for", "alice").code == 0
     assert by("bastion", "request", device, "rdp", "--for", "alice").code == 3
+
+
+def test_who_may_not_ask_for_others_is_told_of_the_option(by: Run, installation: Installation) -> None:
+    ran = by("alice", "request", next(installation.devices), "ssh", "--for", "bob")
+    assert ran.code == 3
+    assert "leave --for out" in ran.err
 
 
 # --- answering ------------------------------------------------------------------------------------------------------

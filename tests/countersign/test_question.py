@@ -33,7 +33,7 @@ def test_what_is_no_object_is_shown_an_example(raw: Any) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"protocol": "telnet"}, "protocol must be one of ssh, sftp, rdp, http"),
+        ({"protocol": "telnet"}, "protocol must be ssh, sftp, rdp or http"),
         ({"user": "x"}, "user is not a field; use requester, device, protocol"),
         ({"requester": "al ice"}, "requester 'al ice' is not an id"),
         ({"requester": "alice:db"}, "is not an id"),

@@ -82,7 +82,7 @@ async def test_a_malformed_question_names_each_field_and_the_remedy(portal: Port
     said = {one["field"]: one["words"] for one in reply.json()["errors"]}
     assert said == {
         "device": "is missing; add it",
-        "protocol": "must be 'ssh', 'sftp', 'rdp' or 'http'",
+        "protocol": "must be ssh, sftp, rdp or http",
         "source_address": "'x' does not appear to be an IPv4 or IPv6 address",
         "colour": "is not a field here; remove it",
     }

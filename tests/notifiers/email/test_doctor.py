@@ -93,6 +93,19 @@ async def test_nothing_is_set() -> None:
     assert "COUNTERSIGN_IMAP_HOST" in found["mailbox"].words
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (AuthenticityRule(mode="dkim"), "DKIM signature"),
+        (AuthenticityRule(mode="authentication_results", exchange_online=True), "Authentication-Results header"),
+    ],
+    ids=["dkim", "authentication-results"],
+)
+async def test_a_rule_is_said_in_words(server: Server, rule: AuthenticityRule, words: str) -> None:
+    found = (await look(None, mailbox(server), rule))["rule"]
+    assert (found.state, words in found.words, "_" in found.words) == ("ok", True, False)
+
+
 async def test_a_rule_that_is_off_decides_nothing(server: Server) -> None:
     found = await look(None, mailbox(server), AuthenticityRule(mode="off"))
     assert (found["rule"].state, "COUNTERSIGN_MAIL_RULE" in found["rule"].words) == ("problem", True)

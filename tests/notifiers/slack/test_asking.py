@@ -81,7 +81,7 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
     [
         ("help", "Ask for a connection"),
         ("web-1", "protocol is missing"),
-        ("web-1 telnet", "protocol must be one of ssh"),
+        ("web-1 telnet", "protocol must be ssh"),
         ("web-1 ssh 0m", "minutes"),
         ("web-1 ssh 99999999h", "minutes"),
         ("no-such-device ssh", "no-such-device"),

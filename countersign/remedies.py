@@ -1,0 +1,57 @@
+"""What is wrong with one value, and what to write instead: pydantic's kinds of error in the words for people."""
+
+from collections.abc import Mapping
+
+from pydantic_core import ErrorDetails
+
+# Of every kind that is not named here, UNNAMED is said: pydantic's own words are for programmers.
+REMEDIES = {
+    "missing": "is missing; add it",
+    "extra_forbidden": "is not a field here; remove it",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "json_invalid": "is no JSON; send one JSON object",
+    "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "list_type": "must be a list",
+    "ip_v4_address": "must be an IP address",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "string_unicode": "must be text in UTF-8",
+    "string_too_short": "is too short; use at least {min_length} characters",
+    "string_too_long": "is too long; use at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "too_short": "has too few entries; use at least {min_length}",
+    "too_long": "has too many entries; use at most {max_length}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+    "value_error": "{error}",
+}
+UNNAMED = "can't be read; write it as the documentation shows"
+
+
+def remedy(error: ErrorDetails, others: Mapping[str, str] | None = None) -> str:
+    """The remedy for one of pydantic's errors, to stand behind the name of the field; `others` go before REMEDIES."""
+    context = dict(error.get("ctx", {}))
+    if "expected" in context:
+        context["expected"] = str(context["expected"]).replace("'", "")
+    words = {**REMEDIES, **(others or {})}.get(error["type"])
+    return words.format(**context) if words else UNNAMED
+
+
+def said_of(error: ErrorDetails) -> str:
+    """The same with the field before it, where there are no words of its own for this value."""
+    if error["type"] == "value_error":
+        return remedy(error)
+    return f"{' '.join(map(str, error['loc'])).replace('_', ' ')} {remedy(error)}"
