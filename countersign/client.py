@@ -156,6 +156,7 @@ class Client:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=TASK_SECONDS,
             result_type=Outcome,
+            static_summary=f"{question.requester} asks for {question.device} by {question.protocol}",
         )
         update = self.temporal.execute_update_with_start_workflow(
             "ask",
@@ -298,6 +299,7 @@ class Client:
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             task_timeout=TASK_SECONDS,
             start_delay=max(terms.ends_at - datetime.now(UTC), timedelta(0)),
+            static_summary=f"The grant of #{terms.approval_id}, until {terms.ends_at:%Y-%m-%d %H:%M:%S} UTC",
         )
         with suppress(WorkflowAlreadyStartedError):
             await _in_our_words(start)

@@ -73,6 +73,7 @@ class ConnectionApproval:
         self._was_asked = False
         self._started_raw = False
         self._asked: dict[str, None] = {}  # in the order they were asked
+        self._names: dict[str, str] = {}  # of who was asked
         self._remind_at: datetime | None = None
         self._looked_at: datetime | None = None  # at the deadline, for the first time
         self._waited = timedelta(0)  # for the mailboxes
@@ -289,7 +290,9 @@ class ConnectionApproval:
         wake = min(ballot.deadline, self._remind_at or ballot.deadline)
         try:
             await workflow.wait_condition(
-                lambda: ballot.settled or ballot.level_passed, timeout=max(wake - workflow.now(), timedelta(0))
+                lambda: ballot.settled or ballot.level_passed,
+                timeout=max(wake - workflow.now(), timedelta(0)),
+                timeout_summary="the reminder" if wake < ballot.deadline else "the request expires",
             )
         except TimeoutError:
             if self._remind_at and workflow.now() >= self._remind_at:
@@ -327,7 +330,7 @@ class ConnectionApproval:
             await self._change(Change())
         else:
             pause = LOOK_AGAIN if self._waited < LONG else LOOK_SELDOM
-            await workflow.sleep(pause)
+            await workflow.sleep(pause, summary="the mailbox is read up to the deadline")
             self._waited += pause
 
     # --- what handlers and run share ---------------------------------------------------------------------------------
@@ -439,13 +442,14 @@ class ConnectionApproval:
         finally:
             self._being_written -= 1
         self._known = True
-        show(ballot, question, self._asked)
+        show(ballot, question, self._asked, self._names)
         if taken.unreachable and not ballot.settled:
             await self._look_around()
 
     def _step(self, change: Change) -> Step:
         ballot, relies_on = self._open_ballot, set[str]()
         self._asked.update(dict.fromkeys(one.person for one in change.asked))
+        self._names.update({one.person: one.name for one in change.asked if one.name})
         if self._open_request.in_turn:
             if change.decision is not None:
                 relies_on.add(change.decision.person)

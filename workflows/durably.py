@@ -26,17 +26,26 @@ async def durably(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R: .
 @overload
 async def durably(method: Callable[[Any, A], R], argument: A) -> R: ...
 async def durably(method: Callable[[Any, A], Any], argument: A) -> Any:
-    """Do it, however long the far side is down. Raises FailureError only for a refusal."""
+    """Do it, however long the far side is down. Raises FailureError only for a refusal.
+
+    What the activity's docstring says first is what Temporal's pages show of it.
+    """
+    summary = _summary(method)
     try:
         return await workflow.execute_local_activity_method(
-            method, argument, start_to_close_timeout=LOCAL_SECONDS, retry_policy=LOCAL_TRIES
+            method, argument, start_to_close_timeout=LOCAL_SECONDS, retry_policy=LOCAL_TRIES, summary=summary
         )
     except FailureError as error:
         if is_cancelled_exception(error) or refusal_in(error):
             raise
     return await workflow.execute_activity_method(
-        method, argument, start_to_close_timeout=DURABLE_SECONDS, retry_policy=DURABLE_TRIES
+        method, argument, start_to_close_timeout=DURABLE_SECONDS, retry_policy=DURABLE_TRIES, summary=summary
     )
+
+
+def _summary(method: Callable[..., Any]) -> str:
+    """The first line of what a method says of itself; "" where Python left it out (-OO)."""
+    return (method.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
 def refusal_in(error: FailureError) -> Refused | None:

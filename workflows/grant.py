@@ -61,7 +61,9 @@ class Grant:
         """Wait for the end."""
         left = max(terms.ends_at - workflow.now(), timedelta(0))
         try:
-            await workflow.wait_condition(lambda: self._revoked_by is not None, timeout=left)
+            await workflow.wait_condition(
+                lambda: self._revoked_by is not None, timeout=left, timeout_summary="the grant ends"
+            )
         except asyncio.CancelledError:  # in Temporal, by its own means
             await self._end_at_once(terms.approval_id)
         except TimeoutError:

@@ -1,6 +1,7 @@
 """What Temporal's own lists and pages say of a request."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 from temporalio import workflow
@@ -9,14 +10,17 @@ from workflows import search_attributes
 
 with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot
-    from countersign.models import Decision, Question
-    from countersign.times import moment
+    from countersign.models import Question
 
 # Temporal refuses a search attribute whose JSON has more bytes (2048), and with it the whole task, again and again.
 LARGEST_VALUE = 2000
+# How many are named of those who are waited for.
+MOST_NAMES = 10
+# What means something in Markdown (https://spec.commonmark.org/0.31.2/#backslash-escapes).
+MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+!|~&-]")
 
 
-def show(ballot: Ballot, question: Question, asked: Iterable[str]) -> None:
+def show(ballot: Ballot, question: Question, asked: Iterable[str], names: Mapping[str, str]) -> None:
     """Bring the search attributes and the details of this run up to date."""
     workflow.upsert_search_attributes(
         [
@@ -26,7 +30,7 @@ def show(ballot: Ballot, question: Question, asked: Iterable[str]) -> None:
             search_attributes.APPROVERS.value_set(sorted(_that_fit(asked))),
         ]
     )
-    workflow.set_current_details(_details(ballot, question))
+    workflow.set_current_details(details(ballot, question, names))
 
 
 def _that_fit(asked: Iterable[str]) -> list[str]:
@@ -36,15 +40,32 @@ def _that_fit(asked: Iterable[str]) -> list[str]:
     return [one for one, size in zip(people, sizes, strict=True) if size <= LARGEST_VALUE]
 
 
-def _details(ballot: Ballot, question: Question) -> str:
-    answers = "".join(f"\n- {_answer(d)}" for d in ballot.decisions)
+def details(ballot: Ballot, question: Question, names: Mapping[str, str]) -> str:
+    """What Temporal's page of a run says, in Markdown: how it stands, of whom, and what was answered."""
+    answers = "".join(
+        f"\n- {plain(_name(one.person, names))}: {one.verdict} (level {one.level}, by {one.channel})"
+        for one in ballot.decisions
+    )
     return (
-        f"**#{ballot.approval_id}** {question.requester} → {question.device} over {question.protocol}: "
-        f"**{ballot.status}** {ballot.words}\n\nlevel {ballot.level} of {len(ballot.levels)}, "
-        f"asked: {', '.join(ballot.seats) or 'nobody'}, until {moment(ballot.deadline)}{answers}"
+        f"**#{ballot.approval_id}: {_standing(ballot, names)}**\n\n"
+        f"{question.requester} asks for {question.device} by {question.protocol}, "
+        f"until {ballot.deadline:%Y-%m-%d %H:%M:%S} UTC{answers}"
     )
 
 
-def _answer(decision: Decision) -> str:
-    lapsed = ", counts no longer" if decision.lapsed else ""
-    return f"{decision.verdict} by **{decision.person}** (level {decision.level}, {decision.channel}{lapsed})"
+def _standing(ballot: Ballot, names: Mapping[str, str]) -> str:
+    if ballot.settled:
+        return plain(f"{ballot.status}. {ballot.words}")
+    awaited = [_name(one, names) for one in ballot.seats if one not in ballot.approved_by and one not in ballot.gone]
+    people = plain(", ".join(awaited[:MOST_NAMES])) or "nobody"
+    more = f" and {len(awaited) - MOST_NAMES} more" if len(awaited) > MOST_NAMES else ""
+    return f"Waits for {people}{more}, level {ballot.level} of {len(ballot.levels)}"
+
+
+def plain(text: str) -> str:
+    """Text of people's own as Markdown that shows it as it is, on one line."""
+    return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def _name(person: str, names: Mapping[str, str]) -> str:
+    return names.get(person) or person

@@ -36,5 +36,6 @@ class StandingWork:
                 heartbeat_timeout=HEARTBEAT,
                 retry_policy=RESUME,
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary="runs for ever, on one worker at a time",
             )
         workflow.continue_as_new(activity_name)
