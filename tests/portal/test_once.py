@@ -145,7 +145,7 @@ async def test_a_repeat_is_told_the_grant_as_it_is_now(portal: Portal) -> None:
     await portal.post("grace", f"/requests/{number}/revoke", {"words": "wrong server"})
     revoked = (await portal.post("alice", "/requests", body, key)).json()
     assert (revoked["status"], revoked["grant"]["status"]) == ("Approved", "Revoked")
-    assert revoked["words"] == "Revoked by grace: wrong server"
+    assert revoked["words"] == "Revoked by Grace: wrong server"
 
 
 async def test_a_yes_at_once_is_no_yes_after_it_was_revoked(portal: Portal) -> None:
