@@ -61,7 +61,7 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
     store = Store(url)
     store.policies.apply(policy(), "ada")
     async with MailServer() as mail:
-        config = email_channel(settings_for(url, "", "", mail)).config
+        config = email_channel(settings_for(url, "127.0.0.1:1", "", mail)).config
         assert config is not None
         sender = EmailNotifier(config)
         post = Post(store, mail, sender)

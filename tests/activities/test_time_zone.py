@@ -45,7 +45,7 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     before = datetime.now(UTC)
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace"))
-    config = email_channel(settings_for(berlin_url, "", "", mail)).config
+    config = email_channel(settings_for(berlin_url, "127.0.0.1:1", "", mail)).config
     assert config is not None
     sender = EmailNotifier(config)
     courier = Courier(store.notices, store.reading, {"email": sender}, store.database.executor)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from sandbox.mail_settings import mail_settings, new_mail_keys
 from sandbox.temporal_server import free_port
 from store import Store
@@ -117,7 +119,9 @@ def installed(temporal_address: str, folder: Path) -> Iterator[Installation]:
         _running(["worker.py"], settings),
         _running(["-m", "portal", "serve"], settings, port),
     ):
-        yield Installation(f"http://127.0.0.1:{port}", tokens)
+        here = Installation(f"http://127.0.0.1:{port}", tokens)
+        _wait_until_healthy(here.url)
+        yield here
 
 
 @contextmanager
@@ -130,6 +134,14 @@ def _running(arguments: list[str], settings: dict[str, str], port: int = 0) -> I
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
+
+
+def _wait_until_healthy(url: str) -> None:
+    """Until the worker has given its first sign of life, too."""
+    deadline = time.monotonic() + START_SECONDS
+    while httpx.get(f"{url}/api/v1/health", trust_env=False, timeout=START_SECONDS).status_code != httpx.codes.OK:
+        assert time.monotonic() < deadline, "something never came up"
+        time.sleep(0.05)
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
