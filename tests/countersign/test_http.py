@@ -14,6 +14,7 @@ from countersign.errors import (
     NotAllowed,
     NotFound,
     Refused,
+    TooMany,
     Unavailable,
 )
 from countersign.http import LARGEST_ANSWER_BYTES, Api, is_loopback
@@ -71,7 +72,7 @@ def test_where_nobody_listens_the_remedy_is_named() -> None:
         (409, Refused),
         (413, BadQuestion),
         (422, BadQuestion),
-        (429, Unavailable),
+        (429, TooMany),
         (500, Unavailable),
         (503, Unavailable),
     ],

@@ -83,10 +83,13 @@ async def test_reads_and_health_answer_and_writes_say_so_until_the_server_ends_t
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as url:
         portal = Portal(url)
         portal.tokens["ada"] = token
+        # A token of its own for each writer, as one may have few such calls under way.
+        writers = [f"writer {n}" for n in range(POSTGRES_THREADS[0])]
+        for one in writers:
+            portal.tokens[one] = filled.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
         with frozen_writer(postgres_url):
             writing = [
-                asyncio.create_task(portal.client("ada").post("/policy", content=policy(), timeout=60))
-                for _ in range(POSTGRES_THREADS[0])
+                asyncio.create_task(portal.client(one).post("/policy", content=policy(), timeout=60)) for one in writers
             ]
             started = time.monotonic()
             for _ in range(20):
