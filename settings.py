@@ -39,6 +39,8 @@ class Settings(BaseSettings):
 
     portal_host: str = "127.0.0.1"
     portal_port: int = Field(default=8080, ge=0, le=65535)
+    requests_an_hour: int = Field(default=60, ge=0)
+    refusals_an_hour: int = Field(default=100, ge=0)
     portal_connections: int = Field(default=1000, ge=16)
     public_url: str = ""
 

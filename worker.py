@@ -99,7 +99,7 @@ async def _run(
     live = {"slack": SlackNotifier(slack)} if slack else {}
     for live_sender in live.values():
         closing.push_async_callback(live_sender.close)
-    store = await Store.open_when_up(settings.database_url, minute, frozenset(live))
+    store = await Store.open_when_up(settings.database_url, minute, frozenset(live), settings.requests_an_hour)
     closing.callback(store.close)
     client = await Client.connect_when_up(**_temporal(settings))
     connected()
@@ -297,6 +297,7 @@ def _forgetting(store: Store, settings: Settings) -> Callable[[], Awaitable[None
     retention = Retention(store.database, Kept(*(timedelta(days=each) for each in days)))
 
     async def forget() -> None:
+        await asyncio.get_running_loop().run_in_executor(store.database.executor, store.repeats.sum_up)
         for _ in range(FORGET_AT_MOST):
             if not await asyncio.get_running_loop().run_in_executor(store.database.executor, retention.forget_some):
                 return

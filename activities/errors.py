@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from countersign.errors import NotFound, Refused
+from countersign.errors import NotFound, Refused, TooMany
 
 
 @contextmanager
@@ -13,7 +13,7 @@ def refusals_are_final() -> Iterator[None]:
     """Turn a refusal into an ApplicationError that no retry policy repeats."""
     try:
         yield
-    except (Refused, NotFound) as error:
+    except (Refused, NotFound, TooMany) as error:
         raise ApplicationError(
             str(error),
             error.details,

@@ -351,7 +351,7 @@ async def _in_our_words(call: Awaitable[R]) -> R:
         raise why_unreachable(str(error)) from error
 
 
-def _refusal(cause: BaseException | None) -> Refused:
+def _refusal(cause: BaseException | None) -> CountersignError:
     if isinstance(cause, ApplicationError):
         return refused_with(cause.message, next(iter(cause.details), None))
     return Refused(str(cause))

@@ -60,6 +60,7 @@ class ErrorCode(StrEnum):
     OTHER_REQUESTER = "other-requester"
     OTHER_DEVICE = "other-device"
     OTHER_PROTOCOL = "other-protocol"
+    OTHER_MAIL = "other-mail"
 
     # HTTP.
     UNREADABLE_BODY = "unreadable-body"
@@ -69,6 +70,8 @@ class ErrorCode(StrEnum):
 
     # Too much of it.
     TOO_MANY_AT_ONCE = "too-many-at-once"
+    TOO_MANY_REQUESTS = "too-many-requests"
+    TOO_MANY_REFUSALS = "too-many-refusals"
 
     # What is needed can't be reached.
     NO_WORKER = "no-worker"
@@ -116,11 +119,14 @@ TITLES = {
     ErrorCode.OTHER_REQUESTER: "The token does not ask for this requester",
     ErrorCode.OTHER_DEVICE: "The gateway does not ask for this device",
     ErrorCode.OTHER_PROTOCOL: "The gateway does not ask for this protocol",
+    ErrorCode.OTHER_MAIL: "The mail is somebody else's",
     ErrorCode.UNREADABLE_BODY: "The body can't be read",
     ErrorCode.METHOD_NOT_ALLOWED: "Another method is answered here",
     ErrorCode.TOO_LARGE: "The body is too large",
     ErrorCode.KEY_REUSED: "The Idempotency-Key was used for something else",
     ErrorCode.TOO_MANY_AT_ONCE: "Too many calls of one token at the same time",
+    ErrorCode.TOO_MANY_REQUESTS: "Too many requests of one person within an hour",
+    ErrorCode.TOO_MANY_REFUSALS: "Too much of what one person tried was refused",
     ErrorCode.NO_WORKER: "No worker answers",
     ErrorCode.NO_MAIL_READ: "This portal reads no mail",
 }

@@ -111,9 +111,11 @@ def counted_at(approval_id: int, level: int, at_level: int) -> Refused:
     return Refused(words, ErrorCode.COUNTED_ALREADY, level=level)
 
 
-def refused_with(words: str, details: Any) -> Refused:
-    """A refusal that was stored or sent: its words, and its `details` as far as they are any."""
-    return Refused(words, **(dict(details) if isinstance(details, Mapping) else {}))
+def refused_with(words: str, details: Any) -> CountersignError:
+    """A refusal that was stored or sent, Refused or TooMany: its words, and its `details` as far as they are any."""
+    named = dict(details) if isinstance(details, Mapping) else {}
+    kind = TooMany if named.get("code") == ErrorCode.TOO_MANY_REQUESTS else Refused
+    return kind(words, **named)
 
 
 class TooMany(Unavailable):

@@ -208,12 +208,21 @@ def plan(settings: Settings) -> Plan:
         listeners["slack"] = partial(SlackDoor, slack)
     checks = [*email_checks(email), *slack_checks(slack)]
     calls = most_connections(settings.portal_connections) * 3 // 4
-    return Plan(settings.database_url, connect, _explainer(email), listeners, checks, calls_in_all=calls)
+    return Plan(
+        settings.database_url,
+        connect,
+        _explainer(email),
+        listeners,
+        checks,
+        calls_in_all=calls,
+        refusals_an_hour=settings.refusals_an_hour,
+    )
 
 
 def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
     """What explains mails, where any is read."""
     from notifiers.email.inbound import Inbound
+    from portal.house import Explained
 
     if email.keys is None:
         return None
@@ -222,9 +231,13 @@ def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
     def explainer(door: Door) -> Explain:
         inbound = Inbound(door, keys, rule, addresses, asyncio.get_running_loop())
 
-        async def explain(raw: bytes) -> dict[str, Any]:
+        async def explain(raw: bytes) -> Explained:
             found = await inbound.explain(raw)
-            return {"reply": found.reply.model_dump(mode="json"), "judged": found.judged.model_dump(mode="json")}
+            told = {"reply": found.reply.model_dump(mode="json"), "judged": found.judged.model_dump(mode="json")}
+            sender, addressee = found.sender, found.addressee
+            return Explained(
+                told, bool(found.reply.sender), sender.id if sender else "", addressee.id if addressee else ""
+            )
 
         return explain
 

@@ -102,7 +102,7 @@ async def _record_attempt(house: House, caller: Caller, approval_id: int, answer
     proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
     line = Line(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, words=words, proof=proof)
-    await house.run(house.store.events.record, None, line)
+    await house.run(house.store.repeats.record, line, caller.name)
 
 
 @router.post(

@@ -15,7 +15,7 @@ from countersign.door import Door
 from countersign.errors import Unavailable
 from countersign.views import Finding
 from portal.feed import Feed
-from portal.limits import AtOnce
+from portal.limits import AtOnce, Refusals
 from portal.recent import Recent
 from portal.turns import Turns
 from portal.under_way import UnderWay
@@ -28,7 +28,7 @@ CALLS_AT_ONCE = 250
 # And of all tokens: fewer than there may be connections, so that there is always one for who asks how the portal is.
 CALLS_IN_ALL = 700
 # The same of those that take a large body, and work for the processor.
-HEAVY_AT_ONCE = 2
+HEAVY_AT_ONCE = 4
 HEAVY_IN_ALL = 16
 # How much of that work is done at the same time, of all tokens together.
 WORKING_AT_ONCE = 2
@@ -36,8 +36,23 @@ WORKING_AT_ONCE = 2
 TRY_TO_WRITE_SECONDS = 5.0
 
 T = TypeVar("T")
-# What a channel says of a message that came in: what it reads in it, and what would become of it.
-Explain = Callable[[bytes], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a channel says of a message that came in: what it reads in it, and what would become of it.
+
+    `has_sender`: it says who sent it. `sender` is who of the directory that is, and `token_of` for whom the token in it
+    was made; "" for nobody.
+    """
+
+    told: dict[str, Any]
+    has_sender: bool
+    sender: str
+    token_of: str
+
+
+Explain = Callable[[bytes], Awaitable[Explained]]
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +86,7 @@ class House:
     checks: Sequence[Check]
     turns: Turns
     at_once: AtOnce
+    refusals: Refusals
     # The ids of tokens that were good here before; there are no more of them than were ever made.
     known_tokens: set[str] = field(default_factory=set)
     under_way: UnderWay = field(default_factory=UnderWay)
@@ -113,6 +129,7 @@ class Plan:
     tidy_seconds: float = TIDY_SECONDS
     calls_at_once: int = CALLS_AT_ONCE
     calls_in_all: int = CALLS_IN_ALL
+    refusals_an_hour: int = 0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[House]:
@@ -137,7 +154,8 @@ class Plan:
             async with _listening({name: listen(door) for name, listen in self.listeners.items()}) as listeners:
                 explain = self.explain(door) if self.explain else None
                 at_once = AtOnce(self.calls_at_once, self.calls_in_all)
-                yield House(store, client, door, feed, explain, listeners, self.checks, turns, at_once)
+                refusals = Refusals(self.refusals_an_hour)
+                yield House(store, client, door, feed, explain, listeners, self.checks, turns, at_once, refusals)
         finally:
             feed.close()
             for task in tasks:

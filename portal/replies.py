@@ -7,15 +7,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Security
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import Unavailable
+from countersign.errors import NotAllowed, Unavailable
 from countersign.masks import masked
 from portal.auth import BEARER, CallerHere
-from portal.house import HouseHere
+from portal.house import Explained, HouseHere
 from portal.problems import described
 from portal.routes import HeavyRoute
 
 LARGEST_MAIL_BYTES = 32 * 1024 * 1024
 MAIL = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}}
+NOT_OWN = "This mail is not from your address, or holds the token of somebody else's copy; an admin may explain it."
 NO_MAIL = "This portal reads no mail; start it with the mail settings of the worker (docs/settings.md)."
 
 
@@ -34,14 +35,24 @@ router = APIRouter(tags=["replies"], route_class=MailRoute, dependencies=[Securi
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 async def explain(request: Request, house: HouseHere, caller: CallerHere) -> dict[str, Any]:
-    """Say what a reply decides, or why not, check by check. The body is the mail as it arrived; nothing is changed."""
-    caller.must_be_person()
+    """Say what a reply decides, or why not, check by check. The body is the mail as it arrived; nothing is changed.
+
+    Who is no admin has their own mail explained: whose addresses and tokens others are is not theirs to know.
+    """
+    person = caller.must_be_person()
     if house.explain is None:
         raise Unavailable(NO_MAIL, ErrorCode.NO_MAIL_READ)
     mail = await request.body()
     async with house.working:
-        told = await house.explain(mail)
-    return await house.work(_without_secrets, told)
+        found = await house.explain(mail)
+    if not (caller.is_admin or _is_own(found, person)):
+        raise NotAllowed(NOT_OWN, ErrorCode.OTHER_MAIL)
+    return await house.work(_without_secrets, found.told)
+
+
+def _is_own(found: Explained, person: str) -> bool:
+    """Whether it is this person's mail, or tells of nobody: it names no sender, and holds nobody's token."""
+    return found.token_of in ("", person) and (found.sender == person or not found.has_sender)
 
 
 def _without_secrets(told: dict[str, Any]) -> dict[str, Any]:

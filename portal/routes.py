@@ -1,6 +1,7 @@
 """Routes for who has a token: who calls is known before anything of the body is read, and then only so much of it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
+from countersign.errors import NotAllowed, NotFound, Refused
 from portal import auth
 from portal.house import House
 from portal.limits import AtOnce
@@ -30,8 +32,11 @@ class TokenRoute(APIRoute):
             house: House = request.app.state.house
             caller = await self._caller(request, house)
             request.state.caller = caller
-            with self._at_once(house).one(caller.token.id):
-                response = await handle(Request(request.scope, _at_most(self.largest_body_bytes, request.receive)))
+            bounded = Request(request.scope, _at_most(self.largest_body_bytes, request.receive))
+            with self._at_once(house).one(caller.token.id), _refusals_counted(request, house, caller):
+                response = await handle(bounded)
+                if response.status_code == HTTPStatus.CONFLICT and _is_attempt(request, caller):
+                    house.refusals.count(caller.name)
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
@@ -61,6 +66,25 @@ class HeavyRoute(TokenRoute):
 
     def _at_once(self, house: House) -> AtOnce:
         return house.heavy if "POST" in (self.methods or ()) else house.at_once
+
+
+def _is_attempt(request: Request, caller: auth.Caller) -> bool:
+    """Whether a person tries to do something. A gateway tries for many people, and more of it may be refused."""
+    return request.method == "POST" and caller.is_person
+
+
+@contextmanager
+def _refusals_counted(request: Request, house: House, caller: auth.Caller) -> Iterator[None]:
+    """Raise TooMany for who had too much refused, and count what is refused now."""
+    if not _is_attempt(request, caller):
+        yield
+        return
+    house.refusals.must_have_room(caller.name)
+    try:
+        yield
+    except (Refused, NotAllowed, NotFound):
+        house.refusals.count(caller.name)
+        raise
 
 
 def gone(request: Request) -> Callable[[], Coroutine[Any, Any, None]]:

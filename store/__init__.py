@@ -20,6 +20,7 @@ from store.numbers import Numbers
 from store.planning import Planning
 from store.policies import Policies
 from store.reading import Reading
+from store.repeats import Repeats
 from store.requests import Requests
 from store.sight import Seen
 from store.signals import Signals
@@ -40,7 +41,13 @@ class Store:
     `minute` is how long one of the policy's minutes lasts; `live` are the channels whose messages are kept up to date.
     """
 
-    def __init__(self, url: str, minute: timedelta = timedelta(minutes=1), live: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        url: str,
+        minute: timedelta = timedelta(minutes=1),
+        live: frozenset[str] = frozenset(),
+        most_an_hour: int = 0,
+    ) -> None:
         self.database = Database(url)
         try:
             migrate(self.database)
@@ -50,7 +57,7 @@ class Store:
         self.policies = Policies(self.database)
         self.notices = Notices(self.database, live)
         self.grants = Grants(self.database, self.policies, self.notices)
-        self.requests = Requests(self.database, self.policies, self.grants, self.notices, minute)
+        self.requests = Requests(self.database, self.policies, self.grants, self.notices, minute, most_an_hour)
         self.numbers = Numbers(self.database)
         self.answers = Answers(self.database, self.policies)
         self.reading = Reading(self.database, self.policies, live)
@@ -61,6 +68,7 @@ class Store:
         self.tokens = Tokens(self.database)
         self.idempotency = Idempotency(self.database)
         self.seen = Seen(self.database)
+        self.repeats = Repeats(self.database)
         self.workers = Workers(self.database)
 
     def try_to_write(self) -> None:
@@ -74,6 +82,7 @@ class Store:
         url: str,
         minute: timedelta = timedelta(minutes=1),
         live: frozenset[str] = frozenset(),
+        most_an_hour: int = 0,
         patience: timedelta = START_PATIENCE,
     ) -> "Store":
         """Open it, waiting for a database that is still starting.
@@ -84,7 +93,7 @@ class Store:
         said = False
         while True:
             try:
-                return await asyncio.to_thread(cls, url, minute, live)
+                return await asyncio.to_thread(cls, url, minute, live, most_an_hour)
             except DatabaseUnavailable as error:
                 if error.lasting or time.monotonic() > over:
                     raise

@@ -17,9 +17,9 @@ from countersign.models import Answer, Event, Route, Status, Verdict
 from countersign.notices import Given, TurnedDown
 from countersign.steps import ANSWERING_STEP, Closing, Last, Line
 from store.database import Database, reads
-from store.events import append
 from store.notices import FIRST_RETRY
 from store.policies import Policies
+from store.repeats import append_or_count
 from store.tables import answers, as_written, mailboxes, notices, one_of, requests, turned_down
 
 # By how much the clock of a mail server may be off, and its seconds be cut.
@@ -31,6 +31,8 @@ LONGEST_WAIT = timedelta(minutes=10)
 # A person gets so many notices of one kind about mails that decide nothing, in so long a time; the record has them all.
 HELP_AT_MOST = 5
 HELP_WITHIN = timedelta(hours=1)
+# And of answers that were refused so many: a person who answers by hand is told of each.
+REFUSALS_TOLD_AT_MOST = 20
 ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
 
 
@@ -85,9 +87,10 @@ class Answers:
         if stored is None:
             return view(connection.execute(select(answers).where(same)).one()), None
         if refused is not None:
-            if tell and exists and policy.enabled(given.person):
+            if tell and exists and policy.enabled(given.person) and _may_tell(connection, stored, now):
                 connection.execute(insert(notices).values(_notice(stored, str(refused))))
-            append(connection, given.approval_id if exists else None, [_refusal(stored, str(refused))])
+            number = given.approval_id if exists else None
+            append_or_count(connection, number, _refusal(stored, str(refused)), given.person, number)
         return view(stored), refused
 
     def refuse(self, answer_id: str, refusal: Refused, tell: bool) -> None:
@@ -99,9 +102,9 @@ class Answers:
             row = connection.execute(change.returning(answers)).one_or_none()
             if row is None:
                 return
-            if tell:
+            if tell and _may_tell(connection, row, datetime.now(UTC)):
                 connection.execute(insert(notices).values(_notice(row, words)))
-            append(connection, row.approval_id, [_refusal(row, words)])
+            append_or_count(connection, row.approval_id, _refusal(row, words), row.person, row.approval_id)
 
     def turn_down(self, refused: TurnedDown) -> None:
         """Record what came in and decides nothing; its sender is told, though not more often than HELP_AT_MOST.
@@ -122,7 +125,9 @@ class Answers:
                 return
             if refused.event and refused.person and refused.approval_id:
                 _tell(connection, refused, now)
-            append(connection, refused.approval_id, [line])
+            # Whom the directory doesn't know may call themselves anything: they are counted together.
+            whose = refused.person.id if refused.person else "stranger"
+            append_or_count(connection, refused.approval_id, line, "turned down", whose)
 
     def _is_new(self, connection: Connection, refused: TurnedDown, now: datetime) -> bool:
         if refused.answer_id:
@@ -276,15 +281,10 @@ def _digest(refused: TurnedDown) -> str:
 
 def _tell(connection: Connection, refused: TurnedDown, now: datetime) -> None:
     assert refused.person is not None
-    recent = select(func.count()).where(
-        one_of(notices.c.event, ANSWERING),
-        notices.c.person == refused.person.id,
-        notices.c.event == refused.event,
-        notices.c.written_at > now - HELP_WITHIN,
-    )
+    assert refused.event is not None
     row = connection.execute(select(requests.c.level).where(requests.c.approval_id == refused.approval_id))
     level = row.scalar_one_or_none()
-    if level is None or connection.execute(recent).scalar_one() >= HELP_AT_MOST:
+    if level is None or _told_lately(connection, refused.person.id, refused.event, now) >= HELP_AT_MOST:
         return
     connection.execute(
         insert(notices).values(
@@ -303,6 +303,21 @@ def _tell(connection: Connection, refused: TurnedDown, now: datetime) -> None:
             retry_at=now + FIRST_RETRY,
         )
     )
+
+
+def _may_tell(connection: Connection, answer: Row[Any], now: datetime) -> bool:
+    """Whether the sender of a refused answer is told: who answers again and again gets no mail for each."""
+    return _told_lately(connection, answer.person, Event.ANSWER_REFUSED, now) < REFUSALS_TOLD_AT_MOST
+
+
+def _told_lately(connection: Connection, person: str, event: Event, now: datetime) -> int:
+    recent = select(func.count()).where(
+        one_of(notices.c.event, ANSWERING),
+        notices.c.person == person,
+        notices.c.event == event,
+        notices.c.written_at > now - HELP_WITHIN,
+    )
+    return connection.execute(recent).scalar_one()
 
 
 def _notice(row: Row[Any], words: str) -> dict[str, Any]:

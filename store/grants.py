@@ -17,6 +17,7 @@ from store.due import Due, among
 from store.events import append
 from store.notices import Notices
 from store.policies import Policies
+from store.repeats import append_or_count
 from store.tables import approvers, as_written, grants, requests
 
 # More than this many have to wait for the next sweep; a statement takes only so many parameters.
@@ -62,7 +63,7 @@ class Grants:
         except Refused as error:
             words, refused = str(error), error
         line = Line(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
-        append(connection, grant.approval_id, [line])
+        append_or_count(connection, grant.approval_id, line, who, grant.approval_id)
         yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, words=words, grant=grant)
         return (None if refused else yes), refused
 

@@ -1,5 +1,6 @@
 """Requests: opened, changed step by step as their workflow says, and read."""
 
+import math
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign import policy as rules
 from countersign.asking_again import being_decided, on_record
 from countersign.directory import Policy
-from countersign.errors import Refused, no_request
+from countersign.error_codes import ErrorCode
+from countersign.errors import CountersignError, Refused, TooMany, no_request
 from countersign.models import (
     Asked,
     Decision,
@@ -47,16 +49,22 @@ from store.events import append
 from store.grants import Grants
 from store.notices import Notices, lost_of
 from store.policies import Policies
+from store.repeats import append_or_count
 from store.tables import STANDINGS, answers, approvers, events, grants, requests, signals, steps
 
 # Temporal takes 2000 updates of one workflow and no more: half of them are left for answers.
 MOST_REPEATS = 1000
 FIRST_STEP = 1
 LAPSED = "It counted, and does so no longer: its approver was disabled while the level was open."
+AN_HOUR = timedelta(hours=1)
 
 
 class Requests:
-    """The writing side: what a request's workflow asks for. `minute` is how long one of the policy's minutes lasts."""
+    """The writing side: what a request's workflow asks for.
+
+    `minute` is how long one of the policy's minutes lasts; `most_an_hour` how many requests may be opened for one
+    person within an hour, 0 for any number.
+    """
 
     def __init__(
         self,
@@ -65,12 +73,14 @@ class Requests:
         held: Grants,
         told: Notices,
         minute: timedelta = timedelta(minutes=1),
+        most_an_hour: int = 0,
     ) -> None:
         self.database = database
         self.policies = policies
         self.grants = held
         self.notices = told
         self.minute = minute
+        self.most_an_hour = most_an_hour
         self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
     def open(self, opening: Opening) -> OpenReply:
@@ -84,7 +94,7 @@ class Requests:
             raise refused
         return reply
 
-    def _open(self, connection: Connection, opening: Opening) -> tuple[OpenReply, Refused | None]:
+    def _open(self, connection: Connection, opening: Opening) -> tuple[OpenReply, CountersignError | None]:
         question = opening.question
         version, policy = self.policies.in_force(connection)
         known = connection.execute(select(requests).where(requests.c.run_id == opening.run_id)).one_or_none()
@@ -99,11 +109,33 @@ class Requests:
             return OpenReply(), refused
         try:
             route = rules.route(policy, question).model_copy(update={"policy_version": version})
-        except Refused as error:
-            _record_refusal(connection, question, _who_asks(opening), str(error))
+            self._must_have_room(connection, question.requester)
+        except (Refused, TooMany) as error:
+            _record_refusal(connection, policy, question, _who_asks(opening), str(error))
             return OpenReply(), error
         row = _insert(connection, opening, route, self.minute)
         return OpenReply(opened=_opened(row, policy, self.minute)), None
+
+    def _must_have_room(self, connection: Connection, requester: str) -> None:
+        """Raise TooMany where as many requests were opened for this person within an hour as may be.
+
+        Each asks people, by mail and otherwise: so this bounds what they are sent, too.
+        """
+        if not self.most_an_hour:
+            return
+        own = requests.c.requester == requester
+        newest = select(requests.c.opened_at).where(own).order_by(requests.c.approval_id.desc())
+        first = connection.execute(newest.offset(self.most_an_hour - 1).limit(1)).scalar_one_or_none()
+        left = first + AN_HOUR - datetime.now(UTC) if first else timedelta(0)
+        if left > timedelta(0):
+            minutes = math.ceil(left / timedelta(minutes=1))
+            raise TooMany(
+                f"{self.most_an_hour} requests were opened for {requester} within an hour, and more are not; ask again "
+                f"in {minutes} {'minute' if minutes == 1 else 'minutes'}.",
+                ErrorCode.TOO_MANY_REQUESTS,
+                limit=self.most_an_hour,
+                retry_after=math.ceil(left.total_seconds()),
+            )
 
     @reads
     def people(self, start: LevelStart) -> LevelPeople:
@@ -230,7 +262,8 @@ class Requests:
             return None
         now, words = datetime.now(UTC), "while it was open"
         line = Line(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
-        self.ask_again(AskAgain(approval_id=row.approval_id, key=f"ask.{request_id}", line=line))
+        with self.database.transaction() as connection:
+            append_or_count(connection, row.approval_id, line, who, row.approval_id)
         return _joined(row, question)
 
     @reads
@@ -337,11 +370,12 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
     )
 
 
-def _record_refusal(connection: Connection, question: Question, who: str, words: str) -> None:
+def _record_refusal(connection: Connection, policy: Policy, question: Question, who: str, words: str) -> None:
     asked = {"requester": question.requester, "device": question.device, "protocol": question.protocol}
     proof = asked | on_record(question)
     line = Line(kind="refused", at=datetime.now(UTC), who=who, words=words, proof=proof)
-    append(connection, None, [line])
+    requester = question.requester if question.requester in policy.users else "unknown"
+    append_or_count(connection, None, line, who, requester)
 
 
 def request_row(connection: Connection, approval_id: int, lock: bool = False) -> Row[Any]:

@@ -158,6 +158,19 @@ answers = Table(
 )
 
 # What came in and decides nothing, by a digest of it: delivered again, it is neither recorded nor answered.
+repeats = Table(
+    "repeats",
+    metadata,
+    Column("what", String(700), primary_key=True),
+    Column("approval_id", Number),
+    Column("kind", String(32), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("who", String(LONGEST_WHO), nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("times", Integer, nullable=False),
+    Index("repeats_by_begin", "begun_at"),
+)
 turned_down = Table(
     "turned_down",
     metadata,

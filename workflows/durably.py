@@ -15,7 +15,7 @@ DURABLE_SECONDS = timedelta(seconds=30)
 DURABLE_TRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 
 with workflow.unsafe.imports_passed_through():
-    from countersign.errors import Refused, refused_with
+    from countersign.errors import CountersignError, refused_with
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -48,7 +48,7 @@ def _summary(method: Callable[..., Any]) -> str:
     return (method.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
-def refusal_in(error: FailureError) -> Refused | None:
+def refusal_in(error: FailureError) -> CountersignError | None:
     """The refusal that an activity raised; None when it failed for another reason.
 
     A local activity's error comes bare, a normal one's inside an ActivityError.

@@ -102,6 +102,8 @@ def installed(temporal_address: str, folder: Path) -> Iterator[Installation]:
         "COUNTERSIGN_PORTAL_PORT": str(port),
         **mail_settings(smtp_port, imap_port, new_mail_keys()),
         "COUNTERSIGN_LOG_LEVEL": "warning",
+        "COUNTERSIGN_REQUESTS_AN_HOUR": "0",
+        "COUNTERSIGN_REFUSALS_AN_HOUR": "0",
         "TEMPORAL_ADDRESS": temporal_address,
     }
     store = Store(settings["COUNTERSIGN_DATABASE_URL"])

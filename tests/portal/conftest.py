@@ -31,6 +31,8 @@ async def settings(temporal_address: str, tmp_path_factory: pytest.TempPathFacto
             database_url=f"sqlite:///{database}",
             task_queue=f"portal-{MARK}",
             portal_port=0,
+            requests_an_hour=0,
+            refusals_an_hour=0,
             mail_keys=f"a1:{MARK * 4}",
             mail_sender="approvals@example.test",
             smtp_host=server.host,

@@ -13,8 +13,10 @@ import pytest
 import pytest_asyncio
 
 from portal.app import create_app
+from portal.house import HEAVY_AT_ONCE
 from portal.server import Server
 from store import Store
+from store.repeats import WRITTEN_EACH
 from store.tokens import Owner
 from tests.portal.house import POLICY, Portal, serving, until, without_temporal
 
@@ -91,7 +93,7 @@ async def test_the_calls_of_all_leave_connections_for_who_asks_how_the_portal_is
 async def test_few_large_bodies_of_one_token_are_read_at_the_same_time(small: Portal) -> None:
     address = httpx.URL(small.url)
     begun = []
-    for _ in range(2):
+    for _ in range(HEAVY_AT_ONCE):
         reader, writer = await asyncio.open_connection(address.host, address.port)
         writer.write(
             f"POST /api/v1/policy/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {small.tokens['bob']}\r\n"
@@ -100,7 +102,7 @@ async def test_few_large_bodies_of_one_token_are_read_at_the_same_time(small: Po
         begun.append((reader, writer))
     check = partial(small.client("bob").post, "/policy/check", content=b"users:")
     reply = await answered(small, 429, check)
-    assert is_too_many(reply, 2)
+    assert is_too_many(reply, HEAVY_AT_ONCE)
     assert (await small.client("ada").post("/policy/check", content=b"users:")).status_code == 200
     for reader, writer in begun:
         writer.write(b"rs:")
@@ -124,3 +126,24 @@ async def test_much_work_of_one_token_does_not_keep_another_waiting(portal: Port
     assert (await portal.get("bob", "/me")).status_code == 200
     assert done < much / 2
     await asyncio.gather(*many)
+
+
+async def test_who_is_refused_again_and_again_has_to_wait_and_fills_no_record(tmp_path: Path) -> None:
+    url, most = f"sqlite:///{tmp_path / 'countersign.db'}", WRITTEN_EACH + 5
+    store = Store(url)
+    store.policies.apply(POLICY, "ada")
+    tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
+    async with serving(Server(create_app(replace(without_temporal(url), refusals_an_hour=most)), "127.0.0.1", 0)) as at:
+        portal = Portal(at, tokens)
+        decide = partial(portal.post, "bob", "/requests/7/decide", {"verdict": "approve"})
+        assert [(await decide()).status_code for _ in range(most)] == [404] * most
+        refused = await decide()
+        assert (refused.status_code, refused.json()["type"]) == (429, "/api/v1/problems/too-many-refusals")
+        assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+        assert (await portal.get("bob", "/me")).status_code == 200
+        other = await portal.post("ada", "/requests/7/decide", {"verdict": "approve"})
+        assert other.status_code == 404
+        await portal.aclose()
+    attempts = [row.who for row in store.events.since(0) if row.kind == "answer_refused"]
+    assert attempts == ["bob"] * WRITTEN_EACH + ["ada"]
+    store.close()

@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import delete
 
 from countersign.views import LineView
 from sandbox.slack.workspace import Mode
+from store.tables import repeats
 from tests.slack.forge.aim import Aim, Genuine, genuine_ones
 from tests.slack.forge.families import FAMILIES, Family, families
 from tests.slack.forge.kinds import Kind
@@ -61,6 +63,7 @@ async def test_none_is_accepted(
 async def problem_with(aim: Aim, kind: Kind) -> str:
     """What became of a forgery that should not have; "" where it was refused as it should be."""
     events = aim.house.engine.store.events
+    forget_repeats(aim)
     stood, version = aim.standing(), events.last_version()
     status = await kind.act(aim)
     lines = await recorded(aim, version) if kind.recorded else events.since(version)
@@ -75,6 +78,12 @@ async def problem_with(aim: Aim, kind: Kind) -> str:
     if kind.recorded == (not refusals):
         return f"the record says {refusals}"
     return ""
+
+
+def forget_repeats(aim: Aim) -> None:
+    """Have the next refusal stand in a row of its own, as the first few of an hour do."""
+    with aim.house.engine.store.database.transaction() as connection:
+        connection.execute(delete(repeats))
 
 
 async def recorded(aim: Aim, version: int) -> list[LineView]:

@@ -93,6 +93,7 @@ def values_for(database_url: str, address: str, namespace: str, mail: MailServer
         "smtp_security": "none",
         "smtp_username": "countersign",
         "smtp_password": mail.password,
+        "requests_an_hour": 0,
     }
 
 

@@ -1,0 +1,132 @@
+"""What is refused again and again: it can't fill the record, and is counted to the last."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from countersign.errors import Refused, TooMany
+from countersign.notices import Person, TurnedDown
+from countersign.steps import Line
+from countersign.views import LineView
+from store import Store
+from store.answers import REFUSALS_TOLD_AT_MOST
+from store.repeats import WINDOW, WRITTEN_EACH
+from store.tables import repeats, requests
+from tests.store.requests import approved, asking, given, opened, opening, question
+
+MORE = 15
+ALL = WRITTEN_EACH + MORE
+
+
+def turned_down(who: str, person: Person | None = None) -> TurnedDown:
+    """A mail that decides nothing, another each time."""
+    return TurnedDown(
+        channel="email", source_id=uuid.uuid4().hex, approval_id=None, who=who, person=person, words="No token."
+    )
+
+
+def rows(store: Store, kind: str) -> list[LineView]:
+    return [row for row in store.events.since(0) if row.kind == kind]
+
+
+def an_hour_later(store: Store) -> None:
+    with store.database.transaction() as connection:
+        connection.execute(update(repeats).values(begun_at=datetime.now(UTC) - WINDOW - timedelta(seconds=1)))
+
+
+def test_strangers_have_few_rows_and_one_that_counts_the_rest(store: Store) -> None:
+    for number in range(ALL):
+        store.answers.turn_down(turned_down(f"someone-{number}@example.org (unproven)"))
+    assert len(rows(store, "answer_refused")) == WRITTEN_EACH
+    store.repeats.sum_up()
+    assert len(rows(store, "answer_refused")) == WRITTEN_EACH
+    an_hour_later(store)
+    for _ in range(2):
+        store.repeats.sum_up()
+    summed_up = rows(store, "answer_refused")[WRITTEN_EACH:]
+    assert [(row.channel, row.proof) for row in summed_up] == [("email", {"times": str(MORE)})]
+    assert summed_up[0].words.startswith(f"{MORE} more like the rows before, from ")
+
+
+def test_what_comes_in_the_next_hour_is_written_and_the_last_hour_summed_up(store: Store) -> None:
+    for _ in range(ALL):
+        store.answers.turn_down(turned_down("a stranger"))
+    an_hour_later(store)
+    store.answers.turn_down(turned_down("a stranger"))
+    *_, summed_up, newest = rows(store, "answer_refused")
+    assert (summed_up.proof["times"], newest.words) == (str(MORE), "No token.")
+
+
+def test_few_need_no_summary(store: Store) -> None:
+    for _ in range(WRITTEN_EACH):
+        store.answers.turn_down(turned_down("a stranger"))
+    an_hour_later(store)
+    store.repeats.sum_up()
+    assert len(rows(store, "answer_refused")) == WRITTEN_EACH
+
+
+def test_strangers_hide_nothing_of_a_person_nor_one_person_of_another(store: Store) -> None:
+    bob = Person(id="bob", name="Bob", email="bob@example.test")
+    for _ in range(ALL):
+        store.answers.turn_down(turned_down("a stranger"))
+    store.answers.turn_down(turned_down("bob", bob))
+    assert rows(store, "answer_refused")[-1].who == "bob"
+
+
+def test_answers_that_never_count_are_all_stored_and_counted_for_each_request(store: Store) -> None:
+    first, second = opened(store).approval_id, opened(store, device="web-2").approval_id
+    for number in (first, second):
+        store.requests.write(asking(number, "grace"))
+        for _ in range(ALL):
+            with pytest.raises(Refused):
+                store.answers.store(given(number, "zoe"))
+        of_request = [row for row in rows(store, "answer_refused") if row.approval_id == number]
+        assert len(of_request) == WRITTEN_EACH
+
+
+def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None:
+    number = opened(store).approval_id
+    for _ in range(REFUSALS_TOLD_AT_MOST + 5):
+        answer = store.answers.store(given(number, "bob", channel="email"))
+        store.answers.refuse(answer.id, Refused("Not asked."), tell=True)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    told = [row for row in store.notices.left_over(later, 1000) if row.event == "answer_refused"]
+    assert len(told) == REFUSALS_TOLD_AT_MOST
+
+
+def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: Store) -> None:
+    for _ in range(ALL):
+        with pytest.raises(Refused):
+            store.requests.open(opening(device="nowhere"))
+    assert len(rows(store, "refused")) == WRITTEN_EACH
+    number = approved(store)
+    for _ in range(ALL):
+        assert store.requests.answer_on_record(question(), "alice", "") is not None
+    assert [row.approval_id for row in rows(store, "asked_again")] == [number] * WRITTEN_EACH
+
+
+def test_what_was_counted_about_no_request(store: Store) -> None:
+    for _ in range(ALL):
+        line = Line(kind="answer_refused", at=datetime.now(UTC), who="bob", channel="portal", words="No.")
+        store.repeats.record(line, "bob")
+    assert len(rows(store, "answer_refused")) == WRITTEN_EACH
+
+
+def test_of_one_person_so_many_requests_are_opened_within_an_hour(store: Store) -> None:
+    store.requests.most_an_hour = 2
+    for protocol in ("ssh", "sftp"):
+        opened(store, protocol=protocol)
+    with pytest.raises(TooMany) as raised:
+        store.requests.open(opening(protocol="rdp"))
+    assert raised.value.fields["limit"] == 2
+    assert 3500 < raised.value.retry_after <= 3600
+    assert "ask again in 60 minutes" in str(raised.value)
+    assert [row.words for row in rows(store, "refused")] == [str(raised.value)]
+    opened(store, requester="bob", protocol="rdp")
+    with store.database.transaction() as connection:
+        connection.execute(update(requests).values(opened_at=datetime.now(UTC) - timedelta(hours=1)))
+    opened(store, protocol="rdp")

@@ -1,0 +1,51 @@
+"""More requests for one person within an hour than may be: refused on every way, and nobody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from countersign.errors import TooMany
+from countersign.models import Status
+from portal.__main__ import plan
+from portal.app import create_app
+from portal.server import Server
+from store.tokens import Owner
+from tests.portal.house import Portal, serving
+from tests.workflows.engine import Engine, new_namespace
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def engine(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
+    url = f"sqlite:///{tmp_path / 'countersign.db'}"
+    namespace = await new_namespace(temporal_address)
+    async with Engine(temporal_address, namespace, url, requests_an_hour=2, portal_port=0) as engine:
+        yield engine
+
+
+async def test_more_requests_than_may_be_are_refused_with_when_to_try_again(engine: Engine) -> None:
+    first = await engine.ask("alice")
+    await engine.door.cancel(first.id, "alice", "page")
+    second = await engine.ask("alice")
+    with pytest.raises(TooMany) as raised:
+        await engine.client.ask(engine.question("alice"))
+    assert raised.value.fields["limit"] == 2
+    assert (await engine.ask_for(second.question)).asked.status is Status.WAITING
+    assert (await engine.ask("bob")).status is Status.WAITING
+
+
+async def test_over_http_that_is_429_with_retry_after(engine: Engine) -> None:
+    token = engine.store.tokens.create(Owner(kind="person", name="alice"), "tests")
+    async with serving(Server(create_app(plan(engine.settings)), "127.0.0.1", 0)) as url:
+        portal = Portal(url, {"alice": token})
+        asked = [engine.question("alice").model_dump(mode="json", exclude={"requester"}) for _ in range(3)]
+        replies = [await portal.post("alice", "/requests", body, f"key-{n}") for n, body in enumerate(asked)]
+        assert [one.status_code for one in replies] == [201, 201, 429]
+        assert replies[2].json()["type"] == "/api/v1/problems/too-many-requests"
+        assert 3500 < int(replies[2].headers["Retry-After"]) <= 3600
+        await portal.aclose()
