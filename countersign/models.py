@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 LONGEST_ID = 128
 LONGEST_REASON = 1000
@@ -65,7 +65,18 @@ def _address(value: object) -> object:
     return str(address)
 
 
-Id = Annotated[str, AfterValidator(canonical_id)]
+def _no_bool(value: object) -> object:
+    # JSON's true would be taken for 1.
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number, not true or false")
+    return value
+
+
+# In front of a number that comes from outside.
+NO_BOOL = BeforeValidator(_no_bool)
+# What may be sent for an id, before it is folded to the directory's spelling.
+ID_SCHEMA = {"type": "string", "maxLength": LONGEST_ID, "pattern": r"^\s*[A-Za-z0-9][A-Za-z0-9._@+-]*\s*$"}
+Id = Annotated[str, AfterValidator(canonical_id), WithJsonSchema(ID_SCHEMA)]
 Words = Annotated[str, AfterValidator(without_controls)]
 SourceAddress = Annotated[str, BeforeValidator(_address)]
 
@@ -133,7 +144,7 @@ class Question(Model):
     reason: Words = Field(default="", max_length=LONGEST_REASON)
     ticket: Words = Field(default="", max_length=LONGEST_ID)
     source_address: SourceAddress = ""
-    minutes: int | None = Field(default=None, ge=1, le=LONGEST_GRANT_MINUTES)
+    minutes: Annotated[int | None, NO_BOOL] = Field(default=None, ge=1, le=LONGEST_GRANT_MINUTES)
 
     @property
     def workflow_id(self) -> str:

@@ -4,26 +4,25 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Security
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from countersign.errors import NotAllowed, NotFound, Unavailable, refused_with
-from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Judgement, Model, Verdict, Words
+from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgement, Model, Verdict, Words
 from countersign.notices import Given
 from countersign.steps import Line
 from countersign.views import RequestView
-from portal.auth import BEARER, Caller, CallerHere
+from portal.auth import Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.once import Body, OnceHere
 from portal.problems import described
 from portal.requests import ApprovalId, seen
-from portal.routes import TokenRoute
+from portal.routes import WITH_BODY, token_router
 
 CHANNEL = "portal"
 STORED = "Your answer is stored; it will be judged as soon as a worker is back."
 
-router = APIRouter(tags=["answers"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+router = token_router("answers")
 
 
 class Deciding(Model):
@@ -31,8 +30,8 @@ class Deciding(Model):
 
     verdict: Verdict
     comment: Words = Field(default="", max_length=LONGEST_COMMENT)
-    level: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        default=None, description="the level that you saw; without it, the one that is asked now"
+    level: Annotated[int | None, NO_BOOL] = Field(
+        default=None, ge=1, le=1000, description="the level that you saw; without it, the one that is asked now"
     )
 
 
@@ -50,7 +49,7 @@ class Wish(Model):
             "model": Judgement,
             "description": "Stored; it will be judged. Ask again, with the same Idempotency-Key.",
         },
-        **described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+        **described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
     },
 )
 async def decide(
@@ -108,7 +107,7 @@ async def _record_attempt(house: House, caller: Caller, approval_id: int, answer
 @router.post(
     "/requests/{approval_id}/cancel",
     response_model=Judgement,
-    responses=described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def cancel(
     approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere
@@ -127,7 +126,7 @@ async def cancel(
 @router.post(
     "/requests/{approval_id}/revoke",
     response_model=RequestView,
-    responses=described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def revoke(
     approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere
@@ -146,7 +145,7 @@ async def revoke(
 @router.post(
     "/requests/{approval_id}/give-back",
     response_model=RequestView,
-    responses=described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def give_back(
     approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere

@@ -2,15 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 
 from fastapi import FastAPI
 
-from portal import answers, auth, doctor, events, hooks, policy, problems, replies, requests, standing
+from portal import answers, auth, description, doctor, events, hooks, policy, problems, replies, requests, standing
 from portal.access_log import AccessLog
 from portal.house import Plan
+from portal.routes import PREFIX, operation_id
 
-PREFIX = "/api/v1"
 ABOUT = """
 Countersign decides whether a person may connect. A gateway or a person asks (`POST /requests`), approvers answer, and
 who waits (`GET /requests/{id}/wait`) is told at once. **Yes** means: the grant's status is `Active`, its `ends_at` lies
@@ -36,14 +35,12 @@ def create_app(plan: Plan) -> FastAPI:
         version="1",
         description=ABOUT,
         openapi_url=f"{PREFIX}/openapi.json",
-        # Their pages would load scripts from elsewhere.
+        # Their pages would load scripts from elsewhere; ours is in description.py.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        responses=problems.described(
-            HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
-        ),
+        generate_unique_id_function=operation_id,
     )
     app.add_middleware(AccessLog)
     problems.add_handlers(app)
@@ -53,5 +50,6 @@ def create_app(plan: Plan) -> FastAPI:
     for router in (policy.router, replies.router, doctor.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(hooks.router)
+    app.include_router(description.router)
     problems.describe(app)
     return app

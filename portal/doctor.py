@@ -2,20 +2,18 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Security
-
 from countersign.checks import findings, in_order
 from countersign.directory import Policy
 from countersign.errors import CountersignError, in_words
 from countersign.views import Finding
-from portal.auth import BEARER, CallerHere
+from portal.auth import CallerHere
 from portal.house import House, HouseHere
 from portal.own_checks import own_checks
 from portal.problems import described
-from portal.routes import TokenRoute
+from portal.routes import token_router
 from store.faults import for_operators
 
-router = APIRouter(tags=["standing"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+router = token_router("standing")
 
 
 @router.get("/doctor", responses=described(HTTPStatus.FORBIDDEN))

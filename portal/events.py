@@ -2,19 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi import Query, Request, Response
 
 from countersign.masks import masked_line
 from countersign.views import LineView
-from portal.auth import BEARER, CallerHere
+from portal.auth import CallerHere
 from portal.house import HouseHere
 from portal.requests import LARGEST, Seconds
-from portal.routes import TokenRoute, gone
+from portal.routes import gone, token_router
 
 LONGEST_LIST = 500
 VERSION_HEADER = "Countersign-Version"
 
-router = APIRouter(tags=["events"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+router = token_router("events")
 
 
 @router.get(

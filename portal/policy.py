@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request, Security
+from fastapi import BackgroundTasks, Query, Request
 from fastapi.responses import JSONResponse
 
 from countersign import policy_file
@@ -16,11 +16,11 @@ from countersign.errors import BadPolicy, CountersignError, Refused, in_words
 from countersign.models import Model
 from countersign.policy_plan import Held, PolicyPlan, keeps_admin, plan, to_end
 from countersign.views import AppliedPolicy
-from portal.auth import BEARER, Caller, CallerHere
+from portal.auth import Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.once import OnceHere
 from portal.problems import described
-from portal.routes import HeavyRoute
+from portal.routes import HeavyRoute, token_router
 from store.policies import ReadPolicy
 from store.workers import CHANNEL_KEPT
 
@@ -44,7 +44,7 @@ class PolicyRoute(HeavyRoute):
     largest_body_bytes = policy_file.LARGEST_FILE_BYTES
 
 
-router = APIRouter(tags=["policy"], route_class=PolicyRoute, dependencies=[Security(BEARER)])
+router = token_router("policy", PolicyRoute)
 
 
 class PolicyText(Model):
@@ -94,7 +94,7 @@ async def versions(
     "/policy",
     response_model=Applied,
     openapi_extra=YAML,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 async def apply(
     request: Request,
@@ -132,7 +132,7 @@ async def apply(
 @router.post(
     "/policy/plan",
     openapi_extra=YAML,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY),
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 async def plan_(request: Request, house: HouseHere, caller: CallerHere, end_grants: EndGrants = False) -> PolicyPlan:
     """What applying a policy file would do, or all its mistakes. For admins. Changes nothing."""
@@ -146,7 +146,11 @@ async def plan_(request: Request, house: HouseHere, caller: CallerHere, end_gran
     return planned
 
 
-@router.post("/policy/check", openapi_extra=YAML)
+@router.post(
+    "/policy/check",
+    openapi_extra=YAML,
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+)
 async def check(request: Request, house: HouseHere, caller: CallerHere) -> Checked:
     """Name all mistakes of a policy file, and change nothing."""
     caller.must_be_person()

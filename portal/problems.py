@@ -40,6 +40,8 @@ STATUSES: dict[type[CountersignError], HTTPStatus] = {
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+# The kind of error of a query parameter that a route does not have; its words come with it.
+UNKNOWN_PARAMETER = "unknown_parameter"
 # What the framework itself refuses.
 CODES = {
     HTTPStatus.BAD_REQUEST: ErrorCode.UNREADABLE_BODY,
@@ -144,7 +146,8 @@ def _field(error: ErrorDetails) -> FieldProblem:
     place, *path = error["loc"]
     inner = [str(part) for part in path] if error["type"] != "json_invalid" else []
     field = without_controls(".".join(inner))[:200] or f"the {place}"
-    return FieldProblem(field=field, words=without_controls(remedy(error)))
+    words = error["msg"] if error["type"] == UNKNOWN_PARAMETER else remedy(error)
+    return FieldProblem(field=field, words=without_controls(words))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -159,7 +162,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 def _methods(request: Request) -> list[str]:
     """What this address answers; the framework's own header names the first route only."""
-    scopes = {method: {**request.scope, "method": method} for method in ("GET", "POST")}
+    scopes = {method: {**request.scope, "method": method} for method in ("GET", "HEAD", "POST")}
     routes = request.app.router.routes
     return [method for method, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
 

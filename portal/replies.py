@@ -4,15 +4,15 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
 from countersign.masks import masked
-from portal.auth import BEARER, CallerHere
+from portal.auth import CallerHere
 from portal.house import Explained, HouseHere
 from portal.problems import described
-from portal.routes import HeavyRoute
+from portal.routes import HeavyRoute, token_router
 
 LARGEST_MAIL_BYTES = 32 * 1024 * 1024
 MAIL = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}}
@@ -26,13 +26,13 @@ class MailRoute(HeavyRoute):
     largest_body_bytes = LARGEST_MAIL_BYTES
 
 
-router = APIRouter(tags=["replies"], route_class=MailRoute, dependencies=[Security(BEARER)])
+router = token_router("replies", MailRoute)
 
 
 @router.post(
     "/replies/explain",
     openapi_extra=MAIL,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 async def explain(request: Request, house: HouseHere, caller: CallerHere) -> dict[str, Any]:
     """Say what a reply decides, or why not, check by check. The body is the mail as it arrived; nothing is changed.

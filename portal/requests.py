@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Security
+from fastapi import Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field, TypeAdapter
@@ -14,18 +14,18 @@ from countersign.errors import Delayed, in_words, no_request
 from countersign.masks import masked_line
 from countersign.models import Asked, GrantStatus, Id, Question, Status
 from countersign.views import DelayedView, LineView, RequestView
-from portal.auth import BEARER, Caller, CallerHere
+from portal.auth import Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.once import Body, OnceHere
 from portal.problems import described
-from portal.routes import TokenRoute, gone
+from portal.routes import WITH_BODY, gone, token_router
 from store.reading import LONGEST_LIST
 
 LONGEST_WAIT_SECONDS = 60
 # The largest number that every JSON reader keeps exactly (RFC 8259, section 6).
 LARGEST = 2**53 - 1
 
-router = APIRouter(tags=["requests"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+router = token_router("requests")
 
 ApprovalId = Annotated[int, Path(ge=1, le=LARGEST, description="The number people see, without #.")]
 Seconds = Annotated[
@@ -49,7 +49,7 @@ class Asking(Question):
             "model": DelayedView,
             "description": "Open, but nobody is working on it. Ask again, with the same Idempotency-Key.",
         },
-        **described(HTTPStatus.CONFLICT, HTTPStatus.FORBIDDEN),
+        **described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
     },
 )
 async def ask(wish: Asking, house: HouseHere, caller: CallerHere, once: OnceHere) -> JSONResponse:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
@@ -14,12 +15,47 @@ from countersign.errors import NotAllowed, NotFound, Refused
 from portal import auth
 from portal.house import House
 from portal.limits import AtOnce
+from portal.problems import UNKNOWN_PARAMETER, described
 from portal.turns import WHOSE
 
+PREFIX = "/api/v1"
 LARGEST_BODY_BYTES = 64 * 1024
+# What any call with a token may be answered: 409 where no policy is in force yet.
+ALWAYS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+# And one with a body, which may be too large, or no text.
+WITH_BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
-class TokenRoute(APIRoute):
+class StrictRoute(APIRoute):
+    """A route that refuses query parameters it doesn't have: a misspelt one is never silently left out."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Look at the query first."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            known = _query_parameters(request.app, self.path_format, request.method)
+            says = f"is no parameter here; use {', '.join(known)}" if known else "is no parameter here; leave it out"
+            unknown = [
+                {"type": UNKNOWN_PARAMETER, "loc": ("query", name), "msg": says}
+                for name in dict.fromkeys(request.query_params)
+                if name not in known
+            ]
+            if unknown:
+                raise RequestValidationError(unknown)
+            return await handle(request)
+
+        return strict
+
+
+class TokenRoute(StrictRoute):
     """A route that is for who has a token."""
 
     largest_body_bytes = LARGEST_BODY_BYTES
@@ -66,6 +102,28 @@ class HeavyRoute(TokenRoute):
 
     def _at_once(self, house: House) -> AtOnce:
         return house.heavy if "POST" in (self.methods or ()) else house.at_once
+
+
+def token_router(tag: str, route_class: type[TokenRoute] = TokenRoute) -> APIRouter:
+    """A router for routes of this kind, whose description says so."""
+    return APIRouter(
+        tags=[tag],
+        route_class=route_class,
+        dependencies=[Security(auth.BEARER)],
+        responses=described(*ALWAYS),
+    )
+
+
+def operation_id(route: APIRoute) -> str:
+    """What an operation is called in the API's description, such as `requests_ask`."""
+    return "_".join([*map(str, route.tags), route.name.strip("_")])
+
+
+def _query_parameters(app: FastAPI, path: str, method: str) -> list[str]:
+    """The names of those that the API's description gives a route; HEAD has those of GET."""
+    operations = app.openapi()["paths"].get(f"{PREFIX}{path}", {})
+    operation = operations.get("get" if method == "HEAD" else method.lower(), {})
+    return [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
 
 
 def _is_attempt(request: Request, caller: auth.Caller) -> bool:

@@ -5,19 +5,24 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Literal
 
-from fastapi import APIRouter, Response, Security
+from fastapi import APIRouter, Response
 
 from countersign.errors import Unavailable
 from countersign.models import Model
-from portal.auth import BEARER, CallerHere
+from portal.auth import CallerHere
 from portal.house import House, HouseHere
-from portal.routes import TokenRoute
+from portal.problems import described
+from portal.routes import StrictRoute, token_router
 
 # Longer than anything healthy takes, and shorter than what looks at health waits.
 HEALTH_SECONDS = 3.0
 
-open_to_all = APIRouter(tags=["standing"])
-router = APIRouter(tags=["standing"], route_class=TokenRoute, dependencies=[Security(BEARER)])
+open_to_all = APIRouter(
+    tags=["standing"],
+    route_class=StrictRoute,
+    responses=described(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+router = token_router("standing")
 
 
 class ChannelHealth(Model):
@@ -48,6 +53,7 @@ class Me(Model):
     protocols: list[str]
 
 
+@open_to_all.head("/health", include_in_schema=False)
 @open_to_all.get("/health", responses={503: {"model": Health, "description": "Something is missing."}})
 async def health(house: HouseHere, response: Response) -> Health:
     """Whether the database, Temporal and a worker are there. Needs no token."""

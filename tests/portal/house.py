@@ -11,8 +11,8 @@ from datetime import timedelta
 import httpx
 
 from countersign.client import Client
-from portal.app import PREFIX
 from portal.house import Plan
+from portal.routes import PREFIX
 from portal.server import Server
 from store import Store
 

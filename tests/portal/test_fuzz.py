@@ -56,10 +56,18 @@ async def test_any_query(portal: Portal, path: str, query: dict[str, str]) -> No
     assert reply.status_code in {200, 404, 422}
 
 
+async def described(portal: Portal, path: str) -> set[str]:
+    """The statuses that the API's description gives a POST to this path."""
+    paths = (await portal.get("nobody", "/openapi.json")).json()["paths"]
+    known = paths[f"/api/v1{path.replace('/1/', '/{approval_id}/')}"]["post"]["responses"]
+    return set(known)
+
+
 async def sent(portal: Portal, path: str, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     reply = await portal.client("bob").post(path, content=body, headers=headers)
     assert reply.status_code in {200, 201, 400, 403, 404, 409, 422}, (reply.status_code, reply.text)
+    assert str(reply.status_code) in await described(portal, path), (path, reply.status_code)
     if reply.is_error:
         problem = reply.json()
         assert reply.headers["Content-Type"] == "application/problem+json"

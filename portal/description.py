@@ -1,0 +1,69 @@
+"""`/docs`: the API's description as a page for people, which loads nothing from anywhere; and the kinds of problems."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader
+
+from countersign.error_codes import TITLES, ErrorCode
+from portal.problems import TYPES
+
+PAGE = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True).get_template(
+    "description.html.j2"
+)
+# Nothing is loaded and no script runs, whatever should ever get into the page; its style stands within it.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """The description as a page."""
+    described = request.app.openapi()
+    page = PAGE.render(
+        info=described["info"],
+        operations=list(_operations(described)),
+        schemas=described["components"]["schemas"],
+        kind=kind,
+        problems=TITLES,
+    )
+    return HTMLResponse(page, headers=HEADERS)
+
+
+@router.get(TYPES + "{code}")
+async def problem_type(code: ErrorCode) -> RedirectResponse:
+    """Where a problem's `type` leads: to what the page says of it."""
+    return RedirectResponse(f"../../../docs#{code}")
+
+
+def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"method": method.upper(), "path": path, **operation}
+        for path, operations in described["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+def kind(schema: dict[str, Any]) -> str:
+    """A schema in a few words: the name of a model, or what kind of value it is and within which bounds."""
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    if "anyOf" in schema:
+        return " or ".join(kind(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(f'"{one}"' for one in schema["enum"])
+    if "const" in schema:
+        return f'"{schema["const"]}"'
+    if schema.get("type") == "array":
+        return f"list of {kind(schema.get('items', {}))}"
+    bounds = [f"{said} {schema[name]}" for name, said in BOUNDS.items() if name in schema]
+    return ", ".join([str(schema.get("format", schema.get("type", "any"))), *bounds])
+
+
+BOUNDS = {"minimum": "from", "maximum": "to", "minLength": "at least", "maxLength": "at most", "pattern": "like"}
