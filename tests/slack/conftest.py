@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.slack.tool import NoSlack
+from tests.slack.forge.aim import Genuine, genuine_ones
 from tests.slack.house import House, slack_house, slack_policy
 
 
@@ -29,3 +30,9 @@ def house(shared_house: House) -> Iterator[House]:
     shared_house.slack.faults.clear()
     shared_house.slack.state.modals.clear()
     shared_house.engine.mail.faults.refused.clear()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def genuine(shared_house: House) -> AsyncIterator[Genuine]:
+    """What Slack itself sent, for forgers to begin with."""
+    yield await genuine_ones(shared_house)

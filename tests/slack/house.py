@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import delete
+
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
@@ -18,6 +20,7 @@ from sandbox.slack import people
 from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
+from store.tables import repeats
 from tests.workflows.engine import MINUTE, Engine, Request, new_namespace, until
 from tests.workflows.house import PEOPLE, policy
 
@@ -41,6 +44,11 @@ class House:
 
     engine: Engine
     slack: SlackServer
+
+    def count_anew(self) -> None:
+        """Forget how often things were refused, as after an hour: the next has a row of the record of its own."""
+        with self.engine.store.database.transaction() as connection:
+            connection.execute(delete(repeats))
 
     async def messages(self, person: str, number: int) -> list[Json]:
         """The messages of our app to somebody about a request, oldest first, without replies below them."""

@@ -9,16 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from sqlalchemy import delete
 
 from countersign.views import LineView
 from sandbox.slack.workspace import Mode
-from store.tables import repeats
-from tests.slack.forge.aim import Aim, Genuine, genuine_ones
+from tests.slack.forge.aim import Aim, Genuine
 from tests.slack.forge.families import FAMILIES, Family, families
 from tests.slack.forge.kinds import Kind
 from tests.slack.house import House
@@ -27,12 +23,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # What may come onto the record while nothing is decided.
 HARMLESS = {"answer_refused", "noticed"}
 SECONDS = 5.0
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def genuine(shared_house: House) -> AsyncIterator[Genuine]:
-    """What Slack itself sent, for forgers to begin with."""
-    yield await genuine_ones(shared_house)
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
@@ -63,7 +53,7 @@ async def test_none_is_accepted(
 async def problem_with(aim: Aim, kind: Kind) -> str:
     """What became of a forgery that should not have; "" where it was refused as it should be."""
     events = aim.house.engine.store.events
-    forget_repeats(aim)
+    aim.house.count_anew()
     stood, version = aim.standing(), events.last_version()
     status = await kind.act(aim)
     lines = await recorded(aim, version) if kind.recorded else events.since(version)
@@ -78,12 +68,6 @@ async def problem_with(aim: Aim, kind: Kind) -> str:
     if kind.recorded == (not refusals):
         return f"the record says {refusals}"
     return ""
-
-
-def forget_repeats(aim: Aim) -> None:
-    """Have the next refusal stand in a row of its own, as the first few of an hour do."""
-    with aim.house.engine.store.database.transaction() as connection:
-        connection.execute(delete(repeats))
 
 
 async def recorded(aim: Aim, version: int) -> list[LineView]:

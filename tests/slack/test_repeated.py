@@ -1,0 +1,65 @@
+"""What is sent again and again and decides nothing fills no record, and is counted to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from sandbox.slack import people
+from sandbox.slack.workspace import Json
+from store.repeats import WINDOW, WRITTEN_EACH
+from store.tables import repeats
+from tests.slack.forge.aim import Aim, Genuine
+from tests.slack.forge.families import waiting
+from tests.slack.forge.sending import SECONDS, send
+from tests.slack.house import House
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+EACH = 50
+
+
+def malformed(aim: Aim) -> Json:
+    """A click whose button names nothing."""
+    click = aim.click()
+    click["actions"] = [7]
+    return click
+
+
+def of_a_stranger(aim: Aim) -> Json:
+    """A click of somebody in Slack whom the directory doesn't know."""
+    click = aim.click()
+    click["user"]["id"] = "USTRANGER"
+    return click
+
+
+@pytest.mark.parametrize("made", [malformed, of_a_stranger], ids=lambda made: made.__name__)
+async def test_strangers_and_what_cant_be_read_have_few_rows_and_one_that_counts_the_rest(
+    house: House, genuine: Genuine, made: Callable[[Aim], Json]
+) -> None:
+    aim = await waiting(house, genuine)
+    store = house.engine.store
+    house.count_anew()
+    begun = store.events.last_version()
+
+    def refusals() -> list[Json]:
+        return [row.proof for row in store.events.since(begun) if row.kind == "answer_refused"]
+
+    async def counted(times: int) -> bool:
+        async def look() -> bool:
+            with store.database.reading() as connection:
+                return times in connection.execute(select(repeats.c.times)).scalars().all()
+
+        return await people.until(look, SECONDS)
+
+    await send(house, made(aim))
+    assert await counted(1)
+    assert len(refusals()) == 1
+    for _ in range(EACH - 1):
+        await send(house, made(aim))
+    assert await counted(EACH)
+    assert len(refusals()) == WRITTEN_EACH
+    store.repeats.sum_up(datetime.now(UTC) + WINDOW)
+    assert refusals()[WRITTEN_EACH:] == [{"times": str(EACH - WRITTEN_EACH)}]
