@@ -104,16 +104,18 @@ async def revoked(play: Play) -> Told:
     request = next(each for each in play.requests if each.question.device == "lab-1")
     number = request.approval_id
 
-    def may_revoke(home: Json) -> bool:
-        return f"{number}:1" in [one["value"] for one in buttons_of(home["blocks"]) if one["action_id"] == "revoke"]
+    def to_revoke(home: Json) -> list[str]:
+        """The values of the buttons for this request; behind the number and the level they name its run."""
+        values = [one["value"] for one in buttons_of(home["blocks"]) if one["action_id"] == "revoke"]
+        return [value for value in values if value.startswith(f"{number}:1:")]
 
-    home = await chat.home("grace", may_revoke)
+    home = await chat.home("grace", lambda page: bool(to_revoke(page)))
     chat.draw_home("grace", home)
-    await chat.press_at_home(home, "revoke", f"{number}:1", "grace")
+    await chat.press_at_home(home, "revoke", to_revoke(home)[0], "grace")
     await request.record("grant_revoked grace", *_told("alice", "grace"))
     chat.draw("alice", await chat.message("alice", number, "Revoked"))
     await chat.settled(number, "Revoked", "alice", "grace")
-    await chat.home_becomes("grace", lambda page: not may_revoke(page))
+    await chat.home_becomes("grace", lambda page: not to_revoke(page))
     grant = request.view().grant
     must(grant is not None and grant.status is GrantStatus.REVOKED, f"the grant of {request.number} is {grant}")
     play.screen.outcome("Revoked", f"The grant of {request.number} is Revoked: Alice would have to ask again")

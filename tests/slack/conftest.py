@@ -30,6 +30,7 @@ def house(shared_house: House) -> Iterator[House]:
     shared_house.slack.faults.clear()
     shared_house.slack.state.modals.clear()
     shared_house.engine.mail.faults.refused.clear()
+    shared_house.count_anew()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
