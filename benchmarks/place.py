@@ -65,7 +65,7 @@ class Place:
 
 
 @dataclass
-class Engine:
+class Deployment:
     """Countersign with its worker running; `pid` is the worker's."""
 
     client: Client
@@ -94,7 +94,7 @@ async def process(place: Place, *command: str, ready: str, **environment: str) -
 
 
 @asynccontextmanager
-async def engine(place: Place, name: str, **settings: str) -> AsyncIterator[Engine]:
+async def deployment(place: Place, name: str, **settings: str) -> AsyncIterator[Deployment]:
     """Countersign on a fresh database, sending its mail to the sink unless the settings say otherwise."""
     environment = {
         "TEMPORAL_ADDRESS": place.address,
@@ -115,7 +115,7 @@ async def engine(place: Place, name: str, **settings: str) -> AsyncIterator[Engi
         client, store.requests, store.answers, store.reading, store.grants, store.signals, store.database.executor
     )
     async with process(place, "worker.py", ready="ready", **environment) as pid:
-        yield Engine(client, store, door, pid)
+        yield Deployment(client, store, door, pid)
     store.close()
 
 

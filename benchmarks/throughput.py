@@ -8,7 +8,7 @@ from statistics import median
 
 from temporalio.client import Client as TemporalClient
 
-from benchmarks.place import Engine, Place, Sink, engine, process, question
+from benchmarks.place import Deployment, Place, Sink, deployment, process, question
 from benchmarks.skeleton import TASK_QUEUE
 from countersign.models import Question, Status, Verdict
 from countersign.notices import Given
@@ -28,7 +28,7 @@ async def requests_per_second(place: Place, say: Callable[[str], None]) -> dict[
     """
     command = ("-m", "benchmarks.skeleton", place.address)
     async with (
-        engine(place, "throughput") as running,
+        deployment(place, "throughput") as running,
         process(place, *command, ready="ready", SMTP_PORT=str(place.sink.port)),
     ):
         client = await TemporalClient.connect(place.address)
@@ -58,14 +58,14 @@ def _rates(seconds: dict[str, list[float]]) -> dict[str, float]:
     return figures
 
 
-async def decide_one(running: Engine, number: int) -> None:
+async def decide_one(running: Deployment, number: int) -> None:
     """Open one request, hand in an answer as a channel does, and see it approved."""
     put = Question.model_validate(question(number))
     asked = await running.client.ask(put, asked_by=put.requester)
     await approve(running, asked.approval_id)
 
 
-async def approve(running: Engine, approval_id: int) -> None:
+async def approve(running: Deployment, approval_id: int) -> None:
     """Hand in an approval as a channel does: stored, then submitted."""
     given = Given(
         channel="bench",

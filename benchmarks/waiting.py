@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import quantiles
 
-from benchmarks.place import Engine, Place, Sink, engine, question, until
+from benchmarks.place import Deployment, Place, Sink, deployment, question, until
 from benchmarks.throughput import approve
 from countersign.models import Question
 
@@ -21,7 +21,7 @@ REQUESTER_TOLD = re.compile(r"<(\d+)\.settled\.")
 async def with_others_waiting(place: Place, say: Callable[[str], None]) -> dict[str, float]:
     """Decide one after the other while FEW wait, then while MANY do; milliseconds and megabytes."""
     figures: dict[str, float] = {}
-    async with engine(place, "waiting") as running:
+    async with deployment(place, "waiting") as running:
         figures["worker MB, nothing waiting"] = _megabytes(running.pid)
         asked, waiting = 0, list[int]()
         for wanted in (FEW, MANY):
@@ -38,7 +38,7 @@ async def with_others_waiting(place: Place, say: Callable[[str], None]) -> dict[
     return figures
 
 
-async def _open(running: Engine, first: int, count: int) -> list[int]:
+async def _open(running: Deployment, first: int, count: int) -> list[int]:
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> int:
@@ -50,7 +50,7 @@ async def _open(running: Engine, first: int, count: int) -> list[int]:
     return list(await asyncio.gather(*(one(first + n) for n in range(count))))
 
 
-async def _decide(running: Engine, sink: Sink, approval_ids: list[int]) -> list[float]:
+async def _decide(running: Deployment, sink: Sink, approval_ids: list[int]) -> list[float]:
     """Milliseconds from handing in each answer to the arrival of the requester's mail."""
     started = {}
     for approval_id in approval_ids:

@@ -8,7 +8,7 @@ from statistics import median
 
 from imapclient import IMAPClient
 
-from benchmarks.place import Engine, Place, engine, question
+from benchmarks.place import Deployment, Place, deployment, question
 from countersign.models import Question, Status
 from sandbox.clients import Client as MailClient
 from sandbox.clients import reply
@@ -28,7 +28,7 @@ async def reply_to_approved(place: Place, say: Callable[[str], None]) -> dict[st
         say(f"{TURNS} bare wake-ups from IDLE")
         bare = [await _bare_wake(mail) for _ in range(TURNS)]
         settings = mail_settings(mail.smtp_port, mail.imap_port, new_mail_keys())
-        async with engine(place, "waking", **settings) as running:
+        async with deployment(place, "waking", **settings) as running:
             await asyncio.sleep(WATCHER_SECONDS)  # the watcher connects
             say(f"{TURNS} replies by mail")
             replies = [await _reply(running, mail, n) for n in range(TURNS)]
@@ -57,7 +57,7 @@ async def _bare_wake(mail: MailServer) -> float:
     return (woke[0] - started) * 1000
 
 
-async def _reply(running: Engine, mail: MailServer, number: int) -> float:
+async def _reply(running: Deployment, mail: MailServer, number: int) -> float:
     put = Question.model_validate(question(number))
     asked = await running.client.ask(put, asked_by=put.requester)
     grace = Person("grace", mail.smtp_port, mail.imap_port)
@@ -71,7 +71,7 @@ async def _reply(running: Engine, mail: MailServer, number: int) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-async def _status(running: Engine, approval_id: int) -> Status:
+async def _status(running: Deployment, approval_id: int) -> Status:
     # In a thread: this process is the mail server too, and must not be held up by our looking.
     view = await asyncio.to_thread(running.store.reading.request, approval_id)
     return view.status

@@ -5,7 +5,19 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from portal import answers, auth, description, doctor, events, hooks, policy, problems, replies, requests, standing
+from portal import (
+    answers,
+    auth,
+    channel_webhooks,
+    description,
+    doctor,
+    events,
+    health,
+    policy,
+    problems,
+    replies,
+    requests,
+)
 from portal.access_log import AccessLog
 from portal.house import Plan
 from portal.routes import PREFIX, operation_id
@@ -45,11 +57,11 @@ def create_app(plan: Plan) -> FastAPI:
     app.add_middleware(AccessLog)
     problems.add_handlers(app)
     auth.add_handler(app)
-    for router in (standing.open_to_all, standing.router, requests.router, answers.router, events.router):
+    for router in (health.open_to_all, health.router, requests.router, answers.router, events.router):
         app.include_router(router, prefix=PREFIX)
     for router in (policy.router, replies.router, doctor.router):
         app.include_router(router, prefix=PREFIX)
-    app.include_router(hooks.router)
+    app.include_router(channel_webhooks.router)
     app.include_router(description.router)
     problems.describe(app)
     return app

@@ -19,7 +19,7 @@ from countersign.errors import BadSetting, Unavailable
 from countersign.unreachable import why_unreachable
 from sandbox.mail_server import MailServer
 from store import Store
-from tests.workflows.engine import Engine, environment_for, new_namespace, settings_for
+from tests.workflows.deployment import Deployment, environment_for, new_namespace, settings_for
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = "127.0.0.1:1"
@@ -148,18 +148,22 @@ async def test_before_an_upgrade_all_that_is_open_is_replayed_and_what_would_not
     temporal_address: str, sqlite_url: str
 ) -> None:
     namespace = await new_namespace(temporal_address)
-    async with Engine(temporal_address, namespace, sqlite_url) as engine:
-        request = await engine.ask("alice")
-        environment = environment_for(sqlite_url, temporal_address, namespace, engine.mail)
+    async with Deployment(temporal_address, namespace, sqlite_url) as deployment:
+        request = await deployment.ask("alice")
+        environment = environment_for(sqlite_url, temporal_address, namespace, deployment.mail)
         done = await asyncio.to_thread(run, "--replay", **environment)
         assert (done.returncode, done.stderr) == (0, "")
         assert f"{request.question.workflow_id}: replays" in done.stdout
         assert "standing:sweep: replays" in done.stdout
-        await engine.stop_worker()
-        other = TemporalWorker(engine.client.temporal, task_queue=engine.settings.task_queue, workflows=[OtherGrant])
+        await deployment.stop_worker()
+        other = TemporalWorker(
+            deployment.client.temporal, task_queue=deployment.settings.task_queue, workflows=[OtherGrant]
+        )
         async with other:
             id_ = "grant:7"
-            start = engine.client.temporal.start_workflow("Grant", "", id=id_, task_queue=engine.settings.task_queue)
+            start = deployment.client.temporal.start_workflow(
+                "Grant", "", id=id_, task_queue=deployment.settings.task_queue
+            )
             handle = await start
             async with asyncio.timeout(60):
                 # Until its first task is over.

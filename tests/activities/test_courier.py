@@ -22,8 +22,8 @@ from store import Store
 from store.notices import GIVEN_UP_AFTER
 from store.tables import notices, requests
 from tests.store.requests import a_step, asking, kinds, opened
-from tests.workflows.engine import settings_for, until
-from tests.workflows.house import policy
+from tests.workflows.deployment import settings_for, until
+from tests.workflows.people import policy
 
 LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
 MANY = ("grace", "heidi", "ivan", "judy", "ada", "bob", "carol", "dave", "erin")

@@ -19,8 +19,8 @@ from sandbox.people import Person
 from sandbox.postgres import Cluster
 from store import Store
 from tests.store.requests import approving, asking, given, opened
-from tests.workflows.engine import settings_for
-from tests.workflows.house import policy
+from tests.workflows.deployment import settings_for
+from tests.workflows.people import policy
 
 BERLIN = "Europe/Berlin"
 

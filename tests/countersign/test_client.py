@@ -11,7 +11,7 @@ from countersign.errors import CountersignError, Delayed, NotFound, Refused, Una
 from countersign.models import Protocol, Question
 from countersign.steps import Cancel, Revoke
 from sandbox.temporal_server import free_port
-from tests.workflows.engine import new_namespace
+from tests.workflows.deployment import new_namespace
 
 QUESTION = Question(requester="alice", device="db-1", protocol=Protocol.SSH)
 CANCEL = Cancel(approval_id=1, who="alice", channel="")

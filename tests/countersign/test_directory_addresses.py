@@ -6,7 +6,7 @@ import pytest
 
 from countersign.directory import folded_address
 from store import Store
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 @pytest.mark.parametrize("written", ["grace@example.test", "Grace@Example.TEST"])

@@ -18,7 +18,7 @@ from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
 from sandbox.temporal_server import free_port
 from store import Store
 from tests.store.requests import approved, asking, given, kinds, opened, soon
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 def door_of(store: Store, client: Client) -> Door:

@@ -19,18 +19,18 @@ from pathlib import Path
 from countersign.client import grant_workflow
 from countersign.models import GrantStatus, Status
 from sandbox.temporal_server import TemporalServer
-from tests.workflows.engine import Engine, Request, new_namespace, until
-from tests.workflows.house import policy
+from tests.workflows.deployment import Deployment, Request, new_namespace, until
+from tests.workflows.people import policy
 
 FOLDER = Path(__file__).parent
 STICKY_QUEUE = re.compile(r"^\d+@.+$")  # named after the process and machine of its worker
 NEVER_TOLD = {"identity": "worker", "binaryChecksum": "", "buildId": "", "stackTrace": ""}
 
 
-async def approved_by_two_levels(engine: Engine) -> str:
+async def approved_by_two_levels(deployment: Deployment) -> str:
     """Asked again, refused answers, two levels, a quorum of two."""
-    request = await engine.ask("alice", "databases", reason="restore")
-    await engine.ask_for(request.question)
+    request = await deployment.ask("alice", "databases", reason="restore")
+    await deployment.ask_for(request.question)
     await request.says("bob")
     await request.says("grace", comment="go on")
     await until(lambda: request.asked_people(2))
@@ -39,164 +39,164 @@ async def approved_by_two_levels(engine: Engine) -> str:
     return await ended(request, Status.APPROVED)
 
 
-async def rejected(engine: Engine) -> str:
+async def rejected(deployment: Deployment) -> str:
     """One rejection."""
-    request = await engine.ask("alice")
+    request = await deployment.ask("alice")
     await request.says("grace", "reject", comment="not today")
     return await ended(request, Status.REJECTED)
 
 
-async def expired(engine: Engine) -> str:
+async def expired(deployment: Deployment) -> str:
     """Nobody answered."""
-    return await ended(await engine.ask("alice"), Status.EXPIRED)
+    return await ended(await deployment.ask("alice"), Status.EXPIRED)
 
 
-async def approved_after_the_deadline(engine: Engine) -> str:
+async def approved_after_the_deadline(deployment: Deployment) -> str:
     """An answer was stored in time, and found at the deadline."""
-    request = await engine.ask("alice")
+    request = await deployment.ask("alice")
     await request.store("grace")
     return await ended(request, Status.APPROVED)
 
 
-async def cancelled(engine: Engine) -> str:
+async def cancelled(deployment: Deployment) -> str:
     """Withdrawn by the requester."""
-    request = await engine.ask("alice")
-    await engine.door.cancel(request.id, "alice", "page", "not needed")
+    request = await deployment.ask("alice")
+    await deployment.door.cancel(request.id, "alice", "page", "not needed")
     return await ended(request, Status.CANCELLED)
 
 
-async def cancelled_with_the_requester_disabled(engine: Engine) -> str:
+async def cancelled_with_the_requester_disabled(deployment: Deployment) -> str:
     """Withdrawn by the engine."""
-    request = await engine.ask("bob")
-    engine.apply(policy(disabled=("bob",)))
-    await engine.door.enforce_directory()
+    request = await deployment.ask("bob")
+    deployment.apply(policy(disabled=("bob",)))
+    await deployment.door.enforce_directory()
     return await ended(request, Status.CANCELLED)
 
 
-async def approved_at_once(engine: Engine) -> str:
+async def approved_at_once(deployment: Deployment) -> str:
     """Nobody requires approval."""
-    return await ended(await engine.ask("carol"), Status.APPROVED)
+    return await ended(await deployment.ask("carol"), Status.APPROVED)
 
 
-async def own_approval(engine: Engine) -> str:
+async def own_approval(deployment: Deployment) -> str:
     """The requester is the manager."""
-    return await ended(await engine.ask("grace"), Status.APPROVED)
+    return await ended(await deployment.ask("grace"), Status.APPROVED)
 
 
-async def fallback(engine: Engine) -> str:
+async def fallback(deployment: Deployment) -> str:
     """The approver's mail is refused for good; a fallback approver answers."""
-    engine.mail.faults.refused.add("grace@example.test")
-    request = await engine.ask("alice")
+    deployment.mail.faults.refused.add("grace@example.test")
+    request = await deployment.ask("alice")
     await until(lambda: "judy" in request.asked_people())
     await request.says("judy")
     return await ended(request, Status.APPROVED)
 
 
-async def nobody_to_ask(engine: Engine) -> str:
+async def nobody_to_ask(deployment: Deployment) -> str:
     """Neither the approver nor the fallback approvers can be reached."""
-    engine.mail.faults.refused |= {f"{one}@example.test" for one in ("grace", "ada", "judy")}
-    return await ended(await engine.ask("alice"), Status.REJECTED)
+    deployment.mail.faults.refused |= {f"{one}@example.test" for one in ("grace", "ada", "judy")}
+    return await ended(await deployment.ask("alice"), Status.REJECTED)
 
 
-async def disabled_approver(engine: Engine) -> str:
+async def disabled_approver(deployment: Deployment) -> str:
     """An approver is disabled while the request waits; another one answers."""
-    request = await engine.ask("alice", "vaults")
-    engine.apply(policy(disabled=("ivan",)))
-    await engine.door.enforce_directory()
+    request = await deployment.ask("alice", "vaults")
+    deployment.apply(policy(disabled=("ivan",)))
+    await deployment.door.enforce_directory()
     await request.says("grace")
     return await ended(request, Status.APPROVED)
 
 
-async def reminded(engine: Engine) -> str:
+async def reminded(deployment: Deployment) -> str:
     """Reminded, then approved."""
-    engine.apply(policy(approval_status_change_to_expire=60, reminder_minutes=1))
-    request = await engine.ask("alice")
+    deployment.apply(policy(approval_status_change_to_expire=60, reminder_minutes=1))
+    request = await deployment.ask("alice")
     await until(lambda: request.lines("reminder_due"))
     await request.says("grace")
     return await ended(request, Status.APPROVED)
 
 
-async def answered_by_a_grant(engine: Engine) -> str:
+async def answered_by_a_grant(deployment: Deployment) -> str:
     """A grant lasts, and answers the question."""
-    request = await engine.ask("carol")
+    request = await deployment.ask("carol")
     await request.outcome()
-    return await ended(await engine.ask_for(request.question), Status.APPROVED)
+    return await ended(await deployment.ask_for(request.question), Status.APPROVED)
 
 
-async def refused(engine: Engine) -> str:
+async def refused(deployment: Deployment) -> str:
     """The rules refuse the question."""
-    question = engine.question("zoe")
-    await asyncio.gather(engine.ask_for(question), return_exceptions=True)
+    question = deployment.question("zoe")
+    await asyncio.gather(deployment.ask_for(question), return_exceptions=True)
     return question.workflow_id
 
 
-async def still_open(engine: Engine) -> str:
+async def still_open(deployment: Deployment) -> str:
     """One level is passed; the next one waits."""
-    request = await engine.ask("alice", "databases")
+    request = await deployment.ask("alice", "databases")
     await request.says("grace")
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2)
     return request.question.workflow_id
 
 
-async def approval_lapsed(engine: Engine) -> str:
+async def approval_lapsed(deployment: Deployment) -> str:
     """An approver of an open level is disabled after they approved; others approve."""
-    request = await engine.ask("alice", "databases")
+    request = await deployment.ask("alice", "databases")
     await request.says("grace")
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2)
-    engine.apply(policy(disabled=("heidi",)))
-    await engine.door.enforce_directory()
+    deployment.apply(policy(disabled=("heidi",)))
+    await deployment.door.enforce_directory()
     await request.says("ivan", level=2)
     await request.says("ada", level=2)
     return await ended(request, Status.APPROVED)
 
 
-async def relied_on_somebody_disabled(engine: Engine) -> str:
+async def relied_on_somebody_disabled(deployment: Deployment) -> str:
     """The last approval comes before anybody has seen that the first one's approver is disabled."""
-    request = await engine.ask("alice", "databases")
+    request = await deployment.ask("alice", "databases")
     await request.says("grace")
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2)
-    engine.apply(policy(disabled=("heidi",)))
+    deployment.apply(policy(disabled=("heidi",)))
     await request.says("ivan", level=2)
     await request.says("ada", level=2)
     return await ended(request, Status.APPROVED)
 
 
-async def nobody_at_a_later_level(engine: Engine) -> str:
+async def nobody_at_a_later_level(deployment: Deployment) -> str:
     """The people of a level to come are disabled while the first one waits."""
-    request = await engine.ask("alice", "databases")
-    engine.apply_unchecked(policy(disabled=("heidi", "ivan", "ada", "judy")))
-    await engine.door.enforce_directory()
+    request = await deployment.ask("alice", "databases")
+    deployment.apply_unchecked(policy(disabled=("heidi", "ivan", "ada", "judy")))
+    await deployment.door.enforce_directory()
     return await ended(request, Status.REJECTED)
 
 
-async def grant_revoked(engine: Engine) -> str:
+async def grant_revoked(deployment: Deployment) -> str:
     """Revoked by an approver."""
-    request = await engine.ask("alice")
+    request = await deployment.ask("alice")
     await request.says("grace")
     await request.outcome()
-    await engine.door.revoke(request.id, "grace", "page", "enough")
+    await deployment.door.revoke(request.id, "grace", "page", "enough")
     return await grant_over(request, GrantStatus.REVOKED)
 
 
-async def grant_given_back(engine: Engine) -> str:
+async def grant_given_back(deployment: Deployment) -> str:
     """Given back by the requester."""
-    request = await engine.ask("carol")
+    request = await deployment.ask("carol")
     await request.outcome()
-    await engine.door.give_back(request.id, "carol", "page", "done")
+    await deployment.door.give_back(request.id, "carol", "page", "done")
     return await grant_over(request, GrantStatus.ENDED)
 
 
-async def grant_ended(engine: Engine) -> str:
+async def grant_ended(deployment: Deployment) -> str:
     """Ended by the clock."""
-    request = await engine.ask("carol", minutes=1)
+    request = await deployment.ask("carol", minutes=1)
     await request.outcome()
     return await grant_over(request, GrantStatus.ENDED)
 
 
-STORIES: list[Callable[[Engine], Awaitable[str]]] = [
+STORIES: list[Callable[[Deployment], Awaitable[str]]] = [
     approved_by_two_levels,
     rejected,
     expired,
@@ -230,8 +230,8 @@ async def ended(request: Request, status: Status) -> str:
 
 async def grant_over(request: Request, status: GrantStatus) -> str:
     """The id of the grant's workflow, once it has ended so."""
-    workflow_id = grant_workflow(request.id, request.engine.store.reading.request(request.id).token_run)
-    assert await request.engine.client.temporal.get_workflow_handle(workflow_id).result() == status
+    workflow_id = grant_workflow(request.id, request.deployment.store.reading.request(request.id).token_run)
+    assert await request.deployment.client.temporal.get_workflow_handle(workflow_id).result() == status
     return workflow_id
 
 
@@ -241,16 +241,16 @@ async def main() -> None:
         async with TemporalServer() as server:
             namespace = await new_namespace(server.address)
             url = f"sqlite:///{folder}/countersign.db"
-            async with Engine(server.address, namespace, url, timedelta(seconds=1)) as engine:
+            async with Deployment(server.address, namespace, url, timedelta(seconds=1)) as deployment:
                 for story in STORIES:
-                    engine.apply(policy(approval_status_change_to_expire=4, grant_minutes=60))
-                    engine.mail.faults.refused.clear()
-                    await save(engine, story.__name__, await story(engine))
+                    deployment.apply(policy(approval_status_change_to_expire=4, grant_minutes=60))
+                    deployment.mail.faults.refused.clear()
+                    await save(deployment, story.__name__, await story(deployment))
 
 
-async def save(engine: Engine, name: str, workflow_id: str) -> None:
+async def save(deployment: Deployment, name: str, workflow_id: str) -> None:
     """Write one history."""
-    history = await engine.client.temporal.get_workflow_handle(workflow_id).fetch_history()
+    history = await deployment.client.temporal.get_workflow_handle(workflow_id).fetch_history()
     cleaned = without_machine(json.loads(history.to_json()))
     (FOLDER / f"{name}.json").write_text(json.dumps(cleaned, indent=1, sort_keys=True) + "\n")
 

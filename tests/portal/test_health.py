@@ -26,7 +26,7 @@ from store.workers import this_worker
 from tests.portal.house import Portal, serving, without_temporal
 from tests.portal.test_main import process
 from tests.portal.test_main import run as command
-from tests.workflows.engine import environment_for, new_namespace
+from tests.workflows.deployment import environment_for, new_namespace
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -23,8 +23,8 @@ from settings import Settings
 from store import Store
 from store.tokens import Owner
 from tests.portal.house import Portal, serving
-from tests.workflows.engine import new_namespace, settings_for
-from tests.workflows.house import policy
+from tests.workflows.deployment import new_namespace, settings_for
+from tests.workflows.people import policy
 from tests.workflows.sandboxed import sandboxed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

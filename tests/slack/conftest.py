@@ -25,11 +25,11 @@ async def shared_house(
 @pytest.fixture
 def house(shared_house: House) -> Iterator[House]:
     """The same under the plain policy, with nothing that fails."""
-    shared_house.engine.apply(slack_policy())
+    shared_house.deployment.apply(slack_policy())
     yield shared_house
     shared_house.slack.faults.clear()
     shared_house.slack.state.modals.clear()
-    shared_house.engine.mail.faults.refused.clear()
+    shared_house.deployment.mail.faults.refused.clear()
     shared_house.count_anew()
 
 

@@ -21,8 +21,8 @@ from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
 from store.tables import repeats
-from tests.workflows.engine import MINUTE, Engine, Request, new_namespace, until
-from tests.workflows.house import PEOPLE, policy
+from tests.workflows.deployment import MINUTE, Deployment, Request, new_namespace, until
+from tests.workflows.people import PEOPLE, policy
 
 ROOM, ARCHIVED = "C01ROOM", "C02GONE"
 SECONDS = 20
@@ -42,12 +42,12 @@ def slack_policy(**changed: Any) -> str:
 class House:
     """The engine, its Slack, and what people see and do there."""
 
-    engine: Engine
+    deployment: Deployment
     slack: SlackServer
 
     def count_anew(self) -> None:
         """Forget how often things were refused, as after an hour: the next has a row of the record of its own."""
-        with self.engine.store.database.transaction() as connection:
+        with self.deployment.store.database.transaction() as connection:
             connection.execute(delete(repeats))
 
     async def messages(self, person: str, number: int) -> list[Json]:
@@ -161,10 +161,10 @@ async def slack_house(
             "slack_api_url": slack.api_url,
         }
         url = f"sqlite:///{folder / 'countersign.db'}"
-        made = Engine(temporal, await new_namespace(temporal), url, minute, awake, **settings)
-        engine = await stack.enter_async_context(made)
-        engine.apply(slack_policy())
-        server = Server(create_app(plan(engine.settings)), "127.0.0.1", 0)
+        made = Deployment(temporal, await new_namespace(temporal), url, minute, awake, **settings)
+        deployment = await stack.enter_async_context(made)
+        deployment.apply(slack_policy())
+        server = Server(create_app(plan(deployment.settings)), "127.0.0.1", 0)
         serving = asyncio.create_task(server.serve())
 
         async def end() -> None:
@@ -176,4 +176,4 @@ async def slack_house(
         slack.request_url = f"{server.url}/slack/events"
         if mode == "socket":
             await until(lambda: bool(slack.calls_of("apps.connections.open")), "Slack's socket")
-        yield House(engine, slack)
+        yield House(deployment, slack)

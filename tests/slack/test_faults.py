@@ -16,7 +16,7 @@ from sandbox.slack.inside import Inside
 from sandbox.slack.state import State
 from sandbox.slack.workspace import Json
 from tests.slack.house import SECONDS, House, still_asks, user_id
-from tests.workflows.engine import Request, until
+from tests.workflows.deployment import Request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -55,7 +55,7 @@ async def posted(house: House, request: Request) -> list[str]:
 
 def noticed(house: House, request: Request) -> Counter[str]:
     """Who was told of what by Slack, as the record has it."""
-    rows = house.engine.store.events.of(request.id)
+    rows = house.deployment.store.events.of(request.id)
     return Counter(f"{row.who} {row.words}" for row in rows if (row.kind, row.channel) == ("noticed", "slack"))
 
 
@@ -97,7 +97,7 @@ async def test_a_question_that_fails_comes_once(
     house: House, fault: faults.Fault, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.slack.fail("chat.postMessage", fault, channel=await dm(house, "grace"))
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     await until(lambda: "grace asked" in noticed(house, request), "grace is asked in the end")
     assert words in caplog.text
     await house.click(await house.message("grace", request.id), "approve", "grace")
@@ -110,7 +110,7 @@ async def test_a_question_that_fails_comes_once(
 async def test_a_change_that_fails_is_made_and_nothing_is_posted_instead(
     house: House, fault: faults.Fault, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     prompt = await house.message("grace", request.id)
     await house.message("alice", request.id)
     house.slack.fail("chat.update", fault, channel=prompt["channel"])
@@ -124,12 +124,12 @@ async def test_a_change_that_fails_is_made_and_nothing_is_posted_instead(
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 async def test_as_long_as_slack_wants_us_to_wait_nothing_is_called(house: House, method: str) -> None:
-    first = await house.engine.ask("alice")
+    first = await house.deployment.ask("alice")
     await house.message("grace", first.id)
     await house.message("alice", first.id)
     house.slack.fail(method, faults.rate_limited(3))
     begun, before = time.monotonic(), len(house.slack.calls_of(method))
-    second = await house.engine.ask("alice")
+    second = await house.deployment.ask("alice")
     await first.says("grace", channel="email")
     assert not house.slack.faults.waiting
     under_way = len(house.slack.calls_of(method))
@@ -143,7 +143,7 @@ async def test_as_long_as_slack_wants_us_to_wait_nothing_is_called(house: House,
 
 
 async def test_a_reply_below_a_message_is_posted_once(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     status = await house.message("alice", request.id)
     await house.message("grace", request.id)
     house.slack.fail("chat.postMessage", faults.cut().afterwards(), thread_ts=status["ts"])
@@ -155,7 +155,7 @@ async def test_a_reply_below_a_message_is_posted_once(house: House) -> None:
 
 async def test_a_question_that_got_through_unnoticed_loses_its_buttons_too(house: House) -> None:
     house.slack.fail("chat.postMessage", faults.cut().afterwards(), channel=await dm(house, "grace"))
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     await house.message("grace", request.id)
     await request.says("grace", channel="email")
     await house.settled(request, "Approved", "grace", "alice")
@@ -165,7 +165,7 @@ async def test_a_question_that_got_through_unnoticed_loses_its_buttons_too(house
 
 async def test_a_question_found_again_shows_what_happened_since(house: House) -> None:
     house.slack.fail("chat.postMessage", faults.cut().afterwards(), channel=await dm(house, "ivan"))
-    request = await house.engine.ask("alice", "databases")
+    request = await house.deployment.ask("alice", "databases")
     await request.says("grace", channel="email")
     await house.message("ivan", request.id)
     await request.says("heidi", level=2, channel="email", comment="Fine by me")
@@ -180,7 +180,7 @@ async def test_a_question_found_again_shows_what_happened_since(house: House) ->
 async def test_changes_out_of_order_end_with_the_last(
     house: House, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    request = await house.engine.ask("alice", "databases")
+    request = await house.deployment.ask("alice", "databases")
     await house.message("grace", request.id)
     status = await house.message("alice", request.id)
     overtaken = first_change_is_slow(monkeypatch, status, seconds)

@@ -22,7 +22,7 @@ from portal.server import Server
 from sandbox.slack import faults, people
 from tests.slack.house import House, actions_of, slack_policy, user_id
 from tests.slack.test_faults import all_in_order, quick
-from tests.workflows.engine import Request, until
+from tests.workflows.deployment import Request, until
 
 __all__ = ["quick"]
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,7 +37,7 @@ def by_socket(house: House) -> bool:
 
 def answers_by_slack(request: Request) -> list[str]:
     """What the record says of answers that came by Slack, as `kind who`."""
-    rows = request.engine.store.events.of(request.id)
+    rows = request.deployment.store.events.of(request.id)
     return [f"{row.kind} {row.who}" for row in rows if row.channel == "slack" and row.kind.startswith("answer")]
 
 
@@ -67,7 +67,7 @@ async def clicked_until_taken(house: House, request: Request, person: str) -> No
 
 
 async def test_what_is_clicked_while_slack_can_not_reach_us_is_clicked_again(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     prompt = await house.message("grace", request.id)
     async with out_of_reach(house):
         if not by_socket(house):
@@ -81,7 +81,7 @@ async def test_what_is_clicked_while_slack_can_not_reach_us_is_clicked_again(hou
 
 
 async def test_a_connection_that_is_renewed_in_mid_work_loses_no_click(house: House) -> None:
-    requests = [await house.engine.ask("alice") for _ in range(6)]
+    requests = [await house.deployment.ask("alice") for _ in range(6)]
     prompts = [await house.message("grace", one.id) for one in requests]
 
     async def renewing() -> None:
@@ -104,15 +104,15 @@ async def test_a_connection_that_is_renewed_in_mid_work_loses_no_click(house: Ho
 
 
 async def test_a_click_whose_connection_is_cut_before_it_is_answered_counts_once(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     prompt = await house.message("grace", request.id)
     await all_in_order(house, request, "alice opened", "grace asked")
-    await house.engine.stop_worker()
+    await house.deployment.stop_worker()
     clicking = asyncio.create_task(house.click(prompt, "approve", "grace"))
     await until(lambda: answers_kept(request), "the click is stored")
     async with out_of_reach(house):
         await asyncio.sleep(0.5)
-    house.engine.start_worker()
+    house.deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED
     await asyncio.gather(clicking, return_exceptions=True)
     await house.settled(request, "Approved", "grace", "alice")
@@ -121,20 +121,20 @@ async def test_a_click_whose_connection_is_cut_before_it_is_answered_counts_once
 
 def answers_kept(request: Request) -> list[str]:
     """Whose answers are stored and wait to be judged."""
-    kept = request.engine.store.answers.waiting(datetime.now(UTC))
+    kept = request.deployment.store.answers.waiting(datetime.now(UTC))
     return [one.person for one in kept if one.approval_id == request.id]
 
 
 async def test_a_click_while_no_worker_is_there_is_kept_and_counts_later(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     prompt = await house.message("grace", request.id)
     await all_in_order(house, request, "alice opened", "grace asked")
-    await house.engine.stop_worker()
+    await house.deployment.stop_worker()
     delivery = await house.click(prompt, "approve", "grace")
     assert delivery.seconds < 3
     assert answers_kept(request) == ["grace"]
     assert request.status is Status.WAITING
-    house.engine.start_worker()
+    house.deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED
     await house.settled(request, "Approved", "grace", "alice")
     assert answers_by_slack(request) == ["answered grace"]
@@ -142,7 +142,7 @@ async def test_a_click_while_no_worker_is_there_is_kept_and_counts_later(house: 
 
 
 async def test_what_is_delivered_twice_counts_once(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     house.slack.deliver_twice()
     await house.click(await house.message("grace", request.id), "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
@@ -152,7 +152,7 @@ async def test_what_is_delivered_twice_counts_once(house: House) -> None:
 
 
 async def test_a_form_that_is_delivered_twice_counts_once(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     house.slack.deliver_twice(2)
     await house.click(await house.message("grace", request.id), "reject", "grace")
     await people.until(lambda: form_of(house, "grace"))
@@ -169,20 +169,20 @@ async def form_of(house: House, person: str) -> bool:
 
 
 async def test_a_command_that_is_delivered_twice_asks_once(house: House) -> None:
-    device = house.engine.question("alice").device
+    device = house.deployment.question("alice").device
     house.slack.deliver_twice()
     await people.command(house.slack, "/connect", f"{device} ssh 60m Twice", user_id("alice"))
-    asked = [one for one in house.engine.store.reading.asked_by("alice") if one.question.device == device]
+    asked = [one for one in house.deployment.store.reading.asked_by("alice") if one.question.device == device]
     [view] = asked
     await house.message("grace", view.approval_id)
-    kinds = [row.kind for row in house.engine.store.events.of(view.approval_id)]
+    kinds = [row.kind for row in house.deployment.store.events.of(view.approval_id)]
     assert (kinds.count("opened"), kinds.count("asked_again")) == (1, 0)
 
 
 async def test_a_signed_request_that_is_played_again_changes_nothing(house: House) -> None:
     if by_socket(house):
         pytest.skip("nothing is signed in Socket Mode; an envelope that comes twice has its own test")
-    request = await house.engine.ask("alice", "databases")
+    request = await house.deployment.ask("alice", "databases")
     await request.says("grace", channel="email")
     await house.click(await house.message("heidi", request.id), "approve", "heidi")
     clicked = house.slack.deliveries[-1].payload
@@ -218,7 +218,7 @@ async def played(house: House, body: str, url: str = "", at: float = 0, sign: st
 @asynccontextmanager
 async def second_portal(house: House) -> AsyncIterator[str]:
     """Another portal of the same installation; gives where Slack's requests go there."""
-    server = Server(create_app(plan(house.engine.settings)), "127.0.0.1", 0)
+    server = Server(create_app(plan(house.deployment.settings)), "127.0.0.1", 0)
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started, "the second portal")
     yield f"{server.url}/slack/events"
@@ -227,8 +227,8 @@ async def second_portal(house: House) -> AsyncIterator[str]:
 
 
 async def test_somebody_deactivated_since_they_were_asked_decides_nothing(house: House) -> None:
-    house.engine.apply(slack_policy(device_groups={"vaults": {"managers": ["erin"]}}))
-    request = await house.engine.ask("carol", "vaults")
+    house.deployment.apply(slack_policy(device_groups={"vaults": {"managers": ["erin"]}}))
+    request = await house.deployment.ask("carol", "vaults")
     prompt = await house.message("erin", request.id)
     house.slack.state.people[user_id("erin")] = {"deleted": True}
     await house.click(prompt, "approve", "erin")
@@ -240,8 +240,8 @@ async def test_somebody_deactivated_since_they_were_asked_decides_nothing(house:
 async def test_a_click_that_can_not_be_taken_now_says_so_and_counts_the_next_time(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house.engine.apply(slack_policy(device_groups={"vaults": {"managers": ["dave"]}}))
-    request = await house.engine.ask("carol", "vaults")
+    house.deployment.apply(slack_policy(device_groups={"vaults": {"managers": ["dave"]}}))
+    request = await house.deployment.ask("carol", "vaults")
     prompt = await house.message("dave", request.id)
     house.slack.fail("users.info", faults.server_error())
     await house.click(prompt, "approve", "dave")

@@ -19,7 +19,7 @@ from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import BOT, Json
 from tests.slack.house import ROOM, House, slack_house, slack_policy, user_id
 from tests.slack.test_faults import all_in_order, dm, noticed, posted, quick, until_nothing_to_press
-from tests.workflows.engine import Request, environment_for, until
+from tests.workflows.deployment import Request, environment_for, until
 from tests.workflows.test_killed import insist
 
 __all__ = ["quick"]
@@ -39,15 +39,15 @@ def down(house: House, fault: faults.Fault) -> None:
 async def test_what_opened_and_ended_while_slack_was_down_is_asked_nobody(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = await house.engine.ask("alice")
+    before = await house.deployment.ask("alice")
     await all_in_order(house, before, "grace asked", "alice opened")
     down(house, faults.server_error())
-    during = await house.engine.ask("alice")
+    during = await house.deployment.ask("alice")
     await during.until_mailed(grace=["asked"])
     for request in (before, during):
         await request.says("grace", channel="email")
         assert (await request.outcome()).status is Status.APPROVED
-    still_open = await house.engine.ask("alice")
+    still_open = await house.deployment.ask("alice")
     await still_open.until_mailed(grace=["asked"])
     await asyncio.sleep(1)
     house.slack.faults.clear()
@@ -66,7 +66,7 @@ async def test_what_opened_and_ended_while_slack_was_down_is_asked_nobody(
 async def test_what_an_administrator_has_to_mend_is_said_and_then_goes_on(
     house: House, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = await house.engine.ask("alice")
+    before = await house.deployment.ask("alice")
     await all_in_order(house, before, "grace asked", "alice opened")
     state = house.slack.state
     workspace, scopes = state.workspace, set(state.scopes)
@@ -76,7 +76,7 @@ async def test_what_an_administrator_has_to_mend_is_said_and_then_goes_on(
     else:
         state.scopes = scopes - {"chat:write"}
         words = "the app lacks the scope chat:write"
-    during = await house.engine.ask("alice")
+    during = await house.deployment.ask("alice")
     await before.says("grace", channel="email")
     await during.until_mailed(grace=["asked"])
     await until(lambda: words in caplog.text, words)
@@ -95,8 +95,8 @@ async def test_a_room_that_is_lost_after_the_question_costs_nothing_else(
     house: House, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "notifiers.slack")
-    house.engine.apply(slack_policy(**SHARED))
-    request = await house.engine.ask("carol", "databases")
+    house.deployment.apply(slack_policy(**SHARED))
+    request = await house.deployment.ask("carol", "databases")
     prompt = await house.in_room(request.id)
     await all_in_order(house, request, f"#{ROOM} asked", "carol opened")
     lose(house, what)
@@ -111,9 +111,9 @@ async def test_a_room_that_is_lost_after_the_question_costs_nothing_else(
 
 
 async def test_a_room_without_the_app_is_asked_person_by_person(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    house.engine.apply(slack_policy(**SHARED))
+    house.deployment.apply(slack_policy(**SHARED))
     lose(house, "removed")
-    request = await house.engine.ask("carol", "databases")
+    request = await house.deployment.ask("carol", "databases")
     await all_in_order(house, request, "heidi asked", "ivan asked")
     assert request.lines("unreachable") == [f"unreachable #{ROOM}"]
     give_back(house)
@@ -153,10 +153,10 @@ async def test_somebody_who_left_is_written_to_by_mail_from_then_on(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "notifiers.slack")
-    house.engine.apply(
+    house.deployment.apply(
         slack_policy(channels={"email": "off", "slack": "decide"}, device_groups={"vaults": {"managers": ["bob"]}})
     )
-    request = await house.engine.ask("carol", "vaults")
+    request = await house.deployment.ask("carol", "vaults")
     prompt = await house.message("bob", request.id)
     await all_in_order(house, request, "bob asked", "carol opened")
     house.slack.state.people[user_id("bob")] = {"deleted": True}
@@ -165,7 +165,7 @@ async def test_somebody_who_left_is_written_to_by_mail_from_then_on(
     await request.says("bob")
     await house.settled(request, "Approved", "carol")
     await until(lambda: f"shows #{request.id} no more" in caplog.text, "the log says that the message stays")
-    later = await house.engine.ask("carol", "vaults")
+    later = await house.deployment.ask("carol", "vaults")
     await later.until_mailed(bob=["asked"])
     assert later.lines("unreachable") == ["unreachable bob"]
     assert (later.status, await posted(house, later)) == (Status.WAITING, [f"{later.id}.1.opened.carol.slack"])
@@ -193,9 +193,9 @@ async def hasty(
 
 @pytest.mark.parametrize("decided_before", [True, False])
 async def test_a_question_that_was_deleted_is_asked_again_by_the_reminder(hasty: House, decided_before: bool) -> None:
-    hasty.engine.start_worker()
-    hasty.engine.apply(slack_policy(reminder_minutes=2))
-    request = await hasty.engine.ask("alice", "databases")
+    hasty.deployment.start_worker()
+    hasty.deployment.apply(slack_policy(reminder_minutes=2))
+    request = await hasty.deployment.ask("alice", "databases")
     await request.says("grace", channel="email")
     prompt = await hasty.message("ivan", request.id)
     status = await hasty.message("alice", request.id)
@@ -224,8 +224,8 @@ async def test_a_worker_killed_between_the_message_and_its_mark_posts_no_second_
     channel = await dm(hasty, "grace")
     hasty.slack.fail("chat.postMessage", faults.hangs(60).afterwards(), channel=channel)
     process = await worker_process(hasty, tmp_path / "worker.log")
-    question = hasty.engine.question("alice")
-    asking = asyncio.create_task(insist(lambda: hasty.engine.client.ask(question, "once")))
+    question = hasty.deployment.question("alice")
+    asking = asyncio.create_task(insist(lambda: hasty.deployment.client.ask(question, "once")))
     try:
         await people.until(lambda: people.messages(hasty.slack, channel), 60)
     finally:
@@ -233,7 +233,7 @@ async def test_a_worker_killed_between_the_message_and_its_mark_posts_no_second_
         await process.wait()
     process = await worker_process(hasty, tmp_path / "worker.log")
     try:
-        request = Request(hasty.engine, question, await asking)
+        request = Request(hasty.deployment, question, await asking)
         await all_in_order(hasty, request, "grace asked", "alice opened")
         assert len(await hasty.all_messages("grace", request.id)) == 1
         await hasty.click(await hasty.message("grace", request.id), "approve", "grace")
@@ -247,9 +247,9 @@ async def test_a_worker_killed_between_the_message_and_its_mark_posts_no_second_
 
 async def worker_process(house: House, log: Path) -> asyncio.subprocess.Process:
     """`python worker.py` with this house's Slack."""
-    engine = house.engine
-    where = environment_for(engine.database_url, engine.address, engine.namespace, engine.mail) | {
-        "COUNTERSIGN_SLACK_MODE": engine.settings.slack_mode,
+    deployment = house.deployment
+    where = environment_for(deployment.database_url, deployment.address, deployment.namespace, deployment.mail) | {
+        "COUNTERSIGN_SLACK_MODE": deployment.settings.slack_mode,
         "COUNTERSIGN_SLACK_BOT_TOKEN": house.slack.bot_token,
         "COUNTERSIGN_SLACK_APP_TOKEN": house.slack.app_token,
         "COUNTERSIGN_SLACK_SIGNING_SECRET": house.slack.signing_secret,

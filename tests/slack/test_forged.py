@@ -52,7 +52,7 @@ async def test_none_is_accepted(
 
 async def problem_with(aim: Aim, kind: Kind) -> str:
     """What became of a forgery that should not have; "" where it was refused as it should be."""
-    events = aim.house.engine.store.events
+    events = aim.house.deployment.store.events
     aim.house.count_anew()
     stood, version = aim.standing(), events.last_version()
     status = await kind.act(aim)
@@ -74,7 +74,7 @@ async def recorded(aim: Aim, version: int) -> list[LineView]:
     """What was recorded since, once a refusal is among it; or after a while, what else there is."""
     deadline = time.monotonic() + SECONDS
     while True:
-        lines = aim.house.engine.store.events.since(version)
+        lines = aim.house.deployment.store.events.since(version)
         if time.monotonic() > deadline or any(line.kind == "answer_refused" for line in lines):
             return lines
         await asyncio.sleep(0.02)

@@ -28,7 +28,7 @@ from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import Json
 from tests.slack.house import House, slack_house, slack_policy, still_asks, user_id, words_of
-from tests.workflows.engine import EVENT, Request, until
+from tests.workflows.deployment import EVENT, Request, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 
@@ -116,12 +116,12 @@ class Arena:
         """Run one race to its end."""
         clicker, other = LANES[group]
         writer = clicker if kind.by_one else other
-        request = await self.house.engine.ask(REQUESTERS[kind.quorum], group)
+        request = await self.house.deployment.ask(REQUESTERS[kind.quorum], group)
         click = await self.ready_to_click(clicker, request, kind.clicked)
         await until(lambda: self.mails[writer, request.id], f"{writer} is mailed")
         asked = next(iter(self.mails[writer, request.id].values()))
         delay = self.delay + self.dice.uniform(-STEP_SECONDS, STEP_SECONDS)
-        person = self.house.engine.person(writer)
+        person = self.house.deployment.person(writer)
 
         async def after(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
             await asyncio.sleep(max(seconds, 0))
@@ -175,19 +175,19 @@ async def arena(
     """All of Countersign, with a watcher on the mailbox, in each mode."""
     try:
         async with slack_house(temporal_address, tmp_path_factory.mktemp("races"), request.param, awake=False) as house:
-            engine = house.engine
+            deployment = house.deployment
             mailbox = {
                 "imap_host": HOST,
-                "imap_port": engine.mail.imap_port,
+                "imap_port": deployment.mail.imap_port,
                 "imap_security": "none",
                 "imap_username": ENGINE,
                 "imap_password": SecretStr(PASSWORD),
                 "mail_rule": "authentication_results",
-                "mail_authserv_id": engine.mail.authserv_id,
+                "mail_authserv_id": deployment.mail.authserv_id,
             }
-            engine.settings = engine.settings.model_copy(update=mailbox)
-            engine.apply(rules())
-            engine.start_worker()
+            deployment.settings = deployment.settings.model_copy(update=mailbox)
+            deployment.apply(rules())
+            deployment.start_worker()
             yield Arena(house)
     except NoSlack as error:
         pytest.skip(str(error))
@@ -196,13 +196,13 @@ async def arena(
 @pytest.fixture(autouse=True)
 def watched(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mails are noted as they come, and what keeps a few people from being told too often is off: here are few."""
-    deliver = arena.house.engine.mail.deliver
+    deliver = arena.house.deployment.mail.deliver
 
     async def noting(recipient: str, content: bytes, *, sender: str = "", login: str = "", helo: str = "") -> None:
         arena.keep(recipient, content)
         await deliver(recipient, content, sender=sender, login=login, helo=helo)
 
-    monkeypatch.setattr(arena.house.engine.mail, "deliver", noting)
+    monkeypatch.setattr(arena.house.deployment.mail, "deliver", noting)
     monkeypatch.setattr("notifiers.slack.pace.SECONDS_A_MESSAGE", 0.0)
     monkeypatch.setattr("store.answers.HELP_AT_MOST", 1000)
 
@@ -231,7 +231,7 @@ async def lane(arena: Arena, group: str, at: int, count: int) -> list[Race]:
 def one_outcome(race: Race) -> None:
     """The workflow, the record and the answers agree on one outcome, and on who brought it about."""
     request, kind = race.request, race.kind
-    view = request.engine.store.reading.request(request.id)
+    view = request.deployment.store.reading.request(request.id)
     said = {(race.clicker, kind.clicked, "slack"), (race.writer, kind.written, "email")}
     counted = [(one.person, str(one.verdict), one.channel) for one in view.decisions]
     assert set(counted) <= said, race
@@ -258,7 +258,7 @@ def requester_of(race: Race) -> str:
 def wrongs_of(arena: Arena, race: Race, seen: dict[str, dict[int, list[Json]]], explained: list[str]) -> Iterator[str]:
     """Each person of one race, on each channel."""
     number, requester = race.request.id, requester_of(race)
-    decided = {one.channel for one in race.request.engine.store.reading.request(number).decisions}
+    decided = {one.channel for one in race.request.deployment.store.reading.request(number).decisions}
     if len(refused := race.request.lines("answer_refused")) != 2 - len(decided):
         yield f"#{number} was decided by {decided}, and of two answers {len(refused)} refused"
     status = str(race.request.status)

@@ -40,7 +40,7 @@ async def test_strangers_and_what_cant_be_read_have_few_rows_and_one_that_counts
     house: House, genuine: Genuine, made: Callable[[Aim], Json]
 ) -> None:
     aim = await waiting(house, genuine)
-    store = house.engine.store
+    store = house.deployment.store
     house.count_anew()
     begun = store.events.last_version()
 

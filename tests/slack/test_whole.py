@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_click_approves_and_everybody_sees_it(house: House) -> None:
-    request = await house.engine.ask("alice", reason="Disk full")
+    request = await house.deployment.ask("alice", reason="Disk full")
     prompt = await house.message("grace", request.id, "Disk full")
     assert {"approve", "reject", "approve_with_comment"} <= set(actions_of(prompt))
     status = await house.message("alice", request.id)
@@ -27,7 +27,7 @@ async def test_a_click_approves_and_everybody_sees_it(house: House) -> None:
 
 async def test_health_and_doctor_say_how_slack_s_connection_stands(house: House) -> None:
     url = house.slack.request_url.removesuffix("/slack/events")
-    token = house.engine.store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
+    token = house.deployment.store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
     async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
         health = (await client.get(f"{url}/api/v1/health")).json()
         found = (await client.get(f"{url}/api/v1/doctor", timeout=30)).json()
@@ -41,7 +41,7 @@ async def test_health_and_doctor_say_how_slack_s_connection_stands(house: House)
 
 
 async def test_a_decision_by_mail_takes_the_buttons_away(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     await house.message("grace", request.id)
     await request.says("grace", "reject", comment="Not <today> *please*", channel="email")
     await house.settled(request, "Rejected", "grace", "alice")
@@ -51,7 +51,7 @@ async def test_a_decision_by_mail_takes_the_buttons_away(house: House) -> None:
 
 
 async def test_each_decision_shows_on_all_copies_while_the_request_waits(house: House) -> None:
-    request = await house.engine.ask("alice", "databases")
+    request = await house.deployment.ask("alice", "databases")
     await house.click(await house.message("grace", request.id), "approve", "grace")
     first = await house.message("heidi", request.id, "Grace")
     assert "approve" in actions_of(first)
@@ -64,8 +64,8 @@ async def test_each_decision_shows_on_all_copies_while_the_request_waits(house: 
 
 
 async def test_a_room_gets_one_message_that_names_all(house: House) -> None:
-    house.engine.apply(slack_policy(rooms={"slack": ROOM}))
-    request = await house.engine.ask("carol", "databases")
+    house.deployment.apply(slack_policy(rooms={"slack": ROOM}))
+    request = await house.deployment.ask("carol", "databases")
     prompt = await house.in_room(request.id, "<@UHEIDI>", "<@UIVAN>")
     assert await house.messages("heidi", request.id) == []
     await house.click(prompt, "approve", "bob")
@@ -78,8 +78,8 @@ async def test_a_room_gets_one_message_that_names_all(house: House) -> None:
 
 async def test_an_archived_room_is_asked_person_by_person(house: House) -> None:
     house.slack.state.archived.add(ARCHIVED)
-    house.engine.apply(slack_policy(rooms={"slack": ARCHIVED}, channels={"email": "off", "slack": "decide"}))
-    request = await house.engine.ask("carol", "databases")
+    house.deployment.apply(slack_policy(rooms={"slack": ARCHIVED}, channels={"email": "off", "slack": "decide"}))
+    request = await house.deployment.ask("carol", "databases")
     for person in ("heidi", "ivan"):
         await house.message(person, request.id)
     assert request.lines("unreachable") == [f"unreachable #{ARCHIVED}"]
@@ -87,22 +87,22 @@ async def test_an_archived_room_is_asked_person_by_person(house: House) -> None:
 
 async def test_who_is_missing_in_slack_is_mailed_and_the_record_says_so(house: House) -> None:
     managers = {"vaults": {"managers": ["judy"]}}
-    house.engine.apply(slack_policy(channels={"email": "off", "slack": "decide"}, device_groups=managers))
-    request = await house.engine.ask("carol", "vaults")
+    house.deployment.apply(slack_policy(channels={"email": "off", "slack": "decide"}, device_groups=managers))
+    request = await house.deployment.ask("carol", "vaults")
     await request.until_mailed(judy=["asked"])
     assert request.lines("unreachable") == ["unreachable judy"]
     assert request.status is Status.WAITING
 
 
 async def test_cancelling_takes_the_buttons_away(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     await house.message("grace", request.id)
     await house.click(await house.message("alice", request.id), "cancel", "alice")
     assert (await request.outcome()).status is Status.CANCELLED
     await house.settled(request, "Cancelled", "grace", "alice")
-    late = await house.engine.ask("alice")
+    late = await house.deployment.ask("alice")
     prompt = await house.message("grace", late.id)
-    await house.engine.door.cancel(late.id, "alice", "test")
+    await house.deployment.door.cancel(late.id, "alice", "test")
     await house.settled(late, "Cancelled", "grace")
     await house.click(prompt, "approve", "grace")
     await house.whispers("grace", f"#{late.id} is already Cancelled")
@@ -110,7 +110,7 @@ async def test_cancelling_takes_the_buttons_away(house: House) -> None:
 
 
 async def test_who_holds_a_grant_gives_it_back(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     await house.click(await house.message("grace", request.id), "approve", "grace")
     held = await house.message("alice", request.id, "Give back #")
     await house.click(held, "give_back", "grace")
@@ -123,24 +123,24 @@ async def test_who_holds_a_grant_gives_it_back(house: House) -> None:
 
 
 async def test_who_asks_in_whose_name_is_shown(house: House) -> None:
-    question = house.engine.question("alice")
-    asked = await house.engine.door.ask(question, "ada", "once")
+    question = house.deployment.question("alice")
+    asked = await house.deployment.door.ask(question, "ada", "once")
     await house.message("grace", asked.approval_id, "*Ada A.* asks for *Alice A.*", "*Asked by*")
     await house.message("alice", asked.approval_id, "*Ada A.* asked in your name")
 
 
 async def test_a_revoked_grant_shows_on_every_copy(house: House) -> None:
-    request = await house.engine.ask("alice")
+    request = await house.deployment.ask("alice")
     await house.click(await house.message("grace", request.id), "approve", "grace")
     await request.outcome()
     await house.settled(request, "Approved", "grace", "alice")
-    await house.engine.door.revoke(request.id, "grace", "test", "Enough.")
+    await house.deployment.door.revoke(request.id, "grace", "test", "Enough.")
     for person in ("grace", "alice"):
         await house.message(person, request.id, "Revoked by Grace G.: Enough.")
 
 
 async def test_nobody_gets_two_messages_of_one_kind(house: House) -> None:
-    request = await house.engine.ask("alice", "databases")
+    request = await house.deployment.ask("alice", "databases")
     await house.click(await house.message("grace", request.id), "approve", "grace")
     await house.message("heidi", request.id)
     assert len(await house.messages("grace", request.id)) == 1

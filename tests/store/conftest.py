@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert
 
 from store import Store
 from store.tables import feed, metadata
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])

@@ -14,7 +14,7 @@ from countersign.steps import Closing
 from store import Store
 from store.answers import LONGEST_WAIT
 from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 def a_request(store: Store) -> int:

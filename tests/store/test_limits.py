@@ -10,7 +10,7 @@ from countersign.models import LONGEST_ID, Decision, Status, Verdict
 from countersign.notices import TurnedDown
 from store import Store
 from tests.store.requests import a_step, asking, kinds, opened, opening
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 LONG = "a" + "@" * (LONGEST_ID - 1)  # an @ takes three characters in a workflow id
 

@@ -12,7 +12,7 @@ from countersign.notices import Notice, Shown
 from countersign.steps import GrantEnd, Tell
 from store import Store
 from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 LIVE = frozenset({"slack"})
 BOTH = {"email": "decide", "slack": "decide"}

@@ -12,7 +12,7 @@ from store.database import Database
 from store.migrate import config, migrate
 from store.tables import FIRST_APPROVAL_ID, metadata
 from tests.store.requests import opened
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 def test_the_migrations_make_just_the_tables_that_are_written_down(database_url: str) -> None:

@@ -9,7 +9,7 @@ from countersign.notices import Result
 from countersign.steps import Tell
 from store import Store
 from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store) -> None:

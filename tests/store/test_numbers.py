@@ -6,7 +6,7 @@ from contextlib import closing
 
 from store import Store
 from tests.store.requests import opened
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 def test_the_next_number_is_above_the_one_it_is_told_of(store: Store) -> None:

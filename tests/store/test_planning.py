@@ -12,7 +12,7 @@ from countersign.steps import GrantEnd
 from store import Store, planning
 from store.policies import ReadPolicy
 from tests.store.requests import approved, asking, opened
-from tests.workflows.house import ADMIN, policy
+from tests.workflows.people import ADMIN, policy
 
 
 def test_before_the_first_policy_nothing_is_in_force(database_url: str) -> None:

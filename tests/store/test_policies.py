@@ -9,7 +9,7 @@ from countersign.errors import BadPolicy, NotFound, Refused
 from store import Store
 from store.policies import ReadPolicy
 from tests.store.requests import at_once
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 def test_a_new_version_is_in_force_at_once_in_every_process(store: Store, migrated_url: str) -> None:

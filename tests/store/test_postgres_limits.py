@@ -27,7 +27,7 @@ from store.tokens import Owner
 from tests.portal.house import Portal, serving
 from tests.proxy import Proxy
 from tests.store.requests import opened
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 # A writer that takes the feed's lock, as every writer does, and stops like a machine that is suspended.
 FROZEN = """

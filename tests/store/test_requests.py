@@ -32,7 +32,7 @@ from tests.store.requests import (
     sent,
     soon,
 )
-from tests.workflows.house import policy
+from tests.workflows.people import policy
 
 
 def own_approval(person: str) -> Decision:

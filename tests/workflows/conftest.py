@@ -7,20 +7,22 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.workflows.engine import Engine, new_namespace
-from tests.workflows.house import policy
+from tests.workflows.deployment import Deployment, new_namespace
+from tests.workflows.people import policy
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_engine(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+async def shared_engine(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     """One engine for all tests that do not stop its worker."""
     database = tmp_path_factory.mktemp("engine") / "countersign.db"
-    async with Engine(temporal_address, await new_namespace(temporal_address), f"sqlite:///{database}") as engine:
-        yield engine
+    async with Deployment(
+        temporal_address, await new_namespace(temporal_address), f"sqlite:///{database}"
+    ) as deployment:
+        yield deployment
 
 
 @pytest.fixture
-def engine(shared_engine: Engine) -> Iterator[Engine]:
+def deployment(shared_engine: Deployment) -> Iterator[Deployment]:
     """The shared engine under the plain policy, with a mail server that behaves."""
     yield shared_engine
     shared_engine.mail.faults.refused.clear()
@@ -29,24 +31,26 @@ def engine(shared_engine: Engine) -> Iterator[Engine]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def asleep(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
+async def asleep(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
     """An engine of one's own, without a worker until it is started."""
     namespace = await new_namespace(temporal_address)
-    async with Engine(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}", awake=False) as engine:
-        yield engine
+    async with Deployment(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}", awake=False) as deployment:
+        yield deployment
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_quick_engine(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+async def shared_quick_engine(
+    temporal_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Deployment]:
     """One engine whose minutes last a second."""
     url = f"sqlite:///{tmp_path_factory.mktemp('quick') / 'countersign.db'}"
     second = timedelta(seconds=1)
-    async with Engine(temporal_address, await new_namespace(temporal_address), url, second) as engine:
-        yield engine
+    async with Deployment(temporal_address, await new_namespace(temporal_address), url, second) as deployment:
+        yield deployment
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def quick(shared_quick_engine: Engine) -> AsyncIterator[Engine]:
+async def quick(shared_quick_engine: Deployment) -> AsyncIterator[Deployment]:
     """The engine whose minutes last a second: a request expires after five, a grant ends after four."""
     shared_quick_engine.apply(policy(approval_status_change_to_expire=5, grant_minutes=4))
     shared_quick_engine.store.mails.keep_only([])

@@ -11,8 +11,8 @@ from countersign.errors import NotFound
 from countersign.models import Answer, Asked, Judgement, Status
 from countersign.steps import Opening
 from tests.store.requests import approving
-from tests.workflows.engine import Engine, Request, refused, until
-from tests.workflows.house import policy
+from tests.workflows.deployment import Deployment, Request, refused, until
+from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,30 +23,30 @@ def settling_lines(request: Request) -> list[str]:
     return request.lines("approved", "rejected", "expired", "cancelled", "granted")
 
 
-async def all_at_once(engine: Engine, answers: list[Answer]) -> list[Judgement]:
-    return list(await asyncio.gather(*(engine.door.submit(one) for one in answers)))
+async def all_at_once(deployment: Deployment, answers: list[Answer]) -> list[Judgement]:
+    return list(await asyncio.gather(*(deployment.door.submit(one) for one in answers)))
 
 
 # --- once -----------------------------------------------------------------------------------------------------------
 
 
-async def test_the_same_answer_delivered_and_submitted_many_times_counts_once(engine: Engine) -> None:
-    request = await engine.ask("alice", "databases")
+async def test_the_same_answer_delivered_and_submitted_many_times_counts_once(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "databases")
     stored = [await request.store("grace", source_id="<the-same@mail>") for _ in range(3)]
     assert len({one.id for one in stored}) == 1
-    judged = await all_at_once(engine, stored * 3)
+    judged = await all_at_once(deployment, stored * 3)
     assert {one.accepted for one in judged} == {True}
-    assert (await engine.door.submit(stored[0])).accepted
+    assert (await deployment.door.submit(stored[0])).accepted
     assert request.lines("answered", "answer_refused") == ["answered grace"]
     assert request.decided() == ["grace approve 1"]
 
 
-async def test_of_many_who_answer_at_the_same_instant_one_settles_it(engine: Engine) -> None:
-    engine.apply(policy(device_groups={"vaults": {"managers": MANY}}))
-    request = await engine.ask("carol", "vaults")
+async def test_of_many_who_answer_at_the_same_instant_one_settles_it(deployment: Deployment) -> None:
+    deployment.apply(policy(device_groups={"vaults": {"managers": MANY}}))
+    request = await deployment.ask("carol", "vaults")
     verdicts = ["approve", "reject"] * 4
     answers = [await request.store(one, verdict) for one, verdict in zip(MANY, verdicts, strict=True)]
-    judged = await all_at_once(engine, answers)
+    judged = await all_at_once(deployment, answers)
     [winner] = [one for one, judgement in zip(answers, judged, strict=True) if judgement.accepted]
     outcome = await request.outcome()
     status = Status.APPROVED if winner.verdict == "approve" else Status.REJECTED
@@ -61,14 +61,14 @@ async def test_of_many_who_answer_at_the_same_instant_one_settles_it(engine: Eng
     assert len(request.lines("answer_refused")) == len(MANY) - 1
 
 
-async def test_a_quorum_takes_as_many_as_it_needs_and_no_more(engine: Engine) -> None:
+async def test_a_quorum_takes_as_many_as_it_needs_and_no_more(deployment: Deployment) -> None:
     workflow = {"name": "Three of eight", "user_group": "finance", "device_group": "vaults"}
     level = {"approvers": [{"managers_of": "vaults"}], "quorum": 3}
-    engine.apply(
+    deployment.apply(
         policy(device_groups={"vaults": {"managers": MANY}}, approval_workflows=[workflow | {"levels": [level]}])
     )
-    request = await engine.ask("carol", "vaults")
-    judged = await all_at_once(engine, [await request.store(one) for one in MANY])
+    request = await deployment.ask("carol", "vaults")
+    judged = await all_at_once(deployment, [await request.store(one) for one in MANY])
     assert sum(one.accepted for one in judged) == 3
     outcome = await request.outcome()
     assert outcome.status is Status.APPROVED
@@ -76,28 +76,30 @@ async def test_a_quorum_takes_as_many_as_it_needs_and_no_more(engine: Engine) ->
     assert settling_lines(request)[1:] == ["granted carol"]
 
 
-async def test_a_cancellation_and_an_approval_at_the_same_instant_leave_one_outcome(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_a_cancellation_and_an_approval_at_the_same_instant_leave_one_outcome(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     answer = await request.store("grace")
     judged, cancelled = await asyncio.gather(
-        engine.door.submit(answer), engine.door.cancel(request.id, "alice", "page"), return_exceptions=True
+        deployment.door.submit(answer), deployment.door.cancel(request.id, "alice", "page"), return_exceptions=True
     )
     outcome = await request.outcome()
     assert isinstance(judged, Judgement)
     assert judged.accepted == (outcome.status is Status.APPROVED)
     assert isinstance(cancelled, Judgement) == (outcome.status is Status.CANCELLED)
     assert request.status is outcome.status
-    assert (engine.store.grants.of(request.id) is not None) == judged.accepted
+    assert (deployment.store.grants.of(request.id) is not None) == judged.accepted
 
 
 # --- refused --------------------------------------------------------------------------------------------------------
 
 
-async def test_an_answer_to_an_earlier_request_is_refused_by_a_later_one_of_the_same_question(engine: Engine) -> None:
-    first = await engine.ask("alice")
+async def test_an_answer_to_an_earlier_request_is_refused_by_a_later_one_of_the_same_question(
+    deployment: Deployment,
+) -> None:
+    first = await deployment.ask("alice")
     await first.says("grace", "reject")
     await first.outcome()
-    second = await engine.ask_for(first.question)
+    second = await deployment.ask_for(first.question)
     assert second.id != first.id
     judged = await first.says("grace", comment="I have changed my mind")
     assert not judged.accepted
@@ -107,86 +109,88 @@ async def test_an_answer_to_an_earlier_request_is_refused_by_a_later_one_of_the_
     assert second.lines("answered", "answer_refused") == []
 
 
-async def test_a_refusal_is_kept_with_the_answer_and_in_the_record_with_its_proof(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_a_refusal_is_kept_with_the_answer_and_in_the_record_with_its_proof(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     answer = await request.store("bob", channel="page", proof={"session": "s-1"})
-    judged = await engine.door.submit(answer)
+    judged = await deployment.door.submit(answer)
     words = f"You are not asked about #{request.id}."
     assert (judged.accepted, judged.words) == (False, words)
-    assert engine.store.answers.outcome(answer.id) == ("refused", words)
-    [row] = [line for line in engine.store.events.of(request.id) if line.kind == "answer_refused"]
+    assert deployment.store.answers.outcome(answer.id) == ("refused", words)
+    [row] = [line for line in deployment.store.events.of(request.id) if line.kind == "answer_refused"]
     assert (row.who, row.channel, row.words) == ("bob", "page", words)
     assert row.proof == {"answer": answer.id, "verdict": "approve", "session": "s-1"}
 
 
-async def test_who_is_disabled_or_unknown_is_refused_when_the_answer_is_stored(engine: Engine) -> None:
-    request = await engine.ask("alice", "vaults")
-    engine.apply(policy(disabled=("ivan",)))
+async def test_who_is_disabled_or_unknown_is_refused_when_the_answer_is_stored(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "vaults")
+    deployment.apply(policy(disabled=("ivan",)))
     for person in ("ivan", "zoe"):
         words = await refused(request.store(person, source_id=f"from-{person}"))
         assert words == "Your account is disabled or unknown, so your answer can't count."
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused zoe"]
     # Once refused, it stays so, though they are enabled again and the channel delivers it again.
-    engine.apply(policy())
+    deployment.apply(policy())
     again = await request.store("ivan", source_id="from-ivan")
-    assert not (await engine.door.submit(again)).accepted
+    assert not (await deployment.door.submit(again)).accepted
     assert request.status is Status.WAITING
 
 
-async def test_an_answer_to_a_request_that_never_was_is_refused_and_recorded(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    before = engine.store.events.last_version()
+async def test_an_answer_to_a_request_that_never_was_is_refused_and_recorded(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    before = deployment.store.events.last_version()
     with pytest.raises(NotFound, match="There is no request #999999"):
         await request.store("grace", approval_id=999999)
-    [row] = engine.store.events.since(before)
+    [row] = deployment.store.events.since(before)
     assert (row.kind, row.who, row.approval_id) == ("answer_refused", "grace", None)
 
 
 # --- never lost -----------------------------------------------------------------------------------------------------
 
 
-async def test_the_sweeper_submits_what_a_crash_left_between_storing_and_judging(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_the_sweeper_submits_what_a_crash_left_between_storing_and_judging(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     answer = await request.store("grace", at=datetime.now(UTC) - timedelta(seconds=20))
     assert (await request.outcome()).status is Status.APPROVED
-    await until(lambda: engine.store.answers.outcome(answer.id)[0] == "accepted")
+    await until(lambda: deployment.store.answers.outcome(answer.id)[0] == "accepted")
 
 
-async def test_who_is_disabled_before_their_stored_answer_is_judged_decides_nothing(engine: Engine) -> None:
-    request = await engine.ask("alice", "vaults")
-    await engine.stop_worker()
+async def test_who_is_disabled_before_their_stored_answer_is_judged_decides_nothing(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "vaults")
+    await deployment.stop_worker()
     answer = await request.store("ivan", at=datetime.now(UTC) - timedelta(seconds=20))
-    engine.apply(policy(disabled=("ivan",)))
-    engine.start_worker()
-    await until(lambda: engine.store.answers.outcome(answer.id)[0] != "open")
-    assert engine.store.answers.outcome(answer.id) == (
+    deployment.apply(policy(disabled=("ivan",)))
+    deployment.start_worker()
+    await until(lambda: deployment.store.answers.outcome(answer.id)[0] != "open")
+    assert deployment.store.answers.outcome(answer.id) == (
         "refused",
         "Your account is disabled, so your answer can't count.",
     )
     assert request.status is Status.WAITING
 
 
-async def test_a_request_that_can_not_answer_holds_up_no_other(engine: Engine) -> None:
-    request, held = await engine.ask("alice"), await engine.ask("bob")
+async def test_a_request_that_can_not_answer_holds_up_no_other(deployment: Deployment) -> None:
+    request, held = await deployment.ask("alice"), await deployment.ask("bob")
     await held.says("grace")
-    stuck = engine.question("bob")
-    temporal = engine.client.temporal
+    stuck = deployment.question("bob")
+    temporal = deployment.client.temporal
     # Its task queue has no worker, as one whose workflow fails has none that helps.
     run = await temporal.start_workflow(
         "ConnectionApproval", stuck.model_dump(mode="json"), id=stuck.workflow_id, task_queue="nobody's"
     )
     assert run.result_run_id is not None
     opening = Opening(question=stuck, workflow_id=stuck.workflow_id, run_id=run.result_run_id)
-    opened = engine.store.requests.open(opening).opened
+    opened = deployment.store.requests.open(opening).opened
     assert opened is not None
     long_ago = datetime.now(UTC) - timedelta(seconds=30)
-    behind = Request(engine, stuck, Asked(approval_id=opened.approval_id, status=Status.WAITING, joined=False))
+    behind = Request(deployment, stuck, Asked(approval_id=opened.approval_id, status=Status.WAITING, joined=False))
     await behind.store("grace", at=long_ago)
     answer = await request.store("grace", at=long_ago + timedelta(seconds=1))
-    engine.apply(policy(disabled=("bob",)))
-    sweeping = [asyncio.create_task(chore()) for chore in (engine.door.submit_left_over, engine.door.enforce_directory)]
+    deployment.apply(policy(disabled=("bob",)))
+    sweeping = [
+        asyncio.create_task(chore()) for chore in (deployment.door.submit_left_over, deployment.door.enforce_directory)
+    ]
     try:
-        await until(lambda: engine.store.answers.outcome(answer.id)[0] == "accepted")
+        await until(lambda: deployment.store.answers.outcome(answer.id)[0] == "accepted")
         await until(lambda: "grant_revoked countersign" in held.lines())
         assert not any(sweep.done() for sweep in sweeping)
     finally:
@@ -194,36 +198,36 @@ async def test_a_request_that_can_not_answer_holds_up_no_other(engine: Engine) -
         await asyncio.gather(*sweeping, return_exceptions=True)
 
 
-async def test_the_sweeper_refuses_what_came_for_a_request_that_has_ended(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_the_sweeper_refuses_what_came_for_a_request_that_has_ended(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     await request.says("grace", "reject")
     await request.outcome()
     answer = await request.store("grace", at=datetime.now(UTC) - timedelta(seconds=20))
-    await engine.door.submit_left_over()
-    assert engine.store.answers.outcome(answer.id) == (
+    await deployment.door.submit_left_over()
+    assert deployment.store.answers.outcome(answer.id) == (
         "refused",
         f"#{request.id} is already Rejected: Rejected by Grace G.",
     )
 
 
-async def test_what_is_on_record_counts_again_where_temporal_never_heard_of_it(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    await engine.stop_worker()
+async def test_what_is_on_record_counts_again_where_temporal_never_heard_of_it(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    await deployment.stop_worker()
     # As when the machine dies after the step was written: neither worker, server nor channel remembers the update.
-    engine.store.requests.write(approving(await request.store("grace")))
-    engine.start_worker()
+    deployment.store.requests.write(approving(await request.store("grace")))
+    deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED
     assert settling_lines(request) == ["approved grace", "granted alice"]
-    await engine.door.revoke(request.id, "grace", "page")
-    assert engine.store.grants.ask(request.question, "alice") is None
+    await deployment.door.revoke(request.id, "grace", "page")
+    assert deployment.store.grants.ask(request.question, "alice") is None
 
 
-async def test_an_answer_given_while_no_worker_runs_counts_when_one_does(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    await engine.stop_worker()
+async def test_an_answer_given_while_no_worker_runs_counts_when_one_does(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    await deployment.stop_worker()
     answer = await request.store("grace")
-    judging = asyncio.create_task(engine.door.submit(answer))
-    engine.start_worker()
+    judging = asyncio.create_task(deployment.door.submit(answer))
+    deployment.start_worker()
     assert (await judging).accepted
     assert (await request.outcome()).status is Status.APPROVED
     assert settling_lines(request) == ["approved grace", "granted alice"]

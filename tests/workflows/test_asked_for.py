@@ -10,32 +10,32 @@ from sqlalchemy import update
 
 from countersign.models import STARTED_IN_TEMPORAL, Status
 from store.tables import requests
-from tests.workflows.engine import Engine, Request
+from tests.workflows.deployment import Deployment, Request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NAMES = {"ada": "Ada A.", "gateway:bastion": "Gateway bastion", STARTED_IN_TEMPORAL: "Temporal (raw start)"}
 
 
-async def asked_by(engine: Engine, who: str, requester: str = "alice", group: str = "web") -> Request:
-    question = engine.question(requester, group, reason="deploy")
+async def asked_by(deployment: Deployment, who: str, requester: str = "alice", group: str = "web") -> Request:
+    question = deployment.question(requester, group, reason="deploy")
     if who == STARTED_IN_TEMPORAL:
-        return Request(engine, question, await engine.client.ask(question))
-    return Request(engine, question, await engine.door.ask(question, who, uuid.uuid4().hex))
+        return Request(deployment, question, await deployment.client.ask(question))
+    return Request(deployment, question, await deployment.door.ask(question, who, uuid.uuid4().hex))
 
 
 async def mail_to(request: Request, login: str, saying: str) -> str:
-    mail = await asyncio.to_thread(request.engine.person(login).wait_for_mail, request.id, saying)
+    mail = await asyncio.to_thread(request.deployment.person(login).wait_for_mail, request.id, saying)
     body = mail.get_body(("plain",))
     assert body is not None
     return str(body.get_content())
 
 
 @pytest.mark.parametrize("who", NAMES)
-async def test_who_asks_for_somebody_else_is_on_record_and_shown(engine: Engine, who: str) -> None:
-    request = await asked_by(engine, who)
+async def test_who_asks_for_somebody_else_is_on_record_and_shown(deployment: Deployment, who: str) -> None:
+    request = await asked_by(deployment, who)
     assert request.lines()[0] == f"opened {who}"
-    view = engine.store.reading.request(request.id)
+    view = deployment.store.reading.request(request.id)
     assert (view.question.requester, view.asked_by, view.asked_by_name) == ("alice", who, NAMES[who])
     assert f"{NAMES[who]} asks for Alice A. to connect" in await mail_to(request, "grace", "asks for")
     told = await mail_to(request, "alice", "in your name")
@@ -46,39 +46,39 @@ async def test_who_asks_for_somebody_else_is_on_record_and_shown(engine: Engine,
     assert f", by {NAMES[who]}" in await mail_to(request, "alice", "you may connect")
 
 
-async def test_who_asks_for_themselves_is_told_nothing_that_they_know(engine: Engine) -> None:
-    request = await asked_by(engine, "alice")
-    assert engine.store.reading.request(request.id).asked_by == "alice"
+async def test_who_asks_for_themselves_is_told_nothing_that_they_know(deployment: Deployment) -> None:
+    request = await asked_by(deployment, "alice")
+    assert deployment.store.reading.request(request.id).asked_by == "alice"
     assert (await mail_to(request, "grace", "deploy")).startswith("Alice A. asks to connect")
     await request.says("grace")
     await request.until_mailed(alice=["settled"])
 
 
-async def test_where_nobody_has_to_agree_the_outcome_says_who_asked(engine: Engine) -> None:
-    request = await asked_by(engine, "gateway:bastion", "carol")
+async def test_where_nobody_has_to_agree_the_outcome_says_who_asked(deployment: Deployment) -> None:
+    request = await asked_by(deployment, "gateway:bastion", "carol")
     assert request.asked.status is Status.APPROVED
     assert ", by Gateway bastion" in await mail_to(request, "carol", "you may connect")
     await request.until_mailed(carol=["settled"])
 
 
-async def test_who_repeats_a_question_is_on_record_by_their_own_name(engine: Engine) -> None:
-    request = await asked_by(engine, "alice")
-    again = await engine.door.ask(request.question, "gateway:bastion", uuid.uuid4().hex)
+async def test_who_repeats_a_question_is_on_record_by_their_own_name(deployment: Deployment) -> None:
+    request = await asked_by(deployment, "alice")
+    again = await deployment.door.ask(request.question, "gateway:bastion", uuid.uuid4().hex)
     assert (again.approval_id, again.joined) == (request.id, True)
     assert request.lines("opened", "asked_again") == ["opened alice", "asked_again gateway:bastion"]
-    assert engine.store.reading.request(request.id).asked_by == "alice"
+    assert deployment.store.reading.request(request.id).asked_by == "alice"
 
 
-async def test_a_refusal_names_who_asked(engine: Engine) -> None:
-    question = engine.question("zoe")
-    await asyncio.gather(engine.door.ask(question, "gateway:bastion", uuid.uuid4().hex), return_exceptions=True)
-    row = [line for line in engine.store.events.since(0, 100_000) if line.kind == "refused"][-1]
+async def test_a_refusal_names_who_asked(deployment: Deployment) -> None:
+    question = deployment.question("zoe")
+    await asyncio.gather(deployment.door.ask(question, "gateway:bastion", uuid.uuid4().hex), return_exceptions=True)
+    row = [line for line in deployment.store.events.since(0, 100_000) if line.kind == "refused"][-1]
     assert (row.who, row.proof["requester"]) == ("gateway:bastion", "zoe")
 
 
-async def test_a_request_of_before_that_was_known_is_taken_for_the_requesters_own(engine: Engine) -> None:
-    request = await asked_by(engine, "alice")
-    with engine.store.database.transaction() as connection:
+async def test_a_request_of_before_that_was_known_is_taken_for_the_requesters_own(deployment: Deployment) -> None:
+    request = await asked_by(deployment, "alice")
+    with deployment.store.database.transaction() as connection:
         connection.execute(update(requests).where(requests.c.approval_id == request.id).values(asked_by=""))
-    view = engine.store.reading.request(request.id)
+    view = deployment.store.reading.request(request.id)
     assert (view.asked_by, view.asked_by_name) == ("alice", "Alice A.")

@@ -10,25 +10,25 @@ import pytest_asyncio
 
 from countersign.models import Status
 from store.workers import this_worker
-from tests.workflows.engine import Engine, new_namespace, until
-from tests.workflows.house import policy, put_in_force
+from tests.workflows.deployment import Deployment, new_namespace, until
+from tests.workflows.people import policy, put_in_force
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def mute(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
+async def mute(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
     """An engine whose worker can send by nothing; it is not started yet."""
     url = f"sqlite:///{tmp_path / 'c.db'}"
     namespace = await new_namespace(temporal_address)
-    async with Engine(temporal_address, namespace, url, awake=False) as engine:
-        engine.settings = engine.settings.model_copy(update={"smtp_host": ""})
-        yield engine
+    async with Deployment(temporal_address, namespace, url, awake=False) as deployment:
+        deployment.settings = deployment.settings.model_copy(update={"smtp_host": ""})
+        yield deployment
 
 
-async def test_a_channel_that_is_not_set_up_is_made_good_by_the_others(engine: Engine) -> None:
-    engine.apply(policy(channels={"slack": "decide"}))
-    request = await engine.ask("alice", "vaults")
+async def test_a_channel_that_is_not_set_up_is_made_good_by_the_others(deployment: Deployment) -> None:
+    deployment.apply(policy(channels={"slack": "decide"}))
+    request = await deployment.ask("alice", "vaults")
     await request.until_mailed(grace=["asked"], ivan=["asked"])
     assert "left_out grace" not in request.lines()
     assert sorted(request.lines("unreachable")) == ["unreachable grace", "unreachable ivan"]
@@ -36,11 +36,11 @@ async def test_a_channel_that_is_not_set_up_is_made_good_by_the_others(engine: E
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"], ivan=["asked", "settled"])
 
 
-async def test_what_an_older_policy_misspelt_is_made_good_too(engine: Engine) -> None:
-    put_in_force(engine.store, policy(channels={"emial": "decide"}, rooms={"email": "C0123"}))
-    request = await engine.ask("alice", "vaults")
+async def test_what_an_older_policy_misspelt_is_made_good_too(deployment: Deployment) -> None:
+    put_in_force(deployment.store, policy(channels={"emial": "decide"}, rooms={"email": "C0123"}))
+    request = await deployment.ask("alice", "vaults")
     await request.until_mailed(grace=["asked"], ivan=["asked"])
-    assert {one.person: one.told for one in engine.store.reading.request(request.id).approvers} == {
+    assert {one.person: one.told for one in deployment.store.reading.request(request.id).approvers} == {
         "grace": True,
         "ivan": True,
     }
@@ -48,13 +48,13 @@ async def test_what_an_older_policy_misspelt_is_made_good_too(engine: Engine) ->
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"], ivan=["asked", "settled"])
 
 
-async def test_a_room_of_a_channel_that_has_none_is_made_good(engine: Engine) -> None:
-    put_in_force(engine.store, policy(channels={"email": "decide"}, rooms={"email": "C0123"}))
-    request = await engine.ask("alice", "vaults")
+async def test_a_room_of_a_channel_that_has_none_is_made_good(deployment: Deployment) -> None:
+    put_in_force(deployment.store, policy(channels={"email": "decide"}, rooms={"email": "C0123"}))
+    request = await deployment.ask("alice", "vaults")
     await request.until_mailed(grace=["asked"], ivan=["asked"])
 
 
-async def test_where_nobody_can_be_told_fallback_approvers_are_called_and_the_request_ends(mute: Engine) -> None:
+async def test_where_nobody_can_be_told_fallback_approvers_are_called_and_the_request_ends(mute: Deployment) -> None:
     mute.start_worker()
     request = await mute.ask("alice", "vaults")
     outcome = await request.outcome()
@@ -64,7 +64,7 @@ async def test_where_nobody_can_be_told_fallback_approvers_are_called_and_the_re
 
 
 async def test_a_worker_leaves_to_others_what_it_lacks_and_says_so(
-    mute: Engine, caplog: pytest.LogCaptureFixture
+    mute: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     mute.store.workers.sign(this_worker(["email"]))
     mute.start_worker()

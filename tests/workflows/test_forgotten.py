@@ -15,7 +15,7 @@ from countersign.client import TASK_QUEUE
 from countersign.models import Answer, Approver, Decision, GrantStatus, Status
 from countersign.steps import GrantEnd, Opening, Step
 from tests.store.requests import a_step, approving, line
-from tests.workflows.engine import Engine, Request, refused, until, until_after
+from tests.workflows.deployment import Deployment, Request, refused, until, until_after
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -40,23 +40,23 @@ def cancelling(approval_id: int, who: str, wish_id: str) -> Step:
     return a_step(approval_id, "1.cancelled", status=Status.CANCELLED, words=words, lines=[cancelled])
 
 
-async def forgotten_level(engine: Engine) -> Request:
+async def forgotten_level(deployment: Deployment) -> Request:
     """A request at its second level, as the record says; its workflow thinks that it waits at the first."""
-    request = await engine.ask("alice", "databases")
-    engine.store.requests.write(counting(await request.store("grace")))
-    engine.store.requests.write(second_level(request.id))
+    request = await deployment.ask("alice", "databases")
+    deployment.store.requests.write(counting(await request.store("grace")))
+    deployment.store.requests.write(second_level(request.id))
     return request
 
 
-async def test_answers_to_a_forgotten_level_count(engine: Engine) -> None:
-    request = await forgotten_level(engine)
+async def test_answers_to_a_forgotten_level_count(deployment: Deployment) -> None:
+    request = await forgotten_level(deployment)
     assert (await request.says("heidi", level=2)).accepted
     assert (await request.says("ivan", level=2)).status is Status.APPROVED
     assert request.decided() == ["grace approve 1", "heidi approve 2", "ivan approve 2"]
     assert request.lines("answer_refused", "answered") == ["answered grace", "answered heidi", "answered ivan"]
 
 
-async def test_answers_to_two_levels_that_come_in_one_task_count(asleep: Engine) -> None:
+async def test_answers_to_two_levels_that_come_in_one_task_count(asleep: Deployment) -> None:
     asleep.start_worker()
     request = await asleep.ask("alice", "databases")
     await asleep.stop_worker()
@@ -71,7 +71,7 @@ async def test_answers_to_two_levels_that_come_in_one_task_count(asleep: Engine)
     assert (await request.outcome()).status is Status.APPROVED
 
 
-async def test_an_answer_in_time_to_a_forgotten_level_counts_after_the_deadline(quick: Engine) -> None:
+async def test_an_answer_in_time_to_a_forgotten_level_counts_after_the_deadline(quick: Deployment) -> None:
     request = await quick.ask("alice", "databases")
     await quick.stop_worker()
     quick.store.requests.write(counting(await request.store("grace")))
@@ -84,8 +84,8 @@ async def test_an_answer_in_time_to_a_forgotten_level_counts_after_the_deadline(
     assert request.decided() == ["grace approve 1", "heidi approve 2", "ivan approve 2"]
 
 
-async def test_nobody_decides_by_an_answer_to_a_level_that_was_passed_and_forgotten(engine: Engine) -> None:
-    request = await forgotten_level(engine)
+async def test_nobody_decides_by_an_answer_to_a_level_that_was_passed_and_forgotten(deployment: Deployment) -> None:
+    request = await forgotten_level(deployment)
     words = f"That answer was for level 1; #{request.id} is at level 2."
     assert await refused(request.store("judy", "reject")) == words
     counted = f"Your approval of level 1 has been counted already; #{request.id} is at level 2."
@@ -94,8 +94,8 @@ async def test_nobody_decides_by_an_answer_to_a_level_that_was_passed_and_forgot
     assert (taken_back.accepted, taken_back.status) == (True, Status.REJECTED)
 
 
-async def test_an_answer_to_a_level_at_which_nobody_was_asked_is_refused(engine: Engine) -> None:
-    request = await engine.ask("alice", "databases")
+async def test_an_answer_to_a_level_at_which_nobody_was_asked_is_refused(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "databases")
     for level in (2, 3):
         judged = await request.says("heidi", level=level)
         assert (judged.accepted, judged.words) == (
@@ -104,13 +104,13 @@ async def test_an_answer_to_a_level_at_which_nobody_was_asked_is_refused(engine:
         )
 
 
-async def test_all_who_were_asked_at_a_forgotten_level_hear_of_the_end(engine: Engine) -> None:
-    request = await forgotten_level(engine)
-    await engine.door.cancel(request.id, "alice", "page")
+async def test_all_who_were_asked_at_a_forgotten_level_hear_of_the_end(deployment: Deployment) -> None:
+    request = await forgotten_level(deployment)
+    await deployment.door.cancel(request.id, "alice", "page")
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"], heidi=["settled"], ivan=["settled"])
 
 
-async def test_who_joins_while_an_approval_is_being_written_gets_its_grant(asleep: Engine) -> None:
+async def test_who_joins_while_an_approval_is_being_written_gets_its_grant(asleep: Deployment) -> None:
     asleep.start_worker()
     request = await asleep.ask("alice")
     await asleep.stop_worker()
@@ -124,39 +124,39 @@ async def test_who_joins_while_an_approval_is_being_written_gets_its_grant(aslee
     assert (asked.status, asked.grant) == (Status.APPROVED, asleep.store.grants.of(request.id))
 
 
-async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_record(engine: Engine) -> None:
-    request = await engine.ask("alice", "vaults")
+async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_record(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "vaults")
     yes = await request.store("grace")
     no, also_yes = await request.store("ivan", "reject"), await request.store("grace")
-    await engine.stop_worker()
-    engine.store.requests.write(approving(yes))
-    deciding = [asyncio.create_task(engine.door.submit(one)) for one in (no, also_yes)]
-    engine.start_worker()
+    await deployment.stop_worker()
+    deployment.store.requests.write(approving(yes))
+    deciding = [asyncio.create_task(deployment.door.submit(one)) for one in (no, also_yes)]
+    deployment.start_worker()
     approved = f"#{request.id} is already Approved: Approved by grace."
     assert [one.words for one in await asyncio.gather(*deciding)] == [approved, approved]
 
 
-async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    engine.store.requests.write(a_step(request.id, "1.reminded", lines=[line("reminded")]))
+async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    deployment.store.requests.write(a_step(request.id, "1.reminded", lines=[line("reminded")]))
     assert (await request.says("grace")).status is Status.APPROVED
     outcome = await request.outcome()
     assert (outcome.status, request.status) == (Status.APPROVED, Status.APPROVED)
-    assert outcome.grant == engine.store.grants.of(request.id)
+    assert outcome.grant == deployment.store.grants.of(request.id)
     assert outcome.grant is not None
 
 
-async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(engine: Engine) -> None:
-    request = await engine.ask("alice", "vaults")
-    engine.store.requests.write(approving(await request.store("grace")))
+async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "vaults")
+    deployment.store.requests.write(approving(await request.store("grace")))
     judged = await request.says("ivan", "reject")
     assert (judged.accepted, judged.status) == (False, Status.APPROVED)
     assert judged.words == f"#{request.id} is already Approved: Approved by grace."
     outcome = await request.outcome()
     assert (outcome.status, outcome.words) == (Status.APPROVED, "Approved by grace.")
     assert [one.person for one in outcome.decisions] == ["grace"]
-    assert outcome.grant == engine.store.grants.of(request.id)
-    await engine.door.revoke(request.id, "grace", "page")  # its grant's own workflow runs
+    assert outcome.grant == deployment.store.grants.of(request.id)
+    await deployment.door.revoke(request.id, "grace", "page")  # its grant's own workflow runs
     assert request.lines("approved", "rejected", "granted", "grant_revoked") == [
         "approved grace",
         "granted alice",
@@ -164,49 +164,49 @@ async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(engine: E
     ]
 
 
-async def test_a_forgotten_approval_is_not_cancelled(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    engine.store.requests.write(approving(await request.store("grace")))
-    assert "already Approved" in await refused(engine.door.cancel(request.id, "alice", "page"))
+async def test_a_forgotten_approval_is_not_cancelled(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    deployment.store.requests.write(approving(await request.store("grace")))
+    assert "already Approved" in await refused(deployment.door.cancel(request.id, "alice", "page"))
     assert (await request.outcome()).status is request.status is Status.APPROVED
 
 
-async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_worked(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    again = partial(engine.door.cancel, request.id, "alice", "page", "not needed", wish_id="key-1")
-    engine.store.requests.write(cancelling(request.id, "alice", "key-1"))
+async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_worked(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    again = partial(deployment.door.cancel, request.id, "alice", "page", "not needed", wish_id="key-1")
+    deployment.store.requests.write(cancelling(request.id, "alice", "key-1"))
     assert (await again()).words == "Cancelled by alice: not needed"
     await request.outcome()
-    newer = await engine.ask_for(request.question)  # whose workflow has the same id
+    newer = await deployment.ask_for(request.question)  # whose workflow has the same id
     assert (await again()).status is Status.CANCELLED
-    other = engine.door.cancel(request.id, "alice", "page", wish_id="key-2")
+    other = deployment.door.cancel(request.id, "alice", "page", wish_id="key-2")
     assert await refused(other) == f"#{request.id} is already Cancelled: Cancelled by alice: not needed"
     assert newer.status is Status.WAITING
     assert request.lines("cancelled") == ["cancelled alice"]
 
 
-async def test_a_cancellation_that_was_forgotten_is_not_taken_for_another_persons(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    engine.store.requests.write(cancelling(request.id, "alice", "key-1"))
-    await engine.door.cancel(request.id, "ada", "page", admin=True)
+async def test_a_cancellation_that_was_forgotten_is_not_taken_for_another_persons(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    deployment.store.requests.write(cancelling(request.id, "alice", "key-1"))
+    await deployment.door.cancel(request.id, "ada", "page", admin=True)
     assert (await request.outcome()).words == "Cancelled by alice: not needed"
 
 
 @pytest.mark.parametrize("how", ["revoke", "give_back"])
-async def test_a_grants_end_wished_again_after_a_crash_hears_that_it_worked(engine: Engine, how: str) -> None:
-    request = await engine.ask("alice")
+async def test_a_grants_end_wished_again_after_a_crash_hears_that_it_worked(deployment: Deployment, how: str) -> None:
+    request = await deployment.ask("alice")
     await request.says("grace")
     await request.outcome()
     who = {"revoke": "grace", "give_back": "alice"}[how]
-    wish = partial(getattr(engine.door, how), request.id, who, "page")
+    wish = partial(getattr(deployment.door, how), request.id, who, "page")
     for _ in range(2):
         await wish(wish_id="key-1")
     assert await refused(wish(wish_id="key-2")) == f"The grant of #{request.id} is over already."
     assert len(request.lines("grant_revoked", "grant_ended")) == 1
 
 
-async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     await request.says("grace")
     await request.outcome()
     end = GrantEnd(
@@ -217,13 +217,13 @@ async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(
         words="Revoked by grace.",
         wish_id="key-1",
     )
-    engine.store.grants.end(end)
-    await engine.door.revoke(request.id, "grace", "page", wish_id="key-1")
+    deployment.store.grants.end(end)
+    await deployment.door.revoke(request.id, "grace", "page", wish_id="key-1")
     over = f"The grant of #{request.id} is over already."
-    assert await refused(engine.door.revoke(request.id, "ada", "page", admin=True)) == over
+    assert await refused(deployment.door.revoke(request.id, "ada", "page", admin=True)) == over
 
 
-async def test_a_forgotten_approval_outlives_the_deadline(quick: Engine) -> None:
+async def test_a_forgotten_approval_outlives_the_deadline(quick: Deployment) -> None:
     request = await quick.ask("alice")
     quick.store.requests.write(approving(await request.store("grace")))
     outcome = await request.outcome()
@@ -231,28 +231,28 @@ async def test_a_forgotten_approval_outlives_the_deadline(quick: Engine) -> None
     assert "expired countersign" not in request.lines()
 
 
-async def test_a_forgotten_answer_counts_once_when_it_is_submitted_again(engine: Engine) -> None:
-    request = await engine.ask("alice", "databases")
+async def test_a_forgotten_answer_counts_once_when_it_is_submitted_again(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "databases")
     answer = await request.store("grace")
-    engine.store.requests.write(counting(answer))
-    judgement = await engine.client.decide(request.question.workflow_id, answer)
+    deployment.store.requests.write(counting(answer))
+    judgement = await deployment.client.decide(request.question.workflow_id, answer)
     assert judgement.accepted
     await until(lambda: request.asked_people(2))
     assert request.decided() == ["grace approve 1"]
     assert request.lines("answered") == ["answered grace"]
 
 
-async def test_an_answer_that_meets_the_opening_taken_again_is_judged_when_that_is_over(engine: Engine) -> None:
-    question = engine.question("alice")
-    await engine.stop_worker()
+async def test_an_answer_that_meets_the_opening_taken_again_is_judged_when_that_is_over(deployment: Deployment) -> None:
+    question = deployment.question("alice")
+    await deployment.stop_worker()
     raw = question.model_dump(mode="json")
-    temporal = engine.client.temporal
+    temporal = deployment.client.temporal
     handle = await temporal.start_workflow(
         "ConnectionApproval", raw, id=question.workflow_id, task_queue=TASK_QUEUE, result_type=dict
     )
     assert handle.first_execution_run_id is not None
     run_id = handle.first_execution_run_id
-    reply = engine.store.requests.open(Opening(question=question, workflow_id=question.workflow_id, run_id=run_id))
+    reply = deployment.store.requests.open(Opening(question=question, workflow_id=question.workflow_id, run_id=run_id))
     assert reply.opened is not None
     answer = Answer(
         id="from-a-mail",
@@ -263,7 +263,7 @@ async def test_an_answer_that_meets_the_opening_taken_again_is_judged_when_that_
         channel="email",
         at=reply.opened.opened_at,
     )
-    deciding = asyncio.create_task(engine.client.decide(question.workflow_id, answer))
-    engine.start_worker()
+    deciding = asyncio.create_task(deployment.client.decide(question.workflow_id, answer))
+    deployment.start_worker()
     assert (await deciding).status is Status.APPROVED
     assert (await handle.result())["status"] == "Approved"

@@ -10,18 +10,18 @@ import pytest
 from countersign.models import Status
 from countersign.times import moment
 from store import answers
-from tests.workflows.engine import Engine, Request, until, until_after
-from tests.workflows.house import policy
+from tests.workflows.deployment import Deployment, Request, until, until_after
+from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def asleep_over_the_deadline(quick: Engine, request: Request) -> None:
+async def asleep_over_the_deadline(quick: Deployment, request: Request) -> None:
     await quick.stop_worker()
     await until_after(request.deadline)
 
 
-async def test_rule_5_what_still_waits_at_the_deadline_becomes_expired(quick: Engine) -> None:
+async def test_rule_5_what_still_waits_at_the_deadline_becomes_expired(quick: Deployment) -> None:
     request = await quick.ask("alice")
     assert request.deadline - quick.store.reading.request(request.id).opened_at == timedelta(seconds=5)
     outcome = await request.outcome()
@@ -42,13 +42,13 @@ async def test_rule_5_what_still_waits_at_the_deadline_becomes_expired(quick: En
     await request.until_mailed(grace=["asked", "settled", "answer_refused"], alice=["settled"])
 
 
-async def test_rule_5_a_device_group_may_set_its_own_minutes(quick: Engine) -> None:
+async def test_rule_5_a_device_group_may_set_its_own_minutes(quick: Deployment) -> None:
     quick.apply(policy(device_groups={"vaults": {"approval_status_change_to_expire": 1}}))
     request = await quick.ask("alice", "vaults")
     assert (await request.outcome()).status is Status.EXPIRED
 
 
-async def test_rule_5_a_late_answer_changes_nothing_though_nobody_was_awake(quick: Engine) -> None:
+async def test_rule_5_a_late_answer_changes_nothing_though_nobody_was_awake(quick: Deployment) -> None:
     request = await quick.ask("alice")
     await asleep_over_the_deadline(quick, request)
     assert request.status is Status.WAITING
@@ -61,7 +61,7 @@ async def test_rule_5_a_late_answer_changes_nothing_though_nobody_was_awake(quic
     assert request.lines("answered", "granted", "expired") == ["expired countersign"]
 
 
-async def test_rule_5_an_answer_in_time_counts_though_the_worker_wakes_after_the_deadline(quick: Engine) -> None:
+async def test_rule_5_an_answer_in_time_counts_though_the_worker_wakes_after_the_deadline(quick: Deployment) -> None:
     request = await quick.ask("alice")
     await quick.stop_worker()
     in_time = await request.store("grace")
@@ -74,7 +74,7 @@ async def test_rule_5_an_answer_in_time_counts_though_the_worker_wakes_after_the
     assert (await quick.door.submit(in_time)).accepted
 
 
-async def test_rule_5_a_rejection_in_time_counts_too_and_the_first_of_two_answers(quick: Engine) -> None:
+async def test_rule_5_a_rejection_in_time_counts_too_and_the_first_of_two_answers(quick: Deployment) -> None:
     request = await quick.ask("alice", "vaults")
     await quick.stop_worker()
     no = await request.store("ivan", "reject")
@@ -86,7 +86,7 @@ async def test_rule_5_a_rejection_in_time_counts_too_and_the_first_of_two_answer
     assert [(await quick.door.submit(one)).accepted for one in (no, yes)] == [True, False]
 
 
-async def test_rule_5_a_level_passed_in_time_does_not_carry_the_next_one_over_the_deadline(quick: Engine) -> None:
+async def test_rule_5_a_level_passed_in_time_does_not_carry_the_next_one_over_the_deadline(quick: Deployment) -> None:
     request = await quick.ask("alice", "databases")
     await quick.stop_worker()
     await request.store("grace")
@@ -97,7 +97,7 @@ async def test_rule_5_a_level_passed_in_time_does_not_carry_the_next_one_over_th
     assert request.asked_people(2) == []
 
 
-async def test_rule_5_expiry_waits_until_the_mailbox_was_read_up_to_the_deadline(quick: Engine) -> None:
+async def test_rule_5_expiry_waits_until_the_mailbox_was_read_up_to_the_deadline(quick: Deployment) -> None:
     request = await quick.ask("alice")
     lost = await quick.ask("bob")
     quick.store.mails.read_through("INBOX", request.deadline - timedelta(seconds=1))
@@ -112,7 +112,7 @@ async def test_rule_5_expiry_waits_until_the_mailbox_was_read_up_to_the_deadline
 
 
 async def test_rule_5_an_expiry_waits_for_a_mailbox_only_for_so_long(
-    quick: Engine, monkeypatch: pytest.MonkeyPatch
+    quick: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answers, "LONGEST_WAIT", timedelta(seconds=2))
     request = await quick.ask("alice")
@@ -122,14 +122,14 @@ async def test_rule_5_an_expiry_waits_for_a_mailbox_only_for_so_long(
     assert (await request.outcome()).status is Status.EXPIRED
 
 
-async def test_nobody_dates_an_answer_into_the_future(quick: Engine) -> None:
+async def test_nobody_dates_an_answer_into_the_future(quick: Deployment) -> None:
     request = await quick.ask("alice")
     now = datetime.now(UTC)
     stored = await request.store("grace", at=now + timedelta(days=1))
     assert now <= stored.at <= datetime.now(UTC)
 
 
-async def test_who_has_not_answered_is_reminded_once(quick: Engine) -> None:
+async def test_who_has_not_answered_is_reminded_once(quick: Deployment) -> None:
     quick.apply(policy(approval_status_change_to_expire=7, reminder_minutes=3))
     request = await quick.ask("alice", "databases")
     await request.says("grace")

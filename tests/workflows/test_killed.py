@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from countersign.errors import Unavailable
 from countersign.models import Status
-from tests.workflows.engine import Engine, Request, environment_for, until
+from tests.workflows.deployment import Deployment, Request, environment_for, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,8 +32,8 @@ T = TypeVar("T")
 class WorkerProcess:
     """`python worker.py`, as often as it is started."""
 
-    def __init__(self, engine: Engine, log: Path) -> None:
-        where = environment_for(engine.database_url, engine.address, engine.namespace, engine.mail)
+    def __init__(self, deployment: Deployment, log: Path) -> None:
+        where = environment_for(deployment.database_url, deployment.address, deployment.namespace, deployment.mail)
         self._environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}} | where
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -55,7 +55,7 @@ class WorkerProcess:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def process(asleep: Engine, tmp_path: Path) -> AsyncIterator[WorkerProcess]:
+async def process(asleep: Deployment, tmp_path: Path) -> AsyncIterator[WorkerProcess]:
     """The worker's process, which does not run yet, and is killed in the end."""
     process = WorkerProcess(asleep, tmp_path / "worker.log")
     yield process
@@ -72,7 +72,7 @@ async def insist(call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def test_an_answer_stored_between_two_workers_is_judged_by_the_second(
-    asleep: Engine, process: WorkerProcess
+    asleep: Deployment, process: WorkerProcess
 ) -> None:
     await process.start()
     question = asleep.question("alice")
@@ -96,7 +96,7 @@ async def test_an_answer_stored_between_two_workers_is_judged_by_the_second(
     assert (await asleep.ask_for(request.question)).id == request.id
 
 
-async def test_blows_at_any_moment_lose_nothing_and_double_nothing(asleep: Engine, process: WorkerProcess) -> None:
+async def test_blows_at_any_moment_lose_nothing_and_double_nothing(asleep: Deployment, process: WorkerProcess) -> None:
     seed = random.randrange(2**32)
     dice = random.Random(seed)
     await process.start()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.workflows.engine import Engine, Request, new_namespace, until
-from tests.workflows.house import policy
+from tests.workflows.deployment import Deployment, Request, new_namespace, until
+from tests.workflows.people import policy
 from tests.workflows.test_killed import WorkerProcess, insist
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,19 +21,19 @@ MOST_COPIES = 3
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def crowd(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
+async def crowd(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
     """An engine without a worker, where 24 people are asked about a router."""
     namespace = await new_namespace(temporal_address)
-    async with Engine(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}", awake=False) as engine:
+    async with Deployment(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}", awake=False) as deployment:
         users = {one: {"name": one.title(), "email": f"{one}@example.test"} for one in PEOPLE}
         group = {"routers": {"managers": PEOPLE, "require_managerial_approval": True}}
-        engine.apply(policy(users=users, device_groups=group))
-        yield engine
+        deployment.apply(policy(users=users, device_groups=group))
+        yield deployment
 
 
 @pytest.mark.parametrize("delivered", [8, 16])
 async def test_a_kill_while_mails_are_sent_loses_none_and_repeats_few(
-    crowd: Engine, tmp_path: Path, delivered: int
+    crowd: Deployment, tmp_path: Path, delivered: int
 ) -> None:
     process = WorkerProcess(crowd, tmp_path / "worker.log")
     await process.start()

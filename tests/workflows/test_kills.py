@@ -28,8 +28,8 @@ from sandbox.people import NoSuchMail, Person, wants_answer
 from store import Store
 from store.tables import answers, notices, requests
 from store.tokens import Owner
-from tests.workflows.engine import until
-from tests.workflows.house import PEOPLE, policy
+from tests.workflows.deployment import until
+from tests.workflows.people import PEOPLE, policy
 from tests.workflows.processes import Processes
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -12,7 +12,7 @@ from countersign.models import Status
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.channel import key_ring
 from notifiers.email.inbound import Inbound
-from tests.workflows.engine import MAIL_KEYS, Engine, Request, until
+from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -20,7 +20,7 @@ RULE = AuthenticityRule(mode="authentication_results", authserv_id="mail.example
 
 
 async def a_reply(request: Request, login: str, text: str, message_id: str) -> EmailMessage:
-    asked = await asyncio.to_thread(request.engine.person(login).wait_for_mail, request.id)
+    asked = await asyncio.to_thread(request.deployment.person(login).wait_for_mail, request.id)
     reply = EmailMessage()
     reply["Authentication-Results"] = "mail.example.test; dmarc=pass header.from=example.test"
     reply["From"] = f"{login}@example.test"
@@ -31,28 +31,30 @@ async def a_reply(request: Request, login: str, text: str, message_id: str) -> E
     return reply
 
 
-async def arrives_twice(engine: Engine, mail: EmailMessage) -> None:
-    inbound = Inbound(engine.door, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop())
+async def arrives_twice(deployment: Deployment, mail: EmailMessage) -> None:
+    inbound = Inbound(
+        deployment.door, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop()
+    )
     for way in ("by the first way", "by the second way"):
         again = f"Received: {way}\r\n".encode() + mail.as_bytes()
         await asyncio.to_thread(inbound.take, again, datetime.now(UTC))
 
 
-async def test_an_unclear_mail_that_arrives_twice_gets_one_help_mail_and_one_row(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    await arrives_twice(engine, await a_reply(request, "grace", "Hm, let me see.", "<unclear@example.test>"))
+async def test_an_unclear_mail_that_arrives_twice_gets_one_help_mail_and_one_row(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    await arrives_twice(deployment, await a_reply(request, "grace", "Hm, let me see.", "<unclear@example.test>"))
     assert request.lines("answer_refused") == ["answer_refused grace"]
     await until(lambda: len(request.lines("noticed")) == 2)
-    assert not [row for row in engine.store.notices.of_step(request.id, 0) if row.event == "help"]
+    assert not [row for row in deployment.store.notices.of_step(request.id, 0) if row.event == "help"]
 
 
 async def test_an_approval_that_arrives_again_after_it_settled_the_request_is_not_called_refused(
-    engine: Engine,
+    deployment: Deployment,
 ) -> None:
-    request = await engine.ask("alice")
+    request = await deployment.ask("alice")
     reply = await a_reply(request, "grace", "Approved\n\nBe quick.", "<yes@example.test>")
-    await arrives_twice(engine, reply)
+    await arrives_twice(deployment, reply)
     assert (await request.outcome()).status is Status.APPROVED
-    await arrives_twice(engine, reply)
+    await arrives_twice(deployment, reply)
     assert request.lines("answered", "answer_refused") == ["answered grace"]
     await request.until_mailed(grace=["asked", "settled"])

@@ -11,8 +11,8 @@ import pytest
 
 from countersign.models import Status
 from store import Store
-from tests.workflows.engine import POLL_SECONDS, Engine, Request
-from tests.workflows.house import policy
+from tests.workflows.deployment import POLL_SECONDS, Deployment, Request
+from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,30 +23,30 @@ def copied(source: Path, target: Path) -> None:
         one.backup(other)
 
 
-async def until_listed(engine: Engine, kind: str, count: int) -> None:
+async def until_listed(deployment: Deployment, kind: str, count: int) -> None:
     """Temporal lists what began a moment later."""
     wanted = f'WorkflowType = "{kind}"' + (" AND CountersignStatus IS NOT NULL" if kind != "Grant" else "")
     async with asyncio.timeout(60):
         listed = 0
         while listed < count:
             await asyncio.sleep(POLL_SECONDS)
-            listed = (await engine.client.temporal.count_workflows(wanted)).count
+            listed = (await deployment.client.temporal.count_workflows(wanted)).count
 
 
-async def replaced(engine: Engine, backup: Path | None) -> None:
+async def replaced(deployment: Deployment, backup: Path | None) -> None:
     """Stop the worker, and start it again over the backup, or over a new database."""
-    await engine.stop_worker()
-    engine.store.close()
-    path = Path(engine.database_url.removeprefix("sqlite:///"))
+    await deployment.stop_worker()
+    deployment.store.close()
+    path = Path(deployment.database_url.removeprefix("sqlite:///"))
     for each in path.parent.glob(f"{path.name}*"):
         each.unlink()
     if backup:
         copied(backup, path)
-    with closing(Store(engine.database_url)) as store:
+    with closing(Store(deployment.database_url)) as store:
         store.policies.apply(policy(), "ada")
 
 
-async def test_numbers_start_above_what_temporal_knows(asleep: Engine, tmp_path: Path) -> None:
+async def test_numbers_start_above_what_temporal_knows(asleep: Deployment, tmp_path: Path) -> None:
     asleep.start_worker()
     path, backup = Path(asleep.database_url.removeprefix("sqlite:///")), tmp_path / "backup.db"
     kept = await asleep.ask("alice")
@@ -63,16 +63,16 @@ async def test_numbers_start_above_what_temporal_knows(asleep: Engine, tmp_path:
         numbers.add(new.id)
 
 
-async def asked_anew(engine: Engine) -> Request:
+async def asked_anew(deployment: Deployment) -> Request:
     """A question to a worker that starts."""
-    engine.store = Store(engine.database_url)
-    engine.start_worker()
-    request = await engine.ask("alice")
+    deployment.store = Store(deployment.database_url)
+    deployment.start_worker()
+    request = await deployment.ask("alice")
     assert request.status is Status.WAITING
     return request
 
 
-async def test_a_worker_that_starts_again_skips_no_number(asleep: Engine) -> None:
+async def test_a_worker_that_starts_again_skips_no_number(asleep: Deployment) -> None:
     asleep.start_worker()
     first = await asleep.ask("alice")
     await until_listed(asleep, "ConnectionApproval", 1)

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from countersign.client import TASK_QUEUE
 from countersign.models import Asked, Status
-from tests.workflows.engine import Engine, Request
+from tests.workflows.deployment import Deployment, Request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,11 +23,11 @@ Cli = Callable[..., Awaitable[tuple[int, str]]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def temporal(engine: Engine, temporal_tool: Path) -> AsyncIterator[Cli]:
+async def temporal(deployment: Deployment, temporal_tool: Path) -> AsyncIterator[Cli]:
     """The real `temporal` tool in the engine's namespace: its exit code and all it printed."""
 
     async def run(*words: str) -> tuple[int, str]:
-        where = ("--address", engine.address, "--namespace", engine.namespace)
+        where = ("--address", deployment.address, "--namespace", deployment.namespace)
         process = await asyncio.create_subprocess_exec(
             temporal_tool, *words, *where, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
@@ -47,11 +47,13 @@ def asked(device: str, **changed: Any) -> str:
     return json.dumps({"requester": "alice", "device": device, "protocol": "ssh", "reason": "raw"} | changed)
 
 
-async def test_a_good_start_opens_a_request_and_its_result_is_the_decision(engine: Engine, temporal: Cli) -> None:
-    question = engine.question("alice")
+async def test_a_good_start_opens_a_request_and_its_result_is_the_decision(
+    deployment: Deployment, temporal: Cli
+) -> None:
+    question = deployment.question("alice")
     code, printed = await temporal(*start(question.workflow_id, asked(question.device), verb="start"))
     assert code == 0, printed
-    request = await engine.ask_for(question)
+    request = await deployment.ask_for(question)
     assert request.asked.joined
     assert request.lines()[0] == "opened temporal:start"
     await request.says("grace", comment="go")
@@ -63,17 +65,19 @@ async def test_a_good_start_opens_a_request_and_its_result_is_the_decision(engin
     assert result["grant"]["status"] == "Active"
 
 
-async def test_what_somebody_typed_is_folded_before_it_is_compared_with_the_id(engine: Engine, temporal: Cli) -> None:
-    question = engine.question("carol")
+async def test_what_somebody_typed_is_folded_before_it_is_compared_with_the_id(
+    deployment: Deployment, temporal: Cli
+) -> None:
+    question = deployment.question("carol")
     raw = asked(question.device.upper(), requester=" Carol ")
     code, printed = await temporal(*start(question.workflow_id, raw))
     assert code == 0, printed
-    newest = engine.store.reading.newest(requester="carol", limit=1)[0]
+    newest = deployment.store.reading.newest(requester="carol", limit=1)[0]
     assert (newest.question.device, newest.status) == (question.device, Status.APPROVED)
 
 
-async def test_the_state_of_an_open_request_can_be_queried(engine: Engine, temporal: Cli) -> None:
-    request = await engine.ask("alice")
+async def test_the_state_of_an_open_request_can_be_queried(deployment: Deployment, temporal: Cli) -> None:
+    request = await deployment.ask("alice")
     code, printed = await temporal(
         *("workflow", "query", "--workflow-id", request.question.workflow_id, "--name", "state", "--output", "json")
     )
@@ -82,8 +86,8 @@ async def test_the_state_of_an_open_request_can_be_queried(engine: Engine, tempo
     assert (state["approval_id"], state["status"], list(state["seats"])) == (request.id, "Waiting", ["grace"])
 
 
-async def test_search_attributes_find_it_in_temporal_s_own_lists(engine: Engine, temporal: Cli) -> None:
-    request = await engine.ask("alice")
+async def test_search_attributes_find_it_in_temporal_s_own_lists(deployment: Deployment, temporal: Cli) -> None:
+    request = await deployment.ask("alice")
     query = f"CountersignStatus = 'Waiting' AND CountersignDevice = '{request.question.device}'"
     query += " AND CountersignRequester = 'alice' AND CountersignApprovers = 'grace'"
     for _ in range(100):
@@ -117,9 +121,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_a_bad_start_fails_at_once_with_words(engine: Engine, temporal: Cli, case: str) -> None:
+async def test_a_bad_start_fails_at_once_with_words(deployment: Deployment, temporal: Cli, case: str) -> None:
     workflow_id, inputs, words = REFUSED[case]
-    question = engine.question("alice")
+    question = deployment.question("alice")
 
     def filled(text: str) -> str:
         return Template(text).substitute(device=question.device, id=question.workflow_id)
@@ -129,17 +133,17 @@ async def test_a_bad_start_fails_at_once_with_words(engine: Engine, temporal: Cl
     assert filled(words) in printed
 
 
-async def test_a_question_that_joins_a_bad_start_is_refused_with_its_words(engine: Engine) -> None:
-    question = engine.question("alice")
-    temporal = engine.client.temporal
+async def test_a_question_that_joins_a_bad_start_is_refused_with_its_words(deployment: Deployment) -> None:
+    question = deployment.question("alice")
+    temporal = deployment.client.temporal
     bad = question.model_dump(mode="json") | {"protocol": "telnet"}
-    await engine.stop_worker()
+    await deployment.stop_worker()
     await temporal.start_workflow("ConnectionApproval", bad, id=question.workflow_id, task_queue=TASK_QUEUE)
-    joining = asyncio.create_task(engine.client.ask(question))
-    engine.start_worker()
+    joining = asyncio.create_task(deployment.client.ask(question))
+    deployment.start_worker()
     result: Asked | BaseException = (await asyncio.gather(joining, return_exceptions=True))[0]
     # It either heard the bad start's words, or came after its end and opened a request of its own.
     if isinstance(result, Asked):
-        assert Request(engine, question, result).status is Status.WAITING
+        assert Request(deployment, question, result).status is Status.WAITING
     else:
         assert "protocol must be" in str(result)

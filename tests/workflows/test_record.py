@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 
 from countersign.models import Status
-from tests.workflows.engine import Engine, until
+from tests.workflows.deployment import Deployment, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_rule_11_the_record_of_a_request_from_the_question_to_the_revocation(engine: Engine) -> None:
-    request = await engine.ask("alice", "databases", source_address="10.0.0.7", reason="restore")
-    await engine.ask_for(request.question)
+async def test_rule_11_the_record_of_a_request_from_the_question_to_the_revocation(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "databases", source_address="10.0.0.7", reason="restore")
+    await deployment.ask_for(request.question)
     await request.says("bob")
     await request.says("grace", channel="email", comment="ok")
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2)
     await request.says("ada", level=2)
     await request.outcome()
-    await engine.door.revoke(request.id, "heidi", "page", "enough")
+    await deployment.door.revoke(request.id, "heidi", "page", "enough")
     assert request.lines() == [
         "opened alice",
         "level_started countersign",
@@ -33,22 +33,22 @@ async def test_rule_11_the_record_of_a_request_from_the_question_to_the_revocati
         "granted alice",
         "grant_revoked heidi",
     ]
-    rows = {row.kind: row for row in engine.store.events.of(request.id)}
+    rows = {row.kind: row for row in deployment.store.events.of(request.id)}
     assert rows["opened"].words == "approval workflow Engineers to databases"
     assert rows["asked_again"].proof == {"source_address": "10.0.0.7", "reason": "restore"}
     assert rows["approved"].words == "Approved by Grace G., Heidi H., Ada A."
     assert (rows["grant_revoked"].channel, rows["grant_revoked"].words) == ("page", "Revoked by Heidi H.: enough")
-    [grace] = [row for row in engine.store.events.of(request.id) if (row.kind, row.who) == ("answered", "grace")]
+    [grace] = [row for row in deployment.store.events.of(request.id) if (row.kind, row.who) == ("answered", "grace")]
     assert (grace.channel, grace.words) == ("email", "approved: ok")
-    assert engine.store.answers.outcome(grace.proof["answer"])[0] == "accepted"
+    assert deployment.store.answers.outcome(grace.proof["answer"])[0] == "accepted"
 
 
-async def test_rule_11_what_is_decided_is_on_record_before_anybody_is_told(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_rule_11_what_is_decided_is_on_record_before_anybody_is_told(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     await request.says("grace")
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     await until(lambda: len(request.lines("noticed")) == 3)
-    versions = {(row.kind, row.words): row.version for row in engine.store.events.of(request.id)}
+    versions = {(row.kind, row.words): row.version for row in deployment.store.events.of(request.id)}
     assert (
         versions["level_started", "level 1 of 1"]
         < versions["noticed", "asked"]
@@ -60,11 +60,11 @@ async def test_rule_11_what_is_decided_is_on_record_before_anybody_is_told(engin
     )
 
 
-async def test_rule_11_the_versions_of_the_whole_record_have_no_gaps(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_rule_11_the_versions_of_the_whole_record_have_no_gaps(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     assert request.status is Status.WAITING
-    rows = engine.store.events.since(0, limit=100_000)
+    rows = deployment.store.events.since(0, limit=100_000)
     assert [row.version for row in rows] == list(range(1, len(rows) + 1))
-    assert engine.store.events.last_version() >= len(rows)
-    view = engine.store.reading.request(request.id)
-    assert view.version == engine.store.events.of(request.id)[-1].version
+    assert deployment.store.events.last_version() >= len(rows)
+    view = deployment.store.reading.request(request.id)
+    assert view.version == deployment.store.events.of(request.id)[-1].version

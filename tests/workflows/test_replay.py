@@ -16,7 +16,7 @@ import worker
 from countersign.client import grant_workflow
 from countersign.question import read_question_by
 from tests.histories.record import STORIES
-from tests.workflows.engine import MAIL_KEYS
+from tests.workflows.deployment import MAIL_KEYS
 from tests.workflows.sandboxed import sandboxed
 
 SAVED = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[1] / "histories").glob("*.json"))}

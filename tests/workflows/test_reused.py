@@ -16,27 +16,27 @@ from countersign.models import GrantStatus, Status
 from countersign.steps import GrantEnd, GrantTerms
 from sandbox.mail_server import ENGINE, HOST, PASSWORD
 from store.tables import requests
-from tests.workflows.engine import Engine, Request, new_namespace, until
+from tests.workflows.deployment import Deployment, Request, new_namespace, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @asynccontextmanager
-async def installed(address: str, database: Path) -> AsyncIterator[Engine]:
+async def installed(address: str, database: Path) -> AsyncIterator[Deployment]:
     """An installation that has just begun, and reads its mailbox."""
-    async with Engine(address, await new_namespace(address), f"sqlite:///{database}", awake=False) as engine:
+    async with Deployment(address, await new_namespace(address), f"sqlite:///{database}", awake=False) as deployment:
         mailbox = {
             "imap_host": HOST,
-            "imap_port": engine.mail.imap_port,
+            "imap_port": deployment.mail.imap_port,
             "imap_security": "none",
             "imap_username": ENGINE,
             "imap_password": SecretStr(PASSWORD),
             "mail_rule": "authentication_results",
-            "mail_authserv_id": engine.mail.authserv_id,
+            "mail_authserv_id": deployment.mail.authserv_id,
         }
-        engine.settings = engine.settings.model_copy(update=mailbox)
-        engine.start_worker()
-        yield engine
+        deployment.settings = deployment.settings.model_copy(update=mailbox)
+        deployment.start_worker()
+        yield deployment
 
 
 async def test_a_reply_to_an_old_mail_decides_nothing(temporal_address: str, tmp_path: Path) -> None:
@@ -58,45 +58,45 @@ async def test_a_reply_to_an_old_mail_decides_nothing(temporal_address: str, tmp
         assert (await new.outcome()).status is Status.APPROVED
 
 
-async def granted(engine: Engine) -> Request:
-    request = await engine.ask("alice")
+async def granted(deployment: Deployment) -> Request:
+    request = await deployment.ask("alice")
     assert (await request.says("grace")).accepted
     await request.outcome()
     return request
 
 
 def status_of(request: Request) -> GrantStatus | None:
-    grant = request.engine.store.grants.of(request.id)
+    grant = request.deployment.store.grants.of(request.id)
     return grant.status if grant else None
 
 
-async def test_the_end_of_an_old_grant_ends_no_new_one_of_its_number(engine: Engine) -> None:
-    request = await granted(engine)
+async def test_the_end_of_an_old_grant_ends_no_new_one_of_its_number(deployment: Deployment) -> None:
+    request = await granted(deployment)
     now = datetime.now(UTC)
     terms = GrantTerms(approval_id=request.id, starts_at=now, ends_at=now, run="the run of an earlier request")
-    await engine.client.start_grant(terms)
-    old = engine.client.temporal.get_workflow_handle(grant_workflow(request.id, terms.run))
+    await deployment.client.start_grant(terms)
+    old = deployment.client.temporal.get_workflow_handle(grant_workflow(request.id, terms.run))
     assert await old.result() == GrantStatus.ENDED
     assert status_of(request) is GrantStatus.ACTIVE
-    await engine.door.revoke(request.id, "grace", "test")
+    await deployment.door.revoke(request.id, "grace", "test")
     assert status_of(request) is GrantStatus.REVOKED
 
 
-async def test_a_grant_from_before_runs_were_kept_is_revoked_as_ever(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    with engine.store.database.transaction() as connection:
+async def test_a_grant_from_before_runs_were_kept_is_revoked_as_ever(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    with deployment.store.database.transaction() as connection:
         connection.execute(requests.update().where(requests.c.approval_id == request.id).values(token_run=""))
     assert (await request.says("grace")).accepted
     await request.outcome()
-    workflow = engine.client.temporal.get_workflow_handle(grant_workflow(request.id))
-    await engine.door.revoke(request.id, "grace", "test")
+    workflow = deployment.client.temporal.get_workflow_handle(grant_workflow(request.id))
+    await deployment.door.revoke(request.id, "grace", "test")
     assert status_of(request) is GrantStatus.REVOKED
     assert await workflow.result() == GrantStatus.REVOKED
 
 
-async def test_the_end_that_an_older_worker_wrote_down_still_counts(engine: Engine) -> None:
-    request = await granted(engine)
+async def test_the_end_that_an_older_worker_wrote_down_still_counts(deployment: Deployment) -> None:
+    request = await granted(deployment)
     at = datetime.now(UTC) + timedelta(minutes=1)
     end = GrantEnd(approval_id=request.id, status=GrantStatus.ENDED, at=at, who="the clock", words="Its time is over.")
-    assert engine.store.grants.end(end)
+    assert deployment.store.grants.end(end)
     assert status_of(request) is GrantStatus.ENDED

@@ -7,14 +7,14 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle
 
 from countersign.client import grant_workflow
-from tests.workflows.engine import Engine, Request, until
+from tests.workflows.deployment import Deployment, Request, until
 from workflows.shown import plain
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def run_of(request: Request) -> WorkflowHandle[object, object]:
-    return request.engine.client.temporal.get_workflow_handle(request.question.workflow_id)
+    return request.deployment.client.temporal.get_workflow_handle(request.question.workflow_id)
 
 
 async def details(request: Request) -> str:
@@ -25,7 +25,7 @@ async def details(request: Request) -> str:
 
 async def summaries(request: Request) -> set[str]:
     """The summaries of all timers and activities in a run's history."""
-    converter = request.engine.client.temporal.data_converter
+    converter = request.deployment.client.temporal.data_converter
     found = set()
     async for event in run_of(request).fetch_history_events():
         if event.HasField("user_metadata") and not event.HasField("workflow_execution_started_event_attributes"):
@@ -34,8 +34,8 @@ async def summaries(request: Request) -> set[str]:
     return found
 
 
-async def test_the_page_of_a_request_names_whom_it_waits_for(engine: Engine) -> None:
-    request = await engine.ask("bob", "databases")
+async def test_the_page_of_a_request_names_whom_it_waits_for(deployment: Deployment) -> None:
+    request = await deployment.ask("bob", "databases")
     description = await run_of(request).describe()
     assert await description.static_summary() == f"bob asks for {request.question.device} by ssh"
     said = await details(request)
@@ -53,13 +53,13 @@ async def test_the_page_of_a_request_names_whom_it_waits_for(engine: Engine) -> 
     assert f"#{request.id}: Rejected. " in await details(request)
 
 
-async def test_the_page_of_a_grant_says_whose_it_is_and_until_when(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_the_page_of_a_grant_says_whose_it_is_and_until_when(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     await request.says("grace")
     outcome = await request.outcome()
     assert outcome.grant
-    grant = grant_workflow(request.id, engine.store.reading.request(request.id).token_run)
-    summary = await (await engine.client.temporal.get_workflow_handle(grant).describe()).static_summary()
+    grant = grant_workflow(request.id, deployment.store.reading.request(request.id).token_run)
+    summary = await (await deployment.client.temporal.get_workflow_handle(grant).describe()).static_summary()
     assert summary == f"The grant of #{request.id}, until {outcome.grant.ends_at:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from countersign.models import Status
-from tests.workflows.engine import Engine, Request, new_namespace, until
-from tests.workflows.house import policy
+from tests.workflows.deployment import Deployment, Request, new_namespace, until
+from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -22,25 +22,25 @@ EVERYBODY = {"grace": 2, "ivan": 2, "alice": 1}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def slow(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
+async def slow(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
     """An engine of its own: what is late would hold up the tests that come after."""
     url = f"sqlite:///{tmp_path / 'c.db'}"
-    async with Engine(temporal_address, await new_namespace(temporal_address), url) as engine:
-        yield engine
-        engine.mail.faults.answer_after = 0.0
+    async with Deployment(temporal_address, await new_namespace(temporal_address), url) as deployment:
+        yield deployment
+        deployment.mail.faults.answer_after = 0.0
 
 
 async def mails_by_person(request: Request) -> dict[str, int]:
     """How many mails about a request each got, those that came again with them."""
     got: Counter[str] = Counter()
     for login in EVERYBODY:
-        inbox = await asyncio.to_thread(request.engine.person(login).inbox)
+        inbox = await asyncio.to_thread(request.deployment.person(login).inbox)
         got[login] = sum(str(mail["Subject"]).endswith(f"#{request.id}") for mail in inbox)
     return dict(got)
 
 
 @pytest.mark.parametrize("seconds", [1.0, 5.0, 35.0])
-async def test_everybody_gets_each_mail_once(slow: Engine, seconds: float) -> None:
+async def test_everybody_gets_each_mail_once(slow: Deployment, seconds: float) -> None:
     slow.mail.faults.answer_after = seconds
     began = time.monotonic()
     request = await slow.ask("alice", "vaults")
@@ -55,7 +55,7 @@ async def test_everybody_gets_each_mail_once(slow: Engine, seconds: float) -> No
     assert await mails_by_person(request) == EVERYBODY
 
 
-async def test_somebody_is_disabled_at_once_while_the_mail_server_hangs(slow: Engine) -> None:
+async def test_somebody_is_disabled_at_once_while_the_mail_server_hangs(slow: Deployment) -> None:
     slow.mail.faults.delay = 600.0
     requests = [await slow.ask("alice", "vaults") for _ in range(3)]
     slow.apply(policy(disabled=("alice",)))

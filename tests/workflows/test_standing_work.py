@@ -13,7 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 
 from activities.standing import StandingActivities
-from tests.workflows.engine import WAIT_SECONDS, new_namespace
+from tests.workflows.deployment import WAIT_SECONDS, new_namespace
 from tests.workflows.sandboxed import sandboxed
 from workflows.standing import StandingWork
 

@@ -10,21 +10,21 @@ from temporalio.client import WorkflowHandle
 
 from countersign.models import GrantStatus, Status
 from countersign.steps import GONE
-from tests.workflows.engine import Engine, Request, refused, until
+from tests.workflows.deployment import Deployment, Request, refused, until
 from workflows.change import CANCELLED_IN_TEMPORAL
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def workflow_of(request: Request) -> WorkflowHandle[object, object]:
-    return request.engine.client.temporal.get_workflow_handle(request.question.workflow_id)
+    return request.deployment.client.temporal.get_workflow_handle(request.question.workflow_id)
 
 
-async def granted(engine: Engine) -> tuple[Request, WorkflowHandle[object, object]]:
-    request = await engine.ask("alice")
+async def granted(deployment: Deployment) -> tuple[Request, WorkflowHandle[object, object]]:
+    request = await deployment.ask("alice")
     await request.says("grace")
     await request.outcome()
-    open_grants = engine.client.temporal.list_workflows('WorkflowType = "Grant" AND ExecutionStatus = "Running"')
+    open_grants = deployment.client.temporal.list_workflows('WorkflowType = "Grant" AND ExecutionStatus = "Running"')
     ids: list[str] = []
 
     async def listed() -> bool:
@@ -32,13 +32,15 @@ async def granted(engine: Engine) -> tuple[Request, WorkflowHandle[object, objec
         return bool(ids)
 
     while not await listed():
-        open_grants = engine.client.temporal.list_workflows('WorkflowType = "Grant" AND ExecutionStatus = "Running"')
+        open_grants = deployment.client.temporal.list_workflows(
+            'WorkflowType = "Grant" AND ExecutionStatus = "Running"'
+        )
         await asyncio.sleep(0.1)
-    return request, engine.client.temporal.get_workflow_handle(ids[0])
+    return request, deployment.client.temporal.get_workflow_handle(ids[0])
 
 
-async def test_a_request_that_is_cancelled_in_temporal_is_withdrawn(engine: Engine) -> None:
-    request = await engine.ask("alice", "databases")
+async def test_a_request_that_is_cancelled_in_temporal_is_withdrawn(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "databases")
     await workflow_of(request).cancel()
     outcome = await request.outcome()
     assert (outcome.status, outcome.words) == (Status.CANCELLED, CANCELLED_IN_TEMPORAL)
@@ -46,63 +48,63 @@ async def test_a_request_that_is_cancelled_in_temporal_is_withdrawn(engine: Engi
     await until(lambda: request.status is Status.CANCELLED)
     await until(lambda: {"noticed alice", "noticed grace"} <= set(request.lines("noticed")))
     assert not (await request.says("grace")).accepted
-    newer = await engine.ask_for(request.question)
+    newer = await deployment.ask_for(request.question)
     assert (newer.id != request.id, newer.status) == (True, Status.WAITING)
 
 
-async def test_a_grant_that_is_cancelled_in_temporal_is_revoked(engine: Engine) -> None:
-    request, workflow = await granted(engine)
+async def test_a_grant_that_is_cancelled_in_temporal_is_revoked(deployment: Deployment) -> None:
+    request, workflow = await granted(deployment)
     await workflow.cancel()
     await until(lambda: request.lines("grant_revoked") == ["grant_revoked temporal"])
-    grant = engine.store.grants.of(request.id)
+    grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert (grant.status, grant.words) == (GrantStatus.REVOKED, CANCELLED_IN_TEMPORAL)
 
 
-async def test_a_request_whose_workflow_was_terminated_is_settled_by_the_sweeper(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_a_request_whose_workflow_was_terminated_is_settled_by_the_sweeper(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     await workflow_of(request).terminate()
-    await engine.door.settle_gone()
+    await deployment.door.settle_gone()
     await until(lambda: request.status is Status.CANCELLED)
-    view = engine.store.reading.request(request.id)
+    view = deployment.store.reading.request(request.id)
     assert view.words == GONE
     await request.until_mailed(grace=["asked", "settled"])
 
 
-async def test_an_answer_that_meets_no_workflow_settles_its_request(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_an_answer_that_meets_no_workflow_settles_its_request(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     await workflow_of(request).terminate()
     judged = await request.says("grace")
     assert (judged.accepted, judged.status) == (False, Status.CANCELLED)
     assert judged.words == f"#{request.id} is already Cancelled: {GONE}"
 
 
-async def test_no_second_request_opens_beside_one_whose_workflow_was_terminated(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_no_second_request_opens_beside_one_whose_workflow_was_terminated(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     await workflow_of(request).terminate()
-    newer = await engine.ask_for(request.question)
+    newer = await deployment.ask_for(request.question)
     assert (request.status, newer.status) == (Status.CANCELLED, Status.WAITING)
     assert not (await request.says("grace")).accepted
     assert (await newer.says("grace")).status is Status.APPROVED
 
 
-async def test_what_runs_is_not_settled(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_what_runs_is_not_settled(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     for _ in range(3):
-        await engine.door.settle_gone()
+        await deployment.door.settle_gone()
     assert (await request.says("grace")).status is Status.APPROVED
 
 
-async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(engine: Engine) -> None:
-    request, workflow = await granted(engine)
+async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(deployment: Deployment) -> None:
+    request, workflow = await granted(deployment)
     await workflow.terminate()
-    await engine.door.revoke(request.id, "grace", "page", "enough")
-    grant = engine.store.grants.of(request.id)
+    await deployment.door.revoke(request.id, "grace", "page", "enough")
+    grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert (grant.status, grant.words) == (GrantStatus.REVOKED, "Revoked by grace: enough")
     over = f"The grant of #{request.id} is over already."
-    assert await refused(engine.door.revoke(request.id, "grace", "page")) == over
-    other, workflow = await granted(engine)
+    assert await refused(deployment.door.revoke(request.id, "grace", "page")) == over
+    other, workflow = await granted(deployment)
     await workflow.terminate()
-    assert other.id in engine.store.grants.overdue(datetime.now(UTC) + timedelta(days=1), 1000)
-    assert other.id not in engine.store.grants.overdue(datetime.now(UTC), 1000)
+    assert other.id in deployment.store.grants.overdue(datetime.now(UTC) + timedelta(days=1), 1000)
+    assert other.id not in deployment.store.grants.overdue(datetime.now(UTC), 1000)

@@ -15,35 +15,35 @@ from portal.app import create_app
 from portal.server import Server
 from store.tokens import Owner
 from tests.portal.house import Portal, serving
-from tests.workflows.engine import Engine, new_namespace
+from tests.workflows.deployment import Deployment, new_namespace
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def engine(temporal_address: str, tmp_path: Path) -> AsyncIterator[Engine]:
+async def deployment(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
     url = f"sqlite:///{tmp_path / 'countersign.db'}"
     namespace = await new_namespace(temporal_address)
-    async with Engine(temporal_address, namespace, url, requests_an_hour=2, portal_port=0) as engine:
-        yield engine
+    async with Deployment(temporal_address, namespace, url, requests_an_hour=2, portal_port=0) as deployment:
+        yield deployment
 
 
-async def test_more_requests_than_may_be_are_refused_with_when_to_try_again(engine: Engine) -> None:
-    first = await engine.ask("alice")
-    await engine.door.cancel(first.id, "alice", "page")
-    second = await engine.ask("alice")
+async def test_more_requests_than_may_be_are_refused_with_when_to_try_again(deployment: Deployment) -> None:
+    first = await deployment.ask("alice")
+    await deployment.door.cancel(first.id, "alice", "page")
+    second = await deployment.ask("alice")
     with pytest.raises(TooMany) as raised:
-        await engine.client.ask(engine.question("alice"))
+        await deployment.client.ask(deployment.question("alice"))
     assert raised.value.fields["limit"] == 2
-    assert (await engine.ask_for(second.question)).asked.status is Status.WAITING
-    assert (await engine.ask("bob")).status is Status.WAITING
+    assert (await deployment.ask_for(second.question)).asked.status is Status.WAITING
+    assert (await deployment.ask("bob")).status is Status.WAITING
 
 
-async def test_over_http_that_is_429_with_retry_after(engine: Engine) -> None:
-    token = engine.store.tokens.create(Owner(kind="person", name="alice"), "tests")
-    async with serving(Server(create_app(plan(engine.settings)), "127.0.0.1", 0)) as url:
+async def test_over_http_that_is_429_with_retry_after(deployment: Deployment) -> None:
+    token = deployment.store.tokens.create(Owner(kind="person", name="alice"), "tests")
+    async with serving(Server(create_app(plan(deployment.settings)), "127.0.0.1", 0)) as url:
         portal = Portal(url, {"alice": token})
-        asked = [engine.question("alice").model_dump(mode="json", exclude={"requester"}) for _ in range(3)]
+        asked = [deployment.question("alice").model_dump(mode="json", exclude={"requester"}) for _ in range(3)]
         replies = [await portal.post("alice", "/requests", body, f"key-{n}") for n, body in enumerate(asked)]
         assert [one.status_code for one in replies] == [201, 201, 429]
         assert replies[2].json()["type"] == "/api/v1/problems/too-many-requests"

@@ -11,14 +11,14 @@ import pytest
 
 from countersign.errors import NotAllowed, NotFound
 from countersign.models import GrantStatus, Status
-from tests.workflows.engine import Engine, Request, refused, until, until_after
-from tests.workflows.house import policy
+from tests.workflows.deployment import Deployment, Request, refused, until, until_after
+from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def approved(engine: Engine, **fields: Any) -> Request:
-    request = await engine.ask("alice", **fields)
+async def approved(deployment: Deployment, **fields: Any) -> Request:
+    request = await deployment.ask("alice", **fields)
     assert (await request.says("grace")).status is Status.APPROVED
     await request.outcome()
     return request
@@ -27,9 +27,9 @@ async def approved(engine: Engine, **fields: Any) -> Request:
 # --- rule 6: in flight ----------------------------------------------------------------------------------------------
 
 
-async def test_rule_6_levels_and_rules_stay_as_they_were_when_the_request_opened(engine: Engine) -> None:
-    request = await engine.ask("alice", "databases", minutes=90)
-    engine.apply(policy(without=("approval_workflows",), grant_minutes=1))
+async def test_rule_6_levels_and_rules_stay_as_they_were_when_the_request_opened(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "databases", minutes=90)
+    deployment.apply(policy(without=("approval_workflows",), grant_minutes=1))
     await request.says("grace")
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2)
@@ -39,9 +39,9 @@ async def test_rule_6_levels_and_rules_stay_as_they_were_when_the_request_opened
     assert grant.ends_at - grant.starts_at == timedelta(minutes=90)
 
 
-async def test_rule_6_the_people_of_a_level_are_looked_up_when_it_starts(engine: Engine) -> None:
-    request = await engine.ask("alice", "databases")
-    engine.apply(
+async def test_rule_6_the_people_of_a_level_are_looked_up_when_it_starts(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "databases")
+    deployment.apply(
         policy(
             user_groups={"engineers": {"managers": ["bob"]}},
             device_groups={"databases": {"managers": ["judy", "erin"]}},
@@ -53,25 +53,27 @@ async def test_rule_6_the_people_of_a_level_are_looked_up_when_it_starts(engine:
     assert request.asked_people(2) == ["ada", "erin", "judy"]
 
 
-async def test_rule_6_who_was_disabled_since_may_not_decide(engine: Engine) -> None:
-    request = await engine.ask("alice", "vaults")
+async def test_rule_6_who_was_disabled_since_may_not_decide(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "vaults")
     stored_before = await request.store("ivan")
-    engine.apply(policy(disabled=("ivan",)))
+    deployment.apply(policy(disabled=("ivan",)))
     assert "disabled" in await refused(request.store("ivan"))
-    await engine.door.enforce_directory()
-    judged = await engine.door.submit(stored_before)
+    await deployment.door.enforce_directory()
+    judged = await deployment.door.submit(stored_before)
     assert (judged.accepted, judged.words) == (False, "Your account is disabled, so your answer can't count.")
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused ivan"]
     assert request.status is Status.WAITING
     assert (await request.says("grace")).status is Status.APPROVED
 
 
-async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_grants_revoked(engine: Engine) -> None:
-    waiting = await engine.ask("alice")
-    held = await approved(engine)
+async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_grants_revoked(
+    deployment: Deployment,
+) -> None:
+    waiting = await deployment.ask("alice")
+    held = await approved(deployment)
     await until(lambda: "granted alice" in held.lines())
-    engine.apply(policy(disabled=("alice",)))
-    why = f"The requester is disabled in policy version {engine.store.policies.text()[0]}."
+    deployment.apply(policy(disabled=("alice",)))
+    why = f"The requester is disabled in policy version {deployment.store.policies.text()[0]}."
     # The worker's own sweeper does it.
     outcome = await waiting.outcome()
     assert (outcome.status, outcome.words) == (
@@ -79,7 +81,7 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
         f"Cancelled by countersign: {why}",
     )
     await until(lambda: "grant_revoked countersign" in held.lines())
-    grant = engine.store.grants.of(held.id)
+    grant = deployment.store.grants.of(held.id)
     assert grant is not None
     assert (grant.status, grant.words) == (GrantStatus.REVOKED, f"Revoked by countersign: {why}")
     await waiting.until_mailed(alice=["settled"], grace=["asked", "settled"])
@@ -89,76 +91,76 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
 # --- rule 7: undo ---------------------------------------------------------------------------------------------------
 
 
-async def test_rule_7_the_requester_cancels_while_it_waits(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    judged = await engine.door.cancel(request.id, "alice", "page", "not needed any more")
+async def test_rule_7_the_requester_cancels_while_it_waits(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    judged = await deployment.door.cancel(request.id, "alice", "page", "not needed any more")
     assert (judged.accepted, judged.status) == (True, Status.CANCELLED)
     outcome = await request.outcome()
     assert (outcome.status, outcome.words) == (Status.CANCELLED, "Cancelled by Alice A.: not needed any more")
     assert request.lines() == ["opened alice", "level_started countersign", "cancelled alice"]
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     assert not (await request.says("grace")).accepted
-    assert engine.store.grants.of(request.id) is None
-    words = await refused(engine.door.cancel(request.id, "alice", "page"))
+    assert deployment.store.grants.of(request.id) is None
+    words = await refused(deployment.door.cancel(request.id, "alice", "page"))
     assert words == f"#{request.id} is already Cancelled: Cancelled by Alice A.: not needed any more"
 
 
-async def test_rule_7_nobody_else_cancels_but_an_admin(engine: Engine) -> None:
-    request = await engine.ask("alice")
+async def test_rule_7_nobody_else_cancels_but_an_admin(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
     for stranger in ("bob", "grace"):
         with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin may cancel"):
-            await engine.door.cancel(request.id, stranger, "page")
+            await deployment.door.cancel(request.id, stranger, "page")
     assert request.status is Status.WAITING
-    await engine.door.cancel(request.id, "ada", "page", admin=True)
+    await deployment.door.cancel(request.id, "ada", "page", admin=True)
     assert (await request.outcome()).words == "Cancelled by Ada A."
 
 
-async def test_rule_7_what_is_decided_is_not_cancelled(engine: Engine) -> None:
-    request = await approved(engine)
-    assert f"#{request.id} is already Approved" in await refused(engine.door.cancel(request.id, "alice", "page"))
+async def test_rule_7_what_is_decided_is_not_cancelled(deployment: Deployment) -> None:
+    request = await approved(deployment)
+    assert f"#{request.id} is already Approved" in await refused(deployment.door.cancel(request.id, "alice", "page"))
     with pytest.raises(NotFound):
-        await engine.door.cancel(request.id + 1000, "alice", "page")
+        await deployment.door.cancel(request.id + 1000, "alice", "page")
 
 
-async def test_rule_7_an_approver_revokes_while_the_grant_lasts(engine: Engine) -> None:
-    request = await approved(engine)
+async def test_rule_7_an_approver_revokes_while_the_grant_lasts(deployment: Deployment) -> None:
+    request = await approved(deployment)
     question = request.question
-    assert engine.store.grants.ask(question, "alice") is not None
-    await engine.door.revoke(request.id, "grace", "page", "enough")
+    assert deployment.store.grants.ask(question, "alice") is not None
+    await deployment.door.revoke(request.id, "grace", "page", "enough")
     # At once: the very next asking hears it.
-    assert engine.store.grants.ask(question, "alice") is None
-    grant = engine.store.grants.of(request.id)
+    assert deployment.store.grants.ask(question, "alice") is None
+    grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED
     await request.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled", "grant_ended"])
     assert request.lines()[-1] == "grant_revoked grace"
-    assert await refused(engine.door.revoke(request.id, "grace", "page")) == (
+    assert await refused(deployment.door.revoke(request.id, "grace", "page")) == (
         f"The grant of #{request.id} is over already."
     )
 
 
-async def test_rule_7_nobody_else_revokes_but_an_admin(engine: Engine) -> None:
-    request = await approved(engine)
+async def test_rule_7_nobody_else_revokes_but_an_admin(deployment: Deployment) -> None:
+    request = await approved(deployment)
     for stranger in ("alice", "bob", "ivan"):
         with pytest.raises(NotAllowed, match="Only an approver"):
-            await engine.door.revoke(request.id, stranger, "page")
-    assert engine.store.grants.ask(request.question, "alice") is not None
-    await engine.door.revoke(request.id, "ada", "page", admin=True)
-    assert engine.store.grants.ask(request.question, "alice") is None
+            await deployment.door.revoke(request.id, stranger, "page")
+    assert deployment.store.grants.ask(request.question, "alice") is not None
+    await deployment.door.revoke(request.id, "ada", "page", admin=True)
+    assert deployment.store.grants.ask(request.question, "alice") is None
 
 
-async def test_rule_7_two_revocations_at_once_are_one(engine: Engine) -> None:
-    request = await approved(engine)
+async def test_rule_7_two_revocations_at_once_are_one(deployment: Deployment) -> None:
+    request = await approved(deployment)
     people = ("ada", "grace", "heidi", "ivan")
-    wishes = [engine.door.revoke(request.id, one, "page", admin=True) for one in people]
+    wishes = [deployment.door.revoke(request.id, one, "page", admin=True) for one in people]
     results = await asyncio.gather(*wishes, return_exceptions=True)
     assert sum(result is None for result in results) == 1
     assert len(request.lines("grant_revoked", "grant_ended")) == 1
 
 
-async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(engine: Engine) -> None:
-    request = await engine.ask("alice")
-    assert await refused(engine.door.revoke(request.id, "grace", "page")) == (
+async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    assert await refused(deployment.door.revoke(request.id, "grace", "page")) == (
         f"#{request.id} is Waiting and has no grant to revoke."
     )
 
@@ -166,10 +168,10 @@ async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(engine: Engi
 # --- rule 8: the grant's clock --------------------------------------------------------------------------------------
 
 
-async def test_rule_7_a_requester_gives_a_grant_back(engine: Engine) -> None:
-    request = await approved(engine)
-    await engine.door.give_back(request.id, "alice", "page", "done already")
-    grant = engine.store.grants.of(request.id)
+async def test_rule_7_a_requester_gives_a_grant_back(deployment: Deployment) -> None:
+    request = await approved(deployment)
+    await deployment.door.give_back(request.id, "alice", "page", "done already")
+    grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert (grant.status, grant.words, grant.ended_early) == (
         GrantStatus.ENDED,
@@ -177,55 +179,55 @@ async def test_rule_7_a_requester_gives_a_grant_back(engine: Engine) -> None:
         True,
     )
     assert request.lines("grant_ended", "grant_revoked") == ["grant_ended alice"]
-    assert (await engine.ask_for(request.question)).id > request.id
+    assert (await deployment.ask_for(request.question)).id > request.id
     await request.until_mailed(grace=["asked", "settled"], alice=["settled", "grant_ended"])
-    mail = await asyncio.to_thread(engine.person("alice").wait_for_mail, request.id, "Given back by Alice A.")
+    mail = await asyncio.to_thread(deployment.person("alice").wait_for_mail, request.id, "Given back by Alice A.")
     assert "its end was to be" in str(mail)
-    assert "is over already" in await refused(engine.door.give_back(request.id, "alice", "page"))
+    assert "is over already" in await refused(deployment.door.give_back(request.id, "alice", "page"))
 
 
-async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_other(engine: Engine) -> None:
-    question = engine.question("carol")
-    asked = await engine.door.ask(question, "gateway:bastion", uuid.uuid4().hex)
+async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_other(deployment: Deployment) -> None:
+    question = deployment.question("carol")
+    asked = await deployment.door.ask(question, "gateway:bastion", uuid.uuid4().hex)
     for who in ("gateway:other", "bob", "ada"):
         with pytest.raises(NotAllowed, match=r"Only Carol C\., or a gateway that asked"):
-            await engine.door.give_back(asked.approval_id, who, "portal")
-    await engine.door.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
-    grant = engine.store.grants.of(asked.approval_id)
+            await deployment.door.give_back(asked.approval_id, who, "portal")
+    await deployment.door.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
+    grant = deployment.store.grants.of(asked.approval_id)
     assert grant is not None
     assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by Gateway bastion: logged out")
-    own = await engine.ask("carol")
+    own = await deployment.ask("carol")
     with pytest.raises(NotAllowed, match="Only Carol"):
-        await engine.door.give_back(own.id, "gateway:bastion", "portal")
+        await deployment.door.give_back(own.id, "gateway:bastion", "portal")
 
 
-async def test_rule_7_a_requester_who_would_revoke_hears_that_they_may_give_back(engine: Engine) -> None:
-    request = await approved(engine)
+async def test_rule_7_a_requester_who_would_revoke_hears_that_they_may_give_back(deployment: Deployment) -> None:
+    request = await approved(deployment)
     with pytest.raises(NotAllowed, match="You may give it back"):
-        await engine.door.revoke(request.id, "alice", "page")
+        await deployment.door.revoke(request.id, "alice", "page")
 
 
-async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(engine: Engine) -> None:
-    request = await approved(engine)
-    waiting = await engine.ask("alice", "vaults")
-    engine.apply(policy(disabled=("grace",)))
+async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(deployment: Deployment) -> None:
+    request = await approved(deployment)
+    waiting = await deployment.ask("alice", "vaults")
+    deployment.apply(policy(disabled=("grace",)))
     for channel in ("page", "slack", "email"):
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await engine.door.revoke(request.id, "grace", channel)
+            await deployment.door.revoke(request.id, "grace", channel)
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await engine.door.cancel(waiting.id, "grace", channel, admin=True)
+            await deployment.door.cancel(waiting.id, "grace", channel, admin=True)
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await engine.door.give_back(request.id, "grace", channel)
+            await deployment.door.give_back(request.id, "grace", channel)
         assert "disabled" in await refused(waiting.store("grace", channel=channel))
     with pytest.raises(NotAllowed, match="Your account is disabled"):
-        await engine.door.ask(engine.question("alice"), "grace", uuid.uuid4().hex)
-    assert (await engine.door.mine("grace")).revocable == []
-    grant = engine.store.grants.of(request.id)
+        await deployment.door.ask(deployment.question("alice"), "grace", uuid.uuid4().hex)
+    assert (await deployment.door.mine("grace")).revocable == []
+    grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert grant.status is GrantStatus.ACTIVE
 
 
-async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Engine) -> None:
+async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Deployment) -> None:
     request = await quick.ask("alice")
     opened_at = quick.store.reading.request(request.id).opened_at
     await until_after(opened_at + timedelta(seconds=1))
@@ -246,7 +248,7 @@ async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Eng
     await request.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled"])
 
 
-async def test_rule_8_an_end_passes_unseen_by_a_worker_that_sleeps_yet_the_answer_is_no(quick: Engine) -> None:
+async def test_rule_8_an_end_passes_unseen_by_a_worker_that_sleeps_yet_the_answer_is_no(quick: Deployment) -> None:
     request = await quick.ask("alice")
     await request.says("grace")
     grant = (await request.outcome()).grant
@@ -261,6 +263,6 @@ async def test_rule_8_an_end_passes_unseen_by_a_worker_that_sleeps_yet_the_answe
     await until(lambda: "grant_ended the clock" in request.lines())
 
 
-async def test_rule_8_no_more_minutes_than_the_policy_grants(engine: Engine) -> None:
-    words = await refused(engine.ask("alice", minutes=121))
+async def test_rule_8_no_more_minutes_than_the_policy_grants(deployment: Deployment) -> None:
+    words = await refused(deployment.ask("alice", minutes=121))
     assert "121 minutes are too many" in words

@@ -9,22 +9,24 @@ from sqlalchemy import delete
 from sandbox.slack.tool import NoSlack
 from store.tables import repeats
 from tests.notifiers.slack.way_in import WayIn, way_in
-from tests.workflows.engine import Engine, new_namespace
+from tests.workflows.deployment import Deployment, new_namespace
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def slack_engine(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+async def slack_deployment(
+    temporal_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Deployment]:
     """One engine for all of Slack's tests."""
     url = f"sqlite:///{tmp_path_factory.mktemp('slack') / 'countersign.db'}"
-    async with Engine(temporal_address, await new_namespace(temporal_address), url) as engine:
-        yield engine
+    async with Deployment(temporal_address, await new_namespace(temporal_address), url) as deployment:
+        yield deployment
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session", params=["socket", "http"])
-async def shared_way_in(slack_engine: Engine, request: pytest.FixtureRequest) -> AsyncIterator[WayIn]:
+async def shared_way_in(slack_deployment: Deployment, request: pytest.FixtureRequest) -> AsyncIterator[WayIn]:
     """A Slack that reaches us by its socket, and then one that does by HTTP; skipped, with the reason, without one."""
     try:
-        async with way_in(slack_engine, request.param) as made:
+        async with way_in(slack_deployment, request.param) as made:
             yield made
     except NoSlack as error:
         pytest.skip(str(error))
@@ -34,6 +36,6 @@ async def shared_way_in(slack_engine: Engine, request: pytest.FixtureRequest) ->
 async def way(shared_way_in: WayIn) -> AsyncIterator[WayIn]:
     """The way in, with all well, and nothing refused yet: what is refused often stands in one row of the record."""
     await shared_way_in.forget()
-    with shared_way_in.engine.store.database.transaction() as connection:
+    with shared_way_in.deployment.store.database.transaction() as connection:
         connection.execute(delete(repeats))
     yield shared_way_in

@@ -10,7 +10,7 @@ from notifiers.slack.typed import wished
 from sandbox.slack import faults, people
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import ROOM, WayIn, user_id
-from tests.workflows.engine import Request, until
+from tests.workflows.deployment import Request, until
 
 ALICE, CAROL = user_id("alice"), user_id("carol")
 ours = pytest.mark.asyncio(loop_scope="session")
@@ -60,9 +60,9 @@ async def connect(way: WayIn, text: str, user: str = ALICE) -> str:
 
 @ours
 async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
-    device = way.engine.devices.fresh("web")
+    device = way.deployment.devices.fresh("web")
     said = await connect(way, f"<http://{device}|{device}> SSH 45m ticket:OPS-7 “restore *it* &lt;!channel&gt;”")
-    [view] = [one for one in (await way.engine.door.mine("alice")).asked if one.question.device == device]
+    [view] = [one for one in (await way.deployment.door.mine("alice")).asked if one.question.device == device]
     assert said.startswith(f"#{view.approval_id} to `{device}` over SSH is open. Asked: Grace G.")
     question = view.question
     assert (question.requester, question.minutes, question.ticket) == ("alice", 45, "OPS-7")
@@ -70,7 +70,7 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
     again = await connect(way, f"{device} ssh")
     assert again.startswith(f"#{view.approval_id} was asked for before and waits: 45 minutes, with the reason “restore")
     assert "Asked: Grace G." in again
-    request = Request(way.engine, question, Asked(approval_id=view.approval_id, status=view.status, joined=False))
+    request = Request(way.deployment, question, Asked(approval_id=view.approval_id, status=view.status, joined=False))
     assert (await request.says("grace")).accepted
     assert "Yes: you may connect" in await connect(way, f"{device} ssh")
 
@@ -91,18 +91,18 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
     ],
 )
 async def test_what_can_not_be_asked_is_refused_in_words(way: WayIn, text: str, words: str) -> None:
-    before = len((await way.engine.door.mine("alice")).asked)
+    before = len((await way.deployment.door.mine("alice")).asked)
     said = await connect(way, text)
     assert words in said
     assert "<!channel" not in said
-    assert len((await way.engine.door.mine("alice")).asked) == before
+    assert len((await way.deployment.door.mine("alice")).asked) == before
 
 
 @ours
 async def test_nobody_asks_for_another_or_without_being_known(way: WayIn) -> None:
-    device = way.engine.devices.fresh("web")
+    device = way.deployment.devices.fresh("web")
     await connect(way, f"{device} ssh requester=carol requester:carol")
-    assert not [one for one in (await way.engine.door.mine("carol")).asked if one.question.device == device]
+    assert not [one for one in (await way.deployment.door.mine("carol")).asked if one.question.device == device]
     assert "open" not in await connect(way, f"{device} ssh", "UGUEST")
     before = len(way.seam.calls)
     await connect(way, f"{device} ssh", "UNOBODY")
@@ -113,7 +113,7 @@ async def test_nobody_asks_for_another_or_without_being_known(way: WayIn) -> Non
 async def test_a_slow_or_absent_engine(way: WayIn) -> None:
     way.seam.slow["ask"] = 3.0
     before = len(await people.whispers(way.slack, ALICE, ROOM))
-    device = way.engine.devices.fresh("web")
+    device = way.deployment.devices.fresh("web")
     delivery = await people.command(way.slack, "/connect", f"{device} ssh", ALICE, ROOM)
     assert delivery.seconds < 3
     assert "on its way" in delivery.answer["text"]
@@ -130,10 +130,10 @@ async def test_a_slow_or_absent_engine(way: WayIn) -> None:
 @ours
 async def test_a_command_delivered_twice_asks_once(way: WayIn) -> None:
     way.slack.deliver_twice()
-    device = way.engine.devices.fresh("web")
+    device = way.deployment.devices.fresh("web")
     await connect(way, f"{device} ssh")
-    [view] = [one for one in (await way.engine.door.mine("alice")).asked if one.question.device == device]
-    assert [line.kind for line in way.engine.store.events.of(view.approval_id)].count("asked_again") == 0
+    [view] = [one for one in (await way.deployment.door.mine("alice")).asked if one.question.device == device]
+    assert [line.kind for line in way.deployment.store.events.of(view.approval_id)].count("asked_again") == 0
 
 
 @ours
@@ -144,7 +144,7 @@ async def test_the_form_asks_too(way: WayIn, by: str) -> None:
     else:
         await people.shortcut(way.slack, "connect", ALICE)
     form = await way.modal("alice", "connect")
-    device = way.engine.devices.fresh("web")
+    device = way.deployment.devices.fresh("web")
     fields = {"device": f" {device.upper()} ", "protocol": "ssh", "minutes": "30", "reason": "", "ticket": ""}
     refused = await people.submit_view(way.slack, form, fields | {"device": "no such"}, ALICE)
     assert list(refused.answer["errors"]) == ["device"]
@@ -152,13 +152,13 @@ async def test_the_form_asks_too(way: WayIn, by: str) -> None:
     assert "unheard-of" in refused.answer["errors"]["device"]
     await people.submit_view(way.slack, form, fields, ALICE)
     assert f"`{device}`" in await way.said_in_modal("alice")
-    [view] = [one for one in (await way.engine.door.mine("alice")).asked if one.question.device == device]
+    [view] = [one for one in (await way.deployment.door.mine("alice")).asked if one.question.device == device]
     assert (view.status, view.question.minutes) == (Status.WAITING, 30)
 
 
 @ours
 async def test_the_requester_cancels_and_nobody_else(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     before = len(await people.whispers(way.slack, CAROL))
     await way.click(message, "cancel", "carol")

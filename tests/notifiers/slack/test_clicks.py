@@ -15,15 +15,15 @@ from notifiers.slack.payload import named
 from sandbox.slack import faults, people
 from store.tables import requests
 from tests.notifiers.slack.way_in import STRANGERS, WayIn, answers, fresh, slack_policy, user_id, value_of
-from tests.workflows.engine import Request, until
-from tests.workflows.house import policy
+from tests.workflows.deployment import Request, until
+from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 GRACE, BOB = user_id("grace"), user_id("bob")
 
 
 async def test_a_click_counts_for_whose_it_is(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     delivery = await way.click(message, "approve", "bob")
     await until(lambda: way.refusals(request))
@@ -39,7 +39,7 @@ async def test_a_click_counts_for_whose_it_is(way: WayIn) -> None:
 
 
 async def test_what_is_delivered_twice_counts_and_is_told_once(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     way.slack.deliver_twice(3)
     before = len(await people.whispers(way.slack, BOB))
@@ -48,12 +48,12 @@ async def test_what_is_delivered_twice_counts_and_is_told_once(way: WayIn) -> No
     assert (await request.outcome()).status is Status.APPROVED
     await way.click(message, "approve", "bob")
     assert len(await way.whispers(BOB, before + 2)) == before + 2
-    assert answers(way.engine, request.id) == [("grace", Verdict.APPROVE)]
+    assert answers(way.deployment, request.id) == [("grace", Verdict.APPROVE)]
     assert way.seam.calls.count("store") == 3
 
 
 async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
-    request = await way.engine.ask("alice", "databases")
+    request = await way.deployment.ask("alice", "databases")
     old = await way.prompt(request)
     new = await way.prompt(request, level=2)
     for message, action, person, words in (
@@ -78,13 +78,13 @@ async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
             assert len(said) == 1
             assert words in said[0]
         else:
-            await until(lambda person=person: person in [who for who, _ in answers(way.engine, request.id)])  # type: ignore[misc]
-    assert [who for who, _ in answers(way.engine, request.id)] == ["grace", "ivan", "heidi"]
+            await until(lambda person=person: person in [who for who, _ in answers(way.deployment, request.id)])  # type: ignore[misc]
+    assert [who for who, _ in answers(way.deployment, request.id)] == ["grace", "ivan", "heidi"]
 
 
 @pytest.mark.parametrize("user", [*STRANGERS, "UNOBODY"])
 async def test_strangers_are_refused_in_words_and_on_the_record(way: WayIn, user: str) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     before = len(await people.whispers(way.slack, user))
     await people.click(way.slack, await way.prompt(request), "approve", user)
     assert (await way.whispers(user, before + 1))[before:]
@@ -95,14 +95,14 @@ async def test_strangers_are_refused_in_words_and_on_the_record(way: WayIn, user
 
 
 async def test_who_is_disabled_may_do_nothing(way: WayIn) -> None:
-    granted, waiting = await way.engine.ask("alice"), await way.engine.ask("alice")
+    granted, waiting = await way.deployment.ask("alice"), await way.deployment.ask("alice")
     await way.click(await way.prompt(granted), "approve", "grace")
     assert (await granted.outcome()).status is Status.APPROVED
     messages = {action: await way.prompt(waiting) for action in ("approve", "reject", "cancel")}
     messages["revoke"] = await way.prompt(granted)
     await way.click(messages["reject"], "reject", "grace")
     form = await way.modal("grace", "answer")
-    way.engine.apply(slack_policy(disabled=("grace", "heidi")))
+    way.deployment.apply(slack_policy(disabled=("grace", "heidi")))
     try:
         way.seam.calls.clear()
         before = len(await people.whispers(way.slack, GRACE))
@@ -111,14 +111,14 @@ async def test_who_is_disabled_may_do_nothing(way: WayIn) -> None:
             assert "disabled" in (await way.whispers(GRACE, before + count))[-1]
         await people.submit_view(way.slack, form, {"comment": "no"}, GRACE)
         assert "disabled" in await way.said_in_modal("grace")
-        asked = await people.command(way.slack, "/connect", f"{way.engine.devices.fresh('web')} ssh now", GRACE)
+        asked = await people.command(way.slack, "/connect", f"{way.deployment.devices.fresh('web')} ssh now", GRACE)
         assert "disabled" in asked.answer["text"]
         await people.open_home(way.slack, GRACE)
         await people.until(lambda: shows(way, GRACE, "disabled"))
         assert not {"store", "cancel", "revoke", "ask", "mine"} & set(way.seam.calls)
         assert {line.who for line in [*way.refusals(waiting), *way.refusals(granted)]} == {"grace"}
     finally:
-        way.engine.apply(slack_policy())
+        way.deployment.apply(slack_policy())
 
 
 async def shows(way: WayIn, user: str, words: str) -> bool:
@@ -157,7 +157,7 @@ EARLIER = "an earlier request that had the number"
 
 
 async def test_a_button_of_an_earlier_request_of_the_same_number_changes_nothing(way: WayIn) -> None:
-    waits, granted = await way.engine.ask("alice"), await way.engine.ask("alice")
+    waits, granted = await way.deployment.ask("alice"), await way.deployment.ask("alice")
     assert (await granted.says("grace")).accepted
     await granted.outcome()
     way.seam.calls.clear()
@@ -175,8 +175,8 @@ async def test_a_button_of_an_earlier_request_of_the_same_number_changes_nothing
     await way.click(await way.buttons(parts.value(waits.id, 1, "")), "reject", "grace")
     assert EARLIER in await way.said_in_modal("grace")
     assert not {"cancel", "revoke", "give_back"} & set(way.seam.calls)
-    assert (waits.status, answers(way.engine, waits.id)) == (Status.WAITING, [])
-    grant = way.engine.store.reading.request(granted.id).grant
+    assert (waits.status, answers(way.deployment, waits.id)) == (Status.WAITING, [])
+    grant = way.deployment.store.reading.request(granted.id).grant
     assert grant is not None
     assert grant.status is GrantStatus.ACTIVE
 
@@ -192,8 +192,8 @@ async def test_a_form_of_an_earlier_request_of_the_same_number_changes_nothing(w
 
 
 async def test_the_buttons_of_a_request_without_a_run_on_record_stay_good(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
-    with way.engine.store.database.transaction() as connection:
+    request = await way.deployment.ask("alice")
+    with way.deployment.store.database.transaction() as connection:
         connection.execute(requests.update().where(requests.c.approval_id == request.id).values(token_run=""))
     assert value_of(request) == f"{request.id}:1"
     await way.click(await way.prompt(request), "approve", "grace")
@@ -201,9 +201,9 @@ async def test_the_buttons_of_a_request_without_a_run_on_record_stay_good(way: W
 
 
 async def test_where_slack_only_links_nothing_is_decided(way: WayIn) -> None:
-    way.engine.apply(policy(channels={"email": "decide", "slack": "link_only"}))
+    way.deployment.apply(policy(channels={"email": "decide", "slack": "link_only"}))
     try:
-        request = await way.engine.ask("alice")
+        request = await way.deployment.ask("alice")
         message = await way.prompt(request)
         before = len(await people.whispers(way.slack, GRACE))
         await way.click(message, "approve", "grace")
@@ -213,7 +213,7 @@ async def test_where_slack_only_links_nothing_is_decided(way: WayIn) -> None:
         assert [line.who for line in way.refusals(request)] == ["grace", "grace"]
         assert request.status is Status.WAITING
     finally:
-        way.engine.apply(slack_policy())
+        way.deployment.apply(slack_policy())
 
 
 async def test_a_request_that_never_was_and_a_button_that_is_none(way: WayIn) -> None:
@@ -227,18 +227,18 @@ async def test_a_request_that_never_was_and_a_button_that_is_none(way: WayIn) ->
 
 
 async def test_a_stored_answer_is_kept_while_the_engine_is_away(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     before = len(await people.whispers(way.slack, GRACE))
     way.seam.failing["submit"] = Unavailable("Temporal does not answer")
     await way.click(await way.prompt(request), "approve", "grace")
     assert "is kept" in (await way.whispers(GRACE, before + 1))[-1]
-    assert answers(way.engine, request.id) == []
+    assert answers(way.deployment, request.id) == []
     [left] = [
         one
-        for one in way.engine.store.answers.waiting(way.engine.store.reading.request(request.id).deadline)
+        for one in way.deployment.store.answers.waiting(way.deployment.store.reading.request(request.id).deadline)
         if one.approval_id == request.id
     ]
-    await way.engine.door.submit(left)
+    await way.deployment.door.submit(left)
     assert (await request.outcome()).status is Status.APPROVED
 
 
@@ -246,7 +246,7 @@ async def test_a_stored_answer_is_kept_while_the_engine_is_away(way: WayIn) -> N
 async def test_what_was_not_stored_can_be_clicked_again(
     way: WayIn, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     before = len(await people.whispers(way.slack, GRACE))
     way.seam.failing["store"] = error
@@ -260,7 +260,7 @@ async def test_what_was_not_stored_can_be_clicked_again(
 
 
 async def test_a_slow_engine_keeps_nobody_waiting(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     way.seam.slow["submit"] = 4.0
     delivery = await way.click(await way.prompt(request), "approve", "grace")
     assert delivery.seconds < 2
@@ -268,7 +268,7 @@ async def test_a_slow_engine_keeps_nobody_waiting(way: WayIn) -> None:
 
 
 async def opened(way: WayIn, action: str, person: str, group: str = "web") -> Request:
-    request = await way.engine.ask("alice", group)
+    request = await way.deployment.ask("alice", group)
     await way.click(await way.prompt(request), action, person)
     return request
 
@@ -291,7 +291,7 @@ async def test_the_form_is_open_before_anything_else_is_asked(way: WayIn) -> Non
 
 
 async def test_a_rejection_needs_a_reason_where_the_policy_says_so(way: WayIn) -> None:
-    way.engine.apply(slack_policy(rejection_needs_reason=True))
+    way.deployment.apply(slack_policy(rejection_needs_reason=True))
     try:
         request = await opened(way, "reject", "grace")
         view = await way.modal("grace", "answer")
@@ -303,7 +303,7 @@ async def test_a_rejection_needs_a_reason_where_the_policy_says_so(way: WayIn) -
         outcome = await request.outcome()
         assert (outcome.status, outcome.decisions[0].comment) == (Status.REJECTED, "not on a Friday")
     finally:
-        way.engine.apply(slack_policy())
+        way.deployment.apply(slack_policy())
 
 
 async def test_a_form_says_why_it_can_not_be_answered(way: WayIn) -> None:
@@ -370,7 +370,7 @@ async def test_no_secret_reaches_the_log(way: WayIn, caplog: pytest.LogCaptureFi
     way.slack.fail("views.open", faults.cut())
     way.slack.fail("response_url", faults.cut())
     way.seam.failing["store"] = RuntimeError("it failed")
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     sent = [await way.click(message, action, "grace") for action in ("approve", "reject", "unheard_of")]
     await asyncio.sleep(0.2)

@@ -10,7 +10,7 @@ from countersign.models import GrantStatus, Status
 from sandbox.slack import faults, people
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import WayIn, user_id, value_of
-from tests.workflows.engine import until
+from tests.workflows.deployment import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 ALICE, GRACE = user_id("alice"), user_id("grace")
@@ -28,7 +28,7 @@ async def home(way: WayIn, user: str, *wanted: str, gone: str = "") -> Json:
 
 
 async def test_it_shows_what_waits_and_answers_from_there(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     value = value_of(request)
     await people.open_home(way.slack, GRACE)
     page = await home(way, GRACE, f'"{value}"')
@@ -42,7 +42,7 @@ async def test_it_shows_what_waits_and_answers_from_there(way: WayIn) -> None:
 
 
 async def test_the_requester_cancels_there(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     value = value_of(request)
     await people.open_home(way.slack, ALICE)
     page = await home(way, ALICE, f'"{value}"')
@@ -52,7 +52,7 @@ async def test_the_requester_cancels_there(way: WayIn) -> None:
 
 
 async def test_a_grant_is_shown_and_revoked_by_who_may(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     await way.click(message, "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
@@ -69,7 +69,7 @@ async def test_a_grant_is_shown_and_revoked_by_who_may(way: WayIn) -> None:
     await people.click_in_view(way.slack, page, "revoke", GRACE, value_of(request))
 
     def status() -> GrantStatus | None:
-        grant = way.engine.store.reading.request(request.id).grant
+        grant = way.deployment.store.reading.request(request.id).grant
         return grant.status if grant else None
 
     await until(lambda: status() is GrantStatus.REVOKED)
@@ -78,7 +78,7 @@ async def test_a_grant_is_shown_and_revoked_by_who_may(way: WayIn) -> None:
 
 
 async def test_a_grant_is_given_back_there_by_who_holds_it(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     value = value_of(request)
     await way.click(await way.prompt(request), "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
@@ -86,7 +86,7 @@ async def test_a_grant_is_given_back_there_by_who_holds_it(way: WayIn) -> None:
     page = await home(way, ALICE, f'"{value}"', '"give_back"')
     await people.click_in_view(way.slack, page, "give_back", ALICE, value)
     await home(way, ALICE, gone=f'"{value}"')
-    grant = way.engine.store.reading.request(request.id).grant
+    grant = way.deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by Alice A.")
 
@@ -103,7 +103,7 @@ async def test_a_page_that_can_not_be_shown_costs_nothing(way: WayIn) -> None:
     way.seam.failing["mine"] = RuntimeError("it failed")
     await people.open_home(way.slack, GRACE)
     way.seam.failing.clear()
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     before = len(await people.whispers(way.slack, GRACE))
     await way.click(await way.prompt(request), "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED

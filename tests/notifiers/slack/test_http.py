@@ -19,7 +19,7 @@ from notifiers.slack.http import LONGEST_BODY
 from sandbox.slack import people
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import WayIn, answers, fresh, serving, user_id
-from tests.workflows.engine import Request
+from tests.workflows.deployment import Request
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -48,7 +48,7 @@ async def send(way: WayIn, payload: Any, **other: Any) -> httpx.Response:
 
 async def pressed(way: WayIn) -> tuple[Request, Json]:
     """A request, and what Slack would send if grace approved it."""
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     button = next(each for each in message["blocks"][0]["elements"] if each["action_id"] == "approve")
     return request, {
@@ -76,7 +76,7 @@ async def test_a_signed_click_counts_once_however_often_it_is_played(way: WayIn)
         assert (await post(way, body, headers)).status_code == 200
     assert (await send(way, payload, at=time.time() - 200)).status_code == 200
     assert (await request.outcome()).status is Status.APPROVED
-    assert answers(way.engine, request.id) == [("grace", Verdict.APPROVE)]
+    assert answers(way.deployment, request.id) == [("grace", Verdict.APPROVE)]
     assert way.seam.calls.count("store") == 1
     assert len(await people.whispers(way.slack, GRACE)) == before
 
@@ -218,6 +218,6 @@ async def test_what_was_taken_is_finished_at_the_end(way: WayIn) -> None:
         usual, way.slack.request_url = way.slack.request_url, url
         assert (await send(way, payload)).status_code == 200
         way.slack.request_url = usual
-        assert answers(way.engine, request.id) == []
+        assert answers(way.deployment, request.id) == []
         await door.close()
-        assert answers(way.engine, request.id) == [("grace", Verdict.APPROVE)]
+        assert answers(way.deployment, request.id) == [("grace", Verdict.APPROVE)]

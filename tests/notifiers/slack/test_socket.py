@@ -21,20 +21,20 @@ from sandbox.slack import faults, people
 from sandbox.slack.people import NotDelivered
 from sandbox.temporal_server import free_port
 from tests.notifiers.slack.way_in import WayIn, listening, serving, user_id, way_in
-from tests.workflows.engine import Engine, until
+from tests.workflows.deployment import Deployment, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def way(slack_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WayIn]:
+async def way(slack_deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WayIn]:
     """A Slack of our own, whose connections can die, and an app that notices within a second what takes minutes."""
     for module in (connection, socket):
         monkeypatch.setattr(module, "PING_SECONDS", 1.0)
     monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.5)
     monkeypatch.setattr(socket, "CLOSE_SECONDS", 0.5)
     monkeypatch.setattr(socket, "LOOK_AGAIN_SECONDS", (0.5,))
-    async with way_in(slack_engine, "socket") as made:
+    async with way_in(slack_deployment, "socket") as made:
         yield made
 
 
@@ -58,7 +58,7 @@ async def open_twice(way: WayIn) -> None:
 
 async def test_a_cut_connection_comes_back_and_says_so(way: WayIn, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     assert await way.slack.cut_sockets() == 1
     await until(lambda: "the connection was lost" in caplog.text)
@@ -117,7 +117,7 @@ async def test_a_dead_connection_is_told_of_until_slack_counts_one_alone(
 
 
 async def test_another_program_with_our_token_is_told_of_until_it_ends(way: WayIn) -> None:
-    async with listening(way.config, way.engine.door, way.slack) as other:
+    async with listening(way.config, way.deployment.door, way.slack) as other:
         await until(lambda: "Slack counts 2 connections" in other.findings()[0].words)
         assert way.door is not None
         await way.door.close()
@@ -154,7 +154,7 @@ async def test_a_wrong_app_token_is_said_with_its_remedy_and_not_shown(way: WayI
 
 
 async def test_what_came_before_the_end_is_acknowledged(way: WayIn) -> None:
-    request = await way.engine.ask("alice")
+    request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     way.seam.slow["store"] = 0.3
 
@@ -171,7 +171,7 @@ async def test_what_came_before_the_end_is_acknowledged(way: WayIn) -> None:
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_it_starts_and_ends_without_slack(
-    slack_engine: Engine, mode: str, caplog: pytest.LogCaptureFixture
+    slack_deployment: Deployment, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = SlackConfig(
         mode=mode,
@@ -180,7 +180,7 @@ async def test_it_starts_and_ends_without_slack(
         signing_secret=SecretStr("s3cret"),
         api_url=f"http://127.0.0.1:{free_port()}/api/",
     )
-    door = SlackDoor(config, slack_engine.door)
+    door = SlackDoor(config, slack_deployment.door)
     await door.start()
     await until(lambda: "can't be taken yet" in caplog.text)
     assert door.connected is (mode == "http")

@@ -25,8 +25,8 @@ from sandbox.slack import people
 from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
-from tests.workflows.engine import Engine, Request, until
-from tests.workflows.house import PEOPLE, policy
+from tests.workflows.deployment import Deployment, Request, until
+from tests.workflows.people import PEOPLE, policy
 
 ROOM = "C01ROOM"
 # Somebody in Slack of whom the directory has never heard, and people whom nothing of theirs makes one of ours.
@@ -55,7 +55,7 @@ def users() -> list[User]:
 
 def value_of(request: Request, level: int = 1) -> str:
     """The value of a button about a request."""
-    return parts.value(request.id, level, request.engine.store.reading.request(request.id).token_run)
+    return parts.value(request.id, level, request.deployment.store.reading.request(request.id).token_run)
 
 
 def slack_policy(**changed: Any) -> str:
@@ -90,7 +90,7 @@ class WayIn:
     """Slack, our app in it, and the engine behind."""
 
     slack: SlackServer
-    engine: Engine
+    deployment: Deployment
     seam: Recorded
     config: SlackConfig
     door: SlackDoor | None = None
@@ -149,12 +149,12 @@ class WayIn:
 
     def refusals(self, request: Request) -> list[LineView]:
         """What the record says of answers to a request that didn't count."""
-        return [line for line in self.engine.store.events.of(request.id) if line.kind == "answer_refused"]
+        return [line for line in self.deployment.store.events.of(request.id) if line.kind == "answer_refused"]
 
 
-def answers(engine: Engine, number: int) -> list[tuple[str, Verdict]]:
+def answers(deployment: Deployment, number: int) -> list[tuple[str, Verdict]]:
     """The decisions of a request."""
-    return [(one.person, one.verdict) for one in engine.store.reading.request(number).decisions]
+    return [(one.person, one.verdict) for one in deployment.store.reading.request(number).decisions]
 
 
 def config_of(slack: SlackServer) -> SlackConfig:
@@ -169,23 +169,23 @@ def config_of(slack: SlackServer) -> SlackConfig:
 
 
 @asynccontextmanager
-async def way_in(engine: Engine, mode: Mode) -> AsyncIterator[WayIn]:
+async def way_in(deployment: Deployment, mode: Mode) -> AsyncIterator[WayIn]:
     """Slack with the house's people, and our app listening to it."""
     async with AsyncExitStack() as stack:
         room = Channel(ROOM, "approvals", [BOT, *(user.id for user in users())])
         slack = await stack.enter_async_context(SlackServer(users(), [room], mode))
-        engine.apply(slack_policy())
-        seam = Recorded(engine.door)
-        made = WayIn(slack, engine, seam, config_of(slack))
+        deployment.apply(slack_policy())
+        seam = Recorded(deployment.door)
+        made = WayIn(slack, deployment, seam, config_of(slack))
         door = await stack.enter_async_context(listening(made.config, seam, slack))
         made.door = door
         yield made
 
 
 @asynccontextmanager
-async def listening(config: SlackConfig, engine: Protocol, slack: SlackServer) -> AsyncIterator[SlackDoor]:
+async def listening(config: SlackConfig, deployment: Protocol, slack: SlackServer) -> AsyncIterator[SlackDoor]:
     """Our app, in the mode of its configuration."""
-    door = SlackDoor(config, engine)
+    door = SlackDoor(config, deployment)
     await door.start()
     try:
         if config.mode == "socket":

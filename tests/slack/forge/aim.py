@@ -16,7 +16,7 @@ from sandbox.slack.workspace import TEAM, Json
 from tests.notifiers.slack.way_in import value_of
 from tests.slack.forge.sending import SECONDS
 from tests.slack.house import House, user_id
-from tests.workflows.engine import Request
+from tests.workflows.deployment import Request
 
 ABSENT = object()
 
@@ -33,7 +33,7 @@ class Genuine:
 
 async def genuine_ones(house: House) -> Genuine:
     """Have people do each thing once, and keep what Slack sent."""
-    clicked, filled = await house.engine.ask("alice"), await house.engine.ask("alice")
+    clicked, filled = await house.deployment.ask("alice"), await house.deployment.ask("alice")
     click = await house.click(await house.message("grace", clicked.id), "approve", "grace")
     await clicked.outcome()
     await house.click(await house.message("grace", filled.id), "approve_with_comment", "grace")
@@ -103,7 +103,7 @@ class Aim:
 
     def command(self) -> Json:
         """A genuine `/connect` of alice."""
-        device = self.house.engine.devices.fresh("web")
+        device = self.house.deployment.devices.fresh("web")
         return deepcopy(self.genuine.command) | _fresh(self.house) | {"text": f"{device} ssh 60m for the night"}
 
     def shortcut(self) -> Json:
@@ -118,7 +118,7 @@ class Aim:
 
     def standing(self) -> list[object]:
         """How both requests stand, and all that was ever recorded of them but refusals."""
-        reading = self.house.engine.store.reading
+        reading = self.house.deployment.store.reading
         views = [reading.request(one.id) for one in (self.request, self.other)]
         stand = [(one.status, one.level, one.decisions, one.grant) for one in views]
         lines = [line for one in (self.request, self.other) for line in one.lines()]
@@ -128,8 +128,8 @@ class Aim:
         """Wait until no stored answer waits to be judged: a click is acknowledged before that."""
 
         async def done() -> bool:
-            later = self.house.engine.store.reading.request(self.request.id).deadline
-            left = self.house.engine.store.answers.waiting(later)
+            later = self.house.deployment.store.reading.request(self.request.id).deadline
+            left = self.house.deployment.store.answers.waiting(later)
             return not {one.approval_id for one in left} & {self.request.id, self.other.id}
 
         await people.until(done, SECONDS)

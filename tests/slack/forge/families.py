@@ -21,8 +21,8 @@ Control = Callable[[Aim], Awaitable[None]]
 
 async def waiting(house: House, genuine: Genuine) -> Aim:
     """It waits for grace; another waits for ivan."""
-    request = await house.engine.ask("alice")
-    other = await house.engine.ask("carol", "vaults")
+    request = await house.deployment.ask("alice")
+    other = await house.deployment.ask("carol", "vaults")
     await house.message("ivan", other.id)
     return Aim(house, genuine, request, await house.message("grace", request.id), other)
 
@@ -36,13 +36,13 @@ async def approved(house: House, genuine: Genuine) -> Aim:
 
 async def disabled(house: House, genuine: Genuine) -> Aim:
     """It waits for heidi and ivan, and heidi has left since she was asked."""
-    house.engine.apply(slack_policy())
-    request = await house.engine.ask("carol", "databases")
-    other = await house.engine.ask("carol", "vaults")
+    house.deployment.apply(slack_policy())
+    request = await house.deployment.ask("carol", "databases")
+    other = await house.deployment.ask("carol", "vaults")
     await house.message("ivan", other.id)
     aim = Aim(house, genuine, request, await house.message("heidi", request.id), other, "heidi")
-    house.engine.apply(slack_policy(disabled=("heidi",)))
-    await house.engine.door.enforce_directory()
+    house.deployment.apply(slack_policy(disabled=("heidi",)))
+    await house.deployment.door.enforce_directory()
     return aim
 
 
@@ -50,8 +50,8 @@ def unheard(use: Literal["link_only", "off"]) -> Aiming:
     """It waits for grace, whose answers by Slack don't count."""
 
     async def aiming(house: House, genuine: Genuine) -> Aim:
-        house.engine.apply(slack_policy(channels={"email": "decide", "slack": use}))
-        request, other = await house.engine.ask("alice"), await house.engine.ask("carol", "vaults")
+        house.deployment.apply(slack_policy(channels={"email": "decide", "slack": use}))
+        request, other = await house.deployment.ask("alice"), await house.deployment.ask("carol", "vaults")
         prompt = {**genuine.click["message"], "channel": genuine.click["channel"]["id"]}
         return Aim(house, genuine, request, prompt, other)
 
@@ -91,16 +91,16 @@ async def cancels(aim: Aim) -> None:
 async def revokes(aim: Aim) -> None:
     """The approver's own Revoke counts."""
     assert await send(aim.house, aim.revoke()) == 200
-    grant = aim.house.engine.store.reading.request(aim.request.id).grant
+    grant = aim.house.deployment.store.reading.request(aim.request.id).grant
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED
 
 
 async def asks(aim: Aim) -> None:
     """A genuine command opens a request."""
-    before = aim.house.engine.store.reading.asked_by("alice")[0].approval_id
+    before = aim.house.deployment.store.reading.asked_by("alice")[0].approval_id
     assert await send(aim.house, aim.command(), "slash_commands") == 200
-    assert aim.house.engine.store.reading.asked_by("alice")[0].approval_id > before
+    assert aim.house.deployment.store.reading.asked_by("alice")[0].approval_id > before
 
 
 @dataclass(frozen=True)

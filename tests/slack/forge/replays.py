@@ -28,7 +28,7 @@ class Halfway(Aim):
 
 async def half_decided(house: House, genuine: Genuine) -> Aim:
     """It came to level 2, where it has one of two approvals."""
-    request, other = await house.engine.ask("alice", "databases"), await house.engine.ask("carol", "vaults")
+    request, other = await house.deployment.ask("alice", "databases"), await house.deployment.ask("carol", "vaults")
     await house.message("ivan", other.id)
     aim = Aim(house, genuine, request, await house.message("grace", request.id), other)
     form = aim.form()

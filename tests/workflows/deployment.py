@@ -32,7 +32,7 @@ from sandbox.temporal_namespace import RETENTION, add_search_attributes
 from settings import Settings
 from store import Store
 from store.policies import ReadPolicy
-from tests.workflows.house import Devices, policy
+from tests.workflows.people import Devices, policy
 from tests.workflows.sandboxed import sandboxed
 
 WAIT_SECONDS = 60.0
@@ -97,7 +97,7 @@ def values_for(database_url: str, address: str, namespace: str, mail: MailServer
     }
 
 
-class Engine:
+class Deployment:
     """`async with Engine(...) as engine:` has a policy applied and, unless it is not `awake`, a worker running.
 
     `settings` are more of them, by the names of settings.py.
@@ -207,7 +207,7 @@ class Engine:
 class Request:
     """A request that was asked for: what its people do, and what became of it."""
 
-    engine: Engine
+    deployment: Deployment
     question: Question
     asked: Asked
 
@@ -219,12 +219,12 @@ class Request:
     @property
     def deadline(self) -> datetime:
         """When it expires."""
-        return self.engine.store.reading.request(self.id).deadline
+        return self.deployment.store.reading.request(self.id).deadline
 
     @property
     def status(self) -> Status:
         """As pages show it."""
-        return self.engine.store.reading.request(self.id).status
+        return self.deployment.store.reading.request(self.id).status
 
     async def store(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Answer:
         """Somebody answers, and a channel stores it."""
@@ -238,34 +238,34 @@ class Request:
             "at": datetime.now(UTC),
         }
         given["signed_in"] = fields.get("channel") not in ("email", "slack")
-        return await self.engine.door.store(Given.model_validate(given | fields))
+        return await self.deployment.door.store(Given.model_validate(given | fields))
 
     async def says(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Judgement:
         """Somebody answers, and it is judged."""
-        return await self.engine.door.submit(await self.store(person, verdict, level, **fields))
+        return await self.deployment.door.submit(await self.store(person, verdict, level, **fields))
 
     async def outcome(self) -> Outcome:
         """What the workflow returns in the end."""
-        return await self.engine.client.wait(self.question)
+        return await self.deployment.client.wait(self.question)
 
     def lines(self, *kinds: str) -> list[str]:
         """Its record, oldest first, as `kind who`; all kinds but `noticed` unless some are named."""
-        rows = self.engine.store.events.of(self.id)
+        rows = self.deployment.store.events.of(self.id)
         return [f"{row.kind} {row.who}" for row in rows if (row.kind in kinds if kinds else row.kind != "noticed")]
 
     def asked_people(self, level: int = 1) -> list[str]:
         """Who is asked at a level."""
-        view = self.engine.store.reading.request(self.id)
+        view = self.deployment.store.reading.request(self.id)
         return sorted(one.person for one in view.approvers if one.level == level)
 
     def decided(self) -> list[str]:
         """The decisions as `person verdict level`."""
-        view = self.engine.store.reading.request(self.id)
+        view = self.deployment.store.reading.request(self.id)
         return [f"{one.person} {one.verdict} {one.level}" for one in view.decisions]
 
     async def mails(self, login: str) -> list[str]:
         """The kinds of mail that somebody got about it, oldest first; a mail that came again, by its id, is one."""
-        inbox = await asyncio.to_thread(self.engine.person(login).inbox)
+        inbox = await asyncio.to_thread(self.deployment.person(login).inbox)
         about = [str(mail["Message-ID"]) for mail in inbox if str(mail["Subject"]).endswith(f"#{self.id}")]
         return [found[1] for message_id in dict.fromkeys(about) if (found := EVENT.search(message_id))]
 
