@@ -47,7 +47,7 @@ with workflow.unsafe.imports_passed_through():
         Tell,
     )
     from workflows.change import CANCELLED_IN_TEMPORAL, ENGINE, TEMPORAL, Change
-    from workflows.durably import durably, refusal_in
+    from workflows.execute import execute, refusal_in
     from workflows.shown import show
 
 # How often an expiry that waits for the mailboxes looks again: at first, and when it has waited for long.
@@ -228,7 +228,7 @@ class ConnectionApproval:
             run_id=info.run_id,
             asked_by=asked.asked_by or STARTED_IN_TEMPORAL,
         )
-        reply = await durably(RequestActivities.open, opening)
+        reply = await execute(RequestActivities.open, opening)
         if reply.outcome is not None:
             self._held, self._known = reply.outcome, True
             return
@@ -269,7 +269,7 @@ class ConnectionApproval:
         ballot, opened = self._open_ballot, self._open_request
         people = opened.people if ballot.level == 0 else None
         if people is None:
-            people = await durably(
+            people = await execute(
                 RequestActivities.people, LevelStart(approval_id=ballot.approval_id, level=ballot.level + 1)
             )
             await self._turn()
@@ -315,7 +315,7 @@ class ConnectionApproval:
         closing = Closing(
             approval_id=ballot.approval_id, deadline=ballot.deadline, looked_at=self._looked_at, waited=self._waited
         )
-        last = await durably(RequestActivities.last, closing)
+        last = await execute(RequestActivities.last, closing)
         for answer in last.answers:
             while ballot.level < last.level and ballot.level_passed and not ballot.settled:
                 await self._next_level(started_in_time=True)
@@ -351,7 +351,7 @@ class ConnectionApproval:
         ballot = self._open_ballot
         people = [*(one.person for one in ballot.fallback), *ballot.seats]
         look = Look(approval_id=ballot.approval_id, people=people, level=ballot.level)
-        standing = await durably(RequestActivities.standing, look)
+        standing = await execute(RequestActivities.standing, look)
         await self._turn()
         if ballot.settled:
             return
@@ -429,11 +429,11 @@ class ConnectionApproval:
         self._being_written += 1
         try:
             async with self._in_order:
-                taken = await durably(StepActivities.take, step)
+                taken = await execute(StepActivities.take, step)
                 while taken.disabled:
                     change = self._recount(change, taken.disabled)
                     is_one = bool(change.lines) or ballot.settled
-                    taken = await durably(StepActivities.take, self._step(change)) if is_one else Taken()
+                    taken = await execute(StepActivities.take, self._step(change)) if is_one else Taken()
             self._passed = ballot.passed
             if taken.instead is not None:
                 ballot.adopt(taken.instead.status, taken.instead.words, taken.instead.decisions)
@@ -515,7 +515,7 @@ class ConnectionApproval:
         update = workflow.current_update_info()
         assert update is not None
         again = AskAgain(approval_id=self._open_ballot.approval_id, key=f"ask.{update.id}", line=line)
-        await durably(RequestActivities.ask_again, again)
+        await execute(RequestActivities.ask_again, again)
 
     @property
     def _opening_over(self) -> bool:

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.models import GrantStatus
     from countersign.steps import GrantEnd, GrantTerms, Revoke
     from workflows.change import CANCELLED_IN_TEMPORAL, TEMPORAL
-    from workflows.durably import durably
+    from workflows.execute import execute
 
 
 @workflow.defn(name="Grant")
@@ -94,7 +94,7 @@ class Grant:
         self._ended = True
         # Its number may be another request's by now, whose grant is no matter of ours.
         run = workflow.info().workflow_id.split(":")[2:]
-        await durably(StepActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
+        await execute(StepActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
 
 
 def _status(wish: Revoke | None) -> GrantStatus:

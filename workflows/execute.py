@@ -22,10 +22,10 @@ R = TypeVar("R")
 
 
 @overload
-async def durably(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R: ...
+async def execute(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R: ...
 @overload
-async def durably(method: Callable[[Any, A], R], argument: A) -> R: ...
-async def durably(method: Callable[[Any, A], Any], argument: A) -> Any:
+async def execute(method: Callable[[Any, A], R], argument: A) -> R: ...
+async def execute(method: Callable[[Any, A], Any], argument: A) -> Any:
     """Do it, however long the far side is down. Raises FailureError only for a refusal.
 
     What the activity's docstring says first is what Temporal's pages show of it.
