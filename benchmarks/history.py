@@ -21,8 +21,8 @@ from sandbox.postgres import throwaway_postgres
 from store import Store
 from store.reading import LONGEST_LIST
 from store.retention import Kept, Retention
-from store.sight import Sight
 from store.tables import FIRST_APPROVAL_ID
+from store.visibility import Visibility
 
 PAST, WAITING, LASTING = 100_000, 10_000, 500
 TIMES = 5
@@ -35,7 +35,10 @@ console = Console()
 def things(store: Store, some_id: int) -> dict[str, Callable[[], object]]:
     """What is done often, and must not cost more for what is over; `some_id` is a request that waits."""
     newest = store.events.last_version()
-    mine, gateway = Sight(person=APPROVER), Sight(devices=frozenset({"device-1100"}), protocols=frozenset({"ssh"}))
+    mine, gateway = (
+        Visibility(person=APPROVER),
+        Visibility(devices=frozenset({"device-1100"}), protocols=frozenset({"ssh"})),
+    )
     reading, now = store.reading, datetime.now(UTC)
     refused = TurnedDown(
         channel="email",
@@ -50,9 +53,9 @@ def things(store: Store, some_id: int) -> dict[str, Callable[[], object]]:
         f"list of {LONGEST_LIST}": lambda: reading.newest(limit=LONGEST_LIST),
         "list of 50 that wait": lambda: reading.newest(Status.WAITING),
         "list of 50 asked of one": lambda: reading.newest(approver=APPROVER),
-        "list of 50 that one may see": lambda: reading.newest(sight=mine),
+        "list of 50 that one may see": lambda: reading.newest(visibility=mine),
         "list of 5 of one requester": lambda: reading.newest(requester=requester(7), limit=5),
-        "list of 50 that a gateway may see": lambda: reading.newest(sight=gateway),
+        "list of 50 that a gateway may see": lambda: reading.newest(visibility=gateway),
         "what waits for one, at most 200": lambda: reading.waiting_for(APPROVER),
         "what one may revoke": lambda: reading.revocable_by(APPROVER),
         "one request": lambda: reading.request(some_id),

@@ -15,8 +15,8 @@ from countersign.models import GATEWAY, Question
 from portal.problems import problem
 from store import Store
 from store.database import reads
-from store.sight import Sight
 from store.tokens import FORM, Token
+from store.visibility import Visibility
 
 REMEDY = "an admin makes one with `python -m portal token create`"
 # For the API's description only: `TokenRoute` looks at the token.
@@ -41,7 +41,7 @@ class Caller:
 
     token: Token
     is_admin: bool
-    sight: Sight
+    visibility: Visibility
 
     @property
     def is_person(self) -> bool:
@@ -70,10 +70,10 @@ class Caller:
         """NotAllowed where this token may not ask this question."""
         owner = self.token.owner
         if not self.is_person:
-            if question.device not in self.sight.devices:
+            if question.device not in self.visibility.devices:
                 words = f"{question.device} is not a device of gateway {owner.name}."
                 raise NotAllowed(words, ErrorCode.OTHER_DEVICE, device=question.device)
-            if question.protocol not in self.sight.protocols:
+            if question.protocol not in self.visibility.protocols:
                 words = f"Gateway {owner.name} does not ask for {question.protocol}."
                 raise NotAllowed(words, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
         elif question.requester != owner.name and not self.is_admin:
@@ -101,7 +101,7 @@ def caller(store: Store, authorization: str) -> Caller:
     except Refused:
         if not token.owner.is_admin:
             raise
-        return Caller(token, is_admin=True, sight=Sight(everything=True))  # who may apply the first policy
+        return Caller(token, is_admin=True, visibility=Visibility(everything=True))  # who may apply the first policy
     return _by_policy(token, policy)
 
 
@@ -110,11 +110,13 @@ def _by_policy(token: Token, policy: Policy) -> Caller:
     if owner.kind == "gateway":
         groups = (policy.device_groups[name].devices for name in owner.device_groups if name in policy.device_groups)
         devices = frozenset(owner.devices).union(*groups)
-        return Caller(token, is_admin=False, sight=Sight(devices=devices, protocols=frozenset(owner.protocols)))
+        return Caller(
+            token, is_admin=False, visibility=Visibility(devices=devices, protocols=frozenset(owner.protocols))
+        )
     if not policy.enabled(owner.name):
         raise _invalid(f"{owner.name} is disabled or not in the directory, so this token opens nothing.")
     is_admin = owner.is_admin or "admin" in policy.users[owner.name].roles
-    return Caller(token, is_admin, Sight(everything=is_admin, person=owner.name))
+    return Caller(token, is_admin, Visibility(everything=is_admin, person=owner.name))
 
 
 def _invalid(words: str) -> NoToken:

@@ -48,7 +48,7 @@ async def events(
         lines: list[LineView] = []
         while not lines and version != before:
             before = version
-            lines, version = await house.run(house.store.seen.since, before, caller.sight, LONGEST_LIST)
+            lines, version = await house.run(house.store.seen.since, before, caller.visibility, LONGEST_LIST)
         return lines
 
     lines = await house.feed.first(look, bool, timeout, gone=gone(request))

@@ -112,7 +112,7 @@ async def newest(
 ) -> list[RequestView]:
     """The newest requests that you may see, newest first."""
     newest = house.store.reading.newest
-    return await house.run(newest, status, requester or "", approver or "", limit, caller.sight)
+    return await house.run(newest, status, requester or "", approver or "", limit, caller.visibility)
 
 
 @router.get("/requests/{approval_id}", responses=described(HTTPStatus.NOT_FOUND))
@@ -154,6 +154,6 @@ async def wait(
 async def seen(house: House, caller: Caller, approval_id: int) -> RequestView:
     """A request that this caller may see; NotFound, with the same words, for one that is none of their business."""
     view = await house.run(house.store.reading.request, approval_id)
-    if not caller.sight.sees(view):
+    if not caller.visibility.sees(view):
         raise no_request(approval_id)
     return view

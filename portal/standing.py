@@ -87,11 +87,11 @@ def _channels(house: House) -> dict[str, ChannelHealth]:
 @router.get("/me")
 async def me(caller: CallerHere) -> Me:
     """For whom this token speaks."""
-    owner, sight = caller.token.owner, caller.sight
+    owner, visibility = caller.token.owner, caller.visibility
     return Me(
         name=owner.name,
         kind=owner.kind,
         admin=caller.is_admin,
-        devices=sorted(sight.devices),
-        protocols=sorted(sight.protocols),
+        devices=sorted(visibility.devices),
+        protocols=sorted(visibility.protocols),
     )

@@ -22,10 +22,10 @@ from store.policies import Policies
 from store.reading import Reading
 from store.repeats import Repeats
 from store.requests import Requests
-from store.sight import Seen
 from store.signals import Signals
 from store.tables import feed
 from store.tokens import Tokens
+from store.visibility import VisibleEvents
 from store.workers import Workers
 
 # How long a program that starts beside its database waits for it, and how often it tries.
@@ -67,7 +67,7 @@ class Store:
         self.mails = Mails(self.database)
         self.tokens = Tokens(self.database)
         self.idempotency = Idempotency(self.database)
-        self.seen = Seen(self.database)
+        self.seen = VisibleEvents(self.database)
         self.repeats = Repeats(self.database)
         self.workers = Workers(self.database)
 

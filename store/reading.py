@@ -17,9 +17,9 @@ from store.grants import IS_ACTIVE
 from store.notices import unsent_of
 from store.policies import Policies
 from store.requests import request_row
-from store.sight import Sight, is_asked
 from store.tables import ROOM, STANDINGS, answers, approvers, as_written, events, grants, notices, requests, signals
 from store.views import Told, person, principal_name, rows_of, views
+from store.visibility import Visibility, is_asked
 
 LONGEST_LIST = 200
 # Of so many devices the past of each is read by itself; of more, some request is soon found in everybody's.
@@ -77,10 +77,10 @@ class Reading:
         requester: str = "",
         approver: str = "",
         limit: int = 50,
-        sight: Sight = Sight(everything=True),  # noqa: B008 - it is frozen
+        visibility: Visibility = Visibility(everything=True),  # noqa: B008 - it is frozen
     ) -> list[RequestView]:
         """The newest requests; of one status, by one requester, asked of one approver, or seen by one, where given."""
-        conditions = [sight.requests]
+        conditions = [visibility.requests]
         if status:
             conditions.append(requests.c.status == status)
         if requester:
@@ -88,7 +88,7 @@ class Reading:
         if approver:
             conditions.append(is_asked(approver))
         limit = min(limit, LONGEST_LIST)
-        return self._views(_numbers(conditions, status, requester, approver, sight, limit))
+        return self._views(_numbers(conditions, status, requester, approver, visibility, limit))
 
     @reads
     def mine(self, one: str) -> Mine:
@@ -205,7 +205,7 @@ def _numbers(
     status: Status | None,
     requester: str,
     approver: str,
-    sight: Sight,
+    visibility: Visibility,
     limit: int,
 ) -> Select[Any]:
     """The numbers of the newest requests that fulfil all conditions, by the index that leads there soonest.
@@ -217,11 +217,11 @@ def _numbers(
         return _newest(conditions, limit)
     if approver:
         return _asked(approver, conditions, limit)
-    if sight.person and not sight.everything:
-        made = _newest([requests.c.requester == sight.person, *conditions], limit)
-        return _either([made, _asked(sight.person, conditions, limit)], limit)
-    if 0 < len(sight.devices) <= FEW_DEVICES:
-        of_each = [_newest([requests.c.device == device, *conditions], limit) for device in sorted(sight.devices)]
+    if visibility.person and not visibility.everything:
+        made = _newest([requests.c.requester == visibility.person, *conditions], limit)
+        return _either([made, _asked(visibility.person, conditions, limit)], limit)
+    if 0 < len(visibility.devices) <= FEW_DEVICES:
+        of_each = [_newest([requests.c.device == device, *conditions], limit) for device in sorted(visibility.devices)]
         return _either(of_each, limit)
     return _newest(conditions, limit)
 

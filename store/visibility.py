@@ -14,7 +14,7 @@ MOST_PAGES = 10
 
 
 @dataclass(frozen=True)
-class Sight:
+class Visibility:
     """What somebody may see: everything; or the requests a person made or was asked about; or a gateway's own."""
 
     everything: bool = False
@@ -49,14 +49,14 @@ def is_asked(one: str, at_level: bool = False) -> ColumnElement[bool]:
     return exists().where(seat.c.approval_id == requests.c.approval_id, seat.c.person == one, level)
 
 
-class Seen:
+class VisibleEvents:
     """The feed, as far as somebody may see it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     @reads
-    def since(self, version: int, sight: Sight, limit: int) -> tuple[list[LineView], int]:
+    def since(self, version: int, visibility: Visibility, limit: int) -> tuple[list[LineView], int]:
         """What came after `version`, oldest first, and the version to go on from.
 
         Without lines there may be more to read, as long as that version is another one than before.
@@ -65,21 +65,23 @@ class Seen:
             # Read first: what is committed between the two reads is then among the lines, or left for the next time.
             last = connection.execute(select(feed.c.version)).scalar_one()
             for _ in range(MOST_PAGES):
-                lines, read_through = _page(connection, version, sight, limit)
+                lines, read_through = _page(connection, version, visibility, limit)
                 version = max(version, last if read_through is None else read_through)
                 if lines or read_through is None:
                     break
         return lines, version
 
 
-def _page(connection: Connection, version: int, sight: Sight, limit: int) -> tuple[list[LineView], int | None]:
+def _page(
+    connection: Connection, version: int, visibility: Visibility, limit: int
+) -> tuple[list[LineView], int | None]:
     """What of the next events may be seen, and the last version that was read; None where that was the newest."""
     newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
     rows = list(connection.execute(newer))
     about = {row.approval_id for row in rows}
     seen = about
-    if not sight.everything:  # events that belong to no request are for who sees everything
-        its = select(requests.c.approval_id).where(requests.c.approval_id.in_(about - {None}), sight.requests)
+    if not visibility.everything:  # events that belong to no request are for who sees everything
+        its = select(requests.c.approval_id).where(requests.c.approval_id.in_(about - {None}), visibility.requests)
         seen = set(connection.execute(its).scalars())
     lines = [view(row) for row in rows if row.approval_id in seen]
     return lines, rows[-1].version if len(rows) == limit else None

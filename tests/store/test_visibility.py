@@ -11,7 +11,7 @@ import pytest
 from countersign.models import Approver, Protocol, Question, Status
 from countersign.steps import Line, Opening, Step
 from store import Store
-from store.sight import Sight
+from store.visibility import Visibility
 
 POLICY = """
 users:
@@ -24,17 +24,19 @@ device_groups:
   web: {devices: [web-1, web-2]}
 """
 SIGHTS = [
-    Sight(everything=True),
-    Sight(),
-    Sight(person="alice"),
-    Sight(person="bob"),
-    Sight(person="grace"),
-    Sight(person="nobody"),
-    Sight(devices=frozenset({"web-1"}), protocols=frozenset({"ssh"})),
-    Sight(devices=frozenset({"web-1", "web-2"}), protocols=frozenset({"ssh", "rdp"})),
-    Sight(devices=frozenset({"web-1"})),
-    Sight(protocols=frozenset({"ssh"})),
-    Sight(devices=frozenset({"it's", "%s", "web-2", *(f"d{n}" for n in range(70_000))}), protocols=frozenset({"ssh"})),
+    Visibility(everything=True),
+    Visibility(),
+    Visibility(person="alice"),
+    Visibility(person="bob"),
+    Visibility(person="grace"),
+    Visibility(person="nobody"),
+    Visibility(devices=frozenset({"web-1"}), protocols=frozenset({"ssh"})),
+    Visibility(devices=frozenset({"web-1", "web-2"}), protocols=frozenset({"ssh", "rdp"})),
+    Visibility(devices=frozenset({"web-1"})),
+    Visibility(protocols=frozenset({"ssh"})),
+    Visibility(
+        devices=frozenset({"it's", "%s", "web-2", *(f"d{n}" for n in range(70_000))}), protocols=frozenset({"ssh"})
+    ),
 ]
 
 
@@ -69,23 +71,23 @@ def store(database_url: str) -> Iterator[Store]:
 
 
 @pytest.mark.parametrize("sight", SIGHTS, ids=range(len(SIGHTS)))
-def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, sight: Sight) -> None:
-    visible = [view.approval_id for view in store.reading.newest() if sight.sees(view)]
-    assert [view.approval_id for view in store.reading.newest(sight=sight)] == visible
-    lines, last = store.seen.since(0, sight, 500)
+def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, visibility: Visibility) -> None:
+    visible = [view.approval_id for view in store.reading.newest() if visibility.sees(view)]
+    assert [view.approval_id for view in store.reading.newest(visibility=visibility)] == visible
+    lines, last = store.seen.since(0, visibility, 500)
     everything = store.events.since(0)
-    allowed = [one for one in everything if sight.everything or one.approval_id in visible]
+    allowed = [one for one in everything if visibility.everything or one.approval_id in visible]
     assert lines == allowed
     assert last == everything[-1].version
 
 
 def test_the_feed_goes_on_where_it_stopped(store: Store) -> None:
-    sight, version, told = Sight(person="grace"), 0, []
+    visibility, version, told = Visibility(person="grace"), 0, []
     while True:
-        lines, version = store.seen.since(version, sight, 2)
+        lines, version = store.seen.since(version, visibility, 2)
         told += [one.version for one in lines]
         if not lines:
             break
-    assert told == [one.version for one in store.seen.since(0, sight, 500)[0]]
+    assert told == [one.version for one in store.seen.since(0, visibility, 500)[0]]
     assert version == store.events.last_version()
-    assert store.seen.since(version, sight, 2) == ([], version)
+    assert store.seen.since(version, visibility, 2) == ([], version)
