@@ -19,7 +19,7 @@ from activities.chores import Chore, repeating
 from activities.courier import Courier
 from activities.requests import RequestActivities
 from activities.standing import StandingActivities, Watch
-from activities.steps import StepActivities
+from activities.transitions import TransitionActivities
 from configuration import load, report
 from countersign.checks import Check, findings, in_order
 from countersign.cli.doctor import page, summary
@@ -267,7 +267,7 @@ def _worker(
     runner: WorkflowRunner,
 ) -> Worker:
     requests = RequestActivities(store.requests, store.answers)
-    steps = StepActivities(store.requests, store.grants, client, courier, store.database.executor)
+    steps = TransitionActivities(store.requests, store.grants, client, courier, store.database.executor)
     return Worker(
         client.temporal,
         task_queue=settings.task_queue,

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from activities.copies import Copies, CopyBook, CopyReader, LiveSender, Sender
 from countersign.errors import CountersignError, Unconfirmed, Unreachable, in_words
 from countersign.notices import Notice, Result
-from countersign.steps import ANSWERING_STEP
+from countersign.transitions import ANSWERING_STEP
 
 # A step waits so long for what it sends; what takes longer goes on by itself.
 HEALTHY_SECONDS = 0.9

@@ -6,7 +6,16 @@ from temporalio import activity
 
 from activities.errors import refusals_are_final
 from countersign.models import LevelPeople
-from countersign.steps import AskAgain, Closing, Last, LevelStart, Look, Opening, OpenReply, Standing
+from countersign.transitions import (
+    AskAgain,
+    Availability,
+    DeadlineCheck,
+    LevelStart,
+    Opening,
+    OpenReply,
+    Recheck,
+    TimelyAnswers,
+)
 
 
 class RequestBook(Protocol):
@@ -21,14 +30,14 @@ class RequestBook(Protocol):
     def ask_again(self, again: AskAgain) -> None:
         """Record a repeated question."""
 
-    def standing(self, look: Look) -> Standing:
+    def standing(self, look: Recheck) -> Availability:
         """Look up who may no longer act."""
 
 
 class AnswerBook(Protocol):
     """Where answers are stored."""
 
-    def last(self, closing: Closing) -> Last:
+    def last(self, closing: DeadlineCheck) -> TimelyAnswers:
         """Find what came before the deadline."""
 
 
@@ -56,11 +65,11 @@ class RequestActivities:
         self.requests.ask_again(again)
 
     @activity.defn(name="people_standing")
-    def standing(self, look: Look) -> Standing:
+    def standing(self, look: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached."""
         return self.requests.standing(look)
 
     @activity.defn(name="last_answers")
-    def last(self, closing: Closing) -> Last:
+    def last(self, closing: DeadlineCheck) -> TimelyAnswers:
         """The answers that came in time and were not judged yet."""
         return self.answers.last(closing)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from countersign.errors import Refused
 from countersign.models import Answer, Asked, Question
 from countersign.notices import Given, Person, TurnedDown
-from countersign.steps import GrantEnd, Revoke, Step, Written
+from countersign.transitions import GrantEnd, RecordedTransition, Revoke, Transition
 from countersign.views import Mine, RequestView
 
 
@@ -75,7 +75,7 @@ class AskingBook(Protocol):
     def answer_on_record(self, question: Question, who: str, request_id: str) -> Asked | None:
         """Answer it by a grant that lasts, or by the request that was asked for too often for Temporal."""
 
-    def write(self, step: Step) -> Written:
+    def write(self, step: Transition) -> RecordedTransition:
         """Write one change of a request."""
 
 

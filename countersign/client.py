@@ -53,7 +53,7 @@ from countersign.errors import (
     refused_with,
 )
 from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
-from countersign.steps import Cancel, GrantTerms, Revoke
+from countersign.transitions import Cancel, GrantTerms, Revoke
 from countersign.unreachable import why_unreachable
 
 TASK_QUEUE = "countersign"

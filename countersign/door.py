@@ -14,7 +14,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, NotYet, Refused, Unavailable, other_level
 from countersign.models import GATEWAY, Answer, Asked, GrantStatus, Judgement, Question, Status
 from countersign.notices import Given, Person, TurnedDown
-from countersign.steps import GONE, Cancel, GrantEnd, Revoke, gone
+from countersign.transitions import GONE, Cancel, GrantEnd, Revoke, gone
 from countersign.views import Mine, RequestView
 
 ENGINE = "countersign"

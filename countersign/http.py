@@ -39,7 +39,7 @@ from countersign.errors import (
 from countersign.http_answers import Explanation, Health, Me, PolicyVersion, PolicyView
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
-from countersign.views import AppliedPolicy, DelayedView, Finding, LineView, RequestView
+from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
 
 CONNECT_SECONDS = 5.0
 # The portal waits 20 s for a worker before it says that there is none.
@@ -119,9 +119,9 @@ class Api:
         """One request as it stands."""
         return self._read(RequestView, self._get(f"requests/{approval_id}"))
 
-    def timeline(self, approval_id: int) -> list[LineView]:
+    def timeline(self, approval_id: int) -> list[AuditEventView]:
         """Everything that happened to a request, oldest first."""
-        return self._read(list[LineView], self._get(f"requests/{approval_id}/timeline"))
+        return self._read(list[AuditEventView], self._get(f"requests/{approval_id}/timeline"))
 
     def wait(
         self, approval_id: int, after: int, seconds: float = POLL_SECONDS, source_address: str | None = None
@@ -135,7 +135,7 @@ class Api:
             must_be_for(view.grant, source_address)
         return view
 
-    def events(self, after: int | None, seconds: float = POLL_SECONDS) -> tuple[list[LineView], int]:
+    def events(self, after: int | None, seconds: float = POLL_SECONDS) -> tuple[list[AuditEventView], int]:
         """What happened after this version (None: after now), and the version to go on from.
 
         Returns as soon as there is something, or with nothing after so many seconds (0-60).
@@ -145,7 +145,7 @@ class Api:
             version = int(reply.headers.get(VERSION_HEADER, ""))
         except ValueError:
             raise self._not_ours() from None
-        return self._read(list[LineView], reply), version
+        return self._read(list[AuditEventView], reply), version
 
     def decide(self, approval_id: int, verdict: Verdict, comment: str = "", level: int | None = None) -> Judgement:
         """Answer as the token's person, at the level that was seen or, for None, the current one.

@@ -2,7 +2,7 @@
 
 import re
 
-from countersign.views import LineView
+from countersign.views import AuditEventView
 
 # The token of a mail, wherever it stands, and whatever is between the plus and the at of an address.
 SECRET = re.compile(
@@ -15,7 +15,7 @@ def masked(text: str) -> str:
     return SECRET.sub("…", text)
 
 
-def masked_line(line: LineView) -> LineView:
+def masked_line(line: AuditEventView) -> AuditEventView:
     """A row of the record as it may be shown."""
     proof = {name: masked(value) for name, value in line.proof.items()}
     return line.model_copy(update={"words": masked(line.words), "proof": proof})

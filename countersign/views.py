@@ -22,7 +22,7 @@ class ApproverView(Model):
     standing: str = ""
 
 
-class LineView(Model):
+class AuditEventView(Model):
     """One row of the audit record, as the timeline shows it."""
 
     version: int

@@ -10,7 +10,7 @@ from pydantic import Field
 from countersign.errors import NotAllowed, NotFound, Unavailable, refused_with
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgement, Model, Verdict, Words
 from countersign.notices import Given
-from countersign.steps import Line
+from countersign.transitions import AuditEvent
 from countersign.views import RequestView
 from portal.auth import Caller, CallerHere
 from portal.house import House, HouseHere
@@ -100,7 +100,7 @@ async def _record_attempt(house: House, caller: Caller, approval_id: int, answer
     """Somebody tried to decide what is not theirs to decide: that is on record too."""
     proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
-    line = Line(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, words=words, proof=proof)
+    line = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, words=words, proof=proof)
     await house.run(house.store.repeats.record, line, caller.name)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from countersign.masks import masked_line
-from countersign.views import LineView
+from countersign.views import AuditEventView
 from portal.auth import CallerHere
 from portal.house import HouseHere
 from portal.requests import LARGEST, Seconds
@@ -34,7 +34,7 @@ async def events(
         int | None, Query(ge=0, le=LARGEST, description="The version to go on from; without it, from now on.")
     ] = None,
     timeout: Seconds = 30,  # noqa: ASYNC109 - the name in the URL
-) -> list[LineView]:
+) -> list[AuditEventView]:
     """What happened after a version to requests that you may see, oldest first, as soon as there is something.
 
     The header `Countersign-Version` is the `after` of the next call, so that nothing is missed or told twice.
@@ -42,10 +42,10 @@ async def events(
     start = await house.run(house.store.events.last_version) if after is None else after
     version = start
 
-    async def look() -> list[LineView]:
+    async def look() -> list[AuditEventView]:
         nonlocal version
         before = None
-        lines: list[LineView] = []
+        lines: list[AuditEventView] = []
         while not lines and version != before:
             before = version
             lines, version = await house.run(house.store.seen.since, before, caller.visibility, LONGEST_LIST)

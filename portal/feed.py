@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from countersign.errors import Unavailable, in_words
-from countersign.views import LineView
+from countersign.views import AuditEventView
 
 # How often the feed is read while somebody waits: how late a waiter hears, at most.
 POLL_SECONDS = 0.05
@@ -41,7 +41,7 @@ class Feed:
     """
 
     def __init__(
-        self, last_version: Callable[[], Awaitable[int]], since: Callable[[int], Awaitable[list[LineView]]]
+        self, last_version: Callable[[], Awaitable[int]], since: Callable[[int], Awaitable[list[AuditEventView]]]
     ) -> None:
         self._last_version = last_version
         self._since = since

@@ -13,7 +13,7 @@ from countersign.asking_again import is_yes, must_be_for
 from countersign.errors import Delayed, in_words, no_request
 from countersign.masks import masked_line
 from countersign.models import Asked, GrantStatus, Id, Question, Status
-from countersign.views import DelayedView, LineView, RequestView
+from countersign.views import AuditEventView, DelayedView, RequestView
 from portal.auth import Caller, CallerHere
 from portal.house import House, HouseHere
 from portal.once import Body, OnceHere
@@ -122,7 +122,7 @@ async def one(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> 
 
 
 @router.get("/requests/{approval_id}/timeline", responses=described(HTTPStatus.NOT_FOUND))
-async def timeline(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> list[LineView]:
+async def timeline(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> list[AuditEventView]:
     """All that happened to a request, oldest first: who, when, by which channel, on what proof."""
     await seen(house, caller, approval_id)
     lines = await house.run(house.store.events.of, approval_id)

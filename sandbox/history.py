@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select, update
 
 from countersign.models import LevelRule, Question, Route
-from countersign.steps import GRANT_STEP
+from countersign.transitions import GRANT_STEP
 from store import Store
 from store import tables as t
 

@@ -15,7 +15,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, counted_at, no_request, other_level
 from countersign.models import Answer, Event, Route, Status, Verdict
 from countersign.notices import Given, TurnedDown
-from countersign.steps import ANSWERING_STEP, Closing, Last, Line
+from countersign.transitions import ANSWERING_STEP, AuditEvent, DeadlineCheck, TimelyAnswers
 from store.database import Database, reads
 from store.notices import FIRST_RETRY
 from store.policies import Policies
@@ -112,7 +112,7 @@ class Answers:
         The same again, by its source's id, changes nothing.
         """
         now = datetime.now(UTC)
-        line = Line(
+        line = AuditEvent(
             kind="answer_refused",
             at=now,
             who=refused.who,
@@ -170,7 +170,7 @@ class Answers:
             return [view(row) for row in connection.execute(query)]
 
     @reads
-    def last(self, closing: Closing) -> Last:
+    def last(self, closing: DeadlineCheck) -> TimelyAnswers:
         """What came before the deadline and was not refused, and whether the mailboxes were read up to it.
 
         What counted is among it: after a crash the request's workflow may know of it no more.
@@ -192,7 +192,7 @@ class Answers:
             in_time = [view(row) for row in connection.execute(came)]
             started = connection.execute(level).scalar_one()
         complete = closing.waited >= LONGEST_WAIT or all(_looked_at_for_long(one, closing) for one in unread)
-        return Last(answers=in_time, complete=complete, level=started)
+        return TimelyAnswers(answers=in_time, complete=complete, level=started)
 
     @reads
     def outcome(self, answer_id: str) -> tuple[str, str]:
@@ -230,7 +230,7 @@ def _too_old(request: Row[Any], given: Given) -> Refused | None:
     return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=given.approval_id)
 
 
-def _looked_at_for_long(mailbox: Row[Any], closing: Closing) -> bool:
+def _looked_at_for_long(mailbox: Row[Any], closing: DeadlineCheck) -> bool:
     """Whether watchers have looked at a mailbox in vain for long enough since the deadline.
 
     Only the time counts in which somebody looked: what came in time must not be missed because no worker was there.
@@ -266,9 +266,9 @@ def view(row: Row[Any]) -> Answer:
     return Answer.model_validate({name: getattr(row, name) for name in Answer.model_fields})
 
 
-def _refusal(row: Row[Any], words: str) -> Line:
+def _refusal(row: Row[Any], words: str) -> AuditEvent:
     proof = {"answer": row.id, "verdict": row.verdict, **row.proof}
-    return Line(
+    return AuditEvent(
         kind="answer_refused", at=datetime.now(UTC), who=row.person, channel=row.channel, words=words, proof=proof
     )
 

@@ -12,7 +12,7 @@ from store.tables import events, feed
 MOST = 1000
 
 # Those of these requests, or of all that are open where it gets None, that something is to be done about.
-Look = Callable[[Connection, Policy, Collection[int] | None], list[int]]
+Recheck = Callable[[Connection, Policy, Collection[int] | None], list[int]]
 
 
 class Due:
@@ -21,7 +21,7 @@ class Due:
     What was found due is looked at again each time until it is so no more. Each process knows for itself.
     """
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Recheck) -> None:
         self._look = look
         self._read_through = 0
         self._policy_version = 0

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from countersign.steps import Line
-from countersign.views import LineView
+from countersign.transitions import AuditEvent
+from countersign.views import AuditEventView
 from store.database import HAPPENED, Database, Happened, reads
 from store.tables import LONGEST_WHO, events, feed
 
@@ -14,7 +14,7 @@ from store.tables import LONGEST_WHO, events, feed
 SAID = {"noticed": "told"}
 
 
-def append(connection: Connection, approval_id: int | None, lines: Sequence[Line]) -> int:
+def append(connection: Connection, approval_id: int | None, lines: Sequence[AuditEvent]) -> int:
     """Add rows to the record; returns the version of the last.
 
     Call it last in a transaction: the feed's lock, which keeps versions in the order of commits, is held from here on.
@@ -30,7 +30,7 @@ def append(connection: Connection, approval_id: int | None, lines: Sequence[Line
     return last
 
 
-def _logged(approval_id: int | None, line: Line) -> Happened:
+def _logged(approval_id: int | None, line: AuditEvent) -> Happened:
     """What the log says of a line once it is committed."""
     number = f"#{approval_id} " if approval_id else ""
     channel = f" by {line.channel}" if line.channel else ""
@@ -40,9 +40,9 @@ def _logged(approval_id: int | None, line: Line) -> Happened:
     return Happened(f"{number}{kind}, {line.who}{channel}{words}", fields)
 
 
-def view(row: Row[Any]) -> LineView:
+def view(row: Row[Any]) -> AuditEventView:
     """A row of the record as it is shown."""
-    return LineView.model_validate(dict(row._mapping))
+    return AuditEventView.model_validate(dict(row._mapping))
 
 
 class Events:
@@ -59,20 +59,20 @@ class Events:
             return last
 
     @reads
-    def since(self, version: int, limit: int = 1000) -> list[LineView]:
+    def since(self, version: int, limit: int = 1000) -> list[AuditEventView]:
         """What came after `version`, oldest first."""
         newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(newer)]
 
     @reads
-    def of(self, approval_id: int) -> list[LineView]:
+    def of(self, approval_id: int) -> list[AuditEventView]:
         """The timeline of one request, oldest first."""
         own = select(events).where(events.c.approval_id == approval_id).order_by(events.c.version)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(own)]
 
-    def record(self, approval_id: int | None, line: Line) -> int:
+    def record(self, approval_id: int | None, line: AuditEvent) -> int:
         """Add one row that stands by itself, such as a refused attempt."""
         with self.database.transaction() as connection:
             return append(connection, approval_id, [line])

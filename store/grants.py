@@ -11,7 +11,7 @@ from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy import why_gone
-from countersign.steps import GRANT_STEP, GrantEnd, Line, Revoke, Tell
+from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient, Revoke
 from store.database import Database, reads
 from store.due import Due, among
 from store.events import append
@@ -62,7 +62,7 @@ class Grants:
             words = answer_by(grant, minutes, question)
         except Refused as error:
             words, refused = str(error), error
-        line = Line(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
+        line = AuditEvent(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
         append_or_count(connection, grant.approval_id, line, who, grant.approval_id)
         yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, words=words, grant=grant)
         return (None if refused else yes), refused
@@ -71,7 +71,7 @@ class Grants:
         """End or revoke a grant, and write who must be told; False when it had ended already."""
         kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
         proof = {"wish": end.wish_id} if end.wish_id else {}
-        line = Line(kind=kind, at=end.at, who=end.who, channel=end.channel, words=end.words, proof=proof)
+        line = AuditEvent(kind=kind, at=end.at, who=end.who, channel=end.channel, words=end.words, proof=proof)
         change = {"status": end.status, "ended_at": end.at, "words": end.words}
         active = (grants.c.approval_id == end.approval_id) & (grants.c.status == GrantStatus.ACTIVE)
         if end.run is not None:
@@ -83,7 +83,7 @@ class Grants:
             last_step = update(requests).where(requests.c.approval_id == end.approval_id).values(step=GRANT_STEP)
             request = connection.execute(last_step.returning(requests)).one()
             tell = [
-                Tell(event=Event.GRANT_ENDED, person=one, words=end.words)
+                Recipient(event=Event.GRANT_ENDED, person=one, words=end.words)
                 for one in _concerned(connection, end, request.requester)
             ]
             self.notices.write(connection, request, request.level, GRANT_STEP, end.at, tell)

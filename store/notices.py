@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Event, Route, Status
 from countersign.notices import Result, Shown
-from countersign.steps import Kind, Line, Tell
+from countersign.transitions import AuditEvent, Kind, Recipient
 from store.database import Database, reads
 from store.events import append
 from store.tables import ROOM, approvers, as_written, notices, requests
@@ -46,7 +46,7 @@ class Notices:
     # --- what is to be sent ------------------------------------------------------------------------------------------
 
     def write(
-        self, connection: Connection, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Tell]
+        self, connection: Connection, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Recipient]
     ) -> None:
         """Write one notice for each person, or room, and channel that is on; what was sent before is outdated now."""
         shown = (notices.c.approval_id == request.approval_id) & notices.c.shows.is_not(None)
@@ -136,7 +136,7 @@ class Notices:
 
     def _mark(
         self, connection: Connection, result: Result, channels: Sequence[str], now: datetime, step: int
-    ) -> list[Line]:
+    ) -> list[AuditEvent]:
         if result.state == "waiting":
             given_up = self._try_again(connection, result, now)
             return self._mark(connection, given_up, channels, now, step) if given_up else []
@@ -155,7 +155,7 @@ class Notices:
             # Who asked knows it, and only a live channel shows it.
             if row.event != Event.OPENED or _asked_by_another(connection, row.approval_id):
                 self._tell_otherwise(connection, row, channels, now)
-        return [Line(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
+        return [AuditEvent(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
 
     def _try_again(self, connection: Connection, failed: Result, now: datetime) -> Result | None:
         """Have it tried again later; or what comes of it where it is given up."""
@@ -233,7 +233,7 @@ class Notices:
             return list(connection.execute(query))
 
 
-def _heard(tell: Sequence[Tell], opened: bool, requester: str, room: str) -> Iterator[tuple[str, Tell]]:
+def _heard(tell: Sequence[Recipient], opened: bool, requester: str, room: str) -> Iterator[tuple[str, Recipient]]:
     """Whom a channel tells of what; of the opening only where it is `opened` for that.
 
     Where a room is asked, its one message shows all approvers what becomes of it.
@@ -263,7 +263,9 @@ def _other_ways(connection: Connection, lost: Row[Any], channels: Sequence[str])
     return [(person, lost.channel) for person in people]
 
 
-def _row(tell: Tell, whom: str, approval_id: int, step: int, channel: str, level: int, at: datetime) -> dict[str, Any]:
+def _row(
+    tell: Recipient, whom: str, approval_id: int, step: int, channel: str, level: int, at: datetime
+) -> dict[str, Any]:
     return {
         "id": f"{approval_id}.{step}.{tell.event}.{whom}.{channel}",
         "approval_id": approval_id,

@@ -14,7 +14,7 @@ from countersign import policy_file
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused
-from countersign.steps import Line
+from countersign.transitions import AuditEvent
 from countersign.views import AppliedPolicy
 from store.database import Database, reads
 from store.events import append
@@ -78,7 +78,7 @@ class Policies:
                 words = f"Policy version {version} would not give it. "
                 rows = [{"number": number, "for": who[:LONGEST_WHO], "why": words + why} for number, why in end]
                 connection.execute(REVOKE, rows)
-            line = Line(kind="policy_applied", at=now, who=who, words=f"policy version {version}")
+            line = AuditEvent(kind="policy_applied", at=now, who=who, words=f"policy version {version}")
             append(connection, None, [line])
         with self._reading:
             self._known = version, read.policy

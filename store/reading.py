@@ -10,7 +10,7 @@ from countersign.directory import Policy, folded_address
 from countersign.errors import Refused, no_request
 from countersign.models import Event, Route, Status
 from countersign.notices import Notice, Person
-from countersign.views import LineView, Mine, RequestView
+from countersign.views import AuditEventView, Mine, RequestView
 from store.database import Database, reads
 from store.due import Due, among
 from store.grants import IS_ACTIVE
@@ -182,7 +182,7 @@ class Reading:
         return person(policy, found) if found else None
 
     @reads
-    def named(self, lines: Sequence[LineView]) -> list[LineView]:
+    def named(self, lines: Sequence[AuditEventView]) -> list[AuditEventView]:
         """Rows of the record with the names of who did it."""
         try:
             _, policy = self.policies.current()

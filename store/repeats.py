@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from countersign.steps import Line
+from countersign.transitions import AuditEvent
 from store.database import Database
 from store.events import append
 from store.tables import LONGEST_WHO, repeats
@@ -19,7 +19,7 @@ WINDOW = timedelta(hours=1)
 AT_ONCE = 200
 
 
-def append_or_count(connection: Connection, approval_id: int | None, line: Line, *whose: object) -> None:
+def append_or_count(connection: Connection, approval_id: int | None, line: AuditEvent, *whose: object) -> None:
     """Add a row to the record, unless there were WRITTEN_EACH in this window with the same kind, channel and `whose`.
 
     Call it last in a transaction, as `append`.
@@ -55,7 +55,7 @@ class Repeats:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def record(self, line: Line, *whose: object) -> None:
+    def record(self, line: AuditEvent, *whose: object) -> None:
         """Add a row about no request to the record, or count it."""
         with self.database.transaction() as connection:
             append_or_count(connection, None, line, *whose)
@@ -80,9 +80,9 @@ def _sum_up(connection: Connection, row: Row[tuple[object, ...]]) -> None:
     when = f"from {row.begun_at:%H:%M} to {row.last_at:%H:%M} UTC"
     words = f"{more} more like the rows before, {when}, were counted and not written one by one."
     proof = {"times": str(more)}
-    line = Line(kind=row.kind, at=datetime.now(UTC), who=row.who, channel=row.channel, words=words, proof=proof)
+    line = AuditEvent(kind=row.kind, at=datetime.now(UTC), who=row.who, channel=row.channel, words=words, proof=proof)
     append(connection, row.approval_id, [line])
 
 
-def _key(line: Line, whose: tuple[object, ...]) -> str:
+def _key(line: AuditEvent, whose: tuple[object, ...]) -> str:
     return "|".join(map(str, (line.kind, line.channel, *whose)))

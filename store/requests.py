@@ -27,23 +27,23 @@ from countersign.models import (
     Status,
     Verdict,
 )
-from countersign.steps import (
+from countersign.times import moment
+from countersign.transitions import (
     AskAgain,
+    AuditEvent,
+    Availability,
     GrantTerms,
     LevelStart,
-    Line,
-    Look,
     Opened,
     Opening,
     OpenReply,
+    Recheck,
+    Recipient,
+    RecordedTransition,
     Settled,
-    Standing,
-    Step,
-    Tell,
-    Written,
+    Transition,
     gone,
 )
-from countersign.times import moment
 from store.database import Database, reads
 from store.events import append
 from store.grants import Grants
@@ -145,7 +145,7 @@ class Requests:
             _, policy = self.policies.in_force(connection)
             return rules.people(policy, Route.model_validate(row.route), start.level, row.requester)
 
-    def write(self, step: Step) -> Written:
+    def write(self, step: Transition) -> RecordedTransition:
         """Write one step: status, people, decision, grant, notices and record, in one transaction, once.
 
         A request that has ended on record stays as it ended, and what relies on somebody disabled is not written.
@@ -154,9 +154,9 @@ class Requests:
             with self.database.transaction() as connection:
                 return self._write_once(connection, step)
         except _ReliesOnDisabled as error:
-            return Written(disabled=error.people)
+            return RecordedTransition(disabled=error.people)
 
-    def _write_once(self, connection: Connection, step: Step) -> Written:
+    def _write_once(self, connection: Connection, step: Transition) -> RecordedTransition:
         row = request_row(connection, step.approval_id, lock=True)
         number = row.step + 1
         if row.status != Status.WAITING or not self._is_new(connection, step, number):
@@ -169,7 +169,7 @@ class Requests:
         _, policy = self.policies.in_force(connection)
         if disabled := [one for one in step.relies_on if not policy.enabled(one)]:
             raise _ReliesOnDisabled(disabled)
-        return Written(number=number, grant=grant)
+        return RecordedTransition(number=number, grant=grant)
 
     def _settle_older(self, connection: Connection, opening: Opening) -> None:
         """Settle what waits on record for the same question: of one id Temporal runs one workflow, and that is ours."""
@@ -182,11 +182,11 @@ class Requests:
         for row in connection.execute(older).all():
             self._write_once(connection, gone(row.approval_id, row.level, question.requester))
 
-    def _is_new(self, connection: Connection, step: Step, number: int) -> bool:
+    def _is_new(self, connection: Connection, step: Transition, number: int) -> bool:
         row = {"approval_id": step.approval_id, "key": step.key, "number": number}
         return connection.execute(self._insert(steps).values(row).on_conflict_do_nothing()).rowcount > 0
 
-    def _write(self, connection: Connection, step: Step, row: Row[Any], number: int) -> None:
+    def _write(self, connection: Connection, step: Transition, row: Row[Any], number: int) -> None:
         # A workflow that has forgotten in a crash what its request came to doesn't take the record back to that.
         level = max(row.level, step.level)
         change = {"step": number, "status": step.status, "words": step.words, "level": level}
@@ -201,12 +201,12 @@ class Requests:
             connection.execute(lapsed.values(state="lapsed", words=LAPSED))
         tell = step.tell
         if number == FIRST_STEP and step.status is Status.WAITING:
-            tell = [Tell(event=Event.OPENED, person=row.requester), *tell]
+            tell = [Recipient(event=Event.OPENED, person=row.requester), *tell]
         if step.status is not Status.WAITING:
             tell = [*tell, *_also_asked(connection, step)]
         self.notices.write(connection, row, step.level, number, step.at, tell)
 
-    def _seat(self, connection: Connection, step: Step, number: int) -> None:
+    def _seat(self, connection: Connection, step: Transition, number: int) -> None:
         """Seat who is asked now, as they stood at the levels before, and note who stands worse than that."""
         of_request = approvers.c.approval_id == step.approval_id
         if step.seated:
@@ -261,7 +261,7 @@ class Requests:
         if row is None:
             return None
         now, words = datetime.now(UTC), "while it was open"
-        line = Line(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
+        line = AuditEvent(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
         with self.database.transaction() as connection:
             append_or_count(connection, row.approval_id, line, who, row.approval_id)
         return _joined(row, question)
@@ -279,7 +279,7 @@ class Requests:
             return connection.execute(waiting.limit(1)).scalar_one_or_none()
 
     @reads
-    def standing(self, look: Look) -> Standing:
+    def standing(self, look: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached on any channel."""
         with self.database.reading() as connection:
             row = request_row(connection, look.approval_id)
@@ -290,7 +290,7 @@ class Requests:
         if look.level is not None:
             route = Route.model_validate(row.route)
             nobody_at = rules.level_without_people(policy, route, row.requester, look.level + 1, lost)
-        return Standing(
+        return Availability(
             requester_disabled=not policy.enabled(row.requester),
             why_disabled=rules.why_gone(policy, version, row.requester),
             disabled=[one for one in look.people if not policy.enabled(one)],
@@ -333,7 +333,7 @@ def _insert(connection: Connection, opening: Opening, route: Route, minute: time
     ).one()
     who = _who_asks(opening)
     words = route.because if who == question.requester else f"for {question.requester}: {route.because}"
-    append(connection, row.approval_id, [Line(kind="opened", at=now, who=who, words=words)])
+    append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, words=words)])
     return row
 
 
@@ -373,7 +373,7 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
 def _record_refusal(connection: Connection, policy: Policy, question: Question, who: str, words: str) -> None:
     asked = {"requester": question.requester, "device": question.device, "protocol": question.protocol}
     proof = asked | on_record(question)
-    line = Line(kind="refused", at=datetime.now(UTC), who=who, words=words, proof=proof)
+    line = AuditEvent(kind="refused", at=datetime.now(UTC), who=who, words=words, proof=proof)
     requester = question.requester if question.requester in policy.users else "unknown"
     append_or_count(connection, None, line, who, requester)
 
@@ -387,22 +387,24 @@ def request_row(connection: Connection, approval_id: int, lock: bool = False) ->
     return row
 
 
-def _also_asked(connection: Connection, step: Step) -> list[Tell]:
+def _also_asked(connection: Connection, step: Transition) -> list[Recipient]:
     """Who was asked, as the record says, and is not among those whom the step of a settled request tells (rule 9)."""
     told = {one.person for one in step.tell if one.event is Event.SETTLED}
     of_request = approvers.c.approval_id == step.approval_id
     asked = select(approvers.c.person).where(of_request).distinct().order_by(approvers.c.person)
-    return [Tell(event=Event.SETTLED, person=one) for one in connection.execute(asked).scalars() if one not in told]
+    return [
+        Recipient(event=Event.SETTLED, person=one) for one in connection.execute(asked).scalars() if one not in told
+    ]
 
 
-def _written_before(connection: Connection, step: Step, row: Row[Any]) -> Written:
+def _written_before(connection: Connection, step: Transition, row: Row[Any]) -> RecordedTransition:
     """What the step brought when it was written before; or, where it came too late, how the request had ended."""
     same = (steps.c.approval_id == step.approval_id) & (steps.c.key == step.key)
     number = connection.execute(select(steps.c.number).where(same)).scalar_one_or_none() or 0
     grant = _grant(connection, step.approval_id)
     # Two people's wishes to cancel make one step, and more may have followed on a step than its workflow remembers.
     as_on_record = number and (row.status == Status.WAITING or (row.status, row.words) == (step.status, step.words))
-    return Written(number=number, instead=None if as_on_record else _settled(connection, row), grant=grant)
+    return RecordedTransition(number=number, instead=None if as_on_record else _settled(connection, row), grant=grant)
 
 
 def _stood(connection: Connection, approval_id: int) -> dict[str, str]:
@@ -441,7 +443,9 @@ def _decide(connection: Connection, approval_id: int, decision: Decision) -> Non
     connection.execute(insert(answers).values(row))
 
 
-def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timedelta) -> tuple[list[Line], GrantTerms]:
+def _open_grant(
+    connection: Connection, step: Transition, row: Row[Any], minute: timedelta
+) -> tuple[list[AuditEvent], GrantTerms]:
     """Rule 8: the grant's clock starts at approval."""
     question = Question.model_validate(row.question)
     ends_at = step.at + Route.model_validate(row.route).grant_minutes * minute
@@ -458,7 +462,7 @@ def _open_grant(connection: Connection, step: Step, row: Row[Any], minute: timed
             words="",
         )
     )
-    line = Line(kind="granted", at=step.at, who=question.requester, words=f"until {moment(ends_at)}")
+    line = AuditEvent(kind="granted", at=step.at, who=question.requester, words=f"until {moment(ends_at)}")
     terms = GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at, run=row.token_run)
     return [line], terms
 

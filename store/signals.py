@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
 
-from countersign.steps import Line
+from countersign.transitions import AuditEvent
 from store.database import Database
 from store.events import append
 from store.tables import answers, events, signals
@@ -34,7 +34,7 @@ class Signals:
             if _has_written(connection, person, approval_id):
                 return
             connection.execute(insert(signals).values(row))
-            append(connection, approval_id, [Line(kind=kind, at=now, who=person, words=words)])
+            append(connection, approval_id, [AuditEvent(kind=kind, at=now, who=person, words=words)])
 
 
 def _has_written(connection: Connection, person: str, approval_id: int | None) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from countersign.errors import NotFound
 from countersign.models import Id, Model, Protocol
-from countersign.steps import Line
+from countersign.transitions import AuditEvent
 from store.database import Database, reads
 from store.events import append
 from store.tables import tokens
@@ -119,4 +119,4 @@ def _record(
     at: datetime,
 ) -> None:
     words = f"token {token_id} of {owner.kind} {owner.name}" + (", an admin" if owner.is_admin else "")
-    append(connection, None, [Line(kind=kind, at=at, who=who, words=words, proof={"token": token_id})])
+    append(connection, None, [AuditEvent(kind=kind, at=at, who=who, words=words, proof={"token": token_id})])

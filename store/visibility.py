@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, false, or_, select, true
 
-from countersign.views import LineView, RequestView
+from countersign.views import AuditEventView, RequestView
 from store.database import Database, reads
 from store.events import view
 from store.tables import approvers, events, feed, requests
@@ -56,7 +56,7 @@ class VisibleEvents:
         self.database = database
 
     @reads
-    def since(self, version: int, visibility: Visibility, limit: int) -> tuple[list[LineView], int]:
+    def since(self, version: int, visibility: Visibility, limit: int) -> tuple[list[AuditEventView], int]:
         """What came after `version`, oldest first, and the version to go on from.
 
         Without lines there may be more to read, as long as that version is another one than before.
@@ -74,7 +74,7 @@ class VisibleEvents:
 
 def _page(
     connection: Connection, version: int, visibility: Visibility, limit: int
-) -> tuple[list[LineView], int | None]:
+) -> tuple[list[AuditEventView], int | None]:
     """What of the next events may be seen, and the last version that was read; None where that was the newest."""
     newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
     rows = list(connection.execute(newer))

@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from countersign.ballot import OWN_APPROVAL, Ballot
     from countersign.models import Approver, Decision, Event, Status
-    from countersign.steps import Kind, Line, Step, Tell
+    from countersign.transitions import AuditEvent, Kind, Recipient, Transition
 
 ENGINE = "countersign"
 # Who is on record for what was done by Temporal's own means, past us.
@@ -27,23 +27,25 @@ SETTLED_AS: dict[Status, Kind] = {
 class Change:
     """What has just happened. `who` did it, by `channel`; a change that settled the request tells everyone itself."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[AuditEvent] = field(default_factory=list)
     asked: list[Approver] = field(default_factory=list)
     decision: Decision | None = None
     lapsed: list[str] = field(default_factory=list)
-    tell: list[Tell] = field(default_factory=list)
+    tell: list[Recipient] = field(default_factory=list)
     standing: dict[str, str] = field(default_factory=dict)
     who: str = ENGINE
     channel: str = ""
     wish_id: str = ""  # of the wish that brought it about
 
-    def step(self, ballot: Ballot, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()) -> Step:
+    def step(
+        self, ballot: Ballot, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()
+    ) -> Transition:
         """The step that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
         lines = self.lines
-        tell = [*self.tell, *(Tell(event=Event.ASKED, person=one.person) for one in self.asked)]
+        tell = [*self.tell, *(Recipient(event=Event.ASKED, person=one.person) for one in self.asked)]
         if ballot.settled:
             proof = {"wish": self.wish_id} if self.wish_id else {}
-            settled = Line(
+            settled = AuditEvent(
                 kind=SETTLED_AS[ballot.status],
                 at=at,
                 who=self.who,
@@ -52,8 +54,10 @@ class Change:
                 proof=proof,
             )
             lines = [*lines, settled]
-            tell = [Tell(event=Event.SETTLED, person=one) for one in dict.fromkeys([ballot.requester, *asked_so_far])]
-        return Step(
+            tell = [
+                Recipient(event=Event.SETTLED, person=one) for one in dict.fromkeys([ballot.requester, *asked_so_far])
+            ]
+        return Transition(
             approval_id=ballot.approval_id,
             key=f"{ballot.level}.{_what(self.decision, self.standing, lines)}",
             at=at,
@@ -71,7 +75,7 @@ class Change:
         )
 
 
-def _what(decision: Decision | None, standing: Mapping[str, str], lines: Sequence[Line]) -> str:
+def _what(decision: Decision | None, standing: Mapping[str, str], lines: Sequence[AuditEvent]) -> str:
     """What the change is about; not what follows from it, as that may differ when it is made again."""
     if decision is not None and decision.answer_id != OWN_APPROVAL:
         return f"answer.{decision.answer_id}"

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
-    from activities.steps import StepActivities
+    from activities.transitions import TransitionActivities
     from countersign.asking_again import being_decided, on_record
     from countersign.ballot import Ballot, Gone
     from countersign.error_codes import ErrorCode
@@ -31,20 +31,20 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from countersign.question import read_question_by
-    from countersign.steps import (
+    from countersign.transitions import (
         AskAgain,
+        AuditEvent,
         Cancel,
-        Closing,
+        DeadlineCheck,
         GrantTerms,
         Kind,
         LevelStart,
-        Line,
-        Look,
         Opened,
         Opening,
-        Step,
-        Taken,
-        Tell,
+        Recheck,
+        Recipient,
+        Transition,
+        TransitionResult,
     )
     from workflows.change import CANCELLED_IN_TEMPORAL, ENGINE, TEMPORAL, Change
     from workflows.execute import execute, refusal_in
@@ -305,14 +305,14 @@ class ConnectionApproval:
                 return
         self._remind_at = None
         silent = self._silent()
-        tell = [Tell(event=Event.REMINDED, person=person) for person in silent]
+        tell = [Recipient(event=Event.REMINDED, person=person) for person in silent]
         await self._change(Change([self._line("reminder_due", ENGINE, ", ".join(silent))], tell=tell))
 
     async def _at_deadline(self) -> None:
         """Judge what came in time and was not judged; then expire (rule 5)."""
         ballot = self._open_ballot
         self._looked_at = self._looked_at or workflow.now()
-        closing = Closing(
+        closing = DeadlineCheck(
             approval_id=ballot.approval_id, deadline=ballot.deadline, looked_at=self._looked_at, waited=self._waited
         )
         last = await execute(RequestActivities.last, closing)
@@ -350,7 +350,7 @@ class ConnectionApproval:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is called in vain."""
         ballot = self._open_ballot
         people = [*(one.person for one in ballot.fallback), *ballot.seats]
-        look = Look(approval_id=ballot.approval_id, people=people, level=ballot.level)
+        look = Recheck(approval_id=ballot.approval_id, people=people, level=ballot.level)
         standing = await execute(RequestActivities.standing, look)
         await self._turn()
         if ballot.settled:
@@ -384,7 +384,7 @@ class ConnectionApproval:
 
     def _lines_of(
         self, people: Sequence[str], why: Gone, lapsed: Collection[str], asked: Sequence[Approver]
-    ) -> list[Line]:
+    ) -> list[AuditEvent]:
         """What the record says of people who are left out, of their approvals, and of who is asked instead."""
         ballot = self._open_ballot
         return [
@@ -406,12 +406,12 @@ class ConnectionApproval:
         others = self._silent()
         asked = ballot.note_away(away)
         lines = [self._line("fallback", one.person, f"{away} is out of office") for one in asked]
-        tell: list[Tell] = []
+        tell: list[Recipient] = []
         present = [one for one in others if one not in ballot.away]
         if self._remind_at and present:
             self._remind_at = None
             lines.append(self._line("reminder_due", ENGINE, ", ".join(present)))
-            tell = [Tell(event=Event.REMINDED, person=one) for one in present]
+            tell = [Recipient(event=Event.REMINDED, person=one) for one in present]
         await self._change(Change(lines, asked, tell=tell, standing={away: "away"}))
 
     def _silent(self) -> list[str]:
@@ -429,11 +429,13 @@ class ConnectionApproval:
         self._being_written += 1
         try:
             async with self._in_order:
-                taken = await execute(StepActivities.take, step)
+                taken = await execute(TransitionActivities.take, step)
                 while taken.disabled:
                     change = self._recount(change, taken.disabled)
                     is_one = bool(change.lines) or ballot.settled
-                    taken = await execute(StepActivities.take, self._step(change)) if is_one else Taken()
+                    taken = (
+                        await execute(TransitionActivities.take, self._step(change)) if is_one else TransitionResult()
+                    )
             self._passed = ballot.passed
             if taken.instead is not None:
                 ballot.adopt(taken.instead.status, taken.instead.words, taken.instead.decisions)
@@ -446,7 +448,7 @@ class ConnectionApproval:
         if taken.unreachable and not ballot.settled:
             await self._look_around()
 
-    def _step(self, change: Change) -> Step:
+    def _step(self, change: Change) -> Transition:
         ballot, relies_on = self._open_ballot, set[str]()
         self._asked.update(dict.fromkeys(one.person for one in change.asked))
         self._names.update({one.person: one.name for one in change.asked if one.name})
@@ -558,8 +560,8 @@ class ConnectionApproval:
 
     def _line(
         self, kind: Kind, who: str, words: str = "", channel: str = "", proof: dict[str, str] | None = None
-    ) -> Line:
-        return Line(kind=kind, at=self._now(), who=who, words=words, channel=channel, proof=proof or {})
+    ) -> AuditEvent:
+        return AuditEvent(kind=kind, at=self._now(), who=who, words=words, channel=channel, proof=proof or {})
 
     def _now(self) -> datetime:
         """The task's time; in the first task the database's clock was read later than that."""

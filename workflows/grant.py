@@ -8,11 +8,11 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.steps import StepActivities
+    from activities.transitions import TransitionActivities
     from countersign.error_codes import ErrorCode
     from countersign.errors import Refused
     from countersign.models import GrantStatus
-    from countersign.steps import GrantEnd, GrantTerms, Revoke
+    from countersign.transitions import GrantEnd, GrantTerms, Revoke
     from workflows.change import CANCELLED_IN_TEMPORAL, TEMPORAL
     from workflows.execute import execute
 
@@ -94,7 +94,7 @@ class Grant:
         self._ended = True
         # Its number may be another request's by now, whose grant is no matter of ours.
         run = workflow.info().workflow_id.split(":")[2:]
-        await execute(StepActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
+        await execute(TransitionActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
 
 
 def _status(wish: Revoke | None) -> GrantStatus:

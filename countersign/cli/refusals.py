@@ -11,20 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from countersign.cli import repeats
-from countersign.views import LineView
+from countersign.views import AuditEventView
 
 CHECK = re.compile(r"check (\d+): (.+)")
 FAILED = "FAILED: "
 
 
-def refusals(rows: Iterable[LineView], *, whole: bool = False) -> list[RenderableType]:
+def refusals(rows: Iterable[AuditEventView], *, whole: bool = False) -> list[RenderableType]:
     """Each refused answer, once where it was repeated, with the checks it failed; `whole`: all of both."""
     rows = [row for row in rows if row.kind == "answer_refused"]
     shown = repeats.each(rows) if whole else repeats.folded(rows)
     return [_refusal(row, checks, often) for row, often, _ in shown if (checks := _checks(row, whole))]
 
 
-def _refusal(row: LineView, checks: list[tuple[str, str]], often: int) -> RenderableType:
+def _refusal(row: AuditEventView, checks: list[tuple[str, str]], often: int) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -37,7 +37,7 @@ def _refusal(row: LineView, checks: list[tuple[str, str]], often: int) -> Render
     return Group(head, Padding(table, (0, 0, 0, 2)))
 
 
-def _checks(row: LineView, whole: bool) -> list[tuple[str, str]]:
+def _checks(row: AuditEventView, whole: bool) -> list[tuple[str, str]]:
     found = [(match, saw) for name, saw in row.proof.items() if (match := CHECK.fullmatch(name))]
     found = [(match, saw) for match, saw in found if whole or saw.startswith(FAILED)]
     return [(match[2], saw) for match, saw in sorted(found, key=lambda one: int(one[0][1]))]

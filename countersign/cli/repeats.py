@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from countersign.views import LineView
+from countersign.views import AuditEventView
 
 # Fewer of a kind are shown one by one.
 FOLDED_FROM = 3
@@ -13,17 +13,17 @@ FOLDED_FROM = 3
 SAID_ANEW = {"answer_refused", "asked_again"}
 
 # The row to show, how many it stands for, and the last of them.
-Shown = tuple[LineView, int, LineView]
+Shown = tuple[AuditEventView, int, AuditEventView]
 
 
-def each(rows: Iterable[LineView]) -> Iterator[Shown]:
+def each(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
     """Every row by itself."""
     return ((row, 1, row) for row in rows)
 
 
-def folded(rows: Iterable[LineView]) -> Iterator[Shown]:
+def folded(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
     """Rows that repeat as one, where the first of them stood, with the words of the last."""
-    groups: dict[tuple[str, ...], list[LineView]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[AuditEventView]] = defaultdict(list)
     for row in rows:
         groups[_key(row)].append(row)
     for row in rows:
@@ -34,6 +34,6 @@ def folded(rows: Iterable[LineView]) -> Iterator[Shown]:
             yield row.model_copy(update={"words": its[-1].words, "proof": its[-1].proof}), len(its), its[-1]
 
 
-def _key(row: LineView) -> tuple[str, ...]:
+def _key(row: AuditEventView) -> tuple[str, ...]:
     words = "" if row.kind in SAID_ANEW else row.words
     return str(row.approval_id), row.kind, row.who, row.channel, words

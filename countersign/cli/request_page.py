@@ -14,7 +14,7 @@ from countersign.cli import repeats, times
 from countersign.cli.refusals import refusals
 from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
 from countersign.times import duration
-from countersign.views import ApproverView, LineView, RequestView
+from countersign.views import ApproverView, AuditEventView, RequestView
 
 STYLES: dict[str, str] = {
     Status.WAITING: "yellow",
@@ -31,7 +31,7 @@ STANDING = {"away": "out of office", "unreachable": "can't be reached", "disable
 SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
-def page(view: RequestView, timeline: Iterable[LineView], at: datetime, *, whole: bool = False) -> RenderableType:
+def page(view: RequestView, timeline: Iterable[AuditEventView], at: datetime, *, whole: bool = False) -> RenderableType:
     """Everything that is known of one request; not `whole`, repeats are folded and only failed checks show."""
     parts = [headline(view, at), who_and_what(view), Text(), _facts(view, at), *_levels(view, at)]
     rows = list(timeline)
@@ -125,7 +125,7 @@ def awaited(view: RequestView) -> list[str]:
     return [one.person for one in view.approvers if one.level == view.level and one.person not in answered]
 
 
-def lines(rows: Iterable[LineView], at: datetime, *, numbered: bool = False, whole: bool = True) -> Table:
+def lines(rows: Iterable[AuditEventView], at: datetime, *, numbered: bool = False, whole: bool = True) -> Table:
     """Rows of the record, one below the other; `numbered` shows which request each is of.
 
     Not `whole`: what somebody repeated is one row, which says how often and until when.
@@ -231,7 +231,7 @@ def _said(decisions: list[Decision], at: datetime) -> Text:
     )
 
 
-def _what_happened(row: LineView) -> Text:
+def _what_happened(row: AuditEventView) -> Text:
     name = _line(row.name) or row.who
     who = f"{name} by {row.channel}" if row.channel and name else name or row.channel
     # Whom a notice went to, and about which event.

@@ -15,7 +15,7 @@ from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, approval_id
 from countersign.cli.output import console, show, show_json
 from countersign.http import Api
 from countersign.models import GrantStatus, Status
-from countersign.views import LineView, RequestView
+from countersign.views import AuditEventView, RequestView
 
 OneNumber = Annotated[
     int | None, typer.Argument(metavar="ID", parser=approval_id, help="Only this request, from its beginning.")
@@ -36,7 +36,7 @@ def watch(number: OneNumber = None, url: Url = DEFAULT_URL, token: Token = "", a
                 show(request_page.lines([row], times.now(), numbered=number is None), screen)
 
 
-def _all(api: Api) -> Iterator[LineView]:
+def _all(api: Api) -> Iterator[AuditEventView]:
     """Everything that this token may see, from now on."""
     _, version = api.events(None, seconds=0)
     console(stderr=True).print(Text("Watching; Ctrl-C ends it.", style="bright_black"))
@@ -47,7 +47,7 @@ def _all(api: Api) -> Iterator[LineView]:
             rest()
 
 
-def _of(api: Api, number: int) -> Iterator[LineView]:
+def _of(api: Api, number: int) -> Iterator[AuditEventView]:
     """What happened to one request, and what still does."""
     seen = 0
     while True:

@@ -31,7 +31,7 @@ MOST_NAMED = 50
 ARCHIVED = {"channel_archive", "group_archive"}
 REINSTALL = "add it to the app's manifest and install the app again (docs/slack.md)"
 
-Look = Callable[[SlackApi, Policy | None], Awaitable[list[Finding]]]
+Recheck = Callable[[SlackApi, Policy | None], Awaitable[list[Finding]]]
 ok = partial(Finding, part=PART, state="ok")
 warning = partial(Finding, part=PART, state="warning")
 problem = partial(Finding, part=PART, state="problem")
@@ -41,7 +41,7 @@ def slack_checks(config: SlackConfig | None) -> list[Check]:
     """The checks of this channel; `config` is None where it is off."""
     if config is None:
         return [Check(PART, "mode", _off)]
-    looks: dict[str, Look] = {"app": partial(_app, config), "rooms": _rooms, "people": _people}
+    looks: dict[str, Recheck] = {"app": partial(_app, config), "rooms": _rooms, "people": _people}
     if config.mode == "socket":
         looks["socket"] = partial(_socket, config)
     return [Check(PART, about, partial(_with_api, config, look)) for about, look in looks.items()]
@@ -57,7 +57,7 @@ async def _off(policy: Policy | None) -> list[Finding]:
     return [problem(about="mode", words=words)]
 
 
-async def _with_api(config: SlackConfig, look: Look, policy: Policy | None) -> list[Finding]:
+async def _with_api(config: SlackConfig, look: Recheck, policy: Policy | None) -> list[Finding]:
     api = SlackApi(config)
     try:
         return await look(api, policy)

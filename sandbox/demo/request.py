@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from itertools import groupby
 
 from countersign.models import GrantStatus, Question, Status, Verdict
-from countersign.steps import Cancel
+from countersign.transitions import Cancel
 from countersign.views import RequestView
 from sandbox.clients import Client
 from sandbox.demo.screen import Screen

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from countersign.models import Question
 from countersign.times import moment
-from countersign.views import LineView
+from countersign.views import AuditEventView
 from notifiers.email.token import masked
 from sandbox.clients import Client
 
@@ -139,7 +139,7 @@ class Screen:
         )
         self._line("asks", words)
 
-    def row(self, line: LineView, people: Sequence[str] = ()) -> None:
+    def row(self, line: AuditEventView, people: Sequence[str] = ()) -> None:
         """A row of the audit record; or several that differ only in whom they name, as one line."""
         table = Table.grid(padding=(0, 1))
         table.add_column(no_wrap=True, style="bright_black")

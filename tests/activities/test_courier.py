@@ -13,7 +13,7 @@ import pytest_asyncio
 from activities.copies import Sender
 from activities.courier import Courier
 from countersign.models import Event
-from countersign.steps import Tell
+from countersign.transitions import Recipient
 from notifiers.email.channel import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
@@ -112,7 +112,7 @@ async def test_what_is_due_is_sent_and_who_is_lost_is_found(post: Post) -> None:
 async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> None:
     broken = opened(post.store, device="vaults-2").approval_id
     for number in (broken, post.number):
-        tell = [Tell(event=Event.REMINDED, person="grace")]
+        tell = [Recipient(event=Event.REMINDED, person="grace")]
         post.store.requests.write(a_step(number, "1.reminded", at=LONG_AGO, tell=tell))
     with post.store.database.transaction() as connection:
         connection.execute(requests.update().where(requests.c.approval_id == broken).values(route={"no": "route"}))

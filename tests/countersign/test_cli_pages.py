@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from countersign.cli import list_page, output, request_page, times
 from countersign.cli.exits import Code
 from countersign.models import Decision, GrantStatus, GrantView, Protocol, Question, Status, Verdict
-from countersign.views import ApproverView, LineView, RequestView
+from countersign.views import ApproverView, AuditEventView, RequestView
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LONG = "The nightly backup failed; I need to look at the archive before it fills the disk, and restart it."
@@ -153,7 +153,7 @@ def test_an_active_grant_whose_end_has_passed_is_not_open() -> None:
 
 @pytest.mark.parametrize("width", [24, 40, 60, 80, 100, 140])
 def test_nothing_is_wider_than_the_terminal(width: int) -> None:
-    line = LineView(version=1, approval_id=1042, kind="opened", at=NOW, who="alice", channel="", words=LONG)
+    line = AuditEventView(version=1, approval_id=1042, kind="opened", at=NOW, who="alice", channel="", words=LONG)
     for page in (request_page.page(WAITING, [line], NOW), list_page.page([WAITING], NOW, width)):
         assert max(len(row) for row in printed(page, width).splitlines()) <= width
 
@@ -171,7 +171,7 @@ def test_markup_in_any_text_is_only_text() -> None:
     question = Question(requester="alice", device="db-1", protocol=Protocol.SSH, reason=bad, ticket=bad)
     update = {"question": question, "requester_name": bad, "because": bad, "words": bad}
     view = WAITING.model_copy(update={**update, "decisions": [decision("grace", comment=bad)]})
-    line = LineView(version=1, approval_id=1042, kind="opened", at=NOW, who=bad, channel=bad, words=bad)
+    line = AuditEventView(version=1, approval_id=1042, kind="opened", at=NOW, who=bad, channel=bad, words=bad)
     assert printed(request_page.page(view, [line], NOW), 400).count(bad) == 8
 
 

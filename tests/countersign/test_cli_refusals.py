@@ -6,17 +6,17 @@ from rich.console import Console
 
 from countersign.cli.refusals import refusals
 from countersign.cli.repeats import folded
-from countersign.views import LineView
+from countersign.views import AuditEventView
 
 
-def line(kind: str, proof: dict[str, str]) -> LineView:
+def line(kind: str, proof: dict[str, str]) -> AuditEventView:
     at = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
-    return LineView(
+    return AuditEventView(
         version=1, approval_id=1042, kind=kind, at=at, who="mallory", channel="email", words="Not yours.", proof=proof
     )
 
 
-def printed(rows: list[LineView], *, whole: bool = False) -> list[str]:
+def printed(rows: list[AuditEventView], *, whole: bool = False) -> list[str]:
     console = Console(width=70, no_color=True)
     with console.capture() as capture:
         for one in refusals(rows, whole=whole):

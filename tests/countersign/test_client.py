@@ -9,7 +9,7 @@ import pytest
 from countersign.client import TASK_QUEUE, Client
 from countersign.errors import CountersignError, Delayed, NotFound, Refused, Unavailable
 from countersign.models import Protocol, Question
-from countersign.steps import Cancel, Revoke
+from countersign.transitions import Cancel, Revoke
 from sandbox.temporal_server import free_port
 from tests.workflows.deployment import new_namespace
 

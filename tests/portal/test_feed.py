@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from countersign.errors import Unavailable
-from countersign.steps import Line
-from countersign.views import LineView
+from countersign.transitions import AuditEvent
+from countersign.views import AuditEventView
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.events import VERSION_HEADER
@@ -44,14 +44,14 @@ class Record:
     """A record of events whose every read yields to the loop before and after, so that changes fall in between."""
 
     def __init__(self) -> None:
-        self.lines: list[LineView] = []
+        self.lines: list[AuditEventView] = []
         self.reads = 0
         self.away = False
         self.fault: Exception = Unavailable("the database is away")
 
     def add(self, about: int | None) -> int:
         version, now = len(self.lines) + 1, datetime.now(UTC)
-        line = LineView(
+        line = AuditEventView(
             version=version, approval_id=about, kind="noticed", at=now, who="x", channel="", words="", proof={}
         )
         self.lines.append(line)
@@ -63,7 +63,7 @@ class Record:
         await asyncio.sleep(0)
         return version
 
-    async def since(self, version: int) -> list[LineView]:
+    async def since(self, version: int) -> list[AuditEventView]:
         await self._read()
         lines = self.lines[version : version + 3]
         await asyncio.sleep(0)
@@ -263,12 +263,12 @@ async def test_what_is_written_by_another_process_is_heard(tmp_path: Path) -> No
     async def last_version() -> int:
         return await asyncio.to_thread(store.events.last_version)
 
-    async def since(version: int) -> list[LineView]:
+    async def since(version: int) -> list[AuditEventView]:
         return await asyncio.to_thread(store.events.since, version)
 
     async with running(Feed(last_version, since)) as feed:
         waiter = asyncio.create_task(feed.first(last_version, lambda v: v > 0, 30))
-        line = Line(kind="noticed", at=datetime.now(UTC), who="x")
+        line = AuditEvent(kind="noticed", at=datetime.now(UTC), who="x")
         assert await asyncio.to_thread(writer.events.record, None, line) == await waiter
     store.close()
     writer.close()

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from countersign.steps import Line
+from countersign.transitions import AuditEvent
 from tests.portal.house import DB, LAB, SHORT, WEB, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -179,7 +179,7 @@ async def test_the_timeline_hides_tokens(portal: Portal) -> None:
     token = "a1" + "abcdefghijklmnopqrstuvwxyz"
     proof = {"sender": f"approvals+{number}-1-{token}@example.test", "saw": f"token {token}.", "id": uuid.uuid4().hex}
     now = (await portal.get("alice", f"/requests/{number}")).json()["opened_at"]
-    line = Line(kind="away", at=now, who="grace", words=f"re {token}", proof=proof)
+    line = AuditEvent(kind="away", at=now, who="grace", words=f"re {token}", proof=proof)
     portal.store.events.record(number, line)
     reply = await portal.get("alice", f"/requests/{number}/timeline")
     assert token not in reply.text

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 
 from rich.console import Console
 
-from countersign.views import LineView
+from countersign.views import AuditEventView
 from sandbox import clients
 from sandbox.clients import POLICY, Client
 from sandbox.demo.screen import Screen
@@ -42,9 +42,9 @@ def question() -> EmailMessage:
     return mail
 
 
-def row(kind: str, who: str, words: str = "", channel: str = "") -> LineView:
+def row(kind: str, who: str, words: str = "", channel: str = "") -> AuditEventView:
     at = datetime(2026, 11, 21, 10, 0, 7, tzinfo=UTC)
-    return LineView(version=1, approval_id=1042, kind=kind, at=at, who=who, channel=channel, words=words)
+    return AuditEventView(version=1, approval_id=1042, kind=kind, at=at, who=who, channel=channel, words=words)
 
 
 def test_a_mail_is_shown_as_it_was_sent_without_its_token() -> None:

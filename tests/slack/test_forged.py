@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from countersign.views import LineView
+from countersign.views import AuditEventView
 from sandbox.slack.workspace import Mode
 from tests.slack.forge.aim import Aim, Genuine
 from tests.slack.forge.families import FAMILIES, Family, families
@@ -70,7 +70,7 @@ async def problem_with(aim: Aim, kind: Kind) -> str:
     return ""
 
 
-async def recorded(aim: Aim, version: int) -> list[LineView]:
+async def recorded(aim: Aim, version: int) -> list[AuditEventView]:
     """What was recorded since, once a refusal is among it; or after a while, what else there is."""
     deadline = time.monotonic() + SECONDS
     while True:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from countersign.models import Answer, Approver, Decision, Event, Question, Status, Verdict
 from countersign.notices import Given, Result
-from countersign.steps import Line, Opened, Opening, Step, Tell
+from countersign.transitions import AuditEvent, Opened, Opening, Recipient, Transition
 from store import Store
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def opened(store: Store, **changed: Any) -> Opened:
     return reply.opened
 
 
-def a_step(approval_id: int, key: str, **fields: Any) -> Step:
+def a_step(approval_id: int, key: str, **fields: Any) -> Transition:
     step = {
         "approval_id": approval_id,
         "key": key,
@@ -42,7 +42,7 @@ def a_step(approval_id: int, key: str, **fields: Any) -> Step:
         "words": "",
         "level": 1,
     }
-    return Step.model_validate(step | fields)
+    return Transition.model_validate(step | fields)
 
 
 def sent(notice_id: str, reference: str, shows: int | None = None) -> Result:
@@ -53,18 +53,18 @@ def lost(notice_id: str, why: str) -> Result:
     return Result(notice_id=notice_id, state="unreachable", text=why)
 
 
-def line(kind: str, who: str = "countersign") -> Line:
-    return Line.model_validate({"kind": kind, "at": datetime.now(UTC), "who": who})
+def line(kind: str, who: str = "countersign") -> AuditEvent:
+    return AuditEvent.model_validate({"kind": kind, "at": datetime.now(UTC), "who": who})
 
 
-def asking(approval_id: int, *people: str, key: str = "1.level_started", **fields: Any) -> Step:
+def asking(approval_id: int, *people: str, key: str = "1.level_started", **fields: Any) -> Transition:
     """The step that starts a level and asks these people."""
     return a_step(
         approval_id,
         key,
         **fields,
         seated=[Approver(person=one, because="manager of engineers", as_manager=True) for one in people],
-        tell=[Tell(event=Event.ASKED, person=one) for one in people],
+        tell=[Recipient(event=Event.ASKED, person=one) for one in people],
         lines=[line("level_started")],
     )
 
@@ -82,7 +82,7 @@ def given(approval_id: int, person: str = "grace", **changed: Any) -> Given:
     return Given.model_validate({**answer, "signed_in": "channel" not in changed} | changed)
 
 
-def approving(answer: Answer) -> Step:
+def approving(answer: Answer) -> Transition:
     """The step that counts an answer and approves the request by it."""
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
     return a_step(
@@ -92,7 +92,7 @@ def approving(answer: Answer) -> Step:
         words=f"Approved by {answer.person}.",
         decision=decision,
         lines=[line("answered", answer.person), line("approved", answer.person)],
-        tell=[Tell(event=Event.SETTLED, person="alice")],
+        tell=[Recipient(event=Event.SETTLED, person="alice")],
         opens_grant=True,
     )
 

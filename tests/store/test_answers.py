@@ -10,7 +10,7 @@ import pytest
 from countersign.errors import NotFound, Refused
 from countersign.models import Event
 from countersign.notices import Person, TurnedDown
-from countersign.steps import Closing
+from countersign.transitions import DeadlineCheck
 from store import Store
 from store.answers import LONGEST_WAIT
 from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon
@@ -86,7 +86,7 @@ def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
     refused = store.answers.store(given(number, "bob", at=deadline - timedelta(seconds=2)))
     store.answers.refuse(refused.id, Refused("Not asked."), tell=False)
     store.answers.store(given(opened(store, device="web-2").approval_id, at=deadline))
-    last = store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=deadline))
+    last = store.answers.last(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline))
     assert [one.id for one in last.answers] == [first.id, second.id]
     assert last.complete
     assert late.id in {one.id for one in store.answers.waiting(soon(0))}
@@ -94,7 +94,7 @@ def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
 
 def test_the_last_answers_are_complete_once_every_mailbox_was_read_up_to_the_deadline(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-1)
-    closing = Closing(approval_id=number, deadline=deadline, looked_at=deadline)
+    closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
     store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
     store.mails.read_through("OTHER", deadline)
     assert not store.answers.last(closing).complete
@@ -120,7 +120,7 @@ def look(store: Store, begin: float, end: float) -> None:
 
 def test_an_expiry_waits_a_minute_for_a_mailbox_that_is_looked_at_in_vain(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-70)
-    closing = Closing(approval_id=number, deadline=deadline, looked_at=deadline)
+    closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
     store.mails.read_through("INBOX", deadline - timedelta(days=1))
     look(store, -200, -15)
     assert not store.answers.last(closing).complete
@@ -130,7 +130,7 @@ def test_an_expiry_waits_a_minute_for_a_mailbox_that_is_looked_at_in_vain(store:
 
 def test_an_expiry_has_patience_with_a_mailbox_at_which_nobody_looks(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-1000)
-    closing = Closing(approval_id=number, deadline=deadline, looked_at=deadline)
+    closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
     store.mails.read_through("INBOX", deadline - timedelta(days=1))
     look(store, -1100, -950)  # then the worker died
     assert not store.answers.last(closing).complete
@@ -143,20 +143,20 @@ def test_an_expiry_has_patience_with_a_mailbox_at_which_nobody_looks(store: Stor
 def test_an_expiry_waits_for_a_mailbox_that_was_never_read(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-1)
     look(store, -5, 0)
-    assert not store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=deadline)).complete
+    assert not store.answers.last(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)).complete
 
 
 def test_an_expiry_does_not_wait_for_ever_for_a_mailbox_at_which_nobody_looks(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-3600)
     store.mails.read_through("INBOX", deadline - timedelta(days=1))
-    closing = Closing(approval_id=number, deadline=deadline, looked_at=deadline, waited=LONGEST_WAIT)
+    closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline, waited=LONGEST_WAIT)
     assert store.answers.last(closing).complete
 
 
 def test_an_expiry_that_nobody_was_awake_for_still_waits_for_the_mailbox(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-3600)
     store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
-    assert not store.answers.last(Closing(approval_id=number, deadline=deadline, looked_at=soon(-1))).complete
+    assert not store.answers.last(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=soon(-1))).complete
 
 
 def test_what_was_left_open_is_found_oldest_first(store: Store) -> None:

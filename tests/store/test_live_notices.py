@@ -9,7 +9,7 @@ import pytest
 from countersign.errors import Refused
 from countersign.models import Event, GrantStatus, Verdict
 from countersign.notices import Notice, Shown
-from countersign.steps import GrantEnd, Tell
+from countersign.transitions import GrantEnd, Recipient
 from store import Store
 from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon
 from tests.workflows.people import policy
@@ -91,7 +91,7 @@ def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> N
 
 def test_a_notice_names_what_its_person_holds_already(board: Store) -> None:
     number = asked_on_slack(board, "grace")
-    tell = [Tell(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
+    tell = [Recipient(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
     board.requests.write(a_step(number, "step 2", tell=tell))
     told = notices_of(board, number, 2)
     assert told["alice", "slack"].holds == "C/opened.alice"

@@ -6,7 +6,7 @@ import pytest
 
 from countersign.models import Event
 from countersign.notices import Result
-from countersign.steps import Tell
+from countersign.transitions import Recipient
 from store import Store
 from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon
 from tests.workflows.people import policy
@@ -56,16 +56,16 @@ def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
 def test_the_notices_of_a_step_are_not_those_of_one_whose_number_begins_alike(store: Store) -> None:
     number = opened(store).approval_id
     for step in range(1, 12):
-        tell = [Tell(event=Event.REMINDED, person="grace")]
+        tell = [Recipient(event=Event.REMINDED, person="grace")]
         store.requests.write(a_step(number, f"step {step}", tell=tell))
     assert [row.id for row in store.notices.of_step(number, 1)] == [f"{number}.1.reminded.grace.email"]
 
 
 def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-20), tell=[Tell(event=Event.REMINDED, person="ada")]))
-    store.requests.write(a_step(number, "step 2", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="grace")]))
-    store.requests.write(a_step(number, "step 3", tell=[Tell(event=Event.REMINDED, person="ivan")]))
+    store.requests.write(a_step(number, "step 1", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, "step 2", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="grace")]))
+    store.requests.write(a_step(number, "step 3", tell=[Recipient(event=Event.REMINDED, person="ivan")]))
     assert [row.person for row in store.notices.left_over(soon(0), 10)] == ["grace", "ada"]
     assert [row.person for row in store.notices.left_over(soon(0), 1)] == ["grace"]
     assert "noticed" not in kinds(store, number)
@@ -73,7 +73,7 @@ def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store:
 
 def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notices.left_over(soon(0), 1)
     assert store.notices.begin([row.id], soon(0)) == {row.id: 1}
     assert store.notices.begin([row.id], soon(0)) == {}
@@ -85,7 +85,7 @@ def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more
 
 def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notices.left_over(soon(0), 1)
     begun = at_once(lambda: store.notices.begin([row.id], soon(0)))
     assert sorted(begun, key=len) == [{}, {}, {}, {row.id: 1}]
@@ -93,8 +93,8 @@ def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
 
 def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Tell(event=Event.REMINDED, person="ada")]))
-    store.requests.write(a_step(number, "step 2", at=soon(-20), tell=[Tell(event=Event.REMINDED, person="grace")]))
+    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, "step 2", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="grace")]))
     [first] = store.notices.left_over(soon(0), 1)
     for tries, wait in ((1, 10), (2, 20), (3, 40)):
         assert store.notices.begin([first.id], soon(100 * tries)) == {first.id: tries}
@@ -106,7 +106,7 @@ def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store:
 
 def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-90), tell=[Tell(event=Event.REMINDED, person="ada")]))
+    store.requests.write(a_step(number, "step 1", at=soon(-90), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notices.left_over(soon(0), 1)
     store.notices.begin([row.id], soon(-60))
     assert store.notices.begin([row.id], soon(0)) == {row.id: 2}

@@ -8,7 +8,7 @@ import pytest
 
 from countersign.models import GrantStatus
 from countersign.policy_plan import to_end
-from countersign.steps import GrantEnd
+from countersign.transitions import GrantEnd
 from store import Store, planning
 from store.policies import ReadPolicy
 from tests.store.requests import approved, asking, opened

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from countersign.errors import CountersignError
-from countersign.steps import Line
+from countersign.transitions import AuditEvent
 from store import Store
 from store.events import append
 from store.tokens import Owner
@@ -35,7 +35,7 @@ def test_what_was_rolled_back_is_not_logged(store: Store, caplog: pytest.LogCapt
     caplog.set_level(logging.INFO)
     now = opened(store).opened_at
     caplog.clear()
-    line = Line(kind="reminded", at=now, who="countersign", words="100% of them")
+    line = AuditEvent(kind="reminded", at=now, who="countersign", words="100% of them")
 
     def fail() -> None:
         with store.database.transaction() as connection:

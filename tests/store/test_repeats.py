@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from countersign.errors import Refused, TooMany
 from countersign.notices import Person, TurnedDown
-from countersign.steps import Line
-from countersign.views import LineView
+from countersign.transitions import AuditEvent
+from countersign.views import AuditEventView
 from store import Store
 from store.answers import REFUSALS_TOLD_AT_MOST
 from store.repeats import WINDOW, WRITTEN_EACH
@@ -29,7 +29,7 @@ def turned_down(who: str, person: Person | None = None) -> TurnedDown:
     )
 
 
-def rows(store: Store, kind: str) -> list[LineView]:
+def rows(store: Store, kind: str) -> list[AuditEventView]:
     return [row for row in store.events.since(0) if row.kind == kind]
 
 
@@ -111,7 +111,7 @@ def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: St
 
 def test_what_was_counted_about_no_request(store: Store) -> None:
     for _ in range(ALL):
-        line = Line(kind="answer_refused", at=datetime.now(UTC), who="bob", channel="portal", words="No.")
+        line = AuditEvent(kind="answer_refused", at=datetime.now(UTC), who="bob", channel="portal", words="No.")
         store.repeats.record(line, "bob")
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
 

@@ -11,7 +11,16 @@ from countersign.ballot import OWN_APPROVAL
 from countersign.errors import NotFound, Refused
 from countersign.models import Decision, Event, GrantStatus, Status, Verdict
 from countersign.notices import TurnedDown
-from countersign.steps import GRANT_STEP, AskAgain, GrantEnd, LevelStart, Look, Step, Tell, Written
+from countersign.transitions import (
+    GRANT_STEP,
+    AskAgain,
+    GrantEnd,
+    LevelStart,
+    Recheck,
+    Recipient,
+    RecordedTransition,
+    Transition,
+)
 from store import Store
 from store.policies import ReadPolicy
 from store.requests import MOST_REPEATS
@@ -103,7 +112,7 @@ def test_a_step_written_twice_is_written_once(store: Store) -> None:
     step = approving(store.answers.store(given(request.approval_id)))
     first = store.requests.write(step)
     again = store.requests.write(step.model_copy(update={"at": step.at + timedelta(seconds=9)}))
-    assert again == first != Written()
+    assert again == first != RecordedTransition()
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
     assert len(store.notices.of_step(request.approval_id, 1)) == 1
     assert sorted(row.person for row in store.notices.of_step(request.approval_id, 2)) == ["alice", "grace"]
@@ -124,7 +133,7 @@ def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_ar
     number = opened(store, device="databases-1").approval_id
     store.requests.write(asking(number, "grace"))
     store.requests.write(asking(number, "heidi", key="2.level_started").model_copy(update={"level": 2}))
-    told = [Tell(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
+    told = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
     store.requests.write(a_step(number, "1.cancelled", status=Status.CANCELLED, words="Cancelled.", tell=told))
     assert store.reading.request(number).level == 2
     assert sorted(row.person for row in store.notices.of_step(number, 3)) == ["alice", "grace", "heidi"]
@@ -219,11 +228,11 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
     store.requests.write(asking(number, "ivan", "grace"))
     ids = [row.id for row in store.notices.of_step(number, 1) if row.person == "ivan"]
     store.notices.mark(number, [lost(ids[0], "550 no such user")])
-    standing = store.requests.standing(Look(approval_id=number, people=["ivan", "grace"]))
+    standing = store.requests.standing(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled, standing.unreachable) == (False, [], ["ivan"])
     store.signals.add("grace", number, "unreachable", "bounced")
     store.policies.apply(policy(disabled=("alice", "ivan")), "ada")
-    standing = store.requests.standing(Look(approval_id=number, people=["ivan", "grace"]))
+    standing = store.requests.standing(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled) == (True, ["ivan"])
     assert sorted(standing.unreachable) == ["grace", "ivan"]
     assert store.reading.to_look_at() == [number]
@@ -254,7 +263,7 @@ def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
     store.signals.add("ivan", number, "away", "Out of office")
     store.signals.add("ivan", number, "away", "Out of office")
     assert kinds(store, number).count("away") == 1
-    assert store.requests.standing(Look(approval_id=number, people=["ivan", "grace"])).away == ["ivan"]
+    assert store.requests.standing(Recheck(approval_id=number, people=["ivan", "grace"])).away == ["ivan"]
     assert store.reading.to_look_at() == [number]
     store.requests.write(a_step(number, "step 2", standing={"ivan": "away"}))
     assert store.reading.to_look_at() == []
@@ -271,7 +280,7 @@ def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
     for person in ("ivan", "grace", "heidi"):
         store.signals.add(person, number, "unreachable", "a mail that says it is a bounce")
         store.signals.add(person, number, "away", "a mail that says it is an absence")
-    look = Look(approval_id=number, people=["ivan", "grace", "heidi"])
+    look = Recheck(approval_id=number, people=["ivan", "grace", "heidi"])
     assert store.requests.standing(look).unreachable == ["heidi"]
     assert store.requests.standing(look).away == ["heidi"]
 
@@ -356,12 +365,12 @@ def test_disabling_and_approving_at_once_come_one_after_the_other(store: Store) 
         before = store.events.last_version()
         turns = iter(["disable", "write"] * 2)
 
-        def take_a_turn(step: Step = step, turns: Iterator[str] = turns) -> Written | int:
+        def take_a_turn(step: Transition = step, turns: Iterator[str] = turns) -> RecordedTransition | int:
             if next(turns) == "disable":
                 return store.policies.put_in_force(disabling, "ada")
             return store.requests.write(step)
 
-        written = [one for one in at_once(take_a_turn) if isinstance(one, Written)]
+        written = [one for one in at_once(take_a_turn) if isinstance(one, RecordedTransition)]
         first = next(row.kind for row in store.events.since(before) if row.kind in ("policy_applied", "approved"))
         if first == "approved":
             assert all(one.grant for one in written)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from countersign.models import GrantStatus, Status
 from countersign.notices import TurnedDown
-from countersign.steps import GrantEnd
+from countersign.transitions import GrantEnd
 from notifiers.email.mailbox import MailRef
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from countersign.models import Approver, Protocol, Question, Status
-from countersign.steps import Line, Opening, Step
+from countersign.transitions import AuditEvent, Opening, Transition
 from store import Store
 from store.visibility import Visibility
 
@@ -55,7 +55,7 @@ def store(database_url: str) -> Iterator[Store]:
             seat = [Approver(person="grace", because="manager of engineers")]
             now = datetime.now(UTC)
             store.requests.write(
-                Step(
+                Transition(
                     approval_id=opened.approval_id,
                     key="1.level_started",
                     at=now,
@@ -63,7 +63,7 @@ def store(database_url: str) -> Iterator[Store]:
                     words="",
                     level=1,
                     seated=seat,
-                    lines=[Line(kind="level_started", at=now, who="countersign")],
+                    lines=[AuditEvent(kind="level_started", at=now, who="countersign")],
                 )
             )
     yield store

@@ -9,7 +9,7 @@ import pytest
 
 from countersign.errors import NotFound
 from countersign.models import Answer, Asked, Judgement, Status
-from countersign.steps import Opening
+from countersign.transitions import Opening
 from tests.store.requests import approving
 from tests.workflows.deployment import Deployment, Request, refused, until
 from tests.workflows.people import policy

@@ -13,27 +13,27 @@ import pytest
 
 from countersign.client import TASK_QUEUE
 from countersign.models import Answer, Approver, Decision, GrantStatus, Status
-from countersign.steps import GrantEnd, Opening, Step
+from countersign.transitions import GrantEnd, Opening, Transition
 from tests.store.requests import a_step, approving, line
 from tests.workflows.deployment import Deployment, Request, refused, until, until_after
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def counting(answer: Answer) -> Step:
+def counting(answer: Answer) -> Transition:
     """The step that counts an answer of the first level, with nothing settled yet."""
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
     key = f"{answer.level}.answer.{answer.id}"
     return a_step(answer.approval_id, key, decision=decision, lines=[line("answered", answer.person)])
 
 
-def second_level(approval_id: int) -> Step:
+def second_level(approval_id: int) -> Transition:
     """The step that starts the second level of a request for a database."""
     people = [Approver(person=one, because="manager of databases") for one in ("ada", "heidi", "ivan")]
     return a_step(approval_id, "2.level_started", level=2, seated=people, lines=[line("level_started")])
 
 
-def cancelling(approval_id: int, who: str, wish_id: str) -> Step:
+def cancelling(approval_id: int, who: str, wish_id: str) -> Transition:
     """The step that withdraws a request at its first level."""
     words = f"Cancelled by {who}: not needed"
     cancelled = line("cancelled", who).model_copy(update={"words": words, "proof": {"wish": wish_id}})

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from countersign.client import grant_workflow
 from countersign.models import GrantStatus, Status
-from countersign.steps import GrantEnd, GrantTerms
+from countersign.transitions import GrantEnd, GrantTerms
 from sandbox.mail_server import ENGINE, HOST, PASSWORD
 from store.tables import requests
 from tests.workflows.deployment import Deployment, Request, new_namespace, until

@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from countersign.models import GrantStatus, Status
-from countersign.steps import GONE
+from countersign.transitions import GONE
 from tests.workflows.deployment import Deployment, Request, refused, until
 from workflows.change import CANCELLED_IN_TEMPORAL
 

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from countersign.models import Verdict
-from countersign.views import LineView
+from countersign.views import AuditEventView
 from notifiers.base import Engine as Protocol
 from notifiers.slack import parts
 from notifiers.slack.app import SlackDoor
@@ -147,7 +147,7 @@ class WayIn:
         self.seam.slow.clear()
         self.seam.calls.clear()
 
-    def refusals(self, request: Request) -> list[LineView]:
+    def refusals(self, request: Request) -> list[AuditEventView]:
         """What the record says of answers to a request that didn't count."""
         return [line for line in self.deployment.store.events.of(request.id) if line.kind == "answer_refused"]
 

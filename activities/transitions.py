@@ -7,15 +7,15 @@ from typing import Any, Protocol, TypeVar
 
 from temporalio import activity
 
-from countersign.steps import GRANT_STEP, GrantEnd, GrantTerms, Step, Taken, Written
+from countersign.transitions import GRANT_STEP, GrantEnd, GrantTerms, RecordedTransition, Transition, TransitionResult
 
 T = TypeVar("T")
 
 
-class StepBook(Protocol):
+class TransitionStore(Protocol):
     """Where steps are written."""
 
-    def write(self, step: Step) -> Written:
+    def write(self, step: Transition) -> RecordedTransition:
         """Write a step, once."""
 
 
@@ -44,11 +44,11 @@ class Teller(Protocol):
         """Send the notices of a step; returns who can't be reached."""
 
 
-class StepActivities:
+class TransitionActivities:
     """What the workflows ask for each change: one activity, since each costs a trip through the worker."""
 
     def __init__(
-        self, steps: StepBook, grants: GrantBook, starter: Starter, teller: Teller, executor: Executor
+        self, steps: TransitionStore, grants: GrantBook, starter: Starter, teller: Teller, executor: Executor
     ) -> None:
         self.steps = steps
         self.grants = grants
@@ -57,7 +57,7 @@ class StepActivities:
         self.executor = executor
 
     @activity.defn(name="take_step")
-    async def take(self, step: Step) -> Taken:
+    async def take(self, step: Transition) -> TransitionResult:
         """Write one change of a request, start its grant if it opened one, and tell those whom it concerns.
 
         The grant's workflow is started here and not as a child: a parent that ends in the same task takes a child that
@@ -69,7 +69,7 @@ class StepActivities:
         is_written = not (written.instead or written.disabled)
         tell = (step.tell or self.teller.live) and is_written
         unreachable = await self.teller.deliver(step.approval_id, written.number) if tell else []
-        return Taken(**written.model_dump(), unreachable=unreachable)
+        return TransitionResult(**written.model_dump(), unreachable=unreachable)
 
     @activity.defn(name="end_grant")
     async def end_grant(self, end: GrantEnd) -> None:

@@ -55,7 +55,7 @@ ANSWERING_STEP = 0
 GRANT_STEP = 1_000_000
 
 
-class Line(Model):
+class AuditEvent(Model):
     """One row of the audit record to be. `who` is a person's or gateway's id, or the name of what did it."""
 
     kind: Kind
@@ -107,7 +107,7 @@ class LevelStart(Model):
     level: int
 
 
-class Tell(Model):
+class Recipient(Model):
     """Somebody who must be told of an event, on every channel that is on for them."""
 
     event: Event
@@ -115,7 +115,7 @@ class Tell(Model):
     words: str = ""
 
 
-class Step(Model):
+class Transition(Model):
     """One change of a request, written in one transaction. A step that was written before is not written again.
 
     `key` tells it from all other changes of its request, and is the same when the change is made again: after a crash
@@ -134,26 +134,26 @@ class Step(Model):
     decision: Decision | None = None
     relies_on: list[Id] = []
     lapsed: list[str] = []
-    lines: list[Line] = []
-    tell: list[Tell] = []
+    lines: list[AuditEvent] = []
+    tell: list[Recipient] = []
     opens_grant: bool = False
 
 
 GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
 
 
-def gone(approval_id: int, level: int, requester: str) -> Step:
+def gone(approval_id: int, level: int, requester: str) -> Transition:
     """The step that settles a request whose workflow was ended past us, or lost: nothing else would."""
     now = datetime.now(UTC)
-    return Step(
+    return Transition(
         approval_id=approval_id,
         key=f"{level}.gone",
         at=now,
         status=Status.CANCELLED,
         words=GONE,
         level=level,
-        lines=[Line(kind="cancelled", at=now, who="countersign", words=GONE)],
-        tell=[Tell(event=Event.SETTLED, person=requester)],
+        lines=[AuditEvent(kind="cancelled", at=now, who="countersign", words=GONE)],
+        tell=[Recipient(event=Event.SETTLED, person=requester)],
     )
 
 
@@ -177,7 +177,7 @@ class GrantTerms(Model):
     run: str = ""
 
 
-class Written(Model):
+class RecordedTransition(Model):
     """What the writing of a step brought: its number in the request, and a grant, where it opened one.
 
     `instead` is how the request had ended on record before, so that the step came too late. `disabled` are people on
@@ -190,13 +190,13 @@ class Written(Model):
     disabled: list[Id] = []
 
 
-class Taken(Written):
+class TransitionResult(RecordedTransition):
     """The same, and who could be told by no channel; what only failed for now is sent later, by the sweeper."""
 
     unreachable: list[Id] = []
 
 
-class Look(Model):
+class Recheck(Model):
     """The people of an open request at whom to look again; the levels after `level` are looked at, where it is said."""
 
     approval_id: int
@@ -204,7 +204,7 @@ class Look(Model):
     level: int | None = None
 
 
-class Standing(Model):
+class Availability(Model):
     """Of the people looked at, who may no longer act, can't be reached, or are out of office.
 
     `nobody_at` is the first level to come that too few people could pass, 0 where there is none.
@@ -218,7 +218,7 @@ class Standing(Model):
     nobody_at: int = 0
 
 
-class Closing(Model):
+class DeadlineCheck(Model):
     """Asked at the deadline: may the request expire? `looked_at` is when its workflow first asked.
 
     `waited` is how long it has paused since between two askings: so long at least was a worker there.
@@ -230,7 +230,7 @@ class Closing(Model):
     waited: timedelta = timedelta(0)
 
 
-class Last(Model):
+class TimelyAnswers(Model):
     """The answers that came in time and were not refused, those to earlier levels first.
 
     `complete` once the mailboxes were read up to the deadline; `level` is the one that had started, as the record says.
@@ -259,7 +259,7 @@ class AskAgain(Model):
 
     approval_id: int
     key: str
-    line: Line
+    line: AuditEvent
 
 
 class Undo(Model):
