@@ -108,7 +108,7 @@ async def _run(
         closing.push_async_callback(email_sender.close)
     if not senders:
         log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): this worker sends no mail")
-    courier = Courier(store.notices, store.reading, senders, store.database.executor, live)
+    courier = Courier(store.notifications, store.reading, senders, store.database.executor, live)
     closing.push_async_callback(courier.close)
     door = Door(
         client,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from countersign.errors import CountersignError, in_words
-from countersign.notices import Notice, Shown
+from countersign.notifications import Notification, Shown
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,21 +33,21 @@ class CopyBook(Protocol):
 class CopyReader(Protocol):
     """Where what a message shows is read."""
 
-    def notices(self, rows: Sequence[Any]) -> list[tuple[str, Notice]]:
+    def notifications(self, rows: Sequence[Any]) -> list[tuple[str, Notification]]:
         """The channel and the full message of each notice."""
 
 
 class Sender(Protocol):
     """The way out of a channel."""
 
-    async def send(self, notice: Notice) -> str:
+    async def send(self, notice: Notification) -> str:
         """Send one notice; returns the channel's reference."""
 
 
 class LiveSender(Sender, Protocol):
     """The way out of a channel whose messages are kept up to date."""
 
-    async def change(self, reference: str, notice: Notice) -> bool:
+    async def change(self, reference: str, notice: Notification) -> bool:
         """Have a message show what this notice says; False where it is gone for good."""
 
 
@@ -68,7 +68,7 @@ class Copies:
         """Have these messages show their requests as they stand; what fails stays outdated, for the sweeper."""
         if not rows:
             return
-        messages = await self._run(self.reader.notices, rows)
+        messages = await self._run(self.reader.notifications, rows)
         changes = zip(rows, messages, strict=True)
         changed = await asyncio.gather(
             *(self._change_one(channel, row, notice, seconds) for row, (channel, notice) in changes)
@@ -76,7 +76,7 @@ class Copies:
         if shown := [one for one in changed if one is not None]:
             await self._run(self.book.show, shown)
 
-    async def _change_one(self, channel: str, row: Any, notice: Notice, seconds: float) -> Shown | None:
+    async def _change_one(self, channel: str, row: Any, notice: Notification, seconds: float) -> Shown | None:
         if channel not in self.live:
             return None  # it was set up before, and is not now
         try:

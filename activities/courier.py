@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from activities.copies import Copies, CopyBook, CopyReader, LiveSender, Sender
 from countersign.errors import CountersignError, Unconfirmed, Unreachable, in_words
-from countersign.notices import Notice, Result
+from countersign.notifications import Notification, Result
 from countersign.transitions import ANSWERING_STEP
 
 # A step waits so long for what it sends; what takes longer goes on by itself.
@@ -34,7 +34,7 @@ NEVER_SHOWN = 0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Messages = Sequence[tuple[str, Notice]]
+Messages = Sequence[tuple[str, Notification]]
 Sends = Sequence[tuple[str, asyncio.Task[str]]]
 
 
@@ -65,7 +65,7 @@ class NoticeBook(CopyBook, Protocol):
 class Reader(CopyReader, Protocol):
     """Where what a notice shows is read."""
 
-    def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notice]]:
+    def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notification]]:
         """The channel and the full message of each unsent notice of a step."""
 
 
@@ -78,18 +78,18 @@ class Courier:
 
     def __init__(
         self,
-        notices: NoticeBook,
+        notifications: NoticeBook,
         reader: Reader,
         senders: Mapping[str, Sender],
         executor: Executor,
         live: Mapping[str, LiveSender] | None = None,
     ) -> None:
-        self.notices = notices
+        self.notifications = notifications
         self.reader = reader
         self.live = live or {}
         self.senders: dict[str, Sender] = {**senders, **self.live}
         self.elsewhere: frozenset[str] = frozenset()
-        self.copies = Copies(notices, reader, self.live, executor)
+        self.copies = Copies(notifications, reader, self.live, executor)
         self.executor = executor
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: dict[str, str] = {}  # the channel of each notice
@@ -112,7 +112,7 @@ class Courier:
         if works:
             await asyncio.wait(works, timeout=HEALTHY_SECONDS)
         if any(_result(task) == "unreachable" for _, task in sends):
-            return await self._run(self.notices.lost, approval_id)
+            return await self._run(self.notifications.lost, approval_id)
         return []
 
     async def answer_back(self, approval_id: int) -> None:
@@ -132,16 +132,18 @@ class Courier:
     async def change_left_over(self) -> None:
         """Bring up to date the messages that still show a request as it was before."""
         if self.live:
-            rows = await self._run(self.notices.left_behind, datetime.now(UTC), CHANGES_AT_ONCE)
-            begun = await self._run(self.notices.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
+            rows = await self._run(self.notifications.left_behind, datetime.now(UTC), CHANGES_AT_ONCE)
+            begun = (
+                await self._run(self.notifications.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
+            )
             await self.copies.change([row for row in rows if row.id in begun], PATIENT_SECONDS)
             if begun:
-                await self._run(self.notices.release, list(begun))
+                await self._run(self.notifications.release, list(begun))
 
     async def hold(self) -> None:
         """Say of all that is on its way that it still is, so that no other worker sends it too."""
         if self._under_way:
-            await self._run(self.notices.hold, list(self._under_way), datetime.now(UTC))
+            await self._run(self.notifications.hold, list(self._under_way), datetime.now(UTC))
 
     @property
     def is_idle(self) -> bool:
@@ -164,26 +166,26 @@ class Courier:
         return await self._begin([one for one in messages if not one[1].again and one[0] not in self.elsewhere])
 
     async def _send_again(self, most: int, **channels: Any) -> None:
-        rows = await self._run(lambda: self.notices.left_over(datetime.now(UTC), most, **channels))
+        rows = await self._run(lambda: self.notifications.left_over(datetime.now(UTC), most, **channels))
         messages = await self._read(rows)
         await self._begin(messages)
         if broken := {row.id for row in rows} - {notice.id for _, notice in messages}:
             # Put off, or they would be the first of all that is left over, again and again.
-            await self._run(self.notices.begin, list(broken), datetime.now(UTC))
-            await self._run(self.notices.release, list(broken))
+            await self._run(self.notifications.begin, list(broken), datetime.now(UTC))
+            await self._run(self.notifications.release, list(broken))
 
     async def _begin(self, messages: Messages) -> Sends:
         """Write down that these are sent now, and send them: each for itself, to its end."""
         if not messages:
             return []
-        tries = await self._run(self.notices.begin, [notice.id for _, notice in messages], datetime.now(UTC))
+        tries = await self._run(self.notifications.begin, [notice.id for _, notice in messages], datetime.now(UTC))
         return [
             (channel, self._start(self._send(channel, notice, tries[notice.id])))
             for channel, notice in messages
             if notice.id in tries and notice.id not in self._under_way
         ]
 
-    async def _send(self, channel: str, notice: Notice, tries: int) -> str:
+    async def _send(self, channel: str, notice: Notification, tries: int) -> str:
         """Send one notice and record what became of it; returns that."""
         self._under_way[notice.id] = channel
         try:
@@ -213,7 +215,7 @@ class Courier:
             timer.cancel()
             _set(over)
 
-    async def _try(self, channel: str, notice: Notice, tries: int) -> Result:
+    async def _try(self, channel: str, notice: Notification, tries: int) -> Result:
         ended = Result(notice_id=notice.id, state="waiting", text="", tries=tries)
         sender = self.senders.get(channel)
         if sender is None:
@@ -239,7 +241,7 @@ class Courier:
         log.warning("notice %s waits: %s", notice.id, why)
         return ended.model_copy(update={"text": why})
 
-    def _shows(self, channel: str, notice: Notice, reference: str) -> int | None:
+    def _shows(self, channel: str, notice: Notification, reference: str) -> int | None:
         """The step that a message of its own shows; None where it stands below one that the person holds already."""
         if channel not in self.live or reference in ("", notice.holds):
             return None
@@ -252,7 +254,7 @@ class Courier:
         async with self._writing:
             while results := self._ended.pop(approval_id, []):
                 try:
-                    await self._run(self.notices.mark, approval_id, results, self._all_channels)
+                    await self._run(self.notifications.mark, approval_id, results, self._all_channels)
                 except CountersignError as error:
                     # What was sent must be on record, or it is sent again.
                     log.warning("what became of %s notices is not written yet: %s", len(results), in_words(error))
@@ -269,7 +271,7 @@ class Courier:
     async def _read(self, rows: Sequence[Any]) -> Messages:
         """What these notices show. One that can't be read, by a fault of ours, holds up only itself."""
         try:
-            return await self._run(self.reader.notices, rows) if rows else []
+            return await self._run(self.reader.notifications, rows) if rows else []
         except CountersignError:
             raise
         except Exception:
@@ -303,7 +305,7 @@ def _set(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _step_of(notice: Notice) -> int:
+def _step_of(notice: Notification) -> int:
     """The step that a notice was written with, from its id: <approval id>.<step>.<event>.<person>.<channel>."""
     return int(notice.id.split(".")[1])
 

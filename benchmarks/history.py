@@ -15,7 +15,7 @@ from rich.table import Table
 from sqlalchemy import event, text
 
 from countersign.models import Event, Status
-from countersign.notices import Person, TurnedDown
+from countersign.notifications import Person, RejectedInput
 from sandbox.history import APPROVER, policy, requester, write_history
 from sandbox.postgres import throwaway_postgres
 from store import Store
@@ -40,7 +40,7 @@ def things(store: Store, some_id: int) -> dict[str, Callable[[], object]]:
         Visibility(devices=frozenset({"device-1100"}), protocols=frozenset({"ssh"})),
     )
     reading, now = store.reading, datetime.now(UTC)
-    refused = TurnedDown(
+    refused = RejectedInput(
         channel="email",
         source_id="<m@x>",
         approval_id=some_id,
@@ -64,10 +64,10 @@ def things(store: Store, some_id: int) -> dict[str, Callable[[], object]]:
         "sweep: who must look again": reading.to_look_at,
         "sweep: grants to revoke": store.grants.to_revoke,
         "sweep: answers left over": lambda: store.answers.waiting(now - timedelta(seconds=15)),
-        "sweep: notices left over": lambda: store.notices.left_over(now, 50),
-        "sweep: messages left behind": lambda: store.notices.left_behind(now, 50),
+        "sweep: notices left over": lambda: store.notifications.left_over(now, 50),
+        "sweep: messages left behind": lambda: store.notifications.left_behind(now, 50),
         "sweep: what is kept no longer": Retention(store.database, KEPT).forget_some,
-        "a mail that is turned down": lambda: store.answers.turn_down(refused),
+        "a mail that is turned down": lambda: store.answers.record_rejected(refused),
         "at start: answers that counted": lambda: store.answers.counted(now),
         "who has an address": lambda: reading.person_at("user-19@example.test"),
     }

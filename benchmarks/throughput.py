@@ -11,7 +11,7 @@ from temporalio.client import Client as TemporalClient
 from benchmarks.place import Deployment, Place, Sink, deployment, process, question
 from benchmarks.skeleton import TASK_QUEUE
 from countersign.models import Question, Status, Verdict
-from countersign.notices import Given
+from countersign.notifications import SubmittedAnswer
 
 ROUNDS = 5
 IN_A_ROUND = 100
@@ -67,7 +67,7 @@ async def decide_one(running: Deployment, number: int) -> None:
 
 async def approve(running: Deployment, approval_id: int) -> None:
     """Hand in an approval as a channel does: stored, then submitted."""
-    given = Given(
+    given = SubmittedAnswer(
         channel="bench",
         source_id=str(approval_id),
         approval_id=approval_id,

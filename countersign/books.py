@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from countersign.errors import Refused
 from countersign.models import Answer, Asked, Question
-from countersign.notices import Given, Person, TurnedDown
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.transitions import GrantEnd, RecordedTransition, Revoke, Transition
 from countersign.views import Mine, RequestView
 
@@ -13,7 +13,7 @@ from countersign.views import Mine, RequestView
 class AnswerBook(Protocol):
     """Where answers are stored."""
 
-    def store(self, given: Given, tell: bool) -> Answer:
+    def store(self, given: SubmittedAnswer, tell: bool) -> Answer:
         """Store an answer, once; one that could never count is refused, and `tell` has its sender told."""
 
     def refuse(self, answer_id: str, refusal: Refused, tell: bool) -> None:
@@ -25,7 +25,7 @@ class AnswerBook(Protocol):
     def details(self, answer_id: str) -> dict[str, Any]:
         """What tells programs why an answer was refused."""
 
-    def turn_down(self, refused: TurnedDown) -> None:
+    def record_rejected(self, refused: RejectedInput) -> None:
         """Record what decides nothing."""
 
     def waiting(self, before: datetime) -> list[Answer]:

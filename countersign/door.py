@@ -13,7 +13,7 @@ from countersign.client import Client
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, NotYet, Refused, Unavailable, other_level
 from countersign.models import GATEWAY, Answer, Asked, GrantStatus, Judgement, Question, Status
-from countersign.notices import Given, Person, TurnedDown
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.transitions import GONE, Cancel, GrantEnd, Revoke, gone
 from countersign.views import Mine, RequestView
 
@@ -73,7 +73,7 @@ class Door:
         asked = await self._run(self.asking.answer_on_record, question, who, request_id)
         return asked or await self.client.ask(question, request_id, who)
 
-    async def store(self, given: Given) -> Answer:
+    async def store(self, given: SubmittedAnswer) -> Answer:
         """Store the answer before anything else. Raises NotFound, and Refused, recorded, where it could never count."""
         try:
             return await self._run(self.answers.store, given, given.channel in self.tell_on)
@@ -119,9 +119,9 @@ class Door:
                 await self.client.decide(workflow_id, counted)
         return await self.client.decide(workflow_id, answer)
 
-    async def turn_down(self, refused: TurnedDown) -> None:
+    async def record_rejected(self, refused: RejectedInput) -> None:
         """Record what came in and decides nothing, and tell its sender where `event` says so."""
-        await self._run(self.answers.turn_down, refused)
+        await self._run(self.answers.record_rejected, refused)
         if refused.event and refused.approval_id:
             await self.deliver(refused.approval_id)
 

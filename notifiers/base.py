@@ -4,16 +4,25 @@ from typing import Protocol
 
 from countersign.errors import Unreachable
 from countersign.models import Answer, Asked, Judgement, Question
-from countersign.notices import Given, Notice, Person, TurnedDown
+from countersign.notifications import Notification, Person, RejectedInput, SubmittedAnswer
 from countersign.views import Mine, RequestView
 
-__all__ = ["Engine", "Given", "LiveNotifier", "Notice", "Notifier", "Person", "TurnedDown", "Unreachable"]
+__all__ = [
+    "Engine",
+    "LiveNotifier",
+    "Notification",
+    "Notifier",
+    "Person",
+    "RejectedInput",
+    "SubmittedAnswer",
+    "Unreachable",
+]
 
 
 class Notifier(Protocol):
     """The way out of one channel."""
 
-    async def send(self, notice: Notice) -> str:
+    async def send(self, notice: Notification) -> str:
         """Send it, in its own time limits; returns the channel's reference (a Message-ID).
 
         Raises Unreachable, Unconfirmed where it may have been sent, or Unavailable. It may be sent again after these.
@@ -23,7 +32,7 @@ class Notifier(Protocol):
 class LiveNotifier(Notifier, Protocol):
     """The way out of a channel whose messages can be changed: each goes on showing its request as it stands."""
 
-    async def change(self, reference: str, notice: Notice) -> bool:
+    async def change(self, reference: str, notice: Notification) -> bool:
         """Bring a message up to date; False where it is gone for good. Raises Unavailable."""
 
 
@@ -33,7 +42,7 @@ class Engine(Protocol):
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
         """Open the request for a question, or join it, or be answered by a grant; raises Refused, Unavailable."""
 
-    async def store(self, given: Given) -> Answer:
+    async def store(self, given: SubmittedAnswer) -> Answer:
         """Store the answer before anything else; raises Refused, recorded, where it could never count."""
 
     async def submit(self, answer: Answer) -> Judgement:
@@ -56,7 +65,7 @@ class Engine(Protocol):
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; their open requests look again at whom to ask."""
 
-    async def turn_down(self, refused: TurnedDown) -> None:
+    async def record_rejected(self, refused: RejectedInput) -> None:
         """Record what came in and decides nothing, and tell its sender where `event` says so, unless told often."""
 
     async def person_at(self, address: str) -> Person | None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from countersign.errors import NotAllowed, NotFound, Unavailable, refused_with
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgement, Model, Verdict, Words
-from countersign.notices import Given
+from countersign.notifications import SubmittedAnswer
 from countersign.transitions import AuditEvent
 from countersign.views import RequestView
 from portal.auth import Caller, CallerHere
@@ -73,7 +73,7 @@ async def decide(
 
 async def _decide(house: House, view: RequestView, person: str, answer: Deciding, source_id: str) -> JSONResponse:
     stored = await house.door.store(
-        Given(
+        SubmittedAnswer(
             channel=CHANNEL,
             source_id=source_id,
             approval_id=view.approval_id,

@@ -216,7 +216,7 @@ class _Request:
 
     def _notice(self, step: int, event: str, person: str, channel: str) -> None:
         self._add(
-            t.notices,
+            t.notifications,
             id=f"{self.number}.{step}.{event}.{person}.{channel}",
             approval_id=self.number,
             event=event,

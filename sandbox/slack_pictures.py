@@ -18,7 +18,7 @@ from countersign.models import (
     Verdict,
 )
 from countersign.views import ApproverView, Mine, RequestView
-from notifiers.base import Notice, Person
+from notifiers.base import Notification, Person
 from notifiers.slack.blocks import live
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.payload import Named
@@ -57,7 +57,7 @@ GRANT = GrantView(
 )
 
 
-def notice(event: Event, to: Person, **changed: Any) -> Notice:
+def notice(event: Event, to: Person, **changed: Any) -> Notification:
     """One notice about the request that all pictures show."""
     usual: dict[str, Any] = {
         "id": "picture",
@@ -74,7 +74,7 @@ def notice(event: Event, to: Person, **changed: Any) -> Notice:
         "asked": [GRACE, HEIDI],
         "names": {one.id: one.name for one in (ALICE, GRACE, HEIDI, IVAN)},
     }
-    return Notice(**(usual | changed))
+    return Notification(**(usual | changed))
 
 
 def request(approval_id: int, requester: Person, device: str, asked: Person = GRACE, **changed: Any) -> RequestView:

@@ -15,7 +15,7 @@ from store.grants import Grants
 from store.idempotency import Idempotency
 from store.mails import Mails
 from store.migrate import migrate
-from store.notices import Notices
+from store.notifications import Notifications
 from store.numbers import Numbers
 from store.planning import Planning
 from store.policies import Policies
@@ -55,9 +55,9 @@ class Store:
             self.database.close()
             raise
         self.policies = Policies(self.database)
-        self.notices = Notices(self.database, live)
-        self.grants = Grants(self.database, self.policies, self.notices)
-        self.requests = Requests(self.database, self.policies, self.grants, self.notices, minute, most_an_hour)
+        self.notifications = Notifications(self.database, live)
+        self.grants = Grants(self.database, self.policies, self.notifications)
+        self.requests = Requests(self.database, self.policies, self.grants, self.notifications, minute, most_an_hour)
         self.numbers = Numbers(self.database)
         self.answers = Answers(self.database, self.policies)
         self.reading = Reading(self.database, self.policies, live)

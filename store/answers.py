@@ -14,13 +14,13 @@ from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, counted_at, no_request, other_level
 from countersign.models import Answer, Event, Route, Status, Verdict
-from countersign.notices import Given, TurnedDown
+from countersign.notifications import RejectedInput, SubmittedAnswer
 from countersign.transitions import ANSWERING_STEP, AuditEvent, DeadlineCheck, TimelyAnswers
 from store.database import Database, reads
-from store.notices import FIRST_RETRY
+from store.notifications import FIRST_RETRY
 from store.policies import Policies
 from store.repeats import append_or_count
-from store.tables import answers, as_written, mailboxes, notices, one_of, requests, turned_down
+from store.tables import answers, as_written, mailboxes, notifications, one_of, rejected_input, requests
 
 # By how much the clock of a mail server may be off, and its seconds be cut.
 CLOCKS_DIFFER = timedelta(minutes=1)
@@ -44,7 +44,7 @@ class Answers:
         self.policies = policies
         self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
-    def store(self, given: Given, tell: bool = False) -> Answer:
+    def store(self, given: SubmittedAnswer, tell: bool = False) -> Answer:
         """Store an answer; one that was stored before comes back as it is.
 
         Raises NotFound for an unknown request; Refused, recorded, where it could never count: `tell` then writes its
@@ -58,7 +58,7 @@ class Answers:
         return stored
 
     def _store(
-        self, connection: Connection, given: Given, tell: bool
+        self, connection: Connection, given: SubmittedAnswer, tell: bool
     ) -> tuple[Answer | None, Refused | NotFound | None]:
         same = (answers.c.channel == given.channel) & (answers.c.source_id == given.source_id)
         known = connection.execute(select(answers).where(same)).one_or_none()
@@ -88,7 +88,7 @@ class Answers:
             return view(connection.execute(select(answers).where(same)).one()), None
         if refused is not None:
             if tell and exists and policy.enabled(given.person) and _may_tell(connection, stored, now):
-                connection.execute(insert(notices).values(_notice(stored, str(refused))))
+                connection.execute(insert(notifications).values(_notice(stored, str(refused))))
             number = given.approval_id if exists else None
             append_or_count(connection, number, _refusal(stored, str(refused)), given.person, number)
         return view(stored), refused
@@ -103,10 +103,10 @@ class Answers:
             if row is None:
                 return
             if tell and _may_tell(connection, row, datetime.now(UTC)):
-                connection.execute(insert(notices).values(_notice(row, words)))
+                connection.execute(insert(notifications).values(_notice(row, words)))
             append_or_count(connection, row.approval_id, _refusal(row, words), row.person, row.approval_id)
 
-    def turn_down(self, refused: TurnedDown) -> None:
+    def record_rejected(self, refused: RejectedInput) -> None:
         """Record what came in and decides nothing; its sender is told, though not more often than HELP_AT_MOST.
 
         The same again, by its source's id, changes nothing.
@@ -129,7 +129,7 @@ class Answers:
             whose = refused.person.id if refused.person else "stranger"
             append_or_count(connection, refused.approval_id, line, "turned down", whose)
 
-    def _is_new(self, connection: Connection, refused: TurnedDown, now: datetime) -> bool:
+    def _is_new(self, connection: Connection, refused: RejectedInput, now: datetime) -> bool:
         if refused.answer_id:
             same = (answers.c.channel == refused.channel) & (answers.c.source_id == refused.answer_id)
             if connection.execute(select(answers.c.id).where(same)).first() is not None:
@@ -137,7 +137,7 @@ class Answers:
         if not refused.source_id:
             return True
         row = {"digest": _digest(refused), "at": now}
-        return connection.execute(self._insert(turned_down).values(row).on_conflict_do_nothing()).rowcount > 0
+        return connection.execute(self._insert(rejected_input).values(row).on_conflict_do_nothing()).rowcount > 0
 
     @reads
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
@@ -208,7 +208,7 @@ class Answers:
             return connection.execute(select(answers.c.details).where(answers.c.id == answer_id)).scalar_one() or {}
 
 
-def _objection(policy: Policy, route: Route, given: Given) -> Refused | None:
+def _objection(policy: Policy, route: Route, given: SubmittedAnswer) -> Refused | None:
     """Why an answer could never count, whatever became of its request; None when it could."""
     if not policy.enabled(given.person):
         words = "Your account is disabled or unknown, so your answer can't count."
@@ -222,7 +222,7 @@ def _objection(policy: Policy, route: Route, given: Given) -> Refused | None:
     return None
 
 
-def _too_old(request: Row[Any], given: Given) -> Refused | None:
+def _too_old(request: Row[Any], given: SubmittedAnswer) -> Refused | None:
     """Whether an answer came before its request, and so was to another one that had its number, before a restore."""
     if given.at >= request.opened_at - CLOCKS_DIFFER:
         return None
@@ -241,7 +241,7 @@ def _looked_at_for_long(mailbox: Row[Any], closing: DeadlineCheck) -> bool:
     return bool(mailbox.looked_at - began >= LONGEST_READING)
 
 
-def _passed(connection: Connection, request: Row[Any], given: Given) -> Refused | None:
+def _passed(connection: Connection, request: Row[Any], given: SubmittedAnswer) -> Refused | None:
     """Why an answer to a level that was passed can't count; None when it may take an approval back (rule 2).
 
     The record is asked, as a workflow may have forgotten in a crash that its request has come to a later level.
@@ -273,13 +273,13 @@ def _refusal(row: Row[Any], words: str) -> AuditEvent:
     )
 
 
-def _digest(refused: TurnedDown) -> str:
+def _digest(refused: RejectedInput) -> str:
     """What tells it from all else: an id that its sender chose must not hide what comes from others under that id."""
     of = [refused.channel, refused.source_id, refused.who, refused.approval_id, refused.words]
     return hashlib.sha256(json.dumps(of).encode()).hexdigest()
 
 
-def _tell(connection: Connection, refused: TurnedDown, now: datetime) -> None:
+def _tell(connection: Connection, refused: RejectedInput, now: datetime) -> None:
     assert refused.person is not None
     assert refused.event is not None
     row = connection.execute(select(requests.c.level).where(requests.c.approval_id == refused.approval_id))
@@ -287,7 +287,7 @@ def _tell(connection: Connection, refused: TurnedDown, now: datetime) -> None:
     if level is None or _told_lately(connection, refused.person.id, refused.event, now) >= HELP_AT_MOST:
         return
     connection.execute(
-        insert(notices).values(
+        insert(notifications).values(
             id=f"{refused.approval_id}.{ANSWERING_STEP}.{refused.event}.{uuid.uuid4().hex}.{refused.channel}",
             approval_id=refused.approval_id,
             event=refused.event,
@@ -312,10 +312,10 @@ def _may_tell(connection: Connection, answer: Row[Any], now: datetime) -> bool:
 
 def _told_lately(connection: Connection, person: str, event: Event, now: datetime) -> int:
     recent = select(func.count()).where(
-        one_of(notices.c.event, ANSWERING),
-        notices.c.person == person,
-        notices.c.event == event,
-        notices.c.written_at > now - HELP_WITHIN,
+        one_of(notifications.c.event, ANSWERING),
+        notifications.c.person == person,
+        notifications.c.event == event,
+        notifications.c.written_at > now - HELP_WITHIN,
     )
     return connection.execute(recent).scalar_one()
 

@@ -15,7 +15,7 @@ from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient,
 from store.database import Database, reads
 from store.due import Due, among
 from store.events import append
-from store.notices import Notices
+from store.notifications import Notifications
 from store.policies import Policies
 from store.repeats import append_or_count
 from store.tables import approvers, as_written, grants, requests
@@ -30,10 +30,10 @@ IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 class Grants:
     """Reading, asking by, and ending grants."""
 
-    def __init__(self, database: Database, policies: Policies, told: Notices) -> None:
+    def __init__(self, database: Database, policies: Policies, told: Notifications) -> None:
         self.database = database
         self.policies = policies
-        self.notices = told
+        self.notifications = told
         self._to_revoke = Due(_to_revoke)
 
     def ask(self, question: Question, who: str) -> Asked | None:
@@ -86,7 +86,7 @@ class Grants:
                 Recipient(event=Event.GRANT_ENDED, person=one, words=end.words)
                 for one in _concerned(connection, end, request.requester)
             ]
-            self.notices.write(connection, request, request.level, GRANT_STEP, end.at, tell)
+            self.notifications.write(connection, request, request.level, GRANT_STEP, end.at, tell)
             append(connection, end.approval_id, [line])
         return True
 

@@ -9,15 +9,26 @@ from countersign import policy as rules
 from countersign.directory import Policy, folded_address
 from countersign.errors import Refused, no_request
 from countersign.models import Event, Route, Status
-from countersign.notices import Notice, Person
+from countersign.notifications import Notification, Person
 from countersign.views import AuditEventView, Mine, RequestView
 from store.database import Database, reads
 from store.due import Due, among
 from store.grants import IS_ACTIVE
-from store.notices import unsent_of
+from store.notifications import unsent_of
 from store.policies import Policies
 from store.requests import request_row
-from store.tables import ROOM, STANDINGS, answers, approvers, as_written, events, grants, notices, requests, signals
+from store.tables import (
+    ROOM,
+    STANDINGS,
+    answers,
+    approvers,
+    as_written,
+    events,
+    grants,
+    notifications,
+    requests,
+    signals,
+)
 from store.views import Told, person, principal_name, rows_of, views
 from store.visibility import Visibility, is_asked
 
@@ -125,18 +136,18 @@ class Reading:
             return views(connection, policy, rows_of(connection, list(connection.execute(numbers).scalars())))
 
     @reads
-    def notices(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notice]]:
+    def notifications(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
         """The channel and the full message of each notice."""
         with self.database.reading() as connection:
             return self._notices(connection, rows)
 
     @reads
-    def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notice]]:
+    def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notification]]:
         """The same for the notices of one step that were not sent yet."""
         with self.database.reading() as connection:
             return self._notices(connection, list(connection.execute(unsent_of(approval_id, step))))
 
-    def _notices(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[str, Notice]]:
+    def _notices(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
         if not rows:
             return []
         _, policy = self.policies.in_force(connection)
@@ -160,8 +171,8 @@ class Reading:
         live = {row.approval_id for row in rows if row.channel in self.live}
         if not live:
             return {}
-        shown = notices.c.approval_id.in_(live), notices.c.shows.is_not(None)
-        query = select(notices).where(*shown).order_by(notices.c.written_at)
+        shown = notifications.c.approval_id.in_(live), notifications.c.shows.is_not(None)
+        query = select(notifications).where(*shown).order_by(notifications.c.written_at)
         return {_place(row): row.reference for row in connection.execute(query)}
 
     @reads
@@ -278,16 +289,21 @@ def _place(row: Row[Any]) -> tuple[int, str, str]:
 
 def _lost(numbers: Collection[int] | None) -> Select[Any]:
     """Who could be told of a waiting request by no notice of it, in the form of a signal."""
-    other = notices.alias()
+    other = notifications.alias()
     reached = (
         exists()
-        .where(other.c.approval_id == notices.c.approval_id, other.c.person == notices.c.person)
+        .where(other.c.approval_id == notifications.c.approval_id, other.c.person == notifications.c.person)
         .where(other.c.state != "unreachable")
     )
     return (
-        select(notices.c.approval_id, notices.c.person, notices.c.state)
-        .join(requests, requests.c.approval_id == notices.c.approval_id)
-        .where(WAITS, among(notices.c.approval_id, numbers), notices.c.state == as_written("unreachable"), ~reached)
+        select(notifications.c.approval_id, notifications.c.person, notifications.c.state)
+        .join(requests, requests.c.approval_id == notifications.c.approval_id)
+        .where(
+            WAITS,
+            among(notifications.c.approval_id, numbers),
+            notifications.c.state == as_written("unreachable"),
+            ~reached,
+        )
     )
 
 
@@ -301,7 +317,7 @@ def _changed(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
     return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))
 
 
-def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> Notice:
+def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> Notification:
     # Approvers are shown the level they were asked at, the requester the one that is asked now.
     level = view.level if row.person == view.question.requester else row.level
     seats = [one.person for one in view.approvers if one.level == level]
@@ -309,7 +325,7 @@ def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any], told
     about = {"sent", "on its way"}, view.approval_id, level
     waits = view.status is Status.WAITING
     untold = [one for one in seats if waits and not told.is_in(*about, one, route.rooms.values())]
-    return Notice(
+    return Notification(
         id=row.id,
         event=Event(row.event),
         use="decide" if route.channels.get(row.channel) == "decide" else "link_only",

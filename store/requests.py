@@ -47,7 +47,7 @@ from countersign.transitions import (
 from store.database import Database, reads
 from store.events import append
 from store.grants import Grants
-from store.notices import Notices, lost_of
+from store.notifications import Notifications, lost_of
 from store.policies import Policies
 from store.repeats import append_or_count
 from store.tables import STANDINGS, answers, approvers, events, grants, requests, signals, steps
@@ -71,14 +71,14 @@ class Requests:
         database: Database,
         policies: Policies,
         held: Grants,
-        told: Notices,
+        told: Notifications,
         minute: timedelta = timedelta(minutes=1),
         most_an_hour: int = 0,
     ) -> None:
         self.database = database
         self.policies = policies
         self.grants = held
-        self.notices = told
+        self.notifications = told
         self.minute = minute
         self.most_an_hour = most_an_hour
         self._insert = (sqlite if database.is_sqlite else postgresql).insert
@@ -204,7 +204,7 @@ class Requests:
             tell = [Recipient(event=Event.OPENED, person=row.requester), *tell]
         if step.status is not Status.WAITING:
             tell = [*tell, *_also_asked(connection, step)]
-        self.notices.write(connection, row, step.level, number, step.at, tell)
+        self.notifications.write(connection, row, step.level, number, step.at, tell)
 
     def _seat(self, connection: Connection, step: Transition, number: int) -> None:
         """Seat who is asked now, as they stood at the levels before, and note who stands worse than that."""

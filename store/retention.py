@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, or_, se
 
 from countersign.models import GrantStatus, Status
 from store.database import Database
-from store.tables import grants, mails, notices, requests, signals, turned_down
+from store.tables import grants, mails, notifications, rejected_input, requests, signals
 
 # So many rows, or the notifications of so many requests, go in one transaction: some milliseconds.
 AT_ONCE = 200
@@ -40,7 +40,7 @@ class Retention:
         now = now or datetime.now(UTC)
         more = [
             self._forget(mails, (mails.c.claimed_until < now - self.kept.mails) & (mails.c.state != "claimed")),
-            self._forget(turned_down, turned_down.c.at < now - self.kept.mails),
+            self._forget(rejected_input, rejected_input.c.at < now - self.kept.mails),
             self._forget(signals, (signals.c.at < now - self.kept.signals) & ~_is_open(signals)),
             self._forget_notifications(now - self.kept.notifications),
         ]
@@ -62,9 +62,11 @@ class Retention:
             over = _over(connection, numbers, before)
             goes_on = len(numbers) == FEW_REQUESTS and _is_old(connection, numbers[-1], before)
         if over:
-            sent = notices.c.approval_id.in_(over) & (notices.c.state != "waiting") & ~notices.c.outdated
+            sent = (
+                notifications.c.approval_id.in_(over) & (notifications.c.state != "waiting") & ~notifications.c.outdated
+            )
             with self.database.transaction() as connection:
-                connection.execute(delete(notices).where(sent, notices.c.written_at < before))
+                connection.execute(delete(notifications).where(sent, notifications.c.written_at < before))
         # Numbers grow with time: what comes after a request that is younger is younger still.
         self._past = numbers[-1] if goes_on else 0
         return goes_on
@@ -76,8 +78,8 @@ def _is_open(table: Table) -> ColumnElement[bool]:
 
 
 def _next_with_notifications(connection: Connection, past: int) -> list[int]:
-    query = select(notices.c.approval_id).where(notices.c.approval_id > past).distinct()
-    return list(connection.execute(query.order_by(notices.c.approval_id).limit(FEW_REQUESTS)).scalars())
+    query = select(notifications.c.approval_id).where(notifications.c.approval_id > past).distinct()
+    return list(connection.execute(query.order_by(notifications.c.approval_id).limit(FEW_REQUESTS)).scalars())
 
 
 def _is_old(connection: Connection, number: int, before: datetime) -> bool:

@@ -171,7 +171,7 @@ repeats = Table(
     Column("times", Integer, nullable=False),
     Index("repeats_by_begin", "begun_at"),
 )
-turned_down = Table(
+rejected_input = Table(
     "turned_down",
     metadata,
     Column("digest", String(64), primary_key=True),
@@ -179,7 +179,7 @@ turned_down = Table(
     Index("turned_down_by_time", "at"),
 )
 
-notices = Table(
+notifications = Table(
     "notices",
     metadata,
     Column("id", String(200), primary_key=True),  # <approval id>.<step>.<event>.<person>.<channel>

@@ -8,12 +8,12 @@ from sqlalchemy import Connection, Row, Table, func, select
 
 from countersign.directory import Policy
 from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Question, Route, Status
-from countersign.notices import Person
+from countersign.notifications import Person
 from countersign.views import ApproverView, RequestView
 from store import grants as held
-from store.notices import ASKING
+from store.notifications import ASKING
 from store.requests import decisions_by_request
-from store.tables import ROOM, approvers, events, grants, notices, requests
+from store.tables import ROOM, approvers, events, grants, notifications, requests
 
 
 def rows_of(connection: Connection, approval_ids: Sequence[int]) -> list[Row[Any]]:
@@ -71,7 +71,7 @@ class Told:
 
     def __init__(self, connection: Connection, waiting: Sequence[int]) -> None:
         self._states: dict[tuple[int, int, str], set[str]] = defaultdict(set)
-        query = select(notices).where(notices.c.approval_id.in_(waiting), notices.c.event.in_(ASKING))
+        query = select(notifications).where(notifications.c.approval_id.in_(waiting), notifications.c.event.in_(ASKING))
         for row in connection.execute(query) if waiting else ():
             on_its_way = row.state == "waiting" and (row.tries == 0 or row.held_until is not None)
             self._states[row.approval_id, row.level, row.person].add("on its way" if on_its_way else row.state)

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from countersign import times
 from countersign.models import Event, Status, Verdict
-from notifiers.base import Notice, Person, Unreachable
+from notifiers.base import Notification, Person, Unreachable
 from notifiers.email import headers, token, wording
 from notifiers.email.config import EmailConfig
 
@@ -21,7 +21,7 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
 ANSWERABLE = {Event.ASKED, Event.REMINDED, Event.HELP}
 
 
-def compose(notice: Notice, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
+def compose(notice: Notification, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
     """The whole mail, in ASCII but for an address beyond it. `now` is for its Date.
 
     Raises Unreachable where the person's address can't be written to.
@@ -50,7 +50,7 @@ def writable(address: str) -> str:
         raise Unreachable(f"{address!r} has a domain that does not exist; correct it in the directory") from None
 
 
-def ids_of(notice: Notice, config: EmailConfig) -> token.Ids:
+def ids_of(notice: Notification, config: EmailConfig) -> token.Ids:
     """What the mail's ids say. Only an approver who may answer by mail gets a token."""
     if notice.use != "decide" or notice.to.id == notice.requester.id:
         return token.Ids(notice.approval_id, 0, "")
@@ -58,11 +58,11 @@ def ids_of(notice: Notice, config: EmailConfig) -> token.Ids:
     return token.Ids(notice.approval_id, notice.level, made)
 
 
-def _answerable(notice: Notice, ids: token.Ids) -> bool:
+def _answerable(notice: Notification, ids: token.Ids) -> bool:
     return bool(ids.token) and notice.event in ANSWERABLE and notice.status is Status.WAITING
 
 
-def _address(message: EmailMessage, notice: Notice, config: EmailConfig, address: str) -> None:
+def _address(message: EmailMessage, notice: Notification, config: EmailConfig, address: str) -> None:
     ids = ids_of(notice, config)
     reply_to = token.reply_address(config.reply_address, *ids) if _answerable(notice, ids) else config.reply_address
     subject = f"{config.instance_name} - Connection Approval Notification - #{notice.approval_id}"
@@ -73,7 +73,7 @@ def _address(message: EmailMessage, notice: Notice, config: EmailConfig, address
     message["Message-ID"] = token.message_id(config.message_id_domain, ids, notice.event, _of_run(notice, notice.id))
 
 
-def _thread(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
+def _thread(message: EmailMessage, notice: Notification, config: EmailConfig) -> None:
     """Every mail to a person about a request, the first one too, refers to the same id, which is no mail's own.
 
     Gmail asks for just that ("references headers that consistently refer to the same message ID", beside the same
@@ -90,12 +90,12 @@ def _thread(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
     message["References"] = root
 
 
-def _of_run(notice: Notice, name: str) -> str:
+def _of_run(notice: Notification, name: str) -> str:
     """What tells mails apart whose request has a number that was given out before."""
     return f"{name}:{notice.token_run}" if notice.token_run else name
 
 
-def _write(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
+def _write(message: EmailMessage, notice: Notification, config: EmailConfig) -> None:
     shown = _shown(notice, config)
     text = _template(f"{notice.event}/text.j2").render(shown)
     html = _template(f"{notice.event}/html.j2").render(shown)
@@ -105,7 +105,7 @@ def _write(message: EmailMessage, notice: Notice, config: EmailConfig) -> None:
     message.add_alternative(html.encode("ascii", "xmlcharrefreplace").decode("ascii"), subtype="html")
 
 
-def _shown(notice: Notice, config: EmailConfig) -> dict[str, object]:
+def _shown(notice: Notification, config: EmailConfig) -> dict[str, object]:
     """All that a template may use."""
     return {
         "n": notice,
@@ -122,7 +122,7 @@ def _shown(notice: Notice, config: EmailConfig) -> dict[str, object]:
     }
 
 
-def _others(notice: Notice) -> list[str]:
+def _others(notice: Notification) -> list[str]:
     """Who else is asked, and which of them don't know it yet."""
     others = [person for person in notice.asked if person.id != notice.to.id]
     return [_name(one) + (" (not told yet)" if one.id in notice.untold else "") for one in others]
@@ -132,7 +132,7 @@ def _name(person: Person) -> str:
     return wording.name(person.name, person.id)
 
 
-def _deciders(notice: Notice) -> list[str]:
+def _deciders(notice: Notification) -> list[str]:
     """Whose answers brought this outcome about, each once."""
     verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
     return list(
@@ -140,7 +140,7 @@ def _deciders(notice: Notice) -> list[str]:
     )
 
 
-def _decider(notice: Notice, person: str) -> str:
+def _decider(notice: Notification, person: str) -> str:
     return wording.name(notice.names.get(person, ""), person)
 
 

@@ -14,7 +14,7 @@ from countersign.directory import folded_address
 from countersign.errors import BadQuestion, CountersignError, NotFound, Refused, Unavailable, in_words
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.views import RequestView
-from notifiers.base import Engine, Given, Person, TurnedDown
+from notifiers.base import Engine, Person, RejectedInput, SubmittedAnswer
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
 from notifiers.email.judge import Facts, Judged, judge, whose_token
@@ -140,7 +140,7 @@ class Inbound:
         reply, judged = mail.reply, mail.judged
         assert judged.approval_id is not None
         assert judged.level is not None
-        given = Given(
+        given = SubmittedAnswer(
             channel=CHANNEL,
             source_id=_source_id(reply, judged, raw),
             approval_id=judged.approval_id,
@@ -169,7 +169,7 @@ class Inbound:
     async def _turn_down(self, mail: Explanation, raw: bytes) -> None:
         reply, judged = mail.reply, mail.judged
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
-        refused = TurnedDown(
+        refused = RejectedInput(
             channel=CHANNEL,
             source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
             answer_id=_source_id(reply, judged, raw) if judged.code == "still_waiting" else "",
@@ -180,7 +180,7 @@ class Inbound:
             words=judged.words,
             proof=_proof(reply, judged),
         )
-        await _of_engine(self.engine.turn_down(refused))
+        await _of_engine(self.engine.record_rejected(refused))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)

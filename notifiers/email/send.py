@@ -15,7 +15,7 @@ from aiosmtplib import (
 )
 
 from countersign.errors import Unavailable, Unconfirmed
-from notifiers.base import Notice, Unreachable
+from notifiers.base import Notification, Unreachable
 from notifiers.email import token
 from notifiers.email.compose import compose, writable
 from notifiers.email.config import EmailConfig
@@ -35,7 +35,7 @@ class EmailNotifier:
         self._config = config
         self._connections = Connections(config.smtp, hello_name=config.sender_address.rpartition("@")[2])
 
-    async def send(self, notice: Notice) -> str:
+    async def send(self, notice: Notification) -> str:
         """Send it and return its Message-ID, the token masked. Sent again, it is the same mail with the same id.
 
         Raises Unreachable where this person's address, or this mail to it, is refused for good; Unconfirmed where the

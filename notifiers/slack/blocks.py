@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from slack_sdk.models.blocks import Block, ButtonElement
 
 from countersign.models import Decision, Event, GrantStatus, Status, Verdict
-from notifiers.base import Notice, Person
+from notifiers.base import Notification, Person
 from notifiers.slack import parts, words
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.render import label, markup, plain
@@ -34,7 +34,7 @@ class Content(NamedTuple):
     blocks: list[dict[str, Any]]
 
 
-def live(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str] | None = None) -> Content:
+def live(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, str] | None = None) -> Content:
     """The message that goes on showing a request as it stands: the approver's prompt, or the requester's status.
 
     `slack_ids`: person id -> Slack's id, of the people to mention in a room.
@@ -55,7 +55,7 @@ def live(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str] | Non
     return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
 
 
-def short(notice: Notice, config: SlackConfig) -> Content:
+def short(notice: Notification, config: SlackConfig) -> Content:
     """A message that says one thing once, and is not changed any more."""
     shown = _shown(notice, config, {})
     kind = "settled" if notice.event in OUTCOMES else notice.event
@@ -68,7 +68,7 @@ def short(notice: Notice, config: SlackConfig) -> Content:
     return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
 
 
-def _answers(notice: Notice, config: SlackConfig, shown: Mapping[str, Any]) -> list[ButtonElement]:
+def _answers(notice: Notification, config: SlackConfig, shown: Mapping[str, Any]) -> list[ButtonElement]:
     page = _page(notice, config)
     if notice.use != "decide":
         return [parts.link_button(page, style="primary")] if page else []
@@ -85,23 +85,23 @@ def _answers(notice: Notice, config: SlackConfig, shown: Mapping[str, Any]) -> l
     return [approve, parts.button("approve_with_comment", value), reject, *opened]
 
 
-def _cancel(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
+def _cancel(notice: Notification, shown: Mapping[str, Any]) -> list[ButtonElement]:
     question = plain("confirm", question=label("cancel"), number=notice.approval_id)
     sure = parts.confirm("cancel", question, markup("status/confirm", **shown), style="danger")
     return [parts.button("cancel", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
 
 
-def _give_back(notice: Notice, shown: Mapping[str, Any]) -> list[ButtonElement]:
+def _give_back(notice: Notification, shown: Mapping[str, Any]) -> list[ButtonElement]:
     question = plain("confirm", question=label("give_back"), number=notice.approval_id)
     sure = parts.confirm("give_back", question, markup("settled/confirm", **shown))
     return [parts.button("give_back", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
 
 
-def _why(notice: Notice) -> list[Block]:
+def _why(notice: Notification) -> list[Block]:
     return parts.quote(notice.question.reason, LONGEST_REASON, label("why"))
 
 
-def _what_happened(notice: Notice) -> list[Block]:
+def _what_happened(notice: Notification) -> list[Block]:
     """The words of an outcome or a refusal, unless those who decided say it themselves."""
     if notice.event not in SAID_IN_WORDS:
         if notice.grant and notice.grant.ended_early:
@@ -112,7 +112,7 @@ def _what_happened(notice: Notice) -> list[Block]:
     return parts.quote(notice.words, LONGEST_WORDS, label("what_happened"))
 
 
-def _decisions(notice: Notice, shown: Mapping[str, Any]) -> list[Block]:
+def _decisions(notice: Notification, shown: Mapping[str, Any]) -> list[Block]:
     """Who decided, when and with which comment, the last ones whole."""
     more = len(notice.decisions) - MOST_DECISIONS
     blocks = [parts.context(markup("more", more=more))] if more > 0 else []
@@ -123,7 +123,7 @@ def _decisions(notice: Notice, shown: Mapping[str, Any]) -> list[Block]:
     return blocks
 
 
-def _shown(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
+def _shown(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
     """All that a template may use."""
     page = _page(notice, config)
     approved = notice.approved_by
@@ -148,7 +148,7 @@ def _shown(notice: Notice, config: SlackConfig, slack_ids: Mapping[str, str]) ->
     }
 
 
-def _asked(notice: Notice, slack_ids: Mapping[str, str]) -> words.Ready:
+def _asked(notice: Notification, slack_ids: Mapping[str, str]) -> words.Ready:
     """Who is asked; in a room, by mentions."""
     if not notice.room:
         return words.listed([_name(one) for one in notice.asked])
@@ -159,7 +159,7 @@ def _mention(person: Person, slack_id: str) -> words.Ready:
     return words.Ready(f"<@{slack_id}>") if slack_id else words.name(person.name, person.id, LONGEST_MENTION)
 
 
-def _page(notice: Notice, config: SlackConfig) -> str:
+def _page(notice: Notification, config: SlackConfig) -> str:
     return f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else ""
 
 
@@ -167,11 +167,11 @@ def _name(person: Person) -> words.Ready:
     return words.name(person.name, person.id)
 
 
-def _decider(notice: Notice, decision: Decision) -> words.Ready:
+def _decider(notice: Notification, decision: Decision) -> words.Ready:
     return words.name(notice.names.get(decision.person, ""), decision.person)
 
 
-def _deciders(notice: Notice) -> list[words.Ready]:
+def _deciders(notice: Notification) -> list[words.Ready]:
     """Whose answers brought this outcome about, each once."""
     verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
     decided = {d.person: _decider(notice, d) for d in notice.decisions if d.verdict is verdict and not d.lapsed}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from countersign.models import Verdict
-from notifiers.base import Given, Person
+from notifiers.base import Person, SubmittedAnswer
 from notifiers.slack.desk import CHANNEL, Desk
 from notifiers.slack.payload import Named, Pressed, Submitted, named
 from notifiers.slack.talk import Talk
@@ -57,10 +57,12 @@ class Clicks:
         return about.id
 
 
-def given(wish: Pressed | Submitted, about: Named, person: Person, verdict: Verdict, comment: str = "") -> Given:
+def given(
+    wish: Pressed | Submitted, about: Named, person: Person, verdict: Verdict, comment: str = ""
+) -> SubmittedAnswer:
     """The answer, with the proof of whose it is. The same delivery again makes the same source id."""
     sender = wish.sender
-    return Given(
+    return SubmittedAnswer(
         channel=CHANNEL,
         source_id=wish.source_id,
         approval_id=about.id,

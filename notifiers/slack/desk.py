@@ -11,7 +11,7 @@ from typing import TypeVar
 from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import Answer
 from countersign.views import RequestView
-from notifiers.base import Engine, Given, Person, TurnedDown
+from notifiers.base import Engine, Person, RejectedInput, SubmittedAnswer
 from notifiers.slack.home import Home
 from notifiers.slack.installation import Installation
 from notifiers.slack.once import Once
@@ -101,7 +101,7 @@ class Desk:
             raise TurnedAway(OTHER_REQUEST.format(number=number))
         return request
 
-    async def store(self, talk: Talk, given: Given, run: str) -> Answer:
+    async def store(self, talk: Talk, given: SubmittedAnswer, run: str) -> Answer:
         """Store an answer before anything else. Raises TurnedAway, Refused and NotFound, and NotStored for all else."""
         try:
             with suppress(NotFound):  # an answer to no request is refused on record
@@ -130,11 +130,13 @@ class Desk:
             return
         await (talk.done("Your answer counted.") if judgement.accepted else talk.say(judgement.words))
 
-    async def turn_down(self, wish: Wish | None, words: str, sender: Sender | None, person: Person | None) -> None:
+    async def record_rejected(
+        self, wish: Wish | None, words: str, sender: Sender | None, person: Person | None
+    ) -> None:
         """Record that something was refused; a record that can't be written now stands in the log."""
         who = person.id if person else f"slack:{sender.user}" if sender else "slack"
         proof = {"user": sender.user, "team": sender.user_team, "app": sender.app} if sender else {}
-        refused = TurnedDown(
+        refused = RejectedInput(
             channel=CHANNEL,
             source_id=source_id(wish) if wish else "",
             approval_id=approval_id_of(wish),
@@ -144,7 +146,7 @@ class Desk:
             proof=proof,
         )
         try:
-            await self.engine.turn_down(refused)
+            await self.engine.record_rejected(refused)
         except Exception as error:
             log.error("this could not be recorded (%s): %s: %s", type(error).__name__, who, words)
 
@@ -178,7 +180,7 @@ class Desk:
                 await talk.say(NOT_DONE.format(why=INTERNAL))
 
     async def _refuse(self, talk: Talk, words: str, person: Person | None = None) -> None:
-        await self.turn_down(talk.wish, words, talk.wish.sender, person or talk.person)
+        await self.record_rejected(talk.wish, words, talk.wish.sender, person or talk.person)
         await talk.say(words)
 
 

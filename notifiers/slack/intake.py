@@ -64,9 +64,9 @@ class Intake:
         try:
             wish = read(Command, {"trigger_id": "-", **body}) if "command" in body else read(Interaction, body)
         except Malformed:
-            await self._desk.turn_down(None, str(error), None, None)
+            await self._desk.record_rejected(None, str(error), None, None)
             return
-        await self._desk.turn_down(None, str(error), wish.sender, None)
+        await self._desk.record_rejected(None, str(error), wish.sender, None)
         # Not before it is acknowledged: that has to be done within three seconds.
         telling = asyncio.create_task(
             self._replies.tell(Place(wish.sender.user, response_url=wish.response_url), CANT_READ)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from countersign.errors import CountersignError, Unreachable
-from countersign.notices import Person
+from countersign.notifications import Person
 from notifiers.slack.accounts import Clock, Memory, address_of, why_not
 from notifiers.slack.api import SlackApi
 

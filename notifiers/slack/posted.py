@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from countersign.errors import Unavailable
-from notifiers.base import Notice
+from notifiers.base import Notification
 from notifiers.slack.api import SlackApi
 
 # https://docs.slack.dev/messaging/message-metadata
@@ -24,11 +24,11 @@ class Posted:
         self._api = api
 
     @staticmethod
-    def mark(notice: Notice) -> dict[str, Any]:
+    def mark(notice: Notification) -> dict[str, Any]:
         """What a notice's message carries, for apps alone to see."""
         return {"event_type": EVENT_TYPE, "event_payload": {"id": notice.id}}
 
-    async def find(self, notice: Notice, channel: str, thread: str = "") -> str:
+    async def find(self, notice: Notification, channel: str, thread: str = "") -> str:
         """The `ts` of the notice's message, posted since the request opened; "" where there is none.
 
         Raises Unavailable where Slack can't be asked, or there is too much to look through: better late than twice.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from countersign.errors import Unreachable
 from countersign.models import Event
-from notifiers.base import Notice
+from notifiers.base import Notification
 from notifiers.slack.api import SlackApi
 from notifiers.slack.blocks import MOST_MENTIONED, OUTCOMES, Content, live, short
 from notifiers.slack.config import SlackConfig
@@ -39,7 +39,7 @@ class SlackNotifier:
         self._reach = Reach(self._api)
         self._posted = Posted(self._api)
 
-    async def send(self, notice: Notice) -> str:
+    async def send(self, notice: Notification) -> str:
         """Post it, unless it was posted before; returns the reference of the message that shows the request now.
 
         Raises Unreachable where this person or room can't be written to, and Unavailable for all that another try or
@@ -58,7 +58,7 @@ class SlackNotifier:
             raise
         return reference if _is_live(notice) else ""
 
-    async def change(self, reference: str, notice: Notice) -> bool:
+    async def change(self, reference: str, notice: Notification) -> bool:
         """Bring a message up to date; False where it is gone, or can't be changed any more. Raises Unavailable."""
         channel, _, ts = reference.partition("/")
         content = await self._shown(notice)
@@ -76,7 +76,7 @@ class SlackNotifier:
         """Close the connections."""
         await self._api.close()
 
-    async def _reply(self, notice: Notice) -> str:
+    async def _reply(self, notice: Notification) -> str:
         """Say it below the message that shows the request; beside it, where that was deleted."""
         channel, _, ts = notice.holds.partition("/")
         content = short(notice, self._config)
@@ -86,7 +86,7 @@ class SlackNotifier:
             await self._post(notice, Place(channel), content)
         return notice.holds
 
-    async def _post(self, notice: Notice, place: Place, content: Content) -> str:
+    async def _post(self, notice: Notification, place: Place, content: Content) -> str:
         if notice.again and (ts := await self._posted.find(notice, place.channel, place.thread)):
             return f"{place.channel}/{ts}"
         about = f"the room {notice.room}" if notice.room else notice.to.email
@@ -104,7 +104,7 @@ class SlackNotifier:
         )
         return f"{answer['channel']}/{answer['ts']}"
 
-    async def _shown(self, notice: Notice) -> Content:
+    async def _shown(self, notice: Notification) -> Content:
         """The live message, with the people of a room mentioned; who is not in Slack is named."""
         slack_ids: dict[str, str] = {}
         for person in notice.asked[:MOST_MENTIONED] if notice.room else ():
@@ -115,7 +115,7 @@ class SlackNotifier:
         return live(notice, self._config, slack_ids)
 
 
-def _is_live(notice: Notice) -> bool:
+def _is_live(notice: Notification) -> bool:
     """Whether the notice's message goes on showing the request."""
     if notice.event in {Event.ASKED, Event.OPENED, Event.REMINDED}:
         return True

@@ -19,8 +19,8 @@ from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
 from sandbox.smtp import Faults
 from store import Store
-from store.notices import GIVEN_UP_AFTER
-from store.tables import notices, requests
+from store.notifications import GIVEN_UP_AFTER
+from store.tables import notifications, requests
 from tests.store.requests import a_step, asking, kinds, opened
 from tests.workflows.deployment import settings_for, until
 from tests.workflows.people import policy
@@ -42,17 +42,17 @@ class Post:
 
     def another_courier(self, senders: Mapping[str, Sender]) -> Courier:
         """As another worker has one."""
-        courier = Courier(self.store.notices, self.store.reading, senders, self.store.database.executor)
+        courier = Courier(self.store.notifications, self.store.reading, senders, self.store.database.executor)
         self.couriers.append(courier)
         return courier
 
     def due_now(self) -> None:
         """Have the time pass until the next tries."""
         with self.store.database.transaction() as connection:
-            connection.execute(notices.update().values(retry_at=LONG_AGO))
+            connection.execute(notifications.update().values(retry_at=LONG_AGO))
 
     def waiting(self) -> list[str]:
-        return sorted(row.person for row in self.store.notices.of_step(self.number, 1))
+        return sorted(row.person for row in self.store.notifications.of_step(self.number, 1))
 
 
 @pytest_asyncio.fixture
@@ -105,7 +105,7 @@ async def test_what_is_due_is_sent_and_who_is_lost_is_found(post: Post) -> None:
     await post.courier.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
-    assert post.store.notices.lost(post.number) == ["grace"]
+    assert post.store.notifications.lost(post.number) == ["grace"]
     assert post.store.reading.to_look_at() == [post.number]
 
 
@@ -119,7 +119,7 @@ async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> 
     await post.courier.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
-    assert [row.person for row in post.store.notices.of_step(broken, 1)] == ["grace"]
+    assert [row.person for row in post.store.notifications.of_step(broken, 1)] == ["grace"]
 
 
 async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) -> None:
@@ -160,8 +160,8 @@ async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> Non
 
 async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
     post.store.requests.write(asking(post.number, "grace"))
-    [row] = post.store.notices.of_step(post.number, 1)
-    assert post.store.notices.begin([row.id], LONG_AGO) == {row.id: 1}
+    [row] = post.store.notifications.of_step(post.number, 1)
+    assert post.store.notifications.begin([row.id], LONG_AGO) == {row.id: 1}
     await post.courier.deliver(post.number, 1)
     assert post.waiting() == ["grace"]  # it may have got through: that is for the sweeper
     await post.courier.send_left_over()
@@ -217,7 +217,7 @@ async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(p
     post.store.requests.write(asking(number, "grace"))
     assert await post.courier.deliver(number, 1) == []  # by mail she will be
     await until(lambda: post.mail.delivered == 1)
-    await until(lambda: not post.store.notices.of_step(number, 1))
+    await until(lambda: not post.store.notifications.of_step(number, 1))
     lost, told = post.store.events.of(number)[-2:]
     assert (lost.kind, lost.who, lost.channel) == ("unreachable", "grace", "slack")
     assert lost.proof == {"error": "no worker has the channel slack"}

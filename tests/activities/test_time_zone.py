@@ -48,7 +48,7 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     config = email_channel(settings_for(berlin_url, "127.0.0.1:1", "", mail)).config
     assert config is not None
     sender = EmailNotifier(config)
-    courier = Courier(store.notices, store.reading, {"email": sender}, store.database.executor)
+    courier = Courier(store.notifications, store.reading, {"email": sender}, store.database.executor)
     await courier.deliver(number, 1)
     store.requests.write(approving(store.answers.store(given(number))))
 

@@ -26,7 +26,7 @@ AGAIN_SECONDS = 2.0
 @pytest.fixture(autouse=True)
 def quick(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever failed is tried again soon, in the proportions of the real thing; and Slack is whole afterwards."""
-    monkeypatch.setattr("store.notices.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
+    monkeypatch.setattr("store.notifications.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
     monkeypatch.setattr("activities.courier.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
     monkeypatch.setattr("activities.chores.PAUSE_SECONDS", 0.3)
     monkeypatch.setattr("countersign.door.LEFT_OVER_AFTER", timedelta(seconds=1))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from countersign.models import Answer, Approver, Decision, Event, Question, Status, Verdict
-from countersign.notices import Given, Result
+from countersign.notifications import Result, SubmittedAnswer
 from countersign.transitions import AuditEvent, Opened, Opening, Recipient, Transition
 from store import Store
 
@@ -69,7 +69,7 @@ def asking(approval_id: int, *people: str, key: str = "1.level_started", **field
     )
 
 
-def given(approval_id: int, person: str = "grace", **changed: Any) -> Given:
+def given(approval_id: int, person: str = "grace", **changed: Any) -> SubmittedAnswer:
     answer = {
         "channel": "test",
         "source_id": uuid.uuid4().hex,
@@ -79,7 +79,7 @@ def given(approval_id: int, person: str = "grace", **changed: Any) -> Given:
         "verdict": Verdict.APPROVE,
         "at": datetime.now(UTC),
     }
-    return Given.model_validate({**answer, "signed_in": "channel" not in changed} | changed)
+    return SubmittedAnswer.model_validate({**answer, "signed_in": "channel" not in changed} | changed)
 
 
 def approving(answer: Answer) -> Transition:

@@ -9,7 +9,7 @@ import pytest
 
 from countersign.errors import NotFound, Refused
 from countersign.models import Event
-from countersign.notices import Person, TurnedDown
+from countersign.notifications import Person, RejectedInput
 from countersign.transitions import DeadlineCheck
 from store import Store
 from store.answers import LONGEST_WAIT
@@ -57,7 +57,7 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
         store.answers.refuse(answer.id, Refused(words), tell=True)
     assert store.answers.outcome(answer.id) == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
-    [notice] = [row for row in store.notices.left_over(soon(60), 10) if row.event == "answer_refused"]
+    [notice] = [row for row in store.notifications.left_over(soon(60), 10) if row.event == "answer_refused"]
     assert (notice.person, notice.words, notice.in_reply_to) == ("bob", "Not asked.", "<bob@mail>")
 
 
@@ -171,19 +171,19 @@ def test_what_was_left_open_is_found_oldest_first(store: Store) -> None:
 # --- what decides nothing -------------------------------------------------------------------------------------------
 
 
-def unclear(number: int, **changed: Any) -> TurnedDown:
+def unclear(number: int, **changed: Any) -> RejectedInput:
     grace = Person(id="grace", name="Grace", email="grace@example.test")
     said = {"channel": "email", "source_id": "<m1>", "approval_id": number, "who": "grace", "person": grace}
-    return TurnedDown.model_validate(said | {"event": Event.HELP, "words": "Neither."} | changed)
+    return RejectedInput.model_validate(said | {"event": Event.HELP, "words": "Neither."} | changed)
 
 
 def helped(store: Store) -> list[str]:
-    return [row.in_reply_to for row in store.notices.left_over(soon(60), 10) if row.event == Event.HELP]
+    return [row.in_reply_to for row in store.notifications.left_over(soon(60), 10) if row.event == Event.HELP]
 
 
 def test_what_decides_nothing_and_comes_twice_is_recorded_and_answered_once(store: Store) -> None:
     number = a_request(store)
-    at_once(lambda: store.answers.turn_down(unclear(number)))
+    at_once(lambda: store.answers.record_rejected(unclear(number)))
     assert kinds(store, number).count("answer_refused") == 1
     assert helped(store) == ["<m1>"]
 
@@ -197,14 +197,14 @@ def test_an_id_that_a_sender_chose_hides_nothing_of_others_and_nothing_else(stor
         {"approval_id": None},
     ]
     for changed in [*others, {"words": "A question."}, {"source_id": "<m2>"}]:
-        store.answers.turn_down(unclear(number, **changed))
+        store.answers.record_rejected(unclear(number, **changed))
     assert len([row for row in store.events.since(0) if row.kind == "answer_refused"]) == 6
 
 
 def test_what_has_no_id_is_recorded_each_time(store: Store) -> None:
     number = a_request(store)
     for _ in range(2):
-        store.answers.turn_down(unclear(number, source_id=""))
+        store.answers.record_rejected(unclear(number, source_id=""))
     assert kinds(store, number).count("answer_refused") == 2
 
 
@@ -212,7 +212,7 @@ def test_an_answer_that_counted_and_comes_again_too_late_is_no_second_one(store:
     number = a_request(store)
     store.requests.write(approving(store.answers.store(given(number, channel="email", source_id="the answer"))))
     late = {"event": Event.ANSWER_REFUSED, "words": f"#{number} is already Approved."}
-    store.answers.turn_down(unclear(number, answer_id="the answer", **late))
+    store.answers.record_rejected(unclear(number, answer_id="the answer", **late))
     assert "answer_refused" not in kinds(store, number)
-    store.answers.turn_down(unclear(number, answer_id="another", **late))
+    store.answers.record_rejected(unclear(number, answer_id="another", **late))
     assert kinds(store, number)[-1] == "answer_refused"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from countersign.ballot import OWN_APPROVAL
 from countersign.models import LONGEST_ID, Decision, Status, Verdict
-from countersign.notices import TurnedDown
+from countersign.notifications import RejectedInput
 from store import Store
 from tests.store.requests import a_step, asking, kinds, opened, opening
 from tests.workflows.people import policy
@@ -61,7 +61,7 @@ def test_the_longest_source_address_gets_a_grant(store: Store) -> None:
 def test_a_stranger_s_long_address_is_recorded(store: Store) -> None:
     number = opened(store).approval_id
     sender = f"{'x' * 64}@{'y' * 255}"
-    store.answers.turn_down(
-        TurnedDown(channel="email", source_id="<m@x>", approval_id=number, who=sender, words="Not known.")
+    store.answers.record_rejected(
+        RejectedInput(channel="email", source_id="<m@x>", approval_id=number, who=sender, words="Not known.")
     )
     assert kinds(store, number)[-1] == "answer_refused"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from countersign.errors import Refused, TooMany
-from countersign.notices import Person, TurnedDown
+from countersign.notifications import Person, RejectedInput
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
 from store import Store
@@ -22,9 +22,9 @@ MORE = 15
 ALL = WRITTEN_EACH + MORE
 
 
-def turned_down(who: str, person: Person | None = None) -> TurnedDown:
+def rejected_input(who: str, person: Person | None = None) -> RejectedInput:
     """A mail that decides nothing, another each time."""
-    return TurnedDown(
+    return RejectedInput(
         channel="email", source_id=uuid.uuid4().hex, approval_id=None, who=who, person=person, words="No token."
     )
 
@@ -40,7 +40,7 @@ def an_hour_later(store: Store) -> None:
 
 def test_strangers_have_few_rows_and_one_that_counts_the_rest(store: Store) -> None:
     for number in range(ALL):
-        store.answers.turn_down(turned_down(f"someone-{number}@example.org (unproven)"))
+        store.answers.record_rejected(rejected_input(f"someone-{number}@example.org (unproven)"))
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
     store.repeats.sum_up()
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
@@ -54,16 +54,16 @@ def test_strangers_have_few_rows_and_one_that_counts_the_rest(store: Store) -> N
 
 def test_what_comes_in_the_next_hour_is_written_and_the_last_hour_summed_up(store: Store) -> None:
     for _ in range(ALL):
-        store.answers.turn_down(turned_down("a stranger"))
+        store.answers.record_rejected(rejected_input("a stranger"))
     an_hour_later(store)
-    store.answers.turn_down(turned_down("a stranger"))
+    store.answers.record_rejected(rejected_input("a stranger"))
     *_, summed_up, newest = rows(store, "answer_refused")
     assert (summed_up.proof["times"], newest.words) == (str(MORE), "No token.")
 
 
 def test_few_need_no_summary(store: Store) -> None:
     for _ in range(WRITTEN_EACH):
-        store.answers.turn_down(turned_down("a stranger"))
+        store.answers.record_rejected(rejected_input("a stranger"))
     an_hour_later(store)
     store.repeats.sum_up()
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
@@ -72,8 +72,8 @@ def test_few_need_no_summary(store: Store) -> None:
 def test_strangers_hide_nothing_of_a_person_nor_one_person_of_another(store: Store) -> None:
     bob = Person(id="bob", name="Bob", email="bob@example.test")
     for _ in range(ALL):
-        store.answers.turn_down(turned_down("a stranger"))
-    store.answers.turn_down(turned_down("bob", bob))
+        store.answers.record_rejected(rejected_input("a stranger"))
+    store.answers.record_rejected(rejected_input("bob", bob))
     assert rows(store, "answer_refused")[-1].who == "bob"
 
 
@@ -94,7 +94,7 @@ def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None
         answer = store.answers.store(given(number, "bob", channel="email"))
         store.answers.refuse(answer.id, Refused("Not asked."), tell=True)
     later = datetime.now(UTC) + timedelta(hours=1)
-    told = [row for row in store.notices.left_over(later, 1000) if row.event == "answer_refused"]
+    told = [row for row in store.notifications.left_over(later, 1000) if row.event == "answer_refused"]
     assert len(told) == REFUSALS_TOLD_AT_MOST
 
 

@@ -10,7 +10,7 @@ import pytest
 from countersign.ballot import OWN_APPROVAL
 from countersign.errors import NotFound, Refused
 from countersign.models import Decision, Event, GrantStatus, Status, Verdict
-from countersign.notices import TurnedDown
+from countersign.notifications import RejectedInput
 from countersign.transitions import (
     GRANT_STEP,
     AskAgain,
@@ -114,8 +114,8 @@ def test_a_step_written_twice_is_written_once(store: Store) -> None:
     again = store.requests.write(step.model_copy(update={"at": step.at + timedelta(seconds=9)}))
     assert again == first != RecordedTransition()
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
-    assert len(store.notices.of_step(request.approval_id, 1)) == 1
-    assert sorted(row.person for row in store.notices.of_step(request.approval_id, 2)) == ["alice", "grace"]
+    assert len(store.notifications.of_step(request.approval_id, 1)) == 1
+    assert sorted(row.person for row in store.notifications.of_step(request.approval_id, 2)) == ["alice", "grace"]
     view = store.reading.request(request.approval_id)
     assert (view.status, len(view.decisions), len(view.approvers)) == (Status.APPROVED, 1, 1)
 
@@ -136,7 +136,7 @@ def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_ar
     told = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
     store.requests.write(a_step(number, "1.cancelled", status=Status.CANCELLED, words="Cancelled.", tell=told))
     assert store.reading.request(number).level == 2
-    assert sorted(row.person for row in store.notices.of_step(number, 3)) == ["alice", "grace", "heidi"]
+    assert sorted(row.person for row in store.notifications.of_step(number, 3)) == ["alice", "grace", "heidi"]
 
 
 def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
@@ -145,7 +145,7 @@ def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
     with pytest.raises(Exception, match=r"(?i)unique"):  # nobody can be sent the same notice twice
         store.requests.write(step.model_copy(update={"tell": step.tell * 2}))
     assert kinds(store, number) == ["opened"]
-    assert store.notices.of_step(number, 1) == []
+    assert store.notifications.of_step(number, 1) == []
     assert store.reading.request(number).approvers == []
     assert store.requests.write(step).number == 1
 
@@ -226,8 +226,8 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
     request = opened(store, device="vaults-1")
     number = request.approval_id
     store.requests.write(asking(number, "ivan", "grace"))
-    ids = [row.id for row in store.notices.of_step(number, 1) if row.person == "ivan"]
-    store.notices.mark(number, [lost(ids[0], "550 no such user")])
+    ids = [row.id for row in store.notifications.of_step(number, 1) if row.person == "ivan"]
+    store.notifications.mark(number, [lost(ids[0], "550 no such user")])
     standing = store.requests.standing(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled, standing.unreachable) == (False, [], ["ivan"])
     store.signals.add("grace", number, "unreachable", "bounced")
@@ -250,8 +250,8 @@ def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> No
 def test_who_no_notice_reached_is_looked_at_until_that_is_done(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     store.requests.write(asking(number, "ivan", "grace"))
-    asked = {row.person: row.id for row in store.notices.of_step(number, 1)}
-    store.notices.mark(number, [sent(asked["grace"], "<sent@here>"), lost(asked["ivan"], "550 no such user")])
+    asked = {row.person: row.id for row in store.notifications.of_step(number, 1)}
+    store.notifications.mark(number, [sent(asked["grace"], "<sent@here>"), lost(asked["ivan"], "550 no such user")])
     assert store.reading.to_look_at() == [number]
     store.requests.write(a_step(number, "1.ivan.unreachable", standing={"ivan": "unreachable"}))
     assert store.reading.to_look_at() == []
@@ -275,8 +275,12 @@ def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     store.requests.write(asking(number, "ivan", "grace", "heidi"))
     store.answers.store(given(number, "ivan"))
-    store.answers.turn_down(TurnedDown(channel="email", source_id="<m1>", approval_id=number, who="grace", words="?"))
-    store.answers.turn_down(TurnedDown(channel="email", source_id="<m2>", approval_id=None, who="heidi", words="?"))
+    store.answers.record_rejected(
+        RejectedInput(channel="email", source_id="<m1>", approval_id=number, who="grace", words="?")
+    )
+    store.answers.record_rejected(
+        RejectedInput(channel="email", source_id="<m2>", approval_id=None, who="heidi", words="?")
+    )
     for person in ("ivan", "grace", "heidi"):
         store.signals.add(person, number, "unreachable", "a mail that says it is a bounce")
         store.signals.add(person, number, "away", "a mail that says it is an absence")
@@ -318,7 +322,7 @@ def test_a_grant_ends_once(store: Store) -> None:
     late = end.model_copy(update={"status": GrantStatus.ENDED, "who": "the clock"})
     assert [store.grants.end(one) for one in (end, end, late)] == [True, False, False]
     assert kinds(store, number)[-1] == "grant_revoked"
-    assert sorted(row.person for row in store.notices.of_step(number, GRANT_STEP)) == ["alice", "grace"]
+    assert sorted(row.person for row in store.notifications.of_step(number, GRANT_STEP)) == ["alice", "grace"]
     grant = store.grants.of(number)
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED

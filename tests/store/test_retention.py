@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import func, select, update
 
 from countersign.models import GrantStatus, Status
-from countersign.notices import TurnedDown
+from countersign.notifications import RejectedInput
 from countersign.transitions import GrantEnd
 from notifiers.email.mailbox import MailRef
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history
 from store import Store
 from store.retention import AT_ONCE, FEW_REQUESTS, Kept, Retention
-from store.tables import events, mails, notices, signals, turned_down
+from store.tables import events, mails, notifications, rejected_input, signals
 from tests.store.requests import a_step, approved, asking, kinds, opened, sent
 
 YEAR = timedelta(days=365)
@@ -46,8 +46,8 @@ def settled(store: Store, **changed: str) -> int:
     number = opened(store, **changed).approval_id
     store.requests.write(asking(number, "grace"))
     store.requests.write(a_step(number, "2.rejected", status=Status.REJECTED))
-    for row in store.notices.of_step(number, 1):
-        store.notices.mark(number, [sent(row.id, "<m@x>")])
+    for row in store.notifications.of_step(number, 1):
+        store.notifications.mark(number, [sent(row.id, "<m@x>")])
     return number
 
 
@@ -64,11 +64,13 @@ def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store:
 
 
 def test_what_was_turned_down_is_forgotten_with_the_mails(store: Store) -> None:
-    store.answers.turn_down(TurnedDown(channel="email", source_id="<a@x>", approval_id=None, who="eve", words="No."))
+    store.answers.record_rejected(
+        RejectedInput(channel="email", source_id="<a@x>", approval_id=None, who="eve", words="No.")
+    )
     forget(store, datetime.now(UTC))
-    assert count(store, turned_down) == 1
+    assert count(store, rejected_input) == 1
     forget(store)
-    assert count(store, turned_down) == 0
+    assert count(store, rejected_input) == 0
     assert store.events.last_version() == count(store, events)
 
 
@@ -90,7 +92,7 @@ def test_notifications_are_kept_while_anything_may_still_happen_to_their_request
     )
     store.grants.end(end)
     with store.database.transaction() as connection:  # all of them left
-        connection.execute(update(notices).values(state="sent"))
+        connection.execute(update(notifications).values(state="sent"))
     record = kinds(store, over)
     forget(store, datetime.now(UTC))
     assert numbers_of_notices(store) == {waits, over, granted, ended}
@@ -102,15 +104,17 @@ def test_notifications_are_kept_while_anything_may_still_happen_to_their_request
 def test_what_was_not_sent_and_messages_that_show_what_is_over_are_kept(store: Store) -> None:
     unsent, shown = settled(store), settled(store, device="web-2")
     with store.database.transaction() as connection:
-        connection.execute(update(notices).where(notices.c.approval_id == unsent).values(state="waiting"))
-        connection.execute(update(notices).where(notices.c.approval_id == shown).values(shows=1, outdated=True))
+        connection.execute(update(notifications).where(notifications.c.approval_id == unsent).values(state="waiting"))
+        connection.execute(
+            update(notifications).where(notifications.c.approval_id == shown).values(shows=1, outdated=True)
+        )
     forget(store)
     assert numbers_of_notices(store) == {unsent, shown}
 
 
 def numbers_of_notices(store: Store) -> set[int]:
     with store.database.reading() as connection:
-        return set(connection.execute(select(notices.c.approval_id)).scalars())
+        return set(connection.execute(select(notifications.c.approval_id)).scalars())
 
 
 @pytest.mark.parametrize("kept_back", [0, FEW_REQUESTS + 1])
@@ -120,8 +124,8 @@ def test_a_long_past_goes_a_little_at_a_time_whatever_is_kept_at_its_beginning(s
     write_history(store, past, 0)
     first = min(numbers_of_notices(store))
     with store.database.transaction() as connection:
-        old = notices.c.approval_id < first + kept_back
-        connection.execute(update(notices).where(old).values(state="waiting"))
+        old = notifications.c.approval_id < first + kept_back
+        connection.execute(update(notifications).where(old).values(state="waiting"))
     before = store.events.last_version()
     assert forget(store) >= past // FEW_REQUESTS
     assert len(numbers_of_notices(store)) == kept_back

@@ -23,7 +23,7 @@ from countersign.directory import Policy
 from countersign.door import Door
 from countersign.errors import Refused
 from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
-from countersign.notices import Given
+from countersign.notifications import SubmittedAnswer
 from notifiers.email.channel import email_config
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
@@ -133,7 +133,7 @@ class Deployment:
         assert config is not None
         self._sender = EmailNotifier(config)
         executor = self.store.database.executor
-        courier = Courier(self.store.notices, self.store.reading, {"email": self._sender}, executor)
+        courier = Courier(self.store.notifications, self.store.reading, {"email": self._sender}, executor)
         self.door = Door(
             self.client,
             self.store.requests,
@@ -238,7 +238,7 @@ class Request:
             "at": datetime.now(UTC),
         }
         given["signed_in"] = fields.get("channel") not in ("email", "slack")
-        return await self.deployment.door.store(Given.model_validate(given | fields))
+        return await self.deployment.door.store(SubmittedAnswer.model_validate(given | fields))
 
     async def says(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Judgement:
         """Somebody answers, and it is judged."""

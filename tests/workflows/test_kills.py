@@ -26,7 +26,7 @@ from countersign.views import RequestView
 from notifiers.email.token import masked
 from sandbox.people import NoSuchMail, Person, wants_answer
 from store import Store
-from store.tables import answers, notices, requests
+from store.tables import answers, notifications, requests
 from store.tokens import Owner
 from tests.workflows.deployment import until
 from tests.workflows.people import PEOPLE, policy
@@ -169,7 +169,7 @@ def left_over(store: Store) -> list[str]:
     waits = {
         "waiting requests": select(requests.c.approval_id).where(requests.c.status == Status.WAITING),
         "open answers": select(answers.c.id).where(answers.c.state == "open"),
-        "unsent notifications": select(notices.c.id).where(notices.c.state == "waiting"),
+        "unsent notifications": select(notifications.c.id).where(notifications.c.state == "waiting"),
     }
     with store.database.reading() as connection:
         return [what for what, query in waits.items() if connection.execute(query).first()]
@@ -250,7 +250,7 @@ def must_have_heard_the_truth(life: Life) -> None:
 async def must_be_mailed(life: Life) -> None:
     """Each notification was sent, unless it came too late, and is in an inbox, where few are twice."""
     with life.store.database.reading() as connection:
-        written = connection.execute(select(notices)).all()
+        written = connection.execute(select(notifications)).all()
     rows = [row for row in written if row.state == "sent"]
     # What may have got through twice is not sent again.
     sure = [row for row in written if row.state != "unreachable" or not row.unconfirmed]

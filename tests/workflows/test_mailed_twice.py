@@ -45,7 +45,7 @@ async def test_an_unclear_mail_that_arrives_twice_gets_one_help_mail_and_one_row
     await arrives_twice(deployment, await a_reply(request, "grace", "Hm, let me see.", "<unclear@example.test>"))
     assert request.lines("answer_refused") == ["answer_refused grace"]
     await until(lambda: len(request.lines("noticed")) == 2)
-    assert not [row for row in deployment.store.notices.of_step(request.id, 0) if row.event == "help"]
+    assert not [row for row in deployment.store.notifications.of_step(request.id, 0) if row.event == "help"]
 
 
 async def test_an_approval_that_arrives_again_after_it_settled_the_request_is_not_called_refused(

@@ -9,12 +9,26 @@ from typing import Any
 import pytest
 
 from countersign.models import Event, GrantStatus, Status, Verdict
-from notifiers.base import Notice, Person, Unreachable
+from notifiers.base import Notification, Person, Unreachable
 from notifiers.email import token
 from notifiers.email.compose import compose
 from notifiers.email.token import Ids
 
-from .notices import ALICE, GRACE, GRANT, HEIDI, IVAN, MAILED, NOON, QUESTION, config, decided, notice, person, settled
+from .notifications import (
+    ALICE,
+    GRACE,
+    GRANT,
+    HEIDI,
+    IVAN,
+    MAILED,
+    NOON,
+    QUESTION,
+    config,
+    decided,
+    notice,
+    person,
+    settled,
+)
 
 CONFIG = config()
 INSTRUCTION = "Reply with APPROVE or REJECT as the first line;\na comment may follow."
@@ -32,7 +46,7 @@ def html_of(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def text(told: Notice) -> str:
+def text(told: Notification) -> str:
     return text_of(compose(told, CONFIG, NOON))
 
 
@@ -95,7 +109,7 @@ def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event) -> None:
     ],
     ids=lambda told: told.event,
 )
-def test_other_mails_to_an_approver_name_them_but_ask_for_no_answer(told: Notice) -> None:
+def test_other_mails_to_an_approver_name_them_but_ask_for_no_answer(told: Notification) -> None:
     mail = compose(told, CONFIG, NOON)
     ids = token.in_message_id(mail["Message-ID"])
     assert ids is not None
@@ -289,7 +303,7 @@ FIRST_LEVEL = decided("grace", Verdict.APPROVE, "only until Friday")
 LAPSED = decided("alan", Verdict.APPROVE, level=2).model_copy(update={"lapsed": True})
 
 
-def at_level_2(event: Event, **changes: Any) -> Notice:
+def at_level_2(event: Event, **changes: Any) -> Notification:
     usual: dict[str, Any] = {"level": 2, "at_level": 2, "levels": 2, "quorum": 2, "decisions": [FIRST_LEVEL]}
     return notice(event, IVAN, **(usual | changes))
 
@@ -381,7 +395,7 @@ def test_a_level_that_has_passed_needs_nothing_more() -> None:
         (notice(Event.HELP), "Your reply about #1042 could not be read as an answer. Nothing was decided by it."),
     ],
 )
-def test_the_first_line_says_the_outcome(told: Notice, first: str) -> None:
+def test_the_first_line_says_the_outcome(told: Notification, first: str) -> None:
     mail = compose(told, CONFIG, NOON)
     assert text_of(mail).splitlines()[0] == first
     assert first in html_of(mail).replace("&#8217;", "’")

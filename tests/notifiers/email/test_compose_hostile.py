@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from countersign.models import Event, GrantStatus, Question, Status, Verdict
-from notifiers.base import Notice, Person
+from notifiers.base import Notification, Person
 from notifiers.email.compose import compose
 
-from .notices import ALICE, GRACE, GRANT, HEIDI, MAILED, NOON, QUESTION, SECRET, config, decided, notice, settled
+from .notifications import ALICE, GRACE, GRANT, HEIDI, MAILED, NOON, QUESTION, SECRET, config, decided, notice, settled
 
 CONFIG = config()
 PAGE = "https://countersign.acme.example/requests/1042"
@@ -87,7 +87,7 @@ def bodies(mail: EmailMessage) -> tuple[str, Reader]:
     return text, Reader(html)
 
 
-def with_everything(evil: str, event: Event, to: Person, status: Status) -> Notice:
+def with_everything(evil: str, event: Event, to: Person, status: Status) -> Notification:
     question = Question.model_construct(
         **(QUESTION.model_dump() | {"reason": evil, "ticket": evil, "source_address": evil, "device": evil})
     )
@@ -208,7 +208,7 @@ def test_words_beyond_ascii_arrive_whole_in_both_bodies() -> None:
         notice(Event.GRANT_ENDED, grant=GRANT.model_copy(update={"status": GrantStatus.REVOKED})),
     ],
 )
-def test_the_only_link_opens_the_page(told: Notice) -> None:
+def test_the_only_link_opens_the_page(told: Notification) -> None:
     plain, html = bodies(parsed(compose(told, CONFIG, NOON)))
     assert html.links == {PAGE}
     assert set(re.findall(r"https?://\S+", plain)) == {PAGE}

@@ -9,11 +9,11 @@ from email.message import EmailMessage
 import pytest
 
 from countersign.models import Event, Verdict
-from notifiers.base import Notice
+from notifiers.base import Notification
 from notifiers.email.compose import ANSWERABLE, compose
 from notifiers.email.reply import Reply, read_reply
 
-from .notices import NOON, QUESTION, config, decided, notice
+from .notifications import NOON, QUESTION, config, decided, notice
 
 CONFIG = config()
 VERDICTS_EVERYWHERE = notice(
@@ -90,7 +90,7 @@ def quoting(own: str, mail: EmailMessage) -> dict[str, tuple[str | None, str | N
 
 @pytest.mark.parametrize("told", ASKED.values(), ids=ASKED.keys())
 @pytest.mark.parametrize(("own", "verdict"), [("Approved", "approve"), ("Rejected", "reject"), ("", "none")])
-def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(told: Notice, own: str, verdict: str) -> None:
+def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(told: Notification, own: str, verdict: str) -> None:
     mail = compose(told, CONFIG, NOON)
     read = {client: replied(mail, *written) for client, written in quoting(own, mail).items()}
     assert {client: reply.verdict for client, reply in read.items()} == dict.fromkeys(read, verdict)
@@ -98,7 +98,7 @@ def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(told: Notice,
 
 
 @pytest.mark.parametrize("told", ASKED.values(), ids=ASKED.keys())
-def test_a_copy_without_any_mark_of_quoting_answers_nothing(told: Notice) -> None:
+def test_a_copy_without_any_mark_of_quoting_answers_nothing(told: Notification) -> None:
     mail = compose(told, CONFIG, NOON)
     plain, html = bodies(mail)
     for written in ((plain, None), (f"\n\n{plain}", None), (None, html), (None, head_taken_off(html)), (plain, html)):

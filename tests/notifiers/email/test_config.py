@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from notifiers.email.config import LONGEST_REPLY_USER, SmtpConfig
 from notifiers.email.token import in_address, make, reply_address
 
-from .notices import SECRET, config
+from .notifications import SECRET, config
 
 
 async def access_token() -> str:

@@ -16,7 +16,7 @@ from notifiers.email.channel import EmailChannel
 from notifiers.email.config import SmtpConfig
 from notifiers.email.doctor import email_checks
 from notifiers.email.mailbox.login import Mailbox
-from tests.notifiers.email.notices import config
+from tests.notifiers.email.notifications import config
 from tests.notifiers.email.servers import Server
 from tests.notifiers.email.smtp_server import PASSWORD, USER, MailServer, serving
 

@@ -12,7 +12,7 @@ from countersign.errors import BadQuestion, NotAllowed, NotFound, Refused, Unava
 from countersign.models import Answer, Event, Judgement, Question, Status
 from countersign.views import ApproverView, RequestView
 from notifiers import base
-from notifiers.base import Given, Person, TurnedDown
+from notifiers.base import Person, RejectedInput, SubmittedAnswer
 from notifiers.email import token
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.inbound import Inbound
@@ -56,13 +56,13 @@ class Engine:
 
     def __init__(self, status: Status = Status.WAITING) -> None:
         self.status = status
-        self.given: list[Given] = []
+        self.given: list[SubmittedAnswer] = []
         self.submitted = asyncio.Event()
-        self.turned_down: list[TurnedDown] = []
+        self.rejected_input: list[RejectedInput] = []
         self.reported: list[tuple[str, int | None, str]] = []
         self.refuses: BaseException | None = None
 
-    async def store(self, given: Given) -> Answer:
+    async def store(self, given: SubmittedAnswer) -> Answer:
         if self.refuses is not None:
             raise self.refuses
         self.given.append(given)
@@ -77,8 +77,8 @@ class Engine:
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         self.reported.append((person, approval_id, signal))
 
-    async def turn_down(self, refused: TurnedDown) -> None:
-        self.turned_down.append(refused)
+    async def record_rejected(self, refused: RejectedInput) -> None:
+        self.rejected_input.append(refused)
 
     async def person_at(self, address: str) -> Person | None:
         return next((one for one in PEOPLE.values() if one.email == address.casefold()), None)
@@ -142,7 +142,7 @@ async def test_a_plain_answer_is_stored_with_its_proof_then_submitted() -> None:
     assert (given.comment, given.at, given.channel) == ("Be quick.", NOW, "email")
     checks = {name.partition(": ")[2]: saw for name, saw in given.proof.items()}
     assert checks["authentic"] == "passed: dmarc=pass header.from=example.test"
-    assert not engine.turned_down
+    assert not engine.rejected_input
 
 
 async def test_the_same_mail_is_the_same_answer_and_another_answer_is_another() -> None:
@@ -245,7 +245,7 @@ async def test_an_answer_of_somebody_disabled_ends_at_the_store() -> None:
 async def test_what_decides_nothing_is_recorded_and_told(raw: bytes, who: str, event: Event, code: str) -> None:
     engine = Engine()
     await taker(engine)(raw)
-    (refused,) = engine.turned_down
+    (refused,) = engine.rejected_input
     assert not engine.given
     assert (refused.who, refused.approval_id, refused.event) == (who, 1042, event)
     assert refused.proof["code"] == code
@@ -263,14 +263,14 @@ async def test_what_decides_nothing_is_recorded_and_told(raw: bytes, who: str, e
 async def test_nobody_hears_of_a_request_they_have_no_part_in(raw: bytes) -> None:
     engine = Engine()
     await taker(engine)(raw)
-    (refused,) = engine.turned_down
+    (refused,) = engine.rejected_input
     assert refused.event is None
 
 
 async def test_a_late_answer_is_told_the_outcome() -> None:
     engine = Engine(Status.APPROVED)
     await taker(engine)(mail("Rejected"))
-    (refused,) = engine.turned_down
+    (refused,) = engine.rejected_input
     assert refused.words == "#1042 is already Approved: Approved by grace."
     assert refused.event is Event.ANSWER_REFUSED
 
@@ -285,7 +285,7 @@ async def test_a_bounce_of_our_mail_reports_the_approver_unreachable(failed: str
     raw = BOUNCE.format(ours=ours, status=status).encode()
     await taker(engine)(raw)
     assert engine.reported == ([("grace", 1042, "unreachable")] if reported else [])
-    assert engine.turned_down[0].event is None
+    assert engine.rejected_input[0].event is None
 
 
 async def test_an_out_of_office_reply_reports_the_approver_away() -> None:
@@ -294,7 +294,7 @@ async def test_an_out_of_office_reply_reports_the_approver_away() -> None:
     await taker(engine)(mail(text, subject="Automatic reply: out of office", Auto_Submitted="auto-replied"))
     assert engine.reported == [("grace", 1042, "away")]
     assert not engine.given
-    assert engine.turned_down[0].event is None
+    assert engine.rejected_input[0].event is None
 
 
 TAGGED = f"countersign+1042-1-{token.make(RING, 1042, 1, 'grace')}@example.test"
@@ -318,7 +318,7 @@ async def test_a_yes_to_somebody_else_that_is_sent_to_us_anew_is_no_answer(name:
     raw = mail("Yes", to="Mallory <eve@example.test>", subject=subject)
     await taker(engine)(f"{name}: {value}\n".encode() + raw)
     assert not engine.given
-    (refused,) = engine.turned_down
+    (refused,) = engine.rejected_input
     assert (refused.who, refused.event, refused.proof["code"]) == ("grace", Event.HELP, "written_to_us")
 
 
@@ -341,7 +341,7 @@ async def test_our_address_in_the_name_of_another_is_not_ours(to: str) -> None:
     assert b"\nTo: eve@example.test\n" in raw
     await taker(engine)(raw.replace(b"\nTo: eve@example.test\n", f"\nTo: {to}\n".encode()))
     assert not engine.given
-    assert engine.turned_down[0].proof["code"] == "written_to_us"
+    assert engine.rejected_input[0].proof["code"] == "written_to_us"
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ async def test_an_answer_names_its_request_in_its_subject() -> None:
     engine = Engine()
     await taker(engine)(mail("Yes", subject="Re: Countersign - Connection Approval Notification - #1043"))
     assert not engine.given
-    (refused,) = engine.turned_down
+    (refused,) = engine.rejected_input
     assert (refused.event, refused.proof["code"]) == (Event.HELP, "subject_names_it")
     assert refused.words == "The subject of the mail doesn't name #1042: reply with the subject left as it is."
 
@@ -379,7 +379,7 @@ async def test_nobody_is_unreachable_because_a_colleague_says_so(sender: str) ->
     raw = BOUNCE.format(ours=OUR_MAIL, status=status).replace("MAILER-DAEMON@", f"{sender}@")
     await taker(engine)(raw.encode())
     await taker(engine)(mail("gone", sender=sender, passed=False, X_Failed_Recipients="grace@example.test"))
-    assert [refused.proof["code"] for refused in engine.turned_down] == ["bounce", "bounce"]
+    assert [refused.proof["code"] for refused in engine.rejected_input] == ["bounce", "bounce"]
     assert not engine.reported
 
 
@@ -396,7 +396,7 @@ async def test_only_what_has_the_shape_of_a_bounce_is_believed_one(head: str, re
     engine = Engine()
     raw = f"{head}To: {TAGGED}\nMessage-ID: <b@isp.test>\nX-Failed-Recipients: grace@example.test\n\nNo such user.\n"
     await taker(engine)(raw.encode())
-    assert engine.turned_down[0].proof["code"] == "bounce"
+    assert engine.rejected_input[0].proof["code"] == "bounce"
     assert engine.reported == ([("grace", 1042, "unreachable")] if reported else [])
 
 
@@ -421,18 +421,18 @@ async def test_no_absence_is_believed_that_is_forged_or_of_nobody() -> None:
     ):
         assert raw != away
         await taker(engine)(raw)
-    assert [refused.proof["code"] for refused in engine.turned_down] == ["auto_reply"] * 4
+    assert [refused.proof["code"] for refused in engine.rejected_input] == ["auto_reply"] * 4
     assert not engine.reported
     unproven = away.replace(b"Authentication-Results", b"X-Was", 1)
     await taker(engine)(unproven)
     assert engine.reported == [("grace", 1042, "away")]
-    assert engine.turned_down[-1].who == "grace@example.test (unproven)"
+    assert engine.rejected_input[-1].who == "grace@example.test (unproven)"
 
 
 async def test_who_is_only_said_to_have_sent_a_mail_hears_nothing_of_anothers_copy() -> None:
     engine = Engine()
     await taker(engine)(mail("Approved", sender="eve", passed=False))
-    (refused,) = engine.turned_down
+    (refused,) = engine.rejected_input
     assert (refused.who, refused.event, refused.proof["code"]) == ("eve@example.test (unproven)", None, "authentic")
 
 
@@ -442,7 +442,7 @@ async def test_explaining_changes_nothing() -> None:
     found = await inbound.explain(mail("Approved"))
     assert found.judged.decides
     assert not engine.given
-    assert not engine.turned_down
+    assert not engine.rejected_input
 
 
 async def test_how_a_request_stands_is_not_explained_to_who_holds_no_mail_about_it() -> None:

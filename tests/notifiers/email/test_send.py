@@ -25,7 +25,7 @@ from notifiers.email.send import EmailNotifier
 from notifiers.email.token import masked
 from notifiers.email.transaction import Envelope
 
-from .notices import GRACE, HEIDI, config, notice, person
+from .notifications import GRACE, HEIDI, config, notice, person
 from .smtp_server import ACCESS_TOKEN, PASSWORD, USER, MailServer, certificate, serving
 
 

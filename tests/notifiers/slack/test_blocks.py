@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from countersign.models import Event, GrantStatus, Status, Verdict
-from notifiers.base import Notice
+from notifiers.base import Notification
 from notifiers.slack.blocks import live, short
 from notifiers.slack.payload import named
 from notifiers.slack.shapes import short_run
 
 from .limits import check_message
-from .notices import ALICE, GRACE, GRANT, HEIDI, QUESTION, actions, config, decided, in_room, notice, texts
+from .notifications import ALICE, GRACE, GRANT, HEIDI, QUESTION, actions, config, decided, in_room, notice, texts
 
 CONFIG = config()
 REVOKED = GRANT.model_copy(update={"status": GrantStatus.REVOKED})
@@ -21,17 +21,17 @@ ENDED = GRANT.model_copy(update={"status": GrantStatus.ENDED})
 DEADLINE = "<!date^1715702400^{date_short_pretty} at {time}|Tue 14 May 2024, 16:00 UTC>"
 
 
-def said(told: Notice, **slack_ids: str) -> list[str]:
+def said(told: Notification, **slack_ids: str) -> list[str]:
     content = live(told, CONFIG, slack_ids)
     check_message(*content)
     return list(texts(content.blocks))
 
 
-def buttons(told: Notice) -> list[str]:
+def buttons(told: Notification) -> list[str]:
     return actions(live(told, CONFIG).blocks)
 
 
-def opened(**changes: Any) -> Notice:
+def opened(**changes: Any) -> Notification:
     return notice(Event.OPENED, ALICE, **changes)
 
 
@@ -297,9 +297,9 @@ def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() 
             "Revoked: you may no longer connect to `db-1` by SSH. To connect again, ask again.",
         ),
     ],
-    ids=lambda told: told.event if isinstance(told, Notice) else None,
+    ids=lambda told: told.event if isinstance(told, Notification) else None,
 )
-def test_a_short_message_says_one_thing(told: Notice, sentence: str) -> None:
+def test_a_short_message_says_one_thing(told: Notification, sentence: str) -> None:
     text, blocks = short(told, CONFIG)
     check_message(text, blocks)
     assert next(texts(blocks)).startswith(sentence)

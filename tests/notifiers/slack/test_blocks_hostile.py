@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from countersign.models import Event, GrantStatus, Question, Status, Verdict
 from countersign.views import ApproverView, Mine, RequestView
-from notifiers.base import Notice, Person
+from notifiers.base import Notification, Person
 from notifiers.slack import words
 from notifiers.slack.blocks import live, short
 from notifiers.slack.payload import Named
 from notifiers.slack.views import answer_modal, connect_modal, home_view, words_modal
 
 from .limits import check_message, check_view
-from .notices import ALICE, GRACE, GRANT, NOON, QUESTION, config, decided, notice
+from .notifications import ALICE, GRACE, GRANT, NOON, QUESTION, config, decided, notice
 
 CONFIG = config()
 # What our own templates write: bold labels, code, dates, mentions of people by id, and the link to the page.
@@ -54,7 +54,7 @@ def people(most: int) -> st.SearchStrategy[list[Person]]:
 
 
 @st.composite
-def notices(draw: st.DrawFn) -> Notice:
+def notifications(draw: st.DrawFn) -> Notification:
     asked = draw(people(6))
     status = draw(st.sampled_from(Status))
     question = Question(
@@ -102,8 +102,10 @@ def marked_up(blocks: object) -> list[str]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(notices(), st.sampled_from(SHORT))
-def test_whatever_the_notice_it_keeps_the_limits_and_nothing_in_it_has_an_effect(told: Notice, event: Event) -> None:
+@given(notifications(), st.sampled_from(SHORT))
+def test_whatever_the_notice_it_keeps_the_limits_and_nothing_in_it_has_an_effect(
+    told: Notification, event: Event
+) -> None:
     slack_ids = dict.fromkeys((one.id for one in told.asked), "U1")
     for content in (live(told, CONFIG, slack_ids), short(told.model_copy(update={"event": event}), CONFIG)):
         check_message(*content)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from notifiers.slack.config import SlackConfig
 
-from .notices import config
+from .notifications import config
 
 
 @pytest.mark.parametrize(

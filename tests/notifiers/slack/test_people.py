@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from countersign.errors import Unavailable, Unreachable
-from countersign.notices import Person
+from countersign.notifications import Person
 from notifiers.slack import people, reach
 from notifiers.slack.accounts import SLACKBOT, Memory, why_not
 from notifiers.slack.api import SlackApi
@@ -20,7 +20,7 @@ from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
 from sandbox.slack.workspace import TEAM
 
-from .notices import ALICE, GRACE, HEIDI
+from .notifications import ALICE, GRACE, HEIDI
 from .workspace import NOT_MEMBERS, address, config_for, fresh, workspace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -11,13 +11,13 @@ import pytest_asyncio
 
 from countersign.errors import Unavailable, Unreachable
 from countersign.models import Event, GrantStatus, Status
-from notifiers.base import Notice
+from notifiers.base import Notification
 from notifiers.slack.send import SlackNotifier
 from sandbox.slack import faults, people
 from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
 
-from .notices import ALICE, GRACE, GRANT, HEIDI, actions, decided, in_room, notice, person, whole
+from .notifications import ALICE, GRACE, GRANT, HEIDI, actions, decided, in_room, notice, person, whole
 from .workspace import CLOSED, NOT_MEMBERS, PRIVATE, ROOM, address, config_for, fresh, user_id, workspace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,7 +41,7 @@ async def notifier(slack: SlackServer) -> AsyncIterator[SlackNotifier]:
     await notifier.close()
 
 
-def settled(**changes: Any) -> Notice:
+def settled(**changes: Any) -> Notification:
     usual: dict[str, Any] = {"status": Status.APPROVED, "decisions": [decided("grace")], "grant": GRANT}
     return notice(**(usual | changes))
 
@@ -157,7 +157,7 @@ TOLD = [
 @pytest.mark.parametrize("lost", [faults.cut().afterwards(), faults.server_error().afterwards()], ids=["cut", "503"])
 @pytest.mark.parametrize(("told", "where"), TOLD)
 async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(
-    slack: SlackServer, notifier: SlackNotifier, lost: Fault, told: Notice, where: str
+    slack: SlackServer, notifier: SlackNotifier, lost: Fault, told: Notification, where: str
 ) -> None:
     slack.fail("chat.postMessage", lost)
     with pytest.raises(Unavailable):

@@ -13,7 +13,7 @@ from sandbox.slack.server import SlackServer
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import BOT, Channel, User
 
-from .notices import config
+from .notifications import config
 
 ROOM, CLOSED, PRIVATE = "C01ROOM", "C02CLOSED", "C03PRIVATE"
 # Whom nothing of theirs makes members of our workspace, and why not.

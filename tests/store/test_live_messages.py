@@ -8,7 +8,7 @@ import pytest
 
 from countersign.errors import Refused
 from countersign.models import Event, GrantStatus, Verdict
-from countersign.notices import Notice, Shown
+from countersign.notifications import Notification, Shown
 from countersign.transitions import GrantEnd, Recipient
 from store import Store
 from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon
@@ -31,23 +31,26 @@ def asked_on_slack(board: Store, *people: str) -> int:
     """A request whose people were asked on Slack; the messages are on record."""
     number = opened(board).approval_id
     board.requests.write(asking(number, *people))
-    rows = [row for row in board.notices.of_step(number, 1) if row.channel == "slack"]
-    board.notices.mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
+    rows = [row for row in board.notifications.of_step(number, 1) if row.channel == "slack"]
+    board.notifications.mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
     return number
 
 
 def shown_by(board: Store, number: int) -> dict[str, int]:
-    return {row.person: row.shows for row in board.notices.outdated(number)}
+    return {row.person: row.shows for row in board.notifications.outdated(number)}
 
 
-def notices_of(board: Store, number: int, step: int) -> dict[tuple[str, str], Notice]:
-    return {(one.to.id, channel): one for channel, one in board.reading.notices(board.notices.of_step(number, step))}
+def notices_of(board: Store, number: int, step: int) -> dict[tuple[str, str], Notification]:
+    return {
+        (one.to.id, channel): one
+        for channel, one in board.reading.notifications(board.notifications.of_step(number, step))
+    }
 
 
 def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:
     number = opened(board).approval_id
     board.requests.write(asking(number, "grace"))
-    told = {(row.event, row.person, row.channel) for row in board.notices.of_step(number, 1)}
+    told = {(row.event, row.person, row.channel) for row in board.notifications.of_step(number, 1)}
     assert told == {("opened", "alice", "slack"), ("asked", "grace", "slack"), ("asked", "grace", "email")}
 
 
@@ -56,33 +59,33 @@ def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> 
     assert shown_by(board, number) == {}
     board.requests.write(a_step(number, "step 2"))
     assert shown_by(board, number) == {"alice": 1, "grace": 1, "ivan": 1}
-    rows = {row.person: row for row in board.notices.outdated(number)}
-    board.notices.show(
+    rows = {row.person: row for row in board.notifications.outdated(number)}
+    board.notifications.show(
         [
             Shown(notice_id=rows["grace"].id, before=1, now=2),
             Shown(notice_id=rows["ivan"].id, before=1, now=None),
         ]
     )
     assert shown_by(board, number) == {"alice": 1}
-    assert [row.person for row in board.notices.left_behind(soon(60), 10)] == ["alice"]
-    assert board.notices.left_behind(soon(-60), 10) == []
+    assert [row.person for row in board.notifications.left_behind(soon(60), 10)] == ["alice"]
+    assert board.notifications.left_behind(soon(-60), 10) == []
 
 
 def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
     number = asked_on_slack(board, "grace")
     board.requests.write(a_step(number, "step 2"))
     board.requests.write(a_step(number, "step 3"))
-    [row] = [row for row in board.notices.outdated(number) if row.person == "grace"]
-    board.notices.show([Shown(notice_id=row.id, before=1, now=3)])
-    board.notices.show([Shown(notice_id=row.id, before=1, now=2)])  # who read before, and was slower
+    [row] = [row for row in board.notifications.outdated(number) if row.person == "grace"]
+    board.notifications.show([Shown(notice_id=row.id, before=1, now=3)])
+    board.notifications.show([Shown(notice_id=row.id, before=1, now=2)])  # who read before, and was slower
     assert shown_by(board, number)["grace"] == 0
 
 
 def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> None:
     number = asked_on_slack(board, "grace")
     board.requests.write(approving(board.answers.store(given(number))))
-    for row in board.notices.outdated(number):
-        board.notices.show([Shown(notice_id=row.id, before=row.shows, now=2)])
+    for row in board.notifications.outdated(number):
+        board.notifications.show([Shown(notice_id=row.id, before=row.shows, now=2)])
     assert shown_by(board, number) == {}
     end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", words="Enough.")
     assert board.grants.end(end)
@@ -116,9 +119,9 @@ def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
     board.policies.apply(policy(channels={"slack": "decide", "email": "off"}, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
     board.requests.write(asking(number, "grace", "ivan"))
-    [room] = [row for row in board.notices.of_step(number, 1) if row.person == "#C0123"]
-    board.notices.mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
-    again = [(row.event, row.person, row.channel) for row in board.notices.left_over(soon(60), 10)]
+    [room] = [row for row in board.notifications.of_step(number, 1) if row.person == "#C0123"]
+    board.notifications.mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
+    again = [(row.event, row.person, row.channel) for row in board.notifications.left_over(soon(60), 10)]
     assert sorted(again) == [("asked", "grace", "slack"), ("asked", "ivan", "slack"), ("opened", "alice", "slack")]
     assert kinds(board, number)[-1] == "unreachable"
 
@@ -127,22 +130,22 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
     board.policies.apply(policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(board).approval_id
     board.requests.write(asking(number, "grace"))
-    for row in board.notices.of_step(number, 1):
+    for row in board.notifications.of_step(number, 1):
         for _ in range(2):
-            board.notices.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
-    [(channel, notice)] = board.reading.notices(board.notices.left_over(soon(60), 10))
+            board.notifications.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
+    [(channel, notice)] = board.reading.notifications(board.notifications.left_over(soon(60), 10))
     assert (channel, notice.to.id, notice.event, notice.use) == ("email", "grace", Event.ASKED, "link_only")
     assert board.reading.to_look_at() == []  # one way is left
-    board.notices.mark(number, [lost(notice.id, "550")], ["email", "slack"])
+    board.notifications.mark(number, [lost(notice.id, "550")], ["email", "slack"])
     assert board.reading.to_look_at() == [number]
 
 
 def test_what_was_tried_says_so(board: Store) -> None:
     number = opened(board).approval_id
     board.requests.write(asking(number, "grace"))
-    ids = [row.id for row in board.notices.of_step(number, 1)]
+    ids = [row.id for row in board.notifications.of_step(number, 1)]
     assert not any(one.again for one in notices_of(board, number, 1).values())
-    board.notices.begin(ids, soon(0))
+    board.notifications.begin(ids, soon(0))
     assert all(one.again for one in notices_of(board, number, 1).values())
 
 

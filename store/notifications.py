@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, ins
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Event, Route, Status
-from countersign.notices import Result, Shown
+from countersign.notifications import Result, Shown
 from countersign.transitions import AuditEvent, Kind, Recipient
 from store.database import Database, reads
 from store.events import append
-from store.tables import ROOM, approvers, as_written, notices, requests
+from store.tables import ROOM, approvers, as_written, notifications, requests
 
 # What is younger may still be in the hands of the workflow that wrote it.
 FIRST_RETRY = timedelta(seconds=10)
@@ -32,10 +32,10 @@ NEVER_SHOWN = 0
 DOUBTFUL = -1
 # What a notice that is written for another channel has of the one that was lost.
 AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to")
-IS_WAITING = notices.c.state == as_written("waiting")
+IS_WAITING = notifications.c.state == as_written("waiting")
 
 
-class Notices:
+class Notifications:
     """What is to be sent, what was, and what it shows. `live`: the channels whose messages are kept up to date."""
 
     def __init__(self, database: Database, live: frozenset[str] = frozenset()) -> None:
@@ -49,8 +49,8 @@ class Notices:
         self, connection: Connection, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Recipient]
     ) -> None:
         """Write one notice for each person, or room, and channel that is on; what was sent before is outdated now."""
-        shown = (notices.c.approval_id == request.approval_id) & notices.c.shows.is_not(None)
-        connection.execute(update(notices).where(shown).values(outdated=True))
+        shown = (notifications.c.approval_id == request.approval_id) & notifications.c.shows.is_not(None)
+        connection.execute(update(notifications).where(shown).values(outdated=True))
         if not tell:
             return
         route = Route.model_validate(request.route)
@@ -63,7 +63,7 @@ class Notices:
             )
         ]
         if rows:
-            connection.execute(insert(notices), rows)
+            connection.execute(insert(notifications), rows)
 
     @reads
     def of_step(self, approval_id: int, step: int) -> list[Row[Any]]:
@@ -78,24 +78,35 @@ class Notices:
         What asks about a settled request is asked no more. Where a message can be changed and may have got through, it
         is not left there as a question: sent again, it is found, and then says what became of it.
         """
-        wanted = notices.c.channel.in_(by) if by is not None else notices.c.channel.not_in(but)
-        due = _waiting().where(notices.c.retry_at <= now, _free(now), wanted).order_by(notices.c.retry_at).limit(limit)
+        wanted = notifications.c.channel.in_(by) if by is not None else notifications.c.channel.not_in(but)
+        due = (
+            _waiting()
+            .where(notifications.c.retry_at <= now, _free(now), wanted)
+            .order_by(notifications.c.retry_at)
+            .limit(limit)
+        )
         moot = self._moot(now)
         # Read first: a transaction that writes would hold up all others, and there is mostly nothing to write.
         with self.database.reading() as connection:
             rows = list(connection.execute(due))
-            changes = connection.execute(select(notices.c.id).where(moot).limit(1)).first() is not None
+            changes = connection.execute(select(notifications.c.id).where(moot).limit(1)).first() is not None
         if not changes:
             return rows
         with self.database.transaction() as connection:
-            connection.execute(update(notices).where(moot).values(state="moot"))
+            connection.execute(update(notifications).where(moot).values(state="moot"))
             return list(connection.execute(due))
 
     def _moot(self, now: datetime) -> ColumnElement[bool]:
         """What still asks about a request that is settled, and is not on its way."""
-        settled = exists().where(requests.c.approval_id == notices.c.approval_id, requests.c.status != Status.WAITING)
-        may_be_there = notices.c.channel.in_(self.live) & (notices.c.event == Event.ASKED) & (notices.c.tries > 0)
-        return IS_WAITING & _free(now) & notices.c.event.in_(ASKING) & ~may_be_there & settled
+        settled = exists().where(
+            requests.c.approval_id == notifications.c.approval_id, requests.c.status != Status.WAITING
+        )
+        may_be_there = (
+            notifications.c.channel.in_(self.live)
+            & (notifications.c.event == Event.ASKED)
+            & (notifications.c.tries > 0)
+        )
+        return IS_WAITING & _free(now) & notifications.c.event.in_(ASKING) & ~may_be_there & settled
 
     def begin(self, notice_ids: Sequence[str], now: datetime) -> dict[str, int]:
         """Write down that these are being sent, or changed, now; returns how often each was, with this time.
@@ -103,26 +114,26 @@ class Notices:
         What another is at is left out. Each is held for a while (`hold`), and due again after twice as long each time.
         What was doubtful until now is so no more.
         """
-        free = select(notices.c.id, notices.c.tries).where(notices.c.id.in_(notice_ids), _free(now))
-        shows = case((notices.c.shows == DOUBTFUL, NEVER_SHOWN), else_=notices.c.shows)
+        free = select(notifications.c.id, notifications.c.tries).where(notifications.c.id.in_(notice_ids), _free(now))
+        shows = case((notifications.c.shows == DOUBTFUL, NEVER_SHOWN), else_=notifications.c.shows)
         with self.database.transaction() as connection:
-            rows = connection.execute(free.order_by(notices.c.id).with_for_update()).all()
+            rows = connection.execute(free.order_by(notifications.c.id).with_for_update()).all()
             for row in rows:
-                change = update(notices).where(notices.c.id == row.id)
+                change = update(notifications).where(notifications.c.id == row.id)
                 values = {"tries": row.tries + 1, "retry_at": now + _wait(row.tries), "held_until": now + HELD_FOR}
                 connection.execute(change.values(shows=shows, **values))
         return {row.id: row.tries + 1 for row in rows}
 
     def hold(self, notice_ids: Collection[str], now: datetime) -> None:
         """Say that these are still being sent or changed."""
-        held = notices.c.id.in_(notice_ids) & notices.c.held_until.is_not(None)
+        held = notifications.c.id.in_(notice_ids) & notifications.c.held_until.is_not(None)
         with self.database.transaction() as connection:
-            connection.execute(update(notices).where(held).values(held_until=now + HELD_FOR))
+            connection.execute(update(notifications).where(held).values(held_until=now + HELD_FOR))
 
     def release(self, notice_ids: Collection[str]) -> None:
         """Let others send or change these when they are due."""
         with self.database.transaction() as connection:
-            connection.execute(update(notices).where(notices.c.id.in_(notice_ids)).values(held_until=None))
+            connection.execute(update(notifications).where(notifications.c.id.in_(notice_ids)).values(held_until=None))
 
     # --- what was sent -----------------------------------------------------------------------------------------------
 
@@ -140,12 +151,12 @@ class Notices:
         if result.state == "waiting":
             given_up = self._try_again(connection, result, now)
             return self._mark(connection, given_up, channels, now, step) if given_up else []
-        change = update(notices).where(notices.c.id == result.notice_id, notices.c.state == "waiting")
+        change = update(notifications).where(notifications.c.id == result.notice_id, notifications.c.state == "waiting")
         values: dict[str, Any] = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
         values |= {"outdated": result.shows is not None and result.shows < step, "held_until": None}
         if result.shows == NEVER_SHOWN:
             values["retry_at"] = now
-        row = connection.execute(change.values(values).returning(notices)).one_or_none()
+        row = connection.execute(change.values(values).returning(notifications)).one_or_none()
         if row is None:
             return []  # sent twice, by the workflow and the sweeper; the first is on record
         kind: Kind = "noticed"
@@ -159,8 +170,8 @@ class Notices:
 
     def _try_again(self, connection: Connection, failed: Result, now: datetime) -> Result | None:
         """Have it tried again later; or what comes of it where it is given up."""
-        same = (notices.c.id == failed.notice_id) & (notices.c.tries == failed.tries)
-        row = connection.execute(select(notices).where(same, notices.c.state == "waiting")).one_or_none()
+        same = (notifications.c.id == failed.notice_id) & (notifications.c.tries == failed.tries)
+        row = connection.execute(select(notifications).where(same, notifications.c.state == "waiting")).one_or_none()
         if row is None:
             return None  # another took it over meanwhile
         unconfirmed = row.unconfirmed + failed.unconfirmed
@@ -168,7 +179,7 @@ class Notices:
             text = f"given up after {failed.tries} tries: {failed.text}"
             return failed.model_copy(update={"state": "unreachable", "text": text})
         values = {"retry_at": now + _wait(row.tries - 1), "held_until": None, "unconfirmed": unconfirmed}
-        connection.execute(update(notices).where(notices.c.id == row.id).values(values))
+        connection.execute(update(notifications).where(notifications.c.id == row.id).values(values))
         return None
 
     def lost(self, approval_id: int) -> list[str]:
@@ -191,20 +202,20 @@ class Notices:
                 "tries": 0,
                 "retry_at": now,
             }
-            connection.execute(self._insert(notices).values(again).on_conflict_do_nothing())
+            connection.execute(self._insert(notifications).values(again).on_conflict_do_nothing())
 
     # --- what it shows -----------------------------------------------------------------------------------------------
 
     @reads
     def outdated(self, approval_id: int) -> list[Row[Any]]:
         """The messages about a request that show it as it was before."""
-        return self._rows(_outdated().where(notices.c.approval_id == approval_id))
+        return self._rows(_outdated().where(notifications.c.approval_id == approval_id))
 
     @reads
     def left_behind(self, now: datetime, limit: int) -> list[Row[Any]]:
         """The same of all requests, where another try is due."""
-        due = _outdated().where(notices.c.retry_at <= now, _free(now))
-        return self._rows(due.order_by(notices.c.retry_at).limit(limit))
+        due = _outdated().where(notifications.c.retry_at <= now, _free(now))
+        return self._rows(due.order_by(notifications.c.retry_at).limit(limit))
 
     def show(self, changes: Sequence[Shown]) -> None:
         """Record what messages show now.
@@ -213,20 +224,22 @@ class Notices:
         """
         with self.database.transaction() as connection:
             for one in sorted(changes, key=lambda one: one.notice_id):
-                about = connection.execute(select(notices.c.approval_id).where(notices.c.id == one.notice_id))
+                about = connection.execute(
+                    select(notifications.c.approval_id).where(notifications.c.id == one.notice_id)
+                )
                 if (number := about.scalar_one_or_none()) is None:
                     continue  # it was forgotten meanwhile
                 step = _step_of(connection, number)
-                kept = (notices.c.id == one.notice_id) & notices.c.shows.is_not(None)
+                kept = (notifications.c.id == one.notice_id) & notifications.c.shows.is_not(None)
                 values = {"shows": None, "outdated": False} if one.now is None else _shows(one.before, one.now, step)
-                connection.execute(update(notices).where(kept).values(tries=0, **values))
+                connection.execute(update(notifications).where(kept).values(tries=0, **values))
 
     def doubt(self, notice_ids: Sequence[str]) -> None:
         """Record that changes of these messages were given up and may yet be made: change them once more after that."""
-        given_up = notices.c.id.in_(notice_ids) & notices.c.shows.is_not(None)
+        given_up = notifications.c.id.in_(notice_ids) & notifications.c.shows.is_not(None)
         values = {"shows": DOUBTFUL, "outdated": True, "retry_at": datetime.now(UTC) + FIRST_RETRY}
         with self.database.transaction() as connection:
-            connection.execute(update(notices).where(given_up).values(values))
+            connection.execute(update(notifications).where(given_up).values(values))
 
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self.database.reading() as connection:
@@ -285,20 +298,22 @@ def _row(
 
 def unsent_of(approval_id: int, step: int) -> Select[Any]:
     """The notices of one step that were not sent yet."""
-    return _waiting().where(notices.c.approval_id == approval_id, notices.c.id.startswith(f"{approval_id}.{step}."))
+    return _waiting().where(
+        notifications.c.approval_id == approval_id, notifications.c.id.startswith(f"{approval_id}.{step}.")
+    )
 
 
 def _waiting() -> Select[Any]:
     """Not sent yet; what comes of a request waits for what asked or opened, where that was tried and may be there."""
-    first = notices.alias()
-    same = [first.c[name] == notices.c[name] for name in ("approval_id", "person", "channel")]
+    first = notifications.alias()
+    same = [first.c[name] == notifications.c[name] for name in ("approval_id", "person", "channel")]
     unsaid = exists().where(*same, first.c.state == "waiting", first.c.event.in_(FIRST_SAID), first.c.tries > 0)
-    return select(notices).where(IS_WAITING, notices.c.event.in_(FIRST_SAID) | ~unsaid)
+    return select(notifications).where(IS_WAITING, notifications.c.event.in_(FIRST_SAID) | ~unsaid)
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
     """Nobody is sending it, or changing its message."""
-    return notices.c.held_until.is_(None) | (notices.c.held_until <= now)
+    return notifications.c.held_until.is_(None) | (notifications.c.held_until <= now)
 
 
 def _wait(tries: int) -> timedelta:
@@ -308,7 +323,7 @@ def _wait(tries: int) -> timedelta:
 
 def lost_of(connection: Connection, approval_id: int) -> set[str]:
     """The people to whom no notice of a request got through, or will."""
-    told = select(notices.c.person, notices.c.state).where(notices.c.approval_id == approval_id)
+    told = select(notifications.c.person, notifications.c.state).where(notifications.c.approval_id == approval_id)
     states: dict[str, set[str]] = {}
     for row in connection.execute(told):
         states.setdefault(row.person, set()).add(row.state)
@@ -316,11 +331,13 @@ def lost_of(connection: Connection, approval_id: int) -> set[str]:
 
 
 def _outdated() -> Select[Any]:
-    return select(notices).where(notices.c.outdated)
+    return select(notifications).where(notifications.c.outdated)
 
 
 def _shows(before: int, now: int, step: int) -> dict[str, Any]:
-    shows = case((notices.c.shows == DOUBTFUL, DOUBTFUL), (notices.c.shows == before, now), else_=NEVER_SHOWN)
+    shows = case(
+        (notifications.c.shows == DOUBTFUL, DOUBTFUL), (notifications.c.shows == before, now), else_=NEVER_SHOWN
+    )
     return {"shows": shows, "outdated": shows < step}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from countersign.models import Decision, Event, GrantStatus, GrantView, Protocol, Question, Status, Verdict
-from notifiers.base import Notice, Person
+from notifiers.base import Notification, Person
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.token import KeyRing
 
@@ -50,7 +50,7 @@ def decided(who: str, verdict: Verdict, comment: str = "", level: int = 1) -> De
     )
 
 
-def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> Notice:
+def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> Notification:
     usual: dict[str, Any] = {
         "id": f"{event}:{to.id}:1",
         "event": event,
@@ -66,10 +66,10 @@ def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> No
         "asked": [GRACE, HEIDI, IVAN],
         "names": NAMES,
     }
-    return Notice(**(usual | changes))
+    return Notification(**(usual | changes))
 
 
-def settled(status: Status, to: Person = GRACE, **changes: Any) -> Notice:
+def settled(status: Status, to: Person = GRACE, **changes: Any) -> Notification:
     return notice(Event.SETTLED, to, status=status, **changes)
 
 

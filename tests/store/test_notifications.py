@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from countersign.models import Event
-from countersign.notices import Result
+from countersign.notifications import Result
 from countersign.transitions import Recipient
 from store import Store
 from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon
@@ -16,7 +16,7 @@ def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store
     store.policies.apply(policy(channels={"email": "decide", "slack": "link_only"}), "ada")
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace", "ada"))
-    rows = store.notices.of_step(number, 1)
+    rows = store.notifications.of_step(number, 1)
     assert sorted((row.person, row.channel) for row in rows) == [
         ("ada", "email"),
         ("ada", "slack"),
@@ -27,7 +27,7 @@ def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store
 
 def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
     number = approved(store, reason="deploy", source_address="10.0.0.7")
-    shown = store.reading.notices(store.notices.of_step(number, 2))
+    shown = store.reading.notifications(store.notifications.of_step(number, 2))
     assert [(channel, notice.event, notice.use) for channel, notice in shown] == [
         ("email", Event.SETTLED, "decide")
     ] * 2
@@ -41,16 +41,16 @@ def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
 def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace", "ada"))
-    by_person = {row.person: row.id for row in store.notices.of_step(number, 1)}
+    by_person = {row.person: row.id for row in store.notifications.of_step(number, 1)}
     for _ in range(2):
-        store.notices.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
-    store.notices.mark(number, [sent(by_person["ada"], "<n@x>")])
+        store.notifications.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
+    store.notifications.mark(number, [sent(by_person["ada"], "<n@x>")])
     rows = [row for row in store.events.of(number) if row.kind in {"noticed", "unreachable"}]
     assert [(row.kind, row.who, row.words, row.proof) for row in rows] == [
         ("noticed", "grace", "asked", {"reference": "<m@x>"}),
         ("unreachable", "ada", "asked", {"error": "550"}),
     ]
-    assert store.notices.of_step(number, 1) == []
+    assert store.notifications.of_step(number, 1) == []
 
 
 def test_the_notices_of_a_step_are_not_those_of_one_whose_number_begins_alike(store: Store) -> None:
@@ -58,7 +58,7 @@ def test_the_notices_of_a_step_are_not_those_of_one_whose_number_begins_alike(st
     for step in range(1, 12):
         tell = [Recipient(event=Event.REMINDED, person="grace")]
         store.requests.write(a_step(number, f"step {step}", tell=tell))
-    assert [row.id for row in store.notices.of_step(number, 1)] == [f"{number}.1.reminded.grace.email"]
+    assert [row.id for row in store.notifications.of_step(number, 1)] == [f"{number}.1.reminded.grace.email"]
 
 
 def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store: Store) -> None:
@@ -66,28 +66,28 @@ def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store:
     store.requests.write(a_step(number, "step 1", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     store.requests.write(a_step(number, "step 2", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="grace")]))
     store.requests.write(a_step(number, "step 3", tell=[Recipient(event=Event.REMINDED, person="ivan")]))
-    assert [row.person for row in store.notices.left_over(soon(0), 10)] == ["grace", "ada"]
-    assert [row.person for row in store.notices.left_over(soon(0), 1)] == ["grace"]
+    assert [row.person for row in store.notifications.left_over(soon(0), 10)] == ["grace", "ada"]
+    assert [row.person for row in store.notifications.left_over(soon(0), 1)] == ["grace"]
     assert "noticed" not in kinds(store, number)
 
 
 def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more(store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
-    [row] = store.notices.left_over(soon(0), 1)
-    assert store.notices.begin([row.id], soon(0)) == {row.id: 1}
-    assert store.notices.begin([row.id], soon(0)) == {}
-    assert store.notices.left_over(soon(19), 10) == []
-    store.notices.hold([row.id], soon(15))
-    assert store.notices.left_over(soon(34), 10) == []
-    assert [one.person for one in store.notices.left_over(soon(36), 10)] == ["ada"]
+    [row] = store.notifications.left_over(soon(0), 1)
+    assert store.notifications.begin([row.id], soon(0)) == {row.id: 1}
+    assert store.notifications.begin([row.id], soon(0)) == {}
+    assert store.notifications.left_over(soon(19), 10) == []
+    store.notifications.hold([row.id], soon(15))
+    assert store.notifications.left_over(soon(34), 10) == []
+    assert [one.person for one in store.notifications.left_over(soon(36), 10)] == ["ada"]
 
 
 def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
-    [row] = store.notices.left_over(soon(0), 1)
-    begun = at_once(lambda: store.notices.begin([row.id], soon(0)))
+    [row] = store.notifications.left_over(soon(0), 1)
+    begun = at_once(lambda: store.notifications.begin([row.id], soon(0)))
     assert sorted(begun, key=len) == [{}, {}, {}, {row.id: 1}]
 
 
@@ -95,35 +95,35 @@ def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store:
     number = opened(store).approval_id
     store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     store.requests.write(a_step(number, "step 2", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="grace")]))
-    [first] = store.notices.left_over(soon(0), 1)
+    [first] = store.notifications.left_over(soon(0), 1)
     for tries, wait in ((1, 10), (2, 20), (3, 40)):
-        assert store.notices.begin([first.id], soon(100 * tries)) == {first.id: tries}
-        store.notices.mark(number, [Result(notice_id=first.id, state="waiting", text="451", tries=tries)])
-        assert [row.person for row in store.notices.left_over(soon(wait - 1), 10)] == ["grace"]
-        assert [row.person for row in store.notices.left_over(soon(wait + 1), 10)] == ["grace", "ada"]
+        assert store.notifications.begin([first.id], soon(100 * tries)) == {first.id: tries}
+        store.notifications.mark(number, [Result(notice_id=first.id, state="waiting", text="451", tries=tries)])
+        assert [row.person for row in store.notifications.left_over(soon(wait - 1), 10)] == ["grace"]
+        assert [row.person for row in store.notifications.left_over(soon(wait + 1), 10)] == ["grace", "ada"]
     assert "unreachable" not in kinds(store, number)
 
 
 def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(a_step(number, "step 1", at=soon(-90), tell=[Recipient(event=Event.REMINDED, person="ada")]))
-    [row] = store.notices.left_over(soon(0), 1)
-    store.notices.begin([row.id], soon(-60))
-    assert store.notices.begin([row.id], soon(0)) == {row.id: 2}
-    store.notices.mark(number, [Result(notice_id=row.id, state="waiting", text="timed out", tries=1)])
-    assert store.notices.left_over(soon(15), 10) == []
+    [row] = store.notifications.left_over(soon(0), 1)
+    store.notifications.begin([row.id], soon(-60))
+    assert store.notifications.begin([row.id], soon(0)) == {row.id: 2}
+    store.notifications.mark(number, [Result(notice_id=row.id, state="waiting", text="timed out", tries=1)])
+    assert store.notifications.left_over(soon(15), 10) == []
 
 
 @pytest.mark.parametrize("tries", [1, 2])
 def test_what_may_have_got_through_twice_is_given_up(store: Store, tries: int) -> None:
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace"))
-    [row] = store.notices.of_step(number, 1)
+    [row] = store.notifications.of_step(number, 1)
     for n in range(1, tries + 1):
-        store.notices.begin([row.id], soon(60 * n))
+        store.notifications.begin([row.id], soon(60 * n))
         unknown = Result(notice_id=row.id, state="waiting", text="no word", tries=n, unconfirmed=True)
-        store.notices.mark(number, [unknown], ["email"])
-    assert store.notices.lost(number) == (["grace"] if tries == 2 else [])
+        store.notifications.mark(number, [unknown], ["email"])
+    assert store.notifications.lost(number) == (["grace"] if tries == 2 else [])
     assert kinds(store, number).count("unreachable") == tries - 1
 
 
@@ -131,15 +131,15 @@ def test_left_over_is_told_apart_by_channel(store: Store) -> None:
     store.policies.apply(policy(channels={"email": "decide", "slack": "decide"}), "ada")
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace", at=soon(-30)))
-    assert [row.channel for row in store.notices.left_over(soon(0), 10, by=["email"])] == ["email"]
-    assert [row.channel for row in store.notices.left_over(soon(0), 10, but=["email"])] == ["slack"]
+    assert [row.channel for row in store.notifications.left_over(soon(0), 10, by=["email"])] == ["email"]
+    assert [row.channel for row in store.notifications.left_over(soon(0), 10, but=["email"])] == ["slack"]
 
 
 def test_nobody_is_asked_any_more_about_a_request_that_is_settled(store: Store) -> None:
     number = approved(store)
-    assert {row.event for row in store.notices.of_step(number, 1)} == {"asked"}
-    assert "asked" not in {row.event for row in store.notices.left_over(soon(60), 10)}
-    assert store.notices.of_step(number, 1) == []
+    assert {row.event for row in store.notifications.of_step(number, 1)} == {"asked"}
+    assert "asked" not in {row.event for row in store.notifications.left_over(soon(60), 10)}
+    assert store.notifications.of_step(number, 1) == []
 
 
 # --- who was told ----------------------------------------------------------------------------------------------------
@@ -153,8 +153,8 @@ def test_who_is_asked_was_told_when_a_message_got_through(store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace", "ada"))
     assert told(store, number) == {"grace": False, "ada": False}
-    by_person = {row.person: row.id for row in store.notices.of_step(number, 1)}
-    store.notices.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
+    by_person = {row.person: row.id for row in store.notifications.of_step(number, 1)}
+    store.notifications.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
     assert told(store, number) == {"grace": True, "ada": False}
 
 
@@ -162,23 +162,23 @@ def test_a_room_tells_all_who_are_asked(store: Store) -> None:
     store.policies.apply(policy(channels={"slack": "decide"}, rooms={"slack": "C0123"}), "ada")
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace", "ada"))
-    [row] = store.notices.of_step(number, 1)
-    store.notices.mark(number, [sent(row.id, "C0123/1.2", shows=1)])
+    [row] = store.notifications.of_step(number, 1)
+    store.notifications.mark(number, [sent(row.id, "C0123/1.2", shows=1)])
     assert told(store, number) == {"grace": True, "ada": True}
 
 
 def test_a_message_names_those_whom_none_has_reached_and_none_is_on_its_way_to(store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace", "ada", "ivan"))
-    rows = {row.person: row for row in store.notices.of_step(number, 1)}
+    rows = {row.person: row for row in store.notifications.of_step(number, 1)}
 
     def untold() -> list[str]:
-        [(_, notice)] = store.reading.notices([rows["grace"]])
+        [(_, notice)] = store.reading.notifications([rows["grace"]])
         return notice.untold
 
     assert untold() == []  # they are told this moment
-    store.notices.begin([row.id for row in rows.values()], soon(0))
+    store.notifications.begin([row.id for row in rows.values()], soon(0))
     assert untold() == []
     failed = Result(notice_id=rows["ada"].id, state="waiting", text="451")
-    store.notices.mark(number, [lost(rows["ivan"].id, "550"), failed, sent(rows["grace"].id, "<m@x>")])
+    store.notifications.mark(number, [lost(rows["ivan"].id, "550"), failed, sent(rows["grace"].id, "<m@x>")])
     assert untold() == ["ada", "ivan"]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from countersign.models import Decision, Event, GrantStatus, GrantView, Protocol, Question, Status, Verdict
-from notifiers.base import Notice, Person
+from notifiers.base import Notification, Person
 from notifiers.slack.config import SlackConfig
 
 NOON = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ def decided(who: str, verdict: Verdict = Verdict.APPROVE, comment: str = "", lev
     )
 
 
-def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> Notice:
+def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> Notification:
     usual: dict[str, Any] = {
         "id": f"1042.1.{event}.{to.id}.slack",
         "event": event,
@@ -59,10 +59,10 @@ def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> No
         "asked": [GRACE, HEIDI, IVAN],
         "names": NAMES,
     }
-    return Notice(**(usual | changes))
+    return Notification(**(usual | changes))
 
 
-def in_room(room: str, event: Event = Event.ASKED, **changes: Any) -> Notice:
+def in_room(room: str, event: Event = Event.ASKED, **changes: Any) -> Notification:
     return notice(event, Person(id=f"#{room}", name="", email=""), room=room, **changes)
 
 

@@ -27,7 +27,7 @@ class Person(Model):
     enabled: bool = True  # who is disabled may do nothing, on any channel (rule 6)
 
 
-class Notice(Model):
+class Notification(Model):
     """One message to one person about one event of one request, with all a template may show."""
 
     id: str  # unique for ever; sending it again is the same message
@@ -96,7 +96,7 @@ class Shown(Model):
     now: int | None
 
 
-class Given(Model):
+class SubmittedAnswer(Model):
     """An answer as a channel received it; (`channel`, `source_id`) is unique, so a second delivery changes nothing."""
 
     channel: str
@@ -111,7 +111,7 @@ class Given(Model):
     signed_in: bool = False  # to us, which every policy allows; else the policy says whether the channel may decide
 
 
-class TurnedDown(Model):
+class RejectedInput(Model):
     """Something that came in by a channel and is no answer, or none that may count. Recorded, never dropped silently.
 
     `event` says which notice its sender gets (help, or a refusal); None for none at all. `answer_id` is the source id
