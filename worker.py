@@ -15,10 +15,10 @@ import typer
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 import logs
+from activities.background import BackgroundActivities, Watch
 from activities.chores import Chore, repeating
 from activities.courier import Courier
 from activities.requests import RequestActivities
-from activities.standing import StandingActivities, Watch
 from activities.transitions import TransitionActivities
 from configuration import load, report
 from countersign.checks import Check, findings, in_order
@@ -47,9 +47,9 @@ from store.migrate import is_outdated
 from store.retention import Kept, Retention
 from store.tables import FIRST_APPROVAL_ID
 from store.workers import SIGN_EVERY, this_worker
+from workflows.background import BackgroundWork
 from workflows.connection_approval import ConnectionApproval
 from workflows.grant import Grant
-from workflows.standing import StandingWork
 
 # A killed worker's workflows come back to another one after this (Temporal's own default is 10 s).
 STICKY_SECONDS = timedelta(seconds=2)
@@ -66,7 +66,7 @@ FORGET_AT_MOST = 500
 # How it ends where something can't be reached, and where a setting is wrong.
 NOT_REACHED, WRONG_SETTING = 1, 2
 OPEN = "ExecutionStatus = 'Running' AND TaskQueue = '{}'"
-WORKFLOWS = [ConnectionApproval, Grant, StandingWork]
+WORKFLOWS = [ConnectionApproval, Grant, BackgroundWork]
 
 log = logging.getLogger("worker")
 
@@ -122,7 +122,7 @@ async def _run(
         deliver=courier.answer_back,
     )
     watch = _watch(email, store, door)
-    standing = StandingActivities(
+    standing = BackgroundActivities(
         watch,
         [
             Chore("people who may no longer act", door.enforce_directory),
@@ -263,7 +263,7 @@ def _worker(
     settings: Settings,
     store: Store,
     courier: Courier,
-    standing: StandingActivities,
+    standing: BackgroundActivities,
     runner: WorkflowRunner,
 ) -> Worker:
     requests = RequestActivities(store.requests, store.answers)

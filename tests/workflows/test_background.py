@@ -12,10 +12,10 @@ from temporalio.client import WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 
-from activities.standing import StandingActivities
+from activities.background import BackgroundActivities
 from tests.workflows.deployment import WAIT_SECONDS, new_namespace
 from tests.workflows.sandboxed import sandboxed
-from workflows.standing import StandingWork
+from workflows.background import BackgroundWork
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,11 +23,11 @@ QUEUE = "standing"
 WORKERS = 4
 
 
-async def one_worker(client: TemporalClient) -> tuple[WorkflowHandle[StandingWork, None], int]:
+async def one_worker(client: TemporalClient) -> tuple[WorkflowHandle[BackgroundWork, None], int]:
     """A worker's life: the attempt under which its sweeper ran."""
     began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    class Noting(StandingActivities):
+    class Noting(BackgroundActivities):
         @activity.defn(name="sweep")
         async def sweep(self) -> None:
             began.set_result(activity.info().attempt)
@@ -36,13 +36,13 @@ async def one_worker(client: TemporalClient) -> tuple[WorkflowHandle[StandingWor
     worker = Worker(
         client,
         task_queue=QUEUE,
-        workflows=[StandingWork],
+        workflows=[BackgroundWork],
         activities=[Noting(None, []).sweep],
         workflow_runner=sandboxed(),
     )
     async with worker:
         handle = await client.start_workflow(
-            StandingWork.run,
+            BackgroundWork.run,
             "sweep",
             id="standing:sweep",
             task_queue=QUEUE,

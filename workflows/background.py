@@ -14,7 +14,7 @@ RESUME = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=
 
 
 @workflow.defn(name="StandingWork")
-class StandingWork:
+class BackgroundWork:
     """Keeps one activity running for ever; the id is `standing:<activity>`."""
 
     @workflow.update(name="clock")

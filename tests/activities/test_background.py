@@ -10,9 +10,9 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.background import BackgroundActivities
 from activities.chores import Chore, repeating
 from activities.errors import refusals_are_final
-from activities.standing import StandingActivities
 from countersign.errors import Refused, Unavailable
 
 
@@ -32,7 +32,7 @@ async def test_the_sweeper_does_every_chore_though_one_fails_and_one_hangs(caplo
         done.set()
 
     chores = [Chore(work.__name__, work) for work in (hangs, unavailable, broken, last)]
-    sweeping = asyncio.create_task(environment.run(StandingActivities(None, chores).sweep))
+    sweeping = asyncio.create_task(environment.run(BackgroundActivities(None, chores).sweep))
     await asyncio.wait_for(done.wait(), 30)
     environment.worker_shutdown()
     await asyncio.wait_for(sweeping, 10)
@@ -77,7 +77,7 @@ async def test_the_watcher_beats_from_its_thread_and_stops_with_the_worker() -> 
         stop.wait(30)
         stopped.set()
 
-    watching = asyncio.create_task(environment.run(StandingActivities(watch, []).watch_mailbox))
+    watching = asyncio.create_task(environment.run(BackgroundActivities(watch, []).watch_mailbox))
     await asyncio.wait_for(beaten.wait(), 30)
     environment.worker_shutdown()
     await asyncio.wait_for(watching, 10)
@@ -89,17 +89,17 @@ async def test_a_watcher_that_fails_fails_its_activity() -> None:
         raise Unavailable("the mailbox is away")
 
     with pytest.raises(Unavailable, match="the mailbox is away"):
-        await ActivityEnvironment().run(StandingActivities(watch, []).watch_mailbox)
+        await ActivityEnvironment().run(BackgroundActivities(watch, []).watch_mailbox)
 
 
 async def test_a_watcher_that_stops_by_itself_fails_its_activity() -> None:
     with pytest.raises(ApplicationError, match="stopped by itself"):
-        await ActivityEnvironment().run(StandingActivities(lambda stop, beat: None, []).watch_mailbox)
+        await ActivityEnvironment().run(BackgroundActivities(lambda stop, beat: None, []).watch_mailbox)
 
 
 async def test_a_worker_without_a_mailbox_says_so() -> None:
     with pytest.raises(ApplicationError, match="no mailbox in its settings"):
-        await ActivityEnvironment().run(StandingActivities(None, []).watch_mailbox)
+        await ActivityEnvironment().run(BackgroundActivities(None, []).watch_mailbox)
 
 
 def test_a_refusal_is_final_and_keeps_its_words_and_nothing_else_is() -> None:

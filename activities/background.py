@@ -15,7 +15,7 @@ BEAT_SECONDS = 1.0
 Watch = Callable[[threading.Event, Callable[[], None]], None]
 
 
-class StandingActivities:
+class BackgroundActivities:
     """`watch(stop, beat)` blocks in a thread of its own; the `chores` are done by one worker at a time.
 
     Both activities end as their worker stops, and not by an error: each restart of an activity that failed would wait
