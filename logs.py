@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from countersign.errors import CountersignError
-from countersign.masks import masked
+from countersign.redaction import masked
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # Control and direction characters, lone surrogates, and what some readers take for the end of a line.

@@ -42,7 +42,7 @@ from notifiers.slack.send import SlackNotifier
 from settings import Settings
 from store import Store
 from store.clock import apart, read_clock, words
-from store.faults import for_operators, is_lasting
+from store.database_errors import for_operators, is_lasting
 from store.migrate import is_outdated
 from store.retention import Kept, Retention
 from store.tables import FIRST_APPROVAL_ID

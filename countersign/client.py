@@ -39,7 +39,6 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from countersign.asking_again import must_be_for
 from countersign.ballot import Ballot
 from countersign.error_codes import ErrorCode
 from countersign.errors import (
@@ -52,6 +51,7 @@ from countersign.errors import (
     Unavailable,
     refused_with,
 )
+from countersign.grant_reuse import must_be_for
 from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
 from countersign.transitions import Cancel, GrantTerms, Revoke
 from countersign.unreachable import why_unreachable

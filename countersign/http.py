@@ -24,7 +24,6 @@ from typing import Any, NamedTuple, Self, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from countersign.asking_again import must_be_for
 from countersign.errors import (
     BadPolicy,
     BadQuestion,
@@ -36,6 +35,7 @@ from countersign.errors import (
     TooMany,
     Unavailable,
 )
+from countersign.grant_reuse import must_be_for
 from countersign.http_answers import Explanation, Health, Me, PolicyVersion, PolicyView
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan

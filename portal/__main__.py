@@ -32,7 +32,7 @@ from countersign.times import moment
 from countersign.version import HELP_OPTIONS, print_version
 from settings import Settings
 from store import Store
-from store.faults import for_operators, is_lasting
+from store.database_errors import for_operators, is_lasting
 from store.policies import ReadPolicy
 from store.tokens import Owner
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from countersign.client import Client
     from countersign.door import Door
     from notifiers.email.channel import EmailChannel
-    from portal.house import Explain, Listener, Plan
+    from portal.context import Explain, Listener, Plan
 
 # One who reads the record sees that this was done beside the database, and by which account of that machine.
 LOCAL = "operator"
@@ -189,7 +189,7 @@ def plan(settings: Settings) -> Plan:
     from notifiers.slack.channel import slack_config
     from notifiers.slack.doctor import slack_checks
     from portal.connections import most_connections
-    from portal.house import Plan
+    from portal.context import Plan
 
     async def connect() -> Client:
         # Lazily: the portal answers what it can while Temporal is still starting, or away.
@@ -222,7 +222,7 @@ def plan(settings: Settings) -> Plan:
 def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
     """What explains mails, where any is read."""
     from notifiers.email.inbound import Inbound
-    from portal.house import Explained
+    from portal.context import Explained
 
     if email.keys is None:
         return None

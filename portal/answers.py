@@ -13,8 +13,8 @@ from countersign.notifications import SubmittedAnswer
 from countersign.transitions import AuditEvent
 from countersign.views import RequestView
 from portal.auth import Caller, CallerHere
-from portal.house import House, HouseHere
-from portal.once import Body, OnceHere
+from portal.context import Context, ContextHere
+from portal.idempotency import Body, IdempotencyHere
 from portal.problems import described
 from portal.requests import ApprovalId, seen
 from portal.routes import WITH_BODY, token_router
@@ -53,26 +53,26 @@ class Wish(Model):
     },
 )
 async def decide(
-    approval_id: ApprovalId, answer: Deciding, house: HouseHere, caller: CallerHere, once: OnceHere
+    approval_id: ApprovalId, answer: Deciding, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """Approve or reject, as the person whose token this is. 409: it did not count, in words."""
     try:
         person = caller.must_be_person()
-        view = await seen(house, caller, approval_id)
+        view = await seen(context, caller, approval_id)
     except (NotAllowed, NotFound) as error:
-        await _record_attempt(house, caller, approval_id, answer, str(error))
+        await _record_attempt(context, caller, approval_id, answer, str(error))
         raise
 
     async def as_it_is(body: Body) -> Body:
-        return {**body, "status": (await seen(house, caller, approval_id)).status}
+        return {**body, "status": (await seen(context, caller, approval_id)).status}
 
     return await once(
-        lambda source_id: _decide(house, view, person, answer, f"{caller.token.id}.{source_id}"), as_it_is
+        lambda source_id: _decide(context, view, person, answer, f"{caller.token.id}.{source_id}"), as_it_is
     )
 
 
-async def _decide(house: House, view: RequestView, person: str, answer: Deciding, source_id: str) -> JSONResponse:
-    stored = await house.door.store(
+async def _decide(context: Context, view: RequestView, person: str, answer: Deciding, source_id: str) -> JSONResponse:
+    stored = await context.door.store(
         SubmittedAnswer(
             channel=CHANNEL,
             source_id=source_id,
@@ -87,7 +87,7 @@ async def _decide(house: House, view: RequestView, person: str, answer: Deciding
         )
     )
     try:
-        judgement = await house.door.submit(stored)
+        judgement = await context.door.submit(stored)
     except Unavailable:
         waits = Judgement(accepted=False, words=STORED, status=view.status)
         return JSONResponse(waits.model_dump(mode="json"), HTTPStatus.ACCEPTED)
@@ -96,12 +96,12 @@ async def _decide(house: House, view: RequestView, person: str, answer: Deciding
     return JSONResponse(judgement.model_dump(mode="json"))
 
 
-async def _record_attempt(house: House, caller: Caller, approval_id: int, answer: Deciding, words: str) -> None:
+async def _record_attempt(context: Context, caller: Caller, approval_id: int, answer: Deciding, words: str) -> None:
     """Somebody tried to decide what is not theirs to decide: that is on record too."""
     proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
     line = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, words=words, proof=proof)
-    await house.run(house.store.repeats.record, line, caller.name)
+    await context.run(context.store.repeats.record, line, caller.name)
 
 
 @router.post(
@@ -110,14 +110,14 @@ async def _record_attempt(house: House, caller: Caller, approval_id: int, answer
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def cancel(
-    approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere
+    approval_id: ApprovalId, wish: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """Withdraw a request that waits: its requester may, and an admin."""
     person = caller.must_be_person()
-    await seen(house, caller, approval_id)
+    await seen(context, caller, approval_id)
 
     async def withdraw(wish_id: str) -> JSONResponse:
-        done = await house.door.cancel(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
+        done = await context.door.cancel(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
         return JSONResponse(done.model_dump(mode="json"))
 
     return await once(withdraw)
@@ -129,17 +129,17 @@ async def cancel(
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def revoke(
-    approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere
+    approval_id: ApprovalId, wish: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early: an approver of the request may, and an admin. Gives the request as it stands then."""
     person = caller.must_be_person()
-    await seen(house, caller, approval_id)
+    await seen(context, caller, approval_id)
 
     async def end(wish_id: str) -> JSONResponse:
-        await house.door.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
-        return JSONResponse(await _view(house, caller, approval_id))
+        await context.door.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
+        return JSONResponse(await _view(context, caller, approval_id))
 
-    return await once(end, lambda _: _view(house, caller, approval_id))
+    return await once(end, lambda _: _view(context, caller, approval_id))
 
 
 @router.post(
@@ -148,20 +148,20 @@ async def revoke(
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def give_back(
-    approval_id: ApprovalId, wish: Wish, house: HouseHere, caller: CallerHere, once: OnceHere
+    approval_id: ApprovalId, wish: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early that is not needed any more: its requester may, and a gateway that asked for it.
 
     Gives the request as it stands then.
     """
-    await seen(house, caller, approval_id)
+    await seen(context, caller, approval_id)
 
     async def end(wish_id: str) -> JSONResponse:
-        await house.door.give_back(approval_id, caller.name, CHANNEL, wish.words, wish_id)
-        return JSONResponse(await _view(house, caller, approval_id))
+        await context.door.give_back(approval_id, caller.name, CHANNEL, wish.words, wish_id)
+        return JSONResponse(await _view(context, caller, approval_id))
 
-    return await once(end, lambda _: _view(house, caller, approval_id))
+    return await once(end, lambda _: _view(context, caller, approval_id))
 
 
-async def _view(house: House, caller: Caller, approval_id: int) -> Body:
-    return (await seen(house, caller, approval_id)).model_dump(mode="json")
+async def _view(context: Context, caller: Caller, approval_id: int) -> Body:
+    return (await seen(context, caller, approval_id)).model_dump(mode="json")

@@ -19,7 +19,7 @@ from portal import (
     requests,
 )
 from portal.access_log import AccessLog
-from portal.house import Plan
+from portal.context import Plan
 from portal.routes import PREFIX, operation_id
 
 ABOUT = """
@@ -38,8 +38,8 @@ def create_app(plan: Plan) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with plan.open() as house:
-            app.state.house = house
+        async with plan.open() as context:
+            app.state.context = context
             yield
 
     app = FastAPI(

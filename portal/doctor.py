@@ -7,30 +7,30 @@ from countersign.directory import Policy
 from countersign.errors import CountersignError, in_words
 from countersign.views import Finding
 from portal.auth import CallerHere
-from portal.house import House, HouseHere
+from portal.context import Context, ContextHere
 from portal.own_checks import own_checks
 from portal.problems import described
 from portal.routes import token_router
-from store.faults import for_operators
+from store.database_errors import for_operators
 
 router = token_router("standing")
 
 
 @router.get("/doctor", responses=described(HTTPStatus.FORBIDDEN))
-async def doctor(house: HouseHere, caller: CallerHere) -> list[Finding]:
+async def doctor(context: ContextHere, caller: CallerHere) -> list[Finding]:
     """Look at all that Countersign needs, for ten seconds at most; what is wrong comes first. For admins."""
     caller.must_be_admin()
-    policy, found = await _policy(house)
-    listening = [finding for listener in house.listeners.values() for finding in listener.findings()]
+    policy, found = await _policy(context)
+    listening = [finding for listener in context.listeners.values() for finding in listener.findings()]
     return in_order(
-        [*found, *listening, *await findings([*own_checks(house), *house.checks], policy, say=for_operators)]
+        [*found, *listening, *await findings([*own_checks(context), *context.checks], policy, say=for_operators)]
     )
 
 
-async def _policy(house: House) -> tuple[Policy | None, list[Finding]]:
+async def _policy(context: Context) -> tuple[Policy | None, list[Finding]]:
     """The policy in force, and what there is to say of it."""
     try:
-        version, policy = await house.run(house.store.policies.current)
+        version, policy = await context.run(context.store.policies.current)
     except CountersignError as error:
         return None, [Finding(part="policy", state="problem", about="policy", words=in_words(error))]
     return policy, [Finding(part="policy", state="ok", about="policy", words=f"version {version} is in force")]

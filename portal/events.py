@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from countersign.masks import masked_line
+from countersign.redaction import redacted_event
 from countersign.views import AuditEventView
 from portal.auth import CallerHere
-from portal.house import HouseHere
+from portal.context import ContextHere
 from portal.requests import LARGEST, Seconds
 from portal.routes import gone, token_router
 
@@ -27,7 +27,7 @@ router = token_router("events")
 )
 async def events(
     request: Request,
-    house: HouseHere,
+    context: ContextHere,
     caller: CallerHere,
     response: Response,
     after: Annotated[
@@ -39,7 +39,7 @@ async def events(
 
     The header `Countersign-Version` is the `after` of the next call, so that nothing is missed or told twice.
     """
-    start = await house.run(house.store.events.last_version) if after is None else after
+    start = await context.run(context.store.events.last_version) if after is None else after
     version = start
 
     async def look() -> list[AuditEventView]:
@@ -48,9 +48,9 @@ async def events(
         lines: list[AuditEventView] = []
         while not lines and version != before:
             before = version
-            lines, version = await house.run(house.store.seen.since, before, caller.visibility, LONGEST_LIST)
+            lines, version = await context.run(context.store.seen.since, before, caller.visibility, LONGEST_LIST)
         return lines
 
-    lines = await house.feed.first(look, bool, timeout, gone=gone(request))
+    lines = await context.feed.first(look, bool, timeout, gone=gone(request))
     response.headers[VERSION_HEADER] = str(version)
-    return [masked_line(line) for line in await house.run(house.store.reading.named, lines)]
+    return [redacted_event(line) for line in await context.run(context.store.reading.named, lines)]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from countersign.errors import Unavailable
 from countersign.models import Model
 from portal.auth import CallerHere
-from portal.house import House, HouseHere
+from portal.context import Context, ContextHere
 from portal.problems import described
 from portal.routes import StrictRoute, token_router
 
@@ -55,26 +55,26 @@ class Me(Model):
 
 @open_to_all.head("/health", include_in_schema=False)
 @open_to_all.get("/health", responses={503: {"model": Health, "description": "Something is missing."}})
-async def health(house: HouseHere, response: Response) -> Health:
+async def health(context: ContextHere, response: Response) -> Health:
     """Whether the database, Temporal and a worker are there. Needs no token."""
-    temporal = asyncio.create_task(house.client.reachable())
+    temporal = asyncio.create_task(context.client.reachable())
     database = writable = worker = False
     # What takes longer is as good as none to whoever asks; a database that is stopped by one writer still reads.
     with suppress(Unavailable, TimeoutError):
         async with asyncio.timeout(HEALTH_SECONDS):
-            worker = bool(await house.run(house.store.workers.living, house.client.task_queue))
+            worker = bool(await context.run(context.store.workers.living, context.client.task_queue))
             database = True
-            writable = await house.writable()
+            writable = await context.writable()
     found = Health(
-        database=database, writable=writable, temporal=await temporal, worker=worker, channels=_channels(house)
+        database=database, writable=writable, temporal=await temporal, worker=worker, channels=_channels(context)
     )
     if not (found.database and found.writable and found.temporal and found.worker):
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return found
 
 
-def _channels(house: House) -> dict[str, ChannelHealth]:
-    found = {name: listener.findings() for name, listener in house.listeners.items()}
+def _channels(context: Context) -> dict[str, ChannelHealth]:
+    found = {name: listener.findings() for name, listener in context.listeners.items()}
     return {
         name: ChannelHealth(
             ok=all(one.state == "ok" for one in findings), words="; ".join(one.words for one in findings)

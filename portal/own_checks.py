@@ -10,7 +10,7 @@ from countersign.errors import NotFound
 from countersign.policy_check import channel_meant
 from countersign.policy_reach import channels_on
 from countersign.views import Finding
-from portal.house import House
+from portal.context import Context
 from store.clock import apart, read_clock, words
 from store.workers import DEAD_AFTER, Worker
 
@@ -30,51 +30,51 @@ NOT_A_CHANNEL = "{0}, which the policy uses, is no channel, so that nobody is re
 NO_WRITING = "nothing can be written: see that its disk is not full and that it is not read-only; the log says more"
 
 
-def own_checks(house: House) -> list[Check]:
+def own_checks(context: Context) -> list[Check]:
     """What the portal itself needs."""
     return [
-        Check("database", "database", partial(_database, house)),
-        Check("Temporal", "server", partial(_temporal, house)),
-        Check("Temporal", "worker", partial(_worker, house)),
-        Check("policy", "channels", partial(_channels_used, house)),
+        Check("database", "database", partial(_database, context)),
+        Check("Temporal", "server", partial(_temporal, context)),
+        Check("Temporal", "worker", partial(_worker, context)),
+        Check("policy", "channels", partial(_channels_used, context)),
     ]
 
 
-async def _database(house: House, _: Policy | None) -> list[Finding]:
+async def _database(context: Context, _: Policy | None) -> list[Finding]:
     """Whether it answers and takes what is written, and whether its clock is ours."""
-    clock = await house.run(read_clock, house.store.database)
-    if not await house.writable():
+    clock = await context.run(read_clock, context.store.database)
+    if not await context.writable():
         return [_finding("database", "problem", "database", NO_WRITING)]
     well = _finding("database", "ok", "database", "can be read and written")
     return [well, *_too_far("the portal", clock.ahead, "the database")]
 
 
-async def _temporal(house: House, _: Policy | None) -> list[Finding]:
-    await house.client.check()
+async def _temporal(context: Context, _: Policy | None) -> list[Finding]:
+    await context.client.check()
     return [_finding("Temporal", "ok", "server", "can be reached")]
 
 
-async def _worker(house: House, _: Policy | None) -> list[Finding]:
+async def _worker(context: Context, _: Policy | None) -> list[Finding]:
     """Whether a worker lives, and answers at Temporal; whether its clock, ours and Temporal's are the same."""
-    living = await house.run(house.store.workers.living, house.client.task_queue)
+    living = await context.run(context.store.workers.living, context.client.task_queue)
     if not living:
-        said = NO_WORKER.format(DEAD_AFTER.total_seconds(), house.client.task_queue)
+        said = NO_WORKER.format(DEAD_AFTER.total_seconds(), context.client.task_queue)
         return [_finding("Temporal", "problem", "worker", said)]
     wrong = [far for one in living for far in _too_far(one.host, timedelta(seconds=one.ahead_seconds), "the database")]
     before = datetime.now(UTC)
     try:
-        time = await house.client.server_time()
+        time = await context.client.server_time()
     except NotFound:
-        said = ELSEWHERE.format(house.client.task_queue, house.client.namespace)
+        said = ELSEWHERE.format(context.client.task_queue, context.client.namespace)
         return [_finding("Temporal", "problem", "worker", said), *wrong]
     wrong += _too_far("the portal", apart(time, before, datetime.now(UTC)), "Temporal")
     works = [_finding("Temporal", "ok", "worker", f"{one.host} works, {_channels(one)}") for one in living]
     return [*works, *wrong]
 
 
-async def _channels_used(house: House, policy: Policy | None) -> list[Finding]:
+async def _channels_used(context: Context, policy: Policy | None) -> list[Finding]:
     """Whether a worker can send by each channel that the policy uses, also by one that was applied long ago."""
-    living = await house.run(house.store.workers.living, house.client.task_queue)
+    living = await context.run(context.store.workers.living, context.client.task_queue)
     if policy is None or not living:
         return []
     set_up = {name for one in living for name in one.channels}

@@ -17,8 +17,8 @@ from countersign.models import Model
 from countersign.policy_plan import Held, PolicyPlan, keeps_admin, plan, to_end
 from countersign.views import AppliedPolicy
 from portal.auth import Caller, CallerHere
-from portal.house import House, HouseHere
-from portal.once import OnceHere
+from portal.context import Context, ContextHere
+from portal.idempotency import IdempotencyHere
 from portal.problems import described
 from portal.routes import HeavyRoute, token_router
 from store.policies import ReadPolicy
@@ -71,23 +71,23 @@ class Checked(Model):
 
 
 @router.get("/policy", responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND))
-async def show(house: HouseHere, caller: CallerHere, version: Version | None = None) -> PolicyText:
+async def show(context: ContextHere, caller: CallerHere, version: Version | None = None) -> PolicyText:
     """The policy in force, or a version of it, as it was written. For admins: it names everybody and their address."""
     caller.must_be_admin()
-    found, text = await house.run(house.store.policies.text, version)
+    found, text = await context.run(context.store.policies.text, version)
     return PolicyText(version=found, text=text)
 
 
 @router.get("/policy/versions", responses=described(HTTPStatus.FORBIDDEN))
 async def versions(
-    house: HouseHere,
+    context: ContextHere,
     caller: CallerHere,
     before: Version | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[AppliedPolicy]:
     """Who applied which version when, the newest first; the first is in force. For admins."""
     caller.must_be_admin()
-    return await house.run(house.store.policies.versions, before, limit)
+    return await context.run(context.store.policies.versions, before, limit)
 
 
 @router.post(
@@ -98,9 +98,9 @@ async def versions(
 )
 async def apply(
     request: Request,
-    house: HouseHere,
+    context: ContextHere,
     caller: CallerHere,
-    once: OnceHere,
+    once: IdempotencyHere,
     later: BackgroundTasks,
     replaces: Annotated[
         int | None, Query(ge=0, le=2**31 - 1, description="the version in force that it was planned against; 0: none")
@@ -118,12 +118,12 @@ async def apply(
 
     async def put_in_force(_: str) -> JSONResponse:
         # Read and judged beside the store's threads, which others wait for.
-        read = await house.work(ReadPolicy.of, body)
+        read = await context.work(ReadPolicy.of, body)
         if not give_up_admin and not _keeps_admin(caller, read.policy):
             raise Refused(LOCKS_OUT.format(admin), ErrorCode.AUTHOR_LOSES_ADMIN)
-        end = await house.work(to_end, read.policy, await _held(house)) if end_grants else []
-        version = await house.run(house.store.policies.put_in_force, read, admin, replaces, end)
-        later.add_task(_enforce, house.door)
+        end = await context.work(to_end, read.policy, await _held(context)) if end_grants else []
+        version = await context.run(context.store.policies.put_in_force, read, admin, replaces, end)
+        later.add_task(_enforce, context.door)
         return JSONResponse({"version": version})
 
     return await once(put_in_force)
@@ -134,14 +134,16 @@ async def apply(
     openapi_extra=YAML,
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
-async def plan_(request: Request, house: HouseHere, caller: CallerHere, end_grants: EndGrants = False) -> PolicyPlan:
+async def plan_(
+    request: Request, context: ContextHere, caller: CallerHere, end_grants: EndGrants = False
+) -> PolicyPlan:
     """What applying a policy file would do, or all its mistakes. For admins. Changes nothing."""
     caller.must_be_admin()
-    policy, document = await house.work(policy_file.load_with_places, await request.body())
-    version, old = await house.run(house.store.planning.in_force)
-    waiting = await house.run(house.store.planning.waiting)
-    planned = await house.work(plan, version, old, policy, waiting, await _held(house), end_grants)
-    planned.warnings = policy_file.warnings(policy, document, await _set_up(house))
+    policy, document = await context.work(policy_file.load_with_places, await request.body())
+    version, old = await context.run(context.store.planning.in_force)
+    waiting = await context.run(context.store.planning.waiting)
+    planned = await context.work(plan, version, old, policy, waiting, await _held(context), end_grants)
+    planned.warnings = policy_file.warnings(policy, document, await _set_up(context))
     planned.author_loses_admin = not _keeps_admin(caller, policy)
     return planned
 
@@ -151,31 +153,31 @@ async def plan_(request: Request, house: HouseHere, caller: CallerHere, end_gran
     openapi_extra=YAML,
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
-async def check(request: Request, house: HouseHere, caller: CallerHere) -> Checked:
+async def check(request: Request, context: ContextHere, caller: CallerHere) -> Checked:
     """Name all mistakes of a policy file, and change nothing."""
     caller.must_be_person()
     try:
-        policy, document = await house.work(policy_file.load_with_places, await request.body())
+        policy, document = await context.work(policy_file.load_with_places, await request.body())
     except BadPolicy as error:
         return Checked(problems=error.problems)
-    return Checked(problems=[], warnings=policy_file.warnings(policy, document, await _set_up(house)))
+    return Checked(problems=[], warnings=policy_file.warnings(policy, document, await _set_up(context)))
 
 
 def _keeps_admin(caller: Caller, policy: Policy) -> bool:
     return keeps_admin(policy, caller.token.owner.name, caller.token.owner.is_admin)
 
 
-async def _held(house: House) -> list[Held]:
+async def _held(context: Context) -> list[Held]:
     """The grants that last, read in parts, between which others get their turn."""
     found: list[Held] = []
-    while part := await house.run(house.store.planning.held, found[-1].approval_id if found else 0):
+    while part := await context.run(context.store.planning.held, found[-1].approval_id if found else 0):
         found += part
     return found
 
 
-async def _set_up(house: House) -> frozenset[str]:
+async def _set_up(context: Context) -> frozenset[str]:
     """The channels by which people can be told: those of the workers, or all where none was seen lately."""
-    workers = await house.run(house.store.workers.seen_since, datetime.now(UTC) - CHANNEL_KEPT)
+    workers = await context.run(context.store.workers.seen_since, datetime.now(UTC) - CHANNEL_KEPT)
     return frozenset(name for one in workers for name in one.channels) if workers else frozenset(CHANNELS)
 
 

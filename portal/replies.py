@@ -8,9 +8,9 @@ from fastapi import Request
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
-from countersign.masks import masked
+from countersign.redaction import masked
 from portal.auth import CallerHere
-from portal.house import Explained, HouseHere
+from portal.context import ContextHere, Explained
 from portal.problems import described
 from portal.routes import HeavyRoute, token_router
 
@@ -34,20 +34,20 @@ router = token_router("replies", MailRoute)
     openapi_extra=MAIL,
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
-async def explain(request: Request, house: HouseHere, caller: CallerHere) -> dict[str, Any]:
+async def explain(request: Request, context: ContextHere, caller: CallerHere) -> dict[str, Any]:
     """Say what a reply decides, or why not, check by check. The body is the mail as it arrived; nothing is changed.
 
     Who is no admin has their own mail explained: whose addresses and tokens others are is not theirs to know.
     """
     person = caller.must_be_person()
-    if house.explain is None:
+    if context.explain is None:
         raise Unavailable(NO_MAIL, ErrorCode.NO_MAIL_READ)
     mail = await request.body()
-    async with house.working:
-        found = await house.explain(mail)
+    async with context.working:
+        found = await context.explain(mail)
     if not (caller.is_admin or _is_own(found, person)):
         raise NotAllowed(NOT_OWN, ErrorCode.OTHER_MAIL)
-    return await house.work(_without_secrets, found.told)
+    return await context.work(_without_secrets, found.told)
 
 
 def _is_own(found: Explained, person: str) -> bool:

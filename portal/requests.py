@@ -9,14 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field, TypeAdapter
 
-from countersign.asking_again import is_yes, must_be_for
 from countersign.errors import Delayed, in_words, no_request
-from countersign.masks import masked_line
+from countersign.grant_reuse import is_yes, must_be_for
 from countersign.models import Asked, GrantStatus, Id, Question, Status
+from countersign.redaction import redacted_event
 from countersign.views import AuditEventView, DelayedView, RequestView
 from portal.auth import Caller, CallerHere
-from portal.house import House, HouseHere
-from portal.once import Body, OnceHere
+from portal.context import Context, ContextHere
+from portal.idempotency import Body, IdempotencyHere
 from portal.problems import described
 from portal.routes import WITH_BODY, gone, token_router
 from store.reading import LONGEST_LIST
@@ -52,7 +52,7 @@ class Asking(Question):
         **described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
     },
 )
-async def ask(wish: Asking, house: HouseHere, caller: CallerHere, once: OnceHere) -> JSONResponse:
+async def ask(wish: Asking, context: ContextHere, caller: CallerHere, once: IdempotencyHere) -> JSONResponse:
     """Ask whether a requester may connect to a device.
 
     201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
@@ -61,8 +61,8 @@ async def ask(wish: Asking, house: HouseHere, caller: CallerHere, once: OnceHere
     question = _question(wish, caller)
     caller.must_be_allowed(question)
     return await once(
-        lambda request_id: _ask(house, caller, question, request_id),
-        lambda body: _as_it_is(house, caller, question, body),
+        lambda request_id: _ask(context, caller, question, request_id),
+        lambda body: _as_it_is(context, caller, question, body),
     )
 
 
@@ -73,11 +73,11 @@ def _question(wish: Asking, caller: Caller) -> Question:
     return Question.model_validate(wish.model_dump() | {"requester": requester})
 
 
-async def _ask(house: House, caller: Caller, question: Question, request_id: str) -> JSONResponse:
+async def _ask(context: Context, caller: Caller, question: Question, request_id: str) -> JSONResponse:
     try:
-        asked = await house.door.ask(question, caller.name, request_id)
+        asked = await context.door.ask(question, caller.name, request_id)
     except Delayed as error:
-        number = await house.run(house.store.requests.waiting_for, question)
+        number = await context.run(context.store.requests.waiting_for, question)
         later = DelayedView(approval_id=number, words=in_words(error))
         return JSONResponse(later.model_dump(mode="json"), HTTPStatus.ACCEPTED)
     status = HTTPStatus.OK if asked.joined else HTTPStatus.CREATED
@@ -85,9 +85,9 @@ async def _ask(house: House, caller: Caller, question: Question, request_id: str
     return JSONResponse(asked.model_dump(mode="json"), status, location)
 
 
-async def _as_it_is(house: House, caller: Caller, question: Question, body: Body) -> Body:
+async def _as_it_is(context: Context, caller: Caller, question: Question, body: Body) -> Body:
     """The reply to a question that was asked before, with the request and its grant as they are now (rule 8)."""
-    view = await seen(house, caller, body["approval_id"])
+    view = await seen(context, caller, body["approval_id"])
     if view.grant is not None and is_yes(view.grant, datetime.now(UTC)):
         must_be_for(view.grant, question.source_address)
     now = {"status": view.status, "grant": view.grant, "words": _words(view, body)}
@@ -103,7 +103,7 @@ def _words(view: RequestView, body: Body) -> str:
 
 @router.get("/requests", response_model=list[RequestView])
 async def newest(
-    house: HouseHere,
+    context: ContextHere,
     caller: CallerHere,
     status: Status | None = None,
     requester: Annotated[Id | None, Query(description="Only those that this person made.")] = None,
@@ -111,29 +111,29 @@ async def newest(
     limit: Annotated[int, Query(ge=1, le=LONGEST_LIST)] = 50,
 ) -> list[RequestView]:
     """The newest requests that you may see, newest first."""
-    newest = house.store.reading.newest
-    return await house.run(newest, status, requester or "", approver or "", limit, caller.visibility)
+    newest = context.store.reading.newest
+    return await context.run(newest, status, requester or "", approver or "", limit, caller.visibility)
 
 
 @router.get("/requests/{approval_id}", responses=described(HTTPStatus.NOT_FOUND))
-async def one(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> RequestView:
+async def one(approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> RequestView:
     """One request as it stands."""
-    return await seen(house, caller, approval_id)
+    return await seen(context, caller, approval_id)
 
 
 @router.get("/requests/{approval_id}/timeline", responses=described(HTTPStatus.NOT_FOUND))
-async def timeline(approval_id: ApprovalId, house: HouseHere, caller: CallerHere) -> list[AuditEventView]:
+async def timeline(approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> list[AuditEventView]:
     """All that happened to a request, oldest first: who, when, by which channel, on what proof."""
-    await seen(house, caller, approval_id)
-    lines = await house.run(house.store.events.of, approval_id)
-    return [masked_line(line) for line in await house.run(house.store.reading.named, lines)]
+    await seen(context, caller, approval_id)
+    lines = await context.run(context.store.events.of, approval_id)
+    return [redacted_event(line) for line in await context.run(context.store.reading.named, lines)]
 
 
 @router.get("/requests/{approval_id}/wait", responses=described(HTTPStatus.NOT_FOUND))
 async def wait(
     request: Request,
     approval_id: ApprovalId,
-    house: HouseHere,
+    context: ContextHere,
     caller: CallerHere,
     after: Annotated[int, Query(ge=0, le=LARGEST, description="The version that is known already.")] = 0,
     timeout: Seconds = 30,  # noqa: ASYNC109 - the name in the URL
@@ -142,8 +142,8 @@ async def wait(
 
     The end of its grant makes it newer too.
     """
-    return await house.feed.first(
-        lambda: seen(house, caller, approval_id),
+    return await context.feed.first(
+        lambda: seen(context, caller, approval_id),
         lambda view: view.version > after,
         timeout,
         about=approval_id,
@@ -151,9 +151,9 @@ async def wait(
     )
 
 
-async def seen(house: House, caller: Caller, approval_id: int) -> RequestView:
+async def seen(context: Context, caller: Caller, approval_id: int) -> RequestView:
     """A request that this caller may see; NotFound, with the same words, for one that is none of their business."""
-    view = await house.run(house.store.reading.request, approval_id)
+    view = await context.run(context.store.reading.request, approval_id)
     if not caller.visibility.sees(view):
         raise no_request(approval_id)
     return view

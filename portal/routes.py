@@ -13,10 +13,10 @@ from starlette.types import Message, Receive
 
 from countersign.errors import NotAllowed, NotFound, Refused
 from portal import auth
-from portal.house import House
+from portal.context import Context
+from portal.fair_executor import WHOSE
 from portal.limits import AtOnce
 from portal.problems import UNKNOWN_PARAMETER, described
-from portal.turns import WHOSE
 
 PREFIX = "/api/v1"
 LARGEST_BODY_BYTES = 64 * 1024
@@ -65,20 +65,20 @@ class TokenRoute(StrictRoute):
         handle = super().get_route_handler()
 
         async def with_token(request: Request) -> Response:
-            house: House = request.app.state.house
-            caller = await self._caller(request, house)
+            context: Context = request.app.state.context
+            caller = await self._caller(request, context)
             request.state.caller = caller
             bounded = Request(request.scope, _at_most(self.largest_body_bytes, request.receive))
-            with self._at_once(house).one(caller.token.id), _refusals_counted(request, house, caller):
+            with self._at_once(context).one(caller.token.id), _refusals_counted(request, context, caller):
                 response = await handle(bounded)
                 if response.status_code == HTTPStatus.CONFLICT and _is_attempt(request, caller):
-                    house.refusals.count(caller.name)
+                    context.refusals.count(caller.name)
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
         return with_token
 
-    async def _caller(self, request: Request, house: House) -> auth.Caller:
+    async def _caller(self, request: Request, context: Context) -> auth.Caller:
         """Whose token it is; from here on all work is done in its turn.
 
         Until it is known, in the turn of the address: a flood of tokens that are none is in nobody else's way.
@@ -86,22 +86,22 @@ class TokenRoute(StrictRoute):
         authorization = request.headers.get("Authorization", "")
         token_id = auth.presented_id(authorization)
         address = request.client.host if request.client else ""
-        WHOSE.set(f"token {token_id}" if token_id in house.known_tokens else f"address {address}")
-        caller = await house.run(auth.caller, house.store, authorization)
+        WHOSE.set(f"token {token_id}" if token_id in context.known_tokens else f"address {address}")
+        caller = await context.run(auth.caller, context.store, authorization)
         WHOSE.set(f"token {caller.token.id}")
-        house.known_tokens.add(caller.token.id)
+        context.known_tokens.add(caller.token.id)
         return caller
 
-    def _at_once(self, house: House) -> AtOnce:
+    def _at_once(self, context: Context) -> AtOnce:
         """What bounds the calls of a token that are answered at the same time."""
-        return house.at_once
+        return context.at_once
 
 
 class HeavyRoute(TokenRoute):
     """A route for a large body that is work for the processor."""
 
-    def _at_once(self, house: House) -> AtOnce:
-        return house.heavy if "POST" in (self.methods or ()) else house.at_once
+    def _at_once(self, context: Context) -> AtOnce:
+        return context.heavy if "POST" in (self.methods or ()) else context.at_once
 
 
 def token_router(tag: str, route_class: type[TokenRoute] = TokenRoute) -> APIRouter:
@@ -132,16 +132,16 @@ def _is_attempt(request: Request, caller: auth.Caller) -> bool:
 
 
 @contextmanager
-def _refusals_counted(request: Request, house: House, caller: auth.Caller) -> Iterator[None]:
+def _refusals_counted(request: Request, context: Context, caller: auth.Caller) -> Iterator[None]:
     """Raise TooMany for who had too much refused, and count what is refused now."""
     if not _is_attempt(request, caller):
         yield
         return
-    house.refusals.must_have_room(caller.name)
+    context.refusals.must_have_room(caller.name)
     try:
         yield
     except (Refused, NotAllowed, NotFound):
-        house.refusals.count(caller.name)
+        context.refusals.count(caller.name)
         raise
 
 

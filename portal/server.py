@@ -70,7 +70,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Send home who waits for something to happen, then close."""
-        self.app.state.house.feed.close()
+        self.app.state.context.feed.close()
         await super().shutdown(sockets)
         asyncio.get_running_loop().set_exception_handler(None)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from countersign.errors import Refused
 from sandbox.slack_policy import asks_in_slack, told_in_slack
 from store import Store
-from store.private import FILE_OURS_ALONE, OURS_ALONE
+from store.file_permissions import FILE_OURS_ALONE, OURS_ALONE
 from store.tokens import Owner
 
 ADMIN = "ada"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from store.private import FILE_OURS_ALONE, close_folder
+from store.file_permissions import FILE_OURS_ALONE, close_folder
 
 
 class KeptMail:

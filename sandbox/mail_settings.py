@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from sandbox.mail_server import DOMAIN, ENGINE, HOST, PASSWORD
-from store.private import FILE_OURS_ALONE, OURS_ALONE
+from store.file_permissions import FILE_OURS_ALONE, OURS_ALONE
 
 SECRET_BYTES = 32
 

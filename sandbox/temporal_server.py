@@ -21,7 +21,7 @@ from temporalio.service import RPCError
 from sandbox.arguments import parser
 from sandbox.temporal_namespace import add_search_attributes, keep_histories, retention
 from sandbox.temporal_tool import NoTemporal, Say, find_temporal, say_on_stderr
-from store.private import BESIDE, OTHERS, OURS_ALONE, close
+from store.file_permissions import BESIDE, OTHERS, OURS_ALONE, close
 from workflows import search_attributes
 
 HOST = "127.0.0.1"

@@ -22,7 +22,7 @@ from sandbox.first_run import Installation, prepare
 from sandbox.mail_settings import kept_mail_keys, mail_settings
 from sandbox.welcome import Place, Screen, is_healthy, listens, next_steps
 from settings import Settings
-from store.private import close_folder
+from store.file_permissions import close_folder
 
 ROOT = Path(__file__).parent.parent
 STATE = ROOT / "var"

@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from store.answers import Answers
 from store.database import Database
+from store.database_errors import DatabaseUnavailable
 from store.events import Events
-from store.faults import DatabaseUnavailable
 from store.grants import Grants
 from store.idempotency import Idempotency
 from store.mails import Mails

@@ -11,8 +11,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from store import postgres
-from store.faults import DatabaseUnavailable, in_our_terms
-from store.private import close_database
+from store.database_errors import DatabaseUnavailable, in_our_terms
+from store.file_permissions import close_database
 
 # How long a writer waits for another process' transaction before it gives up, in milliseconds.
 SQLITE_BUSY_MS = 5_000

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, select, update
 
-from countersign.asking_again import answer_by, is_yes, on_record
 from countersign.directory import Policy
 from countersign.errors import Refused
+from countersign.grant_reuse import answer_by, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy import why_gone
 from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient, Revoke

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign import policy as rules
-from countersign.asking_again import being_decided, on_record
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, TooMany, no_request
+from countersign.grant_reuse import being_decided, on_record
 from countersign.models import (
     Asked,
     Decision,

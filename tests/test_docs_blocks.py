@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from configuration import load
 from portal.app import create_app
-from portal.house import Plan
+from portal.context import Plan
 from tests.commands import COMMAND_LINES
 
 ROOT = Path(__file__).parent.parent

@@ -11,10 +11,10 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from activities.transitions import TransitionActivities
-    from countersign.asking_again import being_decided, on_record
     from countersign.ballot import Ballot, Gone
     from countersign.error_codes import ErrorCode
     from countersign.errors import BadQuestion, CountersignError, NotYet, Refused
+    from countersign.grant_reuse import being_decided, on_record
     from countersign.models import (
         STARTED_IN_TEMPORAL,
         Answer,
@@ -48,7 +48,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.change import CANCELLED_IN_TEMPORAL, ENGINE, TEMPORAL, Change
     from workflows.execute import execute, refusal_in
-    from workflows.shown import show
+    from workflows.temporal_summary import show
 
 # How often an expiry that waits for the mailboxes looks again: at first, and when it has waited for long.
 LOOK_AGAIN = timedelta(seconds=1)

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from countersign.asking_again import must_be_for
 from countersign.cli import exits, list_page, request_page, times
 from countersign.cli.live import changes, follow, patiently, rest
 from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, connect, person
 from countersign.cli.output import console, show, show_json
 from countersign.error_codes import ErrorCode
 from countersign.errors import Delayed, NotAllowed, Unavailable
+from countersign.grant_reuse import must_be_for
 from countersign.http import Api
 from countersign.models import LONGEST_GRANT_MINUTES, Asked, Protocol, Question, Status
 from countersign.question import read_question

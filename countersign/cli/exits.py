@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import IntEnum
 
-from countersign.asking_again import is_for, is_yes
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotAllowed, NotFound, Refused
+from countersign.grant_reuse import is_for, is_yes
 from countersign.models import Asked, Status
 from countersign.views import RequestView
 

@@ -17,7 +17,7 @@ from sandbox.mail_server import MailServer
 from settings import Settings
 from store import Store
 from store.tokens import Owner
-from tests.portal.house import MARK, MINUTE, POLICY, Portal, serving, until
+from tests.portal.context import MARK, MINUTE, POLICY, Portal, serving, until
 from tests.workflows.sandboxed import sandboxed
 
 

@@ -7,7 +7,7 @@ import logging
 import httpx
 import pytest
 
-from tests.portal.house import Portal
+from tests.portal.context import Portal
 from tests.portal.test_main import process
 from tests.portal.test_main import run as command
 

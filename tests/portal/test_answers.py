@@ -10,10 +10,10 @@ import pytest
 
 from countersign.client import Client
 from portal.app import create_app
-from portal.house import Plan
+from portal.context import Plan
 from portal.server import Server
 from settings import Settings
-from tests.portal.house import Portal, serving
+from tests.portal.context import Portal, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,7 +9,7 @@ import pytest
 
 from countersign.policy_file import LARGEST_FILE_BYTES
 from store.tokens import Owner
-from tests.portal.house import DEVICES, POLICY, Portal
+from tests.portal.context import DEVICES, POLICY, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -21,7 +21,7 @@ from portal.server import Server
 from sandbox.temporal_server import free_port
 from store import Store
 from store.tokens import Owner
-from tests.portal.house import POLICY, serving, until, without_temporal
+from tests.portal.context import POLICY, serving, until, without_temporal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

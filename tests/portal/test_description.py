@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from countersign.error_codes import ErrorCode
-from tests.portal.house import Portal
+from tests.portal.context import Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

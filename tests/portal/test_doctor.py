@@ -19,7 +19,7 @@ from settings import Settings
 from store import Store
 from store.policies import ReadPolicy
 from store.tokens import Owner
-from tests.portal.house import POLICY, Portal, serving
+from tests.portal.context import POLICY, Portal, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

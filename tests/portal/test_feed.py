@@ -24,7 +24,7 @@ from portal.feed import Feed
 from portal.server import Server
 from settings import Settings
 from store import Store
-from tests.portal.house import Portal, serving, until
+from tests.portal.context import Portal, serving, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

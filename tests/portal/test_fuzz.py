@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.portal.house import DB, WEB, Portal
+from tests.portal.context import DB, WEB, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 SOME = settings(

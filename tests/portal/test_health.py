@@ -16,14 +16,14 @@ from sqlalchemy import create_engine
 
 from countersign.client import Client
 from portal.app import create_app
-from portal.house import Plan
+from portal.context import Plan
 from portal.server import Server
 from sandbox.mail_server import MailServer
 from store import Store
 from store.clock import apart
 from store.tokens import Owner
 from store.workers import this_worker
-from tests.portal.house import Portal, serving, without_temporal
+from tests.portal.context import Portal, serving, without_temporal
 from tests.portal.test_main import process
 from tests.portal.test_main import run as command
 from tests.workflows.deployment import environment_for, new_namespace

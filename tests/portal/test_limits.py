@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 
 from portal.app import create_app
-from portal.house import HEAVY_AT_ONCE
+from portal.context import HEAVY_AT_ONCE
 from portal.server import Server
 from store import Store
 from store.repeats import WRITTEN_EACH
 from store.tokens import Owner
-from tests.portal.house import POLICY, Portal, serving, until, without_temporal
+from tests.portal.context import POLICY, Portal, serving, until, without_temporal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -19,7 +19,7 @@ from portal.__main__ import app
 from sandbox.temporal_server import free_port
 from store import Store
 from store.tokens import FORM
-from tests.portal.house import POLICY
+from tests.portal.context import POLICY
 
 ROOT = Path(__file__).parents[2]
 

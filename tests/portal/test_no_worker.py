@@ -22,7 +22,7 @@ from sandbox.mail_server import MailServer
 from settings import Settings
 from store import Store
 from store.tokens import Owner
-from tests.portal.house import Portal, serving
+from tests.portal.context import Portal, serving
 from tests.workflows.deployment import new_namespace, settings_for
 from tests.workflows.people import policy
 from tests.workflows.sandboxed import sandboxed

@@ -10,10 +10,10 @@ from benchmarks.applying import large_policy
 from countersign import policy_file
 from countersign.client import Client
 from portal.app import create_app
-from portal.house import Plan
+from portal.context import Plan
 from portal.server import Server
 from settings import Settings
-from tests.portal.house import POLICY, Portal, serving
+from tests.portal.context import POLICY, Portal, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from countersign.error_codes import TITLES, ErrorCode
-from tests.portal.house import DB, SHORT, Portal
+from tests.portal.context import DB, SHORT, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -13,7 +13,7 @@ from portal.app import create_app
 from portal.server import Server
 from store import Store
 from store.tokens import Owner
-from tests.portal.house import Portal, serving, without_temporal
+from tests.portal.context import Portal, serving, without_temporal
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -10,10 +10,10 @@ from countersign.client import Client
 from notifiers.email.token import KeyRing
 from notifiers.email.token import make as make_token
 from portal.app import create_app
-from portal.house import Explained, Plan
+from portal.context import Explained, Plan
 from portal.server import Server
 from settings import Settings
-from tests.portal.house import Portal, serving
+from tests.portal.context import Portal, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 TOKEN = "a1" + "abcdefghijklmnopqrstuvwxyz"

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from countersign.transitions import AuditEvent
-from tests.portal.house import DB, LAB, SHORT, WEB, Portal
+from tests.portal.context import DB, LAB, SHORT, WEB, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,24 +6,24 @@ import pytest
 import pytest_asyncio
 
 from sandbox.slack.tool import NoSlack
+from tests.slack.context import Context, slack_house, slack_policy
 from tests.slack.forge.aim import Genuine, genuine_ones
-from tests.slack.house import House, slack_house, slack_policy
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=["socket", "http"])
 async def shared_house(
     request: pytest.FixtureRequest, temporal_address: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Context]:
     """All of Countersign with Slack, in each of the two ways in which Slack may reach it."""
     try:
-        async with slack_house(temporal_address, tmp_path_factory.mktemp("slack"), request.param) as house:
-            yield house
+        async with slack_house(temporal_address, tmp_path_factory.mktemp("slack"), request.param) as context:
+            yield context
     except NoSlack as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture
-def house(shared_house: House) -> Iterator[House]:
+def context(shared_house: Context) -> Iterator[Context]:
     """The same under the plain policy, with nothing that fails."""
     shared_house.deployment.apply(slack_policy())
     yield shared_house
@@ -34,6 +34,6 @@ def house(shared_house: House) -> Iterator[House]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def genuine(shared_house: House) -> AsyncIterator[Genuine]:
+async def genuine(shared_house: Context) -> AsyncIterator[Genuine]:
     """What Slack itself sent, for forgers to begin with."""
     yield await genuine_ones(shared_house)

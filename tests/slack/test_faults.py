@@ -15,7 +15,7 @@ from sandbox.slack import answers, faults, people
 from sandbox.slack.inside import Inside
 from sandbox.slack.state import State
 from sandbox.slack.workspace import Json
-from tests.slack.house import SECONDS, House, still_asks, user_id
+from tests.slack.context import SECONDS, Context, still_asks, user_id
 from tests.workflows.deployment import Request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -24,46 +24,46 @@ AGAIN_SECONDS = 2.0
 
 
 @pytest.fixture(autouse=True)
-def quick(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever failed is tried again soon, in the proportions of the real thing; and Slack is whole afterwards."""
     monkeypatch.setattr("store.notifications.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
     monkeypatch.setattr("activities.courier.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
     monkeypatch.setattr("activities.chores.PAUSE_SECONDS", 0.3)
     monkeypatch.setattr("countersign.door.LEFT_OVER_AFTER", timedelta(seconds=1))
-    state = house.slack.state
+    state = context.slack.state
     scopes, flags, workspace = set(state.scopes), {one: dict(its) for one, its in state.people.items()}, state.workspace
     yield
     state.scopes, state.people, state.workspace = scopes, flags, workspace
     state.archived.clear()
 
 
-async def dm(house: House, person: str) -> str:
+async def dm(context: Context, person: str) -> str:
     """The conversation between somebody and the app, opened if need be."""
-    opened = await house.slack.inside.post(
-        "/api/conversations.open", {"users": user_id(person)}, house.slack.state.workspace.bot_token
+    opened = await context.slack.inside.post(
+        "/api/conversations.open", {"users": user_id(person)}, context.slack.state.workspace.bot_token
     )
     return str(opened["channel"]["id"])
 
 
-async def posted(house: House, request: Request) -> list[str]:
+async def posted(context: Context, request: Request) -> list[str]:
     """The notices that stand in Slack about a request, by the marks of their messages, wherever they are."""
-    channels = [one["id"] for one in (await house.slack.inside.get("/_control/state"))["channels"]]
-    messages = [one for channel in channels for one in await people.messages(house.slack, channel)]
+    channels = [one["id"] for one in (await context.slack.inside.get("/_control/state"))["channels"]]
+    messages = [one for channel in channels for one in await people.messages(context.slack, channel)]
     ids = [str(one["metadata"].get("event_payload", {}).get("id", "")) for one in messages]
     return [one for one in ids if one.startswith(f"{request.id}.")]
 
 
-def noticed(house: House, request: Request) -> Counter[str]:
+def noticed(context: Context, request: Request) -> Counter[str]:
     """Who was told of what by Slack, as the record has it."""
-    rows = house.deployment.store.events.of(request.id)
+    rows = context.deployment.store.events.of(request.id)
     return Counter(f"{row.who} {row.words}" for row in rows if (row.kind, row.channel) == ("noticed", "slack"))
 
 
-async def all_in_order(house: House, request: Request, *expected: str) -> None:
+async def all_in_order(context: Context, request: Request, *expected: str) -> None:
     """In the end the record has all that is expected, once, and no message stands there twice."""
-    await until(lambda: set(expected) <= set(noticed(house, request)), f"{expected}: {noticed(house, request)}")
-    assert set(noticed(house, request).values()) == {1}
-    ids = await posted(house, request)
+    await until(lambda: set(expected) <= set(noticed(context, request)), f"{expected}: {noticed(context, request)}")
+    assert set(noticed(context, request).values()) == {1}
+    ids = await posted(context, request)
     assert len(ids) == len(set(ids)), ids
 
 
@@ -83,116 +83,116 @@ FAULTS = [
 ]
 
 
-async def until_nothing_to_press(house: House, request: Request, *who: str) -> None:
+async def until_nothing_to_press(context: Context, request: Request, *who: str) -> None:
     """Wait until no message of these people offers anything about a request any more."""
     deadline = time.monotonic() + SECONDS
     for person in who:
-        while any(still_asks(one) for one in await house.all_messages(person, request.id)):
+        while any(still_asks(one) for one in await context.all_messages(person, request.id)):
             assert time.monotonic() < deadline, f"{person} still has something to press"
             await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize(("fault", "words"), FAULTS)
 async def test_a_question_that_fails_comes_once(
-    house: House, fault: faults.Fault, words: str, caplog: pytest.LogCaptureFixture
+    context: Context, fault: faults.Fault, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house.slack.fail("chat.postMessage", fault, channel=await dm(house, "grace"))
-    request = await house.deployment.ask("alice")
-    await until(lambda: "grace asked" in noticed(house, request), "grace is asked in the end")
+    context.slack.fail("chat.postMessage", fault, channel=await dm(context, "grace"))
+    request = await context.deployment.ask("alice")
+    await until(lambda: "grace asked" in noticed(context, request), "grace is asked in the end")
     assert words in caplog.text
-    await house.click(await house.message("grace", request.id), "approve", "grace")
+    await context.click(await context.message("grace", request.id), "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
-    await house.settled(request, "Approved", "grace", "alice")
-    await all_in_order(house, request, "alice opened", "alice settled")
+    await context.settled(request, "Approved", "grace", "alice")
+    await all_in_order(context, request, "alice opened", "alice settled")
 
 
 @pytest.mark.parametrize(("fault", "words"), FAULTS)
 async def test_a_change_that_fails_is_made_and_nothing_is_posted_instead(
-    house: House, fault: faults.Fault, words: str, caplog: pytest.LogCaptureFixture
+    context: Context, fault: faults.Fault, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    request = await house.deployment.ask("alice")
-    prompt = await house.message("grace", request.id)
-    await house.message("alice", request.id)
-    house.slack.fail("chat.update", fault, channel=prompt["channel"])
+    request = await context.deployment.ask("alice")
+    prompt = await context.message("grace", request.id)
+    await context.message("alice", request.id)
+    context.slack.fail("chat.update", fault, channel=prompt["channel"])
     await request.says("grace", channel="email")
-    await house.settled(request, "Approved", "grace", "alice")
-    await until(lambda: not house.slack.faults.waiting, "the fault was met")
+    await context.settled(request, "Approved", "grace", "alice")
+    await until(lambda: not context.slack.faults.waiting, "the fault was met")
     await until(lambda: words in caplog.text, words)
-    await all_in_order(house, request, "grace asked", "alice opened", "alice settled")
-    assert len(await house.all_messages("grace", request.id)) == 1
+    await all_in_order(context, request, "grace asked", "alice opened", "alice settled")
+    assert len(await context.all_messages("grace", request.id)) == 1
 
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
-async def test_as_long_as_slack_wants_us_to_wait_nothing_is_called(house: House, method: str) -> None:
-    first = await house.deployment.ask("alice")
-    await house.message("grace", first.id)
-    await house.message("alice", first.id)
-    house.slack.fail(method, faults.rate_limited(3))
-    begun, before = time.monotonic(), len(house.slack.calls_of(method))
-    second = await house.deployment.ask("alice")
+async def test_as_long_as_slack_wants_us_to_wait_nothing_is_called(context: Context, method: str) -> None:
+    first = await context.deployment.ask("alice")
+    await context.message("grace", first.id)
+    await context.message("alice", first.id)
+    context.slack.fail(method, faults.rate_limited(3))
+    begun, before = time.monotonic(), len(context.slack.calls_of(method))
+    second = await context.deployment.ask("alice")
     await first.says("grace", channel="email")
-    assert not house.slack.faults.waiting
-    under_way = len(house.slack.calls_of(method))
-    await until(lambda: len(house.slack.calls_of(method)) > under_way, "it goes on")
+    assert not context.slack.faults.waiting
+    under_way = len(context.slack.calls_of(method))
+    await until(lambda: len(context.slack.calls_of(method)) > under_way, "it goes on")
     assert time.monotonic() - begun > 3
     assert under_way - before <= 2
     await second.says("grace", channel="email")
     for request in (first, second):
-        await house.settled(request, "Approved", "alice")
-        await all_in_order(house, request, "alice settled")
+        await context.settled(request, "Approved", "alice")
+        await all_in_order(context, request, "alice settled")
 
 
-async def test_a_reply_below_a_message_is_posted_once(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    status = await house.message("alice", request.id)
-    await house.message("grace", request.id)
-    house.slack.fail("chat.postMessage", faults.cut().afterwards(), thread_ts=status["ts"])
+async def test_a_reply_below_a_message_is_posted_once(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    status = await context.message("alice", request.id)
+    await context.message("grace", request.id)
+    context.slack.fail("chat.postMessage", faults.cut().afterwards(), thread_ts=status["ts"])
     await request.says("grace", channel="email")
-    await all_in_order(house, request, "alice settled")
-    assert not house.slack.faults.waiting
-    assert len(await house.replies("alice", request.id)) == 1
+    await all_in_order(context, request, "alice settled")
+    assert not context.slack.faults.waiting
+    assert len(await context.replies("alice", request.id)) == 1
 
 
-async def test_a_question_that_got_through_unnoticed_loses_its_buttons_too(house: House) -> None:
-    house.slack.fail("chat.postMessage", faults.cut().afterwards(), channel=await dm(house, "grace"))
-    request = await house.deployment.ask("alice")
-    await house.message("grace", request.id)
+async def test_a_question_that_got_through_unnoticed_loses_its_buttons_too(context: Context) -> None:
+    context.slack.fail("chat.postMessage", faults.cut().afterwards(), channel=await dm(context, "grace"))
+    request = await context.deployment.ask("alice")
+    await context.message("grace", request.id)
     await request.says("grace", channel="email")
-    await house.settled(request, "Approved", "grace", "alice")
-    await all_in_order(house, request, "alice opened", "alice settled", "grace settled")
-    assert len(await house.all_messages("grace", request.id)) == 1
+    await context.settled(request, "Approved", "grace", "alice")
+    await all_in_order(context, request, "alice opened", "alice settled", "grace settled")
+    assert len(await context.all_messages("grace", request.id)) == 1
 
 
-async def test_a_question_found_again_shows_what_happened_since(house: House) -> None:
-    house.slack.fail("chat.postMessage", faults.cut().afterwards(), channel=await dm(house, "ivan"))
-    request = await house.deployment.ask("alice", "databases")
+async def test_a_question_found_again_shows_what_happened_since(context: Context) -> None:
+    context.slack.fail("chat.postMessage", faults.cut().afterwards(), channel=await dm(context, "ivan"))
+    request = await context.deployment.ask("alice", "databases")
     await request.says("grace", channel="email")
-    await house.message("ivan", request.id)
+    await context.message("ivan", request.id)
     await request.says("heidi", level=2, channel="email", comment="Fine by me")
-    prompt = await house.message("ivan", request.id, "Fine by me")
-    await house.click(prompt, "approve", "ivan")
+    prompt = await context.message("ivan", request.id, "Fine by me")
+    await context.click(prompt, "approve", "ivan")
     assert (await request.outcome()).status is Status.APPROVED
-    await house.settled(request, "Approved", "ivan", "heidi", "grace", "alice")
-    await all_in_order(house, request, "ivan asked", "heidi asked")
+    await context.settled(request, "Approved", "ivan", "heidi", "grace", "alice")
+    await all_in_order(context, request, "ivan asked", "heidi asked")
 
 
 @pytest.mark.parametrize("seconds", [1.0, 3.0], ids=["under-way", "given-up"])
 async def test_changes_out_of_order_end_with_the_last(
-    house: House, monkeypatch: pytest.MonkeyPatch, seconds: float
+    context: Context, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    request = await house.deployment.ask("alice", "databases")
-    await house.message("grace", request.id)
-    status = await house.message("alice", request.id)
+    request = await context.deployment.ask("alice", "databases")
+    await context.message("grace", request.id)
+    status = await context.message("alice", request.id)
     overtaken = first_change_is_slow(monkeypatch, status, seconds)
-    house.slack.fail("chat.update", faults.server_error(), times=2, channel=await dm(house, "grace"))
+    context.slack.fail("chat.update", faults.server_error(), times=2, channel=await dm(context, "grace"))
     await request.says("grace", channel="email")
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2, channel="email")
     await request.says("ivan", "reject", level=2, channel="email")
-    await house.settled(request, "Rejected", "alice")
+    await context.settled(request, "Rejected", "alice")
     await overtaken.wait()
-    await house.settled(request, "Rejected", "grace", "heidi", "ivan", "ada", "alice")
-    await all_in_order(house, request, "grace asked", "heidi asked", "ivan asked", "ada asked", "alice settled")
+    await context.settled(request, "Rejected", "grace", "heidi", "ivan", "ada", "alice")
+    await all_in_order(context, request, "grace asked", "heidi asked", "ivan asked", "ada asked", "alice settled")
 
 
 def first_change_is_slow(monkeypatch: pytest.MonkeyPatch, message: Json, seconds: float) -> asyncio.Event:

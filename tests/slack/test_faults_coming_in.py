@@ -20,7 +20,7 @@ from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
 from sandbox.slack import faults, people
-from tests.slack.house import House, actions_of, slack_policy, user_id
+from tests.slack.context import Context, actions_of, slack_policy, user_id
 from tests.slack.test_faults import all_in_order, quick
 from tests.workflows.deployment import Request, until
 
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nobody listens
 
 
-def by_socket(house: House) -> bool:
+def by_socket(context: Context) -> bool:
     """Whether Slack reaches this house by Socket Mode."""
-    return house.slack.state.workspace.mode == "socket"
+    return context.slack.state.workspace.mode == "socket"
 
 
 def answers_by_slack(request: Request) -> list[str]:
@@ -42,59 +42,59 @@ def answers_by_slack(request: Request) -> list[str]:
 
 
 @asynccontextmanager
-async def out_of_reach(house: House) -> AsyncIterator[None]:
+async def out_of_reach(context: Context) -> AsyncIterator[None]:
     """Slack can't reach us for a while: its socket is cut, or nobody listens at our address."""
-    before, url = len(house.slack.calls_of("apps.connections.open")), house.slack.request_url
-    if by_socket(house):
-        assert await house.slack.cut_sockets() == 1
-    house.slack.request_url = NOWHERE
+    before, url = len(context.slack.calls_of("apps.connections.open")), context.slack.request_url
+    if by_socket(context):
+        assert await context.slack.cut_sockets() == 1
+    context.slack.request_url = NOWHERE
     yield
-    house.slack.request_url = url
-    if by_socket(house):
-        await until(lambda: len(house.slack.calls_of("apps.connections.open")) > before, "a new socket is asked for")
+    context.slack.request_url = url
+    if by_socket(context):
+        await until(lambda: len(context.slack.calls_of("apps.connections.open")) > before, "a new socket is asked for")
 
 
-async def clicked_until_taken(house: House, request: Request, person: str) -> None:
+async def clicked_until_taken(context: Context, request: Request, person: str) -> None:
     """They press Approve until Slack shows no warning sign."""
     deadline = time.monotonic() + 30
     while True:
         try:
-            await house.click(await house.message(person, request.id), "approve", person)
+            await context.click(await context.message(person, request.id), "approve", person)
             return
         except people.NotDelivered:
             assert time.monotonic() < deadline, "no click ever arrives"
             await asyncio.sleep(0.2)
 
 
-async def test_what_is_clicked_while_slack_can_not_reach_us_is_clicked_again(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    prompt = await house.message("grace", request.id)
-    async with out_of_reach(house):
-        if not by_socket(house):
+async def test_what_is_clicked_while_slack_can_not_reach_us_is_clicked_again(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    prompt = await context.message("grace", request.id)
+    async with out_of_reach(context):
+        if not by_socket(context):
             with pytest.raises(people.NotDelivered):
-                await house.click(prompt, "approve", "grace")
+                await context.click(prompt, "approve", "grace")
             assert request.status is Status.WAITING
-    await clicked_until_taken(house, request, "grace")
+    await clicked_until_taken(context, request, "grace")
     assert (await request.outcome()).status is Status.APPROVED
-    await house.settled(request, "Approved", "grace", "alice")
+    await context.settled(request, "Approved", "grace", "alice")
     assert answers_by_slack(request) == ["answered grace"]
 
 
-async def test_a_connection_that_is_renewed_in_mid_work_loses_no_click(house: House) -> None:
-    requests = [await house.deployment.ask("alice") for _ in range(6)]
-    prompts = [await house.message("grace", one.id) for one in requests]
+async def test_a_connection_that_is_renewed_in_mid_work_loses_no_click(context: Context) -> None:
+    requests = [await context.deployment.ask("alice") for _ in range(6)]
+    prompts = [await context.message("grace", one.id) for one in requests]
 
     async def renewing() -> None:
         for _ in range(3):
             await asyncio.sleep(0.3)
-            await house.slack.ask_to_reconnect()
+            await context.slack.ask_to_reconnect()
 
     async def clicking() -> None:
         for request, prompt in zip(requests, prompts, strict=True):
             try:
-                await house.click(prompt, "approve", "grace")
+                await context.click(prompt, "approve", "grace")
             except people.NotDelivered:
-                await clicked_until_taken(house, request, "grace")
+                await clicked_until_taken(context, request, "grace")
             await asyncio.sleep(0.15)
 
     await asyncio.gather(renewing(), clicking())
@@ -103,19 +103,19 @@ async def test_a_connection_that_is_renewed_in_mid_work_loses_no_click(house: Ho
         assert answers_by_slack(request) == ["answered grace"]
 
 
-async def test_a_click_whose_connection_is_cut_before_it_is_answered_counts_once(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    prompt = await house.message("grace", request.id)
-    await all_in_order(house, request, "alice opened", "grace asked")
-    await house.deployment.stop_worker()
-    clicking = asyncio.create_task(house.click(prompt, "approve", "grace"))
+async def test_a_click_whose_connection_is_cut_before_it_is_answered_counts_once(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    prompt = await context.message("grace", request.id)
+    await all_in_order(context, request, "alice opened", "grace asked")
+    await context.deployment.stop_worker()
+    clicking = asyncio.create_task(context.click(prompt, "approve", "grace"))
     await until(lambda: answers_kept(request), "the click is stored")
-    async with out_of_reach(house):
+    async with out_of_reach(context):
         await asyncio.sleep(0.5)
-    house.deployment.start_worker()
+    context.deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED
     await asyncio.gather(clicking, return_exceptions=True)
-    await house.settled(request, "Approved", "grace", "alice")
+    await context.settled(request, "Approved", "grace", "alice")
     assert answers_by_slack(request) == ["answered grace"]
 
 
@@ -125,100 +125,100 @@ def answers_kept(request: Request) -> list[str]:
     return [one.person for one in kept if one.approval_id == request.id]
 
 
-async def test_a_click_while_no_worker_is_there_is_kept_and_counts_later(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    prompt = await house.message("grace", request.id)
-    await all_in_order(house, request, "alice opened", "grace asked")
-    await house.deployment.stop_worker()
-    delivery = await house.click(prompt, "approve", "grace")
+async def test_a_click_while_no_worker_is_there_is_kept_and_counts_later(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    prompt = await context.message("grace", request.id)
+    await all_in_order(context, request, "alice opened", "grace asked")
+    await context.deployment.stop_worker()
+    delivery = await context.click(prompt, "approve", "grace")
     assert delivery.seconds < 3
     assert answers_kept(request) == ["grace"]
     assert request.status is Status.WAITING
-    house.deployment.start_worker()
+    context.deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED
-    await house.settled(request, "Approved", "grace", "alice")
+    await context.settled(request, "Approved", "grace", "alice")
     assert answers_by_slack(request) == ["answered grace"]
-    await all_in_order(house, request, "alice settled")
+    await all_in_order(context, request, "alice settled")
 
 
-async def test_what_is_delivered_twice_counts_once(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    house.slack.deliver_twice()
-    await house.click(await house.message("grace", request.id), "approve", "grace")
+async def test_what_is_delivered_twice_counts_once(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    context.slack.deliver_twice()
+    await context.click(await context.message("grace", request.id), "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
-    await house.settled(request, "Approved", "grace", "alice")
+    await context.settled(request, "Approved", "grace", "alice")
     assert answers_by_slack(request) == ["answered grace"]
-    await all_in_order(house, request, "alice settled")
+    await all_in_order(context, request, "alice settled")
 
 
-async def test_a_form_that_is_delivered_twice_counts_once(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    house.slack.deliver_twice(2)
-    await house.click(await house.message("grace", request.id), "reject", "grace")
-    await people.until(lambda: form_of(house, "grace"))
-    await people.submit(house.slack, {"comment": "Not today"}, user_id("grace"))
+async def test_a_form_that_is_delivered_twice_counts_once(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    context.slack.deliver_twice(2)
+    await context.click(await context.message("grace", request.id), "reject", "grace")
+    await people.until(lambda: form_of(context, "grace"))
+    await people.submit(context.slack, {"comment": "Not today"}, user_id("grace"))
     assert (await request.outcome()).status is Status.REJECTED
-    await house.settled(request, "Not today", "grace", "alice")
+    await context.settled(request, "Not today", "grace", "alice")
     assert answers_by_slack(request) == ["answered grace"]
 
 
-async def form_of(house: House, person: str) -> bool:
+async def form_of(context: Context, person: str) -> bool:
     """Whether somebody has the filled form before them."""
-    view = people.open_modal_of(house.slack, user_id(person))
+    view = people.open_modal_of(context.slack, user_id(person))
     return view is not None and any(block["type"] == "input" for block in view["blocks"])
 
 
-async def test_a_command_that_is_delivered_twice_asks_once(house: House) -> None:
-    device = house.deployment.question("alice").device
-    house.slack.deliver_twice()
-    await people.command(house.slack, "/connect", f"{device} ssh 60m Twice", user_id("alice"))
-    asked = [one for one in house.deployment.store.reading.asked_by("alice") if one.question.device == device]
+async def test_a_command_that_is_delivered_twice_asks_once(context: Context) -> None:
+    device = context.deployment.question("alice").device
+    context.slack.deliver_twice()
+    await people.command(context.slack, "/connect", f"{device} ssh 60m Twice", user_id("alice"))
+    asked = [one for one in context.deployment.store.reading.asked_by("alice") if one.question.device == device]
     [view] = asked
-    await house.message("grace", view.approval_id)
-    kinds = [row.kind for row in house.deployment.store.events.of(view.approval_id)]
+    await context.message("grace", view.approval_id)
+    kinds = [row.kind for row in context.deployment.store.events.of(view.approval_id)]
     assert (kinds.count("opened"), kinds.count("asked_again")) == (1, 0)
 
 
-async def test_a_signed_request_that_is_played_again_changes_nothing(house: House) -> None:
-    if by_socket(house):
+async def test_a_signed_request_that_is_played_again_changes_nothing(context: Context) -> None:
+    if by_socket(context):
         pytest.skip("nothing is signed in Socket Mode; an envelope that comes twice has its own test")
-    request = await house.deployment.ask("alice", "databases")
+    request = await context.deployment.ask("alice", "databases")
     await request.says("grace", channel="email")
-    await house.click(await house.message("heidi", request.id), "approve", "heidi")
-    clicked = house.slack.deliveries[-1].payload
+    await context.click(await context.message("heidi", request.id), "approve", "heidi")
+    clicked = context.slack.deliveries[-1].payload
     body = urlencode({"payload": json.dumps(clicked)})
-    assert [await played(house, body) for _ in range(3)] == [200, 200, 200]
-    async with second_portal(house) as url:  # it remembers nothing; what counts once is in the database
-        assert await played(house, body, url) == 200
-    assert await played(house, body, at=time.time() - 301) == 401
-    assert await played(house, body.replace("approve", "reject"), sign=body) == 401
+    assert [await played(context, body) for _ in range(3)] == [200, 200, 200]
+    async with second_portal(context) as url:  # it remembers nothing; what counts once is in the database
+        assert await played(context, body, url) == 200
+    assert await played(context, body, at=time.time() - 301) == 401
+    assert await played(context, body.replace("approve", "reject"), sign=body) == 401
     assert answers_by_slack(request) == ["answered heidi"]
     assert request.status is Status.WAITING
     await request.says("ivan", level=2, channel="email")
-    await house.settled(request, "Approved", "heidi", "ivan", "alice")
-    assert await played(house, body) == 200
+    await context.settled(request, "Approved", "heidi", "ivan", "alice")
+    assert await played(context, body) == 200
     assert answers_by_slack(request) == ["answered heidi"]
 
 
-async def played(house: House, body: str, url: str = "", at: float = 0, sign: str = "") -> int:
+async def played(context: Context, body: str, url: str = "", at: float = 0, sign: str = "") -> int:
     """Post a body as Slack signs it: now, or at another moment, or with the signature of another body."""
     stamp = str(int(at or time.time()))
-    key = house.slack.signing_secret.encode()
+    key = context.slack.signing_secret.encode()
     signature = hmac.new(key, f"v0:{stamp}:{sign or body}".encode(), hashlib.sha256).hexdigest()
     headers = {
         "X-Slack-Request-Timestamp": stamp,
         "X-Slack-Signature": f"v0={signature}",
         "Content-Type": "application/x-www-form-urlencoded",
     }
-    to = url or house.slack.request_url
+    to = url or context.slack.request_url
     async with aiohttp.ClientSession() as session, session.post(to, data=body, headers=headers) as response:
         return response.status
 
 
 @asynccontextmanager
-async def second_portal(house: House) -> AsyncIterator[str]:
+async def second_portal(context: Context) -> AsyncIterator[str]:
     """Another portal of the same installation; gives where Slack's requests go there."""
-    server = Server(create_app(plan(house.deployment.settings)), "127.0.0.1", 0)
+    server = Server(create_app(plan(context.deployment.settings)), "127.0.0.1", 0)
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started, "the second portal")
     yield f"{server.url}/slack/events"
@@ -226,27 +226,27 @@ async def second_portal(house: House) -> AsyncIterator[str]:
     await serving
 
 
-async def test_somebody_deactivated_since_they_were_asked_decides_nothing(house: House) -> None:
-    house.deployment.apply(slack_policy(device_groups={"vaults": {"managers": ["erin"]}}))
-    request = await house.deployment.ask("carol", "vaults")
-    prompt = await house.message("erin", request.id)
-    house.slack.state.people[user_id("erin")] = {"deleted": True}
-    await house.click(prompt, "approve", "erin")
-    await house.whispers("erin", "deactivated")
+async def test_somebody_deactivated_since_they_were_asked_decides_nothing(context: Context) -> None:
+    context.deployment.apply(slack_policy(device_groups={"vaults": {"managers": ["erin"]}}))
+    request = await context.deployment.ask("carol", "vaults")
+    prompt = await context.message("erin", request.id)
+    context.slack.state.people[user_id("erin")] = {"deleted": True}
+    await context.click(prompt, "approve", "erin")
+    await context.whispers("erin", "deactivated")
     assert (request.status, answers_by_slack(request)) == (Status.WAITING, ["answer_refused slack:UERIN"])
-    assert actions_of(await house.message("erin", request.id))
+    assert actions_of(await context.message("erin", request.id))
 
 
 async def test_a_click_that_can_not_be_taken_now_says_so_and_counts_the_next_time(
-    house: House, caplog: pytest.LogCaptureFixture
+    context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house.deployment.apply(slack_policy(device_groups={"vaults": {"managers": ["dave"]}}))
-    request = await house.deployment.ask("carol", "vaults")
-    prompt = await house.message("dave", request.id)
-    house.slack.fail("users.info", faults.server_error())
-    await house.click(prompt, "approve", "dave")
-    await house.whispers("dave", "try again")
+    context.deployment.apply(slack_policy(device_groups={"vaults": {"managers": ["dave"]}}))
+    request = await context.deployment.ask("carol", "vaults")
+    prompt = await context.message("dave", request.id)
+    context.slack.fail("users.info", faults.server_error())
+    await context.click(prompt, "approve", "dave")
+    await context.whispers("dave", "try again")
     assert "HTTP status 503" in caplog.text
     assert (request.status, answers_by_slack(request)) == (Status.WAITING, [])
-    await house.click(prompt, "approve", "dave")
+    await context.click(prompt, "approve", "dave")
     assert (await request.outcome()).status is Status.APPROVED

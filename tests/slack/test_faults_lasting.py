@@ -17,7 +17,7 @@ from countersign.models import Status
 from sandbox.slack import faults, people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import BOT, Json
-from tests.slack.house import ROOM, House, slack_house, slack_policy, user_id
+from tests.slack.context import ROOM, Context, slack_house, slack_policy, user_id
 from tests.slack.test_faults import all_in_order, dm, noticed, posted, quick, until_nothing_to_press
 from tests.workflows.deployment import Request, environment_for, until
 from tests.workflows.test_killed import insist
@@ -30,45 +30,45 @@ OUT = ("auth.test", "chat.postMessage", "chat.update", "users.lookupByEmail", "c
 SHARED = {"rooms": {"slack": ROOM}}
 
 
-def down(house: House, fault: faults.Fault) -> None:
+def down(context: Context, fault: faults.Fault) -> None:
     """Nothing goes out to Slack until its faults are cleared."""
     for method in OUT:
-        house.slack.fail(method, fault, times=500)
+        context.slack.fail(method, fault, times=500)
 
 
 async def test_what_opened_and_ended_while_slack_was_down_is_asked_nobody(
-    house: House, caplog: pytest.LogCaptureFixture
+    context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = await house.deployment.ask("alice")
-    await all_in_order(house, before, "grace asked", "alice opened")
-    down(house, faults.server_error())
-    during = await house.deployment.ask("alice")
+    before = await context.deployment.ask("alice")
+    await all_in_order(context, before, "grace asked", "alice opened")
+    down(context, faults.server_error())
+    during = await context.deployment.ask("alice")
     await during.until_mailed(grace=["asked"])
     for request in (before, during):
         await request.says("grace", channel="email")
         assert (await request.outcome()).status is Status.APPROVED
-    still_open = await house.deployment.ask("alice")
+    still_open = await context.deployment.ask("alice")
     await still_open.until_mailed(grace=["asked"])
     await asyncio.sleep(1)
-    house.slack.faults.clear()
-    await all_in_order(house, before, "alice settled")
-    await all_in_order(house, during, "alice settled")
-    await all_in_order(house, still_open, "grace asked", "alice opened")
+    context.slack.faults.clear()
+    await all_in_order(context, before, "alice settled")
+    await all_in_order(context, during, "alice settled")
+    await all_in_order(context, still_open, "grace asked", "alice opened")
     assert "HTTP status 503" in caplog.text
-    await house.settled(before, "Approved", "grace", "alice")
-    await house.settled(during, "Approved", "grace", "alice")
-    await all_in_order(house, during, "alice opened", "grace settled")
-    assert [len(await house.messages(one, during.id)) for one in ("grace", "alice")] == [1, 1]
-    await until_nothing_to_press(house, during, "grace", "alice")
+    await context.settled(before, "Approved", "grace", "alice")
+    await context.settled(during, "Approved", "grace", "alice")
+    await all_in_order(context, during, "alice opened", "grace settled")
+    assert [len(await context.messages(one, during.id)) for one in ("grace", "alice")] == [1, 1]
+    await until_nothing_to_press(context, during, "grace", "alice")
 
 
 @pytest.mark.parametrize("reason", ["revoked", "scope"])
 async def test_what_an_administrator_has_to_mend_is_said_and_then_goes_on(
-    house: House, reason: str, caplog: pytest.LogCaptureFixture
+    context: Context, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = await house.deployment.ask("alice")
-    await all_in_order(house, before, "grace asked", "alice opened")
-    state = house.slack.state
+    before = await context.deployment.ask("alice")
+    await all_in_order(context, before, "grace asked", "alice opened")
+    state = context.slack.state
     workspace, scopes = state.workspace, set(state.scopes)
     if reason == "revoked":
         state.workspace = replace(workspace, bot_token="xoxb-another")
@@ -76,114 +76,116 @@ async def test_what_an_administrator_has_to_mend_is_said_and_then_goes_on(
     else:
         state.scopes = scopes - {"chat:write"}
         words = "the app lacks the scope chat:write"
-    during = await house.deployment.ask("alice")
+    during = await context.deployment.ask("alice")
     await before.says("grace", channel="email")
     await during.until_mailed(grace=["asked"])
     await until(lambda: words in caplog.text, words)
-    assert house.slack.bot_token not in caplog.text
+    assert context.slack.bot_token not in caplog.text
     state.workspace, state.scopes = workspace, scopes
-    await house.settled(before, "Approved", "grace", "alice")
-    await house.click(await house.message("grace", during.id), "approve", "grace")
+    await context.settled(before, "Approved", "grace", "alice")
+    await context.click(await context.message("grace", during.id), "approve", "grace")
     assert (await during.outcome()).status is Status.APPROVED
     for request in (before, during):
-        await all_in_order(house, request, "grace asked", "alice opened", "alice settled")
+        await all_in_order(context, request, "grace asked", "alice opened", "alice settled")
         assert request.lines("unreachable") == []
 
 
 @pytest.mark.parametrize("what", ["archived", "removed"])
 async def test_a_room_that_is_lost_after_the_question_costs_nothing_else(
-    house: House, what: str, caplog: pytest.LogCaptureFixture
+    context: Context, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "notifiers.slack")
-    house.deployment.apply(slack_policy(**SHARED))
-    request = await house.deployment.ask("carol", "databases")
-    prompt = await house.in_room(request.id)
-    await all_in_order(house, request, f"#{ROOM} asked", "carol opened")
-    lose(house, what)
+    context.deployment.apply(slack_policy(**SHARED))
+    request = await context.deployment.ask("carol", "databases")
+    prompt = await context.in_room(request.id)
+    await all_in_order(context, request, f"#{ROOM} asked", "carol opened")
+    lose(context, what)
     await request.says("heidi", channel="email")
-    await house.settled(request, "Approved", "carol")
-    await all_in_order(house, request, "carol settled")
+    await context.settled(request, "Approved", "carol")
+    await all_in_order(context, request, "carol settled")
     await until(lambda: f"shows #{request.id} no more" in caplog.text, "the log says that the message stays")
-    give_back(house)
-    await house.click(prompt, "reject", "ivan")
-    await people.until(lambda: reads(house, "ivan", f"#{request.id} is already Approved"))
+    give_back(context)
+    await context.click(prompt, "reject", "ivan")
+    await people.until(lambda: reads(context, "ivan", f"#{request.id} is already Approved"))
     assert request.decided() == ["heidi approve 1"]
 
 
-async def test_a_room_without_the_app_is_asked_person_by_person(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    house.deployment.apply(slack_policy(**SHARED))
-    lose(house, "removed")
-    request = await house.deployment.ask("carol", "databases")
-    await all_in_order(house, request, "heidi asked", "ivan asked")
+async def test_a_room_without_the_app_is_asked_person_by_person(
+    context: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    context.deployment.apply(slack_policy(**SHARED))
+    lose(context, "removed")
+    request = await context.deployment.ask("carol", "databases")
+    await all_in_order(context, request, "heidi asked", "ivan asked")
     assert request.lines("unreachable") == [f"unreachable #{ROOM}"]
-    give_back(house)
-    await house.click(await house.message("ivan", request.id), "approve", "ivan")
-    await house.settled(request, "Approved", "heidi", "ivan", "carol")
-    assert await house.in_channel(ROOM, request.id) == []
+    give_back(context)
+    await context.click(await context.message("ivan", request.id), "approve", "ivan")
+    await context.settled(request, "Approved", "heidi", "ivan", "carol")
+    assert await context.in_channel(ROOM, request.id) == []
     assert "Completing activity as failed" not in caplog.text
 
 
-def lose(house: House, what: str) -> None:
+def lose(context: Context, what: str) -> None:
     """Our room is archived, or the app removed from it."""
     if what == "archived":
-        house.slack.state.archived.add(ROOM)
+        context.slack.state.archived.add(ROOM)
     else:
-        members = next(one.members for one in house.slack.state.workspace.channels if one.id == ROOM)
+        members = next(one.members for one in context.slack.state.workspace.channels if one.id == ROOM)
         assert isinstance(members, list)
         members.remove(BOT)
 
 
-def give_back(house: House) -> None:
+def give_back(context: Context) -> None:
     """Undo that."""
-    house.slack.state.archived.discard(ROOM)
-    members = next(one.members for one in house.slack.state.workspace.channels if one.id == ROOM)
+    context.slack.state.archived.discard(ROOM)
+    members = next(one.members for one in context.slack.state.workspace.channels if one.id == ROOM)
     if BOT not in members:
         assert isinstance(members, list)
         members.append(BOT)
 
 
-async def reads(house: House, person: str, words: str) -> bool:
+async def reads(context: Context, person: str, words: str) -> bool:
     """Whether somebody has a form with these words before them, or was told them alone."""
-    form = people.open_modal_of(house.slack, user_id(person))
-    told = await people.whispers(house.slack, user_id(person))
+    form = people.open_modal_of(context.slack, user_id(person))
+    told = await people.whispers(context.slack, user_id(person))
     return words in str(form) + str(told)
 
 
 async def test_somebody_who_left_is_written_to_by_mail_from_then_on(
-    house: House, caplog: pytest.LogCaptureFixture
+    context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "notifiers.slack")
-    house.deployment.apply(
+    context.deployment.apply(
         slack_policy(channels={"email": "off", "slack": "decide"}, device_groups={"vaults": {"managers": ["bob"]}})
     )
-    request = await house.deployment.ask("carol", "vaults")
-    prompt = await house.message("bob", request.id)
-    await all_in_order(house, request, "bob asked", "carol opened")
-    house.slack.state.people[user_id("bob")] = {"deleted": True}
+    request = await context.deployment.ask("carol", "vaults")
+    prompt = await context.message("bob", request.id)
+    await all_in_order(context, request, "bob asked", "carol opened")
+    context.slack.state.people[user_id("bob")] = {"deleted": True}
     for method in ("chat.update", "chat.postMessage"):
-        house.slack.fail(method, faults.fails("channel_not_found"), times=5, channel=prompt["channel"])
+        context.slack.fail(method, faults.fails("channel_not_found"), times=5, channel=prompt["channel"])
     await request.says("bob")
-    await house.settled(request, "Approved", "carol")
+    await context.settled(request, "Approved", "carol")
     await until(lambda: f"shows #{request.id} no more" in caplog.text, "the log says that the message stays")
-    later = await house.deployment.ask("carol", "vaults")
+    later = await context.deployment.ask("carol", "vaults")
     await later.until_mailed(bob=["asked"])
     assert later.lines("unreachable") == ["unreachable bob"]
-    assert (later.status, await posted(house, later)) == (Status.WAITING, [f"{later.id}.1.opened.carol.slack"])
+    assert (later.status, await posted(context, later)) == (Status.WAITING, [f"{later.id}.1.opened.carol.slack"])
 
 
-async def delete(house: House, message: Json) -> None:
+async def delete(context: Context, message: Json) -> None:
     """An administrator deletes a message of ours."""
     gone = {"channel": message["channel"], "ts": message["ts"]}
-    answer = await house.slack.inside.post("/api/chat.delete", gone, house.slack.bot_token)
+    answer = await context.slack.inside.post("/api/chat.delete", gone, context.slack.bot_token)
     assert answer["ok"], answer
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def hasty(
-    house: House, temporal_address: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> AsyncIterator[House]:
+    context: Context, temporal_address: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Context]:
     """A house of its own in the same mode, whose minutes last two seconds, and without a worker yet."""
-    mode = house.slack.state.workspace.mode
+    mode = context.slack.state.workspace.mode
     try:
         async with slack_house(temporal_address, tmp_path, mode, timedelta(seconds=2), awake=False) as made:
             yield made
@@ -192,7 +194,7 @@ async def hasty(
 
 
 @pytest.mark.parametrize("decided_before", [True, False])
-async def test_a_question_that_was_deleted_is_asked_again_by_the_reminder(hasty: House, decided_before: bool) -> None:
+async def test_a_question_that_was_deleted_is_asked_again_by_the_reminder(hasty: Context, decided_before: bool) -> None:
     hasty.deployment.start_worker()
     hasty.deployment.apply(slack_policy(reminder_minutes=2))
     request = await hasty.deployment.ask("alice", "databases")
@@ -219,7 +221,7 @@ async def test_a_question_that_was_deleted_is_asked_again_by_the_reminder(hasty:
 
 
 async def test_a_worker_killed_between_the_message_and_its_mark_posts_no_second_one(
-    hasty: House, tmp_path: Path
+    hasty: Context, tmp_path: Path
 ) -> None:
     channel = await dm(hasty, "grace")
     hasty.slack.fail("chat.postMessage", faults.hangs(60).afterwards(), channel=channel)
@@ -245,15 +247,15 @@ async def test_a_worker_killed_between_the_message_and_its_mark_posts_no_second_
         await process.wait()
 
 
-async def worker_process(house: House, log: Path) -> asyncio.subprocess.Process:
+async def worker_process(context: Context, log: Path) -> asyncio.subprocess.Process:
     """`python worker.py` with this house's Slack."""
-    deployment = house.deployment
+    deployment = context.deployment
     where = environment_for(deployment.database_url, deployment.address, deployment.namespace, deployment.mail) | {
         "COUNTERSIGN_SLACK_MODE": deployment.settings.slack_mode,
-        "COUNTERSIGN_SLACK_BOT_TOKEN": house.slack.bot_token,
-        "COUNTERSIGN_SLACK_APP_TOKEN": house.slack.app_token,
-        "COUNTERSIGN_SLACK_SIGNING_SECRET": house.slack.signing_secret,
-        "COUNTERSIGN_SLACK_API_URL": house.slack.api_url,
+        "COUNTERSIGN_SLACK_BOT_TOKEN": context.slack.bot_token,
+        "COUNTERSIGN_SLACK_APP_TOKEN": context.slack.app_token,
+        "COUNTERSIGN_SLACK_SIGNING_SECRET": context.slack.signing_secret,
+        "COUNTERSIGN_SLACK_API_URL": context.slack.api_url,
     }
     environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}} | where
     with log.open("ab") as output:

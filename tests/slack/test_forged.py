@@ -14,10 +14,10 @@ import pytest
 
 from countersign.views import AuditEventView
 from sandbox.slack.workspace import Mode
+from tests.slack.context import Context
 from tests.slack.forge.aim import Aim, Genuine
 from tests.slack.forge.families import FAMILIES, Family, families
 from tests.slack.forge.kinds import Kind
-from tests.slack.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 # What may come onto the record while nothing is decided.
@@ -34,26 +34,26 @@ async def test_there_are_more_than_100_kinds(mode: Mode) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 async def test_none_is_accepted(
-    house: House, genuine: Genuine, family: Family, caplog: pytest.LogCaptureFixture
+    context: Context, genuine: Genuine, family: Family, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mode = house.slack.workspace.mode
+    mode = context.slack.workspace.mode
     if mode not in family.modes:
         pytest.skip(f"Slack sends nothing of the kind by {mode}")
-    aim = await family.aim(house, genuine)
+    aim = await family.aim(context, genuine)
     wrong = []
     for kind in family.kinds:
         caplog.clear()
         if problem := await problem_with(aim, kind) or spoken_of(caplog.records):
             wrong.append(f"{kind.name}: {problem}")
-            aim = await family.aim(house, genuine)
+            aim = await family.aim(context, genuine)
     assert not wrong, "\n".join([f"{len(wrong)} of {len(family.kinds)} kinds", *wrong])
     await family.control(aim)
 
 
 async def problem_with(aim: Aim, kind: Kind) -> str:
     """What became of a forgery that should not have; "" where it was refused as it should be."""
-    events = aim.house.deployment.store.events
-    aim.house.count_anew()
+    events = aim.context.deployment.store.events
+    aim.context.count_anew()
     stood, version = aim.standing(), events.last_version()
     status = await kind.act(aim)
     lines = await recorded(aim, version) if kind.recorded else events.since(version)
@@ -74,7 +74,7 @@ async def recorded(aim: Aim, version: int) -> list[AuditEventView]:
     """What was recorded since, once a refusal is among it; or after a while, what else there is."""
     deadline = time.monotonic() + SECONDS
     while True:
-        lines = aim.house.deployment.store.events.since(version)
+        lines = aim.context.deployment.store.events.since(version)
         if time.monotonic() > deadline or any(line.kind == "answer_refused" for line in lines):
             return lines
         await asyncio.sleep(0.02)

@@ -27,7 +27,7 @@ from sandbox.mail_server import ENGINE, HOST, PASSWORD
 from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import Json
-from tests.slack.house import House, slack_house, slack_policy, still_asks, user_id, words_of
+from tests.slack.context import Context, slack_house, slack_policy, still_asks, user_id, words_of
 from tests.workflows.deployment import EVENT, Request, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
@@ -82,7 +82,7 @@ class Race:
 class Arena:
     """Where they are run: a house whose mailbox is read, and the mails as they were delivered."""
 
-    house: House
+    context: Context
     mails: dict[tuple[str, int], dict[str, EmailMessage]] = field(default_factory=lambda: defaultdict(dict))
     delay: float = 0.2  # of the click
     won: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -104,7 +104,7 @@ class Arena:
 
         def look() -> Json:
             notice = f"{number}.1.asked.{person}.slack"
-            for call in reversed(self.house.slack.calls):
+            for call in reversed(self.context.slack.calls):
                 if call.method == "chat.postMessage" and call.answer.get("ok") and notice in str(call.args["metadata"]):
                     return {**call.answer["message"], "channel": call.answer["channel"]}
             return {}
@@ -116,12 +116,12 @@ class Arena:
         """Run one race to its end."""
         clicker, other = LANES[group]
         writer = clicker if kind.by_one else other
-        request = await self.house.deployment.ask(REQUESTERS[kind.quorum], group)
+        request = await self.context.deployment.ask(REQUESTERS[kind.quorum], group)
         click = await self.ready_to_click(clicker, request, kind.clicked)
         await until(lambda: self.mails[writer, request.id], f"{writer} is mailed")
         asked = next(iter(self.mails[writer, request.id].values()))
         delay = self.delay + self.dice.uniform(-STEP_SECONDS, STEP_SECONDS)
-        person = self.house.deployment.person(writer)
+        person = self.context.deployment.person(writer)
 
         async def after(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
             await asyncio.sleep(max(seconds, 0))
@@ -140,16 +140,16 @@ class Arena:
         """The finger on the last button: for a rejection, that of a form which is open and filled in."""
         prompt = await self.prompt(person, request.id)
         if verdict == "approve":
-            return lambda: self.house.click(prompt, "approve", person)
-        await self.house.click(prompt, "reject", person)
-        await until(lambda: has_form(self.house, person), f"{person} has the form")
+            return lambda: self.context.click(prompt, "approve", person)
+        await self.context.click(prompt, "reject", person)
+        await until(lambda: has_form(self.context, person), f"{person} has the form")
         said = {"comment": "Not now"}
-        return lambda: people.insisting(lambda: people.submit(self.house.slack, said, user_id(person)))
+        return lambda: people.insisting(lambda: people.submit(self.context.slack, said, user_id(person)))
 
 
-def has_form(house: House, person: str) -> bool:
+def has_form(context: Context, person: str) -> bool:
     """Whether somebody has the filled form before them."""
-    view = people.open_modal_of(house.slack, user_id(person))
+    view = people.open_modal_of(context.slack, user_id(person))
     return view is not None and any(block["type"] == "input" for block in view["blocks"])
 
 
@@ -174,8 +174,10 @@ async def arena(
 ) -> AsyncIterator[Arena]:
     """All of Countersign, with a watcher on the mailbox, in each mode."""
     try:
-        async with slack_house(temporal_address, tmp_path_factory.mktemp("races"), request.param, awake=False) as house:
-            deployment = house.deployment
+        async with slack_house(
+            temporal_address, tmp_path_factory.mktemp("races"), request.param, awake=False
+        ) as context:
+            deployment = context.deployment
             mailbox = {
                 "imap_host": HOST,
                 "imap_port": deployment.mail.imap_port,
@@ -188,7 +190,7 @@ async def arena(
             deployment.settings = deployment.settings.model_copy(update=mailbox)
             deployment.apply(rules())
             deployment.start_worker()
-            yield Arena(house)
+            yield Arena(context)
     except NoSlack as error:
         pytest.skip(str(error))
 
@@ -196,19 +198,19 @@ async def arena(
 @pytest.fixture(autouse=True)
 def watched(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mails are noted as they come, and what keeps a few people from being told too often is off: here are few."""
-    deliver = arena.house.deployment.mail.deliver
+    deliver = arena.context.deployment.mail.deliver
 
     async def noting(recipient: str, content: bytes, *, sender: str = "", login: str = "", helo: str = "") -> None:
         arena.keep(recipient, content)
         await deliver(recipient, content, sender=sender, login=login, helo=helo)
 
-    monkeypatch.setattr(arena.house.deployment.mail, "deliver", noting)
+    monkeypatch.setattr(arena.context.deployment.mail, "deliver", noting)
     monkeypatch.setattr("notifiers.slack.pace.SECONDS_A_MESSAGE", 0.0)
     monkeypatch.setattr("store.answers.HELP_AT_MOST", 1000)
 
 
 async def test_a_click_and_a_mail_at_the_same_moment(arena: Arena) -> None:
-    count = RACES[arena.house.slack.state.workspace.mode]
+    count = RACES[arena.context.slack.state.workspace.mode]
     lanes = [asyncio.create_task(lane(arena, group, at, count // len(LANES))) for at, group in enumerate(LANES)]
     races = [race for runs in await asyncio.gather(*lanes) for race in runs]
     assert len(races) == count
@@ -245,8 +247,8 @@ def one_outcome(race: Race) -> None:
 async def not_told_yet(arena: Arena, races: list[Race]) -> list[str]:
     """What is not as it should be yet, or any more, with what each person was told on each channel."""
     everybody = {person for race in races for person in (race.clicker, race.other, requester_of(race))}
-    seen = {person: await messages_to(arena.house, person) for person in everybody}
-    explained = await explanations(arena.house, everybody)
+    seen = {person: await messages_to(arena.context, person) for person in everybody}
+    explained = await explanations(arena.context, everybody)
     return [wrong for race in races for wrong in wrongs_of(arena, race, seen, explained)]
 
 
@@ -281,20 +283,20 @@ def wrongs_of(arena: Arena, race: Race, seen: dict[str, dict[int, list[Json]]], 
         yield f"#{number} was decided by {decided}, and explained {told} times in Slack"
 
 
-async def messages_to(house: House, person: str) -> dict[int, list[Json]]:
+async def messages_to(context: Context, person: str) -> dict[int, list[Json]]:
     """The app's messages to somebody, by the request that their mark names."""
     found: dict[int, list[Json]] = defaultdict(list)
-    for message in await people.messages(house.slack, await people.dm_of(house.slack, user_id(person))):
+    for message in await people.messages(context.slack, await people.dm_of(context.slack, user_id(person))):
         notice = str(message["metadata"].get("event_payload", {}).get("id", ""))
         if notice:
             found[int(notice.partition(".")[0])].append(message)
     return found
 
 
-async def explanations(house: House, everybody: set[str]) -> list[str]:
+async def explanations(context: Context, everybody: set[str]) -> list[str]:
     """What anybody alone was told in Slack: beside a message, or in the form they sent; not that it takes a while."""
-    told = [str(one["text"]) for person in everybody for one in await people.whispers(house.slack, user_id(person))]
-    answers = [one.answer.get("view") for one in house.slack.deliveries]
-    views = [view for view in [*answers, *(one["view"] for one in house.slack.calls_of("views.update"))] if view]
+    told = [str(one["text"]) for person in everybody for one in await people.whispers(context.slack, user_id(person))]
+    answers = [one.answer.get("view") for one in context.slack.deliveries]
+    views = [view for view in [*answers, *(one["view"] for one in context.slack.calls_of("views.update"))] if view]
     told += [str(view) for view in views if not any(block["type"] == "input" for block in view["blocks"])]
     return [words for words in told if " is kept" not in words]

@@ -12,10 +12,10 @@ from sandbox.slack import people
 from sandbox.slack.workspace import Json
 from store.repeats import WINDOW, WRITTEN_EACH
 from store.tables import repeats
+from tests.slack.context import Context
 from tests.slack.forge.aim import Aim, Genuine
 from tests.slack.forge.families import waiting
 from tests.slack.forge.sending import SECONDS, send
-from tests.slack.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 EACH = 50
@@ -37,11 +37,11 @@ def of_a_stranger(aim: Aim) -> Json:
 
 @pytest.mark.parametrize("made", [malformed, of_a_stranger], ids=lambda made: made.__name__)
 async def test_strangers_and_what_cant_be_read_have_few_rows_and_one_that_counts_the_rest(
-    house: House, genuine: Genuine, made: Callable[[Aim], Json]
+    context: Context, genuine: Genuine, made: Callable[[Aim], Json]
 ) -> None:
-    aim = await waiting(house, genuine)
-    store = house.deployment.store
-    house.count_anew()
+    aim = await waiting(context, genuine)
+    store = context.deployment.store
+    context.count_anew()
     begun = store.events.last_version()
 
     def refusals() -> list[Json]:
@@ -54,11 +54,11 @@ async def test_strangers_and_what_cant_be_read_have_few_rows_and_one_that_counts
 
         return await people.until(look, SECONDS)
 
-    await send(house, made(aim))
+    await send(context, made(aim))
     assert await counted(1)
     assert len(refusals()) == 1
     for _ in range(EACH - 1):
-        await send(house, made(aim))
+        await send(context, made(aim))
     assert await counted(EACH)
     assert len(refusals()) == WRITTEN_EACH
     store.repeats.sum_up(datetime.now(UTC) + WINDOW)

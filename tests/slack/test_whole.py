@@ -7,32 +7,32 @@ import pytest
 
 from countersign.models import Status
 from store.tokens import Owner
-from tests.slack.house import ARCHIVED, ROOM, House, actions_of, slack_policy
+from tests.slack.context import ARCHIVED, ROOM, Context, actions_of, slack_policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_click_approves_and_everybody_sees_it(house: House) -> None:
-    request = await house.deployment.ask("alice", reason="Disk full")
-    prompt = await house.message("grace", request.id, "Disk full")
+async def test_a_click_approves_and_everybody_sees_it(context: Context) -> None:
+    request = await context.deployment.ask("alice", reason="Disk full")
+    prompt = await context.message("grace", request.id, "Disk full")
     assert {"approve", "reject", "approve_with_comment"} <= set(actions_of(prompt))
-    status = await house.message("alice", request.id)
+    status = await context.message("alice", request.id)
     assert actions_of(status) == ["cancel"]
-    await house.click(prompt, "approve", "grace")
+    await context.click(prompt, "approve", "grace")
     outcome = await request.outcome()
     assert (outcome.status, outcome.decisions[0].channel) == (Status.APPROVED, "slack")
-    await house.settled(request, "Approved", "grace", "alice")
+    await context.settled(request, "Approved", "grace", "alice")
     await request.until_mailed(grace=["asked", "settled"], alice=["settled"])
 
 
-async def test_health_and_doctor_say_how_slack_s_connection_stands(house: House) -> None:
-    url = house.slack.request_url.removesuffix("/slack/events")
-    token = house.deployment.store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
+async def test_health_and_doctor_say_how_slack_s_connection_stands(context: Context) -> None:
+    url = context.slack.request_url.removesuffix("/slack/events")
+    token = context.deployment.store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
     async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
         health = (await client.get(f"{url}/api/v1/health")).json()
         found = (await client.get(f"{url}/api/v1/doctor", timeout=30)).json()
     told = [one["words"] for one in found if one["about"] == "connection"]
-    if house.slack.workspace.mode == "socket":
+    if context.slack.workspace.mode == "socket":
         assert health["channels"]["slack"]["ok"]
         assert told[0].startswith("is the app's only one; last heard ")
     else:
@@ -40,108 +40,108 @@ async def test_health_and_doctor_say_how_slack_s_connection_stands(house: House)
         assert told == []
 
 
-async def test_a_decision_by_mail_takes_the_buttons_away(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    await house.message("grace", request.id)
+async def test_a_decision_by_mail_takes_the_buttons_away(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    await context.message("grace", request.id)
     await request.says("grace", "reject", comment="Not <today> *please*", channel="email")
-    await house.settled(request, "Rejected", "grace", "alice")
-    quoted = [block for block in (await house.message("alice", request.id))["blocks"] if "today" in str(block)]
+    await context.settled(request, "Rejected", "grace", "alice")
+    quoted = [block for block in (await context.message("alice", request.id))["blocks"] if "today" in str(block)]
     assert "'type': 'plain_text'" in str(quoted)
     assert "mrkdwn" not in str(quoted)
 
 
-async def test_each_decision_shows_on_all_copies_while_the_request_waits(house: House) -> None:
-    request = await house.deployment.ask("alice", "databases")
-    await house.click(await house.message("grace", request.id), "approve", "grace")
-    first = await house.message("heidi", request.id, "Grace")
+async def test_each_decision_shows_on_all_copies_while_the_request_waits(context: Context) -> None:
+    request = await context.deployment.ask("alice", "databases")
+    await context.click(await context.message("grace", request.id), "approve", "grace")
+    first = await context.message("heidi", request.id, "Grace")
     assert "approve" in actions_of(first)
-    await house.click(first, "approve", "heidi")
-    second = await house.message("ivan", request.id, "Heidi")
+    await context.click(first, "approve", "heidi")
+    second = await context.message("ivan", request.id, "Heidi")
     assert "approve" in actions_of(second)
-    await house.click(second, "approve", "ivan")
+    await context.click(second, "approve", "ivan")
     assert (await request.outcome()).status is Status.APPROVED
-    await house.settled(request, "Approved", "heidi", "ivan", "ada", "alice")
+    await context.settled(request, "Approved", "heidi", "ivan", "ada", "alice")
 
 
-async def test_a_room_gets_one_message_that_names_all(house: House) -> None:
-    house.deployment.apply(slack_policy(rooms={"slack": ROOM}))
-    request = await house.deployment.ask("carol", "databases")
-    prompt = await house.in_room(request.id, "<@UHEIDI>", "<@UIVAN>")
-    assert await house.messages("heidi", request.id) == []
-    await house.click(prompt, "approve", "bob")
-    await house.whispers("bob", "not")
-    await house.click(prompt, "approve", "heidi")
+async def test_a_room_gets_one_message_that_names_all(context: Context) -> None:
+    context.deployment.apply(slack_policy(rooms={"slack": ROOM}))
+    request = await context.deployment.ask("carol", "databases")
+    prompt = await context.in_room(request.id, "<@UHEIDI>", "<@UIVAN>")
+    assert await context.messages("heidi", request.id) == []
+    await context.click(prompt, "approve", "bob")
+    await context.whispers("bob", "not")
+    await context.click(prompt, "approve", "heidi")
     assert (await request.outcome()).status is Status.APPROVED
-    done = await house.in_room(request.id, "Approved")
+    done = await context.in_room(request.id, "Approved")
     assert actions_of(done) == []
 
 
-async def test_an_archived_room_is_asked_person_by_person(house: House) -> None:
-    house.slack.state.archived.add(ARCHIVED)
-    house.deployment.apply(slack_policy(rooms={"slack": ARCHIVED}, channels={"email": "off", "slack": "decide"}))
-    request = await house.deployment.ask("carol", "databases")
+async def test_an_archived_room_is_asked_person_by_person(context: Context) -> None:
+    context.slack.state.archived.add(ARCHIVED)
+    context.deployment.apply(slack_policy(rooms={"slack": ARCHIVED}, channels={"email": "off", "slack": "decide"}))
+    request = await context.deployment.ask("carol", "databases")
     for person in ("heidi", "ivan"):
-        await house.message(person, request.id)
+        await context.message(person, request.id)
     assert request.lines("unreachable") == [f"unreachable #{ARCHIVED}"]
 
 
-async def test_who_is_missing_in_slack_is_mailed_and_the_record_says_so(house: House) -> None:
+async def test_who_is_missing_in_slack_is_mailed_and_the_record_says_so(context: Context) -> None:
     managers = {"vaults": {"managers": ["judy"]}}
-    house.deployment.apply(slack_policy(channels={"email": "off", "slack": "decide"}, device_groups=managers))
-    request = await house.deployment.ask("carol", "vaults")
+    context.deployment.apply(slack_policy(channels={"email": "off", "slack": "decide"}, device_groups=managers))
+    request = await context.deployment.ask("carol", "vaults")
     await request.until_mailed(judy=["asked"])
     assert request.lines("unreachable") == ["unreachable judy"]
     assert request.status is Status.WAITING
 
 
-async def test_cancelling_takes_the_buttons_away(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    await house.message("grace", request.id)
-    await house.click(await house.message("alice", request.id), "cancel", "alice")
+async def test_cancelling_takes_the_buttons_away(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    await context.message("grace", request.id)
+    await context.click(await context.message("alice", request.id), "cancel", "alice")
     assert (await request.outcome()).status is Status.CANCELLED
-    await house.settled(request, "Cancelled", "grace", "alice")
-    late = await house.deployment.ask("alice")
-    prompt = await house.message("grace", late.id)
-    await house.deployment.door.cancel(late.id, "alice", "test")
-    await house.settled(late, "Cancelled", "grace")
-    await house.click(prompt, "approve", "grace")
-    await house.whispers("grace", f"#{late.id} is already Cancelled")
+    await context.settled(request, "Cancelled", "grace", "alice")
+    late = await context.deployment.ask("alice")
+    prompt = await context.message("grace", late.id)
+    await context.deployment.door.cancel(late.id, "alice", "test")
+    await context.settled(late, "Cancelled", "grace")
+    await context.click(prompt, "approve", "grace")
+    await context.whispers("grace", f"#{late.id} is already Cancelled")
     assert late.status is Status.CANCELLED
 
 
-async def test_who_holds_a_grant_gives_it_back(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    await house.click(await house.message("grace", request.id), "approve", "grace")
-    held = await house.message("alice", request.id, "Give back #")
-    await house.click(held, "give_back", "grace")
-    await house.whispers("grace", "may give it back")
-    await house.click(held, "give_back", "alice")
+async def test_who_holds_a_grant_gives_it_back(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    await context.click(await context.message("grace", request.id), "approve", "grace")
+    held = await context.message("alice", request.id, "Give back #")
+    await context.click(held, "give_back", "grace")
+    await context.whispers("grace", "may give it back")
+    await context.click(held, "give_back", "alice")
     for person in ("alice", "grace"):
-        assert actions_of(await house.message(person, request.id, "Ended", "Given back by Alice A.")) == []
-    await house.click(held, "give_back", "alice")
-    await house.whispers("alice", "is over already")
+        assert actions_of(await context.message(person, request.id, "Ended", "Given back by Alice A.")) == []
+    await context.click(held, "give_back", "alice")
+    await context.whispers("alice", "is over already")
 
 
-async def test_who_asks_in_whose_name_is_shown(house: House) -> None:
-    question = house.deployment.question("alice")
-    asked = await house.deployment.door.ask(question, "ada", "once")
-    await house.message("grace", asked.approval_id, "*Ada A.* asks for *Alice A.*", "*Asked by*")
-    await house.message("alice", asked.approval_id, "*Ada A.* asked in your name")
+async def test_who_asks_in_whose_name_is_shown(context: Context) -> None:
+    question = context.deployment.question("alice")
+    asked = await context.deployment.door.ask(question, "ada", "once")
+    await context.message("grace", asked.approval_id, "*Ada A.* asks for *Alice A.*", "*Asked by*")
+    await context.message("alice", asked.approval_id, "*Ada A.* asked in your name")
 
 
-async def test_a_revoked_grant_shows_on_every_copy(house: House) -> None:
-    request = await house.deployment.ask("alice")
-    await house.click(await house.message("grace", request.id), "approve", "grace")
+async def test_a_revoked_grant_shows_on_every_copy(context: Context) -> None:
+    request = await context.deployment.ask("alice")
+    await context.click(await context.message("grace", request.id), "approve", "grace")
     await request.outcome()
-    await house.settled(request, "Approved", "grace", "alice")
-    await house.deployment.door.revoke(request.id, "grace", "test", "Enough.")
+    await context.settled(request, "Approved", "grace", "alice")
+    await context.deployment.door.revoke(request.id, "grace", "test", "Enough.")
     for person in ("grace", "alice"):
-        await house.message(person, request.id, "Revoked by Grace G.: Enough.")
+        await context.message(person, request.id, "Revoked by Grace G.: Enough.")
 
 
-async def test_nobody_gets_two_messages_of_one_kind(house: House) -> None:
-    request = await house.deployment.ask("alice", "databases")
-    await house.click(await house.message("grace", request.id), "approve", "grace")
-    await house.message("heidi", request.id)
-    assert len(await house.messages("grace", request.id)) == 1
-    assert len(await house.messages("alice", request.id)) == 1
+async def test_nobody_gets_two_messages_of_one_kind(context: Context) -> None:
+    request = await context.deployment.ask("alice", "databases")
+    await context.click(await context.message("grace", request.id), "approve", "grace")
+    await context.message("heidi", request.id)
+    assert len(await context.messages("grace", request.id)) == 1
+    assert len(await context.messages("alice", request.id)) == 1

@@ -17,14 +17,14 @@ from sqlalchemy import text
 
 from countersign.client import Client
 from portal.app import create_app
-from portal.house import Plan
+from portal.context import Plan
 from portal.server import Server
 from sandbox.postgres import Cluster
 from store import Store, postgres
 from store.database import POSTGRES_THREADS, Database
-from store.faults import DatabaseUnavailable
+from store.database_errors import DatabaseUnavailable
 from store.tokens import Owner
-from tests.portal.house import Portal, serving
+from tests.portal.context import Portal, serving
 from tests.proxy import Proxy
 from tests.store.requests import opened
 from tests.workflows.people import policy

@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from sandbox.postgres import Cluster, NoPostgres, starting_postgres
 from sandbox.temporal_server import HOST, free_port
 from store import Store
-from store.faults import DatabaseUnavailable
+from store.database_errors import DatabaseUnavailable
 
 ROOT = Path(__file__).parent.parent.parent
 WORKER, PORTAL = ("worker.py",), ("-m", "portal", "serve")

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowHandle
 
 from countersign.client import grant_workflow
 from tests.workflows.deployment import Deployment, Request, until
-from workflows.shown import plain
+from workflows.temporal_summary import plain
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

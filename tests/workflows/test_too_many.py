@@ -14,7 +14,7 @@ from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
 from store.tokens import Owner
-from tests.portal.house import Portal, serving
+from tests.portal.context import Portal, serving
 from tests.workflows.deployment import Deployment, new_namespace
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

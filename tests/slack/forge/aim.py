@@ -14,8 +14,8 @@ from sandbox.slack import people
 from sandbox.slack.faults import Fault
 from sandbox.slack.workspace import TEAM, Json
 from tests.notifiers.slack.way_in import value_of
+from tests.slack.context import Context, user_id
 from tests.slack.forge.sending import SECONDS
-from tests.slack.house import House, user_id
 from tests.workflows.deployment import Request
 
 ABSENT = object()
@@ -31,22 +31,22 @@ class Genuine:
     opening: Json
 
 
-async def genuine_ones(house: House) -> Genuine:
+async def genuine_ones(context: Context) -> Genuine:
     """Have people do each thing once, and keep what Slack sent."""
-    clicked, filled = await house.deployment.ask("alice"), await house.deployment.ask("alice")
-    click = await house.click(await house.message("grace", clicked.id), "approve", "grace")
+    clicked, filled = await context.deployment.ask("alice"), await context.deployment.ask("alice")
+    click = await context.click(await context.message("grace", clicked.id), "approve", "grace")
     await clicked.outcome()
-    await house.click(await house.message("grace", filled.id), "approve_with_comment", "grace")
+    await context.click(await context.message("grace", filled.id), "approve_with_comment", "grace")
 
     async def form_of_grace() -> Json | None:
-        view = people.open_modal_of(house.slack, user_id("grace"))
+        view = people.open_modal_of(context.slack, user_id("grace"))
         return view if view and view.get("submit") else None
 
     await people.until(form_of_grace)
-    form = await people.submit(house.slack, {"comment": "fine"}, user_id("grace"))
+    form = await people.submit(context.slack, {"comment": "fine"}, user_id("grace"))
     await filled.outcome()
-    command = await people.command(house.slack, "/connect", "help", user_id("alice"))
-    opening = await people.open_home(house.slack, user_id("grace"))
+    command = await people.command(context.slack, "/connect", "help", user_id("alice"))
+    opening = await people.open_home(context.slack, user_id("grace"))
     return Genuine(click.payload, form.payload, command.payload, opening.payload)
 
 
@@ -59,7 +59,7 @@ def about(request: Request, level: int = 1, verdict: str = "approve") -> Json:
 class Aim:
     """What is aimed at: `request`, whose `prompt` somebody got, and `other`, where grace is not asked."""
 
-    house: House
+    context: Context
     genuine: Genuine
     request: Request
     prompt: Json
@@ -76,13 +76,13 @@ class Aim:
         one["message"] = deepcopy(self.prompt)
         value = value_of(self.request, self.level)
         one["actions"][0] |= {"action_id": action, "value": value, "action_ts": f"{time.time():.6f}"}
-        return one | _fresh(self.house)
+        return one | _fresh(self.context)
 
     def opener(self) -> Json:
         """A genuine click that opens a form, which Slack opens."""
         one = self.click("approve_with_comment")
         opened = Fault(body={"ok": True, "view": {"id": "V1"}})
-        self.house.slack.fail("views.open", opened, trigger_id=one["trigger_id"])
+        self.context.slack.fail("views.open", opened, trigger_id=one["trigger_id"])
         return one
 
     def cancel(self) -> Json:
@@ -99,12 +99,12 @@ class Aim:
         one["user"]["id"] = user_id(self.person)
         metadata = about(self.request, self.level)
         one["view"] |= {"id": f"V{uuid.uuid4().hex[:10].upper()}", "private_metadata": json.dumps(metadata)}
-        return one | _fresh(self.house)
+        return one | _fresh(self.context)
 
     def command(self) -> Json:
         """A genuine `/connect` of alice."""
-        device = self.house.deployment.devices.fresh("web")
-        return deepcopy(self.genuine.command) | _fresh(self.house) | {"text": f"{device} ssh 60m for the night"}
+        device = self.context.deployment.devices.fresh("web")
+        return deepcopy(self.genuine.command) | _fresh(self.context) | {"text": f"{device} ssh 60m for the night"}
 
     def shortcut(self) -> Json:
         """A genuine shortcut of alice."""
@@ -118,7 +118,7 @@ class Aim:
 
     def standing(self) -> list[object]:
         """How both requests stand, and all that was ever recorded of them but refusals."""
-        reading = self.house.deployment.store.reading
+        reading = self.context.deployment.store.reading
         views = [reading.request(one.id) for one in (self.request, self.other)]
         stand = [(one.status, one.level, one.decisions, one.grant) for one in views]
         lines = [line for one in (self.request, self.other) for line in one.lines()]
@@ -128,8 +128,8 @@ class Aim:
         """Wait until no stored answer waits to be judged: a click is acknowledged before that."""
 
         async def done() -> bool:
-            later = self.house.deployment.store.reading.request(self.request.id).deadline
-            left = self.house.deployment.store.answers.waiting(later)
+            later = self.context.deployment.store.reading.request(self.request.id).deadline
+            left = self.context.deployment.store.answers.waiting(later)
             return not {one.approval_id for one in left} & {self.request.id, self.other.id}
 
         await people.until(done, SECONDS)
@@ -139,13 +139,13 @@ class Aim:
         user = f"U{uuid.uuid4().hex[:10].upper()}"
         usual = {"id": user, "team_id": TEAM, "profile": {"email": "grace@example.test"}, "is_email_confirmed": True}
         said = {name: value for name, value in (usual | fields).items() if value is not ABSENT}
-        self.house.slack.fail("users.info", Fault(body={"ok": True, "user": said}), user=user)
+        self.context.slack.fail("users.info", Fault(body={"ok": True, "user": said}), user=user)
         return user
 
 
-def _fresh(house: House) -> Json:
+def _fresh(context: Context) -> Json:
     """What is new in each delivery."""
     return {
         "trigger_id": f"1.2.{uuid.uuid4().hex}",
-        "response_url": f"{house.slack.url}/_hooks/response/{uuid.uuid4()}",
+        "response_url": f"{context.slack.url}/_hooks/response/{uuid.uuid4()}",
     }

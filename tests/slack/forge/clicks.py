@@ -9,9 +9,9 @@ from typing import Any
 
 from sandbox.slack.workspace import TEAM
 from tests.notifiers.slack.way_in import value_of
+from tests.slack.context import user_id
 from tests.slack.forge.aim import ABSENT
 from tests.slack.forge.kinds import Change, put
-from tests.slack.house import user_id
 
 FULLWIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")

@@ -9,64 +9,64 @@ from typing import Any, Literal
 
 from countersign.models import GrantStatus, Status
 from sandbox.slack.workspace import Mode
+from tests.slack.context import Context, slack_policy
 from tests.slack.forge import bodies, clicks, forms, posts, replays
 from tests.slack.forge.aim import Aim, Genuine
 from tests.slack.forge.kinds import Kind, kinds
 from tests.slack.forge.sending import send
-from tests.slack.house import House, slack_policy
 
-Aiming = Callable[[House, Genuine], Awaitable[Aim]]
+Aiming = Callable[[Context, Genuine], Awaitable[Aim]]
 Control = Callable[[Aim], Awaitable[None]]
 
 
-async def waiting(house: House, genuine: Genuine) -> Aim:
+async def waiting(context: Context, genuine: Genuine) -> Aim:
     """It waits for grace; another waits for ivan."""
-    request = await house.deployment.ask("alice")
-    other = await house.deployment.ask("carol", "vaults")
-    await house.message("ivan", other.id)
-    return Aim(house, genuine, request, await house.message("grace", request.id), other)
+    request = await context.deployment.ask("alice")
+    other = await context.deployment.ask("carol", "vaults")
+    await context.message("ivan", other.id)
+    return Aim(context, genuine, request, await context.message("grace", request.id), other)
 
 
-async def approved(house: House, genuine: Genuine) -> Aim:
+async def approved(context: Context, genuine: Genuine) -> Aim:
     """Grace approved it, and alice has the grant."""
-    aim = await waiting(house, genuine)
+    aim = await waiting(context, genuine)
     await counts(aim)
     return aim
 
 
-async def disabled(house: House, genuine: Genuine) -> Aim:
+async def disabled(context: Context, genuine: Genuine) -> Aim:
     """It waits for heidi and ivan, and heidi has left since she was asked."""
-    house.deployment.apply(slack_policy())
-    request = await house.deployment.ask("carol", "databases")
-    other = await house.deployment.ask("carol", "vaults")
-    await house.message("ivan", other.id)
-    aim = Aim(house, genuine, request, await house.message("heidi", request.id), other, "heidi")
-    house.deployment.apply(slack_policy(disabled=("heidi",)))
-    await house.deployment.door.enforce_directory()
+    context.deployment.apply(slack_policy())
+    request = await context.deployment.ask("carol", "databases")
+    other = await context.deployment.ask("carol", "vaults")
+    await context.message("ivan", other.id)
+    aim = Aim(context, genuine, request, await context.message("heidi", request.id), other, "heidi")
+    context.deployment.apply(slack_policy(disabled=("heidi",)))
+    await context.deployment.door.enforce_directory()
     return aim
 
 
 def unheard(use: Literal["link_only", "off"]) -> Aiming:
     """It waits for grace, whose answers by Slack don't count."""
 
-    async def aiming(house: House, genuine: Genuine) -> Aim:
-        house.deployment.apply(slack_policy(channels={"email": "decide", "slack": use}))
-        request, other = await house.deployment.ask("alice"), await house.deployment.ask("carol", "vaults")
+    async def aiming(context: Context, genuine: Genuine) -> Aim:
+        context.deployment.apply(slack_policy(channels={"email": "decide", "slack": use}))
+        request, other = await context.deployment.ask("alice"), await context.deployment.ask("carol", "vaults")
         prompt = {**genuine.click["message"], "channel": genuine.click["channel"]["id"]}
-        return Aim(house, genuine, request, prompt, other)
+        return Aim(context, genuine, request, prompt, other)
 
     return aiming
 
 
 async def counts(aim: Aim) -> None:
     """The genuine click counts."""
-    assert await send(aim.house, aim.click()) == 200
+    assert await send(aim.context, aim.click()) == 200
     await _approved_by(aim, aim.person, "slack")
 
 
 async def form_counts(aim: Aim) -> None:
     """The genuine form counts."""
-    assert await send(aim.house, aim.form()) == 200
+    assert await send(aim.context, aim.form()) == 200
     await _approved_by(aim, aim.person, "slack")
 
 
@@ -84,23 +84,23 @@ async def mail_counts(aim: Aim) -> None:
 
 async def cancels(aim: Aim) -> None:
     """The requester's own Cancel counts."""
-    assert await send(aim.house, aim.cancel()) == 200
+    assert await send(aim.context, aim.cancel()) == 200
     assert (await aim.request.outcome()).status is Status.CANCELLED
 
 
 async def revokes(aim: Aim) -> None:
     """The approver's own Revoke counts."""
-    assert await send(aim.house, aim.revoke()) == 200
-    grant = aim.house.deployment.store.reading.request(aim.request.id).grant
+    assert await send(aim.context, aim.revoke()) == 200
+    grant = aim.context.deployment.store.reading.request(aim.request.id).grant
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED
 
 
 async def asks(aim: Aim) -> None:
     """A genuine command opens a request."""
-    before = aim.house.deployment.store.reading.asked_by("alice")[0].approval_id
-    assert await send(aim.house, aim.command(), "slash_commands") == 200
-    assert aim.house.deployment.store.reading.asked_by("alice")[0].approval_id > before
+    before = aim.context.deployment.store.reading.asked_by("alice")[0].approval_id
+    assert await send(aim.context, aim.command(), "slash_commands") == 200
+    assert aim.context.deployment.store.reading.asked_by("alice")[0].approval_id > before
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _as_it_is(payload: object, aim: Aim) -> None:
 
 
 async def _send_odd(odd: object, aim: Aim) -> int:
-    return await send(aim.house, odd)
+    return await send(aim.context, odd)
 
 
 DISABLED = [

@@ -7,10 +7,10 @@ from typing import Any
 
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import value_of
+from tests.slack.context import user_id
 from tests.slack.forge.aim import ABSENT, Aim, about
 from tests.slack.forge.clicks import OTHER_TEAM
 from tests.slack.forge.kinds import Change, put
-from tests.slack.house import user_id
 
 DEEP = "[" * 1500 + "]" * 1500
 

@@ -40,7 +40,7 @@ def kinds(
         async def act(aim: Aim) -> int:
             payload = base(aim)
             change(payload, aim)
-            return await send(aim.house, payload, wire)
+            return await send(aim.context, payload, wire)
 
         return act
 

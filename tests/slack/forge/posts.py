@@ -78,8 +78,8 @@ SIGNATURES: dict[str, PostChange] = {
     "the signature in the address": _in_query,
     "the signature in the body": _in_body,
     "another secret": lambda post, _: post.sign(secret="guessed"),
-    "the bot's token as secret": lambda post, aim: post.sign(secret=aim.house.slack.bot_token),
-    "the app's token as secret": lambda post, aim: post.sign(secret=aim.house.slack.app_token),
+    "the bot's token as secret": lambda post, aim: post.sign(secret=aim.context.slack.bot_token),
+    "the app's token as secret": lambda post, aim: post.sign(secret=aim.context.slack.app_token),
     "the secret in capitals": lambda post, _: post.sign(secret=post.secret.upper()),
     "half of the secret": lambda post, _: post.sign(secret=post.secret[:16]),
     "the secret's bytes": _digest(
@@ -172,7 +172,7 @@ def posts(changes: Mapping[str, PostChange], *answers: int) -> list[Kind]:
 
     def acting(change: PostChange) -> Act:
         async def act(aim: Aim) -> int:
-            post = Post.of(aim.house, aim.click())
+            post = Post.of(aim.context, aim.click())
             change(post, aim)
             return await post.send()
 

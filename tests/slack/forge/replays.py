@@ -11,10 +11,10 @@ from typing import Any
 from countersign.models import Status
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import value_of
+from tests.slack.context import Context, user_id
 from tests.slack.forge.aim import Aim, Genuine, about
 from tests.slack.forge.kinds import Act, Change, Kind, kinds, put
 from tests.slack.forge.sending import Post, send
-from tests.slack.house import House, user_id
 
 
 @dataclass(kw_only=True)
@@ -26,26 +26,26 @@ class Halfway(Aim):
     post_of_heidi: Post | None
 
 
-async def half_decided(house: House, genuine: Genuine) -> Aim:
+async def half_decided(context: Context, genuine: Genuine) -> Aim:
     """It came to level 2, where it has one of two approvals."""
-    request, other = await house.deployment.ask("alice", "databases"), await house.deployment.ask("carol", "vaults")
-    await house.message("ivan", other.id)
-    aim = Aim(house, genuine, request, await house.message("grace", request.id), other)
+    request, other = await context.deployment.ask("alice", "databases"), await context.deployment.ask("carol", "vaults")
+    await context.message("ivan", other.id)
+    aim = Aim(context, genuine, request, await context.message("grace", request.id), other)
     form = aim.form()
-    await send(house, form)
-    aim.person, aim.level, aim.prompt = "heidi", 2, await house.message("heidi", request.id)
+    await send(context, form)
+    aim.person, aim.level, aim.prompt = "heidi", 2, await context.message("heidi", request.id)
     click = aim.click()
-    post = Post.of(house, click) if house.slack.workspace.mode == "http" else None
-    await (post.send() if post else send(house, click))
+    post = Post.of(context, click) if context.slack.workspace.mode == "http" else None
+    await (post.send() if post else send(context, click))
     await aim.judged()
-    prompt = await house.message("ivan", request.id, "Heidi")
+    prompt = await context.message("ivan", request.id, "Heidi")
     sent: dict[str, Any] = {"form_of_grace": form, "click_of_heidi": click, "post_of_heidi": post}
-    return Halfway(house, genuine, request, prompt, other, "ivan", 2, **sent)
+    return Halfway(context, genuine, request, prompt, other, "ivan", 2, **sent)
 
 
 async def last_counts(aim: Aim) -> None:
     """Who is still to come clicks, and it is approved by three people."""
-    assert await send(aim.house, aim.click()) == 200
+    assert await send(aim.context, aim.click()) == 200
     outcome = await aim.request.outcome()
     assert outcome.status is Status.APPROVED
     assert [one.person for one in outcome.decisions] == ["grace", "heidi", "ivan"]

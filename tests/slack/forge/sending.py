@@ -16,7 +16,7 @@ import aiohttp
 
 from sandbox.slack import people
 from sandbox.slack.state import Delivery
-from tests.slack.house import House
+from tests.slack.context import Context
 
 Wire = Literal["interactive", "slash_commands", "events_api"]
 FORM = "application/x-www-form-urlencoded"
@@ -24,19 +24,19 @@ STAMP, SIGNATURE, CONTENT = "X-Slack-Request-Timestamp", "X-Slack-Signature", "C
 SECONDS = 10.0
 
 
-async def send(house: House, payload: Any, wire: Wire = "interactive") -> int:
+async def send(context: Context, payload: Any, wire: Wire = "interactive") -> int:
     """Send it as Slack would: by the app's socket, or posted and signed. Returns the status of the answer.
 
     Of the socket's answers it is 200, or 0 where none comes.
     """
-    if house.slack.workspace.mode == "socket":
-        return await _by_socket(house, payload, wire)
-    return await Post.of(house, payload, wire).send()
+    if context.slack.workspace.mode == "socket":
+        return await _by_socket(context, payload, wire)
+    return await Post.of(context, payload, wire).send()
 
 
-async def _by_socket(house: House, payload: Any, wire: Wire) -> int:
+async def _by_socket(context: Context, payload: Any, wire: Wire) -> int:
     """An envelope that local-slack did not send: https://docs.slack.dev/apis/events-api/using-socket-mode."""
-    proxy = house.slack.proxy
+    proxy = context.slack.proxy
     [line] = proxy._sockets
     envelope_id = str(uuid.uuid4())
     delivery = proxy._waiting[envelope_id] = Delivery(wire, {})
@@ -63,13 +63,13 @@ class Post:
     method: str = "POST"
 
     @classmethod
-    def of(cls, house: House, payload: Any, wire: Wire = "interactive") -> Post:
+    def of(cls, context: Context, payload: Any, wire: Wire = "interactive") -> Post:
         """A genuine one."""
         is_json = wire == "events_api"
         fields = payload if wire == "slash_commands" else {"payload": json.dumps(payload)}
         body = (json.dumps(payload) if is_json else urlencode(fields)).encode()
         headers = {CONTENT: ["application/json" if is_json else FORM]}
-        return cls(house.slack.request_url, house.slack.signing_secret, body, headers).sign()
+        return cls(context.slack.request_url, context.slack.signing_secret, body, headers).sign()
 
     def sign(self, at: str = "", secret: str = "", version: str = "v0") -> Post:
         """Sign the body as it stands, at this time, or now."""

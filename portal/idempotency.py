@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from countersign.errors import Refused
 from portal.auth import CallerHere
-from portal.house import HouseHere
+from portal.context import ContextHere
 from portal.problems import MEDIA_TYPE, of_error
 from store.idempotency import Reply
 
@@ -43,9 +43,9 @@ async def as_it_was(body: Body) -> Body:
 class Once:
     """Does what a request asks for once for each key of a token, whose replies are kept for a day."""
 
-    def __init__(self, request: Request, house: HouseHere, caller: CallerHere, key: Key = None) -> None:
+    def __init__(self, request: Request, context: ContextHere, caller: CallerHere, key: Key = None) -> None:
         self.request = request
-        self.house = house
+        self.context = context
         self.token_id = caller.token.id
         self.key = key
 
@@ -61,12 +61,12 @@ class Once:
         if self.key is None:
             return await find(uuid.uuid4().hex)
         what = self.token_id, self.key, await self._digest()
-        while (over := self.house.under_way.over(what)) is not None:
+        while (over := self.context.under_way.over(what)) is not None:
             await over.wait()
-            found = await self.house.run(self.house.store.idempotency.look, *what)
+            found = await self.context.run(self.context.store.idempotency.look, *what)
             if not isinstance(found, str):
                 return await _repeated(found, as_it_is)
-        with self.house.under_way.finding(what):
+        with self.context.under_way.finding(what):
             known = await self._claim(what)
             return await (self._find(find, what) if known is None else _repeated(known, as_it_is))
 
@@ -77,7 +77,7 @@ class Once:
         except Refused as error:
             response = of_error(error)
         except Exception:
-            await self.house.run(self.house.store.idempotency.release, token_id, key)
+            await self.context.run(self.context.store.idempotency.release, token_id, key)
             raise
         await self._keep(key, response)
         return response
@@ -89,27 +89,27 @@ class Once:
 
     async def _claim(self, what: tuple[str, str, str]) -> Reply | None:
         """The known reply, once there is one; None when it is ours to find."""
-        book, pause = self.house.store.idempotency, FIRST_PAUSE_SECONDS
+        book, pause = self.context.store.idempotency, FIRST_PAUSE_SECONDS
         found: Reply | str = "free"
         while isinstance(found, str):
             if found == "free":
-                found = await self.house.run(book.claim, *what)
+                found = await self.context.run(book.claim, *what)
                 if found == "ours":
                     return None
             else:
                 # Another process finds it. Ends: it replies, gives the claim back, or its lease is over.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                found = await self.house.run(book.look, *what)
+                found = await self.context.run(book.look, *what)
         return found
 
     async def _keep(self, key: str, response: JSONResponse) -> None:
-        book = self.house.store.idempotency
+        book = self.context.store.idempotency
         if response.status_code == HTTPStatus.ACCEPTED:  # the final reply is still to come
-            await self.house.run(book.release, self.token_id, key)
+            await self.context.run(book.release, self.token_id, key)
             return
         reply = {"status": response.status_code, "body": json.loads(bytes(response.body))}
-        await self.house.run(book.reply, self.token_id, key, reply | {"location": response.headers.get("Location")})
+        await self.context.run(book.reply, self.token_id, key, reply | {"location": response.headers.get("Location")})
 
 
 async def _repeated(reply: Reply, as_it_is: Callable[[Body], Awaitable[Body]]) -> JSONResponse:
@@ -119,4 +119,4 @@ async def _repeated(reply: Reply, as_it_is: Callable[[Body], Awaitable[Body]]) -
     return JSONResponse(await as_it_is(reply["body"]), reply["status"], headers)
 
 
-OnceHere = Annotated[Once, Depends()]
+IdempotencyHere = Annotated[Once, Depends()]

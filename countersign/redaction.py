@@ -15,7 +15,7 @@ def masked(text: str) -> str:
     return SECRET.sub("…", text)
 
 
-def masked_line(line: AuditEventView) -> AuditEventView:
+def redacted_event(line: AuditEventView) -> AuditEventView:
     """A row of the record as it may be shown."""
     proof = {name: masked(value) for name, value in line.proof.items()}
     return line.model_copy(update={"words": masked(line.words), "proof": proof})

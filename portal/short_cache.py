@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
+class ShortCache(Generic[T]):
     """Calls `find` at most once in so many seconds; all who ask meanwhile get what that call gives or raises."""
 
     def __init__(self, find: Callable[[], Awaitable[T]], seconds: float) -> None:

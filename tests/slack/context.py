@@ -39,7 +39,7 @@ def slack_policy(**changed: Any) -> str:
 
 
 @dataclass
-class House:
+class Context:
     """The engine, its Slack, and what people see and do there."""
 
     deployment: Deployment
@@ -145,7 +145,7 @@ def _says(message: Json, words: tuple[str, ...], without: str) -> bool:
 @asynccontextmanager
 async def slack_house(
     temporal: str, folder: Path, mode: Mode, minute: timedelta = MINUTE, awake: bool = True
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Context]:
     """Countersign as a whole, with everybody of the house in Slack; `judy` alone is missing there."""
     async with AsyncExitStack() as stack:
         users = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE if one != "judy"]
@@ -176,4 +176,4 @@ async def slack_house(
         slack.request_url = f"{server.url}/slack/events"
         if mode == "socket":
             await until(lambda: bool(slack.calls_of("apps.connections.open")), "Slack's socket")
-        yield House(deployment, slack)
+        yield Context(deployment, slack)

@@ -3,14 +3,14 @@
 from fastapi import APIRouter, Request, Response
 
 from countersign.errors import NotFound
-from portal.house import HouseHere
+from portal.context import ContextHere
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.post("/{channel}/events")
-async def events(channel: str, request: Request, house: HouseHere) -> Response:
+async def events(channel: str, request: Request, context: ContextHere) -> Response:
     """Hand it to the channel of that name; 404 where none listens."""
-    if channel not in house.listeners:
+    if channel not in context.listeners:
         raise NotFound("Nothing listens here.")
-    return await house.listeners[channel].handle(request)
+    return await context.listeners[channel].handle(request)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 Work = tuple[Future[Any], Callable[[], Any]]
 
 
-class Turns(Executor):
+class FairExecutor(Executor):
     """Has the store's threads do what it is given, one of each in turn and each one's in its order.
 
     What only reads is done by threads of its own, so it has turns of its own too.

@@ -14,7 +14,7 @@ from sandbox.mail_settings import kept_mail_keys
 from sandbox.temporal_server import TemporalServer
 from settings import Settings
 from store import Store
-from store.private import close_folder
+from store.file_permissions import close_folder
 
 
 @pytest.fixture

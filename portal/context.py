@@ -14,11 +14,11 @@ from countersign.client import Client
 from countersign.door import Door
 from countersign.errors import Unavailable
 from countersign.views import Finding
+from portal.fair_executor import FairExecutor
 from portal.feed import Feed
 from portal.limits import AtOnce, Refusals
-from portal.recent import Recent
-from portal.turns import Turns
-from portal.under_way import UnderWay
+from portal.short_cache import ShortCache
+from portal.single_flight import SingleFlight
 from store import Store
 
 # How often replies to repeated requests that were kept long enough are dropped.
@@ -74,7 +74,7 @@ class Listener(Protocol):
 
 
 @dataclass
-class House:
+class Context:
     """Opened once for each application."""
 
     store: Store
@@ -84,15 +84,15 @@ class House:
     explain: Explain | None
     listeners: Mapping[str, Listener]
     checks: Sequence[Check]
-    turns: Turns
+    turns: FairExecutor
     at_once: AtOnce
     refusals: Refusals
     # The ids of tokens that were good here before; there are no more of them than were ever made.
     known_tokens: set[str] = field(default_factory=set)
-    under_way: UnderWay = field(default_factory=UnderWay)
+    under_way: SingleFlight = field(default_factory=SingleFlight)
 
     def __post_init__(self) -> None:
-        self.writable = Recent(self._writable, TRY_TO_WRITE_SECONDS)
+        self.writable = ShortCache(self._writable, TRY_TO_WRITE_SECONDS)
         self.heavy = AtOnce(HEAVY_AT_ONCE, HEAVY_IN_ALL)
         self.working = asyncio.Semaphore(WORKING_AT_ONCE)
 
@@ -132,10 +132,10 @@ class Plan:
     refusals_an_hour: int = 0
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[House]:
+    async def open(self) -> AsyncIterator[Context]:
         """Open all, and close it at the end."""
         store = await asyncio.to_thread(Store, self.database_url)
-        turns = Turns(store.database.executor)
+        turns = FairExecutor(store.database.executor)
         feed = Feed(
             lambda: run(turns, store.events.last_version), lambda version: run(turns, store.events.since, version)
         )
@@ -155,7 +155,7 @@ class Plan:
                 explain = self.explain(door) if self.explain else None
                 at_once = AtOnce(self.calls_at_once, self.calls_in_all)
                 refusals = Refusals(self.refusals_an_hour)
-                yield House(store, client, door, feed, explain, listeners, self.checks, turns, at_once, refusals)
+                yield Context(store, client, door, feed, explain, listeners, self.checks, turns, at_once, refusals)
         finally:
             feed.close()
             for task in tasks:
@@ -173,12 +173,12 @@ async def _listening(listeners: Mapping[str, Listener]) -> AsyncIterator[Mapping
         yield listeners
 
 
-async def run(turns: Turns, function: Callable[..., T], *args: Any) -> T:
+async def run(turns: FairExecutor, function: Callable[..., T], *args: Any) -> T:
     """Run a transaction of the store, when its turn has come."""
     return await asyncio.get_running_loop().run_in_executor(turns, function, *args)
 
 
-async def _tidy(store: Store, turns: Turns, seconds: float) -> None:
+async def _tidy(store: Store, turns: FairExecutor, seconds: float) -> None:
     while True:
         try:
             await run(turns, store.idempotency.forget_old)
@@ -189,9 +189,9 @@ async def _tidy(store: Store, turns: Turns, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-def _here(request: Request) -> House:
-    house: House = request.app.state.house
-    return house
+def _here(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
 
 
-HouseHere = Annotated[House, Depends(_here)]
+ContextHere = Annotated[Context, Depends(_here)]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from countersign.asking_again import answer_by, is_yes
 from countersign.errors import Refused
+from countersign.grant_reuse import answer_by, is_yes
 from countersign.models import GrantStatus, GrantView, Protocol, Question
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

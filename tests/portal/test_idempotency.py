@@ -23,7 +23,7 @@ from store import Store
 from store.idempotency import LEASE
 from store.tables import idempotency
 from store.tokens import Owner
-from tests.portal.house import LAB, POLICY, Portal, serving, until, without_temporal
+from tests.portal.context import LAB, POLICY, Portal, serving, until, without_temporal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -188,7 +188,7 @@ async def test_repeats_that_wait_for_another_process_write_nothing(portal: Porta
     app = create_app(plan(settings))
     async with serving(Server(app, "127.0.0.1", 0)) as url:
         said: list[str] = []
-        engine = app.state.house.store.database.engine
+        engine = app.state.context.store.database.engine
         event.listen(engine, "before_cursor_execute", lambda *called: said.append(called[2]))
         other = Portal(url, portal.tokens)
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}

@@ -18,7 +18,7 @@ from sandbox.postgres import Cluster
 from sandbox.temporal_server import HOST, free_port
 from store import Store
 from store.database import Database
-from store.faults import DatabaseUnavailable
+from store.database_errors import DatabaseUnavailable
 
 GENERIC = "The database can't be reached now; try again."
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class UnderWay:
+class SingleFlight:
     """What is being found in this process: whoever repeats it waits for that, and asks the database once."""
 
     def __init__(self) -> None:

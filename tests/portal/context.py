@@ -11,7 +11,7 @@ from datetime import timedelta
 import httpx
 
 from countersign.client import Client
-from portal.house import Plan
+from portal.context import Plan
 from portal.routes import PREFIX
 from portal.server import Server
 from store import Store

@@ -9,7 +9,7 @@ from contextvars import copy_context
 
 import pytest
 
-from portal.turns import WHOSE, Turns
+from portal.fair_executor import WHOSE, FairExecutor
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-def submit(turns: Turns, whose: str, done: list[str]) -> Future[None]:
+def submit(turns: FairExecutor, whose: str, done: list[str]) -> Future[None]:
     """Have `whose` name written down in its turn."""
 
     def within() -> Future[None]:
@@ -29,7 +29,7 @@ def submit(turns: Turns, whose: str, done: list[str]) -> Future[None]:
 
 
 def test_each_gets_a_turn_however_much_one_has(threads: ThreadPoolExecutor) -> None:
-    turns, done, begin = Turns(threads), list[str](), threading.Event()
+    turns, done, begin = FairExecutor(threads), list[str](), threading.Event()
     turns.submit(begin.wait, 60)
     all_of_it = [submit(turns, whose, done) for whose in ["greedy"] * 100 + ["late", "later", "late"]]
     begin.set()
@@ -39,13 +39,13 @@ def test_each_gets_a_turn_however_much_one_has(threads: ThreadPoolExecutor) -> N
 
 
 def test_what_one_has_is_done_in_its_order(threads: ThreadPoolExecutor) -> None:
-    turns, done = Turns(threads), list[int]()
+    turns, done = FairExecutor(threads), list[int]()
     wait([turns.submit(done.append, n) for n in range(50)], 60)
     assert done == list(range(50))
 
 
 def test_an_error_is_raised_to_whom_it_concerns_and_to_nobody_else(threads: ThreadPoolExecutor) -> None:
-    turns = Turns(threads)
+    turns = FairExecutor(threads)
     broken, whole = turns.submit(int, "x"), turns.submit(int, "7")
     with pytest.raises(ValueError):
         broken.result(60)
@@ -53,7 +53,7 @@ def test_an_error_is_raised_to_whom_it_concerns_and_to_nobody_else(threads: Thre
 
 
 def test_what_was_cancelled_before_its_turn_is_not_done(threads: ThreadPoolExecutor) -> None:
-    turns, done, begin = Turns(threads), list[str](), threading.Event()
+    turns, done, begin = FairExecutor(threads), list[str](), threading.Event()
     turns.submit(begin.wait, 60)
     first, second = submit(turns, "one", done), submit(turns, "one", done)
     assert first.cancel()
