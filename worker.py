@@ -17,7 +17,6 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker, Workf
 import logs
 from activities.background import BackgroundActivities, Watch
 from activities.chores import Chore, repeating
-from activities.courier import Courier
 from activities.requests import RequestActivities
 from activities.transitions import TransitionActivities
 from configuration import load, report
@@ -26,11 +25,12 @@ from countersign.cli.doctor import page, summary
 from countersign.client import Client, log_as_we_do
 from countersign.console import show
 from countersign.directory import Policy
-from countersign.door import Door
 from countersign.errors import BadSetting, CountersignError, Refused, Unavailable
 from countersign.policy_reach import channels_on
 from countersign.version import HELP_OPTIONS, print_version
 from countersign.views import Finding
+from engine.engine import Engine
+from engine.outbox import Outbox
 from notifiers.email.channel import EmailChannel, email_channel
 from notifiers.email.doctor import email_checks
 from notifiers.email.inbound import Inbound
@@ -108,9 +108,9 @@ async def _run(
         closing.push_async_callback(email_sender.close)
     if not senders:
         log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): this worker sends no mail")
-    courier = Courier(store.notifications, store.reading, senders, store.database.executor, live)
-    closing.push_async_callback(courier.close)
-    door = Door(
+    outbox = Outbox(store.notifications, store.reading, senders, store.database.executor, live)
+    closing.push_async_callback(outbox.close)
+    engine = Engine(
         client,
         store.requests,
         store.answers,
@@ -118,33 +118,33 @@ async def _run(
         store.grants,
         store.signals,
         store.database.executor,
-        tell_on=frozenset(courier.senders),
-        deliver=courier.answer_back,
+        tell_on=frozenset(outbox.senders),
+        deliver=outbox.answer_back,
     )
-    watch = _watch(email, store, door)
+    watch = _watch(email, store, engine)
     standing = BackgroundActivities(
         watch,
         [
-            Chore("people who may no longer act", door.enforce_directory),
-            Chore("answers left over", door.submit_left_over),
-            Chore("workflows that are gone", door.settle_gone),
-            Chore("answers that counted", door.remind_workflows, once=True),
+            Chore("people who may no longer act", engine.enforce_directory),
+            Chore("answers left over", engine.submit_left_over),
+            Chore("workflows that are gone", engine.settle_gone),
+            Chore("answers that counted", engine.remind_workflows, once=True),
             Chore("what is kept no longer", _forgetting(store, settings), pause=FORGET_SECONDS),
         ],
     )
     kept = ["sweep", "watch_mailbox"] if watch else ["sweep"]
     # Every worker sends, as another may lack a channel.
     own = [
-        Chore("notices under way", courier.hold),
-        Chore("notices left over", courier.send_left_over),
-        Chore("messages left as they were", courier.change_left_over),
+        Chore("notices under way", outbox.hold),
+        Chore("notices left over", outbox.send_left_over),
+        Chore("messages left as they were", outbox.change_left_over),
         Chore("standing work", partial(client.keep_standing, kept), pause=KEEP_STANDING_SECONDS),
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
     ]
     await _number_above_temporal(client, store)
-    signs = _signs_of_life(store, courier, settings.task_queue)
+    signs = _signs_of_life(store, outbox, settings.task_queue)
     await client.keep_standing(kept)
-    async with signs, _worker(client, settings, store, courier, standing, runner), repeating(own):
+    async with signs, _worker(client, settings, store, outbox, standing, runner), repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await stop.wait()
 
@@ -262,12 +262,12 @@ def _worker(
     client: Client,
     settings: Settings,
     store: Store,
-    courier: Courier,
+    outbox: Outbox,
     standing: BackgroundActivities,
     runner: WorkflowRunner,
 ) -> Worker:
     requests = RequestActivities(store.requests, store.answers)
-    steps = TransitionActivities(store.requests, store.grants, client, courier, store.database.executor)
+    steps = TransitionActivities(store.requests, store.grants, client, outbox, store.database.executor)
     return Worker(
         client.temporal,
         task_queue=settings.task_queue,
@@ -306,10 +306,10 @@ def _forgetting(store: Store, settings: Settings) -> Callable[[], Awaitable[None
 
 
 @asynccontextmanager
-async def _signs_of_life(store: Store, courier: Courier, task_queue: str) -> AsyncIterator[None]:
+async def _signs_of_life(store: Store, outbox: Outbox, task_queue: str) -> AsyncIterator[None]:
     """Write every few seconds that this worker is there, and at the end that it ended; read what the others have."""
     loop, executor = asyncio.get_running_loop(), store.database.executor
-    worker, said = this_worker(courier.senders, task_queue), ""
+    worker, said = this_worker(outbox.senders, task_queue), ""
 
     def signed() -> tuple[frozenset[str], list[str]]:
         seen_at = store.workers.renew(worker).seen_at
@@ -322,8 +322,8 @@ async def _signs_of_life(store: Store, courier: Courier, task_queue: str) -> Asy
     async def sign() -> None:
         nonlocal said
         channels, used = await loop.run_in_executor(executor, signed)
-        courier.elsewhere = channels - courier.senders.keys()
-        words = "; ".join(_lacking(name, courier.elsewhere) for name in used if name not in courier.senders)
+        outbox.elsewhere = channels - outbox.senders.keys()
+        words = "; ".join(_lacking(name, outbox.elsewhere) for name in used if name not in outbox.senders)
         if words and words != said:
             log.warning("channels of the policy that this worker lacks: %s", words)
         said = words
@@ -367,7 +367,7 @@ def _lacking(channel: str, elsewhere: Collection[str]) -> str:
     return f"{channel}, which no worker has, so that nobody can be reached by it"
 
 
-def _watch(email: EmailChannel, store: Store, door: Door) -> Watch | None:
+def _watch(email: EmailChannel, store: Store, engine: Engine) -> Watch | None:
     """What watches the mailbox, where there is one."""
     config = email.mailbox
     store.mails.keep_only([config.name] if config else [])
@@ -376,7 +376,7 @@ def _watch(email: EmailChannel, store: Store, door: Door) -> Watch | None:
         return None
     if email.rule.mode == "off":
         log.warning("no rule says which mail is authentic (COUNTERSIGN_MAIL_RULE): mail decides nothing")
-    inbound = Inbound(door, email.keys, email.rule, email.addresses, asyncio.get_running_loop())
+    inbound = Inbound(engine, email.keys, email.rule, email.addresses, asyncio.get_running_loop())
     return lambda stop, beat: watch_mailbox(config, store.mails, inbound.take, stop, beat)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from countersign.client import Client
-from countersign.door import Door
+from engine.engine import Engine
 from sandbox.mail_settings import new_mail_keys
 from store import Store
 
@@ -70,7 +70,7 @@ class Deployment:
 
     client: Client
     store: Store
-    door: Door
+    engine: Engine
     pid: int
 
 
@@ -111,11 +111,11 @@ async def deployment(place: Place, name: str, **settings: str) -> AsyncIterator[
     store = Store(environment["COUNTERSIGN_DATABASE_URL"])
     store.policies.apply(policy(), "bench")
     client = await Client.connect(place.address, task_queue=environment["COUNTERSIGN_TASK_QUEUE"])
-    door = Door(
+    engine = Engine(
         client, store.requests, store.answers, store.reading, store.grants, store.signals, store.database.executor
     )
     async with process(place, "worker.py", ready="ready", **environment) as pid:
-        yield Deployment(client, store, door, pid)
+        yield Deployment(client, store, engine, pid)
     store.close()
 
 

@@ -1,4 +1,4 @@
-"""What the door needs of the database, as it knows it."""
+"""What the engine needs of the database, as it knows it."""
 
 from datetime import datetime
 from typing import Any, Protocol

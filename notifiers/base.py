@@ -37,7 +37,7 @@ class LiveNotifier(Notifier, Protocol):
 
 
 class Engine(Protocol):
-    """The one door back: what a channel hears goes through here and nowhere else."""
+    """The one way back: what a channel hears goes through here and nowhere else."""
 
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
         """Open the request for a question, or join it, or be answered by a grant; raises Refused, Unavailable."""

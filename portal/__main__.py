@@ -39,7 +39,7 @@ from store.tokens import Owner
 # What serves is imported by `serve` alone: a command beside the database need not wait for web servers and channels.
 if TYPE_CHECKING:
     from countersign.client import Client
-    from countersign.door import Door
+    from engine.engine import Engine
     from notifiers.email.channel import EmailChannel
     from portal.context import Explain, Listener, Plan
 
@@ -185,7 +185,7 @@ def plan(settings: Settings) -> Plan:
     from countersign.client import Client
     from notifiers.email.channel import email_channel
     from notifiers.email.doctor import email_checks
-    from notifiers.slack.app import SlackDoor
+    from notifiers.slack.app import SlackListener
     from notifiers.slack.channel import slack_config
     from notifiers.slack.doctor import slack_checks
     from portal.connections import most_connections
@@ -203,9 +203,9 @@ def plan(settings: Settings) -> Plan:
         )
 
     email, slack = email_channel(settings), slack_config(settings)
-    listeners: dict[str, Callable[[Door], Listener]] = {}
+    listeners: dict[str, Callable[[Engine], Listener]] = {}
     if slack:
-        listeners["slack"] = partial(SlackDoor, slack)
+        listeners["slack"] = partial(SlackListener, slack)
     checks = [*email_checks(email), *slack_checks(slack)]
     calls = most_connections(settings.portal_connections) * 3 // 4
     return Plan(
@@ -219,7 +219,7 @@ def plan(settings: Settings) -> Plan:
     )
 
 
-def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
+def _explainer(email: EmailChannel) -> Callable[[Engine], Explain] | None:
     """What explains mails, where any is read."""
     from notifiers.email.inbound import Inbound
     from portal.context import Explained
@@ -228,8 +228,8 @@ def _explainer(email: EmailChannel) -> Callable[[Door], Explain] | None:
         return None
     keys, rule, addresses = email.keys, email.rule, email.addresses
 
-    def explainer(door: Door) -> Explain:
-        inbound = Inbound(door, keys, rule, addresses, asyncio.get_running_loop())
+    def explainer(engine: Engine) -> Explain:
+        inbound = Inbound(engine, keys, rule, addresses, asyncio.get_running_loop())
 
         async def explain(raw: bytes) -> Explained:
             found = await inbound.explain(raw)

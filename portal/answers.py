@@ -72,7 +72,7 @@ async def decide(
 
 
 async def _decide(context: Context, view: RequestView, person: str, answer: Deciding, source_id: str) -> JSONResponse:
-    stored = await context.door.store(
+    stored = await context.engine.store(
         SubmittedAnswer(
             channel=CHANNEL,
             source_id=source_id,
@@ -87,7 +87,7 @@ async def _decide(context: Context, view: RequestView, person: str, answer: Deci
         )
     )
     try:
-        judgement = await context.door.submit(stored)
+        judgement = await context.engine.submit(stored)
     except Unavailable:
         waits = Judgement(accepted=False, words=STORED, status=view.status)
         return JSONResponse(waits.model_dump(mode="json"), HTTPStatus.ACCEPTED)
@@ -117,7 +117,7 @@ async def cancel(
     await seen(context, caller, approval_id)
 
     async def withdraw(wish_id: str) -> JSONResponse:
-        done = await context.door.cancel(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
+        done = await context.engine.cancel(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
         return JSONResponse(done.model_dump(mode="json"))
 
     return await once(withdraw)
@@ -136,7 +136,7 @@ async def revoke(
     await seen(context, caller, approval_id)
 
     async def end(wish_id: str) -> JSONResponse:
-        await context.door.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
+        await context.engine.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))
@@ -157,7 +157,7 @@ async def give_back(
     await seen(context, caller, approval_id)
 
     async def end(wish_id: str) -> JSONResponse:
-        await context.door.give_back(approval_id, caller.name, CHANNEL, wish.words, wish_id)
+        await context.engine.give_back(approval_id, caller.name, CHANNEL, wish.words, wish_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))

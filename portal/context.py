@@ -11,9 +11,9 @@ from fastapi import Depends, Request, Response
 
 from countersign.checks import Check
 from countersign.client import Client
-from countersign.door import Door
 from countersign.errors import Unavailable
 from countersign.views import Finding
+from engine.engine import Engine
 from portal.fair_executor import FairExecutor
 from portal.feed import Feed
 from portal.limits import AtOnce, Refusals
@@ -79,7 +79,7 @@ class Context:
 
     store: Store
     client: Client
-    door: Door
+    engine: Engine
     feed: Feed
     explain: Explain | None
     listeners: Mapping[str, Listener]
@@ -123,8 +123,8 @@ class Plan:
 
     database_url: str
     connect: Callable[[], Awaitable[Client]]
-    explain: Callable[[Door], Explain] | None = None
-    listeners: Mapping[str, Callable[[Door], Listener]] = field(default_factory=dict)
+    explain: Callable[[Engine], Explain] | None = None
+    listeners: Mapping[str, Callable[[Engine], Listener]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     tidy_seconds: float = TIDY_SECONDS
     calls_at_once: int = CALLS_AT_ONCE
@@ -142,7 +142,7 @@ class Plan:
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store, turns, self.tidy_seconds))]
         try:
             client = await self.connect()
-            door = Door(
+            engine = Engine(
                 client,
                 store.requests,
                 store.answers,
@@ -151,11 +151,11 @@ class Plan:
                 store.signals,
                 turns,
             )
-            async with _listening({name: listen(door) for name, listen in self.listeners.items()}) as listeners:
-                explain = self.explain(door) if self.explain else None
+            async with _listening({name: listen(engine) for name, listen in self.listeners.items()}) as listeners:
+                explain = self.explain(engine) if self.explain else None
                 at_once = AtOnce(self.calls_at_once, self.calls_in_all)
                 refusals = Refusals(self.refusals_an_hour)
-                yield Context(store, client, door, feed, explain, listeners, self.checks, turns, at_once, refusals)
+                yield Context(store, client, engine, feed, explain, listeners, self.checks, turns, at_once, refusals)
         finally:
             feed.close()
             for task in tasks:

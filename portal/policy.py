@@ -10,12 +10,12 @@ from fastapi.responses import JSONResponse
 
 from countersign import policy_file
 from countersign.directory import CHANNELS, Policy
-from countersign.door import Door
 from countersign.error_codes import ErrorCode
 from countersign.errors import BadPolicy, CountersignError, Refused, in_words
 from countersign.models import Model
 from countersign.policy_plan import Held, PolicyPlan, keeps_admin, plan, to_end
 from countersign.views import AppliedPolicy
+from engine.engine import Engine
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.idempotency import IdempotencyHere
@@ -123,7 +123,7 @@ async def apply(
             raise Refused(LOCKS_OUT.format(admin), ErrorCode.AUTHOR_LOSES_ADMIN)
         end = await context.work(to_end, read.policy, await _held(context)) if end_grants else []
         version = await context.run(context.store.policies.put_in_force, read, admin, replaces, end)
-        later.add_task(_enforce, context.door)
+        later.add_task(_enforce, context.engine)
         return JSONResponse({"version": version})
 
     return await once(put_in_force)
@@ -181,8 +181,8 @@ async def _set_up(context: Context) -> frozenset[str]:
     return frozenset(name for one in workers for name in one.channels) if workers else frozenset(CHANNELS)
 
 
-async def _enforce(door: Door) -> None:
+async def _enforce(engine: Engine) -> None:
     try:
-        await door.enforce_directory()
+        await engine.enforce_directory()
     except CountersignError as error:
         log.warning("the sweeper will enforce the new policy: %s", in_words(error))

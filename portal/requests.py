@@ -75,7 +75,7 @@ def _question(wish: Asking, caller: Caller) -> Question:
 
 async def _ask(context: Context, caller: Caller, question: Question, request_id: str) -> JSONResponse:
     try:
-        asked = await context.door.ask(question, caller.name, request_id)
+        asked = await context.engine.ask(question, caller.name, request_id)
     except Delayed as error:
         number = await context.run(context.store.requests.waiting_for, question)
         later = DelayedView(approval_id=number, words=in_words(error))

@@ -31,7 +31,7 @@ CLOSING_SECONDS = 10.0
 log = logging.getLogger(__name__)
 
 
-class SlackDoor:
+class SlackListener:
     """All of the way in. Make it within a running loop, `start` it, and `close` it at the end."""
 
     def __init__(self, config: SlackConfig, engine: Engine) -> None:

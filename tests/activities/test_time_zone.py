@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import make_url, text
 
-from activities.courier import Courier
 from countersign.times import moment
+from engine.outbox import Outbox
 from notifiers.email.channel import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
@@ -48,8 +48,8 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     config = email_channel(settings_for(berlin_url, "127.0.0.1:1", "", mail)).config
     assert config is not None
     sender = EmailNotifier(config)
-    courier = Courier(store.notifications, store.reading, {"email": sender}, store.database.executor)
-    await courier.deliver(number, 1)
+    outbox = Outbox(store.notifications, store.reading, {"email": sender}, store.database.executor)
+    await outbox.deliver(number, 1)
     store.requests.write(approving(store.answers.store(given(number))))
 
     view = store.reading.request(number)
@@ -71,6 +71,6 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     assert moment(view.deadline) in " ".join(body.get_content().split())
     granted = next(line for line in store.events.of(number) if line.kind == "granted")
     assert moment(view.grant.ends_at) in granted.words
-    await courier.close()
+    await outbox.close()
     await sender.close()
     store.close()

@@ -61,7 +61,7 @@ async def approved_after_the_deadline(deployment: Deployment) -> str:
 async def cancelled(deployment: Deployment) -> str:
     """Withdrawn by the requester."""
     request = await deployment.ask("alice")
-    await deployment.door.cancel(request.id, "alice", "page", "not needed")
+    await deployment.engine.cancel(request.id, "alice", "page", "not needed")
     return await ended(request, Status.CANCELLED)
 
 
@@ -69,7 +69,7 @@ async def cancelled_with_the_requester_disabled(deployment: Deployment) -> str:
     """Withdrawn by the engine."""
     request = await deployment.ask("bob")
     deployment.apply(policy(disabled=("bob",)))
-    await deployment.door.enforce_directory()
+    await deployment.engine.enforce_directory()
     return await ended(request, Status.CANCELLED)
 
 
@@ -102,7 +102,7 @@ async def disabled_approver(deployment: Deployment) -> str:
     """An approver is disabled while the request waits; another one answers."""
     request = await deployment.ask("alice", "vaults")
     deployment.apply(policy(disabled=("ivan",)))
-    await deployment.door.enforce_directory()
+    await deployment.engine.enforce_directory()
     await request.says("grace")
     return await ended(request, Status.APPROVED)
 
@@ -146,7 +146,7 @@ async def approval_lapsed(deployment: Deployment) -> str:
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2)
     deployment.apply(policy(disabled=("heidi",)))
-    await deployment.door.enforce_directory()
+    await deployment.engine.enforce_directory()
     await request.says("ivan", level=2)
     await request.says("ada", level=2)
     return await ended(request, Status.APPROVED)
@@ -168,7 +168,7 @@ async def nobody_at_a_later_level(deployment: Deployment) -> str:
     """The people of a level to come are disabled while the first one waits."""
     request = await deployment.ask("alice", "databases")
     deployment.apply_unchecked(policy(disabled=("heidi", "ivan", "ada", "judy")))
-    await deployment.door.enforce_directory()
+    await deployment.engine.enforce_directory()
     return await ended(request, Status.REJECTED)
 
 
@@ -177,7 +177,7 @@ async def grant_revoked(deployment: Deployment) -> str:
     request = await deployment.ask("alice")
     await request.says("grace")
     await request.outcome()
-    await deployment.door.revoke(request.id, "grace", "page", "enough")
+    await deployment.engine.revoke(request.id, "grace", "page", "enough")
     return await grant_over(request, GrantStatus.REVOKED)
 
 
@@ -185,7 +185,7 @@ async def grant_given_back(deployment: Deployment) -> str:
     """Given back by the requester."""
     request = await deployment.ask("carol")
     await request.outcome()
-    await deployment.door.give_back(request.id, "carol", "page", "done")
+    await deployment.engine.give_back(request.id, "carol", "page", "done")
     return await grant_over(request, GrantStatus.ENDED)
 
 

@@ -176,8 +176,8 @@ async def test_a_slow_server_outlasts_its_client_and_stops_all_the_same() -> Non
 async def test_each_recipient_of_a_mail_gets_a_copy_of_their_own() -> None:
     async with MailServer() as mail:
         await asyncio.to_thread(submit_to, mail, ["grace@example.test", "heidi+tag@example.test"])
-        copies = [await asyncio.to_thread(read, mail, each) for each in ("grace", "heidi")]
-    assert [[copy["Delivered-To"] for copy in each] for each in copies] == [
+        live_messages = [await asyncio.to_thread(read, mail, each) for each in ("grace", "heidi")]
+    assert [[copy["Delivered-To"] for copy in each] for each in live_messages] == [
         ["grace@example.test"],
         ["heidi+tag@example.test"],
     ]

@@ -17,13 +17,13 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client as TemporalClient
 
 import worker
-from activities.courier import Courier
 from countersign.client import Client
 from countersign.directory import Policy
-from countersign.door import Door
 from countersign.errors import Refused
 from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
 from countersign.notifications import SubmittedAnswer
+from engine.engine import Engine
+from engine.outbox import Outbox
 from notifiers.email.channel import email_config
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
@@ -133,8 +133,8 @@ class Deployment:
         assert config is not None
         self._sender = EmailNotifier(config)
         executor = self.store.database.executor
-        courier = Courier(self.store.notifications, self.store.reading, {"email": self._sender}, executor)
-        self.door = Door(
+        outbox = Outbox(self.store.notifications, self.store.reading, {"email": self._sender}, executor)
+        self.engine = Engine(
             self.client,
             self.store.requests,
             self.store.answers,
@@ -143,7 +143,7 @@ class Deployment:
             self.store.signals,
             executor,
             tell_on=frozenset({"email"}),
-            deliver=courier.answer_back,
+            deliver=outbox.answer_back,
         )
         self.apply(policy())
         if self._awake:
@@ -238,11 +238,11 @@ class Request:
             "at": datetime.now(UTC),
         }
         given["signed_in"] = fields.get("channel") not in ("email", "slack")
-        return await self.deployment.door.store(SubmittedAnswer.model_validate(given | fields))
+        return await self.deployment.engine.store(SubmittedAnswer.model_validate(given | fields))
 
     async def says(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Judgement:
         """Somebody answers, and it is judged."""
-        return await self.deployment.door.submit(await self.store(person, verdict, level, **fields))
+        return await self.deployment.engine.submit(await self.store(person, verdict, level, **fields))
 
     async def outcome(self) -> Outcome:
         """What the workflow returns in the end."""

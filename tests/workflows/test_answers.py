@@ -24,7 +24,7 @@ def settling_lines(request: Request) -> list[str]:
 
 
 async def all_at_once(deployment: Deployment, answers: list[Answer]) -> list[Judgement]:
-    return list(await asyncio.gather(*(deployment.door.submit(one) for one in answers)))
+    return list(await asyncio.gather(*(deployment.engine.submit(one) for one in answers)))
 
 
 # --- once -----------------------------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ async def test_the_same_answer_delivered_and_submitted_many_times_counts_once(de
     assert len({one.id for one in stored}) == 1
     judged = await all_at_once(deployment, stored * 3)
     assert {one.accepted for one in judged} == {True}
-    assert (await deployment.door.submit(stored[0])).accepted
+    assert (await deployment.engine.submit(stored[0])).accepted
     assert request.lines("answered", "answer_refused") == ["answered grace"]
     assert request.decided() == ["grace approve 1"]
 
@@ -80,7 +80,7 @@ async def test_a_cancellation_and_an_approval_at_the_same_instant_leave_one_outc
     request = await deployment.ask("alice")
     answer = await request.store("grace")
     judged, cancelled = await asyncio.gather(
-        deployment.door.submit(answer), deployment.door.cancel(request.id, "alice", "page"), return_exceptions=True
+        deployment.engine.submit(answer), deployment.engine.cancel(request.id, "alice", "page"), return_exceptions=True
     )
     outcome = await request.outcome()
     assert isinstance(judged, Judgement)
@@ -112,7 +112,7 @@ async def test_an_answer_to_an_earlier_request_is_refused_by_a_later_one_of_the_
 async def test_a_refusal_is_kept_with_the_answer_and_in_the_record_with_its_proof(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     answer = await request.store("bob", channel="page", proof={"session": "s-1"})
-    judged = await deployment.door.submit(answer)
+    judged = await deployment.engine.submit(answer)
     words = f"You are not asked about #{request.id}."
     assert (judged.accepted, judged.words) == (False, words)
     assert deployment.store.answers.outcome(answer.id) == ("refused", words)
@@ -131,7 +131,7 @@ async def test_who_is_disabled_or_unknown_is_refused_when_the_answer_is_stored(d
     # Once refused, it stays so, though they are enabled again and the channel delivers it again.
     deployment.apply(policy())
     again = await request.store("ivan", source_id="from-ivan")
-    assert not (await deployment.door.submit(again)).accepted
+    assert not (await deployment.engine.submit(again)).accepted
     assert request.status is Status.WAITING
 
 
@@ -187,7 +187,8 @@ async def test_a_request_that_can_not_answer_holds_up_no_other(deployment: Deplo
     answer = await request.store("grace", at=long_ago + timedelta(seconds=1))
     deployment.apply(policy(disabled=("bob",)))
     sweeping = [
-        asyncio.create_task(chore()) for chore in (deployment.door.submit_left_over, deployment.door.enforce_directory)
+        asyncio.create_task(chore())
+        for chore in (deployment.engine.submit_left_over, deployment.engine.enforce_directory)
     ]
     try:
         await until(lambda: deployment.store.answers.outcome(answer.id)[0] == "accepted")
@@ -203,7 +204,7 @@ async def test_the_sweeper_refuses_what_came_for_a_request_that_has_ended(deploy
     await request.says("grace", "reject")
     await request.outcome()
     answer = await request.store("grace", at=datetime.now(UTC) - timedelta(seconds=20))
-    await deployment.door.submit_left_over()
+    await deployment.engine.submit_left_over()
     assert deployment.store.answers.outcome(answer.id) == (
         "refused",
         f"#{request.id} is already Rejected: Rejected by Grace G.",
@@ -218,7 +219,7 @@ async def test_what_is_on_record_counts_again_where_temporal_never_heard_of_it(d
     deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED
     assert settling_lines(request) == ["approved grace", "granted alice"]
-    await deployment.door.revoke(request.id, "grace", "page")
+    await deployment.engine.revoke(request.id, "grace", "page")
     assert deployment.store.grants.ask(request.question, "alice") is None
 
 
@@ -226,7 +227,7 @@ async def test_an_answer_given_while_no_worker_runs_counts_when_one_does(deploym
     request = await deployment.ask("alice")
     await deployment.stop_worker()
     answer = await request.store("grace")
-    judging = asyncio.create_task(deployment.door.submit(answer))
+    judging = asyncio.create_task(deployment.engine.submit(answer))
     deployment.start_worker()
     assert (await judging).accepted
     assert (await request.outcome()).status is Status.APPROVED

@@ -193,7 +193,7 @@ async def test_rule_10_a_disabled_person_hears_no_yes_from_a_grant(deployment: D
 
 async def test_after_the_revocation_the_question_opens_a_new_request(deployment: Deployment) -> None:
     request = await granted(deployment)
-    await deployment.door.revoke(request.id, "grace", "page")
+    await deployment.engine.revoke(request.id, "grace", "page")
     anew = await deployment.ask_for(request.question)
     assert anew.id > request.id
     assert (anew.asked.status, anew.asked.joined) == (Status.WAITING, False)

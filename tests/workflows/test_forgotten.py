@@ -65,7 +65,7 @@ async def test_answers_to_two_levels_that_come_in_one_task_count(asleep: Deploym
     [counted] = asleep.store.answers.counted_of(request.id)
     deciding = [asyncio.create_task(asleep.client.decide(request.question.workflow_id, counted))]
     for person in ("heidi", "ivan"):
-        deciding.append(asyncio.create_task(asleep.door.submit(await request.store(person, level=2))))
+        deciding.append(asyncio.create_task(asleep.engine.submit(await request.store(person, level=2))))
     asleep.start_worker()
     assert [one.accepted for one in await asyncio.gather(*deciding)] == [True, True, True]
     assert (await request.outcome()).status is Status.APPROVED
@@ -106,7 +106,7 @@ async def test_an_answer_to_a_level_at_which_nobody_was_asked_is_refused(deploym
 
 async def test_all_who_were_asked_at_a_forgotten_level_hear_of_the_end(deployment: Deployment) -> None:
     request = await forgotten_level(deployment)
-    await deployment.door.cancel(request.id, "alice", "page")
+    await deployment.engine.cancel(request.id, "alice", "page")
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"], heidi=["settled"], ivan=["settled"])
 
 
@@ -130,7 +130,7 @@ async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_r
     no, also_yes = await request.store("ivan", "reject"), await request.store("grace")
     await deployment.stop_worker()
     deployment.store.requests.write(approving(yes))
-    deciding = [asyncio.create_task(deployment.door.submit(one)) for one in (no, also_yes)]
+    deciding = [asyncio.create_task(deployment.engine.submit(one)) for one in (no, also_yes)]
     deployment.start_worker()
     approved = f"#{request.id} is already Approved: Approved by grace."
     assert [one.words for one in await asyncio.gather(*deciding)] == [approved, approved]
@@ -156,7 +156,7 @@ async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deploymen
     assert (outcome.status, outcome.words) == (Status.APPROVED, "Approved by grace.")
     assert [one.person for one in outcome.decisions] == ["grace"]
     assert outcome.grant == deployment.store.grants.of(request.id)
-    await deployment.door.revoke(request.id, "grace", "page")  # its grant's own workflow runs
+    await deployment.engine.revoke(request.id, "grace", "page")  # its grant's own workflow runs
     assert request.lines("approved", "rejected", "granted", "grant_revoked") == [
         "approved grace",
         "granted alice",
@@ -167,19 +167,19 @@ async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deploymen
 async def test_a_forgotten_approval_is_not_cancelled(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     deployment.store.requests.write(approving(await request.store("grace")))
-    assert "already Approved" in await refused(deployment.door.cancel(request.id, "alice", "page"))
+    assert "already Approved" in await refused(deployment.engine.cancel(request.id, "alice", "page"))
     assert (await request.outcome()).status is request.status is Status.APPROVED
 
 
 async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_worked(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    again = partial(deployment.door.cancel, request.id, "alice", "page", "not needed", wish_id="key-1")
+    again = partial(deployment.engine.cancel, request.id, "alice", "page", "not needed", wish_id="key-1")
     deployment.store.requests.write(cancelling(request.id, "alice", "key-1"))
     assert (await again()).words == "Cancelled by alice: not needed"
     await request.outcome()
     newer = await deployment.ask_for(request.question)  # whose workflow has the same id
     assert (await again()).status is Status.CANCELLED
-    other = deployment.door.cancel(request.id, "alice", "page", wish_id="key-2")
+    other = deployment.engine.cancel(request.id, "alice", "page", wish_id="key-2")
     assert await refused(other) == f"#{request.id} is already Cancelled: Cancelled by alice: not needed"
     assert newer.status is Status.WAITING
     assert request.lines("cancelled") == ["cancelled alice"]
@@ -188,7 +188,7 @@ async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_wor
 async def test_a_cancellation_that_was_forgotten_is_not_taken_for_another_persons(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     deployment.store.requests.write(cancelling(request.id, "alice", "key-1"))
-    await deployment.door.cancel(request.id, "ada", "page", admin=True)
+    await deployment.engine.cancel(request.id, "ada", "page", admin=True)
     assert (await request.outcome()).words == "Cancelled by alice: not needed"
 
 
@@ -198,7 +198,7 @@ async def test_a_grants_end_wished_again_after_a_crash_hears_that_it_worked(depl
     await request.says("grace")
     await request.outcome()
     who = {"revoke": "grace", "give_back": "alice"}[how]
-    wish = partial(getattr(deployment.door, how), request.id, who, "page")
+    wish = partial(getattr(deployment.engine, how), request.id, who, "page")
     for _ in range(2):
         await wish(wish_id="key-1")
     assert await refused(wish(wish_id="key-2")) == f"The grant of #{request.id} is over already."
@@ -218,9 +218,9 @@ async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(
         wish_id="key-1",
     )
     deployment.store.grants.end(end)
-    await deployment.door.revoke(request.id, "grace", "page", wish_id="key-1")
+    await deployment.engine.revoke(request.id, "grace", "page", wish_id="key-1")
     over = f"The grant of #{request.id} is over already."
-    assert await refused(deployment.door.revoke(request.id, "ada", "page", admin=True)) == over
+    assert await refused(deployment.engine.revoke(request.id, "ada", "page", admin=True)) == over
 
 
 async def test_a_forgotten_approval_outlives_the_deadline(quick: Deployment) -> None:

@@ -53,7 +53,7 @@ async def test_rule_5_a_late_answer_changes_nothing_though_nobody_was_awake(quic
     await asleep_over_the_deadline(quick, request)
     assert request.status is Status.WAITING
     late = await request.store("grace")
-    submitting = asyncio.create_task(quick.door.submit(late))
+    submitting = asyncio.create_task(quick.engine.submit(late))
     quick.start_worker()
     judged = await submitting
     assert not judged.accepted
@@ -71,7 +71,7 @@ async def test_rule_5_an_answer_in_time_counts_though_the_worker_wakes_after_the
     assert outcome.status is Status.APPROVED
     assert [one.answer_id for one in outcome.decisions] == [in_time.id]
     assert request.lines("answered", "granted", "approved") == ["answered grace", "approved grace", "granted alice"]
-    assert (await quick.door.submit(in_time)).accepted
+    assert (await quick.engine.submit(in_time)).accepted
 
 
 async def test_rule_5_a_rejection_in_time_counts_too_and_the_first_of_two_answers(quick: Deployment) -> None:
@@ -83,7 +83,7 @@ async def test_rule_5_a_rejection_in_time_counts_too_and_the_first_of_two_answer
     quick.start_worker()
     outcome = await request.outcome()
     assert (outcome.status, outcome.words) == (Status.REJECTED, "Rejected by Ivan I.")
-    assert [(await quick.door.submit(one)).accepted for one in (no, yes)] == [True, False]
+    assert [(await quick.engine.submit(one)).accepted for one in (no, yes)] == [True, False]
 
 
 async def test_rule_5_a_level_passed_in_time_does_not_carry_the_next_one_over_the_deadline(quick: Deployment) -> None:

@@ -82,7 +82,7 @@ async def test_an_answer_stored_between_two_workers_is_judged_by_the_second(
     answer = await request.store("grace", comment="while nobody was there")
     assert request.status is Status.WAITING
     await process.start()
-    assert (await insist(lambda: asleep.door.submit(answer))).accepted
+    assert (await insist(lambda: asleep.engine.submit(answer))).accepted
     outcome = await request.outcome()
     assert (outcome.status, [one.answer_id for one in outcome.decisions]) == (Status.APPROVED, [answer.id])
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
@@ -110,7 +110,7 @@ async def test_blows_at_any_moment_lose_nothing_and_double_nothing(asleep: Deplo
         for person, level in (("grace", 1), ("heidi", 2), ("ivan", 2)):
             await until(lambda level=level: request.asked_people(level))  # type: ignore[misc]
             answer = await request.store(person, level=level)
-            judged = await insist(lambda answer=answer: asleep.door.submit(answer))  # type: ignore[misc]
+            judged = await insist(lambda answer=answer: asleep.engine.submit(answer))  # type: ignore[misc]
             assert judged.accepted, f"{judged.words} (seed {seed})"
         return request
 

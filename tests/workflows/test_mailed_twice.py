@@ -33,7 +33,7 @@ async def a_reply(request: Request, login: str, text: str, message_id: str) -> E
 
 async def arrives_twice(deployment: Deployment, mail: EmailMessage) -> None:
     inbound = Inbound(
-        deployment.door, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop()
+        deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop()
     )
     for way in ("by the first way", "by the second way"):
         again = f"Received: {way}\r\n".encode() + mail.as_bytes()

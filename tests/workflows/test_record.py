@@ -19,7 +19,7 @@ async def test_rule_11_the_record_of_a_request_from_the_question_to_the_revocati
     await request.says("heidi", level=2)
     await request.says("ada", level=2)
     await request.outcome()
-    await deployment.door.revoke(request.id, "heidi", "page", "enough")
+    await deployment.engine.revoke(request.id, "heidi", "page", "enough")
     assert request.lines() == [
         "opened alice",
         "level_started countersign",

@@ -78,7 +78,7 @@ async def test_the_end_of_an_old_grant_ends_no_new_one_of_its_number(deployment:
     old = deployment.client.temporal.get_workflow_handle(grant_workflow(request.id, terms.run))
     assert await old.result() == GrantStatus.ENDED
     assert status_of(request) is GrantStatus.ACTIVE
-    await deployment.door.revoke(request.id, "grace", "test")
+    await deployment.engine.revoke(request.id, "grace", "test")
     assert status_of(request) is GrantStatus.REVOKED
 
 
@@ -89,7 +89,7 @@ async def test_a_grant_from_before_runs_were_kept_is_revoked_as_ever(deployment:
     assert (await request.says("grace")).accepted
     await request.outcome()
     workflow = deployment.client.temporal.get_workflow_handle(grant_workflow(request.id))
-    await deployment.door.revoke(request.id, "grace", "test")
+    await deployment.engine.revoke(request.id, "grace", "test")
     assert status_of(request) is GrantStatus.REVOKED
     assert await workflow.result() == GrantStatus.REVOKED
 

@@ -64,7 +64,7 @@ async def test_a_grant_that_is_cancelled_in_temporal_is_revoked(deployment: Depl
 async def test_a_request_whose_workflow_was_terminated_is_settled_by_the_sweeper(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     await workflow_of(request).terminate()
-    await deployment.door.settle_gone()
+    await deployment.engine.settle_gone()
     await until(lambda: request.status is Status.CANCELLED)
     view = deployment.store.reading.request(request.id)
     assert view.words == GONE
@@ -91,19 +91,19 @@ async def test_no_second_request_opens_beside_one_whose_workflow_was_terminated(
 async def test_what_runs_is_not_settled(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     for _ in range(3):
-        await deployment.door.settle_gone()
+        await deployment.engine.settle_gone()
     assert (await request.says("grace")).status is Status.APPROVED
 
 
 async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(deployment: Deployment) -> None:
     request, workflow = await granted(deployment)
     await workflow.terminate()
-    await deployment.door.revoke(request.id, "grace", "page", "enough")
+    await deployment.engine.revoke(request.id, "grace", "page", "enough")
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert (grant.status, grant.words) == (GrantStatus.REVOKED, "Revoked by grace: enough")
     over = f"The grant of #{request.id} is over already."
-    assert await refused(deployment.door.revoke(request.id, "grace", "page")) == over
+    assert await refused(deployment.engine.revoke(request.id, "grace", "page")) == over
     other, workflow = await granted(deployment)
     await workflow.terminate()
     assert other.id in deployment.store.grants.overdue(datetime.now(UTC) + timedelta(days=1), 1000)

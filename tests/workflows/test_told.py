@@ -53,11 +53,11 @@ async def test_rule_9_level_2_learns_who_approved_level_1_and_who_has_answered_s
     await request.says("grace", comment="only until Friday")
     asked = await asyncio.to_thread(ivan.wait_for_mail, request.id, "Level 2 of 2. 2 approvals are needed.")
     await request.says("heidi", level=2)
-    await deployment.door.report("ada", request.id, "away", "Out of office")
+    await deployment.engine.report("ada", request.id, "away", "Out of office")
     so_far = "Level 2 of 2. Heidi H. has approved; 1 more is needed."
     reminded = await asyncio.to_thread(ivan.wait_for_mail, request.id, so_far)
     inbound = Inbound(
-        deployment.door, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop()
+        deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop()
     )
     unclear = await a_reply(request, "ivan", "Hm, let me see.", "<hm@example.test>")
     await asyncio.to_thread(inbound.take, unclear.as_bytes(), datetime.now(UTC))

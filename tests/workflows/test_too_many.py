@@ -30,7 +30,7 @@ async def deployment(temporal_address: str, tmp_path: Path) -> AsyncIterator[Dep
 
 async def test_more_requests_than_may_be_are_refused_with_when_to_try_again(deployment: Deployment) -> None:
     first = await deployment.ask("alice")
-    await deployment.door.cancel(first.id, "alice", "page")
+    await deployment.engine.cancel(first.id, "alice", "page")
     second = await deployment.ask("alice")
     with pytest.raises(TooMany) as raised:
         await deployment.client.ask(deployment.question("alice"))

@@ -58,8 +58,8 @@ async def test_rule_6_who_was_disabled_since_may_not_decide(deployment: Deployme
     stored_before = await request.store("ivan")
     deployment.apply(policy(disabled=("ivan",)))
     assert "disabled" in await refused(request.store("ivan"))
-    await deployment.door.enforce_directory()
-    judged = await deployment.door.submit(stored_before)
+    await deployment.engine.enforce_directory()
+    judged = await deployment.engine.submit(stored_before)
     assert (judged.accepted, judged.words) == (False, "Your account is disabled, so your answer can't count.")
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused ivan"]
     assert request.status is Status.WAITING
@@ -93,7 +93,7 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
 
 async def test_rule_7_the_requester_cancels_while_it_waits(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    judged = await deployment.door.cancel(request.id, "alice", "page", "not needed any more")
+    judged = await deployment.engine.cancel(request.id, "alice", "page", "not needed any more")
     assert (judged.accepted, judged.status) == (True, Status.CANCELLED)
     outcome = await request.outcome()
     assert (outcome.status, outcome.words) == (Status.CANCELLED, "Cancelled by Alice A.: not needed any more")
@@ -101,7 +101,7 @@ async def test_rule_7_the_requester_cancels_while_it_waits(deployment: Deploymen
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     assert not (await request.says("grace")).accepted
     assert deployment.store.grants.of(request.id) is None
-    words = await refused(deployment.door.cancel(request.id, "alice", "page"))
+    words = await refused(deployment.engine.cancel(request.id, "alice", "page"))
     assert words == f"#{request.id} is already Cancelled: Cancelled by Alice A.: not needed any more"
 
 
@@ -109,24 +109,24 @@ async def test_rule_7_nobody_else_cancels_but_an_admin(deployment: Deployment) -
     request = await deployment.ask("alice")
     for stranger in ("bob", "grace"):
         with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin may cancel"):
-            await deployment.door.cancel(request.id, stranger, "page")
+            await deployment.engine.cancel(request.id, stranger, "page")
     assert request.status is Status.WAITING
-    await deployment.door.cancel(request.id, "ada", "page", admin=True)
+    await deployment.engine.cancel(request.id, "ada", "page", admin=True)
     assert (await request.outcome()).words == "Cancelled by Ada A."
 
 
 async def test_rule_7_what_is_decided_is_not_cancelled(deployment: Deployment) -> None:
     request = await approved(deployment)
-    assert f"#{request.id} is already Approved" in await refused(deployment.door.cancel(request.id, "alice", "page"))
+    assert f"#{request.id} is already Approved" in await refused(deployment.engine.cancel(request.id, "alice", "page"))
     with pytest.raises(NotFound):
-        await deployment.door.cancel(request.id + 1000, "alice", "page")
+        await deployment.engine.cancel(request.id + 1000, "alice", "page")
 
 
 async def test_rule_7_an_approver_revokes_while_the_grant_lasts(deployment: Deployment) -> None:
     request = await approved(deployment)
     question = request.question
     assert deployment.store.grants.ask(question, "alice") is not None
-    await deployment.door.revoke(request.id, "grace", "page", "enough")
+    await deployment.engine.revoke(request.id, "grace", "page", "enough")
     # At once: the very next asking hears it.
     assert deployment.store.grants.ask(question, "alice") is None
     grant = deployment.store.grants.of(request.id)
@@ -134,7 +134,7 @@ async def test_rule_7_an_approver_revokes_while_the_grant_lasts(deployment: Depl
     assert grant.status is GrantStatus.REVOKED
     await request.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled", "grant_ended"])
     assert request.lines()[-1] == "grant_revoked grace"
-    assert await refused(deployment.door.revoke(request.id, "grace", "page")) == (
+    assert await refused(deployment.engine.revoke(request.id, "grace", "page")) == (
         f"The grant of #{request.id} is over already."
     )
 
@@ -143,16 +143,16 @@ async def test_rule_7_nobody_else_revokes_but_an_admin(deployment: Deployment) -
     request = await approved(deployment)
     for stranger in ("alice", "bob", "ivan"):
         with pytest.raises(NotAllowed, match="Only an approver"):
-            await deployment.door.revoke(request.id, stranger, "page")
+            await deployment.engine.revoke(request.id, stranger, "page")
     assert deployment.store.grants.ask(request.question, "alice") is not None
-    await deployment.door.revoke(request.id, "ada", "page", admin=True)
+    await deployment.engine.revoke(request.id, "ada", "page", admin=True)
     assert deployment.store.grants.ask(request.question, "alice") is None
 
 
 async def test_rule_7_two_revocations_at_once_are_one(deployment: Deployment) -> None:
     request = await approved(deployment)
     people = ("ada", "grace", "heidi", "ivan")
-    wishes = [deployment.door.revoke(request.id, one, "page", admin=True) for one in people]
+    wishes = [deployment.engine.revoke(request.id, one, "page", admin=True) for one in people]
     results = await asyncio.gather(*wishes, return_exceptions=True)
     assert sum(result is None for result in results) == 1
     assert len(request.lines("grant_revoked", "grant_ended")) == 1
@@ -160,7 +160,7 @@ async def test_rule_7_two_revocations_at_once_are_one(deployment: Deployment) ->
 
 async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    assert await refused(deployment.door.revoke(request.id, "grace", "page")) == (
+    assert await refused(deployment.engine.revoke(request.id, "grace", "page")) == (
         f"#{request.id} is Waiting and has no grant to revoke."
     )
 
@@ -170,7 +170,7 @@ async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(deployment: 
 
 async def test_rule_7_a_requester_gives_a_grant_back(deployment: Deployment) -> None:
     request = await approved(deployment)
-    await deployment.door.give_back(request.id, "alice", "page", "done already")
+    await deployment.engine.give_back(request.id, "alice", "page", "done already")
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert (grant.status, grant.words, grant.ended_early) == (
@@ -183,28 +183,28 @@ async def test_rule_7_a_requester_gives_a_grant_back(deployment: Deployment) -> 
     await request.until_mailed(grace=["asked", "settled"], alice=["settled", "grant_ended"])
     mail = await asyncio.to_thread(deployment.person("alice").wait_for_mail, request.id, "Given back by Alice A.")
     assert "its end was to be" in str(mail)
-    assert "is over already" in await refused(deployment.door.give_back(request.id, "alice", "page"))
+    assert "is over already" in await refused(deployment.engine.give_back(request.id, "alice", "page"))
 
 
 async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_other(deployment: Deployment) -> None:
     question = deployment.question("carol")
-    asked = await deployment.door.ask(question, "gateway:bastion", uuid.uuid4().hex)
+    asked = await deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex)
     for who in ("gateway:other", "bob", "ada"):
         with pytest.raises(NotAllowed, match=r"Only Carol C\., or a gateway that asked"):
-            await deployment.door.give_back(asked.approval_id, who, "portal")
-    await deployment.door.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
+            await deployment.engine.give_back(asked.approval_id, who, "portal")
+    await deployment.engine.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
     grant = deployment.store.grants.of(asked.approval_id)
     assert grant is not None
     assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by Gateway bastion: logged out")
     own = await deployment.ask("carol")
     with pytest.raises(NotAllowed, match="Only Carol"):
-        await deployment.door.give_back(own.id, "gateway:bastion", "portal")
+        await deployment.engine.give_back(own.id, "gateway:bastion", "portal")
 
 
 async def test_rule_7_a_requester_who_would_revoke_hears_that_they_may_give_back(deployment: Deployment) -> None:
     request = await approved(deployment)
     with pytest.raises(NotAllowed, match="You may give it back"):
-        await deployment.door.revoke(request.id, "alice", "page")
+        await deployment.engine.revoke(request.id, "alice", "page")
 
 
 async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(deployment: Deployment) -> None:
@@ -213,15 +213,15 @@ async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(deployment:
     deployment.apply(policy(disabled=("grace",)))
     for channel in ("page", "slack", "email"):
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await deployment.door.revoke(request.id, "grace", channel)
+            await deployment.engine.revoke(request.id, "grace", channel)
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await deployment.door.cancel(waiting.id, "grace", channel, admin=True)
+            await deployment.engine.cancel(waiting.id, "grace", channel, admin=True)
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await deployment.door.give_back(request.id, "grace", channel)
+            await deployment.engine.give_back(request.id, "grace", channel)
         assert "disabled" in await refused(waiting.store("grace", channel=channel))
     with pytest.raises(NotAllowed, match="Your account is disabled"):
-        await deployment.door.ask(deployment.question("alice"), "grace", uuid.uuid4().hex)
-    assert (await deployment.door.mine("grace")).revocable == []
+        await deployment.engine.ask(deployment.question("alice"), "grace", uuid.uuid4().hex)
+    assert (await deployment.engine.mine("grace")).revocable == []
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert grant.status is GrantStatus.ACTIVE

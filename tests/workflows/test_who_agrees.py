@@ -146,7 +146,7 @@ async def at_level_2(deployment: Deployment, *approving: str) -> Request:
 async def test_rule_2_the_approval_of_somebody_disabled_since_counts_no_longer(deployment: Deployment) -> None:
     request = await at_level_2(deployment, "heidi")
     deployment.apply(policy(disabled=("heidi",)))
-    await deployment.door.enforce_directory()
+    await deployment.engine.enforce_directory()
     assert request.lines("left_out", "approval_lapsed") == ["left_out heidi", "approval_lapsed heidi"]
     [lapsed] = [one for one in deployment.store.reading.request(request.id).decisions if one.lapsed]
     assert (lapsed.person, lapsed.level) == ("heidi", 2)
@@ -178,7 +178,7 @@ async def test_rule_2_where_too_few_are_left_by_it_the_fallback_approvers_are_as
 async def test_rule_2_a_level_that_was_passed_stays_passed(deployment: Deployment) -> None:
     request = await at_level_2(deployment)
     deployment.apply(policy(disabled=("grace",)))
-    await deployment.door.enforce_directory()
+    await deployment.engine.enforce_directory()
     await request.says("heidi", level=2)
     assert (await request.says("ivan", level=2)).status is Status.APPROVED
     assert (await request.outcome()).words == "Approved by Grace G., Heidi H., Ivan I."
@@ -192,7 +192,7 @@ async def test_rule_6_an_answer_counts_only_if_its_sender_is_enabled_when_it_is_
     request = await deployment.ask("alice", "vaults")
     stored_before = await request.store("ivan", verdict)
     deployment.apply(policy(disabled=("ivan",)))
-    judged = await deployment.door.submit(stored_before)
+    judged = await deployment.engine.submit(stored_before)
     assert (judged.accepted, judged.words) == (False, "Your account is disabled, so your answer can't count.")
     assert request.status is Status.WAITING
     assert request.decided() == []
@@ -297,7 +297,7 @@ async def test_rule_4_with_nobody_left_the_request_is_rejected_at_once(deploymen
 
 async def test_rule_4_a_mail_that_bounces_later_counts_as_unreachable(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    await deployment.door.report("grace", request.id, "unreachable", "550 no such user")
+    await deployment.engine.report("grace", request.id, "unreachable", "550 no such user")
     await until(lambda: request.asked_people() == ["ada", "grace", "judy"])
     await request.until_mailed(ada=["asked"], judy=["asked"])
 
@@ -305,7 +305,7 @@ async def test_rule_4_a_mail_that_bounces_later_counts_as_unreachable(deployment
 async def test_rule_4_is_looked_at_again_when_somebody_is_disabled(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     deployment.apply(policy(disabled=("grace",)))
-    await deployment.door.enforce_directory()
+    await deployment.engine.enforce_directory()
     assert request.asked_people() == ["ada", "grace", "judy"]
     assert request.lines()[2:] == ["left_out grace", "fallback ada", "fallback judy"]
     assert deployment.store.grants.of(request.id) is None
@@ -372,7 +372,7 @@ async def test_rule_4_a_later_level_is_looked_at_again_when_somebody_can_not_be_
     deployment.apply_unchecked(two_levels("grace", "ivan"))
     request = await deployment.ask("alice", "routers")
     assert request.asked_people() == ["grace", "ivan"]
-    await deployment.door.report("grace", request.id, "unreachable", "550 no such user")
+    await deployment.engine.report("grace", request.id, "unreachable", "550 no such user")
     assert (await request.outcome()).words == "There is nobody to ask: level 2 needs 1, too few can answer."
 
 

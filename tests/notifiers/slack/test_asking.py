@@ -62,7 +62,7 @@ async def connect(way: WayIn, text: str, user: str = ALICE) -> str:
 async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
     device = way.deployment.devices.fresh("web")
     said = await connect(way, f"<http://{device}|{device}> SSH 45m ticket:OPS-7 “restore *it* &lt;!channel&gt;”")
-    [view] = [one for one in (await way.deployment.door.mine("alice")).asked if one.question.device == device]
+    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.question.device == device]
     assert said.startswith(f"#{view.approval_id} to `{device}` over SSH is open. Asked: Grace G.")
     question = view.question
     assert (question.requester, question.minutes, question.ticket) == ("alice", 45, "OPS-7")
@@ -91,18 +91,18 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
     ],
 )
 async def test_what_can_not_be_asked_is_refused_in_words(way: WayIn, text: str, words: str) -> None:
-    before = len((await way.deployment.door.mine("alice")).asked)
+    before = len((await way.deployment.engine.mine("alice")).asked)
     said = await connect(way, text)
     assert words in said
     assert "<!channel" not in said
-    assert len((await way.deployment.door.mine("alice")).asked) == before
+    assert len((await way.deployment.engine.mine("alice")).asked) == before
 
 
 @ours
 async def test_nobody_asks_for_another_or_without_being_known(way: WayIn) -> None:
     device = way.deployment.devices.fresh("web")
     await connect(way, f"{device} ssh requester=carol requester:carol")
-    assert not [one for one in (await way.deployment.door.mine("carol")).asked if one.question.device == device]
+    assert not [one for one in (await way.deployment.engine.mine("carol")).asked if one.question.device == device]
     assert "open" not in await connect(way, f"{device} ssh", "UGUEST")
     before = len(way.seam.calls)
     await connect(way, f"{device} ssh", "UNOBODY")
@@ -132,7 +132,7 @@ async def test_a_command_delivered_twice_asks_once(way: WayIn) -> None:
     way.slack.deliver_twice()
     device = way.deployment.devices.fresh("web")
     await connect(way, f"{device} ssh")
-    [view] = [one for one in (await way.deployment.door.mine("alice")).asked if one.question.device == device]
+    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.question.device == device]
     assert [line.kind for line in way.deployment.store.events.of(view.approval_id)].count("asked_again") == 0
 
 
@@ -152,7 +152,7 @@ async def test_the_form_asks_too(way: WayIn, by: str) -> None:
     assert "unheard-of" in refused.answer["errors"]["device"]
     await people.submit_view(way.slack, form, fields, ALICE)
     assert f"`{device}`" in await way.said_in_modal("alice")
-    [view] = [one for one in (await way.deployment.door.mine("alice")).asked if one.question.device == device]
+    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.question.device == device]
     assert (view.status, view.question.minutes) == (Status.WAITING, 30)
 
 

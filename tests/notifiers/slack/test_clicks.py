@@ -238,7 +238,7 @@ async def test_a_stored_answer_is_kept_while_the_engine_is_away(way: WayIn) -> N
         for one in way.deployment.store.answers.waiting(way.deployment.store.reading.request(request.id).deadline)
         if one.approval_id == request.id
     ]
-    await way.deployment.door.submit(left)
+    await way.deployment.engine.submit(left)
     assert (await request.outcome()).status is Status.APPROVED
 
 

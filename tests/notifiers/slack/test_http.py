@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from countersign.models import Status, Verdict
-from notifiers.slack.app import SlackDoor
+from notifiers.slack.app import SlackListener
 from notifiers.slack.http import LONGEST_BODY
 from sandbox.slack import people
 from sandbox.slack.workspace import Json
@@ -212,12 +212,12 @@ async def test_a_response_url_elsewhere_is_never_called(way: WayIn) -> None:
 async def test_what_was_taken_is_finished_at_the_end(way: WayIn) -> None:
     request, payload = await pressed(way)
     way.seam.slow["submit"] = 1.0
-    door = SlackDoor(way.config, way.seam)
-    await door.start()
-    async with serving(door) as url:
+    listener = SlackListener(way.config, way.seam)
+    await listener.start()
+    async with serving(listener) as url:
         usual, way.slack.request_url = way.slack.request_url, url
         assert (await send(way, payload)).status_code == 200
         way.slack.request_url = usual
         assert answers(way.deployment, request.id) == []
-        await door.close()
+        await listener.close()
         assert answers(way.deployment, request.id) == [("grace", Verdict.APPROVE)]

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from countersign.models import Status
 from countersign.views import Finding
 from notifiers.slack import api, connection, socket
-from notifiers.slack.app import SlackDoor
+from notifiers.slack.app import SlackListener
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.socket import LONGEST_PAUSE_SECONDS, pause
 from sandbox.slack import faults, people
@@ -40,8 +40,8 @@ async def way(slack_deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> 
 
 def found(way: WayIn) -> Finding:
     """What the doctor says of the connection."""
-    assert way.door is not None
-    [one] = way.door.findings()
+    assert way.listener is not None
+    [one] = way.listener.findings()
     return one
 
 
@@ -117,10 +117,10 @@ async def test_a_dead_connection_is_told_of_until_slack_counts_one_alone(
 
 
 async def test_another_program_with_our_token_is_told_of_until_it_ends(way: WayIn) -> None:
-    async with listening(way.config, way.deployment.door, way.slack) as other:
+    async with listening(way.config, way.deployment.engine, way.slack) as other:
         await until(lambda: "Slack counts 2 connections" in other.findings()[0].words)
-        assert way.door is not None
-        await way.door.close()
+        assert way.listener is not None
+        await way.listener.close()
         await until(lambda: other.findings()[0].state == "ok")
         await open_twice(way)
 
@@ -160,8 +160,8 @@ async def test_what_came_before_the_end_is_acknowledged(way: WayIn) -> None:
 
     async def close_meanwhile() -> None:
         await until(lambda: "store" in way.seam.calls)
-        assert way.door is not None
-        await way.door.close()
+        assert way.listener is not None
+        await way.listener.close()
 
     closing = asyncio.create_task(close_meanwhile())
     await people.click(way.slack, message, "approve", user_id("grace"))
@@ -180,14 +180,14 @@ async def test_it_starts_and_ends_without_slack(
         signing_secret=SecretStr("s3cret"),
         api_url=f"http://127.0.0.1:{free_port()}/api/",
     )
-    door = SlackDoor(config, slack_deployment.door)
-    await door.start()
+    listener = SlackListener(config, slack_deployment.engine)
+    await listener.start()
     await until(lambda: "can't be taken yet" in caplog.text)
-    assert door.connected is (mode == "http")
+    assert listener.connected is (mode == "http")
     if mode == "socket":
-        await until(lambda: "can't be reached" in door.findings()[0].words)
-    async with serving(door) as url, httpx.AsyncClient(trust_env=False) as client:
+        await until(lambda: "can't be reached" in listener.findings()[0].words)
+    async with serving(listener) as url, httpx.AsyncClient(trust_env=False) as client:
         assert (await client.post(url, content="{}")).status_code == (401 if mode == "http" else 404)
     async with asyncio.timeout(5):
-        await door.close()
+        await listener.close()
     assert "xapp-1" not in caplog.text

@@ -19,7 +19,7 @@ from countersign.models import Verdict
 from countersign.views import AuditEventView
 from notifiers.base import Engine as Protocol
 from notifiers.slack import parts
-from notifiers.slack.app import SlackDoor
+from notifiers.slack.app import SlackListener
 from notifiers.slack.config import SlackConfig
 from sandbox.slack import people
 from sandbox.slack.server import SlackServer
@@ -67,13 +67,13 @@ def slack_policy(**changed: Any) -> str:
 class Recorded:
     """Goes through to a real engine, and fails where a test says so."""
 
-    door: Any
+    listener: Any
     failing: dict[str, Exception] = field(default_factory=dict)
     slow: dict[str, float] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self.door, name)
+        method = getattr(self.listener, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             self.calls.append(name)
@@ -93,7 +93,7 @@ class WayIn:
     deployment: Deployment
     seam: Recorded
     config: SlackConfig
-    door: SlackDoor | None = None
+    listener: SlackListener | None = None
 
     async def prompt(self, request: Request, level: int = 1, channel: str = ROOM) -> Json:
         """A message with all our buttons, as the notifier posts them."""
@@ -175,34 +175,34 @@ async def way_in(deployment: Deployment, mode: Mode) -> AsyncIterator[WayIn]:
         room = Channel(ROOM, "approvals", [BOT, *(user.id for user in users())])
         slack = await stack.enter_async_context(SlackServer(users(), [room], mode))
         deployment.apply(slack_policy())
-        seam = Recorded(deployment.door)
+        seam = Recorded(deployment.engine)
         made = WayIn(slack, deployment, seam, config_of(slack))
-        door = await stack.enter_async_context(listening(made.config, seam, slack))
-        made.door = door
+        listener = await stack.enter_async_context(listening(made.config, seam, slack))
+        made.listener = listener
         yield made
 
 
 @asynccontextmanager
-async def listening(config: SlackConfig, deployment: Protocol, slack: SlackServer) -> AsyncIterator[SlackDoor]:
+async def listening(config: SlackConfig, deployment: Protocol, slack: SlackServer) -> AsyncIterator[SlackListener]:
     """Our app, in the mode of its configuration."""
-    door = SlackDoor(config, deployment)
-    await door.start()
+    listener = SlackListener(config, deployment)
+    await listener.start()
     try:
         if config.mode == "socket":
-            await until(lambda: door.connected, "the socket is open")
-            yield door
+            await until(lambda: listener.connected, "the socket is open")
+            yield listener
             return
-        async with serving(door) as url:
+        async with serving(listener) as url:
             slack.request_url = url
-            yield door
+            yield listener
     finally:
-        await door.close()
+        await listener.close()
 
 
 @asynccontextmanager
-async def serving(door: SlackDoor) -> AsyncIterator[str]:
+async def serving(listener: SlackListener) -> AsyncIterator[str]:
     """The app behind a real web server; yields its address."""
-    app = Starlette(routes=[Route("/slack/events", door.handle, methods=["POST"])])
+    app = Starlette(routes=[Route("/slack/events", listener.handle, methods=["POST"])])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     task = asyncio.create_task(server.serve())
     try:

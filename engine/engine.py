@@ -30,11 +30,11 @@ AT_ONCE = 20
 T = TypeVar("T")
 
 
-async def _sweeper_delivers(approval_id: int) -> None:
+async def _leave_to_the_sweeper(approval_id: int) -> None:
     """Leave the notice to the sweeper."""
 
 
-class Door:
+class Engine:
     """Stores, submits, and says what became of it.
 
     `tell_on`: the channels that tell a sender of a refusal; `deliver(approval_id)` sends such notices at once.
@@ -50,7 +50,7 @@ class Door:
         signals: SignalBook,
         executor: Executor,
         tell_on: frozenset[str] = frozenset(),
-        deliver: Callable[[int], Awaitable[object]] = _sweeper_delivers,
+        deliver: Callable[[int], Awaitable[object]] = _leave_to_the_sweeper,
     ) -> None:
         self.client = client
         self.asking = asking

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from activities.copies import Copies, CopyBook, CopyReader, LiveSender, Sender
 from countersign.errors import CountersignError, Unconfirmed, Unreachable, in_words
 from countersign.notifications import Notification, Result
 from countersign.transitions import ANSWERING_STEP
+from engine.live_messages import LiveMessageReader, LiveMessages, LiveMessageStore, LiveSender, Sender
 
 # A step waits so long for what it sends; what takes longer goes on by itself.
 HEALTHY_SECONDS = 0.9
@@ -38,7 +38,7 @@ Messages = Sequence[tuple[str, Notification]]
 Sends = Sequence[tuple[str, asyncio.Task[str]]]
 
 
-class NoticeBook(CopyBook, Protocol):
+class OutboxStore(LiveMessageStore, Protocol):
     """Where notices are written."""
 
     def left_over(
@@ -62,14 +62,14 @@ class NoticeBook(CopyBook, Protocol):
         """The people to whom no notice of a request got through, or will."""
 
 
-class Reader(CopyReader, Protocol):
+class Reader(LiveMessageReader, Protocol):
     """Where what a notice shows is read."""
 
     def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notification]]:
         """The channel and the full message of each unsent notice of a step."""
 
 
-class Courier:
+class Outbox:
     """Hands notices to their channels and records what became of them; keeps up to date what the `live` ones sent.
 
     `elsewhere` are the channels that this worker lacks and others have: those send what goes by them. What no worker
@@ -78,7 +78,7 @@ class Courier:
 
     def __init__(
         self,
-        notifications: NoticeBook,
+        notifications: OutboxStore,
         reader: Reader,
         senders: Mapping[str, Sender],
         executor: Executor,
@@ -89,7 +89,7 @@ class Courier:
         self.live = live or {}
         self.senders: dict[str, Sender] = {**senders, **self.live}
         self.elsewhere: frozenset[str] = frozenset()
-        self.copies = Copies(notifications, reader, self.live, executor)
+        self.live_messages = LiveMessages(notifications, reader, self.live, executor)
         self.executor = executor
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: dict[str, str] = {}  # the channel of each notice
@@ -136,7 +136,7 @@ class Courier:
             begun = (
                 await self._run(self.notifications.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
             )
-            await self.copies.change([row for row in rows if row.id in begun], PATIENT_SECONDS)
+            await self.live_messages.change([row for row in rows if row.id in begun], PATIENT_SECONDS)
             if begun:
                 await self._run(self.notifications.release, list(begun))
 
@@ -263,10 +263,10 @@ class Courier:
 
     async def _catch_up(self, approval_id: int, posts: Sequence[asyncio.Task[str]]) -> None:
         """Have all messages about a request show it as it stands, also those that are being posted now."""
-        await self.copies.catch_up(approval_id, LIVE_SECONDS)
+        await self.live_messages.catch_up(approval_id, LIVE_SECONDS)
         if posts:
             await asyncio.wait(posts)
-            await self.copies.catch_up(approval_id, LIVE_SECONDS)
+            await self.live_messages.catch_up(approval_id, LIVE_SECONDS)
 
     async def _read(self, rows: Sequence[Any]) -> Messages:
         """What these notices show. One that can't be read, by a fault of ours, holds up only itself."""

@@ -1,4 +1,4 @@
-"""The door when Temporal is away: what came in is kept, and nothing is said to have counted.
+"""The engine when Temporal is away: what came in is kept, and nothing is said to have counted.
 
 What it does when all is well is tested on the whole engine, in tests/workflows.
 """
@@ -13,17 +13,17 @@ import pytest
 import pytest_asyncio
 
 from countersign.client import Client
-from countersign.door import Door
 from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
+from engine.engine import Engine
 from sandbox.temporal_server import free_port
 from store import Store
 from tests.store.requests import approved, asking, given, kinds, opened, soon
 from tests.workflows.people import policy
 
 
-def door_of(store: Store, client: Client) -> Door:
+def door_of(store: Store, client: Client) -> Engine:
     executor = store.database.executor
-    return Door(client, store.requests, store.answers, store.reading, store.grants, store.signals, executor)
+    return Engine(client, store.requests, store.answers, store.reading, store.grants, store.signals, executor)
 
 
 @pytest_asyncio.fixture
@@ -34,67 +34,67 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest_asyncio.fixture
-async def door(store: Store) -> Door:
-    """A door whose Temporal server does not run."""
+async def engine(store: Store) -> Engine:
+    """An engine whose Temporal server does not run."""
     store.policies.apply(policy(), "ada")
     return door_of(store, await Client.connect(f"127.0.0.1:{free_port()}", lazy=True))
 
 
-async def test_an_answer_is_kept_open_for_the_sweeper(door: Door, store: Store) -> None:
+async def test_an_answer_is_kept_open_for_the_sweeper(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace"))
-    answer = await door.store(given(number, at=soon(-60)))
+    answer = await engine.store(given(number, at=soon(-60)))
     with pytest.raises(Unavailable):
-        await door.submit(answer)
+        await engine.submit(answer)
     with pytest.raises(Unavailable):
-        await door.submit_left_over()
+        await engine.submit_left_over()
     assert store.answers.outcome(answer.id) == ("open", "")
     assert kinds(store, number) == ["opened", "level_started"]
 
 
-async def test_what_was_judged_needs_no_temporal(door: Door, store: Store) -> None:
+async def test_what_was_judged_needs_no_temporal(engine: Engine, store: Store) -> None:
     number = approved(store)
     counted = store.reading.request(number).decisions[0].answer_id
-    stored = await door.store(given(number))
+    stored = await engine.store(given(number))
     store.answers.refuse(stored.id, Refused("Too late."), tell=False)
-    judged = await door.submit(stored)
+    judged = await engine.submit(stored)
     assert (judged.accepted, judged.words) == (False, "Too late.")
     assert store.answers.outcome(counted)[0] == "accepted"
 
 
-async def test_who_may_not_is_told_so_before_temporal_is_asked(door: Door, store: Store) -> None:
+async def test_who_may_not_is_told_so_before_temporal_is_asked(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
     with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin may cancel"):
-        await door.cancel(number, "bob", "page")
+        await engine.cancel(number, "bob", "page")
     with pytest.raises(NotAllowed, match="Only an approver"):
-        await door.revoke(number, "bob", "page")
+        await engine.revoke(number, "bob", "page")
     with pytest.raises(Refused, match="has no grant to revoke"):
-        await door.revoke(number, "ada", "page", admin=True)
+        await engine.revoke(number, "ada", "page", admin=True)
     with pytest.raises(NotFound):
-        await door.cancel(number + 1, "alice", "page")
+        await engine.cancel(number + 1, "alice", "page")
     with pytest.raises(Unavailable):
-        await door.cancel(number, "alice", "page")
+        await engine.cancel(number, "alice", "page")
 
 
 async def test_without_a_policy_nothing_is_open_to_look_at(store: Store) -> None:
-    door = door_of(store, await Client.connect(f"127.0.0.1:{free_port()}", lazy=True))
-    await door.enforce_directory()
-    await door.submit_left_over()
+    engine = door_of(store, await Client.connect(f"127.0.0.1:{free_port()}", lazy=True))
+    await engine.enforce_directory()
+    await engine.submit_left_over()
     assert store.events.last_version() == 0
 
 
-async def test_a_signal_is_kept_though_temporal_is_away(door: Door, store: Store) -> None:
+async def test_a_signal_is_kept_though_temporal_is_away(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
     store.requests.write(asking(number, "grace"))
-    await door.report("grace", number, "unreachable", "550 no such user")
+    await engine.report("grace", number, "unreachable", "550 no such user")
     assert kinds(store, number)[-1] == "unreachable"
     with pytest.raises(Unavailable):
-        await door.enforce_directory()
+        await engine.enforce_directory()
     assert store.reading.to_look_at() == [number]
 
 
-async def test_an_answer_is_left_to_its_channel_for_a_while(door: Door, store: Store) -> None:
+async def test_an_answer_is_left_to_its_channel_for_a_while(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
-    answer = await door.store(given(number, at=soon(-1)))
-    await door.submit_left_over()
+    answer = await engine.store(given(number, at=soon(-1)))
+    await engine.submit_left_over()
     assert [one.id for one in store.answers.waiting(answer.at + timedelta(seconds=1))] == [answer.id]

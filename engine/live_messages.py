@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class CopyBook(Protocol):
+class LiveMessageStore(Protocol):
     """Where it is written what each message shows."""
 
     def outdated(self, approval_id: int) -> Sequence[Any]:
@@ -30,7 +30,7 @@ class CopyBook(Protocol):
         """Record that changes of these messages were given up, and may yet be made."""
 
 
-class CopyReader(Protocol):
+class LiveMessageReader(Protocol):
     """Where what a message shows is read."""
 
     def notifications(self, rows: Sequence[Any]) -> list[tuple[str, Notification]]:
@@ -51,10 +51,12 @@ class LiveSender(Sender, Protocol):
         """Have a message show what this notice says; False where it is gone for good."""
 
 
-class Copies:
+class LiveMessages:
     """The messages that people hold about requests."""
 
-    def __init__(self, book: CopyBook, reader: CopyReader, live: Mapping[str, LiveSender], executor: Executor) -> None:
+    def __init__(
+        self, book: LiveMessageStore, reader: LiveMessageReader, live: Mapping[str, LiveSender], executor: Executor
+    ) -> None:
         self.book = book
         self.reader = reader
         self.live = live

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from activities.copies import Sender
-from activities.courier import Courier
 from countersign.models import Event
 from countersign.transitions import Recipient
+from engine.live_messages import Sender
+from engine.outbox import Outbox
 from notifiers.email.channel import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
@@ -36,15 +36,15 @@ class Post:
         self.store = store
         self.mail = mail
         self.sender = sender
-        self.couriers: list[Courier] = []
-        self.courier = self.another_courier({"email": sender})
+        self.couriers: list[Outbox] = []
+        self.outbox = self.another_courier({"email": sender})
         self.number = opened(store, device="vaults-1").approval_id
 
-    def another_courier(self, senders: Mapping[str, Sender]) -> Courier:
+    def another_courier(self, senders: Mapping[str, Sender]) -> Outbox:
         """As another worker has one."""
-        courier = Courier(self.store.notifications, self.store.reading, senders, self.store.database.executor)
-        self.couriers.append(courier)
-        return courier
+        outbox = Outbox(self.store.notifications, self.store.reading, senders, self.store.database.executor)
+        self.couriers.append(outbox)
+        return outbox
 
     def due_now(self) -> None:
         """Have the time pass until the next tries."""
@@ -67,8 +67,8 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
         post = Post(store, mail, sender)
         yield post
         mail.faults = Faults()
-        for courier in post.couriers:
-            await courier.close()
+        for outbox in post.couriers:
+            await outbox.close()
         await sender.close()
     store.close()
 
@@ -76,7 +76,7 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
 async def test_what_is_sent_is_on_record_and_sent_once(post: Post) -> None:
     post.store.requests.write(asking(post.number, "grace", "ivan"))
     for _ in range(2):
-        assert await post.courier.deliver(post.number, 1) == []
+        assert await post.outbox.deliver(post.number, 1) == []
     assert post.mail.delivered == 2
     assert kinds(post.store, post.number).count("noticed") == 2
 
@@ -84,7 +84,7 @@ async def test_what_is_sent_is_on_record_and_sent_once(post: Post) -> None:
 async def test_who_is_refused_for_good_is_named_and_the_others_are_told(post: Post) -> None:
     post.mail.faults.refused.add("grace@example.test")
     post.store.requests.write(asking(post.number, "grace", "ivan"))
-    assert await post.courier.deliver(post.number, 1) == ["grace"]
+    assert await post.outbox.deliver(post.number, 1) == ["grace"]
     assert sorted(kinds(post.store, post.number)[-2:]) == ["noticed", "unreachable"]
     assert post.waiting() == []
 
@@ -92,17 +92,17 @@ async def test_who_is_refused_for_good_is_named_and_the_others_are_told(post: Po
 async def test_who_is_put_off_waits_for_the_sweeper(post: Post) -> None:
     post.mail.faults.deferred.add("grace@example.test")
     post.store.requests.write(asking(post.number, "grace", "ivan"))
-    assert await post.courier.deliver(post.number, 1) == []
+    assert await post.outbox.deliver(post.number, 1) == []
     assert post.waiting() == ["grace"]
     post.mail.faults.deferred.clear()
-    await post.courier.send_left_over()
+    await post.outbox.send_left_over()
     assert post.waiting() == ["grace"]  # it is not due yet
 
 
 async def test_what_is_due_is_sent_and_who_is_lost_is_found(post: Post) -> None:
     post.mail.faults.refused.add("grace@example.test")
     post.store.requests.write(asking(post.number, "grace", "ivan", at=LONG_AGO))
-    await post.courier.send_left_over()
+    await post.outbox.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
     assert post.store.notifications.lost(post.number) == ["grace"]
@@ -116,7 +116,7 @@ async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> 
         post.store.requests.write(a_step(number, "1.reminded", at=LONG_AGO, tell=tell))
     with post.store.database.transaction() as connection:
         connection.execute(requests.update().where(requests.c.approval_id == broken).values(route={"no": "route"}))
-    await post.courier.send_left_over()
+    await post.outbox.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
     assert [row.person for row in post.store.notifications.of_step(broken, 1)] == ["grace"]
@@ -125,7 +125,7 @@ async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> 
 async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) -> None:
     post.mail.faults.delay = 5.0
     post.store.requests.write(asking(post.number, "grace"))
-    assert await post.courier.deliver(post.number, 1) == []
+    assert await post.outbox.deliver(post.number, 1) == []
     assert post.waiting() == ["grace"]
 
 
@@ -136,11 +136,11 @@ async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) 
 async def test_where_the_mail_server_confirms_late_everybody_gets_each_mail_once(post: Post, seconds: float) -> None:
     post.mail.faults.answer_after = seconds
     post.store.requests.write(asking(post.number, *MANY, at=LONG_AGO))
-    assert await post.courier.deliver(post.number, 1) == []
+    assert await post.outbox.deliver(post.number, 1) == []
     assert len(post.waiting()) == len(MANY)
     while post.waiting():  # however often others look for what is left over, and whoever takes the step again
-        await post.courier.send_left_over()
-        await post.courier.deliver(post.number, 1)
+        await post.outbox.send_left_over()
+        await post.outbox.deliver(post.number, 1)
         await asyncio.sleep(0.05)
     assert post.mail.delivered == len(MANY)
     assert kinds(post.store, post.number).count("noticed") == len(MANY)
@@ -149,8 +149,8 @@ async def test_where_the_mail_server_confirms_late_everybody_gets_each_mail_once
 async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> None:
     post.mail.faults.answer_after = 3.0
     post.store.requests.write(asking(post.number, "grace", at=LONG_AGO))
-    await post.courier.deliver(post.number, 1)
-    await post.courier.hold()
+    await post.outbox.deliver(post.number, 1)
+    await post.outbox.hold()
     other = post.another_courier({"email": post.sender})
     await other.send_left_over()
     await other.deliver(post.number, 1)
@@ -162,9 +162,9 @@ async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
     post.store.requests.write(asking(post.number, "grace"))
     [row] = post.store.notifications.of_step(post.number, 1)
     assert post.store.notifications.begin([row.id], LONG_AGO) == {row.id: 1}
-    await post.courier.deliver(post.number, 1)
+    await post.outbox.deliver(post.number, 1)
     assert post.waiting() == ["grace"]  # it may have got through: that is for the sweeper
-    await post.courier.send_left_over()
+    await post.outbox.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
 
@@ -172,18 +172,18 @@ async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
 async def test_each_mail_is_on_record_as_soon_as_it_is_sent(post: Post) -> None:
     post.mail.faults.slow.add("ivan@example.test")
     post.store.requests.write(asking(post.number, "grace", "ivan"))
-    await post.courier.deliver(post.number, 1)
+    await post.outbox.deliver(post.number, 1)
     await until(lambda: post.waiting() == ["ivan"])
 
 
 async def test_a_mail_whose_end_is_not_known_is_sent_once_more_and_then_given_up(post: Post) -> None:
     post.mail.faults.drop_at = "delivered"
     post.store.requests.write(asking(post.number, "grace", at=LONG_AGO))
-    assert await post.courier.deliver(post.number, 1) == []
+    assert await post.outbox.deliver(post.number, 1) == []
     for _ in range(5):
         post.due_now()
-        await post.courier.send_left_over()
-        await until(lambda: post.courier.is_idle)
+        await post.outbox.send_left_over()
+        await until(lambda: post.outbox.is_idle)
     assert post.mail.delivered == 2
     [given_up] = [row for row in post.store.events.of(post.number) if row.kind == "unreachable"]
     assert given_up.who == "grace"
@@ -194,7 +194,7 @@ async def test_a_mail_whose_end_is_not_known_is_sent_once_more_and_then_given_up
 async def test_what_is_as_old_as_a_day_is_given_up_when_it_fails_again(post: Post) -> None:
     post.mail.faults.deferred.add("grace@example.test")
     post.store.requests.write(asking(post.number, "grace", "ivan", at=datetime.now(UTC) - GIVEN_UP_AFTER))
-    await post.courier.deliver(post.number, 1)
+    await post.outbox.deliver(post.number, 1)
     [given_up] = [row for row in post.store.events.of(post.number) if row.kind == "unreachable"]
     assert (given_up.who, "given up after 1 tries" in given_up.proof["error"]) == ("grace", True)
     assert post.mail.delivered == 1
@@ -203,8 +203,8 @@ async def test_what_is_as_old_as_a_day_is_given_up_when_it_fails_again(post: Pos
 async def test_a_worker_that_stops_lets_arrive_what_soon_does(post: Post) -> None:
     post.mail.faults.answer_after = 1.5
     post.store.requests.write(asking(post.number, "grace"))
-    await post.courier.deliver(post.number, 1)
-    await post.courier.close()
+    await post.outbox.deliver(post.number, 1)
+    await post.outbox.close()
     assert (post.waiting(), post.mail.delivered) == ([], 1)
 
 
@@ -215,7 +215,7 @@ async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(p
     post.store.policies.apply(policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(post.store, device="vaults-3").approval_id
     post.store.requests.write(asking(number, "grace"))
-    assert await post.courier.deliver(number, 1) == []  # by mail she will be
+    assert await post.outbox.deliver(number, 1) == []  # by mail she will be
     await until(lambda: post.mail.delivered == 1)
     await until(lambda: not post.store.notifications.of_step(number, 1))
     lost, told = post.store.events.of(number)[-2:]
@@ -238,6 +238,6 @@ async def test_what_goes_by_a_channel_of_another_worker_is_left_to_that(post: Po
     assert await without.deliver(post.number, 1) == []
     await without.send_left_over()
     assert post.waiting() == ["grace"]
-    await post.courier.send_left_over()
+    await post.outbox.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
