@@ -38,7 +38,7 @@ from notifiers.email.mailbox import watch as watch_mailbox
 from notifiers.email.send import EmailNotifier
 from notifiers.slack.channel import slack_config
 from notifiers.slack.doctor import slack_checks
-from notifiers.slack.send import SlackNotifier
+from notifiers.slack.outbound.send import SlackNotifier
 from settings import Settings
 from store import Store
 from store.clock import apart, read_clock, words

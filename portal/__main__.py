@@ -185,9 +185,9 @@ def plan(settings: Settings) -> Plan:
     from countersign.client import Client
     from notifiers.email.channel import email_channel
     from notifiers.email.doctor import email_checks
-    from notifiers.slack.app import SlackListener
     from notifiers.slack.channel import slack_config
     from notifiers.slack.doctor import slack_checks
+    from notifiers.slack.inbound.app import SlackListener
     from portal.connections import most_connections
     from portal.context import Plan
 

@@ -19,10 +19,10 @@ from countersign.models import (
 )
 from countersign.views import ApproverView, Mine, RequestView
 from notifiers.base import Notification, Person
-from notifiers.slack.blocks import live
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.payload import Named
-from notifiers.slack.views import answer_modal, connect_modal, home_view
+from notifiers.slack.inbound.payloads import Named
+from notifiers.slack.outbound.blocks import live
+from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view
 from sandbox.arguments import parser
 from sandbox.slack_svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
 

@@ -11,9 +11,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
-from notifiers.slack import listeners
-from notifiers.slack.scopes import APP_SCOPES, ROOM_SCOPES, SCOPES
-from notifiers.slack.typed import USAGE
+from notifiers.slack.client.scopes import APP_SCOPES, ROOM_SCOPES, SCOPES
+from notifiers.slack.inbound import listeners
+from notifiers.slack.inbound.connect_text import USAGE
 from sandbox.slack_pictures import PICTURES, pictures
 
 ROOT = Path(__file__).parent.parent

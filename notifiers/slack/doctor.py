@@ -15,10 +15,10 @@ from countersign.directory import Policy
 from countersign.errors import CountersignError, Unavailable, Unreachable
 from countersign.policy_reach import people_asked, rooms_used
 from countersign.views import Finding
-from notifiers.slack.api import SlackApi
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.client.scopes import ROOM_SCOPES, SCOPES
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.reach import Reach
-from notifiers.slack.scopes import ROOM_SCOPES, SCOPES
+from notifiers.slack.outbound.recipients import Recipients
 
 PART = "Slack"
 CHANNEL = "slack"
@@ -135,7 +135,7 @@ async def _people(api: SlackApi, policy: Policy | None) -> list[Finding]:
 
 async def _looked_up(api: SlackApi, policy: Policy, people: Sequence[str]) -> dict[str, str | Unavailable]:
     """Why each can't be asked in Slack, "" where they can; without those whom there was no time for."""
-    reach, turns, found = Reach(api), asyncio.Semaphore(AT_ONCE), dict[str, str | Unavailable]()
+    reach, turns, found = Recipients(api), asyncio.Semaphore(AT_ONCE), dict[str, str | Unavailable]()
 
     async def look_up(person: str) -> None:
         async with turns:

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from countersign.models import Verdict
-from notifiers.slack import parts
-from notifiers.slack.payload import Named
-from notifiers.slack.views import answer_modal
+from notifiers.slack.inbound.payloads import Named
+from notifiers.slack.outbound import parts
+from notifiers.slack.outbound.views import answer_modal
 from sandbox.demo import chat, workspace
 from sandbox.demo.blocks import buttons_of, drawn, modal, words_of
 from sandbox.demo.chat import Chat

@@ -205,7 +205,7 @@ def watched(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
         await deliver(recipient, content, sender=sender, login=login, helo=helo)
 
     monkeypatch.setattr(arena.context.deployment.mail, "deliver", noting)
-    monkeypatch.setattr("notifiers.slack.pace.SECONDS_A_MESSAGE", 0.0)
+    monkeypatch.setattr("notifiers.slack.client.rate_limit.SECONDS_A_MESSAGE", 0.0)
     monkeypatch.setattr("store.answers.HELP_AT_MOST", 1000)
 
 

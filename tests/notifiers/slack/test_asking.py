@@ -6,7 +6,7 @@ import pytest
 
 from countersign.errors import Unavailable
 from countersign.models import Asked, Status
-from notifiers.slack.typed import wished
+from notifiers.slack.inbound.connect_text import wished
 from sandbox.slack import faults, people
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import ROOM, WayIn, user_id

@@ -8,9 +8,9 @@ import pytest
 
 from countersign.models import Event, GrantStatus, Status, Verdict
 from notifiers.base import Notification
-from notifiers.slack.blocks import live, short
-from notifiers.slack.payload import named
-from notifiers.slack.shapes import short_run
+from notifiers.slack.inbound.payload_parts import short_run
+from notifiers.slack.inbound.payloads import named
+from notifiers.slack.outbound.blocks import live, short
 
 from .limits import check_message
 from .notifications import ALICE, GRACE, GRANT, HEIDI, QUESTION, actions, config, decided, in_room, notice, texts

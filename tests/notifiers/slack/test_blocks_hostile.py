@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from countersign.models import Event, GrantStatus, Question, Status, Verdict
 from countersign.views import ApproverView, Mine, RequestView
 from notifiers.base import Notification, Person
-from notifiers.slack import words
-from notifiers.slack.blocks import live, short
-from notifiers.slack.payload import Named
-from notifiers.slack.views import answer_modal, connect_modal, home_view, words_modal
+from notifiers.slack.inbound.payloads import Named
+from notifiers.slack.outbound import escaping
+from notifiers.slack.outbound.blocks import live, short
+from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view, words_modal
 
 from .limits import check_message, check_view
 from .notifications import ALICE, GRACE, GRANT, NOON, QUESTION, config, decided, notice
@@ -117,12 +117,12 @@ def test_whatever_the_notice_it_keeps_the_limits_and_nothing_in_it_has_an_effect
 @settings(max_examples=500, deadline=None)
 @given(ANYTHING | st.text("*_~`<>&:ab1 \n\u202e", max_size=40), st.integers(1, 60))
 def test_a_value_in_a_sentence_formats_nothing_and_keeps_to_its_line_and_length(value: str, longest: int) -> None:
-    said = words.marked_up(value, longest)
-    assert words.length(said) <= longest
+    said = escaping.marked_up(value, longest)
+    assert escaping.length(said) <= longest
     assert len(said.splitlines()) <= 1
     assert not EFFECTIVE.search(said)
-    code = words.code(value, longest)
-    assert words.length(code) <= longest + 2
+    code = escaping.code(value, longest)
+    assert escaping.length(code) <= longest + 2
     assert not code or re.fullmatch(r"`[^`<>\n]+`", code)
 
 
@@ -134,11 +134,11 @@ def test_what_people_write_at_length_stands_in_plain_text_each_line_marked(evil:
         decisions=[decided("grace", comment=evil)],
     )
     blocks = live(told, CONFIG).blocks
-    marked = "\n".join(f"› {line}" for line in words.several_lines(evil, 1000).splitlines())
+    marked = "\n".join(f"› {line}" for line in escaping.several_lines(evil, 1000).splitlines())
     bare = [block["text"] for block in blocks if block["type"] == "section" and "text" in block]
     assert [text["text"] for text in bare if text["type"] == "plain_text"] == [marked, marked]
     assert not any(text["emoji"] for text in bare if text["type"] == "plain_text")
-    assert not any(words.several_lines(evil, 1000) in text for text in marked_up(blocks))
+    assert not any(escaping.several_lines(evil, 1000) in text for text in marked_up(blocks))
 
 
 def test_the_longest_of_everything_is_shortened() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from countersign.errors import Unavailable
 from countersign.models import GrantStatus, Status, Verdict
-from notifiers.slack import parts
-from notifiers.slack.payload import named
+from notifiers.slack.inbound.payloads import named
+from notifiers.slack.outbound import parts
 from sandbox.slack import faults, people
 from store.tables import requests
 from tests.notifiers.slack.way_in import STRANGERS, WayIn, answers, fresh, slack_policy, user_id, value_of

@@ -12,9 +12,9 @@ from countersign.directory import Policy
 from countersign.errors import CountersignError
 from countersign.views import Finding
 from notifiers.slack import doctor
+from notifiers.slack.client.scopes import ROOM_SCOPES, SCOPES
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.doctor import slack_checks
-from notifiers.slack.scopes import ROOM_SCOPES, SCOPES
 from sandbox.slack import faults
 from sandbox.slack.server import SlackServer
 from sandbox.slack.tool import NoSlack

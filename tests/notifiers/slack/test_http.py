@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from countersign.models import Status, Verdict
-from notifiers.slack.app import SlackListener
-from notifiers.slack.http import LONGEST_BODY
+from notifiers.slack.inbound.app import SlackListener
+from notifiers.slack.inbound.http import LONGEST_BODY
 from sandbox.slack import people
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import WayIn, answers, fresh, serving, user_id

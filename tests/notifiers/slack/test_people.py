@@ -10,11 +10,11 @@ import pytest_asyncio
 
 from countersign.errors import Unavailable, Unreachable
 from countersign.notifications import Person
-from notifiers.slack import people, reach
-from notifiers.slack.accounts import SLACKBOT, Memory, why_not
-from notifiers.slack.api import SlackApi
-from notifiers.slack.people import SlackPeople, TurnedAway
-from notifiers.slack.reach import Reach
+from notifiers.slack.client.accounts import SLACKBOT, Memory, why_not
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.inbound import people
+from notifiers.slack.inbound.people import SlackPeople, TurnedAway
+from notifiers.slack.outbound.recipients import Recipients
 from sandbox.slack import faults
 from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
@@ -168,7 +168,7 @@ async def test_what_slack_leaves_out_is_no_member(user: dict[str, object]) -> No
 
 
 async def test_somebody_is_found_by_their_address_once_an_hour(slack: SlackServer, api: SlackApi, clock: Clock) -> None:
-    finding = Reach(api, clock)
+    finding = Recipients(api, clock)
     for _ in range(3):
         assert await finding.user("grace@acme.example") == "UGRACE"
         assert (await finding.conversation("grace@acme.example")).startswith("D")
@@ -179,7 +179,7 @@ async def test_somebody_is_found_by_their_address_once_an_hour(slack: SlackServe
 
 
 async def test_who_joins_slack_is_found_soon(slack: SlackServer, api: SlackApi, clock: Clock) -> None:
-    finding = Reach(api, clock)
+    finding = Recipients(api, clock)
     for _ in range(3):
         with pytest.raises(Unreachable, match="is a guest's"):
             await finding.conversation(address("UGUEST"))
@@ -192,11 +192,11 @@ async def test_who_joins_slack_is_found_soon(slack: SlackServer, api: SlackApi, 
 async def test_an_account_with_another_address_is_not_written_to(slack: SlackServer, api: SlackApi) -> None:
     slack.state.people["UGRACE"]["profile"] = {"email": "mallory@acme.example"}
     with pytest.raises(Unreachable, match="has another address"):
-        await Reach(api).user("grace@acme.example")
+        await Recipients(api).user("grace@acme.example")
 
 
 async def test_what_is_too_old_is_forgotten_when_much_is_known(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifiers.slack.accounts.MOST_KEPT", 3)
+    monkeypatch.setattr("notifiers.slack.client.accounts.MOST_KEPT", 3)
     memory, asked = Memory(10, 1, Unreachable, clock), 0
 
     async def ask() -> str:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from countersign.errors import Unavailable, Unreachable
 from countersign.models import Event, GrantStatus, Status
 from notifiers.base import Notification
-from notifiers.slack.send import SlackNotifier
+from notifiers.slack.outbound.send import SlackNotifier
 from sandbox.slack import faults, people
 from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
@@ -348,7 +348,7 @@ async def test_a_missing_scope_is_named(slack: SlackServer, notifier: SlackNotif
 async def test_a_slack_that_does_not_answer_is_not_waited_for(
     slack: SlackServer, notifier: SlackNotifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifiers.slack.api.TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("notifiers.slack.client.api.TIMEOUT_SECONDS", 0.3)
     slack.fail("users.lookupByEmail", faults.hangs(2))
     with pytest.raises(Unavailable, match=r"does not answer users\.lookupByEmail in time"):
         await notifier.send(notice())

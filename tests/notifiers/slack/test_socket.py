@@ -13,10 +13,11 @@ from pydantic import SecretStr
 
 from countersign.models import Status
 from countersign.views import Finding
-from notifiers.slack import api, connection, socket
-from notifiers.slack.app import SlackListener
+from notifiers.slack.client import api
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.socket import LONGEST_PAUSE_SECONDS, pause
+from notifiers.slack.inbound import connection, socket
+from notifiers.slack.inbound.app import SlackListener
+from notifiers.slack.inbound.socket import LONGEST_PAUSE_SECONDS, pause
 from sandbox.slack import faults, people
 from sandbox.slack.people import NotDelivered
 from sandbox.temporal_server import free_port

@@ -18,9 +18,9 @@ from starlette.routing import Route
 from countersign.models import Verdict
 from countersign.views import AuditEventView
 from notifiers.base import Engine as Protocol
-from notifiers.slack import parts
-from notifiers.slack.app import SlackListener
 from notifiers.slack.config import SlackConfig
+from notifiers.slack.inbound.app import SlackListener
+from notifiers.slack.outbound import parts
 from sandbox.slack import people
 from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from notifiers.slack.payload import named
+from notifiers.slack.inbound.payloads import named
 from sandbox.slack import people
 from sandbox.slack.faults import Fault
 from sandbox.slack.workspace import TEAM, Json

@@ -9,8 +9,8 @@ from weakref import WeakValueDictionary
 
 from countersign.errors import Unavailable, Unreachable
 from notifiers.base import Engine, Person
-from notifiers.slack.api import SlackApi
-from notifiers.slack.views import home_view, words_modal
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.outbound.views import home_view, words_modal
 
 log = logging.getLogger(__name__)
 

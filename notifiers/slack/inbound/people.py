@@ -8,8 +8,8 @@ from typing import Protocol
 
 from countersign.errors import CountersignError, Unreachable
 from countersign.notifications import Person
-from notifiers.slack.accounts import Clock, Memory, address_of, why_not
-from notifiers.slack.api import SlackApi
+from notifiers.slack.client.accounts import Clock, Memory, address_of, why_not
+from notifiers.slack.client.api import SlackApi
 
 DISABLED = "Nothing was changed: you are disabled in Countersign's directory; ask its administrators to enable you."
 # Whose an account is. So long does a click count after Slack took the account's address away; who is deactivated or

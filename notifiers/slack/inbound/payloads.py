@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
 
-from notifiers.slack.shapes import (
+from notifiers.slack.inbound.payload_parts import (
     LARGEST_ID,
     SHORT_RUN,
     Author,
@@ -38,7 +38,7 @@ LONGEST_TEXT = 40_000
 _VALUE = re.compile(rf"([1-9][0-9]{{0,9}}):([1-9][0-9]{{0,2}})(?::({SHORT_RUN}))?")
 
 
-class Interaction(Part):
+class InteractionPayload(Part):
     """What all interactions have in common."""
 
     type: Annotated[str, Field(max_length=64)]
@@ -63,7 +63,7 @@ class Interaction(Part):
         )
 
 
-class Pressed(Interaction):
+class Pressed(InteractionPayload):
     """`block_actions`: exactly one button."""
 
     actions: Annotated[list[Button], Field(min_length=1, max_length=1)]
@@ -90,7 +90,7 @@ class Pressed(Interaction):
         return Author(bot_id=self.view.bot_id, app_id=self.view.app_id) if self.view else Author()
 
 
-class Submitted(Interaction):
+class Submitted(InteractionPayload):
     """`view_submission`: a form that was sent."""
 
     view: Form
@@ -126,7 +126,7 @@ class Submitted(Interaction):
         return ""
 
 
-class Shortcut(Interaction):
+class Shortcut(InteractionPayload):
     """`shortcut`: one of ours was chosen from the menu."""
 
     callback_id: Annotated[str, Field(max_length=255)]

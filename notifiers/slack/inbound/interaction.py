@@ -11,11 +11,11 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
 from notifiers.base import Person
-from notifiers.slack.once import Answered
-from notifiers.slack.payload import Command, Opened, Pressed, Shortcut, Submitted, Wish
-from notifiers.slack.replies import LONGEST, Place, Replies
-from notifiers.slack.views import words_modal
-from notifiers.slack.words import marked_up
+from notifiers.slack.inbound.delivered import Answered
+from notifiers.slack.inbound.payloads import Command, Opened, Pressed, Shortcut, Submitted, Wish
+from notifiers.slack.inbound.replies import LONGEST, Place, Replies
+from notifiers.slack.outbound.escaping import marked_up
+from notifiers.slack.outbound.views import words_modal
 
 # Slack waits 3 seconds: https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response
 PATIENCE_SECONDS = 2.0
@@ -24,7 +24,7 @@ LONGEST_ERROR = 150
 T = TypeVar("T")
 
 
-class Talk:
+class Interaction:
     """With the person who sent `wish`."""
 
     def __init__(self, wish: Wish, ack: AsyncAck, replies: Replies) -> None:

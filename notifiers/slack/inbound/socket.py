@@ -18,10 +18,18 @@ import aiohttp
 
 from countersign.errors import CountersignError
 from countersign.views import Finding
-from notifiers.slack import socket_report
-from notifiers.slack.api import SlackApi
-from notifiers.slack.connection import CLOSE_SECONDS, LOOK_AGAIN, LOST, NO_HELLO, PING_SECONDS, Connection, State
-from notifiers.slack.intake import Intake
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.inbound import socket_report
+from notifiers.slack.inbound.connection import (
+    CLOSE_SECONDS,
+    LOOK_AGAIN,
+    LOST,
+    NO_HELLO,
+    PING_SECONDS,
+    Connection,
+    State,
+)
+from notifiers.slack.inbound.payload_reader import PayloadReader
 
 # Without any delivery for so long, Slack's API is called.
 SILENCE_SECONDS = 60.0
@@ -39,9 +47,9 @@ log = logging.getLogger(__name__)
 class Socket:
     """Keeps one connection open from `start` to `close`, whatever happens to it."""
 
-    def __init__(self, api: SlackApi, intake: Intake, app_token: str) -> None:
+    def __init__(self, api: SlackApi, payload_reader: PayloadReader, app_token: str) -> None:
         self._api = api
-        self._intake = intake
+        self._intake = payload_reader
         self._app_token = app_token
         self._keeping: asyncio.Task[None] | None = None
         self._state = State()

@@ -12,18 +12,18 @@ from starlette.responses import Response
 from countersign.errors import CountersignError
 from countersign.views import Finding
 from notifiers.base import Engine
-from notifiers.slack.api import SlackApi
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.client.installation import Installation
+from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.desk import Desk
-from notifiers.slack.home import Home
-from notifiers.slack.http import SignedRequests
-from notifiers.slack.installation import Installation
-from notifiers.slack.intake import Intake
-from notifiers.slack.listeners import Listeners, slack_app
-from notifiers.slack.people import SlackPeople
-from notifiers.slack.quiet import quiet_logger
-from notifiers.slack.replies import Replies
-from notifiers.slack.socket import Socket
+from notifiers.slack.inbound.dispatcher import Dispatcher
+from notifiers.slack.inbound.home import Home
+from notifiers.slack.inbound.http import SignedRequests
+from notifiers.slack.inbound.listeners import Listeners, slack_app
+from notifiers.slack.inbound.payload_reader import PayloadReader
+from notifiers.slack.inbound.people import SlackPeople
+from notifiers.slack.inbound.replies import Replies
+from notifiers.slack.inbound.socket import Socket
 
 # For what was taken before the end to be judged and told.
 CLOSING_SECONDS = 10.0
@@ -35,17 +35,19 @@ class SlackListener:
     """All of the way in. Make it within a running loop, `start` it, and `close` it at the end."""
 
     def __init__(self, config: SlackConfig, engine: Engine) -> None:
-        quiet_logger("slack_sdk", logging.INFO)
+        redacting_logger("slack_sdk", logging.INFO)
         self._api = SlackApi(config)
         self._running: set[asyncio.Task[Any]] = set()
         self._installation = Installation(self._api)
         home, replies = Home(self._api, engine), Replies(self._api, config.api_url)
-        desk = Desk(engine, SlackPeople(self._api, engine), self._installation, home)
-        app = slack_app(config, Listeners(desk, replies, self._api, home, self._running))
-        intake = Intake(app, desk, replies, self._running)
-        self._http = SignedRequests(intake, config.signing_secret.get_secret_value()) if config.mode == "http" else None
+        dispatcher = Dispatcher(engine, SlackPeople(self._api, engine), self._installation, home)
+        app = slack_app(config, Listeners(dispatcher, replies, self._api, home, self._running))
+        payload_reader = PayloadReader(app, dispatcher, replies, self._running)
+        self._http = (
+            SignedRequests(payload_reader, config.signing_secret.get_secret_value()) if config.mode == "http" else None
+        )
         self._socket = (
-            Socket(self._api, intake, config.app_token.get_secret_value()) if config.mode == "socket" else None
+            Socket(self._api, payload_reader, config.app_token.get_secret_value()) if config.mode == "socket" else None
         )
 
     async def start(self) -> None:

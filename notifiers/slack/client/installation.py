@@ -6,8 +6,8 @@ import asyncio
 
 from countersign.errors import Unavailable
 from countersign.models import Model
-from notifiers.slack.api import SlackApi
-from notifiers.slack.shapes import Author, Sender
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.inbound.payload_parts import Author, Sender
 
 
 class Ours(Model):

@@ -11,10 +11,10 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from countersign.errors import Unavailable, Unreachable
-from notifiers.slack.api import SlackApi
-from notifiers.slack.quiet import quiet_logger
-from notifiers.slack.views import words_modal
-from notifiers.slack.words import marked_up
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.client.log_redaction import redacting_logger
+from notifiers.slack.outbound.escaping import marked_up
+from notifiers.slack.outbound.views import words_modal
 
 # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
 SLACKS_OWN = "hooks.slack.com"
@@ -61,7 +61,7 @@ class Replies:
     async def _respond(self, place: Place, text: str) -> bool:
         if not self._is_slacks(place.response_url):
             return False
-        logger = quiet_logger("notifiers.slack.webhook", logging.WARNING)
+        logger = redacting_logger("notifiers.slack.webhook", logging.WARNING)
         webhook = AsyncWebhookClient(place.response_url, timeout=SECONDS, logger=logger, retry_handlers=[])
         try:
             sent = await webhook.send(text=text, response_type="ephemeral", replace_original=False)

@@ -9,9 +9,9 @@ from slack_sdk.models.blocks import Block, ButtonElement
 
 from countersign.models import Decision, Event, GrantStatus, Status, Verdict
 from notifiers.base import Notification, Person
-from notifiers.slack import parts, words
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.render import label, markup, plain
+from notifiers.slack.outbound import escaping, parts
+from notifiers.slack.outbound.render import label, markup, plain
 
 # How much of it a message shows, so that it stays far below what Slack takes and a phone can scroll through.
 LONGEST_REASON = 1200
@@ -132,46 +132,46 @@ def _shown(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, st
         "n": notice,
         "instance": config.instance_name,
         "to_requester": notice.to.id == notice.requester.id,
-        "page": words.Ready(f"<{page}|request #{notice.approval_id}>") if page else f"request #{notice.approval_id}",
+        "page": escaping.Ready(f"<{page}|request #{notice.approval_id}>") if page else f"request #{notice.approval_id}",
         "has_page": bool(page),
         "requester": _name(notice.requester),
-        "asker": words.name(notice.asked_by, ""),
-        "others": words.listed([_name(one) for one in notice.asked if one.id != notice.to.id]),
+        "asker": escaping.name(notice.asked_by, ""),
+        "others": escaping.listed([_name(one) for one in notice.asked if one.id != notice.to.id]),
         "asked": _asked(notice, slack_ids),
-        "approvers": words.listed(
-            [words.name(notice.names.get(one, ""), one, LONGEST_MENTION) for one in approved], MOST_APPROVERS
+        "approvers": escaping.listed(
+            [escaping.name(notice.names.get(one, ""), one, LONGEST_MENTION) for one in approved], MOST_APPROVERS
         ),
-        "deciders": words.listed(_deciders(notice)),
+        "deciders": escaping.listed(_deciders(notice)),
         "passed": passed,
         # Who approved may take it back; in a room, that is anybody who did, once the others can't answer any more.
         "mine": notice.to.id in approved or bool(notice.room and passed and approved),
     }
 
 
-def _asked(notice: Notification, slack_ids: Mapping[str, str]) -> words.Ready:
+def _asked(notice: Notification, slack_ids: Mapping[str, str]) -> escaping.Ready:
     """Who is asked; in a room, by mentions."""
     if not notice.room:
-        return words.listed([_name(one) for one in notice.asked])
-    return words.listed([_mention(one, slack_ids.get(one.id, "")) for one in notice.asked], MOST_MENTIONED)
+        return escaping.listed([_name(one) for one in notice.asked])
+    return escaping.listed([_mention(one, slack_ids.get(one.id, "")) for one in notice.asked], MOST_MENTIONED)
 
 
-def _mention(person: Person, slack_id: str) -> words.Ready:
-    return words.Ready(f"<@{slack_id}>") if slack_id else words.name(person.name, person.id, LONGEST_MENTION)
+def _mention(person: Person, slack_id: str) -> escaping.Ready:
+    return escaping.Ready(f"<@{slack_id}>") if slack_id else escaping.name(person.name, person.id, LONGEST_MENTION)
 
 
 def _page(notice: Notification, config: SlackConfig) -> str:
     return f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else ""
 
 
-def _name(person: Person) -> words.Ready:
-    return words.name(person.name, person.id)
+def _name(person: Person) -> escaping.Ready:
+    return escaping.name(person.name, person.id)
 
 
-def _decider(notice: Notification, decision: Decision) -> words.Ready:
-    return words.name(notice.names.get(decision.person, ""), decision.person)
+def _decider(notice: Notification, decision: Decision) -> escaping.Ready:
+    return escaping.name(notice.names.get(decision.person, ""), decision.person)
 
 
-def _deciders(notice: Notification) -> list[words.Ready]:
+def _deciders(notice: Notification) -> list[escaping.Ready]:
     """Whose answers brought this outcome about, each once."""
     verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
     decided = {d.person: _decider(notice, d) for d in notice.decisions if d.verdict is verdict and not d.lapsed}

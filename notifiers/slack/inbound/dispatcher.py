@@ -12,14 +12,14 @@ from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, 
 from countersign.models import Answer
 from countersign.views import RequestView
 from notifiers.base import Engine, Person, RejectedInput, SubmittedAnswer
-from notifiers.slack.home import Home
-from notifiers.slack.installation import Installation
-from notifiers.slack.once import Once
-from notifiers.slack.payload import Pressed, Submitted, Wish, approval_id_of
-from notifiers.slack.people import SlackPeople, TurnedAway
-from notifiers.slack.quiet import masked
-from notifiers.slack.shapes import Malformed, Sender, short_run
-from notifiers.slack.talk import Talk
+from notifiers.slack.client.installation import Installation
+from notifiers.slack.client.log_redaction import masked
+from notifiers.slack.inbound.delivered import Once
+from notifiers.slack.inbound.home import Home
+from notifiers.slack.inbound.interaction import Interaction
+from notifiers.slack.inbound.payload_parts import Malformed, Sender, short_run
+from notifiers.slack.inbound.payloads import Pressed, Submitted, Wish, approval_id_of
+from notifiers.slack.inbound.people import SlackPeople, TurnedAway
 
 CHANNEL = "slack"
 NOT_RECORDED = "Your answer was not recorded: {why}. Please try again."
@@ -37,10 +37,10 @@ KEPT = (
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Handler = Callable[[Talk], Awaitable[Person | None]]
+Handler = Callable[[Interaction], Awaitable[Person | None]]
 
 
-class Mend(Exception):
+class FieldError(Exception):
     """A field of a form has to be mended before it can be taken."""
 
     def __init__(self, field: str, words: str) -> None:
@@ -52,7 +52,7 @@ class NotStored(Exception):
     """An answer was lost, and its sender has to know."""
 
 
-class Desk:
+class Dispatcher:
     """Who came, what they may, and how they are told."""
 
     def __init__(self, engine: Engine, people: SlackPeople, installation: Installation, home: Home) -> None:
@@ -62,34 +62,34 @@ class Desk:
         self.home = home
         self._once = Once()
 
-    async def serve(self, talk: Talk, handle: Handler) -> None:
+    async def serve(self, interaction: Interaction, handle: Handler) -> None:
         """Handle a delivery unless it was taken before; whatever fails, its sender is told and nothing counts.
 
         `handle` returns the person whose Home page may have changed by it.
         """
-        key = source_id(talk.wish)
-        if key and (first := self._once.take(key, talk.acknowledged)):
-            await talk.same_as(first)
+        key = source_id(interaction.wish)
+        if key and (first := self._once.take(key, interaction.acknowledged)):
+            await interaction.same_as(first)
             return
         try:
-            person = await handle(talk)
+            person = await handle(interaction)
         except Exception as error:
             if not _is_final(error):
                 self._once.give_back(key)
-            await self._excuse(talk, error)
+            await self._excuse(interaction, error)
             return
         if person:
-            await self._refresh(talk.place.user, person)
+            await self._refresh(interaction.place.user, person)
 
-    async def who(self, talk: Talk) -> Person:
+    async def who(self, interaction: Interaction) -> Person:
         """The person of the directory who sent this. Raises TurnedAway, with the words for them, and Unavailable."""
-        wish = talk.wish
+        wish = interaction.wish
         sender = wish.sender
         author = wish.author if isinstance(wish, Pressed | Submitted) else None
         if why := await self.installation.why_not_ours(sender, author):
             raise TurnedAway(why)
-        talk.person = await self.people.identify(sender.user, sender.team, sender.user_team)
-        return talk.person
+        interaction.person = await self.people.identify(sender.user, sender.team, sender.user_team)
+        return interaction.person
 
     async def request(self, number: int, run: str) -> RequestView:
         """The request that a button or form is about, by the short form of its run.
@@ -101,7 +101,7 @@ class Desk:
             raise TurnedAway(OTHER_REQUEST.format(number=number))
         return request
 
-    async def store(self, talk: Talk, given: SubmittedAnswer, run: str) -> Answer:
+    async def store(self, interaction: Interaction, given: SubmittedAnswer, run: str) -> Answer:
         """Store an answer before anything else. Raises TurnedAway, Refused and NotFound, and NotStored for all else."""
         try:
             with suppress(NotFound):  # an answer to no request is refused on record
@@ -112,23 +112,23 @@ class Desk:
         except CountersignError as error:
             raise NotStored(NOT_RECORDED.format(why=_bare(error))) from error
         except Exception as error:
-            log.exception("what %s answered could not be stored", talk.place.user)
+            log.exception("what %s answered could not be stored", interaction.place.user)
             raise NotStored(NOT_RECORDED.format(why=INTERNAL)) from error
 
-    async def judged(self, talk: Talk, answer: Answer) -> None:
+    async def judged(self, interaction: Interaction, answer: Answer) -> None:
         """Have a stored answer judged, and say what became of it. From here on nothing is lost, whatever fails."""
         kept = KEPT.format(number=answer.approval_id)
         try:
-            judgement = await talk.in_time(self.engine.submit(answer), kept)
+            judgement = await interaction.in_time(self.engine.submit(answer), kept)
         except Unavailable as error:
             log.warning("answer %s waits: %s", answer.id, error)
-            await talk.say(kept)
+            await interaction.say(kept)
             return
         except Exception:
             log.exception("answer %s waits", answer.id)
-            await talk.say(kept)
+            await interaction.say(kept)
             return
-        await (talk.done("Your answer counted.") if judgement.accepted else talk.say(judgement.words))
+        await (interaction.done("Your answer counted.") if judgement.accepted else interaction.say(judgement.words))
 
     async def record_rejected(
         self, wish: Wish | None, words: str, sender: Sender | None, person: Person | None
@@ -156,32 +156,32 @@ class Desk:
         except Exception:
             log.exception("the Home page of %s is not up to date", user)
 
-    async def _excuse(self, talk: Talk, error: Exception) -> None:
+    async def _excuse(self, interaction: Interaction, error: Exception) -> None:
         match error:
             case TurnedAway():
-                await self._refuse(talk, str(error), error.person)
+                await self._refuse(interaction, str(error), error.person)
             case NotAllowed():
-                await self._refuse(talk, str(error))
+                await self._refuse(interaction, str(error))
             case Malformed():
-                await self._refuse(talk, CANT_READ)
-            case Mend():
-                await talk.mend(error.field, str(error))
+                await self._refuse(interaction, CANT_READ)
+            case FieldError():
+                await interaction.mend(error.field, str(error))
             case Delayed():
-                await talk.say(str(error))
+                await interaction.say(str(error))
             case Unavailable():
-                log.warning("%s: %s", talk.place.user, masked(str(error)))
-                await talk.say(NOT_DONE.format(why=_bare(error)))
+                log.warning("%s: %s", interaction.place.user, masked(str(error)))
+                await interaction.say(NOT_DONE.format(why=_bare(error)))
             case NotStored():
-                await talk.say(str(error))
+                await interaction.say(str(error))
             case CountersignError():
-                await talk.say(str(error))
+                await interaction.say(str(error))
             case _:
-                log.error("what %s sent could not be handled", talk.place.user, exc_info=error)
-                await talk.say(NOT_DONE.format(why=INTERNAL))
+                log.error("what %s sent could not be handled", interaction.place.user, exc_info=error)
+                await interaction.say(NOT_DONE.format(why=INTERNAL))
 
-    async def _refuse(self, talk: Talk, words: str, person: Person | None = None) -> None:
-        await self.record_rejected(talk.wish, words, talk.wish.sender, person or talk.person)
-        await talk.say(words)
+    async def _refuse(self, interaction: Interaction, words: str, person: Person | None = None) -> None:
+        await self.record_rejected(interaction.wish, words, interaction.wish.sender, person or interaction.person)
+        await interaction.say(words)
 
 
 def source_id(wish: Wish) -> str:

@@ -15,7 +15,7 @@ from slack_sdk.signature import SignatureVerifier
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from notifiers.slack.intake import Intake
+from notifiers.slack.inbound.payload_reader import PayloadReader
 
 # A form with all it shows stays far below this: https://docs.slack.dev/surfaces/modals allows 250 kB.
 LONGEST_BODY = 1_000_000
@@ -28,8 +28,8 @@ _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 class SignedRequests:
     """Takes Slack's requests; all others are refused without a word about why."""
 
-    def __init__(self, intake: Intake, signing_secret: str) -> None:
-        self._intake = intake
+    def __init__(self, payload_reader: PayloadReader, signing_secret: str) -> None:
+        self._intake = payload_reader
         self._verifier = SignatureVerifier(signing_secret)
 
     async def handle(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from countersign.views import Finding
-from notifiers.slack.connection import LOST, NO_HELLO, State
+from notifiers.slack.inbound.connection import LOST, NO_HELLO, State
 
 PART = "Slack"
 ABOUT = "connection"

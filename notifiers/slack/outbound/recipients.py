@@ -7,8 +7,8 @@ from functools import partial
 
 from countersign.directory import folded_address
 from countersign.errors import Unreachable
-from notifiers.slack.accounts import Clock, Memory, address_of, why_not
-from notifiers.slack.api import SlackApi
+from notifiers.slack.client.accounts import Clock, Memory, address_of, why_not
+from notifiers.slack.client.api import SlackApi
 
 # An account hardly ever changes, Slack takes about 50 such look-ups a minute, and an answer is checked anew anyway.
 KNOWN_SECONDS = 3600.0
@@ -16,7 +16,7 @@ KNOWN_SECONDS = 3600.0
 REFUSED_SECONDS = 60.0
 
 
-class Reach:
+class Recipients:
     """Finds people for the way out."""
 
     def __init__(self, api: SlackApi, clock: Clock = time.monotonic) -> None:

@@ -15,10 +15,19 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from notifiers.slack.desk import CANT_READ, Desk
-from notifiers.slack.payload import Command, Interaction, Opened, Pressed, Shortcut, Submitted, Wish, read
-from notifiers.slack.replies import Place, Replies
-from notifiers.slack.shapes import Malformed
+from notifiers.slack.inbound.dispatcher import CANT_READ, Dispatcher
+from notifiers.slack.inbound.payload_parts import Malformed
+from notifiers.slack.inbound.payloads import (
+    Command,
+    InteractionPayload,
+    Opened,
+    Pressed,
+    Shortcut,
+    Submitted,
+    Wish,
+    read,
+)
+from notifiers.slack.inbound.replies import Place, Replies
 
 # What the listeners find in Bolt's context.
 WISH = "countersign_wish"
@@ -31,12 +40,14 @@ KINDS: dict[str, type[Pressed | Submitted | Shortcut]] = {
 log = logging.getLogger(__name__)
 
 
-class Intake:
+class PayloadReader:
     """Reads each payload and hands it to Bolt."""
 
-    def __init__(self, app: AsyncApp, desk: Desk, replies: Replies, running: set[asyncio.Task[Any]]) -> None:
+    def __init__(
+        self, app: AsyncApp, dispatcher: Dispatcher, replies: Replies, running: set[asyncio.Task[Any]]
+    ) -> None:
         self._app = app
-        self._desk = desk
+        self._desk = dispatcher
         self._replies = replies
         self._running = running
 
@@ -62,7 +73,7 @@ class Intake:
         """What is signed by Slack and still unreadable goes on the record, and its sender is told."""
         log.warning("Slack sent what can't be read: %s", error)
         try:
-            wish = read(Command, {"trigger_id": "-", **body}) if "command" in body else read(Interaction, body)
+            wish = read(Command, {"trigger_id": "-", **body}) if "command" in body else read(InteractionPayload, body)
         except Malformed:
             await self._desk.record_rejected(None, str(error), None, None)
             return

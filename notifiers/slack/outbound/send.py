@@ -8,11 +8,11 @@ from typing import NamedTuple
 from countersign.errors import Unreachable
 from countersign.models import Event
 from notifiers.base import Notification
-from notifiers.slack.api import SlackApi
-from notifiers.slack.blocks import MOST_MENTIONED, OUTCOMES, Content, live, short
+from notifiers.slack.client.api import SlackApi
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.posted import Posted
-from notifiers.slack.reach import Reach
+from notifiers.slack.outbound.blocks import MOST_MENTIONED, OUTCOMES, Content, live, short
+from notifiers.slack.outbound.posted_messages import PostedMessages
+from notifiers.slack.outbound.recipients import Recipients
 
 # Slack would look for names and links of its own in the text, and show what is behind them.
 QUIET = {"parse": "none", "link_names": False}
@@ -36,8 +36,8 @@ class SlackNotifier:
     def __init__(self, config: SlackConfig) -> None:
         self._config = config
         self._api = SlackApi(config)
-        self._reach = Reach(self._api)
-        self._posted = Posted(self._api)
+        self._reach = Recipients(self._api)
+        self._posted = PostedMessages(self._api)
 
     async def send(self, notice: Notification) -> str:
         """Post it, unless it was posted before; returns the reference of the message that shows the request now.
@@ -97,7 +97,7 @@ class SlackNotifier:
             thread_ts=place.thread or None,
             text=content.text,
             blocks=content.blocks,
-            metadata=Posted.mark(notice),
+            metadata=PostedMessages.mark(notice),
             unfurl_links=False,
             unfurl_media=False,
             **QUIET,

@@ -31,7 +31,7 @@ class Masking(logging.Filter):
         return True
 
 
-def quiet_logger(name: str, level: int) -> logging.Logger:
+def redacting_logger(name: str, level: int) -> logging.Logger:
     """A logger that says nothing below this level, whatever the root is set to: there the libraries log payloads."""
     logger = logging.getLogger(name)
     logger.setLevel(level)

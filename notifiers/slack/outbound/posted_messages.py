@@ -7,7 +7,7 @@ from typing import Any
 
 from countersign.errors import Unavailable
 from notifiers.base import Notification
-from notifiers.slack.api import SlackApi
+from notifiers.slack.client.api import SlackApi
 
 # https://docs.slack.dev/messaging/message-metadata
 EVENT_TYPE = "countersign_notice"
@@ -17,7 +17,7 @@ PAGE = 200
 MOST_PAGES = 25
 
 
-class Posted:
+class PostedMessages:
     """Looks through the recent messages of a conversation for a notice's own."""
 
     def __init__(self, api: SlackApi) -> None:

@@ -12,13 +12,13 @@ from countersign.models import Asked, Protocol, Question, Status
 from countersign.question import read_question
 from countersign.views import RequestView
 from notifiers.base import Person
-from notifiers.slack.api import SlackApi
-from notifiers.slack.desk import Desk, Mend, source_id
-from notifiers.slack.payload import Command, Shortcut, Submitted
-from notifiers.slack.talk import Talk
-from notifiers.slack.typed import USAGE, minutes_in, wished
-from notifiers.slack.views import connect_modal
-from notifiers.slack.words import Ready, code, listed, marked_up, moment, name
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.inbound.connect_text import USAGE, minutes_in, wished
+from notifiers.slack.inbound.dispatcher import Dispatcher, FieldError, source_id
+from notifiers.slack.inbound.interaction import Interaction
+from notifiers.slack.inbound.payloads import Command, Shortcut, Submitted
+from notifiers.slack.outbound.escaping import Ready, code, listed, marked_up, moment, name
+from notifiers.slack.outbound.views import connect_modal
 
 FIELDS = ("device", "protocol", "minutes", "reason", "ticket")
 ASKING = "Your question is on its way; the answer follows here."
@@ -34,63 +34,63 @@ log = logging.getLogger(__name__)
 
 
 class Asking:
-    """One method for each way to ask; each is handled within `Desk.serve`."""
+    """One method for each way to ask; each is handled within `Dispatcher.serve`."""
 
-    def __init__(self, desk: Desk, api: SlackApi) -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher, api: SlackApi) -> None:
+        self._desk = dispatcher
         self._api = api
 
-    async def typed(self, talk: Talk, wish: Command) -> Person | None:
+    async def typed(self, interaction: Interaction, wish: Command) -> Person | None:
         """`/connect db-1 ssh 60m reason`; alone it opens the form, and with `help` it explains itself."""
         fields = wished(wish.text)
         if not fields:
-            await self._open(talk, wish)
+            await self._open(interaction, wish)
             return None
         if fields == {"device": "help"}:
-            await talk.say(HELP)
+            await interaction.say(HELP)
             return None
-        person = await self._desk.who(talk)
+        person = await self._desk.who(interaction)
         try:
             question = question_of(fields, person)
         except BadQuestion as error:
             raise BadQuestion(f"{error} Write it like this: {USAGE}") from None
-        return await self._ask(talk, question, person)
+        return await self._ask(interaction, question, person)
 
-    async def chosen(self, talk: Talk, wish: Shortcut) -> None:
+    async def chosen(self, interaction: Interaction, wish: Shortcut) -> None:
         """The shortcut opens the form."""
-        await self._open(talk, wish)
+        await self._open(interaction, wish)
 
-    async def filled_in(self, talk: Talk, wish: Submitted) -> Person:
+    async def filled_in(self, interaction: Interaction, wish: Submitted) -> Person:
         """The form was sent."""
-        person = await self._desk.who(talk)
+        person = await self._desk.who(interaction)
         fields: dict[str, Any] = {each: text for each in FIELDS if (text := wish.field(each).strip())}
         if "minutes" in fields:
             fields["minutes"] = _minutes(fields["minutes"])
         try:
-            return await self._ask(talk, question_of(fields, person), person)
+            return await self._ask(interaction, question_of(fields, person), person)
         except BadQuestion as error:
             words = str(error)
-            raise Mend(next((each for each in FIELDS if words.startswith(each)), FIELDS[0]), words) from None
+            raise FieldError(next((each for each in FIELDS if words.startswith(each)), FIELDS[0]), words) from None
         except Refused as error:
-            raise Mend(FIELDS[0], str(error)) from None
+            raise FieldError(FIELDS[0], str(error)) from None
 
-    async def _open(self, talk: Talk, wish: Command | Shortcut) -> None:
-        await talk.received()
+    async def _open(self, interaction: Interaction, wish: Command | Shortcut) -> None:
+        await interaction.received()
         try:
-            await self._api.call("views.open", talk.place.user, trigger_id=wish.trigger_id, view=connect_modal())
+            await self._api.call("views.open", interaction.place.user, trigger_id=wish.trigger_id, view=connect_modal())
         except (Unavailable, Unreachable) as error:
-            log.warning("no form for %s: %s", talk.place.user, error)
-            await talk.say(NO_FORM)
+            log.warning("no form for %s: %s", interaction.place.user, error)
+            await interaction.say(NO_FORM)
 
-    async def _ask(self, talk: Talk, question: Question, person: Person) -> Person:
+    async def _ask(self, interaction: Interaction, question: Question, person: Person) -> Person:
         # The same delivery again is the same asking.
-        request_id = f"slack:{person.id}:{source_id(talk.wish)}"
-        asked = await talk.in_time(self._desk.engine.ask(question, person.id, request_id), ASKING)
+        request_id = f"slack:{person.id}:{source_id(interaction.wish)}"
+        asked = await interaction.in_time(self._desk.engine.ask(question, person.id, request_id), ASKING)
         try:
             view = await self._desk.engine.request(asked.approval_id)
         except NotFound:
             view = None
-        await talk.say(in_words(asked, question, view))
+        await interaction.say(in_words(asked, question, view))
         return person
 
 

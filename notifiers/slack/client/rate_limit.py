@@ -16,7 +16,7 @@ LONGEST_WAIT = 5.0
 MOST_KNOWN = 1000
 
 
-class Pace:
+class RateLimit:
     """When the next message to a conversation, and the next call of a method, may go out."""
 
     def __init__(self) -> None:

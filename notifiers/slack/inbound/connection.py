@@ -18,7 +18,7 @@ import aiohttp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from notifiers.slack.intake import Intake
+from notifiers.slack.inbound.payload_reader import PayloadReader
 
 # Slack says `hello` within a second.
 HELLO_SECONDS = 10.0
@@ -52,9 +52,9 @@ class State:
 class Connection:
     """Hands on what comes over one WebSocket, until the connection has to end."""
 
-    def __init__(self, websocket: aiohttp.ClientWebSocketResponse, intake: Intake, state: State) -> None:
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse, payload_reader: PayloadReader, state: State) -> None:
         self._websocket = websocket
-        self._intake = intake
+        self._intake = payload_reader
         self._state = state
         self._at_work: set[asyncio.Task[None]] = set()
 

@@ -17,9 +17,9 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from notifiers.slack import words
-from notifiers.slack.render import label
-from notifiers.slack.shapes import short_run
+from notifiers.slack.inbound.payload_parts import short_run
+from notifiers.slack.outbound import escaping
+from notifiers.slack.outbound.render import label
 
 MOST_FIELDS = 10
 
@@ -50,7 +50,7 @@ def quote(said: str, longest: int, title: str = "") -> list[Block]:
 
     Every line is marked, so that none can pass for one of ours.
     """
-    text = words.several_lines(said, longest)
+    text = escaping.several_lines(said, longest)
     if not text:
         return []
     marked = "\n".join(f"› {line}" for line in text.splitlines())

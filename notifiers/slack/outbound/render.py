@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from countersign import times
-from notifiers.slack import words
+from notifiers.slack.outbound import escaping
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "slack"
 
@@ -40,11 +40,11 @@ def _environment(plain: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # noqa: S701 - no HTML: what it prints is made harmless for Slack instead
-        finalize=words.one_line if plain else words.marked_up,
+        finalize=escaping.one_line if plain else escaping.marked_up,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"moment": words.moment, "duration": times.duration, "code": words.code}
+    environment.filters |= {"moment": escaping.moment, "duration": times.duration, "code": escaping.code}
     return environment

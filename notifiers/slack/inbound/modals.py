@@ -9,13 +9,13 @@ from countersign.errors import Unavailable, Unreachable
 from countersign.models import LONGEST_COMMENT, Status, Verdict, without_controls
 from countersign.views import RequestView
 from notifiers.base import Person
-from notifiers.slack.api import SlackApi
-from notifiers.slack.clicks import given
-from notifiers.slack.desk import CHANNEL, Desk, Mend
-from notifiers.slack.payload import Named, Pressed, Submitted, named
-from notifiers.slack.people import TurnedAway
-from notifiers.slack.talk import Talk
-from notifiers.slack.views import answer_modal
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.inbound.buttons import given
+from notifiers.slack.inbound.dispatcher import CHANNEL, Dispatcher, FieldError
+from notifiers.slack.inbound.interaction import Interaction
+from notifiers.slack.inbound.payloads import Named, Pressed, Submitted, named
+from notifiers.slack.inbound.people import TurnedAway
+from notifiers.slack.outbound.views import answer_modal
 
 COMMENT = "comment"
 TOO_LATE = "Slack could not open the form in time. Please press the button again."
@@ -26,50 +26,50 @@ log = logging.getLogger(__name__)
 
 
 class Modals:
-    """Answers with a comment; each method is handled within `Desk.serve`."""
+    """Answers with a comment; each method is handled within `Dispatcher.serve`."""
 
-    def __init__(self, desk: Desk, api: SlackApi) -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher, api: SlackApi) -> None:
+        self._desk = dispatcher
         self._api = api
 
-    async def open(self, talk: Talk, wish: Pressed, verdict: Verdict) -> None:
+    async def open(self, interaction: Interaction, wish: Pressed, verdict: Verdict) -> None:
         """Open the form while the trigger lasts, 3 seconds; then say in it what it is about, or why it can't be."""
         about = named(wish.button.value)
-        await talk.received()
+        await interaction.received()
         loading = answer_modal(about, verdict)
         try:
             opened = await self._api.call("views.open", wish.user.id, trigger_id=wish.trigger_id, view=loading)
         except (Unavailable, Unreachable) as error:
             log.warning("no form for %s: %s", wish.user.id, error)
-            await talk.say(TOO_LATE)
+            await interaction.say(TOO_LATE)
             return
         # From here on they look at the form, so whatever is said stands in it.
-        talk.place = replace(talk.place, view_id=str(opened["view"]["id"]))
-        person = await self._desk.who(talk)
+        interaction.place = replace(interaction.place, view_id=str(opened["view"]["id"]))
+        person = await self._desk.who(interaction)
         request = await self._desk.request(about.id, about.run)
         if why := why_not(request, about.level, verdict, person):
             raise TurnedAway(why, person)
         view = answer_modal(about, verdict, request)
         try:
-            await self._api.call("views.update", wish.user.id, view_id=talk.place.view_id, view=view)
+            await self._api.call("views.update", wish.user.id, view_id=interaction.place.view_id, view=view)
         except (Unavailable, Unreachable) as error:  # or they closed it meanwhile
             log.warning("the form of %s stays empty: %s", wish.user.id, error)
-            await talk.say(TOO_LATE)
+            await interaction.say(TOO_LATE)
 
-    async def answer(self, talk: Talk, wish: Submitted) -> Person:
+    async def answer(self, interaction: Interaction, wish: Submitted) -> Person:
         """Take the form: an answer with its comment."""
-        person = await self._desk.who(talk)
+        person = await self._desk.who(interaction)
         form = wish.metadata
         about = Named(form.id, form.level, form.run)
         comment = without_controls(wish.field(COMMENT))
         if len(comment) > LONGEST_COMMENT:
-            raise Mend(COMMENT, TOO_LONG)
+            raise FieldError(COMMENT, TOO_LONG)
         if form.verdict is Verdict.REJECT and not comment:
             request = await self._desk.request(about.id, about.run)
             if request.rejection_needs_reason:
-                raise Mend(COMMENT, SAY_WHY)
-        answer = await self._desk.store(talk, given(wish, about, person, form.verdict, comment), about.run)
-        await self._desk.judged(talk, answer)
+                raise FieldError(COMMENT, SAY_WHY)
+        answer = await self._desk.store(interaction, given(wish, about, person, form.verdict, comment), about.run)
+        await self._desk.judged(interaction, answer)
         return person
 
 

@@ -18,26 +18,26 @@ from slack_sdk.web.async_client import AsyncWebClient
 from countersign.errors import CountersignError
 from countersign.models import Verdict
 from notifiers.base import Person
-from notifiers.slack.api import SlackApi
-from notifiers.slack.asking import Asking
-from notifiers.slack.clicks import Clicks
+from notifiers.slack.client.api import SlackApi
+from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.desk import Desk
-from notifiers.slack.home import Home
-from notifiers.slack.intake import WISH
-from notifiers.slack.modals import Modals
-from notifiers.slack.payload import Opened, Wish
-from notifiers.slack.people import TurnedAway
-from notifiers.slack.quiet import quiet_logger
-from notifiers.slack.replies import Replies
-from notifiers.slack.shapes import Malformed
-from notifiers.slack.talk import Talk
+from notifiers.slack.inbound.buttons import Buttons
+from notifiers.slack.inbound.connect_command import Asking
+from notifiers.slack.inbound.dispatcher import Dispatcher
+from notifiers.slack.inbound.home import Home
+from notifiers.slack.inbound.interaction import Interaction
+from notifiers.slack.inbound.modals import Modals
+from notifiers.slack.inbound.payload_parts import Malformed
+from notifiers.slack.inbound.payload_reader import WISH
+from notifiers.slack.inbound.payloads import Opened, Wish
+from notifiers.slack.inbound.people import TurnedAway
+from notifiers.slack.inbound.replies import Replies
 
 COMMAND = "/connect"
 NAME = "notifiers.slack.bolt"
 _ANY = re.compile(r"")
 
-Handle = Callable[[Talk, Any], Awaitable[Person | None]]
+Handle = Callable[[Interaction, Any], Awaitable[Person | None]]
 Listener = Callable[[AsyncAck, AsyncBoltContext], Awaitable[None]]
 
 
@@ -45,15 +45,15 @@ class Listeners:
     """Makes Bolt's listeners; `running` holds the tasks of those at work."""
 
     def __init__(
-        self, desk: Desk, replies: Replies, api: SlackApi, home: Home, running: set[asyncio.Task[Any]]
+        self, dispatcher: Dispatcher, replies: Replies, api: SlackApi, home: Home, running: set[asyncio.Task[Any]]
     ) -> None:
-        self._desk = desk
+        self._desk = dispatcher
         self._replies = replies
         self._home = home
         self._running = running
-        self.clicks = Clicks(desk)
-        self.modals = Modals(desk, api)
-        self.asking = Asking(desk, api)
+        self.buttons = Buttons(dispatcher)
+        self.modals = Modals(dispatcher, api)
+        self.asking = Asking(dispatcher, api)
 
     def taking(self, handle: Handle) -> Listener:
         """A listener that has the desk serve whatever comes, by `handle`."""
@@ -64,34 +64,36 @@ class Listeners:
             assert task is not None
             self._running.add(task)
             try:
-                await self._desk.serve(Talk(wish, ack, self._replies), lambda talk: handle(talk, wish))
+                await self._desk.serve(
+                    Interaction(wish, ack, self._replies), lambda interaction: handle(interaction, wish)
+                )
             finally:
                 self._running.discard(task)
 
         return listener
 
-    async def opened(self, talk: Talk, wish: Opened) -> Person | None:
+    async def opened(self, interaction: Interaction, wish: Opened) -> Person | None:
         """Somebody looks at our Home page, which is then shown; or why it is empty."""
         if wish.event.tab != "home":
             return None
         try:
-            return await self._desk.who(talk)
+            return await self._desk.who(interaction)
         except (TurnedAway, CountersignError) as error:
             await self._home.say(wish.event.user, str(error))
             return None
 
-    async def followed(self, talk: Talk, wish: Wish) -> None:
+    async def followed(self, interaction: Interaction, wish: Wish) -> None:
         """A button that is a link: the browser has opened it, and Slack tells us all the same."""
-        await talk.received()
+        await interaction.received()
 
-    async def unknown(self, talk: Talk, wish: Wish) -> None:
+    async def unknown(self, interaction: Interaction, wish: Wish) -> None:
         """A button, form or command that we never made, or make no more."""
         raise Malformed("nothing of ours has this name")
 
 
 def slack_app(config: SlackConfig, on: Listeners) -> AsyncApp:
     """Bolt's app: one workspace, one bot, no installation by OAuth, and no word to Slack before something comes in."""
-    logger = quiet_logger(NAME, logging.WARNING)
+    logger = redacting_logger(NAME, logging.WARNING)
     # Without a token: what we call, we call by our own SlackApi.
     client = AsyncWebClient(base_url=config.api_url, logger=logger)
     if config.api_url.startswith("http:"):
@@ -109,12 +111,12 @@ def slack_app(config: SlackConfig, on: Listeners) -> AsyncApp:
         authorize=authorize,
         attaching_function_token_enabled=False,
     )
-    app.action("approve")(on.taking(on.clicks.approve))
+    app.action("approve")(on.taking(on.buttons.approve))
     app.action("approve_with_comment")(on.taking(partial(on.modals.open, verdict=Verdict.APPROVE)))
     app.action("reject")(on.taking(partial(on.modals.open, verdict=Verdict.REJECT)))
-    app.action("cancel")(on.taking(on.clicks.cancel))
-    app.action("revoke")(on.taking(on.clicks.revoke))
-    app.action("give_back")(on.taking(on.clicks.give_back))
+    app.action("cancel")(on.taking(on.buttons.cancel))
+    app.action("revoke")(on.taking(on.buttons.revoke))
+    app.action("give_back")(on.taking(on.buttons.give_back))
     app.action("open")(on.taking(on.followed))
     app.view("answer")(on.taking(on.modals.answer))
     app.view("connect")(on.taking(on.asking.filled_in))

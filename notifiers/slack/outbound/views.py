@@ -27,9 +27,9 @@ from countersign.models import (
     Verdict,
 )
 from countersign.views import Mine, RequestView
-from notifiers.slack import parts, words
-from notifiers.slack.payload import Named
-from notifiers.slack.render import label, markup, plain
+from notifiers.slack.inbound.payloads import Named
+from notifiers.slack.outbound import escaping, parts
+from notifiers.slack.outbound.render import label, markup, plain
 
 # Slack's own limit on a field: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
 LONGEST_INPUT = 3000
@@ -77,7 +77,9 @@ def connect_modal(given: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 def words_modal(said: str, title: str = "") -> dict[str, Any]:
     """A form's place taken by words: why nothing can be answered, or what became of it."""
-    return _modal("told", title or plain("told/title"), [parts.section(words.marked_up(said, LONGEST_INPUT // 2))], "")
+    return _modal(
+        "told", title or plain("told/title"), [parts.section(escaping.marked_up(said, LONGEST_INPUT // 2))], ""
+    )
 
 
 def home_view(mine: Mine, person: str) -> dict[str, Any]:
@@ -156,10 +158,10 @@ def _ending(action: str, request: RequestView, shown: Mapping[str, Any], style: 
 
 def _shown(request: RequestView) -> dict[str, Any]:
     """All that a template may use."""
-    asked = [words.name(one.name, one.person) for one in request.approvers if one.level == request.level]
-    requester = words.name(request.requester_name, request.question.requester)
+    asked = [escaping.name(one.name, one.person) for one in request.approvers if one.level == request.level]
+    requester = escaping.name(request.requester_name, request.question.requester)
     asker = request.asked_by_name if request.asked_by != request.question.requester else ""
-    return {"r": request, "requester": requester, "asker": words.name(asker, ""), "asked": words.listed(asked)}
+    return {"r": request, "requester": requester, "asker": escaping.name(asker, ""), "asked": escaping.listed(asked)}
 
 
 def _modal(
@@ -183,7 +185,7 @@ def _input(field: str, element: InputInteractiveElement, *, optional: bool, name
 
 
 def _line(field: str, known: Mapping[str, str], longest: int, *, multiline: bool = False) -> PlainTextInputElement:
-    initial = words.cut(known.get(field, ""), longest) or None
+    initial = escaping.cut(known.get(field, ""), longest) or None
     return PlainTextInputElement(action_id=field, multiline=multiline, max_length=longest, initial_value=initial)
 
 

@@ -13,10 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from countersign.errors import Unavailable
 from countersign.models import Model
-from notifiers.slack import errors
+from notifiers.slack.client import errors
+from notifiers.slack.client.log_redaction import redacting_logger
+from notifiers.slack.client.rate_limit import RateLimit
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.pace import Pace
-from notifiers.slack.quiet import quiet_logger
 
 # For one call. Slack answers within a second, and what is tried again does no harm.
 TIMEOUT_SECONDS = 10.0
@@ -38,7 +38,7 @@ class SlackApi:
 
     def __init__(self, config: SlackConfig) -> None:
         self._config = config
-        self._pace = Pace()
+        self._pace = RateLimit()
         self._session: aiohttp.ClientSession | None = None
         self._self: Self | None = None
 
@@ -97,7 +97,7 @@ class SlackApi:
             token=self._config.bot_token.get_secret_value(),
             base_url=self._config.api_url,
             session=self._session,
-            logger=quiet_logger("notifiers.slack.library", logging.INFO),
+            logger=redacting_logger("notifiers.slack.library", logging.INFO),
             # The library's own would post again after a connection that broke while Slack posted.
             retry_handlers=[],
         )
