@@ -14,6 +14,7 @@ from notifiers.slack.client.accounts import SLACKBOT, Memory, why_not
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound import people
 from notifiers.slack.inbound.people import SlackPeople, TurnedAway
+from notifiers.slack.outbound import recipients
 from notifiers.slack.outbound.recipients import Recipients
 from sandbox.slack import faults
 from sandbox.slack.faults import Fault
@@ -173,7 +174,7 @@ async def test_somebody_is_found_by_their_address_once_an_hour(slack: SlackServe
         assert await finding.user("grace@acme.example") == "UGRACE"
         assert (await finding.conversation("grace@acme.example")).startswith("D")
     assert [len(slack.calls_of(method)) for method in ("users.lookupByEmail", "conversations.open")] == [1, 1]
-    clock.now += reach.KNOWN_SECONDS + 1
+    clock.now += recipients.KNOWN_SECONDS + 1
     assert await finding.user("grace@acme.example") == "UGRACE"
     assert len(slack.calls_of("users.lookupByEmail")) == 2
 
@@ -185,7 +186,7 @@ async def test_who_joins_slack_is_found_soon(slack: SlackServer, api: SlackApi, 
             await finding.conversation(address("UGUEST"))
     assert len(slack.calls_of("users.lookupByEmail")) == 1
     slack.state.people["UGUEST"]["is_restricted"] = False
-    clock.now += reach.REFUSED_SECONDS + 1
+    clock.now += recipients.REFUSED_SECONDS + 1
     assert await finding.user(address("UGUEST")) == "UGUEST"
 
 
