@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from countersign import times
 from notifiers.slack.outbound import escaping
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "slack"
+TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "slack"
 
 
 def markup(name: str, /, **values: object) -> str:

@@ -106,7 +106,7 @@ async def test_what_slack_did_not_sign_is_refused(way: WayIn) -> None:
     assert (await post(way, b"\xff" * 100, good)).status_code == 401
     assert (await post(way, "x" * (LONGEST_BODY + 1), good)).status_code == 413
     assert request.status is Status.WAITING
-    assert not {"store", "turn_down", "person_at"} & set(way.seam.calls)
+    assert not {"store", "record_rejected", "person_at"} & set(way.seam.calls)
 
 
 NO_PAYLOADS = [
@@ -178,7 +178,7 @@ async def test_what_is_not_from_here_or_has_no_such_shape_is_refused(way: WayIn,
     assert request.status is Status.WAITING
     assert "store" not in way.seam.calls
     if path != "type":
-        assert "turn_down" in way.seam.calls
+        assert "record_rejected" in way.seam.calls
 
 
 @pytest.mark.parametrize("junk", [5, "x", [5], {"id": 5}, None, True])
