@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, text, update
 
 from countersign.models import LevelRule, Question, Route
 from countersign.transitions import GRANT_STEP
+from sandbox.copied_rows import copy_rows
 from store import Store
 from store import tables as t
 
@@ -29,6 +30,10 @@ ONE_DAY_MINUTES = 24 * 60
 # Of a hundred past requests; the others were approved.
 REJECTED, EXPIRED, CANCELLED = 8, 7, 5
 CHUNK = 5_000
+# Of a long past so many are written here, and copied by the database; what they look like repeats after a hundred.
+COPIED = 1_000
+# Requests that are copied in one transaction.
+COPIED_AT_ONCE = 50_000
 # In PostgreSQL's COPY: what NULL is, and what would end a field or a row.
 COPY_NULL = "\\N"
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -55,23 +60,56 @@ def requester(number: int) -> str:
     return f"user-{number % PEOPLE}"
 
 
-def write_history(store: Store, past: int, waiting: int, lasting: int = 0) -> None:
+def write_history(
+    store: Store, past: int, waiting: int, lasting: int = 0, say: Callable[[str], None] = lambda _: None
+) -> None:
     """Write so many settled requests, and so many that wait, after all that a store has. Nothing of it is due.
 
-    Of the newest `lasting` settled ones, those that were approved have grants that still last.
+    Of the newest `lasting` settled ones, those that were approved have grants that still last. `say` hears how far it
+    has come.
     """
     with store.database.transaction() as connection:
-        version = connection.execute(select(t.feed.c.version)).scalar_one()
         newest = select(t.requests.c.approval_id).order_by(t.requests.c.approval_id.desc()).limit(1)
         first = (connection.execute(newest).scalar_one_or_none() or t.FIRST_APPROVAL_ID - 1) + 1
-        for start in range(0, past + waiting, CHUNK):
-            rows: Rows = defaultdict(list)
-            for n in range(start, min(start + CHUNK, past + waiting)):
-                version = _Request(rows, first + n, past - n, version, lasting).write()
-            for table, its in rows.items():
-                _insert(connection, table, its)
+    live_messages = max((past - lasting) // COPIED - 1, 0)
+    if live_messages:
+        _write(store, range(first, first + COPIED), past, lasting)
+        _copy(store, first, live_messages, say)
+    done = COPIED * (live_messages + 1) if live_messages else 0
+    for start in range(done, past + waiting, CHUNK):
+        numbers = range(first + start, first + min(start + CHUNK, past + waiting))
+        _write(store, numbers, past - start, lasting)
+    say(f"{past:,} past and {waiting:,} waiting requests are written")
+
+
+def _write(store: Store, numbers: range, age: int, lasting: int) -> None:
+    """Write the requests of these numbers; the first is so old."""
+    with store.database.transaction() as connection:
+        version = connection.execute(select(t.feed.c.version)).scalar_one()
+        rows: Rows = defaultdict(list)
+        for n, number in enumerate(numbers):
+            version = _Request(rows, number, age - n, version, lasting).write()
+        for table, its in rows.items():
+            _insert(connection, table, its)
         connection.execute(update(t.feed).values(version=version))
-        _count_on(connection, first + past + waiting - 1)
+        _count_on(connection, numbers[-1])
+
+
+def _copy(store: Store, first: int, live_messages: int, say: Callable[[str], None]) -> None:
+    """Copy the COPIED requests from `first` on so many times, each copy younger than the one before."""
+    with store.database.transaction() as connection:
+        versions = connection.execute(select(t.feed.c.version)).scalar_one()
+        oldest = select(t.events.c.version).where(t.events.c.approval_id == first).order_by(t.events.c.version).limit(1)
+        versions += 1 - connection.execute(oldest).scalar_one()
+    at_once = COPIED_AT_ONCE // COPIED
+    for start in range(1, live_messages + 1, at_once):
+        some = range(start, min(start + at_once, live_messages + 1))
+        with store.database.transaction() as connection:
+            if store.database.is_sqlite:
+                connection.execute(text("PRAGMA cache_size = -1000000"))  # in kB; the indexes that grow stay in memory
+            copy_rows(connection, first, COPIED, some, versions)
+            connection.execute(update(t.feed).values(version=t.feed.c.version + len(some) * versions))
+        say(f"{(some[-1] + 1) * COPIED:,} past requests are written")
 
 
 class _Request:
@@ -114,7 +152,7 @@ class _Request:
             t.requests,
             approval_id=self.number,
             workflow_id=question.workflow_id,
-            run_id=hashlib.sha256(str(self.number).encode()).hexdigest(),
+            run_id=f"run-{self.number}",
             question=question.model_dump(mode="json"),
             asked_by=question.requester,
             route=route.model_dump(mode="json"),
@@ -163,7 +201,7 @@ class _Request:
         return self.number % 10 == 0
 
     def _answer(self) -> None:
-        own_id = f"{self.number:032x}"
+        own_id = f"{self.number:032}"
         self._add(
             t.answers,
             id=own_id,
@@ -182,7 +220,7 @@ class _Request:
         self._add(
             t.mails,
             mailbox="INBOX",
-            digest=hashlib.sha256(own_id.encode()).hexdigest(),
+            digest=own_id,
             message_id=f"<{self.number}@example.test>",
             uidvalidity=1,
             uid=self.number,
@@ -269,8 +307,8 @@ def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
     columns = [column.name for column in table.columns if column.name in rows[0]]
     lines = ("\t".join(_copied(row[name]) for name in columns) + "\n" for row in rows)
     cursor: Any = connection.connection.cursor()
-    text = io.BytesIO("".join(lines).encode())
-    cursor.execute(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", stream=text)
+    stream = io.BytesIO("".join(lines).encode())
+    cursor.execute(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", stream=stream)
 
 
 def _copied(value: Any) -> str:
