@@ -19,7 +19,7 @@ from countersign.notifications import Person, RejectedInput
 from sandbox.history import APPROVER, policy, requester, write_history
 from sandbox.postgres import throwaway_postgres
 from store import Store
-from store.reading import LONGEST_LIST
+from store.listing import LONGEST_LIST
 from store.retention import Kept, Retention
 from store.tables import FIRST_APPROVAL_ID
 from store.visibility import Visibility

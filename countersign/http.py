@@ -17,6 +17,7 @@ import ipaddress
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -54,6 +55,9 @@ PROBLEM_TYPES = "/api/v1/problems/"
 # Of a problem (RFC 9457, section 3.1); all others are the fields of its kind.
 STANDARD_MEMBERS = ("type", "title", "status", "detail", "instance")
 VERSION_HEADER = "Countersign-Version"
+NEXT_PAGE = re.compile(r'<[^>?]*\?(?P<query>[^>]*)>; rel="next"')
+# What is not found in so many pages isn't looked for any further.
+MOST_PAGES = 1_000
 # Worth one more try at once; what took too long is not.
 LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
 
@@ -113,7 +117,12 @@ class Api:
         """The newest requests that this token may see, newest first."""
         wanted = {"status": status, "requester": requester, "approver": approver, "limit": limit}
         params = {name: str(value) for name, value in wanted.items() if value}
-        return self._read(list[RequestView], self._get("requests", params=params))
+        found: list[RequestView] = []
+        for page in self._pages("requests", "before", params):
+            found += self._read(list[RequestView], page)
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     def request(self, approval_id: int) -> RequestView:
         """One request as it stands."""
@@ -121,7 +130,8 @@ class Api:
 
     def timeline(self, approval_id: int) -> list[AuditEventView]:
         """Everything that happened to a request, oldest first."""
-        return self._read(list[AuditEventView], self._get(f"requests/{approval_id}/timeline"))
+        pages = self._pages(f"requests/{approval_id}/timeline", "after", {})
+        return [line for page in pages for line in self._read(list[AuditEventView], page)]
 
     def wait(
         self, approval_id: int, after: int, seconds: float = POLL_SECONDS, source_address: str | None = None
@@ -210,6 +220,18 @@ class Api:
         return self._read(list[Finding], self._get("doctor"))
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _pages(self, path: str, place: str, params: dict[str, str]) -> Iterator[Reply]:
+        """The pages of a list, as far as the header `Link` leads on; `place` is the parameter that moves on."""
+        for _ in range(MOST_PAGES):
+            page = self._get(path, params=params)
+            yield page
+            goes_on = NEXT_PAGE.search(page.headers.get("Link", ""))
+            start = httpx.QueryParams(goes_on["query"]).get(place) if goes_on else None
+            if start is None:
+                return
+            params = params | {place: start}
+        raise self._not_ours()
 
     def _poll(self, path: str, after: int | None, seconds: float) -> Reply:
         params = {"timeout": str(seconds)} | ({} if after is None else {"after": str(after)})

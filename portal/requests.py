@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Path, Query, Request
+from fastapi import Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field, TypeAdapter
@@ -19,11 +19,15 @@ from portal.context import Context, ContextHere
 from portal.idempotency import Body, IdempotencyHere
 from portal.problems import described
 from portal.routes import WITH_BODY, gone, token_router
-from store.reading import LONGEST_LIST
+from store.listing import LONGEST_LIST, NO_NUMBER, Wanted
 
 LONGEST_WAIT_SECONDS = 60
 # The largest number that every JSON reader keeps exactly (RFC 8259, section 6).
 LARGEST = 2**53 - 1
+LONGEST_TIMELINE = 500
+LINKED = {
+    "Link": {"description": 'The next page, with `rel="next"`, where there may be one.', "schema": {"type": "string"}}
+}
 
 router = token_router("requests")
 
@@ -101,18 +105,38 @@ def _words(view: RequestView, body: Body) -> str:
     return words
 
 
-@router.get("/requests", response_model=list[RequestView])
+@router.get(
+    "/requests",
+    response_model=list[RequestView],
+    responses={200: {"headers": LINKED}},
+)
 async def newest(
+    request: Request,
+    response: Response,
     context: ContextHere,
     caller: CallerHere,
     status: Status | None = None,
     requester: Annotated[Id | None, Query(description="Only those that this person made.")] = None,
     approver: Annotated[Id | None, Query(description="Only those that this person was asked about.")] = None,
+    before: Annotated[int, Query(ge=1, le=NO_NUMBER, description="Only those with a lower number.")] = NO_NUMBER,
     limit: Annotated[int, Query(ge=1, le=LONGEST_LIST)] = 50,
 ) -> list[RequestView]:
-    """The newest requests that you may see, newest first."""
-    newest = context.store.reading.newest
-    return await context.run(newest, status, requester or "", approver or "", limit, caller.visibility)
+    """A page of the requests that you may see, newest first.
+
+    Where there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
+    yet lead on: of what is rare only so much is looked for at once.
+    """
+    wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit)
+    page, goes_on = await context.run(context.store.reading.page, wanted)
+    if goes_on is not None:
+        _lead_on(request, response, before=goes_on)
+    return page
+
+
+def _lead_on(request: Request, response: Response, **start: int) -> None:
+    """Lead to the next page of a list, which begins there (RFC 8288)."""
+    query = request.url.include_query_params(**start).query
+    response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
 
 
 @router.get("/requests/{approval_id}", responses=described(HTTPStatus.NOT_FOUND))
@@ -121,11 +145,24 @@ async def one(approval_id: ApprovalId, context: ContextHere, caller: CallerHere)
     return await seen(context, caller, approval_id)
 
 
-@router.get("/requests/{approval_id}/timeline", responses=described(HTTPStatus.NOT_FOUND))
-async def timeline(approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> list[AuditEventView]:
-    """All that happened to a request, oldest first: who, when, by which channel, on what proof."""
+@router.get("/requests/{approval_id}/timeline", responses={200: {"headers": LINKED}, **described(HTTPStatus.NOT_FOUND)})
+async def timeline(
+    request: Request,
+    response: Response,
+    approval_id: ApprovalId,
+    context: ContextHere,
+    caller: CallerHere,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="Only what came after this version.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_TIMELINE)] = LONGEST_TIMELINE,
+) -> list[AuditEventView]:
+    """What happened to a request, oldest first: who, when, by which channel, on what proof.
+
+    Where there may be more, the header `Link` leads to the next page.
+    """
     await seen(context, caller, approval_id)
-    lines = await context.run(context.store.events.of, approval_id)
+    lines = await context.run(context.store.events.of, approval_id, after, limit)
+    if len(lines) == limit:
+        _lead_on(request, response, after=lines[-1].version)
     return [redacted_event(line) for line in await context.run(context.store.reading.named, lines)]
 
 

@@ -66,9 +66,10 @@ class Events:
             return [view(row) for row in connection.execute(newer)]
 
     @reads
-    def of(self, approval_id: int) -> list[AuditEventView]:
-        """The timeline of one request, oldest first."""
-        own = select(events).where(events.c.approval_id == approval_id).order_by(events.c.version)
+    def of(self, approval_id: int, after: int = 0, limit: int | None = None) -> list[AuditEventView]:
+        """The timeline of one request after a version, oldest first."""
+        own = select(events).where(events.c.approval_id == approval_id, events.c.version > after)
+        own = own.order_by(events.c.version).limit(limit)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(own)]
 

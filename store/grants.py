@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, select, update
@@ -150,7 +151,7 @@ def _revocation(row: Row[Any], policy: Policy, version: int) -> Revoke:
     return Revoke(approval_id=row.approval_id, who=who, channel="", words=words)
 
 
-def view(row: Row[Any], policy: Policy) -> GrantView:
+def view(row: Row[Any] | SimpleNamespace, policy: Policy) -> GrantView:
     """A row as a grant, by the policy in force."""
     stored = {name: getattr(row, name) for name in GrantView.model_fields if hasattr(row, name)}
     return GrantView(**stored, same_source_address=policy.same_source_address)

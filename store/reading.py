@@ -1,9 +1,10 @@
 """Reading requests: for pages and programs, and for what a notice shows."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select, union
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 
 from countersign import policy as rules
 from countersign.directory import Policy, folded_address
@@ -14,6 +15,7 @@ from countersign.views import AuditEventView, Mine, RequestView
 from store.database import Database, reads
 from store.due import Due, among
 from store.grants import IS_ACTIVE
+from store.listing import LONGEST_LIST, Wanted, goes_on, numbers_of
 from store.notifications import unsent_of
 from store.policies import Policies
 from store.requests import request_row
@@ -32,9 +34,6 @@ from store.tables import (
 from store.views import Told, person, principal_name, rows_of, views
 from store.visibility import Visibility, is_asked
 
-LONGEST_LIST = 200
-# Of so many devices the past of each is read by itself; of more, some request is soon found in everybody's.
-FEW_DEVICES = 20
 WAITS = requests.c.status == Status.WAITING
 
 
@@ -82,6 +81,18 @@ class Reading:
             return [(row.approval_id, row.workflow_id, row.run_id) for row in connection.execute(query)]
 
     @reads
+    def page(self, wanted: Wanted) -> tuple[list[RequestView], int | None]:
+        """A page of requests, newest first, and the `before` of the next one; None where there is none.
+
+        It may be shorter than was wanted and yet go on, where what is wanted is rare (`listing`).
+        """
+        wanted = replace(wanted, limit=min(wanted.limit, LONGEST_LIST))
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            numbers, down_to = numbers_of(connection, wanted)
+            shown = views(connection, policy, rows_of(connection, numbers))
+        return shown, goes_on(wanted, [view.approval_id for view in shown], down_to)
+
     def newest(
         self,
         status: Status | None = None,
@@ -90,16 +101,8 @@ class Reading:
         limit: int = 50,
         visibility: Visibility = Visibility(everything=True),  # noqa: B008 - it is frozen
     ) -> list[RequestView]:
-        """The newest requests; of one status, by one requester, asked of one approver, or seen by one, where given."""
-        conditions = [visibility.requests]
-        if status:
-            conditions.append(requests.c.status == status)
-        if requester:
-            conditions.append(requests.c.requester == requester)
-        if approver:
-            conditions.append(is_asked(approver))
-        limit = min(limit, LONGEST_LIST)
-        return self._views(_numbers(conditions, status, requester, approver, visibility, limit))
+        """The first of these pages."""
+        return self.page(Wanted(status, requester, approver, visibility, limit=limit))[0]
 
     @reads
     def mine(self, one: str) -> Mine:
@@ -133,7 +136,7 @@ class Reading:
         """The requests of these numbers, newest first."""
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            return views(connection, policy, rows_of(connection, list(connection.execute(numbers).scalars())))
+            return views(connection, policy, rows_of(connection, numbers))
 
     @reads
     def notifications(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
@@ -152,10 +155,10 @@ class Reading:
             return []
         _, policy = self.policies.in_force(connection)
         about = {row.approval_id: row for row in rows_of(connection, list({row.approval_id for row in rows}))}
-        shown = {view.approval_id: view for view in views(connection, policy, list(about.values()))}
+        told = Told(connection, about.values())
+        shown = {view.approval_id: view for view in views(connection, policy, list(about.values()), told)}
         routes = {n: Route.model_validate(row.route) for n, row in about.items()}
         held = self._held(connection, rows)
-        told = Told(connection, [n for n, view in shown.items() if view.status is Status.WAITING])
         return [
             (
                 row.channel,
@@ -211,47 +214,8 @@ class Reading:
             return self._to_look_at.find(connection, *self.policies.in_force(connection))
 
 
-def _numbers(
-    conditions: Sequence[ColumnElement[bool]],
-    status: Status | None,
-    requester: str,
-    approver: str,
-    visibility: Visibility,
-    limit: int,
-) -> Select[Any]:
-    """The numbers of the newest requests that fulfil all conditions, by the index that leads there soonest.
-
-    What waits is found among what waits. All else is read backwards, as far as the list goes: the past of a person, of
-    each of a few devices, or of everybody.
-    """
-    if status is Status.WAITING or requester:
-        return _newest(conditions, limit)
-    if approver:
-        return _asked(approver, conditions, limit)
-    if visibility.person and not visibility.everything:
-        made = _newest([requests.c.requester == visibility.person, *conditions], limit)
-        return _either([made, _asked(visibility.person, conditions, limit)], limit)
-    if 0 < len(visibility.devices) <= FEW_DEVICES:
-        of_each = [_newest([requests.c.device == device, *conditions], limit) for device in sorted(visibility.devices)]
-        return _either(of_each, limit)
-    return _newest(conditions, limit)
-
-
 def _newest(conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
     return select(requests.c.approval_id).where(*conditions).order_by(requests.c.approval_id.desc()).limit(limit)
-
-
-def _asked(one: str, conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
-    """Those that somebody was asked about, found by that."""
-    fit = exists().where(requests.c.approval_id == approvers.c.approval_id, *conditions)
-    asked = select(approvers.c.approval_id).where(approvers.c.person == one, fit).distinct()
-    return asked.order_by(approvers.c.approval_id.desc()).limit(limit)
-
-
-def _either(several: Sequence[Select[Any]], limit: int) -> Select[Any]:
-    """The newest of what several find, each by its own index."""
-    found = union(*(select(one.subquery().c.approval_id) for one in several)).subquery()
-    return select(found.c.approval_id).order_by(found.c.approval_id.desc()).limit(limit)
 
 
 def _to_look_at(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:

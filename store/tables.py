@@ -111,7 +111,7 @@ requests = Table(
     Index("requests_by_status", "status", "approval_id"),
     Index("requests_by_requester", "requester", "approval_id"),
     Index("requests_by_requester_and_status", "requester", "status", "approval_id"),
-    Index("requests_by_device", "device", "approval_id"),
+    Index("requests_by_device", "device", "protocol", "approval_id"),
     Index("requests_by_deadline", "deadline"),
     sqlite_autoincrement=True,
 )
@@ -224,6 +224,7 @@ grants = Table(
     Column("revoke_words", Text, nullable=False, server_default=""),
     Index("grants_by_question", "requester", "device", "protocol", "status"),
     _index_where("grants_active", "status = 'Active'", "approval_id"),
+    _index_where("grants_active_by_end", "status = 'Active'", "ends_at"),
 )
 
 events = Table(

@@ -1,13 +1,14 @@
-"""Requests as people see them: any number of them in five statements."""
+"""Requests as people see them: any number of them in four statements."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from countersign.directory import Policy
-from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Question, Route, Status
+from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Decision, GrantView, Question, Route, Status
 from countersign.notifications import Person
 from countersign.views import ApproverView, RequestView
 from store import grants as held
@@ -15,30 +16,33 @@ from store.notifications import ASKING
 from store.requests import decisions_by_request
 from store.tables import ROOM, approvers, events, grants, notifications, requests
 
+# What the columns of a grant begin with where they are read with its request.
+GRANT = "grant_"
 
-def rows_of(connection: Connection, approval_ids: Sequence[int]) -> list[Row[Any]]:
-    """Requests, newest first, each with the `version` of its newest event."""
+
+def rows_of(connection: Connection, approval_ids: Sequence[int] | Select[Any]) -> list[Row[Any]]:
+    """Requests, newest first, each with the `version` of its newest event, and its grant (`_grant`)."""
     newest = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
     version = func.coalesce(newest.scalar_subquery(), 0).label("version")
-    query = select(requests, version).where(requests.c.approval_id.in_(approval_ids))
-    return list(connection.execute(query.order_by(requests.c.approval_id.desc())))
+    opened = [column.label(f"{GRANT}{column.name}") for column in grants.columns]
+    query = select(requests, version, *opened).join(
+        grants, grants.c.approval_id == requests.c.approval_id, isouter=True
+    )
+    query = query.where(requests.c.approval_id.in_(approval_ids)).order_by(requests.c.approval_id.desc())
+    return list(connection.execute(query))
 
 
-def views(connection: Connection, policy: Policy, rows: Sequence[Row[Any]]) -> list[RequestView]:
-    """The views of such rows, in their order."""
+def views(
+    connection: Connection, policy: Policy, rows: Sequence[Row[Any]], told: "Told | None" = None
+) -> list[RequestView]:
+    """The views of such rows, in their order; `told`, where that was read already."""
     if not rows:
         return []
     numbers = [row.approval_id for row in rows]
-    asked = _by_request(connection, approvers, numbers)
-    opened = _by_request(connection, grants, numbers)
+    asked = _seats(connection, numbers)
     decisions = decisions_by_request(connection, numbers)
-    told = Told(connection, [row.approval_id for row in rows if row.status == Status.WAITING])
-    return [
-        _view(policy, row, asked[row.approval_id], opened[row.approval_id], told).model_copy(
-            update={"decisions": decisions.get(row.approval_id, [])}
-        )
-        for row in rows
-    ]
+    told = told or Told(connection, rows)
+    return [_view(policy, row, asked[row.approval_id], decisions.get(row.approval_id, []), told) for row in rows]
 
 
 def person(policy: Policy, one: str) -> Person:
@@ -57,19 +61,26 @@ def principal_name(policy: Policy, who: str) -> str:
     return policy.users[who].name if who in policy.users else who
 
 
-def _by_request(connection: Connection, table: Table, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    """The rows of a table that belong to these requests, in the order of its key."""
-    query = select(table).where(table.c.approval_id.in_(numbers)).order_by(*table.primary_key)
+def _seats(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """Who was asked about each of these requests, in the order of levels."""
+    query = select(approvers).where(approvers.c.approval_id.in_(numbers)).order_by(*approvers.primary_key)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(query):
         found[row.approval_id].append(row)
     return found
 
 
-class Told:
-    """Whom of these requests, which wait, a message that asks them has reached, or is on its way to."""
+def _grant(row: Row[Any], policy: Policy) -> GrantView | None:
+    """The grant that was read with a request; None where it has none."""
+    columns = {column.name: getattr(row, f"{GRANT}{column.name}") for column in grants.columns}
+    return held.view(SimpleNamespace(**columns), policy) if columns["approval_id"] is not None else None
 
-    def __init__(self, connection: Connection, waiting: Sequence[int]) -> None:
+
+class Told:
+    """Whom a message that asks them has reached, or is on its way to, of those of these requests that wait."""
+
+    def __init__(self, connection: Connection, rows: Iterable[Row[Any]]) -> None:
+        waiting = [row.approval_id for row in rows if row.status == Status.WAITING]
         self._states: dict[tuple[int, int, str], set[str]] = defaultdict(set)
         query = select(notifications).where(notifications.c.approval_id.in_(waiting), notifications.c.event.in_(ASKING))
         for row in connection.execute(query) if waiting else ():
@@ -86,7 +97,7 @@ def _view(
     policy: Policy,
     row: Row[Any],
     asked: Sequence[Row[Any]],
-    opened: Sequence[Row[Any]],
+    decisions: list[Decision],
     told: Told,
 ) -> RequestView:
     route = Route.model_validate(row.route)
@@ -120,7 +131,8 @@ def _view(
             )
             for one in asked
         ],
-        grant=held.view(opened[0], policy) if opened else None,
+        decisions=decisions,
+        grant=_grant(row, policy),
         version=row.version,
     )
     view._token_run = row.token_run

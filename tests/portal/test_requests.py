@@ -2,6 +2,7 @@
 
 import uuid
 
+import httpx
 import pytest
 
 from countersign.transitions import AuditEvent
@@ -157,6 +158,24 @@ async def test_a_list_is_narrowed(portal: Portal) -> None:
     assert {(one["status"], one["question"]["requester"]) for one in waiting} == {("Waiting", "carol")}
     asked = (await portal.get("ada", "/requests", approver="grace", status="Approved", limit=1)).json()
     assert [one["approval_id"] for one in asked] == [done]
+
+
+async def test_a_list_and_a_timeline_have_pages_that_lead_on(portal: Portal) -> None:
+    numbers = [await portal.opened(one) for one in ("alice", "carol", "alice")]
+    for path, limit, key in (("/requests", 2, "approval_id"), (f"/requests/{numbers[0]}/timeline", 1, "version")):
+        whole = [one[key] for one in (await portal.get("ada", path)).json()]
+        found: list[int] = []
+        page = await portal.get("ada", path, limit=limit)
+        while True:
+            assert len(page.json()) <= limit
+            found += [one[key] for one in page.json()]
+            if "next" not in page.links:
+                break
+            next_page = httpx.URL(page.links["next"]["url"])
+            assert next_page.path == f"/api/v1{path}"
+            page = await portal.get("ada", path, **dict(next_page.params))
+        assert found[: len(whole)] == whole
+        assert len(found) == len(set(found))
 
 
 @pytest.mark.parametrize(

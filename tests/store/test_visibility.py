@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from countersign.models import Approver, Protocol, Question, Status
 from countersign.transitions import AuditEvent, Opening, Transition
 from store import Store
+from store.listing import Wanted
 from store.visibility import Visibility
 
 POLICY = """
@@ -79,6 +81,37 @@ def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, visibility: V
     allowed = [one for one in everything if visibility.everything or one.approval_id in visible]
     assert lines == allowed
     assert last == everything[-1].version
+
+
+@pytest.mark.parametrize("most_read", [3, 2_000])
+def test_pages_hold_together_what_one_asks_for(store: Store, most_read: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.listing.MOST_READ", most_read)
+    every = store.reading.newest()
+    people = ("", "alice"), ("", "grace", "alice")
+    for visibility, status, requester, approver, limit in itertools.product(
+        SIGHTS[:-1], (None, Status.WAITING, Status.EXPIRED), *people, (1, 3)
+    ):
+        wanted = Wanted(status, requester, approver, visibility, limit=limit)
+        expected = [
+            view.approval_id
+            for view in every
+            if visibility.sees(view)
+            and status in (None, view.status)
+            and requester in ("", view.question.requester)
+            and (not approver or approver in {one.person for one in view.approvers})
+        ]
+        assert list(_numbers_of_all_pages(store, wanted)) == expected, wanted
+
+
+def _numbers_of_all_pages(store: Store, wanted: Wanted) -> Iterator[int]:
+    while True:
+        page, goes_on = store.reading.page(wanted)
+        assert len(page) <= wanted.limit
+        yield from (view.approval_id for view in page)
+        if goes_on is None:
+            return
+        assert goes_on < wanted.before
+        wanted = replace(wanted, before=goes_on)
 
 
 def test_the_feed_goes_on_where_it_stopped(store: Store) -> None:

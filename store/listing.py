@@ -1,0 +1,184 @@
+"""Which requests a page of a list shows, found at a cost that neither what is over nor what waits adds to.
+
+A page is read backwards along one index: that of a status, a requester, an approver, or what somebody may see. Of the
+rows that other conditions may leave out at most MOST_READ are read; such a page ends early and says where to go on.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, ColumnElement, Connection, Select, exists, false, literal, select, text, tuple_, union
+
+from countersign.models import Status
+from store.tables import approvers, requests
+from store.visibility import Visibility, is_asked
+
+LONGEST_LIST = 200
+# Reading so many takes some 10 milliseconds.
+MOST_READ = 2_000
+# Above every number: the largest that every JSON reader keeps exactly.
+NO_NUMBER = 2**53
+NUMBER = requests.c.approval_id
+EVERYTHING = Visibility(everything=True)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The newest requests: of one status, by one requester, asked of one approver, or seen by one, where given.
+
+    Only those with a number below `before`.
+    """
+
+    status: Status | None = None
+    requester: str = ""
+    approver: str = ""
+    visibility: Visibility = EVERYTHING
+    before: int = NO_NUMBER
+    limit: int = 50
+
+
+class Path(NamedTuple):
+    """Numbers of requests along an index, newest first.
+
+    Those that fulfil `prefix`, on its first columns, and have one `value` in its `column` before the number; `but` is
+    said of their rows beside that.
+    """
+
+    number: Column[Any] = NUMBER
+    column: Column[Any] | None = None
+    value: str = ""
+    prefix: Sequence[ColumnElement[bool]] = ()
+    but: Sequence[ColumnElement[bool]] = ()
+
+    def read(self, before: int, down_to: int, conditions: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+        """The numbers below `before` and not below `down_to` of requests that fulfil all conditions."""
+        return self.rows(before, down_to).where(*self.but, *self._fulfil(conditions))
+
+    def rows(self, before: int, down_to: int = 0) -> Select[Any]:
+        """The numbers in all rows of the index."""
+        query = select(self.number).where(*self.prefix)
+        if self.column is None:
+            query = query.where(self.number < before, self.number >= down_to)
+            return query.order_by(self.number.desc())
+        # Written as a range of the index, not as an equality: PostgreSQL would else prefer, where it expects many such
+        # rows, to read all requests backwards until it has enough, and reads all there are where those are old.
+        place = tuple_(self.column, self.number)
+        query = query.where(place < tuple_(literal(self.value), literal(before)))
+        query = query.where(place >= tuple_(literal(self.value), literal(down_to)))
+        return query.order_by(self.column.desc(), self.number.desc())
+
+    def _fulfil(self, conditions: Sequence[ColumnElement[bool]]) -> Sequence[ColumnElement[bool]]:
+        if self.number is NUMBER or not conditions:
+            return conditions
+        return [exists().where(self.number == NUMBER, *conditions)]
+
+
+def numbers_of(connection: Connection, wanted: Wanted) -> tuple[Select[Any], int]:
+    """The query for the numbers of a page, newest first, and down to which number it reads: 0 for all there are."""
+    if _is_gateways(wanted):
+        return _of_devices(connection, wanted), 0
+    paths, conditions = _way(wanted)
+    down_to = _down_to(connection, paths, wanted.before) if conditions else 0
+    pages = [path.read(wanted.before, down_to, conditions).limit(wanted.limit) for path in paths]
+    return (pages[0] if len(pages) == 1 else _either(pages, wanted.limit)), down_to
+
+
+def goes_on(wanted: Wanted, found: Sequence[int], down_to: int) -> int | None:
+    """The `before` of the next page; None where there is none."""
+    return (found[-1] if len(found) >= wanted.limit else down_to) or None
+
+
+def _way(wanted: Wanted) -> tuple[list[Path], list[ColumnElement[bool]]]:
+    """Along which indexes a page is read, and what is left to look at in each row."""
+    status, visibility = wanted.status, wanted.visibility
+    of_status = [requests.c.status == status] if status else []
+    of_approver = [is_asked(wanted.approver)] if wanted.approver else []
+    seen = (
+        []
+        if visibility.everything or visibility.person in {wanted.requester, wanted.approver} - {""}
+        else [visibility.requests]
+    )
+    if wanted.requester and status:
+        made = [requests.c.requester == wanted.requester]
+        return [Path(NUMBER, requests.c.status, status, prefix=made)], of_approver + seen
+    if wanted.requester:
+        return [_made_by(wanted.requester)], of_approver + seen
+    if status is Status.WAITING:
+        return [Path(NUMBER, requests.c.status, status)], of_approver + seen
+    if wanted.approver:
+        return [_asked_of(wanted.approver)], of_status + seen
+    if visibility.person and not visibility.everything:
+        return [_made_by(visibility.person), _asked_of(visibility.person)], of_status
+    if status:
+        return [Path(NUMBER, requests.c.status, status)], seen
+    return [Path(prefix=[] if visibility.everything else [false()])], []
+
+
+def _made_by(person: str) -> Path:
+    return Path(NUMBER, requests.c.requester, person)
+
+
+def _asked_of(person: str) -> Path:
+    # Who is asked at several levels has several rows: the lowest level stands for all.
+    lower = approvers.alias()
+    same = lower.c.approval_id == approvers.c.approval_id, lower.c.person == approvers.c.person
+    again = exists().where(*same, lower.c.level < approvers.c.level)
+    return Path(approvers.c.approval_id, approvers.c.person, person, but=[~again])
+
+
+def _down_to(connection: Connection, paths: Sequence[Path], before: int) -> int:
+    """Down to which number all paths are read where each reads at most MOST_READ rows."""
+    ends = [path.rows(before).offset(MOST_READ - 1).limit(1).scalar_subquery() for path in paths]
+    return max(number or 0 for number in connection.execute(select(*ends)).one())
+
+
+def _either(several: Sequence[Select[Any]], limit: int) -> Select[Any]:
+    """The newest of what several find, each by its own index."""
+    found = union(*(select(one.subquery().c.approval_id) for one in several)).subquery()
+    return select(found.c.approval_id).order_by(found.c.approval_id.desc()).limit(limit)
+
+
+def _is_gateways(wanted: Wanted) -> bool:
+    """Whether it is all that a gateway sees, and not narrowed by anything else."""
+    visibility = wanted.visibility
+    narrowed = wanted.status or wanted.requester or wanted.approver or visibility.everything or visibility.person
+    return not narrowed and bool(visibility.devices and visibility.protocols)
+
+
+# The newest requests for any of these devices by any of these protocols are among those of the pairs of a device and a
+# protocol whose newest request is newest: so no more pairs are read on than the page is long, and none further.
+OF_PAIR = """
+SELECT approval_id FROM requests
+WHERE device = {pair}.device AND (protocol, approval_id) < ({pair}.protocol, :before) AND protocol >= {pair}.protocol
+ORDER BY protocol DESC, approval_id DESC LIMIT {limit}
+"""
+OF_DEVICES = """
+WITH pairs AS (
+    SELECT d.value AS device, p.value AS protocol FROM {devices} AS d CROSS JOIN {protocols} AS p
+), newest AS (
+    SELECT device, protocol FROM pairs ORDER BY ({newest}) DESC NULLS LAST LIMIT :limit
+) SELECT found.approval_id FROM newest {found} ORDER BY found.approval_id DESC LIMIT :limit
+"""
+NEWEST_OF_PAIR = OF_PAIR.format(pair="pairs", limit=1)
+OF_NEWEST = OF_PAIR.format(pair="newest", limit=":limit")
+SQLITE = OF_DEVICES.format(
+    devices="json_each(:devices)",
+    protocols="json_each(:protocols)",
+    newest=NEWEST_OF_PAIR,
+    found=f"JOIN requests AS found ON found.approval_id IN ({OF_NEWEST})",
+)
+POSTGRES = OF_DEVICES.format(
+    devices="json_array_elements_text(CAST(:devices AS json))",
+    protocols="json_array_elements_text(CAST(:protocols AS json))",
+    newest=NEWEST_OF_PAIR,
+    found=f"CROSS JOIN LATERAL ({OF_NEWEST}) AS found",
+)
+
+
+def _of_devices(connection: Connection, wanted: Wanted) -> Select[Any]:
+    statement = text(SQLITE if connection.dialect.name == "sqlite" else POSTGRES)
+    lists = {name: json.dumps(sorted(getattr(wanted.visibility, name))) for name in ("devices", "protocols")}
+    bound = statement.bindparams(**lists, before=wanted.before, limit=wanted.limit)
+    return select(bound.columns(NUMBER).subquery().c.approval_id)
