@@ -17,9 +17,10 @@ every Web API call, `slack.deliveries` all that Slack sent to the app and how th
 message is posted all the same. `slack.state.people["U1"] = {"deleted": True}` changes what `users.info` says of her.
 `await slack.cut_sockets()` and `await slack.ask_to_reconnect()` end the WebSockets; `slack.kill_sockets()` lets them
 die and be counted as live until `await slack.forget_the_dead()`; `slack.fall_asleep()` delivers nothing until the app
-calls the Web API; `slack.deliver_twice()` sends the next delivery twice. `slack.state` also holds the `scopes` granted,
-the rooms `archived`, how long a trigger id is good
-(`trigger_seconds`), and everybody's open `modals` and `homes`.
+calls the Web API; `slack.deliver_twice()` sends the next delivery twice; `slack.lose_answers()` cuts the connection as
+the app answers the next one, and `await slack.deliver_again(delivery)` sends one once more. `slack.state` also holds
+the `scopes` granted, the rooms `archived`, how long a trigger id is good (`trigger_seconds`), and everybody's open
+`modals` and `homes`.
 
 Stricter than Slack: a message of more than 40,000 characters is refused, where Slack cuts it. Laxer: no rate limits of
 its own, no retries of events, and only the block types that limits.py lists.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from sandbox.slack.deliveries import PREPARED
@@ -15,10 +16,18 @@ from sandbox.slack.workspace import BOT, Json
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
+LATE_SECONDS = 20.0
 
 
 class NotDelivered(Exception):
-    """The app didn't acknowledge: in Slack, the person sees a warning sign, or "We had some trouble connecting"."""
+    """The app didn't acknowledge: in Slack, the person sees a warning sign, or "We had some trouble connecting".
+
+    `unanswered` is what was sent to the app in vain so far.
+    """
+
+    def __init__(self, why: str, unanswered: Sequence[Delivery] = ()) -> None:
+        super().__init__(why)
+        self.unanswered = unanswered
 
 
 class CannotDo(Exception):
@@ -179,14 +188,24 @@ async def _prepared(slack: SlackServer, payload: Json, user: str) -> Delivery:
     return await _doing(slack, "/_control/interact", body, "interactive", user)
 
 
-async def insisting(act: Callable[[], Awaitable[T]], times: int = 3) -> T:
-    """Do it again, as people do where Slack tells them that the app didn't answer within its three seconds."""
+async def insisting(act: Callable[[], Awaitable[Delivery]], times: int = 3) -> Delivery:
+    """Do it again where the app can't be reached; where it only answers late, what was sent counts, so wait for it."""
     for _ in range(times - 1):
         try:
             return await act()
-        except NotDelivered:
-            continue
+        except NotDelivered as error:
+            if answered := await _late_answer(error.unanswered):
+                return answered
     return await act()
+
+
+async def _late_answer(unanswered: Sequence[Delivery]) -> Delivery | None:
+    async def over() -> bool:
+        return all(delivery.over for delivery in unanswered)
+
+    with suppress(TimeoutError):
+        await until(over, LATE_SECONDS)
+    return next((delivery for delivery in unanswered if delivery.status == 200), None)
 
 
 async def _doing(slack: SlackServer, path: str, body: Json, kind: str, user: str) -> Delivery:
@@ -201,7 +220,8 @@ async def _doing(slack: SlackServer, path: str, body: Json, kind: str, user: str
     answers = [
         f"{each.kind} {each.status or 'unanswered'} after {each.seconds:.1f} s" for each in slack.deliveries[before:]
     ]
-    raise NotDelivered(f"{path} by {user}: {', '.join(answers) or 'nothing was sent'}")
+    unanswered = [each for each in slack.deliveries[before:] if (each.kind, each.user) == (kind, user)]
+    raise NotDelivered(f"{path} by {user}: {', '.join(answers) or 'nothing was sent'}", unanswered)
 
 
 async def _any_channel(slack: SlackServer, user: str) -> str:

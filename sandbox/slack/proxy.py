@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import secrets
 import time
 from collections import Counter
 from contextlib import suppress
@@ -31,6 +32,7 @@ from sandbox.slack.workspace import Json
 BIGGEST = 8 * 1024 * 1024
 HOP = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"}
 CLOSE_SECONDS = 0.2
+FORM = "application/x-www-form-urlencoded"
 RESPONSES = 5
 
 
@@ -42,6 +44,7 @@ class Line:
     socket: web.WebSocketResponse
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     dead: bool = False
+    carried: list[Delivery] = field(default_factory=list)
 
 
 class Proxy:
@@ -51,6 +54,7 @@ class Proxy:
         self.faults = Faults()
         self.request_url = ""
         self.twice = 0
+        self.answers_to_lose = 0
         self.asleep = False
         self._state = state
         self._inside = inside
@@ -79,6 +83,11 @@ class Proxy:
         await self.cut_sockets()
         await self._out.close()
 
+    @property
+    def sockets(self) -> int:
+        """How many WebSockets of the app there are, as Slack counts them."""
+        return len(self._sockets)
+
     async def cut_sockets(self) -> int:
         """Cut every WebSocket of the app, as a network that fails does; returns how many there were."""
         sockets = list(self._sockets)
@@ -87,6 +96,16 @@ class Proxy:
                 line.request.transport.abort()
         await asyncio.gather(*(line.ended.wait() for line in sockets))
         return len(sockets)
+
+    async def deliver_again(self, delivery: Delivery) -> None:
+        """Send what was sent before once more: the same payload, over a socket in an envelope of its own."""
+        if self._state.workspace.mode == "socket":
+            envelope = {"envelope_id": secrets.token_hex(8), "type": delivery.kind, "payload": delivery.payload}
+            await self._deliver({**envelope, "accepts_response_payload": True})
+        else:
+            again = deliveries.begin(self._state, delivery.kind, delivery.payload)
+            status, text = await self._post(urlencode({"payload": json.dumps(again.payload)}), FORM)
+            deliveries.finish(self._state, again, json_or_none(text), status)
 
     async def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
         """Say `disconnect` on every WebSocket (https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect)."""
@@ -173,6 +192,9 @@ class Proxy:
                 await first_of(self._down(inside, line), self._up(line, inside))
         finally:
             self._sockets.remove(line)
+            for delivery in line.carried:
+                if not delivery.over:
+                    deliveries.finish(self._state, delivery, None, status=0)
             line.ended.set()
         return socket
 
@@ -195,6 +217,7 @@ class Proxy:
         self._waiting[envelope["envelope_id"]] = delivery
         self._turns += 1
         line = self._sockets[self._turns % len(self._sockets)]
+        line.carried.append(delivery)
         with suppress(ConnectionError):  # it ends at this moment
             for _ in range(0 if line.dead or self.asleep else self._times()):
                 await line.socket.send_json({**envelope, "payload": delivery.payload})
@@ -204,7 +227,10 @@ class Proxy:
         async for frame in line.socket:
             answer = json.loads(frame.data)
             delivery = self._waiting.get(answer.get("envelope_id"))
-            if delivery and not delivery.status:
+            if delivery and self._loses_answer():
+                if line.request.transport:
+                    line.request.transport.abort()
+            elif delivery and not delivery.status:
                 deliveries.finish(self._state, delivery, answer.get("payload"))
                 await inside.send_json({**answer, "payload": delivery.answer})
 
@@ -234,9 +260,15 @@ class Proxy:
         }
         try:
             async with self._out.post(self.request_url, data=body, headers=headers) as response:
-                return response.status, await response.text()
+                answer = response.status, await response.text()
+                return (0, "") if self._loses_answer() else answer
         except (aiohttp.ClientError, OSError, ValueError):
             return 0, ""
+
+    def _loses_answer(self) -> bool:
+        lost = self.answers_to_lose > 0
+        self.answers_to_lose -= lost
+        return lost
 
     def _times(self) -> int:
         times = 2 if self.twice else 1

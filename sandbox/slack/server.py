@@ -20,7 +20,7 @@ from sandbox.slack import relay
 from sandbox.slack.faults import Fault
 from sandbox.slack.inside import Inside
 from sandbox.slack.proxy import CLOSE_SECONDS, Proxy
-from sandbox.slack.state import State
+from sandbox.slack.state import Delivery, State
 from sandbox.slack.tool import FENCE, check_fence, find_slack
 from sandbox.slack.workspace import Channel, Json, Mode, User, Workspace
 from sandbox.temporal_tool import Say, say_on_stderr
@@ -103,6 +103,19 @@ class SlackServer:
     def deliver_twice(self, times: int = 1) -> None:
         """Let Slack send the next deliveries twice, as it does when it is unsure of the first."""
         self.proxy.twice += times
+
+    async def deliver_again(self, delivery: Delivery) -> None:
+        """Send an interaction once more, as whoever is unsure whether it arrived does; returns once it was sent."""
+        await self.proxy.deliver_again(delivery)
+
+    def lose_answers(self, times: int = 1) -> None:
+        """Cut the connection as the app answers a delivery, so that Slack never has the answer."""
+        self.proxy.answers_to_lose += times
+
+    @property
+    def sockets(self) -> int:
+        """How many WebSockets of the app there are, as Slack counts them."""
+        return self.proxy.sockets
 
     async def cut_sockets(self) -> int:
         """Cut every WebSocket of the app, as a network that fails does; returns how many there were."""

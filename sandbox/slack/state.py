@@ -37,6 +37,11 @@ class Delivery:
     started: float = field(default_factory=time.monotonic)
 
     @property
+    def over(self) -> bool:
+        """Whether the app has answered, however late, or can't answer any more."""
+        return self.seconds > 0
+
+    @property
     def user(self) -> str:
         """The id of the person whose doing it was."""
         payload = self.payload
