@@ -60,6 +60,8 @@ GARBAGE_AFTER = 20_000
 # Somebody may have ended the standing work by Temporal's own means.
 KEEP_STANDING_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
+# How often a running worker looks whether Temporal still knows its namespace and takes its key.
+CHECK_TEMPORAL_SECONDS = 10.0
 # How often what is kept no longer is looked for, and in how many small transactions at most.
 FORGET_SECONDS = 600.0
 FORGET_AT_MOST = 500
@@ -146,7 +148,25 @@ async def _run(
     await client.keep_standing(kept)
     async with signs, _worker(client, settings, store, outbox, standing, runner), repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
-        await stop.wait()
+        await _wait_until(stop, client)
+
+
+async def _wait_until(stop: asyncio.Event, client: Client) -> None:
+    """Wait for `stop`. Raises BadSetting where Temporal knows the namespace no more, or refuses the key.
+
+    Temporal's library finds that out by itself two minutes later, and then ends with a traceback.
+    """
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_TEMPORAL_SECONDS):
+                await stop.wait()
+                return
+        try:
+            await client.check()
+        except BadSetting:
+            raise
+        except CountersignError as error:  # the server is away, which the library waits for
+            log.debug("Temporal: %s", error)
 
 
 app = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, pretty_exceptions_enable=False)

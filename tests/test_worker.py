@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from temporalio import workflow
+from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
+from temporalio.client import Client as TemporalClient
 from temporalio.worker import Worker as TemporalWorker
 
 import worker
@@ -18,7 +21,10 @@ from countersign.client import Client
 from countersign.errors import BadSetting, Unavailable
 from countersign.unreachable import why_unreachable
 from sandbox.mail_server import MailServer
+from sandbox.temporal_server import HOST, free_port
 from store import Store
+from tests.grpc_refusal import PERMISSION_DENIED, UNAUTHENTICATED, refusing
+from tests.notifiers.email.smtp_server import certificate
 from tests.workflows.deployment import Deployment, environment_for, new_namespace, settings_for
 
 ROOT = Path(__file__).parent.parent
@@ -88,6 +94,77 @@ def test_a_wrong_setting_ends_it_with_code_2_and_the_remedy(
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("status", [UNAUTHENTICATED, PERMISSION_DENIED])
+async def test_a_key_that_temporal_refuses_ends_it_with_code_2_and_the_name_of_its_setting(
+    sqlite_url: str, tmp_path: Path, status: int
+) -> None:
+    authority, tls = certificate(tmp_path)
+    async with refusing(status, "Request unauthorized.", tls) as port:
+        done = await asyncio.to_thread(
+            run,
+            COUNTERSIGN_DATABASE_URL=sqlite_url,
+            TEMPORAL_ADDRESS=f"localhost:{port}",
+            COUNTERSIGN_TEMPORAL_TLS="true",
+            COUNTERSIGN_TEMPORAL_API_KEY="a-wrong-key",
+            SSL_CERT_FILE=str(authority),
+        )
+    [said] = [line for line in done.stderr.splitlines() if "INFO" not in line]
+    assert said.endswith(f"localhost:{port} does not take our key. See COUNTERSIGN_TEMPORAL_API_KEY.")
+    assert done.returncode == 2
+
+
+async def test_a_namespace_that_is_deleted_under_it_ends_it_as_a_wrong_one_does(
+    temporal_address: str, sqlite_url: str
+) -> None:
+    namespace = await new_namespace(temporal_address)
+    async with MailServer() as mail:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(ROOT / "worker.py"),
+            env=os.environ | environment_for(sqlite_url, temporal_address, namespace, mail),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stderr
+        while b"ready: task queue" not in await process.stderr.readline():
+            assert not process.stderr.at_eof()
+        temporal = await TemporalClient.connect(temporal_address)
+        await temporal.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=namespace))
+        _, errors = await process.communicate()
+    *_, last = said = errors.decode().splitlines()
+    expected = "countersign worker: Temporal has no such namespace; set TEMPORAL_NAMESPACE to one that exists."
+    assert (process.returncode, last) == (2, expected)
+    assert not [line for line in said if "Traceback" in line]
+
+
+async def test_what_does_not_come_up_within_a_minute_ends_worker_and_portal_with_code_1(sqlite_url: str) -> None:
+    nowhere = f"{HOST}:{free_port()}"
+    no_database = {"COUNTERSIGN_DATABASE_URL": f"postgresql://x:y@{nowhere}/x"}
+    no_temporal = {"COUNTERSIGN_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": nowhere}
+    ended = await asyncio.gather(
+        ends_late(["worker.py"], no_database),
+        ends_late(["-m", "portal", "serve"], no_database),
+        ends_late(["worker.py"], no_temporal),
+    )
+    waits = "the database can't be used: nothing listens there; is it running?"
+    (tried, at_the_worker), (tried_there, at_the_portal), without_temporal = ended
+    assert tried.endswith(f" {waits}; it is tried again for 60 seconds")
+    assert tried_there.endswith(f" {waits}; it is tried again for 60 seconds")
+    assert (at_the_worker, at_the_portal) == (f"countersign worker: {waits}", waits)
+    why = f"nothing listens at {nowhere}. Is Temporal running?"
+    assert without_temporal == [f"countersign worker: Temporal can't be reached: {why}"]
+
+
+async def ends_late(program: list[str], environment: dict[str, str]) -> list[str]:
+    """What a program says, but for what is well, that ends with code 1, and not before the minute is over."""
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *program, cwd=ROOT, env=os.environ | environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    assert (process.returncode, time.monotonic() - began > 60) == (1, True), errors
+    return [line for line in errors.decode().splitlines() if "INFO" not in line]
 
 
 async def test_what_was_opened_is_closed_when_a_start_fails(temporal_address: str, sqlite_url: str) -> None:

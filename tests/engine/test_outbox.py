@@ -173,7 +173,7 @@ async def test_each_mail_is_on_record_as_soon_as_it_is_sent(post: Post) -> None:
     post.mail.faults.slow.add("ivan@example.test")
     post.store.requests.write(asking(post.number, "grace", "ivan"))
     await post.outbox.deliver(post.number, 1)
-    await until(lambda: post.waiting() == ["ivan"])
+    await until(lambda: (post.waiting(), post.mail.delivered) == (["ivan"], 1))
 
 
 async def test_a_mail_whose_end_is_not_known_is_sent_once_more_and_then_given_up(post: Post) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,21 +21,34 @@ from sandbox.postgres import Cluster, NoPostgres, starting_postgres
 from sandbox.temporal_server import HOST, free_port
 from store import Store
 from store.database_errors import DatabaseUnavailable
+from tests.workflows.deployment import new_namespace
 
 ROOT = Path(__file__).parent.parent.parent
 WORKER, PORTAL = ("worker.py",), ("-m", "portal", "serve")
-READY = {WORKER: "ready: task queue", PORTAL: "Uvicorn running"}
+READY = {WORKER: "ready: task queue", PORTAL: "Started server process"}
 WAITS = "the database can't be used: it is starting, or shutting down; it is tried again for 60 seconds"
 END_SECONDS = 60
+LEVEL_AND_LOGGER = re.compile(r" (?:INFO|WARNING|ERROR) [\w.]+: ")
+# Between the end of the wait and the start of the work.
+SAID_MEANWHILE = {
+    WORKER: [
+        "no mail server is set (COUNTERSIGN_SMTP_HOST): this worker sends no mail",
+        "no mailbox is set (COUNTERSIGN_IMAP_HOST): replies by mail are not read",
+    ],
+    PORTAL: [],
+}
 
 
 @contextmanager
-def running(program: tuple[str, ...], url: str, temporal_address: str) -> Iterator[subprocess.Popen[str]]:
+def running(
+    program: tuple[str, ...], url: str, temporal_address: str, namespace: str = "default"
+) -> Iterator[subprocess.Popen[str]]:
     environment = os.environ | {
         "COUNTERSIGN_DATABASE_URL": url,
         "COUNTERSIGN_PORTAL_PORT": str(free_port()),
         "COUNTERSIGN_TASK_QUEUE": f"start-{free_port()}",
         "TEMPORAL_ADDRESS": temporal_address,
+        "TEMPORAL_NAMESPACE": namespace,
     }
     command = [sys.executable, *program]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
@@ -57,15 +72,17 @@ def lines_until(process: subprocess.Popen[str], words: str) -> list[str]:
 
 @pytest.mark.parametrize("program", [WORKER, PORTAL], ids=["worker", "portal"])
 def test_it_waits_for_a_database_that_is_starting(program: tuple[str, ...], temporal_address: str) -> None:
+    namespace = asyncio.run(new_namespace(temporal_address))  # in another one are requests that this database lacks
     try:
         with (
             starting_postgres() as (cluster, start),
-            running(program, cluster.url(), temporal_address) as process,
+            running(program, cluster.url(), temporal_address, namespace) as process,
         ):
             lines_until(process, WAITS)
             start()
-            said = lines_until(process, READY[program])
-            assert not [line for line in said if "database" in line and "Temporal knows" not in line]
+            *said, ready = lines_until(process, READY[program])
+            assert [LEVEL_AND_LOGGER.split(line)[-1].strip() for line in said] == SAID_MEANWHILE[program]
+            assert READY[program] in ready
             process.send_signal(signal.SIGTERM)
             process.wait(END_SECONDS)
     except NoPostgres as error:
