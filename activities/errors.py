@@ -5,15 +5,18 @@ from contextlib import contextmanager
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from countersign.errors import NotFound, Refused, TooMany
+from countersign.errors import CountersignError, NotFound, Refused, TooMany
+
+REFUSALS = (Refused, NotFound, TooMany)
 
 
 @contextmanager
-def refusals_are_final() -> Iterator[None]:
-    """Turn a refusal into an ApplicationError that no retry policy repeats."""
+def refusals_are_final(*kinds: type[CountersignError]) -> Iterator[None]:
+    """Turn a refusal, of one of these kinds where some are named, into an ApplicationError that is never retried."""
+    kinds = kinds or REFUSALS
     try:
         yield
-    except (Refused, NotFound, TooMany) as error:
+    except kinds as error:
         raise ApplicationError(
             str(error),
             error.details,

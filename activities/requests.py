@@ -5,6 +5,7 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.errors import refusals_are_final
+from countersign.errors import NotFound
 from countersign.models import LevelPeople
 from countersign.transitions import (
     AskAgain,
@@ -42,7 +43,7 @@ class AnswerBook(Protocol):
 
 
 class RequestActivities:
-    """What the workflows ask of the record."""
+    """What the workflows ask of the record. That a request is not on record is a final answer, and no outage."""
 
     def __init__(self, requests: RequestBook, answers: AnswerBook) -> None:
         self.requests = requests
@@ -57,19 +58,23 @@ class RequestActivities:
     @activity.defn(name="people_of_level")
     def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
-        return self.requests.people(start)
+        with refusals_are_final(NotFound):
+            return self.requests.people(start)
 
     @activity.defn(name="record_repeat")
     def ask_again(self, again: AskAgain) -> None:
         """Record that the question was asked again."""
-        self.requests.ask_again(again)
+        with refusals_are_final(NotFound):
+            self.requests.ask_again(again)
 
     @activity.defn(name="people_standing")
     def standing(self, look: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached."""
-        return self.requests.standing(look)
+        with refusals_are_final(NotFound):
+            return self.requests.standing(look)
 
     @activity.defn(name="last_answers")
     def last(self, closing: DeadlineCheck) -> TimelyAnswers:
         """The answers that came in time and were not judged yet."""
-        return self.answers.last(closing)
+        with refusals_are_final(NotFound):
+            return self.answers.last(closing)

@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 from temporalio import activity
 
+from activities.errors import refusals_are_final
+from countersign.errors import NotFound
 from countersign.transitions import GRANT_STEP, GrantEnd, GrantTerms, RecordedTransition, Transition, TransitionResult
 
 T = TypeVar("T")
@@ -63,7 +65,8 @@ class TransitionActivities:
         The grant's workflow is started here and not as a child: a parent that ends in the same task takes a child that
         has not started yet with it, whatever its close policy.
         """
-        written = await self._run(self.steps.write, step)
+        with refusals_are_final(NotFound):
+            written = await self._run(self.steps.write, step)
         if written.grant is not None:
             await self.starter.start_grant(written.grant)
         is_written = not (written.instead or written.disabled)

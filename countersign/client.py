@@ -20,14 +20,16 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeWorkflowExecutionRequest
 from temporalio.client import (
     Client as TemporalClient,
 )
 from temporalio.client import (
     WithStartWorkflowOperation,
-    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -39,7 +41,6 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from countersign.ballot import Ballot
 from countersign.error_codes import ErrorCode
 from countersign.errors import (
     BadSetting,
@@ -67,6 +68,14 @@ HEALTH_SECONDS = timedelta(seconds=2)
 CLOCK_SECONDS = timedelta(seconds=5)
 # How long one page of a list of workflows may take.
 VISIBILITY_SECONDS = timedelta(seconds=10)
+# How a run may have ended.
+OVER = (
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_FAILED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CANCELED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
+)
 STANDING = "standing"
 CLOCK_WORKFLOW = f"{STANDING}:sweep"
 CLOCK_UPDATE = "clock"
@@ -180,9 +189,8 @@ class Client:
 
     async def _is_open(self, workflow_id: str) -> bool:
         """Whether a request is open: the server keeps one that was started, whether or not a worker took it up."""
-        with suppress(RPCError):
-            description = await self.temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=HEALTH_SECONDS)
-            return description.status is WorkflowExecutionStatus.RUNNING
+        with suppress(CountersignError):
+            return not is_over((await self._newest(workflow_id)).status)
         return False
 
     async def wait(self, question: Question) -> Outcome:
@@ -210,20 +218,25 @@ class Client:
         """End a grant early. Raises Refused, NotFound."""
         await self._update(grant_workflow(wish.approval_id, run), "revoke", wish, None, wish.id or None)
 
-    async def is_gone(self, workflow_id: str, run_id: str, approval_id: int) -> bool:
+    async def is_gone(self, workflow_id: str, run_id: str) -> bool:
         """Whether nothing decides a request any more: its workflow was ended past us, or lost. Raises Unavailable."""
-        handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
         try:
-            newest = await _in_our_words(handle.describe(rpc_timeout=HEALTH_SECONDS))
+            newest = await self._newest(workflow_id)
         except NotFound:
             return True
-        if newest.status is not WorkflowExecutionStatus.RUNNING:
-            return True
-        if newest.run_id == run_id:
-            return False
-        # Another request for the same question, or a reset of this one.
-        state = await _in_our_words(handle.query("state", result_type=Ballot, rpc_timeout=UPDATE_SECONDS))
-        return state is not None and state.approval_id != approval_id
+        # A reset gives a workflow another run, and keeps its first; another request for the same question has its own.
+        return is_over(newest.status) or run_id not in (newest.first_run_id, newest.execution.run_id)
+
+    async def _newest(self, workflow_id: str) -> WorkflowExecutionInfo:
+        """The newest run of a workflow, as the server says it: the library can't say that one is paused.
+
+        Raises NotFound, Unavailable.
+        """
+        asked = DescribeWorkflowExecutionRequest(
+            namespace=self.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
+        )
+        described = self.temporal.workflow_service.describe_workflow_execution(asked, timeout=HEALTH_SECONDS)
+        return (await _in_our_words(described)).workflow_execution_info
 
     async def reachable(self) -> bool:
         """Whether the server answers now, within seconds."""
@@ -316,6 +329,11 @@ class Client:
         return await _in_our_words(update)
 
 
+def is_over(status: WorkflowExecutionStatus.ValueType) -> bool:
+    """Whether a run has ended, whatever ended it; one that is paused has not."""
+    return status in OVER
+
+
 def grant_workflow(approval_id: int, run: str = "") -> str:
     """The id of a grant's workflow: with the run of its request, as its number may be used again."""
     return f"grant:{approval_id}:{run}" if run else f"grant:{approval_id}"
@@ -339,6 +357,8 @@ async def _in_our_words(call: Awaitable[R]) -> R:
             raise NotFound("The request has ended.") from None
         if isinstance(error.cause, ApplicationError) and error.cause.type == NotYet.__name__:
             raise NotYet(error.cause.message) from None
+        if isinstance(error.cause, ApplicationError) and error.cause.type == NotFound.__name__:
+            raise NotFound(error.cause.message) from None
         raise _refusal(error.cause) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         task = asyncio.current_task()

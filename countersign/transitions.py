@@ -66,13 +66,28 @@ class AuditEvent(Model):
     proof: dict[str, str] = {}
 
 
+class OfRequest(Model):
+    """Names one request: its number, and the first run of its workflow, as a number may be given out again.
+
+    `run` is empty for a request that was opened before it was kept here; then the number alone is compared.
+    """
+
+    approval_id: int
+    run: str = ""
+
+
 class Opening(Model):
-    """A question that has become a workflow run."""
+    """A question that has become a workflow run.
+
+    `run_id` is the workflow's first run, which a reset in Temporal keeps. `started_at` is when that was started, by
+    Temporal's clock; None of a workflow older than this.
+    """
 
     question: Question
     workflow_id: str
     run_id: str
     asked_by: str = ""
+    started_at: datetime | None = None
 
 
 class Opened(Model):
@@ -80,10 +95,11 @@ class Opened(Model):
 
     `minute` is how long one of the route's minutes lasts. `nobody_at` is the first level that too few people could
     pass, 0 where there is none. `in_turn`: one change is on record before the next begins; what was opened before that
-    was so keeps to the order of its history.
+    was so keeps to the order of its history. `run` is the one on record, which all that is written later names.
     """
 
     approval_id: int
+    run: str = ""
     route: Route
     opened_at: datetime
     deadline: datetime
@@ -100,10 +116,9 @@ class OpenReply(Model):
     outcome: Outcome | None = None
 
 
-class LevelStart(Model):
+class LevelStart(OfRequest):
     """The level whose people are wanted."""
 
-    approval_id: int
     level: int
 
 
@@ -115,7 +130,7 @@ class Recipient(Model):
     words: str = ""
 
 
-class Transition(Model):
+class Transition(OfRequest):
     """One change of a request, written in one transaction. A step that was written before is not written again.
 
     `key` tells it from all other changes of its request, and is the same when the change is made again: after a crash
@@ -123,7 +138,6 @@ class Transition(Model):
     must be enabled when it is written, else it is not written at all; `lapsed` are answers that count no longer.
     """
 
-    approval_id: int
     key: str
     at: datetime
     status: Status
@@ -142,11 +156,12 @@ class Transition(Model):
 GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
 
 
-def gone(approval_id: int, level: int, requester: str) -> Transition:
+def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
     """The step that settles a request whose workflow was ended past us, or lost: nothing else would."""
     now = datetime.now(UTC)
     return Transition(
         approval_id=approval_id,
+        run=run,
         key=f"{level}.gone",
         at=now,
         status=Status.CANCELLED,
@@ -196,10 +211,9 @@ class TransitionResult(RecordedTransition):
     unreachable: list[Id] = []
 
 
-class Recheck(Model):
+class Recheck(OfRequest):
     """The people of an open request at whom to look again; the levels after `level` are looked at, where it is said."""
 
-    approval_id: int
     people: list[Id]
     level: int | None = None
 
@@ -218,13 +232,12 @@ class Availability(Model):
     nobody_at: int = 0
 
 
-class DeadlineCheck(Model):
+class DeadlineCheck(OfRequest):
     """Asked at the deadline: may the request expire? `looked_at` is when its workflow first asked.
 
     `waited` is how long it has paused since between two askings: so long at least was a worker there.
     """
 
-    approval_id: int
     deadline: datetime
     looked_at: datetime
     waited: timedelta = timedelta(0)
@@ -254,10 +267,9 @@ class GrantEnd(Model):
     run: str | None = None  # of its request, where the grant's workflow ends it; None of one older than this
 
 
-class AskAgain(Model):
+class AskAgain(OfRequest):
     """Somebody asked while the request was open; `key` is the same when it is recorded again after a crash."""
 
-    approval_id: int
     key: str
     line: AuditEvent
 

@@ -314,12 +314,12 @@ class Engine:
 
     async def _settle_if(self, approval_id: int, workflow_id: str, run_id: str) -> bool:
         """Cancel a request on record if nothing decides it; a workflow writes how it ends before it does."""
-        if not await self.client.is_gone(workflow_id, run_id, approval_id):
+        if not await self.client.is_gone(workflow_id, run_id):
             return False
         view = await self._run(self.requests.request, approval_id)
         if view.status is not Status.WAITING:
             return False
-        await self._run(self.asking.write, gone(approval_id, view.level, view.question.requester))
+        await self._run(self.asking.write, gone(approval_id, run_id, view.level, view.question.requester))
         return True
 
     async def look_again(self, approval_id: int) -> None:

@@ -20,6 +20,7 @@ from store.database import Database, reads
 from store.notifications import FIRST_RETRY
 from store.policies import Policies
 from store.repeats import append_or_count
+from store.requests import request_row
 from store.tables import answers, as_written, mailboxes, notifications, one_of, rejected_input, requests
 
 # By how much the clock of a mail server may be off, and its seconds be cut.
@@ -173,9 +174,9 @@ class Answers:
     def last(self, closing: DeadlineCheck) -> TimelyAnswers:
         """What came before the deadline and was not refused, and whether the mailboxes were read up to it.
 
-        What counted is among it: after a crash the request's workflow may know of it no more.
+        What counted is among it: after a crash the request's workflow may know of it no more. Raises NotFound where
+        the request is not on record.
         """
-        level = select(requests.c.level).where(requests.c.approval_id == closing.approval_id)
         came = (
             select(answers)
             .where(
@@ -188,11 +189,11 @@ class Answers:
         )
         behind = select(mailboxes).where(mailboxes.c.read_through < closing.deadline)
         with self.database.reading() as connection:
+            level = request_row(connection, closing.approval_id, closing.run).level
             unread = connection.execute(behind).all()
             in_time = [view(row) for row in connection.execute(came)]
-            started = connection.execute(level).scalar_one()
         complete = closing.waited >= LONGEST_WAIT or all(_looked_at_for_long(one, closing) for one in unread)
-        return TimelyAnswers(answers=in_time, complete=complete, level=started)
+        return TimelyAnswers(answers=in_time, complete=complete, level=level)
 
     @reads
     def outcome(self, answer_id: str) -> tuple[str, str]:

@@ -141,7 +141,7 @@ class Requests:
     def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
         with self.database.reading() as connection:
-            row = request_row(connection, start.approval_id)
+            row = request_row(connection, start.approval_id, start.run)
             _, policy = self.policies.in_force(connection)
             return rules.people(policy, Route.model_validate(row.route), start.level, row.requester)
 
@@ -157,7 +157,7 @@ class Requests:
             return RecordedTransition(disabled=error.people)
 
     def _write_once(self, connection: Connection, step: Transition) -> RecordedTransition:
-        row = request_row(connection, step.approval_id, lock=True)
+        row = request_row(connection, step.approval_id, step.run, lock=True)
         number = row.step + 1
         if row.status != Status.WAITING or not self._is_new(connection, step, number):
             return _written_before(connection, step, row)
@@ -172,15 +172,20 @@ class Requests:
         return RecordedTransition(number=number, grant=grant)
 
     def _settle_older(self, connection: Connection, opening: Opening) -> None:
-        """Settle what waits on record for the same question: of one id Temporal runs one workflow, and that is ours."""
+        """Settle what waits on record for the same question: of one id Temporal runs one workflow, and that is ours.
+
+        Unless ours was ended past us, and a newer one has opened its request before this was carried out.
+        """
         question = opening.question
-        older = select(requests.c.approval_id, requests.c.level).where(
+        older = select(requests).where(
             requests.c.requester == question.requester,
             requests.c.status == Status.WAITING,
             requests.c.workflow_id == opening.workflow_id,
         )
         for row in connection.execute(older).all():
-            self._write_once(connection, gone(row.approval_id, row.level, question.requester))
+            if _is_newer(row, opening):
+                raise Refused(f"#{row.approval_id} has been opened since for the same question.")
+            self._write_once(connection, gone(row.approval_id, row.run_id, row.level, question.requester))
 
     def _is_new(self, connection: Connection, step: Transition, number: int) -> bool:
         row = {"approval_id": step.approval_id, "key": step.key, "number": number}
@@ -232,6 +237,7 @@ class Requests:
         """Record that somebody asked while the request was open, once."""
         row = {"approval_id": again.approval_id, "key": again.key, "number": 0}
         with self.database.transaction() as connection:
+            request_row(connection, again.approval_id, again.run)
             if connection.execute(self._insert(steps).values(row).on_conflict_do_nothing()).rowcount:
                 append(connection, again.approval_id, [again.line])
 
@@ -282,7 +288,7 @@ class Requests:
     def standing(self, look: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached on any channel."""
         with self.database.reading() as connection:
-            row = request_row(connection, look.approval_id)
+            row = request_row(connection, look.approval_id, look.run)
             version, policy = self.policies.in_force(connection)
             lost = _unreachable(connection, look.approval_id)
             away = _signalled(connection, look.approval_id, "away")
@@ -316,6 +322,7 @@ def _insert(connection: Connection, opening: Opening, route: Route, minute: time
             workflow_id=opening.workflow_id,
             run_id=opening.run_id,
             token_run=opening.run_id,
+            started_at=opening.started_at,
             question=question.model_dump(mode="json"),
             asked_by=opening.asked_by,
             route=route.model_dump(mode="json"),
@@ -335,6 +342,12 @@ def _insert(connection: Connection, opening: Opening, route: Route, minute: time
     words = route.because if who == question.requester else f"for {question.requester}: {route.because}"
     append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, words=words)])
     return row
+
+
+def _is_newer(row: Row[Any], opening: Opening) -> bool:
+    """Whether a request's workflow was started later than the one that opens now; both by Temporal's clock."""
+    known = row.started_at is not None and opening.started_at is not None
+    return known and row.started_at > opening.started_at
 
 
 def _who_asks(opening: Opening) -> str:
@@ -360,6 +373,7 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
     people = rules.people(policy, route, 1, row.requester) if route.levels else None
     return Opened(
         approval_id=row.approval_id,
+        run=row.run_id,
         route=route,
         opened_at=row.opened_at,
         deadline=row.deadline,
@@ -378,11 +392,14 @@ def _record_refusal(connection: Connection, policy: Policy, question: Question, 
     append_or_count(connection, None, line, who, requester)
 
 
-def request_row(connection: Connection, approval_id: int, lock: bool = False) -> Row[Any]:
-    """A request's row; NotFound where there is none. `lock` holds it until the transaction ends."""
+def request_row(connection: Connection, approval_id: int, run: str = "", lock: bool = False) -> Row[Any]:
+    """A request's row; NotFound where there is none, or where its number is another run's.
+
+    `lock` holds it until the transaction ends.
+    """
     query = select(requests).where(requests.c.approval_id == approval_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None:
+    if row is None or run not in ("", row.run_id):
         raise no_request(approval_id)
     return row
 

@@ -95,6 +95,7 @@ requests = Table(
     Column("run_id", String(100), nullable=False, unique=True),
     # The run that the tokens in its mails are signed with; empty for a request that opened before they were.
     Column("token_run", String(100), nullable=False, server_default=""),
+    Column("started_at", Instant),  # when its run was started, by Temporal's clock; empty of old ones
     Column("question", JSON, nullable=False),
     Column("asked_by", String(LONGEST_WHO), nullable=False),  # who put it; empty of old ones, where that is not known
     Column("route", JSON, nullable=False),

@@ -38,7 +38,7 @@ class Change:
     wish_id: str = ""  # of the wish that brought it about
 
     def step(
-        self, ballot: Ballot, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()
+        self, ballot: Ballot, run: str, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()
     ) -> Transition:
         """The step that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
         lines = self.lines
@@ -59,6 +59,7 @@ class Change:
             ]
         return Transition(
             approval_id=ballot.approval_id,
+            run=run,
             key=f"{ballot.level}.{_what(self.decision, self.standing, lines)}",
             at=at,
             status=ballot.status,

@@ -1,9 +1,10 @@
 """One request for a connection, from the question to its decision."""
 
 import asyncio
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
@@ -13,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.transitions import TransitionActivities
     from countersign.ballot import Ballot, Gone
     from countersign.error_codes import ErrorCode
-    from countersign.errors import BadQuestion, CountersignError, NotYet, Refused
+    from countersign.errors import BadQuestion, CountersignError, NotFound, NotYet, Refused
     from countersign.grant_reuse import being_decided, on_record
     from countersign.models import (
         STARTED_IN_TEMPORAL,
@@ -54,6 +55,11 @@ with workflow.unsafe.imports_passed_through():
 LOOK_AGAIN = timedelta(seconds=1)
 LOOK_SELDOM = timedelta(seconds=10)
 LONG = timedelta(seconds=90)
+LOST = "#{} is no longer on record: the database was restored to an earlier moment, or is another one. Ask again."
+
+
+class _NotOnRecord(ApplicationError):
+    """The record knows the request no more."""
 
 
 @workflow.defn(name="ConnectionApproval")
@@ -70,6 +76,7 @@ class ConnectionApproval:
         self._grant: GrantView | None = None
         self._held: Outcome | None = None
         self._refusal: CountersignError | None = None
+        self._lost: Refused | None = None  # the record knows the request no more
         self._was_asked = False
         self._started_raw = False
         self._asked: dict[str, None] = {}  # in the order they were asked
@@ -92,6 +99,7 @@ class ConnectionApproval:
         joined, self._was_asked = self._was_asked or self._opened is not None, True
         await workflow.wait_condition(lambda: self._opening_over)
         _refuse(self._refusal)
+        self._must_be_on_record()
         if self._held is not None:
             held = self._held
             return Asked(
@@ -101,6 +109,7 @@ class ConnectionApproval:
             await self._record_repeat(question)
         if self._being_written:  # an approval has no grant yet, and the record may know of another end
             await workflow.wait_condition(lambda: not self._being_written)
+        self._must_be_on_record()
         return self._reply(question, joined or self._started_raw)
 
     @workflow.update(name="decide")
@@ -178,9 +187,17 @@ class ConnectionApproval:
             await workflow.wait_condition(workflow.all_handlers_finished)
             _refuse(self._refusal)
         if self._held is None:
-            await self._to_its_end()
+            await self._to_its_end_on_record()
         await self._handlers_finished()
+        _refuse(self._lost)
         return self._held or self._outcome()
+
+    async def _to_its_end_on_record(self) -> None:
+        """Pass the levels, as long as the record knows the request."""
+        with suppress(_NotOnRecord):
+            await self._to_its_end()
+        if self._lost is not None:
+            self._show()
 
     async def _to_its_end(self) -> None:
         """Pass the levels; where somebody cancels the workflow in Temporal, that withdraws the request."""
@@ -225,8 +242,9 @@ class ConnectionApproval:
         opening = Opening(
             question=question,
             workflow_id=info.workflow_id,
-            run_id=info.run_id,
+            run_id=info.first_execution_run_id,
             asked_by=asked.asked_by or STARTED_IN_TEMPORAL,
+            started_at=info.workflow_start_time,
         )
         reply = await execute(RequestActivities.open, opening)
         if reply.outcome is not None:
@@ -269,9 +287,9 @@ class ConnectionApproval:
         ballot, opened = self._open_ballot, self._open_request
         people = opened.people if ballot.level == 0 else None
         if people is None:
-            people = await execute(
-                RequestActivities.people, LevelStart(approval_id=ballot.approval_id, level=ballot.level + 1)
-            )
+            start = LevelStart(**self._of_request, level=ballot.level + 1)
+            with self._on_record():
+                people = await execute(RequestActivities.people, start)
             await self._turn()
             if ballot.settled or (workflow.now() >= ballot.deadline and not started_in_time):
                 return
@@ -313,9 +331,10 @@ class ConnectionApproval:
         ballot = self._open_ballot
         self._looked_at = self._looked_at or workflow.now()
         closing = DeadlineCheck(
-            approval_id=ballot.approval_id, deadline=ballot.deadline, looked_at=self._looked_at, waited=self._waited
+            **self._of_request, deadline=ballot.deadline, looked_at=self._looked_at, waited=self._waited
         )
-        last = await execute(RequestActivities.last, closing)
+        with self._on_record():
+            last = await execute(RequestActivities.last, closing)
         for answer in last.answers:
             while ballot.level < last.level and ballot.level_passed and not ballot.settled:
                 await self._next_level(started_in_time=True)
@@ -350,8 +369,9 @@ class ConnectionApproval:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is called in vain."""
         ballot = self._open_ballot
         people = [*(one.person for one in ballot.fallback), *ballot.seats]
-        look = Recheck(approval_id=ballot.approval_id, people=people, level=ballot.level)
-        standing = await execute(RequestActivities.standing, look)
+        look = Recheck(**self._of_request, people=people, level=ballot.level)
+        with self._on_record():
+            standing = await execute(RequestActivities.standing, look)
         await self._turn()
         if ballot.settled:
             return
@@ -423,19 +443,16 @@ class ConnectionApproval:
 
         The step is made before anything is awaited, so that it holds this change and no later one.
         """
-        ballot, question = self._open_ballot, self._question
-        assert question is not None
+        ballot = self._open_ballot
         step = self._step(change)
         self._being_written += 1
         try:
             async with self._in_order:
-                taken = await execute(TransitionActivities.take, step)
+                taken = await self._take(step)
                 while taken.disabled:
                     change = self._recount(change, taken.disabled)
                     is_one = bool(change.lines) or ballot.settled
-                    taken = (
-                        await execute(TransitionActivities.take, self._step(change)) if is_one else TransitionResult()
-                    )
+                    taken = await self._take(self._step(change)) if is_one else TransitionResult()
             self._passed = ballot.passed
             if taken.instead is not None:
                 ballot.adopt(taken.instead.status, taken.instead.words, taken.instead.decisions)
@@ -444,9 +461,35 @@ class ConnectionApproval:
         finally:
             self._being_written -= 1
         self._known = True
-        show(ballot, question, self._asked, self._names)
+        self._show()
         if taken.unreachable and not ballot.settled:
             await self._look_around()
+
+    async def _take(self, step: Transition) -> TransitionResult:
+        with self._on_record():
+            return await execute(TransitionActivities.take, step)
+
+    @contextmanager
+    def _on_record(self) -> Iterator[None]:
+        """End the request where the record knows it no more; raises _NotOnRecord then, in a handler to its caller."""
+        try:
+            yield
+        except FailureError as error:
+            refusal = refusal_in(error)
+            if refusal is None or refusal.code != ErrorCode.NO_REQUEST:
+                raise
+            ballot = self._open_ballot
+            self._lost = Refused(LOST.format(ballot.approval_id), refusal.code, approval_id=ballot.approval_id)
+            ballot.adopt(Status.CANCELLED, str(self._lost), ballot.decisions)
+            self._must_be_on_record()
+
+    def _must_be_on_record(self) -> None:
+        if self._lost is not None:
+            raise _NotOnRecord(str(self._lost), type=NotFound.__name__, non_retryable=True) from None
+
+    def _show(self) -> None:
+        assert self._question is not None
+        show(self._open_ballot, self._question, self._asked, self._names)
 
     def _step(self, change: Change) -> Transition:
         ballot, relies_on = self._open_ballot, set[str]()
@@ -457,7 +500,7 @@ class ConnectionApproval:
                 relies_on.add(change.decision.person)
             if ballot.passed > self._passed or ballot.status is Status.APPROVED:
                 relies_on |= {ballot.requester, *ballot.approved_by}
-        return change.step(ballot, self._asked, self._now(), sorted(relies_on))
+        return change.step(ballot, self._open_request.run, self._asked, self._now(), sorted(relies_on))
 
     def _recount(self, change: Change, disabled: Sequence[str]) -> Change:
         """What a change is that could not be written, as it relied on people who were disabled meanwhile."""
@@ -516,12 +559,18 @@ class ConnectionApproval:
         line = self._line("asked_again", who, "while it was open", proof=on_record(question))
         update = workflow.current_update_info()
         assert update is not None
-        again = AskAgain(approval_id=self._open_ballot.approval_id, key=f"ask.{update.id}", line=line)
-        await execute(RequestActivities.ask_again, again)
+        again = AskAgain(**self._of_request, key=f"ask.{update.id}", line=line)
+        with self._on_record():
+            await execute(RequestActivities.ask_again, again)
 
     @property
     def _opening_over(self) -> bool:
-        return self._known or self._refusal is not None
+        return self._known or self._refusal is not None or self._lost is not None
+
+    @property
+    def _of_request(self) -> dict[str, Any]:
+        """What names the request in all that is asked of the record."""
+        return {"approval_id": self._open_request.approval_id, "run": self._open_request.run}
 
     def _objection(self, answer: Answer) -> Refused | None:
         return self._ballot.judge(answer) if self._ballot else Refused("There is no such request.")

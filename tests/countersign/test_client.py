@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
 
-from countersign.client import TASK_QUEUE, Client
+from countersign.client import TASK_QUEUE, Client, is_over
 from countersign.errors import CountersignError, Delayed, NotFound, Refused, Unavailable
 from countersign.models import Protocol, Question
 from countersign.transitions import Cancel, Revoke
@@ -15,6 +16,12 @@ from tests.workflows.deployment import new_namespace
 
 QUESTION = Question(requester="alice", device="db-1", protocol=Protocol.SSH)
 CANCEL = Cancel(approval_id=1, who="alice", channel="")
+
+
+@pytest.mark.parametrize("name", WorkflowExecutionStatus.keys())
+def test_only_a_run_that_has_ended_is_over(name: str) -> None:
+    still_there = ("UNSPECIFIED", "RUNNING", "PAUSED", "CONTINUED_AS_NEW")
+    assert is_over(WorkflowExecutionStatus.Value(name)) is not name.endswith(still_there)
 
 
 async def test_a_server_that_does_not_answer_is_named() -> None:

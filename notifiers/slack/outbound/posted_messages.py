@@ -8,6 +8,7 @@ from typing import Any
 from countersign.errors import Unavailable
 from notifiers.base import Notification
 from notifiers.slack.client.api import SlackApi
+from notifiers.slack.inbound.payload_parts import short_run
 
 # https://docs.slack.dev/messaging/message-metadata
 EVENT_TYPE = "countersign_notice"
@@ -25,8 +26,8 @@ class PostedMessages:
 
     @staticmethod
     def mark(notice: Notification) -> dict[str, Any]:
-        """What a notice's message carries, for apps alone to see."""
-        return {"event_type": EVENT_TYPE, "event_payload": {"id": notice.id}}
+        """What a notice's message carries, for apps alone to see: its id, and its run, as a number may be reused."""
+        return {"event_type": EVENT_TYPE, "event_payload": {"id": notice.id, "run": short_run(notice.token_run)}}
 
     async def find(self, notice: Notification, channel: str, thread: str = "") -> str:
         """The `ts` of the notice's message, posted since the request opened; "" where there is none.
@@ -43,7 +44,7 @@ class PostedMessages:
         for _ in range(MOST_PAGES):
             answer = await self._api.call(method, f"the conversation {channel}", cursor=cursor, **where)
             for message in answer.get("messages") or []:
-                if message.get("bot_id") == ours and _marked(message.get("metadata")) == notice.id:
+                if message.get("bot_id") == ours and _is_of(notice, message.get("metadata")):
                     return str(message["ts"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
@@ -51,9 +52,9 @@ class PostedMessages:
         raise Unavailable(f"there are too many messages in {channel} to see whether #{notice.approval_id} stands there")
 
 
-def _marked(metadata: object) -> object:
-    """Whose message it is, by its mark."""
+def _is_of(notice: Notification, metadata: object) -> bool:
+    """Whether it is the notice's message, by its mark; those that were posted before it held the run have none."""
     if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
-        return None
-    payload = metadata.get("event_payload")
-    return payload.get("id") if isinstance(payload, dict) else None
+        return False
+    payload, ours = metadata.get("event_payload"), short_run(notice.token_run)
+    return isinstance(payload, dict) and payload.get("id") == notice.id and payload.get("run", ours) == ours

@@ -61,7 +61,7 @@ async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: SlackServe
     assert reference == f"{await people.dm_of(slack, user_id('grace'))}/{message['ts']}"
     assert message["text"] == "#1042 · *Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour."
     assert actions(message["blocks"]) == ["approve", "approve_with_comment", "reject", "open"]
-    assert message["metadata"] == {"event_type": "countersign_notice", "event_payload": {"id": notice().id}}
+    assert message["metadata"] == {"event_type": "countersign_notice", "event_payload": {"id": notice().id, "run": ""}}
     [posted] = slack.calls_of("chat.postMessage")
     assert {name: posted[name] for name in ("parse", "link_names", "unfurl_links", "unfurl_media")} == {
         **{"parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
@@ -191,6 +191,16 @@ async def test_what_never_got_through_is_posted_though_there_is_much_to_look_thr
     assert await notifier.send(in_room(ROOM, again=True))
     assert len([one for one in await seen(slack, ROOM) if one["metadata"]]) == 1
     assert len(slack.calls_of("conversations.history")) == 2
+
+
+async def test_the_message_of_an_earlier_request_of_the_same_number_is_not_taken_for_ours(
+    slack: SlackServer, notifier: SlackNotifier
+) -> None:
+    earlier = await notifier.send(in_room(ROOM, token_run="the run of an earlier request"))
+    ours = in_room(ROOM, token_run="the run of this request", again=True)
+    reference = await notifier.send(ours)
+    assert reference != earlier
+    assert await notifier.send(ours) == reference
 
 
 async def test_another_apps_message_is_not_taken_for_ours(slack: SlackServer, notifier: SlackNotifier) -> None:
