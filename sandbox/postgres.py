@@ -1,4 +1,4 @@
-"""A throwaway PostgreSQL cluster: made, served on loopback, and removed again. Nothing in it survives a crash."""
+"""A throwaway PostgreSQL cluster: made, served on loopback, and removed again. Nothing in it survives the machine."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ USER = "countersign"
 DEBIAN = Path("/usr/lib/postgresql")
 # Speed for safety: this cluster is never read after its process ends.
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# What is committed is with the kernel, so it outlives the server's processes, if not the machine.
+LASTING = {"synchronous_commit": "on"}
 INITDB_SECONDS = 120
 START_SECONDS = 30
 STOP_SECONDS = 10
@@ -107,6 +109,60 @@ def starting_postgres() -> Iterator[tuple[Cluster, Callable[[], None]]]:
             yield cluster, start
         finally:
             _stop(server)
+
+
+class KillablePostgres:
+    """A cluster whose server may be killed: started again, it has all that was committed."""
+
+    def __init__(self, cluster: Cluster, programs: Path, folder: Path, runs_as: pwd.struct_passwd | None) -> None:
+        self.cluster = cluster
+        self._programs = programs
+        self._folder = folder
+        self._runs_as = runs_as
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Serve until it answers; raises NoPostgres where it does not."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            server = _serve(self._programs, self._folder, self.cluster.port, self._runs_as, LASTING)
+            self._server = server
+            try:
+                _wait_for(self.cluster, server, self._folder)
+                return
+            except NoPostgres:
+                # It ends at once for as long as a process of the killed one has not noticed that yet.
+                if server.poll() is None or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+
+    def kill(self) -> None:
+        """SIGKILL to its first process; the others end when they notice."""
+        if self._server:
+            self._server.kill()
+            self._server.wait()
+
+    def stop(self) -> None:
+        """End it as one that is needed no more."""
+        if self._server:
+            _stop(self._server)
+
+
+@contextmanager
+def killable_postgres() -> Iterator[KillablePostgres]:
+    """Serve a new cluster that can be killed and started again; raises NoPostgres where that can't be done."""
+    programs = find_programs()
+    runs_as = _somebody_else()
+    with tempfile.TemporaryDirectory(prefix="countersign-postgres-") as name:
+        folder = Path(name)
+        cluster = Cluster(free_port(), secrets.token_hex(16))
+        _initialise(programs, folder, cluster.password, runs_as)
+        server = KillablePostgres(cluster, programs, folder, runs_as)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 def find_programs(debian: Path = DEBIAN) -> Path:

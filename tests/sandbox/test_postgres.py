@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
-from sandbox.postgres import Cluster, NoPostgres, find_programs, throwaway_postgres
+from sandbox.postgres import Cluster, NoPostgres, find_programs, killable_postgres, throwaway_postgres
 
 
 def run(url: str, statement: str) -> object:
@@ -61,3 +61,15 @@ def test_without_postgresql_it_says_what_to_install(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoPostgres, match="not installed"):
         find_programs(debian=tmp_path)
+
+
+@pytest.mark.usefixtures("postgres")  # skips where there is none
+def test_a_killed_server_has_all_that_was_committed_when_it_starts_again() -> None:
+    with killable_postgres() as server:
+        url = server.cluster.url()
+        run(url, "CREATE TABLE kept AS SELECT 7 AS n")
+        server.kill()
+        with pytest.raises(SQLAlchemyError):
+            run(url, "SELECT n FROM kept")
+        server.start()
+        assert run(url, "SELECT n FROM kept") == 7
