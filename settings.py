@@ -1,6 +1,7 @@
 """Every setting, from the environment (`COUNTERSIGN_...`) or a `.env` file; documented in docs/settings.md.
 
-Read only by the composition roots (worker.py, portal/__main__.py, sandbox/), by `configuration.load`.
+Read only by the composition roots (worker.py, portal/__main__.py, sandbox/), by `configuration.load`. Each channel has
+its section beside its code (`notifiers/<channel>/settings.py`).
 """
 
 import re
@@ -12,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from notifiers import AllSettings
+
 ENV_FILE = ".env"
 EXAMPLES = "sqlite:///var/countersign.db or postgresql://user:password@host/database"
 # What may stand behind a ? in the URL of a database: the driver takes no more that text can say.
@@ -20,14 +23,13 @@ DATABASE_OPTIONS = {"application_name"}
 HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})")
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, AllSettings):
     """What an installation has to say; every default suits one machine with the sandbox's mail server."""
 
     model_config = SettingsConfigDict(
         env_prefix="COUNTERSIGN_", env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True
     )
 
-    instance_name: str = "Countersign"
     database_url: str = "sqlite:///var/countersign.db"
 
     temporal_address: str = Field(default="127.0.0.1:7233", validation_alias="TEMPORAL_ADDRESS")
@@ -42,39 +44,6 @@ class Settings(BaseSettings):
     requests_an_hour: int = Field(default=60, ge=0)
     refusals_an_hour: int = Field(default=100, ge=0)
     portal_connections: int = Field(default=1000, ge=16)
-    public_url: str = ""
-
-    mail_keys: SecretStr = SecretStr("")
-    mail_sender: str = "countersign@example.test"
-    mail_reply_to: str = ""
-    mail_rule: Literal["off", "authentication_results", "exchange_online", "dkim"] = "off"
-    mail_authserv_id: str = ""
-
-    smtp_host: str = ""
-    smtp_port: int = Field(default=0, ge=0, le=65535)
-    smtp_security: Literal["tls", "starttls", "none"] = "starttls"
-    smtp_username: str = ""
-    smtp_password: SecretStr = SecretStr("")
-    smtp_connections: int = Field(default=8, ge=1, le=64)
-
-    imap_host: str = ""
-    imap_port: int = Field(default=0, ge=0, le=65535)
-    imap_security: Literal["tls", "starttls", "none"] = "tls"
-    imap_username: str = ""
-    imap_password: SecretStr = SecretStr("")
-    imap_folder: str = "INBOX"
-
-    oauth_token_url: str = ""
-    oauth_client_id: str = ""
-    oauth_client_secret: SecretStr = SecretStr("")
-    oauth_refresh_token: SecretStr = SecretStr("")
-    oauth_scope: str = ""
-
-    slack_mode: Literal["off", "socket", "http"] = "off"
-    slack_bot_token: SecretStr = SecretStr("")
-    slack_app_token: SecretStr = SecretStr("")
-    slack_signing_secret: SecretStr = SecretStr("")
-    slack_api_url: str = "https://slack.com/api/"
 
     keep_mails_days: int = Field(default=180, ge=1, le=36_500)
     keep_signals_days: int = Field(default=180, ge=1, le=36_500)

@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,7 +15,7 @@ import typer
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 import logs
-from activities.background import BackgroundActivities, Watch
+from activities.background import BackgroundActivities, Listen
 from activities.chores import Chore, repeating
 from activities.requests import RequestActivities
 from activities.transitions import TransitionActivities
@@ -31,14 +31,8 @@ from countersign.version import HELP_OPTIONS, print_version
 from countersign.views import Finding
 from engine.engine import Engine
 from engine.outbox import Outbox
-from notifiers.email.channel import EmailChannel, email_channel
-from notifiers.email.doctor import email_checks
-from notifiers.email.inbound import Inbound
-from notifiers.email.mailbox import watch as watch_mailbox
-from notifiers.email.send import EmailNotifier
-from notifiers.slack.channel import slack_config
-from notifiers.slack.doctor import slack_checks
-from notifiers.slack.outbound.send import SlackNotifier
+from notifiers import channels
+from notifiers.base import Channel
 from settings import Settings
 from store import Store
 from store.clock import apart, read_clock, words
@@ -97,19 +91,17 @@ async def _run(
     runner: WorkflowRunner,
     closing: AsyncExitStack,
 ) -> None:
-    email, slack = email_channel(settings), slack_config(settings)
-    live = {"slack": SlackNotifier(slack)} if slack else {}
-    for live_sender in live.values():
-        closing.push_async_callback(live_sender.close)
+    all_channels = channels(settings)
+    senders = {one.name: one.sender() for one in all_channels if one.sender}
+    live = {one.name: one.live() for one in all_channels if one.live}
+    for sender in (*senders.values(), *live.values()):
+        closing.push_async_callback(sender.close)
     store = await Store.open_when_up(settings.database_url, minute, frozenset(live), settings.requests_an_hour)
     closing.callback(store.close)
     client = await Client.connect_when_up(**_temporal(settings))
     connected()
-    senders = {"email": EmailNotifier(email.config)} if email.config else {}
-    for email_sender in senders.values():
-        closing.push_async_callback(email_sender.close)
-    if not senders:
-        log.warning("no mail server is set (COUNTERSIGN_SMTP_HOST): this worker sends no mail")
+    for warning in (each for one in all_channels for each in one.warnings):
+        log.warning("%s", warning)
     outbox = Outbox(store.notifications, store.reading, senders, store.database.executor, live)
     closing.push_async_callback(outbox.close)
     engine = Engine(
@@ -123,9 +115,9 @@ async def _run(
         tell_on=frozenset(outbox.senders),
         deliver=outbox.answer_back,
     )
-    watch = _watch(email, store, engine)
+    listen = _mailbox_listener(all_channels, store, engine)
     standing = BackgroundActivities(
-        watch,
+        listen,
         [
             Chore("people who may no longer act", engine.enforce_directory),
             Chore("answers left over", engine.submit_left_over),
@@ -134,7 +126,7 @@ async def _run(
             Chore("what is kept no longer", _forgetting(store, settings), pause=FORGET_SECONDS),
         ],
     )
-    kept = ["sweep", "watch_mailbox"] if watch else ["sweep"]
+    kept = ["sweep", "watch_mailbox"] if listen else ["sweep"]
     # Every worker sends, as another may lack a channel.
     own = [
         Chore("notices under way", outbox.hold),
@@ -212,12 +204,12 @@ def _code(error: CountersignError) -> int:
 
 def _checked(settings: Settings) -> int:
     """Say what is well and what is not; the exit code."""
-    email, slack = email_channel(settings), slack_config(settings)
     own = [
         Check("database", "database", partial(_check_database, settings)),
         Check("Temporal", "server", partial(_check_temporal, settings)),
     ]
-    found = in_order(asyncio.run(findings([*own, *email_checks(email), *slack_checks(slack)], None, say=for_operators)))
+    checks = [*own, *(check for one in channels(settings) for check in one.checks)]
+    found = in_order(asyncio.run(findings(checks, None, say=for_operators)))
     show(page(found))
     show(summary(found))
     return int(any(one.state == "problem" for one in found))
@@ -387,17 +379,12 @@ def _lacking(channel: str, elsewhere: Collection[str]) -> str:
     return f"{channel}, which no worker has, so that nobody can be reached by it"
 
 
-def _watch(email: EmailChannel, store: Store, engine: Engine) -> Watch | None:
-    """What watches the mailbox, where there is one."""
-    config = email.mailbox
-    store.mails.keep_only([config.name] if config else [])
-    if config is None or email.keys is None:
-        log.warning("no mailbox is set (COUNTERSIGN_IMAP_HOST): replies by mail are not read")
-        return None
-    if email.rule.mode == "off":
-        log.warning("no rule says which mail is authentic (COUNTERSIGN_MAIL_RULE): mail decides nothing")
-    inbound = Inbound(engine, email.keys, email.rule, email.addresses, asyncio.get_running_loop())
-    return lambda stop, beat: watch_mailbox(config, store.mails, inbound.take, stop, beat)
+def _mailbox_listener(all_channels: Sequence[Channel], store: Store, engine: Engine) -> Listen | None:
+    """What reads the mailbox, where there is one."""
+    reading = [one for one in all_channels if one.mailbox]
+    store.mails.keep_only([one.mailbox for one in reading])
+    made = [one.listener(engine, store.mails) for one in reading if one.listener]
+    return made[0].run if made else None
 
 
 if __name__ == "__main__":

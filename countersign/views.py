@@ -1,7 +1,7 @@
 """What people and programs see of a request, over HTTP and on the command line."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import PrivateAttr
 
@@ -105,3 +105,16 @@ class Finding(Model):
     state: Literal["ok", "warning", "problem"]
     about: str
     words: str
+
+
+class Explained(Model):
+    """What a channel says of a message that came in: what it reads in it, and what would become of it.
+
+    `has_sender`: it says who sent it. `sender` is who of the directory that is, and `token_of` for whom the token in it
+    was made; "" for nobody.
+    """
+
+    told: dict[str, Any]
+    has_sender: bool
+    sender: str
+    token_of: str

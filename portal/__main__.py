@@ -40,8 +40,7 @@ from store.tokens import Owner
 if TYPE_CHECKING:
     from countersign.client import Client
     from engine.engine import Engine
-    from notifiers.email.channel import EmailChannel
-    from portal.context import Explain, Listener, Plan
+    from portal.context import Listener, Plan
 
 # One who reads the record sees that this was done beside the database, and by which account of that machine.
 LOCAL = "operator"
@@ -183,11 +182,7 @@ def show_policy(
 def plan(settings: Settings) -> Plan:
     """How the portal of these settings is opened."""
     from countersign.client import Client
-    from notifiers.email.channel import email_channel
-    from notifiers.email.doctor import email_checks
-    from notifiers.slack.channel import slack_config
-    from notifiers.slack.doctor import slack_checks
-    from notifiers.slack.inbound.app import SlackListener
+    from notifiers import channels
     from portal.connections import most_connections
     from portal.context import Plan
 
@@ -202,46 +197,22 @@ def plan(settings: Settings) -> Plan:
             lazy=True,
         )
 
-    email, slack = email_channel(settings), slack_config(settings)
-    listeners: dict[str, Callable[[Engine], Listener]] = {}
-    if slack:
-        listeners["slack"] = partial(SlackListener, slack)
-    checks = [*email_checks(email), *slack_checks(slack)]
-    calls = most_connections(settings.portal_connections) * 3 // 4
+    found = channels(settings)
+    explainers = [one.explainer for one in found if one.explainer]
     return Plan(
         settings.database_url,
         connect,
-        _explainer(email),
-        listeners,
-        checks,
-        calls_in_all=calls,
+        explainers[0] if explainers else None,
+        # Those that read a mailbox are heard by one worker.
+        {one.name: partial(_listener, one.listener) for one in found if one.listener and not one.mailbox},
+        [check for one in found for check in one.checks],
+        calls_in_all=most_connections(settings.portal_connections) * 3 // 4,
         refusals_an_hour=settings.refusals_an_hour,
     )
 
 
-def _explainer(email: EmailChannel) -> Callable[[Engine], Explain] | None:
-    """What explains mails, where any is read."""
-    from notifiers.email.inbound import Inbound
-    from portal.context import Explained
-
-    if email.keys is None:
-        return None
-    keys, rule, addresses = email.keys, email.rule, email.addresses
-
-    def explainer(engine: Engine) -> Explain:
-        inbound = Inbound(engine, keys, rule, addresses, asyncio.get_running_loop())
-
-        async def explain(raw: bytes) -> Explained:
-            found = await inbound.explain(raw)
-            told = {"reply": found.reply.model_dump(mode="json"), "judged": found.judged.model_dump(mode="json")}
-            sender, addressee = found.sender, found.addressee
-            return Explained(
-                told, bool(found.reply.sender), sender.id if sender else "", addressee.id if addressee else ""
-            )
-
-        return explain
-
-    return explainer
+def _listener(make: Callable[[Engine, Any], Listener], engine: Engine) -> Listener:
+    return make(engine, None)
 
 
 def _owner(**fields: Any) -> Owner:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Response
 from countersign.checks import Check
 from countersign.client import Client
 from countersign.errors import Unavailable
-from countersign.views import Finding
+from countersign.views import Explained, Finding
 from engine.engine import Engine
 from portal.fair_executor import FairExecutor
 from portal.feed import Feed
@@ -38,36 +38,19 @@ TRY_TO_WRITE_SECONDS = 5.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Explained:
-    """What a channel says of a message that came in: what it reads in it, and what would become of it.
-
-    `has_sender`: it says who sent it. `sender` is who of the directory that is, and `token_of` for whom the token in it
-    was made; "" for nobody.
-    """
-
-    told: dict[str, Any]
-    has_sender: bool
-    sender: str
-    token_of: str
-
-
 Explain = Callable[[bytes], Awaitable[Explained]]
 
 log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """The way in of a channel, from `start` to `close`."""
+    """The way in of a channel that is heard in this process."""
 
-    async def start(self) -> None:
-        """Begin to take what comes; returns at once, whether the far side can be reached or not."""
+    async def run(self, beat: Callable[[], None]) -> None:
+        """Take what comes until cancelled, and finish what was taken."""
 
     async def handle(self, request: Request) -> Response:
         """Take what came over HTTP."""
-
-    async def close(self) -> None:
-        """Take nothing more, and finish what was taken."""
 
     def findings(self) -> Sequence[Finding]:
         """How it stands now, where that can be seen from here."""
@@ -115,7 +98,7 @@ class Context:
 
 @dataclass
 class Plan:
-    """How to open a house. `explain` makes, for the door, what explains mails; None where no mail is read.
+    """How to open it. `explain` makes, for the engine, what explains mails; None where no mail is read.
 
     `listeners` make, by the channel's name, the ways in of channels that are heard in this process. `checks` are what
     `countersign doctor` looks at beside the portal's own.
@@ -166,11 +149,21 @@ class Plan:
 
 @asynccontextmanager
 async def _listening(listeners: Mapping[str, Listener]) -> AsyncIterator[Mapping[str, Listener]]:
-    async with AsyncExitStack() as stack:
-        for listener in listeners.values():
-            await listener.start()
-            stack.push_async_callback(listener.close)
+    """Have all listen while the block runs."""
+    running = [asyncio.create_task(_listen(*one), name=one[0]) for one in listeners.items()]
+    try:
         yield listeners
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _listen(name: str, listener: Listener) -> None:
+    try:
+        await listener.run(lambda: None)
+    except Exception:
+        log.exception("nothing more is heard by %s", name)
 
 
 async def run(turns: FairExecutor, function: Callable[..., T], *args: Any) -> T:

@@ -9,8 +9,9 @@ from fastapi import Request
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
 from countersign.redaction import masked
+from countersign.views import Explained
 from portal.auth import CallerHere
-from portal.context import ContextHere, Explained
+from portal.context import ContextHere
 from portal.problems import described
 from portal.routes import HeavyRoute, token_router
 

@@ -17,8 +17,8 @@ from countersign.models import (
     Status,
     Verdict,
 )
+from countersign.notifications import Notification, Person
 from countersign.views import ApproverView, Mine, RequestView
-from notifiers.base import Notification, Person
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound.blocks import live

@@ -1,151 +1,50 @@
-"""The email channel made from its settings: what a composition root needs to send, to watch and to judge."""
+"""The email channel as the settings have it."""
 
-from typing import Literal, NamedTuple, Protocol
+from __future__ import annotations
 
-from pydantic import SecretStr, ValidationError
+import asyncio
+from collections.abc import Iterator
+from functools import partial
 
-from countersign.errors import BadSetting
-from countersign.remedies import said_of
-from notifiers.email.authenticity import AuthenticityRule
-from notifiers.email.config import EmailConfig, SmtpConfig
-from notifiers.email.mailbox.imap import Mailbox
-from notifiers.email.mailbox.oauth import AccessTokens, OAuth
-from notifiers.email.token import KeyRing
-
-SECURITY_PORTS = {"tls": 993, "starttls": 143, "none": 143}
-
-
-class MailSettings(Protocol):
-    """The settings of this channel, as settings.py names them."""
-
-    instance_name: str
-    public_url: str
-    mail_keys: SecretStr
-    mail_sender: str
-    mail_reply_to: str
-    mail_rule: Literal["off", "authentication_results", "exchange_online", "dkim"]
-    mail_authserv_id: str
-    smtp_host: str
-    smtp_port: int
-    smtp_security: Literal["tls", "starttls", "none"]
-    smtp_username: str
-    smtp_password: SecretStr
-    smtp_connections: int
-    imap_host: str
-    imap_port: int
-    imap_security: Literal["tls", "starttls", "none"]
-    imap_username: str
-    imap_password: SecretStr
-    imap_folder: str
-    oauth_token_url: str
-    oauth_client_id: str
-    oauth_client_secret: SecretStr
-    oauth_refresh_token: SecretStr
-    oauth_scope: str
+from notifiers.base import Channel
+from notifiers.email.doctor import email_checks
+from notifiers.email.inbound import Inbound
+from notifiers.email.listener import MailboxListener
+from notifiers.email.mailbox import Ledger
+from notifiers.email.read_settings import EmailChannel, email_channel
+from notifiers.email.send import EmailNotifier
+from notifiers.email.settings import EmailSettings
+from notifiers.engine import Engine
 
 
-class EmailChannel(NamedTuple):
-    """How to write mails, where replies come in, what proves them, and the keys of their tokens."""
+def channel(settings: EmailSettings) -> Channel:
+    """Mail, as far as it is set. Raises BadSetting naming the setting that is wrong."""
+    email = email_channel(settings)
+    keys, mailbox = email.keys, email.mailbox
 
-    config: EmailConfig | None
-    mailbox: Mailbox | None
-    rule: AuthenticityRule
-    keys: KeyRing | None
-    addresses: tuple[str, ...] = ()  # ours: where replies may be written to
+    def inbound(engine: Engine) -> Inbound:
+        assert keys is not None
+        return Inbound(engine, keys, email.rule, email.addresses, asyncio.get_running_loop())
 
+    def listener(engine: Engine, ledger: Ledger) -> MailboxListener:
+        assert mailbox is not None
+        return MailboxListener(mailbox, ledger, inbound(engine))
 
-def email_channel(settings: MailSettings) -> EmailChannel:
-    """All of the channel, as far as it is set. Raises BadSetting naming the setting that is wrong."""
-    tokens = access_tokens(settings)
-    config, place = email_config(settings, tokens), mailbox(settings, tokens)
-    keys = key_ring(settings.mail_keys.get_secret_value()) if config or place else None
-    # Some clients write to From, whatever Reply-To says; bounces come in there, and so do those replies.
-    addresses = tuple(filter(None, (settings.mail_reply_to, settings.mail_sender)))
-    return EmailChannel(config, place, authenticity(settings), keys, addresses)
-
-
-def access_tokens(settings: MailSettings) -> AccessTokens | None:
-    """Where to log in by XOAUTH2; None for passwords. One for both servers: a refresh token may be good for one use."""
-    if not settings.oauth_token_url:
-        return None
-    return AccessTokens(
-        OAuth(
-            token_url=settings.oauth_token_url,
-            client_id=settings.oauth_client_id,
-            client_secret=settings.oauth_client_secret,
-            refresh_token=settings.oauth_refresh_token,
-            scope=settings.oauth_scope,
-        )
+    return Channel(
+        name="email",
+        checks=email_checks(email),
+        sender=partial(EmailNotifier, email.config) if email.config else None,
+        listener=listener if keys and mailbox else None,
+        mailbox=mailbox.name if mailbox else "",
+        explainer=(lambda engine: inbound(engine).explained) if keys else None,
+        warnings=tuple(_warnings(email)),
     )
 
 
-def email_config(settings: MailSettings, tokens: AccessTokens | None = None) -> EmailConfig | None:
-    """How to write mails; None where no mail server is set. Raises BadSetting naming the wrong setting."""
-    if not settings.smtp_host:
-        return None
-    try:
-        return _email_config(settings, tokens)
-    except ValidationError as error:
-        problems = "; ".join(said_of(one) for one in error.errors(include_input=False))
-        raise BadSetting(f"The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...): {problems}.") from None
-
-
-def _email_config(settings: MailSettings, tokens: AccessTokens | None) -> EmailConfig:
-    return EmailConfig(
-        instance_name=settings.instance_name,
-        sender_address=settings.mail_sender,
-        sender_name=settings.instance_name,
-        reply_address=settings.mail_reply_to or settings.mail_sender,
-        message_id_domain=settings.mail_sender.rpartition("@")[2],
-        keys=key_ring(settings.mail_keys.get_secret_value()),
-        public_url=settings.public_url,
-        smtp=SmtpConfig(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            security=settings.smtp_security,
-            username=settings.smtp_username,
-            password=settings.smtp_password,
-            access_token=tokens.fresh if tokens else None,
-            connections=settings.smtp_connections,
-        ),
-    )
-
-
-def authenticity(settings: MailSettings) -> AuthenticityRule:
-    """What proves a reply its sender's; off where no rule is configured, and then mail decides nothing."""
-    if settings.mail_rule == "exchange_online":
-        return AuthenticityRule(mode="authentication_results", exchange_online=True)
-    if settings.mail_rule == "authentication_results" and not settings.mail_authserv_id:
-        raise BadSetting(
-            "COUNTERSIGN_MAIL_AUTHSERV_ID is missing: COUNTERSIGN_MAIL_RULE=authentication_results needs the name that "
-            "your mail server writes at the start of its Authentication-Results header."
-        )
-    return AuthenticityRule(mode=settings.mail_rule, authserv_id=settings.mail_authserv_id)
-
-
-def mailbox(settings: MailSettings, tokens: AccessTokens | None = None) -> Mailbox | None:
-    """Where replies come in; None where no mailbox is set."""
-    if not settings.imap_host:
-        return None
-    return Mailbox(
-        host=settings.imap_host,
-        port=settings.imap_port or SECURITY_PORTS[settings.imap_security],
-        security=settings.imap_security,
-        username=settings.imap_username,
-        password=settings.imap_password,
-        tokens=tokens,
-        folder=settings.imap_folder,
-    )
-
-
-def key_ring(text: str) -> KeyRing:
-    """Read `a1:<secret>,a0:<older secret>`; the first key signs, all verify."""
-    if not text:
-        raise BadSetting(
-            "COUNTERSIGN_MAIL_KEYS is missing: set it to a1: and a random secret, such as a1:$(openssl rand -hex 32)."
-        )
-    pairs = [part.strip().partition(":") for part in text.split(",")]
-    try:
-        return KeyRing([(key_id, secret.encode()) for key_id, _, secret in pairs])
-    except ValueError as error:
-        raise BadSetting(f"COUNTERSIGN_MAIL_KEYS: {error}.") from None
+def _warnings(email: EmailChannel) -> Iterator[str]:
+    if email.config is None:
+        yield "no mail server is set (COUNTERSIGN_SMTP_HOST): this worker sends no mail"
+    if email.mailbox is None:
+        yield "no mailbox is set (COUNTERSIGN_IMAP_HOST): replies by mail are not read"
+    elif email.rule.mode == "off":
+        yield "no rule says which mail is authentic (COUNTERSIGN_MAIL_RULE): mail decides nothing"

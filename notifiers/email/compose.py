@@ -11,8 +11,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from countersign import times
+from countersign.errors import Unreachable
 from countersign.models import Event, Status, Verdict
-from notifiers.base import Notification, Person, Unreachable
+from countersign.notifications import Notification, Person
 from notifiers.email import headers, token, wording
 from notifiers.email.config import EmailConfig
 

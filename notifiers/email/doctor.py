@@ -13,11 +13,11 @@ from countersign.checks import Check
 from countersign.directory import Policy
 from countersign.errors import Unavailable
 from countersign.views import Finding
-from notifiers.email.channel import EmailChannel
 from notifiers.email.config import LONGEST_REPLY_USER, EmailConfig
 from notifiers.email.connections import Connections
 from notifiers.email.mailbox import login
 from notifiers.email.mailbox.login import Mailbox
+from notifiers.email.read_settings import EmailChannel
 from notifiers.email.send import EmailNotifier
 from notifiers.email.token import reply_address
 from notifiers.email.wording import one_line

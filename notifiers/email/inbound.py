@@ -13,14 +13,15 @@ from typing import Any, NamedTuple, TypeVar
 from countersign.directory import folded_address
 from countersign.errors import BadQuestion, CountersignError, NotFound, Refused, Unavailable, in_words
 from countersign.models import Answer, Event, Status, Verdict
-from countersign.views import RequestView
-from notifiers.base import Engine, Person, RejectedInput, SubmittedAnswer
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer
+from countersign.views import Explained, RequestView
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
 from notifiers.email.judge import Facts, Judged, judge, whose_token
 from notifiers.email.mailbox import EngineFault
 from notifiers.email.reply import Reply, read_reply
 from notifiers.email.token import KeyRing
+from notifiers.engine import Engine
 
 CHANNEL = "email"
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
@@ -98,6 +99,16 @@ class Inbound:
         """Say what would become of this mail, and change nothing."""
         reply = await asyncio.to_thread(read_reply, raw)
         return await self._judge(reply, await asyncio.to_thread(authenticate, raw, reply.sender, self.rule))
+
+    async def explained(self, raw: bytes) -> Explained:
+        """The same, as the portal tells it."""
+        found = await self.explain(raw)
+        return Explained(
+            told={"reply": found.reply.model_dump(mode="json"), "judged": found.judged.model_dump(mode="json")},
+            has_sender=bool(found.reply.sender),
+            sender=found.sender.id if found.sender else "",
+            token_of=found.addressee.id if found.addressee else "",
+        )
 
     async def _take(self, raw: bytes, reply: Reply, authentic: Authentic, arrived: datetime) -> None:
         mail = await self._judge(reply, authentic)

@@ -14,8 +14,8 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from countersign.errors import Unavailable, Unconfirmed
-from notifiers.base import Notification, Unreachable
+from countersign.errors import Unavailable, Unconfirmed, Unreachable
+from countersign.notifications import Notification
 from notifiers.email import token
 from notifiers.email.compose import compose, writable
 from notifiers.email.config import EmailConfig

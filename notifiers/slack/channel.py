@@ -1,24 +1,31 @@
-"""The Slack channel made from its settings."""
+"""The Slack channel as the settings have it."""
 
-from typing import Literal, Protocol
+from functools import partial
+from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from countersign.errors import BadSetting
 from countersign.remedies import said_of
+from notifiers.base import Channel
+from notifiers.engine import Engine
 from notifiers.slack.config import SlackConfig
+from notifiers.slack.doctor import slack_checks
+from notifiers.slack.inbound.app import SlackListener
+from notifiers.slack.outbound.send import SlackNotifier
+from notifiers.slack.settings import SlackSettings
 
 
-class SlackSettings(Protocol):
-    """The settings of this channel, as settings.py names them."""
+def channel(settings: SlackSettings) -> Channel:
+    """Slack, where it is on. Raises BadSetting naming the setting that is wrong."""
+    config = slack_config(settings)
+    if config is None:
+        return Channel(name="slack", checks=slack_checks(None))
 
-    instance_name: str
-    public_url: str
-    slack_mode: Literal["off", "socket", "http"]
-    slack_bot_token: SecretStr
-    slack_app_token: SecretStr
-    slack_signing_secret: SecretStr
-    slack_api_url: str
+    def listener(engine: Engine, _: Any) -> SlackListener:
+        return SlackListener(config, engine)
+
+    return Channel(name="slack", checks=slack_checks(config), live=partial(SlackNotifier, config), listener=listener)
 
 
 def slack_config(settings: SlackSettings) -> SlackConfig | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -67,34 +66,40 @@ async def test_what_is_to_be_done_once_is_done_until_it_goes_well_and_no_more() 
     assert turns == [0, 1]
 
 
-async def test_the_watcher_beats_from_its_thread_and_stops_with_the_worker() -> None:
+async def test_the_listener_beats_and_stops_with_the_worker() -> None:
     environment, beaten = ActivityEnvironment(), asyncio.Event()
     environment.on_heartbeat = lambda *_: beaten.set()
-    stopped = threading.Event()
+    stopped = asyncio.Event()
 
-    def watch(stop: threading.Event, beat: Callable[[], None]) -> None:
+    async def listen(beat: Callable[[], None]) -> None:
         beat()
-        stop.wait(30)
-        stopped.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)  # what was begun is finished
+            stopped.set()
 
-    watching = asyncio.create_task(environment.run(BackgroundActivities(watch, []).watch_mailbox))
+    watching = asyncio.create_task(environment.run(BackgroundActivities(listen, []).watch_mailbox))
     await asyncio.wait_for(beaten.wait(), 30)
     environment.worker_shutdown()
     await asyncio.wait_for(watching, 10)
     assert stopped.is_set()
 
 
-async def test_a_watcher_that_fails_fails_its_activity() -> None:
-    def watch(stop: threading.Event, beat: Callable[[], None]) -> None:
+async def test_a_listener_that_fails_fails_its_activity() -> None:
+    async def listen(beat: Callable[[], None]) -> None:
         raise Unavailable("the mailbox is away")
 
     with pytest.raises(Unavailable, match="the mailbox is away"):
-        await ActivityEnvironment().run(BackgroundActivities(watch, []).watch_mailbox)
+        await ActivityEnvironment().run(BackgroundActivities(listen, []).watch_mailbox)
 
 
-async def test_a_watcher_that_stops_by_itself_fails_its_activity() -> None:
+async def test_a_listener_that_stops_by_itself_fails_its_activity() -> None:
+    async def listen(beat: Callable[[], None]) -> None:
+        beat()
+
     with pytest.raises(ApplicationError, match="stopped by itself"):
-        await ActivityEnvironment().run(BackgroundActivities(lambda stop, beat: None, []).watch_mailbox)
+        await ActivityEnvironment().run(BackgroundActivities(listen, []).watch_mailbox)
 
 
 async def test_a_worker_without_a_mailbox_says_so() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import make_url, text
 
 from countersign.times import moment
 from engine.outbox import Outbox
-from notifiers.email.channel import email_channel
+from notifiers.email.read_settings import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
 from sandbox.people import Person

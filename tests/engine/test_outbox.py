@@ -14,7 +14,7 @@ from countersign.models import Event
 from countersign.transitions import Recipient
 from engine.live_messages import Sender
 from engine.outbox import Outbox
-from notifiers.email.channel import email_channel
+from notifiers.email.read_settings import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
 from sandbox.smtp import Faults

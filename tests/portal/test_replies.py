@@ -7,10 +7,11 @@ from email.message import EmailMessage
 import pytest
 
 from countersign.client import Client
+from countersign.views import Explained
 from notifiers.email.token import KeyRing
 from notifiers.email.token import make as make_token
 from portal.app import create_app
-from portal.context import Explained, Plan
+from portal.context import Plan
 from portal.server import Server
 from settings import Settings
 from tests.portal.context import Portal, serving

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from countersign.errors import CountersignError
-from notifiers.email.channel import email_config, mailbox
+from notifiers.email.read_settings import email_config, mailbox
 from sandbox.up import ROOT, alone, environment, must_be_free, processes
 from sandbox.welcome import Place
 from settings import Settings

@@ -24,7 +24,7 @@ from countersign.models import Answer, Asked, Judgement, Outcome, Question, Stat
 from countersign.notifications import SubmittedAnswer
 from engine.engine import Engine
 from engine.outbox import Outbox
-from notifiers.email.channel import email_config
+from notifiers.email.read_settings import email_config
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
 from sandbox.people import Person

@@ -10,8 +10,8 @@ import pytest
 
 from countersign.models import Status
 from notifiers.email.authenticity import AuthenticityRule
-from notifiers.email.channel import key_ring
 from notifiers.email.inbound import Inbound
+from notifiers.email.read_settings import key_ring
 from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -10,8 +10,8 @@ from email.message import EmailMessage
 import pytest
 
 from countersign.models import Status
-from notifiers.email.channel import key_ring
 from notifiers.email.inbound import Inbound
+from notifiers.email.read_settings import key_ring
 from tests.workflows.deployment import MAIL_KEYS, Deployment, until
 from tests.workflows.people import policy
 from tests.workflows.test_mailed_twice import RULE, a_reply

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from countersign.errors import CountersignError
 from countersign.views import Finding
-from notifiers.base import Engine
+from notifiers.engine import Engine
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.installation import Installation
 from notifiers.slack.client.log_redaction import redacting_logger
@@ -57,6 +58,14 @@ class SlackListener:
         looking.add_done_callback(self._running.discard)
         if self._socket:
             self._socket.start()
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        """Listen until cancelled, and then close; whether Slack can be reached is watched by itself."""
+        await self.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Take nothing more, finish what was taken, and close the connections."""

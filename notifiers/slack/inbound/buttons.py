@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from countersign.models import Verdict
-from notifiers.base import Person, SubmittedAnswer
+from countersign.notifications import Person, SubmittedAnswer
 from notifiers.slack.inbound.dispatcher import CHANNEL, Dispatcher
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payloads import Named, Pressed, Submitted, named

@@ -9,9 +9,9 @@ from typing import Any
 
 from countersign.errors import BadQuestion, NotFound, Refused, Unavailable, Unreachable
 from countersign.models import Asked, Protocol, Question, Status
+from countersign.notifications import Person
 from countersign.question import read_question
 from countersign.views import RequestView
-from notifiers.base import Person
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound.connect_text import USAGE, minutes_in, wished
 from notifiers.slack.inbound.dispatcher import Dispatcher, FieldError, source_id

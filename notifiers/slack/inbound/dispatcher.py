@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import Answer
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.views import RequestView
-from notifiers.base import Engine, Person, RejectedInput, SubmittedAnswer
+from notifiers.engine import Engine
 from notifiers.slack.client.installation import Installation
 from notifiers.slack.client.log_redaction import masked
 from notifiers.slack.inbound.delivered import Once

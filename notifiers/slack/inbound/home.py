@@ -8,7 +8,8 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from countersign.errors import Unavailable, Unreachable
-from notifiers.base import Engine, Person
+from countersign.notifications import Person
+from notifiers.engine import Engine
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.outbound.views import home_view, words_modal
 

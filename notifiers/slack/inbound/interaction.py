@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
-from notifiers.base import Person
+from countersign.notifications import Person
 from notifiers.slack.inbound.delivered import Answered
 from notifiers.slack.inbound.payloads import Command, Opened, Pressed, Shortcut, Submitted, Wish
 from notifiers.slack.inbound.replies import LONGEST, Place, Replies

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from countersign.errors import CountersignError
 from countersign.models import Verdict
-from notifiers.base import Person
+from countersign.notifications import Person
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig

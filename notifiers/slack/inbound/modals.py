@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from countersign.errors import Unavailable, Unreachable
 from countersign.models import LONGEST_COMMENT, Status, Verdict, without_controls
+from countersign.notifications import Person
 from countersign.views import RequestView
-from notifiers.base import Person
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound.buttons import given
 from notifiers.slack.inbound.dispatcher import CHANNEL, Dispatcher, FieldError

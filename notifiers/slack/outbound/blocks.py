@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from slack_sdk.models.blocks import Block, ButtonElement
 
 from countersign.models import Decision, Event, GrantStatus, Status, Verdict
-from notifiers.base import Notification, Person
+from countersign.notifications import Notification, Person
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.outbound import escaping, parts
 from notifiers.slack.outbound.render import label, markup, plain

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from countersign.errors import Unavailable
-from notifiers.base import Notification
+from countersign.notifications import Notification
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound.payload_parts import short_run
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from countersign.errors import Unreachable
 from countersign.models import Event
-from notifiers.base import Notification
+from countersign.notifications import Notification
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.outbound.blocks import MOST_MENTIONED, OUTCOMES, Content, live, short

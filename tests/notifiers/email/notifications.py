@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from countersign.models import Decision, Event, GrantStatus, GrantView, Protocol, Question, Status, Verdict
-from notifiers.base import Notification, Person
+from countersign.notifications import Notification, Person
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.token import KeyRing
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status, Verdict
-from notifiers.base import Notification, Person, Unreachable
+from countersign.notifications import Notification, Person
 from notifiers.email import token
 from notifiers.email.compose import compose
 from notifiers.email.token import Ids

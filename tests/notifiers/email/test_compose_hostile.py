@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from countersign.models import Event, GrantStatus, Question, Status, Verdict
-from notifiers.base import Notification, Person
+from countersign.notifications import Notification, Person
 from notifiers.email.compose import compose
 
 from .notifications import ALICE, GRACE, GRANT, HEIDI, MAILED, NOON, QUESTION, SECRET, config, decided, notice, settled

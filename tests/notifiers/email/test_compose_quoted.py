@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import pytest
 
 from countersign.models import Event, Verdict
-from notifiers.base import Notification
+from countersign.notifications import Notification
 from notifiers.email.compose import ANSWERABLE, compose
 from notifiers.email.reply import Reply, read_reply
 

@@ -12,10 +12,10 @@ from countersign.errors import CountersignError
 from countersign.views import Finding
 from notifiers.email import doctor
 from notifiers.email.authenticity import AuthenticityRule
-from notifiers.email.channel import EmailChannel
 from notifiers.email.config import SmtpConfig
 from notifiers.email.doctor import email_checks
 from notifiers.email.mailbox.login import Mailbox
+from notifiers.email.read_settings import EmailChannel
 from tests.notifiers.email.notifications import config
 from tests.notifiers.email.servers import Server
 from tests.notifiers.email.smtp_server import PASSWORD, USER, MailServer, serving

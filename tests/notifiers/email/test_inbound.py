@@ -10,9 +10,9 @@ import pytest
 
 from countersign.errors import BadQuestion, NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import Answer, Event, Judgement, Question, Status
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.views import ApproverView, RequestView
-from notifiers import base
-from notifiers.base import Person, RejectedInput, SubmittedAnswer
+from notifiers import engine as base
 from notifiers.email import token
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.inbound import Inbound

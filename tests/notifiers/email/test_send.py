@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from countersign.errors import Unavailable, Unconfirmed
-from notifiers.base import Unreachable
+from countersign.errors import Unavailable, Unconfirmed, Unreachable
 from notifiers.email.config import SmtpConfig
 from notifiers.email.connections import (
     IDLE_BEFORE_ASKING,

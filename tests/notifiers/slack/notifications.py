@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from countersign.models import Decision, Event, GrantStatus, GrantView, Protocol, Question, Status, Verdict
-from notifiers.base import Notification, Person
+from countersign.notifications import Notification, Person
 from notifiers.slack.config import SlackConfig
 
 NOON = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)

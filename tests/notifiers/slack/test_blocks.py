@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from countersign.models import Event, GrantStatus, Status, Verdict
-from notifiers.base import Notification
+from countersign.notifications import Notification
 from notifiers.slack.inbound.payload_parts import short_run
 from notifiers.slack.inbound.payloads import named
 from notifiers.slack.outbound.blocks import live, short

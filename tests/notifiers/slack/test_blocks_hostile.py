@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countersign.models import Event, GrantStatus, Question, Status, Verdict
+from countersign.notifications import Notification, Person
 from countersign.views import ApproverView, Mine, RequestView
-from notifiers.base import Notification, Person
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping
 from notifiers.slack.outbound.blocks import live, short

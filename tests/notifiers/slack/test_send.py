@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from countersign.errors import Unavailable, Unreachable
 from countersign.models import Event, GrantStatus, Status
-from notifiers.base import Notification
+from countersign.notifications import Notification
 from notifiers.slack.outbound.send import SlackNotifier
 from sandbox.slack import faults, people
 from sandbox.slack.faults import Fault

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from countersign.models import Verdict
 from countersign.views import AuditEventView
-from notifiers.base import Engine as Protocol
+from notifiers.engine import Engine as Protocol
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.app import SlackListener
 from notifiers.slack.outbound import parts

@@ -1,0 +1,52 @@
+"""What channels ask of the engine: all that they hear goes through here and nowhere else."""
+
+from typing import Protocol
+
+from countersign.models import Answer, Asked, Judgement, Question
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer
+from countersign.views import Mine, RequestView
+
+
+class Engine(Protocol):
+    """The one way back: what a channel hears goes through here and nowhere else."""
+
+    async def ask(self, question: Question, who: str, request_id: str) -> Asked:
+        """Open the request for a question, or join it, or be answered by a grant; raises Refused, Unavailable."""
+
+    async def store(self, given: SubmittedAnswer) -> Answer:
+        """Store the answer before anything else; raises Refused, recorded, where it could never count."""
+
+    async def submit(self, answer: Answer) -> Judgement:
+        """Have its request judge a stored answer; a refusal is recorded before this returns. Raises Unavailable."""
+
+    async def cancel(
+        self, approval_id: int, who: str, channel: str, words: str = "", *, wish_id: str = ""
+    ) -> Judgement:
+        """Withdraw a waiting request; raises NotAllowed, Refused, NotFound, Unavailable.
+
+        The same `wish_id` again is the same wish, here and below: it hears what that brought about.
+        """
+
+    async def revoke(self, approval_id: int, who: str, channel: str, words: str = "", *, wish_id: str = "") -> None:
+        """End a grant early; raises NotAllowed, Refused, NotFound, Unavailable."""
+
+    async def give_back(self, approval_id: int, who: str, channel: str, words: str = "", *, wish_id: str = "") -> None:
+        """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
+
+    async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+        """Record that a person is `away` or `unreachable`; their open requests look again at whom to ask."""
+
+    async def record_rejected(self, refused: RejectedInput) -> None:
+        """Record what came in and decides nothing, and tell its sender where `event` says so, unless told often."""
+
+    async def person_at(self, address: str) -> Person | None:
+        """The person of the directory with this mail address, whatever its case; disabled ones too."""
+
+    async def person(self, person: str) -> Person:
+        """Somebody of the directory by id."""
+
+    async def request(self, approval_id: int) -> RequestView:
+        """A request as it stands; raises NotFound."""
+
+    async def mine(self, person: str) -> Mine:
+        """The requests that somebody has something to do with."""
