@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Protocol
 
+from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.models import Answer, Asked, Question
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
@@ -59,8 +60,8 @@ class RequestReader(Protocol):
     def person(self, one: str) -> Person:
         """Somebody by id."""
 
-    def enabled(self, person: str) -> bool:
-        """Whether somebody is in the directory and not disabled."""
+    def policy(self) -> Policy:
+        """The policy in force."""
 
     def mine(self, person: str) -> Mine:
         """The requests that somebody has something to do with."""

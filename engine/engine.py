@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from countersign.books import AnswerBook, AskingBook, GrantReader, RequestReader, SignalBook
 from countersign.client import Client
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotAllowed, NotFound, NotYet, Refused, Unavailable, other_level
-from countersign.models import GATEWAY, Answer, Asked, GrantStatus, Judgement, Question, Status
+from countersign.errors import NotFound, NotYet, Refused, Unavailable, other_level
+from countersign.models import Answer, Asked, GrantStatus, Judgement, Question, Status
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
+from countersign.permissions import Action, Principal, disabled, must_be_allowed, principal
 from countersign.transitions import GONE, Cancel, GrantEnd, Revoke, gone
 from countersign.views import Mine, RequestView
 
@@ -68,8 +69,9 @@ class Engine:
 
         `who` asks: the requester, or an admin or gateway for them; the same `request_id` again is the same asking.
         """
-        if who != question.requester:  # who is that, and disabled, is refused by the rules, on record
-            await self._must_be_enabled(who)
+        # Who asks for themselves and is disabled is refused by the rules, on record.
+        if who != question.requester and not (await self._principal(who)).enabled:
+            raise disabled()
         asked = await self._run(self.asking.answer_on_record, question, who, request_id)
         return asked or await self.client.ask(question, request_id, who)
 
@@ -139,8 +141,8 @@ class Engine:
 
     async def mine(self, person: str) -> Mine:
         """The requests that somebody has something to do with; nothing is the business of who is disabled."""
-        enabled = await self._run(self.requests.enabled, person)
-        return await self._run(self.requests.mine, person) if enabled else Mine()
+        caller = await self._principal(person)
+        return await self._run(self.requests.mine, person) if caller.enabled else Mine()
 
     async def cancel(
         self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
@@ -149,11 +151,7 @@ class Engine:
 
         The same `wish_id` again is the same wish, and hears what that brought about, whatever crashed meanwhile.
         """
-        await self._must_be_enabled(who)
-        view = await self._run(self.requests.request, approval_id)
-        if who != view.question.requester and not admin:
-            why = f"Only {view.requester_name} or an admin may cancel #{approval_id}."
-            raise NotAllowed(why, ErrorCode.NOT_THEIRS, approval_id=approval_id)
+        view = await self._allowed(Action.CANCEL, approval_id, who, admin)
         fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
         wish = Cancel.model_validate(fields | {"name": await self._name(who)})
         try:
@@ -172,26 +170,13 @@ class Engine:
         self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
     ) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
-        await self._must_be_enabled(who)
-        view = await self._run(self.requests.request, approval_id)
-        if who not in {one.person for one in view.approvers} and not admin:
-            instead = " You may give it back." if who == view.question.requester else ""
-            why = f"Only an approver of #{approval_id} or an admin may revoke it.{instead}"
-            raise NotAllowed(why, ErrorCode.NOT_THEIRS, approval_id=approval_id)
+        view = await self._allowed(Action.REVOKE, approval_id, who, admin)
         fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
         await self._end_grant(view, Revoke.model_validate(fields | {"name": await self._name(who)}))
 
     async def give_back(self, approval_id: int, who: str, channel: str, words: str = "", wish_id: str = "") -> None:
         """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
-        await self._must_be_enabled(who)
-        view = await self._run(self.requests.request, approval_id)
-        if who != view.question.requester and not (_is_gateway(who) and who == view.asked_by):
-            raise NotAllowed(
-                f"Only {view.requester_name}, or a gateway that asked for #{approval_id}, may give it back; "
-                "an approver or an admin may revoke it.",
-                ErrorCode.NOT_THEIRS,
-                approval_id=approval_id,
-            )
+        view = await self._allowed(Action.GIVE_BACK, approval_id, who)
         fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
         wish = Revoke.model_validate(fields | {"name": await self._name(who), "given_back": True})
         await self._end_grant(view, wish)
@@ -235,11 +220,17 @@ class Engine:
     async def _name(self, who: str) -> str:
         return (await self._run(self.requests.person, who)).name
 
-    async def _must_be_enabled(self, who: str) -> None:
-        """Raise NotAllowed for somebody who was disabled, on whatever channel they come (rule 6)."""
-        if not _is_gateway(who) and not await self._run(self.requests.enabled, who):
-            words = "Your account is disabled or unknown, so you may not do this."
-            raise NotAllowed(words, ErrorCode.DISABLED_PERSON)
+    async def _allowed(self, action: Action, approval_id: int, who: str, admin: bool = False) -> RequestView:
+        """The request, if they may do this to it; raises NotAllowed, NotFound."""
+        caller = await self._principal(who, admin)
+        if not caller.enabled:
+            raise disabled()
+        view = await self._run(self.requests.request, approval_id)
+        must_be_allowed(caller, action, view)
+        return view
+
+    async def _principal(self, who: str, admin: bool = False) -> Principal:
+        return principal(await self._run(self.requests.policy), who, admin)
 
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
@@ -340,10 +331,6 @@ class Engine:
 def _ended(view: RequestView) -> Refused:
     words = f"#{view.approval_id} is already {view.status}: {view.words}"
     return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=view.approval_id, request_status=view.status)
-
-
-def _is_gateway(who: str) -> bool:
-    return who.startswith(GATEWAY)
 
 
 async def _each_for_itself(works: Sequence[Callable[[], Awaitable[object]]]) -> None:

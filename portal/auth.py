@@ -12,6 +12,7 @@ from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, in_words
 from countersign.models import GATEWAY, Question
+from countersign.permissions import Principal, principal, why_not_ask
 from portal.problems import problem
 from store import Store
 from store.database import reads
@@ -68,17 +69,10 @@ class Caller:
 
     def must_be_allowed(self, question: Question) -> None:
         """NotAllowed where this token may not ask this question."""
-        owner = self.token.owner
-        if not self.is_person:
-            if question.device not in self.visibility.devices:
-                words = f"{question.device} is not a device of gateway {owner.name}."
-                raise NotAllowed(words, ErrorCode.OTHER_DEVICE, device=question.device)
-            if question.protocol not in self.visibility.protocols:
-                words = f"Gateway {owner.name} does not ask for {question.protocol}."
-                raise NotAllowed(words, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
-        elif question.requester != owner.name and not self.is_admin:
-            words = f"This token asks for {owner.name} only; leave the requester out."
-            raise NotAllowed(words, ErrorCode.OTHER_REQUESTER, requester=question.requester)
+        seen = self.visibility
+        who = Principal(self.name, admin=self.is_admin, devices=seen.devices, protocols=seen.protocols)
+        if why := why_not_ask(who, question):
+            raise why
 
 
 def presented_id(authorization: str) -> str:
@@ -115,7 +109,7 @@ def _by_policy(token: Token, policy: Policy) -> Caller:
         )
     if not policy.enabled(owner.name):
         raise _invalid(f"{owner.name} is disabled or not in the directory, so this token opens nothing.")
-    is_admin = owner.is_admin or "admin" in policy.users[owner.name].roles
+    is_admin = principal(policy, owner.name, owner.is_admin).admin
     return Caller(token, is_admin, Visibility(everything=is_admin, person=owner.name))
 
 

@@ -184,9 +184,9 @@ class Reading:
         return person(self.policies.current()[1], one)
 
     @reads
-    def enabled(self, one: str) -> bool:
-        """Whether somebody is in the directory and not disabled."""
-        return self.policies.current()[1].enabled(one)
+    def policy(self) -> Policy:
+        """The policy in force. Raises Refused where none was ever applied."""
+        return self.policies.current()[1]
 
     @reads
     def person_at(self, address: str) -> Person | None:

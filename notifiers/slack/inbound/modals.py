@@ -6,9 +6,9 @@ import logging
 from dataclasses import replace
 
 from countersign.errors import Unavailable, Unreachable
-from countersign.models import LONGEST_COMMENT, Status, Verdict, without_controls
+from countersign.models import LONGEST_COMMENT, Verdict, without_controls
 from countersign.notifications import Person
-from countersign.views import RequestView
+from countersign.permissions import Principal, why_not_answer
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound.buttons import given
 from notifiers.slack.inbound.dispatcher import CHANNEL, Dispatcher, FieldError
@@ -47,8 +47,9 @@ class Modals:
         interaction.place = replace(interaction.place, view_id=str(opened["view"]["id"]))
         person = await self._desk.who(interaction)
         request = await self._desk.request(about.id, about.run)
-        if why := why_not(request, about.level, verdict, person):
-            raise TurnedAway(why, person)
+        who = Principal(person.id, person.enabled)
+        if why := why_not_answer(who, request, about.level, verdict, CHANNEL):
+            raise TurnedAway(str(why), person)
         view = answer_modal(about, verdict, request)
         try:
             await self._api.call("views.update", wish.user.id, view_id=interaction.place.view_id, view=view)
@@ -71,18 +72,3 @@ class Modals:
         answer = await self._desk.store(interaction, given(wish, about, person, form.verdict, comment), about.run)
         await self._desk.judged(interaction, answer)
         return person
-
-
-def why_not(request: RequestView, level: int, verdict: Verdict, person: Person) -> str:
-    """Why this person's answer could not count as things stand, or ""; judged again when it comes."""
-    number = request.approval_id
-    if request.status is not Status.WAITING:
-        return f"#{number} is already {request.status}: {request.words}"
-    if person.id not in {one.person for one in request.approvers if one.level == level}:
-        return f"You are not asked about #{number}, so your answer can't count."
-    if request.channels.get(CHANNEL, "decide") != "decide":
-        return f"#{number} can't be decided in Slack; its policy wants another channel."
-    if level != request.level:
-        return f"#{number} has come to level {request.level}; this was about level {level}."
-    mine = [one.verdict for one in request.decisions if (one.person, one.level) == (person.id, level)]
-    return f"You approved #{number} already." if verdict in mine else ""

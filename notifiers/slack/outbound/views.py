@@ -26,6 +26,7 @@ from countersign.models import (
     Status,
     Verdict,
 )
+from countersign.permissions import Action, Principal, why_not
 from countersign.views import Mine, RequestView
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping, parts
@@ -138,12 +139,12 @@ def _asked_for(request: RequestView) -> list[Block]:
 
 
 def _grant(request: RequestView, person: str) -> list[Block]:
-    mine = request.question.requester == person
-    shown = _shown(request) | {"mine": mine}
+    who = Principal(person)
+    shown = _shown(request) | {"mine": request.question.requester == person}
     buttons = []
-    if person in {one.person for one in request.approvers}:
+    if not why_not(who, Action.REVOKE, request):
         buttons.append(_ending("revoke", request, shown, style="danger"))
-    if mine:
+    if not why_not(who, Action.GIVE_BACK, request):
         buttons.append(_ending("give_back", request, shown))
     return [parts.section(markup("home/grant", **shown)), *parts.actions(buttons)]
 

@@ -1,0 +1,127 @@
+"""Who may do what: the one place that says so, for every channel, page, command and route (rules 2, 6 and 7).
+
+Whether an answer counts is the ballot's to say; what is said here of answers is what can be seen before.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from countersign.directory import Policy
+from countersign.error_codes import ErrorCode
+from countersign.errors import CountersignError, NotAllowed, Refused, counted_at, other_level
+from countersign.models import GATEWAY, Question, Status, Verdict
+from countersign.views import RequestView
+
+
+class Action(StrEnum):
+    """What may be done to a request, beside answering it."""
+
+    CANCEL = "cancel"
+    REVOKE = "revoke"
+    GIVE_BACK = "give back"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls: a person's id, or `gateway:<name>`, which asks for these devices over these protocols."""
+
+    name: str
+    enabled: bool = True
+    admin: bool = False
+    devices: frozenset[str] = frozenset()
+    protocols: frozenset[str] = frozenset()
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether it is no person."""
+        return self.name.startswith(GATEWAY)
+
+
+def principal(policy: Policy, name: str, admin: bool = False) -> Principal:
+    """A person as the directory has them, or a gateway; `admin`: they prove to be one, whatever the policy says."""
+    if name.startswith(GATEWAY):
+        return Principal(name)
+    enabled = policy.enabled(name)
+    return Principal(name, enabled=enabled, admin=enabled and (admin or "admin" in policy.users[name].roles))
+
+
+def must_be_allowed(who: Principal, action: Action, request: RequestView) -> None:
+    """Raise NotAllowed, which says who may, where they may not do this."""
+    if why := why_not(who, action, request):
+        raise why
+
+
+def why_not(who: Principal, action: Action, request: RequestView) -> NotAllowed | None:
+    """Why somebody may not do this to a request; None where they may. Whether there is anything to do is not asked."""
+    if not who.enabled:
+        return disabled()
+    if _may(who, action, request):
+        return None
+    return NotAllowed(_who_may(who, action, request), ErrorCode.NOT_THEIRS, approval_id=request.approval_id)
+
+
+def disabled() -> NotAllowed:
+    """Says so to somebody who was disabled, on whatever channel they come (rule 6)."""
+    return NotAllowed("Your account is disabled or unknown, so you may not do this.", ErrorCode.DISABLED_PERSON)
+
+
+def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
+    """Why somebody may not ask this: a person asks for themselves, an admin for all, a gateway for its devices."""
+    if not who.is_gateway:
+        if question.requester == who.name or who.admin:
+            return None
+        words = f"This token asks for {who.name} only; leave the requester out."
+        return NotAllowed(words, ErrorCode.OTHER_REQUESTER, requester=question.requester)
+    gateway = who.name.removeprefix(GATEWAY)
+    if question.device not in who.devices:
+        words = f"{question.device} is not a device of gateway {gateway}."
+        return NotAllowed(words, ErrorCode.OTHER_DEVICE, device=question.device)
+    if question.protocol not in who.protocols:
+        words = f"Gateway {gateway} does not ask for {question.protocol}."
+        return NotAllowed(words, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
+    return None
+
+
+def why_not_answer(
+    who: Principal, request: RequestView, level: int, verdict: Verdict, channel: str
+) -> CountersignError | None:
+    """Why this answer could not count as the request is now; None where it may."""
+    number = request.approval_id
+    if not who.enabled:
+        return disabled()
+    if request.status is not Status.WAITING:
+        return Refused(f"#{number} is already {request.status}: {request.words}", ErrorCode.ALREADY_SETTLED)
+    if who.name not in {one.person for one in request.approvers if one.level == level}:
+        return Refused(f"You are not asked about #{number}.", ErrorCode.NOT_ASKED)
+    if request.channels.get(channel, "decide") != "decide":
+        words = f"#{number} can't be decided by {channel}; its policy wants another channel."
+        return Refused(words, ErrorCode.CHANNEL_NOT_ALLOWED, channel=channel)
+    mine = [one.verdict for one in request.decisions if (one.person, one.level, one.lapsed) == (who.name, level, False)]
+    if level == request.level:
+        return Refused(f"You approved #{number} already.", ErrorCode.COUNTED_ALREADY) if verdict in mine else None
+    # Who approved a level that was passed may still take it back while the request waits (rule 2).
+    if Verdict.APPROVE in mine and verdict is Verdict.REJECT:
+        return None
+    return (counted_at if mine else other_level)(number, level, request.level)
+
+
+def _may(who: Principal, action: Action, request: RequestView) -> bool:
+    is_requester = who.name == request.question.requester
+    if action is Action.CANCEL:
+        return is_requester or who.admin
+    if action is Action.REVOKE:
+        return who.admin or who.name in {one.person for one in request.approvers}
+    return is_requester or (who.is_gateway and who.name == request.asked_by)
+
+
+def _who_may(who: Principal, action: Action, request: RequestView) -> str:
+    number, requester = request.approval_id, request.requester_name
+    if action is Action.CANCEL:
+        return f"Only {requester} or an admin may cancel #{number}."
+    if action is Action.REVOKE:
+        instead = " You may give it back." if who.name == request.question.requester else ""
+        return f"Only an approver of #{number} or an admin may revoke it.{instead}"
+    return (
+        f"Only {requester}, or a gateway that asked for #{number}, may give it back; "
+        "an approver or an admin may revoke it."
+    )

@@ -1,0 +1,127 @@
+"""Who may do what to a request, whatever way they come by."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from countersign.error_codes import ErrorCode
+from countersign.models import Decision, Protocol, Question, Status, Verdict
+from countersign.permissions import Action, Principal, principal, why_not, why_not_answer, why_not_ask
+from countersign.policy_file import load
+from countersign.views import ApproverView, RequestView
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+POLICY = """
+users:
+  alice: {name: Alice, email: alice@example.test}
+  ada: {name: Ada, email: ada@example.test, roles: [admin]}
+  gone: {name: Gone, email: gone@example.test, roles: [admin], disabled: true}
+"""
+ALICE, GRACE, BOB = Principal("alice"), Principal("grace"), Principal("bob")
+ADA, VPN = (
+    Principal("ada", admin=True),
+    Principal("gateway:vpn", devices=frozenset({"web-1"}), protocols=frozenset({"ssh"})),
+)
+OTHER = Principal("gateway:other")
+
+
+def request(**changes: object) -> RequestView:
+    fields: dict[str, object] = {
+        "approval_id": 1042,
+        "question": Question(requester="alice", device="web-1", protocol=Protocol.SSH),
+        "requester_name": "Alice",
+        "asked_by": "gateway:vpn",
+        "because": "",
+        "status": Status.WAITING,
+        "words": "",
+        "level": 2,
+        "levels": 2,
+        "quorum": 1,
+        "opened_at": NOW,
+        "deadline": NOW + timedelta(hours=1),
+        "settled_at": None,
+        "grant_minutes": 60,
+        "channels": {"email": "decide", "slack": "link_only"},
+        "approvers": [
+            ApproverView(level=1, person="grace", name="Grace", because=""),
+            ApproverView(level=2, person="heidi", name="Heidi", because=""),
+        ],
+        "decisions": [
+            Decision(answer_id="a", level=1, person="grace", verdict=Verdict.APPROVE, channel="email", at=NOW),
+        ],
+    }
+    return RequestView.model_validate(fields | changes)
+
+
+@pytest.mark.parametrize(
+    ("action", "may"),
+    [
+        (Action.CANCEL, {"alice", "ada"}),
+        (Action.REVOKE, {"grace", "ada"}),
+        (Action.GIVE_BACK, {"alice", "gateway:vpn"}),
+    ],
+)
+def test_rule_7(action: Action, may: set[str]) -> None:
+    everybody = [ALICE, GRACE, BOB, ADA, VPN, OTHER]
+    assert {one.name for one in everybody if why_not(one, action, request()) is None} == may
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_who_is_disabled_may_do_nothing(action: Action) -> None:
+    who = Principal("alice", enabled=False, admin=True)
+    refusal = why_not(who, action, request())
+    assert refusal is not None
+    assert refusal.code == ErrorCode.DISABLED_PERSON
+
+
+def test_a_refusal_says_who_may() -> None:
+    assert str(why_not(BOB, Action.CANCEL, request())) == "Only Alice or an admin may cancel #1042."
+    assert str(why_not(ALICE, Action.REVOKE, request())).endswith("You may give it back.")
+
+
+def test_an_admin_is_one_by_the_directory_or_by_their_token_unless_disabled() -> None:
+    policy = load(POLICY)
+    assert principal(policy, "ada").admin
+    assert not principal(policy, "alice").admin
+    assert principal(policy, "alice", admin=True).admin
+    assert principal(policy, "gone", admin=True) == Principal("gone", enabled=False)
+    assert principal(policy, "nobody") == Principal("nobody", enabled=False)
+    assert principal(policy, "gateway:vpn") == Principal("gateway:vpn")
+
+
+def test_who_may_ask_for_whom() -> None:
+    question = request().question
+    assert why_not_ask(ALICE, question) is None
+    assert why_not_ask(ADA, question) is None
+    assert why_not_ask(VPN, question) is None
+    codes = {one.name: why_not_ask(one, question) for one in (BOB, OTHER)}
+    assert {name: error and error.code for name, error in codes.items()} == {
+        "bob": ErrorCode.OTHER_REQUESTER,
+        "gateway:other": ErrorCode.OTHER_DEVICE,
+    }
+    rdp = question.model_copy(update={"protocol": Protocol.RDP})
+    refusal = why_not_ask(VPN, rdp)
+    assert refusal is not None
+    assert refusal.code == ErrorCode.OTHER_PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("who", "level", "verdict", "changes", "code"),
+    [
+        ("heidi", 2, Verdict.APPROVE, {}, None),
+        ("heidi", 2, Verdict.APPROVE, {"status": Status.EXPIRED}, ErrorCode.ALREADY_SETTLED),
+        ("bob", 2, Verdict.APPROVE, {}, ErrorCode.NOT_ASKED),
+        ("heidi", 2, Verdict.APPROVE, {"channels": {"email": "link_only"}}, ErrorCode.CHANNEL_NOT_ALLOWED),
+        ("heidi", 1, Verdict.APPROVE, {}, ErrorCode.NOT_ASKED),
+        ("grace", 1, Verdict.APPROVE, {}, ErrorCode.COUNTED_ALREADY),
+        ("grace", 1, Verdict.REJECT, {}, None),  # rule 2: who approved may still reject
+        ("grace", 1, Verdict.REJECT, {"decisions": []}, ErrorCode.OTHER_LEVEL),
+    ],
+)
+def test_what_can_be_seen_of_an_answer_before_it_is_judged(
+    who: str, level: int, verdict: Verdict, changes: dict[str, object], code: str | None
+) -> None:
+    refusal = why_not_answer(Principal(who), request(**changes), level, verdict, "email")
+    assert (refusal and refusal.code) == code
