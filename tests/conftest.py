@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +24,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # What is tested is as wide as the test says, not as the terminal of whoever runs it; pytest's own readline sets these.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+# What Python says to audit hooks when a server, or another program, is started.
+STARTS = {"socket.bind", "subprocess.Popen"}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -57,6 +60,33 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     finally:
         sys.settrace(ours)
         threading.settrace(of_threads)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-servers",
+        action="store_true",
+        help="skip each test as soon as it, or a fixture of it, starts a server or another program",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-servers"):
+        sys.addaudithook(skip_at_server)
+        # What a test was about to use when it was skipped stays open.
+        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
+        warnings.simplefilter("ignore", pytest.PytestUnraisableExceptionWarning)
+
+
+def skip_at_server(event: str, _: object) -> None:
+    """Skip the test that runs, whoever wrote it: nothing has to be marked, so nothing can be forgotten.
+
+    A server binds a socket (https://docs.python.org/3/library/audit_events.html). Threads may outlive their test.
+    """
+    if event not in STARTS or threading.current_thread() is not threading.main_thread():
+        return
+    if os.environ.get("PYTEST_CURRENT_TEST", "").endswith(("(setup)", "(call)")):
+        pytest.skip("it starts a server or another program")
 
 
 @pytest.fixture(scope="session")

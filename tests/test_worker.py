@@ -33,7 +33,7 @@ NOWHERE = "127.0.0.1:1"
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end, with nothing of ours in the environment but this."""
-    told = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
+    told = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or "COVERAGE" in name}
     command = [sys.executable, str(ROOT / "worker.py"), *arguments]
     return subprocess.run(command, cwd=ROOT, env=told | environment, capture_output=True, text=True, check=False)
 
