@@ -5,14 +5,16 @@ its section beside its code (`notifiers/<channel>/settings.py`).
 """
 
 import re
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from countersign.durations import reads
 from notifiers import AllSettings
 
 ENV_FILE = ".env"
@@ -21,6 +23,9 @@ EXAMPLES = "sqlite:///var/countersign.db or postgresql://user:password@host/data
 DATABASE_OPTIONS = {"application_name"}
 # Host and port, the host in brackets where it is an IPv6 address (RFC 3986, section 3.2.2).
 HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})")
+
+# A number alone means days, as it always did.
+Days = Annotated[timedelta, BeforeValidator(reads("days"))]
 
 
 class Settings(BaseSettings, AllSettings):
@@ -45,9 +50,9 @@ class Settings(BaseSettings, AllSettings):
     refusals_an_hour: int = Field(default=100, ge=0)
     portal_connections: int = Field(default=1000, ge=16)
 
-    keep_mails_days: int = Field(default=180, ge=1, le=36_500)
-    keep_signals_days: int = Field(default=180, ge=1, le=36_500)
-    keep_notifications_days: int = Field(default=180, ge=1, le=36_500)
+    keep_mails_days: Days = timedelta(days=180)
+    keep_signals_days: Days = timedelta(days=180)
+    keep_notifications_days: Days = timedelta(days=180)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"

@@ -305,8 +305,8 @@ def _worker(
 
 def _forgetting(store: Store, settings: Settings) -> Callable[[], Awaitable[None]]:
     """What forgets, a little at a time, what need not be kept any longer."""
-    days = settings.keep_mails_days, settings.keep_signals_days, settings.keep_notifications_days
-    retention = Retention(store.database, Kept(*(timedelta(days=each) for each in days)))
+    kept = Kept(settings.keep_mails_days, settings.keep_signals_days, settings.keep_notifications_days)
+    retention = Retention(store.database, kept)
 
     async def forget() -> None:
         await asyncio.get_running_loop().run_in_executor(store.database.executor, store.repeats.sum_up)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,16 @@ def test_without_a_file_it_is_said_where_one_would_be(folder: Path, caplog: pyte
     with caplog.at_level(logging.INFO):
         report()
     assert caplog.messages == [f"from the environment alone; there is no {folder / '.env'}"]
+
+
+def test_how_long_something_is_kept_is_a_duration_and_a_number_alone_means_days(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_KEEP_MAILS_DAYS", "36h")
+    monkeypatch.setenv("COUNTERSIGN_KEEP_SIGNALS_DAYS", "90")
+    settings = load()
+    assert (settings.keep_mails_days, settings.keep_signals_days) == (timedelta(hours=36), timedelta(days=90))
+    monkeypatch.setenv("COUNTERSIGN_KEEP_MAILS_DAYS", "1.5 years")
+    [said] = problems()
+    assert "COUNTERSIGN_KEEP_MAILS_DAYS (in the environment) must be a duration such as 90s, 15m, 36h or 180d" in said
+    assert "1.5" not in said

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from countersign.durations import Unit, reads
+
+
+@pytest.mark.parametrize(
+    ("unit", "given", "length"),
+    [
+        ("minutes", "90s", timedelta(seconds=90)),
+        ("seconds", "15m", timedelta(minutes=15)),
+        ("days", "36h", timedelta(hours=36)),
+        ("seconds", " 180d ", timedelta(days=180)),
+        ("minutes", "60", timedelta(hours=1)),
+        ("seconds", 60, timedelta(minutes=1)),
+        ("days", "36500", timedelta(days=36_500)),
+        ("days", timedelta(days=2), timedelta(days=2)),
+    ],
+)
+def test_a_number_has_its_own_unit_or_that_of_its_setting(unit: Unit, given: object, length: timedelta) -> None:
+    assert reads(unit)(given) == length
+
+
+@pytest.mark.parametrize(
+    "given", ["", "0", "0s", "-5", "1.5h", "1h30m", "5w", "5 m", "٣d", "36501d", "999999999d", "9999999999", True, None]
+)
+def test_what_is_none_or_too_long_is_refused_with_how_it_is_written(given: object) -> None:
+    with pytest.raises(ValueError, match="such as 90s, 15m, 36h or 180d, of 36500d at most; a number alone means days"):
+        reads("days")(given)
