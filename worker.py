@@ -96,7 +96,7 @@ async def _run(
     live = {one.name: one.live() for one in all_channels if one.live}
     for sender in (*senders.values(), *live.values()):
         closing.push_async_callback(sender.close)
-    store = await Store.open_when_up(settings.database_url, minute, frozenset(live), settings.requests_an_hour)
+    store = await Store.open_when_up(settings.database_url, frozenset(live))
     closing.callback(store.close)
     client = await Client.connect_when_up(**_temporal(settings))
     connected()
@@ -104,17 +104,7 @@ async def _run(
         log.warning("%s", warning)
     outbox = Outbox(store.notifications, store.reading, senders, store.database.executor, live)
     closing.push_async_callback(outbox.close)
-    engine = Engine(
-        client,
-        store.requests,
-        store.answers,
-        store.reading,
-        store.grants,
-        store.signals,
-        store.database.executor,
-        tell_on=frozenset(outbox.senders),
-        deliver=outbox.answer_back,
-    )
+    engine = Engine(client, store, outbox, minute=minute, most_an_hour=settings.requests_an_hour)
     listen = _mailbox_listener(all_channels, store, engine)
     standing = BackgroundActivities(
         listen,
@@ -138,7 +128,7 @@ async def _run(
     await _number_above_temporal(client, store)
     signs = _signs_of_life(store, outbox, settings.task_queue)
     await client.keep_standing(kept)
-    async with signs, _worker(client, settings, store, outbox, standing, runner), repeating(own):
+    async with signs, _worker(client, settings, engine, standing, runner), repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await _wait_until(stop, client)
 
@@ -273,13 +263,11 @@ async def _until_signal(settings: Settings) -> None:
 def _worker(
     client: Client,
     settings: Settings,
-    store: Store,
-    outbox: Outbox,
+    engine: Engine,
     standing: BackgroundActivities,
     runner: WorkflowRunner,
 ) -> Worker:
-    requests = RequestActivities(store.requests, store.answers)
-    steps = TransitionActivities(store.requests, store.grants, client, outbox, store.database.executor)
+    requests, steps = RequestActivities(engine), TransitionActivities(engine)
     return Worker(
         client.temporal,
         task_queue=settings.task_queue,
@@ -295,7 +283,6 @@ def _worker(
             standing.watch_mailbox,
             standing.sweep,
         ],
-        activity_executor=store.database.executor,
         workflow_runner=runner,
         max_cached_workflows=settings.cached_workflows,
         sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,

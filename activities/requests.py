@@ -1,6 +1,8 @@
 """The side effects of a request on the record: opened, changed, read. Each is one transaction, and idempotent."""
 
-from typing import Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from temporalio import activity
 
@@ -18,63 +20,42 @@ from countersign.transitions import (
     TimelyAnswers,
 )
 
-
-class RequestBook(Protocol):
-    """Where requests are written."""
-
-    def open(self, opening: Opening) -> OpenReply:
-        """Give a question its number and its route."""
-
-    def people(self, start: LevelStart) -> LevelPeople:
-        """Look up the people of a level."""
-
-    def ask_again(self, again: AskAgain) -> None:
-        """Record a repeated question."""
-
-    def standing(self, look: Recheck) -> Availability:
-        """Look up who may no longer act."""
-
-
-class AnswerBook(Protocol):
-    """Where answers are stored."""
-
-    def last(self, closing: DeadlineCheck) -> TimelyAnswers:
-        """Find what came before the deadline."""
+if TYPE_CHECKING:  # workflows import this module, and are to be loaded without a database
+    from engine.engine import Engine
 
 
 class RequestActivities:
     """What the workflows ask of the record. That a request is not on record is a final answer, and no outage."""
 
-    def __init__(self, requests: RequestBook, answers: AnswerBook) -> None:
-        self.requests = requests
-        self.answers = answers
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
 
     @activity.defn(name="open_request")
-    def open(self, opening: Opening) -> OpenReply:
+    async def open(self, opening: Opening) -> OpenReply:
         """Open a request, or answer its question by a grant that lasts."""
         with refusals_are_final():
-            return self.requests.open(opening)
+            return await self.engine.open(opening)
 
     @activity.defn(name="people_of_level")
-    def people(self, start: LevelStart) -> LevelPeople:
+    async def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
         with refusals_are_final(NotFound):
-            return self.requests.people(start)
+            return await self.engine.people(start)
 
     @activity.defn(name="record_repeat")
-    def ask_again(self, again: AskAgain) -> None:
+    async def ask_again(self, again: AskAgain) -> None:
         """Record that the question was asked again."""
         with refusals_are_final(NotFound):
-            self.requests.ask_again(again)
+            await self.engine.ask_again(again)
 
     @activity.defn(name="people_standing")
-    def standing(self, look: Recheck) -> Availability:
+    async def standing(self, look: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached."""
         with refusals_are_final(NotFound):
-            return self.requests.standing(look)
+            return await self.engine.recheck(look)
 
     @activity.defn(name="last_answers")
-    def last(self, closing: DeadlineCheck) -> TimelyAnswers:
+    async def last(self, closing: DeadlineCheck) -> TimelyAnswers:
         """The answers that came in time and were not judged yet."""
         with refusals_are_final(NotFound):
-            return self.answers.last(closing)
+            return await self.engine.timely_answers(closing)

@@ -111,9 +111,7 @@ async def deployment(place: Place, name: str, **settings: str) -> AsyncIterator[
     store = Store(environment["COUNTERSIGN_DATABASE_URL"])
     store.policies.apply(policy(), "bench")
     client = await Client.connect(place.address, task_queue=environment["COUNTERSIGN_TASK_QUEUE"])
-    engine = Engine(
-        client, store.requests, store.answers, store.reading, store.grants, store.signals, store.database.executor
-    )
+    engine = Engine(client, store)
     async with process(place, "worker.py", ready="ready", **environment) as pid:
         yield Deployment(client, store, engine, pid)
     store.close()

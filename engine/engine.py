@@ -8,15 +8,35 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from countersign.books import AnswerBook, AskingBook, GrantReader, RequestReader, SignalBook
 from countersign.client import Client
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, NotYet, Refused, Unavailable, other_level
-from countersign.models import Answer, Asked, GrantStatus, Judgement, Question, Status
+from countersign.models import Answer, Asked, GrantStatus, Judgement, LevelPeople, Question, Status
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.permissions import Action, Principal, disabled, must_be_allowed, principal
-from countersign.transitions import GONE, Cancel, GrantEnd, Revoke, gone
+from countersign.transitions import (
+    GONE,
+    GRANT_STEP,
+    AskAgain,
+    Availability,
+    Cancel,
+    DeadlineCheck,
+    GrantEnd,
+    LevelStart,
+    Opening,
+    OpenReply,
+    RecordedTransition,
+    Recheck,
+    Revoke,
+    TimelyAnswers,
+    Transition,
+    TransitionResult,
+    gone,
+)
 from countersign.views import Mine, RequestView
+from engine.outbox import Outbox
+from engine.transactions import Transactions
+from store import Store
 
 ENGINE = "countersign"
 # What is younger than this is still on its way.
@@ -31,37 +51,30 @@ AT_ONCE = 20
 T = TypeVar("T")
 
 
-async def _leave_to_the_sweeper(approval_id: int) -> None:
-    """Leave the notice to the sweeper."""
-
-
 class Engine:
     """Stores, submits, and says what became of it.
 
-    `tell_on`: the channels that tell a sender of a refusal; `deliver(approval_id)` sends such notices at once.
+    `outbox` sends what is written here at once, and its channels tell a sender of a refusal; without one, the sweeper
+    of a worker sends it. `executor` is where transactions run, the store's own where there is none.
     """
 
     def __init__(
         self,
         client: Client,
-        asking: AskingBook,
-        answers: AnswerBook,
-        requests: RequestReader,
-        grants: GrantReader,
-        signals: SignalBook,
-        executor: Executor,
-        tell_on: frozenset[str] = frozenset(),
-        deliver: Callable[[int], Awaitable[object]] = _leave_to_the_sweeper,
+        store: Store,
+        outbox: Outbox | None = None,
+        executor: Executor | None = None,
+        minute: timedelta = timedelta(minutes=1),
+        most_an_hour: int = 0,
     ) -> None:
         self.client = client
-        self.asking = asking
-        self.answers = answers
-        self.requests = requests
-        self.grants = grants
-        self.signals = signals
-        self.executor = executor
-        self.tell_on = tell_on
-        self.deliver = deliver
+        self.transactions = Transactions(store, minute, most_an_hour)
+        self.answers = store.answers
+        self.requests = store.reading
+        self.grants = store.grants
+        self.signals = store.signals
+        self.outbox = outbox
+        self.executor = executor or store.database.executor
         self._looked_through = 0  # the number of the waiting request that was looked at last
 
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
@@ -72,15 +85,15 @@ class Engine:
         # Who asks for themselves and is disabled is refused by the rules, on record.
         if who != question.requester and not (await self._principal(who)).enabled:
             raise disabled()
-        asked = await self._run(self.asking.answer_on_record, question, who, request_id)
+        asked = await self._run(self.transactions.asking.answer_on_record, question, who)
         return asked or await self.client.ask(question, request_id, who)
 
     async def store(self, given: SubmittedAnswer) -> Answer:
         """Store the answer before anything else. Raises NotFound, and Refused, recorded, where it could never count."""
         try:
-            return await self._run(self.answers.store, given, given.channel in self.tell_on)
+            return await self._run(self.answers.store, given, self._tells(given.channel))
         except Refused:
-            await self.deliver(given.approval_id)
+            await self._answer_back(given.approval_id)
             raise
 
     async def submit(self, answer: Answer) -> Judgement:
@@ -97,8 +110,8 @@ class Engine:
                     if not await self._settle_if_gone(answer.approval_id):
                         raise Unavailable("The request can't be asked now; the answer is kept.") from error
                     refusal = await self._how_it_ended(answer.approval_id)
-            await self._run(self.answers.refuse, answer.id, refusal, answer.channel in self.tell_on)
-            await self.deliver(answer.approval_id)
+            await self._run(self.answers.refuse, answer.id, refusal, self._tells(answer.channel))
+            await self._answer_back(answer.approval_id)
             state, words = await self._run(self.answers.outcome, answer.id)
         details = await self._run(self.answers.details, answer.id)
         view = await self._run(self.requests.request, answer.approval_id)
@@ -125,7 +138,7 @@ class Engine:
         """Record what came in and decides nothing, and tell its sender where `event` says so."""
         await self._run(self.answers.record_rejected, refused)
         if refused.event and refused.approval_id:
-            await self.deliver(refused.approval_id)
+            await self._answer_back(refused.approval_id)
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case."""
@@ -274,6 +287,56 @@ class Engine:
 
         await _each_for_itself([partial(to_one, its) for its in by_request.values()])
 
+    # --- what the workflows ask for ----------------------------------------------------------------------------------
+
+    async def open(self, opening: Opening) -> OpenReply:
+        """Open a request, or answer its question by a grant that lasts. Raises Refused, TooMany, recorded."""
+        return await self._run(self.transactions.opener.open, opening)
+
+    async def people(self, start: LevelStart) -> LevelPeople:
+        """The people of a level, as the directory has them now."""
+        return await self._run(self.transactions.people.of_level, start)
+
+    async def recheck(self, look: Recheck) -> Availability:
+        """Who of these people may no longer act, or can't be reached."""
+        return await self._run(self.transactions.people.recheck, look)
+
+    async def ask_again(self, again: AskAgain) -> None:
+        """Record that the question of an open request was asked again, once."""
+        await self._run(self.transactions.asking.ask_again, again)
+
+    async def timely_answers(self, closing: DeadlineCheck) -> TimelyAnswers:
+        """The answers that came before the deadline and were not refused, and whether there may be more."""
+        return await self._run(self.answers.last, closing)
+
+    async def write(self, step: Transition) -> RecordedTransition:
+        """Write one change of a request, once. Raises NotFound where it is not on record."""
+        return await self._run(self.transactions.transitions.write, step)
+
+    async def carry_out(self, step: Transition, written: RecordedTransition) -> TransitionResult:
+        """Start the grant of a change that was written, if it opened one, and tell those whom it concerns.
+
+        The grant's workflow is started here and not as a child: a parent that ends in the same task takes a child that
+        has not started yet with it, whatever its close policy.
+        """
+        if written.grant is not None:
+            await self.client.start_grant(written.grant)
+        is_written = not (written.instead or written.disabled)
+        unreachable = await self._deliver(step, written.number) if is_written else []
+        return TransitionResult(**written.model_dump(), unreachable=unreachable)
+
+    async def _deliver(self, step: Transition, number: int) -> list[str]:
+        """Send what a step has written, where there is anything; returns who can be reached by no channel."""
+        if self.outbox is None or not (step.tell or self.outbox.live):
+            return []
+        return await self.outbox.deliver(step.approval_id, number)
+
+    async def end_grant(self, end: GrantEnd) -> None:
+        """End or revoke a grant, once, and tell those whom it concerns."""
+        await self._run(self.grants.end, end)
+        if self.outbox is not None:
+            await self.outbox.deliver(end.approval_id, GRANT_STEP)
+
     async def _revoke(self, wish: Revoke) -> None:
         view = await self._run(self.requests.request, wish.approval_id)
         try:
@@ -310,7 +373,7 @@ class Engine:
         view = await self._run(self.requests.request, approval_id)
         if view.status is not Status.WAITING:
             return False
-        await self._run(self.asking.write, gone(approval_id, run_id, view.level, view.question.requester))
+        await self._run(self.transactions.transitions.write, gone(approval_id, run_id, view.level, view.question.requester))
         return True
 
     async def look_again(self, approval_id: int) -> None:
@@ -320,6 +383,15 @@ class Engine:
             await self.client.look_again(workflow_id, approval_id)
         except (Refused, NotFound):
             return
+
+    def _tells(self, channel: str) -> bool:
+        """Whether a sender is told of a refusal by this channel."""
+        return self.outbox is not None and channel in self.outbox.senders
+
+    async def _answer_back(self, approval_id: int) -> None:
+        """Send what was just written to whoever answered; without an outbox the sweeper of a worker does."""
+        if self.outbox is not None:
+            await self.outbox.answer_back(approval_id)
 
     async def _how_it_ended(self, approval_id: int) -> Refused:
         return _ended(await self._run(self.requests.request, approval_id))

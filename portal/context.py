@@ -125,15 +125,7 @@ class Plan:
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store, turns, self.tidy_seconds))]
         try:
             client = await self.connect()
-            engine = Engine(
-                client,
-                store.requests,
-                store.answers,
-                store.reading,
-                store.grants,
-                store.signals,
-                turns,
-            )
+            engine = Engine(client, store, executor=turns)
             async with _listening({name: listen(engine) for name, listen in self.listeners.items()}) as listeners:
                 explain = self.explain(engine) if self.explain else None
                 at_once = AtOnce(self.calls_at_once, self.calls_in_all)

@@ -38,15 +38,13 @@ log = logging.getLogger(__name__)
 class Store:
     """All of it, over one database whose schema is brought up to date first.
 
-    `minute` is how long one of the policy's minutes lasts; `live` are the channels whose messages are kept up to date.
+    `live` are the channels whose messages are kept up to date.
     """
 
     def __init__(
         self,
         url: str,
-        minute: timedelta = timedelta(minutes=1),
         live: frozenset[str] = frozenset(),
-        most_an_hour: int = 0,
     ) -> None:
         self.database = Database(url)
         try:
@@ -57,7 +55,7 @@ class Store:
         self.policies = Policies(self.database)
         self.notifications = Notifications(self.database, live)
         self.grants = Grants(self.database, self.policies, self.notifications)
-        self.requests = Requests(self.database, self.policies, self.grants, self.notifications, minute, most_an_hour)
+        self.requests = Requests(self.database)
         self.numbers = Numbers(self.database)
         self.answers = Answers(self.database, self.policies)
         self.reading = Reading(self.database, self.policies, live)
@@ -80,9 +78,7 @@ class Store:
     async def open_when_up(
         cls,
         url: str,
-        minute: timedelta = timedelta(minutes=1),
         live: frozenset[str] = frozenset(),
-        most_an_hour: int = 0,
         patience: timedelta = START_PATIENCE,
     ) -> "Store":
         """Open it, waiting for a database that is still starting.
@@ -93,7 +89,7 @@ class Store:
         said = False
         while True:
             try:
-                return await asyncio.to_thread(cls, url, minute, live, most_an_hour)
+                return await asyncio.to_thread(cls, url, live)
             except DatabaseUnavailable as error:
                 if error.lasting or time.monotonic() > over:
                     raise

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from countersign.ballot import OWN_APPROVAL
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, counted_at, no_request, other_level
-from countersign.models import Answer, Event, Route, Status, Verdict
+from countersign.models import Answer, Decision, Event, Route, Status, Verdict
 from countersign.notifications import RejectedInput, SubmittedAnswer
 from countersign.transitions import ANSWERING_STEP, AuditEvent, DeadlineCheck, TimelyAnswers
 from store.database import Database, reads
@@ -34,6 +35,7 @@ HELP_AT_MOST = 5
 HELP_WITHIN = timedelta(hours=1)
 # And of answers that were refused so many: a person who answers by hand is told of each.
 REFUSALS_TOLD_AT_MOST = 20
+COUNTED = "It counted."
 ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
 
 
@@ -337,3 +339,28 @@ def _notice(row: Row[Any], words: str) -> dict[str, Any]:
         "tries": 0,
         "retry_at": datetime.now(UTC) + FIRST_RETRY,
     }
+
+
+def count(connection: Connection, decision: Decision) -> bool:
+    """Mark the stored answer that a decision stands for as one that counted; False where none is stored."""
+    stored = update(answers).where(answers.c.id == decision.answer_id).values(state="accepted", words=COUNTED)
+    return connection.execute(stored).rowcount > 0
+
+
+def add_counted(connection: Connection, approval_id: int, decision: Decision) -> None:
+    """Store an answer that came by no channel and has counted."""
+    own_id = uuid.uuid4().hex
+    row = decision.model_dump(exclude={"answer_id", "lapsed"}) | {
+        "id": own_id,
+        "approval_id": approval_id,
+        "source_id": own_id,
+        "proof": {},
+        "state": "accepted",
+        "words": COUNTED,
+    }
+    connection.execute(insert(answers).values(row))
+
+
+def lapse(connection: Connection, answer_ids: Sequence[str], words: str) -> None:
+    """Mark answers that counted as ones that do so no longer, in these words."""
+    connection.execute(update(answers).where(answers.c.id.in_(answer_ids)).values(state="lapsed", words=words))

@@ -1,13 +1,14 @@
 """One SQLAlchemy engine for SQLite (WAL) or PostgreSQL; every public function of the store is one transaction on it."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import QueuePool
 
 from store import postgres
@@ -94,6 +95,12 @@ class Database:
         """End the threads and connections."""
         self.executor.shutdown()
         self.engine.dispose()
+
+
+def insert_new(connection: Connection, table: Table, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
+    """Insert rows, in one statement, but for those whose key is there already; how many were new."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return connection.execute(dialect.insert(table).values(rows).on_conflict_do_nothing()).rowcount
 
 
 @contextmanager

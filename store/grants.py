@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, select, update
+from sqlalchemy import Connection, Row, Select, exists, insert, select, update
 
 from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.grant_reuse import answer_by, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy import why_gone
-from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient, Revoke
+from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, GrantTerms, Recipient, Revoke
 from store.database import Database, reads
 from store.due import Due, among
 from store.events import append
@@ -164,3 +164,29 @@ def _concerned(connection: Connection, end: GrantEnd, requester: str) -> list[st
     if end.status is GrantStatus.REVOKED:
         people += connection.execute(asked).scalars()
     return list(dict.fromkeys(people))
+
+
+def add(connection: Connection, approval_id: int, question: Question, starts_at: datetime, ends_at: datetime) -> None:
+    """Add the Active grant that an approval opens."""
+    connection.execute(
+        insert(grants).values(
+            approval_id=approval_id,
+            requester=question.requester,
+            device=question.device,
+            protocol=question.protocol,
+            source_address=question.source_address,
+            status=GrantStatus.ACTIVE,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            words="",
+        )
+    )
+
+
+def terms_of(connection: Connection, approval_id: int) -> GrantTerms | None:
+    """The terms of the grant that an approval opened, if there is one."""
+    query = select(grants, requests.c.token_run).join(requests, requests.c.approval_id == grants.c.approval_id)
+    row = connection.execute(query.where(grants.c.approval_id == approval_id)).one_or_none()
+    if row is None:
+        return None
+    return GrantTerms(approval_id=approval_id, starts_at=row.starts_at, ends_at=row.ends_at, run=row.token_run)

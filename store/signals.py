@@ -43,3 +43,9 @@ def _has_written(connection: Connection, person: str, approval_id: int | None) -
         events.c.approval_id == approval_id, events.c.who == person, events.c.kind == "answer_refused"
     )
     return any(connection.execute(query.limit(1)).first() is not None for query in (answered, in_vain))
+
+
+def people_with(connection: Connection, approval_id: int, signal: str) -> set[str]:
+    """The people of whom a channel reported this about this request."""
+    of_request = (signals.c.approval_id == approval_id) & (signals.c.signal == signal)
+    return set(connection.execute(select(signals.c.person).where(of_request)).scalars())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import configparser
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import grimp
@@ -74,6 +76,14 @@ def test_migrations_import_the_store_at_most() -> None:
     scripts = list(MIGRATIONS.rglob("*.py"))
     assert scripts
     assert not [path for path in scripts if imported_by(path) & ours]
+
+
+def test_workflows_are_loaded_without_a_database() -> None:
+    """Loading one costs each sandboxed workflow; the engine, which has it, is named for types alone."""
+    load = "import sys, workflows.connection_approval, workflows.grant, workflows.background; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "activities.requests" in told.stdout.split()
+    assert not {"sqlalchemy", "store", "engine"} & set(told.stdout.split())
 
 
 def test_no_package_imports_the_worker() -> None:

@@ -18,7 +18,7 @@ from sandbox.mail_server import MailServer
 from sandbox.people import Person
 from sandbox.postgres import Cluster
 from store import Store
-from tests.store.requests import approving, asking, given, opened
+from tests.store.requests import approving, asking, given, opened, write
 from tests.workflows.deployment import settings_for
 from tests.workflows.people import policy
 
@@ -44,13 +44,13 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     store.policies.apply(policy(), "ada")
     before = datetime.now(UTC)
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace"))
+    write(store, asking(number, "grace"))
     config = email_channel(settings_for(berlin_url, "127.0.0.1:1", "", mail)).config
     assert config is not None
     sender = EmailNotifier(config)
     outbox = Outbox(store.notifications, store.reading, {"email": sender}, store.database.executor)
     await outbox.deliver(number, 1)
-    store.requests.write(approving(store.answers.store(given(number))))
+    write(store, approving(store.answers.store(given(number))))
 
     view = store.reading.request(number)
     assert view.grant is not None

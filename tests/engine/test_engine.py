@@ -17,13 +17,12 @@ from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
 from engine.engine import Engine
 from sandbox.temporal_server import free_port
 from store import Store
-from tests.store.requests import approved, asking, given, kinds, opened, soon
+from tests.store.requests import approved, asking, given, kinds, opened, soon, write
 from tests.workflows.people import policy
 
 
 def door_of(store: Store, client: Client) -> Engine:
-    executor = store.database.executor
-    return Engine(client, store.requests, store.answers, store.reading, store.grants, store.signals, executor)
+    return Engine(client, store)
 
 
 @pytest_asyncio.fixture
@@ -42,7 +41,7 @@ async def engine(store: Store) -> Engine:
 
 async def test_an_answer_is_kept_open_for_the_sweeper(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace"))
+    write(store, asking(number, "grace"))
     answer = await engine.store(given(number, at=soon(-60)))
     with pytest.raises(Unavailable):
         await engine.submit(answer)
@@ -85,7 +84,7 @@ async def test_without_a_policy_nothing_is_open_to_look_at(store: Store) -> None
 
 async def test_a_signal_is_kept_though_temporal_is_away(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace"))
+    write(store, asking(number, "grace"))
     await engine.report("grace", number, "unreachable", "550 no such user")
     assert kinds(store, number)[-1] == "unreachable"
     with pytest.raises(Unavailable):

@@ -21,7 +21,7 @@ from sandbox.smtp import Faults
 from store import Store
 from store.notifications import GIVEN_UP_AFTER
 from store.tables import notifications, requests
-from tests.store.requests import a_step, asking, kinds, opened
+from tests.store.requests import a_step, asking, kinds, opened, write
 from tests.workflows.deployment import settings_for, until
 from tests.workflows.people import policy
 
@@ -74,7 +74,7 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
 
 
 async def test_what_is_sent_is_on_record_and_sent_once(post: Post) -> None:
-    post.store.requests.write(asking(post.number, "grace", "ivan"))
+    write(post.store, asking(post.number, "grace", "ivan"))
     for _ in range(2):
         assert await post.outbox.deliver(post.number, 1) == []
     assert post.mail.delivered == 2
@@ -83,7 +83,7 @@ async def test_what_is_sent_is_on_record_and_sent_once(post: Post) -> None:
 
 async def test_who_is_refused_for_good_is_named_and_the_others_are_told(post: Post) -> None:
     post.mail.faults.refused.add("grace@example.test")
-    post.store.requests.write(asking(post.number, "grace", "ivan"))
+    write(post.store, asking(post.number, "grace", "ivan"))
     assert await post.outbox.deliver(post.number, 1) == ["grace"]
     assert sorted(kinds(post.store, post.number)[-2:]) == ["noticed", "unreachable"]
     assert post.waiting() == []
@@ -91,7 +91,7 @@ async def test_who_is_refused_for_good_is_named_and_the_others_are_told(post: Po
 
 async def test_who_is_put_off_waits_for_the_sweeper(post: Post) -> None:
     post.mail.faults.deferred.add("grace@example.test")
-    post.store.requests.write(asking(post.number, "grace", "ivan"))
+    write(post.store, asking(post.number, "grace", "ivan"))
     assert await post.outbox.deliver(post.number, 1) == []
     assert post.waiting() == ["grace"]
     post.mail.faults.deferred.clear()
@@ -101,7 +101,7 @@ async def test_who_is_put_off_waits_for_the_sweeper(post: Post) -> None:
 
 async def test_what_is_due_is_sent_and_who_is_lost_is_found(post: Post) -> None:
     post.mail.faults.refused.add("grace@example.test")
-    post.store.requests.write(asking(post.number, "grace", "ivan", at=LONG_AGO))
+    write(post.store, asking(post.number, "grace", "ivan", at=LONG_AGO))
     await post.outbox.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
@@ -113,7 +113,7 @@ async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> 
     broken = opened(post.store, device="vaults-2").approval_id
     for number in (broken, post.number):
         tell = [Recipient(event=Event.REMINDED, person="grace")]
-        post.store.requests.write(a_step(number, "1.reminded", at=LONG_AGO, tell=tell))
+        write(post.store, a_step(number, "1.reminded", at=LONG_AGO, tell=tell))
     with post.store.database.transaction() as connection:
         connection.execute(requests.update().where(requests.c.approval_id == broken).values(route={"no": "route"}))
     await post.outbox.send_left_over()
@@ -124,7 +124,7 @@ async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> 
 
 async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) -> None:
     post.mail.faults.delay = 5.0
-    post.store.requests.write(asking(post.number, "grace"))
+    write(post.store, asking(post.number, "grace"))
     assert await post.outbox.deliver(post.number, 1) == []
     assert post.waiting() == ["grace"]
 
@@ -135,7 +135,7 @@ async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) 
 @pytest.mark.parametrize("seconds", [1.0, 5.0])
 async def test_where_the_mail_server_confirms_late_everybody_gets_each_mail_once(post: Post, seconds: float) -> None:
     post.mail.faults.answer_after = seconds
-    post.store.requests.write(asking(post.number, *MANY, at=LONG_AGO))
+    write(post.store, asking(post.number, *MANY, at=LONG_AGO))
     assert await post.outbox.deliver(post.number, 1) == []
     assert len(post.waiting()) == len(MANY)
     while post.waiting():  # however often others look for what is left over, and whoever takes the step again
@@ -148,7 +148,7 @@ async def test_where_the_mail_server_confirms_late_everybody_gets_each_mail_once
 
 async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> None:
     post.mail.faults.answer_after = 3.0
-    post.store.requests.write(asking(post.number, "grace", at=LONG_AGO))
+    write(post.store, asking(post.number, "grace", at=LONG_AGO))
     await post.outbox.deliver(post.number, 1)
     await post.outbox.hold()
     other = post.another_courier({"email": post.sender})
@@ -159,7 +159,7 @@ async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> Non
 
 
 async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
-    post.store.requests.write(asking(post.number, "grace"))
+    write(post.store, asking(post.number, "grace"))
     [row] = post.store.notifications.of_step(post.number, 1)
     assert post.store.notifications.begin([row.id], LONG_AGO) == {row.id: 1}
     await post.outbox.deliver(post.number, 1)
@@ -171,14 +171,14 @@ async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
 
 async def test_each_mail_is_on_record_as_soon_as_it_is_sent(post: Post) -> None:
     post.mail.faults.slow.add("ivan@example.test")
-    post.store.requests.write(asking(post.number, "grace", "ivan"))
+    write(post.store, asking(post.number, "grace", "ivan"))
     await post.outbox.deliver(post.number, 1)
     await until(lambda: (post.waiting(), post.mail.delivered) == (["ivan"], 1))
 
 
 async def test_a_mail_whose_end_is_not_known_is_sent_once_more_and_then_given_up(post: Post) -> None:
     post.mail.faults.drop_at = "delivered"
-    post.store.requests.write(asking(post.number, "grace", at=LONG_AGO))
+    write(post.store, asking(post.number, "grace", at=LONG_AGO))
     assert await post.outbox.deliver(post.number, 1) == []
     for _ in range(5):
         post.due_now()
@@ -193,7 +193,7 @@ async def test_a_mail_whose_end_is_not_known_is_sent_once_more_and_then_given_up
 
 async def test_what_is_as_old_as_a_day_is_given_up_when_it_fails_again(post: Post) -> None:
     post.mail.faults.deferred.add("grace@example.test")
-    post.store.requests.write(asking(post.number, "grace", "ivan", at=datetime.now(UTC) - GIVEN_UP_AFTER))
+    write(post.store, asking(post.number, "grace", "ivan", at=datetime.now(UTC) - GIVEN_UP_AFTER))
     await post.outbox.deliver(post.number, 1)
     [given_up] = [row for row in post.store.events.of(post.number) if row.kind == "unreachable"]
     assert (given_up.who, "given up after 1 tries" in given_up.proof["error"]) == ("grace", True)
@@ -202,7 +202,7 @@ async def test_what_is_as_old_as_a_day_is_given_up_when_it_fails_again(post: Pos
 
 async def test_a_worker_that_stops_lets_arrive_what_soon_does(post: Post) -> None:
     post.mail.faults.answer_after = 1.5
-    post.store.requests.write(asking(post.number, "grace"))
+    write(post.store, asking(post.number, "grace"))
     await post.outbox.deliver(post.number, 1)
     await post.outbox.close()
     assert (post.waiting(), post.mail.delivered) == ([], 1)
@@ -214,7 +214,7 @@ async def test_a_worker_that_stops_lets_arrive_what_soon_does(post: Post) -> Non
 async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(post: Post) -> None:
     post.store.policies.apply(policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(post.store, device="vaults-3").approval_id
-    post.store.requests.write(asking(number, "grace"))
+    write(post.store, asking(number, "grace"))
     assert await post.outbox.deliver(number, 1) == []  # by mail she will be
     await until(lambda: post.mail.delivered == 1)
     await until(lambda: not post.store.notifications.of_step(number, 1))
@@ -225,14 +225,14 @@ async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(p
 
 
 async def test_who_can_be_told_by_nothing_is_named(post: Post) -> None:
-    post.store.requests.write(asking(post.number, "grace", "ivan"))
+    write(post.store, asking(post.number, "grace", "ivan"))
     nobody = post.another_courier({})
     assert await nobody.deliver(post.number, 1) == ["grace", "ivan"]
     assert post.waiting() == []
 
 
 async def test_what_goes_by_a_channel_of_another_worker_is_left_to_that(post: Post) -> None:
-    post.store.requests.write(asking(post.number, "grace", at=LONG_AGO))
+    write(post.store, asking(post.number, "grace", at=LONG_AGO))
     without = post.another_courier({})
     without.elsewhere = frozenset({"email"})
     assert await without.deliver(post.number, 1) == []

@@ -46,7 +46,7 @@ async def settings(temporal_address: str, tmp_path_factory: pytest.TempPathFacto
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def portal(settings: Settings) -> AsyncIterator[Portal]:
     """The portal, with a worker behind it."""
-    store = Store(settings.database_url, MINUTE)
+    store = Store(settings.database_url)
     _number_from(store, random.randrange(10**6, 10**9))
     store.policies.apply(POLICY, "ada")
     stop = asyncio.Event()

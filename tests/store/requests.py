@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from countersign.models import Answer, Approver, Decision, Event, Question, Status, Verdict
 from countersign.notifications import Result, SubmittedAnswer
-from countersign.transitions import AuditEvent, Opened, Opening, Recipient, Transition
+from countersign.transitions import AuditEvent, Opened, Opening, Recipient, RecordedTransition, Transition
+from engine.transactions import Transactions
 from store import Store
 
 T = TypeVar("T")
@@ -28,9 +29,14 @@ def opening(**changed: Any) -> Opening:
 
 def opened(store: Store, **changed: Any) -> Opened:
     """A request that has its number."""
-    reply = store.requests.open(opening(**changed))
+    reply = Transactions(store).opener.open(opening(**changed))
     assert reply.opened is not None
     return reply.opened
+
+
+def write(store: Store, step: Transition) -> RecordedTransition:
+    """Write a step as its workflow does."""
+    return Transactions(store).transitions.write(step)
 
 
 def a_step(approval_id: int, key: str, **fields: Any) -> Transition:
@@ -100,8 +106,8 @@ def approving(answer: Answer) -> Transition:
 def approved(store: Store, **changed: Any) -> int:
     """A request that Grace approved just now; its number."""
     request = opened(store, **changed)
-    store.requests.write(asking(request.approval_id, "grace"))
-    store.requests.write(approving(store.answers.store(given(request.approval_id))))
+    write(store, asking(request.approval_id, "grace"))
+    write(store, approving(store.answers.store(given(request.approval_id))))
     return request.approval_id
 
 

@@ -13,13 +13,13 @@ from countersign.notifications import Person, RejectedInput
 from countersign.transitions import DeadlineCheck
 from store import Store
 from store.answers import LONGEST_WAIT
-from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon
+from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon, write
 from tests.workflows.people import policy
 
 
 def a_request(store: Store) -> int:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace"))
+    write(store, asking(number, "grace"))
     return number
 
 
@@ -64,7 +64,7 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
 def test_what_counted_can_no_longer_be_refused(store: Store) -> None:
     number = a_request(store)
     answer = store.answers.store(given(number))
-    store.requests.write(approving(answer))
+    write(store, approving(answer))
     store.answers.refuse(answer.id, Refused("Too late."), tell=True)
     assert store.answers.outcome(answer.id)[0] == "accepted"
     assert "answer_refused" not in kinds(store, number)
@@ -210,7 +210,7 @@ def test_what_has_no_id_is_recorded_each_time(store: Store) -> None:
 
 def test_an_answer_that_counted_and_comes_again_too_late_is_no_second_one(store: Store) -> None:
     number = a_request(store)
-    store.requests.write(approving(store.answers.store(given(number, channel="email", source_id="the answer"))))
+    write(store, approving(store.answers.store(given(number, channel="email", source_id="the answer"))))
     late = {"event": Event.ANSWER_REFUSED, "words": f"#{number} is already Approved."}
     store.answers.record_rejected(unclear(number, answer_id="the answer", **late))
     assert "answer_refused" not in kinds(store, number)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from countersign.ballot import OWN_APPROVAL
 from countersign.models import LONGEST_ID, Decision, Status, Verdict
 from countersign.notifications import RejectedInput
+from engine.transactions import Transactions
 from store import Store
-from tests.store.requests import a_step, asking, kinds, opened, opening
+from tests.store.requests import a_step, asking, kinds, opened, opening, write
 from tests.workflows.people import policy
 
 LONG = "a" + "@" * (LONGEST_ID - 1)  # an @ takes three characters in a workflow id
@@ -38,16 +39,16 @@ def own_approval(number: int) -> Decision:
 
 def test_the_longest_ids_open_a_request(store: Store) -> None:
     with_long_ids(store)
-    reply = store.requests.open(opening(requester=LONG, device=LONG))
+    reply = Transactions(store).opener.open(opening(requester=LONG, device=LONG))
     assert reply.opened is not None
 
 
 def test_the_own_approval_of_somebody_with_a_long_id_is_written(store: Store) -> None:
     with_long_ids(store)
     number = opened(store, requester=LONG).approval_id
-    store.requests.write(asking(number, "grace"))
+    write(store, asking(number, "grace"))
     step = a_step(number, "step 2", status=Status.APPROVED, decision=own_approval(number), opens_grant=True)
-    assert store.requests.write(step).grant is not None
+    assert write(store, step).grant is not None
     [decision] = store.reading.request(number).decisions
     assert (decision.person, decision.channel) == (LONG, OWN_APPROVAL)
 
@@ -55,7 +56,7 @@ def test_the_own_approval_of_somebody_with_a_long_id_is_written(store: Store) ->
 def test_the_longest_source_address_gets_a_grant(store: Store) -> None:
     address = ":".join(["fe80"] * 6) + ":255.255.255.255%" + "x" * 15
     number = opened(store, source_address=address).approval_id
-    assert store.requests.write(a_step(number, "step 1", status=Status.APPROVED, opens_grant=True)).grant is not None
+    assert write(store, a_step(number, "step 1", status=Status.APPROVED, opens_grant=True)).grant is not None
 
 
 def test_a_stranger_s_long_address_is_recorded(store: Store) -> None:

@@ -11,7 +11,7 @@ from countersign.models import Event, GrantStatus, Verdict
 from countersign.notifications import Notification, Shown
 from countersign.transitions import GrantEnd, Recipient
 from store import Store
-from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon
+from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon, write
 from tests.workflows.people import policy
 
 LIVE = frozenset({"slack"})
@@ -30,7 +30,7 @@ def board(store: Store, migrated_url: str) -> Iterator[Store]:
 def asked_on_slack(board: Store, *people: str) -> int:
     """A request whose people were asked on Slack; the messages are on record."""
     number = opened(board).approval_id
-    board.requests.write(asking(number, *people))
+    write(board, asking(number, *people))
     rows = [row for row in board.notifications.of_step(number, 1) if row.channel == "slack"]
     board.notifications.mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
     return number
@@ -49,7 +49,7 @@ def notices_of(board: Store, number: int, step: int) -> dict[tuple[str, str], No
 
 def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:
     number = opened(board).approval_id
-    board.requests.write(asking(number, "grace"))
+    write(board, asking(number, "grace"))
     told = {(row.event, row.person, row.channel) for row in board.notifications.of_step(number, 1)}
     assert told == {("opened", "alice", "slack"), ("asked", "grace", "slack"), ("asked", "grace", "email")}
 
@@ -57,7 +57,7 @@ def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store)
 def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> None:
     number = asked_on_slack(board, "grace", "ivan")
     assert shown_by(board, number) == {}
-    board.requests.write(a_step(number, "step 2"))
+    write(board, a_step(number, "step 2"))
     assert shown_by(board, number) == {"alice": 1, "grace": 1, "ivan": 1}
     rows = {row.person: row for row in board.notifications.outdated(number)}
     board.notifications.show(
@@ -73,8 +73,8 @@ def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> 
 
 def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
     number = asked_on_slack(board, "grace")
-    board.requests.write(a_step(number, "step 2"))
-    board.requests.write(a_step(number, "step 3"))
+    write(board, a_step(number, "step 2"))
+    write(board, a_step(number, "step 3"))
     [row] = [row for row in board.notifications.outdated(number) if row.person == "grace"]
     board.notifications.show([Shown(notice_id=row.id, before=1, now=3)])
     board.notifications.show([Shown(notice_id=row.id, before=1, now=2)])  # who read before, and was slower
@@ -83,7 +83,7 @@ def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
 
 def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> None:
     number = asked_on_slack(board, "grace")
-    board.requests.write(approving(board.answers.store(given(number))))
+    write(board, approving(board.answers.store(given(number))))
     for row in board.notifications.outdated(number):
         board.notifications.show([Shown(notice_id=row.id, before=row.shows, now=2)])
     assert shown_by(board, number) == {}
@@ -95,7 +95,7 @@ def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> N
 def test_a_notice_names_what_its_person_holds_already(board: Store) -> None:
     number = asked_on_slack(board, "grace")
     tell = [Recipient(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
-    board.requests.write(a_step(number, "step 2", tell=tell))
+    write(board, a_step(number, "step 2", tell=tell))
     told = notices_of(board, number, 2)
     assert told["alice", "slack"].holds == "C/opened.alice"
     assert told["grace", "slack"].holds == "C/asked.grace"
@@ -106,19 +106,19 @@ def test_a_notice_names_what_its_person_holds_already(board: Store) -> None:
 def test_a_room_gets_one_message_for_all_and_the_requester_their_own(board: Store) -> None:
     board.policies.apply(policy(channels=BOTH, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
-    board.requests.write(asking(number, "grace", "ivan"))
+    write(board, asking(number, "grace", "ivan"))
     told = notices_of(board, number, 1)
     assert {person for person, channel in told if channel == "slack"} == {"alice", "#C0123"}
     assert told["#C0123", "slack"].room == "C0123"
     assert [one.id for one in told["#C0123", "slack"].asked] == ["grace", "ivan"]
-    board.requests.write(approving(board.answers.store(given(number))))
+    write(board, approving(board.answers.store(given(number))))
     assert {person for person, channel in notices_of(board, number, 2) if channel == "slack"} == {"alice"}
 
 
 def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
     board.policies.apply(policy(channels={"slack": "decide", "email": "off"}, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
-    board.requests.write(asking(number, "grace", "ivan"))
+    write(board, asking(number, "grace", "ivan"))
     [room] = [row for row in board.notifications.of_step(number, 1) if row.person == "#C0123"]
     board.notifications.mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
     again = [(row.event, row.person, row.channel) for row in board.notifications.left_over(soon(60), 10)]
@@ -129,7 +129,7 @@ def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
 def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> None:
     board.policies.apply(policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(board).approval_id
-    board.requests.write(asking(number, "grace"))
+    write(board, asking(number, "grace"))
     for row in board.notifications.of_step(number, 1):
         for _ in range(2):
             board.notifications.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
@@ -142,7 +142,7 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
 
 def test_what_was_tried_says_so(board: Store) -> None:
     number = opened(board).approval_id
-    board.requests.write(asking(number, "grace"))
+    write(board, asking(number, "grace"))
     ids = [row.id for row in board.notifications.of_step(number, 1)]
     assert not any(one.again for one in notices_of(board, number, 1).values())
     board.notifications.begin(ids, soon(0))
@@ -171,9 +171,9 @@ def test_a_rejection_without_a_reason_is_refused_where_the_policy_wants_one(boar
 def test_what_waits_for_somebody_is_what_they_have_not_answered(board: Store) -> None:
     first, second = opened(board).approval_id, opened(board, device="web-2").approval_id
     for number in (first, second):
-        board.requests.write(asking(number, "grace", "ivan"))
+        write(board, asking(number, "grace", "ivan"))
     assert [view.approval_id for view in board.reading.waiting_for("grace")] == [second, first]
-    board.requests.write(approving(board.answers.store(given(first))))
+    write(board, approving(board.answers.store(given(first))))
     assert [view.approval_id for view in board.reading.waiting_for("grace")] == [second]
     assert board.reading.waiting_for("alice") == []
     assert [view.approval_id for view in board.reading.asked_by("alice")] == [second, first]

@@ -8,14 +8,14 @@ from countersign.models import Event
 from countersign.notifications import Result
 from countersign.transitions import Recipient
 from store import Store
-from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon
+from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon, write
 from tests.workflows.people import policy
 
 
 def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store) -> None:
     store.policies.apply(policy(channels={"email": "decide", "slack": "link_only"}), "ada")
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace", "ada"))
+    write(store, asking(number, "grace", "ada"))
     rows = store.notifications.of_step(number, 1)
     assert sorted((row.person, row.channel) for row in rows) == [
         ("ada", "email"),
@@ -40,7 +40,7 @@ def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
 
 def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace", "ada"))
+    write(store, asking(number, "grace", "ada"))
     by_person = {row.person: row.id for row in store.notifications.of_step(number, 1)}
     for _ in range(2):
         store.notifications.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
@@ -57,15 +57,15 @@ def test_the_notices_of_a_step_are_not_those_of_one_whose_number_begins_alike(st
     number = opened(store).approval_id
     for step in range(1, 12):
         tell = [Recipient(event=Event.REMINDED, person="grace")]
-        store.requests.write(a_step(number, f"step {step}", tell=tell))
+        write(store, a_step(number, f"step {step}", tell=tell))
     assert [row.id for row in store.notifications.of_step(number, 1)] == [f"{number}.1.reminded.grace.email"]
 
 
 def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="ada")]))
-    store.requests.write(a_step(number, "step 2", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="grace")]))
-    store.requests.write(a_step(number, "step 3", tell=[Recipient(event=Event.REMINDED, person="ivan")]))
+    write(store, a_step(number, "step 1", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 2", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="grace")]))
+    write(store, a_step(number, "step 3", tell=[Recipient(event=Event.REMINDED, person="ivan")]))
     assert [row.person for row in store.notifications.left_over(soon(0), 10)] == ["grace", "ada"]
     assert [row.person for row in store.notifications.left_over(soon(0), 1)] == ["grace"]
     assert "noticed" not in kinds(store, number)
@@ -73,7 +73,7 @@ def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store:
 
 def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
     assert store.notifications.begin([row.id], soon(0)) == {row.id: 1}
     assert store.notifications.begin([row.id], soon(0)) == {}
@@ -85,7 +85,7 @@ def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more
 
 def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
     begun = at_once(lambda: store.notifications.begin([row.id], soon(0)))
     assert sorted(begun, key=len) == [{}, {}, {}, {row.id: 1}]
@@ -93,8 +93,8 @@ def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
 
 def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
-    store.requests.write(a_step(number, "step 2", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="grace")]))
+    write(store, a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 2", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="grace")]))
     [first] = store.notifications.left_over(soon(0), 1)
     for tries, wait in ((1, 10), (2, 20), (3, 40)):
         assert store.notifications.begin([first.id], soon(100 * tries)) == {first.id: tries}
@@ -106,7 +106,7 @@ def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store:
 
 def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(a_step(number, "step 1", at=soon(-90), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 1", at=soon(-90), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
     store.notifications.begin([row.id], soon(-60))
     assert store.notifications.begin([row.id], soon(0)) == {row.id: 2}
@@ -117,7 +117,7 @@ def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(stor
 @pytest.mark.parametrize("tries", [1, 2])
 def test_what_may_have_got_through_twice_is_given_up(store: Store, tries: int) -> None:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace"))
+    write(store, asking(number, "grace"))
     [row] = store.notifications.of_step(number, 1)
     for n in range(1, tries + 1):
         store.notifications.begin([row.id], soon(60 * n))
@@ -130,7 +130,7 @@ def test_what_may_have_got_through_twice_is_given_up(store: Store, tries: int) -
 def test_left_over_is_told_apart_by_channel(store: Store) -> None:
     store.policies.apply(policy(channels={"email": "decide", "slack": "decide"}), "ada")
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace", at=soon(-30)))
+    write(store, asking(number, "grace", at=soon(-30)))
     assert [row.channel for row in store.notifications.left_over(soon(0), 10, by=["email"])] == ["email"]
     assert [row.channel for row in store.notifications.left_over(soon(0), 10, but=["email"])] == ["slack"]
 
@@ -151,7 +151,7 @@ def told(store: Store, number: int) -> dict[str, bool]:
 
 def test_who_is_asked_was_told_when_a_message_got_through(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace", "ada"))
+    write(store, asking(number, "grace", "ada"))
     assert told(store, number) == {"grace": False, "ada": False}
     by_person = {row.person: row.id for row in store.notifications.of_step(number, 1)}
     store.notifications.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
@@ -161,7 +161,7 @@ def test_who_is_asked_was_told_when_a_message_got_through(store: Store) -> None:
 def test_a_room_tells_all_who_are_asked(store: Store) -> None:
     store.policies.apply(policy(channels={"slack": "decide"}, rooms={"slack": "C0123"}), "ada")
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace", "ada"))
+    write(store, asking(number, "grace", "ada"))
     [row] = store.notifications.of_step(number, 1)
     store.notifications.mark(number, [sent(row.id, "C0123/1.2", shows=1)])
     assert told(store, number) == {"grace": True, "ada": True}
@@ -169,7 +169,7 @@ def test_a_room_tells_all_who_are_asked(store: Store) -> None:
 
 def test_a_message_names_those_whom_none_has_reached_and_none_is_on_its_way_to(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace", "ada", "ivan"))
+    write(store, asking(number, "grace", "ada", "ivan"))
     rows = {row.person: row for row in store.notifications.of_step(number, 1)}
 
     def untold() -> list[str]:

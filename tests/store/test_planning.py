@@ -11,7 +11,7 @@ from countersign.policy_plan import to_end
 from countersign.transitions import GrantEnd
 from store import Store, planning
 from store.policies import ReadPolicy
-from tests.store.requests import approved, asking, opened
+from tests.store.requests import approved, asking, opened, write
 from tests.workflows.people import ADMIN, policy
 
 
@@ -24,7 +24,7 @@ def test_before_the_first_policy_nothing_is_in_force(database_url: str) -> None:
 
 def test_what_waits_and_what_lasts(store: Store) -> None:
     waiting = opened(store, device="web-2").approval_id
-    store.requests.write(asking(waiting, "grace"))
+    write(store, asking(waiting, "grace"))
     lasting = approved(store, minutes=30)
     over = approved(store, device="web-3")
     end = GrantEnd(approval_id=over, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="over")

@@ -12,11 +12,12 @@ from countersign.errors import Refused, TooMany
 from countersign.notifications import Person, RejectedInput
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
+from engine.transactions import Transactions
 from store import Store
 from store.answers import REFUSALS_TOLD_AT_MOST
 from store.repeats import WINDOW, WRITTEN_EACH
 from store.tables import repeats, requests
-from tests.store.requests import approved, asking, given, opened, opening, question
+from tests.store.requests import approved, asking, given, opened, opening, question, write
 
 MORE = 15
 ALL = WRITTEN_EACH + MORE
@@ -80,7 +81,7 @@ def test_strangers_hide_nothing_of_a_person_nor_one_person_of_another(store: Sto
 def test_answers_that_never_count_are_all_stored_and_counted_for_each_request(store: Store) -> None:
     first, second = opened(store).approval_id, opened(store, device="web-2").approval_id
     for number in (first, second):
-        store.requests.write(asking(number, "grace"))
+        write(store, asking(number, "grace"))
         for _ in range(ALL):
             with pytest.raises(Refused):
                 store.answers.store(given(number, "zoe"))
@@ -101,11 +102,11 @@ def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None
 def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: Store) -> None:
     for _ in range(ALL):
         with pytest.raises(Refused):
-            store.requests.open(opening(device="nowhere"))
+            Transactions(store).opener.open(opening(device="nowhere"))
     assert len(rows(store, "refused")) == WRITTEN_EACH
     number = approved(store)
     for _ in range(ALL):
-        assert store.requests.answer_on_record(question(), "alice", "") is not None
+        assert Transactions(store).asking.answer_on_record(question(), "alice") is not None
     assert [row.approval_id for row in rows(store, "asked_again")] == [number] * WRITTEN_EACH
 
 
@@ -117,16 +118,16 @@ def test_what_was_counted_about_no_request(store: Store) -> None:
 
 
 def test_of_one_person_so_many_requests_are_opened_within_an_hour(store: Store) -> None:
-    store.requests.most_an_hour = 2
+    opener = Transactions(store, most_an_hour=2).opener
     for protocol in ("ssh", "sftp"):
-        opened(store, protocol=protocol)
+        opener.open(opening(protocol=protocol))
     with pytest.raises(TooMany) as raised:
-        store.requests.open(opening(protocol="rdp"))
+        opener.open(opening(protocol="rdp"))
     assert raised.value.fields["limit"] == 2
     assert 3500 < raised.value.retry_after <= 3600
     assert "ask again in 60 minutes" in str(raised.value)
     assert [row.words for row in rows(store, "refused")] == [str(raised.value)]
-    opened(store, requester="bob", protocol="rdp")
+    opener.open(opening(requester="bob", protocol="rdp"))
     with store.database.transaction() as connection:
         connection.execute(update(requests).values(opened_at=datetime.now(UTC) - timedelta(hours=1)))
-    opened(store, protocol="rdp")
+    opener.open(opening(protocol="rdp"))

@@ -16,7 +16,7 @@ from sandbox.history import write_history
 from store import Store
 from store.retention import AT_ONCE, FEW_REQUESTS, Kept, Retention
 from store.tables import events, mails, notifications, rejected_input, signals
-from tests.store.requests import a_step, approved, asking, kinds, opened, sent
+from tests.store.requests import a_step, approved, asking, kinds, opened, sent, write
 
 YEAR = timedelta(days=365)
 KEPT = Kept(mails=timedelta(days=30), signals=timedelta(days=30), notifications=timedelta(days=30))
@@ -44,8 +44,8 @@ def a_mail(number: int) -> MailRef:
 def settled(store: Store, **changed: str) -> int:
     """A request that was rejected, and whose people were told."""
     number = opened(store, **changed).approval_id
-    store.requests.write(asking(number, "grace"))
-    store.requests.write(a_step(number, "2.rejected", status=Status.REJECTED))
+    write(store, asking(number, "grace"))
+    write(store, a_step(number, "2.rejected", status=Status.REJECTED))
     for row in store.notifications.of_step(number, 1):
         store.notifications.mark(number, [sent(row.id, "<m@x>")])
     return number
@@ -86,7 +86,7 @@ def test_signals_are_kept_while_their_request_waits(store: Store) -> None:
 def test_notifications_are_kept_while_anything_may_still_happen_to_their_request(store: Store) -> None:
     waits, over = opened(store).approval_id, settled(store, device="web-2")
     granted, ended = approved(store, device="web-3"), approved(store, device="web-4")
-    store.requests.write(asking(waits, "grace"))
+    write(store, asking(waits, "grace"))
     end = GrantEnd(
         approval_id=ended, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="It ended."
     )

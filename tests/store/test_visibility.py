@@ -11,6 +11,7 @@ import pytest
 
 from countersign.models import Approver, Protocol, Question, Status
 from countersign.transitions import AuditEvent, Opening, Transition
+from engine.transactions import Transactions
 from store import Store
 from store.listing import Wanted
 from store.visibility import Visibility
@@ -51,12 +52,12 @@ def store(database_url: str) -> Iterator[Store]:
     ):
         question = Question(requester=who, device=device, protocol=Protocol(protocol))
         opening = Opening(question=question, workflow_id=question.workflow_id, run_id=str(n))
-        opened = store.requests.open(opening).opened
+        opened = Transactions(store).opener.open(opening).opened
         assert opened
         if n % 2:
             seat = [Approver(person="grace", because="manager of engineers")]
             now = datetime.now(UTC)
-            store.requests.write(
+            Transactions(store).transitions.write(
                 Transition(
                     approval_id=opened.approval_id,
                     key="1.level_started",
@@ -66,13 +67,13 @@ def store(database_url: str) -> Iterator[Store]:
                     level=1,
                     seated=seat,
                     lines=[AuditEvent(kind="level_started", at=now, who="countersign")],
-                )
+                ),
             )
     yield store
     store.close()
 
 
-@pytest.mark.parametrize("sight", SIGHTS, ids=range(len(SIGHTS)))
+@pytest.mark.parametrize("visibility", SIGHTS, ids=range(len(SIGHTS)))
 def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, visibility: Visibility) -> None:
     visible = [view.approval_id for view in store.reading.newest() if visibility.sees(view)]
     assert [view.approval_id for view in store.reading.newest(visibility=visibility)] == visible

@@ -117,7 +117,7 @@ class Deployment:
         self.minute = minute
         self.mail = MailServer()
         self.devices = Devices()
-        self.store = Store(database_url, minute)
+        self.store = Store(database_url)
         self.database_url = database_url
         self._awake = awake
         self._more = settings
@@ -134,17 +134,8 @@ class Deployment:
         self._sender = EmailNotifier(config)
         executor = self.store.database.executor
         outbox = Outbox(self.store.notifications, self.store.reading, {"email": self._sender}, executor)
-        self.engine = Engine(
-            self.client,
-            self.store.requests,
-            self.store.answers,
-            self.store.reading,
-            self.store.grants,
-            self.store.signals,
-            executor,
-            tell_on=frozenset({"email"}),
-            deliver=outbox.answer_back,
-        )
+        self.engine = Engine(self.client, self.store, outbox, minute=self.minute)
+        self.transactions = self.engine.transactions
         self.apply(policy())
         if self._awake:
             self.start_worker()

@@ -179,7 +179,7 @@ async def test_a_request_that_can_not_answer_holds_up_no_other(deployment: Deplo
     )
     assert run.result_run_id is not None
     opening = Opening(question=stuck, workflow_id=stuck.workflow_id, run_id=run.result_run_id)
-    opened = deployment.store.requests.open(opening).opened
+    opened = deployment.transactions.opener.open(opening).opened
     assert opened is not None
     long_ago = datetime.now(UTC) - timedelta(seconds=30)
     behind = Request(deployment, stuck, Asked(approval_id=opened.approval_id, status=Status.WAITING, joined=False))
@@ -215,7 +215,7 @@ async def test_what_is_on_record_counts_again_where_temporal_never_heard_of_it(d
     request = await deployment.ask("alice")
     await deployment.stop_worker()
     # As when the machine dies after the step was written: neither worker, server nor channel remembers the update.
-    deployment.store.requests.write(approving(await request.store("grace")))
+    deployment.transactions.transitions.write(approving(await request.store("grace")))
     deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED
     assert settling_lines(request) == ["approved grace", "granted alice"]

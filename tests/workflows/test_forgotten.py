@@ -43,8 +43,8 @@ def cancelling(approval_id: int, who: str, wish_id: str) -> Transition:
 async def forgotten_level(deployment: Deployment) -> Request:
     """A request at its second level, as the record says; its workflow thinks that it waits at the first."""
     request = await deployment.ask("alice", "databases")
-    deployment.store.requests.write(counting(await request.store("grace")))
-    deployment.store.requests.write(second_level(request.id))
+    deployment.transactions.transitions.write(counting(await request.store("grace")))
+    deployment.transactions.transitions.write(second_level(request.id))
     return request
 
 
@@ -60,8 +60,8 @@ async def test_answers_to_two_levels_that_come_in_one_task_count(asleep: Deploym
     asleep.start_worker()
     request = await asleep.ask("alice", "databases")
     await asleep.stop_worker()
-    asleep.store.requests.write(counting(await request.store("grace")))
-    asleep.store.requests.write(second_level(request.id))
+    asleep.transactions.transitions.write(counting(await request.store("grace")))
+    asleep.transactions.transitions.write(second_level(request.id))
     [counted] = asleep.store.answers.counted_of(request.id)
     deciding = [asyncio.create_task(asleep.client.decide(request.question.workflow_id, counted))]
     for person in ("heidi", "ivan"):
@@ -74,8 +74,8 @@ async def test_answers_to_two_levels_that_come_in_one_task_count(asleep: Deploym
 async def test_an_answer_in_time_to_a_forgotten_level_counts_after_the_deadline(quick: Deployment) -> None:
     request = await quick.ask("alice", "databases")
     await quick.stop_worker()
-    quick.store.requests.write(counting(await request.store("grace")))
-    quick.store.requests.write(second_level(request.id))
+    quick.transactions.transitions.write(counting(await request.store("grace")))
+    quick.transactions.transitions.write(second_level(request.id))
     for person in ("heidi", "ivan"):
         await request.store(person, level=2)
     await until_after(request.deadline)
@@ -129,7 +129,7 @@ async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_r
     yes = await request.store("grace")
     no, also_yes = await request.store("ivan", "reject"), await request.store("grace")
     await deployment.stop_worker()
-    deployment.store.requests.write(approving(yes))
+    deployment.transactions.transitions.write(approving(yes))
     deciding = [asyncio.create_task(deployment.engine.submit(one)) for one in (no, also_yes)]
     deployment.start_worker()
     approved = f"#{request.id} is already Approved: Approved by grace."
@@ -138,7 +138,7 @@ async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_r
 
 async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    deployment.store.requests.write(a_step(request.id, "1.reminded", lines=[line("reminded")]))
+    deployment.transactions.transitions.write(a_step(request.id, "1.reminded", lines=[line("reminded")]))
     assert (await request.says("grace")).status is Status.APPROVED
     outcome = await request.outcome()
     assert (outcome.status, request.status) == (Status.APPROVED, Status.APPROVED)
@@ -148,7 +148,7 @@ async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(deplo
 
 async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deployment: Deployment) -> None:
     request = await deployment.ask("alice", "vaults")
-    deployment.store.requests.write(approving(await request.store("grace")))
+    deployment.transactions.transitions.write(approving(await request.store("grace")))
     judged = await request.says("ivan", "reject")
     assert (judged.accepted, judged.status) == (False, Status.APPROVED)
     assert judged.words == f"#{request.id} is already Approved: Approved by grace."
@@ -166,7 +166,7 @@ async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deploymen
 
 async def test_a_forgotten_approval_is_not_cancelled(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    deployment.store.requests.write(approving(await request.store("grace")))
+    deployment.transactions.transitions.write(approving(await request.store("grace")))
     assert "already Approved" in await refused(deployment.engine.cancel(request.id, "alice", "page"))
     assert (await request.outcome()).status is request.status is Status.APPROVED
 
@@ -174,7 +174,7 @@ async def test_a_forgotten_approval_is_not_cancelled(deployment: Deployment) -> 
 async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_worked(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     again = partial(deployment.engine.cancel, request.id, "alice", "page", "not needed", wish_id="key-1")
-    deployment.store.requests.write(cancelling(request.id, "alice", "key-1"))
+    deployment.transactions.transitions.write(cancelling(request.id, "alice", "key-1"))
     assert (await again()).words == "Cancelled by alice: not needed"
     await request.outcome()
     newer = await deployment.ask_for(request.question)  # whose workflow has the same id
@@ -187,7 +187,7 @@ async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_wor
 
 async def test_a_cancellation_that_was_forgotten_is_not_taken_for_another_persons(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    deployment.store.requests.write(cancelling(request.id, "alice", "key-1"))
+    deployment.transactions.transitions.write(cancelling(request.id, "alice", "key-1"))
     await deployment.engine.cancel(request.id, "ada", "page", admin=True)
     assert (await request.outcome()).words == "Cancelled by alice: not needed"
 
@@ -225,7 +225,7 @@ async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(
 
 async def test_a_forgotten_approval_outlives_the_deadline(quick: Deployment) -> None:
     request = await quick.ask("alice")
-    quick.store.requests.write(approving(await request.store("grace")))
+    quick.transactions.transitions.write(approving(await request.store("grace")))
     outcome = await request.outcome()
     assert (outcome.status, request.status) == (Status.APPROVED, Status.APPROVED)
     assert "expired countersign" not in request.lines()
@@ -234,7 +234,7 @@ async def test_a_forgotten_approval_outlives_the_deadline(quick: Deployment) -> 
 async def test_a_forgotten_answer_counts_once_when_it_is_submitted_again(deployment: Deployment) -> None:
     request = await deployment.ask("alice", "databases")
     answer = await request.store("grace")
-    deployment.store.requests.write(counting(answer))
+    deployment.transactions.transitions.write(counting(answer))
     judgement = await deployment.client.decide(request.question.workflow_id, answer)
     assert judgement.accepted
     await until(lambda: request.asked_people(2))
@@ -252,7 +252,8 @@ async def test_an_answer_that_meets_the_opening_taken_again_is_judged_when_that_
     )
     assert handle.first_execution_run_id is not None
     run_id = handle.first_execution_run_id
-    reply = deployment.store.requests.open(Opening(question=question, workflow_id=question.workflow_id, run_id=run_id))
+    opening = Opening(question=question, workflow_id=question.workflow_id, run_id=run_id)
+    reply = deployment.transactions.opener.open(opening)
     assert reply.opened is not None
     answer = Answer(
         id="from-a-mail",

@@ -21,9 +21,10 @@ from countersign.transitions import (
     RecordedTransition,
     Transition,
 )
+from engine.asking import MOST_REPEATS
+from engine.transactions import Transactions
 from store import Store
 from store.policies import ReadPolicy
-from store.requests import MOST_REPEATS
 from store.tables import FIRST_APPROVAL_ID
 from tests.store.requests import (
     a_step,
@@ -40,6 +41,7 @@ from tests.store.requests import (
     question,
     sent,
     soon,
+    write,
 )
 from tests.workflows.people import policy
 
@@ -65,7 +67,7 @@ def test_numbers_rise(store: Store) -> None:
 
 def test_the_same_run_is_opened_once(store: Store) -> None:
     run = opening()
-    first, second = store.requests.open(run), store.requests.open(run)
+    first, second = Transactions(store).opener.open(run), Transactions(store).opener.open(run)
     assert first == second
     assert first.opened is not None
     assert kinds(store, first.opened.approval_id) == ["opened"]
@@ -73,12 +75,14 @@ def test_the_same_run_is_opened_once(store: Store) -> None:
 
 @pytest.mark.usefixtures("store")
 def test_a_policys_minutes_may_be_made_short(migrated_url: str) -> None:
-    store = Store(migrated_url, minute=timedelta(seconds=1))
-    request = opened(store)
+    store, second = Store(migrated_url), timedelta(seconds=1)
+    transactions = Transactions(store, minute=second)
+    request = transactions.opener.open(opening()).opened
+    assert request is not None
     assert request.deadline - request.opened_at == timedelta(seconds=60)
-    assert request.minute == timedelta(seconds=1)
-    store.requests.write(asking(request.approval_id, "grace"))
-    written = store.requests.write(approving(store.answers.store(given(request.approval_id))))
+    assert request.minute == second
+    write(store, asking(request.approval_id, "grace"))
+    written = transactions.transitions.write(approving(store.answers.store(given(request.approval_id))))
     assert written.grant is not None
     assert written.grant.ends_at == written.grant.starts_at + timedelta(seconds=120)
     store.close()
@@ -87,7 +91,7 @@ def test_a_policys_minutes_may_be_made_short(migrated_url: str) -> None:
 def test_a_question_that_the_rules_refuse_gets_no_number_but_a_row_in_the_record(store: Store) -> None:
     before = store.events.last_version()
     with pytest.raises(Refused, match="There is no zoe"):
-        store.requests.open(opening(requester="zoe", source_address="10.0.0.7"))
+        Transactions(store).opener.open(opening(requester="zoe", source_address="10.0.0.7"))
     [row] = store.events.since(before)
     assert (row.kind, row.who, row.approval_id) == ("refused", "zoe", None)
     asked = {"requester": "zoe", "device": "web-1", "protocol": "ssh"}
@@ -98,7 +102,7 @@ def test_a_question_that_the_rules_refuse_gets_no_number_but_a_row_in_the_record
 def test_without_a_policy_the_refusal_names_the_remedy(database_url: str) -> None:
     store = Store(database_url)
     with pytest.raises(Refused, match="countersign policy apply"):
-        store.requests.open(opening())
+        Transactions(store).opener.open(opening())
     store.close()
 
 
@@ -108,10 +112,10 @@ def test_without_a_policy_the_refusal_names_the_remedy(database_url: str) -> Non
 def test_a_step_written_twice_is_written_once(store: Store) -> None:
     request = opened(store)
     for _ in range(2):
-        store.requests.write(asking(request.approval_id, "grace"))
+        write(store, asking(request.approval_id, "grace"))
     step = approving(store.answers.store(given(request.approval_id)))
-    first = store.requests.write(step)
-    again = store.requests.write(step.model_copy(update={"at": step.at + timedelta(seconds=9)}))
+    first = write(store, step)
+    again = write(store, step.model_copy(update={"at": step.at + timedelta(seconds=9)}))
     assert again == first != RecordedTransition()
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
     assert len(store.notifications.of_step(request.approval_id, 1)) == 1
@@ -122,19 +126,19 @@ def test_a_step_written_twice_is_written_once(store: Store) -> None:
 
 def test_of_many_who_write_the_same_step_at_once_one_writes_it(store: Store) -> None:
     request = opened(store)
-    store.requests.write(asking(request.approval_id, "grace"))
+    write(store, asking(request.approval_id, "grace"))
     step = approving(store.answers.store(given(request.approval_id)))
-    results = at_once(lambda: store.requests.write(step))
+    results = at_once(lambda: write(store, step))
     assert len({one.grant and one.grant.ends_at for one in results}) == 1
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
 
 
 def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_are_told(store: Store) -> None:
     number = opened(store, device="databases-1").approval_id
-    store.requests.write(asking(number, "grace"))
-    store.requests.write(asking(number, "heidi", key="2.level_started").model_copy(update={"level": 2}))
+    write(store, asking(number, "grace"))
+    write(store, asking(number, "heidi", key="2.level_started").model_copy(update={"level": 2}))
     told = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
-    store.requests.write(a_step(number, "1.cancelled", status=Status.CANCELLED, words="Cancelled.", tell=told))
+    write(store, a_step(number, "1.cancelled", status=Status.CANCELLED, words="Cancelled.", tell=told))
     assert store.reading.request(number).level == 2
     assert sorted(row.person for row in store.notifications.of_step(number, 3)) == ["alice", "grace", "heidi"]
 
@@ -143,21 +147,21 @@ def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
     number = opened(store).approval_id
     step = asking(number, "grace")
     with pytest.raises(Exception, match=r"(?i)unique"):  # nobody can be sent the same notice twice
-        store.requests.write(step.model_copy(update={"tell": step.tell * 2}))
+        write(store, step.model_copy(update={"tell": step.tell * 2}))
     assert kinds(store, number) == ["opened"]
     assert store.notifications.of_step(number, 1) == []
     assert store.reading.request(number).approvers == []
-    assert store.requests.write(step).number == 1
+    assert write(store, step).number == 1
 
 
 def test_steps_count_by_what_they_are_in_whatever_order_they_are_written_again(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace"))
+    write(store, asking(number, "grace"))
     reminding = a_step(number, "1.reminded", lines=[line("reminded")])
-    assert store.requests.write(reminding).number == 2
+    assert write(store, reminding).number == 2
     approval = approving(store.answers.store(given(number)))
-    assert store.requests.write(approval).number == 3
-    assert [store.requests.write(one).number for one in (approval, reminding)] == [3, 2]
+    assert write(store, approval).number == 3
+    assert [write(store, one).number for one in (approval, reminding)] == [3, 2]
     assert kinds(store, number) == ["opened", "level_started", "reminded", "answered", "approved", "granted"]
 
 
@@ -165,7 +169,7 @@ def test_a_request_that_has_ended_on_record_stays_as_it_ended(store: Store) -> N
     number = approved(store)
     before = store.events.last_version()
     rejecting = a_step(number, "1.answer.x", status=Status.REJECTED, words="No.", lines=[line("rejected")])
-    written = store.requests.write(rejecting)
+    written = write(store, rejecting)
     assert written.instead is not None
     assert (written.instead.status, written.instead.words) == (Status.APPROVED, "Approved by grace.")
     assert [one.person for one in written.instead.decisions] == ["grace"]
@@ -179,7 +183,7 @@ def test_the_requesters_own_approval_is_stored_with_its_step(store: Store) -> No
     step = asking(request.approval_id, "ada")
     own = own_approval("grace")
     for _ in range(2):
-        store.requests.write(step.model_copy(update={"decision": own}))
+        write(store, step.model_copy(update={"decision": own}))
     [decision] = store.reading.request(request.approval_id).decisions
     assert (decision.person, decision.channel) == ("grace", "own approval")
 
@@ -188,7 +192,7 @@ def test_a_repeat_of_the_question_is_on_record_once(store: Store) -> None:
     request = opened(store)
     for key in ("ask.1", "ask.1", "ask.2"):
         again = AskAgain(approval_id=request.approval_id, key=key, line=line("asked_again", "alice"))
-        store.requests.ask_again(again)
+        Transactions(store).asking.ask_again(again)
     assert kinds(store, request.approval_id) == ["opened", "asked_again", "asked_again"]
 
 
@@ -196,17 +200,17 @@ def test_what_was_asked_too_often_for_temporal_is_joined_on_record_alone(store: 
     number = opened(store).approval_id
     opened(store, device="web-2")
     repeats = [line("asked_again", "alice")] * (MOST_REPEATS - 1)
-    store.requests.write(a_step(number, "1.asked", lines=repeats))
-    assert store.requests.answer_on_record(question(), "gate-1", "one") is None
-    store.requests.ask_again(AskAgain(approval_id=number, key="ask.two", line=line("asked_again", "alice")))
-    joined = store.requests.answer_on_record(question(reason="again"), "gate-1", "three")
+    write(store, a_step(number, "1.asked", lines=repeats))
+    assert Transactions(store).asking.answer_on_record(question(), "gate-1") is None
+    Transactions(store).asking.ask_again(AskAgain(approval_id=number, key="ask.two", line=line("asked_again", "alice")))
+    joined = Transactions(store).asking.answer_on_record(question(reason="again"), "gate-1")
     assert joined is not None
     assert (joined.approval_id, joined.status, joined.joined) == (number, Status.WAITING, True)
     row = store.events.of(number)[-1]
     assert (row.kind, row.who, row.proof["reason"]) == ("asked_again", "gate-1", "again")
-    assert store.requests.answer_on_record(question(device="web-2"), "gate-1", "four") is None
-    store.requests.write(a_step(number, "1.cancelled", status=Status.CANCELLED))
-    assert store.requests.answer_on_record(question(), "gate-1", "five") is None
+    assert Transactions(store).asking.answer_on_record(question(device="web-2"), "gate-1") is None
+    write(store, a_step(number, "1.cancelled", status=Status.CANCELLED))
+    assert Transactions(store).asking.answer_on_record(question(), "gate-1") is None
 
 
 # --- people ---------------------------------------------------------------------------------------------------------
@@ -215,24 +219,24 @@ def test_what_was_asked_too_often_for_temporal_is_joined_on_record_alone(store: 
 def test_the_people_of_a_level_are_those_of_now(store: Store) -> None:
     request = opened(store, device="databases-1")
     level = LevelStart(approval_id=request.approval_id, level=2)
-    assert [one.person for one in store.requests.people(level).approvers] == ["heidi", "ivan", "ada"]
+    assert [one.person for one in Transactions(store).people.of_level(level).approvers] == ["heidi", "ivan", "ada"]
     store.policies.apply(policy(disabled=("heidi",)), "ada")
-    assert [one.person for one in store.requests.people(level).approvers] == ["ivan", "ada"]
+    assert [one.person for one in Transactions(store).people.of_level(level).approvers] == ["ivan", "ada"]
     with pytest.raises(NotFound):
-        store.requests.people(LevelStart(approval_id=1, level=1))
+        Transactions(store).people.of_level(LevelStart(approval_id=1, level=1))
 
 
 def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) -> None:
     request = opened(store, device="vaults-1")
     number = request.approval_id
-    store.requests.write(asking(number, "ivan", "grace"))
+    write(store, asking(number, "ivan", "grace"))
     ids = [row.id for row in store.notifications.of_step(number, 1) if row.person == "ivan"]
     store.notifications.mark(number, [lost(ids[0], "550 no such user")])
-    standing = store.requests.standing(Recheck(approval_id=number, people=["ivan", "grace"]))
+    standing = Transactions(store).people.recheck(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled, standing.unreachable) == (False, [], ["ivan"])
     store.signals.add("grace", number, "unreachable", "bounced")
     store.policies.apply(policy(disabled=("alice", "ivan")), "ada")
-    standing = store.requests.standing(Recheck(approval_id=number, people=["ivan", "grace"]))
+    standing = Transactions(store).people.recheck(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled) == (True, ["ivan"])
     assert sorted(standing.unreachable) == ["grace", "ivan"]
     assert store.reading.to_look_at() == [number]
@@ -240,32 +244,32 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
 
 def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
-    store.requests.write(asking(number, "ivan", "grace"))
+    write(store, asking(number, "ivan", "grace"))
     store.policies.apply(policy(disabled=("ivan",)), "ada")
     assert store.reading.to_look_at() == [number]
-    store.requests.write(a_step(number, "step 2", standing={"ivan": "disabled"}))
+    write(store, a_step(number, "step 2", standing={"ivan": "disabled"}))
     assert store.reading.to_look_at() == []
 
 
 def test_who_no_notice_reached_is_looked_at_until_that_is_done(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
-    store.requests.write(asking(number, "ivan", "grace"))
+    write(store, asking(number, "ivan", "grace"))
     asked = {row.person: row.id for row in store.notifications.of_step(number, 1)}
     store.notifications.mark(number, [sent(asked["grace"], "<sent@here>"), lost(asked["ivan"], "550 no such user")])
     assert store.reading.to_look_at() == [number]
-    store.requests.write(a_step(number, "1.ivan.unreachable", standing={"ivan": "unreachable"}))
+    write(store, a_step(number, "1.ivan.unreachable", standing={"ivan": "unreachable"}))
     assert store.reading.to_look_at() == []
 
 
 def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
-    store.requests.write(asking(number, "ivan", "grace"))
+    write(store, asking(number, "ivan", "grace"))
     store.signals.add("ivan", number, "away", "Out of office")
     store.signals.add("ivan", number, "away", "Out of office")
     assert kinds(store, number).count("away") == 1
-    assert store.requests.standing(Recheck(approval_id=number, people=["ivan", "grace"])).away == ["ivan"]
+    assert Transactions(store).people.recheck(Recheck(approval_id=number, people=["ivan", "grace"])).away == ["ivan"]
     assert store.reading.to_look_at() == [number]
-    store.requests.write(a_step(number, "step 2", standing={"ivan": "away"}))
+    write(store, a_step(number, "step 2", standing={"ivan": "away"}))
     assert store.reading.to_look_at() == []
     store.signals.add("ivan", number, "unreachable", "bounced")
     assert store.reading.to_look_at() == [number]
@@ -273,7 +277,7 @@ def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
 
 def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
-    store.requests.write(asking(number, "ivan", "grace", "heidi"))
+    write(store, asking(number, "ivan", "grace", "heidi"))
     store.answers.store(given(number, "ivan"))
     store.answers.record_rejected(
         RejectedInput(channel="email", source_id="<m1>", approval_id=number, who="grace", words="?")
@@ -285,19 +289,19 @@ def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
         store.signals.add(person, number, "unreachable", "a mail that says it is a bounce")
         store.signals.add(person, number, "away", "a mail that says it is an absence")
     look = Recheck(approval_id=number, people=["ivan", "grace", "heidi"])
-    assert store.requests.standing(look).unreachable == ["heidi"]
-    assert store.requests.standing(look).away == ["heidi"]
+    assert Transactions(store).people.recheck(look).unreachable == ["heidi"]
+    assert Transactions(store).people.recheck(look).away == ["heidi"]
 
 
 def test_a_standing_gets_no_better_and_is_kept_at_the_next_level(store: Store) -> None:
     number = opened(store, device="databases-1").approval_id
-    store.requests.write(asking(number, "ivan", "grace"))
+    write(store, asking(number, "ivan", "grace"))
     for signal in ("unreachable", "away"):
         store.signals.add("ivan", number, signal, "bounced, and out of office")
-    store.requests.write(a_step(number, "step 2", standing={"ivan": "unreachable"}))
-    store.requests.write(a_step(number, "step 3", standing={"ivan": "away"}))
+    write(store, a_step(number, "step 2", standing={"ivan": "unreachable"}))
+    write(store, a_step(number, "step 3", standing={"ivan": "away"}))
     assert store.reading.to_look_at() == []
-    store.requests.write(asking(number, "ivan", "heidi", key="2.level_started").model_copy(update={"level": 2}))
+    write(store, asking(number, "ivan", "heidi", key="2.level_started").model_copy(update={"level": 2}))
     assert store.reading.to_look_at() == []
 
 
@@ -306,7 +310,7 @@ def test_a_standing_gets_no_better_and_is_kept_at_the_next_level(store: Store) -
 
 def test_while_a_grant_lasts_it_answers_the_question_in_place_of_a_new_request(store: Store) -> None:
     number = approved(store)
-    reply = store.requests.open(opening())
+    reply = Transactions(store).opener.open(opening())
     assert reply.opened is None
     assert reply.outcome is not None
     assert (reply.outcome.approval_id, reply.outcome.status) == (number, Status.APPROVED)
@@ -341,23 +345,23 @@ def test_the_grants_of_the_disabled_and_the_deleted_are_found(store: Store) -> N
 
 def test_a_step_that_relies_on_somebody_disabled_is_not_written(store: Store) -> None:
     number = opened(store).approval_id
-    store.requests.write(asking(number, "grace"))
+    write(store, asking(number, "grace"))
     step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["alice", "grace"]})
     store.policies.apply(policy(disabled=("grace",)), "ada")
-    written = store.requests.write(step)
+    written = write(store, step)
     assert (written.disabled, written.number, written.grant) == (["grace"], 0, None)
     assert kinds(store, number) == ["opened", "level_started"]
     assert store.reading.request(number).status is Status.WAITING
     store.policies.apply(policy(), "ada")
-    assert store.requests.write(step).grant is not None  # nothing of it was left
+    assert write(store, step).grant is not None  # nothing of it was left
 
 
 def test_what_was_written_before_stays_though_who_it_relied_on_is_disabled_since(store: Store) -> None:
     number = opened(store).approval_id
     step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["grace"]})
-    first = store.requests.write(step)
+    first = write(store, step)
     store.policies.apply(policy(disabled=("grace",)), "ada")
-    assert store.requests.write(step) == first
+    assert write(store, step) == first
 
 
 def test_disabling_and_approving_at_once_come_one_after_the_other(store: Store) -> None:
@@ -372,7 +376,7 @@ def test_disabling_and_approving_at_once_come_one_after_the_other(store: Store) 
         def take_a_turn(step: Transition = step, turns: Iterator[str] = turns) -> RecordedTransition | int:
             if next(turns) == "disable":
                 return store.policies.put_in_force(disabling, "ada")
-            return store.requests.write(step)
+            return write(store, step)
 
         written = [one for one in at_once(take_a_turn) if isinstance(one, RecordedTransition)]
         first = next(row.kind for row in store.events.since(before) if row.kind in ("policy_applied", "approved"))
@@ -386,8 +390,8 @@ def test_an_approval_that_lapsed_is_shown_as_one_and_is_not_submitted_again(stor
     number = opened(store).approval_id
     answer = store.answers.store(given(number))
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
-    store.requests.write(a_step(number, f"1.answer.{answer.id}", decision=decision, lines=[line("answered", "grace")]))
-    store.requests.write(a_step(number, "1.grace.disabled", lapsed=[answer.id], lines=[line("approval_lapsed")]))
+    write(store, a_step(number, f"1.answer.{answer.id}", decision=decision, lines=[line("answered", "grace")]))
+    write(store, a_step(number, "1.grace.disabled", lapsed=[answer.id], lines=[line("approval_lapsed")]))
     assert [one.lapsed for one in store.reading.request(number).decisions] == [True]
     assert store.answers.counted(soon(0)) == []
     assert store.answers.outcome(answer.id)[0] == "lapsed"

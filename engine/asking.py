@@ -1,0 +1,64 @@
+"""Asking again while a request waits or its grant lasts (rule 10)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from countersign.grant_reuse import being_decided, on_record
+from countersign.models import Asked, Question, Route, Status
+from countersign.transitions import AskAgain, AuditEvent
+from store import Store, steps
+from store.events import append
+from store.repeats import append_or_count
+from store.requests import request_row
+
+# Temporal takes 2000 updates of one workflow and no more: half of them are left for answers.
+MOST_REPEATS = 1000
+
+
+class Asking:
+    """Answers questions that need no workflow, and records the repeats of others. Each method records once."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.grants = store.grants
+        self.requests = store.requests
+
+    def ask_again(self, again: AskAgain) -> None:
+        """Record that somebody asked while the request was open, once."""
+        with self.database.transaction() as connection:
+            request_row(connection, again.approval_id, again.run)
+            if steps.add(connection, again.approval_id, again.key, 0):
+                append(connection, again.approval_id, [again.line])
+
+    def answer_on_record(self, question: Question, who: str) -> Asked | None:
+        """Answer a question by a grant that lasts, or by the request that waits and was asked for MOST_REPEATS times.
+
+        None where its workflow has to be asked. Raises Refused, recorded, when the grant doesn't cover the question.
+        """
+        return self.grants.ask(question, who) or self._join_often_asked(question, who)
+
+    def _join_often_asked(self, question: Question, who: str) -> Asked | None:
+        row = self.requests.asked_often(question, MOST_REPEATS)
+        if row is None:
+            return None
+        now, words = datetime.now(UTC), "while it was open"
+        line = AuditEvent(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
+        with self.database.transaction() as connection:
+            append_or_count(connection, row.approval_id, line, who, row.approval_id)
+        return _joined(row, question)
+
+
+def _joined(row: Row[Any], again: Question) -> Asked:
+    question, minutes = Question.model_validate(row.question), Route.model_validate(row.route).grant_minutes
+    return Asked(
+        approval_id=row.approval_id,
+        status=Status.WAITING,
+        joined=True,
+        words=being_decided(row.approval_id, question, minutes, again),
+        reason=question.reason,
+        ticket=question.ticket,
+        minutes=minutes,
+        source_address=question.source_address,
+    )

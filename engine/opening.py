@@ -1,0 +1,142 @@
+"""Opening a request: its number, its route and the people of its first level; or why there is none."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign import policy as rules
+from countersign.directory import Policy
+from countersign.error_codes import ErrorCode
+from countersign.errors import CountersignError, Refused, TooMany
+from countersign.grant_reuse import on_record
+from countersign.models import Outcome, Question, Route, Status
+from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
+from engine.transitions import Transitions
+from store import Store, requests
+from store.events import append
+from store.repeats import append_or_count
+
+AN_HOUR = timedelta(hours=1)
+
+
+class Opener:
+    """Opens requests.
+
+    `minute` is how long one of the policy's minutes lasts; `most_an_hour` how many requests may be opened for one
+    person within an hour, 0 for any number.
+    """
+
+    def __init__(self, store: Store, transitions: Transitions, minute: timedelta, most_an_hour: int) -> None:
+        self.database = store.database
+        self.policies = store.policies
+        self.grants = store.grants
+        self.transitions = transitions
+        self.minute = minute
+        self.most_an_hour = most_an_hour
+
+    def open(self, opening: Opening) -> OpenReply:
+        """Give a question its number, its route and the people of its first level.
+
+        A run that was opened before gets the same reply. Raises Refused, recorded, where the rules refuse the question.
+        """
+        with self.database.transaction() as connection:
+            reply, refused = self._open(connection, opening)
+        if refused:
+            raise refused
+        return reply
+
+    def _open(self, connection: Connection, opening: Opening) -> tuple[OpenReply, CountersignError | None]:
+        question = opening.question
+        version, policy = self.policies.in_force(connection)
+        known = requests.of_run(connection, opening.run_id)
+        if known is not None:
+            return OpenReply(opened=_opened(known, policy, self.minute)), None
+        self._settle_older(connection, opening)
+        held, refused = self.grants.answer_in(connection, question, _who_asks(opening))
+        if held is not None:
+            outcome = Outcome(approval_id=held.approval_id, status=Status.APPROVED, words=held.words, grant=held.grant)
+            return OpenReply(outcome=outcome), None
+        if refused:
+            return OpenReply(), refused
+        try:
+            route = rules.route(policy, question).model_copy(update={"policy_version": version})
+            self._must_have_room(connection, question.requester)
+        except (Refused, TooMany) as error:
+            _record_refusal(connection, policy, question, _who_asks(opening), str(error))
+            return OpenReply(), error
+        row = _add(connection, opening, route, self.minute)
+        return OpenReply(opened=_opened(row, policy, self.minute)), None
+
+    def _must_have_room(self, connection: Connection, requester: str) -> None:
+        """Raise TooMany where as many requests were opened for this person within an hour as may be.
+
+        Each asks people, by mail and otherwise: so this bounds what they are sent, too.
+        """
+        if not self.most_an_hour:
+            return
+        first = requests.opened_at(connection, requester, self.most_an_hour)
+        left = first + AN_HOUR - datetime.now(UTC) if first else timedelta(0)
+        if left > timedelta(0):
+            minutes = math.ceil(left / timedelta(minutes=1))
+            raise TooMany(
+                f"{self.most_an_hour} requests were opened for {requester} within an hour, and more are not; ask again "
+                f"in {minutes} {'minute' if minutes == 1 else 'minutes'}.",
+                ErrorCode.TOO_MANY_REQUESTS,
+                limit=self.most_an_hour,
+                retry_after=math.ceil(left.total_seconds()),
+            )
+
+    def _settle_older(self, connection: Connection, opening: Opening) -> None:
+        """Settle what waits on record for the same question: of one id Temporal runs one workflow, and that is ours.
+
+        Unless ours was ended past us, and a newer one has opened its request before this was carried out.
+        """
+        requester = opening.question.requester
+        for row in requests.waiting_of(connection, requester, opening.workflow_id):
+            if _is_newer(row, opening):
+                raise Refused(f"#{row.approval_id} has been opened since for the same question.")
+            self.transitions.write_in(connection, gone(row.approval_id, row.run_id, row.level, requester))
+
+
+def _add(connection: Connection, opening: Opening, route: Route, minute: timedelta) -> Row[Any]:
+    now, who, requester = datetime.now(UTC), _who_asks(opening), opening.question.requester
+    row = requests.add(connection, opening, route, now, deadline=now + route.expire_minutes * minute)
+    words = route.because if who == requester else f"for {requester}: {route.because}"
+    append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, words=words)])
+    return row
+
+
+def _is_newer(row: Row[Any], opening: Opening) -> bool:
+    """Whether a request's workflow was started later than the one that opens now; both by Temporal's clock."""
+    known = row.started_at is not None and opening.started_at is not None
+    return known and row.started_at > opening.started_at
+
+
+def _who_asks(opening: Opening) -> str:
+    return opening.asked_by or opening.question.requester
+
+
+def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
+    route = Route.model_validate(row.route)
+    people = rules.people(policy, route, 1, row.requester) if route.levels else None
+    return Opened(
+        approval_id=row.approval_id,
+        run=row.run_id,
+        route=route,
+        opened_at=row.opened_at,
+        deadline=row.deadline,
+        minute=minute,
+        people=people,
+        nobody_at=rules.level_without_people(policy, route, row.requester),
+        in_turn=True,
+    )
+
+
+def _record_refusal(connection: Connection, policy: Policy, question: Question, who: str, words: str) -> None:
+    asked = {"requester": question.requester, "device": question.device, "protocol": question.protocol}
+    proof = asked | on_record(question)
+    line = AuditEvent(kind="refused", at=datetime.now(UTC), who=who, words=words, proof=proof)
+    requester = question.requester if question.requester in policy.users else "unknown"
+    append_or_count(connection, None, line, who, requester)

@@ -1,0 +1,53 @@
+"""Who is asked at a level, and who of them may no longer act or can't be reached: rules 2, 4 and 6 of approval."""
+
+from sqlalchemy import Connection
+
+from countersign import policy as rules
+from countersign.models import LevelPeople, Route
+from countersign.transitions import Availability, LevelStart, Recheck
+from store import Store, signals
+from store.database import reads
+from store.notifications import lost_of
+from store.requests import request_row
+
+
+class People:
+    """The people of a request, by the directory as it is now. Each method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+
+    @reads
+    def of_level(self, start: LevelStart) -> LevelPeople:
+        """The people of a level, as the directory has them now."""
+        with self.database.reading() as connection:
+            row = request_row(connection, start.approval_id, start.run)
+            _, policy = self.policies.in_force(connection)
+            return rules.people(policy, Route.model_validate(row.route), start.level, row.requester)
+
+    @reads
+    def recheck(self, look: Recheck) -> Availability:
+        """Who of these people may no longer act, or can't be reached on any channel."""
+        with self.database.reading() as connection:
+            row = request_row(connection, look.approval_id, look.run)
+            version, policy = self.policies.in_force(connection)
+            lost = _unreachable(connection, look.approval_id)
+            away = signals.people_with(connection, look.approval_id, "away")
+        nobody_at = 0
+        if look.level is not None:
+            route = Route.model_validate(row.route)
+            nobody_at = rules.level_without_people(policy, route, row.requester, look.level + 1, lost)
+        return Availability(
+            requester_disabled=not policy.enabled(row.requester),
+            why_disabled=rules.why_gone(policy, version, row.requester),
+            disabled=[one for one in look.people if not policy.enabled(one)],
+            unreachable=[one for one in look.people if one in lost],
+            away=[one for one in look.people if one in away],
+            nobody_at=nobody_at,
+        )
+
+
+def _unreachable(connection: Connection, approval_id: int) -> set[str]:
+    """People to whom no notice of this request got through, or whose mail bounced."""
+    return lost_of(connection, approval_id) | signals.people_with(connection, approval_id, "unreachable")

@@ -1,0 +1,23 @@
+"""What the engine does to the database."""
+
+from datetime import timedelta
+
+from engine.asking import Asking
+from engine.opening import Opener
+from engine.people import People
+from engine.transitions import Transitions
+from store import Store
+
+
+class Transactions:
+    """The rules at work on the store: each method of these parts is a transaction, or two where it says so.
+
+    `minute` is how long one of the policy's minutes lasts; `most_an_hour` how many requests may be opened for one
+    person within an hour, 0 for any number.
+    """
+
+    def __init__(self, store: Store, minute: timedelta = timedelta(minutes=1), most_an_hour: int = 0) -> None:
+        self.transitions = Transitions(store, minute)
+        self.opener = Opener(store, self.transitions, minute, most_an_hour)
+        self.asking = Asking(store)
+        self.people = People(store)
