@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from store.policies import ReadPolicy
+from engine.policy import ReadPolicy
 
 PEOPLE = 8_000
 TURNS = 5

@@ -16,6 +16,8 @@ from sqlalchemy import event, text
 
 from countersign.models import Event, Status
 from countersign.notifications import Person, RejectedInput
+from engine.policy import apply_policy
+from engine.transactions import Transactions
 from sandbox.history import APPROVER, policy, requester, write_history
 from sandbox.postgres import throwaway_postgres
 from store import Store
@@ -62,7 +64,7 @@ def things(store: Store, some_id: int) -> dict[str, Callable[[], object]]:
         "an event, for one who watches": lambda: store.seen.since(newest - 1, mine, 500),
         "a list of those cancelled": lambda: reading.newest(Status.CANCELLED, approver=APPROVER, limit=5),
         "sweep: who must look again": reading.to_look_at,
-        "sweep: grants to revoke": store.grants.to_revoke,
+        "sweep: grants to revoke": Transactions(store).granting.to_revoke,
         "sweep: answers left over": lambda: store.answers.waiting(now - timedelta(seconds=15)),
         "sweep: notices left over": lambda: store.notifications.left_over(now, 50),
         "sweep: messages left behind": lambda: store.notifications.left_behind(now, 50),
@@ -102,7 +104,7 @@ def _milliseconds(thing: Callable[[], object]) -> float:
 def of_database(url: str) -> dict[str, tuple[float, int]]:
     """Fill an empty database and measure it."""
     store = Store(url, live=LIVE)
-    store.policies.apply(policy(), "bench")
+    apply_policy(store, policy(), "bench")
     started = time.monotonic()
     write_history(store, PAST, WAITING, LASTING)
     with store.database.transaction() as connection:

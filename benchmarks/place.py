@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from countersign.client import Client
 from engine.engine import Engine
+from engine.policy import apply_policy
 from sandbox.mail_settings import new_mail_keys
 from store import Store
 
@@ -109,7 +110,7 @@ async def deployment(place: Place, name: str, **settings: str) -> AsyncIterator[
         **settings,
     }
     store = Store(environment["COUNTERSIGN_DATABASE_URL"])
-    store.policies.apply(policy(), "bench")
+    apply_policy(store, policy(), "bench")
     client = await Client.connect(place.address, task_queue=environment["COUNTERSIGN_TASK_QUEUE"])
     engine = Engine(client, store)
     async with process(place, "worker.py", ready="ready", **environment) as pid:

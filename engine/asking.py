@@ -8,6 +8,7 @@ from sqlalchemy import Row
 from countersign.grant_reuse import being_decided, on_record
 from countersign.models import Asked, Question, Route, Status
 from countersign.transitions import AskAgain, AuditEvent
+from engine.granting import Granting
 from store import Store, steps
 from store.events import append
 from store.repeats import append_or_count
@@ -20,9 +21,9 @@ MOST_REPEATS = 1000
 class Asking:
     """Answers questions that need no workflow, and records the repeats of others. Each method records once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, granting: Granting) -> None:
         self.database = store.database
-        self.grants = store.grants
+        self.granting = granting
         self.requests = store.requests
 
     def ask_again(self, again: AskAgain) -> None:
@@ -37,7 +38,7 @@ class Asking:
 
         None where its workflow has to be asked. Raises Refused, recorded, when the grant doesn't cover the question.
         """
-        return self.grants.ask(question, who) or self._join_often_asked(question, who)
+        return self.granting.ask(question, who) or self._join_often_asked(question, who)
 
     def _join_often_asked(self, question: Question, who: str) -> Asked | None:
         row = self.requests.asked_often(question, MOST_REPEATS)

@@ -35,10 +35,11 @@ from countersign.transitions import (
 )
 from countersign.views import Mine, RequestView
 from engine.outbox import Outbox
+from engine.planning import Planning
+from engine.policy import ReadPolicy, put_in_force
 from engine.transactions import Transactions
 from store import Store
 
-ENGINE = "countersign"
 # What is younger than this is still on its way.
 LEFT_OVER_AFTER = timedelta(seconds=15)
 # How many waiting requests are looked at each time, whether a workflow still decides them.
@@ -69,6 +70,8 @@ class Engine:
     ) -> None:
         self.client = client
         self.transactions = Transactions(store, minute, most_an_hour)
+        self.planning = Planning(store)
+        self._put_in_force = partial(put_in_force, store)
         self.answers = store.answers
         self.requests = store.reading
         self.grants = store.grants
@@ -224,7 +227,7 @@ class Engine:
             words=words,
             wish_id=wish.id,
         )
-        return await self._run(self.grants.end, end)
+        return await self._run(self.transactions.granting.end, end)
 
     async def _brought_about(self, approval_id: int, wish_id: str) -> bool:
         """Whether the request, or its grant, ended by this very wish, which is made again."""
@@ -249,13 +252,22 @@ class Engine:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
         await self._run(self.signals.add, person, approval_id, signal, words)
 
+    async def put_in_force(
+        self, read: ReadPolicy, who: str, replaces: int | None = None, end: Sequence[tuple[int, str]] = ()
+    ) -> int:
+        """Put a policy in force as a new version, and return its number; `enforce_directory` then carries it out.
+
+        Raises Refused where it was planned against another version than the one in force.
+        """
+        return await self._run(self._put_in_force, read, who, replaces, end)
+
     async def enforce_directory(self) -> None:
         """Carry out what it means for what is open that people were disabled, or can't be reached (rules 4 and 6)."""
         try:
             to_look_at = await self._run(self.requests.to_look_at)
         except Refused:
             return  # no policy was ever applied, so nothing is open
-        to_revoke = await self._run(self.grants.to_revoke)
+        to_revoke = await self._run(self.transactions.granting.to_revoke)
         looks = [partial(self.look_again, approval_id) for approval_id in to_look_at]
         await _each_for_itself([*looks, *(partial(self._revoke, wish) for wish in to_revoke)])
 
@@ -333,7 +345,7 @@ class Engine:
 
     async def end_grant(self, end: GrantEnd) -> None:
         """End or revoke a grant, once, and tell those whom it concerns."""
-        await self._run(self.grants.end, end)
+        await self._run(self.transactions.granting.end, end)
         if self.outbox is not None:
             await self.outbox.deliver(end.approval_id, GRANT_STEP)
 
@@ -360,7 +372,7 @@ class Engine:
             over = GrantEnd(
                 approval_id=approval_id, status=GrantStatus.ENDED, at=now, who="the clock", words="Its time is over."
             )
-            await self._run(self.grants.end, over)
+            await self._run(self.transactions.granting.end, over)
 
     async def _settle_if_gone(self, approval_id: int) -> bool:
         [row] = await self._run(self.requests.waiting_after, approval_id - 1, 1) or [(0, "", "")]

@@ -13,6 +13,7 @@ from countersign.errors import CountersignError, Refused, TooMany
 from countersign.grant_reuse import on_record
 from countersign.models import Outcome, Question, Route, Status
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
+from engine.granting import Granting
 from engine.transitions import Transitions
 from store import Store, requests
 from store.events import append
@@ -28,10 +29,12 @@ class Opener:
     person within an hour, 0 for any number.
     """
 
-    def __init__(self, store: Store, transitions: Transitions, minute: timedelta, most_an_hour: int) -> None:
+    def __init__(
+        self, store: Store, transitions: Transitions, granting: Granting, minute: timedelta, most_an_hour: int
+    ) -> None:
         self.database = store.database
         self.policies = store.policies
-        self.grants = store.grants
+        self.granting = granting
         self.transitions = transitions
         self.minute = minute
         self.most_an_hour = most_an_hour
@@ -54,7 +57,7 @@ class Opener:
         if known is not None:
             return OpenReply(opened=_opened(known, policy, self.minute)), None
         self._settle_older(connection, opening)
-        held, refused = self.grants.answer_in(connection, question, _who_asks(opening))
+        held, refused = self.granting.answer_in(connection, question, _who_asks(opening))
         if held is not None:
             outcome = Outcome(approval_id=held.approval_id, status=Status.APPROVED, words=held.words, grant=held.grant)
             return OpenReply(outcome=outcome), None

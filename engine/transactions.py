@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from engine.asking import Asking
+from engine.granting import Granting
 from engine.opening import Opener
 from engine.people import People
 from engine.transitions import Transitions
@@ -18,6 +19,7 @@ class Transactions:
 
     def __init__(self, store: Store, minute: timedelta = timedelta(minutes=1), most_an_hour: int = 0) -> None:
         self.transitions = Transitions(store, minute)
-        self.opener = Opener(store, self.transitions, minute, most_an_hour)
-        self.asking = Asking(store)
+        self.granting = Granting(store)
+        self.opener = Opener(store, self.transitions, self.granting, minute, most_an_hour)
+        self.asking = Asking(store, self.granting)
         self.people = People(store)

@@ -30,10 +30,11 @@ from countersign.models import Protocol
 from countersign.remedies import remedy, said_of
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, print_version
+from engine.planning import Planning
+from engine.policy import ReadPolicy, put_in_force
 from settings import Settings
 from store import Store
 from store.database_errors import for_operators, is_lasting
-from store.policies import ReadPolicy
 from store.tokens import Owner
 
 # What serves is imported by `serve` alone: a command beside the database need not wait for web servers and channels.
@@ -156,15 +157,16 @@ def apply_policy(
     """
     with _words_for_failures(), _store() as store:
         read = ReadPolicy.of(content(file))
-        version, old = store.planning.in_force()
-        held = list(store.planning.all_held())
-        planned = policy_plan.plan(version, old, read.policy, store.planning.waiting(), held, end_grants)
+        planning = Planning(store)
+        version, old = planning.in_force()
+        held = list(planning.all_held())
+        planned = policy_plan.plan(version, old, read.policy, planning.waiting(), held, end_grants)
         if old is not None:
             show(page(planned, end_grants), console(stderr=True))
         if planned.takes_away and not yes and not confirmed(planned):
             raise typer.Exit(1)
         end = policy_plan.to_end(read.policy, held) if end_grants else []
-        applied = store.policies.put_in_force(read, _operator(), version, end)
+        applied = put_in_force(store, read, _operator(), version, end)
         words.print(f"Policy version {applied} is in force.")
 
 

@@ -16,12 +16,12 @@ from countersign.models import Model
 from countersign.policy_plan import Held, PolicyPlan, keeps_admin, plan, to_end
 from countersign.views import AppliedPolicy
 from engine.engine import Engine
+from engine.policy import ReadPolicy
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.idempotency import IdempotencyHere
 from portal.problems import described
 from portal.routes import HeavyRoute, token_router
-from store.policies import ReadPolicy
 from store.workers import CHANNEL_KEPT
 
 LOCKS_OUT = (
@@ -122,7 +122,7 @@ async def apply(
         if not give_up_admin and not _keeps_admin(caller, read.policy):
             raise Refused(LOCKS_OUT.format(admin), ErrorCode.AUTHOR_LOSES_ADMIN)
         end = await context.work(to_end, read.policy, await _held(context)) if end_grants else []
-        version = await context.run(context.store.policies.put_in_force, read, admin, replaces, end)
+        version = await context.engine.put_in_force(read, admin, replaces, end)
         later.add_task(_enforce, context.engine)
         return JSONResponse({"version": version})
 
@@ -140,8 +140,8 @@ async def plan_(
     """What applying a policy file would do, or all its mistakes. For admins. Changes nothing."""
     caller.must_be_admin()
     policy, document = await context.work(policy_file.load_with_places, await request.body())
-    version, old = await context.run(context.store.planning.in_force)
-    waiting = await context.run(context.store.planning.waiting)
+    version, old = await context.run(context.engine.planning.in_force)
+    waiting = await context.run(context.engine.planning.waiting)
     planned = await context.work(plan, version, old, policy, waiting, await _held(context), end_grants)
     planned.warnings = policy_file.warnings(policy, document, await _set_up(context))
     planned.author_loses_admin = not _keeps_admin(caller, policy)
@@ -170,7 +170,7 @@ def _keeps_admin(caller: Caller, policy: Policy) -> bool:
 async def _held(context: Context) -> list[Held]:
     """The grants that last, read in parts, between which others get their turn."""
     found: list[Held] = []
-    while part := await context.run(context.store.planning.held, found[-1].approval_id if found else 0):
+    while part := await context.run(context.engine.planning.held, found[-1].approval_id if found else 0):
         found += part
     return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.errors import Refused
+from engine.policy import apply_policy
 from sandbox.slack_policy import asks_in_slack, told_in_slack
 from store import Store
 from store.file_permissions import FILE_OURS_ALONE, OURS_ALONE
@@ -39,7 +40,7 @@ def prepare(database_url: str, example: str, token_file: Path, is_own: bool, has
     store = Store(database_url)
     try:
         if is_own and _policy(store) is None:
-            store.policies.apply(told_in_slack(example) if has_slack else example, WHO)
+            apply_policy(store, told_in_slack(example) if has_slack else example, WHO)
         kept = _kept_token(store, token_file, may_make=is_own)
         policy = _policy(store)
         is_unused = policy is None or not store.reading.newest(limit=1)

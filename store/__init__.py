@@ -17,7 +17,6 @@ from store.mails import Mails
 from store.migrate import migrate
 from store.notifications import Notifications
 from store.numbers import Numbers
-from store.planning import Planning
 from store.policies import Policies
 from store.reading import Reading
 from store.repeats import Repeats
@@ -54,12 +53,11 @@ class Store:
             raise
         self.policies = Policies(self.database)
         self.notifications = Notifications(self.database, live)
-        self.grants = Grants(self.database, self.policies, self.notifications)
+        self.grants = Grants(self.database, self.policies)
         self.requests = Requests(self.database)
         self.numbers = Numbers(self.database)
         self.answers = Answers(self.database, self.policies)
         self.reading = Reading(self.database, self.policies, live)
-        self.planning = Planning(self.database, self.policies)
         self.events = Events(self.database)
         self.signals = Signals(self.database)
         self.mails = Mails(self.database)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -364,3 +364,14 @@ def add_counted(connection: Connection, approval_id: int, decision: Decision) ->
 def lapse(connection: Connection, answer_ids: Sequence[str], words: str) -> None:
     """Mark answers that counted as ones that do so no longer, in these words."""
     connection.execute(update(answers).where(answers.c.id.in_(answer_ids)).values(state="lapsed", words=words))
+
+
+def approvals_of(connection: Connection, numbers: Collection[int], but_by: str) -> Sequence[Row[int, str]]:
+    """Number and person of each approval of these requests that counted, in their order, but for those of a channel."""
+    query = (
+        select(answers.c.approval_id, answers.c.person)
+        .where(answers.c.approval_id.in_(numbers), answers.c.state == "accepted")
+        .where(answers.c.verdict == Verdict.APPROVE, answers.c.channel != but_by)
+        .order_by(answers.c.at)
+    )
+    return connection.execute(query).all()

@@ -79,6 +79,13 @@ def waiting_of(connection: Connection, requester: str, workflow_id: str) -> Sequ
     return connection.execute(waiting).all()
 
 
+def waiting(connection: Connection) -> Sequence[Row[Any, Any, Any, Any]]:
+    """Number, requester, protocol and device of all requests that wait."""
+    columns = requests.c.approval_id, requests.c.requester, requests.c.protocol, requests.c.device
+    query = select(*columns).where(requests.c.status == Status.WAITING).order_by(requests.c.approval_id)
+    return connection.execute(query).all()
+
+
 def opened_at(connection: Connection, requester: str, newest: int) -> datetime | None:
     """When somebody's newest request was opened, for 1; their second newest, for 2, and so on."""
     own = requests.c.requester == requester
@@ -111,6 +118,12 @@ def add(connection: Connection, opening: Opening, route: Route, now: datetime, d
         )
         .returning(requests)
     ).one()
+
+
+def next_step(connection: Connection, approval_id: int, step: int) -> Row[Any]:
+    """Have a request come to a step; returns its row."""
+    last_step = update(requests).where(requests.c.approval_id == approval_id).values(step=step)
+    return connection.execute(last_step.returning(requests)).one()
 
 
 def change(connection: Connection, approval_id: int, **values: Any) -> None:

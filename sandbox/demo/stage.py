@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.client import Client
+from engine.policy import apply_policy
 from sandbox.demo.namespace import own_namespace
 from sandbox.demo.processes import Process, portal, worker
 from sandbox.demo.steps import StepFailed, step
@@ -44,7 +45,7 @@ class Stage:
     def apply(self, policy: str) -> None:
         """Put a policy in force; raises StepFailed."""
         with step("the policy is applied"):
-            self.store.policies.apply(policy, ADMIN)
+            apply_policy(self.store, policy, ADMIN)
 
 
 @asynccontextmanager

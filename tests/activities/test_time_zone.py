@@ -12,6 +12,7 @@ from sqlalchemy import make_url, text
 
 from countersign.times import moment
 from engine.outbox import Outbox
+from engine.policy import apply_policy
 from notifiers.email.read_settings import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
@@ -41,7 +42,7 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     store = Store(berlin_url)
     with store.database.reading() as connection:
         assert connection.execute(text("SHOW timezone")).scalar_one() == BERLIN
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     before = datetime.now(UTC)
     number = opened(store).approval_id
     write(store, asking(number, "grace"))

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from engine.policy import apply_policy
 from sandbox.mail_settings import mail_settings, new_mail_keys
 from sandbox.temporal_server import free_port
 from store import Store
@@ -110,7 +111,7 @@ def installed(temporal_address: str, folder: Path) -> Iterator[Installation]:
     with store.database.transaction() as connection:
         first = random.randrange(10**6, 10**9)
         connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {first} WHERE name = 'requests'")
-    store.policies.apply(POLICY, "ada")
+    apply_policy(store, POLICY, "ada")
     tokens = {name: store.tokens.create(Owner(kind="person", name=name), "tests") for name in PEOPLE}
     gateway = Owner(kind="gateway", name="bastion", device_groups=["web", "lab"], protocols=["ssh"])
     tokens["bastion"] = store.tokens.create(gateway, "tests")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from countersign.directory import folded_address
+from engine.policy import apply_policy
 from store import Store
 from tests.workflows.people import policy
 
@@ -18,7 +19,7 @@ def test_case_makes_no_difference(written: str) -> None:
 def test_letters_that_unicode_folds_stay_others(other: str, sqlite_url: str) -> None:
     assert not folded_address(other).isascii()
     store = Store(sqlite_url)
-    store.policies.apply(policy(users={"kim": {"name": "Kim", "email": "kim@example.test"}}), "ada")
+    apply_policy(store, policy(users={"kim": {"name": "Kim", "email": "kim@example.test"}}), "ada")
     assert store.reading.person_at(other) is None
     assert store.reading.person_at("KIM@example.test") is not None
     store.close()

@@ -15,6 +15,7 @@ import pytest_asyncio
 from countersign.client import Client
 from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
 from engine.engine import Engine
+from engine.policy import apply_policy
 from sandbox.temporal_server import free_port
 from store import Store
 from tests.store.requests import approved, asking, given, kinds, opened, soon, write
@@ -35,7 +36,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @pytest_asyncio.fixture
 async def engine(store: Store) -> Engine:
     """An engine whose Temporal server does not run."""
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     return door_of(store, await Client.connect(f"127.0.0.1:{free_port()}", lazy=True))
 
 

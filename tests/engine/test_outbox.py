@@ -14,6 +14,7 @@ from countersign.models import Event
 from countersign.transitions import Recipient
 from engine.live_messages import Sender
 from engine.outbox import Outbox
+from engine.policy import apply_policy
 from notifiers.email.read_settings import email_channel
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
@@ -59,7 +60,7 @@ class Post:
 async def post(tmp_path: Path) -> AsyncIterator[Post]:
     url = f"sqlite:///{tmp_path / 'c.db'}"
     store = Store(url)
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     async with MailServer() as mail:
         config = email_channel(settings_for(url, "127.0.0.1:1", "", mail)).config
         assert config is not None
@@ -212,7 +213,7 @@ async def test_a_worker_that_stops_lets_arrive_what_soon_does(post: Post) -> Non
 
 
 async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(post: Post) -> None:
-    post.store.policies.apply(policy(channels={"slack": "decide", "email": "off"}), "ada")
+    apply_policy(post.store, policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(post.store, device="vaults-3").approval_id
     write(post.store, asking(number, "grace"))
     assert await post.outbox.deliver(number, 1) == []  # by mail she will be

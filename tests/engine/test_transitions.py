@@ -22,9 +22,9 @@ from countersign.transitions import (
     Transition,
 )
 from engine.asking import MOST_REPEATS
+from engine.policy import ReadPolicy, apply_policy, put_in_force
 from engine.transactions import Transactions
 from store import Store
-from store.policies import ReadPolicy
 from store.tables import FIRST_APPROVAL_ID
 from tests.store.requests import (
     a_step,
@@ -220,7 +220,7 @@ def test_the_people_of_a_level_are_those_of_now(store: Store) -> None:
     request = opened(store, device="databases-1")
     level = LevelStart(approval_id=request.approval_id, level=2)
     assert [one.person for one in Transactions(store).people.of_level(level).approvers] == ["heidi", "ivan", "ada"]
-    store.policies.apply(policy(disabled=("heidi",)), "ada")
+    apply_policy(store, policy(disabled=("heidi",)), "ada")
     assert [one.person for one in Transactions(store).people.of_level(level).approvers] == ["ivan", "ada"]
     with pytest.raises(NotFound):
         Transactions(store).people.of_level(LevelStart(approval_id=1, level=1))
@@ -235,7 +235,7 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
     standing = Transactions(store).people.recheck(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled, standing.unreachable) == (False, [], ["ivan"])
     store.signals.add("grace", number, "unreachable", "bounced")
-    store.policies.apply(policy(disabled=("alice", "ivan")), "ada")
+    apply_policy(store, policy(disabled=("alice", "ivan")), "ada")
     standing = Transactions(store).people.recheck(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (standing.requester_disabled, standing.disabled) == (True, ["ivan"])
     assert sorted(standing.unreachable) == ["grace", "ivan"]
@@ -245,7 +245,7 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
 def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     write(store, asking(number, "ivan", "grace"))
-    store.policies.apply(policy(disabled=("ivan",)), "ada")
+    apply_policy(store, policy(disabled=("ivan",)), "ada")
     assert store.reading.to_look_at() == [number]
     write(store, a_step(number, "step 2", standing={"ivan": "disabled"}))
     assert store.reading.to_look_at() == []
@@ -315,8 +315,8 @@ def test_while_a_grant_lasts_it_answers_the_question_in_place_of_a_new_request(s
     assert reply.outcome is not None
     assert (reply.outcome.approval_id, reply.outcome.status) == (number, Status.APPROVED)
     assert kinds(store, number)[-1] == "asked_again"
-    assert store.grants.ask(question(device="web-2"), "alice") is None
-    other_requester = store.grants.ask(question(requester="bob"), "bob")
+    assert Transactions(store).granting.ask(question(device="web-2"), "alice") is None
+    other_requester = Transactions(store).granting.ask(question(requester="bob"), "bob")
     assert other_requester is None
 
 
@@ -324,20 +324,20 @@ def test_a_grant_ends_once(store: Store) -> None:
     number = approved(store)
     end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", words="enough")
     late = end.model_copy(update={"status": GrantStatus.ENDED, "who": "the clock"})
-    assert [store.grants.end(one) for one in (end, end, late)] == [True, False, False]
+    assert [Transactions(store).granting.end(one) for one in (end, end, late)] == [True, False, False]
     assert kinds(store, number)[-1] == "grant_revoked"
     assert sorted(row.person for row in store.notifications.of_step(number, GRANT_STEP)) == ["alice", "grace"]
     grant = store.grants.of(number)
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED
-    assert store.grants.ask(question(), "alice") is None
+    assert Transactions(store).granting.ask(question(), "alice") is None
 
 
 def test_the_grants_of_the_disabled_and_the_deleted_are_found(store: Store) -> None:
     number = approved(store)
-    assert store.grants.to_revoke() == []
-    store.policies.apply(policy(disabled=("alice",)), "ada")
-    assert [one.approval_id for one in store.grants.to_revoke()] == [number]
+    assert Transactions(store).granting.to_revoke() == []
+    apply_policy(store, policy(disabled=("alice",)), "ada")
+    assert [one.approval_id for one in Transactions(store).granting.to_revoke()] == [number]
 
 
 # --- what relies on people who must be enabled -----------------------------------------------------------------------
@@ -347,12 +347,12 @@ def test_a_step_that_relies_on_somebody_disabled_is_not_written(store: Store) ->
     number = opened(store).approval_id
     write(store, asking(number, "grace"))
     step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["alice", "grace"]})
-    store.policies.apply(policy(disabled=("grace",)), "ada")
+    apply_policy(store, policy(disabled=("grace",)), "ada")
     written = write(store, step)
     assert (written.disabled, written.number, written.grant) == (["grace"], 0, None)
     assert kinds(store, number) == ["opened", "level_started"]
     assert store.reading.request(number).status is Status.WAITING
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     assert write(store, step).grant is not None  # nothing of it was left
 
 
@@ -360,14 +360,14 @@ def test_what_was_written_before_stays_though_who_it_relied_on_is_disabled_since
     number = opened(store).approval_id
     step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["grace"]})
     first = write(store, step)
-    store.policies.apply(policy(disabled=("grace",)), "ada")
+    apply_policy(store, policy(disabled=("grace",)), "ada")
     assert write(store, step) == first
 
 
 def test_disabling_and_approving_at_once_come_one_after_the_other(store: Store) -> None:
     disabling, enabling = ReadPolicy.of(policy(disabled=("grace",))), ReadPolicy.of(policy())
     for n in range(1, 11):
-        store.policies.put_in_force(enabling, "ada")
+        put_in_force(store, enabling, "ada")
         number = opened(store, device=f"web-{n}").approval_id
         step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["grace"]})
         before = store.events.last_version()
@@ -375,7 +375,7 @@ def test_disabling_and_approving_at_once_come_one_after_the_other(store: Store) 
 
         def take_a_turn(step: Transition = step, turns: Iterator[str] = turns) -> RecordedTransition | int:
             if next(turns) == "disable":
-                return store.policies.put_in_force(disabling, "ada")
+                return put_in_force(store, disabling, "ada")
             return write(store, step)
 
         written = [one for one in at_once(take_a_turn) if isinstance(one, RecordedTransition)]

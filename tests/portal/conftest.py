@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 import worker
+from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
@@ -48,7 +49,7 @@ async def portal(settings: Settings) -> AsyncIterator[Portal]:
     """The portal, with a worker behind it."""
     store = Store(settings.database_url)
     _number_from(store, random.randrange(10**6, 10**9))
-    store.policies.apply(POLICY, "ada")
+    apply_policy(store, POLICY, "ada")
     stop = asyncio.Event()
     work = asyncio.create_task(worker.run(settings, stop, MINUTE, runner=sandboxed()))
     async with serving(Server(create_app(plan(settings)), settings.portal_host, settings.portal_port)) as url:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from countersign.policy_file import LARGEST_FILE_BYTES
+from engine.policy import apply_policy
 from store.tokens import Owner
 from tests.portal.context import DEVICES, POLICY, Portal
 
@@ -90,11 +91,11 @@ async def test_the_token_of_somebody_disabled_or_unknown(portal: Portal) -> None
 
 async def test_a_token_opens_nothing_from_the_moment_its_person_is_disabled(portal: Portal) -> None:
     assert (await portal.get("carol", "/me")).status_code == 200
-    portal.store.policies.apply(POLICY.replace("carol@example.test}", "carol@example.test, disabled: true}"), "ada")
+    apply_policy(portal.store, POLICY.replace("carol@example.test}", "carol@example.test, disabled: true}"), "ada")
     try:
         assert is_challenge(await portal.get("carol", "/me"))
     finally:
-        portal.store.policies.apply(POLICY, "ada")
+        apply_policy(portal.store, POLICY, "ada")
     assert (await portal.get("carol", "/me")).status_code == 200
 
 

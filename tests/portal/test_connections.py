@@ -16,6 +16,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from engine.policy import apply_policy
 from portal.app import create_app
 from portal.server import Server
 from sandbox.temporal_server import free_port
@@ -109,7 +110,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
 ) -> None:
     server.room.seconds["body"] = SOON
     store = Store(f"sqlite:///{tmp_path / 'countersign.db'}")
-    store.policies.apply(POLICY, "ada")
+    apply_policy(store, POLICY, "ada")
     token = store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
     for path in ("policy", "policy/check", "requests"):
         async with connected(server) as (reader, writer):

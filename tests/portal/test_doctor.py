@@ -12,12 +12,12 @@ from countersign.client import Client
 from countersign.directory import Policy
 from countersign.errors import Unavailable
 from countersign.views import Finding
+from engine.policy import ReadPolicy, put_in_force
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
 from settings import Settings
 from store import Store
-from store.policies import ReadPolicy
 from store.tokens import Owner
 from tests.portal.context import POLICY, Portal, serving
 
@@ -51,11 +51,11 @@ async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
 async def test_a_channel_of_the_policy_that_reaches_nobody_is_a_problem(portal: Portal, name: str, words: str) -> None:
     before = portal.store.policies.current()[1]
     policy = before.model_copy(update={"channels": {"email": "decide", name: "decide", "webhook": "off"}})
-    portal.store.policies.put_in_force(ReadPolicy("", policy, policy.model_dump(mode="json")), "ada")
+    put_in_force(portal.store, ReadPolicy("", policy, policy.model_dump(mode="json")), "ada")
     try:
         found = (await portal.get("ada", "/doctor")).json()
     finally:
-        portal.store.policies.put_in_force(ReadPolicy(POLICY, before, before.model_dump(mode="json")), "ada")
+        put_in_force(portal.store, ReadPolicy(POLICY, before, before.model_dump(mode="json")), "ada")
     [problem] = [one for one in found if one["part"] == "policy" and one["state"] == "problem"]
     assert (problem["about"], words in problem["words"]) == (name, True)
 

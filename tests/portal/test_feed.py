@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from countersign.errors import Unavailable
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
+from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.events import VERSION_HEADER
@@ -215,7 +216,7 @@ async def test_a_wrong_wait_is_named(portal: Portal, query: dict[str, object]) -
 async def test_events_are_those_one_may_see_each_told_once(portal: Portal) -> None:
     start = (await portal.get("ada", "/events", timeout=0)).headers[VERSION_HEADER]
     mine, others = await portal.opened("alice"), await portal.opened("bob")
-    portal.store.policies.apply(portal.store.policies.text()[1], "ada")
+    apply_policy(portal.store, portal.store.policies.text()[1], "ada")
     for name, expected in (
         ("ada", {mine, others, None}),
         ("grace", {mine, others}),

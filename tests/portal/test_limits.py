@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from engine.policy import apply_policy
 from portal.app import create_app
 from portal.context import HEAVY_AT_ONCE
 from portal.server import Server
@@ -30,7 +31,7 @@ async def small(tmp_path: Path) -> AsyncIterator[Portal]:
     """A portal that answers few calls of one token at the same time."""
     url = f"sqlite:///{tmp_path / 'countersign.db'}"
     store = Store(url)
-    store.policies.apply(POLICY, "ada")
+    apply_policy(store, POLICY, "ada")
     tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
     plan = replace(without_temporal(url), calls_at_once=AT_ONCE)
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
@@ -75,7 +76,7 @@ async def test_more_waits_of_one_token_than_it_may_have_are_refused(small: Porta
 async def test_the_calls_of_all_leave_connections_for_who_asks_how_the_portal_is(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'countersign.db'}"
     store = Store(url)
-    store.policies.apply(POLICY, "ada")
+    apply_policy(store, POLICY, "ada")
     tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
     async with serving(Server(create_app(replace(without_temporal(url), calls_in_all=1)), "127.0.0.1", 0)) as where:
         portal = Portal(where, tokens)
@@ -131,7 +132,7 @@ async def test_much_work_of_one_token_does_not_keep_another_waiting(portal: Port
 async def test_who_is_refused_again_and_again_has_to_wait_and_fills_no_record(tmp_path: Path) -> None:
     url, most = f"sqlite:///{tmp_path / 'countersign.db'}", WRITTEN_EACH + 5
     store = Store(url)
-    store.policies.apply(POLICY, "ada")
+    apply_policy(store, POLICY, "ada")
     tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
     async with serving(Server(create_app(replace(without_temporal(url), refusals_an_hour=most)), "127.0.0.1", 0)) as at:
         portal = Portal(at, tokens)

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 import worker
+from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
@@ -45,7 +46,7 @@ async def settings(temporal_address: str, sqlite_url: str) -> AsyncIterator[Sett
 async def alone(settings: Settings) -> AsyncIterator[Portal]:
     """A portal without a worker."""
     store = Store(settings.database_url)
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     async with serving(Server(create_app(plan(settings)), "127.0.0.1", 0)) as url:
         portal = Portal(url)
         for person in ("alice", "bob", "grace"):

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.applying import large_policy
 from countersign import policy_file
 from countersign.client import Client
+from engine.policy import apply_policy
 from portal.app import create_app
 from portal.context import Plan
 from portal.server import Server
@@ -125,7 +126,7 @@ async def test_whoever_would_be_no_admin_any_more_has_to_say_so(portal: Portal, 
         assert (applied.status_code, applied.json()["version"]) == (200, before + 1)
         assert (await portal.client("ada").post("/policy", content=POLICY)).status_code in {401, 403}
     finally:
-        portal.store.policies.apply(POLICY, "ada")
+        apply_policy(portal.store, POLICY, "ada")
 
 
 async def test_what_a_policy_would_do_is_told_and_not_done(portal: Portal) -> None:
@@ -168,7 +169,7 @@ async def test_a_key_holds_for_what_was_asked_of_a_policy_too(portal: Portal) ->
 async def test_versions_are_listed_and_read(portal: Portal) -> None:
     text = "# listed\n" + POLICY
     version = (await portal.client("ada").post("/policy", content=text)).json()["version"]
-    portal.store.policies.apply(POLICY, "operator:root")
+    apply_policy(portal.store, POLICY, "operator:root")
     listed = (await portal.get("ada", "/policy/versions", limit=2)).json()
     assert [(one["version"], one["applied_by"]) for one in listed] == [(version + 1, "operator:root"), (version, "ada")]
     assert (await portal.get("ada", "/policy/versions", before=version + 1, limit=1)).json() == listed[1:]
@@ -200,7 +201,7 @@ async def test_grants_that_a_policy_would_not_give_end_on_demand_and_their_peopl
             assert view["version"] > seen or view["grant"]["status"] != "Active"
             seen = view["version"]
     finally:
-        portal.store.policies.apply(POLICY, "ada")
+        apply_policy(portal.store, POLICY, "ada")
     why = f"Policy version {version} would not give it. It lasts 600 minutes; 500 are the most."
     assert (view["grant"]["status"], view["grant"]["words"]) == ("Revoked", f"Revoked by ada: {why}")
     timeline = (await portal.get("bob", f"/requests/{granted}/timeline")).json()
@@ -223,7 +224,7 @@ async def test_disabling_somebody_cancels_their_requests_and_revokes_their_grant
                 assert view["version"] > versions[number]
                 versions[number] = view["version"]
     finally:
-        portal.store.policies.apply(POLICY, "ada")
+        apply_policy(portal.store, POLICY, "ada")
 
 
 async def test_a_policy_is_in_force_also_while_temporal_is_away(portal: Portal, settings: Settings) -> None:
@@ -238,4 +239,4 @@ async def test_a_policy_is_in_force_also_while_temporal_is_away(portal: Portal, 
         assert (await portal.get("carol", "/me")).status_code == 401
         assert (await portal.get("ada", f"/requests/{number}")).status_code == 200
     finally:
-        portal.store.policies.apply(POLICY, "ada")
+        apply_policy(portal.store, POLICY, "ada")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from countersign.errors import Unavailable
+from engine.policy import apply_policy
 from sandbox.first_run import Installation, prepare
 from sandbox.slack_policy import asks_in_slack, told_in_slack
 from sandbox.up import POLICY
@@ -79,7 +80,7 @@ def test_the_next_start_changes_nothing(sqlite_url: str, token_file: Path) -> No
 
 def test_a_policy_of_ones_own_stays(sqlite_url: str, token_file: Path) -> None:
     store = Store(sqlite_url)
-    store.policies.apply(EXAMPLE.replace("Ada Admin", "Ada Lovelace"), "operator")
+    apply_policy(store, EXAMPLE.replace("Ada Admin", "Ada Lovelace"), "operator")
     found = prepare(sqlite_url, EXAMPLE, token_file, is_own=True)
     assert (found.has_policy, found.is_example) == (True, False)
     assert store.policies.text()[0] == 1

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import delete, insert
 
+from engine.policy import apply_policy
 from store import Store
 from store.tables import feed, metadata
 from tests.workflows.people import policy
@@ -28,6 +29,6 @@ def store(migrated_url: str) -> Iterator[Store]:
         for table in reversed(metadata.sorted_tables):
             connection.execute(delete(table))
         connection.execute(insert(feed).values(version=0))
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     yield store
     store.close()

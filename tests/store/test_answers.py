@@ -11,6 +11,7 @@ from countersign.errors import NotFound, Refused
 from countersign.models import Event
 from countersign.notifications import Person, RejectedInput
 from countersign.transitions import DeadlineCheck
+from engine.policy import apply_policy
 from store import Store
 from store.answers import LONGEST_WAIT
 from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon, write
@@ -40,7 +41,7 @@ def test_a_stored_answer_is_as_it_was_given(store: Store) -> None:
 
 def test_the_disabled_the_unknown_and_answers_to_nothing_are_refused_and_recorded(store: Store) -> None:
     number = a_request(store)
-    store.policies.apply(policy(disabled=("grace",)), "ada")
+    apply_policy(store, policy(disabled=("grace",)), "ada")
     for person in ("grace", "zoe"):
         with pytest.raises(Refused, match="disabled or unknown"):
             store.answers.store(given(number, person))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from countersign.ballot import OWN_APPROVAL
 from countersign.models import LONGEST_ID, Decision, Status, Verdict
 from countersign.notifications import RejectedInput
+from engine.policy import apply_policy
 from engine.transactions import Transactions
 from store import Store
 from tests.store.requests import a_step, asking, kinds, opened, opening, write
@@ -23,7 +24,7 @@ def with_long_ids(store: Store) -> None:
     document["user_groups"]["engineers"]["members"].append(LONG)
     document["user_groups"]["engineers"]["managers"].append(LONG)
     document["device_groups"]["web"]["devices"].append(LONG)
-    store.policies.apply(json.dumps(document), "ada")
+    apply_policy(store, json.dumps(document), "ada")
 
 
 def own_approval(number: int) -> Decision:

@@ -10,6 +10,8 @@ from countersign.errors import Refused
 from countersign.models import Event, GrantStatus, Verdict
 from countersign.notifications import Notification, Shown
 from countersign.transitions import GrantEnd, Recipient
+from engine.policy import apply_policy
+from engine.transactions import Transactions
 from store import Store
 from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon, write
 from tests.workflows.people import policy
@@ -21,7 +23,7 @@ BOTH = {"email": "decide", "slack": "decide"}
 @pytest.fixture
 def board(store: Store, migrated_url: str) -> Iterator[Store]:
     """The same store, which knows that Slack's messages are kept up to date."""
-    store.policies.apply(policy(channels=BOTH), "ada")
+    apply_policy(store, policy(channels=BOTH), "ada")
     live = Store(migrated_url, live=LIVE)
     yield live
     live.close()
@@ -88,7 +90,7 @@ def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> N
         board.notifications.show([Shown(notice_id=row.id, before=row.shows, now=2)])
     assert shown_by(board, number) == {}
     end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", words="Enough.")
-    assert board.grants.end(end)
+    assert Transactions(board).granting.end(end)
     assert set(shown_by(board, number)) == {"alice", "grace"}
 
 
@@ -104,7 +106,7 @@ def test_a_notice_names_what_its_person_holds_already(board: Store) -> None:
 
 
 def test_a_room_gets_one_message_for_all_and_the_requester_their_own(board: Store) -> None:
-    board.policies.apply(policy(channels=BOTH, rooms={"slack": "C0123"}), "ada")
+    apply_policy(board, policy(channels=BOTH, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
     told = notices_of(board, number, 1)
@@ -116,7 +118,7 @@ def test_a_room_gets_one_message_for_all_and_the_requester_their_own(board: Stor
 
 
 def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
-    board.policies.apply(policy(channels={"slack": "decide", "email": "off"}, rooms={"slack": "C0123"}), "ada")
+    apply_policy(board, policy(channels={"slack": "decide", "email": "off"}, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
     [room] = [row for row in board.notifications.of_step(number, 1) if row.person == "#C0123"]
@@ -127,7 +129,7 @@ def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
 
 
 def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> None:
-    board.policies.apply(policy(channels={"slack": "decide", "email": "off"}), "ada")
+    apply_policy(board, policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
     for row in board.notifications.of_step(number, 1):
@@ -151,7 +153,7 @@ def test_what_was_tried_says_so(board: Store) -> None:
 
 @pytest.mark.parametrize("use", ["link_only", "off"])
 def test_a_channel_that_may_not_decide_is_refused(board: Store, use: str) -> None:
-    board.policies.apply(policy(channels={"email": "decide", "slack": use}), "ada")
+    apply_policy(board, policy(channels={"email": "decide", "slack": use}), "ada")
     number = opened(board).approval_id
     with pytest.raises(Refused, match="can't be decided by slack"):
         board.answers.store(given(number, channel="slack"))
@@ -160,7 +162,7 @@ def test_a_channel_that_may_not_decide_is_refused(board: Store, use: str) -> Non
 
 
 def test_a_rejection_without_a_reason_is_refused_where_the_policy_wants_one(board: Store) -> None:
-    board.policies.apply(policy(channels=BOTH, rejection_needs_reason=True), "ada")
+    apply_policy(board, policy(channels=BOTH, rejection_needs_reason=True), "ada")
     number = opened(board).approval_id
     with pytest.raises(Refused, match="needs a reason"):
         board.answers.store(given(number, verdict=Verdict.REJECT, comment=" \n"))

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from alembic import command
 from sqlalchemy import inspect, text
 
+from engine.policy import apply_policy
 from store import Store
 from store.database import Database
 from store.migrate import config, migrate
@@ -28,7 +29,7 @@ def test_the_migrations_make_just_the_tables_that_are_written_down(database_url:
 
 def test_migrating_again_changes_nothing(database_url: str) -> None:
     store = Store(database_url)
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     number = opened(store).approval_id
     store.close()
     again = Store(database_url)

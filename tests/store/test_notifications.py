@@ -7,13 +7,14 @@ import pytest
 from countersign.models import Event
 from countersign.notifications import Result
 from countersign.transitions import Recipient
+from engine.policy import apply_policy
 from store import Store
 from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon, write
 from tests.workflows.people import policy
 
 
 def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store) -> None:
-    store.policies.apply(policy(channels={"email": "decide", "slack": "link_only"}), "ada")
+    apply_policy(store, policy(channels={"email": "decide", "slack": "link_only"}), "ada")
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada"))
     rows = store.notifications.of_step(number, 1)
@@ -128,7 +129,7 @@ def test_what_may_have_got_through_twice_is_given_up(store: Store, tries: int) -
 
 
 def test_left_over_is_told_apart_by_channel(store: Store) -> None:
-    store.policies.apply(policy(channels={"email": "decide", "slack": "decide"}), "ada")
+    apply_policy(store, policy(channels={"email": "decide", "slack": "decide"}), "ada")
     number = opened(store).approval_id
     write(store, asking(number, "grace", at=soon(-30)))
     assert [row.channel for row in store.notifications.left_over(soon(0), 10, by=["email"])] == ["email"]
@@ -159,7 +160,7 @@ def test_who_is_asked_was_told_when_a_message_got_through(store: Store) -> None:
 
 
 def test_a_room_tells_all_who_are_asked(store: Store) -> None:
-    store.policies.apply(policy(channels={"slack": "decide"}, rooms={"slack": "C0123"}), "ada")
+    apply_policy(store, policy(channels={"slack": "decide"}, rooms={"slack": "C0123"}), "ada")
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada"))
     [row] = store.notifications.of_step(number, 1)

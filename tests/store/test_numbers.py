@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from engine.policy import apply_policy
 from store import Store
 from tests.store.requests import opened
 from tests.workflows.people import policy
@@ -24,6 +25,6 @@ def test_the_next_number_is_above_the_one_it_is_told_of(store: Store) -> None:
 
 def test_a_new_postgresql_starts_there_too(postgres_url: str) -> None:
     with closing(Store(postgres_url)) as store:
-        store.policies.apply(policy(), "ada")
+        apply_policy(store, policy(), "ada")
         assert [store.numbers.start_above(number) for number in (1000, 1001)] == [False, True]
         assert opened(store).approval_id == 1002

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import event, text
 
 from benchmarks.history import LIVE, things
+from engine.policy import apply_policy
+from engine.transactions import Transactions
 from sandbox.history import policy, write_history
 from store import Store
 from store.tables import FIRST_APPROVAL_ID
@@ -97,7 +99,7 @@ def _read_by(node: dict[str, Any]) -> int:
 
 def test_what_is_over_makes_nothing_dearer_and_a_list_takes_few_statements(used_store: Store) -> None:
     store = used_store
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     write_history(store, LITTLE, WAITING, lasting=20)
     before = _worked(store)
     write_history(store, MUCH, 0)
@@ -113,6 +115,6 @@ def _worked(store: Store) -> dict[str, int]:
     if not store.database.is_sqlite:
         with store.database.transaction() as connection:
             connection.execute(text("ANALYZE"))
-    for sweep in (store.reading.to_look_at, store.grants.to_revoke):
+    for sweep in (store.reading.to_look_at, Transactions(store).granting.to_revoke):
         sweep()  # the first time they look at all that is open
     return {name: work(store, thing) for name, thing in things(store, WAITS).items()}

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from countersign.client import Client
+from engine.policy import apply_policy
 from portal.app import create_app
 from portal.context import Plan
 from portal.server import Server
@@ -55,7 +56,7 @@ def frozen_writer(url: str) -> Iterator[None]:
 @pytest.fixture
 def filled(postgres_url: str) -> Iterator[Store]:
     store = Store(postgres_url)
-    store.policies.apply(policy(), "ada")
+    apply_policy(store, policy(), "ada")
     opened(store)
     yield store
     store.close()

@@ -10,6 +10,8 @@ from sqlalchemy import func, select, update
 from countersign.models import GrantStatus, Status
 from countersign.notifications import RejectedInput
 from countersign.transitions import GrantEnd
+from engine.policy import apply_policy
+from engine.transactions import Transactions
 from notifiers.email.mailbox import MailRef
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history
@@ -90,7 +92,7 @@ def test_notifications_are_kept_while_anything_may_still_happen_to_their_request
     end = GrantEnd(
         approval_id=ended, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="It ended."
     )
-    store.grants.end(end)
+    Transactions(store).granting.end(end)
     with store.database.transaction() as connection:  # all of them left
         connection.execute(update(notifications).values(state="sent"))
     record = kinds(store, over)
@@ -119,7 +121,7 @@ def numbers_of_notices(store: Store) -> set[int]:
 
 @pytest.mark.parametrize("kept_back", [0, FEW_REQUESTS + 1])
 def test_a_long_past_goes_a_little_at_a_time_whatever_is_kept_at_its_beginning(store: Store, kept_back: int) -> None:
-    store.policies.apply(policy_of_history(), "ada")
+    apply_policy(store, policy_of_history(), "ada")
     past = 4 * FEW_REQUESTS
     write_history(store, past, 0)
     first = min(numbers_of_notices(store))

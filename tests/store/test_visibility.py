@@ -11,6 +11,7 @@ import pytest
 
 from countersign.models import Approver, Protocol, Question, Status
 from countersign.transitions import AuditEvent, Opening, Transition
+from engine.policy import apply_policy
 from engine.transactions import Transactions
 from store import Store
 from store.listing import Wanted
@@ -46,7 +47,7 @@ SIGHTS = [
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     store = Store(database_url)
-    store.policies.apply(POLICY, "ada")
+    apply_policy(store, POLICY, "ada")
     for n, (who, device, protocol) in enumerate(
         itertools.product(("alice", "bob"), ("web-1", "web-2"), ("ssh", "rdp"))
     ):

@@ -24,6 +24,7 @@ from countersign.models import Answer, Asked, Judgement, Outcome, Question, Stat
 from countersign.notifications import SubmittedAnswer
 from engine.engine import Engine
 from engine.outbox import Outbox
+from engine.policy import ReadPolicy, apply_policy, put_in_force
 from notifiers.email.read_settings import email_config
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
@@ -31,7 +32,6 @@ from sandbox.people import Person
 from sandbox.temporal_namespace import RETENTION, add_search_attributes
 from settings import Settings
 from store import Store
-from store.policies import ReadPolicy
 from tests.workflows.people import Devices, policy
 from tests.workflows.sandboxed import sandboxed
 
@@ -149,13 +149,13 @@ class Deployment:
 
     def apply(self, text: str) -> None:
         """Put a policy in force."""
-        self.store.policies.apply(text, "ada")
+        apply_policy(self.store, text, "ada")
 
     def apply_unchecked(self, text: str) -> None:
         """Put a policy in force in which somebody has nobody to ask, as a version that did not look for it would."""
         policy = Policy.model_validate_json(text)
         read = ReadPolicy(text, policy, policy.model_dump(mode="json"))
-        self.store.policies.put_in_force(read, "ada")
+        put_in_force(self.store, read, "ada")
 
     def start_worker(self) -> None:
         """Start what `python worker.py` runs, unless it runs already."""

@@ -8,8 +8,8 @@ from itertools import count
 from typing import Any
 
 from countersign.directory import Policy
+from engine import policy as policies
 from store import Store
-from store.policies import ReadPolicy
 
 PEOPLE = ("ada", "alice", "bob", "carol", "dave", "erin", "grace", "heidi", "ivan", "judy")
 ADMIN = "ada"
@@ -91,7 +91,8 @@ def policy(disabled: tuple[str, ...] = (), without: tuple[str, ...] = (), **chan
 def put_in_force(store: Store, text: str) -> None:
     """Put a policy in force unchecked, as one that was applied before a check was made."""
     document = json.loads(text)
-    store.policies.put_in_force(ReadPolicy(text, Policy.model_validate(document), document), "ada")
+    read = policies.ReadPolicy(text, Policy.model_validate(document), document)
+    policies.put_in_force(store, read, "ada")
 
 
 class Devices:

@@ -220,7 +220,7 @@ async def test_what_is_on_record_counts_again_where_temporal_never_heard_of_it(d
     assert (await request.outcome()).status is Status.APPROVED
     assert settling_lines(request) == ["approved grace", "granted alice"]
     await deployment.engine.revoke(request.id, "grace", "page")
-    assert deployment.store.grants.ask(request.question, "alice") is None
+    assert deployment.transactions.granting.ask(request.question, "alice") is None
 
 
 async def test_an_answer_given_while_no_worker_runs_counts_when_one_does(deployment: Deployment) -> None:

@@ -114,7 +114,7 @@ async def test_rule_10_while_the_grant_lasts_the_answer_is_yes_without_a_number_
     outcome = await repeat.outcome()
     assert (outcome.approval_id, outcome.status) == (request.id, Status.APPROVED)
     assert deployment.store.reading.newest(limit=1)[0].approval_id == request.id
-    read = deployment.store.grants.ask(request.question, "gate-1")
+    read = deployment.transactions.granting.ask(request.question, "gate-1")
     assert read is not None
     assert read.grant == repeat.asked.grant
     assert request.lines("asked_again") == ["asked_again alice", "asked_again gate-1"]

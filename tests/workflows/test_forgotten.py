@@ -217,7 +217,7 @@ async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(
         words="Revoked by grace.",
         wish_id="key-1",
     )
-    deployment.store.grants.end(end)
+    deployment.transactions.granting.end(end)
     await deployment.engine.revoke(request.id, "grace", "page", wish_id="key-1")
     over = f"The grant of #{request.id} is over already."
     assert await refused(deployment.engine.revoke(request.id, "ada", "page", admin=True)) == over

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from engine.policy import apply_policy
 from sandbox.postgres import KillablePostgres, NoPostgres, killable_postgres
 from store import Store
 from tests.workflows.kills.patience import SETTLED_SECONDS
@@ -54,7 +55,7 @@ async def test_kills_at_chosen_moments_lose_nothing_and_double_nothing(kind: str
     with database(kind, tmp_path) as (url, postgres):
         store = Store(url)
         try:
-            store.policies.apply(the_policy(rounds=1 + int(SECONDS / ROUND_SECONDS)), "ada")
+            apply_policy(store, the_policy(rounds=1 + int(SECONDS / ROUND_SECONDS)), "ada")
             async with (
                 Processes(tmp_path, url, postgres) as processes,
                 httpx.AsyncClient(base_url=processes.portal_url, timeout=HTTP_SECONDS) as http,

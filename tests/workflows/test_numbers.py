@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from countersign.models import Status
+from engine.policy import apply_policy
 from store import Store
 from tests.workflows.deployment import POLL_SECONDS, Deployment, Request
 from tests.workflows.people import policy
@@ -43,7 +44,7 @@ async def replaced(deployment: Deployment, backup: Path | None) -> None:
     if backup:
         copied(backup, path)
     with closing(Store(deployment.database_url)) as store:
-        store.policies.apply(policy(), "ada")
+        apply_policy(store, policy(), "ada")
 
 
 async def test_numbers_start_above_what_temporal_knows(asleep: Deployment, tmp_path: Path) -> None:

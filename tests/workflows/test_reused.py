@@ -98,5 +98,5 @@ async def test_the_end_that_an_older_worker_wrote_down_still_counts(deployment: 
     request = await granted(deployment)
     at = datetime.now(UTC) + timedelta(minutes=1)
     end = GrantEnd(approval_id=request.id, status=GrantStatus.ENDED, at=at, who="the clock", words="Its time is over.")
-    assert deployment.store.grants.end(end)
+    assert deployment.transactions.granting.end(end)
     assert status_of(request) is GrantStatus.ENDED

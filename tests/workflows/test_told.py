@@ -97,7 +97,7 @@ async def test_a_mail_server_that_is_down_holds_nothing_up(deployment: Deploymen
         assert request.asked.status is Status.WAITING
         judged = await request.says("grace", channel="page")
         assert judged.status is Status.APPROVED
-        assert deployment.store.grants.ask(request.question, "alice") is not None
+        assert deployment.transactions.granting.ask(request.question, "alice") is not None
     finally:
         await deployment.mail.start()
     await request.until_mailed(alice=["settled"], grace=["settled"])

@@ -125,10 +125,10 @@ async def test_rule_7_what_is_decided_is_not_cancelled(deployment: Deployment) -
 async def test_rule_7_an_approver_revokes_while_the_grant_lasts(deployment: Deployment) -> None:
     request = await approved(deployment)
     question = request.question
-    assert deployment.store.grants.ask(question, "alice") is not None
+    assert deployment.transactions.granting.ask(question, "alice") is not None
     await deployment.engine.revoke(request.id, "grace", "page", "enough")
     # At once: the very next asking hears it.
-    assert deployment.store.grants.ask(question, "alice") is None
+    assert deployment.transactions.granting.ask(question, "alice") is None
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED
@@ -144,9 +144,9 @@ async def test_rule_7_nobody_else_revokes_but_an_admin(deployment: Deployment) -
     for stranger in ("alice", "bob", "ivan"):
         with pytest.raises(NotAllowed, match="Only an approver"):
             await deployment.engine.revoke(request.id, stranger, "page")
-    assert deployment.store.grants.ask(request.question, "alice") is not None
+    assert deployment.transactions.granting.ask(request.question, "alice") is not None
     await deployment.engine.revoke(request.id, "ada", "page", admin=True)
-    assert deployment.store.grants.ask(request.question, "alice") is None
+    assert deployment.transactions.granting.ask(request.question, "alice") is None
 
 
 async def test_rule_7_two_revocations_at_once_are_one(deployment: Deployment) -> None:
@@ -237,10 +237,10 @@ async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Dep
     assert grant is not None
     assert grant.ends_at - grant.starts_at == timedelta(seconds=4)
     assert before <= grant.starts_at <= datetime.now(UTC)
-    assert quick.store.grants.ask(request.question, "alice") is not None
+    assert quick.transactions.granting.ask(request.question, "alice") is not None
     await until_after(grant.ends_at)
     # The end is compared, whoever was awake.
-    assert quick.store.grants.ask(request.question, "alice") is None
+    assert quick.transactions.granting.ask(request.question, "alice") is None
     await until(lambda: "grant_ended the clock" in request.lines())
     ended = quick.store.grants.of(request.id)
     assert ended is not None
@@ -258,7 +258,7 @@ async def test_rule_8_an_end_passes_unseen_by_a_worker_that_sleeps_yet_the_answe
     still = quick.store.grants.of(request.id)
     assert still is not None
     assert still.status is GrantStatus.ACTIVE
-    assert quick.store.grants.ask(request.question, "alice") is None
+    assert quick.transactions.granting.ask(request.question, "alice") is None
     quick.start_worker()
     await until(lambda: "grant_ended the clock" in request.lines())
 

@@ -9,16 +9,19 @@ import pytest
 from countersign.models import GrantStatus
 from countersign.policy_plan import to_end
 from countersign.transitions import GrantEnd
-from store import Store, planning
-from store.policies import ReadPolicy
+from engine import planning
+from engine.planning import Planning
+from engine.policy import ReadPolicy, apply_policy, put_in_force
+from engine.transactions import Transactions
+from store import Store
 from tests.store.requests import approved, asking, opened, write
 from tests.workflows.people import ADMIN, policy
 
 
 def test_before_the_first_policy_nothing_is_in_force(database_url: str) -> None:
     store = Store(database_url)
-    assert store.planning.in_force() == (0, None)
-    assert (store.planning.waiting(), store.planning.held()) == ([], [])
+    assert Planning(store).in_force() == (0, None)
+    assert (Planning(store).waiting(), Planning(store).held()) == ([], [])
     store.close()
 
 
@@ -28,11 +31,11 @@ def test_what_waits_and_what_lasts(store: Store) -> None:
     lasting = approved(store, minutes=30)
     over = approved(store, device="web-3")
     end = GrantEnd(approval_id=over, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="over")
-    store.grants.end(end)
-    assert [(one.approval_id, one.requester, one.what) for one in store.planning.waiting()] == [
+    Transactions(store).granting.end(end)
+    assert [(one.approval_id, one.requester, one.what) for one in Planning(store).waiting()] == [
         (waiting, "alice", "ssh to web-2")
     ]
-    [held] = store.planning.held()
+    [held] = Planning(store).held()
     assert (held.approval_id, held.question.device, held.minutes) == (lasting, "web-1", 30)
     assert held.approved_by == ["grace"]
 
@@ -40,21 +43,21 @@ def test_what_waits_and_what_lasts(store: Store) -> None:
 def test_grants_are_read_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = [approved(store, device=f"web-{n}") for n in range(1, 6)]
     monkeypatch.setattr(planning, "AT_ONCE", 2)
-    assert len(store.planning.held()) == 2
-    assert [one.approval_id for one in store.planning.all_held()] == numbers
+    assert len(Planning(store).held()) == 2
+    assert [one.approval_id for one in Planning(store).all_held()] == numbers
 
 
 def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: Store, migrated_url: str) -> None:
     ended, kept = approved(store, device="web-1"), approved(store, device="vaults-1", minutes=30)
     read = ReadPolicy.of(policy(grant_minutes=60))
-    end = to_end(read.policy, store.planning.all_held())
+    end = to_end(read.policy, Planning(store).all_held())
     assert [number for number, _ in end] == [ended]
-    assert store.grants.to_revoke() == []
-    version = store.policies.put_in_force(read, ADMIN, end=end)
+    assert Transactions(store).granting.to_revoke() == []
+    version = put_in_force(store, read, ADMIN, end=end)
     # Another process finds it, as where the portal that applied the policy dies at once.
     other = Store(migrated_url)
     for each in (store, other):
-        [wish] = each.grants.to_revoke()
+        [wish] = Transactions(each).granting.to_revoke()
         assert (wish.approval_id, wish.who) == (ended, ADMIN)
         assert wish.words == f"Policy version {version} would not give it. It lasts 120 minutes; 60 are the most."
     other.close()
@@ -65,6 +68,6 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
 
 def test_the_grants_of_who_is_disabled_or_gone_are_to_be_revoked_with_the_policys_version(store: Store) -> None:
     number = approved(store)
-    store.policies.apply(policy(disabled=("alice",)), "ada")
-    [wish] = store.grants.to_revoke()
+    apply_policy(store, policy(disabled=("alice",)), "ada")
+    [wish] = Transactions(store).granting.to_revoke()
     assert (wish.approval_id, wish.words) == (number, "The requester is disabled in policy version 2.")

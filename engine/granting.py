@@ -1,0 +1,119 @@
+"""Grants: answering a question by one that lasts, ending them, and which of them a policy ends (rules 6, 7, 8, 10)."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign.directory import Policy
+from countersign.errors import Refused
+from countersign.grant_reuse import answer_by, is_yes, on_record
+from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
+from countersign.policy import why_gone
+from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient, Revoke
+from store import Store, approvers, grants, requests
+from store.due import Due
+from store.events import append
+from store.repeats import append_or_count
+
+# More than this many have to wait for the next sweep; a statement takes only so many parameters.
+REVOKED_AT_ONCE = 1000
+# Who ends what a policy takes away from people who are disabled.
+ENGINE = "countersign"
+
+
+class Granting:
+    """Asking by grants, and ending them. Each method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+        self.notifications = store.notifications
+        self._to_revoke = Due(_to_revoke)
+
+    def ask(self, question: Question, who: str) -> Asked | None:
+        """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
+
+        Raises Refused, in words and recorded too, when the grant doesn't cover the question.
+        """
+        with self.database.transaction() as connection:
+            asked, refused = self.answer_in(connection, question, who)
+        if refused:
+            raise refused
+        return asked
+
+    def answer_in(self, connection: Connection, question: Question, who: str) -> tuple[Asked | None, Refused | None]:
+        """The same within a transaction: the reply, or the refusal, with its row in the record."""
+        now = datetime.now(UTC)
+        _, policy = self.policies.in_force(connection)
+        found = _lasting(connection, policy, question, now)
+        if found is None:
+            return None, None
+        grant, minutes = found
+        if not policy.enabled(question.requester):
+            return None, None  # policy.route refuses it, in its words
+        refused = None
+        try:
+            words = answer_by(grant, minutes, question)
+        except Refused as error:
+            words, refused = str(error), error
+        line = AuditEvent(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
+        append_or_count(connection, grant.approval_id, line, who, grant.approval_id)
+        yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, words=words, grant=grant)
+        return (None if refused else yes), refused
+
+    def end(self, end: GrantEnd) -> bool:
+        """End or revoke a grant, and write who must be told; False when it had ended already."""
+        kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
+        proof = {"wish": end.wish_id} if end.wish_id else {}
+        line = AuditEvent(kind=kind, at=end.at, who=end.who, channel=end.channel, words=end.words, proof=proof)
+        with self.database.transaction() as connection:
+            if not grants.end(connection, end):
+                return False
+            request = requests.next_step(connection, end.approval_id, GRANT_STEP)
+            tell = [
+                Recipient(event=Event.GRANT_ENDED, person=one, words=end.words)
+                for one in _concerned(connection, end, request.requester)
+            ]
+            self.notifications.write(connection, request, request.level, GRANT_STEP, end.at, tell)
+            append(connection, end.approval_id, [line])
+        return True
+
+    def to_revoke(self) -> list[Revoke]:
+        """The Active grants that the policy in force ends.
+
+        Those of people who were disabled, or are gone from the directory; and what a policy was said to end.
+        """
+        with self.database.reading() as connection:
+            version, policy = self.policies.in_force(connection)
+            due = self._to_revoke.find(connection, version, policy)
+            return [_revocation(row, policy, version) for row in grants.rows_of(connection, due[:REVOKED_AT_ONCE])]
+
+
+def _lasting(connection: Connection, policy: Policy, question: Question, now: datetime) -> tuple[GrantView, int] | None:
+    """The Active grant for this requester, device and protocol whose end lies ahead, and the minutes it was for."""
+    row = grants.newest_active(connection, question)
+    if row is None or not is_yes(grant := grants.view(row, policy), now):
+        return None
+    return grant, Route.model_validate(row.route).grant_minutes
+
+
+def _to_revoke(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
+    held = grants.active_among(connection, numbers)
+    return [row.approval_id for row in held if row.revoke_for or not policy.enabled(row.requester)]
+
+
+def _revocation(row: Row[Any], policy: Policy, version: int) -> Revoke:
+    who, words = row.revoke_for, row.revoke_words
+    if not who:
+        who, words = ENGINE, why_gone(policy, version, row.requester)
+    return Revoke(approval_id=row.approval_id, who=who, channel="", words=words)
+
+
+def _concerned(connection: Connection, end: GrantEnd, requester: str) -> list[str]:
+    """Whom a grant's end concerns: the requester; and, when it was revoked, everyone who was asked."""
+    people = [requester]
+    if end.status is GrantStatus.REVOKED:
+        people += approvers.people_of(connection, end.approval_id)
+    return list(dict.fromkeys(people))
