@@ -69,7 +69,7 @@ def things(store: Store, some_id: int) -> dict[str, Callable[[], object]]:
         "sweep: notices left over": lambda: store.notifications.left_over(now, 50),
         "sweep: messages left behind": lambda: store.notifications.left_behind(now, 50),
         "sweep: what is kept no longer": Retention(store.database, KEPT).forget_some,
-        "a mail that is turned down": lambda: store.answers.record_rejected(refused),
+        "a mail that is turned down": lambda: Transactions(store).rejected_inputs.record(refused),
         "at start: answers that counted": lambda: store.answers.counted(now),
         "who has an address": lambda: reading.person_at("user-19@example.test"),
     }

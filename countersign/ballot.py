@@ -12,11 +12,21 @@ from typing import Literal
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused, counted_at, other_level
-from countersign.models import Answer, Approver, Decision, Id, LevelPeople, LevelRule, Model, Status, Verdict, sentence
+from countersign.models import (
+    OWN_APPROVAL,
+    Answer,
+    Approver,
+    Decision,
+    Id,
+    LevelPeople,
+    LevelRule,
+    Model,
+    Status,
+    Verdict,
+    sentence,
+)
 from countersign.times import moment
 
-# The channel of an approval that nobody had to give: the requester is an approver of the level (rule 3).
-OWN_APPROVAL = "own approval"
 REQUESTER_DISABLED = "The requester was disabled."
 
 Gone = Literal["disabled", "unreachable"]

@@ -21,6 +21,8 @@ LONGEST_PRINCIPAL = 200
 GATEWAY = "gateway:"
 # Who asks where nobody says who: a program that may write to the Temporal namespace. No person's id has a colon.
 STARTED_IN_TEMPORAL = "temporal:start"
+# The channel, and the id, of an approval that nobody had to give: the requester is an approver of the level (rule 3).
+OWN_APPROVAL = "own approval"
 # The characters of an id: what is safe in a workflow id, a mail address' tag and a file name alike.
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
 # The zone of an IPv6 address (RFC 4007) names an interface, which on Linux takes 15 characters at most.

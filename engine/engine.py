@@ -25,8 +25,8 @@ from countersign.transitions import (
     LevelStart,
     Opening,
     OpenReply,
-    RecordedTransition,
     Recheck,
+    RecordedTransition,
     Revoke,
     TimelyAnswers,
     Transition,
@@ -94,7 +94,7 @@ class Engine:
     async def store(self, given: SubmittedAnswer) -> Answer:
         """Store the answer before anything else. Raises NotFound, and Refused, recorded, where it could never count."""
         try:
-            return await self._run(self.answers.store, given, self._tells(given.channel))
+            return await self._run(self.transactions.answers.store, given, self._tells(given.channel))
         except Refused:
             await self._answer_back(given.approval_id)
             raise
@@ -113,7 +113,7 @@ class Engine:
                     if not await self._settle_if_gone(answer.approval_id):
                         raise Unavailable("The request can't be asked now; the answer is kept.") from error
                     refusal = await self._how_it_ended(answer.approval_id)
-            await self._run(self.answers.refuse, answer.id, refusal, self._tells(answer.channel))
+            await self._run(self.transactions.answers.refuse, answer.id, refusal, self._tells(answer.channel))
             await self._answer_back(answer.approval_id)
             state, words = await self._run(self.answers.outcome, answer.id)
         details = await self._run(self.answers.details, answer.id)
@@ -139,7 +139,7 @@ class Engine:
 
     async def record_rejected(self, refused: RejectedInput) -> None:
         """Record what came in and decides nothing, and tell its sender where `event` says so."""
-        await self._run(self.answers.record_rejected, refused)
+        await self._run(self.transactions.rejected_inputs.record, refused)
         if refused.event and refused.approval_id:
             await self._answer_back(refused.approval_id)
 
@@ -319,7 +319,7 @@ class Engine:
 
     async def timely_answers(self, closing: DeadlineCheck) -> TimelyAnswers:
         """The answers that came before the deadline and were not refused, and whether there may be more."""
-        return await self._run(self.answers.last, closing)
+        return await self._run(self.transactions.deadline.timely_answers, closing)
 
     async def write(self, step: Transition) -> RecordedTransition:
         """Write one change of a request, once. Raises NotFound where it is not on record."""
@@ -385,7 +385,9 @@ class Engine:
         view = await self._run(self.requests.request, approval_id)
         if view.status is not Status.WAITING:
             return False
-        await self._run(self.transactions.transitions.write, gone(approval_id, run_id, view.level, view.question.requester))
+        await self._run(
+            self.transactions.transitions.write, gone(approval_id, run_id, view.level, view.question.requester)
+        )
         return True
 
     async def look_again(self, approval_id: int) -> None:

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from countersign.ballot import OWN_APPROVAL
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.models import Question, Route
+from countersign.models import OWN_APPROVAL, Question, Route
 from countersign.policy_plan import Held, Waiting
 from store import Store, answers, grants, requests
 from store.database import reads

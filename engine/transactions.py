@@ -2,10 +2,13 @@
 
 from datetime import timedelta
 
+from engine.answers import Answers
 from engine.asking import Asking
+from engine.deadline import Deadline
 from engine.granting import Granting
 from engine.opening import Opener
 from engine.people import People
+from engine.rejected_input import RejectedInputs
 from engine.transitions import Transitions
 from store import Store
 
@@ -23,3 +26,6 @@ class Transactions:
         self.opener = Opener(store, self.transitions, self.granting, minute, most_an_hour)
         self.asking = Asking(store, self.granting)
         self.people = People(store)
+        self.answers = Answers(store)
+        self.rejected_inputs = RejectedInputs(store)
+        self.deadline = Deadline(store)

@@ -16,8 +16,9 @@ from countersign.transitions import (
     Transition,
 )
 from store import Store, answers, approvers, grants, requests, steps
+from store.answers import decisions_of
 from store.events import append
-from store.requests import decisions_of, request_row
+from store.requests import request_row
 
 FIRST_STEP = 1
 LAPSED = "It counted, and does so no longer: its approver was disabled while the level was open."

@@ -56,7 +56,7 @@ class Store:
         self.grants = Grants(self.database, self.policies)
         self.requests = Requests(self.database)
         self.numbers = Numbers(self.database)
-        self.answers = Answers(self.database, self.policies)
+        self.answers = Answers(self.database)
         self.reading = Reading(self.database, self.policies, live)
         self.events = Events(self.database)
         self.signals = Signals(self.database)

@@ -1,9 +1,10 @@
 """Which mail was handled: claimed by one watcher, then marked for good; and how far each mailbox was read."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import Connection, Row, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.database import Database
@@ -36,6 +37,11 @@ class Mail(Protocol):
     @property
     def message_id(self) -> str:
         """What its sender calls it."""
+
+
+def mailboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[Any]]:
+    """The mailboxes that were not read up to a moment yet."""
+    return connection.execute(select(mailboxes).where(mailboxes.c.read_through < moment)).all()
 
 
 class Mails:

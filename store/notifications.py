@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Event, Route, Status
@@ -12,7 +12,7 @@ from countersign.notifications import Result, Shown
 from countersign.transitions import AuditEvent, Kind, Recipient
 from store.database import Database, reads
 from store.events import append
-from store.tables import ROOM, approvers, as_written, notifications, requests
+from store.tables import ROOM, approvers, as_written, notifications, one_of, requests
 
 # What is younger may still be in the hands of the workflow that wrote it.
 FIRST_RETRY = timedelta(seconds=10)
@@ -294,6 +294,52 @@ def _row(
         "tries": 0,
         "retry_at": at + FIRST_RETRY,
     }
+
+
+def row(
+    notice_id: str,
+    approval_id: int,
+    event: Event,
+    level: int,
+    person: str,
+    channel: str,
+    words: str,
+    in_reply_to: str,
+    written_at: datetime,
+) -> dict[str, Any]:
+    """A notice that is written now, to be added."""
+    return {
+        "id": notice_id,
+        "approval_id": approval_id,
+        "event": event,
+        "level": level,
+        "person": person,
+        "channel": channel,
+        "words": words,
+        "in_reply_to": in_reply_to,
+        "state": "waiting",
+        "reference": "",
+        "written_at": written_at,
+        "tries": 0,
+        "retry_at": written_at + FIRST_RETRY,
+    }
+
+
+def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Add notices."""
+    if rows:
+        connection.execute(insert(notifications), rows)
+
+
+def written_since(connection: Connection, person: str, event: Event, since: datetime, among: Sequence[Event]) -> int:
+    """How many notices of an event somebody was written since a moment; the event is `among` those with an index."""
+    recent = select(func.count()).where(
+        one_of(notifications.c.event, among),
+        notifications.c.person == person,
+        notifications.c.event == event,
+        notifications.c.written_at > since,
+    )
+    return connection.execute(recent).scalar_one()
 
 
 def unsent_of(approval_id: int, step: int) -> Select[Any]:

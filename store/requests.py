@@ -1,6 +1,5 @@
 """The rows of requests: opened, changed and found. Each function works within its caller's transaction."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from countersign.errors import no_request
-from countersign.models import Decision, Question, Route, Status, Verdict
+from countersign.models import Question, Route, Status
 from countersign.transitions import Opening
 from store.database import Database, reads
-from store.tables import answers, events, requests
+from store.tables import events, requests
 
 
 class Requests:
@@ -62,6 +61,11 @@ def request_row(connection: Connection, approval_id: int, run: str = "", lock: b
     if row is None or run not in ("", row.run_id):
         raise no_request(approval_id)
     return row
+
+
+def known(connection: Connection, approval_id: int) -> Row[Any] | None:
+    """A request's row, where there is one of this number."""
+    return connection.execute(select(requests).where(requests.c.approval_id == approval_id)).one_or_none()
 
 
 def of_run(connection: Connection, run_id: str) -> Row[Any] | None:
@@ -129,34 +133,3 @@ def next_step(connection: Connection, approval_id: int, step: int) -> Row[Any]:
 def change(connection: Connection, approval_id: int, **values: Any) -> None:
     """Change these columns of a request."""
     connection.execute(update(requests).where(requests.c.approval_id == approval_id).values(values))
-
-
-def decisions_of(connection: Connection, approval_id: int) -> list[Decision]:
-    """The answers that counted, in the order they came in."""
-    return decisions_by_request(connection, [approval_id]).get(approval_id, [])
-
-
-def decisions_by_request(connection: Connection, approval_ids: Sequence[int]) -> dict[int, list[Decision]]:
-    """The same of several requests, by their numbers."""
-    counted = (
-        select(answers)
-        .where(answers.c.approval_id.in_(approval_ids), answers.c.state.in_(("accepted", "lapsed")))
-        .order_by(answers.c.approval_id, answers.c.at)
-    )
-    found: dict[int, list[Decision]] = defaultdict(list)
-    for row in connection.execute(counted):
-        found[row.approval_id].append(_decision(row))
-    return found
-
-
-def _decision(row: Row[Any]) -> Decision:
-    return Decision(
-        answer_id=row.id,
-        level=row.level,
-        person=row.person,
-        verdict=Verdict(row.verdict),
-        comment=row.comment,
-        channel=row.channel,
-        at=row.at,
-        lapsed=row.state == "lapsed",
-    )

@@ -12,8 +12,8 @@ from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Decision, GrantView
 from countersign.notifications import Person
 from countersign.views import ApproverView, RequestView
 from store import grants as held
+from store.answers import decisions_by_request
 from store.notifications import ASKING
-from store.requests import decisions_by_request
 from store.tables import ROOM, approvers, events, grants, notifications, requests
 
 # What the columns of a grant begin with where they are read with its request.

@@ -7,8 +7,8 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from countersign.ballot import OWN_APPROVAL, Ballot
-    from countersign.models import Approver, Decision, Event, Status
+    from countersign.ballot import Ballot
+    from countersign.models import OWN_APPROVAL, Approver, Decision, Event, Status
     from countersign.transitions import AuditEvent, Kind, Recipient, Transition
 
 ENGINE = "countersign"

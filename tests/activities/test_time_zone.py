@@ -19,7 +19,7 @@ from sandbox.mail_server import MailServer
 from sandbox.people import Person
 from sandbox.postgres import Cluster
 from store import Store
-from tests.store.requests import approving, asking, given, opened, write
+from tests.store.requests import approving, asking, given, opened, store_answer, write
 from tests.workflows.deployment import settings_for
 from tests.workflows.people import policy
 
@@ -51,7 +51,7 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     sender = EmailNotifier(config)
     outbox = Outbox(store.notifications, store.reading, {"email": sender}, store.database.executor)
     await outbox.deliver(number, 1)
-    write(store, approving(store.answers.store(given(number))))
+    write(store, approving(store_answer(store, given(number))))
 
     view = store.reading.request(number)
     assert view.grant is not None

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from countersign.ballot import OWN_APPROVAL, Ballot
-from countersign.models import Answer, Approver, LevelPeople, LevelRule, NamedUser, Status, Verdict
+from countersign.ballot import Ballot
+from countersign.models import OWN_APPROVAL, Answer, Approver, LevelPeople, LevelRule, NamedUser, Status, Verdict
 
 START = datetime(2025, 1, 1, 12, tzinfo=UTC)
 DEADLINE = START + timedelta(minutes=60)

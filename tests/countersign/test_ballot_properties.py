@@ -10,8 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
-from countersign.ballot import OWN_APPROVAL, Ballot
-from countersign.models import Answer, Approver, Decision, LevelPeople, LevelRule, NamedUser, Status, Verdict
+from countersign.ballot import Ballot
+from countersign.models import (
+    OWN_APPROVAL,
+    Answer,
+    Approver,
+    Decision,
+    LevelPeople,
+    LevelRule,
+    NamedUser,
+    Status,
+    Verdict,
+)
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DEADLINE = START + timedelta(minutes=60)

@@ -16,6 +16,7 @@ from countersign.client import Client
 from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
 from engine.engine import Engine
 from engine.policy import apply_policy
+from engine.transactions import Transactions
 from sandbox.temporal_server import free_port
 from store import Store
 from tests.store.requests import approved, asking, given, kinds, opened, soon, write
@@ -56,7 +57,7 @@ async def test_what_was_judged_needs_no_temporal(engine: Engine, store: Store) -
     number = approved(store)
     counted = store.reading.request(number).decisions[0].answer_id
     stored = await engine.store(given(number))
-    store.answers.refuse(stored.id, Refused("Too late."), tell=False)
+    Transactions(store).answers.refuse(stored.id, Refused("Too late."), tell=False)
     judged = await engine.submit(stored)
     assert (judged.accepted, judged.words) == (False, "Too late.")
     assert store.answers.outcome(counted)[0] == "accepted"

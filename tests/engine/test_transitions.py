@@ -7,9 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from countersign.ballot import OWN_APPROVAL
 from countersign.errors import NotFound, Refused
-from countersign.models import Decision, Event, GrantStatus, Status, Verdict
+from countersign.models import OWN_APPROVAL, Decision, Event, GrantStatus, Status, Verdict
 from countersign.notifications import RejectedInput
 from countersign.transitions import (
     GRANT_STEP,
@@ -41,6 +40,7 @@ from tests.store.requests import (
     question,
     sent,
     soon,
+    store_answer,
     write,
 )
 from tests.workflows.people import policy
@@ -82,7 +82,7 @@ def test_a_policys_minutes_may_be_made_short(migrated_url: str) -> None:
     assert request.deadline - request.opened_at == timedelta(seconds=60)
     assert request.minute == second
     write(store, asking(request.approval_id, "grace"))
-    written = transactions.transitions.write(approving(store.answers.store(given(request.approval_id))))
+    written = transactions.transitions.write(approving(store_answer(store, given(request.approval_id))))
     assert written.grant is not None
     assert written.grant.ends_at == written.grant.starts_at + timedelta(seconds=120)
     store.close()
@@ -113,7 +113,7 @@ def test_a_step_written_twice_is_written_once(store: Store) -> None:
     request = opened(store)
     for _ in range(2):
         write(store, asking(request.approval_id, "grace"))
-    step = approving(store.answers.store(given(request.approval_id)))
+    step = approving(store_answer(store, given(request.approval_id)))
     first = write(store, step)
     again = write(store, step.model_copy(update={"at": step.at + timedelta(seconds=9)}))
     assert again == first != RecordedTransition()
@@ -127,7 +127,7 @@ def test_a_step_written_twice_is_written_once(store: Store) -> None:
 def test_of_many_who_write_the_same_step_at_once_one_writes_it(store: Store) -> None:
     request = opened(store)
     write(store, asking(request.approval_id, "grace"))
-    step = approving(store.answers.store(given(request.approval_id)))
+    step = approving(store_answer(store, given(request.approval_id)))
     results = at_once(lambda: write(store, step))
     assert len({one.grant and one.grant.ends_at for one in results}) == 1
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
@@ -159,7 +159,7 @@ def test_steps_count_by_what_they_are_in_whatever_order_they_are_written_again(s
     write(store, asking(number, "grace"))
     reminding = a_step(number, "1.reminded", lines=[line("reminded")])
     assert write(store, reminding).number == 2
-    approval = approving(store.answers.store(given(number)))
+    approval = approving(store_answer(store, given(number)))
     assert write(store, approval).number == 3
     assert [write(store, one).number for one in (approval, reminding)] == [3, 2]
     assert kinds(store, number) == ["opened", "level_started", "reminded", "answered", "approved", "granted"]
@@ -278,11 +278,11 @@ def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
 def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     write(store, asking(number, "ivan", "grace", "heidi"))
-    store.answers.store(given(number, "ivan"))
-    store.answers.record_rejected(
+    store_answer(store, given(number, "ivan"))
+    Transactions(store).rejected_inputs.record(
         RejectedInput(channel="email", source_id="<m1>", approval_id=number, who="grace", words="?")
     )
-    store.answers.record_rejected(
+    Transactions(store).rejected_inputs.record(
         RejectedInput(channel="email", source_id="<m2>", approval_id=None, who="heidi", words="?")
     )
     for person in ("ivan", "grace", "heidi"):
@@ -346,7 +346,7 @@ def test_the_grants_of_the_disabled_and_the_deleted_are_found(store: Store) -> N
 def test_a_step_that_relies_on_somebody_disabled_is_not_written(store: Store) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace"))
-    step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["alice", "grace"]})
+    step = approving(store_answer(store, given(number))).model_copy(update={"relies_on": ["alice", "grace"]})
     apply_policy(store, policy(disabled=("grace",)), "ada")
     written = write(store, step)
     assert (written.disabled, written.number, written.grant) == (["grace"], 0, None)
@@ -358,7 +358,7 @@ def test_a_step_that_relies_on_somebody_disabled_is_not_written(store: Store) ->
 
 def test_what_was_written_before_stays_though_who_it_relied_on_is_disabled_since(store: Store) -> None:
     number = opened(store).approval_id
-    step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["grace"]})
+    step = approving(store_answer(store, given(number))).model_copy(update={"relies_on": ["grace"]})
     first = write(store, step)
     apply_policy(store, policy(disabled=("grace",)), "ada")
     assert write(store, step) == first
@@ -369,7 +369,7 @@ def test_disabling_and_approving_at_once_come_one_after_the_other(store: Store) 
     for n in range(1, 11):
         put_in_force(store, enabling, "ada")
         number = opened(store, device=f"web-{n}").approval_id
-        step = approving(store.answers.store(given(number))).model_copy(update={"relies_on": ["grace"]})
+        step = approving(store_answer(store, given(number))).model_copy(update={"relies_on": ["grace"]})
         before = store.events.last_version()
         turns = iter(["disable", "write"] * 2)
 
@@ -388,7 +388,7 @@ def test_disabling_and_approving_at_once_come_one_after_the_other(store: Store) 
 
 def test_an_approval_that_lapsed_is_shown_as_one_and_is_not_submitted_again(store: Store) -> None:
     number = opened(store).approval_id
-    answer = store.answers.store(given(number))
+    answer = store_answer(store, given(number))
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
     write(store, a_step(number, f"1.answer.{answer.id}", decision=decision, lines=[line("answered", "grace")]))
     write(store, a_step(number, "1.grace.disabled", lapsed=[answer.id], lines=[line("approval_lapsed")]))

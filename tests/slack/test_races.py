@@ -206,7 +206,7 @@ def watched(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(arena.context.deployment.mail, "deliver", noting)
     monkeypatch.setattr("notifiers.slack.client.rate_limit.SECONDS_A_MESSAGE", 0.0)
-    monkeypatch.setattr("store.answers.HELP_AT_MOST", 1000)
+    monkeypatch.setattr("engine.rejected_input.HELP_AT_MOST", 1000)
 
 
 async def test_a_click_and_a_mail_at_the_same_moment(arena: Arena) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from countersign.ballot import OWN_APPROVAL
-from countersign.models import LONGEST_ID, Decision, Status, Verdict
+from countersign.models import LONGEST_ID, OWN_APPROVAL, Decision, Status, Verdict
 from countersign.notifications import RejectedInput
 from engine.policy import apply_policy
 from engine.transactions import Transactions
@@ -63,7 +62,7 @@ def test_the_longest_source_address_gets_a_grant(store: Store) -> None:
 def test_a_stranger_s_long_address_is_recorded(store: Store) -> None:
     number = opened(store).approval_id
     sender = f"{'x' * 64}@{'y' * 255}"
-    store.answers.record_rejected(
+    Transactions(store).rejected_inputs.record(
         RejectedInput(channel="email", source_id="<m@x>", approval_id=number, who=sender, words="Not known.")
     )
     assert kinds(store, number)[-1] == "answer_refused"

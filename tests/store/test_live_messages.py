@@ -13,7 +13,7 @@ from countersign.transitions import GrantEnd, Recipient
 from engine.policy import apply_policy
 from engine.transactions import Transactions
 from store import Store
-from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon, write
+from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon, store_answer, write
 from tests.workflows.people import policy
 
 LIVE = frozenset({"slack"})
@@ -85,7 +85,7 @@ def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
 
 def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> None:
     number = asked_on_slack(board, "grace")
-    write(board, approving(board.answers.store(given(number))))
+    write(board, approving(store_answer(board, given(number))))
     for row in board.notifications.outdated(number):
         board.notifications.show([Shown(notice_id=row.id, before=row.shows, now=2)])
     assert shown_by(board, number) == {}
@@ -113,7 +113,7 @@ def test_a_room_gets_one_message_for_all_and_the_requester_their_own(board: Stor
     assert {person for person, channel in told if channel == "slack"} == {"alice", "#C0123"}
     assert told["#C0123", "slack"].room == "C0123"
     assert [one.id for one in told["#C0123", "slack"].asked] == ["grace", "ivan"]
-    write(board, approving(board.answers.store(given(number))))
+    write(board, approving(store_answer(board, given(number))))
     assert {person for person, channel in notices_of(board, number, 2) if channel == "slack"} == {"alice"}
 
 
@@ -156,18 +156,18 @@ def test_a_channel_that_may_not_decide_is_refused(board: Store, use: str) -> Non
     apply_policy(board, policy(channels={"email": "decide", "slack": use}), "ada")
     number = opened(board).approval_id
     with pytest.raises(Refused, match="can't be decided by slack"):
-        board.answers.store(given(number, channel="slack"))
+        store_answer(board, given(number, channel="slack"))
     assert kinds(board, number)[-1] == "answer_refused"
-    assert board.answers.store(given(number)).person == "grace"
+    assert store_answer(board, given(number)).person == "grace"
 
 
 def test_a_rejection_without_a_reason_is_refused_where_the_policy_wants_one(board: Store) -> None:
     apply_policy(board, policy(channels=BOTH, rejection_needs_reason=True), "ada")
     number = opened(board).approval_id
     with pytest.raises(Refused, match="needs a reason"):
-        board.answers.store(given(number, verdict=Verdict.REJECT, comment=" \n"))
-    assert board.answers.store(given(number, verdict=Verdict.REJECT, comment="Not today.")).comment == "Not today."
-    assert board.answers.store(given(number, verdict=Verdict.APPROVE)).verdict is Verdict.APPROVE
+        store_answer(board, given(number, verdict=Verdict.REJECT, comment=" \n"))
+    assert store_answer(board, given(number, verdict=Verdict.REJECT, comment="Not today.")).comment == "Not today."
+    assert store_answer(board, given(number, verdict=Verdict.APPROVE)).verdict is Verdict.APPROVE
 
 
 def test_what_waits_for_somebody_is_what_they_have_not_answered(board: Store) -> None:
@@ -175,7 +175,7 @@ def test_what_waits_for_somebody_is_what_they_have_not_answered(board: Store) ->
     for number in (first, second):
         write(board, asking(number, "grace", "ivan"))
     assert [view.approval_id for view in board.reading.waiting_for("grace")] == [second, first]
-    write(board, approving(board.answers.store(given(first))))
+    write(board, approving(store_answer(board, given(first))))
     assert [view.approval_id for view in board.reading.waiting_for("grace")] == [second]
     assert board.reading.waiting_for("alice") == []
     assert [view.approval_id for view in board.reading.asked_by("alice")] == [second, first]

@@ -66,7 +66,7 @@ def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store:
 
 
 def test_what_was_turned_down_is_forgotten_with_the_mails(store: Store) -> None:
-    store.answers.record_rejected(
+    Transactions(store).rejected_inputs.record(
         RejectedInput(channel="email", source_id="<a@x>", approval_id=None, who="eve", words="No.")
     )
     forget(store, datetime.now(UTC))

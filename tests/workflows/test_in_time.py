@@ -9,7 +9,7 @@ import pytest
 
 from countersign.models import Status
 from countersign.times import moment
-from store import answers
+from engine import deadline
 from tests.workflows.deployment import Deployment, Request, until, until_after
 from tests.workflows.people import policy
 
@@ -114,7 +114,7 @@ async def test_rule_5_expiry_waits_until_the_mailbox_was_read_up_to_the_deadline
 async def test_rule_5_an_expiry_waits_for_a_mailbox_only_for_so_long(
     quick: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "LONGEST_WAIT", timedelta(seconds=2))
+    monkeypatch.setattr(deadline, "LONGEST_WAIT", timedelta(seconds=2))
     request = await quick.ask("alice")
     quick.store.mails.read_through("INBOX", request.deadline - timedelta(days=1))
     await until_after(request.deadline + timedelta(seconds=1))

@@ -160,6 +160,6 @@ async def test_a_terminated_run_that_opens_late_leaves_the_newer_request_alone(d
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     late = Opening(question=question, workflow_id=question.workflow_id, run_id="an earlier run", started_at=long_ago)
     with pytest.raises(Refused, match=f"#{request.id} has been opened since for the same question"):
-        deployment.store.requests.open(late)
+        deployment.transactions.opener.open(late)
     assert request.status is Status.WAITING
     assert (await request.says("grace")).status is Status.APPROVED

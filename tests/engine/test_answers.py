@@ -10,12 +10,17 @@ import pytest
 from countersign.errors import NotFound, Refused
 from countersign.models import Event
 from countersign.notifications import Person, RejectedInput
-from countersign.transitions import DeadlineCheck
+from countersign.transitions import DeadlineCheck, TimelyAnswers
+from engine.deadline import LONGEST_WAIT
 from engine.policy import apply_policy
+from engine.transactions import Transactions
 from store import Store
-from store.answers import LONGEST_WAIT
-from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon, write
+from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon, store_answer, write
 from tests.workflows.people import policy
+
+
+def timely(store: Store, closing: DeadlineCheck) -> TimelyAnswers:
+    return Transactions(store).deadline.timely_answers(closing)
 
 
 def a_request(store: Store) -> int:
@@ -26,15 +31,15 @@ def a_request(store: Store) -> int:
 
 def test_an_answer_delivered_twice_is_one(store: Store) -> None:
     answer = given(a_request(store), source_id="<one@mail>")
-    stored = at_once(lambda: store.answers.store(answer))
+    stored = at_once(lambda: store_answer(store, answer))
     assert len({one.id for one in stored}) == 1
-    by_another_channel = store.answers.store(answer.model_copy(update={"channel": "page"}))
+    by_another_channel = store_answer(store, answer.model_copy(update={"channel": "page"}))
     assert by_another_channel.id != stored[0].id
 
 
 def test_a_stored_answer_is_as_it_was_given(store: Store) -> None:
     answer = given(a_request(store), comment="ok \N{GRINNING FACE}", proof={"dkim": "pass"})
-    stored = store.answers.store(answer)
+    stored = store_answer(store, answer)
     assert stored.model_dump(exclude={"id"}) == answer.model_dump(exclude={"source_id", "proof", "signed_in"})
     assert store.answers.outcome(stored.id) == ("open", "")
 
@@ -44,18 +49,18 @@ def test_the_disabled_the_unknown_and_answers_to_nothing_are_refused_and_recorde
     apply_policy(store, policy(disabled=("grace",)), "ada")
     for person in ("grace", "zoe"):
         with pytest.raises(Refused, match="disabled or unknown"):
-            store.answers.store(given(number, person))
+            store_answer(store, given(number, person))
     with pytest.raises(NotFound):
-        store.answers.store(given(number + 1))
+        store_answer(store, given(number + 1))
     assert kinds(store, number)[-2:] == ["answer_refused", "answer_refused"]
     assert store.answers.waiting(soon(60)) == []
 
 
 def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> None:
     number = a_request(store)
-    answer = store.answers.store(given(number, "bob", channel="email", proof={"message_id": "<bob@mail>"}))
+    answer = store_answer(store, given(number, "bob", channel="email", proof={"message_id": "<bob@mail>"}))
     for words in ("Not asked.", "Another reason."):
-        store.answers.refuse(answer.id, Refused(words), tell=True)
+        Transactions(store).answers.refuse(answer.id, Refused(words), tell=True)
     assert store.answers.outcome(answer.id) == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
     [notice] = [row for row in store.notifications.left_over(soon(60), 10) if row.event == "answer_refused"]
@@ -64,30 +69,30 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
 
 def test_what_counted_can_no_longer_be_refused(store: Store) -> None:
     number = a_request(store)
-    answer = store.answers.store(given(number))
+    answer = store_answer(store, given(number))
     write(store, approving(answer))
-    store.answers.refuse(answer.id, Refused("Too late."), tell=True)
+    Transactions(store).answers.refuse(answer.id, Refused("Too late."), tell=True)
     assert store.answers.outcome(answer.id)[0] == "accepted"
     assert "answer_refused" not in kinds(store, number)
 
 
 def test_a_request_with_many_waiting_answers_leaves_room_for_others(store: Store) -> None:
     busy, other = opened(store).approval_id, opened(store, device="web-2").approval_id
-    first = [store.answers.store(given(busy, at=soon(-60 + n))).id for n in range(4)]
-    late = store.answers.store(given(other, at=soon(-1))).id
+    first = [store_answer(store, given(busy, at=soon(-60 + n))).id for n in range(4)]
+    late = store_answer(store, given(other, at=soon(-1))).id
     assert [one.id for one in store.answers.waiting(soon(0), limit=3)] == [first[0], late, first[1]]
 
 
 def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
     request = opened(store)
     number, deadline = request.approval_id, soon(-1)
-    late = store.answers.store(given(number, "ada", at=deadline + timedelta(milliseconds=1)))
-    second = store.answers.store(given(number, "heidi", at=deadline))
-    first = store.answers.store(given(number, "grace", at=deadline - timedelta(seconds=1)))
-    refused = store.answers.store(given(number, "bob", at=deadline - timedelta(seconds=2)))
-    store.answers.refuse(refused.id, Refused("Not asked."), tell=False)
-    store.answers.store(given(opened(store, device="web-2").approval_id, at=deadline))
-    last = store.answers.last(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline))
+    late = store_answer(store, given(number, "ada", at=deadline + timedelta(milliseconds=1)))
+    second = store_answer(store, given(number, "heidi", at=deadline))
+    first = store_answer(store, given(number, "grace", at=deadline - timedelta(seconds=1)))
+    refused = store_answer(store, given(number, "bob", at=deadline - timedelta(seconds=2)))
+    Transactions(store).answers.refuse(refused.id, Refused("Not asked."), tell=False)
+    store_answer(store, given(opened(store, device="web-2").approval_id, at=deadline))
+    last = timely(store, DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline))
     assert [one.id for one in last.answers] == [first.id, second.id]
     assert last.complete
     assert late.id in {one.id for one in store.answers.waiting(soon(0))}
@@ -98,19 +103,19 @@ def test_the_last_answers_are_complete_once_every_mailbox_was_read_up_to_the_dea
     closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
     store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
     store.mails.read_through("OTHER", deadline)
-    assert not store.answers.last(closing).complete
+    assert not timely(store, closing).complete
     store.mails.read_through("INBOX", deadline)
-    assert store.answers.last(closing).complete
+    assert timely(store, closing).complete
     store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
     store.mails.keep_only(["OTHER"])
-    assert store.answers.last(closing).complete
+    assert timely(store, closing).complete
 
 
 def test_an_answer_that_is_older_than_its_request_was_to_another_one(store: Store) -> None:
     number = opened(store).approval_id
     with pytest.raises(Refused, match=f"That answer came before #{number} was asked"):
-        store.answers.store(given(number, at=soon(-90)))
-    assert store.answers.store(given(number, at=soon(-1))).approval_id == number
+        store_answer(store, given(number, at=soon(-90)))
+    assert store_answer(store, given(number, at=soon(-1))).approval_id == number
 
 
 def look(store: Store, begin: float, end: float) -> None:
@@ -124,9 +129,9 @@ def test_an_expiry_waits_a_minute_for_a_mailbox_that_is_looked_at_in_vain(store:
     closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
     store.mails.read_through("INBOX", deadline - timedelta(days=1))
     look(store, -200, -15)
-    assert not store.answers.last(closing).complete
+    assert not timely(store, closing).complete
     look(store, -10, 0)
-    assert store.answers.last(closing).complete
+    assert timely(store, closing).complete
 
 
 def test_an_expiry_has_patience_with_a_mailbox_at_which_nobody_looks(store: Store) -> None:
@@ -134,36 +139,44 @@ def test_an_expiry_has_patience_with_a_mailbox_at_which_nobody_looks(store: Stor
     closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
     store.mails.read_through("INBOX", deadline - timedelta(days=1))
     look(store, -1100, -950)  # then the worker died
-    assert not store.answers.last(closing).complete
+    assert not timely(store, closing).complete
     look(store, -65, -20)  # another one looks, and gets as long as the first would have had
-    assert not store.answers.last(closing).complete
+    assert not timely(store, closing).complete
     look(store, -15, 0)
-    assert store.answers.last(closing).complete
+    assert timely(store, closing).complete
 
 
 def test_an_expiry_waits_for_a_mailbox_that_was_never_read(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-1)
     look(store, -5, 0)
-    assert not store.answers.last(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)).complete
+    assert (
+        not Transactions(store)
+        .deadline.timely_answers(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline))
+        .complete
+    )
 
 
 def test_an_expiry_does_not_wait_for_ever_for_a_mailbox_at_which_nobody_looks(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-3600)
     store.mails.read_through("INBOX", deadline - timedelta(days=1))
     closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline, waited=LONGEST_WAIT)
-    assert store.answers.last(closing).complete
+    assert timely(store, closing).complete
 
 
 def test_an_expiry_that_nobody_was_awake_for_still_waits_for_the_mailbox(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-3600)
     store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
-    assert not store.answers.last(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=soon(-1))).complete
+    assert (
+        not Transactions(store)
+        .deadline.timely_answers(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=soon(-1)))
+        .complete
+    )
 
 
 def test_what_was_left_open_is_found_oldest_first(store: Store) -> None:
     number = a_request(store)
-    new = store.answers.store(given(number, "ada"))
-    old = store.answers.store(given(number, "grace", at=soon(-60)))
+    new = store_answer(store, given(number, "ada"))
+    old = store_answer(store, given(number, "grace", at=soon(-60)))
     assert [one.id for one in store.answers.waiting(soon(-30))] == [old.id]
     assert [one.id for one in store.answers.waiting(soon(1))] == [old.id, new.id]
     assert [one.id for one in store.answers.waiting(soon(1), limit=1)] == [old.id]
@@ -184,7 +197,7 @@ def helped(store: Store) -> list[str]:
 
 def test_what_decides_nothing_and_comes_twice_is_recorded_and_answered_once(store: Store) -> None:
     number = a_request(store)
-    at_once(lambda: store.answers.record_rejected(unclear(number)))
+    at_once(lambda: Transactions(store).rejected_inputs.record(unclear(number)))
     assert kinds(store, number).count("answer_refused") == 1
     assert helped(store) == ["<m1>"]
 
@@ -198,22 +211,22 @@ def test_an_id_that_a_sender_chose_hides_nothing_of_others_and_nothing_else(stor
         {"approval_id": None},
     ]
     for changed in [*others, {"words": "A question."}, {"source_id": "<m2>"}]:
-        store.answers.record_rejected(unclear(number, **changed))
+        Transactions(store).rejected_inputs.record(unclear(number, **changed))
     assert len([row for row in store.events.since(0) if row.kind == "answer_refused"]) == 6
 
 
 def test_what_has_no_id_is_recorded_each_time(store: Store) -> None:
     number = a_request(store)
     for _ in range(2):
-        store.answers.record_rejected(unclear(number, source_id=""))
+        Transactions(store).rejected_inputs.record(unclear(number, source_id=""))
     assert kinds(store, number).count("answer_refused") == 2
 
 
 def test_an_answer_that_counted_and_comes_again_too_late_is_no_second_one(store: Store) -> None:
     number = a_request(store)
-    write(store, approving(store.answers.store(given(number, channel="email", source_id="the answer"))))
+    write(store, approving(store_answer(store, given(number, channel="email", source_id="the answer"))))
     late = {"event": Event.ANSWER_REFUSED, "words": f"#{number} is already Approved."}
-    store.answers.record_rejected(unclear(number, answer_id="the answer", **late))
+    Transactions(store).rejected_inputs.record(unclear(number, answer_id="the answer", **late))
     assert "answer_refused" not in kinds(store, number)
-    store.answers.record_rejected(unclear(number, answer_id="another", **late))
+    Transactions(store).rejected_inputs.record(unclear(number, answer_id="another", **late))
     assert kinds(store, number)[-1] == "answer_refused"

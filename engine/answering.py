@@ -1,0 +1,39 @@
+"""Telling the senders of answers that decide nothing: on the channel they came by, and not too often."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from countersign.models import Event
+from countersign.transitions import ANSWERING_STEP
+from store import notifications
+
+# A person gets so many notices of one kind about mails that decide nothing, in so long a time; the record has them all.
+HELP_AT_MOST = 5
+HELP_WITHIN = timedelta(hours=1)
+# And of answers that were refused so many: a person who answers by hand is told of each.
+REFUSALS_TOLD_AT_MOST = 20
+ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
+
+
+def told_lately(connection: Connection, person: str, event: Event, now: datetime) -> int:
+    """How many notices of this event somebody was written lately."""
+    return notifications.written_since(connection, person, event, now - HELP_WITHIN, ANSWERING)
+
+
+def tell(
+    connection: Connection,
+    event: Event,
+    what: str,
+    approval_id: int,
+    level: int,
+    person: str,
+    channel: str,
+    words: str,
+    in_reply_to: str,
+    now: datetime,
+) -> None:
+    """Write somebody a notice on the channel they came by; `what` tells it from all others of the event."""
+    notice_id = f"{approval_id}.{ANSWERING_STEP}.{event}.{what}.{channel}"
+    row = notifications.row(notice_id, approval_id, event, level, person, channel, words, in_reply_to, now)
+    notifications.add(connection, [row])

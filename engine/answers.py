@@ -1,0 +1,149 @@
+"""Answers: stored before anything else, judged by their request, never lost and never counted twice."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign.directory import Policy
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotFound, Refused, counted_at, no_request, other_level
+from countersign.models import Answer, Event, Route, Status, Verdict
+from countersign.notifications import SubmittedAnswer
+from countersign.transitions import AuditEvent
+from engine.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
+from store import Store, answers, requests
+from store.repeats import append_or_count
+
+# By how much the clock of a mail server may be off, and its seconds be cut.
+CLOCKS_DIFFER = timedelta(minutes=1)
+
+
+class Answers:
+    """Storing answers and refusing them. Each method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+
+    def store(self, given: SubmittedAnswer, tell: bool = False) -> Answer:
+        """Store an answer; one that was stored before comes back as it is.
+
+        Raises NotFound for an unknown request; Refused, recorded, where it could never count: `tell` then writes its
+        sender a notice on the channel it came by, unless they are disabled or unknown.
+        """
+        with self.database.transaction() as connection:
+            stored, refused = self._store(connection, given, tell)
+        if refused is not None:
+            raise refused
+        assert stored is not None
+        return stored
+
+    def _store(
+        self, connection: Connection, given: SubmittedAnswer, tells: bool
+    ) -> tuple[Answer | None, Refused | NotFound | None]:
+        known = answers.from_source(connection, given.channel, given.source_id)
+        if known is not None:
+            return answers.view(known), None
+        _, policy = self.policies.in_force(connection)
+        request = requests.known(connection, given.approval_id)
+        refused = _refused(connection, policy, request, given)
+        # Two processes may get the same delivery at once; who comes second finds the first one's row.
+        stored = answers.add(connection, _row(given, refused))
+        if stored is None:
+            return _stored(connection, given), None
+        if refused is not None:
+            if request is None:
+                append_or_count(connection, None, _refusal(stored, str(refused)), given.person, None)
+            else:
+                _record_refusal(connection, stored, str(refused), tells and policy.enabled(given.person))
+        return answers.view(stored), refused
+
+    def refuse(self, answer_id: str, refusal: Refused, tell: bool) -> None:
+        """Record why an answer didn't count, and with `tell` write its sender a notice on the channel it came by."""
+        with self.database.transaction() as connection:
+            row = answers.refuse(connection, answer_id, str(refusal), refusal.details)
+            if row is not None:
+                _record_refusal(connection, row, str(refusal), tell)
+
+
+def _stored(connection: Connection, given: SubmittedAnswer) -> Answer:
+    row = answers.from_source(connection, given.channel, given.source_id)
+    assert row is not None
+    return answers.view(row)
+
+
+def _row(given: SubmittedAnswer, refused: Refused | NotFound | None) -> dict[str, Any]:
+    row = given.model_dump(exclude={"signed_in"}) | {
+        "id": uuid.uuid4().hex,
+        "state": "open",
+        "words": "",
+        "at": min(given.at, datetime.now(UTC)),
+    }
+    if refused is not None:
+        row |= {"state": "refused", "words": str(refused), "details": refused.details}
+    return row
+
+
+def _refused(
+    connection: Connection, policy: Policy, request: Row[Any] | None, given: SubmittedAnswer
+) -> Refused | NotFound | None:
+    """Why an answer can't count, as far as that can be told before its request judges it; None when it may."""
+    if request is None:
+        return no_request(given.approval_id)
+    objection = _too_old(request, given) or _objection(policy, Route.model_validate(request.route), given)
+    return objection or _passed(connection, request, given)
+
+
+def _objection(policy: Policy, route: Route, given: SubmittedAnswer) -> Refused | None:
+    """Why an answer could never count, whatever became of its request; None when it could."""
+    if not policy.enabled(given.person):
+        words = "Your account is disabled or unknown, so your answer can't count."
+        return Refused(words, ErrorCode.DISABLED_PERSON)
+    if not given.signed_in and route.channels.get(given.channel) != "decide":
+        words = f"#{given.approval_id} can't be decided by {given.channel}; its policy wants another channel."
+        return Refused(words, ErrorCode.CHANNEL_NOT_ALLOWED, channel=given.channel)
+    if given.verdict is Verdict.REJECT and route.rejection_needs_reason and not given.comment.strip():
+        words = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
+        return Refused(words, ErrorCode.REASON_NEEDED)
+    return None
+
+
+def _too_old(request: Row[Any], given: SubmittedAnswer) -> Refused | None:
+    """Whether an answer came before its request, and so was to another one that had its number, before a restore."""
+    if given.at >= request.opened_at - CLOCKS_DIFFER:
+        return None
+    words = f"That answer came before #{given.approval_id} was asked; answer the newest message about it."
+    return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=given.approval_id)
+
+
+def _passed(connection: Connection, request: Row[Any], given: SubmittedAnswer) -> Refused | None:
+    """Why an answer to a level that was passed can't count; None when it may take an approval back (rule 2).
+
+    The record is asked, as a workflow may have forgotten in a crash that its request has come to a later level.
+    """
+    if given.level >= request.level or request.status != Status.WAITING:
+        return None
+    states = answers.states_of(connection, given.approval_id, given.level, given.person)
+    if given.verdict is Verdict.REJECT and states:
+        return None
+    say = counted_at if "accepted" in states else other_level
+    return say(given.approval_id, given.level, request.level)
+
+
+def _record_refusal(connection: Connection, answer: Row[Any], words: str, tells: bool) -> None:
+    """Record that an answer was refused, and tell its sender, though not who answers again and again of each."""
+    now = datetime.now(UTC)
+    if tells and told_lately(connection, answer.person, Event.ANSWER_REFUSED, now) < REFUSALS_TOLD_AT_MOST:
+        in_reply_to = answer.proof.get("message_id", "")
+        about = answer.approval_id, answer.level, answer.person, answer.channel
+        tell(connection, Event.ANSWER_REFUSED, answer.id, *about, words=words, in_reply_to=in_reply_to, now=now)
+    append_or_count(connection, answer.approval_id, _refusal(answer, words), answer.person, answer.approval_id)
+
+
+def _refusal(row: Row[Any], words: str) -> AuditEvent:
+    proof = {"answer": row.id, "verdict": row.verdict, **row.proof}
+    return AuditEvent(
+        kind="answer_refused", at=datetime.now(UTC), who=row.person, channel=row.channel, words=words, proof=proof
+    )

@@ -1,0 +1,68 @@
+"""What comes in and decides nothing: recorded once, and its sender told."""
+
+import hashlib
+import json
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from countersign.notifications import RejectedInput
+from countersign.transitions import AuditEvent
+from engine.answering import HELP_AT_MOST, tell, told_lately
+from store import Store, answers, rejected_input, requests
+from store.repeats import append_or_count
+
+
+class RejectedInputs:
+    """Recording what decides nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+
+    def record(self, refused: RejectedInput) -> None:
+        """Record what came in and decides nothing; its sender is told, though not more often than HELP_AT_MOST.
+
+        The same again, by its source's id, changes nothing.
+        """
+        now = datetime.now(UTC)
+        line = AuditEvent(
+            kind="answer_refused",
+            at=now,
+            who=refused.who,
+            channel=refused.channel,
+            words=refused.words,
+            proof={"source": refused.source_id, **refused.proof},
+        )
+        with self.database.transaction() as connection:
+            if not _is_new(connection, refused, now):
+                return
+            if refused.event and refused.person and refused.approval_id:
+                _tell(connection, refused, now)
+            # Whom the directory doesn't know may call themselves anything: they are counted together.
+            whose = refused.person.id if refused.person else "stranger"
+            append_or_count(connection, refused.approval_id, line, "turned down", whose)
+
+
+def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bool:
+    if refused.answer_id and answers.from_source(connection, refused.channel, refused.answer_id) is not None:
+        return False
+    return not refused.source_id or rejected_input.add(connection, _digest(refused), now)
+
+
+def _digest(refused: RejectedInput) -> str:
+    """What tells it from all else: an id that its sender chose must not hide what comes from others under that id."""
+    of = [refused.channel, refused.source_id, refused.who, refused.approval_id, refused.words]
+    return hashlib.sha256(json.dumps(of).encode()).hexdigest()
+
+
+def _tell(connection: Connection, refused: RejectedInput, now: datetime) -> None:
+    assert refused.person is not None
+    assert refused.event is not None
+    assert refused.approval_id is not None
+    request = requests.known(connection, refused.approval_id)
+    if request is None or told_lately(connection, refused.person.id, refused.event, now) >= HELP_AT_MOST:
+        return
+    about = refused.approval_id, request.level, refused.person.id, refused.channel
+    what, source = uuid.uuid4().hex, refused.source_id
+    tell(connection, refused.event, what, *about, words=refused.words, in_reply_to=source, now=now)
