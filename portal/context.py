@@ -120,7 +120,8 @@ class Plan:
         store = await asyncio.to_thread(Store, self.database_url)
         turns = FairExecutor(store.database.executor)
         feed = Feed(
-            lambda: run(turns, store.events.last_version), lambda version: run(turns, store.events.since, version)
+            lambda: run(turns, store.events.last_version),
+            lambda version: run(turns, store.reading.events_after, version),
         )
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store, turns, self.tidy_seconds))]
         try:

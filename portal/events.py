@@ -37,20 +37,24 @@ async def events(
 ) -> list[AuditEventView]:
     """What happened after a version to requests that you may see, oldest first, as soon as there is something.
 
+    It may be nothing before the time is over, where much has to be looked through: then go on at once.
+
     The header `Countersign-Version` is the `after` of the next call, so that nothing is missed or told twice.
     """
-    start = await context.run(context.store.events.last_version) if after is None else after
-    version = start
+    version = await context.run(context.store.events.last_version) if after is None else after
+    more = False
 
     async def look() -> list[AuditEventView]:
-        nonlocal version
-        before = None
-        lines: list[AuditEventView] = []
-        while not lines and version != before:
-            before = version
-            lines, version = await context.run(context.store.seen.since, before, caller.visibility, LONGEST_LIST)
-        return lines
+        nonlocal version, more
+        # Who doesn't wait is told what is on record at this moment, and not what was read shortly before.
+        kept = context.feed.after(version, caller.visibility, LONGEST_LIST) if timeout else None
+        if kept is None:
+            events, version = await context.run(context.store.seen.since, version, caller.visibility, LONGEST_LIST)
+            more = version < context.feed.read_through
+            return await context.run(context.store.reading.named, events) if events else []
+        events, version = kept
+        return events
 
-    lines = await context.feed.first(look, bool, timeout, gone=gone(request))
+    found = await context.feed.first(look, lambda events: bool(events) or more, timeout, gone=gone(request))
     response.headers[VERSION_HEADER] = str(version)
-    return [redacted_event(line) for line in await context.run(context.store.reading.named, lines)]
+    return [redacted_event(event) for event in found]

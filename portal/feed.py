@@ -2,17 +2,23 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from itertools import takewhile
+from typing import Any, TypeVar
 
 from countersign.errors import Unavailable, in_words
 from countersign.views import AuditEventView
+from store.reading import FeedPage
+from store.visibility import Concern, Visibility
 
 # How often the feed is read while somebody waits: how late a waiter hears, at most.
 POLL_SECONDS = 0.05
 # While the database can't be reached.
 PAUSE_SECONDS = 1.0
+# So many events are kept for who asks what came after one of them.
+KEPT = 1000
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -37,15 +43,18 @@ class Change(asyncio.Event):
 class Feed:
     """Wakes who waits, in the order of commits, and misses nothing between a look and a wait.
 
-    `last_version` and `since` read the record of events; `run` must run beside the waiters.
+    An event costs one read, however many wait: what is read is kept for all of them. `last_version` and `since` read
+    the record of events; `run` must run beside the waiters.
     """
 
-    def __init__(
-        self, last_version: Callable[[], Awaitable[int]], since: Callable[[int], Awaitable[list[AuditEventView]]]
-    ) -> None:
+    def __init__(self, last_version: Callable[[], Awaitable[int]], since: Callable[[int], Awaitable[FeedPage]]) -> None:
         self._last_version = last_version
         self._since = since
-        self._read_through = 0
+        self.read_through = 0
+        self._kept: deque[AuditEventView] = deque(maxlen=KEPT)
+        self._kept_after = 0  # all that came after this version is kept
+        self._concerns: dict[int, Concern] = {}
+        self._found: dict[int, asyncio.Future[Any]] = {}
         self._waiting: set[Change] = set()
         self._wanted = asyncio.Event()
         self._reading = asyncio.Event()
@@ -58,10 +67,11 @@ class Feed:
         seconds: float,
         about: int | None = None,
         gone: Callable[[], Awaitable[None]] | None = None,
+        again: Callable[[], Awaitable[T]] | None = None,
     ) -> T:
         """Look, and again at each change (of one request), until it is enough or the time is over; the last look.
 
-        `gone` returns when nobody waits for it any more, which ends it too.
+        `gone` returns when nobody waits for it any more, which ends it too. `again` is how it looks after a change.
         """
         over = asyncio.get_running_loop().time() + seconds
         with self._waiter(about) as change, _watching(change, gone):
@@ -70,8 +80,32 @@ class Feed:
             while True:
                 change.clear()
                 seen = await look()
+                look = again or look
                 if enough(seen) or self._closed or change.waiter_left or not await _until(change, over):
                     return seen
+
+    def after(self, version: int, visibility: Visibility, limit: int) -> tuple[list[AuditEventView], int] | None:
+        """What came after a version and may be seen, oldest first, and the version to go on from.
+
+        None where not all of it is kept.
+        """
+        if not self._reading.is_set() or version < self._kept_after:
+            return None
+        newer = list(takewhile(lambda event: event.version > version, reversed(self._kept)))[::-1]
+        seen = [event for event in newer if visibility.includes(self._concerns.get(event.approval_id or 0))][:limit]
+        return seen, seen[-1].version if len(seen) == limit else max(version, self.read_through)
+
+    async def shared(self, about: int, look: Callable[[], Awaitable[T]]) -> T:
+        """What one look at a request finds, for all who look at it after the same change."""
+        found = self._found.get(about)
+        if found is None:
+            found = self._found[about] = asyncio.ensure_future(look())
+            found.add_done_callback(lambda done: self._forget_failed(about, done))
+        return await asyncio.shield(found)
+
+    def _forget_failed(self, about: int, done: "asyncio.Future[Any]") -> None:
+        if (done.cancelled() or done.exception()) and self._found.get(about) is done:
+            del self._found[about]
 
     async def run(self) -> None:
         """Read the feed whenever somebody waits, for ever."""
@@ -100,14 +134,36 @@ class Feed:
 
     async def _read(self) -> None:
         if not self._reading.is_set():
-            self._read_through = await self._last_version()
+            await self._begin()
             self._reading.set()
-        while lines := await self._since(self._read_through):
-            self._read_through = lines[-1].version
-            changed = {line.approval_id for line in lines}
+        while (page := await self._since(self.read_through)).events:
+            self._keep(page)
+            changed = {event.approval_id for event in page.events}
             for change in self._waiting:
                 if change.about is None or change.about in changed:
                     change.set()
+
+    async def _begin(self) -> None:
+        """Go on where it stopped, unless more came since than is kept."""
+        last = await self._last_version()
+        if not self.read_through <= last <= self.read_through + KEPT:
+            self.read_through = self._kept_after = last
+            self._kept.clear()
+            self._concerns.clear()
+        self._found.clear()
+
+    def _keep(self, page: FeedPage) -> None:
+        for event in page.events:
+            if len(self._kept) == KEPT:
+                self._kept_after = self._kept[0].version
+            self._kept.append(event)
+            # A new policy gives other names, and may disable people: no request is as it was found.
+            self._found.pop(event.approval_id, None) if event.approval_id is not None else self._found.clear()
+        self.read_through = page.events[-1].version
+        self._concerns |= page.concerns
+        if len(self._concerns) > KEPT:
+            kept = {event.approval_id for event in self._kept}
+            self._concerns = {number: one for number, one in self._concerns.items() if number in kept}
 
     @contextmanager
     def _waiter(self, about: int | None) -> Iterator[Change]:
@@ -118,6 +174,8 @@ class Feed:
             yield change
         finally:
             self._waiting.discard(change)
+            if about is not None and not any(one.about == about for one in self._waiting):
+                self._found.pop(about, None)
 
 
 @contextmanager

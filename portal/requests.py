@@ -1,6 +1,7 @@
 """Requests over HTTP: ask, list, read, wait."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -179,18 +180,27 @@ async def wait(
 
     The end of its grant makes it newer too.
     """
+
+    async def shared() -> RequestView:
+        look = partial(context.run, context.store.reading.request, approval_id)
+        return _must_see(caller, await context.feed.shared(approval_id, look))
+
     return await context.feed.first(
         lambda: seen(context, caller, approval_id),
         lambda view: view.version > after,
         timeout,
         about=approval_id,
         gone=gone(request),
+        again=shared,
     )
 
 
 async def seen(context: Context, caller: Caller, approval_id: int) -> RequestView:
     """A request that this caller may see; NotFound, with the same words, for one that is none of their business."""
-    view = await context.run(context.store.reading.request, approval_id)
+    return _must_see(caller, await context.run(context.store.reading.request, approval_id))
+
+
+def _must_see(caller: Caller, view: RequestView) -> RequestView:
     if not caller.visibility.sees(view):
-        raise no_request(approval_id)
+        raise no_request(view.approval_id)
     return view

@@ -33,7 +33,15 @@ CHUNK = 5_000
 # Of a long past so many are written here, and copied by the database; what they look like repeats after a hundred.
 COPIED = 1_000
 # Requests that are copied in one transaction.
-COPIED_AT_ONCE = 50_000
+COPIED_AT_ONCE = 20_000
+# The indexes that grow stay in memory: so many kB of them.
+SQLITE_COPIES = ("PRAGMA cache_size = -1000000",)
+# What is copied takes its time, and refers to nothing that is not there; only a superuser may say the latter.
+POSTGRES_COPIES = (
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL work_mem = '256MB'",
+    "SET LOCAL session_replication_role = replica",
+)
 # In PostgreSQL's COPY: what NULL is, and what would end a field or a row.
 COPY_NULL = "\\N"
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -105,8 +113,8 @@ def _copy(store: Store, first: int, live_messages: int, say: Callable[[str], Non
     for start in range(1, live_messages + 1, at_once):
         some = range(start, min(start + at_once, live_messages + 1))
         with store.database.transaction() as connection:
-            if store.database.is_sqlite:
-                connection.execute(text("PRAGMA cache_size = -1000000"))  # in kB; the indexes that grow stay in memory
+            for setting in SQLITE_COPIES if store.database.is_sqlite else POSTGRES_COPIES:
+                connection.execute(text(setting))
             copy_rows(connection, first, COPIED, some, versions)
             connection.execute(update(t.feed).values(version=t.feed.c.version + len(some) * versions))
         say(f"{(some[-1] + 1) * COPIED:,} past requests are written")

@@ -52,18 +52,20 @@ class Path(NamedTuple):
     prefix: Sequence[ColumnElement[bool]] = ()
     but: Sequence[ColumnElement[bool]] = ()
 
-    def read(self, before: int, down_to: int, conditions: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+    def read(self, before: int, down_to: int, conditions: Sequence[ColumnElement[bool]], sqlite: bool) -> Select[Any]:
         """The numbers below `before` and not below `down_to` of requests that fulfil all conditions."""
-        return self.rows(before, down_to).where(*self.but, *self._fulfil(conditions))
+        return self.rows(before, down_to, sqlite).where(*self.but, *self._fulfil(conditions))
 
-    def rows(self, before: int, down_to: int = 0) -> Select[Any]:
+    def rows(self, before: int, down_to: int, sqlite: bool) -> Select[Any]:
         """The numbers in all rows of the index."""
         query = select(self.number).where(*self.prefix)
-        if self.column is None:
+        if self.column is None or sqlite:
             query = query.where(self.number < before, self.number >= down_to)
+            query = query.where(self.column == self.value) if self.column is not None else query
             return query.order_by(self.number.desc())
-        # Written as a range of the index, not as an equality: PostgreSQL would else prefer, where it expects many such
-        # rows, to read all requests backwards until it has enough, and reads all there are where those are old.
+        # A range of the index, not an equality: PostgreSQL would else prefer, where it expects many such rows, to read
+        # all requests backwards until it has enough, and reads all there are where those are old. SQLite doesn't, and
+        # finds the place in an index by an equality only.
         place = tuple_(self.column, self.number)
         query = query.where(place < tuple_(literal(self.value), literal(before)))
         query = query.where(place >= tuple_(literal(self.value), literal(down_to)))
@@ -80,8 +82,9 @@ def numbers_of(connection: Connection, wanted: Wanted) -> tuple[Select[Any], int
     if _is_gateways(wanted):
         return _of_devices(connection, wanted), 0
     paths, conditions = _way(wanted)
+    sqlite = connection.dialect.name == "sqlite"
     down_to = _down_to(connection, paths, wanted.before) if conditions else 0
-    pages = [path.read(wanted.before, down_to, conditions).limit(wanted.limit) for path in paths]
+    pages = [path.read(wanted.before, down_to, conditions, sqlite).limit(wanted.limit) for path in paths]
     return (pages[0] if len(pages) == 1 else _either(pages, wanted.limit)), down_to
 
 
@@ -130,7 +133,8 @@ def _asked_of(person: str) -> Path:
 
 def _down_to(connection: Connection, paths: Sequence[Path], before: int) -> int:
     """Down to which number all paths are read where each reads at most MOST_READ rows."""
-    ends = [path.rows(before).offset(MOST_READ - 1).limit(1).scalar_subquery() for path in paths]
+    sqlite = connection.dialect.name == "sqlite"
+    ends = [path.rows(before, 0, sqlite).offset(MOST_READ - 1).limit(1).scalar_subquery() for path in paths]
     return max(number or 0 for number in connection.execute(select(*ends)).one())
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 
@@ -14,6 +14,7 @@ from countersign.notifications import Notification, Person
 from countersign.views import AuditEventView, Mine, RequestView
 from store.database import Database, reads
 from store.due import Due, among
+from store.events import view as event_view
 from store.grants import IS_ACTIVE
 from store.listing import LONGEST_LIST, Wanted, goes_on, numbers_of
 from store.notifications import unsent_of
@@ -32,9 +33,16 @@ from store.tables import (
     signals,
 )
 from store.views import Told, person, principal_name, rows_of, views
-from store.visibility import Visibility, is_asked
+from store.visibility import Concern, Visibility, concerns, is_asked
 
 WAITS = requests.c.status == Status.WAITING
+
+
+class FeedPage(NamedTuple):
+    """Events, oldest first, with the names of who did it; and whom their requests concern, by their numbers."""
+
+    events: list[AuditEventView]
+    concerns: dict[int, Concern]
 
 
 class Reading:
@@ -196,10 +204,25 @@ class Reading:
         return person(policy, found) if found else None
 
     @reads
+    def events_after(self, version: int, limit: int = 1000) -> FeedPage:
+        """The next events after a version, for everybody who watches."""
+        newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
+        with self.database.reading() as connection:
+            lines = [event_view(row) for row in connection.execute(newer)]
+            if not lines:
+                return FeedPage([], {})
+            about = {line.approval_id for line in lines if line.approval_id is not None}
+            return FeedPage(self._named(connection, lines), concerns(connection, about))
+
+    @reads
     def named(self, lines: Sequence[AuditEventView]) -> list[AuditEventView]:
         """Rows of the record with the names of who did it."""
+        with self.database.reading() as connection:
+            return self._named(connection, lines)
+
+    def _named(self, connection: Connection, lines: Sequence[AuditEventView]) -> list[AuditEventView]:
         try:
-            _, policy = self.policies.current()
+            _, policy = self.policies.in_force(connection)
         except Refused:  # before the first policy nobody has a name
             return list(lines)
         return [line.model_copy(update={"name": principal_name(policy, line.who)}) for line in lines]

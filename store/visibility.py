@@ -1,5 +1,7 @@
 """Who may see which requests and events, and the feed as they see it."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, false, or_, select, true
@@ -9,8 +11,17 @@ from store.database import Database, reads
 from store.events import view
 from store.tables import approvers, events, feed, requests
 
-# How many pages of the feed are read at once in search of one line that may be seen.
-MOST_PAGES = 10
+# How many pages of the feed are read at once in search of one event that may be seen.
+MOST_PAGES = 4
+
+
+@dataclass(frozen=True)
+class Concern:
+    """Whom a request concerns, who made it or was asked about it, and what it is for."""
+
+    people: frozenset[str]
+    device: str
+    protocol: str
 
 
 @dataclass(frozen=True)
@@ -24,9 +35,15 @@ class Visibility:
 
     def sees(self, request: RequestView) -> bool:
         """Whether this request may be seen."""
-        asked = {request.question.requester, *(one.person for one in request.approvers)}
-        own = request.question.device in self.devices and request.question.protocol in self.protocols
-        return self.everything or own or (self.person != "" and self.person in asked)
+        people = frozenset({request.question.requester, *(one.person for one in request.approvers)})
+        return self.includes(Concern(people, request.question.device, request.question.protocol))
+
+    def includes(self, concern: Concern | None) -> bool:
+        """Whether what belongs to such a request may be seen; None where it belongs to none."""
+        if self.everything or concern is None:
+            return self.everything
+        own = concern.device in self.devices and concern.protocol in self.protocols
+        return own or (self.person != "" and self.person in concern.people)
 
     @property
     def requests(self) -> ColumnElement[bool]:
@@ -47,6 +64,19 @@ def is_asked(one: str, at_level: bool = False) -> ColumnElement[bool]:
     seat = approvers.alias()
     level = seat.c.level == requests.c.level if at_level else true()
     return exists().where(seat.c.approval_id == requests.c.approval_id, seat.c.person == one, level)
+
+
+def concerns(connection: Connection, numbers: Collection[int]) -> dict[int, Concern]:
+    """Whom each of these requests concerns, and what it is for."""
+    columns = requests.c.approval_id, requests.c.requester, requests.c.device, requests.c.protocol
+    asked = select(*columns, approvers.c.person).join(
+        approvers, approvers.c.approval_id == requests.c.approval_id, isouter=True
+    )
+    rows = list(connection.execute(asked.where(requests.c.approval_id.in_(numbers)))) if numbers else []
+    people: dict[int, set[str]] = defaultdict(set)
+    for row in rows:
+        people[row.approval_id] |= {row.requester, row.person or row.requester}
+    return {row.approval_id: Concern(frozenset(people[row.approval_id]), row.device, row.protocol) for row in rows}
 
 
 class VisibleEvents:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from countersign.errors import Unavailable
 from countersign.transitions import AuditEvent
@@ -21,10 +22,12 @@ from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.events import VERSION_HEADER
-from portal.feed import Feed
+from portal.feed import KEPT, Feed
 from portal.server import Server
 from settings import Settings
 from store import Store
+from store.reading import FeedPage
+from store.visibility import Visibility
 from tests.portal.context import Portal, serving, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -64,11 +67,11 @@ class Record:
         await asyncio.sleep(0)
         return version
 
-    async def since(self, version: int) -> list[AuditEventView]:
+    async def since(self, version: int) -> FeedPage:
         await self._read()
         lines = self.lines[version : version + 3]
         await asyncio.sleep(0)
-        return lines
+        return FeedPage(lines, {})
 
     async def of(self, about: int) -> int:
         """The version of the last event about a request."""
@@ -258,14 +261,65 @@ async def test_ending_sends_home_who_waits(portal: Portal, settings: Settings) -
     await other.aclose()
 
 
+async def test_an_event_costs_one_read_whoever_watches(portal: Portal, settings: Settings) -> None:
+    number = await portal.opened("alice")
+    after = await settled_version(portal, number)
+    app = create_app(plan(settings))
+    async with serving(Server(app, "127.0.0.1", 0)) as url:
+        other, feed, engine = (
+            Portal(url, portal.tokens),
+            app.state.context.feed,
+            app.state.context.store.database.engine,
+        )
+        watchers = [
+            asyncio.create_task(other.get(name, path, after=after, timeout=60))
+            for path in ("/events", f"/requests/{number}/wait")
+            for name in 10 * ("ada", "alice", "grace")
+        ]
+        await until(lambda: len(feed._waiting) == len(watchers))
+        await until(lambda: all(not one.is_set() for one in feed._waiting))
+        asked: list[str] = []
+        event.listen(engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+        line = AuditEvent(kind="noticed", at=datetime.now(UTC), who="grace")
+        version = await asyncio.to_thread(portal.store.events.record, number, line)
+        replies = await asyncio.gather(*watchers)
+    await other.aclose()
+    assert {reply.headers.get(VERSION_HEADER) or str(reply.json()["version"]) for reply in replies} == {str(version)}
+    assert {one["name"] for reply in replies[:30] for one in reply.json()} == {"Grace"}
+    # The request is read once, with its events and people; and once more it is read whom the event concerns.
+    assert len([one for one in asked if "FROM requests" in one]) == 2
+
+
+async def test_what_is_no_longer_kept_is_not_told_in_part() -> None:
+    record, everything = Record(), Visibility(everything=True)
+    for _ in range(KEPT + 5):
+        record.add(1)
+    async with running(Feed(record.last_version, record.since)) as feed:
+        waiter = asyncio.create_task(feed.first(lambda: record.of(1), lambda v: v > KEPT + 5, 60, 1))
+        await until(feed._reading.is_set)
+        start = feed.read_through
+        assert feed.after(start - 1, everything, 10) is None
+        assert feed.after(start, everything, 10) == ([], start)
+        for _ in range(KEPT + 1):
+            last = record.add(1)
+        await waiter
+        await until(lambda: feed.read_through == last)
+        assert feed.after(start, everything, 10) is None
+        kept = feed.after(start + 1, everything, 2 * KEPT)
+        assert kept is not None
+        assert [one.version for one in kept[0]] == list(range(start + 2, last + 1))
+        assert feed.after(last - 2, Visibility(person="x"), 10) == ([], last)
+        await feed.first(lambda: record.of(1), lambda _: True, 1, 1)
+
+
 async def test_what_is_written_by_another_process_is_heard(tmp_path: Path) -> None:
     store, writer = (Store(f"sqlite:///{tmp_path / 'countersign.db'}") for _ in range(2))
 
     async def last_version() -> int:
         return await asyncio.to_thread(store.events.last_version)
 
-    async def since(version: int) -> list[AuditEventView]:
-        return await asyncio.to_thread(store.events.since, version)
+    async def since(version: int) -> FeedPage:
+        return await asyncio.to_thread(store.reading.events_after, version)
 
     async with running(Feed(last_version, since)) as feed:
         waiter = asyncio.create_task(feed.first(last_version, lambda v: v > 0, 30))

@@ -1,0 +1,133 @@
+"""What the API and the sweeper ask of the database again and again: the one list that is measured and explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from countersign.models import Event, Question, Status
+from countersign.notifications import Person, RejectedInput
+from sandbox.history import APPROVER, SECOND_APPROVER, requester
+from store import Store
+from store.listing import LONGEST_LIST, Wanted
+from store.repeats import Repeats
+from store.retention import Kept, Retention
+from store.visibility import Visibility
+
+Kind = Literal["list", "view", "sweep", "event", "other"]
+# At the server, in milliseconds: 99 of 100 take no longer.
+LIMITS: dict[Kind, float] = {"list": 50, "view": 50, "sweep": 5, "event": 50, "other": 50}
+KEPT = Kept(*3 * [timedelta(days=3650)])
+LIVE = frozenset({"slack"})
+
+
+@dataclass(frozen=True)
+class Query:
+    """Something that is asked often, and may cost no more however much is over."""
+
+    name: str
+    kind: Kind
+    ask: Callable[[], object]
+
+
+def queries(store: Store, waiting_id: int) -> list[Query]:
+    """All of them; `waiting_id` is a request that waits."""
+    return [*_lists(store, waiting_id), *_views(store, waiting_id), *_sweeps(store), *_others(store, waiting_id)]
+
+
+def _lists(store: Store, waiting_id: int) -> list[Query]:
+    approver, gateway = Visibility(person=APPROVER), _gateway(waiting_id, 1)
+    wanted = {
+        f"the newest {LONGEST_LIST}": Wanted(limit=LONGEST_LIST),
+        "the newest 50": Wanted(),
+        "50 far down": Wanted(before=waiting_id // 2),
+        "50 that wait": Wanted(Status.WAITING),
+        "50 cancelled": Wanted(Status.CANCELLED),
+        "50 by one requester": Wanted(requester=requester(7)),
+        "50 rejected of one requester": Wanted(Status.REJECTED, requester(7)),
+        "50 asked of one": Wanted(approver=APPROVER),
+        "50 that wait for one": Wanted(Status.WAITING, approver=APPROVER),
+        "50 cancelled that one was asked about": Wanted(Status.CANCELLED, approver=APPROVER),
+        "50 of one requester asked of one": Wanted(requester=requester(7), approver=SECOND_APPROVER),
+        "50 of nobody": Wanted(requester="nobody", approver=APPROVER),
+        "50 by one, asked of nobody": Wanted(requester=requester(7), approver="nobody"),
+        "50 that wait, asked of nobody": Wanted(Status.WAITING, approver="nobody"),
+        "50 expired, seen by an approver": Wanted(Status.EXPIRED, visibility=approver),
+        "50 seen by an approver": Wanted(visibility=approver),
+        "50 seen by an approver, far down": Wanted(visibility=approver, before=waiting_id // 2),
+        "50 seen by a requester": Wanted(visibility=Visibility(person=requester(7))),
+        "50 seen by a gateway": Wanted(visibility=gateway),
+        "50 seen by a gateway of 2,000 devices": Wanted(visibility=_gateway(waiting_id, 2_000)),
+        "50 approved, seen by a gateway": Wanted(Status.APPROVED, visibility=gateway),
+    }
+    reading = store.reading
+    return [
+        *(Query(f"list: {name}", "list", _page(store, one)) for name, one in wanted.items()),
+        Query("list: what waits for one, at most 200", "list", lambda: reading.waiting_for(APPROVER)),
+        Query("list: what one may revoke, at most 200", "list", lambda: reading.revocable_by(APPROVER)),
+        Query("list: versions of the policy", "list", store.policies.versions),
+        Query("list: grants that last, for a plan", "list", store.planning.held),
+    ]
+
+
+def _page(store: Store, wanted: Wanted) -> Callable[[], object]:
+    return lambda: store.reading.page(wanted)
+
+
+def _gateway(waiting_id: int, devices: int) -> Visibility:
+    """One of so many devices, each of them asked for once, long ago."""
+    numbers = range(waiting_id // 2, waiting_id // 2 + devices)
+    return Visibility(devices=frozenset(f"device-{n}" for n in numbers), protocols=frozenset({"ssh", "rdp"}))
+
+
+def _views(store: Store, waiting_id: int) -> list[Query]:
+    reading, newest = store.reading, store.events.last_version()
+    past = Visibility(person=APPROVER)
+    question = Question.model_validate({"requester": requester(7), "device": "device-7", "protocol": "ssh"})
+    return [
+        Query("view: one request", "view", lambda: reading.request(waiting_id)),
+        Query("view: its timeline", "view", lambda: store.events.of(waiting_id, 0, 500)),
+        Query("view: its waiting request", "view", lambda: store.requests.waiting_for(question)),
+        Query("view: a grant that lasts", "view", lambda: store.requests.answer_on_record(question, requester(7), "")),
+        Query("view: who has an address", "view", lambda: reading.person_at("user-19@example.test")),
+        Query("event: the last one, for one who watches", "event", lambda: store.seen.since(newest - 1, past, 500)),
+        Query("event: the last 500, for one who watches", "event", lambda: store.seen.since(newest - 500, past, 500)),
+    ]
+
+
+def _sweeps(store: Store) -> list[Query]:
+    now = datetime.now(UTC)
+    long_ago = now - timedelta(seconds=15)
+    work: dict[str, Callable[[], object]] = {
+        "requests to look at again": store.reading.to_look_at,
+        "grants to revoke": store.grants.to_revoke,
+        "grants whose time is over": lambda: store.grants.overdue(long_ago, 20),
+        "waiting requests, in turn": lambda: store.reading.waiting_after(0, 20),
+        "answers left over": lambda: store.answers.waiting(long_ago),
+        "notifications left over": lambda: store.notifications.left_over(now, 50),
+        "messages left behind": lambda: store.notifications.left_behind(now, 50),
+        "what is kept no longer": Retention(store.database, KEPT).forget_some,
+        "what was counted": Repeats(store.database).sum_up,
+        "replies to repeated requests": store.idempotency.forget_old,
+    }
+    return [Query(f"sweep: {name}", "sweep", ask) for name, ask in work.items()]
+
+
+def _others(store: Store, waiting_id: int) -> list[Query]:
+    rejected = RejectedInput(
+        channel="email",
+        source_id="<m@x>",
+        approval_id=waiting_id,
+        who=APPROVER,
+        person=Person(id=APPROVER, name="Grace", email="grace@example.test"),
+        event=Event.HELP,
+        words="Which?",
+    )
+    return [
+        Query("a mail that is turned down", "other", lambda: store.answers.record_rejected(rejected)),
+        Query("notifications of a transition", "other", lambda: store.reading.notices_of(waiting_id, 1)),
+        Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),
+        Query("the newest number", "other", store.numbers.newest),
+    ]
