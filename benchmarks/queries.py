@@ -9,6 +9,7 @@ from typing import Literal
 
 from countersign.models import Event, Question, Status
 from countersign.notifications import Person, RejectedInput
+from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
 from store import Store
 from store.listing import LONGEST_LIST, Wanted
@@ -34,7 +35,13 @@ class Query:
 
 def queries(store: Store, waiting_id: int) -> list[Query]:
     """All of them; `waiting_id` is a request that waits."""
-    return [*_lists(store, waiting_id), *_views(store, waiting_id), *_sweeps(store), *_others(store, waiting_id)]
+    engine = Transactions(store)
+    return [
+        *_lists(store, waiting_id),
+        *_views(store, waiting_id),
+        *_sweeps(store, engine),
+        *_others(store, engine, waiting_id),
+    ]
 
 
 def _lists(store: Store, waiting_id: int) -> list[Query]:
@@ -68,7 +75,6 @@ def _lists(store: Store, waiting_id: int) -> list[Query]:
         Query("list: what waits for one, at most 200", "list", lambda: reading.waiting_for(APPROVER)),
         Query("list: what one may revoke, at most 200", "list", lambda: reading.revocable_by(APPROVER)),
         Query("list: versions of the policy", "list", store.policies.versions),
-        Query("list: grants that last, for a plan", "list", store.planning.held),
     ]
 
 
@@ -97,12 +103,12 @@ def _views(store: Store, waiting_id: int) -> list[Query]:
     ]
 
 
-def _sweeps(store: Store) -> list[Query]:
+def _sweeps(store: Store, engine: Transactions) -> list[Query]:
     now = datetime.now(UTC)
     long_ago = now - timedelta(seconds=15)
     work: dict[str, Callable[[], object]] = {
         "requests to look at again": store.reading.to_look_at,
-        "grants to revoke": store.grants.to_revoke,
+        "grants to revoke": engine.granting.to_revoke,
         "grants whose time is over": lambda: store.grants.overdue(long_ago, 20),
         "waiting requests, in turn": lambda: store.reading.waiting_after(0, 20),
         "answers left over": lambda: store.answers.waiting(long_ago),
@@ -115,7 +121,7 @@ def _sweeps(store: Store) -> list[Query]:
     return [Query(f"sweep: {name}", "sweep", ask) for name, ask in work.items()]
 
 
-def _others(store: Store, waiting_id: int) -> list[Query]:
+def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
     rejected = RejectedInput(
         channel="email",
         source_id="<m@x>",
@@ -126,8 +132,7 @@ def _others(store: Store, waiting_id: int) -> list[Query]:
         words="Which?",
     )
     return [
-        Query("a mail that is turned down", "other", lambda: store.answers.record_rejected(rejected)),
+        Query("a mail that is turned down", "other", lambda: engine.rejected_inputs.record(rejected)),
         Query("notifications of a transition", "other", lambda: store.reading.notices_of(waiting_id, 1)),
         Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),
-        Query("the newest number", "other", store.numbers.newest),
     ]

@@ -52,24 +52,34 @@ class Path(NamedTuple):
     prefix: Sequence[ColumnElement[bool]] = ()
     but: Sequence[ColumnElement[bool]] = ()
 
-    def read(self, before: int, down_to: int, conditions: Sequence[ColumnElement[bool]], sqlite: bool) -> Select[Any]:
-        """The numbers below `before` and not below `down_to` of requests that fulfil all conditions."""
-        return self.rows(before, down_to, sqlite).where(*self.but, *self._fulfil(conditions))
+    def read(
+        self, before: int, down_to: int, conditions: Sequence[ColumnElement[bool]], limit: int, sqlite: bool
+    ) -> Select[Any]:
+        """The newest numbers below `before` and not below `down_to` of requests that fulfil all conditions."""
+        if sqlite or not conditions:
+            query = self.rows(before, sqlite).where(self.number >= down_to, *self.but, *self._fulfil(conditions))
+            return query.limit(limit)
+        # PostgreSQL reads a range of two columns beyond its lower end, to the last row with that value, unless it is
+        # told how many rows to read.
+        columns = [self.column.label("value")] if self.column is not None else []
+        some = self.rows(before, sqlite).where(*self.but).add_columns(*columns).limit(MOST_READ).subquery()
+        fits = exists().where(some.c.approval_id == NUMBER, *conditions)
+        query = select(some.c.approval_id).where(some.c.approval_id >= down_to, fits).limit(limit)
+        return query.order_by(*(some.c[one.name].desc() for one in columns), some.c.approval_id.desc())
 
-    def rows(self, before: int, down_to: int, sqlite: bool) -> Select[Any]:
-        """The numbers in all rows of the index."""
+    def rows(self, before: int, sqlite: bool) -> Select[Any]:
+        """The numbers below `before` in all rows of the index."""
         query = select(self.number).where(*self.prefix)
         if self.column is None or sqlite:
-            query = query.where(self.number < before, self.number >= down_to)
-            query = query.where(self.column == self.value) if self.column is not None else query
+            query = query.where(self.number < before)
+            if self.column is not None:
+                query = query.where(self.column == self.value)
             return query.order_by(self.number.desc())
         # A range of the index, not an equality: PostgreSQL would else prefer, where it expects many such rows, to read
-        # all requests backwards until it has enough, and reads all there are where those are old. SQLite doesn't, and
-        # finds the place in an index by an equality only.
-        place = tuple_(self.column, self.number)
-        query = query.where(place < tuple_(literal(self.value), literal(before)))
-        query = query.where(place >= tuple_(literal(self.value), literal(down_to)))
-        return query.order_by(self.column.desc(), self.number.desc())
+        # all requests backwards until it has enough, and reads all there are where those are old. SQLite, which
+        # keeps no statistics unless it is told to, doesn't, and finds the place in an index by an equality only.
+        place = tuple_(self.column, self.number) < tuple_(literal(self.value), literal(before))
+        return query.where(place, self.column >= self.value).order_by(self.column.desc(), self.number.desc())
 
     def _fulfil(self, conditions: Sequence[ColumnElement[bool]]) -> Sequence[ColumnElement[bool]]:
         if self.number is NUMBER or not conditions:
@@ -84,7 +94,7 @@ def numbers_of(connection: Connection, wanted: Wanted) -> tuple[Select[Any], int
     paths, conditions = _way(wanted)
     sqlite = connection.dialect.name == "sqlite"
     down_to = _down_to(connection, paths, wanted.before) if conditions else 0
-    pages = [path.read(wanted.before, down_to, conditions, sqlite).limit(wanted.limit) for path in paths]
+    pages = [path.read(wanted.before, down_to, conditions, wanted.limit, sqlite) for path in paths]
     return (pages[0] if len(pages) == 1 else _either(pages, wanted.limit)), down_to
 
 
@@ -134,7 +144,7 @@ def _asked_of(person: str) -> Path:
 def _down_to(connection: Connection, paths: Sequence[Path], before: int) -> int:
     """Down to which number all paths are read where each reads at most MOST_READ rows."""
     sqlite = connection.dialect.name == "sqlite"
-    ends = [path.rows(before, 0, sqlite).offset(MOST_READ - 1).limit(1).scalar_subquery() for path in paths]
+    ends = [path.rows(before, sqlite).offset(MOST_READ - 1).limit(1).scalar_subquery() for path in paths]
     return max(number or 0 for number in connection.execute(select(*ends)).one())
 
 

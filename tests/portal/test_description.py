@@ -61,7 +61,7 @@ async def test_a_parameter_that_there_is_not_is_refused(portal: Portal, path: st
     said = {one["field"]: one["words"] for one in reply.json()["errors"]}
     assert said["statsu"].startswith("is no parameter here; ")
     if path == "/requests":
-        assert said["statsu"] == "is no parameter here; use status, requester, approver, limit"
+        assert said["statsu"] == "is no parameter here; use status, requester, approver, before, limit"
 
 
 async def test_who_has_no_token_learns_of_no_parameter(portal: Portal) -> None:

@@ -27,7 +27,7 @@ user_groups:
 device_groups:
   web: {devices: [web-1, web-2]}
 """
-SIGHTS = [
+VISIBILITIES = [
     Visibility(everything=True),
     Visibility(),
     Visibility(person="alice"),
@@ -74,7 +74,7 @@ def store(database_url: str) -> Iterator[Store]:
     store.close()
 
 
-@pytest.mark.parametrize("visibility", SIGHTS, ids=range(len(SIGHTS)))
+@pytest.mark.parametrize("visibility", VISIBILITIES, ids=range(len(VISIBILITIES)))
 def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, visibility: Visibility) -> None:
     visible = [view.approval_id for view in store.reading.newest() if visibility.sees(view)]
     assert [view.approval_id for view in store.reading.newest(visibility=visibility)] == visible
@@ -91,7 +91,7 @@ def test_pages_hold_together_what_one_asks_for(store: Store, most_read: int, mon
     every = store.reading.newest()
     people = ("", "alice"), ("", "grace", "alice")
     for visibility, status, requester, approver, limit in itertools.product(
-        SIGHTS[:-1], (None, Status.WAITING, Status.EXPIRED), *people, (1, 3)
+        VISIBILITIES[:-1], (None, Status.WAITING, Status.EXPIRED), *people, (1, 3)
     ):
         wanted = Wanted(status, requester, approver, visibility, limit=limit)
         expected = [
