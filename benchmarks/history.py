@@ -88,7 +88,8 @@ def _cost(store: Store, query: Query) -> Cost:
     for _ in range(WARM):
         query.ask()
     plan, asked = plan_of(store, query.ask), statements(store, query.ask)
-    times, over, processor = [], time.perf_counter() + SECONDS, time.thread_time()
+    times: list[float] = []
+    over, processor = time.perf_counter() + SECONDS, time.thread_time()
     while len(times) < TIMES and (len(times) < 2 or time.perf_counter() < over):
         started = time.perf_counter()
         query.ask()

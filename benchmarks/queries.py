@@ -38,7 +38,7 @@ def queries(store: Store, waiting_id: int) -> list[Query]:
     engine = Transactions(store)
     return [
         *_lists(store, waiting_id),
-        *_views(store, waiting_id),
+        *_views(store, engine, waiting_id),
         *_sweeps(store, engine),
         *_others(store, engine, waiting_id),
     ]
@@ -53,7 +53,7 @@ def _lists(store: Store, waiting_id: int) -> list[Query]:
         "50 that wait": Wanted(Status.WAITING),
         "50 cancelled": Wanted(Status.CANCELLED),
         "50 by one requester": Wanted(requester=requester(7)),
-        "50 rejected of one requester": Wanted(Status.REJECTED, requester(7)),
+        "10 rejected of one requester": Wanted(Status.REJECTED, requester(7), limit=10),
         "50 asked of one": Wanted(approver=APPROVER),
         "50 that wait for one": Wanted(Status.WAITING, approver=APPROVER),
         "50 cancelled that one was asked about": Wanted(Status.CANCELLED, approver=APPROVER),
@@ -88,7 +88,7 @@ def _gateway(waiting_id: int, devices: int) -> Visibility:
     return Visibility(devices=frozenset(f"device-{n}" for n in numbers), protocols=frozenset({"ssh", "rdp"}))
 
 
-def _views(store: Store, waiting_id: int) -> list[Query]:
+def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
     reading, newest = store.reading, store.events.last_version()
     past = Visibility(person=APPROVER)
     question = Question.model_validate({"requester": requester(7), "device": "device-7", "protocol": "ssh"})
@@ -96,7 +96,7 @@ def _views(store: Store, waiting_id: int) -> list[Query]:
         Query("view: one request", "view", lambda: reading.request(waiting_id)),
         Query("view: its timeline", "view", lambda: store.events.of(waiting_id, 0, 500)),
         Query("view: its waiting request", "view", lambda: store.requests.waiting_for(question)),
-        Query("view: a grant that lasts", "view", lambda: store.requests.answer_on_record(question, requester(7), "")),
+        Query("view: a grant that lasts", "view", lambda: engine.asking.answer_on_record(question, requester(7))),
         Query("view: who has an address", "view", lambda: reading.person_at("user-19@example.test")),
         Query("event: the last one, for one who watches", "event", lambda: store.seen.since(newest - 1, past, 500)),
         Query("event: the last 500, for one who watches", "event", lambda: store.seen.since(newest - 500, past, 500)),
