@@ -26,14 +26,17 @@ up: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
 
-check: $(READY)
+check: code
+	$(BIN)/python -m pytest -q -r fE --numprocesses=auto --dist=worksteal --no-servers
+
+.PHONY: code
+code: $(READY)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -r fE --numprocesses=auto --dist=worksteal --no-servers
 
-test: check
+test: code
 	@# The server is fetched here, as that takes longer than a single test may.
 	@$(BIN)/python -m sandbox.temporal_tool > /dev/null
 	@# Side by side, and more of them than processors: most wait for a server, a mail or a clock.
