@@ -18,7 +18,7 @@ from tests.workflows.kills.facts import Facts, gather_facts
 from tests.workflows.kills.invariants import INVARIANTS
 from tests.workflows.kills.killer import Killer
 from tests.workflows.kills.moments import ALWAYS, OF_POSTGRES, SOMETIMES, PlannedKill, Watch
-from tests.workflows.kills.patience import insist, until_so
+from tests.workflows.kills.patience import PAUSE_SECONDS, insist, until_so
 from tests.workflows.kills.people import People, Plan
 from tests.workflows.people import policy
 from tests.workflows.processes import Processes
@@ -34,6 +34,8 @@ URGENT += [("around", 1, "portal"), ("around", 1, "email")]
 BEFORE_DEADLINE, AFTER_DEADLINE = timedelta(seconds=9), timedelta(seconds=3)
 REQUESTS_A_KILL = 3
 MOST_REPORTED = 12
+# Where nothing has come on record for so long, nothing will: no pause before another try is as long.
+QUIET_SECONDS = 75.0
 
 
 def the_policy(rounds: int) -> str:
@@ -67,11 +69,9 @@ class Round:
         first = [self._begin(*one, urgent=True) for one in URGENT]
         await until_so(lambda: all(plan.number for plan in first), "all urgent requests are open")
         await asyncio.gather(self._kill_all(), self._be_dead_over_deadlines(first))
-        broken = [(0, str(error)) for error in await asyncio.gather(*self.tasks, return_exceptions=True) if error]
-        try:
-            await until_so(lambda: not self._left_over(), "all is over")
-        except AssertionError:
-            broken += [(0, f"not over: {one}") for one in await insist(self._left_over)]
+        await self._until_over()
+        broken = [(0, f"not over: {one}") for one in await insist(self._left_over)]
+        broken += [(0, repr(error)) for error in await asyncio.gather(*self.tasks, return_exceptions=True) if error]
         facts = await gather_facts(self.processes, self.store, self.plans, self.people.said, self.killer.kills)
         self._say(facts, time.monotonic() - began)
         return broken + [
@@ -100,6 +100,19 @@ class Round:
         left = min(deadlines) - BEFORE_DEADLINE - datetime.now(UTC)
         await asyncio.sleep(max(left.total_seconds(), 0.0))
         await self.killer.kill_until("worker", "before the deadlines", max(deadlines) + AFTER_DEADLINE)
+
+    async def _until_over(self) -> None:
+        """Wait until everybody has done what was planned and nothing is left over, or nothing happens any more."""
+        last, since = 0, time.monotonic()
+        while time.monotonic() - since < QUIET_SECONDS:
+            version = await insist(self.store.events.last_version)
+            if version > last:
+                last, since = version, time.monotonic()
+            if all(task.done() for task in self.tasks) and not await insist(self._left_over):
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
+        for plan, task in zip(self.plans, self.tasks, strict=True):
+            task.cancel(f"somebody still waits in {plan}")
 
     def _begin(self, kind: str, levels: int, channel: str, urgent: bool = False) -> Plan:
         group = ("urgent-" if urgent else "") + ("databases" if levels == 2 else "web")
