@@ -84,6 +84,8 @@ ANY = ("approve", "reject", "opposed", "twice", "cancel")
 # In every round: where what is being done is known to one side and not yet to the other.
 ALWAYS = [
     PlannedKill("level 2 started", ("worker",), ("approve", "twice")),
+    # With Temporal dies what it was to tell the next worker: that level 1 was passed.
+    PlannedKill("level 2 started", ("temporal", "worker"), ("approve",), by="portal"),
     PlannedKill("answer stored", ("portal",), ("approve",), levels=1, by="portal"),
     PlannedKill("settled", ("worker",), ("approve",), levels=1),
     PlannedKill("mail handled", ("worker",), ("approve",), levels=1, by="email"),
