@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -226,10 +227,12 @@ async def test_before_an_upgrade_all_that_is_open_is_replayed_and_what_would_not
 ) -> None:
     namespace = await new_namespace(temporal_address)
     async with Deployment(temporal_address, namespace, sqlite_url) as deployment:
-        request = await deployment.ask("alice")
+        request, granted = await deployment.ask("alice"), await deployment.ask("carol")
+        await granted.outcome()
         environment = environment_for(sqlite_url, temporal_address, namespace, deployment.mail)
         done = await asyncio.to_thread(run, "--replay", **environment)
         assert (done.returncode, done.stderr) == (0, "")
+        assert re.search(rf"^grant:{granted.id}:.+: has not begun$", done.stdout, re.MULTILINE)
         assert f"{request.question.workflow_id}: replays" in done.stdout
         assert "standing:sweep: replays" in done.stdout
         await deployment.stop_worker()
