@@ -111,10 +111,11 @@ class Story:
             "unsent": {"status": "Rejected"},
             "new": {"status": "Approved", "grant__status": "Active"},
         }
-        decided = {"mail": ["grace"], "stored": ["grace", "heidi", "ivan"], "half": ["grace", "heidi", "ada"]}
+        decided = {"mail": {"grace"}, "stored": {"grace", "heidi", "ivan"}, "half": {"grace", "heidi", "ada"}}
         for name, fields in ends.items():
             view = await self.here.reaches(self.numbers[name], **fields)
-            assert name not in decided or [one["person"] for one in view["decisions"]] == decided[name]
+            # By the time they came; a mail server tells it in whole seconds.
+            assert name not in decided or {one["person"] for one in view["decisions"]} == decided[name]
             kinds = Counter(await self.here.kinds(self.numbers[name]))
             assert [kinds["opened"], kinds[fields["status"].lower()]] == [1, 1], name
 
@@ -148,6 +149,7 @@ async def workflows(client: Client, query: str) -> list[WorkflowExecution]:
 
 @pytest.mark.skipif("TEMPORAL_ADDRESS" in os.environ, reason="the server has to be one of its own")
 @pytest.mark.no_cover
+@pytest.mark.timeout(600)  # it takes little more than a minute; on a busy machine several
 async def test_all_that_was_under_way_is_finished(old: Path, tmp_path: Path) -> None:
     database = tmp_path / "countersign.db"
     async with (
