@@ -17,6 +17,7 @@ from countersign.transitions import (
     Opening,
     OpenReply,
     Recheck,
+    Settled,
     TimelyAnswers,
 )
 
@@ -43,10 +44,10 @@ class RequestActivities:
             return await self.engine.people(start)
 
     @activity.defn(name="record_repeat")
-    async def ask_again(self, again: AskAgain) -> None:
+    async def ask_again(self, again: AskAgain) -> Settled | None:
         """Record that the question was asked again."""
         with refusals_are_final(NotFound):
-            await self.engine.ask_again(again)
+            return await self.engine.ask_again(again)
 
     @activity.defn(name="people_standing")
     async def standing(self, look: Recheck) -> Availability:

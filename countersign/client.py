@@ -60,6 +60,8 @@ from countersign.unreachable import why_unreachable
 TASK_QUEUE = "countersign"
 # How long one update may take; without a worker it waits this long, and is then told to try again.
 UPDATE_SECONDS = timedelta(seconds=20)
+# How long a workflow may take to withdraw its request, or end its grant; after that, it is done on record alone.
+UNDO_SECONDS = timedelta(seconds=5)
 # A killed worker is felt for at most this long by a workflow that it was busy with (Temporal's own default is 10 s).
 TASK_SECONDS = timedelta(seconds=5)
 # How long a health check may take.
@@ -212,11 +214,17 @@ class Client:
 
     async def cancel(self, workflow_id: str, wish: Cancel) -> Judgement:
         """Withdraw a request that waits. Raises Refused, NotFound."""
-        return await self._update(workflow_id, "cancel", wish, Judgement, wish.id or None)
+        return await self._update(workflow_id, "cancel", wish, Judgement, wish.id or None, UNDO_SECONDS)
 
     async def revoke(self, wish: Revoke, run: str = "") -> None:
         """End a grant early. Raises Refused, NotFound."""
-        await self._update(grant_workflow(wish.approval_id, run), "revoke", wish, None, wish.id or None)
+        workflow_id = grant_workflow(wish.approval_id, run)
+        await self._update(workflow_id, "revoke", wish, None, wish.id or None, UNDO_SECONDS)
+
+    async def end(self, workflow_id: str, run: str) -> None:
+        """Have the workflow of a request end, as soon as a worker is there. Raises NotFound, Unavailable."""
+        handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id, first_execution_run_id=run)
+        await _in_our_words(handle.cancel(rpc_timeout=HEALTH_SECONDS))
 
     async def is_gone(self, workflow_id: str, run_id: str) -> bool:
         """Whether nothing decides a request any more: its workflow was ended past us, or lost. Raises Unavailable."""
@@ -322,10 +330,16 @@ class Client:
         await self._update(workflow_id, "look_again", approval_id, None)
 
     async def _update(
-        self, workflow_id: str, name: str, argument: Any, result: type[R] | None, update_id: str | None = None
+        self,
+        workflow_id: str,
+        name: str,
+        argument: Any,
+        result: type[R] | None,
+        update_id: str | None = None,
+        within: timedelta = UPDATE_SECONDS,
     ) -> R:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
-        update = handle.execute_update(name, argument, id=update_id, result_type=result, rpc_timeout=UPDATE_SECONDS)
+        update = handle.execute_update(name, argument, id=update_id, result_type=result, rpc_timeout=within)
         return await _in_our_words(update)
 
 

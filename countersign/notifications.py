@@ -1,7 +1,7 @@
 """What goes out and what comes in by a channel, as the rest of the house and the channels both know it."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
@@ -109,6 +109,14 @@ class SubmittedAnswer(Model):
     at: AwareDatetime
     proof: dict[str, str] = {}
     signed_in: bool = False  # to us, which every policy allows; else the policy says whether the channel may decide
+
+
+class AnswerOutcome(NamedTuple):
+    """What became of a stored answer (open, accepted, refused, lapsed); `details` tell programs why it was refused."""
+
+    state: str
+    words: str
+    details: dict[str, Any]
 
 
 class RejectedInput(Model):

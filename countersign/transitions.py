@@ -158,16 +158,29 @@ GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
 
 def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
     """The step that settles a request whose workflow was ended past us, or lost: nothing else would."""
+    line = AuditEvent(kind="cancelled", at=datetime.now(UTC), who="countersign", words=GONE)
+    return _cancelled(approval_id, run, level, requester, "gone", line)
+
+
+def withdrawn(wish: Cancel, run: str, level: int, requester: str) -> Transition:
+    """The step that withdraws a request when its workflow can't be asked to."""
+    proof = {"wish": wish.id} if wish.id else {}
+    words = wish.said("Cancelled")
     now = datetime.now(UTC)
+    line = AuditEvent(kind="cancelled", at=now, who=wish.who, words=words, channel=wish.channel, proof=proof)
+    return _cancelled(wish.approval_id, run, level, requester, "cancelled", line)
+
+
+def _cancelled(approval_id: int, run: str, level: int, requester: str, what: str, line: AuditEvent) -> Transition:
     return Transition(
         approval_id=approval_id,
         run=run,
-        key=f"{level}.gone",
-        at=now,
+        key=f"{level}.{what}",
+        at=line.at,
         status=Status.CANCELLED,
-        words=GONE,
+        words=line.words,
         level=level,
-        lines=[AuditEvent(kind="cancelled", at=now, who="countersign", words=GONE)],
+        lines=[line],
         tell=[Recipient(event=Event.SETTLED, person=requester)],
     )
 
@@ -267,6 +280,12 @@ class GrantEnd(Model):
     run: str | None = None  # of its request, where the grant's workflow ends it; None of one older than this
 
 
+def time_over(approval_id: int, at: datetime) -> GrantEnd:
+    """The end of a grant whose time is over."""
+    words = "Its time is over."
+    return GrantEnd(approval_id=approval_id, status=GrantStatus.ENDED, at=at, who="the clock", words=words)
+
+
 class AskAgain(OfRequest):
     """Somebody asked while the request was open; `key` is the same when it is recorded again after a crash."""
 
@@ -300,3 +319,20 @@ class Revoke(Undo):
     """The wish to end a grant early; `given_back`: by whom it was for, or by the gateway that asked for it."""
 
     given_back: bool = False
+
+    @property
+    def status(self) -> GrantStatus:
+        """How the grant ends: revoked where somebody took it away."""
+        return GrantStatus.ENDED if self.given_back else GrantStatus.REVOKED
+
+    def end(self, at: datetime) -> GrantEnd:
+        """The end of the grant that this brings about."""
+        return GrantEnd(
+            approval_id=self.approval_id,
+            status=self.status,
+            at=at,
+            who=self.who,
+            channel=self.channel,
+            words=self.said("Given back" if self.given_back else "Revoked"),
+            wish_id=self.id,
+        )

@@ -7,8 +7,9 @@ from sqlalchemy import Row
 
 from countersign.grant_reuse import being_decided, on_record
 from countersign.models import Asked, Question, Route, Status
-from countersign.transitions import AskAgain, AuditEvent
+from countersign.transitions import AskAgain, AuditEvent, Settled
 from engine.granting import Granting
+from engine.transitions import settled
 from store import Store, steps
 from store.events import append
 from store.repeats import append_or_count
@@ -26,12 +27,13 @@ class Asking:
         self.granting = granting
         self.requests = store.requests
 
-    def ask_again(self, again: AskAgain) -> None:
-        """Record that somebody asked while the request was open, once."""
+    def ask_again(self, again: AskAgain) -> Settled | None:
+        """Record that somebody asked while the request was open, once; returns how it ended, if it has on record."""
         with self.database.transaction() as connection:
-            request_row(connection, again.approval_id, again.run)
+            row = request_row(connection, again.approval_id, again.run)
             if steps.add(connection, again.approval_id, again.key, 0):
                 append(connection, again.approval_id, [again.line])
+            return None if row.status == Status.WAITING else settled(connection, row)
 
     def answer_on_record(self, question: Question, who: str) -> Asked | None:
         """Answer a question by a grant that lasts, or by the request that waits and was asked for MOST_REPEATS times.

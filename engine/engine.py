@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from countersign.client import Client
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotFound, NotYet, Refused, Unavailable, other_level
+from countersign.errors import CountersignError, NotFound, NotYet, Refused, Unavailable, other_level
 from countersign.models import Answer, Asked, GrantStatus, Judgement, LevelPeople, Question, Status
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.permissions import Action, Principal, disabled, must_be_allowed, principal
@@ -28,10 +28,14 @@ from countersign.transitions import (
     Recheck,
     RecordedTransition,
     Revoke,
+    Settled,
     TimelyAnswers,
     Transition,
     TransitionResult,
+    Undo,
     gone,
+    time_over,
+    withdrawn,
 )
 from countersign.views import Mine, RequestView
 from engine.outbox import Outbox
@@ -50,6 +54,7 @@ OVERDUE_AFTER = timedelta(minutes=1)
 AT_ONCE = 20
 
 T = TypeVar("T")
+U = TypeVar("U", bound=Undo)
 
 
 class Engine:
@@ -101,8 +106,8 @@ class Engine:
 
     async def submit(self, answer: Answer) -> Judgement:
         """Have its request judge a stored answer; again gives the same. Raises Unavailable; the sweeper retries."""
-        state, words = await self._run(self.answers.outcome, answer.id)
-        if state == "open":
+        outcome = await self._run(self.answers.outcome, answer.id)
+        if outcome.state == "open":
             try:
                 return await self._judge(answer)
             except Refused as error:
@@ -115,10 +120,10 @@ class Engine:
                     refusal = await self._how_it_ended(answer.approval_id)
             await self._run(self.transactions.answers.refuse, answer.id, refusal, self._tells(answer.channel))
             await self._answer_back(answer.approval_id)
-            state, words = await self._run(self.answers.outcome, answer.id)
-        details = await self._run(self.answers.details, answer.id)
+            outcome = await self._run(self.answers.outcome, answer.id)
         view = await self._run(self.requests.request, answer.approval_id)
-        return Judgement(accepted=state == "accepted", words=words, status=view.status, details=details)
+        accepted = outcome.state == "accepted"
+        return Judgement(accepted=accepted, words=outcome.words, status=view.status, details=outcome.details)
 
     async def _judge(self, answer: Answer) -> Judgement:
         """Have the request's workflow judge an answer, telling it first what is on record where it has forgotten that.
@@ -165,13 +170,15 @@ class Engine:
     ) -> Judgement:
         """Withdraw a waiting request: its requester may, and an admin (rule 7).
 
-        The same `wish_id` again is the same wish, and hears what that brought about, whatever crashed meanwhile.
+        The same `wish_id` again is the same wish, and hears what that brought about, whatever crashed meanwhile. Where
+        its workflow can't be asked to, it is withdrawn on record, which holds for everybody.
         """
         view = await self._allowed(Action.CANCEL, approval_id, who, admin)
-        fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
-        wish = Cancel.model_validate(fields | {"name": await self._name(who)})
+        wish = await self._wish(Cancel, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
         try:
             return await self.client.cancel(view.question.workflow_id, wish)
+        except Unavailable:
+            return await self._withdraw_on_record(view, wish)
         except (NotFound, Refused) as error:
             view = await self._run(self.requests.request, approval_id)
             if await self._brought_about(approval_id, wish_id):
@@ -182,20 +189,31 @@ class Engine:
                 raise
             raise _ended(view) from error
 
+    async def _withdraw_on_record(self, view: RequestView, wish: Cancel) -> Judgement:
+        """Withdraw a request without its workflow, which is told to end, and else learns so when it next writes."""
+        step = withdrawn(wish, view.token_run, view.level, view.question.requester)
+        written = await self._run(self.transactions.transitions.write, step)
+        if view.token_run:
+            with suppress(CountersignError):
+                await self.client.end(view.question.workflow_id, view.token_run)
+        view = await self._run(self.requests.request, wish.approval_id)
+        if written.instead is not None and not await self._brought_about(wish.approval_id, wish.id):
+            raise _ended(view)
+        return Judgement(accepted=True, words=view.words, status=view.status)
+
     async def revoke(
         self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
     ) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
         view = await self._allowed(Action.REVOKE, approval_id, who, admin)
-        fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
-        await self._end_grant(view, Revoke.model_validate(fields | {"name": await self._name(who)}))
+        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        await self._end_grant(view, wish)
 
     async def give_back(self, approval_id: int, who: str, channel: str, words: str = "", wish_id: str = "") -> None:
         """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
         view = await self._allowed(Action.GIVE_BACK, approval_id, who)
-        fields = {"approval_id": approval_id, "who": who, "channel": channel, "words": words, "id": wish_id}
-        wish = Revoke.model_validate(fields | {"name": await self._name(who), "given_back": True})
-        await self._end_grant(view, wish)
+        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        await self._end_grant(view, wish.model_copy(update={"given_back": True}))
 
     async def _end_grant(self, view: RequestView, wish: Revoke) -> None:
         about = view.approval_id
@@ -208,33 +226,25 @@ class Engine:
             if view.grant.status is not GrantStatus.ACTIVE:
                 raise over
             await self.client.revoke(wish, view.token_run)
-        except NotFound:  # it has ended, or was ended past us, or was lost
-            if not await self._end_on_record(wish) and not await self._brought_about(about, wish.id):
+        except (NotFound, Unavailable):
+            # Its workflow has ended, was ended past us or lost, or can't be asked: the record is what counts.
+            if not await self._end_on_record(view, wish) and not await self._brought_about(about, wish.id):
                 raise over from None
         except Refused as error:
             if not await self._brought_about(about, wish.id):
                 raise over from error
 
-    async def _end_on_record(self, wish: Revoke) -> bool:
-        how, status = ("Given back", GrantStatus.ENDED) if wish.given_back else ("Revoked", GrantStatus.REVOKED)
-        words = f"{how} by {wish.who}" + (f": {wish.words}" if wish.words else ".")
-        end = GrantEnd(
-            approval_id=wish.approval_id,
-            status=status,
-            at=datetime.now(UTC),
-            who=wish.who,
-            channel=wish.channel,
-            words=words,
-            wish_id=wish.id,
-        )
-        return await self._run(self.transactions.granting.end, end)
+    async def _end_on_record(self, view: RequestView, wish: Revoke) -> bool:
+        end = wish.end(datetime.now(UTC))
+        return await self._run(self.transactions.granting.end, end.model_copy(update={"run": view.token_run}))
 
     async def _brought_about(self, approval_id: int, wish_id: str) -> bool:
         """Whether the request, or its grant, ended by this very wish, which is made again."""
         return bool(wish_id) and await self._run(self.requests.brought_about, approval_id, wish_id)
 
-    async def _name(self, who: str) -> str:
-        return (await self._run(self.requests.person, who)).name
+    async def _wish(self, kind: type[U], who: str, **fields: Any) -> U:
+        name = (await self._run(self.requests.person, who)).name
+        return kind.model_validate({"who": who, "name": name, **fields})
 
     async def _allowed(self, action: Action, approval_id: int, who: str, admin: bool = False) -> RequestView:
         """The request, if they may do this to it; raises NotAllowed, NotFound."""
@@ -313,9 +323,9 @@ class Engine:
         """Who of these people may no longer act, or can't be reached."""
         return await self._run(self.transactions.people.recheck, look)
 
-    async def ask_again(self, again: AskAgain) -> None:
-        """Record that the question of an open request was asked again, once."""
-        await self._run(self.transactions.asking.ask_again, again)
+    async def ask_again(self, again: AskAgain) -> Settled | None:
+        """Record that the question of an open request was asked again, once; returns how it ended, if it has."""
+        return await self._run(self.transactions.asking.ask_again, again)
 
     async def timely_answers(self, closing: DeadlineCheck) -> TimelyAnswers:
         """The answers that came before the deadline and were not refused, and whether there may be more."""
@@ -354,7 +364,7 @@ class Engine:
         try:
             await self.client.revoke(wish, view.token_run)
         except NotFound:
-            await self._end_on_record(wish)
+            await self._end_on_record(view, wish)
         except Refused:
             return
 
@@ -368,11 +378,7 @@ class Engine:
         await _each_for_itself([partial(self._settle_if, *row) for row in rows])
         late = await self._run(self.grants.overdue, datetime.now(UTC) - OVERDUE_AFTER, LOOKED_AT_ONCE)
         for approval_id in late:
-            now = datetime.now(UTC)
-            over = GrantEnd(
-                approval_id=approval_id, status=GrantStatus.ENDED, at=now, who="the clock", words="Its time is over."
-            )
-            await self._run(self.transactions.granting.end, over)
+            await self._run(self.transactions.granting.end, time_over(approval_id, datetime.now(UTC)))
 
     async def _settle_if_gone(self, approval_id: int) -> bool:
         [row] = await self._run(self.requests.waiting_after, approval_id - 1, 1) or [(0, "", "")]

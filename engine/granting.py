@@ -13,6 +13,7 @@ from countersign.models import Asked, Event, GrantStatus, GrantView, Question, R
 from countersign.policy import why_gone
 from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient, Revoke
 from store import Store, approvers, grants, requests
+from store.database import reads
 from store.due import Due
 from store.events import append
 from store.repeats import append_or_count
@@ -80,6 +81,7 @@ class Granting:
             append(connection, end.approval_id, [line])
         return True
 
+    @reads
     def to_revoke(self) -> list[Revoke]:
         """The Active grants that the policy in force ends.
 

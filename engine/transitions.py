@@ -136,8 +136,9 @@ def _written_before(connection: Connection, step: Transition, row: Row[Any]) -> 
     grant = grants.terms_of(connection, step.approval_id)
     # Two people's wishes to cancel make one step, and more may have followed on a step than its workflow remembers.
     as_on_record = number and (row.status == Status.WAITING or (row.status, row.words) == (step.status, step.words))
-    return RecordedTransition(number=number, instead=None if as_on_record else _settled(connection, row), grant=grant)
+    return RecordedTransition(number=number, instead=None if as_on_record else settled(connection, row), grant=grant)
 
 
-def _settled(connection: Connection, row: Row[Any]) -> Settled:
+def settled(connection: Connection, row: Row[Any]) -> Settled:
+    """How a request ended, as the record says."""
     return Settled(status=Status(row.status), words=row.words, decisions=decisions_of(connection, row.approval_id))

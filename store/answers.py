@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import OWN_APPROVAL, Answer, Decision, Verdict
+from countersign.notifications import AnswerOutcome
 from store.database import Database, reads
 from store.tables import answers, as_written, requests
 
@@ -53,17 +54,11 @@ class Answers:
             return [view(row) for row in connection.execute(query)]
 
     @reads
-    def outcome(self, answer_id: str) -> tuple[str, str]:
-        """The state of a stored answer (open, accepted, refused) and its words."""
+    def outcome(self, answer_id: str) -> AnswerOutcome:
+        """What became of a stored answer."""
         with self.database.reading() as connection:
             row = connection.execute(select(answers).where(answers.c.id == answer_id)).one()
-        return row.state, row.words
-
-    @reads
-    def details(self, answer_id: str) -> dict[str, Any]:
-        """What tells programs why a stored answer was refused; empty where it was not, or before that was kept."""
-        with self.database.reading() as connection:
-            return connection.execute(select(answers.c.details).where(answers.c.id == answer_id)).scalar_one() or {}
+        return AnswerOutcome(row.state, row.words, row.details or {})
 
 
 def view(row: Row[Any]) -> Answer:

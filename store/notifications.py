@@ -182,6 +182,7 @@ class Notifications:
         connection.execute(update(notifications).where(notifications.c.id == row.id).values(values))
         return None
 
+    @reads
     def lost(self, approval_id: int) -> list[str]:
         """The people to whom no notice of a request got through, or will."""
         with self.database.reading() as connection:

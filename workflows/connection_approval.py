@@ -561,7 +561,11 @@ class ConnectionApproval:
         assert update is not None
         again = AskAgain(**self._of_request, key=f"ask.{update.id}", line=line)
         with self._on_record():
-            await execute(RequestActivities.ask_again, again)
+            ended = await execute(RequestActivities.ask_again, again)
+        if ended is not None and not self._being_written and not self._open_ballot.settled:
+            # It was cancelled on record while no worker was there; who asks opens another one.
+            self._open_ballot.adopt(ended.status, ended.words, ended.decisions)
+            raise ApplicationError(ended.words, type=NotFound.__name__, non_retryable=True)
 
     @property
     def _opening_over(self) -> bool:

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.error_codes import ErrorCode
     from countersign.errors import Refused
     from countersign.models import GrantStatus
-    from countersign.transitions import GrantEnd, GrantTerms, Revoke
+    from countersign.transitions import GrantEnd, GrantTerms, Revoke, time_over
     from workflows.change import CANCELLED_IN_TEMPORAL, TEMPORAL
     from workflows.execute import execute
 
@@ -34,17 +34,7 @@ class Grant:
     async def revoke(self, wish: Revoke) -> None:
         """End the permission early; returns once that is on record, so that no asking finds it Active."""
         self._revoked_by = wish
-        how = "Given back" if wish.given_back else "Revoked"
-        end = GrantEnd(
-            approval_id=wish.approval_id,
-            status=_status(wish),
-            at=workflow.now(),
-            who=wish.who,
-            channel=wish.channel,
-            words=wish.said(how),
-            wish_id=wish.id,
-        )
-        await self._end(end)
+        await self._end(wish.end(workflow.now()))
 
     @revoke.validator
     def may_revoke(self, wish: Revoke) -> None:
@@ -67,16 +57,9 @@ class Grant:
         except asyncio.CancelledError:  # in Temporal, by its own means
             await self._end_at_once(terms.approval_id)
         except TimeoutError:
-            end = GrantEnd(
-                approval_id=terms.approval_id,
-                status=GrantStatus.ENDED,
-                at=workflow.now(),
-                who="the clock",
-                words="Its time is over.",
-            )
-            await self._end(end)
+            await self._end(time_over(terms.approval_id, workflow.now()))
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return _status(self._revoked_by)
+        return self._revoked_by.status if self._revoked_by else GrantStatus.ENDED
 
     async def _end_at_once(self, approval_id: int) -> None:
         if self._revoked_by is None:
@@ -95,11 +78,6 @@ class Grant:
         # Its number may be another request's by now, whose grant is no matter of ours.
         run = workflow.info().workflow_id.split(":")[2:]
         await execute(TransitionActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
-
-
-def _status(wish: Revoke | None) -> GrantStatus:
-    """How the grant ends: revoked where somebody took it away."""
-    return GrantStatus.REVOKED if wish and not wish.given_back else GrantStatus.ENDED
 
 
 def _refuse(words: str, code: ErrorCode, wish: Revoke) -> NoReturn:

@@ -41,7 +41,7 @@ def test_a_stored_answer_is_as_it_was_given(store: Store) -> None:
     answer = given(a_request(store), comment="ok \N{GRINNING FACE}", proof={"dkim": "pass"})
     stored = store_answer(store, answer)
     assert stored.model_dump(exclude={"id"}) == answer.model_dump(exclude={"source_id", "proof", "signed_in"})
-    assert store.answers.outcome(stored.id) == ("open", "")
+    assert store.answers.outcome(stored.id)[:2] == ("open", "")
 
 
 def test_the_disabled_the_unknown_and_answers_to_nothing_are_refused_and_recorded(store: Store) -> None:
@@ -61,7 +61,7 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
     answer = store_answer(store, given(number, "bob", channel="email", proof={"message_id": "<bob@mail>"}))
     for words in ("Not asked.", "Another reason."):
         Transactions(store).answers.refuse(answer.id, Refused(words), tell=True)
-    assert store.answers.outcome(answer.id) == ("refused", "Not asked.")
+    assert store.answers.outcome(answer.id)[:2] == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
     [notice] = [row for row in store.notifications.left_over(soon(60), 10) if row.event == "answer_refused"]
     assert (notice.person, notice.words, notice.in_reply_to) == ("bob", "Not asked.", "<bob@mail>")

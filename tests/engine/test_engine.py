@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from countersign.client import Client
 from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
+from countersign.models import GrantStatus, Status
 from engine.engine import Engine
 from engine.policy import apply_policy
 from engine.transactions import Transactions
@@ -49,7 +50,7 @@ async def test_an_answer_is_kept_open_for_the_sweeper(engine: Engine, store: Sto
         await engine.submit(answer)
     with pytest.raises(Unavailable):
         await engine.submit_left_over()
-    assert store.answers.outcome(answer.id) == ("open", "")
+    assert store.answers.outcome(answer.id)[:2] == ("open", "")
     assert kinds(store, number) == ["opened", "level_started"]
 
 
@@ -73,8 +74,6 @@ async def test_who_may_not_is_told_so_before_temporal_is_asked(engine: Engine, s
         await engine.revoke(number, "ada", "page", admin=True)
     with pytest.raises(NotFound):
         await engine.cancel(number + 1, "alice", "page")
-    with pytest.raises(Unavailable):
-        await engine.cancel(number, "alice", "page")
 
 
 async def test_without_a_policy_nothing_is_open_to_look_at(store: Store) -> None:
@@ -99,3 +98,41 @@ async def test_an_answer_is_left_to_its_channel_for_a_while(engine: Engine, stor
     answer = await engine.store(given(number, at=soon(-1)))
     await engine.submit_left_over()
     assert [one.id for one in store.answers.waiting(answer.at + timedelta(seconds=1))] == [answer.id]
+
+
+async def test_a_request_is_cancelled_on_record_and_the_same_wish_again_hears_so(engine: Engine, store: Store) -> None:
+    number = opened(store).approval_id
+    write(store, asking(number, "grace"))
+    for _ in range(2):
+        judged = await engine.cancel(number, "alice", "page", "not needed", wish_id="key-1")
+        assert (judged.accepted, judged.status, judged.words) == (
+            True,
+            Status.CANCELLED,
+            "Cancelled by Alice A.: not needed",
+        )
+    assert kinds(store, number).count("cancelled") == 1
+    with pytest.raises(Refused, match=f"#{number} is already Cancelled: Cancelled by Alice A"):
+        await engine.cancel(number, "ada", "page", admin=True, wish_id="key-2")
+
+
+async def test_what_was_decided_before_is_not_cancelled_on_record(engine: Engine, store: Store) -> None:
+    number = approved(store)
+    with pytest.raises(Refused, match=f"#{number} is already Approved"):
+        await engine.cancel(number, "alice", "page", wish_id="key-1")
+
+
+@pytest.mark.parametrize(
+    ("how", "who", "kind"), [("revoke", "grace", "grant_revoked"), ("give_back", "alice", "grant_ended")]
+)
+async def test_a_grant_is_ended_on_record_and_the_same_wish_again_hears_so(
+    engine: Engine, store: Store, how: str, who: str, kind: str
+) -> None:
+    number = approved(store)
+    for _ in range(2):
+        await getattr(engine, how)(number, who, "page", wish_id="key-1")
+    grant = store.grants.of(number)
+    assert grant is not None
+    assert grant.status is not GrantStatus.ACTIVE
+    assert kinds(store, number).count(kind) == 1
+    with pytest.raises(Refused, match="over already"):
+        await engine.revoke(number, "ada", "page", admin=True, wish_id="key-2")

@@ -119,3 +119,19 @@ async def test_a_question_without_a_worker_is_open_and_goes_on_once_one_is_back(
     # Without a worker again: the one that is open has its number now.
     reply = await alone.post("alice", "/requests", question)
     assert (reply.status_code, reply.json()["approval_id"]) == (202, number)
+
+
+async def test_without_a_worker_what_waits_is_cancelled_and_a_grant_revoked_at_once(
+    settings: Settings, alone: Portal
+) -> None:
+    async with working(settings):
+        asked = [await alone.post("alice", "/requests", {"device": f"web-{n}", "protocol": "ssh"}) for n in (1, 2)]
+        waits, granted = (one.json()["approval_id"] for one in asked)
+        await alone.post("grace", f"/requests/{granted}/decide", {"verdict": "approve"})
+    for _ in range(2):
+        reply = await alone.post("alice", f"/requests/{waits}/cancel", {"words": "not needed"}, key="cancel")
+        assert (reply.status_code, reply.json()["accepted"], reply.json()["status"]) == (200, True, "Cancelled")
+        reply = await alone.post("grace", f"/requests/{granted}/revoke", {"words": "enough"}, key="revoke")
+        assert (reply.status_code, reply.json()["grant"]["status"]) == (200, "Revoked")
+    view = (await alone.get("alice", f"/requests/{waits}")).json()
+    assert (view["status"], view["words"].endswith(": not needed")) == ("Cancelled", True)

@@ -101,7 +101,8 @@ async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(de
     await deployment.engine.revoke(request.id, "grace", "page", "enough")
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
-    assert (grant.status, grant.words) == (GrantStatus.REVOKED, "Revoked by grace: enough")
+    name = deployment.store.reading.person("grace").name
+    assert (grant.status, grant.words) == (GrantStatus.REVOKED, f"Revoked by {name}: enough")
     over = f"The grant of #{request.id} is over already."
     assert await refused(deployment.engine.revoke(request.id, "grace", "page")) == over
     other, workflow = await granted(deployment)
