@@ -27,7 +27,7 @@ from engine.outbox import Outbox
 from engine.policy import ReadPolicy, apply_policy, put_in_force
 from notifiers.email.read_settings import email_config
 from notifiers.email.send import EmailNotifier
-from sandbox.mail_server import MailServer
+from sandbox.mail_server import ENGINE, HOST, PASSWORD, MailServer
 from sandbox.people import Person
 from sandbox.temporal_namespace import RETENTION, add_search_attributes
 from settings import Settings
@@ -183,6 +183,19 @@ class Deployment:
         """A question that nobody asked yet."""
         device = self.devices.fresh(group)
         return Question.model_validate({"requester": requester, "device": device, "protocol": "ssh"} | fields)
+
+    @property
+    def mailbox(self) -> dict[str, Any]:
+        """The settings by which a worker reads its mailbox, by their names."""
+        return {
+            "imap_host": HOST,
+            "imap_port": self.mail.imap_port,
+            "imap_security": "none",
+            "imap_username": ENGINE,
+            "imap_password": PASSWORD,
+            "mail_rule": "authentication_results",
+            "mail_authserv_id": self.mail.authserv_id,
+        }
 
     def person(self, login: str) -> Person:
         """Somebody at their mailbox."""
