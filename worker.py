@@ -44,7 +44,7 @@ from store.retention import Kept, Retention
 from store.tables import FIRST_APPROVAL_ID
 from store.workers import SIGN_EVERY, this_worker
 from workflows.background import BackgroundWork
-from workflows.connection_approval import ConnectionApproval
+from workflows.connection import ConnectionApproval
 from workflows.grant import Grant
 
 # A killed worker's workflows come back to another one after this (Temporal's own default is 10 s).

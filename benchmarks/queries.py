@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from countersign.models import Event, Question, Status
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Event, Status
 from countersign.notifications import Person, RejectedInput
 from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
@@ -91,7 +92,7 @@ def _gateway(waiting_id: int, devices: int) -> Visibility:
 def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
     reading, newest = store.reading, store.events.last_version()
     past = Visibility(person=APPROVER)
-    question = Question.model_validate({"requester": requester(7), "device": "device-7", "protocol": "ssh"})
+    question = ConnectionQuestion.model_validate({"requester": requester(7), "device": "device-7", "protocol": "ssh"})
     return [
         Query("view: one request", "view", lambda: reading.request(waiting_id)),
         Query("view: its timeline", "view", lambda: store.events.of(waiting_id, 0, 500)),

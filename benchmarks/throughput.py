@@ -10,7 +10,8 @@ from temporalio.client import Client as TemporalClient
 
 from benchmarks.place import Deployment, Place, Sink, deployment, process, question
 from benchmarks.skeleton import TASK_QUEUE
-from countersign.models import Question, Status, Verdict
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Status, Verdict
 from countersign.notifications import SubmittedAnswer
 
 ROUNDS = 5
@@ -60,7 +61,7 @@ def _rates(seconds: dict[str, list[float]]) -> dict[str, float]:
 
 async def decide_one(running: Deployment, number: int) -> None:
     """Open one request, hand in an answer as a channel does, and see it approved."""
-    put = Question.model_validate(question(number))
+    put = ConnectionQuestion.model_validate(question(number))
     asked = await running.client.ask(put, asked_by=put.requester)
     await approve(running, asked.approval_id)
 

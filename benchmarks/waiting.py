@@ -9,7 +9,7 @@ from statistics import quantiles
 
 from benchmarks.place import Deployment, Place, Sink, deployment, question, until
 from benchmarks.throughput import approve
-from countersign.models import Question
+from countersign.kinds.connection import ConnectionQuestion
 
 FEW, MANY = 100, 2000
 DECISIONS = 60
@@ -43,7 +43,7 @@ async def _open(running: Deployment, first: int, count: int) -> list[int]:
 
     async def one(number: int) -> int:
         async with places:
-            put = Question.model_validate(question(number))
+            put = ConnectionQuestion.model_validate(question(number))
             asked = await running.client.ask(put, asked_by=put.requester)
             return asked.approval_id
 

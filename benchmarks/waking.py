@@ -9,7 +9,8 @@ from statistics import median
 from imapclient import IMAPClient
 
 from benchmarks.place import Deployment, Place, deployment, question
-from countersign.models import Question, Status
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Status
 from sandbox.clients import Client as MailClient
 from sandbox.clients import reply
 from sandbox.mail_server import MailServer
@@ -58,7 +59,7 @@ async def _bare_wake(mail: MailServer) -> float:
 
 
 async def _reply(running: Deployment, mail: MailServer, number: int) -> float:
-    put = Question.model_validate(question(number))
+    put = ConnectionQuestion.model_validate(question(number))
     asked = await running.client.ask(put, asked_by=put.requester)
     grace = Person("grace", mail.smtp_port, mail.imap_port)
     original = await asyncio.to_thread(grace.wait_for_mail, asked.approval_id)

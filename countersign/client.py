@@ -1,7 +1,7 @@
 """Countersign over Temporal: ask, wait, decide a stored answer, cancel, revoke.
 
     client = await Client.connect("localhost:7233")
-    question = Question(requester="alice", device="db-1", protocol="ssh", reason="backup")
+    question = ConnectionQuestion(requester="alice", device="db-1", protocol="ssh", reason="backup")
     asked = await client.ask(question, asked_by="alice")
     outcome = await client.wait(question)
 
@@ -53,7 +53,9 @@ from countersign.errors import (
     refused_with,
 )
 from countersign.grant_reuse import must_be_for
-from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, QuestionBy
+from countersign.kinds import KINDS, kind_of
+from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question
+from countersign.question import QuestionBy
 from countersign.transitions import Cancel, GrantTerms, Revoke
 from countersign.unreachable import why_unreachable
 
@@ -147,8 +149,7 @@ class Client:
         or who asks for them. Raises Refused, in words, where the rules refuse the question, and Delayed where it is
         open but nobody works on it.
         """
-        fields = question.model_dump() | {"asked_by": asked_by or STARTED_IN_TEMPORAL}
-        question_by = QuestionBy.model_validate(fields)
+        question_by = QuestionBy(question, asked_by or STARTED_IN_TEMPORAL)
         for _ in range(ASK_TRIES):
             try:
                 asked = await self._ask(question_by, request_id or uuid.uuid4().hex)
@@ -158,20 +159,21 @@ class Client:
             return asked
         raise Unavailable("The request ended while it was asked; ask again.")
 
-    async def _ask(self, question: QuestionBy, update_id: str) -> Asked:
+    async def _ask(self, asked: QuestionBy, update_id: str) -> Asked:
+        question, sent = asked.question, asked.sent()
         start: WithStartWorkflowOperation[Any, Outcome] = WithStartWorkflowOperation(
-            "ConnectionApproval",
-            question.model_dump(mode="json"),
+            kind_of(question).workflow,
+            sent,
             id=question.workflow_id,
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=TASK_SECONDS,
             result_type=Outcome,
-            static_summary=f"{question.requester} asks for {question.device} by {question.protocol}",
+            static_summary=f"{question.requester} asks for {question.subject}",
         )
         update = self.temporal.execute_update_with_start_workflow(
             "ask",
-            question,
+            sent,
             start_workflow_operation=start,
             id=update_id,
             result_type=Asked,
@@ -285,7 +287,8 @@ class Client:
         """
         since = f' AND StartTime > "{opened_at.isoformat()}"' if opened_at else ""
         # Only a request that got a number has a status there.
-        wanted = f'WorkflowType = "ConnectionApproval" AND CountersignStatus IS NOT NULL{since}'
+        workflows = ", ".join(f'"{kind.workflow}"' for kind in KINDS.values())
+        wanted = f"WorkflowType IN ({workflows}) AND CountersignStatus IS NOT NULL{since}"
         counted = self.temporal.count_workflows(wanted, rpc_timeout=VISIBILITY_SECONDS)
         opened = (await _in_our_words(counted)).count
         return await _in_our_words(self._highest_grant(newest, since)) + opened

@@ -1,7 +1,7 @@
 """Countersign over HTTP, typed: what the `countersign` command uses, and any Python program may.
 
     with Api("https://access.example.com", token) as api:
-        asked = api.ask(Question(requester="alice", device="db-1", protocol="ssh", reason="backup"))
+        asked = api.ask(ConnectionQuestion(requester="alice", device="db-1", protocol="ssh", reason="backup"))
         view = api.wait(asked.approval_id, after=0, source_address="")
 
 Yes means: `asking_again.is_yes(view.grant, now)`, and `asking_again.is_for(view.grant, source_address)`.

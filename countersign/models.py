@@ -107,15 +107,6 @@ class GrantStatus(StrEnum):
     REVOKED = "Revoked"
 
 
-class Protocol(StrEnum):
-    """How the requester wants to connect."""
-
-    SSH = "ssh"
-    SFTP = "sftp"
-    RDP = "rdp"
-    HTTP = "http"
-
-
 class Verdict(StrEnum):
     """What an answer says."""
 
@@ -137,37 +128,49 @@ class Event(StrEnum):
     HELP = "help"
 
 
-class Question(Model):
-    """What a gateway or a person asks: may this requester connect to this device?"""
+class Subject(Model):
+    """What is asked for. `kind` is one of `countersign.kinds`.
 
+    `key` identifies it: there is one open request for it, and it is the id of that request's workflow. `target` is what
+    access is asked to; lists and gateways find requests by it. `fields` are what people are shown of it, by name.
+    """
+
+    kind: str
+    key: str
+    target: str
+    fields: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {' '.join(self.fields.values())}"
+
+
+class Question(Model):
+    """What every question holds, whatever it asks for; each kind of subject adds its own fields.
+
+    One without a `kind` asks for a connection, as all did before there were kinds.
+    """
+
+    kind: str
     requester: Id
-    device: Id
-    protocol: Protocol
     reason: Words = Field(default="", max_length=LONGEST_REASON)
     ticket: Words = Field(default="", max_length=LONGEST_ID)
     source_address: SourceAddress = ""
     minutes: Annotated[int | None, NO_BOOL] = Field(default=None, ge=1, le=LONGEST_GRANT_MINUTES)
 
     @property
-    def workflow_id(self) -> str:
-        """The question is the id: Temporal keeps one open request for each."""
-        return ":".join(
-            ["connection", *(quote(part, safe="") for part in (self.requester, self.device, self.protocol))]
-        )
-
-
-class QuestionBy(Question):
-    """A question and who puts it: the requester, or an admin or gateway for them; "" where that was not said.
-
-    It comes from who called, and never from what they sent; only who may write to the Temporal namespace says it.
-    """
-
-    asked_by: Words = Field(default="", max_length=LONGEST_PRINCIPAL)
+    def subject(self) -> Subject:
+        """What it asks for."""
+        raise NotImplementedError
 
     @property
-    def question(self) -> Question:
-        """The question alone."""
-        return Question.model_validate(self.model_dump(exclude={"asked_by"}))
+    def workflow_id(self) -> str:
+        """The subject's key: Temporal keeps one open request for each."""
+        return self.subject.key
+
+
+def key_of(kind: str, *parts: str) -> str:
+    """The key of a subject: its kind and canonical ids, percent-encoded, so that none reaches into the next."""
+    return ":".join([kind, *(quote(part, safe="", errors="surrogatepass") for part in parts)])
 
 
 # --- who must agree -------------------------------------------------------------------------------------------------
@@ -210,7 +213,7 @@ ChannelUse = Literal["decide", "link_only", "off"]
 
 
 class Route(Model):
-    """Who must agree, fixed when the request opens. No levels: approved at once."""
+    """Who must agree, fixed when the request opens. No levels: approved at once; 0 `grant_minutes`: no grant."""
 
     because: str
     levels: list[LevelRule]

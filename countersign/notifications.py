@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
+from countersign.kinds import AnyQuestion
 from countersign.models import (
     LONGEST_COMMENT,
     ChannelUse,
@@ -12,8 +13,8 @@ from countersign.models import (
     Event,
     GrantView,
     Model,
-    Question,
     Status,
+    Subject,
     Verdict,
 )
 
@@ -35,7 +36,7 @@ class Notification(Model):
     use: ChannelUse
     to: Person
     approval_id: int
-    question: Question
+    question: AnyQuestion
     requester: Person
     asked_by: str = ""  # the name of who asked for the requester; "" where they did so themselves
     opened_at: datetime
@@ -59,6 +60,11 @@ class Notification(Model):
     again: bool = False  # it was tried before, and may have got through
     step: int = 0  # of the request, as this shows it
     token_run: str = ""  # of its workflow, which a token in it is signed with
+
+    @property
+    def subject(self) -> Subject:
+        """What is asked for."""
+        return self.question.subject
 
     @property
     def approved_by(self) -> list[str]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, counted_at, other_level
+from countersign.kinds.connection import why_no_gateway_asks
 from countersign.models import GATEWAY, Question, Status, Verdict
 from countersign.views import RequestView
 
@@ -72,14 +73,7 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
             return None
         words = f"This token asks for {who.name} only; leave the requester out."
         return NotAllowed(words, ErrorCode.OTHER_REQUESTER, requester=question.requester)
-    gateway = who.name.removeprefix(GATEWAY)
-    if question.device not in who.devices:
-        words = f"{question.device} is not a device of gateway {gateway}."
-        return NotAllowed(words, ErrorCode.OTHER_DEVICE, device=question.device)
-    if question.protocol not in who.protocols:
-        words = f"Gateway {gateway} does not ask for {question.protocol}."
-        return NotAllowed(words, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
-    return None
+    return why_no_gateway_asks(who.name.removeprefix(GATEWAY), who.devices, who.protocols, question)
 
 
 def why_not_answer(

@@ -16,35 +16,33 @@ from countersign.models import (
     ManagersOf,
     MembersOf,
     NamedUser,
-    Question,
     Route,
 )
 
 
-def route(policy: Policy, question: Question) -> Route:
-    """Who must agree to this question, and on what terms.
+def must_be_enabled(policy: Policy, requester: str) -> None:
+    """Raise Refused for a requester who is not in the directory, or disabled (rule 1)."""
+    if requester not in policy.users:
+        words = f"There is no {requester} in the directory; ask an administrator to add them."
+        raise Refused(words, ErrorCode.UNKNOWN_REQUESTER, requester=requester)
+    if not policy.enabled(requester):
+        words = f"{requester} is disabled and may not ask."
+        raise Refused(words, ErrorCode.DISABLED_REQUESTER, requester=requester)
 
-    Raises Refused, in words, for an unknown or disabled requester, a device in no group, or more minutes than a grant
-    may last here.
+
+def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:
+    """Who must agree when a member of these user groups asks for something of a device group, and on what terms.
+
+    `grant_minutes` is the longest that a grant may last here.
     """
-    groups, device_group = _known(policy, question)
     because, levels, workflow = levels_for(policy, groups, device_group)
     terms = terms_for(policy, device_group, workflow)
-    longest = terms["grant_minutes"]
-    if question.minutes is not None and question.minutes > longest:
-        raise Refused(
-            f"{question.minutes} minutes are too many: a connection to {question.device} may last "
-            f"{longest} minutes at most.",
-            ErrorCode.TOO_MANY_MINUTES,
-            minutes=question.minutes,
-            limit=longest,
-        )
     return Route(
         because=because,
         levels=levels,
         auto_approve_when_requester_is_approver=policy.auto_approve_when_requester_is_approver,
         expire_minutes=terms["approval_status_change_to_expire"],
-        grant_minutes=question.minutes or longest,
+        grant_minutes=terms["grant_minutes"],
         fallback_approvers=terms["fallback_approvers"],
         reminder_minutes=terms["reminder_minutes"],
         channels=terms["channels"],
@@ -120,21 +118,6 @@ def level_without_people(
 def why_gone(policy: Policy, version: int, requester: str) -> str:
     """Why a requester who is disabled, or not in the directory, loses what they have (rule 6)."""
     return f"The requester is {'disabled' if requester in policy.users else 'not'} in policy version {version}."
-
-
-def _known(policy: Policy, question: Question) -> tuple[list[str], str]:
-    """The requester's user groups and the device's group; Refused where the directory does not know them."""
-    if question.requester not in policy.users:
-        words = f"There is no {question.requester} in the directory; ask an administrator to add them."
-        raise Refused(words, ErrorCode.UNKNOWN_REQUESTER, requester=question.requester)
-    if not policy.enabled(question.requester):
-        words = f"{question.requester} is disabled and may not connect."
-        raise Refused(words, ErrorCode.DISABLED_REQUESTER, requester=question.requester)
-    device_group = policy.group_with(question.device)
-    if device_group is None:
-        words = f"{question.device} is in no device group; ask an administrator to put it in one."
-        raise Refused(words, ErrorCode.UNKNOWN_DEVICE, device=question.device)
-    return policy.groups_of(question.requester), device_group
 
 
 def _requiring_managers(policy: Policy, groups: Sequence[str], device_group: str) -> list[str]:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from countersign.ballot import Ballot
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.models import Answer, Model, Question, Verdict
-from countersign.policy import people, route
+from countersign.kinds import AnyQuestion, route_of
+from countersign.models import Answer, Model, Verdict
+from countersign.policy import people
 from countersign.policy_changes import Item, Part, admins, changes
 
 # Any moment will do: nothing expires while it is worked out who has approved.
@@ -28,7 +29,7 @@ class Held(Model):
     """A grant that lasts: for what, for how many minutes, and who approved it."""
 
     approval_id: int
-    question: Question
+    question: AnyQuestion
     minutes: int
     approved_by: list[str] = []
 
@@ -95,7 +96,7 @@ def why_not(policy: Policy, held: Held) -> str:
     """Why a policy would not give this grant on the approvals that it had; empty where it would."""
     question = held.question
     try:
-        by = route(policy, question.model_copy(update={"minutes": None}))
+        by = route_of(policy, question.model_copy(update={"minutes": None}))
     except Refused as error:
         return str(error)
     if held.minutes > by.grant_minutes:
@@ -131,4 +132,4 @@ def _approval(held: Held, person: str, level: int) -> Answer:
 
 
 def _what(held: Held) -> str:
-    return f"{held.question.protocol} to {held.question.device}"
+    return str(held.question.subject)

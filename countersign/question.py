@@ -1,42 +1,83 @@
 """From whatever JSON somebody sent to a question, or to words that say what to write instead."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from countersign.errors import BadQuestion
-from countersign.models import Question, QuestionBy
+from countersign.kinds import KINDS, kind_named
+from countersign.kinds.connection import CONNECTION
+from countersign.kinds.kind import Q, SubjectKind
+from countersign.models import LONGEST_PRINCIPAL, Model, Question, Words
 from countersign.remedies import remedy
 
-EXAMPLE = '{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}'
 # Temporal takes no failure of some megabytes, and would try the start again for ever.
 MOST_PROBLEMS = 10
 LONGEST_PLACE = 60
-# What is said of a question alone.
-REMEDIES = {"extra_forbidden": f"is not a field; use {', '.join(Question.model_fields)}"}
+# Which fields there are is said in this order: the requester, what the kind adds, and the rest.
+FIRST, REST = ("requester",), ("reason", "ticket", "source_address", "minutes")
 
-Q = TypeVar("Q", bound=Question)
+M = TypeVar("M", bound=Model)
+
+
+class _AskedBy(Model):
+    """Who puts a question."""
+
+    asked_by: Words = Field(default="", max_length=LONGEST_PRINCIPAL)
+
+
+@dataclass(frozen=True)
+class QuestionBy:
+    """A question and who puts it: the requester, or an admin or gateway for them; "" where that was not said.
+
+    It comes from who called, and never from what they sent; only who may write to the Temporal namespace says it.
+    """
+
+    question: Question
+    asked_by: str = ""
+
+    def sent(self) -> dict[str, Any]:
+        """As it is sent to a workflow: one JSON object."""
+        return self.question.model_dump(mode="json") | {"asked_by": self.asked_by}
 
 
 def read_question(raw: Any, called: Mapping[str, str] | None = None) -> Question:
     """Validate a question; BadQuestion names each field that is wrong, as it is `called` there, and the remedy."""
-    return _read(raw, Question, called)
+    kind = kind_named(raw.get("kind")) if isinstance(raw, dict) else CONNECTION
+    if kind is None:
+        raise BadQuestion(f"kind must be {' or '.join(KINDS)}.")
+    question: Question = read_of(kind, raw, called)
+    return question
 
 
-def read_question_by(raw: Any) -> QuestionBy:
-    """The same with who puts it, where that is said."""
-    return _read(raw, QuestionBy)
-
-
-def _read(raw: Any, shape: type[Q], called: Mapping[str, str] | None = None) -> Q:
+def read_question_by(raw: Any, kind: SubjectKind[Any]) -> QuestionBy:
+    """The same of one kind, with who puts it, where that is said."""
     if not isinstance(raw, dict):
-        raise BadQuestion(f"The input must be one JSON object such as {EXAMPLE}.")
+        return QuestionBy(read_of(kind, raw))
+    by = _read(_AskedBy, {name: value for name, value in raw.items() if name == "asked_by"})
+    question = read_of(kind, {name: value for name, value in raw.items() if name != "asked_by"})
+    return QuestionBy(question, by.asked_by)
+
+
+def read_of(kind: SubjectKind[Q], raw: Any, called: Mapping[str, str] | None = None) -> Q:
+    """Validate a question of this kind, as `read_question` does."""
+    if not isinstance(raw, dict):
+        raise BadQuestion(f"The input must be one JSON object such as {kind.example}.")
+    return _read(kind.question, raw, called)
+
+
+def _read(shape: type[M], raw: dict[str, Any], called: Mapping[str, str] | None = None) -> M:
     try:
         return shape.model_validate(raw)
     except ValidationError as error:
+        own = (name for name in shape.model_fields if name not in Question.model_fields)
+        remedies = {"extra_forbidden": f"is not a field; use {', '.join([*FIRST, *own, *REST])}"}
         problems = [
-            f"{_place(one['loc'], called or {})} {remedy(one, REMEDIES)}"
+            f"{_place(one['loc'], called or {})} {remedy(one, remedies)}"
             for one in error.errors(include_url=False)[:MOST_PROBLEMS]
         ]
         raise BadQuestion("; ".join(problems) + ".") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from countersign.kinds import AnyQuestion
 from countersign.models import (
     Answer,
     Approver,
@@ -15,7 +16,6 @@ from countersign.models import (
     LevelPeople,
     Model,
     Outcome,
-    Question,
     Route,
     Status,
     sentence,
@@ -83,7 +83,7 @@ class Opening(Model):
     Temporal's clock; None of a workflow older than this.
     """
 
-    question: Question
+    question: AnyQuestion
     workflow_id: str
     run_id: str
     asked_by: str = ""

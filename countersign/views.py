@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, computed_field
 
-from countersign.models import ChannelUse, Decision, GrantView, Model, Question, Status
+from countersign.kinds import AnyQuestion
+from countersign.models import ChannelUse, Decision, GrantView, Model, Status, Subject
 
 
 class ApproverView(Model):
@@ -43,7 +44,7 @@ class RequestView(Model):
     """
 
     approval_id: int
-    question: Question
+    question: AnyQuestion
     requester_name: str
     asked_by: str = ""
     asked_by_name: str = ""
@@ -65,6 +66,12 @@ class RequestView(Model):
     version: int = 0
     # What the tokens in its mails are signed with: for the channels, and shown to nobody.
     _token_run: str = PrivateAttr(default="")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def subject(self) -> Subject:
+        """What is asked for."""
+        return self.question.subject
 
     @property
     def token_run(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from countersign.grant_reuse import being_decided, on_record
+from countersign.kinds import question_from
 from countersign.models import Asked, Question, Route, Status
 from countersign.transitions import AskAgain, AuditEvent, Settled
 from engine.granting import Granting
@@ -54,7 +55,7 @@ class Asking:
 
 
 def _joined(row: Row[Any], again: Question) -> Asked:
-    question, minutes = Question.model_validate(row.question), Route.model_validate(row.route).grant_minutes
+    question, minutes = question_from(row.question), Route.model_validate(row.route).grant_minutes
     return Asked(
         approval_id=row.approval_id,
         status=Status.WAITING,

@@ -11,6 +11,7 @@ from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, TooMany
 from countersign.grant_reuse import on_record
+from countersign.kinds import route_of
 from countersign.models import Outcome, Question, Route, Status
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
 from engine.granting import Granting
@@ -64,7 +65,7 @@ class Opener:
         if refused:
             return OpenReply(), refused
         try:
-            route = rules.route(policy, question).model_copy(update={"policy_version": version})
+            route = route_of(policy, question).model_copy(update={"policy_version": version})
             self._must_have_room(connection, question.requester)
         except (Refused, TooMany) as error:
             _record_refusal(connection, policy, question, _who_asks(opening), str(error))
@@ -138,7 +139,7 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
 
 
 def _record_refusal(connection: Connection, policy: Policy, question: Question, who: str, words: str) -> None:
-    asked = {"requester": question.requester, "device": question.device, "protocol": question.protocol}
+    asked = {"requester": question.requester, **question.subject.fields}
     proof = asked | on_record(question)
     line = AuditEvent(kind="refused", at=datetime.now(UTC), who=who, words=words, proof=proof)
     requester = question.requester if question.requester in policy.users else "unknown"

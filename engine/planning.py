@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.models import OWN_APPROVAL, Question, Route
+from countersign.kinds import question_from
+from countersign.models import OWN_APPROVAL, Route
 from countersign.policy_plan import Held, Waiting
 from store import Store, answers, grants, requests
 from store.database import reads
@@ -38,7 +39,9 @@ class Planning:
         """All requests that wait."""
         with self.database.reading() as connection:
             return [
-                Waiting(approval_id=row.approval_id, requester=row.requester, what=f"{row.protocol} to {row.device}")
+                Waiting(
+                    approval_id=row.approval_id, requester=row.requester, what=str(question_from(row.question).subject)
+                )
                 for row in requests.waiting(connection)
             ]
 
@@ -51,7 +54,7 @@ class Planning:
         return [
             Held(
                 approval_id=row.approval_id,
-                question=Question.model_validate(row.question),
+                question=question_from(row.question),
                 minutes=Route.model_validate(row.route).grant_minutes,
                 approved_by=approved[row.approval_id],
             )

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from countersign.models import Decision, Event, Question, Route, Status
+from countersign.kinds import question_from
+from countersign.models import Decision, Event, Route, Status
 from countersign.times import moment
 from countersign.transitions import (
     AuditEvent,
@@ -122,7 +123,7 @@ def _open_grant(
     connection: Connection, step: Transition, row: Row[Any], minute: timedelta
 ) -> tuple[list[AuditEvent], GrantTerms]:
     """Rule 8: the grant's clock starts at approval."""
-    question = Question.model_validate(row.question)
+    question = question_from(row.question)
     ends_at = step.at + Route.model_validate(row.route).grant_minutes * minute
     grants.add(connection, step.approval_id, question, step.at, ends_at)
     line = AuditEvent(kind="granted", at=step.at, who=question.requester, words=f"until {moment(ends_at)}")

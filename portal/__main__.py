@@ -26,7 +26,7 @@ from countersign.cli.files import content
 from countersign.cli.plan_page import confirmed, page
 from countersign.console import console, show
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
-from countersign.models import Protocol
+from countersign.kinds.connection import Protocol
 from countersign.remedies import remedy, said_of
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, print_version

@@ -11,7 +11,8 @@ from fastapi.security import HTTPBearer
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, in_words
-from countersign.models import GATEWAY, Question
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import GATEWAY
 from countersign.permissions import Principal, principal, why_not_ask
 from portal.problems import problem
 from store import Store
@@ -67,7 +68,7 @@ class Caller:
             raise NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
         return self.token.owner.name
 
-    def must_be_allowed(self, question: Question) -> None:
+    def must_be_allowed(self, question: ConnectionQuestion) -> None:
         """NotAllowed where this token may not ask this question."""
         seen = self.visibility
         who = Principal(self.name, admin=self.is_admin, devices=seen.devices, protocols=seen.protocols)

@@ -12,7 +12,8 @@ from pydantic import Field, TypeAdapter
 
 from countersign.errors import Delayed, in_words, no_request
 from countersign.grant_reuse import is_yes, must_be_for
-from countersign.models import Asked, GrantStatus, Id, Question, Status
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Asked, GrantStatus, Id, Status
 from countersign.redaction import redacted_event
 from countersign.views import AuditEventView, DelayedView, RequestView
 from portal.auth import Caller, CallerHere
@@ -38,7 +39,7 @@ Seconds = Annotated[
 ]
 
 
-class Asking(Question):
+class Asking(ConnectionQuestion):
     """A question; the requester may be left out by a person, who then asks for themselves."""
 
     requester: Id = Field(default="", description="who wants to connect; without it, the person whose token this is")
@@ -71,14 +72,14 @@ async def ask(wish: Asking, context: ContextHere, caller: CallerHere, once: Idem
     )
 
 
-def _question(wish: Asking, caller: Caller) -> Question:
+def _question(wish: Asking, caller: Caller) -> ConnectionQuestion:
     requester = wish.requester or (caller.token.owner.name if caller.is_person else "")
     if not requester:
         raise RequestValidationError([{"type": "missing", "loc": ("body", "requester")}])
-    return Question.model_validate(wish.model_dump() | {"requester": requester})
+    return ConnectionQuestion.model_validate(wish.model_dump() | {"requester": requester})
 
 
-async def _ask(context: Context, caller: Caller, question: Question, request_id: str) -> JSONResponse:
+async def _ask(context: Context, caller: Caller, question: ConnectionQuestion, request_id: str) -> JSONResponse:
     try:
         asked = await context.engine.ask(question, caller.name, request_id)
     except Delayed as error:
@@ -90,7 +91,7 @@ async def _ask(context: Context, caller: Caller, question: Question, request_id:
     return JSONResponse(asked.model_dump(mode="json"), status, location)
 
 
-async def _as_it_is(context: Context, caller: Caller, question: Question, body: Body) -> Body:
+async def _as_it_is(context: Context, caller: Caller, question: ConnectionQuestion, body: Body) -> Body:
     """The reply to a question that was asked before, with the request and its grant as they are now (rule 8)."""
     view = await seen(context, caller, body["approval_id"])
     if view.grant is not None and is_yes(view.grant, datetime.now(UTC)):

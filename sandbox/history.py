@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, text, update
 
-from countersign.models import LevelRule, Question, Route
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import LevelRule, Route
 from countersign.transitions import GRANT_STEP
 from sandbox.copied_rows import copy_rows
 from store import Store
@@ -145,7 +146,7 @@ class _Request:
         return self.version
 
     def _add_request(self) -> None:
-        question = Question.model_validate(
+        question = ConnectionQuestion.model_validate(
             {"requester": requester(self.number), "device": f"device-{self.number}", "protocol": "ssh"}
         )
         level = LevelRule.model_validate({"approvers": [{"managers_of": "everybody"}]})

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import (
     Decision,
     Event,
     GrantStatus,
     GrantView,
-    Protocol,
-    Question,
     Status,
     Verdict,
 )
@@ -34,7 +33,7 @@ ALICE, GRACE, HEIDI, IVAN = (
     Person(id=name.split()[0].lower(), name=name, email=f"{name.split()[0].lower()}@example.com")
     for name in ("Alice Ainsworth", "Grace Hopper", "Heidi Huber", "Ivan Ivanov")
 )
-QUESTION = Question(
+QUESTION = ConnectionQuestion(
     requester="alice",
     device="db-1",
     protocol=Protocol.SSH,

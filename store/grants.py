@@ -53,8 +53,8 @@ def newest_active(connection: Connection, question: Question) -> Row[Any] | None
         .join(requests, requests.c.approval_id == grants.c.approval_id)
         .where(
             grants.c.requester == question.requester,
-            grants.c.device == question.device,
-            grants.c.protocol == question.protocol,
+            grants.c.device == question.subject.target,
+            grants.c.protocol == question.subject.fields.get("protocol", ""),
             grants.c.status == GrantStatus.ACTIVE,
         )
         .order_by(grants.c.ends_at.desc())
@@ -98,8 +98,8 @@ def add(connection: Connection, approval_id: int, question: Question, starts_at:
         insert(grants).values(
             approval_id=approval_id,
             requester=question.requester,
-            device=question.device,
-            protocol=question.protocol,
+            device=question.subject.target,
+            protocol=question.subject.fields.get("protocol", ""),
             source_address=question.source_address,
             status=GrantStatus.ACTIVE,
             starts_at=starts_at,

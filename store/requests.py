@@ -24,8 +24,7 @@ class Requests:
         """The number of the request that waits for a decision on this question; None where it has none yet."""
         waiting = select(requests.c.approval_id).where(
             requests.c.requester == question.requester,
-            requests.c.device == question.device,
-            requests.c.protocol == question.protocol,
+            requests.c.workflow_id == question.subject.key,
             requests.c.status == Status.WAITING,
         )
         with self.database.reading() as connection:
@@ -39,8 +38,7 @@ class Requests:
             .join(events, events.c.approval_id == requests.c.approval_id)
             .where(
                 requests.c.requester == question.requester,
-                requests.c.device == question.device,
-                requests.c.protocol == question.protocol,
+                requests.c.workflow_id == question.subject.key,
                 requests.c.status == Status.WAITING,
                 events.c.kind == "asked_again",
             )
@@ -83,9 +81,9 @@ def waiting_of(connection: Connection, requester: str, workflow_id: str) -> Sequ
     return connection.execute(waiting).all()
 
 
-def waiting(connection: Connection) -> Sequence[Row[Any, Any, Any, Any]]:
-    """Number, requester, protocol and device of all requests that wait."""
-    columns = requests.c.approval_id, requests.c.requester, requests.c.protocol, requests.c.device
+def waiting(connection: Connection) -> Sequence[Row[Any, Any, Any]]:
+    """Number, requester and question of all requests that wait."""
+    columns = requests.c.approval_id, requests.c.requester, requests.c.question
     query = select(*columns).where(requests.c.status == Status.WAITING).order_by(requests.c.approval_id)
     return connection.execute(query).all()
 
@@ -111,8 +109,8 @@ def add(connection: Connection, opening: Opening, route: Route, now: datetime, d
             asked_by=opening.asked_by,
             route=route.model_dump(mode="json"),
             requester=question.requester,
-            device=question.device,
-            protocol=question.protocol,
+            device=question.subject.target,
+            protocol=question.subject.fields.get("protocol", ""),
             status=Status.WAITING,
             words="",
             level=0,

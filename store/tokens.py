@@ -11,7 +11,8 @@ from pydantic import Field
 from sqlalchemy import Connection, Row, insert, select, update
 
 from countersign.errors import NotFound
-from countersign.models import Id, Model, Protocol
+from countersign.kinds.connection import Protocol
+from countersign.models import Id, Model
 from countersign.transitions import AuditEvent
 from store.database import Database, reads
 from store.events import append

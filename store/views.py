@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 
 from countersign.directory import Policy
-from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Decision, GrantView, Question, Route, Status
+from countersign.kinds import question_from
+from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Decision, GrantView, Route, Status
 from countersign.notifications import Person
 from countersign.views import ApproverView, RequestView
 from store import grants as held
@@ -104,7 +105,7 @@ def _view(
     rooms, settled = route.rooms.values(), row.status != Status.WAITING
     view = RequestView(
         approval_id=row.approval_id,
-        question=Question.model_validate(row.question),
+        question=question_from(row.question),
         requester_name=person(policy, row.requester).name,
         asked_by=row.asked_by or row.requester,
         asked_by_name=principal_name(policy, row.asked_by or row.requester),

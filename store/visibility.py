@@ -36,7 +36,8 @@ class Visibility:
     def sees(self, request: RequestView) -> bool:
         """Whether this request may be seen."""
         people = frozenset({request.question.requester, *(one.person for one in request.approvers)})
-        return self.includes(Concern(people, request.question.device, request.question.protocol))
+        fields = request.subject.fields
+        return self.includes(Concern(people, fields.get("device", ""), fields.get("protocol", "")))
 
     def includes(self, concern: Concern | None) -> bool:
         """Whether what belongs to such a request may be seen; None where it belongs to none."""

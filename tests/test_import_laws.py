@@ -80,7 +80,7 @@ def test_migrations_import_the_store_at_most() -> None:
 
 def test_workflows_are_loaded_without_a_database() -> None:
     """Loading one costs each sandboxed workflow; the engine, which has it, is named for types alone."""
-    load = "import sys, workflows.connection_approval, workflows.grant, workflows.background; print(*sys.modules)"
+    load = "import sys, workflows.connection, workflows.grant, workflows.background; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "activities.requests" in told.stdout.split()
     assert not {"sqlalchemy", "store", "engine"} & set(told.stdout.split())

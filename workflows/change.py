@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot
     from countersign.models import OWN_APPROVAL, Approver, Decision, Event, Status
-    from countersign.transitions import AuditEvent, Kind, Recipient, Transition
+    from countersign.transitions import AuditEvent, Kind, Opened, Recipient, Transition
 
 ENGINE = "countersign"
 # Who is on record for what was done by Temporal's own means, past us.
@@ -38,7 +38,7 @@ class Change:
     wish_id: str = ""  # of the wish that brought it about
 
     def step(
-        self, ballot: Ballot, run: str, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()
+        self, ballot: Ballot, opened: Opened, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()
     ) -> Transition:
         """The step that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
         lines = self.lines
@@ -59,7 +59,7 @@ class Change:
             ]
         return Transition(
             approval_id=ballot.approval_id,
-            run=run,
+            run=opened.run,
             key=f"{ballot.level}.{_what(self.decision, self.standing, lines)}",
             at=at,
             status=ballot.status,
@@ -72,7 +72,7 @@ class Change:
             lapsed=self.lapsed,
             lines=lines,
             tell=tell,
-            opens_grant=ballot.status is Status.APPROVED,
+            opens_grant=ballot.status is Status.APPROVED and opened.route.grant_minutes > 0,
         )
 
 

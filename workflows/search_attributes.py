@@ -4,7 +4,8 @@ from temporalio.common import SearchAttributeKey
 
 STATUS = SearchAttributeKey.for_keyword("CountersignStatus")
 REQUESTER = SearchAttributeKey.for_keyword("CountersignRequester")
-DEVICE = SearchAttributeKey.for_keyword("CountersignDevice")
+# Of a connection that is its device, as the name says from before there were other kinds.
+TARGET = SearchAttributeKey.for_keyword("CountersignDevice")
 APPROVERS = SearchAttributeKey.for_keyword_list("CountersignApprovers")
 
-ALL = (STATUS, REQUESTER, DEVICE, APPROVERS)
+ALL = (STATUS, REQUESTER, TARGET, APPROVERS)

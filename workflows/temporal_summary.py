@@ -26,7 +26,7 @@ def show(ballot: Ballot, question: Question, asked: Iterable[str], names: Mappin
         [
             search_attributes.STATUS.value_set(ballot.status),
             search_attributes.REQUESTER.value_set(question.requester),
-            search_attributes.DEVICE.value_set(question.device),
+            search_attributes.TARGET.value_set(question.subject.target),
             search_attributes.APPROVERS.value_set(sorted(_that_fit(asked))),
         ]
     )
@@ -48,7 +48,7 @@ def details(ballot: Ballot, question: Question, names: Mapping[str, str]) -> str
     )
     return (
         f"**#{ballot.approval_id}: {_standing(ballot, names)}**\n\n"
-        f"{question.requester} asks for {question.device} by {question.protocol}, "
+        f"{question.requester} asks for {plain(str(question.subject))}, "
         f"until {ballot.deadline:%Y-%m-%d %H:%M:%S} UTC{answers}"
     )
 

@@ -18,7 +18,8 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import Delayed, NotAllowed, Unavailable
 from countersign.grant_reuse import must_be_for
 from countersign.http import Api
-from countersign.models import LONGEST_GRANT_MINUTES, Asked, Protocol, Question, Status
+from countersign.kinds.connection import Protocol
+from countersign.models import LONGEST_GRANT_MINUTES, Asked, Question, Status
 from countersign.question import read_question
 from countersign.views import RequestView
 

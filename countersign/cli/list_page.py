@@ -36,10 +36,10 @@ def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
         question = view.question
         people = [_people(view)] if width >= ROOM_FOR_PEOPLE else []
         reason = [" ".join(question.reason.split())] if width >= ROOM_FOR_REASON else []
-        connection = f"{question.device} {question.protocol}"
+        what = " ".join(view.subject.fields.values())
         status = Text(shown_status(view), STYLES[shown_status(view)])
         requester = name_of(view, question.requester)
-        table.add_row(str(view.approval_id), status, requester, connection, *people, _when(view, at), *reason)
+        table.add_row(str(view.approval_id), status, requester, what, *people, _when(view, at), *reason)
     return table
 
 

@@ -84,8 +84,9 @@ def who_and_what(view: RequestView) -> Text:
 
 
 def what(view: RequestView) -> Text:
-    """`db-1 by ssh`."""
-    return Text.assemble((view.question.device, "bold"), " by ", view.question.protocol)
+    """`db-1 ssh`."""
+    target, *rest = view.subject.fields.values()
+    return Text.assemble((target, "bold"), *(f" {value}" for value in rest))
 
 
 def level_line(view: RequestView, level: int) -> Text:

@@ -66,7 +66,8 @@ def _answerable(notice: Notification, ids: token.Ids) -> bool:
 def _address(message: EmailMessage, notice: Notification, config: EmailConfig, address: str) -> None:
     ids = ids_of(notice, config)
     reply_to = token.reply_address(config.reply_address, *ids) if _answerable(notice, ids) else config.reply_address
-    subject = f"{config.instance_name} - Connection Approval Notification - #{notice.approval_id}"
+    kind = notice.subject.kind.capitalize()
+    subject = f"{config.instance_name} - {kind} Approval Notification - #{notice.approval_id}"
     message["From"] = headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
     message["To"] = headers.mailbox(wording.name(notice.to.name, ""), address)
     message["Reply-To"] = reply_to
@@ -110,6 +111,8 @@ def _shown(notice: Notification, config: EmailConfig) -> dict[str, object]:
     """All that a template may use."""
     return {
         "n": notice,
+        "subject": notice.subject,
+        "minutes": notice.grant_minutes,
         "instance": config.instance_name,
         "to_requester": notice.to.id == notice.requester.id,
         "answerable": _answerable(notice, ids_of(notice, config)),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from itertools import groupby
 
-from countersign.models import GrantStatus, Question, Status, Verdict
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import GrantStatus, Status, Verdict
 from countersign.transitions import Cancel
 from countersign.views import RequestView
 from sandbox.clients import Client
@@ -30,7 +31,7 @@ class Request:
 
     stage: Stage
     screen: Screen
-    question: Question
+    question: ConnectionQuestion
     approval_id: int
     read: int = 0
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from countersign.models import Asked, Protocol, Question, Status
+from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.models import Asked, Status
 from countersign.times import moment
 from sandbox.clients import Client
 from sandbox.demo.request import Request
@@ -28,14 +29,14 @@ class Play:
 
     async def ask(self, requester: str, device: str, protocol: Protocol, reason: str) -> Request:
         """Open a request through the client, as any program can."""
-        question = Question(requester=requester, device=device, protocol=protocol, reason=reason)
+        question = ConnectionQuestion(requester=requester, device=device, protocol=protocol, reason=reason)
         asked = await self.put(question)
         must(not asked.joined, f"{requester} got #{asked.approval_id}, which was open before")
         request = Request(self.stage, self.screen, question, asked.approval_id)
         self.requests.append(request)
         return request
 
-    async def put(self, question: Question) -> Asked:
+    async def put(self, question: ConnectionQuestion) -> Asked:
         """Put a question, new or not."""
         self.screen.asks(question)
         with step(f"{question.requester} asks to connect to {question.device}"):

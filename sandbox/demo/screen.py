@@ -17,7 +17,7 @@ from rich.status import Status as Spinner
 from rich.table import Table
 from rich.text import Text
 
-from countersign.models import Question
+from countersign.kinds.connection import ConnectionQuestion
 from countersign.times import moment
 from countersign.views import AuditEventView
 from notifiers.email.token import masked
@@ -131,7 +131,7 @@ class Screen:
         """A word of the narrator within a scene."""
         self.console.print(Padding(Text(words, style="italic"), (0, 0, 0, MARGIN), expand=False))
 
-    def asks(self, question: Question) -> None:
+    def asks(self, question: ConnectionQuestion) -> None:
         """Somebody wants to connect."""
         words = Text.assemble(
             (question.requester.capitalize(), "bold"),

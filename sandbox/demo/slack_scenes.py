@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from countersign.models import GrantStatus, Question, Status
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import GrantStatus, Status
 from sandbox.clients import Client
 from sandbox.demo.blocks import buttons_of
 from sandbox.demo.chat import ANSWERS, Chat
@@ -132,9 +133,9 @@ async def _connects(play: Play, requester: str, text: str, minutes: int) -> Requ
     number = await _chat(play).connect(requester, text)
     view = play.stage.store.reading.request(number)
     device, protocol, _, reason = text.split(maxsplit=3)
-    asked = Question(requester=requester, device=device, protocol=protocol, reason=reason, minutes=minutes)
+    asked = ConnectionQuestion(requester=requester, device=device, protocol=protocol, reason=reason, minutes=minutes)
     must(view.question == asked, f"#{number} asks {view.question}, and not {text}")
-    request = Request(play.stage, play.screen, view.question, number)
+    request = Request(play.stage, play.screen, asked, number)
     play.requests.append(request)
     return request
 

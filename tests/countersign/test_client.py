@@ -9,12 +9,12 @@ from temporalio.api.enums.v1 import WorkflowExecutionStatus
 
 from countersign.client import TASK_QUEUE, Client, is_over
 from countersign.errors import CountersignError, Delayed, NotFound, Refused, Unavailable
-from countersign.models import Protocol, Question
+from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.transitions import Cancel, Revoke
 from sandbox.temporal_server import free_port
 from tests.workflows.deployment import new_namespace
 
-QUESTION = Question(requester="alice", device="db-1", protocol=Protocol.SSH)
+QUESTION = ConnectionQuestion(requester="alice", device="db-1", protocol=Protocol.SSH)
 CANCEL = Cancel(approval_id=1, who="alice", channel="")
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from countersign.errors import Refused
 from countersign.grant_reuse import answer_by, is_yes
-from countersign.models import GrantStatus, GrantView, Protocol, Question
+from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.models import GrantStatus, GrantView
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 GRANT = GrantView(
@@ -21,8 +22,10 @@ GRANT = GrantView(
 MINUTES = 60
 
 
-def question(address: str = "10.0.0.7", minutes: int | None = None) -> Question:
-    return Question(requester="alice", device="db-1", protocol=Protocol.SSH, source_address=address, minutes=minutes)
+def question(address: str = "10.0.0.7", minutes: int | None = None) -> ConnectionQuestion:
+    return ConnectionQuestion(
+        requester="alice", device="db-1", protocol=Protocol.SSH, source_address=address, minutes=minutes
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from countersign.errors import (
     Unavailable,
 )
 from countersign.http import LARGEST_ANSWER_BYTES, Api, is_loopback
-from countersign.models import Protocol, Question
+from countersign.kinds.connection import ConnectionQuestion, Protocol
 from sandbox.temporal_server import free_port
 from tests.countersign.scripted import Server
 
-QUESTION = Question(requester="alice", device="db-1", protocol=Protocol.SSH)
+QUESTION = ConnectionQuestion(requester="alice", device="db-1", protocol=Protocol.SSH)
 ASKED = {"approval_id": 1042, "status": "Waiting", "joined": False}
 
 

@@ -6,13 +6,13 @@ import pytest
 from pydantic import ValidationError
 
 from countersign.errors import BadQuestion
-from countersign.models import Question
+from countersign.kinds.connection import ConnectionQuestion
 from countersign.question import read_question
 
 
 def asked_from(address: str) -> str:
     question = {"requester": "alice", "device": "db-1", "protocol": "ssh", "source_address": address}
-    return Question.model_validate(question).source_address
+    return ConnectionQuestion.model_validate(question).source_address
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countersign.error_codes import ErrorCode
-from countersign.models import Decision, Protocol, Question, Status, Verdict
+from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.models import Decision, Status, Verdict
 from countersign.permissions import Action, Principal, principal, why_not, why_not_answer, why_not_ask
 from countersign.policy_file import load
 from countersign.views import ApproverView, RequestView
@@ -30,7 +31,7 @@ OTHER = Principal("gateway:other")
 def request(**changes: object) -> RequestView:
     fields: dict[str, object] = {
         "approval_id": 1042,
-        "question": Question(requester="alice", device="web-1", protocol=Protocol.SSH),
+        "question": ConnectionQuestion(requester="alice", device="web-1", protocol=Protocol.SSH),
         "requester_name": "Alice",
         "asked_by": "gateway:vpn",
         "because": "",

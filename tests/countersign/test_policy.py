@@ -9,8 +9,10 @@ import pytest
 
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.models import LevelPeople, Question, Route
-from countersign.policy import level_without_people, people, route
+from countersign.kinds import route_of
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import LevelPeople, Route
+from countersign.policy import level_without_people, people
 from countersign.policy_file import load
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "policy.yaml"
@@ -45,12 +47,12 @@ def a_workflow(*approvers: Any, **fields: Any) -> dict[str, Any]:
     return {"name": "W", "user_group": "engineers", "device_group": "databases", "levels": levels} | fields
 
 
-def asked(requester: str, device: str = "db-1", **fields: Any) -> Question:
-    return Question.model_validate({"requester": requester, "device": device, "protocol": "ssh"} | fields)
+def asked(requester: str, device: str = "db-1", **fields: Any) -> ConnectionQuestion:
+    return ConnectionQuestion.model_validate({"requester": requester, "device": device, "protocol": "ssh"} | fields)
 
 
 def first_level(policy: Policy, requester: str, device: str = "db-1") -> LevelPeople:
-    return people(policy, route(policy, asked(requester, device)), 1, requester)
+    return people(policy, route_of(policy, asked(requester, device)), 1, requester)
 
 
 def ids(level: LevelPeople) -> list[str]:
@@ -62,17 +64,17 @@ def ids(level: LevelPeople) -> list[str]:
 
 def test_rule_1_an_unknown_requester_is_refused() -> None:
     with pytest.raises(Refused, match="There is no zoe in the directory"):
-        route(a_policy(), asked("zoe"))
+        route_of(a_policy(), asked("zoe"))
 
 
 def test_rule_1_a_disabled_requester_is_refused() -> None:
     with pytest.raises(Refused, match="alice is disabled"):
-        route(a_policy(changed={"alice": {"disabled": True}}), asked("alice"))
+        route_of(a_policy(changed={"alice": {"disabled": True}}), asked("alice"))
 
 
 def test_rule_1_a_device_in_no_group_is_refused() -> None:
     with pytest.raises(Refused, match="db-9 is in no device group"):
-        route(a_policy(), asked("alice", "db-9"))
+        route_of(a_policy(), asked("alice", "db-9"))
 
 
 def test_rule_1a_the_first_workflow_in_the_policys_order_holds() -> None:
@@ -82,7 +84,7 @@ def test_rule_1a_the_first_workflow_in_the_policys_order_holds() -> None:
         a_workflow({"user": "carol"}, name="Engineers"),
     ]
     policy = a_policy(approval_workflows=workflows, managed=["engineers"])
-    assert route(policy, asked("bob")).because == "approval workflow On call"
+    assert route_of(policy, asked("bob")).because == "approval workflow On call"
     assert ids(first_level(policy, "bob")) == ["dave"]
     assert ids(first_level(policy, "alice")) == ["carol"]
 
@@ -94,7 +96,7 @@ def test_rule_1a_goes_before_managerial_approval() -> None:
 
 
 def test_rule_1b_a_user_group_that_requires_it_brings_its_managers() -> None:
-    found = route(a_policy(managed=["engineers"]), asked("alice"))
+    found = route_of(a_policy(managed=["engineers"]), asked("alice"))
     assert [level.quorum for level in found.levels] == [1]
     assert found.because == "managerial approval is required by engineers"
     assert ids(first_level(a_policy(managed=["engineers"]), "alice")) == ["grace"]
@@ -123,7 +125,7 @@ def test_rule_1b_a_device_group_without_managers_brings_those_of_all_the_request
 
 
 def test_rule_1c_where_nobody_requires_it_there_are_no_levels() -> None:
-    found = route(a_policy(), asked("alice"))
+    found = route_of(a_policy(), asked("alice"))
     assert found.levels == []
     assert found.because == "nobody requires approval"
 
@@ -171,7 +173,7 @@ def test_rule_2_disabled_people_are_not_asked() -> None:
 def test_rule_2_each_level_has_its_own_people_and_quorum() -> None:
     levels = [{"approvers": [{"user": "dave"}]}, {"approvers": [{"managers_of": "on-call"}], "quorum": 2}]
     policy = a_policy(approval_workflows=[a_workflow(levels=levels)])
-    found = route(policy, asked("alice"))
+    found = route_of(policy, asked("alice"))
     assert [level.quorum for level in found.levels] == [1, 2]
     assert [ids(people(policy, found, n, "alice")) for n in (1, 2)] == [["dave"], ["heidi", "grace"]]
 
@@ -183,7 +185,7 @@ def test_rule_2_a_requester_without_a_line_manager_has_none_to_ask() -> None:
 
 def test_a_requester_who_is_gone_from_the_directory_has_no_line_manager() -> None:
     policy = a_policy(changed={"alice": {"line_manager": "carol"}}, approval_workflows=[a_workflow("line_manager")])
-    found = route(policy, asked("alice"))
+    found = route_of(policy, asked("alice"))
     del policy.users["alice"]
     assert ids(people(policy, found, 1, "alice")) == []
 
@@ -217,11 +219,11 @@ def test_rule_3_the_requester_is_among_the_people_and_it_is_said_whether_as_a_ma
     as_manager = next(one for one in first_level(policy, "grace", "lab-1").approvers if one.person == "grace")
     assert not as_member.as_manager
     assert as_manager.as_manager
-    assert route(policy, asked("grace")).auto_approve_when_requester_is_approver
+    assert route_of(policy, asked("grace")).auto_approve_when_requester_is_approver
 
 
 def test_rule_3_counting_the_own_approval_is_off_unless_said() -> None:
-    assert not route(a_policy(), asked("alice")).auto_approve_when_requester_is_approver
+    assert not route_of(a_policy(), asked("alice")).auto_approve_when_requester_is_approver
 
 
 def test_rule_4_fallback_is_enabled_people_without_the_requester_and_without_those_asked_already() -> None:
@@ -240,7 +242,7 @@ def test_rule_4_all_levels_are_looked_at_and_who_is_gone_or_the_requester_does_n
     second = {"approvers": [{"user": "ivan"}, {"user": "alice"}, {"user": "dave"}], "quorum": 2}
     workflow = a_workflow(levels=[{"approvers": [{"user": "grace"}]}, second])
     policy = a_policy(approval_workflows=[workflow])
-    found = route(policy, asked("alice"))
+    found = route_of(policy, asked("alice"))
     assert level_without_people(policy, found, "alice") == 0
     assert level_without_people(policy, found, "alice", gone={"ivan"}) == 2
     assert level_without_people(policy, found, "alice", gone={"grace"}) == 1
@@ -249,14 +251,14 @@ def test_rule_4_all_levels_are_looked_at_and_who_is_gone_or_the_requester_does_n
     disabled = a_policy(approval_workflows=[workflow], changed={"dave": {"disabled": True}})
     assert level_without_people(disabled, found, "alice") == 2
     helped = a_policy(approval_workflows=[workflow], changed={"dave": {"disabled": True}}, fallback_approvers=["bob"])
-    assert level_without_people(helped, route(helped, asked("alice")), "alice") == 0
+    assert level_without_people(helped, route_of(helped, asked("alice")), "alice") == 0
 
 
 # --- rule 5 and the grant: the terms --------------------------------------------------------------------------------
 
 
 def test_rule_5_there_is_always_an_end_to_waiting() -> None:
-    assert route(a_policy(), asked("alice")).expire_minutes == 60
+    assert route_of(a_policy(), asked("alice")).expire_minutes == 60
 
 
 def test_terms_come_from_the_workflow_then_the_device_group_then_the_policy() -> None:
@@ -282,7 +284,7 @@ def test_terms_come_from_the_workflow_then_the_device_group_then_the_policy() ->
     def terms(found: Route) -> tuple[Any, ...]:
         return found.expire_minutes, found.grant_minutes, found.reminder_minutes, found.fallback_approvers
 
-    by_workflow, by_group = route(policy, asked("alice")), route(policy, asked("carol"))
+    by_workflow, by_group = route_of(policy, asked("alice")), route_of(policy, asked("carol"))
     assert terms(by_workflow) == (5, 10, 30, [])
     assert terms(by_group) == (20, 10, 30, ["carol"])
     assert by_workflow.channels == {"email": "link_only", "slack": "link_only", "webhook": "off"}
@@ -291,10 +293,10 @@ def test_terms_come_from_the_workflow_then_the_device_group_then_the_policy() ->
 
 def test_the_minutes_wanted_are_granted_up_to_the_longest() -> None:
     policy = a_policy(grant_minutes=30)
-    assert route(policy, asked("alice")).grant_minutes == 30
-    assert route(policy, asked("alice", minutes=10)).grant_minutes == 10
+    assert route_of(policy, asked("alice")).grant_minutes == 30
+    assert route_of(policy, asked("alice", minutes=10)).grant_minutes == 10
     with pytest.raises(Refused, match="31 minutes are too many: a connection to db-1 may last 30 minutes at most"):
-        route(policy, asked("alice", minutes=31))
+        route_of(policy, asked("alice", minutes=31))
 
 
 # --- the example ----------------------------------------------------------------------------------------------------
@@ -303,8 +305,8 @@ def test_the_minutes_wanted_are_granted_up_to_the_longest() -> None:
 def test_the_example_policy_has_what_its_comments_say() -> None:
     policy = load(EXAMPLE.read_text())
     assert ids(first_level(policy, "alice", "web-1")) == ["grace"]
-    assert [level.quorum for level in route(policy, asked("alice", "db-1")).levels] == [1, 2]
+    assert [level.quorum for level in route_of(policy, asked("alice", "db-1")).levels] == [1, 2]
     assert first_level(policy, "grace", "web-1").approvers[0].as_manager
-    assert route(policy, asked("alice", "bastion-1")).expire_minutes == 1
-    assert route(policy, asked("carol", "lab-1")).levels == []
+    assert route_of(policy, asked("alice", "bastion-1")).expire_minutes == 1
+    assert route_of(policy, asked("carol", "lab-1")).levels == []
     assert policy.users["ada"].roles == ["admin"]

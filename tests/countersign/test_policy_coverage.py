@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from countersign.ballot import Ballot
 from countersign.directory import Policy
-from countersign.models import Answer, Question, Route, Status, Verdict
-from countersign.policy import level_without_people, people, route
+from countersign.kinds import route_of
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Answer, Route, Status, Verdict
+from countersign.policy import level_without_people, people
 from countersign.policy_coverage import Coverage
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -65,8 +67,10 @@ def policies(draw: st.DrawFn) -> Policy:
 
 def nobody_at(policy: Policy, requester: str, device_group: str) -> int:
     """The level at which this request is rejected for want of people, though everybody who is asked approves; or 0."""
-    question = Question.model_validate({"requester": requester, "device": f"{device_group}-1", "protocol": "ssh"})
-    found = route(policy, question)
+    question = ConnectionQuestion.model_validate(
+        {"requester": requester, "device": f"{device_group}-1", "protocol": "ssh"}
+    )
+    found = route_of(policy, question)
     ballot = Ballot(
         approval_id=1,
         requester=requester,

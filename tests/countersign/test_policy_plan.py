@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from countersign.directory import Policy
-from countersign.models import Question
+from countersign.kinds.connection import ConnectionQuestion
 from countersign.policy_changes import MOST_ITEMS, changes
 from countersign.policy_file import load
 from countersign.policy_plan import Held, Waiting, keeps_admin, plan, to_end, why_not
@@ -35,7 +35,7 @@ def taken_away(new: Policy) -> list[str]:
 
 
 def held(requester: str = "alice", device: str = "web-1", minutes: int = 120, *approved_by: str) -> Held:
-    question = Question.model_validate({"requester": requester, "device": device, "protocol": "ssh"})
+    question = ConnectionQuestion.model_validate({"requester": requester, "device": device, "protocol": "ssh"})
     return Held(approval_id=1042, question=question, minutes=minutes, approved_by=list(approved_by))
 
 
@@ -166,7 +166,7 @@ def test_a_disabled_persons_requests_and_grants_are_in_the_plan() -> None:
     found = {part.kind: [(item.approval_id, item.name, item.words) for item in part.items] for part in planned.parts}
     assert planned.version == 6
     assert found["requests_cancelled"] == [(1, "bob", "ssh to web-1")]
-    assert found["grants_revoked"] == [(1042, "bob", "ssh to web-1")]
+    assert found["grants_revoked"] == [(1042, "bob", "connection web-1 ssh")]
     assert "grants_not_given" not in found
     assert planned.takes_away
 
@@ -207,7 +207,7 @@ def test_grants_that_would_not_be_given_are_taken_away_on_demand(end_grants: boo
     new = changed(("grant_minutes: 120", "grant_minutes: 60"))
     planned = plan(6, POLICY, new, [], [held("alice", "web-1", 120, "grace")], end_grants)
     [item] = next(part.items for part in planned.parts if part.kind == "grants_not_given")
-    assert (item.approval_id, item.words) == (1042, "ssh to web-1: It lasts 120 minutes; 60 are the most.")
+    assert (item.approval_id, item.words) == (1042, "connection web-1 ssh: It lasts 120 minutes; 60 are the most.")
     assert planned.takes_away is takes_away
 
 

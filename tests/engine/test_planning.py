@@ -33,10 +33,10 @@ def test_what_waits_and_what_lasts(store: Store) -> None:
     end = GrantEnd(approval_id=over, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="over")
     Transactions(store).granting.end(end)
     assert [(one.approval_id, one.requester, one.what) for one in Planning(store).waiting()] == [
-        (waiting, "alice", "ssh to web-2")
+        (waiting, "alice", "connection web-2 ssh")
     ]
     [held] = Planning(store).held()
-    assert (held.approval_id, held.question.device, held.minutes) == (lasting, "web-1", 30)
+    assert (held.approval_id, held.question.subject.target, held.minutes) == (lasting, "web-1", 30)
     assert held.approved_by == ["grace"]
 
 

@@ -37,7 +37,7 @@ def answers(address: str) -> bool:
 async def open_a_workflow(client: Client) -> None:
     described = TypedSearchAttributes(
         [
-            SearchAttributePair(search_attributes.DEVICE, "db-1"),
+            SearchAttributePair(search_attributes.TARGET, "db-1"),
             SearchAttributePair(search_attributes.APPROVERS, ["grace", "linus"]),
         ]
     )

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from countersign.models import Answer, Approver, Decision, Event, Question, Status, Verdict
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Answer, Approver, Decision, Event, Status, Verdict
 from countersign.notifications import Result, SubmittedAnswer
 from countersign.transitions import AuditEvent, Opened, Opening, Recipient, RecordedTransition, Transition
 from engine.transactions import Transactions
@@ -18,8 +19,8 @@ from store import Store
 T = TypeVar("T")
 
 
-def question(**changed: Any) -> Question:
-    return Question.model_validate({"requester": "alice", "device": "web-1", "protocol": "ssh"} | changed)
+def question(**changed: Any) -> ConnectionQuestion:
+    return ConnectionQuestion.model_validate({"requester": "alice", "device": "web-1", "protocol": "ssh"} | changed)
 
 
 def opening(**changed: Any) -> Opening:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from countersign.errors import NotFound
-from countersign.models import Protocol
+from countersign.kinds.connection import Protocol
 from store import Store
 from store.tables import metadata
 from store.tokens import FORM, Owner

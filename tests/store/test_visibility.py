@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from countersign.models import Approver, Protocol, Question, Status
+from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.models import Approver, Status
 from countersign.transitions import AuditEvent, Opening, Transition
 from engine.policy import apply_policy
 from engine.transactions import Transactions
@@ -51,7 +52,7 @@ def store(database_url: str) -> Iterator[Store]:
     for n, (who, device, protocol) in enumerate(
         itertools.product(("alice", "bob"), ("web-1", "web-2"), ("ssh", "rdp"))
     ):
-        question = Question(requester=who, device=device, protocol=Protocol(protocol))
+        question = ConnectionQuestion(requester=who, device=device, protocol=Protocol(protocol))
         opening = Opening(question=question, workflow_id=question.workflow_id, run_id=str(n))
         opened = Transactions(store).opener.open(opening).opened
         assert opened

@@ -20,7 +20,8 @@ import worker
 from countersign.client import Client
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Answer, Asked, Judgement, Outcome, Status, Verdict
 from countersign.notifications import SubmittedAnswer
 from engine.engine import Engine
 from engine.outbox import Outbox
@@ -175,14 +176,14 @@ class Deployment:
         """Ask for a device of this group that nobody asked for yet."""
         return await self.ask_for(self.question(requester, group, **fields))
 
-    async def ask_for(self, question: Question) -> Request:
+    async def ask_for(self, question: ConnectionQuestion) -> Request:
         """Ask this question."""
         return Request(self, question, await self.client.ask(question, asked_by=question.requester))
 
-    def question(self, requester: str, group: str = "web", **fields: Any) -> Question:
+    def question(self, requester: str, group: str = "web", **fields: Any) -> ConnectionQuestion:
         """A question that nobody asked yet."""
         device = self.devices.fresh(group)
-        return Question.model_validate({"requester": requester, "device": device, "protocol": "ssh"} | fields)
+        return ConnectionQuestion.model_validate({"requester": requester, "device": device, "protocol": "ssh"} | fields)
 
     @property
     def mailbox(self) -> dict[str, Any]:
@@ -212,7 +213,7 @@ class Request:
     """A request that was asked for: what its people do, and what became of it."""
 
     deployment: Deployment
-    question: Question
+    question: ConnectionQuestion
     asked: Asked
 
     @property

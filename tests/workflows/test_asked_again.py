@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from countersign.models import GrantView, Question, Status
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import GrantView, Status
 from store.tables import grants
 from tests.workflows.deployment import Deployment, Request, refused
 from tests.workflows.people import policy
@@ -23,8 +24,8 @@ async def granted(deployment: Deployment, **fields: Any) -> Request:
     return request
 
 
-def again(request: Request, **changed: object) -> Question:
-    return Question.model_validate(request.question.model_dump() | changed)
+def again(request: Request, **changed: object) -> ConnectionQuestion:
+    return ConnectionQuestion.model_validate(request.question.model_dump() | changed)
 
 
 # --- while it waits -------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ async def test_what_somebody_typed_is_folded_before_it_is_compared_with_the_id(
     code, printed = await temporal(*start(question.workflow_id, raw))
     assert code == 0, printed
     newest = deployment.store.reading.newest(requester="carol", limit=1)[0]
-    assert (newest.question.device, newest.status) == (question.device, Status.APPROVED)
+    assert (newest.subject.target, newest.status) == (question.device, Status.APPROVED)
 
 
 async def test_the_state_of_an_open_request_can_be_queried(deployment: Deployment, temporal: Cli) -> None:

@@ -26,7 +26,7 @@ async def test_rule_1_strangers_and_unknown_devices_are_refused_and_recorded(dep
     recorded = [deployment.refusals(one)[-1] for one in ("zoe", "bob", "alice")]
     assert [words.split(";")[0] for words in recorded] == [
         "There is no zoe in the directory",
-        "bob is disabled and may not connect.",
+        "bob is disabled and may not ask.",
         "nowhere-1 is in no device group",
     ]
 

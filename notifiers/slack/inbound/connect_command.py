@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from countersign.errors import BadQuestion, NotFound, Refused, Unavailable, Unreachable
-from countersign.models import Asked, Protocol, Question, Status
+from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protocol
+from countersign.models import Asked, Status
 from countersign.notifications import Person
-from countersign.question import read_question
+from countersign.question import read_of
 from countersign.views import RequestView
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound.connect_text import USAGE, minutes_in, wished
@@ -82,7 +83,7 @@ class Asking:
             log.warning("no form for %s: %s", interaction.place.user, error)
             await interaction.say(NO_FORM)
 
-    async def _ask(self, interaction: Interaction, question: Question, person: Person) -> Person:
+    async def _ask(self, interaction: Interaction, question: ConnectionQuestion, person: Person) -> Person:
         # The same delivery again is the same asking.
         request_id = f"slack:{person.id}:{source_id(interaction.wish)}"
         asked = await interaction.in_time(self._desk.engine.ask(question, person.id, request_id), ASKING)
@@ -94,12 +95,12 @@ class Asking:
         return person
 
 
-def question_of(fields: Mapping[str, Any], person: Person) -> Question:
+def question_of(fields: Mapping[str, Any], person: Person) -> ConnectionQuestion:
     """The question of this person, and of nobody else. Raises BadQuestion, which names the field and the remedy."""
-    return read_question({**fields, "requester": person.id})
+    return read_of(CONNECTION, {**fields, "requester": person.id})
 
 
-def in_words(asked: Asked, question: Question, view: RequestView | None) -> Ready:
+def in_words(asked: Asked, question: ConnectionQuestion, view: RequestView | None) -> Ready:
     """What became of a question, for whoever asked it."""
     number = f"#{asked.approval_id}"
     what = f"{code(question.device)} over {question.protocol.upper()}"

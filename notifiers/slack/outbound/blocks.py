@@ -130,6 +130,8 @@ def _shown(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, st
     passed = notice.at_level > notice.level
     return {
         "n": notice,
+        "subject": notice.subject,
+        "minutes": notice.grant_minutes,
         "instance": config.instance_name,
         "to_requester": notice.to.id == notice.requester.id,
         "page": escaping.Ready(f"<{page}|request #{notice.approval_id}>") if page else f"request #{notice.approval_id}",

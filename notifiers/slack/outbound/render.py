@@ -46,5 +46,7 @@ def _environment(plain: bool) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    # Of the values in how a subject is said; where there is less room, a template sets it shorter.
+    environment.globals["longest"] = escaping.LONGEST_VALUE
     environment.filters |= {"moment": escaping.moment, "duration": times.duration, "code": escaping.code}
     return environment

@@ -18,14 +18,8 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.blocks.block_elements import InputInteractiveElement
 from slack_sdk.models.views import View
 
-from countersign.models import (
-    LONGEST_ID,
-    LONGEST_REASON,
-    GrantStatus,
-    Protocol,
-    Status,
-    Verdict,
-)
+from countersign.kinds.connection import Protocol
+from countersign.models import LONGEST_ID, LONGEST_REASON, GrantStatus, Status, Verdict
 from countersign.permissions import Action, Principal, why_not
 from countersign.views import Mine, RequestView
 from notifiers.slack.inbound.payloads import Named
@@ -162,7 +156,14 @@ def _shown(request: RequestView) -> dict[str, Any]:
     asked = [escaping.name(one.name, one.person) for one in request.approvers if one.level == request.level]
     requester = escaping.name(request.requester_name, request.question.requester)
     asker = request.asked_by_name if request.asked_by != request.question.requester else ""
-    return {"r": request, "requester": requester, "asker": escaping.name(asker, ""), "asked": escaping.listed(asked)}
+    return {
+        "r": request,
+        "subject": request.subject,
+        "minutes": request.grant_minutes,
+        "requester": requester,
+        "asker": escaping.name(asker, ""),
+        "asked": escaping.listed(asked),
+    }
 
 
 def _modal(

@@ -233,7 +233,7 @@ def test_an_approver_reads_who_what_why_and_how_to_answer_first() -> None:
     "fact",
     [
         "Who:         Alice Nguyen (alice), alice@acme.example",
-        "To what:     db-1 by SSH",
+        "Wants to:    connect to db-1 by SSH",
         "For:         1 hour, from the approval on",
         "Ticket:      INC-4711",
         "From:        203.0.113.7",
@@ -440,7 +440,7 @@ def test_a_revoked_grant_says_how_long_it_was_to_last() -> None:
     assert "  | Wrong host." in said
     assert (
         "It began Tue 14 May 2024, 12:00 UTC; its end was to be Tue 14 May 2024, 13:00 UTC. "
-        "To connect again, ask again." in said
+        "If you need it again, ask again." in said
     )
 
 

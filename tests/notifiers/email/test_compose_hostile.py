@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from countersign.models import Event, GrantStatus, Question, Status, Verdict
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person
 from notifiers.email.compose import compose
 
@@ -88,7 +89,7 @@ def bodies(mail: EmailMessage) -> tuple[str, Reader]:
 
 
 def with_everything(evil: str, event: Event, to: Person, status: Status) -> Notification:
-    question = Question.model_construct(
+    question = ConnectionQuestion.model_construct(
         **(QUESTION.model_dump() | {"reason": evil, "ticket": evil, "source_address": evil, "device": evil})
     )
     return notice(
@@ -141,7 +142,7 @@ def test_nothing_at_all_breaks_out(evil: str, event: Event, status: Status) -> N
 
 @given(reason=st.text(min_size=1, max_size=200))
 def test_every_line_of_somebodys_words_is_marked(reason: str) -> None:
-    said = Question.model_construct(**(QUESTION.model_dump() | {"reason": reason}))
+    said = ConnectionQuestion.model_construct(**(QUESTION.model_dump() | {"reason": reason}))
     plain = bodies(parsed(compose(notice(question=said), CONFIG, NOON)))[0].splitlines()
     start = plain.index("Why, in their words:") + 1
     end = plain.index("Reply with APPROVE or REJECT as the first line;")

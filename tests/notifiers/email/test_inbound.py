@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from countersign.errors import BadQuestion, NotAllowed, NotFound, Refused, Unavailable
-from countersign.models import Answer, Event, Judgement, Question, Status
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Answer, Event, Judgement, Status
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.views import ApproverView, RequestView
 from notifiers import engine as base
@@ -91,7 +92,7 @@ class Engine:
             raise NotFound("There is no such request.")
         return RequestView(
             approval_id=1042,
-            question=Question.model_validate({"requester": "alice", "device": "db-1", "protocol": "ssh"}),
+            question=ConnectionQuestion.model_validate({"requester": "alice", "device": "db-1", "protocol": "ssh"}),
             requester_name="Alice",
             because="a rule",
             status=self.status,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from countersign.models import Decision, Event, GrantStatus, GrantView, Protocol, Question, Status, Verdict
+from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.models import Decision, Event, GrantStatus, GrantView, Status, Verdict
 from countersign.notifications import Notification, Person
 from notifiers.slack.config import SlackConfig
 
@@ -24,7 +25,7 @@ HEIDI = person("heidi", "Heidi Lamarr")
 IVAN = person("ivan", "Ivan Petrov")
 NAMES = {p.id: p.name for p in (ALICE, GRACE, HEIDI, IVAN)}
 
-QUESTION = Question(
+QUESTION = ConnectionQuestion(
     requester="alice",
     device="db-1",
     protocol=Protocol.SSH,

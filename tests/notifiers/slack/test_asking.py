@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from countersign.errors import Unavailable
+from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Asked, Status
 from notifiers.slack.inbound.connect_text import wished
 from sandbox.slack import faults, people
@@ -62,9 +63,10 @@ async def connect(way: WayIn, text: str, user: str = ALICE) -> str:
 async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
     device = way.deployment.devices.fresh("web")
     said = await connect(way, f"<http://{device}|{device}> SSH 45m ticket:OPS-7 “restore *it* &lt;!channel&gt;”")
-    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.question.device == device]
+    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.subject.target == device]
     assert said.startswith(f"#{view.approval_id} to `{device}` over SSH is open. Asked: Grace G.")
     question = view.question
+    assert isinstance(question, ConnectionQuestion)
     assert (question.requester, question.minutes, question.ticket) == ("alice", 45, "OPS-7")
     assert question.reason == "restore *it* <!channel>"
     again = await connect(way, f"{device} ssh")
@@ -102,7 +104,7 @@ async def test_what_can_not_be_asked_is_refused_in_words(way: WayIn, text: str, 
 async def test_nobody_asks_for_another_or_without_being_known(way: WayIn) -> None:
     device = way.deployment.devices.fresh("web")
     await connect(way, f"{device} ssh requester=carol requester:carol")
-    assert not [one for one in (await way.deployment.engine.mine("carol")).asked if one.question.device == device]
+    assert not [one for one in (await way.deployment.engine.mine("carol")).asked if one.subject.target == device]
     assert "open" not in await connect(way, f"{device} ssh", "UGUEST")
     before = len(way.seam.calls)
     await connect(way, f"{device} ssh", "UNOBODY")
@@ -132,7 +134,7 @@ async def test_a_command_delivered_twice_asks_once(way: WayIn) -> None:
     way.slack.deliver_twice()
     device = way.deployment.devices.fresh("web")
     await connect(way, f"{device} ssh")
-    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.question.device == device]
+    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.subject.target == device]
     assert [line.kind for line in way.deployment.store.events.of(view.approval_id)].count("asked_again") == 0
 
 
@@ -152,7 +154,7 @@ async def test_the_form_asks_too(way: WayIn, by: str) -> None:
     assert "unheard-of" in refused.answer["errors"]["device"]
     await people.submit_view(way.slack, form, fields, ALICE)
     assert f"`{device}`" in await way.said_in_modal("alice")
-    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.question.device == device]
+    [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.subject.target == device]
     assert (view.status, view.question.minutes) == (Status.WAITING, 30)
 
 

@@ -294,7 +294,7 @@ def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() 
         (notice(Event.SETTLED, ALICE, status=Status.EXPIRED), "Expired without enough answers: you may not connect"),
         (
             notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=REVOKED),
-            "Revoked: you may no longer connect to `db-1` by SSH. To connect again, ask again.",
+            "Revoked: you may no longer connect to `db-1` by SSH. If you need it again, ask again.",
         ),
     ],
     ids=lambda told: told.event if isinstance(told, Notification) else None,

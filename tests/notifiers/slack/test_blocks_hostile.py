@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countersign.models import Event, GrantStatus, Question, Status, Verdict
+from countersign.kinds.connection import ConnectionQuestion
+from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person
 from countersign.views import ApproverView, Mine, RequestView
 from notifiers.slack.inbound.payloads import Named
@@ -57,7 +58,7 @@ def people(most: int) -> st.SearchStrategy[list[Person]]:
 def notifications(draw: st.DrawFn) -> Notification:
     asked = draw(people(6))
     status = draw(st.sampled_from(Status))
-    question = Question(
+    question = ConnectionQuestion(
         requester=draw(IDS),
         device=draw(IDS),
         protocol="ssh",
@@ -143,7 +144,9 @@ def test_what_people_write_at_length_stands_in_plain_text_each_line_marked(evil:
 
 def test_the_longest_of_everything_is_shortened() -> None:
     crowd = [Person(id=f"p{number}", name="🦊&" * 40, email="") for number in range(300)]
-    question = Question(requester="a" * 128, device="d" * 128, protocol="sftp", reason="🦊" * 1000, ticket="&" * 128)
+    question = ConnectionQuestion(
+        requester="a" * 128, device="d" * 128, protocol="sftp", reason="🦊" * 1000, ticket="&" * 128
+    )
     decisions = [decided(one.id, comment="🦊" * 4000) for one in crowd[:200]]
     names = {one.id: one.name for one in crowd}
     everything: dict[str, Any] = {

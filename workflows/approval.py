@@ -1,10 +1,10 @@
-"""One request for a connection, from the question to its decision."""
+"""One request, from the question to its decision: what the workflows of all kinds of subjects share."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.error_codes import ErrorCode
     from countersign.errors import BadQuestion, CountersignError, NotFound, NotYet, Refused
     from countersign.grant_reuse import being_decided, on_record
+    from countersign.kinds.kind import SubjectKind
     from countersign.models import (
         STARTED_IN_TEMPORAL,
         Answer,
@@ -27,11 +28,10 @@ with workflow.unsafe.imports_passed_through():
         Judgement,
         Outcome,
         Question,
-        QuestionBy,
         Status,
         Verdict,
     )
-    from countersign.question import read_question_by
+    from countersign.question import QuestionBy, read_question_by
     from countersign.transitions import (
         AskAgain,
         AuditEvent,
@@ -62,12 +62,14 @@ class _NotOnRecord(ApplicationError):
     """The record knows the request no more."""
 
 
-@workflow.defn(name="ConnectionApproval")
-class ConnectionApproval:
+class Approval:
     """Opens the request, passes level after level, and ends when it is decided; the result is the outcome.
 
+    The workflow of a kind is a class of its own that sets `kind`, and whose `run` returns `decided`.
     Updates: `ask` joins it, `decide` judges a stored answer, `cancel` withdraws it, `look_again` re-reads who may act.
     """
+
+    kind: ClassVar[SubjectKind[Any]]
 
     def __init__(self) -> None:
         self._question: Question | None = None
@@ -93,8 +95,9 @@ class ConnectionApproval:
     # --- messages ----------------------------------------------------------------------------------------------------
 
     @workflow.update(name="ask")
-    async def ask(self, question: QuestionBy) -> Asked:
+    async def ask(self, sent: dict[str, Any]) -> Asked:
         """Open or join the request; returns once it has its number and its first level was looked at."""
+        asked = read_question_by(sent, self.kind)
         # Several may come with the start, in one task, before the request has its number.
         joined, self._was_asked = self._was_asked or self._opened is not None, True
         await workflow.wait_condition(lambda: self._opening_over)
@@ -106,11 +109,19 @@ class ConnectionApproval:
                 approval_id=held.approval_id, status=held.status, joined=True, words=held.words, grant=held.grant
             )
         if joined or self._started_raw:
-            await self._record_repeat(question)
+            await self._record_repeat(asked)
         if self._being_written:  # an approval has no grant yet, and the record may know of another end
             await workflow.wait_condition(lambda: not self._being_written)
         self._must_be_on_record()
-        return self._reply(question, joined or self._started_raw)
+        return self._reply(asked.question, joined or self._started_raw)
+
+    @ask.validator
+    def may_ask(self, sent: dict[str, Any]) -> None:
+        """Refuse, in words, what is no question."""
+        try:
+            self._read(sent)
+        except BadQuestion as error:
+            _refuse(error)
 
     @workflow.update(name="decide")
     async def decide(self, answer: Answer) -> Judgement:
@@ -175,11 +186,10 @@ class ConnectionApproval:
 
     # --- run ---------------------------------------------------------------------------------------------------------
 
-    @workflow.run
-    async def run(self, raw: object = None, *extra: object) -> Outcome:
+    async def decided(self, raw: object, extra: tuple[object, ...]) -> Outcome:
         """Decide one question; `raw` is any JSON, so that a bad start fails at once instead of hanging."""
         try:
-            await self._open_whatever(_question_by(raw, extra))
+            await self._open_whatever(self._read(raw, extra))
         except (BadQuestion, FailureError) as error:
             self._refusal = error if isinstance(error, BadQuestion) else refusal_in(error)
             if self._refusal is None:
@@ -223,6 +233,15 @@ class ConnectionApproval:
             await workflow.wait_condition(workflow.all_handlers_finished)
         if not workflow.all_handlers_finished():
             await workflow.wait_condition(workflow.all_handlers_finished)
+
+    def _read(self, raw: object, extra: tuple[object, ...] = ()) -> QuestionBy:
+        """The question that was sent; BadQuestion says what to write instead."""
+        if extra:
+            raise BadQuestion("The workflow takes one input, a JSON object; leave the others out.")
+        asked = read_question_by(raw, self.kind)
+        if workflow.info().workflow_id != asked.question.workflow_id:
+            raise BadQuestion(f"The workflow id must be {asked.question.workflow_id}; start it under that.")
+        return asked
 
     async def _open_whatever(self, asked: QuestionBy) -> None:
         """Open it also where it is cancelled in Temporal meanwhile: it may have its number already."""
@@ -500,7 +519,7 @@ class ConnectionApproval:
                 relies_on.add(change.decision.person)
             if ballot.passed > self._passed or ballot.status is Status.APPROVED:
                 relies_on |= {ballot.requester, *ballot.approved_by}
-        return change.step(ballot, self._open_request.run, self._asked, self._now(), sorted(relies_on))
+        return change.step(ballot, self._open_request, self._asked, self._now(), sorted(relies_on))
 
     def _recount(self, change: Change, disabled: Sequence[str]) -> Change:
         """What a change is that could not be written, as it relied on people who were disabled meanwhile."""
@@ -554,9 +573,9 @@ class ConnectionApproval:
             source_address=question.source_address,
         )
 
-    async def _record_repeat(self, question: QuestionBy) -> None:
-        who = question.asked_by or question.requester
-        line = self._line("asked_again", who, "while it was open", proof=on_record(question))
+    async def _record_repeat(self, asked: QuestionBy) -> None:
+        who = asked.asked_by or asked.question.requester
+        line = self._line("asked_again", who, "while it was open", proof=on_record(asked.question))
         update = workflow.current_update_info()
         assert update is not None
         again = AskAgain(**self._of_request, key=f"ask.{update.id}", line=line)
@@ -629,15 +648,6 @@ class ConnectionApproval:
     def _open_request(self) -> Opened:
         assert self._opened is not None
         return self._opened
-
-
-def _question_by(raw: object, extra: tuple[object, ...]) -> QuestionBy:
-    if extra:
-        raise BadQuestion("The workflow takes one input, a JSON object; leave the others out.")
-    question = read_question_by(raw)
-    if workflow.info().workflow_id != question.workflow_id:
-        raise BadQuestion(f"The workflow id must be {question.workflow_id}; start it under that.")
-    return question
 
 
 def _lapsed(ballot: Ballot) -> list[str]:

@@ -1,0 +1,60 @@
+"""The kinds of subjects that may be asked for, each in a module of its own. Docs: docs/kinds.md."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetJsonSchemaHandler, SerializeAsAny
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from countersign.directory import Policy
+from countersign.kinds.connection import CONNECTION
+from countersign.kinds.kind import SubjectKind
+from countersign.models import Question, Route
+from countersign.policy import must_be_enabled
+
+KINDS: dict[str, SubjectKind[Any]] = {CONNECTION.name: CONNECTION}
+
+
+def kind_named(name: object) -> SubjectKind[Any] | None:
+    """The kind of this name, of connections where there is none; None for one that is unknown."""
+    return CONNECTION if name is None else KINDS.get(name) if isinstance(name, str) else None
+
+
+def kind_of(question: Question) -> SubjectKind[Any]:
+    """The kind of a question."""
+    return KINDS[question.kind]
+
+
+def route_of(policy: Policy, question: Question) -> Route:
+    """Who must agree to this question, on what terms, and what an approval brings.
+
+    Raises Refused, in words, for an unknown or disabled requester, and where the rules of its kind refuse it.
+    """
+    must_be_enabled(policy, question.requester)
+    return kind_of(question).route(policy, question)
+
+
+def question_from(written: Any) -> Question:
+    """A question as we wrote it ourselves; ValueError where it is none.
+
+    What it says more, as a newer version may have written it, is passed over.
+    """
+    if isinstance(written, Question):
+        return written
+    if not isinstance(written, dict) or (kind := kind_named(written.get("kind"))) is None:
+        raise ValueError("is no question of a known kind")
+    question: Question = kind.question.model_validate(written, extra="ignore")
+    return question
+
+
+class _Described:
+    """Describes a question to programs as one of any kind."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        kinds = [handler(kind.question.__pydantic_core_schema__) for kind in KINDS.values()]
+        return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+
+
+# A question of any kind, as the field of a model.
+AnyQuestion = Annotated[SerializeAsAny[Question], BeforeValidator(question_from), _Described]

@@ -1,0 +1,85 @@
+"""Connections: a requester, to a device, by a protocol."""
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from countersign import policy as rules
+from countersign.directory import Policy
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotAllowed, Refused
+from countersign.kinds.kind import SubjectKind
+from countersign.models import Id, Question, Route, Subject, key_of
+
+
+class Protocol(StrEnum):
+    """How the requester wants to connect."""
+
+    SSH = "ssh"
+    SFTP = "sftp"
+    RDP = "rdp"
+    HTTP = "http"
+
+
+class ConnectionQuestion(Question):
+    """What a gateway or a person asks: may this requester connect to this device?"""
+
+    # Not sent and not stored: a question without a kind is this.
+    kind: Literal["connection"] = Field(default="connection", exclude=True)
+    requester: Id
+    device: Id
+    protocol: Protocol
+
+    @property
+    def subject(self) -> Subject:
+        """The connection."""
+        key = key_of(self.kind, self.requester, self.device, self.protocol)
+        fields = {"device": self.device, "protocol": self.protocol.value}
+        return Subject(kind=self.kind, key=key, target=self.device, fields=fields)
+
+
+def route(policy: Policy, question: ConnectionQuestion) -> Route:
+    """By the approval workflows, or the managers who must agree, of the device's group and the requester's (rule 1).
+
+    Raises Refused, in words, for a device in no group, or more minutes than a grant may last here.
+    """
+    device_group = policy.group_with(question.device)
+    if device_group is None:
+        words = f"{question.device} is in no device group; ask an administrator to put it in one."
+        raise Refused(words, ErrorCode.UNKNOWN_DEVICE, device=question.device)
+    by = rules.route(policy, policy.groups_of(question.requester), device_group)
+    if question.minutes is not None and question.minutes > by.grant_minutes:
+        raise Refused(
+            f"{question.minutes} minutes are too many: a connection to {question.device} may last "
+            f"{by.grant_minutes} minutes at most.",
+            ErrorCode.TOO_MANY_MINUTES,
+            minutes=question.minutes,
+            limit=by.grant_minutes,
+        )
+    return by.model_copy(update={"grant_minutes": question.minutes or by.grant_minutes})
+
+
+def why_no_gateway_asks(
+    gateway: str, devices: Collection[str], protocols: Collection[str], question: Question
+) -> NotAllowed | None:
+    """Why a gateway of these devices and protocols may not ask this; None where it may."""
+    if not isinstance(question, ConnectionQuestion):
+        return NotAllowed(f"Gateway {gateway} asks for connections only.", ErrorCode.OTHER_DEVICE)
+    if question.device not in devices:
+        words = f"{question.device} is not a device of gateway {gateway}."
+        return NotAllowed(words, ErrorCode.OTHER_DEVICE, device=question.device)
+    if question.protocol not in protocols:
+        words = f"Gateway {gateway} does not ask for {question.protocol}."
+        return NotAllowed(words, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
+    return None
+
+
+CONNECTION = SubjectKind(
+    name="connection",
+    workflow="ConnectionApproval",
+    question=ConnectionQuestion,
+    route=route,
+    example='{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}',
+)

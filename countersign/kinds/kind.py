@@ -1,0 +1,26 @@
+"""What all kinds of subjects have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from countersign.directory import Policy
+from countersign.models import Question, Route
+
+Q = TypeVar("Q", bound=Question)
+
+
+@dataclass(frozen=True)
+class SubjectKind(Generic[Q]):
+    """One kind of subject: how its input is read, and who must agree.
+
+    `question` is the form of the input, and says its subject. `route` says who must agree, and what an approval brings:
+    a grant of so many minutes, none where they are 0; it raises Refused, in words, where the rules refuse the question.
+    `workflow` is the name of its workflow in Temporal; `example` is shown to who sent something else.
+    """
+
+    name: str
+    workflow: str
+    question: type[Q]
+    route: Callable[[Policy, Q], Route]
+    example: str
