@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy
 from countersign.policy_check import Problem, channels_not_set_up, problems
-
-ROOT = Path(__file__).parents[2]
+from notifiers import AllSettings, channels
 
 
 def user(name: str, **fields: Any) -> dict[str, Any]:
@@ -197,10 +195,10 @@ def test_a_channel_that_does_not_exist(fields: dict[str, Any], path: tuple[str |
     assert only(a_policy(**fields)) == Problem(path, words)
 
 
-def test_every_channel_that_can_be_named_has_its_folder() -> None:
-    folders = {folder.name for folder in (ROOT / "notifiers").iterdir() if (folder / "send.py").exists()}
-    assert folders == set(CHANNELS)
-    assert set(CHANNELS_WITH_ROOMS) <= folders
+def test_the_channels_that_can_be_named_are_those_there_are() -> None:
+    there = {one.name for one in channels(AllSettings())}
+    assert there == set(CHANNELS)
+    assert set(CHANNELS_WITH_ROOMS) <= there
 
 
 def test_a_channel_that_is_on_but_not_set_up() -> None:
