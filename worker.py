@@ -53,7 +53,7 @@ STICKY_SECONDS = timedelta(seconds=2)
 GRACE_SECONDS = timedelta(seconds=5)
 # Most objects live as long as one turn of a workflow; Python's own 700 looks for garbage many times in each.
 GARBAGE_AFTER = 20_000
-# Somebody may have ended the standing work by Temporal's own means.
+# Somebody may have ended the background work by Temporal's own means.
 KEEP_STANDING_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
 # How often a running worker looks whether Temporal still knows its namespace and takes its key.
@@ -124,7 +124,7 @@ async def _run(
         Chore("notices under way", outbox.hold),
         Chore("notices left over", outbox.send_left_over),
         Chore("messages left as they were", outbox.change_left_over),
-        Chore("standing work", partial(client.keep_standing, kept), pause=KEEP_STANDING_SECONDS),
+        Chore("background work", partial(client.keep_standing, kept), pause=KEEP_STANDING_SECONDS),
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
     ]
     await _number_above_temporal(client, store)

@@ -1,4 +1,4 @@
-"""What goes out and what comes in by a channel, as the rest of the house and the channels both know it."""
+"""What goes out and what comes in by a channel, as the engine and the channels both know it."""
 
 from datetime import datetime
 from typing import Any, Literal, NamedTuple

@@ -25,7 +25,7 @@ SQLITE_LATER = "strftime('%Y-%m-%d %H:%M:%f', {column}, '+' || ({shift}) || ' mi
 POSTGRES_LATER = "{column} + ({shift}) * interval '1 minute'"
 
 
-def copy_rows(connection: Connection, first: int, count: int, live_messages: range, versions: int) -> None:
+def copy_rows(connection: Connection, first: int, count: int, copies: range, versions: int) -> None:
     """Copy the `count` requests from number `first` on; copy n has numbers that are n x `count` higher.
 
     They have so many `versions` in the record together. All times are as many minutes later as the numbers are higher.
@@ -36,8 +36,8 @@ def copy_rows(connection: Connection, first: int, count: int, live_messages: ran
         connection.execute(
             text(
                 f"INSERT INTO {table.name} ({', '.join(new)}) "
-                f"WITH RECURSIVE copies(n) AS (SELECT {live_messages[0]} UNION ALL SELECT n + 1 FROM copies "
-                f"WHERE n < {live_messages[-1]}) "
+                f"WITH RECURSIVE copies(n) AS (SELECT {copies[0]} UNION ALL SELECT n + 1 FROM copies "
+                f"WHERE n < {copies[-1]}) "
                 f"SELECT {', '.join(new.values())} FROM copies CROSS JOIN {table.name} AS old "
                 f"WHERE old.{number} >= {first} AND old.{number} < {first + count} ORDER BY n, old.{number}"
             )

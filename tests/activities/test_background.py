@@ -1,4 +1,4 @@
-"""The standing work, in Temporal's own environment for activities: it beats, goes on after faults, stops when told."""
+"""The background work, in Temporal's own environment for activities: it beats, goes on after faults, stops when told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The courier against a real mail server: what is sent, what waits, and who can't be reached."""
+"""The outbox against a real mail server: what is sent, what waits, and who can't be reached."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ MANY = ("grace", "heidi", "ivan", "judy", "ada", "bob", "carol", "dave", "erin")
 
 
 class Post:
-    """A courier with a database and a mail server of its own."""
+    """An outbox with a database and a mail server of its own."""
 
     def __init__(self, store: Store, mail: MailServer, sender: EmailNotifier) -> None:
         self.store = store
         self.mail = mail
         self.sender = sender
-        self.couriers: list[Outbox] = []
-        self.outbox = self.another_courier({"email": sender})
+        self.outboxes: list[Outbox] = []
+        self.outbox = self.another_outbox({"email": sender})
         self.number = opened(store, device="vaults-1").approval_id
 
-    def another_courier(self, senders: Mapping[str, Sender]) -> Outbox:
+    def another_outbox(self, senders: Mapping[str, Sender]) -> Outbox:
         """As another worker has one."""
         outbox = Outbox(self.store.notifications, self.store.reading, senders, self.store.database.executor)
-        self.couriers.append(outbox)
+        self.outboxes.append(outbox)
         return outbox
 
     def due_now(self) -> None:
@@ -68,7 +68,7 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
         post = Post(store, mail, sender)
         yield post
         mail.faults = Faults()
-        for outbox in post.couriers:
+        for outbox in post.outboxes:
             await outbox.close()
         await sender.close()
     store.close()
@@ -152,7 +152,7 @@ async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> Non
     write(post.store, asking(post.number, "grace", at=LONG_AGO))
     await post.outbox.deliver(post.number, 1)
     await post.outbox.hold()
-    other = post.another_courier({"email": post.sender})
+    other = post.another_outbox({"email": post.sender})
     await other.send_left_over()
     await other.deliver(post.number, 1)
     await until(lambda: not post.waiting())
@@ -227,14 +227,14 @@ async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(p
 
 async def test_who_can_be_told_by_nothing_is_named(post: Post) -> None:
     write(post.store, asking(post.number, "grace", "ivan"))
-    nobody = post.another_courier({})
+    nobody = post.another_outbox({})
     assert await nobody.deliver(post.number, 1) == ["grace", "ivan"]
     assert post.waiting() == []
 
 
 async def test_what_goes_by_a_channel_of_another_worker_is_left_to_that(post: Post) -> None:
     write(post.store, asking(post.number, "grace", at=LONG_AGO))
-    without = post.another_courier({})
+    without = post.another_outbox({})
     without.elsewhere = frozenset({"email"})
     assert await without.deliver(post.number, 1) == []
     await without.send_left_over()

@@ -1,4 +1,4 @@
-"""A whole house for the portal's tests: the real server, worker, mail server and database, and the API over HTTP."""
+"""A whole installation for the portal's tests: the real server, worker, mail server and database, and the API over HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.workflows.sandboxed import sandboxed
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def settings(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    """The settings of the house, whose mail server runs."""
+    """The settings of an installation whose mail server runs."""
     database = tmp_path_factory.mktemp("portal") / "countersign.db"
     async with MailServer() as server:
         yield Settings(

@@ -146,7 +146,7 @@ def _says(message: Json, words: tuple[str, ...], without: str) -> bool:
 async def slack_house(
     temporal: str, folder: Path, mode: Mode, minute: timedelta = MINUTE, awake: bool = True
 ) -> AsyncIterator[Context]:
-    """Countersign as a whole, with everybody of the house in Slack; `judy` alone is missing there."""
+    """Countersign as a whole, with everybody of the directory in Slack; `judy` alone is missing there."""
     async with AsyncExitStack() as stack:
         users = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE if one != "judy"]
         stranger = User("USTRANGER", "stranger", "stranger@example.test")

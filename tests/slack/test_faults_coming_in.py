@@ -32,7 +32,7 @@ NOWHERE = "http://127.0.0.1:9/"  # the discard port: nobody listens
 
 
 def by_socket(context: Context) -> bool:
-    """Whether Slack reaches this house by Socket Mode."""
+    """Whether Slack reaches this deployment by Socket Mode."""
     return context.slack.state.workspace.mode == "socket"
 
 

@@ -184,7 +184,7 @@ async def delete(context: Context, message: Json) -> None:
 async def hasty(
     context: Context, temporal_address: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Context]:
-    """A house of its own in the same mode, whose minutes last two seconds, and without a worker yet."""
+    """A deployment of its own in the same mode, whose minutes last two seconds, and without a worker yet."""
     mode = context.slack.state.workspace.mode
     try:
         async with slack_house(temporal_address, tmp_path, mode, timedelta(seconds=2), awake=False) as made:
@@ -248,7 +248,7 @@ async def test_a_worker_killed_between_the_message_and_its_mark_posts_no_second_
 
 
 async def worker_process(context: Context, log: Path) -> asyncio.subprocess.Process:
-    """`python worker.py` with this house's Slack."""
+    """`python worker.py` with the Slack of this deployment."""
     deployment = context.deployment
     where = environment_for(deployment.database_url, deployment.address, deployment.namespace, deployment.mail) | {
         "COUNTERSIGN_SLACK_MODE": deployment.settings.slack_mode,

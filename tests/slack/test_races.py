@@ -80,7 +80,7 @@ class Race:
 
 @dataclass
 class Arena:
-    """Where they are run: a house whose mailbox is read, and the mails as they were delivered."""
+    """Where they are run: a deployment whose mailbox is read, and the mails as they were delivered."""
 
     context: Context
     mails: dict[tuple[str, int], dict[str, EmailMessage]] = field(default_factory=lambda: defaultdict(dict))

@@ -1,4 +1,4 @@
-"""The standing work goes on wherever a worker is, however many came and went before."""
+"""The background work goes on wherever a worker is, however many came and went before."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class SlackApi:
 
     def __init__(self, config: SlackConfig) -> None:
         self._config = config
-        self._pace = RateLimit()
+        self._rate_limit = RateLimit()
         self._session: aiohttp.ClientSession | None = None
         self._self: Self | None = None
 
@@ -49,7 +49,7 @@ class SlackApi:
         another try or a better configuration can mend. Nothing is tried twice here: a message might be posted twice.
         """
         conversation = arguments["channel"] if method == "chat.postMessage" else ""
-        await self._pace.turn(method, conversation)
+        await self._rate_limit.turn(method, conversation)
         function = getattr(self._client(), method.replace(".", "_"))
         try:
             response = await function(**arguments)
@@ -116,7 +116,7 @@ class SlackApi:
         answer: Mapping[str, Any] = data if isinstance(data, dict) else {}
         if status == 429 or answer.get("error") in {"ratelimited", "rate_limited"}:
             seconds = _retry_after(getattr(response, "headers", {}))
-            self._pace.hold(method, seconds)
+            self._rate_limit.hold(method, seconds)
             return Unavailable(
                 f"Slack takes no {method} for another {seconds:.0f} seconds; it is tried again after that"
             )

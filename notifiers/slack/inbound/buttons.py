@@ -15,47 +15,51 @@ class Buttons:
     """One method for each button that acts at once; each is handled within `Dispatcher.serve`."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
-        self._desk = dispatcher
+        self._dispatcher = dispatcher
 
     async def approve(self, interaction: Interaction, wish: Pressed) -> Person:
         """Store the answer, acknowledge, and have it judged."""
-        person = await self._desk.who(interaction)
+        person = await self._dispatcher.who(interaction)
         about = named(wish.button.value)
-        answer = await self._desk.store(interaction, given(wish, about, person, Verdict.APPROVE), about.run)
+        answer = await self._dispatcher.store(interaction, given(wish, about, person, Verdict.APPROVE), about.run)
         await interaction.received()
-        await self._desk.judged(interaction, answer)
+        await self._dispatcher.judged(interaction, answer)
         return person
 
     async def cancel(self, interaction: Interaction, wish: Pressed) -> Person:
         """Withdraw a request: its status message then says so."""
-        person = await self._desk.who(interaction)
+        person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, wish)
         judged = await interaction.in_time(
-            self._desk.engine.cancel(number, person.id, CHANNEL, wish_id=wish.source_id), ""
+            self._dispatcher.engine.cancel(number, person.id, CHANNEL, wish_id=wish.source_id), ""
         )
         await (interaction.received() if judged.accepted else interaction.say(judged.words))
         return person
 
     async def revoke(self, interaction: Interaction, wish: Pressed) -> Person:
         """End a grant early: its messages then say so."""
-        person = await self._desk.who(interaction)
+        person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, wish)
-        await interaction.in_time(self._desk.engine.revoke(number, person.id, CHANNEL, wish_id=wish.source_id), "")
+        await interaction.in_time(
+            self._dispatcher.engine.revoke(number, person.id, CHANNEL, wish_id=wish.source_id), ""
+        )
         await interaction.received()
         return person
 
     async def give_back(self, interaction: Interaction, wish: Pressed) -> Person:
         """End a grant of one's own that is needed no longer: its messages then say so."""
-        person = await self._desk.who(interaction)
+        person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, wish)
-        await interaction.in_time(self._desk.engine.give_back(number, person.id, CHANNEL, wish_id=wish.source_id), "")
+        await interaction.in_time(
+            self._dispatcher.engine.give_back(number, person.id, CHANNEL, wish_id=wish.source_id), ""
+        )
         await interaction.received()
         return person
 
     async def _number(self, interaction: Interaction, wish: Pressed) -> int:
         """Of the request that the button is about. Raises TurnedAway where its number is another request's now."""
         about = named(wish.button.value)
-        await interaction.in_time(self._desk.request(about.id, about.run), "")
+        await interaction.in_time(self._dispatcher.request(about.id, about.run), "")
         return about.id
 
 

@@ -38,7 +38,7 @@ class Asking:
     """One method for each way to ask; each is handled within `Dispatcher.serve`."""
 
     def __init__(self, dispatcher: Dispatcher, api: SlackApi) -> None:
-        self._desk = dispatcher
+        self._dispatcher = dispatcher
         self._api = api
 
     async def typed(self, interaction: Interaction, wish: Command) -> Person | None:
@@ -50,7 +50,7 @@ class Asking:
         if fields == {"device": "help"}:
             await interaction.say(HELP)
             return None
-        person = await self._desk.who(interaction)
+        person = await self._dispatcher.who(interaction)
         try:
             question = question_of(fields, person)
         except BadQuestion as error:
@@ -63,7 +63,7 @@ class Asking:
 
     async def filled_in(self, interaction: Interaction, wish: Submitted) -> Person:
         """The form was sent."""
-        person = await self._desk.who(interaction)
+        person = await self._dispatcher.who(interaction)
         fields: dict[str, Any] = {each: text for each in FIELDS if (text := wish.field(each).strip())}
         if "minutes" in fields:
             fields["minutes"] = _minutes(fields["minutes"])
@@ -86,9 +86,9 @@ class Asking:
     async def _ask(self, interaction: Interaction, question: ConnectionQuestion, person: Person) -> Person:
         # The same delivery again is the same asking.
         request_id = f"slack:{person.id}:{source_id(interaction.wish)}"
-        asked = await interaction.in_time(self._desk.engine.ask(question, person.id, request_id), ASKING)
+        asked = await interaction.in_time(self._dispatcher.engine.ask(question, person.id, request_id), ASKING)
         try:
-            view = await self._desk.engine.request(asked.approval_id)
+            view = await self._dispatcher.engine.request(asked.approval_id)
         except NotFound:
             view = None
         await interaction.say(in_words(asked, question, view))

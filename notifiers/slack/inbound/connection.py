@@ -54,7 +54,7 @@ class Connection:
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse, payload_reader: PayloadReader, state: State) -> None:
         self._websocket = websocket
-        self._intake = payload_reader
+        self._payload_reader = payload_reader
         self._state = state
         self._at_work: set[asyncio.Task[None]] = set()
 
@@ -106,7 +106,7 @@ class Connection:
     async def _take(self, envelope_id: str, payload: object) -> None:
         """Have one envelope handled, and acknowledge it; of one that isn't, Slack tells its sender that it failed."""
         try:
-            response = await self._intake.take(payload, AsyncBoltRequest(mode="socket_mode", body={}))
+            response = await self._payload_reader.take(payload, AsyncBoltRequest(mode="socket_mode", body={}))
             if answer := acknowledgement(envelope_id, response):
                 await self._websocket.send_json(answer)
         except (aiohttp.ClientError, ConnectionError):

@@ -29,7 +29,7 @@ class SignedRequests:
     """Takes Slack's requests; all others are refused without a word about why."""
 
     def __init__(self, payload_reader: PayloadReader, signing_secret: str) -> None:
-        self._intake = payload_reader
+        self._payload_reader = payload_reader
         self._verifier = SignatureVerifier(signing_secret)
 
     async def handle(self, request: Request) -> Response:
@@ -57,7 +57,7 @@ class SignedRequests:
             return Response(status_code=400)
         bolts = AsyncBoltRequest(body="", headers={TIMESTAMP: timestamp, SIGNATURE: signature, "content-type": kind})
         bolts.raw_body = text
-        return to_starlette_response(await self._intake.take(body, bolts))
+        return to_starlette_response(await self._payload_reader.take(body, bolts))
 
 
 async def _limited_body(request: Request) -> bytes | None:

@@ -47,7 +47,7 @@ class Listeners:
     def __init__(
         self, dispatcher: Dispatcher, replies: Replies, api: SlackApi, home: Home, running: set[asyncio.Task[Any]]
     ) -> None:
-        self._desk = dispatcher
+        self._dispatcher = dispatcher
         self._replies = replies
         self._home = home
         self._running = running
@@ -56,7 +56,7 @@ class Listeners:
         self.asking = Asking(dispatcher, api)
 
     def taking(self, handle: Handle) -> Listener:
-        """A listener that has the desk serve whatever comes, by `handle`."""
+        """A listener that has the dispatcher serve whatever comes, by `handle`."""
 
         async def listener(ack: AsyncAck, context: AsyncBoltContext) -> None:
             wish: Wish = context[WISH]
@@ -64,7 +64,7 @@ class Listeners:
             assert task is not None
             self._running.add(task)
             try:
-                await self._desk.serve(
+                await self._dispatcher.serve(
                     Interaction(wish, ack, self._replies), lambda interaction: handle(interaction, wish)
                 )
             finally:
@@ -77,7 +77,7 @@ class Listeners:
         if wish.event.tab != "home":
             return None
         try:
-            return await self._desk.who(interaction)
+            return await self._dispatcher.who(interaction)
         except (TurnedAway, CountersignError) as error:
             await self._home.say(wish.event.user, str(error))
             return None
@@ -100,7 +100,7 @@ def slack_app(config: SlackConfig, on: Listeners) -> AsyncApp:
         client.proxy = None  # it is on this machine
 
     async def authorize() -> AuthorizeResult:
-        # Bolt would ask Slack who we are; whose the delivery is, is seen by Desk.who.
+        # Bolt would ask Slack who we are; whose the delivery is, is seen by Dispatcher.who.
         return AuthorizeResult(enterprise_id=None, team_id=None)
 
     app = AsyncApp(

@@ -29,7 +29,7 @@ class Modals:
     """Answers with a comment; each method is handled within `Dispatcher.serve`."""
 
     def __init__(self, dispatcher: Dispatcher, api: SlackApi) -> None:
-        self._desk = dispatcher
+        self._dispatcher = dispatcher
         self._api = api
 
     async def open(self, interaction: Interaction, wish: Pressed, verdict: Verdict) -> None:
@@ -45,8 +45,8 @@ class Modals:
             return
         # From here on they look at the form, so whatever is said stands in it.
         interaction.place = replace(interaction.place, view_id=str(opened["view"]["id"]))
-        person = await self._desk.who(interaction)
-        request = await self._desk.request(about.id, about.run)
+        person = await self._dispatcher.who(interaction)
+        request = await self._dispatcher.request(about.id, about.run)
         who = Principal(person.id, person.enabled)
         if why := why_not_answer(who, request, about.level, verdict, CHANNEL):
             raise TurnedAway(str(why), person)
@@ -59,16 +59,16 @@ class Modals:
 
     async def answer(self, interaction: Interaction, wish: Submitted) -> Person:
         """Take the form: an answer with its comment."""
-        person = await self._desk.who(interaction)
+        person = await self._dispatcher.who(interaction)
         form = wish.metadata
         about = Named(form.id, form.level, form.run)
         comment = without_controls(wish.field(COMMENT))
         if len(comment) > LONGEST_COMMENT:
             raise FieldError(COMMENT, TOO_LONG)
         if form.verdict is Verdict.REJECT and not comment:
-            request = await self._desk.request(about.id, about.run)
+            request = await self._dispatcher.request(about.id, about.run)
             if request.rejection_needs_reason:
                 raise FieldError(COMMENT, SAY_WHY)
-        answer = await self._desk.store(interaction, given(wish, about, person, form.verdict, comment), about.run)
-        await self._desk.judged(interaction, answer)
+        answer = await self._dispatcher.store(interaction, given(wish, about, person, form.verdict, comment), about.run)
+        await self._dispatcher.judged(interaction, answer)
         return person

@@ -47,7 +47,7 @@ class PayloadReader:
         self, app: AsyncApp, dispatcher: Dispatcher, replies: Replies, running: set[asyncio.Task[Any]]
     ) -> None:
         self._app = app
-        self._desk = dispatcher
+        self._dispatcher = dispatcher
         self._replies = replies
         self._running = running
 
@@ -75,9 +75,9 @@ class PayloadReader:
         try:
             wish = read(Command, {"trigger_id": "-", **body}) if "command" in body else read(InteractionPayload, body)
         except Malformed:
-            await self._desk.record_rejected(None, str(error), None, None)
+            await self._dispatcher.record_rejected(None, str(error), None, None)
             return
-        await self._desk.record_rejected(None, str(error), wish.sender, None)
+        await self._dispatcher.record_rejected(None, str(error), wish.sender, None)
         # Not before it is acknowledged: that has to be done within three seconds.
         telling = asyncio.create_task(
             self._replies.tell(Place(wish.sender.user, response_url=wish.response_url), CANT_READ)

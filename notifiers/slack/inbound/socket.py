@@ -49,7 +49,7 @@ class Socket:
 
     def __init__(self, api: SlackApi, payload_reader: PayloadReader, app_token: str) -> None:
         self._api = api
-        self._intake = payload_reader
+        self._payload_reader = payload_reader
         self._app_token = app_token
         self._keeping: asyncio.Task[None] | None = None
         self._state = State()
@@ -97,7 +97,7 @@ class Socket:
                     proxy=self._api.proxy,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 ) as websocket:
-                    reason = await self._served(Connection(websocket, self._intake, self._state))
+                    reason = await self._served(Connection(websocket, self._payload_reader, self._state))
                 # The transport closes in the loop's next round.
                 await asyncio.sleep(0)
         except CountersignError as error:

@@ -36,7 +36,7 @@ class SlackNotifier:
     def __init__(self, config: SlackConfig) -> None:
         self._config = config
         self._api = SlackApi(config)
-        self._reach = Recipients(self._api)
+        self._recipients = Recipients(self._api)
         self._posted = PostedMessages(self._api)
 
     async def send(self, notice: Notification) -> str:
@@ -49,12 +49,12 @@ class SlackNotifier:
             return notice.holds  # their own message changes, and says it
         if notice.holds and notice.event not in {Event.ASKED, Event.OPENED}:
             return await self._reply(notice)
-        channel = notice.room or await self._reach.conversation(notice.to.email)
+        channel = notice.room or await self._recipients.conversation(notice.to.email)
         content = await self._shown(notice) if _is_live(notice) else short(notice, self._config)
         try:
             reference = await self._post(notice, Place(channel), content)
         except Unreachable:
-            self._reach.forget(notice.to.email)
+            self._recipients.forget(notice.to.email)
             raise
         return reference if _is_live(notice) else ""
 
@@ -109,7 +109,7 @@ class SlackNotifier:
         slack_ids: dict[str, str] = {}
         for person in notice.asked[:MOST_MENTIONED] if notice.room else ():
             try:
-                slack_ids[person.id] = await self._reach.user(person.email)
+                slack_ids[person.id] = await self._recipients.user(person.email)
             except Unreachable:
                 continue
         return live(notice, self._config, slack_ids)

@@ -47,7 +47,7 @@ def user_id(person: str) -> str:
 
 
 def users() -> list[User]:
-    """Everybody of the house; strangers with the address of grace, who is a manager; and nobody with an address."""
+    """Everybody of the directory; strangers with the address of grace, who is a manager; and nobody with an address."""
     known = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE]
     strange = [User(each, each.lower(), "grace@example.test", flags) for each, flags in STRANGERS.items()]
     return [*strange, *known, User("UNOBODY", "nobody", "nobody@example.test")]
@@ -112,7 +112,7 @@ class WayIn:
         return {**posted["message"], "channel": posted["channel"]}
 
     async def click(self, message: Json, action: str, person: str) -> Delivery:
-        """Somebody of the house presses a button."""
+        """Somebody of the directory presses a button."""
         return await people.insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
     async def whispers(self, user: str, count: int = 1, channel: str = "") -> list[str]:
@@ -170,7 +170,7 @@ def config_of(slack: SlackServer) -> SlackConfig:
 
 @asynccontextmanager
 async def way_in(deployment: Deployment, mode: Mode) -> AsyncIterator[WayIn]:
-    """Slack with the house's people, and our app listening to it."""
+    """Slack with the people of the directory, and our app listening to it."""
     async with AsyncExitStack() as stack:
         room = Channel(ROOM, "approvals", [BOT, *(user.id for user in users())])
         slack = await stack.enter_async_context(SlackServer(users(), [room], mode))

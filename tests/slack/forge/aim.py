@@ -23,7 +23,7 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class Genuine:
-    """What Slack itself sent when people of the house did something, and it counted."""
+    """What Slack itself sent when its people did something, and it counted."""
 
     click: Json
     form: Json
