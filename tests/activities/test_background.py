@@ -1,4 +1,4 @@
-"""The background work, in Temporal's own environment for activities: it beats, goes on after faults, stops when told."""
+"""The background work in Temporal's environment for activities: it beats, goes on after faults, and stops when told."""
 
 from __future__ import annotations
 

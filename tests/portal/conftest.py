@@ -1,4 +1,4 @@
-"""A whole installation for the portal's tests: the real server, worker, mail server and database, and the API over HTTP."""
+"""An installation for the portal's tests: the real server, worker, mail server and database, and the API over HTTP."""
 
 from __future__ import annotations
 
