@@ -10,7 +10,16 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 LONGEST_ID = 128
 LONGEST_REASON = 1000
@@ -67,9 +76,13 @@ def _address(value: object) -> object:
     return str(address)
 
 
-def _no_bool(value: object) -> object:
-    # JSON's true would be taken for 1.
-    if isinstance(value, bool):
+# In the context of a validation: take what was taken before it was refused.
+AS_BEFORE = "as before"
+
+
+def _no_bool(value: object, info: ValidationInfo) -> object:
+    # JSON's true would be taken for 1, as it was before: open requests that were started with it have to replay.
+    if isinstance(value, bool) and not (info.context or {}).get(AS_BEFORE):
         raise ValueError("must be a whole number, not true or false")
     return value
 

@@ -12,7 +12,7 @@ from countersign.errors import BadQuestion
 from countersign.kinds import KINDS, kind_named
 from countersign.kinds.connection import CONNECTION
 from countersign.kinds.kind import Q, SubjectKind
-from countersign.models import LONGEST_PRINCIPAL, Model, Question, Words
+from countersign.models import AS_BEFORE, LONGEST_PRINCIPAL, Model, Question, Words
 from countersign.remedies import remedy
 
 # Temporal takes no failure of some megabytes, and would try the start again for ever.
@@ -54,13 +54,18 @@ def read_question(raw: Any, called: Mapping[str, str] | None = None) -> Question
     return question
 
 
-def read_question_by(raw: Any, kind: SubjectKind[Any]) -> QuestionBy:
-    """The same of one kind, with who puts it, where that is said."""
+def read_question_by(raw: Any, kind: SubjectKind[Any], as_before: bool = False) -> QuestionBy:
+    """The same of one kind, with who puts it, where that is said; `as_before`, `minutes` may be true, which is 1."""
     if not isinstance(raw, dict):
         return QuestionBy(read_of(kind, raw))
     by = _read(_AskedBy, {name: value for name, value in raw.items() if name == "asked_by"})
-    question = read_of(kind, {name: value for name, value in raw.items() if name != "asked_by"})
-    return QuestionBy(question, by.asked_by)
+    asked = {name: value for name, value in raw.items() if name != "asked_by"}
+    return QuestionBy(_read(kind.question, asked, as_before=as_before), by.asked_by)
+
+
+def has_true_for_a_number(raw: Any) -> bool:
+    """Whether it has what is refused today and was taken for 1 before: open requests may have been started with it."""
+    return isinstance(raw, dict) and isinstance(raw.get("minutes"), bool)
 
 
 def read_of(kind: SubjectKind[Q], raw: Any, called: Mapping[str, str] | None = None) -> Q:
@@ -70,9 +75,9 @@ def read_of(kind: SubjectKind[Q], raw: Any, called: Mapping[str, str] | None = N
     return _read(kind.question, raw, called)
 
 
-def _read(shape: type[M], raw: dict[str, Any], called: Mapping[str, str] | None = None) -> M:
+def _read(shape: type[M], raw: dict[str, Any], called: Mapping[str, str] | None = None, as_before: bool = False) -> M:
     try:
-        return shape.model_validate(raw)
+        return shape.model_validate(raw, context={AS_BEFORE: as_before})
     except ValidationError as error:
         own = (name for name in shape.model_fields if name not in Question.model_fields)
         remedies = {"extra_forbidden": f"is not a field; use {', '.join([*FIRST, *own, *REST])}"}

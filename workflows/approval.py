@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
         Status,
         Verdict,
     )
-    from countersign.question import QuestionBy, read_question_by
+    from countersign.question import QuestionBy, has_true_for_a_number, read_question_by
     from countersign.transitions import (
         AskAgain,
         AuditEvent,
@@ -238,7 +238,8 @@ class Approval:
         """The question that was sent; BadQuestion says what to write instead."""
         if extra:
             raise BadQuestion("The workflow takes one input, a JSON object; leave the others out.")
-        asked = read_question_by(raw, self.kind)
+        as_before = has_true_for_a_number(raw) and not workflow.patched("true is no number")
+        asked = read_question_by(raw, self.kind, as_before)
         if workflow.info().workflow_id != asked.question.workflow_id:
             raise BadQuestion(f"The workflow id must be {asked.question.workflow_id}; start it under that.")
         return asked

@@ -41,6 +41,7 @@ def test_what_is_no_object_is_shown_an_example(raw: Any) -> None:
         ({"device": ""}, "device"),
         ({"source_address": "300.1.1.1"}, "source_address"),
         ({"minutes": 0}, "minutes"),
+        ({"minutes": True}, "minutes must be a whole number, not true or false"),
         ({"minutes": 10**9}, "minutes"),
         ({"reason": "x" * 1001}, "reason"),
         ({"reason": None}, "reason"),

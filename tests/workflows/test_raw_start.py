@@ -106,6 +106,7 @@ REFUSED = {
     "an unknown field": ("$id", [asked("$device", minute=5)], "minute is not a field; use requester, device"),
     "an unknown protocol": ("$id", [asked("$device", protocol="telnet")], "protocol must be ssh, sftp"),
     "a field of a wrong type": ("$id", [asked("$device", minutes="soon")], "minutes"),
+    "true for a number": ("$id", [asked("$device", minutes=True)], "minutes must be a whole number, not true or false"),
     "an id that is none": ("$id", [asked("$device", requester="al ice")], "requester"),
     "an address that is none": ("$id", [asked("$device", source_address="here")], "source_address"),
     "an unknown device": ("connection:alice:nope-1:ssh", [asked("nope-1")], "nope-1 is in no device group"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,15 @@ def workflow_id(saved: str) -> str:
 @pytest.mark.parametrize("story", SAVED)
 async def test_a_saved_history_replays(story: str, runner: WorkflowRunner) -> None:
     await replayer(runner).replay_workflow(WorkflowHistory.from_json(workflow_id(SAVED[story]), SAVED[story]))
+
+
+async def test_a_start_whose_minutes_were_taken_before_they_had_to_be_a_number_replays() -> None:
+    history = json.loads(SAVED["still_open"])
+    [payload] = history["events"][0]["workflowExecutionStartedEventAttributes"]["input"]["payloads"]
+    raw = json.loads(b64decode(payload["data"])) | {"minutes": True}
+    payload["data"] = b64encode(json.dumps(raw).encode()).decode()
+    saved = json.dumps(history)
+    await replayer(sandboxed()).replay_workflow(WorkflowHistory.from_json(workflow_id(SAVED["still_open"]), saved))
 
 
 def test_every_story_has_its_history() -> None:
