@@ -29,6 +29,9 @@ from countersign.times import moment
 
 REQUESTER_DISABLED = "The requester was disabled."
 
+SEE_WHY = "the request's record says why, and countersign doctor which channels work."
+MOST_NAMES = 5
+
 Gone = Literal["disabled", "unreachable"]
 
 
@@ -282,6 +285,9 @@ class Ballot(Model):
     def _settle_for_lack_of_people(self, level: int) -> None:
         quorum = self.levels[level - 1].quorum
         words = f"There is nobody to ask: level {level} needs {quorum}, too few can answer."
+        if untold := [self._name(one) for one, why in self.gone.items() if why == "unreachable"]:
+            names = ", ".join(untold[:MOST_NAMES]) + ("" if len(untold) <= MOST_NAMES else " and others")
+            words = f"{words} No message could reach {names}: {SEE_WHY}"
         self._settle(Status.REJECTED, words)
 
     def _approves(self, decision: Decision) -> bool:

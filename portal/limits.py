@@ -1,47 +1,28 @@
 """How much one may have under way at the same time, and have refused, so that nobody is in the way of others."""
 
 import math
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import TooMany, Unavailable
+from countersign.per_hour import PerHour
 
 # When somebody who has too much under way may try again, in seconds.
 RETRY_SECONDS = 1
-HOUR_SECONDS = 3600.0
 
 
-class Refusals:
-    """How much of what each person tried was refused within an hour, as far as this process knows."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._times: dict[str, deque[float]] = {}
+class Refusals(PerHour):
+    """How much of what each person tried was refused within an hour."""
 
     def must_have_room(self, who: str) -> None:
         """Raise TooMany for who has had as many refusals as may be."""
-        times = self._lately(who)
-        if self.most and len(times) >= self.most:
-            left = math.ceil(times[0] + HOUR_SECONDS - time.monotonic())
+        if left := math.ceil(self.seconds_left(who)):
             words = (
                 f"{self.most} of your attempts were refused within an hour; try again in {math.ceil(left / 60)} min."
             )
-            raise TooMany(words, ErrorCode.TOO_MANY_REFUSALS, limit=self.most, retry_after=max(left, 1))
-
-    def count(self, who: str) -> None:
-        """Somebody was refused."""
-        times = self._lately(who)
-        times.append(time.monotonic())
-        self._times[who] = times
-
-    def _lately(self, who: str) -> deque[float]:
-        times = self._times.get(who, deque())
-        while times and times[0] <= time.monotonic() - HOUR_SECONDS:
-            times.popleft()
-        return times
+            raise TooMany(words, ErrorCode.TOO_MANY_REFUSALS, limit=self.most, retry_after=left)
 
 
 class AtOnce:

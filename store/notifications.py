@@ -166,6 +166,8 @@ class Notifications:
             # Who asked knows it, and only a live channel shows it.
             if row.event != Event.OPENED or _asked_by_another(connection, row.approval_id):
                 self._tell_otherwise(connection, row, channels, now)
+        if result.state == "unreachable" or row.tries > 1:
+            _outdate_others(connection, row)
         return [AuditEvent(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
 
     def _try_again(self, connection: Connection, failed: Result, now: datetime) -> Result | None:
@@ -180,6 +182,8 @@ class Notifications:
             return failed.model_copy(update={"state": "unreachable", "text": text})
         values = {"retry_at": now + _wait(row.tries - 1), "held_until": None, "unconfirmed": unconfirmed}
         connection.execute(update(notifications).where(notifications.c.id == row.id).values(values))
+        if row.tries == 1:
+            _outdate_others(connection, row)
         return None
 
     @reads
@@ -245,6 +249,17 @@ class Notifications:
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self.database.reading() as connection:
             return list(connection.execute(query))
+
+
+def _outdate_others(connection: Connection, asking: Row[Any]) -> None:
+    """Have the messages that can be changed say anew who was not told yet, as one that asks failed or got through."""
+    if asking.event not in ASKING:
+        return
+    others = (notifications.c.approval_id == asking.approval_id) & (notifications.c.id != asking.id)
+    # A change under way may have been made without it: as nobody knows what the message shows, it is changed again.
+    shows = case((notifications.c.shows == DOUBTFUL, DOUBTFUL), else_=NEVER_SHOWN)
+    stale = update(notifications).where(others, notifications.c.shows.is_not(None))
+    connection.execute(stale.values(shows=shows, outdated=True))
 
 
 def _heard(tell: Sequence[Recipient], opened: bool, requester: str, room: str) -> Iterator[tuple[str, Recipient]]:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Model
@@ -18,7 +18,8 @@ from store.tables import workers
 # A worker writes its sign of life so often, and is taken for dead when it left out two of them.
 SIGN_EVERY = timedelta(seconds=5)
 DEAD_AFTER = 3 * SIGN_EVERY
-# A channel counts as set up for so long after the last worker with it was seen: as long as a restart takes.
+# A channel counts as set up for so long after the last worker with it was seen, while any runs: as long as a restart
+# takes.
 CHANNEL_KEPT = timedelta(minutes=2)
 # The rows of dead workers are kept for so long.
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -56,7 +57,9 @@ class Workers:
         write = self._insert(workers).values(row).on_conflict_do_update(index_elements=["id"], set_=row)
         with self.database.transaction() as connection:
             connection.execute(write)
-            connection.execute(delete(workers).where(workers.c.seen_at < worker.seen_at - FORGOTTEN_AFTER))
+            # Not at its start: after a long stop their channels still count as set up.
+            if worker.seen_at - worker.started_at > CHANNEL_KEPT:
+                connection.execute(delete(workers).where(workers.c.seen_at < worker.seen_at - FORGOTTEN_AFTER))
 
     def renew(self, worker: Worker) -> Worker:
         """Write that this worker is there now; returns what was written, with how its clock compares."""
@@ -80,14 +83,26 @@ class Workers:
     @reads
     def seen_since(self, moment: datetime) -> list[Worker]:
         """The workers that gave a sign of life since a moment, the one seen last first."""
-        query = select(workers).where(workers.c.seen_at >= moment).order_by(workers.c.seen_at.desc())
-        with self.database.reading() as connection:
-            return [Worker.model_validate(dict(row._mapping)) for row in connection.execute(query)]
+        return self._seen(workers.c.seen_at >= moment)
 
     @reads
     def channels(self, now: datetime) -> frozenset[str]:
-        """The channels that this installation can send by: those of all workers that were seen lately."""
-        return frozenset(name for one in self.seen_since(now - CHANNEL_KEPT) for name in one.channels)
+        """The channels that this installation can send by: those of all workers that were seen lately.
+
+        While no worker runs no time goes by: the first ones that come back after a long stop leave to the others what
+        those had, until they had time to start.
+        """
+        known = self._seen()
+        began = min((one.started_at for one in known if one.seen_at >= now - DEAD_AFTER), default=now)
+        since = now - CHANNEL_KEPT
+        if began >= since:
+            since = min(since, max((one.seen_at for one in known if one.seen_at < began), default=now) - CHANNEL_KEPT)
+        return frozenset(name for one in known if one.seen_at >= since for name in one.channels)
+
+    def _seen(self, *when: ColumnElement[bool]) -> list[Worker]:
+        query = select(workers).where(*when).order_by(workers.c.seen_at.desc())
+        with self.database.reading() as connection:
+            return [Worker.model_validate(dict(row._mapping)) for row in connection.execute(query)]
 
 
 def this_worker(channels: Iterable[str], task_queue: str = "") -> Worker:

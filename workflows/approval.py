@@ -189,7 +189,8 @@ class Approval:
     async def decided(self, raw: object, extra: tuple[object, ...]) -> Outcome:
         """Decide one question; `raw` is any JSON, so that a bad start fails at once instead of hanging."""
         try:
-            await self._open_whatever(self._read(raw, extra))
+            as_before = has_true_for_a_number(raw) and not workflow.patched("true is no number")
+            await self._open_whatever(self._read(raw, extra, as_before))
         except (BadQuestion, FailureError) as error:
             self._refusal = error if isinstance(error, BadQuestion) else refusal_in(error)
             if self._refusal is None:
@@ -234,11 +235,10 @@ class Approval:
         if not workflow.all_handlers_finished():
             await workflow.wait_condition(workflow.all_handlers_finished)
 
-    def _read(self, raw: object, extra: tuple[object, ...] = ()) -> QuestionBy:
+    def _read(self, raw: object, extra: tuple[object, ...] = (), as_before: bool = False) -> QuestionBy:
         """The question that was sent; BadQuestion says what to write instead."""
         if extra:
             raise BadQuestion("The workflow takes one input, a JSON object; leave the others out.")
-        as_before = has_true_for_a_number(raw) and not workflow.patched("true is no number")
         asked = read_question_by(raw, self.kind, as_before)
         if workflow.info().workflow_id != asked.question.workflow_id:
             raise BadQuestion(f"The workflow id must be {asked.question.workflow_id}; start it under that.")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from countersign import per_hour
 from sandbox.slack.tool import NoSlack
 from tests.slack.context import Context, slack_house, slack_policy
 from tests.slack.forge.aim import Genuine, genuine_ones
@@ -23,8 +24,9 @@ async def shared_house(
 
 
 @pytest.fixture
-def context(shared_house: Context) -> Iterator[Context]:
-    """The same under the plain policy, with nothing that fails."""
+def context(shared_house: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+    """The same under the plain policy, with nothing that fails; who sends what can't be read is told so each time."""
+    monkeypatch.setattr(per_hour, "HOUR_SECONDS", 0.0)
     shared_house.deployment.apply(slack_policy())
     yield shared_house
     shared_house.slack.faults.clear()

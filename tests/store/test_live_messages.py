@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import Row
 
 from countersign.errors import Refused
 from countersign.models import Event, GrantStatus, Verdict
-from countersign.notifications import Notification, Shown
+from countersign.notifications import Notification, Result, Shown
 from countersign.transitions import GrantEnd, Recipient
 from engine.policy import apply_policy
 from engine.transactions import Transactions
@@ -54,6 +56,30 @@ def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store)
     write(board, asking(number, "grace"))
     told = {(row.event, row.person, row.channel) for row in board.notifications.of_step(number, 1)}
     assert told == {("opened", "alice", "slack"), ("asked", "grace", "slack"), ("asked", "grace", "email")}
+
+
+def test_messages_say_anew_who_was_not_told_yet_when_one_that_asks_fails_and_when_it_gets_through(board: Store) -> None:
+    apply_policy(board, policy(channels={"slack": "decide"}), "ada")
+    number = opened(board).approval_id
+    write(board, asking(number, "grace", "ivan"))
+    rows = {row.person: row for row in board.notifications.of_step(number, 1) if row.channel == "slack"}
+    board.notifications.mark(number, [sent(rows["grace"].id, "C/grace", shows=1)])
+    tries = board.notifications.begin([rows["ivan"].id], soon(0))
+    failed = Result(notice_id=rows["ivan"].id, state="waiting", text="503", tries=tries[rows["ivan"].id])
+    board.notifications.mark(number, [failed])
+    [grace] = board.notifications.outdated(number)
+    assert (grace.person, untold(board, grace)) == ("grace", ["ivan"])
+    board.notifications.show([Shown(notice_id=grace.id, before=grace.shows, now=1)])
+    assert board.notifications.outdated(number) == []
+    board.notifications.begin([rows["ivan"].id], soon(60))
+    board.notifications.mark(number, [sent(rows["ivan"].id, "C/ivan", shows=1)])
+    [grace] = board.notifications.outdated(number)
+    assert (grace.person, untold(board, grace)) == ("grace", [])
+
+
+def untold(board: Store, row: Row[Any]) -> list[str]:
+    [(_, told)] = board.reading.notifications([row])
+    return told.untold
 
 
 def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> None:

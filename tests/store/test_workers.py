@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pytest
 
 from store import Store
 from store.workers import CHANNEL_KEPT, DEAD_AFTER, FORGOTTEN_AFTER, Worker, this_worker
@@ -28,6 +30,28 @@ def test_a_channel_is_set_up_while_any_worker_that_was_seen_lately_has_it(store:
     store.workers.sign(later(mail, CHANNEL_KEPT))
     assert store.workers.channels(both.seen_at + CHANNEL_KEPT) == {"email", "slack"}
     assert store.workers.channels(both.seen_at + CHANNEL_KEPT + timedelta(seconds=1)) == {"email"}
+
+
+@pytest.mark.parametrize("stopped", [CHANNEL_KEPT + timedelta(seconds=1), 3 * FORGOTTEN_AFTER])
+def test_after_a_stop_of_all_workers_the_first_to_come_back_leaves_to_others_what_they_had(
+    store: Store, stopped: timedelta
+) -> None:
+    mail, slack, gone = this_worker(["email"]), this_worker(["slack"]), this_worker(["pager"])
+    store.workers.sign(gone)
+    for worker in (mail, slack):
+        store.workers.sign(later(worker, 2 * CHANNEL_KEPT))
+    back = started(this_worker(["email"]), mail.started_at + 2 * CHANNEL_KEPT + stopped)
+    store.workers.sign(back)
+    assert store.workers.channels(back.seen_at) == {"email", "slack"}
+    for after in (CHANNEL_KEPT, CHANNEL_KEPT + timedelta(seconds=1)):
+        store.workers.sign(later(back, after))
+        assert store.workers.channels(back.seen_at + after) == (
+            {"email", "slack"} if after == CHANNEL_KEPT else {"email"}
+        )
+
+
+def started(worker: Worker, at: datetime) -> Worker:
+    return worker.model_copy(update={"started_at": at, "seen_at": at})
 
 
 def test_who_was_not_seen_for_a_day_is_forgotten(store: Store) -> None:

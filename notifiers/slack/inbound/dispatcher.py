@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, Unavailable
+from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, TooMany, Unavailable
 from countersign.models import Answer
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
+from countersign.per_hour import PerHour
 from countersign.views import RequestView
 from notifiers.engine import Engine
 from notifiers.slack.client.installation import Installation
@@ -25,6 +26,8 @@ from notifiers.slack.inbound.people import SlackPeople, TurnedAway
 CHANNEL = "slack"
 NOT_RECORDED = "Your answer was not recorded: {why}. Please try again."
 NOT_DONE = "{why}. Please try again."
+# Slack's own clients send nothing that can't be read, so whoever sends it is told a few times an hour only.
+CANT_READ_TOLD_AT_MOST = 5
 INTERNAL = "Something in Countersign failed; its log has the details"
 CANT_READ = "This can't be read, so it changes nothing. Use the newest message, or the page."
 OTHER_REQUEST = (
@@ -62,6 +65,7 @@ class Dispatcher:
         self.installation = installation
         self.home = home
         self._once = Once()
+        self._told = PerHour(CANT_READ_TOLD_AT_MOST)
 
     async def serve(self, interaction: Interaction, handle: Handler) -> None:
         """Handle a delivery unless it was taken before; whatever fails, its sender is told and nothing counts.
@@ -151,6 +155,13 @@ class Dispatcher:
         except Exception as error:
             log.error("this could not be recorded (%s): %s: %s", type(error).__name__, who, words)
 
+    def may_tell_unreadable(self, user: str) -> bool:
+        """Whether to tell a Slack user that what they sent can't be read: seldom, however much they send."""
+        if self._told.seconds_left(user):
+            return False
+        self._told.count(user)
+        return True
+
     async def _refresh(self, user: str, person: Person) -> None:
         try:
             await self.home.show(user, person)
@@ -164,10 +175,10 @@ class Dispatcher:
             case NotAllowed():
                 await self._refuse(interaction, str(error))
             case Malformed():
-                await self._refuse(interaction, CANT_READ)
+                await self._refuse_unreadable(interaction)
             case FieldError():
                 await interaction.mend(error.field, str(error))
-            case Delayed():
+            case Delayed() | TooMany():  # these say themselves what there is to do, and when
                 await interaction.say(str(error))
             case Unavailable():
                 log.warning("%s: %s", interaction.place.user, masked(str(error)))
@@ -179,6 +190,13 @@ class Dispatcher:
             case _:
                 log.error("what %s sent could not be handled", interaction.place.user, exc_info=error)
                 await interaction.say(NOT_DONE.format(why=INTERNAL))
+
+    async def _refuse_unreadable(self, interaction: Interaction) -> None:
+        if self.may_tell_unreadable(interaction.place.user):
+            await self._refuse(interaction, CANT_READ)
+        else:
+            await self.record_rejected(interaction.wish, CANT_READ, interaction.wish.sender, interaction.person)
+            await interaction.received()
 
     async def _refuse(self, interaction: Interaction, words: str, person: Person | None = None) -> None:
         await self.record_rejected(interaction.wish, words, interaction.wish.sender, person or interaction.person)
@@ -199,4 +217,4 @@ def _is_final(error: Exception) -> bool:
 
 
 def _bare(error: CountersignError) -> str:
-    return str(error).rstrip(".")
+    return str(error).rstrip(".").removesuffix("; try again")

@@ -78,6 +78,8 @@ class PayloadReader:
             await self._dispatcher.record_rejected(None, str(error), None, None)
             return
         await self._dispatcher.record_rejected(None, str(error), wish.sender, None)
+        if not self._dispatcher.may_tell_unreadable(wish.sender.user):
+            return
         # Not before it is acknowledged: that has to be done within three seconds.
         telling = asyncio.create_task(
             self._replies.tell(Place(wish.sender.user, response_url=wish.response_url), CANT_READ)

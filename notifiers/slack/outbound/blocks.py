@@ -138,7 +138,7 @@ def _shown(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, st
         "has_page": bool(page),
         "requester": _name(notice.requester),
         "asker": escaping.name(notice.asked_by, ""),
-        "others": escaping.listed([_name(one) for one in notice.asked if one.id != notice.to.id]),
+        "others": escaping.listed([_told(notice, one, _name(one)) for one in notice.asked if one.id != notice.to.id]),
         "asked": _asked(notice, slack_ids),
         "approvers": escaping.listed(
             [escaping.name(notice.names.get(one, ""), one, LONGEST_MENTION) for one in approved], MOST_APPROVERS
@@ -153,8 +153,14 @@ def _shown(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, st
 def _asked(notice: Notification, slack_ids: Mapping[str, str]) -> escaping.Ready:
     """Who is asked; in a room, by mentions."""
     if not notice.room:
-        return escaping.listed([_name(one) for one in notice.asked])
-    return escaping.listed([_mention(one, slack_ids.get(one.id, "")) for one in notice.asked], MOST_MENTIONED)
+        return escaping.listed([_told(notice, one, _name(one)) for one in notice.asked])
+    mentions = [_told(notice, one, _mention(one, slack_ids.get(one.id, ""))) for one in notice.asked]
+    return escaping.listed(mentions, MOST_MENTIONED)
+
+
+def _told(notice: Notification, person: Person, name: escaping.Ready) -> escaping.Ready:
+    """A name, with a remark where no message has reached this person yet and none is on its way."""
+    return escaping.Ready(f"{name} (not told yet)") if person.id in notice.untold else name
 
 
 def _mention(person: Person, slack_id: str) -> escaping.Ready:

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import delete
 
+from countersign import per_hour
 from sandbox.slack.tool import NoSlack
 from store.tables import repeats
 from tests.notifiers.slack.way_in import WayIn, way_in
@@ -33,8 +34,12 @@ async def shared_way_in(slack_deployment: Deployment, request: pytest.FixtureReq
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def way(shared_way_in: WayIn) -> AsyncIterator[WayIn]:
-    """The way in, with all well, and nothing refused yet: what is refused often stands in one row of the record."""
+async def way(shared_way_in: WayIn, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WayIn]:
+    """The way in, with all well, and nothing refused yet: what is refused often stands in one row of the record.
+
+    Hours are over at once: who sends what can't be read is told so each time.
+    """
+    monkeypatch.setattr(per_hour, "HOUR_SECONDS", 0.0)
     await shared_way_in.forget()
     with shared_way_in.deployment.store.database.transaction() as connection:
         connection.execute(delete(repeats))

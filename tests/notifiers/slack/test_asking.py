@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from countersign.errors import Unavailable
+from countersign.errors import TooMany, Unavailable
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Asked, Status
 from notifiers.slack.inbound.connect_text import wished
@@ -123,6 +123,10 @@ async def test_a_slow_or_absent_engine(way: WayIn) -> None:
     way.seam.failing["ask"] = Unavailable("Temporal does not answer")
     way.seam.slow.clear()
     assert "Temporal does not answer. Please try again." in await connect(way, f"{device} rdp")
+    way.seam.failing["ask"] = TooMany("60 requests were opened for alice within an hour; ask again in 7 minutes.")
+    assert (await connect(way, f"{device} rdp")).endswith("ask again in 7 minutes.")
+    way.seam.failing["ask"] = Unavailable("Temporal does not answer; try again.")
+    assert (await connect(way, f"{device} rdp")).endswith("Temporal does not answer. Please try again.")
     before = len(await people.whispers(way.slack, ALICE, ROOM))
     way.slack.fail("views.open", faults.fails("expired_trigger_id"))
     await people.command(way.slack, "/connect", "", ALICE, ROOM)

@@ -38,6 +38,12 @@ def opened(**changes: Any) -> Notification:
 # --- the prompt -----------------------------------------------------------------------------------------------------
 
 
+def test_who_else_is_asked_and_was_not_told_yet_is_said() -> None:
+    assert "*Also asked*\nHeidi Lamarr and Ivan Petrov (not told yet)" in said(notice(untold=["ivan", "grace"]))
+    in_room = said(notice(untold=["ivan"], room="C1"), heidi="UHEIDI", ivan="UIVAN")
+    assert any("<@UHEIDI>" in one and "<@UIVAN> (not told yet)" in one for one in in_room)
+
+
 def test_an_approver_reads_who_what_and_why_and_answers_below() -> None:
     text, blocks = live(notice(), CONFIG)
     assert text == "#1042 · *Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour."

@@ -8,8 +8,10 @@ import logging
 
 import pytest
 
+from countersign import per_hour
 from countersign.errors import Unavailable
 from countersign.models import GrantStatus, Status, Verdict
+from notifiers.slack.inbound.dispatcher import CANT_READ_TOLD_AT_MOST
 from notifiers.slack.inbound.payloads import named
 from notifiers.slack.outbound import parts
 from sandbox.slack import faults, people
@@ -19,7 +21,7 @@ from tests.workflows.deployment import Request, until
 from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-GRACE, BOB = user_id("grace"), user_id("bob")
+GRACE, BOB, HEIDI = user_id("grace"), user_id("bob"), user_id("heidi")
 
 
 async def test_a_click_counts_for_whose_it_is(way: WayIn) -> None:
@@ -151,6 +153,20 @@ async def test_a_value_that_is_none_of_ours_is_refused(way: WayIn, value: str) -
         await way.click(message, action, "bob")
         assert "can't be read" in (await way.whispers(BOB, before + 1))[-1]
     assert not {"store", "cancel"} & set(way.seam.calls)
+
+
+async def test_who_sends_what_cant_be_read_again_and_again_is_told_a_few_times_only(
+    way: WayIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(per_hour, "HOUR_SECONDS", 3600.0)
+    before = len(await people.whispers(way.slack, HEIDI))
+    message = await way.buttons("none:1")
+    for _ in range(2 * CANT_READ_TOLD_AT_MOST):
+        await way.click(message, "approve", "heidi")
+    told = await way.whispers(HEIDI, before + CANT_READ_TOLD_AT_MOST)
+    assert len(told) == before + CANT_READ_TOLD_AT_MOST
+    await way.click(await way.prompt(await way.deployment.ask("alice")), "cancel", "heidi")
+    assert "Only Alice" in (await way.whispers(HEIDI, before + CANT_READ_TOLD_AT_MOST + 1))[-1]
 
 
 EARLIER = "an earlier request that had the number"
