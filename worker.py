@@ -29,7 +29,7 @@ from countersign.console import show
 from countersign.directory import Policy
 from countersign.errors import BadSetting, CountersignError, Refused, Unavailable
 from countersign.policy_reach import channels_on
-from countersign.version import HELP_OPTIONS, print_version
+from countersign.version import HELP_OPTIONS, VersionOption
 from countersign.views import Finding
 from engine.engine import Engine
 from engine.outbox import Outbox
@@ -164,9 +164,7 @@ def main(
     replay: Annotated[
         bool, typer.Option("--replay", help="Replay all that is open with this version, and start nothing.")
     ] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
-    ] = False,
+    version: VersionOption = False,
 ) -> None:
     """Decide, send mail and read the mailbox, until SIGTERM or Ctrl-C.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version as installed_version
+from typing import Annotated
 
 import typer
 
@@ -20,3 +21,9 @@ def print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"countersign {version()}")
         raise typer.Exit
+
+
+# The option of every command line: `version: VersionOption = False`.
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
+]

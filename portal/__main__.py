@@ -29,7 +29,7 @@ from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignEr
 from countersign.kinds.connection import Protocol
 from countersign.remedies import remedy, said_of
 from countersign.times import moment
-from countersign.version import HELP_OPTIONS, print_version
+from countersign.version import HELP_OPTIONS, VersionOption
 from engine.planning import Planning
 from engine.policy import ReadPolicy, put_in_force
 from settings import Settings
@@ -64,9 +64,7 @@ words = Console(stderr=True, highlight=False)
 
 @app.callback()
 def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
-    ] = False,
+    version: VersionOption = False,
 ) -> None:
     """Countersign's HTTP API, and its tokens."""
 

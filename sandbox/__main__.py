@@ -20,7 +20,7 @@ from rich.table import Table
 
 from countersign.console import show
 from countersign.times import moment
-from countersign.version import HELP_OPTIONS, print_version
+from countersign.version import HELP_OPTIONS, VersionOption
 from sandbox.clients import Client
 from sandbox.mail_server import DOMAIN, ENGINE, HOST, PASSWORD, MailServer
 from sandbox.people import NoSuchMail, Person, headline, wants_answer
@@ -48,9 +48,7 @@ MailOf = Annotated[str, typer.Option(help="Answer the copy in this person's inbo
 
 @app.callback()
 def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
-    ] = False,
+    version: VersionOption = False,
 ) -> None:
     """A mail server to play with, and its people."""
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ START_SECONDS = 30
 STOP_SECONDS = 10
 CONNECT_SECONDS = 5
 POLL_SECONDS = 0.05
+
+
+# Starts a server, with more settings than the usual ones where these are given.
+Serve = Callable[..., subprocess.Popen[bytes]]
 
 
 class NoPostgres(Exception):
@@ -72,15 +77,22 @@ class Cluster:
 
 
 @contextmanager
-def throwaway_postgres() -> Iterator[Cluster]:
-    """Serve a new cluster for as long as the block lasts; raises NoPostgres where that can't be done."""
+def _new_cluster() -> Iterator[tuple[Cluster, Path, Serve]]:
+    """A new cluster, its folder, and what serves it; raises NoPostgres where it can't be made."""
     programs = find_programs()
     runs_as = _somebody_else()
     with tempfile.TemporaryDirectory(prefix="countersign-postgres-") as name:
         folder = Path(name)
         cluster = Cluster(free_port(), secrets.token_hex(16))
         _initialise(programs, folder, cluster.password, runs_as)
-        server = _serve(programs, folder, cluster.port, runs_as)
+        yield cluster, folder, partial(_serve, programs, folder, cluster.port, runs_as)
+
+
+@contextmanager
+def throwaway_postgres() -> Iterator[Cluster]:
+    """Serve a new cluster for as long as the block lasts; raises NoPostgres where that can't be done."""
+    with _new_cluster() as (cluster, folder, serve):
+        server = serve()
         try:
             _wait_for(cluster, server, folder)
             yield cluster
@@ -91,15 +103,10 @@ def throwaway_postgres() -> Iterator[Cluster]:
 @contextmanager
 def starting_postgres() -> Iterator[tuple[Cluster, Callable[[], None]]]:
     """A new cluster that says it is starting, for as long as it takes: until the function beside it is called."""
-    programs = find_programs()
-    runs_as = _somebody_else()
-    with tempfile.TemporaryDirectory(prefix="countersign-postgres-") as name:
-        folder = Path(name)
-        cluster = Cluster(free_port(), secrets.token_hex(16))
-        _initialise(programs, folder, cluster.password, runs_as)
+    with _new_cluster() as (cluster, folder, serve):
         # A standby whose primary never comes, and which lets nobody look meanwhile.
         (folder / "data" / "standby.signal").touch()
-        server = _serve(programs, folder, cluster.port, runs_as, {"hot_standby": "off", "restore_command": "false"})
+        server = serve({"hot_standby": "off", "restore_command": "false"})
 
         def start() -> None:
             (folder / "data" / "promote").touch()
@@ -114,19 +121,17 @@ def starting_postgres() -> Iterator[tuple[Cluster, Callable[[], None]]]:
 class KillablePostgres:
     """A cluster whose server may be killed: started again, it has all that was committed."""
 
-    def __init__(self, cluster: Cluster, programs: Path, folder: Path, runs_as: pwd.struct_passwd | None) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, serve: Serve) -> None:
         self.cluster = cluster
-        self._programs = programs
         self._folder = folder
-        self._runs_as = runs_as
+        self._serve = serve
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Serve until it answers; raises NoPostgres where it does not."""
         deadline = time.monotonic() + START_SECONDS
         while True:
-            server = _serve(self._programs, self._folder, self.cluster.port, self._runs_as, LASTING)
-            self._server = server
+            self._server = server = self._serve(LASTING)
             try:
                 _wait_for(self.cluster, server, self._folder)
                 return
@@ -151,13 +156,8 @@ class KillablePostgres:
 @contextmanager
 def killable_postgres() -> Iterator[KillablePostgres]:
     """Serve a new cluster that can be killed and started again; raises NoPostgres where that can't be done."""
-    programs = find_programs()
-    runs_as = _somebody_else()
-    with tempfile.TemporaryDirectory(prefix="countersign-postgres-") as name:
-        folder = Path(name)
-        cluster = Cluster(free_port(), secrets.token_hex(16))
-        _initialise(programs, folder, cluster.password, runs_as)
-        server = KillablePostgres(cluster, programs, folder, runs_as)
+    with _new_cluster() as (cluster, folder, serve):
+        server = KillablePostgres(cluster, folder, serve)
         try:
             server.start()
             yield server

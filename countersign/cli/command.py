@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -16,7 +15,7 @@ from countersign.cli import account, answering, asking, doctor, exits, policy, r
 from countersign.cli.exits import Code
 from countersign.cli.output import show_error
 from countersign.errors import BadPolicy, CountersignError
-from countersign.version import HELP_OPTIONS, print_version
+from countersign.version import HELP_OPTIONS, VersionOption
 
 # No tracebacks by Typer: they would show what a command was given.
 app = typer.Typer(
@@ -38,9 +37,7 @@ app.add_typer(doctor.commands)
 
 @app.callback()
 def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
-    ] = False,
+    version: VersionOption = False,
 ) -> None:
     """Ask for connections, answer requests, and see what becomes of them."""
 

@@ -20,10 +20,8 @@ from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from countersign.models import Status
-from sandbox.mail_server import ENGINE, HOST, PASSWORD
 from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import Json
@@ -178,16 +176,7 @@ async def arena(
             temporal_address, tmp_path_factory.mktemp("races"), request.param, awake=False
         ) as context:
             deployment = context.deployment
-            mailbox = {
-                "imap_host": HOST,
-                "imap_port": deployment.mail.imap_port,
-                "imap_security": "none",
-                "imap_username": ENGINE,
-                "imap_password": SecretStr(PASSWORD),
-                "mail_rule": "authentication_results",
-                "mail_authserv_id": deployment.mail.authserv_id,
-            }
-            deployment.settings = deployment.settings.model_copy(update=mailbox)
+            deployment.read_mailbox()
             deployment.apply(rules())
             deployment.start_worker()
             yield Arena(context)

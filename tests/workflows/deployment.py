@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from google.protobuf.duration_pb2 import Duration
+from pydantic import SecretStr
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client as TemporalClient
 
@@ -157,6 +158,11 @@ class Deployment:
         policy = Policy.model_validate_json(text)
         read = ReadPolicy(text, policy, policy.model_dump(mode="json"))
         put_in_force(self.store, read, "ada")
+
+    def read_mailbox(self) -> None:
+        """Have the worker that starts next read the mailbox, and believe what the mail server says of senders."""
+        mailbox = self.mailbox | {"imap_password": SecretStr(PASSWORD)}
+        self.settings = self.settings.model_copy(update=mailbox)
 
     def start_worker(self) -> None:
         """Start what `python worker.py` runs, unless it runs already."""

@@ -9,12 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from countersign.client import grant_workflow
 from countersign.models import GrantStatus, Status
 from countersign.transitions import GrantEnd, GrantTerms
-from sandbox.mail_server import PASSWORD
 from store.tables import requests
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
 
@@ -25,8 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def installed(address: str, database: Path) -> AsyncIterator[Deployment]:
     """An installation that has just begun, and reads its mailbox."""
     async with Deployment(address, await new_namespace(address), f"sqlite:///{database}", awake=False) as deployment:
-        mailbox = {**deployment.mailbox, "imap_password": SecretStr(PASSWORD)}
-        deployment.settings = deployment.settings.model_copy(update=mailbox)
+        deployment.read_mailbox()
         deployment.start_worker()
         yield deployment
 
