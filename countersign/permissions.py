@@ -31,6 +31,8 @@ class Principal:
     admin: bool = False
     devices: frozenset[str] = frozenset()
     protocols: frozenset[str] = frozenset()
+    # The requests that it asked for, too, while they waited, as far as that was looked up.
+    joined: frozenset[int] = frozenset()
 
     @property
     def is_gateway(self) -> bool:
@@ -105,7 +107,8 @@ def _may(who: Principal, action: Action, request: RequestView) -> bool:
         return is_requester or who.admin
     if action is Action.REVOKE:
         return who.admin or who.name in {one.person for one in request.approvers}
-    return is_requester or (who.is_gateway and who.name == request.asked_by)
+    asked = who.name == request.asked_by or request.approval_id in who.joined
+    return is_requester or (who.is_gateway and asked)
 
 
 def _who_may(who: Principal, action: Action, request: RequestView) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from countersign.grant_reuse import being_decided, on_record
+from countersign.grant_reuse import WHILE_OPEN, being_decided, on_record
 from countersign.kinds import question_from
 from countersign.models import Asked, Question, Route, Status
 from countersign.transitions import AskAgain, AuditEvent, Settled
@@ -47,8 +47,8 @@ class Asking:
         row = self.requests.asked_often(question, MOST_REPEATS)
         if row is None:
             return None
-        now, words = datetime.now(UTC), "while it was open"
-        line = AuditEvent(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
+        now = datetime.now(UTC)
+        line = AuditEvent(kind="asked_again", at=now, who=who, words=WHILE_OPEN, proof=on_record(question))
         with self.database.transaction() as connection:
             append_or_count(connection, row.approval_id, line, who, row.approval_id)
         return _joined(row, question)

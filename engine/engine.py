@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -252,6 +253,8 @@ class Engine:
         if not caller.enabled:
             raise disabled()
         view = await self._run(self.requests.request, approval_id)
+        if action is Action.GIVE_BACK and caller.is_gateway and await self._run(self.requests.joined, approval_id, who):
+            caller = replace(caller, joined=frozenset({approval_id}))
         must_be_allowed(caller, action, view)
         return view
 

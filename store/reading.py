@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 from countersign import policy as rules
 from countersign.directory import Policy, folded_address
 from countersign.errors import Refused, no_request
+from countersign.grant_reuse import WHILE_OPEN
 from countersign.models import Event, Route, Status
 from countersign.notifications import Notification, Person
 from countersign.views import AuditEventView, Mine, RequestView
@@ -78,6 +79,14 @@ class Reading:
         proofs = select(events.c.proof).where(events.c.approval_id == approval_id, ends)
         with self.database.reading() as connection:
             return any(proof.get("wish") == wish_id for proof in connection.execute(proofs).scalars())
+
+    @reads
+    def joined(self, approval_id: int, who: str) -> bool:
+        """Whether somebody asked for it, too, while it waited, as the record says."""
+        again = events.c.kind == "asked_again", events.c.words == WHILE_OPEN, events.c.who == who
+        query = select(events.c.version).where(events.c.approval_id == approval_id, *again).limit(1)
+        with self.database.reading() as connection:
+            return connection.execute(query).first() is not None
 
     @reads
     def waiting_after(self, approval_id: int, limit: int) -> list[tuple[int, str, str]]:

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot, Gone
     from countersign.error_codes import ErrorCode
     from countersign.errors import BadQuestion, CountersignError, NotFound, NotYet, Refused
-    from countersign.grant_reuse import being_decided, on_record
+    from countersign.grant_reuse import WHILE_OPEN, being_decided, on_record
     from countersign.kinds.kind import SubjectKind
     from countersign.models import (
         STARTED_IN_TEMPORAL,
@@ -576,7 +576,7 @@ class Approval:
 
     async def _record_repeat(self, asked: QuestionBy) -> None:
         who = asked.asked_by or asked.question.requester
-        line = self._line("asked_again", who, "while it was open", proof=on_record(asked.question))
+        line = self._line("asked_again", who, WHILE_OPEN, proof=on_record(asked.question))
         update = workflow.current_update_info()
         assert update is not None
         again = AskAgain(**self._of_request, key=f"ask.{update.id}", line=line)

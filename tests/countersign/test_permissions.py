@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,6 +68,14 @@ def request(**changes: object) -> RequestView:
 def test_rule_7(action: Action, may: set[str]) -> None:
     everybody = [ALICE, GRACE, BOB, ADA, VPN, OTHER]
     assert {one.name for one in everybody if why_not(one, action, request()) is None} == may
+
+
+def test_a_gateway_that_joined_the_request_asked_for_its_grant_too() -> None:
+    joined = replace(OTHER, joined=frozenset({1042}))
+    assert why_not(joined, Action.GIVE_BACK, request()) is None
+    assert why_not(joined, Action.GIVE_BACK, request(approval_id=1043))
+    assert why_not(joined, Action.REVOKE, request())
+    assert why_not(replace(BOB, joined=frozenset({1042})), Action.GIVE_BACK, request())
 
 
 @pytest.mark.parametrize("action", list(Action))

@@ -201,6 +201,21 @@ async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_othe
         await deployment.engine.give_back(own.id, "gateway:bastion", "portal")
 
 
+async def test_rule_7_a_gateway_that_joined_a_request_hands_its_grant_back_too(deployment: Deployment) -> None:
+    request = await deployment.ask("alice")
+    joined = await deployment.engine.ask(request.question, "gateway:bastion", uuid.uuid4().hex)
+    assert joined.approval_id == request.id
+    await request.says("grace")
+    again = await deployment.engine.ask(request.question, "gateway:other", uuid.uuid4().hex)
+    assert again.grant is not None
+    with pytest.raises(NotAllowed, match="a gateway that asked"):
+        await deployment.engine.give_back(request.id, "gateway:other", "portal")
+    await deployment.engine.give_back(request.id, "gateway:bastion", "portal", "logged out")
+    grant = deployment.store.grants.of(request.id)
+    assert grant is not None
+    assert grant.words == "Given back by Gateway bastion: logged out"
+
+
 async def test_rule_7_a_requester_who_would_revoke_hears_that_they_may_give_back(deployment: Deployment) -> None:
     request = await approved(deployment)
     with pytest.raises(NotAllowed, match="You may give it back"):
