@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.applying import milliseconds_to_read
+from benchmarks.history import milliseconds_of_history
 from benchmarks.place import Place, Sink
 from benchmarks.reading import mails_per_second
 from benchmarks.throughput import requests_per_second
@@ -45,7 +46,7 @@ async def measure() -> dict[str, float]:
             figures |= mails_per_second(say)
             figures |= milliseconds_to_read(say)
         listening.close()
-    return figures
+    return figures | milliseconds_of_history(say)
 
 
 def main() -> None:

@@ -39,6 +39,8 @@ SQLITE_READS = re.compile(
     r"(?P<how>SCAN|SEARCH) (?P<table>\w+?)(?:_\d+)?(?: USING (?:COVERING )?INDEX (?P<index>\w+))?\b"
 )
 KEY = "its key"
+# To PostgreSQL, some hundred rows: of a table that is still as short no index is used, rightly.
+CHEAP = 100
 
 Statement = tuple[str, Any]
 
@@ -96,7 +98,8 @@ def _explain_postgres(connection: Connection, asked: Statement, plan: Plan) -> N
         if index := node.get("Index Name"):
             plan.indexes.add(index)
         # An index that is read without a condition is read as a whole, too.
-        whole = node["Node Type"] == "Seq Scan" or (index and "Index Cond" not in node and index not in SHORT)
+        all_rows = node["Node Type"] == "Seq Scan" and node["Total Cost"] > CHEAP
+        whole = all_rows or (index and "Index Cond" not in node and index not in SHORT)
         if whole and node.get("Relation Name") in GROWING:
             plan.scanned.add(node["Relation Name"])
 
