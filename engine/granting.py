@@ -94,7 +94,7 @@ class Granting:
 
 
 def _lasting(connection: Connection, policy: Policy, question: Question, now: datetime) -> tuple[GrantView, int] | None:
-    """The Active grant for this requester, device and protocol whose end lies ahead, and the minutes it was for."""
+    """The Active grant for what this question asks for, whose end lies ahead, and the minutes it was for."""
     row = grants.newest_active(connection, question)
     if row is None or not is_yes(grant := grants.view(row, policy), now):
         return None

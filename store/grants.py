@@ -13,6 +13,7 @@ from countersign.transitions import GrantEnd, GrantTerms
 from store.database import Database, reads
 from store.due import among
 from store.policies import Policies
+from store.subjects import columns_of
 from store.tables import LONGEST_WHO, as_written, grants, requests
 
 REVOKE = (
@@ -47,15 +48,15 @@ class Grants:
 
 
 def newest_active(connection: Connection, question: Question) -> Row[Any] | None:
-    """The Active grant for this requester, device and protocol that ends last, with the `route` of its request."""
+    """The Active grant for what this question asks for that ends last, with the `route` of its request."""
     newest: Select[Any] = (
         select(grants, requests.c.route)
         .join(requests, requests.c.approval_id == grants.c.approval_id)
         .where(
             grants.c.requester == question.requester,
-            grants.c.device == question.subject.target,
-            grants.c.protocol == question.subject.fields.get("protocol", ""),
+            *(grants.c[name] == value for name, value in columns_of(question.subject).items()),
             grants.c.status == GrantStatus.ACTIVE,
+            requests.c.workflow_id == question.subject.key,
         )
         .order_by(grants.c.ends_at.desc())
         .limit(1)
@@ -98,8 +99,7 @@ def add(connection: Connection, approval_id: int, question: Question, starts_at:
         insert(grants).values(
             approval_id=approval_id,
             requester=question.requester,
-            device=question.subject.target,
-            protocol=question.subject.fields.get("protocol", ""),
+            **columns_of(question.subject),
             source_address=question.source_address,
             status=GrantStatus.ACTIVE,
             starts_at=starts_at,

@@ -10,6 +10,7 @@ from countersign.errors import no_request
 from countersign.models import Question, Route, Status
 from countersign.transitions import Opening
 from store.database import Database, reads
+from store.subjects import columns_of
 from store.tables import events, requests
 
 
@@ -109,8 +110,7 @@ def add(connection: Connection, opening: Opening, route: Route, now: datetime, d
             asked_by=opening.asked_by,
             route=route.model_dump(mode="json"),
             requester=question.requester,
-            device=question.subject.target,
-            protocol=question.subject.fields.get("protocol", ""),
+            **columns_of(question.subject),
             status=Status.WAITING,
             words="",
             level=0,

@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exis
 from countersign.views import AuditEventView, RequestView
 from store.database import Database, reads
 from store.events import view
+from store.subjects import columns_of
 from store.tables import approvers, events, feed, requests
 
 # How many pages of the feed are read at once in search of one event that may be seen.
@@ -36,8 +37,7 @@ class Visibility:
     def sees(self, request: RequestView) -> bool:
         """Whether this request may be seen."""
         people = frozenset({request.question.requester, *(one.person for one in request.approvers)})
-        fields = request.subject.fields
-        return self.includes(Concern(people, fields.get("device", ""), fields.get("protocol", "")))
+        return self.includes(Concern(people, **columns_of(request.subject)))
 
     def includes(self, concern: Concern | None) -> bool:
         """Whether what belongs to such a request may be seen; None where it belongs to none."""

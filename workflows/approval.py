@@ -97,7 +97,8 @@ class Approval:
     @workflow.update(name="ask")
     async def ask(self, sent: dict[str, Any]) -> Asked:
         """Open or join the request; returns once it has its number and its first level was looked at."""
-        asked = read_question_by(sent, self.kind)
+        # What came in is judged by the validator; an old history may hold what it refuses today.
+        asked = read_question_by(sent, self.kind, as_before=True)
         # Several may come with the start, in one task, before the request has its number.
         joined, self._was_asked = self._was_asked or self._opened is not None, True
         await workflow.wait_condition(lambda: self._opening_over)

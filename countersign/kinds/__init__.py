@@ -1,4 +1,4 @@
-"""The kinds of subjects that may be asked for, each in a module of its own. Docs: docs/kinds.md."""
+"""The kinds of subjects that may be asked for, each in its own module; docs/architecture.md says how to add one."""
 
 from typing import Annotated, Any
 

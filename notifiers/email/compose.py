@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined, Template
 
 from countersign import times
 from countersign.errors import Unreachable
@@ -16,8 +15,8 @@ from countersign.models import Event, Status, Verdict
 from countersign.notifications import Notification, Person
 from notifiers.email import headers, token, wording
 from notifiers.email.config import EmailConfig
+from notifiers.templates import loader
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
 # The events whose mail a person may answer by replying.
 ANSWERABLE = {Event.ASKED, Event.REMINDED, Event.HELP}
 
@@ -156,7 +155,7 @@ def _template(name: str) -> Template:
 @cache
 def _environment(html: bool) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=loader("email"),
         autoescape=html,  # noqa: S701 - off for the plain text only
         finalize=wording.in_html if html else wording.in_text,
         undefined=StrictUndefined,

@@ -22,7 +22,7 @@ from countersign.client import Client
 from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.kinds.connection import ConnectionQuestion
-from countersign.models import Answer, Asked, Judgement, Outcome, Status, Verdict
+from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
 from countersign.notifications import SubmittedAnswer
 from engine.engine import Engine
 from engine.outbox import Outbox
@@ -182,7 +182,7 @@ class Deployment:
         """Ask for a device of this group that nobody asked for yet."""
         return await self.ask_for(self.question(requester, group, **fields))
 
-    async def ask_for(self, question: ConnectionQuestion) -> Request:
+    async def ask_for(self, question: Question) -> Request:
         """Ask this question."""
         return Request(self, question, await self.client.ask(question, asked_by=question.requester))
 
@@ -219,7 +219,7 @@ class Request:
     """A request that was asked for: what its people do, and what became of it."""
 
     deployment: Deployment
-    question: ConnectionQuestion
+    question: Question
     asked: Asked
 
     @property

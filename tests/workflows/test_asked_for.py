@@ -39,7 +39,7 @@ async def test_who_asks_for_somebody_else_is_on_record_and_shown(deployment: Dep
     assert (view.question.requester, view.asked_by, view.asked_by_name) == ("alice", who, NAMES[who])
     assert f"{NAMES[who]} asks for Alice A. to connect" in await mail_to(request, "grace", "asks for")
     told = await mail_to(request, "alice", "in your name")
-    assert told.startswith(f"{NAMES[who]} asked in your name to connect to {request.question.device}")
+    assert told.startswith(f"{NAMES[who]} asked in your name to connect to {request.question.subject.target}")
     assert f"countersign cancel {request.id}" in told
     await request.says("grace")
     await request.until_mailed(alice=["opened", "settled"], grace=["asked", "settled"])

@@ -88,7 +88,7 @@ async def test_the_state_of_an_open_request_can_be_queried(deployment: Deploymen
 
 async def test_search_attributes_find_it_in_temporal_s_own_lists(deployment: Deployment, temporal: Cli) -> None:
     request = await deployment.ask("alice")
-    query = f"CountersignStatus = 'Waiting' AND CountersignDevice = '{request.question.device}'"
+    query = f"CountersignStatus = 'Waiting' AND CountersignDevice = '{request.question.subject.target}'"
     query += " AND CountersignRequester = 'alice' AND CountersignApprovers = 'grace'"
     for _ in range(100):
         code, printed = await temporal("workflow", "list", "--query", query, "--output", "json")

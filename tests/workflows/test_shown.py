@@ -37,10 +37,10 @@ async def summaries(request: Request) -> set[str]:
 async def test_the_page_of_a_request_names_whom_it_waits_for(deployment: Deployment) -> None:
     request = await deployment.ask("bob", "databases")
     description = await run_of(request).describe()
-    assert await description.static_summary() == f"bob asks for {request.question.device} by ssh"
+    assert await description.static_summary() == f"bob asks for connection {request.question.subject.target} ssh"
     said = await details(request)
     assert f"#{request.id}: Waits for Grace G., level 1 of 2" in said
-    assert f"bob asks for {request.question.device} by ssh, until " in said
+    assert f"bob asks for connection {request.question.subject.target} ssh, until " in said
     await request.says("grace", comment="fine *with* me")
     await until(lambda: request.asked_people(2))
     assert f"#{request.id}: Waits for Heidi H., Ivan I., Ada A., level 2 of 2" in await details(request)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 
 from countersign import times
 from notifiers.slack.outbound import escaping
-
-TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "slack"
+from notifiers.templates import loader
 
 
 def markup(name: str, /, **values: object) -> str:
@@ -38,7 +36,7 @@ def _labels() -> dict[str, str]:
 @cache
 def _environment(plain: bool) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=loader("slack"),
         autoescape=False,  # noqa: S701 - no HTML: what it prints is made harmless for Slack instead
         finalize=escaping.one_line if plain else escaping.marked_up,
         undefined=StrictUndefined,

@@ -1,0 +1,150 @@
+"""A kind of subject is added by its question, its route, its workflow and its wording: here, in this one file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import pytest_asyncio
+from temporalio import workflow
+
+import worker
+from countersign.directory import Policy
+from countersign.errors import BadQuestion, Refused
+from countersign.kinds import KINDS
+from countersign.kinds.kind import SubjectKind
+from countersign.models import Id, LevelRule, NamedUser, Outcome, Question, Route, Status, Subject, key_of
+from countersign.question import read_question
+from notifiers.slack.outbound.views import home_view
+from notifiers.templates import loader
+from store.visibility import Visibility
+from tests.workflows.deployment import Deployment, new_namespace, refused
+from workflows.approval import Approval
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class LunchQuestion(Question):
+    """May this person have lunch there?"""
+
+    kind: Literal["lunch"] = "lunch"
+    restaurant: Id
+
+    @property
+    def subject(self) -> Subject:
+        """The lunch."""
+        key = key_of(self.kind, self.requester, self.restaurant)
+        return Subject(kind=self.kind, key=key, target=self.restaurant, fields={"restaurant": self.restaurant})
+
+
+def route(policy: Policy, question: LunchQuestion) -> Route:
+    """Grace agrees to every lunch but one; who says how long gets a grant."""
+    if question.restaurant == "closed":
+        raise Refused("Nobody has lunch there.")
+    level = LevelRule(approvers=[NamedUser(user="grace")])
+    return Route(because="lunch", levels=[level], expire_minutes=60, grant_minutes=question.minutes or 0)
+
+
+LUNCH = SubjectKind(
+    name="lunch",
+    workflow="LunchApproval",
+    question=LunchQuestion,
+    route=route,
+    example='{"kind": "lunch", "requester": "alice", "restaurant": "luigis"}',
+)
+
+
+@workflow.defn(name="LunchApproval", sandboxed=False)
+class LunchApproval(Approval):
+    kind = LUNCH
+
+    @workflow.run
+    async def run(self, raw: object = None, *extra: object) -> Outcome:
+        return await self.decided(raw, extra)
+
+
+WORDING = {
+    "email": "have lunch at {{ subject.fields.restaurant }}",
+    "slack": "have lunch at {{ subject.fields.restaurant|code(longest) }}",
+}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def deployment(
+    temporal_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Deployment]:
+    """An engine that knows of lunches."""
+    monkeypatch.setitem(KINDS, LUNCH.name, LUNCH)
+    monkeypatch.setattr(worker, "WORKFLOWS", [*worker.WORKFLOWS, LunchApproval])
+    for channel, wording in WORDING.items():
+        words = tmp_path / channel / "subject" / "lunch.j2"
+        words.parent.mkdir(parents=True)
+        words.write_text(wording)
+        monkeypatch.setattr(loader(channel), "searchpath", [*loader(channel).searchpath, str(tmp_path / channel)])
+    namespace = await new_namespace(temporal_address)
+    async with Deployment(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}") as deployment:
+        yield deployment
+
+
+def lunch(restaurant: str = "luigis", **fields: object) -> Question:
+    return read_question({"kind": "lunch", "requester": "alice", "restaurant": restaurant} | fields)
+
+
+async def mailed(deployment: Deployment, login: str, number: int, words: str) -> str:
+    mail = await asyncio.to_thread(deployment.person(login).wait_for_mail, number, words)
+    assert mail["Subject"] == f"Countersign - Lunch Approval Notification - #{number}"
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+async def test_it_is_asked_approved_and_told_by_mail_and_in_slack(deployment: Deployment) -> None:
+    request = await deployment.ask_for(lunch())
+    assert (request.question.workflow_id, request.status) == ("lunch:alice:luigis", Status.WAITING)
+    asked = await mailed(deployment, "grace", request.id, "have lunch")
+    assert asked.startswith("Alice A. asks to have lunch at luigis.\n")
+    assert "Wants to:    have lunch at luigis\n" in asked
+    home = str(home_view(await deployment.engine.mine("grace"), "grace"))
+    assert f"*#{request.id}* · *Alice A.* asks to have lunch at `luigis`." in home
+    assert (await request.says("grace")).accepted
+    outcome = await request.outcome()
+    assert (outcome.status, outcome.grant) == (Status.APPROVED, None)
+    told = await mailed(deployment, "alice", request.id, "Approved")
+    assert told.startswith("Approved by Grace G.: you may have lunch at luigis.\n")
+    assert "have lunch at `luigis`" in str(home_view(await deployment.engine.mine("alice"), "alice"))
+
+
+async def test_what_waits_is_asked_once_and_an_approval_may_bring_a_grant_for_it_alone(deployment: Deployment) -> None:
+    first = await deployment.ask_for(lunch(minutes=60))
+    again = await deployment.ask_for(lunch(minutes=60))
+    other = await deployment.ask_for(lunch("marios", minutes=60))
+    assert (again.id, again.asked.joined, other.asked.joined) == (first.id, True, False)
+    await first.says("grace")
+    granted = await deployment.engine.ask(lunch(), "alice", "")
+    assert granted.grant is not None
+    assert granted.grant.approval_id == first.id
+    assert (await deployment.engine.ask(lunch("marios"), "alice", "")).grant is None
+    await deployment.engine.give_back(first.id, "alice", "test")
+    await mailed(deployment, "alice", first.id, "Ended: your permission to have lunch at luigis is over.")
+
+
+async def test_its_rules_refuse_it_and_wrong_input_is_told_what_to_write(deployment: Deployment) -> None:
+    assert await refused(deployment.ask_for(lunch("closed"))) == "Nobody has lunch there."
+    with pytest.raises(BadQuestion, match="table is not a field; use requester, restaurant, reason"):
+        lunch(table=1)
+    with pytest.raises(BadQuestion, match="kind must be connection or lunch"):
+        read_question({"kind": "dinner"})
+
+
+async def test_a_gateway_sees_connections_alone(deployment: Deployment) -> None:
+    request = await deployment.ask_for(lunch("web-1"))
+    gateway = Visibility(devices=frozenset({"web-1"}), protocols=frozenset({"ssh", ""}))
+    view = deployment.store.reading.request(request.id)
+    assert view.subject == Subject(
+        kind="lunch", key="lunch:alice:web-1", target="web-1", fields={"restaurant": "web-1"}
+    )
+    assert not gateway.sees(view)
+    assert deployment.store.seen.since(0, gateway, 100)[0] == []
