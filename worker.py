@@ -104,7 +104,7 @@ async def _run(
     connected()
     for warning in (each for one in all_channels for each in one.warnings):
         log.warning("%s", warning)
-    outbox = Outbox(store.notifications, store.reading, senders, store.database.executor, live)
+    outbox = Outbox(store, senders, live)
     closing.push_async_callback(outbox.close)
     engine = Engine(client, store, outbox, minute=minute, most_an_hour=settings.requests_an_hour)
     listen = _mailbox_listener(all_channels, store, engine)

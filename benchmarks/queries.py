@@ -10,6 +10,7 @@ from typing import Literal
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, Status
 from countersign.notifications import Person, RejectedInput
+from engine.messages import Messages
 from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
 from store import Store
@@ -108,7 +109,7 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
     now = datetime.now(UTC)
     long_ago = now - timedelta(seconds=15)
     work: dict[str, Callable[[], object]] = {
-        "requests to look at again": store.reading.to_look_at,
+        "requests to look at again": engine.rechecks.due,
         "grants to revoke": engine.granting.to_revoke,
         "grants whose time is over": lambda: store.grants.overdue(long_ago, 20),
         "waiting requests, in turn": lambda: store.reading.waiting_after(0, 20),
@@ -134,6 +135,6 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
     )
     return [
         Query("a mail that is turned down", "other", lambda: engine.rejected_inputs.record(rejected)),
-        Query("notifications of a transition", "other", lambda: store.reading.notices_of(waiting_id, 1)),
+        Query("notifications of a transition", "other", lambda: Messages(store).of_step(waiting_id, 1)),
         Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),
     ]

@@ -71,10 +71,6 @@ def being_decided(approval_id: int, decided: Question, minutes: int, again: Ques
     return f"{words} What you say now is on record and changes nothing; to ask anew, have #{approval_id} cancelled."
 
 
-# What the record says of a question that joined the request while that waited.
-WHILE_OPEN = "while it was open"
-
-
 def on_record(question: Question) -> dict[str, str]:
     """What the record keeps of a question that was asked again."""
     said = {

@@ -55,6 +55,10 @@ ANSWERING_STEP = 0
 GRANT_STEP = 1_000_000
 
 
+# What the record says of a question that joined the request while that waited.
+WHILE_OPEN = "while it was open"
+
+
 class AuditEvent(Model):
     """One row of the audit record to be. `who` is a person's or gateway's id, or the name of what did it."""
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from countersign.models import Event
 from countersign.transitions import ANSWERING_STEP
+from engine.notifying import notice
 from store import notifications
 
 # A person gets so many notices of one kind about mails that decide nothing, in so long a time; the record has them all.
@@ -35,5 +36,5 @@ def tell(
 ) -> None:
     """Write somebody a notice on the channel they came by; `what` tells it from all others of the event."""
     notice_id = f"{approval_id}.{ANSWERING_STEP}.{event}.{what}.{channel}"
-    row = notifications.row(notice_id, approval_id, event, level, person, channel, words, in_reply_to, now)
+    row = notice(notice_id, approval_id, event, level, person, channel, words, in_reply_to, now)
     notifications.add(connection, [row])

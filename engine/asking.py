@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from countersign.grant_reuse import WHILE_OPEN, being_decided, on_record
+from countersign.grant_reuse import being_decided, on_record
 from countersign.kinds import question_from
 from countersign.models import Asked, Question, Route, Status
-from countersign.transitions import AskAgain, AuditEvent, Settled
+from countersign.transitions import WHILE_OPEN, AskAgain, AuditEvent, Settled
 from engine.granting import Granting
 from engine.transitions import settled
 from store import Store, steps

@@ -81,7 +81,6 @@ class Engine:
         self.answers = store.answers
         self.requests = store.reading
         self.grants = store.grants
-        self.signals = store.signals
         self.outbox = outbox
         self.executor = executor or store.database.executor
         self._looked_through = 0  # the number of the waiting request that was looked at last
@@ -263,7 +262,7 @@ class Engine:
 
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
-        await self._run(self.signals.add, person, approval_id, signal, words)
+        await self._run(self.transactions.signals.add, person, approval_id, signal, words)
 
     async def put_in_force(
         self, read: ReadPolicy, who: str, replaces: int | None = None, end: Sequence[tuple[int, str]] = ()
@@ -277,7 +276,7 @@ class Engine:
     async def enforce_directory(self) -> None:
         """Carry out what it means for what is open that people were disabled, or can't be reached (rules 4 and 6)."""
         try:
-            to_look_at = await self._run(self.requests.to_look_at)
+            to_look_at = await self._run(self.transactions.rechecks.due)
         except Refused:
             return  # no policy was ever applied, so nothing is open
         to_revoke = await self._run(self.transactions.granting.to_revoke)

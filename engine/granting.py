@@ -12,6 +12,7 @@ from countersign.grant_reuse import answer_by, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy import why_gone
 from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient, Revoke
+from engine.notifying import Notifying
 from store import Store, approvers, grants, requests
 from store.database import reads
 from store.due import Due
@@ -27,10 +28,10 @@ ENGINE = "countersign"
 class Granting:
     """Asking by grants, and ending them. Each method is one transaction."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, notifying: Notifying) -> None:
         self.database = store.database
         self.policies = store.policies
-        self.notifications = store.notifications
+        self.notifying = notifying
         self._to_revoke = Due(_to_revoke)
 
     def ask(self, question: Question, who: str) -> Asked | None:
@@ -77,7 +78,7 @@ class Granting:
                 Recipient(event=Event.GRANT_ENDED, person=one, words=end.words)
                 for one in _concerned(connection, end, request.requester)
             ]
-            self.notifications.write(connection, request, request.level, GRANT_STEP, end.at, tell)
+            self.notifying.write(connection, request, request.level, GRANT_STEP, end.at, tell)
             append(connection, end.approval_id, [line])
         return True
 

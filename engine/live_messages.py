@@ -3,38 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from countersign.errors import CountersignError, in_words
 from countersign.notifications import Notification, Shown
+from engine.deliveries import Deliveries
+from engine.messages import Messages
+from store import Store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-class LiveMessageStore(Protocol):
-    """Where it is written what each message shows."""
-
-    def outdated(self, approval_id: int) -> Sequence[Any]:
-        """The messages about a request that show it as it was before."""
-
-    def left_behind(self, now: datetime, limit: int) -> Sequence[Any]:
-        """The same of all requests, where another try is due."""
-
-    def show(self, changes: Sequence[Shown]) -> None:
-        """Record what messages show now."""
-
-    def doubt(self, notice_ids: Sequence[str]) -> None:
-        """Record that changes of these messages were given up, and may yet be made."""
-
-
-class LiveMessageReader(Protocol):
-    """Where what a message shows is read."""
-
-    def notifications(self, rows: Sequence[Any]) -> list[tuple[str, Notification]]:
-        """The channel and the full message of each notice."""
 
 
 class Sender(Protocol):
@@ -54,29 +32,28 @@ class LiveSender(Sender, Protocol):
 class LiveMessages:
     """The messages that people hold about requests."""
 
-    def __init__(
-        self, book: LiveMessageStore, reader: LiveMessageReader, live: Mapping[str, LiveSender], executor: Executor
-    ) -> None:
-        self.book = book
-        self.reader = reader
+    def __init__(self, store: Store, live: Mapping[str, LiveSender]) -> None:
+        self.notifications = store.notifications
+        self.deliveries = Deliveries(store)
+        self.messages = Messages(store)
         self.live = live
-        self.executor = executor
+        self.executor = store.database.executor
 
     async def catch_up(self, approval_id: int, seconds: float) -> None:
         """Have all messages about a request show it as it stands."""
-        await self.change(await self._run(self.book.outdated, approval_id), seconds)
+        await self.change(await self._run(self.notifications.outdated, approval_id), seconds)
 
     async def change(self, rows: Sequence[Any], seconds: float) -> None:
         """Have these messages show their requests as they stand; what fails stays outdated, for the sweeper."""
         if not rows:
             return
-        messages = await self._run(self.reader.notifications, rows)
+        messages = await self._run(self.messages.of, rows)
         changes = zip(rows, messages, strict=True)
         changed = await asyncio.gather(
             *(self._change_one(channel, row, notice, seconds) for row, (channel, notice) in changes)
         )
         if shown := [one for one in changed if one is not None]:
-            await self._run(self.book.show, shown)
+            await self._run(self.notifications.show, shown)
 
     async def _change_one(self, channel: str, row: Any, notice: Notification, seconds: float) -> Shown | None:
         if channel not in self.live:
@@ -87,7 +64,7 @@ class LiveMessages:
             return Shown(notice_id=notice.id, before=row.shows, now=notice.step if there else None)
         except TimeoutError:
             log.warning("the message of notice %s stays as it was: no answer within %s s", notice.id, seconds)
-            await self._run(self.book.doubt, [notice.id])
+            await self._run(self.deliveries.doubt, [notice.id])
         except CountersignError as error:
             log.warning("the message of notice %s stays as it was: %s", notice.id, in_words(error))
         except Exception:

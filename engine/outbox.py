@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from countersign.errors import CountersignError, Unconfirmed, Unreachable, in_words
 from countersign.notifications import Notification, Result
 from countersign.transitions import ANSWERING_STEP
-from engine.live_messages import LiveMessageReader, LiveMessages, LiveMessageStore, LiveSender, Sender
+from engine.deliveries import Deliveries
+from engine.live_messages import LiveMessages, LiveSender, Sender
+from engine.messages import Messages
+from store import Store
+from store.notifications import NEVER_SHOWN
 
 # A step waits so long for what it sends; what takes longer goes on by itself.
 HEALTHY_SECONDS = 0.9
@@ -29,44 +32,11 @@ CHANGES_AT_ONCE = 50
 CLOSING_SECONDS = 4.0
 # Between two tries to write down what became of a notice.
 WRITE_AGAIN_SECONDS = 1.0
-# Of a message that is brought up to date next, whatever it shows now.
-NEVER_SHOWN = 0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Messages = Sequence[tuple[str, Notification]]
+Full = Sequence[tuple[str, Notification]]
 Sends = Sequence[tuple[str, asyncio.Task[str]]]
-
-
-class OutboxStore(LiveMessageStore, Protocol):
-    """Where notices are written."""
-
-    def left_over(
-        self, now: datetime, limit: int, by: Collection[str] | None = None, but: Collection[str] = ()
-    ) -> Sequence[Any]:
-        """Unsent notices that are due for another try, by these channels or by all but some."""
-
-    def begin(self, notice_ids: Sequence[str], now: datetime) -> dict[str, int]:
-        """Write down that these are sent or changed now; returns how often each was. What another is at is left out."""
-
-    def hold(self, notice_ids: Collection[str], now: datetime) -> None:
-        """Say that these are still being sent or changed."""
-
-    def release(self, notice_ids: Collection[str]) -> None:
-        """Let others send or change these when they are due."""
-
-    def mark(self, approval_id: int, results: Sequence[Result], channels: Sequence[str]) -> None:
-        """Record how tries ended; who can't be reached by one of the channels is told by the others."""
-
-    def lost(self, approval_id: int) -> list[str]:
-        """The people to whom no notice of a request got through, or will."""
-
-
-class Reader(LiveMessageReader, Protocol):
-    """Where what a notice shows is read."""
-
-    def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notification]]:
-        """The channel and the full message of each unsent notice of a step."""
 
 
 class Outbox:
@@ -78,19 +48,18 @@ class Outbox:
 
     def __init__(
         self,
-        notifications: OutboxStore,
-        reader: Reader,
+        store: Store,
         senders: Mapping[str, Sender],
-        executor: Executor,
         live: Mapping[str, LiveSender] | None = None,
     ) -> None:
-        self.notifications = notifications
-        self.reader = reader
+        self.notifications = store.notifications
+        self.deliveries = Deliveries(store)
+        self.messages = Messages(store)
         self.live = live or {}
         self.senders: dict[str, Sender] = {**senders, **self.live}
         self.elsewhere: frozenset[str] = frozenset()
-        self.live_messages = LiveMessages(notifications, reader, self.live, executor)
-        self.executor = executor
+        self.live_messages = LiveMessages(store, self.live)
+        self.executor = store.database.executor
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: dict[str, str] = {}  # the channel of each notice
         self._ended: dict[int, list[Result]] = {}  # by request; not written yet
@@ -133,9 +102,7 @@ class Outbox:
         """Bring up to date the messages that still show a request as it was before."""
         if self.live:
             rows = await self._run(self.notifications.left_behind, datetime.now(UTC), CHANGES_AT_ONCE)
-            begun = (
-                await self._run(self.notifications.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
-            )
+            begun = await self._run(self.deliveries.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
             await self.live_messages.change([row for row in rows if row.id in begun], PATIENT_SECONDS)
             if begun:
                 await self._run(self.notifications.release, list(begun))
@@ -162,7 +129,7 @@ class Outbox:
 
     async def _send_step(self, approval_id: int, step: int) -> Sends:
         """Begin to send the notices of a step that nobody has tried yet; the others are left over, or on their way."""
-        messages = await self._run(self.reader.notices_of, approval_id, step)
+        messages = await self._run(self.messages.of_step, approval_id, step)
         return await self._begin([one for one in messages if not one[1].again and one[0] not in self.elsewhere])
 
     async def _send_again(self, most: int, **channels: Any) -> None:
@@ -171,14 +138,14 @@ class Outbox:
         await self._begin(messages)
         if broken := {row.id for row in rows} - {notice.id for _, notice in messages}:
             # Put off, or they would be the first of all that is left over, again and again.
-            await self._run(self.notifications.begin, list(broken), datetime.now(UTC))
+            await self._run(self.deliveries.begin, list(broken), datetime.now(UTC))
             await self._run(self.notifications.release, list(broken))
 
-    async def _begin(self, messages: Messages) -> Sends:
+    async def _begin(self, messages: Full) -> Sends:
         """Write down that these are sent now, and send them: each for itself, to its end."""
         if not messages:
             return []
-        tries = await self._run(self.notifications.begin, [notice.id for _, notice in messages], datetime.now(UTC))
+        tries = await self._run(self.deliveries.begin, [notice.id for _, notice in messages], datetime.now(UTC))
         return [
             (channel, self._start(self._send(channel, notice, tries[notice.id])))
             for channel, notice in messages
@@ -254,7 +221,7 @@ class Outbox:
         async with self._writing:
             while results := self._ended.pop(approval_id, []):
                 try:
-                    await self._run(self.notifications.mark, approval_id, results, self._all_channels)
+                    await self._run(self.deliveries.mark, approval_id, results, self._all_channels)
                 except CountersignError as error:
                     # What was sent must be on record, or it is sent again.
                     log.warning("what became of %s notices is not written yet: %s", len(results), in_words(error))
@@ -268,10 +235,10 @@ class Outbox:
             await asyncio.wait(posts)
             await self.live_messages.catch_up(approval_id, LIVE_SECONDS)
 
-    async def _read(self, rows: Sequence[Any]) -> Messages:
+    async def _read(self, rows: Sequence[Any]) -> Full:
         """What these notices show. One that can't be read, by a fault of ours, holds up only itself."""
         try:
-            return await self._run(self.reader.notifications, rows) if rows else []
+            return await self._run(self.messages.of, rows) if rows else []
         except CountersignError:
             raise
         except Exception:

@@ -5,10 +5,14 @@ from datetime import timedelta
 from engine.answers import Answers
 from engine.asking import Asking
 from engine.deadline import Deadline
+from engine.deliveries import Deliveries
 from engine.granting import Granting
+from engine.notifying import Notifying
 from engine.opening import Opener
 from engine.people import People
+from engine.rechecks import Rechecks
 from engine.rejected_input import RejectedInputs
+from engine.signals import Signals
 from engine.transitions import Transitions
 from store import Store
 
@@ -21,11 +25,15 @@ class Transactions:
     """
 
     def __init__(self, store: Store, minute: timedelta = timedelta(minutes=1), most_an_hour: int = 0) -> None:
-        self.transitions = Transitions(store, minute)
-        self.granting = Granting(store)
+        notifying = Notifying(store)
+        self.transitions = Transitions(store, notifying, minute)
+        self.granting = Granting(store, notifying)
         self.opener = Opener(store, self.transitions, self.granting, minute, most_an_hour)
         self.asking = Asking(store, self.granting)
         self.people = People(store)
         self.answers = Answers(store)
         self.rejected_inputs = RejectedInputs(store)
         self.deadline = Deadline(store)
+        self.signals = Signals(store)
+        self.rechecks = Rechecks(store)
+        self.deliveries = Deliveries(store)

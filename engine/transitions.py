@@ -16,6 +16,7 @@ from countersign.transitions import (
     Settled,
     Transition,
 )
+from engine.notifying import Notifying
 from store import Store, answers, approvers, grants, requests, steps
 from store.answers import decisions_of
 from store.events import append
@@ -31,10 +32,10 @@ class Transitions:
     `minute` is how long one of the policy's minutes lasts.
     """
 
-    def __init__(self, store: Store, minute: timedelta) -> None:
+    def __init__(self, store: Store, notifying: Notifying, minute: timedelta) -> None:
         self.database = store.database
         self.policies = store.policies
-        self.notifications = store.notifications
+        self.notifying = notifying
         self.minute = minute
 
     def write(self, step: Transition) -> RecordedTransition:
@@ -76,7 +77,7 @@ class Transitions:
         if step.lapsed:
             answers.lapse(connection, step.lapsed, LAPSED)
         tell = _told(connection, step, row, number)
-        self.notifications.write(connection, row, step.level, number, step.at, tell)
+        self.notifying.write(connection, row, step.level, number, step.at, tell)
 
 
 class _ReliesOnDisabled(Exception):

@@ -21,7 +21,6 @@ from store.policies import Policies
 from store.reading import Reading
 from store.repeats import Repeats
 from store.requests import Requests
-from store.signals import Signals
 from store.tables import feed
 from store.tokens import Tokens
 from store.visibility import VisibleEvents
@@ -46,6 +45,7 @@ class Store:
         live: frozenset[str] = frozenset(),
     ) -> None:
         self.database = Database(url)
+        self.live = live
         try:
             migrate(self.database)
         except BaseException:
@@ -57,9 +57,8 @@ class Store:
         self.requests = Requests(self.database)
         self.numbers = Numbers(self.database)
         self.answers = Answers(self.database)
-        self.reading = Reading(self.database, self.policies, live)
+        self.reading = Reading(self.database, self.policies)
         self.events = Events(self.database)
-        self.signals = Signals(self.database)
         self.mails = Mails(self.database)
         self.tokens = Tokens(self.database)
         self.idempotency = Idempotency(self.database)

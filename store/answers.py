@@ -177,3 +177,9 @@ def _decision(row: Row[Any]) -> Decision:
         at=row.at,
         lapsed=row.state == "lapsed",
     )
+
+
+def has_answered(connection: Connection, approval_id: int | None, person: str) -> bool:
+    """Whether an answer of somebody to this request is stored."""
+    answered = select(answers.c.id).where(answers.c.approval_id == approval_id, answers.c.person == person)
+    return connection.execute(answered.limit(1)).first() is not None

@@ -41,6 +41,12 @@ def standings_of(connection: Connection, approval_id: int) -> dict[str, str]:
     return {row.person: row.standing for row in stood}
 
 
+def at_level(connection: Connection, approval_id: int, level: int) -> list[str]:
+    """Who was asked at a level of a request."""
+    seats = (approvers.c.approval_id == approval_id) & (approvers.c.level == level)
+    return list(connection.execute(select(approvers.c.person).where(seats)).scalars())
+
+
 def people_of(connection: Connection, approval_id: int) -> list[str]:
     """Everybody who was asked about a request, each once, by id."""
     of_request = approvers.c.approval_id == approval_id

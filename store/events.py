@@ -83,3 +83,9 @@ def last_of(connection: Connection, approval_id: int) -> int:
     """The version of a request's newest event."""
     newest = select(func.max(events.c.version)).where(events.c.approval_id == approval_id)
     return connection.execute(newest).scalar_one() or 0
+
+
+def is_known(connection: Connection, approval_id: int | None, kind: str, who: str) -> bool:
+    """Whether the record has such an event of somebody about this request."""
+    same = events.c.approval_id == approval_id, events.c.who == who, events.c.kind == kind
+    return connection.execute(select(events.c.version).where(*same).limit(1)).first() is not None

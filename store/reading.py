@@ -1,39 +1,31 @@
-"""Reading requests: for pages and programs, and for what a notice shows."""
+"""Reading requests, for pages and programs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, select
 
-from countersign import policy as rules
 from countersign.directory import Policy, folded_address
 from countersign.errors import Refused, no_request
-from countersign.grant_reuse import WHILE_OPEN
-from countersign.models import Event, Route, Status
-from countersign.notifications import Notification, Person
+from countersign.models import Status
+from countersign.notifications import Person
+from countersign.transitions import WHILE_OPEN
 from countersign.views import AuditEventView, Mine, RequestView
 from store.database import Database, reads
-from store.due import Due, among
 from store.events import view as event_view
 from store.grants import IS_ACTIVE
 from store.listing import LONGEST_LIST, Wanted, goes_on, numbers_of
-from store.notifications import unsent_of
 from store.policies import Policies
 from store.requests import request_row
 from store.tables import (
-    ROOM,
-    STANDINGS,
     answers,
     approvers,
-    as_written,
     events,
     grants,
-    notifications,
     requests,
-    signals,
 )
-from store.views import Told, person, principal_name, rows_of, views
+from store.views import person, principal_name, rows_of, views
 from store.visibility import Concern, Visibility, concerns, is_asked
 
 WAITS = requests.c.status == Status.WAITING
@@ -49,11 +41,9 @@ class FeedPage(NamedTuple):
 class Reading:
     """Requests as they stand. Nothing here changes anything."""
 
-    def __init__(self, database: Database, policies: Policies, live: frozenset[str] = frozenset()) -> None:
+    def __init__(self, database: Database, policies: Policies) -> None:
         self.database = database
         self.policies = policies
-        self.live = live
-        self._to_look_at = Due(_to_look_at)
 
     @reads
     def request(self, approval_id: int) -> RequestView:
@@ -156,46 +146,6 @@ class Reading:
             return views(connection, policy, rows_of(connection, numbers))
 
     @reads
-    def notifications(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
-        """The channel and the full message of each notice."""
-        with self.database.reading() as connection:
-            return self._notices(connection, rows)
-
-    @reads
-    def notices_of(self, approval_id: int, step: int) -> list[tuple[str, Notification]]:
-        """The same for the notices of one step that were not sent yet."""
-        with self.database.reading() as connection:
-            return self._notices(connection, list(connection.execute(unsent_of(approval_id, step))))
-
-    def _notices(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
-        if not rows:
-            return []
-        _, policy = self.policies.in_force(connection)
-        about = {row.approval_id: row for row in rows_of(connection, list({row.approval_id for row in rows}))}
-        told = Told(connection, about.values())
-        shown = {view.approval_id: view for view in views(connection, policy, list(about.values()), told)}
-        routes = {n: Route.model_validate(row.route) for n, row in about.items()}
-        held = self._held(connection, rows)
-        return [
-            (
-                row.channel,
-                _notice(policy, shown[row.approval_id], routes[row.approval_id], row, told).model_copy(
-                    update={"holds": held.get(_place(row), ""), "step": about[row.approval_id].step}
-                ),
-            )
-            for row in rows
-        ]
-
-    def _held(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[Any, ...], str]:
-        """The newest live message of each person about a request, on the channels of these notices."""
-        live = {row.approval_id for row in rows if row.channel in self.live}
-        if not live:
-            return {}
-        shown = notifications.c.approval_id.in_(live), notifications.c.shows.is_not(None)
-        query = select(notifications).where(*shown).order_by(notifications.c.written_at)
-        return {_place(row): row.reference for row in connection.execute(query)}
-
-    @reads
     def person(self, one: str) -> Person:
         """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
         return person(self.policies.current()[1], one)
@@ -236,117 +186,6 @@ class Reading:
             return list(lines)
         return [line.model_copy(update={"name": principal_name(policy, line.who)}) for line in lines]
 
-    @reads
-    def to_look_at(self) -> list[int]:
-        """Waiting requests with people who were disabled, or found away or unreachable, since it looked.
-
-        Those, too, that can't be passed any more at a level to come.
-        """
-        with self.database.reading() as connection:
-            return self._to_look_at.find(connection, *self.policies.in_force(connection))
-
 
 def _newest(conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
     return select(requests.c.approval_id).where(*conditions).order_by(requests.c.approval_id.desc()).limit(limit)
-
-
-def _to_look_at(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
-    seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
-    waiting = WAITS, among(requests.c.approval_id, numbers)
-    asked: Select[Any] = (
-        select(requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.standing)
-        .join(approvers, seat, isouter=True)
-        .where(*waiting)
-    )
-    signalled = (
-        select(signals.c.approval_id, signals.c.person, signals.c.signal)
-        .join(requests, requests.c.approval_id == signals.c.approval_id)
-        .where(*waiting)
-    )
-    told = {tuple(row) for query in (signalled, _lost(numbers)) for row in connection.execute(query)}
-    changed = {row.approval_id for row in connection.execute(asked) if _changed(policy, row, told)}
-    columns = requests.c.approval_id, requests.c.requester, requests.c.level, requests.c.route
-    routes: Select[Any] = select(*columns).where(*waiting)
-    return sorted(changed.union(row.approval_id for row in connection.execute(routes) if _in_vain(policy, row, told)))
-
-
-def _in_vain(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
-    """Whether a request waits for a level to come that too few people could pass (rule 4)."""
-    if len(row.route["levels"]) <= row.level:
-        return False
-    gone = {who for number, who, signal in told if number == row.approval_id and signal == "unreachable"}
-    route = Route.model_validate(row.route)
-    return rules.level_without_people(policy, route, row.requester, row.level + 1, gone) > 0
-
-
-def _place(row: Row[Any]) -> tuple[int, str, str]:
-    return row.approval_id, row.channel, row.person
-
-
-def _lost(numbers: Collection[int] | None) -> Select[Any]:
-    """Who could be told of a waiting request by no notice of it, in the form of a signal."""
-    other = notifications.alias()
-    reached = (
-        exists()
-        .where(other.c.approval_id == notifications.c.approval_id, other.c.person == notifications.c.person)
-        .where(other.c.state != "unreachable")
-    )
-    return (
-        select(notifications.c.approval_id, notifications.c.person, notifications.c.state)
-        .join(requests, requests.c.approval_id == notifications.c.approval_id)
-        .where(
-            WAITS,
-            among(notifications.c.approval_id, numbers),
-            notifications.c.state == as_written("unreachable"),
-            ~reached,
-        )
-    )
-
-
-def _changed(policy: Policy, row: Row[Any], told: set[tuple[Any, ...]]) -> bool:
-    """Whether a seat stands worse than its request knows."""
-    if not policy.enabled(row.requester):
-        return True
-    if not row.person or row.standing == "disabled":
-        return False
-    news = [signal for signal in ("away", "unreachable") if (row.approval_id, row.person, signal) in told]
-    return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))
-
-
-def _notice(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> Notification:
-    # Approvers are shown the level they were asked at, the requester the one that is asked now.
-    level = view.level if row.person == view.question.requester else row.level
-    seats = [one.person for one in view.approvers if one.level == level]
-    asked = [person(policy, one) for one in seats]
-    about = {"sent", "on its way"}, view.approval_id, level
-    waits = view.status is Status.WAITING
-    untold = [one for one in seats if waits and not told.is_in(*about, one, route.rooms.values())]
-    return Notification(
-        id=row.id,
-        event=Event(row.event),
-        use="decide" if route.channels.get(row.channel) == "decide" else "link_only",
-        to=person(policy, row.person),
-        approval_id=view.approval_id,
-        token_run=view.token_run,
-        question=view.question,
-        requester=person(policy, view.question.requester),
-        asked_by=view.asked_by_name if view.asked_by != view.question.requester else "",
-        opened_at=view.opened_at,
-        deadline=view.deadline,
-        grant_minutes=view.grant_minutes,
-        status=view.status,
-        words=row.words or view.words,
-        level=level,
-        at_level=view.level,
-        levels=view.levels,
-        quorum=route.levels[level - 1].quorum if level else 0,
-        asked=asked,
-        untold=untold,
-        decisions=view.decisions,
-        names={d.person: person(policy, d.person).name for d in view.decisions},
-        grant=view.grant,
-        rejection_needs_reason=view.rejection_needs_reason,
-        in_reply_to=row.in_reply_to,
-        room=row.person.removeprefix(ROOM) if row.person.startswith(ROOM) else "",
-        again=row.tries > 0,
-    )

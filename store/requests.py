@@ -1,17 +1,18 @@
 """The rows of requests: opened, changed and found. Each function works within its caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from countersign.errors import no_request
 from countersign.models import Question, Route, Status
 from countersign.transitions import Opening
 from store.database import Database, reads
+from store.due import among
 from store.subjects import columns_of
-from store.tables import events, requests
+from store.tables import approvers, events, requests, signals
 
 
 class Requests:
@@ -126,6 +127,51 @@ def next_step(connection: Connection, approval_id: int, step: int) -> Row[Any]:
     """Have a request come to a step; returns its row."""
     last_step = update(requests).where(requests.c.approval_id == approval_id).values(step=step)
     return connection.execute(last_step.returning(requests)).one()
+
+
+def step_of(connection: Connection, approval_id: int) -> int:
+    """The step that a request has come to; it takes no other until this transaction ends."""
+    step = select(requests.c.step).where(requests.c.approval_id == approval_id)
+    known: int = connection.execute(step.with_for_update(read=True)).scalar_one()
+    return known
+
+
+def was_asked_by_another(connection: Connection, approval_id: int) -> bool:
+    """Whether somebody asked for the requester."""
+    another = requests.c.asked_by.not_in(["", requests.c.requester])
+    asked = select(requests.c.approval_id).where(requests.c.approval_id == approval_id, another)
+    return connection.execute(asked).first() is not None
+
+
+def waiting_seats(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any, Any]]:
+    """Number, requester, person and standing of each who is asked now, of these requests or of all that wait.
+
+    A request at which nobody is asked has one row, without a person.
+    """
+    seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
+    columns = requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.standing
+    asked = select(*columns).join(approvers, seat, isouter=True).where(*_waits_among(numbers))
+    return connection.execute(asked).all()
+
+
+def waiting_routes(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any, Any]]:
+    """Number, requester, level and route of these requests, or of all, as far as they wait."""
+    columns = requests.c.approval_id, requests.c.requester, requests.c.level, requests.c.route
+    return connection.execute(select(*columns).where(*_waits_among(numbers))).all()
+
+
+def waiting_signals(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[int, str, str]]:
+    """Number, person and signal of what was reported about these requests, or about all, as far as they wait."""
+    signalled = (
+        select(signals.c.approval_id, signals.c.person, signals.c.signal)
+        .join(requests, requests.c.approval_id == signals.c.approval_id)
+        .where(*_waits_among(numbers))
+    )
+    return connection.execute(signalled).all()
+
+
+def _waits_among(numbers: Collection[int] | None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return requests.c.status == Status.WAITING, among(requests.c.approval_id, numbers)
 
 
 def change(connection: Connection, approval_id: int, **values: Any) -> None:

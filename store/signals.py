@@ -1,48 +1,24 @@
-"""What channels report of people: away, or unreachable."""
+"""The rows of signals: what channels reported of people, away or unreachable."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from countersign.transitions import AuditEvent
-from store.database import Database
-from store.events import append
-from store.tables import answers, events, signals
+from store.tables import signals
 
 
-class Signals:
-    """The signals, one row each."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-
-    def add(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
-        """Record a signal (`away` or `unreachable`), in the audit too; the same again changes nothing.
-
-        Who has answered the request, or written about it in vain, is there. Their mail shows its token to whom they
-        copy it to, and whoever has that could forge a bounce or an absence and so choose who decides.
-        """
-        now = datetime.now(UTC)
-        row = {"person": person, "approval_id": approval_id, "signal": signal, "words": words, "at": now}
-        kind = "unreachable" if signal == "unreachable" else "away"
-        same = select(signals.c.id).where(
-            signals.c.person == person, signals.c.approval_id == approval_id, signals.c.signal == signal
-        )
-        with self.database.transaction() as connection:
-            if connection.execute(same).first() is not None:
-                return
-            if _has_written(connection, person, approval_id):
-                return
-            connection.execute(insert(signals).values(row))
-            append(connection, approval_id, [AuditEvent(kind=kind, at=now, who=person, words=words)])
-
-
-def _has_written(connection: Connection, person: str, approval_id: int | None) -> bool:
-    answered = select(answers.c.id).where(answers.c.approval_id == approval_id, answers.c.person == person)
-    in_vain = select(events.c.version).where(
-        events.c.approval_id == approval_id, events.c.who == person, events.c.kind == "answer_refused"
+def is_known(connection: Connection, person: str, approval_id: int | None, signal: str) -> bool:
+    """Whether this was reported about this request before."""
+    same = select(signals.c.id).where(
+        signals.c.person == person, signals.c.approval_id == approval_id, signals.c.signal == signal
     )
-    return any(connection.execute(query.limit(1)).first() is not None for query in (answered, in_vain))
+    return connection.execute(same).first() is not None
+
+
+def add(connection: Connection, person: str, approval_id: int | None, signal: str, words: str, now: datetime) -> None:
+    """Add a signal."""
+    row = {"person": person, "approval_id": approval_id, "signal": signal, "words": words, "at": now}
+    connection.execute(insert(signals).values(row))
 
 
 def people_with(connection: Connection, approval_id: int, signal: str) -> set[str]:

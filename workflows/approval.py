@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot, Gone
     from countersign.error_codes import ErrorCode
     from countersign.errors import BadQuestion, CountersignError, NotFound, NotYet, Refused
-    from countersign.grant_reuse import WHILE_OPEN, being_decided, on_record
+    from countersign.grant_reuse import being_decided, on_record
     from countersign.kinds.kind import SubjectKind
     from countersign.models import (
         STARTED_IN_TEMPORAL,
@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from countersign.question import QuestionBy, has_true_for_a_number, read_question_by
     from countersign.transitions import (
+        WHILE_OPEN,
         AskAgain,
         AuditEvent,
         Cancel,

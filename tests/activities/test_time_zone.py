@@ -49,7 +49,7 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     config = email_channel(settings_for(berlin_url, "127.0.0.1:1", "", mail)).config
     assert config is not None
     sender = EmailNotifier(config)
-    outbox = Outbox(store.notifications, store.reading, {"email": sender}, store.database.executor)
+    outbox = Outbox(store, {"email": sender})
     await outbox.deliver(number, 1)
     write(store, approving(store_answer(store, given(number))))
 

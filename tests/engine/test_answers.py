@@ -15,12 +15,23 @@ from engine.deadline import LONGEST_WAIT
 from engine.policy import apply_policy
 from engine.transactions import Transactions
 from store import Store
-from tests.store.requests import approving, asking, at_once, given, kinds, opened, soon, store_answer, write
+from tests.store.requests import (
+    approving,
+    asking,
+    at_once,
+    given,
+    kinds,
+    opened,
+    soon,
+    store_answer,
+    transactions,
+    write,
+)
 from tests.workflows.people import policy
 
 
 def timely(store: Store, closing: DeadlineCheck) -> TimelyAnswers:
-    return Transactions(store).deadline.timely_answers(closing)
+    return transactions(store).deadline.timely_answers(closing)
 
 
 def a_request(store: Store) -> int:
@@ -60,7 +71,7 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
     number = a_request(store)
     answer = store_answer(store, given(number, "bob", channel="email", proof={"message_id": "<bob@mail>"}))
     for words in ("Not asked.", "Another reason."):
-        Transactions(store).answers.refuse(answer.id, Refused(words), tell=True)
+        transactions(store).answers.refuse(answer.id, Refused(words), tell=True)
     assert store.answers.outcome(answer.id)[:2] == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
     [notice] = [row for row in store.notifications.left_over(soon(60), 10) if row.event == "answer_refused"]
@@ -71,7 +82,7 @@ def test_what_counted_can_no_longer_be_refused(store: Store) -> None:
     number = a_request(store)
     answer = store_answer(store, given(number))
     write(store, approving(answer))
-    Transactions(store).answers.refuse(answer.id, Refused("Too late."), tell=True)
+    transactions(store).answers.refuse(answer.id, Refused("Too late."), tell=True)
     assert store.answers.outcome(answer.id)[0] == "accepted"
     assert "answer_refused" not in kinds(store, number)
 
@@ -90,7 +101,7 @@ def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
     second = store_answer(store, given(number, "heidi", at=deadline))
     first = store_answer(store, given(number, "grace", at=deadline - timedelta(seconds=1)))
     refused = store_answer(store, given(number, "bob", at=deadline - timedelta(seconds=2)))
-    Transactions(store).answers.refuse(refused.id, Refused("Not asked."), tell=False)
+    transactions(store).answers.refuse(refused.id, Refused("Not asked."), tell=False)
     store_answer(store, given(opened(store, device="web-2").approval_id, at=deadline))
     last = timely(store, DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline))
     assert [one.id for one in last.answers] == [first.id, second.id]
@@ -197,7 +208,7 @@ def helped(store: Store) -> list[str]:
 
 def test_what_decides_nothing_and_comes_twice_is_recorded_and_answered_once(store: Store) -> None:
     number = a_request(store)
-    at_once(lambda: Transactions(store).rejected_inputs.record(unclear(number)))
+    at_once(lambda: transactions(store).rejected_inputs.record(unclear(number)))
     assert kinds(store, number).count("answer_refused") == 1
     assert helped(store) == ["<m1>"]
 
@@ -211,14 +222,14 @@ def test_an_id_that_a_sender_chose_hides_nothing_of_others_and_nothing_else(stor
         {"approval_id": None},
     ]
     for changed in [*others, {"words": "A question."}, {"source_id": "<m2>"}]:
-        Transactions(store).rejected_inputs.record(unclear(number, **changed))
+        transactions(store).rejected_inputs.record(unclear(number, **changed))
     assert len([row for row in store.events.since(0) if row.kind == "answer_refused"]) == 6
 
 
 def test_what_has_no_id_is_recorded_each_time(store: Store) -> None:
     number = a_request(store)
     for _ in range(2):
-        Transactions(store).rejected_inputs.record(unclear(number, source_id=""))
+        transactions(store).rejected_inputs.record(unclear(number, source_id=""))
     assert kinds(store, number).count("answer_refused") == 2
 
 
@@ -226,7 +237,7 @@ def test_an_answer_that_counted_and_comes_again_too_late_is_no_second_one(store:
     number = a_request(store)
     write(store, approving(store_answer(store, given(number, channel="email", source_id="the answer"))))
     late = {"event": Event.ANSWER_REFUSED, "words": f"#{number} is already Approved."}
-    Transactions(store).rejected_inputs.record(unclear(number, answer_id="the answer", **late))
+    transactions(store).rejected_inputs.record(unclear(number, answer_id="the answer", **late))
     assert "answer_refused" not in kinds(store, number)
-    Transactions(store).rejected_inputs.record(unclear(number, answer_id="another", **late))
+    transactions(store).rejected_inputs.record(unclear(number, answer_id="another", **late))
     assert kinds(store, number)[-1] == "answer_refused"

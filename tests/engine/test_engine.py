@@ -17,10 +17,9 @@ from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import GrantStatus, Status
 from engine.engine import Engine
 from engine.policy import apply_policy
-from engine.transactions import Transactions
 from sandbox.temporal_server import free_port
 from store import Store
-from tests.store.requests import approved, asking, given, kinds, opened, soon, write
+from tests.store.requests import approved, asking, given, kinds, opened, soon, transactions, write
 from tests.workflows.people import policy
 
 
@@ -58,7 +57,7 @@ async def test_what_was_judged_needs_no_temporal(engine: Engine, store: Store) -
     number = approved(store)
     counted = store.reading.request(number).decisions[0].answer_id
     stored = await engine.store(given(number))
-    Transactions(store).answers.refuse(stored.id, Refused("Too late."), tell=False)
+    transactions(store).answers.refuse(stored.id, Refused("Too late."), tell=False)
     judged = await engine.submit(stored)
     assert (judged.accepted, judged.words) == (False, "Too late.")
     assert store.answers.outcome(counted)[0] == "accepted"
@@ -90,7 +89,7 @@ async def test_a_signal_is_kept_though_temporal_is_away(engine: Engine, store: S
     assert kinds(store, number)[-1] == "unreachable"
     with pytest.raises(Unavailable):
         await engine.enforce_directory()
-    assert store.reading.to_look_at() == [number]
+    assert transactions(store).rechecks.due() == [number]
 
 
 async def test_an_answer_is_left_to_its_channel_for_a_while(engine: Engine, store: Store) -> None:

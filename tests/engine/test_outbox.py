@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from countersign.models import Event
 from countersign.transitions import Recipient
+from engine.deliveries import GIVEN_UP_AFTER
 from engine.live_messages import Sender
 from engine.outbox import Outbox
 from engine.policy import apply_policy
@@ -20,9 +21,8 @@ from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import MailServer
 from sandbox.smtp import Faults
 from store import Store
-from store.notifications import GIVEN_UP_AFTER
 from store.tables import notifications, requests
-from tests.store.requests import a_step, asking, kinds, opened, write
+from tests.store.requests import a_step, asking, kinds, opened, transactions, write
 from tests.workflows.deployment import settings_for, until
 from tests.workflows.people import policy
 
@@ -43,7 +43,7 @@ class Post:
 
     def another_outbox(self, senders: Mapping[str, Sender]) -> Outbox:
         """As another worker has one."""
-        outbox = Outbox(self.store.notifications, self.store.reading, senders, self.store.database.executor)
+        outbox = Outbox(self.store, senders)
         self.outboxes.append(outbox)
         return outbox
 
@@ -107,7 +107,7 @@ async def test_what_is_due_is_sent_and_who_is_lost_is_found(post: Post) -> None:
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
     assert post.store.notifications.lost(post.number) == ["grace"]
-    assert post.store.reading.to_look_at() == [post.number]
+    assert transactions(post.store).rechecks.due() == [post.number]
 
 
 async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> None:
@@ -162,7 +162,7 @@ async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> Non
 async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
     write(post.store, asking(post.number, "grace"))
     [row] = post.store.notifications.of_step(post.number, 1)
-    assert post.store.notifications.begin([row.id], LONG_AGO) == {row.id: 1}
+    assert transactions(post.store).deliveries.begin([row.id], LONG_AGO) == {row.id: 1}
     await post.outbox.deliver(post.number, 1)
     assert post.waiting() == ["grace"]  # it may have got through: that is for the sweeper
     await post.outbox.send_left_over()
@@ -189,7 +189,7 @@ async def test_a_mail_whose_end_is_not_known_is_sent_once_more_and_then_given_up
     [given_up] = [row for row in post.store.events.of(post.number) if row.kind == "unreachable"]
     assert given_up.who == "grace"
     assert given_up.proof["error"].startswith("given up after 2 tries: the mail server 127.0.0.1:")
-    assert post.store.reading.to_look_at() == [post.number]
+    assert transactions(post.store).rechecks.due() == [post.number]
 
 
 async def test_what_is_as_old_as_a_day_is_given_up_when_it_fails_again(post: Post) -> None:

@@ -12,9 +12,8 @@ from countersign.transitions import GrantEnd
 from engine import planning
 from engine.planning import Planning
 from engine.policy import ReadPolicy, apply_policy, put_in_force
-from engine.transactions import Transactions
 from store import Store
-from tests.store.requests import approved, asking, opened, write
+from tests.store.requests import approved, asking, opened, transactions, write
 from tests.workflows.people import ADMIN, policy
 
 
@@ -31,7 +30,7 @@ def test_what_waits_and_what_lasts(store: Store) -> None:
     lasting = approved(store, minutes=30)
     over = approved(store, device="web-3")
     end = GrantEnd(approval_id=over, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="over")
-    Transactions(store).granting.end(end)
+    transactions(store).granting.end(end)
     assert [(one.approval_id, one.requester, one.what) for one in Planning(store).waiting()] == [
         (waiting, "alice", "connection web-2 ssh")
     ]
@@ -52,12 +51,12 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
     read = ReadPolicy.of(policy(grant_minutes=60))
     end = to_end(read.policy, Planning(store).all_held())
     assert [number for number, _ in end] == [ended]
-    assert Transactions(store).granting.to_revoke() == []
+    assert transactions(store).granting.to_revoke() == []
     version = put_in_force(store, read, ADMIN, end=end)
     # Another process finds it, as where the portal that applied the policy dies at once.
     other = Store(migrated_url)
     for each in (store, other):
-        [wish] = Transactions(each).granting.to_revoke()
+        [wish] = transactions(each).granting.to_revoke()
         assert (wish.approval_id, wish.who) == (ended, ADMIN)
         assert wish.words == f"Policy version {version} would not give it. It lasts 120 minutes; 60 are the most."
     other.close()
@@ -69,5 +68,5 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
 def test_the_grants_of_who_is_disabled_or_gone_are_to_be_revoked_with_the_policys_version(store: Store) -> None:
     number = approved(store)
     apply_policy(store, policy(disabled=("alice",)), "ada")
-    [wish] = Transactions(store).granting.to_revoke()
+    [wish] = transactions(store).granting.to_revoke()
     assert (wish.approval_id, wish.words) == (number, "The requester is disabled in policy version 2.")

@@ -26,7 +26,7 @@ AGAIN_SECONDS = 2.0
 @pytest.fixture(autouse=True)
 def quick(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever failed is tried again soon, in the proportions of the real thing; and Slack is whole afterwards."""
-    monkeypatch.setattr("store.notifications.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
+    monkeypatch.setattr("engine.notifying.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
     monkeypatch.setattr("engine.outbox.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
     monkeypatch.setattr("activities.chores.PAUSE_SECONDS", 0.3)
     monkeypatch.setattr("engine.engine.LEFT_OVER_AFTER", timedelta(seconds=1))

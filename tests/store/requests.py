@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from countersign.kinds.connection import ConnectionQuestion
@@ -30,19 +31,25 @@ def opening(**changed: Any) -> Opening:
 
 def opened(store: Store, **changed: Any) -> Opened:
     """A request that has its number."""
-    reply = Transactions(store).opener.open(opening(**changed))
+    reply = transactions(store).opener.open(opening(**changed))
     assert reply.opened is not None
     return reply.opened
 
 
+@lru_cache(maxsize=4)
+def transactions(store: Store) -> Transactions:
+    """What the engine does to this store; the same each time, as it remembers what it has looked at."""
+    return Transactions(store)
+
+
 def write(store: Store, step: Transition) -> RecordedTransition:
     """Write a step as its workflow does."""
-    return Transactions(store).transitions.write(step)
+    return transactions(store).transitions.write(step)
 
 
 def store_answer(store: Store, given: SubmittedAnswer) -> Answer:
     """Store an answer as its channel does."""
-    return Transactions(store).answers.store(given)
+    return transactions(store).answers.store(given)
 
 
 def a_step(approval_id: int, key: str, **fields: Any) -> Transition:

@@ -19,6 +19,7 @@ from sandbox.temporal_server import HOST, free_port
 from store import Store
 from store.database import Database
 from store.database_errors import DatabaseUnavailable
+from tests.store.requests import transactions
 
 GENERIC = "The database can't be reached now; try again."
 
@@ -176,9 +177,9 @@ def test_a_full_disk_a_file_that_is_only_read_and_one_that_is_none(tmp_path: Pat
 
 def test_what_can_not_be_stored_is_the_caller_s_fault(store: Store) -> None:
     with pytest.raises(BadQuestion, match="can't be stored"):
-        store.signals.add("grace", None, "away", "half a pair: \ud800")
+        transactions(store).signals.add("grace", None, "away", "half a pair: \ud800")
     with pytest.raises(BadQuestion, match="can't be stored"):
-        store.signals.add("grace", 2**80, "away", "a number that no column has room for")
+        transactions(store).signals.add("grace", 2**80, "away", "a number that no column has room for")
 
 
 def test_a_fault_of_ours_stays_one(store: Store) -> None:

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from countersign.models import LONGEST_ID, OWN_APPROVAL, Decision, Status, Verdict
 from countersign.notifications import RejectedInput
 from engine.policy import apply_policy
-from engine.transactions import Transactions
 from store import Store
-from tests.store.requests import a_step, asking, kinds, opened, opening, write
+from tests.store.requests import a_step, asking, kinds, opened, opening, transactions, write
 from tests.workflows.people import policy
 
 LONG = "a" + "@" * (LONGEST_ID - 1)  # an @ takes three characters in a workflow id
@@ -39,7 +38,7 @@ def own_approval(number: int) -> Decision:
 
 def test_the_longest_ids_open_a_request(store: Store) -> None:
     with_long_ids(store)
-    reply = Transactions(store).opener.open(opening(requester=LONG, device=LONG))
+    reply = transactions(store).opener.open(opening(requester=LONG, device=LONG))
     assert reply.opened is not None
 
 
@@ -62,7 +61,7 @@ def test_the_longest_source_address_gets_a_grant(store: Store) -> None:
 def test_a_stranger_s_long_address_is_recorded(store: Store) -> None:
     number = opened(store).approval_id
     sender = f"{'x' * 64}@{'y' * 255}"
-    Transactions(store).rejected_inputs.record(
+    transactions(store).rejected_inputs.record(
         RejectedInput(channel="email", source_id="<m@x>", approval_id=number, who=sender, words="Not known.")
     )
     assert kinds(store, number)[-1] == "answer_refused"

@@ -12,10 +12,23 @@ from countersign.errors import Refused
 from countersign.models import Event, GrantStatus, Verdict
 from countersign.notifications import Notification, Result, Shown
 from countersign.transitions import GrantEnd, Recipient
+from engine.messages import Messages
 from engine.policy import apply_policy
-from engine.transactions import Transactions
 from store import Store
-from tests.store.requests import a_step, approving, asking, given, kinds, lost, opened, sent, soon, store_answer, write
+from tests.store.requests import (
+    a_step,
+    approving,
+    asking,
+    given,
+    kinds,
+    lost,
+    opened,
+    sent,
+    soon,
+    store_answer,
+    transactions,
+    write,
+)
 from tests.workflows.people import policy
 
 LIVE = frozenset({"slack"})
@@ -36,7 +49,7 @@ def asked_on_slack(board: Store, *people: str) -> int:
     number = opened(board).approval_id
     write(board, asking(number, *people))
     rows = [row for row in board.notifications.of_step(number, 1) if row.channel == "slack"]
-    board.notifications.mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
+    transactions(board).deliveries.mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
     return number
 
 
@@ -45,10 +58,7 @@ def shown_by(board: Store, number: int) -> dict[str, int]:
 
 
 def notices_of(board: Store, number: int, step: int) -> dict[tuple[str, str], Notification]:
-    return {
-        (one.to.id, channel): one
-        for channel, one in board.reading.notifications(board.notifications.of_step(number, step))
-    }
+    return {(one.to.id, channel): one for channel, one in Messages(board).of(board.notifications.of_step(number, step))}
 
 
 def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:
@@ -63,22 +73,22 @@ def test_messages_say_anew_who_was_not_told_yet_when_one_that_asks_fails_and_whe
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
     rows = {row.person: row for row in board.notifications.of_step(number, 1) if row.channel == "slack"}
-    board.notifications.mark(number, [sent(rows["grace"].id, "C/grace", shows=1)])
-    tries = board.notifications.begin([rows["ivan"].id], soon(0))
+    transactions(board).deliveries.mark(number, [sent(rows["grace"].id, "C/grace", shows=1)])
+    tries = transactions(board).deliveries.begin([rows["ivan"].id], soon(0))
     failed = Result(notice_id=rows["ivan"].id, state="waiting", text="503", tries=tries[rows["ivan"].id])
-    board.notifications.mark(number, [failed])
+    transactions(board).deliveries.mark(number, [failed])
     [grace] = board.notifications.outdated(number)
     assert (grace.person, untold(board, grace)) == ("grace", ["ivan"])
     board.notifications.show([Shown(notice_id=grace.id, before=grace.shows, now=1)])
     assert board.notifications.outdated(number) == []
-    board.notifications.begin([rows["ivan"].id], soon(60))
-    board.notifications.mark(number, [sent(rows["ivan"].id, "C/ivan", shows=1)])
+    transactions(board).deliveries.begin([rows["ivan"].id], soon(60))
+    transactions(board).deliveries.mark(number, [sent(rows["ivan"].id, "C/ivan", shows=1)])
     [grace] = board.notifications.outdated(number)
     assert (grace.person, untold(board, grace)) == ("grace", [])
 
 
 def untold(board: Store, row: Row[Any]) -> list[str]:
-    [(_, told)] = board.reading.notifications([row])
+    [(_, told)] = Messages(board).of([row])
     return told.untold
 
 
@@ -116,7 +126,7 @@ def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> N
         board.notifications.show([Shown(notice_id=row.id, before=row.shows, now=2)])
     assert shown_by(board, number) == {}
     end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", words="Enough.")
-    assert Transactions(board).granting.end(end)
+    assert transactions(board).granting.end(end)
     assert set(shown_by(board, number)) == {"alice", "grace"}
 
 
@@ -148,7 +158,7 @@ def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
     [room] = [row for row in board.notifications.of_step(number, 1) if row.person == "#C0123"]
-    board.notifications.mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
+    transactions(board).deliveries.mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
     again = [(row.event, row.person, row.channel) for row in board.notifications.left_over(soon(60), 10)]
     assert sorted(again) == [("asked", "grace", "slack"), ("asked", "ivan", "slack"), ("opened", "alice", "slack")]
     assert kinds(board, number)[-1] == "unreachable"
@@ -160,12 +170,12 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
     write(board, asking(number, "grace"))
     for row in board.notifications.of_step(number, 1):
         for _ in range(2):
-            board.notifications.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
-    [(channel, notice)] = board.reading.notifications(board.notifications.left_over(soon(60), 10))
+            transactions(board).deliveries.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
+    [(channel, notice)] = Messages(board).of(board.notifications.left_over(soon(60), 10))
     assert (channel, notice.to.id, notice.event, notice.use) == ("email", "grace", Event.ASKED, "link_only")
-    assert board.reading.to_look_at() == []  # one way is left
-    board.notifications.mark(number, [lost(notice.id, "550")], ["email", "slack"])
-    assert board.reading.to_look_at() == [number]
+    assert transactions(board).rechecks.due() == []  # one way is left
+    transactions(board).deliveries.mark(number, [lost(notice.id, "550")], ["email", "slack"])
+    assert transactions(board).rechecks.due() == [number]
 
 
 def test_what_was_tried_says_so(board: Store) -> None:
@@ -173,7 +183,7 @@ def test_what_was_tried_says_so(board: Store) -> None:
     write(board, asking(number, "grace"))
     ids = [row.id for row in board.notifications.of_step(number, 1)]
     assert not any(one.again for one in notices_of(board, number, 1).values())
-    board.notifications.begin(ids, soon(0))
+    transactions(board).deliveries.begin(ids, soon(0))
     assert all(one.again for one in notices_of(board, number, 1).values())
 
 

@@ -7,9 +7,10 @@ import pytest
 from countersign.models import Event
 from countersign.notifications import Result
 from countersign.transitions import Recipient
+from engine.messages import Messages
 from engine.policy import apply_policy
 from store import Store
-from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon, write
+from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon, transactions, write
 from tests.workflows.people import policy
 
 
@@ -28,7 +29,7 @@ def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store
 
 def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
     number = approved(store, reason="deploy", source_address="10.0.0.7")
-    shown = store.reading.notifications(store.notifications.of_step(number, 2))
+    shown = Messages(store).of(store.notifications.of_step(number, 2))
     assert [(channel, notice.event, notice.use) for channel, notice in shown] == [
         ("email", Event.SETTLED, "decide")
     ] * 2
@@ -44,8 +45,8 @@ def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
     write(store, asking(number, "grace", "ada"))
     by_person = {row.person: row.id for row in store.notifications.of_step(number, 1)}
     for _ in range(2):
-        store.notifications.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
-    store.notifications.mark(number, [sent(by_person["ada"], "<n@x>")])
+        transactions(store).deliveries.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
+    transactions(store).deliveries.mark(number, [sent(by_person["ada"], "<n@x>")])
     rows = [row for row in store.events.of(number) if row.kind in {"noticed", "unreachable"}]
     assert [(row.kind, row.who, row.words, row.proof) for row in rows] == [
         ("noticed", "grace", "asked", {"reference": "<m@x>"}),
@@ -76,8 +77,8 @@ def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more
     number = opened(store).approval_id
     write(store, a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
-    assert store.notifications.begin([row.id], soon(0)) == {row.id: 1}
-    assert store.notifications.begin([row.id], soon(0)) == {}
+    assert transactions(store).deliveries.begin([row.id], soon(0)) == {row.id: 1}
+    assert transactions(store).deliveries.begin([row.id], soon(0)) == {}
     assert store.notifications.left_over(soon(19), 10) == []
     store.notifications.hold([row.id], soon(15))
     assert store.notifications.left_over(soon(34), 10) == []
@@ -88,7 +89,7 @@ def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
     number = opened(store).approval_id
     write(store, a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
-    begun = at_once(lambda: store.notifications.begin([row.id], soon(0)))
+    begun = at_once(lambda: transactions(store).deliveries.begin([row.id], soon(0)))
     assert sorted(begun, key=len) == [{}, {}, {}, {row.id: 1}]
 
 
@@ -98,8 +99,10 @@ def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store:
     write(store, a_step(number, "step 2", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="grace")]))
     [first] = store.notifications.left_over(soon(0), 1)
     for tries, wait in ((1, 10), (2, 20), (3, 40)):
-        assert store.notifications.begin([first.id], soon(100 * tries)) == {first.id: tries}
-        store.notifications.mark(number, [Result(notice_id=first.id, state="waiting", text="451", tries=tries)])
+        assert transactions(store).deliveries.begin([first.id], soon(100 * tries)) == {first.id: tries}
+        transactions(store).deliveries.mark(
+            number, [Result(notice_id=first.id, state="waiting", text="451", tries=tries)]
+        )
         assert [row.person for row in store.notifications.left_over(soon(wait - 1), 10)] == ["grace"]
         assert [row.person for row in store.notifications.left_over(soon(wait + 1), 10)] == ["grace", "ada"]
     assert "unreachable" not in kinds(store, number)
@@ -109,9 +112,9 @@ def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(stor
     number = opened(store).approval_id
     write(store, a_step(number, "step 1", at=soon(-90), tell=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
-    store.notifications.begin([row.id], soon(-60))
-    assert store.notifications.begin([row.id], soon(0)) == {row.id: 2}
-    store.notifications.mark(number, [Result(notice_id=row.id, state="waiting", text="timed out", tries=1)])
+    transactions(store).deliveries.begin([row.id], soon(-60))
+    assert transactions(store).deliveries.begin([row.id], soon(0)) == {row.id: 2}
+    transactions(store).deliveries.mark(number, [Result(notice_id=row.id, state="waiting", text="timed out", tries=1)])
     assert store.notifications.left_over(soon(15), 10) == []
 
 
@@ -121,9 +124,9 @@ def test_what_may_have_got_through_twice_is_given_up(store: Store, tries: int) -
     write(store, asking(number, "grace"))
     [row] = store.notifications.of_step(number, 1)
     for n in range(1, tries + 1):
-        store.notifications.begin([row.id], soon(60 * n))
+        transactions(store).deliveries.begin([row.id], soon(60 * n))
         unknown = Result(notice_id=row.id, state="waiting", text="no word", tries=n, unconfirmed=True)
-        store.notifications.mark(number, [unknown], ["email"])
+        transactions(store).deliveries.mark(number, [unknown], ["email"])
     assert store.notifications.lost(number) == (["grace"] if tries == 2 else [])
     assert kinds(store, number).count("unreachable") == tries - 1
 
@@ -155,7 +158,7 @@ def test_who_is_asked_was_told_when_a_message_got_through(store: Store) -> None:
     write(store, asking(number, "grace", "ada"))
     assert told(store, number) == {"grace": False, "ada": False}
     by_person = {row.person: row.id for row in store.notifications.of_step(number, 1)}
-    store.notifications.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
+    transactions(store).deliveries.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
     assert told(store, number) == {"grace": True, "ada": False}
 
 
@@ -164,7 +167,7 @@ def test_a_room_tells_all_who_are_asked(store: Store) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada"))
     [row] = store.notifications.of_step(number, 1)
-    store.notifications.mark(number, [sent(row.id, "C0123/1.2", shows=1)])
+    transactions(store).deliveries.mark(number, [sent(row.id, "C0123/1.2", shows=1)])
     assert told(store, number) == {"grace": True, "ada": True}
 
 
@@ -174,12 +177,12 @@ def test_a_message_names_those_whom_none_has_reached_and_none_is_on_its_way_to(s
     rows = {row.person: row for row in store.notifications.of_step(number, 1)}
 
     def untold() -> list[str]:
-        [(_, notice)] = store.reading.notifications([rows["grace"]])
+        [(_, notice)] = Messages(store).of([rows["grace"]])
         return notice.untold
 
     assert untold() == []  # they are told this moment
-    store.notifications.begin([row.id for row in rows.values()], soon(0))
+    transactions(store).deliveries.begin([row.id for row in rows.values()], soon(0))
     assert untold() == []
     failed = Result(notice_id=rows["ada"].id, state="waiting", text="451")
-    store.notifications.mark(number, [lost(rows["ivan"].id, "550"), failed, sent(rows["grace"].id, "<m@x>")])
+    transactions(store).deliveries.mark(number, [lost(rows["ivan"].id, "550"), failed, sent(rows["grace"].id, "<m@x>")])
     assert untold() == ["ada", "ivan"]

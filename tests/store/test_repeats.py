@@ -17,7 +17,7 @@ from engine.transactions import Transactions
 from store import Store
 from store.repeats import WINDOW, WRITTEN_EACH
 from store.tables import repeats, requests
-from tests.store.requests import approved, asking, given, opened, opening, question, store_answer, write
+from tests.store.requests import approved, asking, given, opened, opening, question, store_answer, transactions, write
 
 MORE = 15
 ALL = WRITTEN_EACH + MORE
@@ -41,7 +41,7 @@ def an_hour_later(store: Store) -> None:
 
 def test_strangers_have_few_rows_and_one_that_counts_the_rest(store: Store) -> None:
     for number in range(ALL):
-        Transactions(store).rejected_inputs.record(rejected_input(f"someone-{number}@example.org (unproven)"))
+        transactions(store).rejected_inputs.record(rejected_input(f"someone-{number}@example.org (unproven)"))
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
     store.repeats.sum_up()
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
@@ -55,16 +55,16 @@ def test_strangers_have_few_rows_and_one_that_counts_the_rest(store: Store) -> N
 
 def test_what_comes_in_the_next_hour_is_written_and_the_last_hour_summed_up(store: Store) -> None:
     for _ in range(ALL):
-        Transactions(store).rejected_inputs.record(rejected_input("a stranger"))
+        transactions(store).rejected_inputs.record(rejected_input("a stranger"))
     an_hour_later(store)
-    Transactions(store).rejected_inputs.record(rejected_input("a stranger"))
+    transactions(store).rejected_inputs.record(rejected_input("a stranger"))
     *_, summed_up, newest = rows(store, "answer_refused")
     assert (summed_up.proof["times"], newest.words) == (str(MORE), "No token.")
 
 
 def test_few_need_no_summary(store: Store) -> None:
     for _ in range(WRITTEN_EACH):
-        Transactions(store).rejected_inputs.record(rejected_input("a stranger"))
+        transactions(store).rejected_inputs.record(rejected_input("a stranger"))
     an_hour_later(store)
     store.repeats.sum_up()
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
@@ -73,8 +73,8 @@ def test_few_need_no_summary(store: Store) -> None:
 def test_strangers_hide_nothing_of_a_person_nor_one_person_of_another(store: Store) -> None:
     bob = Person(id="bob", name="Bob", email="bob@example.test")
     for _ in range(ALL):
-        Transactions(store).rejected_inputs.record(rejected_input("a stranger"))
-    Transactions(store).rejected_inputs.record(rejected_input("bob", bob))
+        transactions(store).rejected_inputs.record(rejected_input("a stranger"))
+    transactions(store).rejected_inputs.record(rejected_input("bob", bob))
     assert rows(store, "answer_refused")[-1].who == "bob"
 
 
@@ -93,7 +93,7 @@ def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None
     number = opened(store).approval_id
     for _ in range(REFUSALS_TOLD_AT_MOST + 5):
         answer = store_answer(store, given(number, "bob", channel="email"))
-        Transactions(store).answers.refuse(answer.id, Refused("Not asked."), tell=True)
+        transactions(store).answers.refuse(answer.id, Refused("Not asked."), tell=True)
     later = datetime.now(UTC) + timedelta(hours=1)
     told = [row for row in store.notifications.left_over(later, 1000) if row.event == "answer_refused"]
     assert len(told) == REFUSALS_TOLD_AT_MOST
@@ -102,11 +102,11 @@ def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None
 def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: Store) -> None:
     for _ in range(ALL):
         with pytest.raises(Refused):
-            Transactions(store).opener.open(opening(device="nowhere"))
+            transactions(store).opener.open(opening(device="nowhere"))
     assert len(rows(store, "refused")) == WRITTEN_EACH
     number = approved(store)
     for _ in range(ALL):
-        assert Transactions(store).asking.answer_on_record(question(), "alice") is not None
+        assert transactions(store).asking.answer_on_record(question(), "alice") is not None
     assert [row.approval_id for row in rows(store, "asked_again")] == [number] * WRITTEN_EACH
 
 

@@ -11,14 +11,13 @@ from countersign.models import GrantStatus, Status
 from countersign.notifications import RejectedInput
 from countersign.transitions import GrantEnd
 from engine.policy import apply_policy
-from engine.transactions import Transactions
 from notifiers.email.mailbox import MailRef
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history
 from store import Store
 from store.retention import AT_ONCE, FEW_REQUESTS, Kept, Retention
 from store.tables import events, mails, notifications, rejected_input, signals
-from tests.store.requests import a_step, approved, asking, kinds, opened, sent, write
+from tests.store.requests import a_step, approved, asking, kinds, opened, sent, transactions, write
 
 YEAR = timedelta(days=365)
 KEPT = Kept(mails=timedelta(days=30), signals=timedelta(days=30), notifications=timedelta(days=30))
@@ -49,7 +48,7 @@ def settled(store: Store, **changed: str) -> int:
     write(store, asking(number, "grace"))
     write(store, a_step(number, "2.rejected", status=Status.REJECTED))
     for row in store.notifications.of_step(number, 1):
-        store.notifications.mark(number, [sent(row.id, "<m@x>")])
+        transactions(store).deliveries.mark(number, [sent(row.id, "<m@x>")])
     return number
 
 
@@ -66,7 +65,7 @@ def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store:
 
 
 def test_what_was_turned_down_is_forgotten_with_the_mails(store: Store) -> None:
-    Transactions(store).rejected_inputs.record(
+    transactions(store).rejected_inputs.record(
         RejectedInput(channel="email", source_id="<a@x>", approval_id=None, who="eve", words="No.")
     )
     forget(store, datetime.now(UTC))
@@ -79,7 +78,7 @@ def test_what_was_turned_down_is_forgotten_with_the_mails(store: Store) -> None:
 def test_signals_are_kept_while_their_request_waits(store: Store) -> None:
     waits, over = opened(store, device="vaults-1").approval_id, settled(store, device="vaults-2")
     for number in (waits, over, None):
-        store.signals.add("ivan", number, "away", "Out of office")
+        transactions(store).signals.add("ivan", number, "away", "Out of office")
     forget(store)
     with store.database.reading() as connection:
         assert connection.execute(select(signals.c.approval_id)).scalars().all() == [waits]
@@ -92,7 +91,7 @@ def test_notifications_are_kept_while_anything_may_still_happen_to_their_request
     end = GrantEnd(
         approval_id=ended, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="It ended."
     )
-    Transactions(store).granting.end(end)
+    transactions(store).granting.end(end)
     with store.database.transaction() as connection:  # all of them left
         connection.execute(update(notifications).values(state="sent"))
     record = kinds(store, over)

@@ -13,10 +13,10 @@ from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Approver, Status
 from countersign.transitions import AuditEvent, Opening, Transition
 from engine.policy import apply_policy
-from engine.transactions import Transactions
 from store import Store
 from store.listing import Wanted
 from store.visibility import Visibility
+from tests.store.requests import transactions
 
 POLICY = """
 users:
@@ -54,12 +54,12 @@ def store(database_url: str) -> Iterator[Store]:
     ):
         question = ConnectionQuestion(requester=who, device=device, protocol=Protocol(protocol))
         opening = Opening(question=question, workflow_id=question.workflow_id, run_id=str(n))
-        opened = Transactions(store).opener.open(opening).opened
+        opened = transactions(store).opener.open(opening).opened
         assert opened
         if n % 2:
             seat = [Approver(person="grace", because="manager of engineers")]
             now = datetime.now(UTC)
-            Transactions(store).transitions.write(
+            transactions(store).transitions.write(
                 Transition(
                     approval_id=opened.approval_id,
                     key="1.level_started",

@@ -134,8 +134,7 @@ class Deployment:
         config = email_config(self.settings)
         assert config is not None
         self._sender = EmailNotifier(config)
-        executor = self.store.database.executor
-        outbox = Outbox(self.store.notifications, self.store.reading, {"email": self._sender}, executor)
+        outbox = Outbox(self.store, {"email": self._sender})
         self.engine = Engine(self.client, self.store, outbox, minute=self.minute)
         self.transactions = self.engine.transactions
         self.apply(policy())

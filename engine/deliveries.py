@@ -1,0 +1,131 @@
+"""How tries to send notices go: begun, tried again, given up, and told by another way."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign.models import Event
+from countersign.notifications import Result
+from countersign.transitions import AuditEvent, Kind
+from engine import notifying
+from store import Store, approvers, notifications, requests
+from store.events import append
+from store.notifications import HELD_FOR, NEVER_SHOWN
+from store.tables import ROOM
+
+LONGEST_RETRY = timedelta(minutes=10)
+MOST_DOUBLINGS = 10
+# A notice is given up when a try failed and it is as old as this; and when it may have got through so often.
+GIVEN_UP_AFTER = timedelta(days=1)
+MOST_UNCONFIRMED = 2
+# What a notice that is written for another channel has of the one that was lost.
+AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to")
+
+
+class Deliveries:
+    """What becomes of notices. Each method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+
+    def begin(self, notice_ids: Sequence[str], now: datetime) -> dict[str, int]:
+        """Write down that these are being sent, or changed, now; returns how often each was, with this time.
+
+        What another is at is left out. Each is held for a while (`hold`), and due again after twice as long each time.
+        What was doubtful until now is so no more.
+        """
+        with self.database.transaction() as connection:
+            rows = notifications.free_among(connection, notice_ids, now)
+            for row in rows:
+                values = {"tries": row.tries + 1, "retry_at": now + _wait(row.tries), "held_until": now + HELD_FOR}
+                notifications.begin(connection, row.id, **values)
+        return {row.id: row.tries + 1 for row in rows}
+
+    def doubt(self, notice_ids: Sequence[str]) -> None:
+        """Record that changes of these messages were given up and may yet be made: change them once more after that."""
+        with self.database.transaction() as connection:
+            notifications.doubt(connection, notice_ids, retry_at=datetime.now(UTC) + notifying.FIRST_RETRY)
+
+    def mark(self, approval_id: int, results: Sequence[Result], channels: Sequence[str] = ()) -> None:
+        """Record how tries to send notices ended. Who can't be reached by one of `channels` is told by the others."""
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            step = requests.step_of(connection, approval_id)
+            lines = [line for one in results for line in _mark(connection, one, channels, now, step)]
+            append(connection, approval_id, lines)
+
+
+def _mark(
+    connection: Connection, result: Result, channels: Sequence[str], now: datetime, step: int
+) -> list[AuditEvent]:
+    if result.state == "waiting":
+        given_up = _try_again(connection, result, now)
+        return _mark(connection, given_up, channels, now, step) if given_up else []
+    row = _end(connection, result, now, step)
+    if row is None:
+        return []  # sent twice, by the workflow and the sweeper; the first is on record
+    kind: Kind = "noticed"
+    proof = {"reference": result.text}
+    if result.state == "unreachable":
+        kind, proof = "unreachable", {"error": result.text}
+        # Who asked knows it, and only a live channel shows it.
+        if row.event != Event.OPENED or requests.was_asked_by_another(connection, row.approval_id):
+            _tell_otherwise(connection, row, channels, now)
+    if result.state == "unreachable" or row.tries > 1:
+        notifications.outdate_others(connection, row)
+    return [AuditEvent(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
+
+
+def _end(connection: Connection, result: Result, now: datetime, step: int) -> Row[Any] | None:
+    values: dict[str, Any] = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
+    values |= {"outdated": result.shows is not None and result.shows < step, "held_until": None}
+    if result.shows == NEVER_SHOWN:
+        values["retry_at"] = now
+    return notifications.end(connection, result.notice_id, **values)
+
+
+def _try_again(connection: Connection, failed: Result, now: datetime) -> Result | None:
+    """Have it tried again later; or what comes of it where it is given up."""
+    row = notifications.waiting_since_try(connection, failed.notice_id, failed.tries)
+    if row is None:
+        return None  # another took it over meanwhile
+    unconfirmed = row.unconfirmed + failed.unconfirmed
+    if unconfirmed >= MOST_UNCONFIRMED or now - row.written_at > GIVEN_UP_AFTER:
+        text = f"given up after {failed.tries} tries: {failed.text}"
+        return failed.model_copy(update={"state": "unreachable", "text": text})
+    retry_at = now + _wait(row.tries - 1)
+    notifications.change(connection, row.id, retry_at=retry_at, held_until=None, unconfirmed=unconfirmed)
+    if row.tries == 1:
+        notifications.outdate_others(connection, row)
+    return None
+
+
+def _tell_otherwise(connection: Connection, lost: Row[Any], channels: Sequence[str], now: datetime) -> None:
+    """Write what can't be delivered for the other channels, or for each person of a room, unless it is written."""
+    step = lost.id.split(".")[1]
+    for person, channel in _other_ways(connection, lost, channels):
+        again = {
+            **{name: getattr(lost, name) for name in AS_LOST},
+            "id": f"{lost.approval_id}.{step}.{lost.event}.{person}.{channel}",
+            "person": person,
+            "channel": channel,
+            "state": "waiting",
+            "reference": "",
+            "written_at": now,
+            "tries": 0,
+            "retry_at": now,
+        }
+        notifications.add_new(connection, again)
+
+
+def _other_ways(connection: Connection, lost: Row[Any], channels: Sequence[str]) -> list[tuple[str, str]]:
+    if not lost.person.startswith(ROOM):
+        return [(lost.person, channel) for channel in channels if channel != lost.channel]
+    return [(person, lost.channel) for person in approvers.at_level(connection, lost.approval_id, lost.level)]
+
+
+def _wait(tries: int) -> timedelta:
+    """How long after a try the next one is due, where there were so many before it."""
+    return min(notifying.FIRST_RETRY * (1 << min(tries, MOST_DOUBLINGS)), LONGEST_RETRY)

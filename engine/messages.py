@@ -1,0 +1,105 @@
+"""What a notice shows: the request as it stands, for the person whom it tells."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign.directory import Policy
+from countersign.models import Event, Route, Status
+from countersign.notifications import Notification
+from countersign.views import RequestView
+from store import Store, notifications
+from store.database import reads
+from store.tables import ROOM
+from store.views import Told, person, rows_of, views
+
+
+class Messages:
+    """Notices in full. Nothing here changes anything."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+        self.live = store.live
+
+    @reads
+    def of(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
+        """The channel and the full message of each notice."""
+        with self.database.reading() as connection:
+            return self._messages(connection, rows)
+
+    @reads
+    def of_step(self, approval_id: int, step: int) -> list[tuple[str, Notification]]:
+        """The same for the notices of one step that were not sent yet."""
+        with self.database.reading() as connection:
+            return self._messages(connection, notifications.unsent(connection, approval_id, step))
+
+    def _messages(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
+        if not rows:
+            return []
+        _, policy = self.policies.in_force(connection)
+        about = {row.approval_id: row for row in rows_of(connection, list({row.approval_id for row in rows}))}
+        told = Told(connection, about.values())
+        shown = {view.approval_id: view for view in views(connection, policy, list(about.values()), told)}
+        routes = {n: Route.model_validate(row.route) for n, row in about.items()}
+        held = self._held(connection, rows)
+        return [
+            (
+                row.channel,
+                _message(policy, shown[row.approval_id], routes[row.approval_id], row, told).model_copy(
+                    update={"holds": held.get(_place(row), ""), "step": about[row.approval_id].step}
+                ),
+            )
+            for row in rows
+        ]
+
+    def _held(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[Any, ...], str]:
+        """The newest live message of each person about a request, on the channels of these notices."""
+        live = {row.approval_id for row in rows if row.channel in self.live}
+        if not live:
+            return {}
+        return {_place(row): row.reference for row in notifications.shown_of(connection, live)}
+
+
+def _place(row: Row[Any]) -> tuple[int, str, str]:
+    return row.approval_id, row.channel, row.person
+
+
+def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> Notification:
+    # Approvers are shown the level they were asked at, the requester the one that is asked now.
+    level = view.level if row.person == view.question.requester else row.level
+    seats = [one.person for one in view.approvers if one.level == level]
+    asked = [person(policy, one) for one in seats]
+    about = {"sent", "on its way"}, view.approval_id, level
+    waits = view.status is Status.WAITING
+    untold = [one for one in seats if waits and not told.is_in(*about, one, route.rooms.values())]
+    return Notification(
+        id=row.id,
+        event=Event(row.event),
+        use="decide" if route.channels.get(row.channel) == "decide" else "link_only",
+        to=person(policy, row.person),
+        approval_id=view.approval_id,
+        token_run=view.token_run,
+        question=view.question,
+        requester=person(policy, view.question.requester),
+        asked_by=view.asked_by_name if view.asked_by != view.question.requester else "",
+        opened_at=view.opened_at,
+        deadline=view.deadline,
+        grant_minutes=view.grant_minutes,
+        status=view.status,
+        words=row.words or view.words,
+        level=level,
+        at_level=view.level,
+        levels=view.levels,
+        quorum=route.levels[level - 1].quorum if level else 0,
+        asked=asked,
+        untold=untold,
+        decisions=view.decisions,
+        names={d.person: person(policy, d.person).name for d in view.decisions},
+        grant=view.grant,
+        rejection_needs_reason=view.rejection_needs_reason,
+        in_reply_to=row.in_reply_to,
+        room=row.person.removeprefix(ROOM) if row.person.startswith(ROOM) else "",
+        again=row.tries > 0,
+    )

@@ -1,0 +1,87 @@
+"""Whom a change tells, on which channels: the notices that are written with it, and sent afterwards."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign.models import Event, Route
+from countersign.transitions import Recipient
+from store import Store, notifications
+from store.notifications import ASKING
+from store.tables import ROOM
+
+# What is younger may still be in the hands of the workflow that wrote it.
+FIRST_RETRY = timedelta(seconds=10)
+
+
+class Notifying:
+    """Writes the notices of a change, in its transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.live = store.live
+
+    def write(
+        self, connection: Connection, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Recipient]
+    ) -> None:
+        """Write one notice for each person, or room, and channel that is on; what was sent before is outdated now."""
+        notifications.outdate(connection, request.approval_id)
+        if tell:
+            notifications.add(connection, list(self._rows(request, level, step, at, tell)))
+
+    def _rows(
+        self, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Recipient]
+    ) -> Iterator[dict[str, Any]]:
+        route, number = Route.model_validate(request.route), request.approval_id
+        for_another = request.asked_by not in ("", request.requester)
+        for channel in (name for name, use in route.channels.items() if use != "off"):
+            opened, room = for_another or channel in self.live, route.rooms.get(channel, "")
+            for whom, one in _heard(tell, opened, request.requester, room):
+                notice_id = f"{number}.{step}.{one.event}.{whom}.{channel}"
+                yield notice(notice_id, number, one.event, level, whom, channel, one.words, "", at)
+
+
+def notice(
+    notice_id: str,
+    approval_id: int,
+    event: Event,
+    level: int,
+    person: str,
+    channel: str,
+    words: str,
+    in_reply_to: str,
+    at: datetime,
+) -> dict[str, Any]:
+    """A notice as it is written, to be sent by who wrote it, or else by the sweeper."""
+    return {
+        "id": notice_id,
+        "approval_id": approval_id,
+        "event": event,
+        "level": level,
+        "person": person,
+        "channel": channel,
+        "words": words,
+        "in_reply_to": in_reply_to,
+        "state": "waiting",
+        "reference": "",
+        "written_at": at,
+        "tries": 0,
+        "retry_at": at + FIRST_RETRY,
+    }
+
+
+def _heard(tell: Sequence[Recipient], opened: bool, requester: str, room: str) -> Iterator[tuple[str, Recipient]]:
+    """Whom a channel tells of what; of the opening only where it is `opened` for that.
+
+    Where a room is asked, its one message shows all approvers what becomes of it.
+    """
+    told: set[Event] = set()
+    for one in tell:
+        if one.event is Event.OPENED and not opened:
+            continue
+        if not room or one.person == requester:
+            yield one.person, one
+        elif one.event in ASKING and one.event not in told:
+            told.add(one.event)
+            yield f"{ROOM}{room}", one

@@ -1,0 +1,59 @@
+"""Which waiting requests have to look again at who may act: rules 4 and 6 of approval."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign import policy as rules
+from countersign.directory import Policy
+from countersign.models import Route
+from store import Store, notifications, requests
+from store.database import reads
+from store.due import Due
+from store.tables import STANDINGS
+
+
+class Rechecks:
+    """Finds them, at no cost that grows with what waits; each process knows for itself what it has looked at."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+        self._due = Due(_due)
+
+    @reads
+    def due(self) -> list[int]:
+        """Waiting requests with people who were disabled, or found away or unreachable, since it looked.
+
+        Those, too, that can't be passed any more at a level to come.
+        """
+        with self.database.reading() as connection:
+            return self._due.find(connection, *self.policies.in_force(connection))
+
+
+def _due(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
+    signalled = requests.waiting_signals(connection, numbers)
+    told = {tuple(row) for row in (*signalled, *notifications.lost_among(connection, numbers))}
+    changed = {row.approval_id for row in requests.waiting_seats(connection, numbers) if _changed(policy, row, told)}
+    routes = requests.waiting_routes(connection, numbers)
+    return sorted(changed.union(row.approval_id for row in routes if _in_vain(policy, row, told)))
+
+
+def _in_vain(policy: Policy, row: Row[Any, Any, Any, Any], told: set[tuple[Any, ...]]) -> bool:
+    """Whether a request waits for a level to come that too few people could pass (rule 4)."""
+    if len(row.route["levels"]) <= row.level:
+        return False
+    gone = {who for number, who, signal in told if number == row.approval_id and signal == "unreachable"}
+    route = Route.model_validate(row.route)
+    return rules.level_without_people(policy, route, row.requester, row.level + 1, gone) > 0
+
+
+def _changed(policy: Policy, row: Row[Any, Any, Any, Any], told: set[tuple[Any, ...]]) -> bool:
+    """Whether a seat stands worse than its request knows."""
+    if not policy.enabled(row.requester):
+        return True
+    if not row.person or row.standing == "disabled":
+        return False
+    news = [signal for signal in ("away", "unreachable") if (row.approval_id, row.person, signal) in told]
+    return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))

@@ -1,0 +1,38 @@
+"""What channels report of people: away, or unreachable."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from countersign.transitions import AuditEvent
+from store import Store, answers, events, signals
+from store.events import append
+
+
+class Signals:
+    """Recording what is reported."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+
+    def add(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+        """Record a signal (`away` or `unreachable`), in the audit too; the same again changes nothing.
+
+        Who has answered the request, or written about it in vain, is there. Their mail shows its token to whom they
+        copy it to, and whoever has that could forge a bounce or an absence and so choose who decides.
+        """
+        now = datetime.now(UTC)
+        kind = "unreachable" if signal == "unreachable" else "away"
+        with self.database.transaction() as connection:
+            if signals.is_known(connection, person, approval_id, signal):
+                return
+            if _has_written(connection, person, approval_id):
+                return
+            signals.add(connection, person, approval_id, signal, words, now)
+            append(connection, approval_id, [AuditEvent(kind=kind, at=now, who=person, words=words)])
+
+
+def _has_written(connection: Connection, person: str, approval_id: int | None) -> bool:
+    if answers.has_answered(connection, approval_id, person):
+        return True
+    return events.is_known(connection, approval_id, "answer_refused", person)
