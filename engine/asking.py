@@ -10,7 +10,7 @@ from countersign.kinds import question_from
 from countersign.models import Asked, Question, Route, Status
 from countersign.transitions import WHILE_OPEN, AskAgain, AuditEvent, Settled
 from engine.granting import Granting
-from engine.transitions import settled
+from engine.recovery import settled
 from store import Store, steps
 from store.events import append
 from store.repeats import append_or_count

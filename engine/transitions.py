@@ -13,12 +13,11 @@ from countersign.transitions import (
     GrantTerms,
     Recipient,
     RecordedTransition,
-    Settled,
     Transition,
 )
 from engine.notifying import Notifying
+from engine.recovery import written_before
 from store import Store, answers, approvers, grants, requests, steps
-from store.answers import decisions_of
 from store.events import append
 from store.requests import request_row
 
@@ -54,7 +53,7 @@ class Transitions:
         row = request_row(connection, step.approval_id, step.run, lock=True)
         number = row.step + 1
         if row.status != Status.WAITING or not steps.add(connection, step.approval_id, step.key, number):
-            return _written_before(connection, step, row)
+            return written_before(connection, step, row)
         self.policies.in_force(connection)  # a new version takes long to read, and the feed's lock is not held yet
         self._write(connection, step, row, number)
         lines, grant = _open_grant(connection, step, row, self.minute) if step.opens_grant else ([], None)
@@ -130,17 +129,3 @@ def _open_grant(
     line = AuditEvent(kind="granted", at=step.at, who=question.requester, words=f"until {moment(ends_at)}")
     terms = GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at, run=row.token_run)
     return [line], terms
-
-
-def _written_before(connection: Connection, step: Transition, row: Row[Any]) -> RecordedTransition:
-    """What the step brought when it was written before; or, where it came too late, how the request had ended."""
-    number = steps.number_of(connection, step.approval_id, step.key)
-    grant = grants.terms_of(connection, step.approval_id)
-    # Two people's wishes to cancel make one step, and more may have followed on a step than its workflow remembers.
-    as_on_record = number and (row.status == Status.WAITING or (row.status, row.words) == (step.status, step.words))
-    return RecordedTransition(number=number, instead=None if as_on_record else settled(connection, row), grant=grant)
-
-
-def settled(connection: Connection, row: Row[Any]) -> Settled:
-    """How a request ended, as the record says."""
-    return Settled(status=Status(row.status), words=row.words, decisions=decisions_of(connection, row.approval_id))

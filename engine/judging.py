@@ -1,0 +1,83 @@
+"""Answers on their way: stored, sent to their request to be judged, and told what became of them."""
+
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotFound, NotYet, Refused, Unavailable, other_level
+from countersign.models import Answer, Judgement, Status
+from countersign.notifications import RejectedInput, SubmittedAnswer
+from countersign.views import RequestView
+from engine.recovery import tell_what_counted
+from engine.resources import Resources
+from engine.settling import Settling
+
+
+class Judging:
+    """Stores answers, submits them, and says what became of each."""
+
+    def __init__(self, resources: Resources, settling: Settling) -> None:
+        self._resources = resources
+        self._run = resources.run
+        self._transactions = resources.transactions
+        self._client = resources.client
+        self._requests = resources.store.reading
+        self._answers = resources.store.answers
+        self._settling = settling
+
+    async def store(self, given: SubmittedAnswer) -> Answer:
+        """Store the answer before anything else. Raises NotFound, and Refused, recorded, where it could never count."""
+        try:
+            return await self._run(self._transactions.answers.store, given, self._resources.tells(given.channel))
+        except Refused:
+            await self._resources.answer_back(given.approval_id)
+            raise
+
+    async def submit(self, answer: Answer) -> Judgement:
+        """Have its request judge a stored answer; again gives the same. Raises Unavailable; the sweeper retries."""
+        outcome = await self._run(self._answers.outcome, answer.id)
+        if outcome.state == "open":
+            try:
+                return await self._judge(answer)
+            except Refused as error:
+                refusal = error
+            except NotFound as error:
+                refusal = await self._how_it_ended(answer.approval_id)
+                if refusal.fields["request_status"] == Status.WAITING:
+                    if not await self._settling.settle_if_gone(answer.approval_id):
+                        raise Unavailable("The request can't be asked now; the answer is kept.") from error
+                    refusal = await self._how_it_ended(answer.approval_id)
+            tells = self._resources.tells(answer.channel)
+            await self._run(self._transactions.answers.refuse, answer.id, refusal, tells)
+            await self._resources.answer_back(answer.approval_id)
+            outcome = await self._run(self._answers.outcome, answer.id)
+        view = await self._run(self._requests.request, answer.approval_id)
+        accepted = outcome.state == "accepted"
+        return Judgement(accepted=accepted, words=outcome.words, status=view.status, details=outcome.details)
+
+    async def _judge(self, answer: Answer) -> Judgement:
+        """Have the request's workflow judge an answer, telling it first what is on record where it has forgotten that.
+
+        Raises Refused, NotFound, Unavailable; NotYet where it still can't tell.
+        """
+        workflow_id = await self._run(self._requests.workflow_of, answer.approval_id)
+        try:
+            return await self._client.decide(workflow_id, answer)
+        except NotYet:
+            view = await self._run(self._requests.request, answer.approval_id)
+            if answer.level > view.level:  # a level is on record before anybody is asked at it
+                raise other_level(answer.approval_id, answer.level, view.level) from None
+        await tell_what_counted(self._resources, workflow_id, answer.approval_id)
+        return await self._client.decide(workflow_id, answer)
+
+    async def record_rejected(self, refused: RejectedInput) -> None:
+        """Record what came in and decides nothing, and tell its sender where `event` says so."""
+        await self._run(self._transactions.rejected_inputs.record, refused)
+        if refused.event and refused.approval_id:
+            await self._resources.answer_back(refused.approval_id)
+
+    async def _how_it_ended(self, approval_id: int) -> Refused:
+        return ended(await self._run(self._requests.request, approval_id))
+
+
+def ended(view: RequestView) -> Refused:
+    """Say that a request has ended, and how."""
+    words = f"#{view.approval_id} is already {view.status}: {view.words}"
+    return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=view.approval_id, request_status=view.status)

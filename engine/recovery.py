@@ -1,0 +1,99 @@
+"""What makes up for a crash: see docs/recovery.md.
+
+Whatever dies, a change is made twice at most, and written once; what was stored is judged; and a workflow that has
+forgotten what is on record, as Temporal may after a whole machine died, is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row
+
+from countersign.errors import NotFound, NotYet, Refused
+from countersign.models import Answer, Status
+from countersign.transitions import RecordedTransition, Settled, Transition
+from engine.together import each_for_itself
+from store import grants, steps
+from store.answers import decisions_of
+
+if TYPE_CHECKING:  # the transactions that it runs use this module themselves
+    from engine.resources import Resources
+
+# What is younger than this is still on its way.
+LEFT_OVER_AFTER = timedelta(seconds=15)
+
+
+# --- a change that is made again --------------------------------------------------------------------------------------
+
+
+def written_before(connection: Connection, step: Transition, row: Row[Any]) -> RecordedTransition:
+    """What the step brought when it was written before; or, where it came too late, how the request had ended."""
+    number = steps.number_of(connection, step.approval_id, step.key)
+    grant = grants.terms_of(connection, step.approval_id)
+    # Two people's wishes to cancel make one step, and more may have followed on a step than its workflow remembers.
+    as_on_record = number and (row.status == Status.WAITING or (row.status, row.words) == (step.status, step.words))
+    return RecordedTransition(number=number, instead=None if as_on_record else settled(connection, row), grant=grant)
+
+
+def settled(connection: Connection, row: Row[Any]) -> Settled:
+    """How a request ended, as the record says."""
+    return Settled(status=Status(row.status), words=row.words, decisions=decisions_of(connection, row.approval_id))
+
+
+# --- a workflow that has forgotten ------------------------------------------------------------------------------------
+
+
+async def tell_what_counted(resources: Resources, workflow_id: str, approval_id: int) -> None:
+    """Submit again to a request's workflow the answers that counted; where it knows of them, this changes nothing."""
+    for counted in await resources.run(resources.store.answers.counted_of, approval_id):
+        with suppress(Refused, NotYet):
+            await resources.client.decide(workflow_id, counted)
+
+
+# --- answers that were left over --------------------------------------------------------------------------------------
+
+
+class Recovery:
+    """Submits what a crash left open. `submit` has a request judge a stored answer."""
+
+    def __init__(self, resources: Resources, submit: Callable[[Answer], Awaitable[object]]) -> None:
+        self._run = resources.run
+        self._client = resources.client
+        self._requests = resources.store.reading
+        self._answers = resources.store.answers
+        self._submit = submit
+
+    async def submit_left_over(self) -> None:
+        """Submit the answers that a crash left between storing and judging: those to one request in turn."""
+        left_over = await self._run(self._answers.waiting, datetime.now(UTC) - LEFT_OVER_AFTER)
+        await _in_turn(self._submit, left_over)
+
+    async def remind_workflows(self) -> None:
+        """Submit again the answers that counted, for workflows that know nothing of them: they wait until the deadline.
+
+        Where a whole machine dies, Temporal may not have heard what is on record; for all others this changes nothing.
+        """
+        await _in_turn(self._count_again, await self._run(self._answers.counted, datetime.now(UTC)))
+
+    async def _count_again(self, answer: Answer) -> None:
+        workflow_id = await self._run(self._requests.workflow_of, answer.approval_id)
+        with suppress(Refused, NotFound, NotYet):
+            await self._client.decide(workflow_id, answer)
+
+
+async def _in_turn(submit: Callable[[Answer], Awaitable[object]], answers: Sequence[Answer]) -> None:
+    """Submit answers: those to one request one after another."""
+    by_request: dict[int, list[Answer]] = {}
+    for answer in answers:
+        by_request.setdefault(answer.approval_id, []).append(answer)
+
+    async def to_one(its: Sequence[Answer]) -> None:
+        for answer in its:
+            await submit(answer)
+
+    await each_for_itself([partial(to_one, its) for its in by_request.values()])

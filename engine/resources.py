@@ -1,0 +1,41 @@
+"""What the parts of the engine work with."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from countersign.client import Client
+from engine.outbox import Outbox
+from engine.transactions import Transactions
+from store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The way to Temporal, the database, and the way to people.
+
+    `executor` is where transactions run. Without an `outbox`, what is written here is sent by the sweeper of a worker.
+    """
+
+    client: Client
+    store: Store
+    transactions: Transactions
+    executor: Executor
+    outbox: Outbox | None
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Do a transaction without blocking the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+
+    def tells(self, channel: str) -> bool:
+        """Whether a sender is told of a refusal by this channel."""
+        return self.outbox is not None and channel in self.outbox.senders
+
+    async def answer_back(self, approval_id: int) -> None:
+        """Send what was just written to whoever answered; without an outbox the sweeper of a worker does."""
+        if self.outbox is not None:
+            await self.outbox.answer_back(approval_id)

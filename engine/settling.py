@@ -1,0 +1,55 @@
+"""Settling what no workflow settles any more: ended past us in Temporal, or lost there."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from countersign.models import Status
+from countersign.transitions import gone, time_over
+from engine.resources import Resources
+from engine.together import each_for_itself
+
+# How many waiting requests are looked at each time, whether a workflow still decides them.
+LOOKED_AT_ONCE = 20
+# When a grant's workflow should have ended it.
+OVERDUE_AFTER = timedelta(minutes=1)
+
+
+class Settling:
+    """Looks for requests and grants without a workflow."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._run = resources.run
+        self._transactions = resources.transactions
+        self._client = resources.client
+        self._requests = resources.store.reading
+        self._grants = resources.store.grants
+        self._looked_through = 0  # the number of the waiting request that was looked at last
+
+    async def settle_gone(self) -> None:
+        """Look in turn at the waiting requests, a few each time, for ones whose workflow was ended past us or lost.
+
+        They are cancelled on record, as nothing else would ever settle them; grants without a workflow end on time.
+        """
+        rows = await self._run(self._requests.waiting_after, self._looked_through, LOOKED_AT_ONCE)
+        self._looked_through = rows[-1][0] if len(rows) == LOOKED_AT_ONCE else 0
+        await each_for_itself([partial(self._settle_if, *row) for row in rows])
+        late = await self._run(self._grants.overdue, datetime.now(UTC) - OVERDUE_AFTER, LOOKED_AT_ONCE)
+        for approval_id in late:
+            await self._run(self._transactions.granting.end, time_over(approval_id, datetime.now(UTC)))
+
+    async def settle_if_gone(self, approval_id: int) -> bool:
+        """The same for one request; whether it was settled."""
+        [row] = await self._run(self._requests.waiting_after, approval_id - 1, 1) or [(0, "", "")]
+        return row[0] == approval_id and await self._settle_if(*row)
+
+    async def _settle_if(self, approval_id: int, workflow_id: str, run_id: str) -> bool:
+        """Cancel a request on record if nothing decides it; a workflow writes how it ends before it does."""
+        if not await self._client.is_gone(workflow_id, run_id):
+            return False
+        view = await self._run(self._requests.request, approval_id)
+        if view.status is not Status.WAITING:
+            return False
+        await self._run(
+            self._transactions.transitions.write, gone(approval_id, run_id, view.level, view.question.requester)
+        )
+        return True

@@ -1,0 +1,47 @@
+"""Carrying out for what is open what a new policy means for it, and what was reported of people (rules 4 and 6)."""
+
+from functools import partial
+
+from countersign.errors import NotFound, Refused
+from countersign.transitions import Revoke
+from engine.resources import Resources
+from engine.together import each_for_itself
+from engine.undoing import Undoing
+
+
+class Sweeping:
+    """Looks at what is open, again and again."""
+
+    def __init__(self, resources: Resources, undoing: Undoing) -> None:
+        self._run = resources.run
+        self._transactions = resources.transactions
+        self._client = resources.client
+        self._requests = resources.store.reading
+        self._undoing = undoing
+
+    async def enforce_directory(self) -> None:
+        """Carry out what it means for what is open that people were disabled, or can't be reached (rules 4 and 6)."""
+        try:
+            to_look_at = await self._run(self._transactions.rechecks.due)
+        except Refused:
+            return  # no policy was ever applied, so nothing is open
+        to_revoke = await self._run(self._transactions.granting.to_revoke)
+        looks = [partial(self._look_again, approval_id) for approval_id in to_look_at]
+        await each_for_itself([*looks, *(partial(self._revoke, wish) for wish in to_revoke)])
+
+    async def _revoke(self, wish: Revoke) -> None:
+        view = await self._run(self._requests.request, wish.approval_id)
+        try:
+            await self._client.revoke(wish, view.token_run)
+        except NotFound:
+            await self._undoing.end_on_record(view, wish)
+        except Refused:
+            return
+
+    async def _look_again(self, approval_id: int) -> None:
+        """Have a request look again at who may act; one that has ended needs not."""
+        workflow_id = await self._run(self._requests.workflow_of, approval_id)
+        try:
+            await self._client.look_again(workflow_id, approval_id)
+        except (Refused, NotFound):
+            return

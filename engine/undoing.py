@@ -1,0 +1,126 @@
+"""Withdrawing requests and ending grants early: by whom they are for, by approvers and by admins (rule 7)."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from countersign.error_codes import ErrorCode
+from countersign.errors import CountersignError, NotFound, Refused, Unavailable
+from countersign.models import GrantStatus, Judgement, Status
+from countersign.permissions import Action, Principal, disabled, must_be_allowed, principal
+from countersign.transitions import GONE, Cancel, Revoke, Undo, withdrawn
+from countersign.views import RequestView
+from engine.judging import ended
+from engine.resources import Resources
+from engine.settling import Settling
+
+U = TypeVar("U", bound=Undo)
+
+
+class Undoing:
+    """Carries out wishes to undo something. The same `wish_id` again is the same wish, whatever crashed meanwhile."""
+
+    def __init__(self, resources: Resources, settling: Settling) -> None:
+        self._run = resources.run
+        self._transactions = resources.transactions
+        self._client = resources.client
+        self._requests = resources.store.reading
+        self._settling = settling
+
+    async def cancel(
+        self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
+    ) -> Judgement:
+        """Withdraw a waiting request: its requester may, and an admin (rule 7).
+
+        The same `wish_id` again is the same wish, and hears what that brought about, whatever crashed meanwhile. Where
+        its workflow can't be asked to, it is withdrawn on record, which holds for everybody.
+        """
+        view = await self._allowed(Action.CANCEL, approval_id, who, admin)
+        wish = await self._wish(Cancel, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        try:
+            return await self._client.cancel(view.question.workflow_id, wish)
+        except Unavailable:
+            return await self._withdraw_on_record(view, wish)
+        except (NotFound, Refused) as error:
+            view = await self._run(self._requests.request, approval_id)
+            if await self._brought_about(approval_id, wish_id):
+                return Judgement(accepted=True, words=view.words, status=view.status)
+            if view.status is Status.WAITING:
+                if isinstance(error, NotFound) and await self._settling.settle_if_gone(approval_id):
+                    return Judgement(accepted=True, words=GONE, status=Status.CANCELLED)
+                raise
+            raise ended(view) from error
+
+    async def _withdraw_on_record(self, view: RequestView, wish: Cancel) -> Judgement:
+        """Withdraw a request without its workflow, which is told to end, and else learns so when it next writes."""
+        step = withdrawn(wish, view.token_run, view.level, view.question.requester)
+        written = await self._run(self._transactions.transitions.write, step)
+        if view.token_run:
+            with suppress(CountersignError):
+                await self._client.end(view.question.workflow_id, view.token_run)
+        view = await self._run(self._requests.request, wish.approval_id)
+        if written.instead is not None and not await self._brought_about(wish.approval_id, wish.id):
+            raise ended(view)
+        return Judgement(accepted=True, words=view.words, status=view.status)
+
+    async def revoke(
+        self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
+    ) -> None:
+        """End a grant early: an approver of the request may, and an admin (rule 7)."""
+        view = await self._allowed(Action.REVOKE, approval_id, who, admin)
+        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        await self._end_grant(view, wish)
+
+    async def give_back(self, approval_id: int, who: str, channel: str, words: str = "", wish_id: str = "") -> None:
+        """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
+        view = await self._allowed(Action.GIVE_BACK, approval_id, who)
+        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        await self._end_grant(view, wish.model_copy(update={"given_back": True}))
+
+    async def _end_grant(self, view: RequestView, wish: Revoke) -> None:
+        about = view.approval_id
+        if view.grant is None:
+            what = "give back" if wish.given_back else "revoke"
+            why = f"#{about} is {view.status} and has no grant to {what}."
+            raise Refused(why, ErrorCode.NO_GRANT, approval_id=about, request_status=view.status)
+        over = Refused(f"The grant of #{about} is over already.", ErrorCode.GRANT_OVER, approval_id=about)
+        try:
+            if view.grant.status is not GrantStatus.ACTIVE:
+                raise over
+            await self._client.revoke(wish, view.token_run)
+        except (NotFound, Unavailable):
+            # Its workflow has ended, was ended past us or lost, or can't be asked: the record is what counts.
+            if not await self.end_on_record(view, wish) and not await self._brought_about(about, wish.id):
+                raise over from None
+        except Refused as error:
+            if not await self._brought_about(about, wish.id):
+                raise over from error
+
+    async def end_on_record(self, view: RequestView, wish: Revoke) -> bool:
+        """End a grant that no workflow ends; False where it had ended already."""
+        end = wish.end(datetime.now(UTC))
+        return await self._run(self._transactions.granting.end, end.model_copy(update={"run": view.token_run}))
+
+    async def _brought_about(self, approval_id: int, wish_id: str) -> bool:
+        """Whether the request, or its grant, ended by this very wish, which is made again."""
+        return bool(wish_id) and await self._run(self._requests.brought_about, approval_id, wish_id)
+
+    async def _wish(self, kind: type[U], who: str, **fields: Any) -> U:
+        name = (await self._run(self._requests.person, who)).name
+        return kind.model_validate({"who": who, "name": name, **fields})
+
+    async def _allowed(self, action: Action, approval_id: int, who: str, admin: bool = False) -> RequestView:
+        """The request, if they may do this to it; raises NotAllowed, NotFound."""
+        caller = await self.principal(who, admin)
+        if not caller.enabled:
+            raise disabled()
+        view = await self._run(self._requests.request, approval_id)
+        if action is Action.GIVE_BACK and caller.is_gateway and await self._run(self._requests.joined, approval_id, who):
+            caller = replace(caller, joined=frozenset({approval_id}))
+        must_be_allowed(caller, action, view)
+        return view
+
+    async def principal(self, who: str, admin: bool = False) -> Principal:
+        """Who calls, as the policy in force knows them."""
+        return principal(await self._run(self._requests.policy), who, admin)
