@@ -30,6 +30,8 @@ LOCK_LINE = re.compile(
     """,
     re.VERBOSE,
 )
+ARCHITECTURE = [ROOT / "docs" / "architecture.md", ROOT / "docs" / "recovery.md"]
+NAMES_A_PATH = re.compile(r"[\w-]+(/[\w.-]+)*(/|\.(py|md|toml|json))")
 TEST_VARIABLE = r"environ.*\"(COUNTERSIGN_TEST_[A-Z_]+)\""
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:root|work|home|Users)/\S*")
 
@@ -89,6 +91,31 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
         assert target.resolve().is_relative_to(ROOT), f"{link} leads out of the project"
         assert target.exists(), f"{link} leads nowhere"
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+def paths_in(page: Path) -> list[tuple[str, str]]:
+    """Each file and folder that a page names, with the folder that its line of a table is about."""
+    found = []
+    for line in page.read_text().splitlines():
+        names = re.findall(r"`([^`]+)`", line)
+        folder = names[0] if line.startswith("| `") and names[0].endswith("/") else ""
+        found += [(folder, name) for name in names if NAMES_A_PATH.fullmatch(name)]
+    return found
+
+
+@pytest.mark.parametrize("page", ARCHITECTURE, ids=lambda page: page.name)
+def test_architecture_names_only_files_and_folders_that_exist(page: Path) -> None:
+    files = [file.relative_to(ROOT) for file in tracked_files()]
+    places = {*(file.as_posix() for file in files), *(f"{one.as_posix()}/" for file in files for one in file.parents)}
+
+    def exists(folder: str, name: str) -> bool:
+        """From the root or in its line's folder; in a line that is about none, it may stand anywhere."""
+        if {name, f"{folder}{name}"} & places:
+            return True
+        return not folder and any(place.endswith(f"/{name}") for place in places)
+
+    assert paths_in(page)
+    assert [name for folder, name in paths_in(page) if not exists(folder, name)] == []
 
 
 def test_every_page_can_be_found_from_the_readme() -> None:
