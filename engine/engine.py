@@ -12,6 +12,7 @@ from countersign.permissions import disabled
 from countersign.transitions import (
     GRANT_STEP,
     AskAgain,
+    AuditEvent,
     Availability,
     DeadlineCheck,
     GrantEnd,
@@ -59,7 +60,7 @@ class Engine:
     ) -> None:
         self.transactions = Transactions(store, minute, most_an_hour)
         self.planning = Planning(store)
-        self._reading = store.reading
+        self._reading, self._repeats = store.reading, store.repeats
         self._put_in_force = partial(put_in_force, store)
         self._resources = Resources(client, store, self.transactions, executor or store.database.executor, outbox)
         settling = Settling(self._resources)
@@ -87,6 +88,10 @@ class Engine:
     async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
         await self._resources.run(self.transactions.signals.add, person, approval_id, signal, words)
+
+    async def record_attempt(self, line: AuditEvent) -> None:
+        """Record that somebody tried what is not theirs to do; what they try again and again is counted."""
+        await self._resources.run(self._repeats.record, line, line.who)
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case."""

@@ -101,7 +101,7 @@ async def _record_attempt(context: Context, caller: Caller, approval_id: int, an
     proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
     line = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, words=words, proof=proof)
-    await context.run(context.store.repeats.record, line, caller.name)
+    await context.engine.record_attempt(line)
 
 
 @router.post(
