@@ -116,7 +116,11 @@ class Undoing:
         if not caller.enabled:
             raise disabled()
         view = await self._run(self._requests.request, approval_id)
-        if action is Action.GIVE_BACK and caller.is_gateway and await self._run(self._requests.joined, approval_id, who):
+        if (
+            action is Action.GIVE_BACK
+            and caller.is_gateway
+            and await self._run(self._requests.joined, approval_id, who)
+        ):
             caller = replace(caller, joined=frozenset({approval_id}))
         must_be_allowed(caller, action, view)
         return view
