@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -18,11 +19,15 @@ class KeptMail:
         self._before = sorted(folder.glob("*.eml"))
         self._count = int(self._before[-1].name.partition("-")[0]) if self._before else 0
 
-    def take(self) -> Iterator[tuple[str, bytes]]:
-        """Give what was there at the start, once: account and mail, in order."""
+    def take(self) -> Iterator[tuple[str, bytes, datetime]]:
+        """Give what was there at the start, once: account, mail and when it came, in order."""
         before, self._before = self._before, []
         for path in before:
-            yield unquote(path.stem.partition("-")[2]), path.read_bytes()
+            yield (
+                unquote(path.stem.partition("-")[2]),
+                path.read_bytes(),
+                datetime.fromtimestamp(path.stat().st_mtime, UTC),
+            )
 
     def add(self, account: str, raw: bytes) -> None:
         """Keep one more mail."""

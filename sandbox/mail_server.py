@@ -69,8 +69,8 @@ class MailServer:
     async def start(self) -> None:
         """Listen; raises OSError when a port is taken."""
         if self._kept:
-            for account, raw in self._kept.take():
-                await self.mailboxes.deliver(account, raw)
+            for account, raw, came in self._kept.take():
+                await self.mailboxes.deliver(account, raw, came)
         loop = asyncio.get_running_loop()
         smtp = await loop.create_server(lambda: SmtpConnection(self), self.host, self.smtp_port)
         self.smtp_port = smtp.sockets[0].getsockname()[1]

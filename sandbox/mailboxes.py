@@ -42,10 +42,10 @@ class PostOffice:
         """List the local parts an account may call its own: its name and the aliases that lead to it."""
         return {account, *(alias for alias, target in self._aliases.items() if target == account)}
 
-    async def deliver(self, account: str, raw: bytes) -> None:
-        """Put a mail into an account's INBOX and wake whoever idles on it."""
+    async def deliver(self, account: str, raw: bytes, came: datetime | None = None) -> None:
+        """Put a mail into an account's INBOX, as one that came now or at that time, and wake whoever idles on it."""
         inbox = await self.open(account).get_mailbox("INBOX")
-        await inbox.append(AppendMessage(raw, datetime.now(UTC)), recent=True)
+        await inbox.append(AppendMessage(raw, came or datetime.now(UTC)), recent=True)
 
     def open(self, account: str) -> MailboxSet:
         """Give an account's mailboxes, made at first sight."""

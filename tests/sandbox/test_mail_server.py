@@ -1,11 +1,14 @@
 """The sandbox's mail server, over real SMTP and IMAP connections."""
 
 import asyncio
+import os
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -186,3 +189,18 @@ async def test_each_recipient_of_a_mail_gets_a_copy_of_their_own() -> None:
 def submit_to(mail: MailServer, recipients: list[str]) -> None:
     with smtplib.SMTP(mail.host, mail.smtp_port, timeout=60) as smtp:
         smtp.sendmail("approvals@example.test", recipients, PLAIN)
+
+
+async def test_kept_mail_has_the_time_at_which_it_came_also_in_the_next_process(tmp_path: Path) -> None:
+    async with MailServer(keep=tmp_path) as mail:
+        await asyncio.to_thread(submit, mail, PLAIN)
+    came = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    os.utime(tmp_path / "00000001-countersign.eml", (came.timestamp(), came.timestamp()))
+
+    def times(mail: MailServer) -> list[datetime]:
+        with inbox_of(mail, "countersign") as imap:
+            imap.normalise_times = False
+            return [each[b"INTERNALDATE"] for each in imap.fetch(imap.search(), ["INTERNALDATE"]).values()]
+
+    async with MailServer(keep=tmp_path) as again:
+        assert await asyncio.to_thread(times, again) == [came]

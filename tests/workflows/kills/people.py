@@ -28,7 +28,7 @@ from tests.workflows.processes import Processes
 
 LEVEL_1, LEVEL_2 = "grace", ("heidi", "ivan", "ada")
 # A deadline's answers come so long before or after it.
-IN_TIME, LATE, AROUND = (-4.0, -0.5), (0.3, 2.5), (-0.5, 0.5)
+IN_TIME, LATE, AROUND = (-8.0, -2.5), (0.3, 2.5), (-0.5, 0.5)
 WHEN = {"in time": IN_TIME, "late": LATE, "around": AROUND}
 
 

@@ -31,7 +31,7 @@ URGENT = [("silence", 1, "")] + [
     for levels, channel in ((1, "portal"), (1, "email"), (2, "portal"))
 ]
 URGENT += [("around", 1, "portal"), ("around", 1, "email")]
-BEFORE_DEADLINE, AFTER_DEADLINE = timedelta(seconds=9), timedelta(seconds=3)
+BEFORE_DEADLINE, AFTER_DEADLINE = timedelta(seconds=10), timedelta(seconds=3)
 REQUESTS_A_KILL = 3
 MOST_REPORTED = 12
 # Where nothing has come on record for so long, nothing will: no pause before another try is as long.
