@@ -78,8 +78,8 @@ async def test_what_is_sent_is_on_record_and_sent_once(post: Post) -> None:
     write(post.store, asking(post.number, "grace", "ivan"))
     for _ in range(2):
         assert await post.outbox.deliver(post.number, 1) == []
+    await until(lambda: kinds(post.store, post.number).count("noticed") == 2)
     assert post.mail.delivered == 2
-    assert kinds(post.store, post.number).count("noticed") == 2
 
 
 async def test_who_is_refused_for_good_is_named_and_the_others_are_told(post: Post) -> None:
