@@ -12,6 +12,7 @@ from rich.text import Text
 
 from countersign.cli import repeats, times
 from countersign.cli.refusals import refusals
+from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
 from countersign.times import duration
 from countersign.views import ApproverView, AuditEventView, RequestView
@@ -84,9 +85,10 @@ def who_and_what(view: RequestView) -> Text:
 
 
 def what(view: RequestView) -> Text:
-    """`db-1 ssh`."""
-    target, *rest = view.subject.fields.values()
-    return Text.assemble((target, "bold"), *(f" {value}" for value in rest))
+    """`db-1 by ssh`; of another kind than a connection, its fields."""
+    if isinstance(view.question, ConnectionQuestion):
+        return Text.assemble((view.question.device, "bold"), " by ", view.question.protocol)
+    return Text(" ".join(view.subject.fields.values()), style="bold")
 
 
 def level_line(view: RequestView, level: int) -> Text:
