@@ -102,8 +102,7 @@ class Dovecot:
     def __init__(
         self, *, prefix: str = "", separator: str = "/", more: str = "", oauth2: str = "", tls: bool = False
     ) -> None:
-        self.port = _free_port()
-        self.tls_port = _free_port()
+        self.port, self.tls_port = _two_free_ports()
         self._settings = {"prefix": prefix, "separator": separator, "more": more}
         self._oauth2 = oauth2
         self._tls = tls
@@ -212,9 +211,9 @@ def _runs(session: int) -> bool:
     return any(not state.startswith("Z") for state in listed.stdout.split())
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])
+def _two_free_ports() -> tuple[int, int]:
+    with socket.create_server((HOST, 0)) as one, socket.create_server((HOST, 0)) as other:
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
 class Account:

@@ -29,7 +29,7 @@ def quick(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("engine.notifying.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
     monkeypatch.setattr("engine.outbox.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
     monkeypatch.setattr("activities.chores.PAUSE_SECONDS", 0.3)
-    monkeypatch.setattr("engine.engine.LEFT_OVER_AFTER", timedelta(seconds=1))
+    monkeypatch.setattr("engine.recovery.LEFT_OVER_AFTER", timedelta(seconds=1))
     state = context.slack.state
     scopes, flags, workspace = set(state.scopes), {one: dict(its) for one, its in state.people.items()}, state.workspace
     yield

@@ -89,7 +89,6 @@ OPENERS: dict[str, Change] = {
 }
 CANCELS: dict[str, Change] = {
     "the approver cancels": put("user.id", user_id("grace")),
-    "an admin's person cancels": put("user.id", user_id("ada")),
     "somebody else cancels": put("user.id", user_id("bob")),
     "a stranger cancels": put("user.id", "USTRANGER"),
     "a bot cancels": put("user.id", lambda aim: aim.account(is_bot=True)),
