@@ -28,6 +28,12 @@ HOST = "127.0.0.1"
 START_SECONDS = 30
 STOP_SECONDS = 3
 POLL_SECONDS = 0.05
+# It takes further ports of its own, which another program may take first.
+MOST_STARTS = 3
+
+
+class EndedAtOnce(NoTemporal):
+    """The server did not come up; its last words say why."""
 
 
 class TemporalServer:
@@ -53,6 +59,7 @@ class TemporalServer:
         self._say = say
         self._process: asyncio.subprocess.Process | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 -- closed when the server stops
+        self._port_given = port is not None
         self._port = port or free_port()
         self.address = self._given or f"{HOST}:{self._port}"
 
@@ -61,7 +68,7 @@ class TemporalServer:
             if self._given:
                 self._say(f"Temporal: the server at {self.address} (TEMPORAL_ADDRESS); none is started.")
             else:
-                await self._start(await asyncio.to_thread(find_temporal, self._say))
+                await self._start_until_up(await asyncio.to_thread(find_temporal, self._say))
             await self._make_ready()
         except BaseException:
             await self._stop()
@@ -79,6 +86,19 @@ class TemporalServer:
     async def ended(self) -> int:
         """Wait for the end of the server we started, and return its exit code."""
         return await self._process.wait() if self._process else 0
+
+    async def _start_until_up(self, tool: Path) -> None:
+        """Start it; again where it ends at once, on another port if none was given."""
+        for last in (False,) * (MOST_STARTS - 1) + (True,):
+            await self._start(tool)
+            try:
+                await self._connect()
+                return
+            except EndedAtOnce:
+                if last or self._port_given:
+                    raise
+                self._port = free_port()
+                self.address = f"{HOST}:{self._port}"
 
     async def _start(self, tool: Path) -> None:
         refuse_taken_port(self._port)
@@ -127,7 +147,7 @@ class TemporalServer:
                 return client
             except (RuntimeError, RPCError) as error:
                 if self._process and self._process.returncode is not None:
-                    raise NoTemporal(f"The Temporal server ended at once: {self._last_words()}") from error
+                    raise EndedAtOnce(f"The Temporal server ended at once: {self._last_words()}") from error
                 if time.monotonic() > deadline:
                     raise NoTemporal(f"Temporal at {self.address} does not answer: {error}") from error
             await asyncio.sleep(POLL_SECONDS)
