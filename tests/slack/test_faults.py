@@ -28,6 +28,8 @@ def quick(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever failed is tried again soon, in the proportions of the real thing; and Slack is whole afterwards."""
     monkeypatch.setattr("engine.notifying.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
     monkeypatch.setattr("engine.outbox.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
+    # The sweeper may be first at a message that fell behind, and waits for longer.
+    monkeypatch.setattr("engine.outbox.PATIENT_SECONDS", AGAIN_SECONDS * 1.6)
     monkeypatch.setattr("activities.chores.PAUSE_SECONDS", 0.3)
     monkeypatch.setattr("engine.recovery.LEFT_OVER_AFTER", timedelta(seconds=1))
     state = context.slack.state
@@ -71,8 +73,8 @@ FAULTS = [
     pytest.param(faults.rate_limited(1), "for another 1 seconds", id="429"),
     pytest.param(faults.server_error(503), "HTTP status 503", id="503"),
     pytest.param(faults.server_error(500).afterwards(), "HTTP status 500", id="500-afterwards"),
-    pytest.param(faults.hangs(), "within 1.6 s", id="hangs"),
-    pytest.param(faults.hangs().afterwards(), "within 1.6 s", id="hangs-afterwards"),
+    pytest.param(faults.hangs(), "within ", id="hangs"),
+    pytest.param(faults.hangs().afterwards(), "within ", id="hangs-afterwards"),
     pytest.param(faults.cut(), "can't be reached", id="reset"),
     pytest.param(faults.cut().afterwards(), "can't be reached", id="reset-afterwards"),
     pytest.param(
