@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import Refused, counted_at, other_level
+from countersign.errors import Refused, already_settled, counted_at, other_level
 from countersign.models import (
     OWN_APPROVAL,
     Answer,
@@ -105,8 +105,7 @@ class Ballot(Model):
 
     def ended(self) -> Refused:
         """How the request ended, as the reason why nothing more can be done about it."""
-        words = f"#{self.approval_id} is already {self.status}: {self.words}"
-        return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=self.approval_id, request_status=self.status)
+        return already_settled(self.approval_id, self.status, self.words)
 
     def never_counts(self, answer: Answer) -> bool:
         """Whether an answer can't count whatever may still become of the request."""

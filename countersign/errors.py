@@ -111,6 +111,18 @@ def counted_at(approval_id: int, level: int, at_level: int) -> Refused:
     return Refused(words, ErrorCode.COUNTED_ALREADY, level=level)
 
 
+def already_settled(approval_id: int, status: str, how: str) -> Refused:
+    """Says that a request has ended, and how, as the reason why nothing more can be done about it."""
+    words = f"#{approval_id} is already {status}: {how}"
+    return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status=status)
+
+
+def channel_not_allowed(approval_id: int, channel: str) -> Refused:
+    """Says that the policy of a request lets nobody decide by this channel."""
+    words = f"#{approval_id} can't be decided by {channel}; its policy wants another channel."
+    return Refused(words, ErrorCode.CHANNEL_NOT_ALLOWED, channel=channel)
+
+
 def refused_with(words: str, details: Any) -> CountersignError:
     """A refusal that was stored or sent, Refused or TooMany: its words, and its `details` as far as they are any."""
     named = dict(details) if isinstance(details, Mapping) else {}

@@ -8,7 +8,15 @@ from enum import StrEnum
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, NotAllowed, Refused, counted_at, other_level
+from countersign.errors import (
+    CountersignError,
+    NotAllowed,
+    Refused,
+    already_settled,
+    channel_not_allowed,
+    counted_at,
+    other_level,
+)
 from countersign.kinds.connection import why_no_gateway_asks
 from countersign.models import GATEWAY, Question, Status, Verdict
 from countersign.views import RequestView
@@ -86,12 +94,11 @@ def why_not_answer(
     if not who.enabled:
         return disabled()
     if request.status is not Status.WAITING:
-        return Refused(f"#{number} is already {request.status}: {request.words}", ErrorCode.ALREADY_SETTLED)
+        return already_settled(number, request.status, request.words)
     if who.name not in {one.person for one in request.approvers if one.level == level}:
         return Refused(f"You are not asked about #{number}.", ErrorCode.NOT_ASKED)
     if request.channels.get(channel, "decide") != "decide":
-        words = f"#{number} can't be decided by {channel}; its policy wants another channel."
-        return Refused(words, ErrorCode.CHANNEL_NOT_ALLOWED, channel=channel)
+        return channel_not_allowed(number, channel)
     mine = [one.verdict for one in request.decisions if (one.person, one.level, one.lapsed) == (who.name, level, False)]
     if level == request.level:
         return Refused(f"You approved #{number} already.", ErrorCode.COUNTED_ALREADY) if verdict in mine else None

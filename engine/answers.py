@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotFound, Refused, counted_at, no_request, other_level
+from countersign.errors import NotFound, Refused, channel_not_allowed, counted_at, no_request, other_level
 from countersign.models import Answer, Event, Route, Status, Verdict
 from countersign.notifications import SubmittedAnswer
 from countersign.transitions import AuditEvent
@@ -102,8 +102,7 @@ def _objection(policy: Policy, route: Route, given: SubmittedAnswer) -> Refused 
         words = "Your account is disabled or unknown, so your answer can't count."
         return Refused(words, ErrorCode.DISABLED_PERSON)
     if not given.signed_in and route.channels.get(given.channel) != "decide":
-        words = f"#{given.approval_id} can't be decided by {given.channel}; its policy wants another channel."
-        return Refused(words, ErrorCode.CHANNEL_NOT_ALLOWED, channel=given.channel)
+        return channel_not_allowed(given.approval_id, given.channel)
     if given.verdict is Verdict.REJECT and route.rejection_needs_reason and not given.comment.strip():
         words = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
         return Refused(words, ErrorCode.REASON_NEEDED)

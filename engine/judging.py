@@ -1,7 +1,6 @@
 """Answers on their way: stored, sent to their request to be judged, and told what became of them."""
 
-from countersign.error_codes import ErrorCode
-from countersign.errors import NotFound, NotYet, Refused, Unavailable, other_level
+from countersign.errors import NotFound, NotYet, Refused, Unavailable, already_settled, other_level
 from countersign.models import Answer, Judgement, Status
 from countersign.notifications import RejectedInput, SubmittedAnswer
 from countersign.views import RequestView
@@ -79,5 +78,4 @@ class Judging:
 
 def ended(view: RequestView) -> Refused:
     """Say that a request has ended, and how."""
-    words = f"#{view.approval_id} is already {view.status}: {view.words}"
-    return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=view.approval_id, request_status=view.status)
+    return already_settled(view.approval_id, view.status, view.words)

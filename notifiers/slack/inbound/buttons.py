@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 from countersign.models import Verdict
 from countersign.notifications import Person, SubmittedAnswer
@@ -38,21 +40,18 @@ class Buttons:
 
     async def revoke(self, interaction: Interaction, wish: Pressed) -> Person:
         """End a grant early: its messages then say so."""
-        person = await self._dispatcher.who(interaction)
-        number = await self._number(interaction, wish)
-        await interaction.in_time(
-            self._dispatcher.engine.revoke(number, person.id, CHANNEL, wish_id=wish.source_id), ""
-        )
-        await interaction.received()
-        return person
+        return await self._end(self._dispatcher.engine.revoke, interaction, wish)
 
     async def give_back(self, interaction: Interaction, wish: Pressed) -> Person:
         """End a grant of one's own that is needed no longer: its messages then say so."""
+        return await self._end(self._dispatcher.engine.give_back, interaction, wish)
+
+    async def _end(
+        self, end: Callable[..., Coroutine[Any, Any, None]], interaction: Interaction, wish: Pressed
+    ) -> Person:
         person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, wish)
-        await interaction.in_time(
-            self._dispatcher.engine.give_back(number, person.id, CHANNEL, wish_id=wish.source_id), ""
-        )
+        await interaction.in_time(end(number, person.id, CHANNEL, wish_id=wish.source_id), "")
         await interaction.received()
         return person
 
