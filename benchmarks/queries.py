@@ -135,6 +135,10 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
     )
     return [
         Query("a mail that is turned down", "other", lambda: engine.rejected_inputs.record(rejected)),
-        Query("notifications of a transition", "other", lambda: Messages(store).of_step(waiting_id, 1)),
+        Query(
+            "notifications of a transition",
+            "other",
+            lambda: Messages(store).of(store.notifications.of_step(waiting_id, 1)),
+        ),
         Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),
     ]

@@ -1,15 +1,16 @@
 """How tries to send notices go: begun, tried again, given up, and told by another way."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from countersign.models import Event
-from countersign.notifications import Result
+from countersign.notifications import Notification, Result
 from countersign.transitions import AuditEvent, Kind
 from engine import notifying
+from engine.messages import Messages
 from store import Store, approvers, notifications, requests
 from store.events import append
 from store.notifications import HELD_FOR, NEVER_SHOWN
@@ -29,6 +30,20 @@ class Deliveries:
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
+        self.messages = Messages(store)
+
+    def begin_step(
+        self, approval_id: int, step: int, but: Collection[str], now: datetime
+    ) -> list[tuple[str, Notification]]:
+        """Write down that the notices of a step are being sent now, for the first time, and read what they say.
+
+        What another has begun is left out, and what goes by the channels `but`.
+        """
+        with self.database.transaction() as connection:
+            unsent = notifications.unsent(connection, approval_id, step)
+            new = [row.id for row in unsent if not row.tries and row.channel not in but]
+            begun = notifications.begin_first(connection, new, retry_at=now + _wait(0), held_until=now + HELD_FOR)
+            return self.messages.read(connection, [row for row in unsent if row.id in begun])
 
     def begin(self, notice_ids: Sequence[str], now: datetime) -> dict[str, int]:
         """Write down that these are being sent, or changed, now; returns how often each was, with this time.

@@ -27,15 +27,10 @@ class Messages:
     def of(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
         """The channel and the full message of each notice."""
         with self.database.reading() as connection:
-            return self._messages(connection, rows)
+            return self.read(connection, rows)
 
-    @reads
-    def of_step(self, approval_id: int, step: int) -> list[tuple[str, Notification]]:
-        """The same for the notices of one step that were not sent yet."""
-        with self.database.reading() as connection:
-            return self._messages(connection, notifications.unsent(connection, approval_id, step))
-
-    def _messages(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
+    def read(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
+        """The same within a transaction."""
         if not rows:
             return []
         _, policy = self.policies.in_force(connection)

@@ -13,7 +13,6 @@ from countersign.notifications import Notification, Result
 from countersign.transitions import ANSWERING_STEP
 from engine.deliveries import Deliveries
 from engine.live_messages import LiveMessages, LiveSender, Sender
-from engine.messages import Messages
 from store import Store
 from store.notifications import NEVER_SHOWN
 
@@ -54,7 +53,7 @@ class Outbox:
     ) -> None:
         self.notifications = store.notifications
         self.deliveries = Deliveries(store)
-        self.messages = Messages(store)
+        self.messages = self.deliveries.messages
         self.live = live or {}
         self.senders: dict[str, Sender] = {**senders, **self.live}
         self.elsewhere: frozenset[str] = frozenset()
@@ -129,8 +128,8 @@ class Outbox:
 
     async def _send_step(self, approval_id: int, step: int) -> Sends:
         """Begin to send the notices of a step that nobody has tried yet; the others are left over, or on their way."""
-        messages = await self._run(self.messages.of_step, approval_id, step)
-        return await self._begin([one for one in messages if not one[1].again and one[0] not in self.elsewhere])
+        new = await self._run(self.deliveries.begin_step, approval_id, step, self.elsewhere, datetime.now(UTC))
+        return [(channel, self._start(self._send(channel, notice, tries=1))) for channel, notice in new]
 
     async def _send_again(self, most: int, **channels: Any) -> None:
         rows = await self._run(lambda: self.notifications.left_over(datetime.now(UTC), most, **channels))
@@ -141,16 +140,13 @@ class Outbox:
             await self._run(self.deliveries.begin, list(broken), datetime.now(UTC))
             await self._run(self.notifications.release, list(broken))
 
-    async def _begin(self, messages: Full) -> Sends:
+    async def _begin(self, messages: Full) -> None:
         """Write down that these are sent now, and send them: each for itself, to its end."""
-        if not messages:
-            return []
-        tries = await self._run(self.deliveries.begin, [notice.id for _, notice in messages], datetime.now(UTC))
-        return [
-            (channel, self._start(self._send(channel, notice, tries[notice.id])))
-            for channel, notice in messages
-            if notice.id in tries and notice.id not in self._under_way
-        ]
+        ids = [notice.id for _, notice in messages if notice.id not in self._under_way]
+        tries = await self._run(self.deliveries.begin, ids, datetime.now(UTC)) if ids else {}
+        for channel, notice in messages:
+            if notice.id in tries:
+                self._start(self._send(channel, notice, tries[notice.id]))
 
     async def _send(self, channel: str, notice: Notification, tries: int) -> str:
         """Send one notice and record what became of it; returns that."""

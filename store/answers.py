@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import OWN_APPROVAL, Answer, Decision, Verdict
@@ -15,6 +15,19 @@ from store.database import Database, reads
 from store.tables import answers, as_written, requests
 
 COUNTED = "It counted."
+IS_OF_ID = answers.c.id == bindparam("answer")
+OF_ID = select(answers).where(IS_OF_ID)
+FROM_SOURCE = select(answers).where(answers.c.channel == bindparam("by"), answers.c.source_id == bindparam("source"))
+ADD = {
+    name: dialect.insert(answers).on_conflict_do_nothing(index_elements=["channel", "source_id"]).returning(answers)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+COUNT = update(answers).where(IS_OF_ID).values(state="accepted", words=COUNTED)
+COUNTED_OF = (
+    select(answers)
+    .where(answers.c.approval_id.in_(bindparam("numbers", expanding=True)), answers.c.state.in_(("accepted", "lapsed")))
+    .order_by(answers.c.approval_id, answers.c.at)
+)
 
 
 class Answers:
@@ -57,7 +70,7 @@ class Answers:
     def outcome(self, answer_id: str) -> AnswerOutcome:
         """What became of a stored answer."""
         with self.database.reading() as connection:
-            row = connection.execute(select(answers).where(answers.c.id == answer_id)).one()
+            row = connection.execute(OF_ID, {"answer": answer_id}).one()
         return AnswerOutcome(row.state, row.words, row.details or {})
 
 
@@ -68,15 +81,12 @@ def view(row: Row[Any]) -> Answer:
 
 def from_source(connection: Connection, channel: str, source_id: str) -> Row[Any] | None:
     """The answer that was stored of what a channel got under this id, if there is one."""
-    same = (answers.c.channel == channel) & (answers.c.source_id == source_id)
-    return connection.execute(select(answers).where(same)).one_or_none()
+    return connection.execute(FROM_SOURCE, {"by": channel, "source": source_id}).one_or_none()
 
 
 def add(connection: Connection, row: Mapping[str, Any]) -> Row[Any] | None:
     """Store an answer; None where one of the same channel and source is stored already."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(answers).values(row).on_conflict_do_nothing(index_elements=["channel", "source_id"])
-    return connection.execute(new.returning(answers)).one_or_none()
+    return connection.execute(ADD[connection.dialect.name], row).one_or_none()
 
 
 def refuse(connection: Connection, answer_id: str, words: str, details: Mapping[str, Any]) -> Row[Any] | None:
@@ -114,8 +124,7 @@ def in_time(connection: Connection, approval_id: int, deadline: datetime) -> lis
 
 def count(connection: Connection, decision: Decision) -> bool:
     """Mark the stored answer that a decision stands for as one that counted; False where none is stored."""
-    stored = update(answers).where(answers.c.id == decision.answer_id).values(state="accepted", words=COUNTED)
-    return connection.execute(stored).rowcount > 0
+    return connection.execute(COUNT, {"answer": decision.answer_id}).rowcount > 0
 
 
 def add_counted(connection: Connection, approval_id: int, decision: Decision) -> None:
@@ -155,13 +164,8 @@ def decisions_of(connection: Connection, approval_id: int) -> list[Decision]:
 
 def decisions_by_request(connection: Connection, approval_ids: Sequence[int]) -> dict[int, list[Decision]]:
     """The same of several requests, by their numbers."""
-    counted = (
-        select(answers)
-        .where(answers.c.approval_id.in_(approval_ids), answers.c.state.in_(("accepted", "lapsed")))
-        .order_by(answers.c.approval_id, answers.c.at)
-    )
     found: dict[int, list[Decision]] = defaultdict(list)
-    for row in connection.execute(counted):
+    for row in connection.execute(COUNTED_OF, {"numbers": approval_ids}):
         found[row.approval_id].append(_decision(row))
     return found
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from countersign.models import Approver
 from store.database import insert_new
 from store.tables import STANDINGS, approvers
+
+OF_REQUEST = approvers.c.approval_id == bindparam("number")
+STANDINGS_OF = select(approvers.c.person, approvers.c.standing).where(OF_REQUEST)
+PEOPLE_OF = select(approvers.c.person).where(OF_REQUEST).distinct().order_by(approvers.c.person)
 
 
 def add(
@@ -23,7 +27,7 @@ def add(
         }
         for one in asked
     ]
-    insert_new(connection, approvers, rows)
+    insert_new(connection, approvers, *rows)
 
 
 def worsen(connection: Connection, approval_id: int, level: int, person: str, standing: str) -> None:
@@ -36,8 +40,9 @@ def worsen(connection: Connection, approval_id: int, level: int, person: str, st
 
 def standings_of(connection: Connection, approval_id: int) -> dict[str, str]:
     """The worst standing of each person who was asked about a request."""
-    asked = select(approvers.c.person, approvers.c.standing).where(approvers.c.approval_id == approval_id)
-    stood = sorted(connection.execute(asked), key=lambda row: STANDINGS.index(row.standing))
+    stood = sorted(
+        connection.execute(STANDINGS_OF, {"number": approval_id}), key=lambda row: STANDINGS.index(row.standing)
+    )
     return {row.person: row.standing for row in stood}
 
 
@@ -49,6 +54,4 @@ def at_level(connection: Connection, approval_id: int, level: int) -> list[str]:
 
 def people_of(connection: Connection, approval_id: int) -> list[str]:
     """Everybody who was asked about a request, each once, by id."""
-    of_request = approvers.c.approval_id == approval_id
-    asked = select(approvers.c.person).where(of_request).distinct().order_by(approvers.c.person)
-    return list(connection.execute(asked).scalars())
+    return list(connection.execute(PEOPLE_OF, {"number": approval_id}).scalars())

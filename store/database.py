@@ -1,9 +1,10 @@
 """One SQLAlchemy engine for SQLite (WAL) or PostgreSQL; every public function of the store is one transaction on it."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -97,10 +98,17 @@ class Database:
         self.engine.dispose()
 
 
-def insert_new(connection: Connection, table: Table, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
+def insert_new(connection: Connection, table: Table, *rows: Mapping[str, Any]) -> int:
     """Insert rows, in one statement, but for those whose key is there already; how many were new."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return connection.execute(dialect.insert(table).values(rows).on_conflict_do_nothing()).rowcount
+    insert = _insert_new(connection.dialect.name, table)
+    found = connection.execute(insert, rows[0]) if len(rows) == 1 else connection.execute(insert.values(rows))
+    return found.rowcount
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return insert.on_conflict_do_nothing()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
@@ -12,6 +12,8 @@ from store.tables import LONGEST_WHO, events, feed
 
 # How the log says what has another name in the record.
 SAID = {"noticed": "told"}
+COUNT = update(feed).values(version=feed.c.version + bindparam("more")).returning(feed.c.version)
+ADD = insert(events)
 
 
 def append(connection: Connection, approval_id: int | None, lines: Sequence[AuditEvent]) -> int:
@@ -19,13 +21,11 @@ def append(connection: Connection, approval_id: int | None, lines: Sequence[Audi
 
     Call it last in a transaction: the feed's lock, which keeps versions in the order of commits, is held from here on.
     """
-    last: int = connection.execute(
-        update(feed).values(version=feed.c.version + len(lines)).returning(feed.c.version)
-    ).scalar_one()
+    last: int = connection.execute(COUNT, {"more": len(lines)}).scalar_one()
     if lines:
         first = last - len(lines) + 1
         rows = [{"version": first + n, "approval_id": approval_id, **line.model_dump()} for n, line in enumerate(lines)]
-        connection.execute(insert(events), [row | {"who": row["who"][:LONGEST_WHO]} for row in rows])
+        connection.execute(ADD, [row | {"who": row["who"][:LONGEST_WHO]} for row in rows])
         connection.get_execution_options()[HAPPENED].extend(_logged(approval_id, line) for line in lines)
     return last
 

@@ -13,13 +13,26 @@ from countersign.transitions import GrantEnd, GrantTerms
 from store.database import Database, reads
 from store.due import among
 from store.policies import Policies
-from store.subjects import columns_of
+from store.subjects import CONNECTION_COLUMNS, columns_of
 from store.tables import LONGEST_WHO, as_written, grants, requests
 
 REVOKE = (
     update(grants)
     .where(grants.c.approval_id == bindparam("number"))
     .values(revoke_for=bindparam("for"), revoke_words=bindparam("why"))
+)
+ADD = insert(grants)
+NEWEST_ACTIVE: Select[Any] = (
+    select(grants, requests.c.route)
+    .join(requests, requests.c.approval_id == grants.c.approval_id)
+    .where(
+        grants.c.requester == bindparam("who"),
+        *(grants.c[name] == bindparam(name) for name in CONNECTION_COLUMNS),
+        grants.c.status == GrantStatus.ACTIVE,
+        requests.c.workflow_id == bindparam("key"),
+    )
+    .order_by(grants.c.ends_at.desc())
+    .limit(1)
 )
 IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 
@@ -49,19 +62,8 @@ class Grants:
 
 def newest_active(connection: Connection, question: Question) -> Row[Any] | None:
     """The Active grant for what this question asks for that ends last, with the `route` of its request."""
-    newest: Select[Any] = (
-        select(grants, requests.c.route)
-        .join(requests, requests.c.approval_id == grants.c.approval_id)
-        .where(
-            grants.c.requester == question.requester,
-            *(grants.c[name] == value for name, value in columns_of(question.subject).items()),
-            grants.c.status == GrantStatus.ACTIVE,
-            requests.c.workflow_id == question.subject.key,
-        )
-        .order_by(grants.c.ends_at.desc())
-        .limit(1)
-    )
-    return connection.execute(newest).one_or_none()
+    asked = {"who": question.requester, "key": question.subject.key, **columns_of(question.subject)}
+    return connection.execute(NEWEST_ACTIVE, asked).one_or_none()
 
 
 def active_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any]]:
@@ -95,18 +97,17 @@ def view(row: Row[Any] | SimpleNamespace, policy: Policy) -> GrantView:
 
 def add(connection: Connection, approval_id: int, question: Question, starts_at: datetime, ends_at: datetime) -> None:
     """Add the Active grant that an approval opens."""
-    connection.execute(
-        insert(grants).values(
-            approval_id=approval_id,
-            requester=question.requester,
-            **columns_of(question.subject),
-            source_address=question.source_address,
-            status=GrantStatus.ACTIVE,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            words="",
-        )
-    )
+    row = {
+        "approval_id": approval_id,
+        "requester": question.requester,
+        **columns_of(question.subject),
+        "source_address": question.source_address,
+        "status": GrantStatus.ACTIVE,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "words": "",
+    }
+    connection.execute(ADD, row)
 
 
 def terms_of(connection: Connection, approval_id: int) -> GrantTerms | None:

@@ -4,7 +4,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    String,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from countersign.models import Event, Status
 from countersign.notifications import Shown
@@ -25,6 +39,42 @@ DOUBTFUL = -1
 IS_WAITING = notifications.c.state == as_written("waiting")
 
 
+def _waiting() -> Select[Any]:
+    """Not sent yet; what comes of a request waits for what asked or opened, where that was tried and may be there."""
+    first = notifications.alias()
+    same = [first.c[name] == notifications.c[name] for name in ("approval_id", "person", "channel")]
+    unsaid = exists().where(*same, first.c.state == "waiting", first.c.event.in_(FIRST_SAID), first.c.tries > 0)
+    return select(notifications).where(IS_WAITING, notifications.c.event.in_(FIRST_SAID) | ~unsaid)
+
+
+def _free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """Nobody is sending it, or changing its message."""
+    return notifications.c.held_until.is_(None) | (notifications.c.held_until <= now)
+
+
+IS_OF_NUMBER = notifications.c.approval_id == bindparam("number")
+IDS: BindParameter[str] = bindparam("ids", expanding=True)
+IS_OF_ID = notifications.c.id == bindparam("notice")
+UNSENT = _waiting().where(IS_OF_NUMBER, notifications.c.id.startswith(bindparam("step", type_=String)))
+FREE_AMONG = (
+    select(notifications.c.id, notifications.c.tries)
+    .where(notifications.c.id.in_(IDS), _free(bindparam("now")))
+    .order_by(notifications.c.id)
+    .with_for_update()
+)
+ADD = insert(notifications)
+CHANGE = update(notifications).where(IS_OF_ID)
+BEGIN = CHANGE.values(shows=case((notifications.c.shows == DOUBTFUL, NEVER_SHOWN), else_=notifications.c.shows))
+BEGIN_FIRST = (
+    update(notifications)
+    .where(notifications.c.id.in_(IDS), notifications.c.tries == 0)
+    .values(tries=1)
+    .returning(notifications.c.id)
+)
+END = CHANGE.where(notifications.c.state == "waiting").returning(notifications)
+OUTDATE = update(notifications).where(IS_OF_NUMBER, notifications.c.shows.is_not(None)).values(outdated=True)
+
+
 class Notifications:
     """What is to be sent, what was, and what it shows. `live`: the channels whose messages are kept up to date."""
 
@@ -37,7 +87,8 @@ class Notifications:
     @reads
     def of_step(self, approval_id: int, step: int) -> list[Row[Any]]:
         """The notices of one step that were not sent yet."""
-        return self._rows(unsent_of(approval_id, step))
+        with self.database.reading() as connection:
+            return list(unsent(connection, approval_id, step))
 
     def left_over(
         self, now: datetime, limit: int, by: Collection[str] | None = None, but: Collection[str] = ()
@@ -129,26 +180,6 @@ class Notifications:
             return list(connection.execute(query))
 
 
-def unsent_of(approval_id: int, step: int) -> Select[Any]:
-    """The notices of one step that were not sent yet."""
-    return _waiting().where(
-        notifications.c.approval_id == approval_id, notifications.c.id.startswith(f"{approval_id}.{step}.")
-    )
-
-
-def _waiting() -> Select[Any]:
-    """Not sent yet; what comes of a request waits for what asked or opened, where that was tried and may be there."""
-    first = notifications.alias()
-    same = [first.c[name] == notifications.c[name] for name in ("approval_id", "person", "channel")]
-    unsaid = exists().where(*same, first.c.state == "waiting", first.c.event.in_(FIRST_SAID), first.c.tries > 0)
-    return select(notifications).where(IS_WAITING, notifications.c.event.in_(FIRST_SAID) | ~unsaid)
-
-
-def _free(now: datetime) -> ColumnElement[bool]:
-    """Nobody is sending it, or changing its message."""
-    return notifications.c.held_until.is_(None) | (notifications.c.held_until <= now)
-
-
 def lost_of(connection: Connection, approval_id: int) -> set[str]:
     """The people to whom no notice of a request got through, or will."""
     told = select(notifications.c.person, notifications.c.state).where(notifications.c.approval_id == approval_id)
@@ -171,14 +202,13 @@ def _shows(before: int, now: int, step: int) -> dict[str, Any]:
 
 def outdate(connection: Connection, approval_id: int) -> None:
     """Note that the messages about a request show it as it was before."""
-    shown = (notifications.c.approval_id == approval_id) & notifications.c.shows.is_not(None)
-    connection.execute(update(notifications).where(shown).values(outdated=True))
+    connection.execute(OUTDATE, {"number": approval_id})
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Add notices."""
     if rows:
-        connection.execute(insert(notifications), rows)
+        connection.execute(ADD, rows)
 
 
 def add_new(connection: Connection, row: dict[str, Any]) -> None:
@@ -188,27 +218,27 @@ def add_new(connection: Connection, row: dict[str, Any]) -> None:
 
 def free_among(connection: Connection, notice_ids: Sequence[str], now: datetime) -> Sequence[Row[str, int]]:
     """Id and tries of those of these notices that nobody is sending or changing; locked until the transaction ends."""
-    free = select(notifications.c.id, notifications.c.tries).where(notifications.c.id.in_(notice_ids), _free(now))
-    return connection.execute(free.order_by(notifications.c.id).with_for_update()).all()
+    return connection.execute(FREE_AMONG, {"ids": notice_ids, "now": now}).all()
 
 
 def begin(connection: Connection, notice_id: str, **values: Any) -> None:
     """Change these columns of a notice that is sent or changed now; what was doubtful until then is so no more."""
-    shows = case((notifications.c.shows == DOUBTFUL, NEVER_SHOWN), else_=notifications.c.shows)
-    change(connection, notice_id, shows=shows, **values)
+    connection.execute(BEGIN, {"notice": notice_id, **values})
+
+
+def begin_first(connection: Connection, notice_ids: Sequence[str], **values: Any) -> set[str]:
+    """Change these columns of notices that are sent now for the first time; returns those that were not sent before."""
+    return set(connection.execute(BEGIN_FIRST, {"ids": notice_ids, **values}).scalars()) if notice_ids else set()
 
 
 def change(connection: Connection, notice_id: str, **values: Any) -> None:
     """Change these columns of a notice."""
-    connection.execute(update(notifications).where(notifications.c.id == notice_id).values(**values))
+    connection.execute(CHANGE, {"notice": notice_id, **values})
 
 
 def end(connection: Connection, notice_id: str, **values: Any) -> Row[Any] | None:
     """Change these columns of a notice that was not sent yet; None where it was, or was given up."""
-    waiting = (notifications.c.id == notice_id) & (notifications.c.state == "waiting")
-    return connection.execute(
-        update(notifications).where(waiting).values(**values).returning(notifications)
-    ).one_or_none()
+    return connection.execute(END, {"notice": notice_id, **values}).one_or_none()
 
 
 def waiting_since_try(connection: Connection, notice_id: str, tries: int) -> Row[Any] | None:
@@ -254,7 +284,7 @@ def shown_of(connection: Connection, approval_ids: Collection[int]) -> Sequence[
 
 def unsent(connection: Connection, approval_id: int, step: int) -> Sequence[Row[Any]]:
     """The notices of one step that were not sent yet."""
-    return connection.execute(unsent_of(approval_id, step)).all()
+    return connection.execute(UNSENT, {"number": approval_id, "step": f"{approval_id}.{step}."}).all()
 
 
 def lost_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[int, str, str]]:

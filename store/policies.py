@@ -16,6 +16,7 @@ from countersign.views import AppliedPolicy
 from store.database import Database, reads
 from store.tables import policies
 
+NEWEST = select(func.max(policies.c.version))
 NO_POLICY = "No policy has been applied yet: write one and run `countersign policy apply FILE`."
 
 
@@ -62,7 +63,7 @@ class Policies:
 
     def in_force(self, connection: Connection) -> tuple[int, Policy]:
         """The same, within a transaction."""
-        version = connection.execute(select(func.max(policies.c.version))).scalar_one()
+        version = connection.execute(NEWEST).scalar_one()
         if version is None:
             raise _no_policy()
         known = self._known
@@ -81,7 +82,7 @@ def _no_policy() -> Refused:
 
 def version_in_force(connection: Connection) -> int:
     """The newest version; 0 before the first."""
-    return connection.execute(select(func.max(policies.c.version))).scalar_one() or 0
+    return connection.execute(NEWEST).scalar_one() or 0
 
 
 def applied_by(connection: Connection, version: int) -> str | None:

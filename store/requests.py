@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
 from countersign.errors import no_request
 from countersign.models import Question, Route, Status
@@ -13,6 +13,19 @@ from store.database import Database, reads
 from store.due import among
 from store.subjects import columns_of
 from store.tables import approvers, events, requests, signals
+
+IS_OF_NUMBER = requests.c.approval_id == bindparam("number")
+OF_NUMBER = select(requests).where(IS_OF_NUMBER)
+LOCKED = OF_NUMBER.with_for_update()
+OF_RUN = select(requests).where(requests.c.run_id == bindparam("run"))
+WAITING_OF = select(requests).where(
+    requests.c.requester == bindparam("who"),
+    requests.c.status == Status.WAITING,
+    requests.c.workflow_id == bindparam("workflow"),
+)
+STEP_OF = select(requests.c.step).where(IS_OF_NUMBER).with_for_update(read=True)
+ADD = insert(requests).returning(requests)
+CHANGE = update(requests).where(IS_OF_NUMBER)
 
 
 class Requests:
@@ -56,8 +69,7 @@ def request_row(connection: Connection, approval_id: int, run: str = "", lock: b
 
     `lock` holds it until the transaction ends.
     """
-    query = select(requests).where(requests.c.approval_id == approval_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(LOCKED if lock else OF_NUMBER, {"number": approval_id}).one_or_none()
     if row is None or run not in ("", row.run_id):
         raise no_request(approval_id)
     return row
@@ -65,22 +77,17 @@ def request_row(connection: Connection, approval_id: int, run: str = "", lock: b
 
 def known(connection: Connection, approval_id: int) -> Row[Any] | None:
     """A request's row, where there is one of this number."""
-    return connection.execute(select(requests).where(requests.c.approval_id == approval_id)).one_or_none()
+    return connection.execute(OF_NUMBER, {"number": approval_id}).one_or_none()
 
 
 def of_run(connection: Connection, run_id: str) -> Row[Any] | None:
     """The request that a run of a workflow opened, if it did."""
-    return connection.execute(select(requests).where(requests.c.run_id == run_id)).one_or_none()
+    return connection.execute(OF_RUN, {"run": run_id}).one_or_none()
 
 
 def waiting_of(connection: Connection, requester: str, workflow_id: str) -> Sequence[Row[Any]]:
     """The requests of somebody that wait and are decided by a workflow of this id."""
-    waiting = select(requests).where(
-        requests.c.requester == requester,
-        requests.c.status == Status.WAITING,
-        requests.c.workflow_id == workflow_id,
-    )
-    return connection.execute(waiting).all()
+    return connection.execute(WAITING_OF, {"who": requester, "workflow": workflow_id}).all()
 
 
 def waiting(connection: Connection) -> Sequence[Row[Any, Any, Any]]:
@@ -100,27 +107,24 @@ def opened_at(connection: Connection, requester: str, newest: int) -> datetime |
 def add(connection: Connection, opening: Opening, route: Route, now: datetime, deadline: datetime) -> Row[Any]:
     """Add a request that waits, and so give it its number."""
     question = opening.question
-    return connection.execute(
-        insert(requests)
-        .values(
-            workflow_id=opening.workflow_id,
-            run_id=opening.run_id,
-            token_run=opening.run_id,
-            started_at=opening.started_at,
-            question=question.model_dump(mode="json"),
-            asked_by=opening.asked_by,
-            route=route.model_dump(mode="json"),
-            requester=question.requester,
-            **columns_of(question.subject),
-            status=Status.WAITING,
-            words="",
-            level=0,
-            opened_at=now,
-            deadline=deadline,
-            step=0,
-        )
-        .returning(requests)
-    ).one()
+    row = {
+        "workflow_id": opening.workflow_id,
+        "run_id": opening.run_id,
+        "token_run": opening.run_id,
+        "started_at": opening.started_at,
+        "question": question.model_dump(mode="json"),
+        "asked_by": opening.asked_by,
+        "route": route.model_dump(mode="json"),
+        "requester": question.requester,
+        **columns_of(question.subject),
+        "status": Status.WAITING,
+        "words": "",
+        "level": 0,
+        "opened_at": now,
+        "deadline": deadline,
+        "step": 0,
+    }
+    return connection.execute(ADD, row).one()
 
 
 def next_step(connection: Connection, approval_id: int, step: int) -> Row[Any]:
@@ -131,8 +135,7 @@ def next_step(connection: Connection, approval_id: int, step: int) -> Row[Any]:
 
 def step_of(connection: Connection, approval_id: int) -> int:
     """The step that a request has come to; it takes no other until this transaction ends."""
-    step = select(requests.c.step).where(requests.c.approval_id == approval_id)
-    known: int = connection.execute(step.with_for_update(read=True)).scalar_one()
+    known: int = connection.execute(STEP_OF, {"number": approval_id}).scalar_one()
     return known
 
 
@@ -176,4 +179,4 @@ def _waits_among(numbers: Collection[int] | None) -> tuple[ColumnElement[bool], 
 
 def change(connection: Connection, approval_id: int, **values: Any) -> None:
     """Change these columns of a request."""
-    connection.execute(update(requests).where(requests.c.approval_id == approval_id).values(values))
+    connection.execute(CHANGE, {"number": approval_id, **values})

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, select
 
 from countersign.directory import Policy
 from countersign.kinds import question_from
@@ -20,17 +20,27 @@ from store.tables import ROOM, approvers, events, grants, notifications, request
 # What the columns of a grant begin with where they are read with its request.
 GRANT = "grant_"
 
+_NEWEST = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
+ALL = (
+    select(
+        requests,
+        func.coalesce(_NEWEST.scalar_subquery(), 0).label("version"),
+        *(column.label(f"{GRANT}{column.name}") for column in grants.columns),
+    )
+    .join(grants, grants.c.approval_id == requests.c.approval_id, isouter=True)
+    .order_by(requests.c.approval_id.desc())
+)
+NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True)
+OF_NUMBERS = ALL.where(requests.c.approval_id.in_(NUMBERS))
+SEATS = select(approvers).where(approvers.c.approval_id.in_(NUMBERS)).order_by(*approvers.primary_key)
+TOLD = select(notifications).where(notifications.c.approval_id.in_(NUMBERS), notifications.c.event.in_(ASKING))
+
 
 def rows_of(connection: Connection, approval_ids: Sequence[int] | Select[Any]) -> list[Row[Any]]:
     """Requests, newest first, each with the `version` of its newest event, and its grant (`_grant`)."""
-    newest = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
-    version = func.coalesce(newest.scalar_subquery(), 0).label("version")
-    opened = [column.label(f"{GRANT}{column.name}") for column in grants.columns]
-    query = select(requests, version, *opened).join(
-        grants, grants.c.approval_id == requests.c.approval_id, isouter=True
-    )
-    query = query.where(requests.c.approval_id.in_(approval_ids)).order_by(requests.c.approval_id.desc())
-    return list(connection.execute(query))
+    if isinstance(approval_ids, Select):
+        return list(connection.execute(ALL.where(requests.c.approval_id.in_(approval_ids))))
+    return list(connection.execute(OF_NUMBERS, {"numbers": approval_ids}))
 
 
 def views(
@@ -64,9 +74,8 @@ def principal_name(policy: Policy, who: str) -> str:
 
 def _seats(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
     """Who was asked about each of these requests, in the order of levels."""
-    query = select(approvers).where(approvers.c.approval_id.in_(numbers)).order_by(*approvers.primary_key)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(SEATS, {"numbers": numbers}):
         found[row.approval_id].append(row)
     return found
 
@@ -83,8 +92,7 @@ class Told:
     def __init__(self, connection: Connection, rows: Iterable[Row[Any]]) -> None:
         waiting = [row.approval_id for row in rows if row.status == Status.WAITING]
         self._states: dict[tuple[int, int, str], set[str]] = defaultdict(set)
-        query = select(notifications).where(notifications.c.approval_id.in_(waiting), notifications.c.event.in_(ASKING))
-        for row in connection.execute(query) if waiting else ():
+        for row in connection.execute(TOLD, {"numbers": waiting}) if waiting else ():
             on_its_way = row.state == "waiting" and (row.tries == 0 or row.held_until is not None)
             self._states[row.approval_id, row.level, row.person].add("on its way" if on_its_way else row.state)
 

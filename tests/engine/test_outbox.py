@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import event
 
 from countersign.models import Event
 from countersign.transitions import Recipient
@@ -80,6 +81,16 @@ async def test_what_is_sent_is_on_record_and_sent_once(post: Post) -> None:
         assert await post.outbox.deliver(post.number, 1) == []
     await until(lambda: kinds(post.store, post.number).count("noticed") == 2)
     assert post.mail.delivered == 2
+
+
+async def test_telling_somebody_takes_two_transactions(post: Post) -> None:
+    write(post.store, asking(post.number, "grace"))
+    begun: list[object] = []
+    event.listen(post.store.database.engine, "begin", begun.append)
+    await post.outbox.deliver(post.number, 1)
+    await until(lambda: post.outbox.is_idle)
+    assert len(begun) == 2
+    assert post.waiting() == []
 
 
 async def test_who_is_refused_for_good_is_named_and_the_others_are_told(post: Post) -> None:
