@@ -17,9 +17,6 @@ from notifiers.email import headers, token, wording
 from notifiers.email.config import EmailConfig
 from notifiers.templates import loader
 
-# The events whose mail a person may answer by replying.
-ANSWERABLE = {Event.ASKED, Event.REMINDED, Event.HELP}
-
 
 def compose(notice: Notification, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
     """The whole mail, in ASCII but for an address beyond it. `now` is for its Date.
@@ -51,15 +48,16 @@ def writable(address: str) -> str:
 
 
 def ids_of(notice: Notification, config: EmailConfig) -> token.Ids:
-    """What the mail's ids say. Only an approver who may answer by mail gets a token."""
-    if notice.use != "decide" or notice.to.id == notice.requester.id:
+    """What the mail's ids say. Only an approver who may answer by mail gets a token, of the kind of this mail."""
+    kind = token.KIND_OF_EVENT.get(notice.event)
+    if kind is None or notice.use != "decide" or notice.to.id == notice.requester.id:
         return token.Ids(notice.approval_id, 0, "")
-    made = token.make(config.keys, notice.approval_id, notice.level, notice.to.id, notice.token_run)
+    made = token.make(config.keys, notice.approval_id, notice.level, notice.to.id, notice.token_run, kind)
     return token.Ids(notice.approval_id, notice.level, made)
 
 
 def _answerable(notice: Notification, ids: token.Ids) -> bool:
-    return bool(ids.token) and notice.event in ANSWERABLE and notice.status is Status.WAITING
+    return bool(ids.token) and notice.status is Status.WAITING
 
 
 def _address(message: EmailMessage, notice: Notification, config: EmailConfig, address: str) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-import re
 from collections.abc import Awaitable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from datetime import datetime
@@ -20,13 +19,12 @@ from notifiers.email.authenticity import Authentic, AuthenticityRule, authentica
 from notifiers.email.judge import Facts, Judged, judge, whose_token
 from notifiers.email.mailbox import EngineFault
 from notifiers.email.reply import Reply, read_reply
-from notifiers.email.token import KeyRing
+from notifiers.email.token import KeyRing, Kind
 from notifiers.engine import Engine
 
 CHANNEL = "email"
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
 STORE_SECONDS = 20.0
-SUBJECT_NUMBER = re.compile(r"#([1-9][0-9]{0,11})\s*$")
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -121,13 +119,15 @@ class Inbound:
 
     async def _judge(self, reply: Reply, authentic: Authentic) -> Explanation:
         sender = await _of_engine(self.engine.person_at(reply.sender)) if reply.sender else None
-        view = await self._request(reply.approval_id or _number_in_subject(reply))
-        addressee = await self._addressee(reply, view)
+        # Where a mail has no token, its sender can be helped with the request that its subject names.
+        view = await self._request(reply.approval_id or token.in_subject(reply.subject))
+        addressee, kind = await self._addressee(reply, view)
         facts = Facts(
             authentic=authentic,
             addresses=self.addresses,
             person=sender.id if sender else "",
             token_of=addressee.id if addressee else "",
+            mail_kind=kind,
             # How a request stands is nobody's business who holds no mail about it.
             status=view.status if view and addressee else None,
             outcome=_outcome(view) if view and addressee else "",
@@ -140,12 +140,12 @@ class Inbound:
         except NotFound:
             return None
 
-    async def _addressee(self, reply: Reply, view: RequestView | None) -> Person | None:
-        """Whose copy this is: of those who were asked, the one whom the token names."""
-        asked = {one.person: one for one in view.approvers} if view else {}
+    async def _addressee(self, reply: Reply, view: RequestView | None) -> tuple[Person | None, Kind]:
+        """Whose copy this is, of those who were asked the one whom the token names, and of which kind of mail."""
+        asked = dict.fromkeys(one.person for one in view.approvers) if view else {}
         run = view.token_run if view else ""
-        found = asked.get(whose_token(reply, asked, partial(token.names, self.keys, run=run)))
-        return await _of_engine(self.engine.person(found.person)) if found else None
+        person, kind = whose_token(reply, asked, partial(token.kind_of, self.keys, run=run))
+        return await _of_engine(self.engine.person(person)) if person else None, kind
 
     async def _answer(self, mail: Explanation, arrived: datetime, raw: bytes) -> None:
         reply, judged = mail.reply, mail.judged
@@ -244,12 +244,6 @@ def _who(mail: Explanation) -> str:
     if mail.authentic.passed:
         return mail.sender.id if mail.sender else mail.reply.sender
     return f"{mail.reply.sender} (unproven)" if mail.reply.sender else "an unknown sender"
-
-
-def _number_in_subject(reply: Reply) -> int | None:
-    """Of a mail without a token: the request its subject names, so that its sender can be helped."""
-    found = SUBJECT_NUMBER.search(reply.subject)
-    return int(found[1]) if found else None
 
 
 def _outcome(view: RequestView) -> str:

@@ -15,11 +15,20 @@ from pydantic import ConfigDict
 from countersign.models import Model, Status
 from notifiers.email.authenticity import Authentic
 from notifiers.email.reply import Reply
-from notifiers.email.token import masked
+from notifiers.email.token import KIND_OF_EVENT, Kind, event_in, in_message_id, in_subject, masked
 
 AnswerBack = Literal["none", "help", "refusal"]
-# (token, approval id, level, person id) -> whether the token was made for them; compares in constant time.
-Names = Callable[[str, int, int, str], bool]
+# (token, approval id, level, person id) -> in which kind of mail the token was sent to them; compares in constant time.
+KindOf = Callable[[str, int, int, str], Kind | None]
+
+# Words that only answer a request, by their beginnings. Below "your reply did not count", "OK" means "I see".
+EXPLICIT = re.compile(
+    r"\b(?:approv|reject|den[iy]|declin|refus|disapprov|disallow|genehmig|freigegeb|freigeb|zustimm|zugestimmt|ablehn"
+    r"|abgelehnt|lehne|verweiger|approuv|autoris|rejet|rejett|aprob|aprueb|autoriz|rechaz|deneg|denieg|aprov|rejeit|recus"
+    r"|autorizz|rifiut|respin|goedgekeurd|goedkeur|akkoord|afgewezen|afwijz|geweigerd|zatwierdz|akceptuj|zaakceptow"
+    r"|odrzuc|odmawiam|onayl|redded|reddet|godkän|avsl[aå]|avvisa)|承認|許可|却下|拒否|同意|批准|核准|拒绝|拒絕|驳回|駁回",
+    re.IGNORECASE,
+)
 
 
 class Facts(Model):
@@ -29,6 +38,7 @@ class Facts(Model):
     addresses: list[str] = []  # ours, without tags: a reply is written to one of them
     person: str = ""  # the id of who has the From address and is enabled, "" for a stranger
     token_of: str = ""  # the id of whom the token was made for, "" where it is nobody's
+    mail_kind: Kind = "answer"  # in which kind of mail it was sent
     status: Status | None = None  # of the request the token names; None leaves that to the request itself
     outcome: str = ""  # how the request ended, in words, once it has
     level: int | None = None  # the level that is being asked now; None leaves that to the request itself
@@ -74,13 +84,19 @@ class Rule(NamedTuple):
     reads: bool = False  # whether it is about what the mail itself says, whose code and words the reader gives
 
 
-def whose_token(reply: Reply, people: Iterable[str], names: Names) -> str:
-    """The id of the person the reply's token was made for, of those who may have got one; else ""."""
-    ids = reply.ids
-    if ids is None:
-        return ""
-    approval_id, level, token = ids
-    return next((person for person in people if names(token, approval_id, level, person)), "")
+def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[str, Kind]:
+    """The id of the person the reply's token was made for, of those who may have got one, and in which kind of mail.
+
+    "" where it was made for none of them. Earlier versions put the same token in all their mails: what a mail was then
+    is said by its Message-ID.
+    """
+    if reply.ids is not None:
+        approval_id, level, token = reply.ids
+        for person in people:
+            if kind := kind_of(token, approval_id, level, person):
+                replied_to = KIND_OF_EVENT.get(event_in(reply.answers[0]), kind) if reply.answers else kind
+                return person, replied_to if kind == "answer" else kind
+    return "", "answer"
 
 
 def judge(reply: Reply, facts: Facts) -> Judged:
@@ -131,8 +147,18 @@ def _written_to(reply: Reply, facts: Facts) -> str:
     return masked(", ".join(shown[:3])) or "to nobody"
 
 
-def _names_it(reply: Reply, facts: Facts) -> bool:
-    return re.search(rf"#{reply.approval_id}(?![0-9])", reply.subject) is not None
+def _replied_to(reply: Reply, facts: Facts) -> str:
+    return masked(reply.answers[0])[:200] if reply.answers else "says none"
+
+
+def _replies_to_ours(reply: Reply, facts: Facts) -> bool:
+    """Whether the mail that it replies to, where it says so, is one of ours about this request."""
+    ids = in_message_id(reply.answers[0]) if reply.answers else None
+    return not reply.answers or (ids is not None and ids.approval_id == reply.approval_id)
+
+
+def _is_explicit(reply: Reply, facts: Facts) -> bool:
+    return reply.verdict == "none" or facts.mail_kind != "help" or EXPLICIT.search(reply.line) is not None
 
 
 def _says(words: str) -> Look:
@@ -213,9 +239,19 @@ RULES = [
     Rule(
         "subject names it",
         saw=lambda reply, facts: reply.subject[:200] or "no subject",
-        passes=_names_it,
+        passes=lambda reply, facts: in_subject(reply.subject) == reply.approval_id,
         reason=lambda reply, facts: (
             f"The subject of the mail doesn't name #{reply.approval_id}: reply with the subject left as it is."
+        ),
+        back="help",
+    ),
+    # To and Subject may be somebody else's choice, as in a mail that they wrote with a Reply-To of ours.
+    Rule(
+        "replies to ours",
+        saw=_replied_to,
+        passes=_replies_to_ours,
+        reason=lambda reply, facts: (
+            f"The mail replies to one that is none of ours about #{reply.approval_id}: {_COPY}."
         ),
         back="help",
     ),
@@ -233,6 +269,16 @@ RULES = [
         reads=True,
     ),
     Rule(
+        "says it in full",
+        saw=lambda reply, facts: reply.line or "no line",
+        passes=_is_explicit,
+        reason=_says(
+            "The mail answers one that only said why a reply did not count, where a short word may mean that you have "
+            "seen it. To answer the request, write APPROVE or REJECT as the first line."
+        ),
+        back="help",
+    ),
+    Rule(
         "still waiting",
         saw=lambda reply, facts: facts.status.value if facts.status else "left to the request",
         passes=lambda reply, facts: facts.status in (None, Status.WAITING),
@@ -245,5 +291,12 @@ RULES = [
         passes=lambda reply, facts: facts.level is None or reply.level == facts.level,
         reason=_says("The mail answers an earlier step of the request, which has been taken."),
         back="refusal",
+    ),
+    Rule(
+        "asked for",
+        saw=lambda reply, facts: f"a reply to a mail of the kind {facts.mail_kind}",
+        passes=lambda reply, facts: facts.mail_kind != "outcome",
+        reason=_says(f"The mail replies to one that asks for no answer: {_COPY}."),
+        back="help",
     ),
 ]

@@ -34,6 +34,7 @@ class Reply(Model):
 
     verdict: Literal["approve", "reject", "none"] = "none"
     comment: str = ""
+    line: str = ""  # the first line that says anything, as far as the record shows it
     code: str = ""  # why none, for machines: a key of REASONS; "answer" where there is a verdict
     reason: str = ""  # why none, for people
     kind: ReplyKind = "reply"
@@ -97,16 +98,21 @@ _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
 def _of_person(answer: Said, about: dict[str, object]) -> Reply:
     if answer.verdict == "none":
         kind = "forward" if answer.code == "forwarded" else "reply"
-        return _none(answer.code, kind, _reads(answer), about)
+        return _none(answer.code, kind, _reads(answer), {**about, "line": _line(answer)})
     comment = without_controls(answer.comment)[:LONGEST_COMMENT]
-    return Reply.model_validate({"verdict": answer.verdict, "code": "answer", "comment": comment, **about})
+    read = {"verdict": answer.verdict, "code": "answer", "comment": comment, "line": _line(answer)}
+    return Reply.model_validate({**read, **about})
 
 
 def _reads(answer: Said) -> str:
     """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
-    line = " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[:LONGEST_LINE_SHOWN]
+    line = _line(answer)
     words = REASONS.get(answer.code, REASONS["unclear"])
     return f'{words} It reads "{line}".' if line else words
+
+
+def _line(answer: Said) -> str:
+    return " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[:LONGEST_LINE_SHOWN]
 
 
 def _of_machine(mail: Part, wrote: machines.Machine, about: dict[str, object]) -> Reply:

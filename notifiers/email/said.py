@@ -91,7 +91,7 @@ def _read_lines(own: list[str], about: _Mail) -> Said:
         return Said("none", "both", line=lines[first])
     while rest and (not rest[-1].strip() or is_name(rest[-1], names)):
         rest.pop()
-    return Said(line.verdict, line.code, _comment([*rest, *_postscript(signature)]))
+    return Said(line.verdict, line.code, _comment([*rest, *_postscript(signature)]), lines[first])
 
 
 def _says_otherwise(lines: list[str], verdict: str, names: Collection[str]) -> bool:

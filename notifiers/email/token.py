@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from countersign.models import Event
 
@@ -21,6 +21,18 @@ SHORTEST_SECRET = 16  # bytes; what the tag below is cut to, so that the key is 
 TAG_BYTES = 16  # 128 bits of HMAC-SHA256: RFC 2104, section 5, allows cutting to half the hash
 DIGEST_BYTES = 10  # of a notice's id in a Message-ID: unique among the mails of one request, secret to nobody
 
+# What a mail is to its reader: it asks for an answer, or says why a reply was none, or how the request ended. A word as
+# weak as "OK" answers only the first, and the last nothing answers.
+Kind = Literal["answer", "help", "outcome"]
+KINDS: tuple[Kind, ...] = ("answer", "help", "outcome")
+KIND_OF_EVENT: dict[Event, Kind] = {
+    Event.ASKED: "answer",
+    Event.REMINDED: "answer",
+    Event.HELP: "help",
+    Event.ANSWER_REFUSED: "help",
+    Event.SETTLED: "outcome",
+}
+
 _TOKEN = r"[a-z0-9]{2}[a-z2-7]{26}"  # noqa: S105 - a pattern, no secret
 _NUMBER = r"[1-9][0-9]{0,11}"
 _TAGGED = re.compile(
@@ -28,8 +40,12 @@ _TAGGED = re.compile(
 )
 _MESSAGE_ID = re.compile(
     rf"<(?P<approval_id>{_NUMBER})(?:\.(?P<level>[1-9][0-9]{{0,2}})\.(?P<token>{_TOKEN}))?"
-    r"\.[a-z_]{1,32}\.[a-z2-7]{16}@[^@<>\s]+>"
+    r"\.(?P<event>[a-z_]{1,32})\.[a-z2-7]{16}@[^@<>\s]+>"
 )
+
+
+# As our own subjects end; a number alone may be that of a table, or of a ticket.
+_IN_SUBJECT = re.compile(r"-\s+\w+\s+Approval\s+Notification\s+-\s+#([1-9][0-9]{0,11})(?![0-9])", re.IGNORECASE)
 
 
 class KeyRing:
@@ -70,29 +86,35 @@ class Ids(NamedTuple):
     token: str
 
 
-def make(ring: KeyRing, approval_id: int, level: int, approver_id: str, run: str = "") -> str:
-    """The token for one approver at one level of one request: 28 characters of a-z and 0-9.
+def make(ring: KeyRing, approval_id: int, level: int, approver_id: str, run: str = "", kind: Kind = "answer") -> str:
+    """The token for one approver at one level of one request, in mails of one kind: 28 characters of a-z and 0-9.
 
     `run` is that of the request's workflow: a number may be given out again, as after a restored backup, a run never.
     Requests that opened before it was signed have none.
     """
-    return _signed(ring, ring.signs, approval_id, level, approver_id, run)
+    return _signed(ring, ring.signs, approval_id, level, approver_id, run, kind)
 
 
-def names(ring: KeyRing, token: str, approval_id: int, level: int, approver_id: str, run: str = "") -> bool:
-    """Whether this token was made, by any key of the ring, for exactly this approver, level, request and run."""
+def kind_of(ring: KeyRing, token: str, approval_id: int, level: int, approver_id: str, run: str = "") -> Kind | None:
+    """In which kind of mail this token was sent to exactly this approver, about this level, request and run.
+
+    None where it was made, by any key of the ring, for anybody or anything else.
+    """
     folded = token.lower()
     key_id = folded[:2]
     if ring.secret(key_id) is None:
-        return False
-    expected = _signed(ring, key_id, approval_id, level, approver_id, run)
-    return hmac.compare_digest(folded.encode("utf-8", "replace"), expected.encode("ascii"))
+        return None
+    given = folded.encode("utf-8", "replace")
+    about = approval_id, level, approver_id, run
+    kinds = [one for one in KINDS if hmac.compare_digest(given, _signed(ring, key_id, *about, one).encode("ascii"))]
+    return kinds[0] if kinds else None
 
 
-def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_id: str, run: str) -> str:
-    # Numbers hold no colon, so whatever the approver's id holds, no two triples read the same.
-    # With a run it is another context, so that none of these reads as one without.
-    context = f"countersign.email.run:{run}" if run else "countersign.email"
+def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_id: str, run: str, kind: Kind) -> str:
+    # Numbers hold no colon, so whatever the approver's id holds, no two of these read the same.
+    # With a run it is another context, so that none of these reads as one without; so it is with each kind.
+    context = "countersign.email" if kind == "answer" else f"countersign.email.{kind}"
+    context = f"{context}.run:{run}" if run else context
     said = f"{context}:{approval_id:d}:{level:d}:{approver_id}".encode("utf-8", "surrogatepass")
     mac = hmac.digest(ring.secret(key_id) or b"", said, "sha256")
     return key_id + _base32(mac[:TAG_BYTES])
@@ -131,6 +153,18 @@ def boundary(ring: KeyRing, notice_id: str) -> str:
     """What separates the parts of a notice's mail: always the same for one notice, and nothing a body could hold."""
     said = f"countersign.email.boundary:{notice_id}".encode("utf-8", "surrogatepass")
     return _base32(hmac.digest(ring.secret(ring.signs) or b"", said, "sha256")[:TAG_BYTES])
+
+
+def in_subject(subject: str) -> int | None:
+    """The request that a subject names as ours do; None where it names none, or several."""
+    numbers = set(_IN_SUBJECT.findall(subject))
+    return int(numbers.pop()) if len(numbers) == 1 else None
+
+
+def event_in(text: str) -> str:
+    """Which event one of our Message-IDs tells of ("thread" where it is a thread's own id); "" for anybody else's."""
+    found = _MESSAGE_ID.fullmatch(text.strip().lower())
+    return found["event"] if found else ""
 
 
 def in_message_id(text: str) -> Ids | None:

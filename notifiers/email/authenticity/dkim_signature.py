@@ -55,14 +55,17 @@ def left_open(fields: Fields, domain: str, signers: set[str]) -> str:
 
     Which field was verified nothing says for sure, and who sends a mail on can add more of them. So each that could
     vouch for an address of `domain` has to cover all; where no signer is aligned as we want it, those by any signer
-    too, as DMARC takes a sibling's.
+    too, as DMARC takes a sibling's, and where no signer is known, all that there are.
     """
     siblings = set() if any(aligned(domain, signer) for signer in signers) else signers
-    for tags in map(_tags, fields.all("dkim-signature")):
-        by = ascii_domain(tags.get("d", ""))
-        if (aligned(domain, by) or by in siblings) and (problem := _left_open(tags, fields)):
-            return problem
-    return ""
+    vouching = [
+        tags
+        for tags in map(_tags, fields.all("dkim-signature"))
+        if aligned(domain, by := ascii_domain(tags.get("d", ""))) or by in siblings or not signers
+    ]
+    if not vouching:
+        return f"the mail holds no DKIM signature of {domain}"
+    return next(filter(None, (_left_open(tags, fields) for tags in vouching)), "")
 
 
 def _is_costly(raw: bytes) -> bool:

@@ -14,7 +14,8 @@ LONGEST = 10.0  # seconds, many times what it takes alone
 
 
 def passes(value: str, rule: AuthenticityRule = TRUSTED, sender: str = "grace@corp.example") -> bool:
-    mail = f"Authentication-Results: {value}\r\nFrom: {sender}\r\n\r\nApproved\r\n"
+    signature = f"DKIM-Signature: d={sender.rpartition('@')[2]}; h=From:To:Cc:Subject\r\n"
+    mail = f"Authentication-Results: {value}\r\n{signature}From: {sender}\r\n\r\nApproved\r\n"
     return authenticate(mail.encode(), sender, rule).passed
 
 

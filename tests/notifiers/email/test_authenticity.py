@@ -10,6 +10,7 @@ from notifiers.email.authenticity import Authentic, AuthenticityRule, authentica
 
 SENDER = "grace@example.com"
 MAIL = b"From: Grace Hopper <grace@example.com>\r\nTo: a@example.test\r\nSubject: Re: #1042\r\n\r\nApproved\r\n"
+COVERED = b"DKIM-Signature: v=1; d=example.com; a=rsa-sha256; h=From:To:Cc:Subject; b=AA==\r\n"
 TRUSTED = AuthenticityRule(mode="authentication_results", authserv_id="mx.example.test")
 EXCHANGE = AuthenticityRule(mode="authentication_results", exchange_online=True)
 DKIM = AuthenticityRule(mode="dkim")
@@ -48,7 +49,7 @@ def signed(mail: bytes = MAIL, domain: bytes = b"example.com", **options: object
     ],
 )
 def test_a_pass_by_the_trusted_server_counts(value: str) -> None:
-    assert authenticate(with_results(value), SENDER, TRUSTED).passed
+    assert authenticate(with_results(value, mail=COVERED + MAIL), SENDER, TRUSTED).passed
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def with_signature(results: str, *signatures: bytes, domain: bytes = b"example.c
         ("spf=none smtp.helo=mail.example.net; spf=pass smtp.mailfrom=<grace@example.com>", True),
         ("spf=None smtp.pra=grace@example.com; spf=Pass smtp.mailfrom=grace@example.com", True),
         ("spf=pass smtp.mailfrom=grace@example.com smtp.helo=mail.example.net", True),
-        ("iprev=pass", True),  # no result for SPF, so nothing to go by
+        ("iprev=pass", False),  # no result for SPF
         ("spf=fail smtp.mailfrom=example.com", False),
         ("spf=softfail (x) smtp.mailfrom=grace@example.com", False),
         ("spf=pass smtp.mailfrom=mallory@example.net", False),
@@ -143,7 +144,20 @@ def test_what_may_have_been_sent_on_has_to_be_signed(spf: str, straight: bool, p
     spf, loose = f"x=y; {spf}; {passed}", (NO_TO, b"From:To:Date", b"From:To:Subject; l=3")
     assert [with_signature(spf, each, rule=rule).passed for each in loose] == [straight] * 3
     assert with_signature(spf, b"from : to : subject", rule=rule).passed
-    assert with_signature(spf, rule=rule).passed  # no signature to look at
+    assert with_signature(spf, rule=rule).passed == straight  # the signature was taken out of the mail
+
+
+def test_a_pass_without_spf_is_worth_as_much_as_the_signature_covers() -> None:
+    dmarc = "dmarc=pass header.from=example.com"
+    for results in (PASSED, f"dkim=pass header.d=example.com; {dmarc}", dmarc):
+        assert with_signature(results, b"From:To:Subject").passed
+        for loose in (NO_TO, b"From:To:Date", b"From:To:Subject; l=3"):
+            assert not with_signature(results, loose).passed
+            assert not with_signature(results, loose, domain=b"mail.example.com").passed
+    # No signer is known, and DMARC lets a sibling of From's domain sign.
+    assert not with_signature(dmarc, NO_TO, domain=b"sibling.test").passed
+    assert with_signature(dmarc).passed  # it can have passed by SPF alone
+    assert not with_signature(PASSED).passed
 
 
 def test_who_was_refused_is_told_what_the_signature_leaves_open() -> None:
@@ -171,8 +185,7 @@ def test_a_siblings_signature_has_to_cover_as_much() -> None:
     loose = b"DKIM-Signature: d=Mail.Example.com; h=From:Subject\r\n"
     added = b"DKIM-Signature: d=hr.example.com; h=From:To:Subject\r\n"
     mail = MAIL.replace(b"grace@", b"grace@hr.")
-    assert authenticate(with_results(results, mail=mail), sender, TRUSTED).passed
-    for signatures in (loose, added + loose):
+    for signatures in (b"", loose, added + loose):
         for told in (results, f"{results}; dkim=fail header.d=hr.example.com"):
             assert not authenticate(with_results(told, mail=signatures + mail), sender, TRUSTED).passed
     assert authenticate(with_results(results, mail=loose.replace(b"h=", b"h=To:") + mail), sender, TRUSTED).passed

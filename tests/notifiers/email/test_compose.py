@@ -88,36 +88,47 @@ def test_another_notice_is_another_mail() -> None:
     assert first.get_boundary() != second.get_boundary()
 
 
-@pytest.mark.parametrize("event", [Event.ASKED, Event.REMINDED, Event.HELP])
-def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event) -> None:
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [(Event.ASKED, "answer"), (Event.REMINDED, "answer"), (Event.HELP, "help")],
+)
+def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event, kind: str) -> None:
     mail = compose(notice(event, level=2), CONFIG, NOON)
     ids = token.in_address(mail["Reply-To"])
     assert ids == token.in_message_id(mail["Message-ID"])
     assert ids is not None
     assert (ids.approval_id, ids.level) == (1042, 2)
-    assert token.names(CONFIG.keys, ids.token, 1042, 2, "grace")
+    assert token.kind_of(CONFIG.keys, ids.token, 1042, 2, "grace") == kind
     assert f"\n{INSTRUCTION}\n" in text_of(mail)
     assert INSTRUCTION.replace("\n", " ") in html_of(mail).replace("<b>", "").replace("</b>", "")
 
 
 @pytest.mark.parametrize(
-    "told",
+    ("told", "kind"),
     [
-        settled(Status.APPROVED),
-        notice(Event.GRANT_ENDED, status=Status.APPROVED),
-        notice(Event.ANSWER_REFUSED),
-        notice(Event.HELP, status=Status.EXPIRED),
+        (settled(Status.APPROVED), "outcome"),
+        (notice(Event.GRANT_ENDED, status=Status.APPROVED), None),
+        (notice(Event.ANSWER_REFUSED, status=Status.EXPIRED), "help"),
+        (notice(Event.HELP, status=Status.EXPIRED), "help"),
     ],
-    ids=lambda told: told.event,
+    ids=lambda told: getattr(told, "event", ""),
 )
-def test_other_mails_to_an_approver_name_them_but_ask_for_no_answer(told: Notification) -> None:
+def test_other_mails_to_an_approver_ask_for_no_answer(told: Notification, kind: str | None) -> None:
     mail = compose(told, CONFIG, NOON)
     ids = token.in_message_id(mail["Message-ID"])
     assert ids is not None
-    assert token.names(CONFIG.keys, ids.token, 1042, 1, "grace")
+    assert token.kind_of(CONFIG.keys, ids.token, 1042, 1, "grace") == kind
     assert mail["Reply-To"] == "answers@acme.example"
     assert INSTRUCTION not in text_of(mail)
     assert "APPROVE" not in html_of(mail)
+
+
+def test_who_is_told_that_their_answer_did_not_count_may_give_another_by_a_reply() -> None:
+    mail = compose(notice(Event.ANSWER_REFUSED, words="A rejection of #1042 needs a reason."), CONFIG, NOON)
+    ids = token.in_address(mail["Reply-To"])
+    assert ids == token.in_message_id(mail["Message-ID"])
+    assert ids is not None
+    assert token.kind_of(CONFIG.keys, *ids[2:], *ids[:2], "grace") == "help"
 
 
 @pytest.mark.parametrize("event", MAILED)

@@ -146,6 +146,41 @@ async def test_a_plain_answer_is_stored_with_its_proof_then_submitted() -> None:
     assert not engine.rejected_input
 
 
+HELP = token.make(RING, 1042, 1, "grace", kind="help")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("OK\nHe does not need it any more.", None),
+        ("Yes, I see", None),
+        ("Fine", None),
+        ("REJECT\n\nwrong server", "reject"),
+        ("Approve", "approve"),
+        ("Genehmigt", "approve"),
+    ],
+)
+async def test_below_a_mail_that_says_why_none_counted_only_a_plain_answer_decides(
+    text: str, verdict: str | None
+) -> None:
+    ours = f"<1042.1.{HELP}.answer_refused.{'a' * 16}@example.test>"
+    old = OUR_MAIL.replace("asked", "answer_refused")
+    engine = Engine()
+    # Beside what is under test, as the library would break ids so long.
+    await taker(engine)(f"In-Reply-To: {ours}\n".encode() + mail(text, tag=f"+1042-1-{HELP}"))
+    await taker(engine)(f"In-Reply-To: {old}\n".encode() + mail(text))
+    assert [given.verdict for given in engine.given] == ([verdict] * 2 if verdict else [])
+    assert [refused.event for refused in engine.rejected_input] == ([] if verdict else [Event.HELP] * 2)
+
+
+async def test_a_mail_that_replies_to_none_of_ours_is_no_answer() -> None:
+    engine = Engine()
+    await taker(engine)(mail("Yes", In_Reply_To="<lunch@example.test>", References=f"<lunch@example.test> {OUR_MAIL}"))
+    assert not engine.given
+    (refused,) = engine.rejected_input
+    assert (refused.event, refused.proof["code"]) == (Event.HELP, "replies_to_ours")
+
+
 async def test_the_same_mail_is_the_same_answer_and_another_answer_is_another() -> None:
     engine = Engine()
     take = taker(engine)
@@ -302,7 +337,7 @@ TAGGED = f"countersign+1042-1-{token.make(RING, 1042, 1, 'grace')}@example.test"
 OUR_MAIL = f"<1042.1.{token.make(RING, 1042, 1, 'grace')}.asked.{'a' * 16}@example.test>"
 
 
-@pytest.mark.parametrize("subject", ["Re: lunch?", "Re: lunch? #1042"])
+@pytest.mark.parametrize("subject", ["Re: lunch?", "Re: Lunch, table #1042?"])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -450,4 +485,4 @@ async def test_how_a_request_stands_is_not_explained_to_who_holds_no_mail_about_
     inbound = Inbound(cast(base.Engine, Engine(Status.APPROVED)), RING, RULE, OURS, asyncio.get_running_loop())
     found = await inbound.explain(mail("Approved", sender="eve", tag=f"+1042-1-k1{'a' * 26}"))
     assert not found.judged.decides
-    assert not any("Approved" in check.saw for check in found.judged.checks)
+    assert not any("Approved by" in check.saw for check in found.judged.checks)

@@ -1,5 +1,7 @@
 """The table of checks: a plain answer decides, and each thing that is wrong is said, to whom it may be said."""
 
+from functools import partial
+
 import pytest
 
 from countersign.models import Status
@@ -11,15 +13,18 @@ from notifiers.email.reply import Reply
 
 RING = token.KeyRing([("k1", b"a secret of the tests' own")])
 TOKEN = token.make(RING, 1042, 1, "grace")
+SUBJECT = "Re: Acme - Connection Approval Notification - #1042"
+OUR_MAIL = f"<1042.1.{TOKEN}.asked.{'a' * 16}@example.com>"
 REPLY = Reply(
     verdict="approve",
     code="answer",
     comment="Be quick.",
+    line="Fine",
     sender="grace@example.com",
     approval_id=1042,
     level=1,
     token=TOKEN,
-    subject="Re: Acme - Connection Approval Notification - #1042",
+    subject=SUBJECT,
     recipients=[token.reply_address("approvals@example.com", 1042, 1, TOKEN)],
 )
 FACTS = Facts(
@@ -80,6 +85,16 @@ def test_a_plain_answer_decides() -> None:
         ({"subject": ""}, {}, "subject names it", "help"),
         ({"subject": "Re: Acme - Connection Approval Notification - #1041"}, {}, "subject names it", "help"),
         ({"subject": "Re: Acme - Connection Approval Notification - #10421"}, {}, "subject names it", "help"),
+        ({"subject": "Re: Lunch, table #1042?"}, {}, "subject names it", "help"),
+        ({"subject": "Re: Connection Approval Notification #1042"}, {}, "subject names it", "help"),
+        ({"subject": f"{SUBJECT} and Acme - Device Approval Notification - #1043"}, {}, "subject names it", "help"),
+        ({"answers": ["<lunch@example.com>"]}, {}, "replies to ours", "help"),
+        ({"answers": ["<lunch@example.com>", OUR_MAIL]}, {}, "replies to ours", "help"),
+        ({"answers": [OUR_MAIL.replace("1042", "1043")]}, {}, "replies to ours", "help"),
+        ({"line": "OK"}, {"mail_kind": "help"}, "says it in full", "help"),
+        ({"line": "Fine with me"}, {"mail_kind": "help"}, "says it in full", "help"),
+        ({"line": "No", "verdict": "reject"}, {"mail_kind": "help"}, "says it in full", "help"),
+        ({"line": "Approve"}, {"mail_kind": "outcome"}, "asked for", "help"),
         ({"code": "forwarded", "reason": "Forwarded."}, {}, "not forwarded", "help"),
         ({"code": "resent", "reason": "Resent."}, {}, "sent by themselves", "help"),
         ({"code": "encrypted", "reason": "Encrypted."}, {}, "has text", "help"),
@@ -138,10 +153,38 @@ def test_the_first_failure_speaks_and_all_are_shown() -> None:
 
 
 def test_a_token_belongs_to_one_person() -> None:
-    def names(text: str, approval_id: int, level: int, person: str) -> bool:
-        return token.names(RING, text, approval_id, level, person)
+    assert whose(REPLY, "bob", "grace") == ("grace", "answer")
+    assert whose(REPLY, "bob") == ("", "answer")
+    assert whose(REPLY.model_copy(update={"level": 2}), "grace") == ("", "answer")
+    assert whose(REPLY.model_copy(update={"token": None}), "grace") == ("", "answer")
 
-    assert whose_token(REPLY, ["bob", "grace"], names) == "grace"
-    assert whose_token(REPLY, ["bob"], names) == ""
-    assert whose_token(REPLY.model_copy(update={"level": 2}), ["grace"], names) == ""
-    assert whose_token(REPLY.model_copy(update={"token": None}), ["grace"], names) == ""
+
+def whose(reply: Reply, *people: str) -> tuple[str, token.Kind]:
+    return whose_token(reply, people, partial(token.kind_of, RING))
+
+
+@pytest.mark.parametrize(("event", "kind"), [("asked", "answer"), ("answer_refused", "help"), ("settled", "outcome")])
+def test_mails_of_earlier_versions_are_of_the_kind_that_their_id_says(event: str, kind: str) -> None:
+    """All of them had the same token."""
+    ours = OUR_MAIL.replace("asked", event)
+    assert whose(REPLY.model_copy(update={"answers": [ours, OUR_MAIL]}), "grace") == ("grace", kind)
+
+
+@pytest.mark.parametrize("event", ["asked", "help", "thread"])
+def test_no_id_makes_a_mail_that_asks_of_one_that_does_not(event: str) -> None:
+    helped = token.make(RING, 1042, 1, "grace", kind="help")
+    reply = REPLY.model_copy(update={"token": helped, "answers": [OUR_MAIL.replace("asked", event)]})
+    assert whose(reply, "grace") == ("grace", "help")
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("REJECT", "reject"), ("Rejected - use the replica", "reject"), ("approved, thanks", "approve"),
+        ("Genehmigt", "approve"), ("Abgelehnt", "reject"), ("Refusé", "reject"), ("Apruebo", "approve"),
+        ("Odrzucam", "reject"), ("Godkänt", "approve"), ("却下します", "reject"), ("同意", "approve"),
+    ],
+)  # fmt: skip
+def test_a_plain_answer_to_a_mail_that_says_why_none_counted_decides(line: str, verdict: str) -> None:
+    found = judged({"line": line, "verdict": verdict}, mail_kind="help")
+    assert (found.decides, found.verdict) == (True, verdict)

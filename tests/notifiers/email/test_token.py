@@ -20,7 +20,7 @@ def test_a_number_that_is_given_out_again_makes_other_tokens() -> None:
     runs = ("", "run-1", "run-2", "run-1:1042")
     for run in runs:
         made = token.make(RING, 1042, 1, "grace", run)
-        assert [token.names(RING, made, 1042, 1, "grace", one) for one in runs] == [one == run for one in runs]
+        assert [bool(token.kind_of(RING, made, 1042, 1, "grace", one)) for one in runs] == [one == run for one in runs]
 
 
 def test_a_token_is_short_lower_case_and_the_same_each_time() -> None:
@@ -36,39 +36,56 @@ def test_it_names_its_own_triple_and_no_other(
     approval_id: int, level: int, person: str, other: tuple[int, int, str]
 ) -> None:
     made = token.make(RING, approval_id, level, person)
-    assert token.names(RING, made, approval_id, level, person)
-    assert token.names(RING, made.upper(), approval_id, level, person)
-    assert token.names(RING, made, *other) == (other == (approval_id, level, person))
+    assert token.kind_of(RING, made, approval_id, level, person)
+    assert token.kind_of(RING, made.upper(), approval_id, level, person)
+    assert bool(token.kind_of(RING, made, *other)) == (other == (approval_id, level, person))
+
+
+@pytest.mark.parametrize("run", ["", "run-1"])
+def test_each_kind_of_mail_has_its_own(run: str) -> None:
+    made = {kind: token.make(RING, 1042, 1, "grace", run, kind) for kind in token.KINDS}
+    assert len(set(made.values())) == len(token.KINDS)
+    for kind, one in made.items():
+        assert token.kind_of(RING, one, 1042, 1, "grace", run) == kind
+    # What versions before there were kinds have signed.
+    assert made["answer"] == token.make(RING, 1042, 1, "grace", run)
+
+
+def test_what_a_mail_was_is_read_in_its_id() -> None:
+    made = token.message_id("acme.example", Ids(5, 0, ""), Event.ANSWER_REFUSED, "notice 7")
+    assert token.event_in(f" {made.upper()}") == Event.ANSWER_REFUSED
+    assert token.event_in(token.thread_id("acme.example", 5, "grace")) == "thread"
+    assert token.event_in("<a@b>") == ""
 
 
 def test_neighbouring_triples_are_never_confused() -> None:
     made = token.make(RING, 12, 3, "4")
-    assert not token.names(RING, made, 1, 23, "4")
-    assert not token.names(RING, made, 12, 34, "")
-    assert not token.names(RING, made, 12, 3, "4:")
+    assert not token.kind_of(RING, made, 1, 23, "4")
+    assert not token.kind_of(RING, made, 12, 34, "")
+    assert not token.kind_of(RING, made, 12, 3, "4:")
 
 
 def test_an_old_key_still_verifies_after_rotation_and_a_removed_one_does_not() -> None:
     old = token.make(OLD_RING, 7, 2, "heidi")
-    assert token.names(RING, old, 7, 2, "heidi")
-    assert not token.names(KeyRing([("k2", b"new secret, long enough")]), old, 7, 2, "heidi")
+    assert token.kind_of(RING, old, 7, 2, "heidi")
+    assert not token.kind_of(KeyRing([("k2", b"new secret, long enough")]), old, 7, 2, "heidi")
 
 
 def test_the_same_key_id_with_another_secret_does_not_verify() -> None:
     other = KeyRing([("k2", b"a wholly different secret")])
-    assert not token.names(RING, token.make(other, 7, 2, "heidi"), 7, 2, "heidi")
+    assert not token.kind_of(RING, token.make(other, 7, 2, "heidi"), 7, 2, "heidi")
 
 
 @pytest.mark.parametrize("bad", ["", "k2", "k2" + "a" * 26, "ü" * 28, "\ud800" * 28, "k2" + "a" * 4000])
 def test_nonsense_names_nobody(bad: str) -> None:
-    assert not token.names(RING, bad, 1, 1, "grace")
+    assert not token.kind_of(RING, bad, 1, 1, "grace")
 
 
 def test_any_changed_character_breaks_it() -> None:
     made = token.make(RING, 1, 1, "grace")
     for at in range(len(made)):
         changed = made[:at] + ("b" if made[at] != "b" else "c") + made[at + 1 :]
-        assert not token.names(RING, changed, 1, 1, "grace")
+        assert not token.kind_of(RING, changed, 1, 1, "grace")
 
 
 @pytest.mark.parametrize(
