@@ -17,9 +17,11 @@ CountersignError
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from countersign.error_codes import ErrorCode
+from countersign.times import moment
 
 
 class CountersignError(Exception):
@@ -115,6 +117,15 @@ def already_settled(approval_id: int, status: str, how: str) -> Refused:
     """Says that a request has ended, and how, as the reason why nothing more can be done about it."""
     words = f"#{approval_id} is already {status}: {how}"
     return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status=status)
+
+
+def read_too_late(approval_id: int, arrived: datetime, deadline: datetime) -> Refused:
+    """Says that an answer arrived before its request expired, and was read only afterwards."""
+    words = (
+        f"Your answer arrived in time, {moment(arrived)}, but could not be read before #{approval_id} expired, "
+        f"{moment(deadline)}; so it decided nothing. Whoever still needs it has to ask again."
+    )
+    return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status="Expired")
 
 
 def channel_not_allowed(approval_id: int, channel: str) -> Refused:

@@ -1,6 +1,6 @@
 """Answers on their way: stored, sent to their request to be judged, and told what became of them."""
 
-from countersign.errors import NotFound, NotYet, Refused, Unavailable, already_settled, other_level
+from countersign.errors import NotFound, NotYet, Refused, Unavailable, already_settled, other_level, read_too_late
 from countersign.models import Answer, Judgement, Status
 from countersign.notifications import RejectedInput, SubmittedAnswer
 from countersign.views import RequestView
@@ -38,11 +38,11 @@ class Judging:
             except Refused as error:
                 refusal = error
             except NotFound as error:
-                refusal = await self._how_it_ended(answer.approval_id)
+                refusal = await self._how_it_ended(answer)
                 if refusal.fields["request_status"] == Status.WAITING:
                     if not await self._settling.settle_if_gone(answer.approval_id):
                         raise Unavailable("The request can't be asked now; the answer is kept.") from error
-                    refusal = await self._how_it_ended(answer.approval_id)
+                    refusal = await self._how_it_ended(answer)
             tells = self._resources.tells(answer.channel)
             await self._run(self._transactions.answers.refuse, answer.id, refusal, tells)
             await self._resources.answer_back(answer.approval_id)
@@ -72,8 +72,11 @@ class Judging:
         if refused.event and refused.approval_id:
             await self._resources.answer_back(refused.approval_id)
 
-    async def _how_it_ended(self, approval_id: int) -> Refused:
-        return ended(await self._run(self._requests.request, approval_id))
+    async def _how_it_ended(self, answer: Answer) -> Refused:
+        view = await self._run(self._requests.request, answer.approval_id)
+        if view.status is Status.EXPIRED and answer.at <= view.deadline:
+            return read_too_late(view.approval_id, answer.at, view.deadline)
+        return ended(view)
 
 
 def ended(view: RequestView) -> Refused:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from countersign.directory import folded_address
-from countersign.errors import BadQuestion, CountersignError, NotFound, Refused, Unavailable, in_words
+from countersign.errors import BadQuestion, CountersignError, NotFound, Refused, Unavailable, in_words, read_too_late
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.views import Explained, RequestView
@@ -77,9 +77,7 @@ class Inbound:
         Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
         raises is because of the mail itself.
         """
-        reply = read_reply(raw)
-        authentic = authenticate(raw, reply.sender, self.rule)
-        taking = self._take(raw, reply, authentic, arrived)
+        taking = self._take(raw, read_reply(raw), arrived)
         try:
             taken = asyncio.run_coroutine_threadsafe(taking, self.loop)
         except RuntimeError:  # the loop is closed
@@ -95,8 +93,7 @@ class Inbound:
 
     async def explain(self, raw: bytes) -> Explanation:
         """Say what would become of this mail, and change nothing."""
-        reply = await asyncio.to_thread(read_reply, raw)
-        return await self._judge(reply, await asyncio.to_thread(authenticate, raw, reply.sender, self.rule))
+        return await self._judge(raw, await asyncio.to_thread(read_reply, raw))
 
     async def explained(self, raw: bytes) -> Explained:
         """The same, as the portal tells it."""
@@ -108,8 +105,8 @@ class Inbound:
             token_of=found.addressee.id if found.addressee else "",
         )
 
-    async def _take(self, raw: bytes, reply: Reply, authentic: Authentic, arrived: datetime) -> None:
-        mail = await self._judge(reply, authentic)
+    async def _take(self, raw: bytes, reply: Reply, arrived: datetime) -> None:
+        mail = await self._judge(raw, reply, arrived)
         if mail.judged.decides:
             await self._answer(mail, arrived, raw)
             return
@@ -117,20 +114,23 @@ class Inbound:
             await _of_engine(self.engine.report(mail.addressee.id, reply.approval_id, *signal))
         await self._turn_down(mail, raw)
 
-    async def _judge(self, reply: Reply, authentic: Authentic) -> Explanation:
+    async def _judge(self, raw: bytes, reply: Reply, arrived: datetime | None = None) -> Explanation:
         sender = await _of_engine(self.engine.person_at(reply.sender)) if reply.sender else None
         # Where a mail has no token, its sender can be helped with the request that its subject names.
         view = await self._request(reply.approval_id or token.in_subject(reply.subject))
         addressee, kind = await self._addressee(reply, view)
+        # What strangers write is not worth a look-up in DNS, for which they may let us wait.
+        concerned = sender or addressee
+        check = asyncio.to_thread(authenticate, raw, reply.sender, self.rule) if concerned else None
         facts = Facts(
-            authentic=authentic,
+            authentic=await check if check else Authentic(False, "not checked, as a stranger sent it"),
             addresses=self.addresses,
             person=sender.id if sender else "",
             token_of=addressee.id if addressee else "",
             mail_kind=kind,
             # How a request stands is nobody's business who holds no mail about it.
             status=view.status if view and addressee else None,
-            outcome=_outcome(view) if view and addressee else "",
+            outcome=_outcome(view, arrived) if view and addressee else "",
         )
         return Explanation(reply, judge(reply, facts), sender, addressee, view, facts.authentic)
 
@@ -246,9 +246,12 @@ def _who(mail: Explanation) -> str:
     return f"{mail.reply.sender} (unproven)" if mail.reply.sender else "an unknown sender"
 
 
-def _outcome(view: RequestView) -> str:
-    waits = view.status is Status.WAITING
-    return "" if waits else f"#{view.approval_id} is already {view.status}: {view.words}"
+def _outcome(view: RequestView, arrived: datetime | None) -> str:
+    if view.status is Status.WAITING:
+        return ""
+    if view.status is Status.EXPIRED and arrived and arrived <= view.deadline:
+        return str(read_too_late(view.approval_id, arrived, view.deadline))
+    return f"#{view.approval_id} is already {view.status}: {view.words}"
 
 
 def _source_id(reply: Reply, judged: Judged, raw: bytes) -> str:

@@ -200,18 +200,18 @@ RULES = [
         back="none",
     ),
     Rule(
-        "authentic",
-        saw=lambda reply, facts: facts.authentic.how,
-        passes=lambda reply, facts: facts.authentic.passed,
-        reason=lambda reply, facts: f"It is not proven that {reply.sender} sent the mail: {facts.authentic.how}.",
-        back="refusal",
-    ),
-    Rule(
         "known sender",
         saw=lambda reply, facts: facts.person or "a stranger",
         passes=lambda reply, facts: bool(facts.person),
         reason=lambda reply, facts: f"Nobody in the directory has the address {reply.sender}.",
         back="none",
+    ),
+    Rule(
+        "authentic",
+        saw=lambda reply, facts: facts.authentic.how,
+        passes=lambda reply, facts: facts.authentic.passed,
+        reason=lambda reply, facts: f"It is not proven that {reply.sender} sent the mail: {facts.authentic.how}.",
+        back="refusal",
     ),
     Rule(
         "names one request",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import dkim
+from dkim.dnsplug import get_txt
 
 from notifiers.email import caps
 from notifiers.email.authenticity.alignment import aligned, ascii_domain
 from notifiers.email.mime.parts import Fields
 
-DNS_TIMEOUT_SECONDS = 5
+DNS_SECONDS = 2.0  # for all the look-ups of a mail together
 # RFC 8301, section 3: not rsa-sha1, which can be forged, and no RSA key of fewer bits.
 ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 SMALLEST_KEY = 1024
@@ -41,10 +43,11 @@ def check_signatures(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText |
         return Checked("", "the mail has no DKIM signature")
     if _is_costly(raw):
         return Checked("", "the mail is too long or has too much white space to be checked")
-    message = dkim.DKIM(raw, minkey=SMALLEST_KEY, timeout=DNS_TIMEOUT_SECONDS)
+    message = dkim.DKIM(raw, minkey=SMALLEST_KEY)
+    look_up = _within(DNS_SECONDS, dnsfunc or get_txt)
     problems = {index: _problem_with(signature, fields, domain) for index, signature in enumerate(signatures)}
     for index in [index for index, problem in problems.items() if not problem][: caps.MOST_SIGNATURES]:
-        problems[index] = _problem_when_checked(message, index, dnsfunc)
+        problems[index] = _problem_when_checked(message, index, look_up)
         if not problems[index]:
             return Checked(_tags(signatures[index])["d"], "")
     return Checked("", list(problems.values())[-1])
@@ -96,9 +99,22 @@ def _left_open(tags: dict[str, str], fields: Fields) -> str:
     return f"its DKIM signature does not cover {unsigned[0].capitalize()}" if unsigned else ""
 
 
-def _problem_when_checked(message: dkim.DKIM, index: int, dnsfunc: DnsText | None) -> str:
+def _within(seconds: float, dnsfunc: DnsText) -> DnsText:
+    """Look-ups that take no longer than this together, whatever the servers of a mail's sender do."""
+    until = time.monotonic() + seconds
+
+    def look_up(name: bytes | str, timeout: float = seconds) -> bytes | None:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("DNS took too long")
+        return dnsfunc(name, timeout=left)
+
+    return look_up
+
+
+def _problem_when_checked(message: dkim.DKIM, index: int, look_up: DnsText) -> str:
     try:
-        valid = message.verify(idx=index, dnsfunc=dnsfunc) if dnsfunc else message.verify(idx=index)
+        valid = message.verify(idx=index, dnsfunc=look_up)
     except Exception as problem:  # beside its own the library lets through what DNS and decoding raise
         return f"its DKIM signature is not valid ({type(problem).__name__})"
     return "" if valid else "its DKIM signature is not valid"

@@ -16,11 +16,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, in_words
+from notifiers.email.mailbox.fetch_retries import FetchRetries
+from notifiers.email.mailbox.heartbeat import Heartbeat
 from notifiers.email.mailbox.imap import Connection, Mailbox
 from notifiers.email.mailbox.intake import STRAY_SECONDS, EngineFault, Handle, Intake
 from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger, MailRef
-from notifiers.email.mailbox.pulse import Pulse
-from notifiers.email.mailbox.reluctant import Reluctant
 
 __all__ = ["Claim", "Disposition", "EngineFault", "Handle", "Ledger", "MailRef", "Mailbox", "watch"]
 
@@ -44,8 +44,8 @@ def watch(mailbox: Mailbox, ledger: Ledger, handle: Handle, stop: threading.Even
     of it, it is called again once the claim's lease is over, so it must not mind the same mail twice. `beat` is called
     every BEAT_SECONDS from another thread, until this one hangs.
     """
-    with Pulse(beat, BEAT_SECONDS, patience=2 * mailbox.network_seconds) as pulse:
-        _Watcher(mailbox, ledger, handle, stop, pulse.progress).run()
+    with Heartbeat(beat, BEAT_SECONDS, patience=2 * mailbox.network_seconds) as heartbeat:
+        _Watcher(mailbox, ledger, handle, stop, heartbeat.progress).run()
 
 
 class _Watcher:
@@ -57,7 +57,7 @@ class _Watcher:
         self._handle = handle
         self._stop = stop
         self._progress = progress
-        self._reluctant = Reluctant()
+        self._retries = FetchRetries()
         self._noted = -LOOKING_SECONDS
 
     def run(self) -> None:
@@ -79,7 +79,7 @@ class _Watcher:
 
     def _follow(self, connection: Connection) -> None:
         """Read all there is, then wait for more, for as long as the connection holds."""
-        intake = Intake(connection, self._mailbox, self._ledger, self._handle, self._go_on, self._reluctant)
+        intake = Intake(connection, self._mailbox, self._ledger, self._handle, self._go_on, self._retries)
         retries, empty_wakes = _delays(), 0
         while not self._stop.is_set():
             done, left = self._read(intake)

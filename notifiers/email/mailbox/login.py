@@ -13,6 +13,7 @@ from imapclient import IMAPClient
 from pydantic import Field, SecretStr, model_validator
 
 from countersign.models import Model
+from notifiers.email.caps import LARGEST_MAIL
 from notifiers.email.mailbox.oauth import AccessTokens
 
 # At DEBUG the library's own logger writes every mail, and some logins, to the log.
@@ -23,7 +24,6 @@ NETWORK_SECONDS = 20.0  # for connecting, and for each answer of the server
 # every 29 minutes) and finds out whether the connection still lives.
 BELIEVE_SILENCE_SECONDS = 10.0
 POLL_SECONDS = 5.0  # between two looks at a server without IDLE
-LARGEST_MAIL_BYTES = 10_000_000
 LONGEST_NAME = 200  # what the ledger keeps
 
 
@@ -47,7 +47,7 @@ class Mailbox(Model, arbitrary_types_allowed=True, hide_input_in_errors=True):
     believe_silence_seconds: float = Field(default=BELIEVE_SILENCE_SECONDS, gt=0, le=29 * 60)
     poll_seconds: float = Field(default=POLL_SECONDS, gt=0)
     network_seconds: float = Field(default=NETWORK_SECONDS, gt=0)
-    largest_mail_bytes: int = Field(default=LARGEST_MAIL_BYTES, ge=1)
+    largest_mail_bytes: int = Field(default=LARGEST_MAIL, ge=1)
 
     @model_validator(mode="after")
     def _fits_the_ledger(self) -> Self:

@@ -1,12 +1,15 @@
 """Whether a mail comes from its From: Authentication-Results as servers write them, and DKIM with real signatures."""
 
+import socket
 from pathlib import Path
 
 import dkim
+import dns.resolver
 import pytest
 from pydantic import ValidationError
 
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
+from notifiers.email.authenticity.dkim_signature import DNS_SECONDS
 
 SENDER = "grace@example.com"
 MAIL = b"From: Grace Hopper <grace@example.com>\r\nTo: a@example.test\r\nSubject: Re: #1042\r\n\r\nApproved\r\n"
@@ -21,7 +24,7 @@ PUBLIC_KEY = (
 )
 
 
-def dns(name: bytes | str, timeout: int = 5) -> bytes | None:
+def known_keys(name: bytes | str, timeout: int = 5) -> bytes | None:
     text = name.decode() if isinstance(name, bytes) else name
     if text.startswith("lost._domainkey."):
         raise OSError("the name server is away")
@@ -192,11 +195,13 @@ def test_a_siblings_signature_has_to_cover_as_much() -> None:
 
 
 def test_a_valid_aligned_signature_counts() -> None:
-    assert authenticate(signed(), SENDER, DKIM, dns) == Authentic(True, "a DKIM signature of example.com is valid")
-    assert authenticate(signed(domain=b"mail.example.com"), SENDER, DKIM, dns).passed
-    assert authenticate(signed(mail=signed(domain=b"example.net")), SENDER, DKIM, dns).passed
+    assert authenticate(signed(), SENDER, DKIM, known_keys) == Authentic(
+        True, "a DKIM signature of example.com is valid"
+    )
+    assert authenticate(signed(domain=b"mail.example.com"), SENDER, DKIM, known_keys).passed
+    assert authenticate(signed(mail=signed(domain=b"example.net")), SENDER, DKIM, known_keys).passed
     copied = signed(b"Cc: b@example.test\r\n" + MAIL, include_headers=[b"from", b"to", b"cc", b"subject"])
-    assert authenticate(copied, SENDER, DKIM, dns).passed
+    assert authenticate(copied, SENDER, DKIM, known_keys).passed
 
 
 def test_a_signature_that_cant_be_checked_hides_no_other() -> None:
@@ -204,13 +209,13 @@ def test_a_signature_that_cant_be_checked_hides_no_other() -> None:
     twice = signed().partition(MAIL)[0].replace(b"a=rsa-sha256;", b"a=rsa-sha256; a=rsa-sha256;")
     lost = signed().partition(MAIL)[0].replace(b"s=s1", b"s=lost")
     for broken in (elliptic, twice, lost):
-        assert not authenticate(broken + MAIL, SENDER, DKIM, dns).passed
-        assert authenticate(broken + signed(), SENDER, DKIM, dns).passed
+        assert not authenticate(broken + MAIL, SENDER, DKIM, known_keys).passed
+        assert authenticate(broken + signed(), SENDER, DKIM, known_keys).passed
 
 
 def test_siblings_dont_vouch_for_each_other() -> None:
     mail = signed(MAIL.replace(b"example.com", b"corp.onmicrosoft.com"), domain=b"evil.onmicrosoft.com")
-    found = authenticate(mail, "grace@corp.onmicrosoft.com", DKIM, dns)
+    found = authenticate(mail, "grace@corp.onmicrosoft.com", DKIM, known_keys)
     assert found == Authentic(False, "its DKIM signature is not by corp.onmicrosoft.com")
 
 
@@ -239,9 +244,28 @@ def test_siblings_dont_vouch_for_each_other() -> None:
     ],
 )
 def test_other_signatures_do_not(raw: bytes, why: str) -> None:
-    found = authenticate(raw, SENDER, DKIM, dns)
+    found = authenticate(raw, SENDER, DKIM, known_keys)
     assert not found.passed
     assert why in found.how
+
+
+def test_name_servers_that_never_answer_are_waited_for_two_seconds_in_all() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], silent.getsockname()[1]
+        waited: list[float] = []
+
+        def ask(name: bytes | str, timeout: float = 5) -> bytes | None:
+            waited.append(timeout)
+            resolver.resolve(name.decode() if isinstance(name, bytes) else name, "TXT", lifetime=timeout)
+            return None
+
+        found = authenticate(signed(signed()), SENDER, DKIM, ask)
+    assert not found.passed
+    assert 1 <= len(waited) <= 2
+    assert sum(waited[:1]) <= DNS_SECONDS == 2
+    assert all(later < 0.5 for later in waited[1:])  # what the first has left of it
 
 
 def test_with_no_rule_nothing_is_authentic() -> None:
@@ -256,7 +280,7 @@ def test_with_no_rule_nothing_is_authentic() -> None:
 @pytest.mark.parametrize("rule", [TRUSTED, EXCHANGE, DKIM, AuthenticityRule()])
 @pytest.mark.parametrize("sender", ["", "x", SENDER, "a@" + "b" * 300, "a@b..c", "grace@exämple.com"])
 def test_rubbish_is_not_authentic_and_raises_nothing(raw: bytes, rule: AuthenticityRule, sender: str) -> None:
-    assert not authenticate(raw, sender, rule, dns).passed
+    assert not authenticate(raw, sender, rule, known_keys).passed
 
 
 @pytest.mark.parametrize("fields", [{}, {"authserv_id": " "}, {"authserv_id": "mx", "exchange_online": True}])

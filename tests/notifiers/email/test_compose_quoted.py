@@ -10,8 +10,9 @@ import pytest
 
 from countersign.models import Event, Verdict
 from countersign.notifications import Notification
-from notifiers.email.compose import ANSWERABLE, compose
+from notifiers.email.compose import compose
 from notifiers.email.reply import Reply, read_reply
+from notifiers.email.token import KIND_OF_EVENT
 
 from .notifications import NOON, QUESTION, config, decided, notice
 
@@ -35,7 +36,9 @@ ASKED = {
     "help": notice(Event.HELP, words="approve"),
     "verdicts everywhere": VERDICTS_EVERYWHERE,
     **{
-        f"{one}, verdicts of others": VERDICTS_OF_OTHERS.model_copy(update={"event": one}) for one in sorted(ANSWERABLE)
+        f"{one}, verdicts of others": VERDICTS_OF_OTHERS.model_copy(update={"event": one})
+        for one, kind in KIND_OF_EVENT.items()
+        if kind != "outcome"
     },
 }
 

@@ -96,7 +96,7 @@ class Engine:
             requester_name="Alice",
             because="a rule",
             status=self.status,
-            words="Approved by grace." if self.status is Status.APPROVED else "",
+            words={Status.APPROVED: "Approved by grace.", Status.EXPIRED: "Nobody decided."}.get(self.status, ""),
             level=1,
             levels=1,
             quorum=1,
@@ -171,6 +171,29 @@ async def test_below_a_mail_that_says_why_none_counted_only_a_plain_answer_decid
     await taker(engine)(f"In-Reply-To: {old}\n".encode() + mail(text))
     assert [given.verdict for given in engine.given] == ([verdict] * 2 if verdict else [])
     assert [refused.event for refused in engine.rejected_input] == ([] if verdict else [Event.HELP] * 2)
+
+
+async def test_what_arrived_in_time_and_was_read_too_late_is_told_so() -> None:
+    engine = Engine(Status.EXPIRED)
+    take = taker(engine)
+    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
+    await take(mail("Approved"))
+    await asyncio.to_thread(inbound.take, mail("Approved"), NOW + timedelta(hours=2))
+    in_time, late = (refused.words for refused in engine.rejected_input)
+    assert in_time == (
+        "Your answer arrived in time, Tue 14 May 2024, 12:00 UTC, but could not be read before #1042 expired, "
+        "Tue 14 May 2024, 13:00 UTC; so it decided nothing. Whoever still needs it has to ask again."
+    )
+    assert late.startswith("#1042 is already Expired")
+    assert {refused.event for refused in engine.rejected_input} == {Event.ANSWER_REFUSED}
+
+
+async def test_the_proof_of_a_strangers_mail_is_not_looked_at() -> None:
+    engine = Engine()
+    await taker(engine)(mail("Approved", sender="stranger", tag=""))
+    (refused,) = engine.rejected_input
+    assert refused.proof["code"] == "known_sender"
+    assert "FAILED: not checked, as a stranger sent it" in refused.proof.values()
 
 
 async def test_a_mail_that_replies_to_none_of_ours_is_no_answer() -> None:

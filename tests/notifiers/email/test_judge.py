@@ -68,7 +68,7 @@ def test_a_plain_answer_decides() -> None:
         ({"code": "list", "reason": "Machine."}, {}, "by a person", "none"),
         ({"sender": ""}, {"person": ""}, "one sender", "none"),
         ({}, {"authentic": Authentic(False, "dmarc=fail")}, "authentic", "refusal"),
-        ({}, {"authentic": Authentic(False, "dmarc=fail"), "person": ""}, "authentic", "none"),
+        ({}, {"authentic": Authentic(False, "dmarc=fail"), "person": ""}, "known sender", "none"),
         ({}, {"authentic": Authentic(False, "dmarc=fail"), "token_of": ""}, "authentic", "none"),
         ({}, {"authentic": Authentic(False, "dmarc=fail"), "token_of": "bob"}, "authentic", "none"),
         ({}, {"person": ""}, "known sender", "none"),

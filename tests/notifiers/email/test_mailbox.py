@@ -76,6 +76,35 @@ def test_a_mail_that_breaks_its_handler_is_quarantined_and_the_rest_goes_on(
     assert "its handler failed: RecursionError" in {why for _, _, why in ledger.marked.values()}
 
 
+def test_a_mail_that_takes_long_holds_up_its_own_sender_alone(server: Server, ledger: MemoryLedger) -> None:
+    others_handled = threading.Event()
+
+    def slow(raw: bytes, arrived: datetime) -> None:
+        if b"stranger" in raw:
+            assert others_handled.wait(SECONDS)
+
+    for body in ("stranger 1", "stranger 2"):
+        server.deliver(f"From: Stranger <stranger@example.net>\r\n\r\n{body}\r\n".encode())
+    for body in ("one", "two", "three"):
+        server.deliver(mail(body))
+    with Watching(mailbox_on(server, network_seconds=SECONDS), ledger, slow) as watching:
+        watching.until(lambda: len(watching.bodies) == 3)
+        assert watching.bodies == [b"one", b"two", b"three"]
+        others_handled.set()
+        watching.until(lambda: len(ledger.marked) == 5)
+        watching.until_read_through()
+    assert watching.bodies[3:] == [b"stranger 1", b"stranger 2"]
+    assert mails_in(server, "INBOX") == []
+
+
+def test_a_mail_is_fetched_that_is_as_big_as_providers_let_through(server: Server, ledger: MemoryLedger) -> None:
+    line = b"x" * 998 + b"\r\n"
+    server.deliver(b"From: grace@example.test\r\n\r\n" + line * 15_000)
+    with Watching(mailbox_on(server, network_seconds=SECONDS), ledger) as watching:
+        watching.until(lambda: len(ledger.marked) == 1)
+    assert [len(raw) > 15_000_000 for raw, _ in watching.mails] == [True]
+
+
 def test_mails_that_a_fault_of_ours_keeps_back_hold_up_no_other_and_are_not_lost(
     server: Server, ledger: MemoryLedger
 ) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from countersign.errors import Unavailable
 from notifiers.email import mailbox
+from notifiers.email.mailbox.fetch_retries import ATTEMPTS, FetchRetries
 from notifiers.email.mailbox.imap import Connection
 from notifiers.email.mailbox.intake import UNAVAILABLE_IN_A_ROW, Intake
 from notifiers.email.mailbox.ledger import Claim, MailRef
-from notifiers.email.mailbox.reluctant import ATTEMPTS, Reluctant
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.odd_server import Oddity, OddServer
 from tests.notifiers.email.watching import SECONDS, Watching, mailbox_on
@@ -66,10 +66,10 @@ def test_where_no_folder_can_be_made_mails_are_handled_all_the_same(ledger: Memo
 def test_a_mail_withheld_for_good_is_given_up_and_holds_nothing_up(ledger: MemoryLedger) -> None:
     with OddServer("withholds") as server:
         server.deliver(MAIL)
-        reluctant = Reluctant(clock=itertools.count(step=1000).__next__)
+        retries = FetchRetries(clock=itertools.count(step=1000).__next__)
         settings = mailbox_on(server)
         with Connection(settings) as connection:
-            intake = Intake(connection, settings, ledger, lambda raw, arrived: None, lambda: True, reluctant)
+            intake = Intake(connection, settings, ledger, lambda raw, arrived: None, lambda: True, retries)
             looks = [intake.take_all() for _ in range(ATTEMPTS)]
     assert looks == [(0, 1)] * (ATTEMPTS - 1) + [(1, 0)]  # the first look asks twice
     assert [why for _, _, why in ledger.marked.values()] == ["the server does not give it"]
@@ -89,7 +89,7 @@ def test_when_all_is_down_the_rest_is_not_tried(ledger: MemoryLedger) -> None:
             server.deliver(b"Subject: x\r\n\r\n%d" % number)
         settings = mailbox_on(server)
         with Connection(settings) as connection:
-            intake = Intake(connection, settings, ledger, down, lambda: True, Reluctant())
+            intake = Intake(connection, settings, ledger, down, lambda: True, FetchRetries())
             assert intake.take_all() == (0, 3 * UNAVAILABLE_IN_A_ROW)
     assert len(tried) == UNAVAILABLE_IN_A_ROW
 

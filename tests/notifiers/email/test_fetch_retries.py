@@ -1,6 +1,6 @@
 """Which mails are asked for again, and when, if the server does not give them."""
 
-from notifiers.email.mailbox.reluctant import ATTEMPTS, Reluctant
+from notifiers.email.mailbox.fetch_retries import ATTEMPTS, FetchRetries
 
 
 class Clock:
@@ -12,7 +12,7 @@ class Clock:
 
 
 def test_who_failed_in_company_is_asked_for_alone_at_once() -> None:
-    mails = Reluctant(Clock())
+    mails = FetchRetries(Clock())
     mails.forget_all_but(1, [1, 2, 3])
     mails.failed([1, 2], alone=False)
     assert [uid in mails for uid in (1, 2, 3)] == [True, True, False]
@@ -23,7 +23,7 @@ def test_who_failed_in_company_is_asked_for_alone_at_once() -> None:
 
 def test_who_fails_alone_is_asked_for_less_and_less_often_and_given_up_in_the_end() -> None:
     clock = Clock()
-    mails = Reluctant(clock)
+    mails = FetchRetries(clock)
     mails.forget_all_but(1, [1])
     pauses = []
     while not mails.is_hopeless(1):
@@ -37,7 +37,7 @@ def test_who_fails_alone_is_asked_for_less_and_less_often_and_given_up_in_the_en
 
 
 def test_numbers_mean_nothing_once_they_are_given_anew_or_gone() -> None:
-    mails = Reluctant(Clock())
+    mails = FetchRetries(Clock())
     mails.forget_all_but(1, [1, 2])
     mails.failed([1], alone=True)
     mails.failed([2], alone=True)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Pulse:
+class Heartbeat:
     """Calls `beat` every `tick` seconds from a thread of its own, for as long as `progress` was told lately.
 
     The watched thread may be silent for `patience` seconds, which is longer than any answer it waits for.
@@ -21,7 +21,7 @@ class Pulse:
         self._patience = patience
         self._alive_until = 0.0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self.progress()

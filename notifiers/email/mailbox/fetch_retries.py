@@ -14,7 +14,7 @@ FIRST_PAUSE_SECONDS = 2.0
 ATTEMPTS = 6
 
 
-class Reluctant:
+class FetchRetries:
     """Remembers across connections which mails were asked for in vain. `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

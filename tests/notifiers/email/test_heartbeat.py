@@ -2,16 +2,16 @@
 
 import queue
 
-from notifiers.email.mailbox.pulse import Pulse
+from notifiers.email.mailbox.heartbeat import Heartbeat
 
 
 def test_beats_without_help_until_no_progress_is_told_for_too_long() -> None:
     beats: queue.Queue[None] = queue.Queue()
-    with Pulse(lambda: beats.put(None), tick=0.01, patience=1.0) as pulse:
+    with Heartbeat(lambda: beats.put(None), tick=0.01, patience=1.0) as heartbeat:
         for _ in range(3):
             beats.get(timeout=30)
         assert falls_silent(beats)
-        pulse.progress()
+        heartbeat.progress()
         beats.get(timeout=30)
 
 
