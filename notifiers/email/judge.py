@@ -15,7 +15,7 @@ from pydantic import ConfigDict
 from countersign.models import Model, Status
 from notifiers.email.authenticity import Authentic
 from notifiers.email.reply import Reply
-from notifiers.email.token import KIND_OF_EVENT, Kind, event_in, in_message_id, in_subject, masked
+from notifiers.email.token import Kind, in_message_id, in_subject, kind_said, masked
 
 AnswerBack = Literal["none", "help", "refusal"]
 # (token, approval id, level, person id) -> in which kind of mail the token was sent to them; compares in constant time.
@@ -94,8 +94,8 @@ def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[s
         approval_id, level, token = reply.ids
         for person in people:
             if kind := kind_of(token, approval_id, level, person):
-                replied_to = KIND_OF_EVENT.get(event_in(reply.answers[0]), kind) if reply.answers else kind
-                return person, replied_to if kind == "answer" else kind
+                replied_to = reply.answers[0] if reply.answers else ""
+                return person, kind_said(replied_to, kind) if kind == "answer" else kind
     return "", "answer"
 
 

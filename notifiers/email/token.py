@@ -167,6 +167,12 @@ def event_in(text: str) -> str:
     return found["event"] if found else ""
 
 
+def kind_said(message_id: str, kind: Kind) -> Kind:
+    """Of which kind one of our mails is by its Message-ID; `kind` where that doesn't tell."""
+    event = event_in(message_id)
+    return KIND_OF_EVENT[Event(event)] if event in KIND_OF_EVENT else kind
+
+
 def in_message_id(text: str) -> Ids | None:
     """What one of our Message-IDs, as found in In-Reply-To or References, is about; None for anybody else's."""
     return _ids(_MESSAGE_ID.fullmatch(text.strip().lower()))
