@@ -44,7 +44,7 @@ class OneLine(logging.Formatter):
     """One line for each record; the lines of a traceback follow, each with CONTINUED before it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line itself; what was expected stands in it in words."""
+        """The line itself, with the message of an error that was expected."""
         return escaped(masked(super().formatMessage(record) + _why(record)))
 
     def formatException(self, ei: Any) -> str:
@@ -84,7 +84,7 @@ def is_expected(error: BaseException | None) -> bool:
 
 
 def _why(record: logging.LogRecord) -> str:
-    """What was expected, in words, in place of its traceback."""
+    """The message of an error that was expected, in place of its traceback."""
     error = record.exc_info[1] if record.exc_info else None
     if not is_expected(error):
         return ""

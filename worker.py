@@ -37,7 +37,7 @@ from notifiers import channels
 from notifiers.base import Channel
 from settings import Settings
 from store import Store
-from store.clock import apart, read_clock, words
+from store.clock import apart, difference_message, read_clock
 from store.database_errors import for_operators, is_lasting
 from store.migrate import is_outdated
 from store.retention import Kept, Retention
@@ -207,14 +207,14 @@ def _checked(settings: Settings) -> int:
 
 async def _check_database(settings: Settings, _: Policy | None) -> list[Finding]:
     later = await asyncio.to_thread(is_outdated, settings.database_url)
-    words = "can be reached" + ("; its tables are made, or brought up to date, at the next start" if later else "")
-    return [Finding(part="database", state="ok", about="database", words=words)]
+    message = "can be reached" + ("; its tables are made, or brought up to date, at the next start" if later else "")
+    return [Finding(part="database", state="ok", about="database", message=message)]
 
 
 async def _check_temporal(settings: Settings, _: Policy | None) -> list[Finding]:
     client = await Client.connect(**_temporal(settings))
     await client.check()
-    return [Finding(part="Temporal", state="ok", about="server", words="can be reached, and knows the namespace")]
+    return [Finding(part="Temporal", state="ok", about="server", message="can be reached, and knows the namespace")]
 
 
 def _replayed(settings: Settings) -> NoReturn:
@@ -344,10 +344,10 @@ async def _signs_of_life(store: Store, outbox: Outbox, task_queue: str) -> Async
         nonlocal said
         channels, used = await loop.run_in_executor(executor, signed)
         outbox.elsewhere = channels - outbox.senders.keys()
-        words = "; ".join(_lacking(name, outbox.elsewhere) for name in used if name not in outbox.senders)
-        if words and words != said:
-            log.warning("channels of the policy that this worker lacks: %s", words)
-        said = words
+        message = "; ".join(_lacking(name, outbox.elsewhere) for name in used if name not in outbox.senders)
+        if message and message != said:
+            log.warning("channels of the policy that this worker lacks: %s", message)
+        said = message
 
     signing = Chore("sign of life", sign, pause=SIGN_EVERY.total_seconds())
     await signing.turn()  # before any work is taken: it has to be known what is left to others
@@ -364,7 +364,7 @@ async def _compare_clocks(client: Client, store: Store) -> None:
     before = datetime.now(UTC)
     theirs = await client.server_time()
     for ahead, other in ((clock.ahead, "the database"), (apart(theirs, before, datetime.now(UTC)), "Temporal")):
-        if said := words(ahead, other):
+        if said := difference_message(ahead, other):
             log.warning("the clock of this machine %s", said)
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from countersign.errors import CountersignError, in_words
+from countersign.errors import CountersignError, message_of
 
 PAUSE_SECONDS = 5.0
 # One turn of a chore takes milliseconds; one that takes longer than this hangs, is cancelled, and is tried again.
@@ -34,7 +34,7 @@ class Chore:
             async with asyncio.timeout(self.longest):
                 await self.work()
         except CountersignError as error:
-            log.warning("%s: %s", self.name, in_words(error))
+            log.warning("%s: %s", self.name, message_of(error))
         except TimeoutError:
             log.warning("%s: not done within %.0f s; it is tried again", self.name, self.longest)
         except Exception:

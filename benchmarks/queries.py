@@ -131,7 +131,7 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         who=APPROVER,
         person=Person(id=APPROVER, name="Grace", email="grace@example.test"),
         event=Event.HELP,
-        words="Which?",
+        reason="Which?",
     )
     return [
         Query("a mail that is turned down", "other", lambda: engine.rejected_inputs.record(rejected)),

@@ -21,6 +21,7 @@ from countersign.models import (
     LevelPeople,
     LevelRule,
     Model,
+    SentAsWords,
     Status,
     Verdict,
     sentence,
@@ -47,7 +48,7 @@ class Ballot(Model):
     own_approval_counts: bool
     deadline: datetime
     status: Status = Status.WAITING
-    words: str = ""
+    message: SentAsWords = ""
     level: int = 0
     passed: int = 0
     seats: dict[str, Approver] = {}
@@ -105,7 +106,7 @@ class Ballot(Model):
 
     def ended(self) -> Refused:
         """How the request ended, as the reason why nothing more can be done about it."""
-        return already_settled(self.approval_id, self.status, self.words)
+        return already_settled(self.approval_id, self.status, self.message)
 
     def never_counts(self, answer: Answer) -> bool:
         """Whether an answer can't count whatever may still become of the request."""
@@ -145,7 +146,7 @@ class Ballot(Model):
         return [] if self.settled else asked
 
     def count(self, answer: Answer) -> Decision:
-        """Count an answer; ValueError with the words of `judge` when it can't."""
+        """Count an answer; ValueError with the message of `judge` when it can't."""
         if refusal := self.judge(answer):
             raise ValueError(str(refusal))
         decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
@@ -177,7 +178,7 @@ class Ballot(Model):
         `decision` does not where it is theirs. Where the requester is among them the request is cancelled. Returns whom
         to ask now.
         """
-        self.status, self.words, self.passed = Status.WAITING, "", passed
+        self.status, self.message, self.passed = Status.WAITING, "", passed
         if decision is not None and decision.person in disabled:
             self.decisions.remove(decision)
             decision = None
@@ -203,31 +204,31 @@ class Ballot(Model):
         present = self.approved_by | (self.seats.keys() - self.gone.keys() - set(self.away))
         return [] if len(present) >= self.quorum else self._seat(self.fallback)
 
-    def adopt(self, status: Status, words: str, decisions: list[Decision]) -> None:
+    def adopt(self, status: Status, message: str, decisions: list[Decision]) -> None:
         """Take over how the request ended on record, where a crash made us forget what was written there."""
-        self.status, self.words, self.decisions = status, words, decisions
+        self.status, self.message, self.decisions = status, message, decisions
 
     def expire(self) -> None:
         """The deadline is over and nobody answered in time (rule 5)."""
         self._must_wait()
         self._settle(Status.EXPIRED, f"Nobody decided by {moment(self.deadline)}.")
 
-    def cancel(self, words: str) -> None:
+    def cancel(self, message: str) -> None:
         """Withdrawn, by the requester or because the requester was disabled."""
         self._must_wait()
-        self._settle(Status.CANCELLED, words)
+        self._settle(Status.CANCELLED, message)
 
     def give_up(self, level: int) -> None:
         """Reject, since too few people could pass this level, which the request has not come to yet (rule 4)."""
         self._must_wait()
         self._settle_for_lack_of_people(level)
 
-    def approve_at_once(self, words: str) -> None:
+    def approve_at_once(self, message: str) -> None:
         """Nobody requires approval for this (rule 1c)."""
         self._must_wait()
         if self.levels:
             raise ValueError("somebody has to agree to this request")
-        self._settle(Status.APPROVED, words)
+        self._settle(Status.APPROVED, message)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -238,8 +239,8 @@ class Ballot(Model):
     def _name(self, person: str) -> str:
         return self.names.get(person, person)
 
-    def _settle(self, status: Status, words: str) -> None:
-        self.status, self.words = status, words
+    def _settle(self, status: Status, message: str) -> None:
+        self.status, self.message = status, message
 
     def _settle_by(self, rejection: Decision) -> None:
         self._settle(Status.REJECTED, sentence(f"Rejected by {self._name(rejection.person)}", rejection.comment))
@@ -283,11 +284,11 @@ class Ballot(Model):
 
     def _settle_for_lack_of_people(self, level: int) -> None:
         quorum = self.levels[level - 1].quorum
-        words = f"There is nobody to ask: level {level} needs {quorum}, too few can answer."
+        message = f"There is nobody to ask: level {level} needs {quorum}, too few can answer."
         if untold := [self._name(one) for one, why in self.gone.items() if why == "unreachable"]:
             names = ", ".join(untold[:MOST_NAMES]) + ("" if len(untold) <= MOST_NAMES else " and others")
-            words = f"{words} No message could reach {names}: {SEE_WHY}"
-        self._settle(Status.REJECTED, words)
+            message = f"{message} No message could reach {names}: {SEE_WHY}"
+        self._settle(Status.REJECTED, message)
 
     def _approves(self, decision: Decision) -> bool:
         return decision.level == self.level and decision.verdict is Verdict.APPROVE
@@ -304,12 +305,12 @@ class Ballot(Model):
         return answer.verdict is Verdict.REJECT and self._approved_at(answer.level, answer.person)
 
     def _other_request(self, answer: Answer) -> Refused:
-        words = f"That answer was for #{answer.approval_id}, not for this request."
-        return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=answer.approval_id)
+        message = f"That answer was for #{answer.approval_id}, not for this request."
+        return Refused(message, ErrorCode.OTHER_REQUEST, approval_id=answer.approval_id)
 
     def _late(self) -> Refused:
-        words = f"#{self.approval_id} had to be answered by {moment(self.deadline)}."
-        return Refused(words, ErrorCode.TOO_LATE, deadline=self.deadline.isoformat())
+        message = f"#{self.approval_id} had to be answered by {moment(self.deadline)}."
+        return Refused(message, ErrorCode.TOO_LATE, deadline=self.deadline.isoformat())
 
     def _not_asked(self, answer: Answer) -> Refused:
         if self._approved_at(answer.level, answer.person):

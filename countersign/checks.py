@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from countersign.directory import Policy
-from countersign.errors import CountersignError, in_words
+from countersign.errors import CountersignError, message_of
 from countersign.views import Finding
 
 # For one check. The slowest part must not keep an operator waiting who wants to know what is wrong now.
@@ -34,9 +34,9 @@ async def findings(
     checks: Sequence[Check],
     policy: Policy | None,
     seconds: float = CHECK_SECONDS,
-    say: Callable[[Exception], str] = in_words,
+    say: Callable[[Exception], str] = message_of,
 ) -> list[Finding]:
-    """What all checks found, each within so many seconds and none in the way of another; `say` puts errors in words."""
+    """What all checks found. They run at once, each for `seconds` at most; `say` gives the message of an error."""
     each = await asyncio.gather(*(_found(check, policy, seconds, say) for check in checks))
     return [finding for found in each for finding in found]
 
@@ -53,10 +53,10 @@ async def _found(
         async with asyncio.timeout(seconds):
             return await check.look(policy)
     except TimeoutError:
-        words = f"no answer within {seconds:.0f} seconds; see that it runs and can be reached from here"
+        message = f"no answer within {seconds:.0f} seconds; see that it runs and can be reached from here"
     except CountersignError as error:
-        words = say(error)
+        message = say(error)
     except Exception as error:
         log.exception("the check of %s %s failed", check.part, check.about)
-        words = in_words(error)
-    return [Finding(part=check.part, state="problem", about=check.about, words=words)]
+        message = message_of(error)
+    return [Finding(part=check.part, state="problem", about=check.about, message=message)]

@@ -146,7 +146,7 @@ class Client:
         """Open the request for this question, or join the one that is open.
 
         The same `request_id` asks only once. `asked_by`: who asks, for the record and all who are told; the requester,
-        or who asks for them. Raises Refused, in words, where the rules refuse the question, and Delayed where it is
+        or who asks for them. Raises Refused where the rules refuse the question, and Delayed where it is
         open but nobody works on it.
         """
         question_by = QuestionBy(question, asked_by or STARTED_IN_TEMPORAL)
@@ -180,7 +180,7 @@ class Client:
             rpc_timeout=UPDATE_SECONDS,
         )
         try:
-            return await _in_our_words(update)
+            return await _with_our_errors(update)
         except Unavailable as error:
             if error.code == ErrorCode.NO_WORKER and await self._is_open(question.workflow_id):
                 raise Delayed(OPEN_WITHOUT_WORKER) from None
@@ -204,7 +204,7 @@ class Client:
         """
         handle = self.temporal.get_workflow_handle(question.workflow_id, result_type=Outcome)
         try:
-            outcome: Outcome = await _in_our_words(handle.result())
+            outcome: Outcome = await _with_our_errors(handle.result())
         except WorkflowFailureError as error:
             raise _refusal(error.cause) from None
         must_be_for(outcome.grant, question.source_address)
@@ -226,7 +226,7 @@ class Client:
     async def end(self, workflow_id: str, run: str) -> None:
         """Have the workflow of a request end, as soon as a worker is there. Raises NotFound, Unavailable."""
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id, first_execution_run_id=run)
-        await _in_our_words(handle.cancel(rpc_timeout=HEALTH_SECONDS))
+        await _with_our_errors(handle.cancel(rpc_timeout=HEALTH_SECONDS))
 
     async def is_gone(self, workflow_id: str, run_id: str) -> bool:
         """Whether nothing decides a request any more: its workflow was ended past us, or lost. Raises Unavailable."""
@@ -246,7 +246,7 @@ class Client:
             namespace=self.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
         )
         described = self.temporal.workflow_service.describe_workflow_execution(asked, timeout=HEALTH_SECONDS)
-        return (await _in_our_words(described)).workflow_execution_info
+        return (await _with_our_errors(described)).workflow_execution_info
 
     async def reachable(self) -> bool:
         """Whether the server answers now, within seconds."""
@@ -260,19 +260,19 @@ class Client:
         return self.temporal.namespace
 
     async def check(self) -> None:
-        """See that the server answers, takes our login and knows the namespace; raises Unavailable, in words."""
+        """See that the server answers, takes our login and knows the namespace; raises Unavailable."""
         asked = DescribeNamespaceRequest(namespace=self.namespace)
-        await _in_our_words(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_SECONDS))
+        await _with_our_errors(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_SECONDS))
 
     async def server_time(self) -> datetime:
         """The server's clock, told by a worker; it leaves no trace. Raises NotFound where none ever ran here.
 
-        It comes in the words of a refused update, as those alone change no history.
+        It comes as the message of a refused update, as only a refusal leaves nothing in the history.
         """
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(CLOCK_WORKFLOW)
         try:
             # One id for all: while no worker answers, whoever asks next waits for the same.
-            await _in_our_words(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_SECONDS))
+            await _with_our_errors(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_SECONDS))
         except Refused as told:
             with suppress(ValueError):
                 return datetime.fromisoformat(str(told))
@@ -290,8 +290,8 @@ class Client:
         workflows = ", ".join(f'"{kind.workflow}"' for kind in KINDS.values())
         wanted = f"WorkflowType IN ({workflows}) AND CountersignStatus IS NOT NULL{since}"
         counted = self.temporal.count_workflows(wanted, rpc_timeout=VISIBILITY_SECONDS)
-        opened = (await _in_our_words(counted)).count
-        return await _in_our_words(self._highest_grant(newest, since)) + opened
+        opened = (await _with_our_errors(counted)).count
+        return await _with_our_errors(self._highest_grant(newest, since)) + opened
 
     async def _highest_grant(self, highest: int, since: str) -> int:
         grants = self.temporal.list_workflows(f'WorkflowType = "Grant"{since}', rpc_timeout=VISIBILITY_SECONDS)
@@ -310,7 +310,7 @@ class Client:
                 task_queue=self.task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )
-            await _in_our_words(start)
+            await _with_our_errors(start)
 
     async def start_grant(self, terms: GrantTerms) -> None:
         """Start the workflow of a grant, unless it was started before."""
@@ -326,7 +326,7 @@ class Client:
             static_summary=f"The grant of #{terms.approval_id}, until {terms.ends_at:%Y-%m-%d %H:%M:%S} UTC",
         )
         with suppress(WorkflowAlreadyStartedError):
-            await _in_our_words(start)
+            await _with_our_errors(start)
 
     async def look_again(self, workflow_id: str, approval_id: int) -> None:
         """Have an open request look again at who may act. Raises Refused, NotFound."""
@@ -343,7 +343,7 @@ class Client:
     ) -> R:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
         update = handle.execute_update(name, argument, id=update_id, result_type=result, rpc_timeout=within)
-        return await _in_our_words(update)
+        return await _with_our_errors(update)
 
 
 def is_over(status: WorkflowExecutionStatus.ValueType) -> bool:
@@ -365,7 +365,7 @@ def log_as_we_do() -> None:
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))
 
 
-async def _in_our_words(call: Awaitable[R]) -> R:
+async def _with_our_errors(call: Awaitable[R]) -> R:
     """Await a call to Temporal; its errors become ours."""
     try:
         return await call

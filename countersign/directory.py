@@ -87,7 +87,7 @@ ReminderMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]
 
 
 class Described(Model):
-    """Base of what stands in the policy file: the words below each field are what an editor shows for it."""
+    """Base of what stands in the policy file: the docstring below each field is what an editor shows for it."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 

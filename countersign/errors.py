@@ -3,7 +3,7 @@
 CountersignError
 ├── BadQuestion      the question itself is malformed: names the field and the remedy
 ├── BadPolicy        the policy file is wrong: names every error with its line
-├── Refused          understood, and the answer is no, in words for the person who asked
+├── Refused          understood, and the answer is no; the text says why to who asked
 ├── NotFound         no such request, grant or person
 ├── NotAllowed       the caller may not do this
 ├── Unreachable      this person can't be reached by this channel, now or later
@@ -13,7 +13,7 @@ CountersignError
     ├── BadSetting   it is there, and a setting does not fit it: trying again helps nobody before that is changed
     └── NotYet       an answer to a level that its request has not come to
 
-`in_words` turns any exception into the words a person reads; `code` and `fields` say the same to programs.
+`message_of` turns any exception into the message that a person reads; `code` and `fields` say the same to programs.
 """
 
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ class CountersignError(Exception):
 
     code: str = ErrorCode.INTERNAL
 
-    def __init__(self, words: str = "", /, code: str = "", **fields: Any) -> None:
-        super().__init__(words)
+    def __init__(self, message: str = "", /, code: str = "", **fields: Any) -> None:
+        super().__init__(message)
         self.code = code or type(self).code
         self.fields = fields
 
@@ -62,7 +62,7 @@ class BadPolicy(CountersignError):
 
     @property
     def headline(self) -> str:
-        """How many mistakes there are, in words."""
+        """A line that says how many mistakes there are."""
         return "the policy has a mistake" if self.total == 1 else f"the policy has {self.total} mistakes"
 
 
@@ -103,20 +103,20 @@ def no_request(approval_id: int) -> NotFound:
 
 def other_level(approval_id: int, level: int, at_level: int) -> Refused:
     """Says that an answer was for another level than the one at which its request is asked now."""
-    words = f"That answer was for level {level}; #{approval_id} is at level {at_level}."
-    return Refused(words, ErrorCode.OTHER_LEVEL, level=level, at_level=at_level)
+    message = f"That answer was for level {level}; #{approval_id} is at level {at_level}."
+    return Refused(message, ErrorCode.OTHER_LEVEL, level=level, at_level=at_level)
 
 
 def counted_at(approval_id: int, level: int, at_level: int) -> Refused:
     """Says that somebody approved a level that was passed since: their approval counts, and need not be given again."""
-    words = f"Your approval of level {level} has been counted already; #{approval_id} is at level {at_level}."
-    return Refused(words, ErrorCode.COUNTED_ALREADY, level=level)
+    message = f"Your approval of level {level} has been counted already; #{approval_id} is at level {at_level}."
+    return Refused(message, ErrorCode.COUNTED_ALREADY, level=level)
 
 
 def already_settled(approval_id: int, status: str, how: str) -> Refused:
     """Says that a request has ended, and how, as the reason why nothing more can be done about it."""
-    words = f"#{approval_id} is already {status}: {how}"
-    return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status=status)
+    message = f"#{approval_id} is already {status}: {how}"
+    return Refused(message, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status=status)
 
 
 def read_too_late(approval_id: int, arrived: datetime, deadline: datetime) -> Refused:
@@ -130,15 +130,15 @@ def read_too_late(approval_id: int, arrived: datetime, deadline: datetime) -> Re
 
 def channel_not_allowed(approval_id: int, channel: str) -> Refused:
     """Says that the policy of a request lets nobody decide by this channel."""
-    words = f"#{approval_id} can't be decided by {channel}; its policy wants another channel."
-    return Refused(words, ErrorCode.CHANNEL_NOT_ALLOWED, channel=channel)
+    message = f"#{approval_id} can't be decided by {channel}; its policy wants another channel."
+    return Refused(message, ErrorCode.CHANNEL_NOT_ALLOWED, channel=channel)
 
 
-def refused_with(words: str, details: Any) -> CountersignError:
-    """A refusal that was stored or sent, Refused or TooMany: its words, and its `details` as far as they are any."""
+def refused_with(message: str, details: Any) -> CountersignError:
+    """A refusal as it was stored or sent, Refused or TooMany; `details` is ignored where it is no mapping."""
     named = dict(details) if isinstance(details, Mapping) else {}
     kind = TooMany if named.get("code") == ErrorCode.TOO_MANY_REQUESTS else Refused
-    return kind(words, **named)
+    return kind(message, **named)
 
 
 class TooMany(Unavailable):
@@ -170,8 +170,8 @@ class NotYet(Unavailable):
     """A request can't judge an answer yet: as far as its workflow knows, the answer's level is still to come."""
 
 
-def in_words(error: BaseException) -> str:
-    """Say an error for a person: ours as written, anything else without its inner details."""
+def message_of(error: BaseException) -> str:
+    """The message of an error for a person: ours as written, anything else without its inner details."""
     if isinstance(error, CountersignError):
         return str(error)
     return f"An internal error ({type(error).__name__}); the log has the details."

@@ -39,7 +39,7 @@ def must_be_for(grant: GrantView | None, source_address: str) -> None:
 
 
 def answer_by(grant: GrantView, granted_minutes: int, question: Question) -> str:
-    """Say yes in words, because this grant covers the question; Refused says why it doesn't, and what to do.
+    """The message that says yes, because this grant covers the question; Refused says why it doesn't, and what to do.
 
     `granted_minutes` is how long the grant was opened for: who repeats a question, whose minutes were enough then, is
     told yes with the end as it is. A question without minutes wants no more than there is.
@@ -65,10 +65,10 @@ def being_decided(approval_id: int, decided: Question, minutes: int, again: Ques
     reason = " ".join(decided.reason.split())
     short = reason if len(reason) <= LONGEST_QUOTE else f"{reason[:LONGEST_QUOTE]}…"
     why = f"the reason “{short}”" if short else "no reason"
-    words = f"#{approval_id} was asked for before and waits: {minutes} minutes, with {why}{ticket}."
+    message = f"#{approval_id} was asked for before and waits: {minutes} minutes, with {why}{ticket}."
     if _says_the_same(decided, minutes, again):
-        return words
-    return f"{words} What you say now is on record and changes nothing; to ask anew, have #{approval_id} cancelled."
+        return message
+    return f"{message} What you say now is on record and changes nothing; to ask anew, have #{approval_id} cancelled."
 
 
 def on_record(question: Question) -> dict[str, str]:

@@ -4,11 +4,11 @@
         asked = api.ask(ConnectionQuestion(requester="alice", device="db-1", protocol="ssh", reason="backup"))
         view = api.wait(asked.approval_id, after=0, source_address="")
 
-Yes means: `asking_again.is_yes(view.grant, now)`, and `asking_again.is_for(view.grant, source_address)`.
+Yes means: `grant_reuse.is_yes(view.grant, now)`, and `grant_reuse.is_for(view.grant, source_address)`.
 
-Every method may raise, in words for people: BadQuestion and BadPolicy (what was sent is wrong), NotAllowed (no token,
-or not yours to do), NotFound, Refused (the answer is no), Unavailable (no connection, no answer in time, or something
-answers that is not Countersign).
+Every method may raise, each with a message for people: BadQuestion and BadPolicy (what was sent is wrong), NotAllowed
+(no token, or not yours to do), NotFound, Refused (the answer is no), Unavailable (no connection, no answer in time, or
+something answers that is not Countersign).
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Api:
         reply = self._post("requests", question.model_dump(mode="json"), key)
         if reply.status == HTTPStatus.ACCEPTED:
             later = self._read(DelayedView, reply)
-            raise Delayed(later.words, approval_id=later.approval_id, status=later.status)
+            raise Delayed(later.message, approval_id=later.approval_id, status=later.status)
         asked = self._read(Asked, reply)
         must_be_for(asked.grant, question.source_address)
         return asked
@@ -165,17 +165,17 @@ class Api:
         body = {"verdict": verdict, "comment": comment, "level": level}
         return self._read(Judgement, self._post(f"requests/{approval_id}/decide", body))
 
-    def cancel(self, approval_id: int, words: str = "") -> Judgement:
+    def cancel(self, approval_id: int, reason: str = "") -> Judgement:
         """Withdraw a request that waits."""
-        return self._read(Judgement, self._post(f"requests/{approval_id}/cancel", {"words": words}))
+        return self._read(Judgement, self._post(f"requests/{approval_id}/cancel", {"words": reason}))
 
-    def revoke(self, approval_id: int, words: str = "") -> RequestView:
+    def revoke(self, approval_id: int, reason: str = "") -> RequestView:
         """End a grant early."""
-        return self._read(RequestView, self._post(f"requests/{approval_id}/revoke", {"words": words}))
+        return self._read(RequestView, self._post(f"requests/{approval_id}/revoke", {"words": reason}))
 
-    def give_back(self, approval_id: int, words: str = "") -> RequestView:
+    def give_back(self, approval_id: int, reason: str = "") -> RequestView:
         """End a grant of one's own early; a gateway, one that it asked for."""
-        return self._read(RequestView, self._post(f"requests/{approval_id}/give-back", {"words": words}))
+        return self._read(RequestView, self._post(f"requests/{approval_id}/give-back", {"words": reason}))
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 
@@ -289,17 +289,17 @@ class Api:
 
     def _error(self, reply: Reply) -> CountersignError:
         problem = reply.json if isinstance(reply.json, dict) else {}
-        words = str(problem.get("detail") or problem.get("title") or "")
-        if not words:
+        message = str(problem.get("detail") or problem.get("title") or "")
+        if not message:
             return self._not_ours()
         if reply.status == HTTPStatus.UNAUTHORIZED:
             if "Authorization" not in self._http.headers:
-                words = "There is no token; an admin makes one with `python -m portal token create`."
-            return NotAllowed(f"{words} Then set COUNTERSIGN_TOKEN to it.", **_details(problem))
+                message = "There is no token; an admin makes one with `python -m portal token create`."
+            return NotAllowed(f"{message} Then set COUNTERSIGN_TOKEN to it.", **_details(problem))
         if isinstance(problem.get("problems"), list):
             return BadPolicy([str(one) for one in problem["problems"]])
         otherwise = Unavailable if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadQuestion
-        return ERRORS.get(reply.status, otherwise)(words, **_details(problem))
+        return ERRORS.get(reply.status, otherwise)(message, **_details(problem))
 
     def _not_ours(self) -> Unavailable:
         return Unavailable(f"What answers at {self.url} is not Countersign; set COUNTERSIGN_URL to the portal.")
@@ -310,8 +310,8 @@ class Api:
             return Unavailable(
                 f"{self.url} can't be reached ({why}). Is the portal running? Set COUNTERSIGN_URL to it."
             )
-        words = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "broke the connection off"
-        return Unavailable(f"{self.url} {words}; try again.")
+        message = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "broke the connection off"
+        return Unavailable(f"{self.url} {message}; try again.")
 
 
 ERRORS: dict[int, type[CountersignError]] = {

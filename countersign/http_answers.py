@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from countersign.models import Model
+from countersign.models import Model, SentAsWords
 
 
 class Me(Model):
@@ -21,7 +21,7 @@ class ChannelHealth(Model):
     """Whether what people do in a channel reaches the portal now, and what there is to say of that."""
 
     ok: bool
-    words: str
+    message: SentAsWords
 
 
 class Health(Model):
@@ -47,7 +47,7 @@ class Check(Model):
 
 
 class Judged(Model):
-    """What would become of a mail, in words for its sender."""
+    """What would become of a mail; `message` is for its sender."""
 
     decides: bool
     verdict: Literal["approve", "reject", "none"]
@@ -55,7 +55,7 @@ class Judged(Model):
     approval_id: int | None
     level: int | None
     person: str = ""
-    words: str
+    message: SentAsWords
     checks: list[Check]
 
 

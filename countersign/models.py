@@ -1,4 +1,4 @@
-"""The words of the domain as types. Times are aware datetimes in UTC; durations are whole minutes."""
+"""The terms of the domain as types. Times are aware datetimes in UTC; durations are whole minutes."""
 
 from __future__ import annotations
 
@@ -92,14 +92,16 @@ NO_BOOL = BeforeValidator(_no_bool)
 # What may be sent for an id, before it is folded to the directory's spelling.
 ID_SCHEMA = {"type": "string", "maxLength": LONGEST_ID, "pattern": r"^\s*[A-Za-z0-9][A-Za-z0-9._@+-]*\s*$"}
 Id = Annotated[str, AfterValidator(canonical_id), WithJsonSchema(ID_SCHEMA)]
-Words = Annotated[str, AfterValidator(without_controls)]
+PlainText = Annotated[str, AfterValidator(without_controls)]
+# A text whose name in JSON is `words`, whatever it is called here: open requests, stored rows and callers use that.
+SentAsWords = Annotated[str, Field(alias="words")]
 SourceAddress = Annotated[str, BeforeValidator(_address)]
 
 
 class Model(BaseModel):
     """Base of all models: unknown fields are errors, so that a typing mistake is never silently dropped."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
 
 class Status(StrEnum):
@@ -165,8 +167,8 @@ class Question(Model):
 
     kind: str
     requester: Id
-    reason: Words = Field(default="", max_length=LONGEST_REASON)
-    ticket: Words = Field(default="", max_length=LONGEST_ID)
+    reason: PlainText = Field(default="", max_length=LONGEST_REASON)
+    ticket: PlainText = Field(default="", max_length=LONGEST_ID)
     source_address: SourceAddress = ""
     minutes: Annotated[int | None, NO_BOOL] = Field(default=None, ge=1, le=LONGEST_GRANT_MINUTES)
 
@@ -291,19 +293,19 @@ class Decision(Model):
 
 
 class Judgement(Model):
-    """What became of a stored answer: `words` are for its sender; `status` is the request's after it.
+    """What became of a stored answer: a message for its sender, and the request's `status` after it.
 
     `details` are those of the refusal (`CountersignError.details`); they are not part of what is sent.
     """
 
     accepted: bool
-    words: str
+    message: SentAsWords
     status: Status
     details: dict[str, Any] = Field(default={}, exclude=True)
 
 
 class GrantView(Model):
-    """The time-boxed permission of one approval; `words`: how it ended.
+    """The time-boxed permission of one approval, and how it ended.
 
     Yes means: Active, `ends_at` lies ahead, and the connection comes from `source_address`; the last is waived where
     `same_source_address`, the policy's, is false.
@@ -316,7 +318,7 @@ class GrantView(Model):
     ended_at: datetime | None = None
     source_address: SourceAddress = ""
     same_source_address: bool = True
-    words: str = ""
+    message: SentAsWords = ""
 
     @property
     def ended_early(self) -> bool:
@@ -330,7 +332,7 @@ class Outcome(Model):
 
     approval_id: int
     status: Status
-    words: str
+    message: SentAsWords
     decisions: list[Decision] = []
     grant: GrantView | None = None
 
@@ -344,7 +346,7 @@ class Asked(Model):
     approval_id: int
     status: Status
     joined: bool
-    words: str = ""
+    message: SentAsWords = ""
     grant: GrantView | None = None
     reason: str = ""
     ticket: str = ""

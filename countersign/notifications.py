@@ -13,6 +13,7 @@ from countersign.models import (
     Event,
     GrantView,
     Model,
+    SentAsWords,
     Status,
     Subject,
     Verdict,
@@ -43,7 +44,7 @@ class Notification(Model):
     deadline: datetime
     grant_minutes: int
     status: Status
-    words: str = ""  # why it was settled, or what to do next
+    message: SentAsWords = ""  # why it was settled, or what to do next
     level: int = 1
     at_level: int = 1  # which the request has come to since
     levels: int = 1
@@ -121,7 +122,7 @@ class AnswerOutcome(NamedTuple):
     """What became of a stored answer (open, accepted, refused, lapsed); `details` tell programs why it was refused."""
 
     state: str
-    words: str
+    message: str
     details: dict[str, Any]
 
 
@@ -140,5 +141,5 @@ class RejectedInput(Model):
     who: str  # a person's id, or what the channel knows of the sender
     person: Person | None = None  # where the sender is somebody of the directory
     event: Event | None = None
-    words: str
+    reason: SentAsWords
     proof: dict[str, str] = {}

@@ -81,8 +81,8 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
     if not who.is_gateway:
         if question.requester == who.name or who.admin:
             return None
-        words = f"This token asks for {who.name} only; leave the requester out."
-        return NotAllowed(words, ErrorCode.OTHER_REQUESTER, requester=question.requester)
+        message = f"This token asks for {who.name} only; leave the requester out."
+        return NotAllowed(message, ErrorCode.OTHER_REQUESTER, requester=question.requester)
     return why_no_gateway_asks(who.name.removeprefix(GATEWAY), who.devices, who.protocols, question)
 
 
@@ -94,7 +94,7 @@ def why_not_answer(
     if not who.enabled:
         return disabled()
     if request.status is not Status.WAITING:
-        return already_settled(number, request.status, request.words)
+        return already_settled(number, request.status, request.message)
     if who.name not in {one.person for one in request.approvers if one.level == level}:
         return Refused(f"You are not asked about #{number}.", ErrorCode.NOT_ASKED)
     if request.channels.get(channel, "decide") != "decide":

@@ -23,11 +23,11 @@ from countersign.models import (
 def must_be_enabled(policy: Policy, requester: str) -> None:
     """Raise Refused for a requester who is not in the directory, or disabled (rule 1)."""
     if requester not in policy.users:
-        words = f"There is no {requester} in the directory; ask an administrator to add them."
-        raise Refused(words, ErrorCode.UNKNOWN_REQUESTER, requester=requester)
+        message = f"There is no {requester} in the directory; ask an administrator to add them."
+        raise Refused(message, ErrorCode.UNKNOWN_REQUESTER, requester=requester)
     if not policy.enabled(requester):
-        words = f"{requester} is disabled and may not ask."
-        raise Refused(words, ErrorCode.DISABLED_REQUESTER, requester=requester)
+        message = f"{requester} is disabled and may not ask."
+        raise Refused(message, ErrorCode.DISABLED_REQUESTER, requester=requester)
 
 
 def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:

@@ -1,4 +1,4 @@
-"""What differs between two policies, in words: what a new one adds, changes and takes away."""
+"""What differs between two policies, described for people: what a new one adds, changes and takes away."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, User, UserGroup
-from countersign.models import LevelRule, ManagersOf, MembersOf, Model, NamedUser
+from countersign.models import LevelRule, ManagersOf, MembersOf, Model, NamedUser, SentAsWords
 
 # Of what there is more of, so many are named.
 MOST_ITEMS = 100
@@ -18,7 +18,7 @@ class Item(Model):
     """One thing that a new policy concerns; of a request or a grant the name is its requester's."""
 
     name: str
-    words: str = ""
+    description: SentAsWords = ""
     approval_id: int | None = None
 
 
@@ -57,15 +57,15 @@ def admins(policy: Policy) -> list[str]:
 
 
 def _section(kind: str, old: Mapping[str, Model], new: Mapping[str, Model]) -> Iterator[Part]:
-    removed = (Item(name=name, words=_described(one)) for name, one in old.items() if name not in new)
-    added = (Item(name=name, words=_described(one)) for name, one in new.items() if name not in old)
+    removed = (Item(name=name, description=_described(one)) for name, one in old.items() if name not in new)
+    added = (Item(name=name, description=_described(one)) for name, one in new.items() if name not in old)
     both = [(name, old[name], one) for name, one in new.items() if name in old and old[name] != one]
-    changed = [Item(name=name, words="; ".join(_differences(before, after))) for name, before, after in both]
+    changed = [Item(name=name, description="; ".join(_differences(before, after))) for name, before, after in both]
     yield from Part.of(f"{kind}_removed", removed, takes_away=True)
     # What differs in its devices alone is said of each device.
     yield from Part.of(
         f"{kind}_changed",
-        filter(lambda one: one.words, changed),
+        filter(lambda one: one.description, changed),
         any(_loses(before, after) for _, before, after in both),
     )
     yield from Part.of(f"{kind}_added", added)
@@ -78,13 +78,13 @@ def _admins(old: Policy, new: Policy) -> Iterator[Part]:
 
 
 def _devices(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Part]:
-    removed = (Item(name=one, words=f"from {group}") for one, group in old.items() if one not in new)
+    removed = (Item(name=one, description=f"from {group}") for one, group in old.items() if one not in new)
     moved = (
-        Item(name=one, words=f"from {old[one]} to {group}")
+        Item(name=one, description=f"from {old[one]} to {group}")
         for one, group in new.items()
         if old.get(one, group) != group
     )
-    added = (Item(name=one, words=f"to {group}") for one, group in new.items() if one not in old)
+    added = (Item(name=one, description=f"to {group}") for one, group in new.items() if one not in old)
     yield from Part.of("devices_removed", removed, takes_away=True)
     yield from Part.of("devices_moved", moved)
     yield from Part.of("devices_added", added)
@@ -96,16 +96,16 @@ def _group_of_each(policy: Policy) -> dict[str, str]:
 
 def _general(old: Policy, new: Policy) -> Iterator[Part]:
     fields = [name for name in Policy.model_fields if name not in SECTIONS]
-    items = [Item(name=name, words=words) for name in fields for words in _difference(old, new, name, "")]
+    items = [Item(name=name, description=one) for name in fields for one in _difference(old, new, name, "")]
     order = [one.name for one in new.approval_workflows]
     known = {one.name for one in old.approval_workflows} & set(order)
     if [one for one in order if one in known] != [one.name for one in old.approval_workflows if one.name in known]:
-        items.append(Item(name="order of approval_workflows", words=_some(order)))
+        items.append(Item(name="order of approval_workflows", description=_some(order)))
     yield from Part.of("terms_changed", items)
 
 
 def _described(one: Model) -> str:
-    """What something is, in a few words, where it is added or removed."""
+    """A short description of something that is added or removed."""
     match one:
         case User():
             return one.name + (", disabled" if one.disabled else "")

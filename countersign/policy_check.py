@@ -20,10 +20,10 @@ TOO_MANY_PAIRS = (
 
 
 class Problem(NamedTuple):
-    """One mistake: its place in the document, and in words what it is and what to do about it."""
+    """One mistake: its place in the document, and a message that says what it is and what to do about it."""
 
     path: Path
-    words: str
+    message: str
 
 
 def problems(policy: Policy, whole: bool = True) -> list[Problem]:
@@ -52,8 +52,8 @@ def device_in_two_groups(policy: Policy) -> Iterator[Problem]:
         for n, device in enumerate(group.devices):
             home = homes.setdefault(device, name)
             if home != name:
-                words = f"{device} is in {home} already; a device is in one group, so remove it from one"
-                yield Problem(("device_groups", name, "devices", n), words)
+                message = f"{device} is in {home} already; a device is in one group, so remove it from one"
+                yield Problem(("device_groups", name, "devices", n), message)
 
 
 def group_names_used_twice(policy: Policy) -> Iterator[Problem]:
@@ -89,8 +89,8 @@ def line_manager_circles(policy: Policy) -> Iterator[Problem]:
             person = policy.users[person].line_manager
         if person in chain:
             circle = [*list(chain)[list(chain).index(person) :], person]
-            words = f"{' -> '.join(circle)} is a circle of line managers; correct one of them"
-            yield Problem(("users", circle[0], "line_manager"), words)
+            message = f"{' -> '.join(circle)} is a circle of line managers; correct one of them"
+            yield Problem(("users", circle[0], "line_manager"), message)
         cleared.update(chain)
 
 
@@ -103,8 +103,8 @@ def workflows_never_reached(policy: Policy) -> Iterator[Problem]:
             yield Problem(("approval_workflows", n, "name"), f"{workflow.name} stands here twice; rename one")
         first = first_for.setdefault((workflow.user_group, workflow.device_group), n)
         if first != n:
-            words = f"{policy.approval_workflows[first].name} is for the same two groups and comes first; remove one"
-            yield Problem(("approval_workflows", n), words)
+            message = f"{policy.approval_workflows[first].name} is for the same two groups and comes first; remove one"
+            yield Problem(("approval_workflows", n), message)
 
 
 def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
@@ -112,10 +112,10 @@ def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
     for path, said, terms in _terms_said(policy):
         expire = terms["approval_status_change_to_expire"]
         if said.reminder_minutes is not None and said.reminder_minutes >= expire:
-            words = (
+            message = (
                 f"{said.reminder_minutes} is not before the request expires, after {expire} minutes; make it shorter"
             )
-            yield Problem((*path, "reminder_minutes"), words)
+            yield Problem((*path, "reminder_minutes"), message)
 
 
 def nobody_would_hear(policy: Policy) -> Iterator[Problem]:
@@ -129,10 +129,10 @@ def nobody_would_hear(policy: Policy) -> Iterator[Problem]:
 def nobody_is_admin(policy: Policy) -> Iterator[Problem]:
     """Somebody has to be able to apply the next policy."""
     if not admins(policy):
-        words = (
+        message = (
             "nobody who is enabled is an admin, so nobody could apply another policy; give somebody `roles: [admin]`"
         )
-        yield Problem(("users",), words)
+        yield Problem(("users",), message)
 
 
 def unknown_channels(policy: Policy) -> Iterator[Problem]:
@@ -159,8 +159,8 @@ def channels_not_set_up(policy: Policy, set_up: Container[str]) -> Iterator[Prob
     for path, said, _ in _terms_said(policy):
         for channel, use in said.channels.items():
             if use != "off" and channel in CHANNELS and channel not in set_up:
-                words = f"{channel} is not set up, so nobody is told there; see docs/settings.md, or write `off`"
-                yield Problem((*path, "channels", channel), words)
+                message = f"{channel} is not set up, so nobody is told there; see docs/settings.md, or write `off`"
+                yield Problem((*path, "channels", channel), message)
 
 
 def nobody_to_ask(policy: Policy) -> Iterator[Problem]:
@@ -171,7 +171,7 @@ def nobody_to_ask(policy: Policy) -> Iterator[Problem]:
     except TooManyPairs:
         yield Problem((), TOO_MANY_PAIRS)
     for shortage in coverage.found.values():
-        yield Problem(shortage.path, shortage.words)
+        yield Problem(shortage.path, shortage.message)
 
 
 CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (

@@ -35,7 +35,7 @@ class Shortage:
     requesters: dict[str, None] = field(default_factory=dict)
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """Who would have nobody to ask, why, and the remedy."""
         named = ", ".join(list(self.requesters)[:MOST_NAMED])
         more = len(self.requesters) - MOST_NAMED

@@ -24,7 +24,7 @@ from countersign.yaml_lines import (
     Mistake,
     Path,
     folded,
-    in_words,
+    messages_of,
     read,
     text_of,
 )
@@ -33,8 +33,8 @@ __all__ = ["LARGEST_FILE_BYTES", "load", "schema", "text_of"]
 
 APPROVER_FORMS = "{managers_of: GROUP}, {members_of: GROUP}, {user: PERSON} or line_manager"
 
-# pydantic's kinds of error in the words of the policy, where countersign.remedies has none that fit.
-WORDS = {
+# Messages for pydantic's kinds of error in a policy, where those of countersign.remedies don't fit.
+MESSAGES = {
     "string_type": "is empty or not text; give it a value, or leave the line out",
     "string_too_short": "is empty; give it a value",
     "bool_parsing": "is not true or false; write one of the two",
@@ -73,12 +73,12 @@ def load_with_places(file: str | bytes) -> tuple[Policy, Document]:
     policy, found = _validated(document)
     if not found and policy is not None:
         return policy, document
-    raise BadPolicy(in_words(found), len(found))
+    raise BadPolicy(messages_of(found), len(found))
 
 
 def warnings(policy: Policy, document: Document, set_up: Container[str]) -> list[str]:
     """What is no mistake of the file but won't work here, where only these channels are set up; by line."""
-    return in_words(document.mistake(*problem) for problem in channels_not_set_up(policy, set_up))
+    return messages_of(document.mistake(*problem) for problem in channels_not_set_up(policy, set_up))
 
 
 def schema() -> dict[str, Any]:
@@ -154,17 +154,17 @@ def _of_approver(path: Path, errors: list[ErrorDetails]) -> _Wrong:
 
 
 def _of_form(document: Document, wrong: Iterable[_Wrong]) -> list[Mistake]:
-    """The mistakes in words, as many as anybody reads: a hostile file has one a byte. The rest is only counted."""
+    """The mistakes, of which as many have a message as anybody reads: a hostile file has one a byte."""
     placed = sorted(((document.mistake(one.path, ""), one.error) for one in wrong), key=lambda pair: pair[0][:2])
     shown, rest = placed[:MOST_PROBLEMS], placed[MOST_PROBLEMS:]
     fields = {place.path: _field_meant(place.path) for place, error in shown if _is(error, "extra_forbidden")}
     misspelt = {(*path[:-1], meant) for path, meant in fields.items() if meant}
-    in_words = [
-        place._replace(words=_words(place.path, error, fields.get(place.path, "")))
+    described = [
+        place._replace(message=_message(place.path, error, fields.get(place.path, "")))
         for place, error in shown
         if not (_is(error, "missing") and place.path in misspelt)
     ]
-    return in_words + [place for place, _ in rest]
+    return described + [place for place, _ in rest]
 
 
 def _is(error: ErrorDetails | None, kind: str) -> bool:
@@ -178,14 +178,14 @@ def _field_meant(path: Path) -> str:
     return next(iter(difflib.get_close_matches(written, model.model_fields, 1) if model else []), "")
 
 
-def _words(path: Path, error: ErrorDetails | None, meant: str) -> str:
+def _message(path: Path, error: ErrorDetails | None, meant: str) -> str:
     if error is None:
         return f"is no approver; use {APPROVER_FORMS}"
     if error["type"] == "extra_forbidden":
         return f"is not a field here; did you mean {meant}?" if meant else _not_a_field(error)
     if not path and error["type"] == "model_type":
         return NO_POLICY.format(kind="list" if isinstance(error["input"], list) else "text")
-    return remedy(error, WORDS)
+    return remedy(error, MESSAGES)
 
 
 def _not_a_field(error: ErrorDetails) -> str:

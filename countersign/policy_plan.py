@@ -58,13 +58,13 @@ def plan(
     empty = Policy(users={})
     gone = [one for one in held if not new.enabled(one.question.requester)]
     cancelled = [
-        Item(name=one.requester, words=one.what, approval_id=one.approval_id)
+        Item(name=one.requester, description=one.what, approval_id=one.approval_id)
         for one in waiting
         if not new.enabled(one.requester)
     ]
-    revoked = [Item(name=one.question.requester, words=_what(one), approval_id=one.approval_id) for one in gone]
+    revoked = [Item(name=one.question.requester, description=_what(one), approval_id=one.approval_id) for one in gone]
     not_given = [
-        Item(name=one.question.requester, words=f"{_what(one)}: {why}", approval_id=one.approval_id)
+        Item(name=one.question.requester, description=f"{_what(one)}: {why}", approval_id=one.approval_id)
         for one, why in not_given_by(new, held)
     ]
     parts = [

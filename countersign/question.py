@@ -1,4 +1,4 @@
-"""From whatever JSON somebody sent to a question, or to words that say what to write instead."""
+"""From whatever JSON somebody sent to a question, or to an error that says what to write instead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from countersign.errors import BadQuestion
 from countersign.kinds import KINDS, kind_named
 from countersign.kinds.connection import CONNECTION
 from countersign.kinds.kind import Q, SubjectKind
-from countersign.models import AS_BEFORE, LONGEST_PRINCIPAL, Model, Question, Words
+from countersign.models import AS_BEFORE, LONGEST_PRINCIPAL, Model, PlainText, Question
 from countersign.remedies import remedy
 
 # Temporal takes no failure of some megabytes, and would try the start again for ever.
@@ -27,7 +27,7 @@ M = TypeVar("M", bound=Model)
 class _AskedBy(Model):
     """Who puts a question."""
 
-    asked_by: Words = Field(default="", max_length=LONGEST_PRINCIPAL)
+    asked_by: PlainText = Field(default="", max_length=LONGEST_PRINCIPAL)
 
 
 @dataclass(frozen=True)

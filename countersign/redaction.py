@@ -18,4 +18,4 @@ def masked(text: str) -> str:
 def redacted_event(line: AuditEventView) -> AuditEventView:
     """A row of the record as it may be shown."""
     proof = {name: masked(value) for name, value in line.proof.items()}
-    return line.model_copy(update={"words": masked(line.words), "proof": proof})
+    return line.model_copy(update={"detail": masked(line.detail), "proof": proof})

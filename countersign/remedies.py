@@ -1,10 +1,10 @@
-"""What is wrong with one value, and what to write instead: pydantic's kinds of error in the words for people."""
+"""What is wrong with one value, and what to write instead: messages for people for pydantic's kinds of error."""
 
 from collections.abc import Mapping
 
 from pydantic_core import ErrorDetails
 
-# Of every kind that is not named here, UNNAMED is said: pydantic's own words are for programmers.
+# Of every kind that is not named here, UNNAMED is said: pydantic's own messages are for programmers.
 REMEDIES = {
     "missing": "is missing; add it",
     "extra_forbidden": "is not a field here; remove it",
@@ -46,12 +46,12 @@ def remedy(error: ErrorDetails, others: Mapping[str, str] | None = None) -> str:
     context = dict(error.get("ctx", {}))
     if "expected" in context:
         context["expected"] = str(context["expected"]).replace("'", "")
-    words = {**REMEDIES, **(others or {})}.get(error["type"])
-    return words.format(**context) if words else UNNAMED
+    message = {**REMEDIES, **(others or {})}.get(error["type"])
+    return message.format(**context) if message else UNNAMED
 
 
 def said_of(error: ErrorDetails) -> str:
-    """The same with the field before it, where there are no words of its own for this value."""
+    """The same with the field before it, where there is no message of its own for this value."""
     if error["type"] == "value_error":
         return remedy(error)
     return f"{' '.join(map(str, error['loc'])).replace('_', ' ')} {remedy(error)}"

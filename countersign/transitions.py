@@ -17,6 +17,7 @@ from countersign.models import (
     Model,
     Outcome,
     Route,
+    SentAsWords,
     Status,
     sentence,
 )
@@ -65,7 +66,7 @@ class AuditEvent(Model):
     kind: Kind
     at: datetime
     who: str
-    words: str = ""
+    detail: SentAsWords = ""
     channel: str = ""
     proof: dict[str, str] = {}
 
@@ -131,7 +132,7 @@ class Recipient(Model):
 
     event: Event
     person: Id
-    words: str = ""
+    message: SentAsWords = ""
 
 
 class Transition(OfRequest):
@@ -145,7 +146,7 @@ class Transition(OfRequest):
     key: str
     at: datetime
     status: Status
-    words: str
+    message: SentAsWords
     level: int
     seated: list[Approver] = []
     standing: dict[str, str] = {}  # of people asked: disabled, unreachable or away
@@ -162,16 +163,16 @@ GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
 
 def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
     """The step that settles a request whose workflow was ended past us, or lost: nothing else would."""
-    line = AuditEvent(kind="cancelled", at=datetime.now(UTC), who="countersign", words=GONE)
+    line = AuditEvent(kind="cancelled", at=datetime.now(UTC), who="countersign", detail=GONE)
     return _cancelled(approval_id, run, level, requester, "gone", line)
 
 
 def withdrawn(wish: Cancel, run: str, level: int, requester: str) -> Transition:
     """The step that withdraws a request when its workflow can't be asked to."""
     proof = {"wish": wish.id} if wish.id else {}
-    words = wish.said("Cancelled")
+    message = wish.said("Cancelled")
     now = datetime.now(UTC)
-    line = AuditEvent(kind="cancelled", at=now, who=wish.who, words=words, channel=wish.channel, proof=proof)
+    line = AuditEvent(kind="cancelled", at=now, who=wish.who, detail=message, channel=wish.channel, proof=proof)
     return _cancelled(wish.approval_id, run, level, requester, "cancelled", line)
 
 
@@ -182,7 +183,7 @@ def _cancelled(approval_id: int, run: str, level: int, requester: str, what: str
         key=f"{level}.{what}",
         at=line.at,
         status=Status.CANCELLED,
-        words=line.words,
+        message=line.detail,
         level=level,
         lines=[line],
         tell=[Recipient(event=Event.SETTLED, person=requester)],
@@ -193,7 +194,7 @@ class Settled(Model):
     """How a request ended on record."""
 
     status: Status
-    words: str
+    message: SentAsWords
     decisions: list[Decision] = []
 
 
@@ -279,15 +280,15 @@ class GrantEnd(Model):
     at: datetime
     who: str
     channel: str = ""
-    words: str
+    message: SentAsWords
     wish_id: str = ""  # of the wish that brought it about
     run: str | None = None  # of its request, where the grant's workflow ends it; None of one older than this
 
 
 def time_over(approval_id: int, at: datetime) -> GrantEnd:
     """The end of a grant whose time is over."""
-    words = "Its time is over."
-    return GrantEnd(approval_id=approval_id, status=GrantStatus.ENDED, at=at, who="the clock", words=words)
+    message = "Its time is over."
+    return GrantEnd(approval_id=approval_id, status=GrantStatus.ENDED, at=at, who="the clock", message=message)
 
 
 class AskAgain(OfRequest):
@@ -306,13 +307,13 @@ class Undo(Model):
     approval_id: int
     who: str
     channel: str
-    words: str = ""
+    reason: SentAsWords = ""
     id: str = ""
     name: str = ""
 
     def said(self, how: str) -> str:
         """What the record says of it: `Cancelled by Alice Ainsworth: not needed`."""
-        return sentence(f"{how} by {self.name or self.who}", self.words)
+        return sentence(f"{how} by {self.name or self.who}", self.reason)
 
 
 class Cancel(Undo):
@@ -337,6 +338,6 @@ class Revoke(Undo):
             at=at,
             who=self.who,
             channel=self.channel,
-            words=self.said("Given back" if self.given_back else "Revoked"),
+            message=self.said("Given back" if self.given_back else "Revoked"),
             wish_id=self.id,
         )

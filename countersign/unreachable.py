@@ -2,7 +2,8 @@
 
 from countersign.errors import BadSetting, Unavailable
 
-# What the library's words hold, and what that means. Of the first kind waiting may help, of the second another setting.
+# What the library's messages hold, and what that means. Where the first are right waiting may help, where the second
+# are another setting.
 FOR_NOW = {
     "ConnectionRefused": "nothing listens at {}. Is Temporal running?",
     "dns error": "nobody knows the name in {}. See TEMPORAL_ADDRESS.",
@@ -19,9 +20,9 @@ OTHERWISE = "{} does not answer. Is Temporal running?"
 
 
 def why_unreachable(said: str, address: str = "TEMPORAL_ADDRESS") -> Unavailable:
-    """What these words of the library mean: BadSetting where waiting does not help."""
-    for mark, words in BY_SETTING.items():
+    """What this message of the library means: BadSetting where waiting does not help."""
+    for mark, message in BY_SETTING.items():
         if mark in said:
-            return BadSetting(f"Temporal can't be reached: {words.format(address)}")
-    words = next((words for mark, words in FOR_NOW.items() if mark in said), OTHERWISE)
-    return Unavailable(f"Temporal can't be reached: {words.format(address)}")
+            return BadSetting(f"Temporal can't be reached: {message.format(address)}")
+    message = next((message for mark, message in FOR_NOW.items() if mark in said), OTHERWISE)
+    return Unavailable(f"Temporal can't be reached: {message.format(address)}")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import PrivateAttr, computed_field
 
 from countersign.kinds import AnyQuestion
-from countersign.models import ChannelUse, Decision, GrantView, Model, Status, Subject
+from countersign.models import ChannelUse, Decision, GrantView, Model, SentAsWords, Status, Subject
 
 
 class ApproverView(Model):
@@ -32,7 +32,7 @@ class AuditEventView(Model):
     at: datetime
     who: str
     channel: str
-    words: str
+    detail: SentAsWords
     proof: dict[str, str] = {}
     name: str = ""  # of `who`, as the directory has it now
 
@@ -50,7 +50,7 @@ class RequestView(Model):
     asked_by_name: str = ""
     because: str
     status: Status
-    words: str
+    message: SentAsWords
     level: int
     levels: int
     quorum: int
@@ -84,7 +84,7 @@ class DelayedView(Model):
 
     approval_id: int | None = None
     status: Status = Status.WAITING
-    words: str
+    message: SentAsWords
 
 
 class AppliedPolicy(Model):
@@ -106,12 +106,12 @@ class Mine(Model):
 
 
 class Finding(Model):
-    """What `countersign doctor` found of one part, in words that name the remedy where something is not well."""
+    """What `countersign doctor` found of one part; the message names the remedy where something is not well."""
 
     part: str
     state: Literal["ok", "warning", "problem"]
     about: str
-    words: str
+    message: SentAsWords
 
 
 class Explained(Model):

@@ -1,4 +1,4 @@
-"""Why a text is no YAML, in words for whoever wrote it: where the mistake begins, what it is, and what to write."""
+"""Why a text is no YAML, for whoever wrote it: where the mistake begins, what it is, and what to write."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Point(NamedTuple):
 
 
 def forbidden_character(text: str) -> Found | None:
-    """The first character that may not stand in a policy: line, column and words; None where there is none."""
+    """The first character that may not stand in a policy: line, column and message; None where there is none."""
     if not (found := FORBIDDEN.search(text) or LONE_RETURN.search(text)):
         return None
     line, start = text.count("\n", 0, found.start()) + 1, text.rfind("\n", 0, found.start()) + 1
@@ -40,18 +40,16 @@ def forbidden_character(text: str) -> Found | None:
     return line, found.start() - start + 1, f"U+{ord(found[0]):04X} stands here, {kind}; remove it"
 
 
-def in_plain_words(
-    error: MarkedYAMLError, text: str, opened: Sequence[Mark], quoted: tuple[Mark, Mark] | None
-) -> Found:
-    """Line, column and words for an error of the parser.
+def plain_message(error: MarkedYAMLError, text: str, opened: Sequence[Mark], quoted: tuple[Mark, Mark] | None) -> Found:
+    """Line, column and message for an error of the parser.
 
     `opened` are the brackets and braces that were open; `quoted` is from where to where the last text in quotes went.
     """
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return 1, 1, f"not valid YAML: {error}"
-    where, words = _Explanation(error, mark, text, list(map(Point.at, opened)), quoted).found()
-    return where.line + 1, where.column + 1, words
+    where, message = _Explanation(error, mark, text, list(map(Point.at, opened)), quoted).found()
+    return where.line + 1, where.column + 1, message
 
 
 class _Explanation:
@@ -73,7 +71,7 @@ class _Explanation:
         self.before, self.rest = self.line[: mark.column], self.line[mark.column :]
 
     def found(self) -> tuple[Point, str]:
-        """The place and the words of the first explanation that fits."""
+        """The place and the message of the first explanation that fits."""
         explanations = (self._scanned(), self._quote(), self._colon(), self._bracket(), self._block())
         return next(filter(None, explanations), (self.began, f"not valid YAML: {self.problem}"))
 
@@ -81,7 +79,7 @@ class _Explanation:
         return self.lines[n] if n < len(self.lines) else ""
 
     def _scanned(self) -> tuple[Point, str] | None:
-        """What can be said by the parser's words alone."""
+        """What can be said by the parser's message alone."""
         if self.rest.startswith("\t"):
             return self.mark, "a tab stands here; indent with spaces"
         if "cannot start any token" in self.problem:
@@ -161,8 +159,8 @@ class _Explanation:
 
     def _bracket(self) -> tuple[Point, str] | None:
         if self.opened:
-            words = "a comma or a closing bracket is missing here, or a comma is too many; write each entry once"
-            return self._unless_open_above() or (self.mark, words)
+            message = "a comma or a closing bracket is missing here, or a comma is too many; write each entry once"
+            return self._unless_open_above() or (self.mark, message)
         if self.rest[:1] in {"]", "}", ","}:
             return (
                 self.mark,

@@ -23,7 +23,7 @@ from yaml import (
 )
 
 from countersign.errors import BadPolicy
-from countersign.yaml_errors import SECOND_DOCUMENT, forbidden_character, in_plain_words
+from countersign.yaml_errors import SECOND_DOCUMENT, forbidden_character, plain_message
 
 LARGEST_FILE_BYTES = 2 * 1024 * 1024
 # Counted with every alias written out: a few lines of aliases of aliases can stand for billions of values.
@@ -51,15 +51,15 @@ Inside = dict[str, Place] | list[Place] | None
 
 
 class Mistake(NamedTuple):
-    """One mistake: where it stands, and in words what it is and what to do about it."""
+    """One mistake: where it stands, and a message that says what it is and what to do about it."""
 
     line: int
     column: int
     path: Path
-    words: str
+    message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {dotted(self.path) or 'the file'}: {self.words}"
+        return f"line {self.line}: {dotted(self.path) or 'the file'}: {self.message}"
 
 
 class Document(NamedTuple):
@@ -69,7 +69,7 @@ class Document(NamedTuple):
     place: Place
     mistakes: list[Mistake]
 
-    def mistake(self, path: Path, words: str) -> Mistake:
+    def mistake(self, path: Path, message: str) -> Mistake:
         """A mistake at this path, or at the nearest thing around it that was written."""
         place = self.place
         for part in path:
@@ -77,7 +77,7 @@ class Document(NamedTuple):
             if inside is None:
                 break
             place = inside
-        return _mistake(place.mark, path, words)
+        return _mistake(place.mark, path, message)
 
 
 def text_of(raw: bytes) -> str:
@@ -90,7 +90,7 @@ def text_of(raw: bytes) -> str:
         column = len(raw[line_start : error.start].decode("utf-8-sig", "replace")) + 1
         what = "the file is UTF-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "this byte is not UTF-8"
         raise BadPolicy(
-            [place_and_words(raw.count(b"\n", 0, error.start) + 1, column, f"{what}; save the file as UTF-8")]
+            [at_place(raw.count(b"\n", 0, error.start) + 1, column, f"{what}; save the file as UTF-8")]
         ) from None
 
 
@@ -98,12 +98,12 @@ def read(text: str) -> Document:
     """Read one YAML document; BadPolicy names what makes it unreadable, with line, column and remedy."""
     _must_be_small(len(text.encode(errors="replace")))
     if found := forbidden_character(text):
-        raise BadPolicy([place_and_words(*found)])
+        raise BadPolicy([at_place(*found)])
     reader = _Reader(CSafeLoader(text).get_event)
     try:
         return reader.document()
     except MarkedYAMLError as error:
-        raise BadPolicy([place_and_words(*in_plain_words(error, text, reader.opened, reader.quoted))]) from None
+        raise BadPolicy([at_place(*plain_message(error, text, reader.opened, reader.quoted))]) from None
 
 
 def _must_be_small(size: int) -> None:
@@ -122,7 +122,7 @@ class _Anchor(NamedTuple):
 class _Reader:
     next: Any
     mistakes: list[Mistake] = field(default_factory=list)
-    # The brackets and braces that are open, the innermost last, and the last text in quotes: for words about a mistake.
+    # For messages: the brackets and braces that are open, the innermost last, and the last text in quotes.
     opened: list[Mark] = field(default_factory=list)
     quoted: tuple[Mark, Mark] | None = None
     anchors: dict[str, _Anchor] = field(default_factory=dict)
@@ -140,7 +140,7 @@ class _Reader:
         return Document(value, Place(root.start_mark, inside), self.mistakes)
 
     def _child(self, event: Any, path: Path, part: str | int) -> tuple[Plain, Inside]:
-        # Most of a file is plain words: the short way for them halves the time that it takes.
+        # Most of a file is plain scalars: the short way for them halves the time that it takes.
         if type(event) is ScalarEvent and event.tag is None and event.anchor is None and self.values < MOST_VALUES:
             self.values += 1
             return self._scalar(event), None
@@ -153,8 +153,8 @@ class _Reader:
         self._count(1, event)
         before, inside = self.values, None
         if event.tag not in PLAIN_TAGS:
-            words = f"the tag {shown(event.tag)} is not allowed; remove it, or put the value in quotes"
-            self.mistakes.append(_mistake(event.start_mark, path, words))
+            message = f"the tag {shown(event.tag)} is not allowed; remove it, or put the value in quotes"
+            self.mistakes.append(_mistake(event.start_mark, path, message))
         value: Plain
         if kind is ScalarEvent:
             value = self._scalar(event)
@@ -179,8 +179,10 @@ class _Reader:
     def _alias(self, event: Any) -> Plain:
         meant = self.anchors.get(event.anchor)
         if meant is None:
-            words = f"`*{shown(event.anchor)}` refers to nothing above it; put the value in quotes if it begins with *"
-            raise BadPolicy([_at(event.start_mark, words)])
+            message = (
+                f"`*{shown(event.anchor)}` refers to nothing above it; put the value in quotes if it begins with *"
+            )
+            raise BadPolicy([_at(event.start_mark, message)])
         self._count(meant.values, event)
         return meant.value
 
@@ -208,8 +210,8 @@ class _Reader:
             # Ids are folded to lower case, so that `Grace` and `grace` would silently become one.
             name = folded(key.value)
             if name in places:
-                words = f"stands here twice, first on line {places[name].mark.line + 1}; remove one"
-                self.mistakes.append(_mistake(mark, (*path, key.value), words))
+                message = f"stands here twice, first on line {places[name].mark.line + 1}; remove one"
+                self.mistakes.append(_mistake(mark, (*path, key.value), message))
             else:
                 places[name] = Place(mark, inside)
                 found[key.value] = value
@@ -236,16 +238,16 @@ class _Reader:
             self.opened.pop()
 
 
-def in_words(mistakes: Iterable[Mistake]) -> list[str]:
+def messages_of(mistakes: Iterable[Mistake]) -> list[str]:
     """The mistakes in the order of the file: as many as anybody reads, and how many more there are."""
     ordered = sorted(mistakes, key=lambda one: one[:2])
     shown, more = list(map(str, ordered[:MOST_PROBLEMS])), len(ordered) - MOST_PROBLEMS
     return shown if more <= 0 else [*shown, f"and {more} more; mend these first"]
 
 
-def place_and_words(line: int, column: int, words: str) -> str:
+def at_place(line: int, column: int, message: str) -> str:
     """A mistake of YAML itself, as it is shown."""
-    return f"line {line}, column {column}: {words}"
+    return f"line {line}, column {column}: {message}"
 
 
 def dotted(path: Path) -> str:
@@ -273,9 +275,9 @@ def _step(place: Place, part: str | int) -> Place | None:
     return None
 
 
-def _mistake(mark: Mark, path: Path, words: str) -> Mistake:
-    return Mistake(mark.line + 1, mark.column + 1, path, words)
+def _mistake(mark: Mark, path: Path, message: str) -> Mistake:
+    return Mistake(mark.line + 1, mark.column + 1, path, message)
 
 
-def _at(mark: Mark, words: str) -> str:
-    return place_and_words(mark.line + 1, mark.column + 1, words)
+def _at(mark: Mark, message: str) -> str:
+    return at_place(mark.line + 1, mark.column + 1, message)

@@ -30,11 +30,11 @@ def tell(
     level: int,
     person: str,
     channel: str,
-    words: str,
+    message: str,
     in_reply_to: str,
     now: datetime,
 ) -> None:
     """Write somebody a notice on the channel they came by; `what` tells it from all others of the event."""
     notice_id = f"{approval_id}.{ANSWERING_STEP}.{event}.{what}.{channel}"
-    row = notice(notice_id, approval_id, event, level, person, channel, words, in_reply_to, now)
+    row = notice(notice_id, approval_id, event, level, person, channel, message, in_reply_to, now)
     notifications.add(connection, [row])

@@ -78,11 +78,11 @@ def _row(given: SubmittedAnswer, refused: Refused | NotFound | None) -> dict[str
     row = given.model_dump(exclude={"signed_in"}) | {
         "id": uuid.uuid4().hex,
         "state": "open",
-        "words": "",
+        "message": "",
         "at": min(given.at, datetime.now(UTC)),
     }
     if refused is not None:
-        row |= {"state": "refused", "words": str(refused), "details": refused.details}
+        row |= {"state": "refused", "message": str(refused), "details": refused.details}
     return row
 
 
@@ -99,13 +99,13 @@ def _refused(
 def _objection(policy: Policy, route: Route, given: SubmittedAnswer) -> Refused | None:
     """Why an answer could never count, whatever became of its request; None when it could."""
     if not policy.enabled(given.person):
-        words = "Your account is disabled or unknown, so your answer can't count."
-        return Refused(words, ErrorCode.DISABLED_PERSON)
+        message = "Your account is disabled or unknown, so your answer can't count."
+        return Refused(message, ErrorCode.DISABLED_PERSON)
     if not given.signed_in and route.channels.get(given.channel) != "decide":
         return channel_not_allowed(given.approval_id, given.channel)
     if given.verdict is Verdict.REJECT and route.rejection_needs_reason and not given.comment.strip():
-        words = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
-        return Refused(words, ErrorCode.REASON_NEEDED)
+        message = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
+        return Refused(message, ErrorCode.REASON_NEEDED)
     return None
 
 
@@ -113,8 +113,8 @@ def _too_old(request: Row[Any], given: SubmittedAnswer) -> Refused | None:
     """Whether an answer came before its request, and so was to another one that had its number, before a restore."""
     if given.at >= request.opened_at - CLOCKS_DIFFER:
         return None
-    words = f"That answer came before #{given.approval_id} was asked; answer the newest message about it."
-    return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=given.approval_id)
+    message = f"That answer came before #{given.approval_id} was asked; answer the newest message about it."
+    return Refused(message, ErrorCode.OTHER_REQUEST, approval_id=given.approval_id)
 
 
 def _passed(connection: Connection, request: Row[Any], given: SubmittedAnswer) -> Refused | None:
@@ -131,18 +131,18 @@ def _passed(connection: Connection, request: Row[Any], given: SubmittedAnswer) -
     return say(given.approval_id, given.level, request.level)
 
 
-def _record_refusal(connection: Connection, answer: Row[Any], words: str, tells: bool) -> None:
+def _record_refusal(connection: Connection, answer: Row[Any], message: str, tells: bool) -> None:
     """Record that an answer was refused, and tell its sender, though not who answers again and again of each."""
     now = datetime.now(UTC)
     if tells and told_lately(connection, answer.person, Event.ANSWER_REFUSED, now) < REFUSALS_TOLD_AT_MOST:
         in_reply_to = answer.proof.get("message_id", "")
         about = answer.approval_id, answer.level, answer.person, answer.channel
-        tell(connection, Event.ANSWER_REFUSED, answer.id, *about, words=words, in_reply_to=in_reply_to, now=now)
-    append_or_count(connection, answer.approval_id, _refusal(answer, words), answer.person, answer.approval_id)
+        tell(connection, Event.ANSWER_REFUSED, answer.id, *about, message=message, in_reply_to=in_reply_to, now=now)
+    append_or_count(connection, answer.approval_id, _refusal(answer, message), answer.person, answer.approval_id)
 
 
-def _refusal(row: Row[Any], words: str) -> AuditEvent:
+def _refusal(row: Row[Any], detail: str) -> AuditEvent:
     proof = {"answer": row.id, "verdict": row.verdict, **row.proof}
     return AuditEvent(
-        kind="answer_refused", at=datetime.now(UTC), who=row.person, channel=row.channel, words=words, proof=proof
+        kind="answer_refused", at=datetime.now(UTC), who=row.person, channel=row.channel, detail=detail, proof=proof
     )

@@ -48,7 +48,7 @@ class Asking:
         if row is None:
             return None
         now = datetime.now(UTC)
-        line = AuditEvent(kind="asked_again", at=now, who=who, words=WHILE_OPEN, proof=on_record(question))
+        line = AuditEvent(kind="asked_again", at=now, who=who, detail=WHILE_OPEN, proof=on_record(question))
         with self.database.transaction() as connection:
             append_or_count(connection, row.approval_id, line, who, row.approval_id)
         return _joined(row, question)
@@ -60,7 +60,7 @@ def _joined(row: Row[Any], again: Question) -> Asked:
         approval_id=row.approval_id,
         status=Status.WAITING,
         joined=True,
-        words=being_decided(row.approval_id, question, minutes, again),
+        message=being_decided(row.approval_id, question, minutes, again),
         reason=question.reason,
         ticket=question.ticket,
         minutes=minutes,

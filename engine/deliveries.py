@@ -22,7 +22,7 @@ MOST_DOUBLINGS = 10
 GIVEN_UP_AFTER = timedelta(days=1)
 MOST_UNCONFIRMED = 2
 # What a notice that is written for another channel has of the one that was lost.
-AS_LOST = ("approval_id", "event", "level", "words", "in_reply_to")
+AS_LOST = ("approval_id", "event", "level", "message", "in_reply_to")
 
 
 class Deliveries:
@@ -90,7 +90,7 @@ def _mark(
             _tell_otherwise(connection, row, channels, now)
     if result.state == "unreachable" or row.tries > 1:
         notifications.outdate_others(connection, row)
-    return [AuditEvent(kind=kind, at=now, who=row.person, channel=row.channel, words=row.event, proof=proof)]
+    return [AuditEvent(kind=kind, at=now, who=row.person, channel=row.channel, detail=row.event, proof=proof)]
 
 
 def _end(connection: Connection, result: Result, now: datetime, step: int) -> Row[Any] | None:

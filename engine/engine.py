@@ -85,9 +85,9 @@ class Engine:
         asked = await self._resources.run(self.transactions.asking.answer_on_record, question, who)
         return asked or await self._resources.client.ask(question, request_id, who)
 
-    async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+    async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
-        await self._resources.run(self.transactions.signals.add, person, approval_id, signal, words)
+        await self._resources.run(self.transactions.signals.add, person, approval_id, signal, detail)
 
     async def record_attempt(self, line: AuditEvent) -> None:
         """Record that somebody tried what is not theirs to do; what they try again and again is counted."""

@@ -37,7 +37,7 @@ class Granting:
     def ask(self, question: Question, who: str) -> Asked | None:
         """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
 
-        Raises Refused, in words and recorded too, when the grant doesn't cover the question.
+        Raises Refused, which is recorded too, when the grant doesn't cover the question.
         """
         with self.database.transaction() as connection:
             asked, refused = self.answer_in(connection, question, who)
@@ -54,28 +54,28 @@ class Granting:
             return None, None
         grant, minutes = found
         if not policy.enabled(question.requester):
-            return None, None  # policy.route refuses it, in its words
+            return None, None  # policy.route refuses it, and says why
         refused = None
         try:
-            words = answer_by(grant, minutes, question)
+            message = answer_by(grant, minutes, question)
         except Refused as error:
-            words, refused = str(error), error
-        line = AuditEvent(kind="asked_again", at=now, who=who, words=words, proof=on_record(question))
+            message, refused = str(error), error
+        line = AuditEvent(kind="asked_again", at=now, who=who, detail=message, proof=on_record(question))
         append_or_count(connection, grant.approval_id, line, who, grant.approval_id)
-        yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, words=words, grant=grant)
+        yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, message=message, grant=grant)
         return (None if refused else yes), refused
 
     def end(self, end: GrantEnd) -> bool:
         """End or revoke a grant, and write who must be told; False when it had ended already."""
         kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
         proof = {"wish": end.wish_id} if end.wish_id else {}
-        line = AuditEvent(kind=kind, at=end.at, who=end.who, channel=end.channel, words=end.words, proof=proof)
+        line = AuditEvent(kind=kind, at=end.at, who=end.who, channel=end.channel, detail=end.message, proof=proof)
         with self.database.transaction() as connection:
             if not grants.end(connection, end):
                 return False
             request = requests.next_step(connection, end.approval_id, GRANT_STEP)
             tell = [
-                Recipient(event=Event.GRANT_ENDED, person=one, words=end.words)
+                Recipient(event=Event.GRANT_ENDED, person=one, message=end.message)
                 for one in _concerned(connection, end, request.requester)
             ]
             self.notifying.write(connection, request, request.level, GRANT_STEP, end.at, tell)
@@ -108,10 +108,10 @@ def _to_revoke(connection: Connection, policy: Policy, numbers: Collection[int] 
 
 
 def _revocation(row: Row[Any], policy: Policy, version: int) -> Revoke:
-    who, words = row.revoke_for, row.revoke_words
+    who, reason = row.revoke_for, row.revoke_reason
     if not who:
-        who, words = ENGINE, why_gone(policy, version, row.requester)
-    return Revoke(approval_id=row.approval_id, who=who, channel="", words=words)
+        who, reason = ENGINE, why_gone(policy, version, row.requester)
+    return Revoke(approval_id=row.approval_id, who=who, channel="", reason=reason)
 
 
 def _concerned(connection: Connection, end: GrantEnd, requester: str) -> list[str]:

@@ -49,7 +49,7 @@ class Judging:
             outcome = await self._run(self._answers.outcome, answer.id)
         view = await self._run(self._requests.request, answer.approval_id)
         accepted = outcome.state == "accepted"
-        return Judgement(accepted=accepted, words=outcome.words, status=view.status, details=outcome.details)
+        return Judgement(accepted=accepted, message=outcome.message, status=view.status, details=outcome.details)
 
     async def _judge(self, answer: Answer) -> Judgement:
         """Have the request's workflow judge an answer, telling it first what is on record where it has forgotten that.
@@ -81,4 +81,4 @@ class Judging:
 
 def ended(view: RequestView) -> Refused:
     """Say that a request has ended, and how."""
-    return already_settled(view.approval_id, view.status, view.words)
+    return already_settled(view.approval_id, view.status, view.message)

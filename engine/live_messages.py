@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from countersign.errors import CountersignError, in_words
+from countersign.errors import CountersignError, message_of
 from countersign.notifications import Notification, Shown
 from engine.deliveries import Deliveries
 from engine.messages import Messages
@@ -66,7 +66,7 @@ class LiveMessages:
             log.warning("the message of notice %s stays as it was: no answer within %s s", notice.id, seconds)
             await self._run(self.deliveries.doubt, [notice.id])
         except CountersignError as error:
-            log.warning("the message of notice %s stays as it was: %s", notice.id, in_words(error))
+            log.warning("the message of notice %s stays as it was: %s", notice.id, message_of(error))
         except Exception:
             log.exception("the message of notice %s stays as it was", notice.id)
         return None

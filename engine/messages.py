@@ -83,7 +83,7 @@ def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], tol
         deadline=view.deadline,
         grant_minutes=view.grant_minutes,
         status=view.status,
-        words=row.words or view.words,
+        message=row.message or view.message,
         level=level,
         at_level=view.level,
         levels=view.levels,

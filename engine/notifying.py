@@ -39,7 +39,7 @@ class Notifying:
             opened, room = for_another or channel in self.live, route.rooms.get(channel, "")
             for whom, one in _heard(tell, opened, request.requester, room):
                 notice_id = f"{number}.{step}.{one.event}.{whom}.{channel}"
-                yield notice(notice_id, number, one.event, level, whom, channel, one.words, "", at)
+                yield notice(notice_id, number, one.event, level, whom, channel, one.message, "", at)
 
 
 def notice(
@@ -49,7 +49,7 @@ def notice(
     level: int,
     person: str,
     channel: str,
-    words: str,
+    message: str,
     in_reply_to: str,
     at: datetime,
 ) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def notice(
         "level": level,
         "person": person,
         "channel": channel,
-        "words": words,
+        "message": message,
         "in_reply_to": in_reply_to,
         "state": "waiting",
         "reference": "",

@@ -60,7 +60,9 @@ class Opener:
         self._settle_older(connection, opening)
         held, refused = self.granting.answer_in(connection, question, _who_asks(opening))
         if held is not None:
-            outcome = Outcome(approval_id=held.approval_id, status=Status.APPROVED, words=held.words, grant=held.grant)
+            outcome = Outcome(
+                approval_id=held.approval_id, status=Status.APPROVED, message=held.message, grant=held.grant
+            )
             return OpenReply(outcome=outcome), None
         if refused:
             return OpenReply(), refused
@@ -107,8 +109,8 @@ class Opener:
 def _add(connection: Connection, opening: Opening, route: Route, minute: timedelta) -> Row[Any]:
     now, who, requester = datetime.now(UTC), _who_asks(opening), opening.question.requester
     row = requests.add(connection, opening, route, now, deadline=now + route.expire_minutes * minute)
-    words = route.because if who == requester else f"for {requester}: {route.because}"
-    append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, words=words)])
+    detail = route.because if who == requester else f"for {requester}: {route.because}"
+    append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, detail=detail)])
     return row
 
 
@@ -138,9 +140,9 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
     )
 
 
-def _record_refusal(connection: Connection, policy: Policy, question: Question, who: str, words: str) -> None:
+def _record_refusal(connection: Connection, policy: Policy, question: Question, who: str, detail: str) -> None:
     asked = {"requester": question.requester, **question.subject.fields}
     proof = asked | on_record(question)
-    line = AuditEvent(kind="refused", at=datetime.now(UTC), who=who, words=words, proof=proof)
+    line = AuditEvent(kind="refused", at=datetime.now(UTC), who=who, detail=detail, proof=proof)
     requester = question.requester if question.requester in policy.users else "unknown"
     append_or_count(connection, None, line, who, requester)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from countersign.errors import CountersignError, Unconfirmed, Unreachable, in_words
+from countersign.errors import CountersignError, Unconfirmed, Unreachable, message_of
 from countersign.notifications import Notification, Result
 from countersign.transitions import ANSWERING_STEP
 from engine.deliveries import Deliveries
@@ -192,12 +192,12 @@ class Outbox:
         except TimeoutError:
             why = f"{channel} did not take it within {seconds} s"
         except CountersignError as error:
-            why = in_words(error)
+            why = message_of(error)
             ended = ended.model_copy(update={"unconfirmed": isinstance(error, Unconfirmed)})
         except Exception as error:
             # A fault of ours: it is mended by a deploy, and must hold up neither the request nor other notices.
             log.exception("notice %s waits", notice.id)
-            why = in_words(error)
+            why = message_of(error)
         else:
             shows = self._shows(channel, notice, reference)
             return ended.model_copy(update={"state": "sent", "text": reference, "shows": shows})
@@ -220,7 +220,7 @@ class Outbox:
                     await self._run(self.deliveries.mark, approval_id, results, self._all_channels)
                 except CountersignError as error:
                     # What was sent must be on record, or it is sent again.
-                    log.warning("what became of %s notices is not written yet: %s", len(results), in_words(error))
+                    log.warning("what became of %s notices is not written yet: %s", len(results), message_of(error))
                     self._ended.setdefault(approval_id, []).extend(results)
                     await asyncio.sleep(WRITE_AGAIN_SECONDS)
 

@@ -53,9 +53,9 @@ def put_in_force(
         now = datetime.now(UTC)
         policies.add(connection, version, read.text, read.document, who, now)
         if end:
-            words = f"Policy version {version} would not give it. "
-            grants.have_revoked(connection, who, [(number, words + why) for number, why in end])
-        line = AuditEvent(kind="policy_applied", at=now, who=who, words=f"policy version {version}")
+            reason = f"Policy version {version} would not give it. "
+            grants.have_revoked(connection, who, [(number, reason + why) for number, why in end])
+        line = AuditEvent(kind="policy_applied", at=now, who=who, detail=f"policy version {version}")
         append(connection, None, [line])
     store.policies.remember(version, read.policy)
     return version
@@ -66,9 +66,9 @@ def _next_version(connection: Connection, replaces: int | None) -> int:
     if replaces in (None, in_force):
         return in_force + 1
     who = policies.applied_by(connection, in_force)
-    words = f"{who} applied policy version {in_force}" if who else "no policy is in force"
+    current = f"{who} applied policy version {in_force}" if who else "no policy is in force"
     raise Refused(
-        f"This was planned against version {replaces}, but {words} meanwhile; look at the plan again.",
+        f"This was planned against version {replaces}, but {current} meanwhile; look at the plan again.",
         ErrorCode.OTHER_POLICY,
         version=in_force,
     )

@@ -36,13 +36,13 @@ def written_before(connection: Connection, step: Transition, row: Row[Any]) -> R
     number = steps.number_of(connection, step.approval_id, step.key)
     grant = grants.terms_of(connection, step.approval_id)
     # Two people's wishes to cancel make one step, and more may have followed on a step than its workflow remembers.
-    as_on_record = number and (row.status == Status.WAITING or (row.status, row.words) == (step.status, step.words))
+    as_on_record = number and (row.status == Status.WAITING or (row.status, row.message) == (step.status, step.message))
     return RecordedTransition(number=number, instead=None if as_on_record else settled(connection, row), grant=grant)
 
 
 def settled(connection: Connection, row: Row[Any]) -> Settled:
     """How a request ended, as the record says."""
-    return Settled(status=Status(row.status), words=row.words, decisions=decisions_of(connection, row.approval_id))
+    return Settled(status=Status(row.status), message=row.message, decisions=decisions_of(connection, row.approval_id))
 
 
 # --- a workflow that has forgotten ------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class RejectedInputs:
             at=now,
             who=refused.who,
             channel=refused.channel,
-            words=refused.words,
+            detail=refused.reason,
             proof={"source": refused.source_id, **refused.proof},
         )
         with self.database.transaction() as connection:
@@ -52,7 +52,7 @@ def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bo
 
 def _digest(refused: RejectedInput) -> str:
     """What tells it from all else: an id that its sender chose must not hide what comes from others under that id."""
-    of = [refused.channel, refused.source_id, refused.who, refused.approval_id, refused.words]
+    of = [refused.channel, refused.source_id, refused.who, refused.approval_id, refused.reason]
     return hashlib.sha256(json.dumps(of).encode()).hexdigest()
 
 
@@ -65,4 +65,4 @@ def _tell(connection: Connection, refused: RejectedInput, now: datetime) -> None
         return
     about = refused.approval_id, request.level, refused.person.id, refused.channel
     what, source = uuid.uuid4().hex, refused.source_id
-    tell(connection, refused.event, what, *about, words=refused.words, in_reply_to=source, now=now)
+    tell(connection, refused.event, what, *about, message=refused.reason, in_reply_to=source, now=now)

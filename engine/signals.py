@@ -15,7 +15,7 @@ class Signals:
     def __init__(self, store: Store) -> None:
         self.database = store.database
 
-    def add(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+    def add(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record a signal (`away` or `unreachable`), in the audit too; the same again changes nothing.
 
         Who has answered the request, or written about it in vain, is there. Their mail shows its token to whom they
@@ -28,8 +28,8 @@ class Signals:
                 return
             if _has_written(connection, person, approval_id):
                 return
-            signals.add(connection, person, approval_id, signal, words, now)
-            append(connection, approval_id, [AuditEvent(kind=kind, at=now, who=person, words=words)])
+            signals.add(connection, person, approval_id, signal, detail, now)
+            append(connection, approval_id, [AuditEvent(kind=kind, at=now, who=person, detail=detail)])
 
 
 def _has_written(connection: Connection, person: str, approval_id: int | None) -> bool:

@@ -68,7 +68,7 @@ class Transitions:
         # A workflow that has forgotten in a crash what its request came to doesn't take the record back to that.
         level = max(row.level, step.level)
         settled = {} if step.status is Status.WAITING else {"settled_at": step.at}
-        values = {"step": number, "status": step.status, "words": step.words, "level": level, **settled}
+        values = {"step": number, "status": step.status, "message": step.message, "level": level, **settled}
         requests.change(connection, step.approval_id, **values)
         _seat(connection, step, number)
         if step.decision is not None:
@@ -126,6 +126,6 @@ def _open_grant(
     question = question_from(row.question)
     ends_at = step.at + Route.model_validate(row.route).grant_minutes * minute
     grants.add(connection, step.approval_id, question, step.at, ends_at)
-    line = AuditEvent(kind="granted", at=step.at, who=question.requester, words=f"until {moment(ends_at)}")
+    line = AuditEvent(kind="granted", at=step.at, who=question.requester, detail=f"until {moment(ends_at)}")
     terms = GrantTerms(approval_id=step.approval_id, starts_at=step.at, ends_at=ends_at, run=row.token_run)
     return [line], terms

@@ -29,7 +29,7 @@ class Undoing:
         self._settling = settling
 
     async def cancel(
-        self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
+        self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, wish_id: str = ""
     ) -> Judgement:
         """Withdraw a waiting request: its requester may, and an admin (rule 7).
 
@@ -37,7 +37,7 @@ class Undoing:
         its workflow can't be asked to, it is withdrawn on record, which holds for everybody.
         """
         view = await self._allowed(Action.CANCEL, approval_id, who, admin)
-        wish = await self._wish(Cancel, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        wish = await self._wish(Cancel, approval_id=approval_id, who=who, channel=channel, reason=reason, id=wish_id)
         try:
             return await self._client.cancel(view.question.workflow_id, wish)
         except Unavailable:
@@ -45,10 +45,10 @@ class Undoing:
         except (NotFound, Refused) as error:
             view = await self._run(self._requests.request, approval_id)
             if await self._brought_about(approval_id, wish_id):
-                return Judgement(accepted=True, words=view.words, status=view.status)
+                return Judgement(accepted=True, message=view.message, status=view.status)
             if view.status is Status.WAITING:
                 if isinstance(error, NotFound) and await self._settling.settle_if_gone(approval_id):
-                    return Judgement(accepted=True, words=GONE, status=Status.CANCELLED)
+                    return Judgement(accepted=True, message=GONE, status=Status.CANCELLED)
                 raise
             raise ended(view) from error
 
@@ -62,20 +62,20 @@ class Undoing:
         view = await self._run(self._requests.request, wish.approval_id)
         if written.instead is not None and not await self._brought_about(wish.approval_id, wish.id):
             raise ended(view)
-        return Judgement(accepted=True, words=view.words, status=view.status)
+        return Judgement(accepted=True, message=view.message, status=view.status)
 
     async def revoke(
-        self, approval_id: int, who: str, channel: str, words: str = "", admin: bool = False, wish_id: str = ""
+        self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, wish_id: str = ""
     ) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
         view = await self._allowed(Action.REVOKE, approval_id, who, admin)
-        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=wish_id)
         await self._end_grant(view, wish)
 
-    async def give_back(self, approval_id: int, who: str, channel: str, words: str = "", wish_id: str = "") -> None:
+    async def give_back(self, approval_id: int, who: str, channel: str, reason: str = "", wish_id: str = "") -> None:
         """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
         view = await self._allowed(Action.GIVE_BACK, approval_id, who)
-        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, words=words, id=wish_id)
+        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=wish_id)
         await self._end_grant(view, wish.model_copy(update={"given_back": True}))
 
     async def _end_grant(self, view: RequestView, wish: Revoke) -> None:

@@ -59,7 +59,7 @@ token_app = typer.Typer(no_args_is_help=True, help="API tokens: each belongs to 
 policy_app = typer.Typer(no_args_is_help=True, help="The first policy; and the rescue, where no admin can apply one.")
 app.add_typer(token_app, name="token")
 app.add_typer(policy_app, name="policy")
-words = Console(stderr=True, highlight=False)
+messages = Console(stderr=True, highlight=False)
 
 
 @app.callback()
@@ -110,7 +110,7 @@ def create(
             raise BadQuestion(FOR_WHOM)
         _must_be_known(store, owner)
         made = store.tokens.create(owner, _operator())
-        words.print(f"A token for {owner.kind} {escape(owner.name)}. Keep it safe: it is shown only now.")
+        messages.print(f"A token for {owner.kind} {escape(owner.name)}. Keep it safe: it is shown only now.")
         typer.echo(made)
 
 
@@ -138,7 +138,7 @@ def end(
     """End a token for good; it is refused from now on."""
     with _words_for_failures(), _store() as store:
         ended = store.tokens.end(token_id, _operator())
-        words.print(f"Token {ended.id} of {ended.owner.kind} {escape(ended.owner.name)} has ended.")
+        messages.print(f"Token {ended.id} of {ended.owner.kind} {escape(ended.owner.name)} has ended.")
 
 
 @policy_app.command("apply")
@@ -165,7 +165,7 @@ def apply_policy(
             raise typer.Exit(1)
         end = policy_plan.to_end(read.policy, held) if end_grants else []
         applied = put_in_force(store, read, _operator(), version, end)
-        words.print(f"Policy version {applied} is in force.")
+        messages.print(f"Policy version {applied} is in force.")
 
 
 @policy_app.command("show")
@@ -175,7 +175,7 @@ def show_policy(
     """Print the policy that is in force, or a version of it, as it was written."""
     with _words_for_failures(), _store() as store:
         found, text = store.policies.text(version)
-        words.print(f"version {found}")
+        messages.print(f"version {found}")
         typer.echo(text.rstrip("\n"))
 
 
@@ -278,7 +278,7 @@ def _words_for_failures() -> Iterator[None]:
 
 
 def _end(what: str, code: int) -> typer.Exit:
-    words.print(escape(what), style="red", soft_wrap=True)
+    messages.print(escape(what), style="red", soft_wrap=True)
     return typer.Exit(code)
 
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from countersign.errors import NotAllowed, NotFound, Unavailable, refused_with
-from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgement, Model, Verdict, Words
+from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgement, Model, PlainText, Verdict
 from countersign.notifications import SubmittedAnswer
 from countersign.transitions import AuditEvent
 from countersign.views import RequestView
@@ -29,7 +29,7 @@ class Deciding(Model):
     """An answer to a request."""
 
     verdict: Verdict
-    comment: Words = Field(default="", max_length=LONGEST_COMMENT)
+    comment: PlainText = Field(default="", max_length=LONGEST_COMMENT)
     level: Annotated[int | None, NO_BOOL] = Field(
         default=None, ge=1, le=1000, description="the level that you saw; without it, the one that is asked now"
     )
@@ -38,7 +38,7 @@ class Deciding(Model):
 class Wish(Model):
     """Why something is undone."""
 
-    words: Words = Field(default="", max_length=LONGEST_REASON)
+    reason: PlainText = Field(default="", max_length=LONGEST_REASON, alias="words")
 
 
 @router.post(
@@ -55,7 +55,7 @@ class Wish(Model):
 async def decide(
     approval_id: ApprovalId, answer: Deciding, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
-    """Approve or reject, as the person whose token this is. 409: it did not count, in words."""
+    """Approve or reject, as the person whose token this is. 409: it did not count; `detail` says why."""
     try:
         person = caller.must_be_person()
         view = await seen(context, caller, approval_id)
@@ -89,18 +89,18 @@ async def _decide(context: Context, view: RequestView, person: str, answer: Deci
     try:
         judgement = await context.engine.submit(stored)
     except Unavailable:
-        waits = Judgement(accepted=False, words=STORED, status=view.status)
+        waits = Judgement(accepted=False, message=STORED, status=view.status)
         return JSONResponse(waits.model_dump(mode="json"), HTTPStatus.ACCEPTED)
     if not judgement.accepted:
-        raise refused_with(judgement.words, judgement.details)
+        raise refused_with(judgement.message, judgement.details)
     return JSONResponse(judgement.model_dump(mode="json"))
 
 
-async def _record_attempt(context: Context, caller: Caller, approval_id: int, answer: Deciding, words: str) -> None:
+async def _record_attempt(context: Context, caller: Caller, approval_id: int, answer: Deciding, message: str) -> None:
     """Somebody tried to decide what is not theirs to decide: that is on record too."""
     proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
-    line = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, words=words, proof=proof)
+    line = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, detail=message, proof=proof)
     await context.engine.record_attempt(line)
 
 
@@ -117,7 +117,7 @@ async def cancel(
     await seen(context, caller, approval_id)
 
     async def withdraw(wish_id: str) -> JSONResponse:
-        done = await context.engine.cancel(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
+        done = await context.engine.cancel(approval_id, person, CHANNEL, wish.reason, caller.is_admin, wish_id)
         return JSONResponse(done.model_dump(mode="json"))
 
     return await once(withdraw)
@@ -136,7 +136,7 @@ async def revoke(
     await seen(context, caller, approval_id)
 
     async def end(wish_id: str) -> JSONResponse:
-        await context.engine.revoke(approval_id, person, CHANNEL, wish.words, caller.is_admin, wish_id)
+        await context.engine.revoke(approval_id, person, CHANNEL, wish.reason, caller.is_admin, wish_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))
@@ -157,7 +157,7 @@ async def give_back(
     await seen(context, caller, approval_id)
 
     async def end(wish_id: str) -> JSONResponse:
-        await context.engine.give_back(approval_id, caller.name, CHANNEL, wish.words, wish_id)
+        await context.engine.give_back(approval_id, caller.name, CHANNEL, wish.reason, wish_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))

@@ -10,7 +10,7 @@ from fastapi.security import HTTPBearer
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, NotAllowed, Refused, in_words
+from countersign.errors import CountersignError, NotAllowed, Refused, message_of
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import GATEWAY
 from countersign.permissions import Principal, principal, why_not_ask
@@ -32,8 +32,8 @@ class NoToken(CountersignError):
 
     code = ErrorCode.NO_TOKEN
 
-    def __init__(self, words: str, code: str = "", challenge: str = "") -> None:
-        super().__init__(words, code)
+    def __init__(self, message: str, code: str = "", challenge: str = "") -> None:
+        super().__init__(message, code)
         self.challenge = f'Bearer realm="countersign"{challenge}'
 
 
@@ -114,14 +114,14 @@ def _by_policy(token: Token, policy: Policy) -> Caller:
     return Caller(token, is_admin, Visibility(everything=is_admin, person=owner.name))
 
 
-def _invalid(words: str) -> NoToken:
+def _invalid(message: str) -> NoToken:
     # RFC 6750, section 3.1.
-    return NoToken(words, ErrorCode.INVALID_TOKEN, ', error="invalid_token"')
+    return NoToken(message, ErrorCode.INVALID_TOKEN, ', error="invalid_token"')
 
 
 async def _challenge(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, NoToken)
-    return problem(HTTPStatus.UNAUTHORIZED, error.code, in_words(error), {"WWW-Authenticate": error.challenge})
+    return problem(HTTPStatus.UNAUTHORIZED, error.code, message_of(error), {"WWW-Authenticate": error.challenge})
 
 
 def add_handler(app: FastAPI) -> None:

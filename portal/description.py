@@ -51,7 +51,7 @@ def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def kind(schema: dict[str, Any]) -> str:
-    """A schema in a few words: the name of a model, or what kind of value it is and within which bounds."""
+    """A schema in short: the name of a model, or what kind of value it is and within which bounds."""
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from countersign.checks import findings, in_order
 from countersign.directory import Policy
-from countersign.errors import CountersignError, in_words
+from countersign.errors import CountersignError, message_of
 from countersign.views import Finding
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
@@ -32,5 +32,5 @@ async def _policy(context: Context) -> tuple[Policy | None, list[Finding]]:
     try:
         version, policy = await context.run(context.store.policies.current)
     except CountersignError as error:
-        return None, [Finding(part="policy", state="problem", about="policy", words=in_words(error))]
-    return policy, [Finding(part="policy", state="ok", about="policy", words=f"version {version} is in force")]
+        return None, [Finding(part="policy", state="problem", about="policy", message=message_of(error))]
+    return policy, [Finding(part="policy", state="ok", about="policy", message=f"version {version} is in force")]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any, TypeVar
 
-from countersign.errors import Unavailable, in_words
+from countersign.errors import Unavailable, message_of
 from countersign.views import AuditEventView
 from store.reading import FeedPage
 from store.visibility import Concern, Visibility
@@ -115,7 +115,7 @@ class Feed:
                 await self._read()
                 await asyncio.sleep(POLL_SECONDS)
             except Unavailable as error:
-                log.warning("the feed waits: %s", in_words(error))
+                log.warning("the feed waits: %s", message_of(error))
                 await asyncio.sleep(PAUSE_SECONDS)
             except Exception:
                 # Whatever it is: were this to end, everybody who waits would wait in vain until the next start.

@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 
 from countersign.errors import Unavailable
-from countersign.models import Model
+from countersign.models import Model, SentAsWords
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 from portal.problems import described
@@ -29,7 +29,7 @@ class ChannelHealth(Model):
     """Whether what people do in this channel reaches the portal now, and what there is to say of that."""
 
     ok: bool
-    words: str
+    message: SentAsWords
 
 
 class Health(Model):
@@ -77,7 +77,7 @@ def _channels(context: Context) -> dict[str, ChannelHealth]:
     found = {name: listener.findings() for name, listener in context.listeners.items()}
     return {
         name: ChannelHealth(
-            ok=all(one.state == "ok" for one in findings), words="; ".join(one.words for one in findings)
+            ok=all(one.state == "ok" for one in findings), message="; ".join(one.message for one in findings)
         )
         for name, findings in found.items()
         if findings

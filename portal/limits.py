@@ -19,10 +19,10 @@ class Refusals(PerHour):
     def must_have_room(self, who: str) -> None:
         """Raise TooMany for who has had as many refusals as may be."""
         if left := math.ceil(self.seconds_left(who)):
-            words = (
+            message = (
                 f"{self.most} of your attempts were refused within an hour; try again in {math.ceil(left / 60)} min."
             )
-            raise TooMany(words, ErrorCode.TOO_MANY_REFUSALS, limit=self.most, retry_after=left)
+            raise TooMany(message, ErrorCode.TOO_MANY_REFUSALS, limit=self.most, retry_after=left)
 
 
 class AtOnce:
@@ -37,8 +37,10 @@ class AtOnce:
     def one(self, token_id: str) -> Iterator[None]:
         """Count a call as long as it takes. Raises TooMany."""
         if self._under_way[token_id] >= self.most:
-            words = f"{self.most} calls of this token are being answered already; wait for some of them, and try again."
-            raise TooMany(words, ErrorCode.TOO_MANY_AT_ONCE, limit=self.most, retry_after=RETRY_SECONDS)
+            message = (
+                f"{self.most} calls of this token are being answered already; wait for some of them, and try again."
+            )
+            raise TooMany(message, ErrorCode.TOO_MANY_AT_ONCE, limit=self.most, retry_after=RETRY_SECONDS)
         if self._under_way.total() >= self.in_all:
             raise Unavailable("The portal has as much to do as it can; try again.")
         self._under_way[token_id] += 1

@@ -11,7 +11,7 @@ from countersign.policy_check import channel_meant
 from countersign.policy_reach import channels_on
 from countersign.views import Finding
 from portal.context import Context
-from store.clock import apart, read_clock, words
+from store.clock import apart, difference_message, read_clock
 from store.workers import DEAD_AFTER, Worker
 
 NO_WORKER = (
@@ -92,9 +92,9 @@ def _channels(worker: Worker) -> str:
 
 
 def _too_far(whose: str, ahead: timedelta, other: str) -> list[Finding]:
-    said = words(ahead, other)
+    said = difference_message(ahead, other)
     return [_finding("clock", "problem", whose, said)] if said else []
 
 
 def _finding(part: str, state: Literal["ok", "problem"], about: str, said: str) -> Finding:
-    return Finding(part=part, state=state, about=about, words=said)
+    return Finding(part=part, state=state, about=about, message=said)

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from countersign import policy_file
 from countersign.directory import CHANNELS, Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import BadPolicy, CountersignError, Refused, in_words
+from countersign.errors import BadPolicy, CountersignError, Refused, message_of
 from countersign.models import Model
 from countersign.policy_plan import Held, PolicyPlan, keeps_admin, plan, to_end
 from countersign.views import AppliedPolicy
@@ -185,4 +185,4 @@ async def _enforce(engine: Engine) -> None:
     try:
         await engine.enforce_directory()
     except CountersignError as error:
-        log.warning("the sweeper will enforce the new policy: %s", in_words(error))
+        log.warning("the sweeper will enforce the new policy: %s", message_of(error))

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): always application/problem+json, in words, never with what is inside."""
+"""Errors as problem details (RFC 9457): always application/problem+json, for people, never with internals."""
 
 from http import HTTPStatus
 from typing import Any
@@ -22,9 +22,9 @@ from countersign.errors import (
     Refused,
     TooMany,
     Unavailable,
-    in_words,
+    message_of,
 )
-from countersign.models import Model, without_controls
+from countersign.models import Model, SentAsWords, without_controls
 from countersign.remedies import remedy
 
 MEDIA_TYPE = "application/problem+json"
@@ -40,7 +40,7 @@ STATUSES: dict[type[CountersignError], HTTPStatus] = {
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-# The kind of error of a query parameter that a route does not have; its words come with it.
+# The kind of error of a query parameter that a route does not have; its message comes with it.
 UNKNOWN_PARAMETER = "unknown_parameter"
 # What the framework itself refuses.
 CODES = {
@@ -49,7 +49,7 @@ CODES = {
     HTTPStatus.METHOD_NOT_ALLOWED: ErrorCode.METHOD_NOT_ALLOWED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorCode.TOO_LARGE,
 }
-WORDS = {
+MESSAGES = {
     HTTPStatus.BAD_REQUEST: "The body can't be read; send one JSON object, in UTF-8.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: {}.",
     HTTPStatus.NOT_FOUND: "There is nothing at this address; /api/v1/openapi.json describes what there is.",
@@ -60,11 +60,11 @@ class FieldProblem(Model):
     """One field that is wrong."""
 
     field: str
-    words: str = Field(description="what is wrong, and what to write instead")
+    message: SentAsWords = Field(description="what is wrong, and what to write instead")
 
 
 class Problem(Model):
-    """A problem detail of RFC 9457; `title` is the kind of problem in words, `detail` what happened and what to do.
+    """A problem detail of RFC 9457; `title` is the kind of problem, `detail` what happened and what to do.
 
     Some kinds have fields of their own beside these, such as `limit` or `approval_id`.
     """
@@ -117,7 +117,7 @@ def of_error(error: CountersignError) -> JSONResponse:
         return problem(status, error.code, f"{error.headline.capitalize()}.", problems=error.problems)
     seconds = error.retry_after if isinstance(error, TooMany) else RETRY_SECONDS
     retry = {"Retry-After": str(seconds)} if isinstance(error, Unavailable) else None
-    return problem(status, error.code, in_words(error), retry, **error.fields)
+    return problem(status, error.code, message_of(error), retry, **error.fields)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -138,7 +138,7 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [_field(one) for one in error.errors()]
-    detail = "; ".join(f"{one.field} {one.words}" for one in errors)
+    detail = "; ".join(f"{one.field} {one.message}" for one in errors)
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.MALFORMED, f"{detail}.", errors=errors)
 
 
@@ -146,18 +146,18 @@ def _field(error: ErrorDetails) -> FieldProblem:
     place, *path = error["loc"]
     inner = [str(part) for part in path] if error["type"] != "json_invalid" else []
     field = without_controls(".".join(inner))[:200] or f"the {place}"
-    words = error["msg"] if error["type"] == UNKNOWN_PARAMETER else remedy(error)
-    return FieldProblem(field=field, words=without_controls(words))
+    message = error["msg"] if error["type"] == UNKNOWN_PARAMETER else remedy(error)
+    return FieldProblem(field=field, message=without_controls(message))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
-    words = WORDS.get(HTTPStatus(error.status_code), "{}").format(error.detail)
+    message = MESSAGES.get(HTTPStatus(error.status_code), "{}").format(error.detail)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods(request))
-        words = f"{request.method} is not answered here; use {headers['Allow']}."
-    return problem(error.status_code, CODES.get(HTTPStatus(error.status_code), ErrorCode.REFUSED), words, headers)
+        message = f"{request.method} is not answered here; use {headers['Allow']}."
+    return problem(error.status_code, CODES.get(HTTPStatus(error.status_code), ErrorCode.REFUSED), message, headers)
 
 
 def _methods(request: Request) -> list[str]:
@@ -173,4 +173,4 @@ async def _gone(_: Request, __: Exception) -> Response:
 
 
 async def _internal(_: Request, error: Exception) -> JSONResponse:
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL, in_words(error))
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL, message_of(error))

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field, TypeAdapter
 
-from countersign.errors import Delayed, in_words, no_request
+from countersign.errors import Delayed, message_of, no_request
 from countersign.grant_reuse import is_yes, must_be_for
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Asked, GrantStatus, Id, Status
@@ -62,7 +62,7 @@ async def ask(wish: Asking, context: ContextHere, caller: CallerHere, once: Idem
     """Ask whether a requester may connect to a device.
 
     201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
-    says until when. 202: it is open and goes on by itself, once a worker is back. 409: refused, in words.
+    says until when. 202: it is open and goes on by itself, once a worker is back. 409: refused; `detail` says why.
     """
     question = _question(wish, caller)
     caller.must_be_allowed(question)
@@ -84,7 +84,7 @@ async def _ask(context: Context, caller: Caller, question: ConnectionQuestion, r
         asked = await context.engine.ask(question, caller.name, request_id)
     except Delayed as error:
         number = await context.run(context.store.requests.waiting_for, question)
-        later = DelayedView(approval_id=number, words=in_words(error))
+        later = DelayedView(approval_id=number, message=message_of(error))
         return JSONResponse(later.model_dump(mode="json"), HTTPStatus.ACCEPTED)
     status = HTTPStatus.OK if asked.joined else HTTPStatus.CREATED
     location = {"Location": f"/api/v1/requests/{asked.approval_id}"}
@@ -96,15 +96,15 @@ async def _as_it_is(context: Context, caller: Caller, question: ConnectionQuesti
     view = await seen(context, caller, body["approval_id"])
     if view.grant is not None and is_yes(view.grant, datetime.now(UTC)):
         must_be_for(view.grant, question.source_address)
-    now = {"status": view.status, "grant": view.grant, "words": _words(view, body)}
+    now = {"status": view.status, "grant": view.grant, "words": _message(view, body)}
     return {**body, **TypeAdapter(Body).dump_python(now, mode="json")}
 
 
-def _words(view: RequestView, body: Body) -> str:
+def _message(view: RequestView, body: Body) -> str:
     if view.grant is not None and view.grant.status is not GrantStatus.ACTIVE:
-        return view.grant.words
-    words: str = body["words"] if view.status == body["status"] else view.words
-    return words
+        return view.grant.message
+    message: str = body["words"] if view.status == body["status"] else view.message
+    return message
 
 
 @router.get(
@@ -197,7 +197,7 @@ async def wait(
 
 
 async def seen(context: Context, caller: Caller, approval_id: int) -> RequestView:
-    """A request that this caller may see; NotFound, with the same words, for one that is none of their business."""
+    """A request that this caller may see; NotFound, with the same message, for one that is none of their business."""
     return _must_see(caller, await context.run(context.store.reading.request, approval_id))
 
 

@@ -71,8 +71,8 @@ def serve(
     try:
         asyncio.run(_serve(server))
     except OSError as problem:
-        words = f"Cannot listen on {HOST}: {problem.strerror}. Choose other ports with --smtp-port and --imap-port."
-        raise _end(words) from problem
+        text = f"Cannot listen on {HOST}: {problem.strerror}. Choose other ports with --smtp-port and --imap-port."
+        raise _end(text) from problem
 
 
 @app.command()
@@ -186,8 +186,8 @@ def _show(mail: EmailMessage) -> None:
 
 def _tell(sent: EmailMessage, forged_by: str = "") -> None:
     by = f", sent by {forged_by} in their name" if forged_by else ""
-    words = f"Sent from {sent['From']} to {_masked(str(sent['To']))}{by}: {sent['Subject']}"
-    console.print(words, markup=False, soft_wrap=True)
+    text = f"Sent from {sent['From']} to {_masked(str(sent['To']))}{by}: {sent['Subject']}"
+    console.print(text, markup=False, soft_wrap=True)
 
 
 def _masked(address: str) -> str:
@@ -211,8 +211,8 @@ def _words_for_failures(person: Person) -> Iterator[None]:
         ) from problem
 
 
-def _end(words: str) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(words, style="red", markup=False, soft_wrap=True)
+def _end(text: str) -> typer.Exit:
+    Console(stderr=True, highlight=False).print(text, style="red", markup=False, soft_wrap=True)
     return typer.Exit(1)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Connection, String, Table, select, text
+from typing import Any
+
+from sqlalchemy import JSON, Column, Connection, String, select, text
 
 from store import tables as t
 from store.tables import Instant
@@ -31,7 +33,7 @@ def copy_rows(connection: Connection, first: int, count: int, copies: range, ver
     They have so many `versions` in the record together. All times are as many minutes later as the numbers are higher.
     """
     for table, number in OF_A_REQUEST.items():
-        columns = {column.name: _copied(connection, table, column.name, number, first) for column in table.columns}
+        columns = {column.name: _copied(connection, column, number, first) for column in table.columns}
         new = {name: value.format(shift=f"n * {count}", versions=f"n * {versions}") for name, value in columns.items()}
         connection.execute(
             text(
@@ -44,24 +46,25 @@ def copy_rows(connection: Connection, first: int, count: int, copies: range, ver
         )
 
 
-def _copied(connection: Connection, table: Table, name: str, number: str, first: int) -> str:
+def _copied(connection: Connection, of: Column[Any], number: str, first: int) -> str:
     """How a column of a copy is made of the original's."""
-    column, kind = f"old.{name}", table.c[name].type
+    column, kind = f"old.{of.name}", of.type
     is_sqlite = connection.dialect.name == "sqlite"
-    if name in NUMBERED or (table, name) == (t.signals, "id"):
+    if of.name in NUMBERED or of is t.signals.c.id:
         return f"{column} + {{shift}}"
-    if (table, name) == (t.events, "version"):
+    if of is t.events.c.version:
         return f"{column} + {{versions}}"
     if isinstance(kind, Instant):
         return (SQLITE_LATER if is_sqlite else POSTGRES_LATER).replace("{column}", column)
-    if isinstance(kind, String | JSON) and _names_it(connection, table, name, number, first):
+    if isinstance(kind, String | JSON) and _names_it(connection, of, number, first):
         old, new = f"CAST(old.{number} AS TEXT)", f"CAST(old.{number} + {{shift}} AS TEXT)"
         replaced = f"replace(CAST({column} AS TEXT), {old}, {new})"
         return f"CAST({replaced} AS JSON)" if isinstance(kind, JSON) and not is_sqlite else replaced
     return column
 
 
-def _names_it(connection: Connection, table: Table, name: str, number: str, first: int) -> bool:
+def _names_it(connection: Connection, of: Column[Any], number: str, first: int) -> bool:
     """Whether the number of the request stands in this column, as it does in ids and devices."""
-    value = connection.execute(select(table.c[name]).where(table.c[number] == first).limit(1)).scalar_one_or_none()
+    query = select(of).where(of.table.c[number] == first).limit(1)
+    value = connection.execute(query).scalar_one_or_none()
     return value is not None and str(first) in str(value)

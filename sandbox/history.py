@@ -169,7 +169,7 @@ class _Request:
             device=question.device,
             protocol=question.protocol,
             status=self.status,
-            words="" if self.waits else f"{self.status} by {APPROVER}.",
+            message="" if self.waits else f"{self.status} by {APPROVER}.",
             level=1,
             opened_at=self.opened,
             deadline=self.opened + timedelta(hours=1 if not self.waits else 24),
@@ -193,14 +193,14 @@ class _Request:
             self._notice(1, "asked", person, "email")
             self._notice(1, "asked", person, LIVE_CHANNEL)
         if self._second_is_away:
-            words = "Out of office"
+            detail = "Out of office"
             self._add(
                 t.signals,
                 id=self.number,
                 person=SECOND_APPROVER,
                 approval_id=self.number,
                 signal="away",
-                words=words,
+                detail=detail,
                 at=self.opened,
             )
             self._event("away", SECOND_APPROVER)
@@ -224,7 +224,7 @@ class _Request:
             proof={"message_id": f"<{self.number}@example.test>"},
             at=self.opened,
             state="accepted" if self.status in ("Approved", "Rejected") else "refused",
-            words="It counted.",
+            message="It counted.",
         )
         self._add(
             t.mails,
@@ -257,7 +257,7 @@ class _Request:
                 starts_at=self.opened,
                 ends_at=ends,
                 ended_at=None if self.lasts else ends,
-                words="",
+                message="",
             )
             self._event("granted", requester(self.number))
 
@@ -270,7 +270,7 @@ class _Request:
             level=1,
             person=person,
             channel=channel,
-            words="",
+            message="",
             in_reply_to="",
             state="sent",
             reference=f"<{self.number}.{step}.{event}.{person}@example.test>",
@@ -291,7 +291,7 @@ class _Request:
             at=self.opened,
             who=who,
             channel="email",
-            words=kind,
+            detail=kind,
             proof={},
         )
 
@@ -313,11 +313,11 @@ def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
         connection.execute(insert(table), rows)
         return
     # A row a message, as the driver sends inserts, would take ten times as long.
-    columns = [column.name for column in table.columns if column.name in rows[0]]
-    lines = ("\t".join(_copied(row[name]) for name in columns) + "\n" for row in rows)
+    columns = [column for column in table.columns if column.key in rows[0]]
+    lines = ("\t".join(_copied(row[column.key]) for column in columns) + "\n" for row in rows)
     cursor: Any = connection.connection.cursor()
     stream = io.BytesIO("".join(lines).encode())
-    cursor.execute(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", stream=stream)
+    cursor.execute(f"COPY {table.name} ({', '.join(column.name for column in columns)}) FROM STDIN", stream=stream)
 
 
 def _copied(value: Any) -> str:

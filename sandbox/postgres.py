@@ -235,8 +235,8 @@ def _wait_for(cluster: Cluster, server: subprocess.Popen[bytes], folder: Path) -
             return
         except (pg8000.exceptions.Error, OSError) as error:
             if server.poll() is not None or time.monotonic() > deadline:
-                words = (folder / "log").read_text(errors="replace").strip()[-300:]
-                raise NoPostgres(f"PostgreSQL does not answer ({error}): {words}") from error
+                text = (folder / "log").read_text(errors="replace").strip()[-300:]
+                raise NoPostgres(f"PostgreSQL does not answer ({error}): {text}") from error
         time.sleep(POLL_SECONDS)
 
 

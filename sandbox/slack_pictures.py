@@ -84,7 +84,7 @@ def request(approval_id: int, requester: Person, device: str, asked: Person = GR
         "requester_name": requester.name,
         "because": "approval workflow Engineers to databases",
         "status": Status.WAITING,
-        "words": "",
+        "message": "",
         "level": 1,
         "levels": 1,
         "quorum": 1,

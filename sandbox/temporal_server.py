@@ -33,7 +33,7 @@ MOST_STARTS = 3
 
 
 class EndedAtOnce(NoTemporal):
-    """The server did not come up; its last words say why."""
+    """The server did not come up; the end of its log says why."""
 
 
 class TemporalServer:
@@ -147,12 +147,12 @@ class TemporalServer:
                 return client
             except (RuntimeError, RPCError) as error:
                 if self._process and self._process.returncode is not None:
-                    raise EndedAtOnce(f"The Temporal server ended at once: {self._last_words()}") from error
+                    raise EndedAtOnce(f"The Temporal server ended at once: {self._end_of_log()}") from error
                 if time.monotonic() > deadline:
                     raise NoTemporal(f"Temporal at {self.address} does not answer: {error}") from error
             await asyncio.sleep(POLL_SECONDS)
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace").strip()[-500:]
 

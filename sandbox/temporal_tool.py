@@ -29,7 +29,7 @@ MISSING = (
     "or Go (https://go.dev/dl) to build it, or set TEMPORAL_ADDRESS to a server that runs."
 )
 # In a process of its own: ending a program that ran the SDK's own dev server can crash it (SDK 1.35).
-# It ends at once when all is said: threads of the SDK may crash an interpreter that tidies up, with words of its own.
+# It ends at once when all is said: threads of the SDK may crash an interpreter that tidies up, with one more message.
 DOWNLOAD = """
 import asyncio, os, sys
 from temporalio.testing import WorkflowEnvironment
@@ -49,9 +49,9 @@ class NoTemporal(Exception):
     """No Temporal server can be had; the text says what to install."""
 
 
-def say_on_stderr(words: str) -> None:
+def say_on_stderr(text: str) -> None:
     """Tell the person at the terminal."""
-    print(words, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 def default_cache() -> Path:
@@ -139,7 +139,7 @@ def download(folder: Path) -> str:
         return f"not done in {DOWNLOAD_SECONDS} s"
     if "downloaded" in done.stdout:
         return ""
-    return (done.stderr.strip().splitlines() or ["it ended without words"])[-1]
+    return (done.stderr.strip().splitlines() or ["it ended without a message"])[-1]
 
 
 def _built(cache: Path, say: Say) -> Path | None:
@@ -179,10 +179,10 @@ def _build(go: str, folder: Path) -> str:
     return output.read_text(errors="replace").strip()[-500:] or "it took too long"
 
 
-def _progress(words: str) -> None:
+def _progress(text: str) -> None:
     """Write over the line before; a file or a pipe would keep every one of them."""
     if sys.stderr.isatty():
-        print(words, end="", file=sys.stderr, flush=True)
+        print(text, end="", file=sys.stderr, flush=True)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 
 from configuration import load
-from countersign.errors import CountersignError, in_words
+from countersign.errors import CountersignError, message_of
 from notifiers.slack.channel import slack_config
 from sandbox.arguments import parser
 from sandbox.first_run import Installation, prepare
@@ -130,8 +130,8 @@ def start(settings: Settings, state: Path, is_ours: bool) -> int:
         commands = processes(settings, (ROOT / "Procfile").read_text())
         found = places(settings, told, commands) + slack_place(settings, installation)
         must_be_free(found)
-        words = welcome(settings, found, installation, plays="mail" in commands)
-        return run(commands, told, ROOT, Screen(found, words, end))
+        text = welcome(settings, found, installation, plays="mail" in commands)
+        return run(commands, told, ROOT, Screen(found, text, end))
 
 
 def alone(state: Path) -> IO[str]:
@@ -169,7 +169,7 @@ def main() -> None:
         settings = load()
         sys.exit(start(settings, STATE, is_ours="database_url" not in settings.model_fields_set))
     except CountersignError as error:
-        sys.exit(f"make up: {in_words(error)}")
+        sys.exit(f"make up: {message_of(error)}")
 
 
 if __name__ == "__main__":

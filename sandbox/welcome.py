@@ -1,4 +1,4 @@
-"""The last words of a start: what runs where, and what to type next; said once everything answers."""
+"""The last lines that a start prints: what runs where, and what to type next. They come once everything answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from store.tables import FIRST_APPROVAL_ID
 
 POLL_SECONDS = 0.25
 ANSWER_SECONDS = 2.0
-# The words come when the processes have said theirs; a worker that logs too little to be seen is waited for this long.
+# The lines come when the processes have said theirs; a worker that logs too little to be seen is waited for this long.
 QUIET_SECONDS = 0.5
 PATIENCE_SECONDS = 10.0
 # Each process writes the time, and so does the printer.
@@ -51,15 +51,15 @@ class Place(NamedTuple):
 
 
 class Screen(Printer):  # type: ignore[misc]
-    """Prints what the processes say, and after their start the words, once `places` answer.
+    """Prints what the processes say, and after their start `lines`, once `places` answer.
 
     When nobody reads any more, as after `| head`, it ends everything as a closed terminal would.
     """
 
-    def __init__(self, places: Sequence[Place], words: Sequence[str], end: Callable[[], object]) -> None:
+    def __init__(self, places: Sequence[Place], lines: Sequence[str], end: Callable[[], object]) -> None:
         super().__init__(sys.stdout)
         self._places = places
-        self._words = words
+        self._lines = lines
         self._end = end
         # honcho's signal handlers print too, in whatever moment the signal comes.
         self._lock = threading.RLock()
@@ -84,7 +84,7 @@ class Screen(Printer):  # type: ignore[misc]
         while not (self._is_calm() and all(place.answers() for place in self._places)):
             time.sleep(POLL_SECONDS)
         with self._lock:
-            self._print(lambda: print("\n" + "\n".join(self._words) + "\n", file=self.output, flush=True))
+            self._print(lambda: print("\n" + "\n".join(self._lines) + "\n", file=self.output, flush=True))
 
     def _is_calm(self) -> bool:
         quiet = time.monotonic() - self._last_said

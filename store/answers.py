@@ -22,7 +22,7 @@ ADD = {
     name: dialect.insert(answers).on_conflict_do_nothing(index_elements=["channel", "source_id"]).returning(answers)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
-COUNT = update(answers).where(IS_OF_ID).values(state="accepted", words=COUNTED)
+COUNT = update(answers).where(IS_OF_ID).values(state="accepted", message=COUNTED)
 COUNTED_OF = (
     select(answers)
     .where(answers.c.approval_id.in_(bindparam("numbers", expanding=True)), answers.c.state.in_(("accepted", "lapsed")))
@@ -71,7 +71,7 @@ class Answers:
         """What became of a stored answer."""
         with self.database.reading() as connection:
             row = connection.execute(OF_ID, {"answer": answer_id}).one()
-        return AnswerOutcome(row.state, row.words, row.details or {})
+        return AnswerOutcome(row.state, row.message, row.details or {})
 
 
 def view(row: Row[Any]) -> Answer:
@@ -89,10 +89,10 @@ def add(connection: Connection, row: Mapping[str, Any]) -> Row[Any] | None:
     return connection.execute(ADD[connection.dialect.name], row).one_or_none()
 
 
-def refuse(connection: Connection, answer_id: str, words: str, details: Mapping[str, Any]) -> Row[Any] | None:
+def refuse(connection: Connection, answer_id: str, message: str, details: Mapping[str, Any]) -> Row[Any] | None:
     """Mark an open answer as refused; None where it is open no longer."""
     open_one = (answers.c.id == answer_id) & (answers.c.state == "open")
-    change = update(answers).where(open_one).values(state="refused", words=words, details=details)
+    change = update(answers).where(open_one).values(state="refused", message=message, details=details)
     return connection.execute(change.returning(answers)).one_or_none()
 
 
@@ -136,14 +136,14 @@ def add_counted(connection: Connection, approval_id: int, decision: Decision) ->
         "source_id": own_id,
         "proof": {},
         "state": "accepted",
-        "words": COUNTED,
+        "message": COUNTED,
     }
     connection.execute(insert(answers).values(row))
 
 
-def lapse(connection: Connection, answer_ids: Sequence[str], words: str) -> None:
-    """Mark answers that counted as ones that do so no longer, in these words."""
-    connection.execute(update(answers).where(answers.c.id.in_(answer_ids)).values(state="lapsed", words=words))
+def lapse(connection: Connection, answer_ids: Sequence[str], message: str) -> None:
+    """Mark answers that counted as ones that do so no longer; `message` says why."""
+    connection.execute(update(answers).where(answers.c.id.in_(answer_ids)).values(state="lapsed", message=message))
 
 
 def approvals_of(connection: Connection, numbers: Collection[int], but_by: str) -> Sequence[Row[int, str]]:

@@ -40,8 +40,8 @@ def apart(theirs: datetime, before: datetime, after: datetime) -> timedelta:
     return min(after - theirs, timedelta(0))
 
 
-def words(ahead: timedelta, other: str) -> str:
-    """What there is to say of a clock that is so far ahead of another; nothing where that does no harm."""
+def difference_message(ahead: timedelta, other: str) -> str:
+    """The warning about a clock that is so far ahead of another; "" where that does no harm."""
     if abs(ahead) <= MOST_APART:
         return ""
     way = "ahead of" if ahead > timedelta(0) else "behind"

@@ -1,7 +1,7 @@
-"""What an error of a database means: whether the database fails, why in words, and whether that may pass by itself.
+"""What an error of a database means: whether the database fails, why, and whether that may pass by itself.
 
 PostgreSQL's errors are known by their SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html),
-SQLite's by their primary result code (https://www.sqlite.org/rescode.html). The words never say where the database is.
+SQLite's by their primary result code (https://www.sqlite.org/rescode.html). No message says where the database is.
 """
 
 import socket
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from countersign.errors import BadQuestion, CountersignError, Unavailable, in_words
+from countersign.errors import BadQuestion, CountersignError, Unavailable, message_of
 
 LOST = "the connection to it was lost"
 SILENT = "it does not answer in time"
@@ -67,8 +67,8 @@ class DatabaseUnavailable(Unavailable):
 
 
 def for_operators(error: BaseException) -> str:
-    """An error in words for who runs Countersign, who may hear why a database fails."""
-    return error.why if isinstance(error, DatabaseUnavailable) else in_words(error)
+    """The message of an error for who runs Countersign, who may hear why a database fails."""
+    return error.why if isinstance(error, DatabaseUnavailable) else message_of(error)
 
 
 def is_lasting(error: Exception) -> bool:

@@ -24,7 +24,10 @@ def append(connection: Connection, approval_id: int | None, lines: Sequence[Audi
     last: int = connection.execute(COUNT, {"more": len(lines)}).scalar_one()
     if lines:
         first = last - len(lines) + 1
-        rows = [{"version": first + n, "approval_id": approval_id, **line.model_dump()} for n, line in enumerate(lines)]
+        rows = [
+            {"version": first + n, "approval_id": approval_id, **line.model_dump(by_alias=False)}
+            for n, line in enumerate(lines)
+        ]
         connection.execute(ADD, [row | {"who": row["who"][:LONGEST_WHO]} for row in rows])
         connection.get_execution_options()[HAPPENED].extend(_logged(approval_id, line) for line in lines)
     return last
@@ -34,10 +37,10 @@ def _logged(approval_id: int | None, line: AuditEvent) -> Happened:
     """What the log says of a line once it is committed."""
     number = f"#{approval_id} " if approval_id else ""
     channel = f" by {line.channel}" if line.channel else ""
-    words = f": {line.words}" if line.words else ""
+    detail = f": {line.detail}" if line.detail else ""
     fields = {"event": line.kind, "approval_id": approval_id, "who": line.who, "channel": line.channel}
     kind = SAID.get(line.kind, line.kind.replace("_", " "))
-    return Happened(f"{number}{kind}, {line.who}{channel}{words}", fields)
+    return Happened(f"{number}{kind}, {line.who}{channel}{detail}", fields)
 
 
 def view(row: Row[Any]) -> AuditEventView:

@@ -19,7 +19,7 @@ from store.tables import LONGEST_WHO, as_written, grants, requests
 REVOKE = (
     update(grants)
     .where(grants.c.approval_id == bindparam("number"))
-    .values(revoke_for=bindparam("for"), revoke_words=bindparam("why"))
+    .values(revoke_for=bindparam("for"), revoke_reason=bindparam("why"))
 )
 ADD = insert(grants)
 NEWEST_ACTIVE: Select[Any] = (
@@ -105,7 +105,7 @@ def add(connection: Connection, approval_id: int, question: Question, starts_at:
         "status": GrantStatus.ACTIVE,
         "starts_at": starts_at,
         "ends_at": ends_at,
-        "words": "",
+        "message": "",
     }
     connection.execute(ADD, row)
 
@@ -125,7 +125,7 @@ def end(connection: Connection, ended: GrantEnd) -> bool:
     if ended.run is not None:
         same = (requests.c.approval_id == ended.approval_id) & (requests.c.token_run == ended.run)
         active &= exists().where(same)
-    change = {"status": ended.status, "ended_at": ended.at, "words": ended.words}
+    change = {"status": ended.status, "ended_at": ended.at, "message": ended.message}
     return connection.execute(update(grants).where(active).values(change)).rowcount > 0
 
 

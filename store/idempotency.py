@@ -80,8 +80,8 @@ class Idempotency:
 
 def _reply(known: Row[Any], digest: str) -> Reply | Literal["busy"]:
     if known.digest != digest:
-        words = "This Idempotency-Key was used for another request; take a new one for each."
-        raise BadQuestion(words, ErrorCode.KEY_REUSED)
+        message = "This Idempotency-Key was used for another request; take a new one for each."
+        raise BadQuestion(message, ErrorCode.KEY_REUSED)
     return known.reply or "busy"
 
 

@@ -73,7 +73,7 @@ class Reading:
     @reads
     def joined(self, approval_id: int, who: str) -> bool:
         """Whether somebody asked for it, too, while it waited, as the record says."""
-        again = events.c.kind == "asked_again", events.c.words == WHILE_OPEN, events.c.who == who
+        again = events.c.kind == "asked_again", events.c.detail == WHILE_OPEN, events.c.who == who
         query = select(events.c.version).where(events.c.approval_id == approval_id, *again).limit(1)
         with self.database.reading() as connection:
             return connection.execute(query).first() is not None

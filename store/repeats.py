@@ -78,9 +78,9 @@ def _sum_up(connection: Connection, row: Row[tuple[object, ...]]) -> None:
     if more <= 0:
         return
     when = f"from {row.begun_at:%H:%M} to {row.last_at:%H:%M} UTC"
-    words = f"{more} more like the rows before, {when}, were counted and not written one by one."
+    detail = f"{more} more like the rows before, {when}, were counted and not written one by one."
     proof = {"times": str(more)}
-    line = AuditEvent(kind=row.kind, at=datetime.now(UTC), who=row.who, channel=row.channel, words=words, proof=proof)
+    line = AuditEvent(kind=row.kind, at=datetime.now(UTC), who=row.who, channel=row.channel, detail=detail, proof=proof)
     append(connection, row.approval_id, [line])
 
 

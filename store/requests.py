@@ -118,7 +118,7 @@ def add(connection: Connection, opening: Opening, route: Route, now: datetime, d
         "requester": question.requester,
         **columns_of(question.subject),
         "status": Status.WAITING,
-        "words": "",
+        "message": "",
         "level": 0,
         "opened_at": now,
         "deadline": deadline,

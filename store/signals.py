@@ -15,9 +15,9 @@ def is_known(connection: Connection, person: str, approval_id: int | None, signa
     return connection.execute(same).first() is not None
 
 
-def add(connection: Connection, person: str, approval_id: int | None, signal: str, words: str, now: datetime) -> None:
+def add(connection: Connection, person: str, approval_id: int | None, signal: str, detail: str, now: datetime) -> None:
     """Add a signal."""
-    row = {"person": person, "approval_id": approval_id, "signal": signal, "words": words, "at": now}
+    row = {"person": person, "approval_id": approval_id, "signal": signal, "detail": detail, "at": now}
     connection.execute(insert(signals).values(row))
 
 

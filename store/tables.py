@@ -103,7 +103,7 @@ requests = Table(
     Column("device", String(128), nullable=False),
     Column("protocol", String(16), nullable=False),
     Column("status", String(16), nullable=False),
-    Column("words", Text, nullable=False),
+    Column("words", Text, key="message", nullable=False),  # `words` in the database, in every table
     Column("level", Integer, nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("deadline", Instant, nullable=False),
@@ -151,7 +151,7 @@ answers = Table(
     Column("proof", JSON, nullable=False),
     Column("at", Instant, nullable=False),
     Column("state", String(16), nullable=False),  # open, accepted, refused or lapsed
-    Column("words", Text, nullable=False),
+    Column("words", Text, key="message", nullable=False),
     Column("details", JSON),  # of a refusal, for programs
     UniqueConstraint("channel", "source_id"),
     Index("answers_by_request", "approval_id", "at"),
@@ -189,7 +189,7 @@ notifications = Table(
     Column("level", Integer, nullable=False),
     Column("person", String(128), nullable=False),
     Column("channel", String(32), nullable=False),
-    Column("words", Text, nullable=False),
+    Column("words", Text, key="message", nullable=False),
     Column("in_reply_to", String(1000), nullable=False),
     Column("state", String(16), nullable=False),  # waiting, sent, unreachable or moot
     Column("reference", String(1000), nullable=False),
@@ -219,10 +219,10 @@ grants = Table(
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column("ended_at", Instant),
-    Column("words", Text, nullable=False),
+    Column("words", Text, key="message", nullable=False),
     # Who has it revoked by a new policy, and why; the sweeper does it.
     Column("revoke_for", String(LONGEST_WHO), nullable=False, server_default=""),
-    Column("revoke_words", Text, nullable=False, server_default=""),
+    Column("revoke_words", Text, key="revoke_reason", nullable=False, server_default=""),
     Index("grants_by_question", "requester", "device", "protocol", "status"),
     _index_where("grants_active", "status = 'Active'", "approval_id"),
     _index_where("grants_active_by_end", "status = 'Active'", "ends_at"),
@@ -237,7 +237,7 @@ events = Table(
     Column("at", Instant, nullable=False),
     Column("who", String(LONGEST_WHO), nullable=False),
     Column("channel", String(32), nullable=False),
-    Column("words", Text, nullable=False),
+    Column("words", Text, key="detail", nullable=False),
     Column("proof", JSON, nullable=False),
     Index("events_by_request", "approval_id", "version"),
 )
@@ -301,7 +301,7 @@ signals = Table(
     Column("person", String(128), nullable=False),
     Column("approval_id", Number),
     Column("signal", String(16), nullable=False),  # away or unreachable
-    Column("words", Text, nullable=False),
+    Column("words", Text, key="detail", nullable=False),
     Column("at", Instant, nullable=False),
     Index("signals_by_request", "approval_id", "person"),
     Index("signals_by_time", "at"),

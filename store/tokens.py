@@ -119,5 +119,5 @@ def _record(
     who: str,
     at: datetime,
 ) -> None:
-    words = f"token {token_id} of {owner.kind} {owner.name}" + (", an admin" if owner.is_admin else "")
-    append(connection, None, [AuditEvent(kind=kind, at=at, who=who, words=words, proof={"token": token_id})])
+    detail = f"token {token_id} of {owner.kind} {owner.name}" + (", an admin" if owner.is_admin else "")
+    append(connection, None, [AuditEvent(kind=kind, at=at, who=who, detail=detail, proof={"token": token_id})])

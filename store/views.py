@@ -25,7 +25,7 @@ ALL = (
     select(
         requests,
         func.coalesce(_NEWEST.scalar_subquery(), 0).label("version"),
-        *(column.label(f"{GRANT}{column.name}") for column in grants.columns),
+        *(column.label(f"{GRANT}{column.key}") for column in grants.columns),
     )
     .join(grants, grants.c.approval_id == requests.c.approval_id, isouter=True)
     .order_by(requests.c.approval_id.desc())
@@ -82,7 +82,7 @@ def _seats(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row
 
 def _grant(row: Row[Any], policy: Policy) -> GrantView | None:
     """The grant that was read with a request; None where it has none."""
-    columns = {column.name: getattr(row, f"{GRANT}{column.name}") for column in grants.columns}
+    columns = {column.key: getattr(row, f"{GRANT}{column.key}") for column in grants.columns}
     return held.view(SimpleNamespace(**columns), policy) if columns["approval_id"] is not None else None
 
 
@@ -119,7 +119,7 @@ def _view(
         asked_by_name=principal_name(policy, row.asked_by or row.requester),
         because=route.because,
         status=Status(row.status),
-        words=row.words,
+        message=row.message,
         level=row.level,
         levels=len(route.levels),
         quorum=route.levels[row.level - 1].quorum if route.levels and row.level else 0,

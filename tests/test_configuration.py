@@ -73,7 +73,7 @@ def test_a_misspelt_variable_is_refused_and_those_of_others_are_not(monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("name", "value", "message"),
     [
         ("COUNTERSIGN_PORTAL_PORT", SECRET, "must be a whole number"),
         ("COUNTERSIGN_PORTAL_PORT", "70000", "must be 65535 or less"),
@@ -93,12 +93,12 @@ def test_a_misspelt_variable_is_refused_and_those_of_others_are_not(monkeypatch:
     ],
 )
 def test_a_wrong_value_is_told_by_what_it_must_be_and_never_shown(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
     [said] = problems()
     assert said.startswith(f"  {name} (in the environment) ")
-    assert words in said
+    assert message in said
     assert SECRET not in said
     assert "pydantic" not in said
 

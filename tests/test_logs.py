@@ -93,7 +93,7 @@ def test_no_token_is_written(write: Callable[..., str], token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         (Unavailable("Temporal can't be reached."), ": Temporal can't be reached."),
         (Refused("no"), ": no"),
@@ -101,7 +101,7 @@ def test_no_token_is_written(write: Callable[..., str], token: str) -> None:
         (RuntimeError("no worker"), ""),
     ],
 )
-def test_what_is_expected_has_words_in_place_of_a_traceback(error: BaseException, words: str) -> None:
+def test_what_is_expected_has_words_in_place_of_a_traceback(error: BaseException, message: str) -> None:
     def fail(log: logging.Logger) -> None:
         try:
             try:
@@ -112,8 +112,8 @@ def test_what_is_expected_has_words_in_place_of_a_traceback(error: BaseException
             log.warning("it waits", exc_info=True)
 
     first, *more = line_of(fail)
-    assert first.endswith(f"it waits{words}")
-    assert bool(more) is (not words)
+    assert first.endswith(f"it waits{message}")
+    assert bool(more) is (not message)
     said = as_json(fail)
-    assert said["message"] == f"it waits{words}"
-    assert ("traceback" in said) is (not words)
+    assert said["message"] == f"it waits{message}"
+    assert ("traceback" in said) is (not message)

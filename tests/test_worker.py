@@ -40,7 +40,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "message"),
     [
         (["--help"], 0, "--check"),
         (["-h"], 0, "--check"),
@@ -49,11 +49,11 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         (["start"], 2, "start"),
     ],
 )
-def test_arguments_start_nothing_by_accident(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+def test_arguments_start_nothing_by_accident(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
     database = tmp_path / "countersign.db"
     done = run(*arguments, COUNTERSIGN_DATABASE_URL=f"sqlite:///{database}", TEMPORAL_ADDRESS=NOWHERE)
     assert done.returncode == code
-    assert words in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr
     assert not database.exists()
 
 
@@ -80,7 +80,7 @@ async def test_a_check_says_what_is_well_and_what_is_not_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "message"),
     [
         ({"TEMPORAL_NAMESPACE": "nowhere"}, "set TEMPORAL_NAMESPACE to one that exists"),
         ({"COUNTERSIGN_TEMPORAL_TLS": "true"}, "Set COUNTERSIGN_TEMPORAL_TLS to false"),
@@ -89,11 +89,11 @@ async def test_a_check_says_what_is_well_and_what_is_not_and_changes_nothing(
     ],
 )
 def test_a_wrong_setting_ends_it_with_code_2_and_the_remedy(
-    temporal_address: str, sqlite_url: str, settings: dict[str, str], words: str
+    temporal_address: str, sqlite_url: str, settings: dict[str, str], message: str
 ) -> None:
     done = run(**{"COUNTERSIGN_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": temporal_address} | settings)
     assert done.returncode == 2
-    assert words in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -179,7 +179,7 @@ async def test_what_was_opened_is_closed_when_a_start_fails(temporal_address: st
 
 
 @pytest.mark.parametrize(
-    ("said", "error", "words"),
+    ("said", "error", "message"),
     [
         (
             'Status { code: Unauthenticated, message: "Request unauthorized." }',
@@ -195,10 +195,10 @@ async def test_what_was_opened_is_closed_when_a_start_fails(temporal_address: st
         ("something new", Unavailable, "127.0.0.1:1 does not answer"),
     ],
 )
-def test_what_a_server_says_that_none_here_does(said: str, error: type[Unavailable], words: str) -> None:
+def test_what_a_server_says_that_none_here_does(said: str, error: type[Unavailable], message: str) -> None:
     found = why_unreachable(said, NOWHERE)
     assert type(found) is error
-    assert words in str(found)
+    assert message in str(found)
 
 
 async def test_a_server_that_wants_tls_is_told_from_one_that_is_not_there() -> None:

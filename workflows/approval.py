@@ -108,7 +108,7 @@ class Approval:
         if self._held is not None:
             held = self._held
             return Asked(
-                approval_id=held.approval_id, status=held.status, joined=True, words=held.words, grant=held.grant
+                approval_id=held.approval_id, status=held.status, joined=True, message=held.message, grant=held.grant
             )
         if joined or self._started_raw:
             await self._record_repeat(asked)
@@ -119,7 +119,7 @@ class Approval:
 
     @ask.validator
     def may_ask(self, sent: dict[str, Any]) -> None:
-        """Refuse, in words, what is no question."""
+        """Refuse what is no question, and say why."""
         try:
             self._read(sent)
         except BadQuestion as error:
@@ -137,11 +137,13 @@ class Approval:
             await self._count(answer)
         if not self._counted(answer):
             _refuse(self._objection(answer))
-        return Judgement(accepted=True, words=self._open_ballot.words or "It counted.", status=self._open_ballot.status)
+        return Judgement(
+            accepted=True, message=self._open_ballot.message or "It counted.", status=self._open_ballot.status
+        )
 
     @decide.validator
     def judge(self, answer: Answer) -> None:
-        """Refuse, in words, an answer that can't count; nothing of it enters the history.
+        """Refuse an answer that can't count, and say why; nothing of it enters the history.
 
         While something is under way nothing is refused that may become right: the handler waits. Nor is an answer to a
         level that is still to come: we may have forgotten in a crash that it has started, which is on record.
@@ -163,11 +165,11 @@ class Approval:
         await self._withdraw(wish)
         if self._open_ballot.status is not Status.CANCELLED:
             _refuse(self._not_waiting(wish.approval_id))
-        return Judgement(accepted=True, words=self._open_ballot.words, status=self._open_ballot.status)
+        return Judgement(accepted=True, message=self._open_ballot.message, status=self._open_ballot.status)
 
     @cancel.validator
     def may_cancel(self, wish: Cancel) -> None:
-        """Refuse, in words, what can't be cancelled; while a change is being written, the handler judges after it."""
+        """Refuse what can't be cancelled, and say why; while a change is being written, the handler judges after it."""
         if not self._being_written:
             _refuse(self._not_waiting(wish.approval_id))
 
@@ -379,8 +381,8 @@ class Approval:
     async def _count(self, answer: Answer) -> None:
         decision = self._open_ballot.count(answer)
         said = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
-        words = said + (f": {decision.comment}" if decision.comment else "")
-        line = self._line("answered", decision.person, words, decision.channel, {"answer": answer.id})
+        detail = said + (f": {decision.comment}" if decision.comment else "")
+        line = self._line("answered", decision.person, detail, decision.channel, {"answer": answer.id})
         await self._change(Change([line], decision=decision, who=decision.person, channel=decision.channel))
 
     async def _withdraw(self, wish: Cancel) -> None:
@@ -399,7 +401,7 @@ class Approval:
             return
         if standing.requester_disabled:
             why = standing.why_disabled
-            await self._withdraw(Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", words=why))
+            await self._withdraw(Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", reason=why))
             return
         if standing.nobody_at > ballot.level:
             ballot.give_up(standing.nobody_at)
@@ -477,7 +479,7 @@ class Approval:
                     taken = await self._take(self._step(change)) if is_one else TransitionResult()
             self._passed = ballot.passed
             if taken.instead is not None:
-                ballot.adopt(taken.instead.status, taken.instead.words, taken.instead.decisions)
+                ballot.adopt(taken.instead.status, taken.instead.message, taken.instead.decisions)
             if taken.grant is not None:
                 self._hold(taken.grant)
         finally:
@@ -568,7 +570,7 @@ class Approval:
             approval_id=ballot.approval_id,
             status=ballot.status,
             joined=joined,
-            words=being_decided(ballot.approval_id, question, minutes, again) if waits else ballot.words,
+            message=being_decided(ballot.approval_id, question, minutes, again) if waits else ballot.message,
             grant=self._grant,
             reason=question.reason,
             ticket=question.ticket,
@@ -586,8 +588,8 @@ class Approval:
             ended = await execute(RequestActivities.ask_again, again)
         if ended is not None and not self._being_written and not self._open_ballot.settled:
             # It was cancelled on record while no worker was there; who asks opens another one.
-            self._open_ballot.adopt(ended.status, ended.words, ended.decisions)
-            raise ApplicationError(ended.words, type=NotFound.__name__, non_retryable=True)
+            self._open_ballot.adopt(ended.status, ended.message, ended.decisions)
+            raise ApplicationError(ended.message, type=NotFound.__name__, non_retryable=True)
 
     @property
     def _opening_over(self) -> bool:
@@ -619,8 +621,8 @@ class Approval:
 
     def _not_waiting(self, approval_id: int) -> Refused | None:
         if self._ballot is None or self._ballot.approval_id != approval_id:
-            words = f"#{approval_id} is not the request that is open here."
-            return Refused(words, ErrorCode.OTHER_REQUEST, approval_id=approval_id)
+            message = f"#{approval_id} is not the request that is open here."
+            return Refused(message, ErrorCode.OTHER_REQUEST, approval_id=approval_id)
         return self._ballot.ended() if self._ballot.settled else None
 
     def _outcome(self) -> Outcome:
@@ -628,15 +630,15 @@ class Approval:
         return Outcome(
             approval_id=ballot.approval_id,
             status=ballot.status,
-            words=ballot.words,
+            message=ballot.message,
             decisions=ballot.decisions,
             grant=self._grant,
         )
 
     def _line(
-        self, kind: Kind, who: str, words: str = "", channel: str = "", proof: dict[str, str] | None = None
+        self, kind: Kind, who: str, detail: str = "", channel: str = "", proof: dict[str, str] | None = None
     ) -> AuditEvent:
-        return AuditEvent(kind=kind, at=self._now(), who=who, words=words, channel=channel, proof=proof or {})
+        return AuditEvent(kind=kind, at=self._now(), who=who, detail=detail, channel=channel, proof=proof or {})
 
     def _now(self) -> datetime:
         """The task's time; in the first task the database's clock was read later than that."""

@@ -19,7 +19,7 @@ class BackgroundWork:
 
     @workflow.update(name="clock")
     def clock(self) -> None:
-        """The server's time, as the words of a refusal: what is refused leaves nothing in the history."""
+        """The server's time, as the message of a refusal: what is refused leaves nothing in the history."""
 
     @clock.validator
     def tell_time(self) -> None:

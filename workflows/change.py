@@ -49,7 +49,7 @@ class Change:
                 kind=SETTLED_AS[ballot.status],
                 at=at,
                 who=self.who,
-                words=ballot.words,
+                detail=ballot.message,
                 channel=self.channel,
                 proof=proof,
             )
@@ -63,7 +63,7 @@ class Change:
             key=f"{ballot.level}.{_what(self.decision, self.standing, lines)}",
             at=at,
             status=ballot.status,
-            words=ballot.words,
+            message=ballot.message,
             level=ballot.level,
             seated=self.asked,
             standing=self.standing,

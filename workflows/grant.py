@@ -38,7 +38,7 @@ class Grant:
 
     @revoke.validator
     def may_revoke(self, wish: Revoke) -> None:
-        """Refuse, in words, what has ended already."""
+        """Refuse what has ended already, and say so."""
         if self._ended or self._revoked_by is not None:
             _refuse(f"The grant of #{wish.approval_id} is over already.", ErrorCode.GRANT_OVER, wish)
         if workflow.info().workflow_id.split(":")[1] != str(wish.approval_id):
@@ -63,13 +63,13 @@ class Grant:
 
     async def _end_at_once(self, approval_id: int) -> None:
         if self._revoked_by is None:
-            self._revoked_by = Revoke(approval_id=approval_id, who=TEMPORAL, channel="", words=CANCELLED_IN_TEMPORAL)
+            self._revoked_by = Revoke(approval_id=approval_id, who=TEMPORAL, channel="", reason=CANCELLED_IN_TEMPORAL)
             end = GrantEnd(
                 approval_id=approval_id,
                 status=GrantStatus.REVOKED,
                 at=workflow.now(),
                 who=TEMPORAL,
-                words=CANCELLED_IN_TEMPORAL,
+                message=CANCELLED_IN_TEMPORAL,
             )
             await self._end(end)
 
@@ -80,6 +80,6 @@ class Grant:
         await execute(TransitionActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
 
 
-def _refuse(words: str, code: ErrorCode, wish: Revoke) -> NoReturn:
-    details = Refused(words, code, approval_id=wish.approval_id).details
-    raise ApplicationError(words, details, type="Refused")
+def _refuse(message: str, code: ErrorCode, wish: Revoke) -> NoReturn:
+    details = Refused(message, code, approval_id=wish.approval_id).details
+    raise ApplicationError(message, details, type="Refused")

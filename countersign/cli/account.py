@@ -37,10 +37,10 @@ def health(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
     if as_json:
         show_json(found)
     else:
-        for name, works, words in _parts(found):
-            show(Text.assemble(YES if works else NO, f" {name}", "" if works else f" {words}"))
+        for name, works, message in _parts(found):
+            show(Text.assemble(YES if works else NO, f" {name}", "" if works else f" {message}"))
         for name, channel in found.channels.items():
-            show(Text.assemble(YES if channel.ok else NO, f" {name}: {channel.words}"))
+            show(Text.assemble(YES if channel.ok else NO, f" {name}: {channel.message}"))
     if not (found.database and found.writable and found.temporal and found.worker):
         raise typer.Exit(Code.UNAVAILABLE)
 

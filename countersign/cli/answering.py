@@ -73,7 +73,7 @@ def _decide(number: int, verdict: Verdict, comment: str, url: str, token: str, a
     elif judged.accepted:
         show(request_page.short(view, times.now()))
     else:
-        show(Text(judged.words))
+        show(Text(judged.message))
     if not judged.accepted:
         raise typer.Exit(Code.UNAVAILABLE)
 

@@ -89,7 +89,7 @@ def request(
         show_json(view)
     else:
         if asked.joined and asked.status is Status.WAITING:
-            show(Text(asked.words, style="bright_black"))
+            show(Text(asked.message, style="bright_black"))
         show(request_page.short(view, times.now()))
         must_be_for(view.grant, question.source_address)
     raise typer.Exit(exits.of_request(view, question.source_address, times.now()))
@@ -172,6 +172,6 @@ def _until_settled(api: Api, view: RequestView, as_json: bool) -> RequestView:
             f"{error} #{view.approval_id} goes on without you; `countersign show {view.approval_id}`."
         ) from None
     except KeyboardInterrupt:
-        words = f"#{view.approval_id} stays open; `countersign cancel {view.approval_id}` withdraws it."
-        console(stderr=True).print(Text(words))
+        message = f"#{view.approval_id} stays open; `countersign cancel {view.approval_id}` withdraws it."
+        console(stderr=True).print(Text(message))
         raise

@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _wrong_use(error, as_json)
     except BadPolicy as error:
-        words = "\n  ".join([f"{error.headline}:", *error.problems])
-        return show_error(Code.BAD_INPUT, words, as_json, {**error.details, "problems": error.problems})
+        message = "\n  ".join([f"{error.headline}:", *error.problems])
+        return show_error(Code.BAD_INPUT, message, as_json, {**error.details, "problems": error.problems})
     except CountersignError as error:
         return show_error(exits.of_error(error), str(error), as_json, error.details)
     except (KeyboardInterrupt, Abort):
@@ -64,12 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _wrong_use(error: TyperException, as_json: bool) -> Code:
-    words = " ".join(error.format_message().replace("Value error, ", "").split())
-    if not words:  # it is the help, which was printed by then
+    message = " ".join(error.format_message().replace("Value error, ", "").split())
+    if not message:  # it is the help, which was printed by then
         return Code.BAD_INPUT
     context: typer.Context | None = getattr(error, "ctx", None)
     called = context.command_path if context else "countersign"
-    return show_error(Code.BAD_INPUT, f"{words.rstrip('.')}. See `{called} --help`.", as_json)
+    return show_error(Code.BAD_INPUT, f"{message.rstrip('.')}. See `{called} --help`.", as_json)
 
 
 def _never_fail_on_a_character() -> None:

@@ -45,7 +45,7 @@ def page(found: Sequence[Finding]) -> Table:
     for one in found:
         dim = "bright_black" if one.state == "ok" else "default"
         about = "" if one.about == one.part else one.about
-        table.add_row(Text(*MARKS[one.state]), Text(one.part, dim), Text(about, dim), Text(one.words, dim))
+        table.add_row(Text(*MARKS[one.state]), Text(one.part, dim), Text(about, dim), Text(one.message, dim))
     return table
 
 

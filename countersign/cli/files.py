@@ -1,4 +1,4 @@
-"""Reading a file that somebody named; what is wrong with it is said in words, and it is never read without end."""
+"""Reading a file that somebody named: never more of it than may be wanted, and every error names the file."""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ def connect(url: str, token: str) -> Api:
     """The portal; says so where the token would go there unencrypted."""
     api = Api(url, token)
     if token and api.url.scheme == "http" and not is_loopback(api.url.host):
-        words = f"The token goes to {api.url.host} unencrypted; set COUNTERSIGN_URL to an https:// address."
-        console(stderr=True).print(Text(f"Warning: {words}", style="yellow"))
+        message = f"The token goes to {api.url.host} unencrypted; set COUNTERSIGN_URL to an https:// address."
+        console(stderr=True).print(Text(f"Warning: {message}", style="yellow"))
     return api
 
 

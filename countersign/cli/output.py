@@ -30,6 +30,6 @@ def show_error(code: Code, detail: str, as_json: bool, details: Mapping[str, Any
         show_json({**(details or {}), **problem})
     else:
         label = "No" if code is Code.NO else TITLES[code]
-        words = Text.assemble((f"{label}: ", "bold red"), without_controls(detail))
-        console(stderr=True).print(words, soft_wrap=not sys.stderr.isatty())
+        message = Text.assemble((f"{label}: ", "bold red"), without_controls(detail))
+        console(stderr=True).print(message, soft_wrap=not sys.stderr.isatty())
     return code

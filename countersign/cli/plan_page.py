@@ -71,7 +71,7 @@ def _part(part: Part, end_grants: bool) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for item in part.items[:MOST_SHOWN]:
-        table.add_row(_name(item), Text(item.words))
+        table.add_row(_name(item), Text(item.description))
     more = part.total - min(len(part.items), MOST_SHOWN)
     rest = [Padding(Text(f"and {more} more", "bright_black"), (0, 0, 0, 2))] if more else []
     return Group(heading, Padding(table, (0, 0, 0, 2)), *rest)
@@ -82,5 +82,5 @@ def _name(item: Item) -> Text:
 
 
 def _heading(kind: str, one: bool) -> str:
-    words, _, how = kind.replace("_", " ").rpartition(" ")
-    return f"{words.removesuffix('s') if one else words} {how}"
+    thing, _, how = kind.replace("_", " ").rpartition(" ")
+    return f"{thing.removesuffix('s') if one else thing} {how}"

@@ -33,7 +33,7 @@ def _refusal(row: AuditEventView, checks: list[tuple[str, str]], often: int) -> 
         mark = Text("✗", "red") if saw.startswith(FAILED) else Text("✓", "green")
         table.add_row(mark, name, Text(saw.partition(": ")[2]))
     last = f" (the last of {often})" if often > 1 else ""
-    head = Text.assemble((row.name or row.who, "bold"), f" by {row.channel}{last}: {' '.join(row.words.split())}")
+    head = Text.assemble((row.name or row.who, "bold"), f" by {row.channel}{last}: {' '.join(row.detail.split())}")
     return Group(head, Padding(table, (0, 0, 0, 2)))
 
 

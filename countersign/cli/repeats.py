@@ -9,7 +9,7 @@ from countersign.views import AuditEventView
 
 # Fewer of a kind are shown one by one.
 FOLDED_FROM = 3
-# Of these kinds only the person and the channel have to be the same, not the words.
+# Of these kinds only the person and the channel have to be the same, not the detail.
 SAID_ANEW = {"answer_refused", "asked_again"}
 
 # The row to show, how many it stands for, and the last of them.
@@ -22,7 +22,7 @@ def each(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
 
 
 def folded(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
-    """Rows that repeat as one, where the first of them stood, with the words of the last."""
+    """Rows that repeat as one, where the first of them stood, with the detail of the last."""
     groups: dict[tuple[str, ...], list[AuditEventView]] = defaultdict(list)
     for row in rows:
         groups[_key(row)].append(row)
@@ -31,9 +31,9 @@ def folded(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
         if len(its) < FOLDED_FROM:
             yield row, 1, row
         elif row is its[0]:
-            yield row.model_copy(update={"words": its[-1].words, "proof": its[-1].proof}), len(its), its[-1]
+            yield row.model_copy(update={"detail": its[-1].detail, "proof": its[-1].proof}), len(its), its[-1]
 
 
 def _key(row: AuditEventView) -> tuple[str, ...]:
-    words = "" if row.kind in SAID_ANEW else row.words
-    return str(row.approval_id), row.kind, row.who, row.channel, words
+    detail = "" if row.kind in SAID_ANEW else row.detail
+    return str(row.approval_id), row.kind, row.who, row.channel, detail

@@ -69,7 +69,7 @@ def _page(found: Explanation) -> RenderableType:
     for check in judged.checks:
         mark = Text("✓", "green") if check.passed else Text("✗", "red")
         saw = Text(check.saw, "bright_black")
-        if not check.passed and check.reason != judged.words:
+        if not check.passed and check.reason != judged.message:
             saw.append(f"\n{check.reason}", "default")
         checks.add_row(mark, check.name, saw)
     return Group(_verdict(judged), Text(), Padding(checks, (0, 0, 0, 2)))
@@ -77,6 +77,6 @@ def _page(found: Explanation) -> RenderableType:
 
 def _verdict(judged: Judged) -> Text:
     if not judged.decides:
-        return Text.assemble(("Decides nothing: ", "bold red"), judged.words)
+        return Text.assemble(("Decides nothing: ", "bold red"), judged.message)
     about = f" #{judged.approval_id} at level {judged.level}, as {judged.person}."
     return Text.assemble(("Decides: ", "bold green"), f"{judged.verdict}s", about)

@@ -51,7 +51,7 @@ def short(view: RequestView, at: datetime) -> RenderableType:
     """How a request stands, in a few lines."""
     parts: list[RenderableType] = [headline(view, at), Padding(who_and_what(view), (0, 0, 0, 2))]
     if view.grant is not None:
-        parts.append(Padding(Text("Grant: ") + grant_words(view.grant, at), (0, 0, 0, 2)))
+        parts.append(Padding(Text("Grant: ") + grant_text(view.grant, at), (0, 0, 0, 2)))
     if view.status is Status.WAITING and view.level:
         parts.append(Padding(level_line(view, view.level), (0, 0, 0, 2)))
         parts.append(Padding(people(view, view.level, at), (0, 0, 0, 4)))
@@ -64,8 +64,8 @@ def headline(view: RequestView, at: datetime) -> Text:
     text = Text.assemble((f"#{view.approval_id}", "bold"), " ", (status, f"bold {STYLES[status]}"))
     if view.status is Status.WAITING:
         return text.append(f", expires {times.ahead(view.deadline, at)}")
-    words = view.grant.words if view.grant and view.grant.ended_early else view.words
-    return text.append(f"  {_line(words)}" if words else "")
+    message = view.grant.message if view.grant and view.grant.ended_early else view.message
+    return text.append(f"  {_line(message)}" if message else "")
 
 
 def shown_status(view: RequestView) -> str:
@@ -147,7 +147,7 @@ def lines(rows: Iterable[AuditEventView], at: datetime, *, numbered: bool = Fals
     return table
 
 
-def grant_words(grant: GrantView, at: datetime) -> Text:
+def grant_text(grant: GrantView, at: datetime) -> Text:
     """Until when somebody may connect, or how that ended."""
     ends = times.clock(grant.ends_at, at, zone=True)
     text = Text.assemble((grant.status, STYLES[grant.status]))
@@ -175,9 +175,9 @@ def _facts(view: RequestView, at: datetime) -> RenderableType:
 
 def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
     question = view.question
-    for label, words in (("Reason", question.reason), ("Ticket", question.ticket), ("From", question.source_address)):
-        if words:
-            yield label, Text(words)
+    for label, value in (("Reason", question.reason), ("Ticket", question.ticket), ("From", question.source_address)):
+        if value:
+            yield label, Text(value)
     asker = f" by {_line(view.asked_by_name)} for them" if view.asked_by not in ("", question.requester) else ""
     yield "Asked", Text(f"{times.clock(view.opened_at, at, zone=True)}, {times.ago(view.opened_at, at)}{asker}")
     if view.settled_at is None:
@@ -185,7 +185,7 @@ def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
     else:
         yield "Settled", Text(f"{times.clock(view.settled_at, at, zone=True)}, {times.ago(view.settled_at, at)}")
     if view.grant is not None:
-        yield "Grant", grant_words(view.grant, at)
+        yield "Grant", grant_text(view.grant, at)
     elif view.status is Status.WAITING:
         yield "Grant", Text(f"{duration(question.minutes or view.grant_minutes)}, from the approval on")
     if view.because:
@@ -238,9 +238,9 @@ def _what_happened(row: AuditEventView) -> Text:
     name = _line(row.name) or row.who
     who = f"{name} by {row.channel}" if row.channel and name else name or row.channel
     # Whom a notice went to, and about which event.
-    words = row.words.replace("_", " ") if row.kind == "noticed" else row.words
-    return Text(f"{who}: {words}" if words and who else who or words)
+    detail = row.detail.replace("_", " ") if row.kind == "noticed" else row.detail
+    return Text(f"{who}: {detail}" if detail and who else who or detail)
 
 
-def _line(words: str) -> str:
-    return " ".join(words.split())
+def _line(text: str) -> str:
+    return " ".join(text.split())

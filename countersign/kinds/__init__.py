@@ -28,7 +28,7 @@ def kind_of(question: Question) -> SubjectKind[Any]:
 def route_of(policy: Policy, question: Question) -> Route:
     """Who must agree to this question, on what terms, and what an approval brings.
 
-    Raises Refused, in words, for an unknown or disabled requester, and where the rules of its kind refuse it.
+    Raises Refused for an unknown or disabled requester, and where the rules of its kind refuse it.
     """
     must_be_enabled(policy, question.requester)
     return kind_of(question).route(policy, question)

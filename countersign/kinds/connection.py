@@ -43,12 +43,12 @@ class ConnectionQuestion(Question):
 def route(policy: Policy, question: ConnectionQuestion) -> Route:
     """By the approval workflows, or the managers who must agree, of the device's group and the requester's (rule 1).
 
-    Raises Refused, in words, for a device in no group, or more minutes than a grant may last here.
+    Raises Refused for a device in no group, or more minutes than a grant may last here.
     """
     device_group = policy.group_with(question.device)
     if device_group is None:
-        words = f"{question.device} is in no device group; ask an administrator to put it in one."
-        raise Refused(words, ErrorCode.UNKNOWN_DEVICE, device=question.device)
+        message = f"{question.device} is in no device group; ask an administrator to put it in one."
+        raise Refused(message, ErrorCode.UNKNOWN_DEVICE, device=question.device)
     by = rules.route(policy, policy.groups_of(question.requester), device_group)
     if question.minutes is not None and question.minutes > by.grant_minutes:
         raise Refused(
@@ -68,11 +68,11 @@ def why_no_gateway_asks(
     if not isinstance(question, ConnectionQuestion):
         return NotAllowed(f"Gateway {gateway} asks for connections only.", ErrorCode.OTHER_DEVICE)
     if question.device not in devices:
-        words = f"{question.device} is not a device of gateway {gateway}."
-        return NotAllowed(words, ErrorCode.OTHER_DEVICE, device=question.device)
+        message = f"{question.device} is not a device of gateway {gateway}."
+        return NotAllowed(message, ErrorCode.OTHER_DEVICE, device=question.device)
     if question.protocol not in protocols:
-        words = f"Gateway {gateway} does not ask for {question.protocol}."
-        return NotAllowed(words, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
+        message = f"Gateway {gateway} does not ask for {question.protocol}."
+        return NotAllowed(message, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
     return None
 
 

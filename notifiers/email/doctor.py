@@ -23,7 +23,7 @@ from notifiers.email.token import reply_address
 from notifiers.email.wording import one_line
 
 PART = "mail"
-# Within what a check may take, so that the words name the server.
+# Within what a check may take, so that the message names the server.
 NETWORK_SECONDS = 8.0
 # As long as a real one.
 SOME_TOKEN = "a1" + "a" * 26
@@ -50,12 +50,12 @@ def email_checks(email: EmailChannel) -> list[Check]:
 async def _out(config: EmailConfig | None, policy: Policy | None) -> list[Finding]:
     """Whether the server lets us in and would take mail from us, as far as it can be seen without sending any."""
     if config is None:
-        return [problem(about="SMTP", words="no mail is sent: set COUNTERSIGN_SMTP_HOST")]
+        return [problem(about="SMTP", message="no mail is sent: set COUNTERSIGN_SMTP_HOST")]
     smtp = config.smtp.model_copy(update={"timeout_seconds": NETWORK_SECONDS})
     refused = await _Trial(config.model_copy(update={"smtp": smtp})).log_in()
     by = f"as {smtp.username}" if smtp.username else "without a login"
     how = {"tls": "by TLS", "starttls": "by STARTTLS", "none": "unencrypted"}[smtp.security]
-    found = [ok(about="SMTP", words=f"{smtp.host}:{smtp.port_used} lets us in {by}, {how}")]
+    found = [ok(about="SMTP", message=f"{smtp.host}:{smtp.port_used} lets us in {by}, {how}")]
     return [*found, refused or _room(config)]
 
 
@@ -67,14 +67,16 @@ class _Trial(EmailNotifier):
         self._trial = _TrialLine(config.smtp, hello_name=config.sender_address.rpartition("@")[2])
 
     async def log_in(self) -> Finding | None:
-        """What is wrong with the reply address, if the server says so. Raises Unavailable, in the words of sending."""
+        """What is wrong with the reply address, if the server says so. Raises Unavailable, as sending does."""
         reply_to = reply_address(self._config.reply_address, 1, 1, SOME_TOKEN)
         try:
             said = await self._trial.offer(self._config.sender_address, reply_to)
         except (SMTPException, OSError) as error:
-            raise self._in_words(error, reply_to) from error
-        words = f"the server refuses {self._config.reply_address} with a tag behind a + ({said}): replies would be lost"
-        return warning(about="reply address", words=f"{words}; let it deliver plus-addresses") if said else None
+            raise self._our_error(error, reply_to) from error
+        message = (
+            f"the server refuses {self._config.reply_address} with a tag behind a + ({said}): replies would be lost"
+        )
+        return warning(about="reply address", message=f"{message}; let it deliver plus-addresses") if said else None
 
 
 class _TrialLine(Connections):
@@ -95,14 +97,14 @@ class _TrialLine(Connections):
 
 def _room(config: EmailConfig) -> Finding:
     user = config.reply_address.rpartition("@")[0]
-    words = f"{config.reply_address} has room for a token ({len(user)} of {LONGEST_REPLY_USER} characters)"
-    return ok(about="reply address", words=words)
+    message = f"{config.reply_address} has room for a token ({len(user)} of {LONGEST_REPLY_USER} characters)"
+    return ok(about="reply address", message=message)
 
 
 async def _in(mailbox: Mailbox | None, policy: Policy | None) -> list[Finding]:
     """Whether the mailbox can be read; nothing in it is."""
     if mailbox is None:
-        return [warning(about="mailbox", words="replies by mail are not read: set COUNTERSIGN_IMAP_HOST")]
+        return [warning(about="mailbox", message="replies by mail are not read: set COUNTERSIGN_IMAP_HOST")]
     quick = mailbox.model_copy(update={"network_seconds": NETWORK_SECONDS})
     return [await asyncio.to_thread(_looked_in, quick)]
 
@@ -123,9 +125,9 @@ def _looked_in(mailbox: Mailbox) -> Finding:
         why = one_line(error) or type(error).__name__
         raise Unavailable(f"{server} can't be used: {why}; check host, port and security") from None
     if not there:
-        words = f"{mailbox.username} has no folder {mailbox.folder} yet: correct COUNTERSIGN_IMAP_FOLDER, or see that"
-        return warning(about="mailbox", words=f"{words} replies are delivered there (the worker makes it)")
-    return ok(about="mailbox", words=f"{mailbox.name} can be read")
+        message = f"{mailbox.username} has no folder {mailbox.folder} yet: correct COUNTERSIGN_IMAP_FOLDER, or see that"
+        return warning(about="mailbox", message=f"{message} replies are delivered there (the worker makes it)")
+    return ok(about="mailbox", message=f"{mailbox.name} can be read")
 
 
 def _has_folder(client: login.Client, mailbox: Mailbox) -> bool:
@@ -140,6 +142,6 @@ async def _rule(email: EmailChannel, policy: Policy | None) -> list[Finding]:
     if email.mailbox is None:
         return []
     if email.rule.mode == "off":
-        words = "no mail decides anything: set COUNTERSIGN_MAIL_RULE to what proves a reply its sender's"
-        return [problem(about="rule", words=words)]
-    return [ok(about="rule", words=f"replies are proven by {PROVEN_BY[email.rule.mode]}")]
+        message = "no mail decides anything: set COUNTERSIGN_MAIL_RULE to what proves a reply its sender's"
+        return [problem(about="rule", message=message)]
+    return [ok(about="rule", message=f"replies are proven by {PROVEN_BY[email.rule.mode]}")]

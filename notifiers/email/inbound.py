@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from countersign.directory import folded_address
-from countersign.errors import BadQuestion, CountersignError, NotFound, Refused, Unavailable, in_words, read_too_late
+from countersign.errors import BadQuestion, CountersignError, NotFound, Refused, Unavailable, message_of, read_too_late
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.views import Explained, RequestView
@@ -165,7 +165,7 @@ class Inbound:
         try:
             answer = await _of_engine(self.engine.store(given), Refused, NotFound)
         except (Refused, NotFound) as error:
-            log.info("mail %s refused: %s", reply.message_id, in_words(error))
+            log.info("mail %s refused: %s", reply.message_id, message_of(error))
             return
         # Stored is enough for the mailbox; judging may take its time, and the sweeper submits what a crash leaves.
         self._later(self._submit(answer))
@@ -173,9 +173,9 @@ class Inbound:
     async def _submit(self, answer: Answer) -> None:
         try:
             judgement = await self.engine.submit(answer)
-            log.info("answer %s to #%s: %s", answer.id, answer.approval_id, judgement.words)
+            log.info("answer %s to #%s: %s", answer.id, answer.approval_id, judgement.message)
         except CountersignError as error:
-            log.warning("answer %s waits: %s", answer.id, in_words(error))
+            log.warning("answer %s waits: %s", answer.id, message_of(error))
 
     async def _turn_down(self, mail: Explanation, raw: bytes) -> None:
         reply, judged = mail.reply, mail.judged
@@ -188,7 +188,7 @@ class Inbound:
             who=_who(mail),
             person=mail.sender,
             event=event if mail.sender_is_concerned else None,
-            words=judged.words,
+            reason=judged.message,
             proof=_proof(reply, judged),
         )
         await _of_engine(self.engine.record_rejected(refused))
@@ -211,10 +211,10 @@ async def _of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:
     except (BadQuestion, Unavailable):
         raise
     except CountersignError as error:
-        raise Unavailable(in_words(error)) from error
+        raise Unavailable(message_of(error)) from error
     except Exception as error:
         log.exception("a mail is left for later, as something else than the mail is at fault")
-        raise EngineFault(in_words(error)) from error
+        raise EngineFault(message_of(error)) from error
 
 
 def _signal(mail: Explanation) -> tuple[str, str] | None:
@@ -251,7 +251,7 @@ def _outcome(view: RequestView, arrived: datetime | None) -> str:
         return ""
     if view.status is Status.EXPIRED and arrived and arrived <= view.deadline:
         return str(read_too_late(view.approval_id, arrived, view.deadline))
-    return f"#{view.approval_id} is already {view.status}: {view.words}"
+    return f"#{view.approval_id} is already {view.status}: {view.message}"
 
 
 def _source_id(reply: Reply, judged: Judged, raw: bytes) -> str:

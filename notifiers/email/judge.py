@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
-from countersign.models import Model, Status
+from countersign.models import Model, SentAsWords, Status
 from notifiers.email.authenticity import Authentic
 from notifiers.email.reply import Reply
 from notifiers.email.token import Kind, in_message_id, in_subject, kind_said, masked
@@ -40,7 +40,7 @@ class Facts(Model):
     token_of: str = ""  # the id of whom the token was made for, "" where it is nobody's
     mail_kind: Kind = "answer"  # in which kind of mail it was sent
     status: Status | None = None  # of the request the token names; None leaves that to the request itself
-    outcome: str = ""  # how the request ended, in words, once it has
+    outcome: str = ""  # how the request ended, once it has
     level: int | None = None  # the level that is being asked now; None leaves that to the request itself
 
 
@@ -54,7 +54,7 @@ class Check(Model):
 
 
 class Judged(Model):
-    """What becomes of a mail: an answer for the request to judge, or words for its sender."""
+    """What becomes of a mail: an answer for the request to judge, or a message for its sender."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,7 +65,7 @@ class Judged(Model):
     level: int | None = None
     comment: str = ""
     code: str
-    words: str
+    message: SentAsWords
     answer_back: AnswerBack = "none"
     checks: list[Check]
 
@@ -81,7 +81,7 @@ class Rule(NamedTuple):
     passes: Callable[[Reply, Facts], bool]
     reason: Look
     back: AnswerBack
-    reads: bool = False  # whether it is about what the mail itself says, whose code and words the reader gives
+    reads: bool = False  # whether it is about what the mail itself says, whose code and message the reader gives
 
 
 def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[str, Kind]:
@@ -100,19 +100,19 @@ def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[s
 
 
 def judge(reply: Reply, facts: Facts) -> Judged:
-    """Judge one reply. The first rule that fails decides the words; the later ones are still shown."""
+    """Judge one reply. The first rule that fails decides the message; the later ones are still shown."""
     checks = [_check(rule, reply, facts) for rule in RULES]
     failed = next((rule for rule, check in zip(RULES, checks, strict=True) if not check.passed), None)
     about = {"person": facts.person, "approval_id": reply.approval_id, "level": reply.level, "checks": checks}
     if failed is None:
         return Judged.model_validate(
             {"decides": True, "verdict": reply.verdict, "comment": reply.comment, "code": "answer", **about}
-            | {"words": f"The mail says {reply.verdict}."}
+            | {"message": f"The mail says {reply.verdict}."}
         )
     code = reply.code if failed.reads else failed.name.replace(" ", "_")
-    words = failed.reason(reply, facts)
+    reason = failed.reason(reply, facts)
     return Judged.model_validate(
-        {"decides": False, "code": code, "words": words, "answer_back": _back(failed, reply, facts), **about}
+        {"decides": False, "code": code, "message": reason, "answer_back": _back(failed, reply, facts), **about}
     )
 
 
@@ -161,8 +161,8 @@ def _is_explicit(reply: Reply, facts: Facts) -> bool:
     return reply.verdict == "none" or facts.mail_kind != "help" or EXPLICIT.search(reply.line) is not None
 
 
-def _says(words: str) -> Look:
-    return lambda reply, facts: words
+def _says(text: str) -> Look:
+    return lambda reply, facts: text
 
 
 def _reads(name: str, back: AnswerBack, *codes: str) -> Rule:

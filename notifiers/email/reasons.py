@@ -1,4 +1,4 @@
-"""Why a mail decides nothing, in words for its sender, by code."""
+"""Why a mail decides nothing: the messages for its sender, by code."""
 
 REASONS = {
     "empty": "The mail has no text above what it quotes.",

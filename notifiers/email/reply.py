@@ -107,8 +107,8 @@ def _of_person(answer: Said, about: dict[str, object]) -> Reply:
 def _reads(answer: Said) -> str:
     """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
     line = _line(answer)
-    words = REASONS.get(answer.code, REASONS["unclear"])
-    return f'{words} It reads "{line}".' if line else words
+    message = REASONS.get(answer.code, REASONS["unclear"])
+    return f'{message} It reads "{line}".' if line else message
 
 
 def _line(answer: Said) -> str:
@@ -163,5 +163,5 @@ def _named(fields: Fields) -> dict[str, object]:
 
 
 def _none(code: str, kind: str, reason: str = "", about: dict[str, object] | None = None) -> Reply:
-    words = reason or REASONS.get(code, REASONS["unclear"])
-    return Reply.model_validate({"code": code, "kind": kind, "reason": words, **(about or {})})
+    message = reason or REASONS.get(code, REASONS["unclear"])
+    return Reply.model_validate({"code": code, "kind": kind, "reason": message, **(about or {})})

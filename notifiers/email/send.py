@@ -51,7 +51,7 @@ class EmailNotifier:
         except Unconfirmed as error:
             raise Unconfirmed(f"{self._server} has the whole mail to {recipient}, but {error}") from error
         except (SMTPException, OSError) as error:
-            raise self._in_words(error, recipient) from error
+            raise self._our_error(error, recipient) from error
         return token.masked(str(message["Message-ID"]))
 
     async def close(self) -> None:
@@ -62,7 +62,7 @@ class EmailNotifier:
     def _server(self) -> str:
         return f"the mail server {self._config.smtp.host}:{self._config.smtp.port_used}"
 
-    def _in_words(self, error: SMTPException | OSError, recipient: str) -> Unreachable | Unavailable:
+    def _our_error(self, error: SMTPException | OSError, recipient: str) -> Unreachable | Unavailable:
         server = self._server
         match error:
             case SMTPRecipientRefused() if _is_for_good(error):

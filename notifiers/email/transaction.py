@@ -56,13 +56,13 @@ async def finish(client: SMTP, envelope: Envelope, seconds: float) -> None:
         raise SMTPServerDisconnected("Connection lost")
     protocol.write(_content(envelope.raw))
     try:
-        code, words = await protocol.read_response(timeout=seconds)
+        code, reply = await protocol.read_response(timeout=seconds)
     except TimeoutError as error:
         raise Unconfirmed(f"said nothing for {seconds:.0f} seconds") from error
     except (SMTPException, OSError) as error:
         raise Unconfirmed("the connection was lost before it answered") from error
     if code != SMTPStatus.completed:
-        raise SMTPDataError(code, words)
+        raise SMTPDataError(code, reply)
 
 
 def _content(raw: bytes) -> bytes:

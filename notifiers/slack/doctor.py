@@ -51,10 +51,10 @@ async def _off(policy: Policy | None) -> list[Finding]:
     asked = people_asked(policy, CHANNEL) if policy else []
     if not asked:
         return []
-    words = (
+    message = (
         f"is off, and the policy asks {len(asked)} people there: set COUNTERSIGN_SLACK_MODE, or take slack out of it"
     )
-    return [problem(about="mode", words=words)]
+    return [problem(about="mode", message=message)]
 
 
 async def _with_api(config: SlackConfig, look: Recheck, policy: Policy | None) -> list[Finding]:
@@ -68,13 +68,13 @@ async def _with_api(config: SlackConfig, look: Recheck, policy: Policy | None) -
 async def _app(config: SlackConfig, api: SlackApi, policy: Policy | None) -> list[Finding]:
     """Whether the bot token is good, and what it may do."""
     said = await api.call("auth.test", "the app")
-    found = [ok(about="app", words=f"is {said.get('user')} in the workspace {said.get('team')}")]
+    found = [ok(about="app", message=f"is {said.get('user')} in the workspace {said.get('team')}")]
     needed = SCOPES | (ROOM_SCOPES if policy and rooms_used(policy, CHANNEL) else {})
     granted = await _granted(config)
     missing = {scope: why for scope, why in needed.items() if scope not in granted}
     for scope, why in missing.items():
-        found.append(problem(about=scope, words=f"the app lacks this scope, needed to {why}: {REINSTALL}"))
-    return found if missing else [*found, ok(about="scopes", words=f"has all {len(needed)} that it needs")]
+        found.append(problem(about=scope, message=f"the app lacks this scope, needed to {why}: {REINSTALL}"))
+    return found if missing else [*found, ok(about="scopes", message=f"has all {len(needed)} that it needs")]
 
 
 async def _granted(config: SlackConfig) -> set[str]:
@@ -90,14 +90,14 @@ async def _granted(config: SlackConfig) -> set[str]:
             return {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
         # A proxy's page, which is no JSON, trips the library up in one of these ways.
         except (SlackClientError, aiohttp.ClientError, OSError, ValueError, AttributeError, KeyError):
-            words = "Slack does not say which scopes the app has; compare them with docs/slack.md"
-            raise Unavailable(words) from None
+            message = "Slack does not say which scopes the app has; compare them with docs/slack.md"
+            raise Unavailable(message) from None
 
 
 async def _socket(config: SlackConfig, api: SlackApi, policy: Policy | None) -> list[Finding]:
     """Whether the app token opens a socket; the address that Slack gives for one here is never used."""
     await api.call("apps.connections.open", "the app", app_token=config.app_token.get_secret_value())
-    return [ok(about="socket", words="can be opened")]
+    return [ok(about="socket", message="can be opened")]
 
 
 async def _rooms(api: SlackApi, policy: Policy | None) -> list[Finding]:
@@ -106,7 +106,7 @@ async def _rooms(api: SlackApi, policy: Policy | None) -> list[Finding]:
     if not rooms:
         return []
     if why := await _in_the_way(api):
-        return [warning(about="rooms", words=f"were not looked at: {why}")]
+        return [warning(about="rooms", message=f"were not looked at: {why}")]
     return list(await asyncio.gather(*(_room(api, room) for room in rooms)))
 
 
@@ -114,10 +114,10 @@ async def _room(api: SlackApi, room: str) -> Finding:
     try:
         answer = await api.call("conversations.history", f"the room {room}", channel=room, limit=1)
     except CountersignError as error:
-        return problem(about=room, words=str(error))
+        return problem(about=room, message=str(error))
     if any(message.get("subtype") in ARCHIVED for message in answer.get("messages") or []):
-        return problem(about=room, words="is archived: unarchive it, or name another room in the policy")
-    return ok(about=room, words="the app is in this room")
+        return problem(about=room, message="is archived: unarchive it, or name another room in the policy")
+    return ok(about=room, message="the app is in this room")
 
 
 async def _people(api: SlackApi, policy: Policy | None) -> list[Finding]:
@@ -126,10 +126,10 @@ async def _people(api: SlackApi, policy: Policy | None) -> list[Finding]:
         return []
     people = people_asked(policy, CHANNEL)
     if not people:
-        words = "the policy asks nobody in Slack: say channels: {slack: decide} in it (docs/slack.md)"
-        return [warning(about="people", words=words)]
+        message = "the policy asks nobody in Slack: say channels: {slack: decide} in it (docs/slack.md)"
+        return [warning(about="people", message=message)]
     if why := await _in_the_way(api):
-        return [warning(about="people", words=f"were not looked at: {why}")]
+        return [warning(about="people", message=f"were not looked at: {why}")]
     return _summed_up(people, await _looked_up(api, policy, people))
 
 
@@ -160,16 +160,16 @@ async def _looked_up(api: SlackApi, policy: Policy, people: Sequence[str]) -> di
 def _summed_up(people: Sequence[str], found: dict[str, str | Unavailable]) -> list[Finding]:
     """Each who is not in Slack by name, all others in a line."""
     missing = [(person, why) for person in people if isinstance(why := found.get(person), str) and why]
-    said = [warning(about=person, words=f"will be asked by mail instead: {why}") for person, why in missing]
+    said = [warning(about=person, message=f"will be asked by mail instead: {why}") for person, why in missing]
     if len(said) > MOST_NAMED:
         rest = f"{len(said) - MOST_NAMED} more will be asked by mail instead"
-        said = [*said[:MOST_NAMED], warning(about="people", words=rest)]
+        said = [*said[:MOST_NAMED], warning(about="people", message=rest)]
     well = sum(why == "" for why in found.values())
     if unknown := len(people) - well - len(missing):
         why = next((str(error) for error in found.values() if isinstance(error, Unavailable)), "there was no time left")
-        said.append(warning(about="people", words=f"{unknown} of {len(people)} were not looked at: {why}"))
+        said.append(warning(about="people", message=f"{unknown} of {len(people)} were not looked at: {why}"))
     if well:
-        said.append(ok(about="people", words=f"{well} of {len(people)} who can be asked are in the workspace"))
+        said.append(ok(about="people", message=f"{well} of {len(people)} who can be asked are in the workspace"))
     return said
 
 

@@ -47,7 +47,7 @@ class Story:
                 await self._play(Play(everything, self.screen))
             except BaseException:
                 programs = (everything.worker, everything.portal)
-                self.logs = {each.name: log for each in programs if (log := each.last_words())}
+                self.logs = {each.name: log for each in programs if (log := each.end_of_log())}
                 raise
             rows, mails = everything.store.events.last_version(), everything.mail.delivered
             slack = everything.slack
@@ -75,16 +75,16 @@ class Story:
         await _nothing_untold(play)
 
     async def _play_all(self, play: Play, scenes: Sequence[tuple[str, str, Scene]]) -> None:
-        for title, words, scene in scenes:
+        for title, text, scene in scenes:
             numbered = f"{len(self.told) + 1}. {title}"
-            self._begin(numbered, words)
+            self._begin(numbered, text)
             self.told.append((await scene(play))._replace(scene=numbered))
             if self.screen.is_terminal:
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    def _begin(self, heading: str, words: str) -> None:
+    def _begin(self, heading: str, text: str) -> None:
         self.at = heading
-        self.screen.scene(heading, words)
+        self.screen.scene(heading, text)
 
 
 async def _nothing_untold(play: Play) -> None:

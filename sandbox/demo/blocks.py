@@ -49,15 +49,15 @@ def text_of(text: Json, names: Mapping[str, str]) -> Text:
     return shown.append(html.unescape(written[at:]))
 
 
-def words_of(shown: object, names: Mapping[str, str]) -> str:
+def texts_of(shown: object, names: Mapping[str, str]) -> str:
     """All that blocks say, a line for each of their texts."""
     if isinstance(shown, list):
-        return "\n".join(filter(None, (words_of(one, names) for one in shown)))
+        return "\n".join(filter(None, (texts_of(one, names) for one in shown)))
     if not isinstance(shown, dict):
         return ""
     if shown.get("type") in ("mrkdwn", "plain_text"):
         return text_of(shown, names).plain
-    return words_of(list(shown.values()), names)
+    return texts_of(list(shown.values()), names)
 
 
 def buttons_of(blocks: Sequence[Json]) -> list[Json]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from sandbox.demo.blocks import buttons_of, drawn, modal, text_of, words_of
+from sandbox.demo.blocks import buttons_of, drawn, modal, text_of, texts_of
 from sandbox.demo.screen import Screen
 from sandbox.demo.steps import StepFailed, must, step
 from sandbox.demo.workspace import PEOPLE, ROOM, ROOM_NAME, STRANGER, user_id
@@ -42,39 +42,39 @@ class Chat:
         assert number
         return int(number[1])
 
-    async def told(self, person: str, words: str) -> str:
-        """What this person alone is shown, once it holds these words."""
+    async def told(self, person: str, wanted: str) -> str:
+        """What this person alone is shown, once it holds `wanted`."""
 
         async def look() -> str:
             seen = await people.whispers(self.slack, user_id(person))
             said = [text_of({"type": "mrkdwn", "text": one["text"]}, NAMES).plain for one in seen]
-            return next((text for text in reversed(said) if words in text), "")
+            return next((text for text in reversed(said) if wanted in text), "")
 
-        said = await self._until(look, f"tells {person.capitalize()} alone “{words}”")
+        said = await self._until(look, f"tells {person.capitalize()} alone “{wanted}”")
         self.screen.slack(person.capitalize(), f"alone is told: “{said}”")
         return said
 
-    async def message(self, place: str, number: int, *words: str, buttons: tuple[str, ...] = ()) -> Json:
+    async def message(self, place: str, number: int, *text: str, buttons: tuple[str, ...] = ()) -> Json:
         """The one message about a request to a person or in the room, once it says this and has these buttons."""
 
         async def look() -> Json | None:
             channel = place if place == ROOM else await people.dm_of(self.slack, user_id(place))
             found = [one for one in await people.messages(self.slack, channel) if _is_about(number, one)]
             must(len(found) < 2, f"Slack shows {_place(place)} two messages about #{number}")
-            return next((one for one in found if _shows(one, words, buttons)), None)
+            return next((one for one in found if _shows(one, text, buttons)), None)
 
-        said = " and ".join(f"“{one}”" for one in words)
+        said = " and ".join(f"“{one}”" for one in text)
         what = f"shows {_place(place)} about #{number} {said} with the buttons {', '.join(buttons) or 'none'}"
         found = await self._until(look, what)
         assert found
         return found
 
-    async def settled(self, number: int, words: str, *whom: str) -> None:
+    async def settled(self, number: int, text: str, *whom: str) -> None:
         """All these people's messages say so, and can be answered no more."""
         for person in whom:
-            await self.message(person, number, words)
+            await self.message(person, number, text)
         names = ", ".join(map(_place, whom))
-        self.screen.aside(f"Every message about #{number} says “{words}” now, and can be answered no more: {names}.")
+        self.screen.aside(f"Every message about #{number} says “{text}” now, and can be answered no more: {names}.")
 
     def draw(self, place: str, message: Json) -> None:
         """Show a message."""
@@ -132,11 +132,11 @@ class Chat:
         pressed = next((one for one in alike if value in ("", one["value"])), None)
         if pressed is None:
             raise StepFailed(f"{person.capitalize()} has no button “{action}” to press")
-        words = f"presses [ {pressed['text']['text']} ]"
+        text = f"presses [ {pressed['text']['text']} ]"
         if sure := pressed.get("confirm"):
             asked = " ".join(text_of(sure[part], NAMES).plain for part in ("title", "text"))
-            words += f" and confirms “{asked}”"
-        self.screen.slack(person.capitalize(), words)
+            text += f" and confirms “{asked}”"
+        self.screen.slack(person.capitalize(), text)
 
     async def _until(self, look: Callable[[], Awaitable[T]], what: str) -> T:
         deadline = time.monotonic() + SECONDS
@@ -156,11 +156,11 @@ def _place(place: str) -> str:
 def _is_about(number: int, message: Json) -> bool:
     """Whether it is a message about the request, and not a reply below one."""
     is_reply = message.get("thread_ts", message["ts"]) != message["ts"]
-    return not is_reply and f"#{number}" in words_of(message.get("blocks"), NAMES)
+    return not is_reply and f"#{number}" in texts_of(message.get("blocks"), NAMES)
 
 
-def _shows(message: Json, words: tuple[str, ...], buttons: tuple[str, ...]) -> bool:
-    said = words_of(message["blocks"], NAMES)
+def _shows(message: Json, text: tuple[str, ...], buttons: tuple[str, ...]) -> bool:
+    said = texts_of(message["blocks"], NAMES)
     # Who holds a grant may give it back, which has nothing to do with what was asked.
     has = tuple(one["action_id"] for one in buttons_of(message["blocks"]) if one["action_id"] != "give_back")
-    return has == buttons and all(one in said for one in words)
+    return has == buttons and all(one in said for one in text)

@@ -80,7 +80,7 @@ class Process:
             self._process.kill()
             await self._process.wait()
 
-    def last_words(self) -> str:
+    def end_of_log(self) -> str:
         """The end of its log."""
         if not self._log.exists():
             return ""

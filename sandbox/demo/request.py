@@ -61,7 +61,7 @@ class Request:
 
     def _print_new_rows(self, missing: Counter[str]) -> Counter[str]:
         rows = [line for line in self.stage.store.events.of(self.approval_id) if line.version > self.read]
-        for _, alike in groupby(rows, lambda line: (line.kind, line.channel, line.words)):
+        for _, alike in groupby(rows, lambda line: (line.kind, line.channel, line.detail)):
             lines = list(alike)
             self.read = lines[-1].version
             self.screen.row(lines[0], [line.who for line in lines])
@@ -73,7 +73,7 @@ class Request:
         return missing
 
     async def mail(self, person: str, containing: str) -> EmailMessage:
-        """The mail with these words that a person got about this request."""
+        """The mail with this text that a person got about this request."""
         with step(f"{person.capitalize()} gets a mail about {self.number} that says “{containing}”"):
             wait = self.stage.person(person).wait_for_mail
             return await asyncio.to_thread(wait, self.approval_id, containing, MAIL_SECONDS)

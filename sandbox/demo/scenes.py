@@ -92,7 +92,7 @@ async def rejected(play: Play) -> Told:
     play.screen.excerpt(await request.mail("dave", comment))
     view = await request.ends(Status.REJECTED, "ivan")
     must(view.decisions[-1].comment == comment, f"the comment of {request.number} is {view.decisions[-1].comment!r}")
-    play.screen.outcome(view.status, f"{request.number} is Rejected: {view.words}")
+    play.screen.outcome(view.status, f"{request.number} is Rejected: {view.message}")
     return Told("Rejected", request.number, view.status, "The comment reaches Dave")
 
 

@@ -85,15 +85,15 @@ class Waiting:
     def __exit__(self, *_: object) -> None:
         self._spinner.stop()
 
-    def tell(self, words: str) -> None:
+    def tell(self, text: str) -> None:
         """Say what is waited for; call it as often as you like."""
         if time.monotonic() < self._quiet_until:
             return
         if self._console.is_terminal:
-            self._spinner.update(Text(words, style="bright_black"))
+            self._spinner.update(Text(text, style="bright_black"))
             self._spinner.start()
         else:
-            self._console.print(Padding(Text(f"... {words}"), (0, 0, 0, MARGIN), expand=False))
+            self._console.print(Padding(Text(f"... {text}"), (0, 0, 0, MARGIN), expand=False))
             self._quiet_until = time.monotonic() + SAY_AGAIN_SECONDS
 
 
@@ -105,39 +105,39 @@ class Screen:
         self.console.width = min(self.console.width, WIDEST)
         self.is_terminal = self.console.is_terminal
 
-    def opening(self, words: str) -> None:
+    def opening(self, text: str) -> None:
         """The first lines."""
         self.console.print()
         self.console.print(Text("Countersign, the whole story", style="bold"))
-        self.console.print(Text(words, style="bright_black"))
+        self.console.print(Text(text, style="bright_black"))
         self.console.print()
 
-    def say(self, words: str) -> None:
+    def say(self, text: str) -> None:
         """A remark on what is being started."""
-        self.console.print(Padding(Text(words, style="bright_black"), (0, 0, 0, MARGIN), expand=False))
+        self.console.print(Padding(Text(text, style="bright_black"), (0, 0, 0, MARGIN), expand=False))
 
     def waiting(self) -> Waiting:
         """Progress for as long as the block lasts."""
         return Waiting(self.console)
 
-    def scene(self, heading: str, words: str) -> None:
+    def scene(self, heading: str, text: str) -> None:
         """A scene begins."""
         self.console.print()
         self.console.print(Rule(Text(heading, style="bold"), align="left", style="bright_black"))
-        self.console.print(Padding(Text(words), (0, 0, 0, MARGIN), expand=False))
+        self.console.print(Padding(Text(text), (0, 0, 0, MARGIN), expand=False))
         self.console.print()
 
-    def aside(self, words: str) -> None:
+    def aside(self, text: str) -> None:
         """A word of the narrator within a scene."""
-        self.console.print(Padding(Text(words, style="italic"), (0, 0, 0, MARGIN), expand=False))
+        self.console.print(Padding(Text(text, style="italic"), (0, 0, 0, MARGIN), expand=False))
 
     def asks(self, question: ConnectionQuestion) -> None:
         """Somebody wants to connect."""
-        words = Text.assemble(
+        text = Text.assemble(
             (question.requester.capitalize(), "bold"),
             f" wants to connect to {question.device} by {question.protocol}: “{question.reason}”",
         )
-        self._line("asks", words)
+        self._line("asks", text)
 
     def row(self, line: AuditEventView, people: Sequence[str] = ()) -> None:
         """A row of the audit record; or several that differ only in whom they name, as one line."""
@@ -147,8 +147,8 @@ class Screen:
         table.add_column(overflow="fold")
         names = ", ".join(people) or line.who
         who = f"{names} by {line.channel}" if line.channel else names
-        words = f"{who}: {line.words}" if line.words else who
-        table.add_row(f"{line.at.astimezone(UTC):%H:%M:%S}", line.kind.replace("_", " "), Text(words))
+        text = f"{who}: {line.detail}" if line.detail else who
+        table.add_row(f"{line.at.astimezone(UTC):%H:%M:%S}", line.kind.replace("_", " "), Text(text))
         self._line("record", table)
 
     def letter(self, mail: EmailMessage) -> None:
@@ -173,27 +173,27 @@ class Screen:
         """What somebody wrote, as it was sent, with the beginning of what their mail client put below."""
         own = len(text.splitlines())
         lines = _text(sent).splitlines()
-        words = _headers(sent) + Text("\n" + "\n".join(lines[:own]) + "\n", style="bold")
-        words.append("\n".join(lines[own : own + QUOTED_LINES]), style="bright_black")
+        whole = _headers(sent) + Text("\n" + "\n".join(lines[:own]) + "\n", style="bold")
+        whole.append("\n".join(lines[own : own + QUOTED_LINES]), style="bright_black")
         markup = sent.get_body(("html",))
         more = f"\n... {len(lines) - own - QUOTED_LINES} more lines of the question"
         more += f", and all of it once more as HTML ({len(markup.get_content()):,} characters)" if markup else ""
-        words.append(more, style="italic bright_black")
-        self._panel(f"reply by {_sender(sent)}, from {MANNERS[client]}", words, LABELS["reply"])
+        whole.append(more, style="italic bright_black")
+        self._panel(f"reply by {_sender(sent)}, from {MANNERS[client]}", whole, LABELS["reply"])
 
-    def slack(self, name: str, words: str) -> None:
+    def slack(self, name: str, text: str) -> None:
         """What somebody does in Slack, or is told there."""
-        self._line("slack", Text.assemble((name, "bold"), f" {words}"))
+        self._line("slack", Text.assemble((name, "bold"), f" {text}"))
 
     def in_slack(self, title: str, shown: RenderableType) -> None:
         """Something as it stands in Slack."""
         self._panel(f"Slack: {title}", shown, LABELS["slack"])
 
-    def outcome(self, status: str, words: str) -> None:
+    def outcome(self, status: str, text: str) -> None:
         """How a request stands at the end of a scene."""
-        self._line("outcome", Text(words, style=f"bold {OUTCOMES.get(status, '')}"))
+        self._line("outcome", Text(text, style=f"bold {OUTCOMES.get(status, '')}"))
 
-    def closing(self, told: Sequence[Told], words: str) -> None:
+    def closing(self, told: Sequence[Told], text: str) -> None:
         """The table of all scenes."""
         self.console.print()
         self.console.print(Rule(Text("What happened", style="bold"), align="left", style="bright_black"))
@@ -205,26 +205,26 @@ class Screen:
             table.add_row(row.scene, row.request, Text(row.outcome, style=OUTCOMES.get(row.outcome, "")), row.showed)
         self.console.print(Padding(table, (0, 0, 0, MARGIN), expand=False))
         self.console.print()
-        self.console.print(Padding(Text(words), (0, 0, 0, MARGIN), expand=False))
+        self.console.print(Padding(Text(text), (0, 0, 0, MARGIN), expand=False))
 
     def failure(self, scene: str, problem: str, logs: Mapping[str, str]) -> None:
         """The story broke off; `logs` are the ends of our programs' logs."""
-        words = Text.assemble((f"{scene}\n", "bold"), problem)
+        text = Text.assemble((f"{scene}\n", "bold"), problem)
         self.console.print()
-        self.console.print(Panel(words, title="THE DEMO FAILED", title_align="left", border_style="bold red"))
+        self.console.print(Panel(text, title="THE DEMO FAILED", title_align="left", border_style="bold red"))
         for name, log in logs.items():
             self.console.print(Text(f"The end of the {name}'s log:", style="bold"))
             self.console.print(Text(log.rstrip()), soft_wrap=True)
 
-    def _line(self, label: str, words: RenderableType) -> None:
+    def _line(self, label: str, text: RenderableType) -> None:
         table = Table.grid(padding=(0, 1))
         table.add_column(width=LABEL_WIDTH, no_wrap=True)
         table.add_column(overflow="fold")
-        table.add_row(Text(label, style=LABELS[label]), words)
+        table.add_row(Text(label, style=LABELS[label]), text)
         self.console.print(Padding(table, (0, 0, 0, MARGIN), expand=False))
 
-    def _panel(self, title: str, words: RenderableType, style: str) -> None:
-        self.console.print(Panel(words, title=title, title_align="left", border_style=style, padding=(0, 1)))
+    def _panel(self, title: str, text: RenderableType, style: str) -> None:
+        self.console.print(Panel(text, title=title, title_align="left", border_style=style, padding=(0, 1)))
 
 
 def plain_where_needed() -> None:

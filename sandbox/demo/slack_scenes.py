@@ -96,7 +96,7 @@ async def not_asked(play: Play) -> Told:
     await chat.settled(number, "Cancelled", ROOM, "alice")
     view = await request.ends(Status.CANCELLED)
     play.screen.outcome(view.status, f"{request.number} is Cancelled by Alice; neither click counted")
-    return Told("", request.number, view.status, "Refused in words, recorded")
+    return Told("", request.number, view.status, "Refused with the reason, recorded")
 
 
 async def revoked(play: Play) -> Told:

@@ -24,15 +24,15 @@ class StepFailed(Exception):
 
 
 @contextmanager
-def step(words: str) -> Iterator[None]:
-    """Name what is being tried: whatever fails in the block is a StepFailed that begins with these words."""
+def step(text: str) -> Iterator[None]:
+    """Name what is being tried: whatever fails in the block is a StepFailed that begins with `text`."""
     try:
         yield
     except EXPECTED as problem:
-        raise StepFailed(f"{words}: {problem or type(problem).__name__}") from problem
+        raise StepFailed(f"{text}: {problem or type(problem).__name__}") from problem
 
 
-def must(fact: bool, words: str) -> None:
-    """Raise StepFailed with these words unless the fact holds."""
+def must(fact: bool, text: str) -> None:
+    """Raise StepFailed with `text` unless the fact holds."""
     if not fact:
-        raise StepFailed(words)
+        raise StepFailed(text)

@@ -76,7 +76,7 @@ ALL_BLOCKS = 13_000
 
 
 def refusal(method: str, args: Json) -> Json | None:
-    """What Slack answers to arguments that break a rule, in its words; None where all is well."""
+    """What Slack answers to arguments that break a rule, as Slack says it; None where all is well."""
     if method in TEXT:
         return _message_refusal(args, TEXT[method])
     view = args.get("view")

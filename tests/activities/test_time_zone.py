@@ -71,7 +71,7 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     assert body is not None
     assert moment(view.deadline) in " ".join(body.get_content().split())
     granted = next(line for line in store.events.of(number) if line.kind == "granted")
-    assert moment(view.grant.ends_at) in granted.words
+    assert moment(view.grant.ends_at) in granted.detail
     await outbox.close()
     await sender.close()
     store.close()

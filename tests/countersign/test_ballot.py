@@ -69,7 +69,7 @@ def refused(ballot: Ballot, given: Answer) -> str:
 def test_rule_1c_nobody_requires_it_approved_at_once() -> None:
     ballot = Ballot(approval_id=1, requester="alice", levels=[], own_approval_counts=False, deadline=DEADLINE)
     ballot.approve_at_once("Nobody requires approval.")
-    assert (ballot.status, ballot.words) == (Status.APPROVED, "Nobody requires approval.")
+    assert (ballot.status, ballot.message) == (Status.APPROVED, "Nobody requires approval.")
 
 
 def test_rule_1c_is_not_for_a_request_that_somebody_has_to_agree_to() -> None:
@@ -88,7 +88,7 @@ def test_rule_2_the_quorum_is_a_number_of_distinct_people() -> None:
     assert ballot.status is Status.WAITING
     assert "counted already" in refused(ballot, answer("grace", id="again", channel="slack"))
     ballot.count(answer("ivan"))
-    assert (ballot.status, ballot.words) == (Status.APPROVED, "Approved by grace, ivan.")
+    assert (ballot.status, ballot.message) == (Status.APPROVED, "Approved by grace, ivan.")
 
 
 def test_rule_2_levels_are_passed_one_after_another() -> None:
@@ -131,14 +131,14 @@ def test_rule_2_one_rejection_ends_the_request() -> None:
     ballot = started("grace", "heidi", quorum=2)
     ballot.count(answer("grace"))
     ballot.count(answer("heidi", Verdict.REJECT, comment="not today"))
-    assert (ballot.status, ballot.words) == (Status.REJECTED, "Rejected by heidi: not today")
+    assert (ballot.status, ballot.message) == (Status.REJECTED, "Rejected by heidi: not today")
 
 
 def test_rule_2_who_approved_may_still_reject_while_it_waits() -> None:
     ballot = started("grace", "heidi", quorum=2)
     ballot.count(answer("grace"))
     ballot.count(answer("grace", Verdict.REJECT))
-    assert (ballot.status, ballot.words) == (Status.REJECTED, "Rejected by grace.")
+    assert (ballot.status, ballot.message) == (Status.REJECTED, "Rejected by grace.")
 
 
 def test_rule_2_who_approved_an_earlier_level_may_still_reject_and_only_they() -> None:
@@ -147,8 +147,8 @@ def test_rule_2_who_approved_an_earlier_level_may_still_reject_and_only_they() -
     ballot.count(answer("grace"))
     ballot.start_level(people("ivan"), START)
     assert "was for level 1" in refused(ballot, answer("heidi", Verdict.REJECT))
-    words = "Your approval of level 1 has been counted already; #1042 is at level 2."
-    assert refused(ballot, answer("grace")) == words
+    message = "Your approval of level 1 has been counted already; #1042 is at level 2."
+    assert refused(ballot, answer("grace")) == message
     ballot.count(answer("grace", Verdict.REJECT))
     assert ballot.status is Status.REJECTED
 
@@ -185,7 +185,7 @@ def test_rule_3_the_own_approval_is_one_person_towards_the_quorum() -> None:
     assert who(ballot.start_level(people("alice", "grace", managers=("alice",)), START)) == ["grace"]
     assert ballot.status is Status.WAITING
     ballot.count(answer("grace"))
-    assert ballot.words == "Approved by alice, grace."
+    assert ballot.message == "Approved by alice, grace."
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_rule_4_too_few_even_so_and_it_is_rejected_at_once() -> None:
     ballot = a_ballot(level_rule(quorum=3))
     assert ballot.start_level(people("grace", fallback=("heidi",)), START) == []
     assert ballot.status is Status.REJECTED
-    assert ballot.words.startswith("There is nobody to ask: level 1 needs 3")
+    assert ballot.message.startswith("There is nobody to ask: level 1 needs 3")
 
 
 @pytest.mark.parametrize("why", ["disabled", "unreachable"])
@@ -299,7 +299,7 @@ def test_rule_5_waiting_becomes_expired() -> None:
     ballot = started("grace")
     ballot.expire()
     assert ballot.status is Status.EXPIRED
-    assert ballot.words == "Nobody decided by Wed 1 Jan 2025, 13:00 UTC."
+    assert ballot.message == "Nobody decided by Wed 1 Jan 2025, 13:00 UTC."
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -345,7 +345,7 @@ def test_rule_6_the_people_of_a_level_are_fixed_when_it_starts() -> None:
 def test_rule_7_a_cancelled_request_says_why() -> None:
     ballot = started("grace")
     ballot.cancel("alice cancelled it.")
-    assert (ballot.status, ballot.words) == (Status.CANCELLED, "alice cancelled it.")
+    assert (ballot.status, ballot.message) == (Status.CANCELLED, "alice cancelled it.")
 
 
 @pytest.mark.parametrize("end", ["approve", "reject", "expire", "cancel"])

@@ -241,7 +241,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.ballot.model_dump() == self.final
         elif self.ballot.settled:
             self.final = self.ballot.model_dump()
-            assert self.ballot.words
+            assert self.ballot.message
 
     @invariant()
     def every_decision_is_an_answer_that_counted_once_or_a_due_own_approval(self) -> None:
@@ -287,7 +287,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.ballot.status is Status.REJECTED
             assert rejections == self.ballot.decisions[-1:]
         elif self.ballot.status is Status.REJECTED:
-            assert "nobody to ask" in self.ballot.words
+            assert "nobody to ask" in self.ballot.message
             assert self.lost_level or self.could_still_approve() < self.ballot.quorum
 
     @invariant()

@@ -80,7 +80,7 @@ def test_a_refused_question_ends_with_1_and_says_why(by: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["request", "a b", "ssh"], "DEVICE 'a b' is not an id: use lower-case letters"),
         (["request", "web", "telnet"], "Invalid value for 'PROTOCOL': 'telnet' is not one of 'ssh'"),
@@ -102,10 +102,10 @@ def test_a_refused_question_ends_with_1_and_says_why(by: Run) -> None:
         (["list", "--stat", "Waiting"], "No such option: --stat"),
     ],
 )
-def test_bad_input_ends_with_2_and_names_the_field(by: Run, arguments: list[str], words: str) -> None:
+def test_bad_input_ends_with_2_and_names_the_field(by: Run, arguments: list[str], message: str) -> None:
     ran = by("alice", *arguments)
     assert (ran.code, ran.out) == (2, "")
-    assert words in " ".join(ran.err.split())
+    assert message in " ".join(ran.err.split())
     assert by("alice", *arguments, "--json").json["exit_code"] == 2
 
 

@@ -27,7 +27,7 @@ VIEW = RequestView(
     requester_name="Alice",
     because="",
     status=Status.WAITING,
-    words="",
+    message="",
     level=1,
     levels=1,
     quorum=1,
@@ -42,14 +42,14 @@ VIEW = RequestView(
 class Screen(io.StringIO):
     """Does something once, as soon as these words are printed."""
 
-    def __init__(self, words: str, then: Callable[[], object]) -> None:
+    def __init__(self, message: str, then: Callable[[], object]) -> None:
         super().__init__()
-        self._words = words
+        self._message = message
         self.then = threading.Thread(target=then)
 
     def write(self, text: str) -> int:
         written = super().write(text)
-        if self.then.ident is None and self._words in self.getvalue():
+        if self.then.ident is None and self._message in self.getvalue():
             self.then.start()
         return written
 

@@ -37,7 +37,7 @@ WAITING = RequestView(
     requester_name="Alice Ainsworth",
     because="approval workflow Engineers to databases",
     status=Status.WAITING,
-    words="",
+    message="",
     level=2,
     levels=3,
     quorum=2,
@@ -56,8 +56,8 @@ WAITING = RequestView(
 
 def granted(status: GrantStatus) -> RequestView:
     grant = GrantView(approval_id=1042, status=status, starts_at=NOW, ends_at=minutes(90), source_address="10.0.0.7")
-    words = "Approved by grace."
-    changes = {"status": Status.APPROVED, "words": words, "settled_at": minutes(-1), "grant": grant, "level": 3}
+    message = "Approved by grace."
+    changes = {"status": Status.APPROVED, "message": message, "settled_at": minutes(-1), "grant": grant, "level": 3}
     return WAITING.model_copy(update=changes)
 
 
@@ -125,7 +125,7 @@ def test_who_is_not_among_those_asked_is_shown_when_they_counted() -> None:
 
 
 def test_a_rejected_request_shows_no_level_that_never_came() -> None:
-    update = {"status": Status.REJECTED, "words": "Rejected by heidi: no", "settled_at": NOW}
+    update = {"status": Status.REJECTED, "message": "Rejected by heidi: no", "settled_at": NOW}
     rejected = WAITING.model_copy(update={**update, "decisions": [decision("heidi", 2, Verdict.REJECT, "no")]})
     page = printed(request_page.page(rejected, [], NOW))
     assert "#1042 Rejected  Rejected by heidi: no" in page
@@ -135,16 +135,16 @@ def test_a_rejected_request_shows_no_level_that_never_came() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words", "listed"),
+    ("status", "message", "listed"),
     [
         (GrantStatus.ACTIVE, "Active until ", "ends in 1"),
         (GrantStatus.REVOKED, "Revoked; ", "Revoked "),
         (GrantStatus.ENDED, "Ended ", "ended just now"),
     ],
 )
-def test_a_grant_says_how_it_stands(status: GrantStatus, words: str, listed: str) -> None:
+def test_a_grant_says_how_it_stands(status: GrantStatus, message: str, listed: str) -> None:
     view = granted(status)
-    assert f"Grant    {words}" in printed(request_page.page(view, [], NOW), 120)
+    assert f"Grant    {message}" in printed(request_page.page(view, [], NOW), 120)
     assert listed in printed(list_page.page([view], NOW, 80))
 
 
@@ -154,7 +154,7 @@ def test_an_active_grant_whose_end_has_passed_is_not_open() -> None:
 
 @pytest.mark.parametrize("width", [24, 40, 60, 80, 100, 140])
 def test_nothing_is_wider_than_the_terminal(width: int) -> None:
-    line = AuditEventView(version=1, approval_id=1042, kind="opened", at=NOW, who="alice", channel="", words=LONG)
+    line = AuditEventView(version=1, approval_id=1042, kind="opened", at=NOW, who="alice", channel="", detail=LONG)
     for page in (request_page.page(WAITING, [line], NOW), list_page.page([WAITING], NOW, width)):
         assert max(len(row) for row in printed(page, width).splitlines()) <= width
 
@@ -170,9 +170,9 @@ def test_a_wide_list_has_the_reason_and_a_narrow_one_has_not() -> None:
 def test_markup_in_any_text_is_only_text() -> None:
     bad = "[red]x[/red] [link=http://evil.example]y[/link] :boom: [/]"
     question = ConnectionQuestion(requester="alice", device="db-1", protocol=Protocol.SSH, reason=bad, ticket=bad)
-    update = {"question": question, "requester_name": bad, "because": bad, "words": bad}
+    update = {"question": question, "requester_name": bad, "because": bad, "message": bad}
     view = WAITING.model_copy(update={**update, "decisions": [decision("grace", comment=bad)]})
-    line = AuditEventView(version=1, approval_id=1042, kind="opened", at=NOW, who=bad, channel=bad, words=bad)
+    line = AuditEventView(version=1, approval_id=1042, kind="opened", at=NOW, who=bad, channel=bad, detail=bad)
     assert printed(request_page.page(view, [line], NOW), 400).count(bad) == 8
 
 

@@ -64,26 +64,26 @@ def test_standard_input_is_read_for_a_dash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"", "the file is empty"),
         (b"users: \xff\n", "line 1, column 8: this byte is not UTF-8; save the file as UTF-8"),
         (b"users: [\n", "line 1, column 8: the `[` that opens here is not closed"),
     ],
 )
-def test_what_is_no_policy_is_said_in_words(command: Run, tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_is_no_policy_is_said_in_words(command: Run, tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "policy.yaml"
     file.write_bytes(content)
     ran = command("policy", "check", file)
     assert ran.code == 2
-    assert words in " ".join(ran.err.split())
+    assert message in " ".join(ran.err.split())
 
 
 def test_a_file_that_cannot_be_read_is_named(command: Run, tmp_path: Path) -> None:
-    for file, words in ((tmp_path / "none.yaml", "No such file"), (tmp_path, "Is a directory")):
+    for file, message in ((tmp_path / "none.yaml", "No such file"), (tmp_path, "Is a directory")):
         ran = command("policy", "check", file)
         assert ran.code == 2
-        assert words in ran.err
+        assert message in ran.err
     assert command("policy", "check", "nul\0").code == 2
 
 

@@ -12,7 +12,7 @@ from countersign.views import AuditEventView
 def line(kind: str, proof: dict[str, str]) -> AuditEventView:
     at = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
     return AuditEventView(
-        version=1, approval_id=1042, kind=kind, at=at, who="mallory", channel="email", words="Not yours.", proof=proof
+        version=1, approval_id=1042, kind=kind, at=at, who="mallory", channel="email", detail="Not yours.", proof=proof
     )
 
 
@@ -43,13 +43,13 @@ def test_each_check_is_shown_in_its_order_with_what_it_saw() -> None:
 def test_twenty_refused_replies_are_one_row_and_one_block_of_checks() -> None:
     rows = [
         line("answer_refused", {"check 1: authentic": f"FAILED: {number}"}).model_copy(
-            update={"words": f"Not yours: {number}.", "at": datetime(2024, 5, 14, 12, number, tzinfo=UTC)}
+            update={"detail": f"Not yours: {number}.", "at": datetime(2024, 5, 14, 12, number, tzinfo=UTC)}
         )
         for number in range(20)
     ]
     assert printed(rows) == ["mallory by email (the last of 20): Not yours: 19.", "✗ authentic 19"]
     assert len(printed(rows, whole=True)) == 40
-    shown = [(row.words, often, last.at.minute) for row, often, last in folded([line("opened", {}), *rows])]
+    shown = [(row.detail, often, last.at.minute) for row, often, last in folded([line("opened", {}), *rows])]
     assert shown == [("Not yours.", 1, 0), ("Not yours: 19.", 20, 19)]
     assert len(list(folded(rows[:2]))) == 2
 

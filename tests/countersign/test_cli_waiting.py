@@ -31,10 +31,10 @@ class Process:
         os.close(theirs)
         self.text = ""
 
-    def until(self, words: str) -> str:
+    def until(self, message: str) -> str:
         """Read on until these words were printed; returns the first thing that matched."""
         deadline = time.monotonic() + SECONDS
-        while not (found := re.search(words, self.text)):
+        while not (found := re.search(message, self.text)):
             assert time.monotonic() < deadline, self.text
             assert self._read(), self.text
         return found[0]

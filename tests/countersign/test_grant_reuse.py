@@ -45,8 +45,8 @@ def test_rule_8_yes_means_active_and_not_over(status: GrantStatus, left: timedel
 
 @pytest.mark.parametrize("minutes", [None, 1, 31, 60])
 def test_rule_10_no_more_minutes_than_were_granted_is_a_yes_with_the_end_as_it_is(minutes: int | None) -> None:
-    words = answer_by(GRANT, MINUTES, question(minutes=minutes))
-    assert words == "The grant of #1042 lasts until Mon 5 Jan 2026, 12:30 UTC."
+    message = answer_by(GRANT, MINUTES, question(minutes=minutes))
+    assert message == "The grant of #1042 lasts until Mon 5 Jan 2026, 12:30 UTC."
 
 
 def test_rule_10_more_minutes_than_were_granted_is_refused_in_words_that_lead_somewhere() -> None:

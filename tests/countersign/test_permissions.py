@@ -37,7 +37,7 @@ def request(**changes: object) -> RequestView:
         "asked_by": "gateway:vpn",
         "because": "",
         "status": Status.WAITING,
-        "words": "",
+        "message": "",
         "level": 2,
         "levels": 2,
         "quorum": 1,

@@ -60,7 +60,7 @@ def test_two_people_with_one_address_in_whatever_letters() -> None:
 def test_a_device_in_two_groups() -> None:
     found = only(a_policy(device_groups={"lab": {"devices": ["lab-1", "db-1"]}}))
     assert found.path == ("device_groups", "lab", "devices", 1)
-    assert "db-1 is in databases already" in found.words
+    assert "db-1 is in databases already" in found.message
 
 
 def test_a_user_group_and_a_device_group_of_one_name() -> None:
@@ -105,7 +105,7 @@ def test_a_user_group_and_a_device_group_of_one_name() -> None:
 def test_whoever_and_whatever_is_named_must_exist(fields: dict[str, Any], path: tuple[str | int, ...]) -> None:
     found = only(a_policy(**fields))
     assert found.path == path
-    assert found.words.startswith("there is no ")
+    assert found.message.startswith("there is no ")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_whoever_and_whatever_is_named_must_exist(fields: dict[str, Any], path: 
 )
 def test_a_circle_of_line_managers_is_reported_once(above: dict[str, str], circle: str) -> None:
     found = only(a_policy(users={one: user(one, line_manager=boss, roles=["admin"]) for one, boss in above.items()}))
-    assert found.words.startswith(f"{circle} is a circle")
+    assert found.message.startswith(f"{circle} is a circle")
     assert found.path == ("users", circle.split()[0], "line_manager")
 
 
@@ -168,7 +168,7 @@ def test_a_place_where_every_channel_is_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "path", "words"),
+    ("fields", "path", "message"),
     [
         ({"channels": {"emial": "decide"}}, ("channels", "emial"), "is no channel; did you mean email?"),
         ({"channels": {"email": "decide", "Slak": "off"}}, ("channels", "slak"), "is no channel; did you mean slack?"),
@@ -191,8 +191,8 @@ def test_a_place_where_every_channel_is_off() -> None:
         ),
     ],
 )
-def test_a_channel_that_does_not_exist(fields: dict[str, Any], path: tuple[str | int, ...], words: str) -> None:
-    assert only(a_policy(**fields)) == Problem(path, words)
+def test_a_channel_that_does_not_exist(fields: dict[str, Any], path: tuple[str | int, ...], message: str) -> None:
+    assert only(a_policy(**fields)) == Problem(path, message)
 
 
 def test_the_channels_that_can_be_named_are_those_there_are() -> None:
@@ -221,14 +221,14 @@ def managed(**fields: Any) -> Policy:
 def test_rule_4_a_group_without_managers() -> None:
     found = only(a_policy(user_groups=engineers(managers=[], require_managerial_approval=True)))
     assert found.path == ("user_groups", "engineers")
-    assert found.words == (
+    assert found.message == (
         "engineers to databases has nobody to ask for alice, bob: level 1 needs 1 and has 0, fallback approvers "
         "included; name more approvers or fallback approvers"
     )
 
 
 def test_rule_4_a_group_whose_only_manager_is_disabled() -> None:
-    assert "alice, bob" in only(managed(users={"grace": user("grace", disabled=True)})).words
+    assert "alice, bob" in only(managed(users={"grace": user("grace", disabled=True)})).message
 
 
 def test_rule_4_fallback_approvers_make_up_for_it() -> None:
@@ -237,18 +237,18 @@ def test_rule_4_fallback_approvers_make_up_for_it() -> None:
 
 def test_rule_4_a_disabled_fallback_approver_does_not() -> None:
     off = {one: user(one, disabled=True) for one in ("grace", "dave")}
-    assert "alice, bob" in only(managed(users=off, fallback_approvers=["dave"])).words
+    assert "alice, bob" in only(managed(users=off, fallback_approvers=["dave"])).message
 
 
 def test_rule_4_the_only_manager_who_is_a_member_has_nobody() -> None:
     groups = engineers(members=["alice", "grace"], require_managerial_approval=True)
-    assert "nobody to ask for grace:" in only(a_policy(user_groups=groups)).words
+    assert "nobody to ask for grace:" in only(a_policy(user_groups=groups)).message
     assert problems(a_policy(user_groups=groups, auto_approve_when_requester_is_approver=True)) == []
 
 
 def test_rule_4_the_requester_is_no_fallback_approver_of_their_own() -> None:
     found = only(managed(users={"grace": user("grace", disabled=True)}, fallback_approvers=["bob"]))
-    assert "nobody to ask for bob:" in found.words
+    assert "nobody to ask for bob:" in found.message
 
 
 def test_rule_4_people_and_fallback_together_reach_the_quorum_or_not() -> None:
@@ -259,7 +259,7 @@ def test_rule_4_people_and_fallback_together_reach_the_quorum_or_not() -> None:
     assert problems(policy(2)) == []
     found = only(policy(3))
     assert found.path == ("approval_workflows", 0, "levels", 0)
-    assert "engineers to databases has nobody to ask for alice: level 1 needs 3 and has 2" in found.words
+    assert "engineers to databases has nobody to ask for alice: level 1 needs 3 and has 2" in found.message
 
 
 def test_rule_4_members_who_may_approve_themselves_count_where_own_approvals_are_counted() -> None:
@@ -269,19 +269,19 @@ def test_rule_4_members_who_may_approve_themselves_count_where_own_approvals_are
         return a_policy(approval_workflows=[workflow], auto_approve_when_requester_is_approver=auto)
 
     assert problems(policy(auto=True, themselves=True)) == []
-    assert "alice, bob" in only(policy(auto=True, themselves=False)).words
-    assert "alice, bob" in only(policy(auto=False, themselves=True)).words
+    assert "alice, bob" in only(policy(auto=True, themselves=False)).message
+    assert "alice, bob" in only(policy(auto=False, themselves=True)).message
 
 
 def test_rule_4_a_requester_without_a_line_manager() -> None:
     users = {"alice": user("alice", line_manager="grace"), "bob": user("bob")}
     found = only(a_policy(users=users, approval_workflows=[a_workflow("line_manager")]))
-    assert "nobody to ask for bob:" in found.words
+    assert "nobody to ask for bob:" in found.message
 
 
 def test_rule_4_a_disabled_line_manager_is_none() -> None:
     users = {one: user(one, line_manager="grace") for one in ("alice", "bob")} | {"grace": user("grace", disabled=True)}
-    assert "alice, bob" in only(a_policy(users=users, approval_workflows=[a_workflow("line_manager")])).words
+    assert "alice, bob" in only(a_policy(users=users, approval_workflows=[a_workflow("line_manager")])).message
 
 
 def test_rule_4_a_level_nobody_could_meet_is_found_though_the_group_is_empty() -> None:
@@ -289,12 +289,12 @@ def test_rule_4_a_level_nobody_could_meet_is_found_though_the_group_is_empty() -
         a_policy(user_groups=engineers(members=[]), approval_workflows=[a_workflow({"user": "dave"}, quorum=2)])
     )
     assert found.path == ("approval_workflows", 0, "levels", 0)
-    assert found.words.startswith("engineers to databases has nobody to ask: level 1 needs 2 and has 1")
+    assert found.message.startswith("engineers to databases has nobody to ask: level 1 needs 2 and has 1")
 
 
 def test_rule_4_people_in_no_group_at_all() -> None:
     found = only(a_policy(device_groups={"bastions": {"devices": ["b-1"], "require_managerial_approval": True}}))
-    assert found.words.startswith("people in no user group to bastions has nobody to ask for carol, dave, grace:")
+    assert found.message.startswith("people in no user group to bastions has nobody to ask for carol, dave, grace:")
     assert found.path == ("device_groups", "bastions")
 
 
@@ -302,7 +302,7 @@ def test_rule_4_every_pair_is_named_once() -> None:
     groups = {name: {"members": ["alice", "bob"]} for name in ("engineers", "on-call")}
     closed = {name: {"require_managerial_approval": True} for name in ("b-1", "b-2")}
     found = problems(a_policy(user_groups=groups, device_groups=closed, users={"carol": user("carol", disabled=True)}))
-    pairs = [problem.words.split(" has ")[0] for problem in found]
+    pairs = [problem.message.split(" has ")[0] for problem in found]
     assert len(pairs) == len(set(pairs))
     assert {"engineers to b-1", "engineers to b-2", "on-call to b-1", "on-call to b-2"} < set(pairs)
 
@@ -337,4 +337,4 @@ def test_a_directory_of_5000_people_in_many_groups_is_checked_whole() -> None:
         }
     )
     # Only p0 has no line manager, and every group of theirs falls to the first workflow for d0.
-    assert "nobody to ask for p0:" in only(policy).words
+    assert "nobody to ask for p0:" in only(policy).message

@@ -17,7 +17,7 @@ from benchmarks.applying import large_policy
 from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, Terms, User, UserGroup
 from countersign.errors import BadPolicy
 from countersign.models import LevelRule, ManagersOf, MembersOf, NamedUser
-from countersign.policy_file import WORDS, load, schema
+from countersign.policy_file import MESSAGES, load, schema
 from countersign.yaml_lines import LARGEST_FILE_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -420,9 +420,9 @@ def test_the_published_schema_is_up_to_date() -> None:
     [Policy, User, UserGroup, DeviceGroup, Terms, ApprovalWorkflow, LevelRule, ManagersOf, MembersOf, NamedUser],
 )
 def test_every_field_is_documented(model: type[BaseModel]) -> None:
-    words = (ROOT / "docs" / "policy.md").read_text()
-    assert [name for name in model.model_fields if not re.search(rf"`{name}[`:]", words)] == []
+    page = (ROOT / "docs" / "policy.md").read_text()
+    assert [name for name in model.model_fields if not re.search(rf"`{name}[`:]", page)] == []
 
 
 def test_the_words_for_mistakes_are_remedies() -> None:
-    assert [kind for kind, words in WORDS.items() if "; " not in words] == []
+    assert [kind for kind, message in MESSAGES.items() if "; " not in message] == []

@@ -27,7 +27,7 @@ def changed(*replaced: tuple[str, str]) -> Policy:
 
 
 def parts(new: Policy, old: Policy = POLICY) -> dict[str, list[tuple[str, str]]]:
-    return {part.kind: [(item.name, item.words) for item in part.items] for part in changes(old, new)}
+    return {part.kind: [(item.name, item.description) for item in part.items] for part in changes(old, new)}
 
 
 def taken_away(new: Policy) -> list[str]:
@@ -163,7 +163,9 @@ def test_a_disabled_persons_requests_and_grants_are_in_the_plan() -> None:
     ]
     grants = [held("bob", "web-1", 120, "grace"), held("alice", "web-1", 120, "grace")]
     planned = plan(6, POLICY, new, waiting, grants, end_grants=False)
-    found = {part.kind: [(item.approval_id, item.name, item.words) for item in part.items] for part in planned.parts}
+    found = {
+        part.kind: [(item.approval_id, item.name, item.description) for item in part.items] for part in planned.parts
+    }
     assert planned.version == 6
     assert found["requests_cancelled"] == [(1, "bob", "ssh to web-1")]
     assert found["grants_revoked"] == [(1042, "bob", "connection web-1 ssh")]
@@ -207,7 +209,10 @@ def test_grants_that_would_not_be_given_are_taken_away_on_demand(end_grants: boo
     new = changed(("grant_minutes: 120", "grant_minutes: 60"))
     planned = plan(6, POLICY, new, [], [held("alice", "web-1", 120, "grace")], end_grants)
     [item] = next(part.items for part in planned.parts if part.kind == "grants_not_given")
-    assert (item.approval_id, item.words) == (1042, "connection web-1 ssh: It lasts 120 minutes; 60 are the most.")
+    assert (item.approval_id, item.description) == (
+        1042,
+        "connection web-1 ssh: It lasts 120 minutes; 60 are the most.",
+    )
     assert planned.takes_away is takes_away
 
 

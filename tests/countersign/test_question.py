@@ -31,7 +31,7 @@ def test_what_is_no_object_is_shown_an_example(raw: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changed", "message"),
     [
         ({"protocol": "telnet"}, "protocol must be ssh, sftp, rdp or http"),
         ({"user": "x"}, "user is not a field; use requester, device, protocol"),
@@ -47,10 +47,10 @@ def test_what_is_no_object_is_shown_an_example(raw: Any) -> None:
         ({"reason": None}, "reason"),
     ],
 )
-def test_what_is_wrong_is_named_with_the_remedy(changed: dict[str, Any], words: str) -> None:
+def test_what_is_wrong_is_named_with_the_remedy(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(BadQuestion) as error:
         read_question(GOOD | changed)
-    assert words in str(error.value)
+    assert message in str(error.value)
     assert "Value error" not in str(error.value)
 
 

@@ -20,7 +20,7 @@ class Colour(StrEnum):
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "words"),
+    ("kind", "value", "message"),
     [
         (Annotated[str, Field(max_length=128)], "x" * 129, "is too long; use at most 128 characters"),
         (Annotated[str, Field(min_length=2)], "x", "is too short; use at least 2 characters"),
@@ -39,10 +39,10 @@ class Colour(StrEnum):
         (datetime, "soon", UNNAMED),
     ],
 )
-def test_each_kind_has_a_remedy_of_ours(kind: Any, value: object, words: str) -> None:
+def test_each_kind_has_a_remedy_of_ours(kind: Any, value: object, message: str) -> None:
     with pytest.raises(ValidationError) as found:
         TypeAdapter(kind).validate_python(value)
-    assert remedy(found.value.errors()[0]) == words
+    assert remedy(found.value.errors()[0]) == message
 
 
 @pytest.mark.parametrize(

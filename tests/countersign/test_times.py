@@ -22,7 +22,7 @@ def test_a_moment_has_its_day_and_its_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "text"),
     [
         (-5, "0 seconds"),
         (1, "1 second"),
@@ -36,8 +36,8 @@ def test_a_moment_has_its_day_and_its_zone() -> None:
         (180000, "2 days 2 hours"),
     ],
 )
-def test_a_span_is_never_said_longer_than_it_is(seconds: float, words: str) -> None:
-    assert times.span(timedelta(seconds=seconds)) == words
+def test_a_span_is_never_said_longer_than_it_is(seconds: float, text: str) -> None:
+    assert times.span(timedelta(seconds=seconds)) == text
 
 
 def test_what_lies_ahead_and_what_is_over() -> None:
@@ -48,7 +48,7 @@ def test_what_lies_ahead_and_what_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "words"),
+    ("minutes", "text"),
     [
         (0, "0 minutes"),
         (45, "45 minutes"),
@@ -57,5 +57,5 @@ def test_what_lies_ahead_and_what_is_over() -> None:
         (4505, "3 days 3 hours 5 minutes"),
     ],
 )
-def test_a_duration_has_all_its_minutes(minutes: int, words: str) -> None:
-    assert times.duration(minutes) == words
+def test_a_duration_has_all_its_minutes(minutes: int, text: str) -> None:
+    assert times.duration(minutes) == text

@@ -70,12 +70,12 @@ def test_the_disabled_the_unknown_and_answers_to_nothing_are_refused_and_recorde
 def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> None:
     number = a_request(store)
     answer = store_answer(store, given(number, "bob", channel="email", proof={"message_id": "<bob@mail>"}))
-    for words in ("Not asked.", "Another reason."):
-        transactions(store).answers.refuse(answer.id, Refused(words), tell=True)
+    for reason in ("Not asked.", "Another reason."):
+        transactions(store).answers.refuse(answer.id, Refused(reason), tell=True)
     assert store.answers.outcome(answer.id)[:2] == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
     [notice] = [row for row in store.notifications.left_over(soon(60), 10) if row.event == "answer_refused"]
-    assert (notice.person, notice.words, notice.in_reply_to) == ("bob", "Not asked.", "<bob@mail>")
+    assert (notice.person, notice.message, notice.in_reply_to) == ("bob", "Not asked.", "<bob@mail>")
 
 
 def test_what_counted_can_no_longer_be_refused(store: Store) -> None:
@@ -199,7 +199,7 @@ def test_what_was_left_open_is_found_oldest_first(store: Store) -> None:
 def unclear(number: int, **changed: Any) -> RejectedInput:
     grace = Person(id="grace", name="Grace", email="grace@example.test")
     said = {"channel": "email", "source_id": "<m1>", "approval_id": number, "who": "grace", "person": grace}
-    return RejectedInput.model_validate(said | {"event": Event.HELP, "words": "Neither."} | changed)
+    return RejectedInput.model_validate(said | {"event": Event.HELP, "reason": "Neither."} | changed)
 
 
 def helped(store: Store) -> list[str]:
@@ -221,7 +221,7 @@ def test_an_id_that_a_sender_chose_hides_nothing_of_others_and_nothing_else(stor
         {"channel": "slack"},
         {"approval_id": None},
     ]
-    for changed in [*others, {"words": "A question."}, {"source_id": "<m2>"}]:
+    for changed in [*others, {"reason": "A question."}, {"source_id": "<m2>"}]:
         transactions(store).rejected_inputs.record(unclear(number, **changed))
     assert len([row for row in store.events.since(0) if row.kind == "answer_refused"]) == 6
 
@@ -236,7 +236,7 @@ def test_what_has_no_id_is_recorded_each_time(store: Store) -> None:
 def test_an_answer_that_counted_and_comes_again_too_late_is_no_second_one(store: Store) -> None:
     number = a_request(store)
     write(store, approving(store_answer(store, given(number, channel="email", source_id="the answer"))))
-    late = {"event": Event.ANSWER_REFUSED, "words": f"#{number} is already Approved."}
+    late = {"event": Event.ANSWER_REFUSED, "reason": f"#{number} is already Approved."}
     transactions(store).rejected_inputs.record(unclear(number, answer_id="the answer", **late))
     assert "answer_refused" not in kinds(store, number)
     transactions(store).rejected_inputs.record(unclear(number, answer_id="another", **late))

@@ -36,7 +36,7 @@ def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
     notice = {notice.to.id: notice for _, notice in shown}["alice"]
     assert (notice.to.id, notice.to.email, notice.requester.name) == ("alice", "alice@example.test", "Alice A.")
     assert (notice.question.reason, notice.question.source_address) == ("deploy", "10.0.0.7")
-    assert (notice.words, notice.names) == ("Approved by grace.", {"grace": "Grace G."})
+    assert (notice.message, notice.names) == ("Approved by grace.", {"grace": "Grace G."})
     assert notice.grant is not None
 
 
@@ -48,7 +48,7 @@ def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
         transactions(store).deliveries.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
     transactions(store).deliveries.mark(number, [sent(by_person["ada"], "<n@x>")])
     rows = [row for row in store.events.of(number) if row.kind in {"noticed", "unreachable"}]
-    assert [(row.kind, row.who, row.words, row.proof) for row in rows] == [
+    assert [(row.kind, row.who, row.detail, row.proof) for row in rows] == [
         ("noticed", "grace", "asked", {"reference": "<m@x>"}),
         ("unreachable", "ada", "asked", {"error": "550"}),
     ]

@@ -59,7 +59,7 @@ async def test_what_was_judged_needs_no_temporal(engine: Engine, store: Store) -
     stored = await engine.store(given(number))
     transactions(store).answers.refuse(stored.id, Refused("Too late."), tell=False)
     judged = await engine.submit(stored)
-    assert (judged.accepted, judged.words) == (False, "Too late.")
+    assert (judged.accepted, judged.message) == (False, "Too late.")
     assert store.answers.outcome(counted)[0] == "accepted"
 
 
@@ -104,7 +104,7 @@ async def test_a_request_is_cancelled_on_record_and_the_same_wish_again_hears_so
     write(store, asking(number, "grace"))
     for _ in range(2):
         judged = await engine.cancel(number, "alice", "page", "not needed", wish_id="key-1")
-        assert (judged.accepted, judged.status, judged.words) == (
+        assert (judged.accepted, judged.status, judged.message) == (
             True,
             Status.CANCELLED,
             "Cancelled by Alice A.: not needed",

@@ -34,7 +34,7 @@ def test_while_a_grant_lasts_it_answers_the_question_in_place_of_a_new_request(s
 
 def test_a_grant_ends_once(store: Store) -> None:
     number = approved(store)
-    end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", words="enough")
+    end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", message="enough")
     late = end.model_copy(update={"status": GrantStatus.ENDED, "who": "the clock"})
     assert [transactions(store).granting.end(one) for one in (end, end, late)] == [True, False, False]
     assert kinds(store, number)[-1] == "grant_revoked"

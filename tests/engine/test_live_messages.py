@@ -125,7 +125,7 @@ def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> N
     for row in board.notifications.outdated(number):
         board.notifications.show([Shown(notice_id=row.id, before=row.shows, now=2)])
     assert shown_by(board, number) == {}
-    end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", words="Enough.")
+    end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", message="Enough.")
     assert transactions(board).granting.end(end)
     assert set(shown_by(board, number)) == {"alice", "grace"}
 

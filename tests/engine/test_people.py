@@ -93,10 +93,10 @@ def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
     write(store, asking(number, "ivan", "grace", "heidi"))
     store_answer(store, given(number, "ivan"))
     transactions(store).rejected_inputs.record(
-        RejectedInput(channel="email", source_id="<m1>", approval_id=number, who="grace", words="?")
+        RejectedInput(channel="email", source_id="<m1>", approval_id=number, who="grace", reason="?")
     )
     transactions(store).rejected_inputs.record(
-        RejectedInput(channel="email", source_id="<m2>", approval_id=None, who="heidi", words="?")
+        RejectedInput(channel="email", source_id="<m2>", approval_id=None, who="heidi", reason="?")
     )
     for person in ("ivan", "grace", "heidi"):
         transactions(store).signals.add(person, number, "unreachable", "a mail that says it is a bounce")

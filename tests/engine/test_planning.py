@@ -29,7 +29,7 @@ def test_what_waits_and_what_lasts(store: Store) -> None:
     write(store, asking(waiting, "grace"))
     lasting = approved(store, minutes=30)
     over = approved(store, device="web-3")
-    end = GrantEnd(approval_id=over, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="over")
+    end = GrantEnd(approval_id=over, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", message="over")
     transactions(store).granting.end(end)
     assert [(one.approval_id, one.requester, one.what) for one in Planning(store).waiting()] == [
         (waiting, "alice", "connection web-2 ssh")
@@ -58,7 +58,7 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
     for each in (store, other):
         [wish] = transactions(each).granting.to_revoke()
         assert (wish.approval_id, wish.who) == (ended, ADMIN)
-        assert wish.words == f"Policy version {version} would not give it. It lasts 120 minutes; 60 are the most."
+        assert wish.reason == f"Policy version {version} would not give it. It lasts 120 minutes; 60 are the most."
     other.close()
     grant = store.grants.of(kept)
     assert grant is not None
@@ -69,4 +69,4 @@ def test_the_grants_of_who_is_disabled_or_gone_are_to_be_revoked_with_the_policy
     number = approved(store)
     apply_policy(store, policy(disabled=("alice",)), "ada")
     [wish] = transactions(store).granting.to_revoke()
-    assert (wish.approval_id, wish.words) == (number, "The requester is disabled in policy version 2.")
+    assert (wish.approval_id, wish.reason) == (number, "The requester is disabled in policy version 2.")

@@ -35,7 +35,7 @@ def test_a_wrong_policy_changes_nothing(store: Store) -> None:
 def test_who_applied_it_is_on_record(store: Store) -> None:
     apply_policy(store, policy(), "grace")
     row = store.events.since(0)[-1]
-    assert (row.kind, row.who, row.words) == ("policy_applied", "grace", "policy version 2")
+    assert (row.kind, row.who, row.detail) == ("policy_applied", "grace", "policy version 2")
 
 
 def test_many_who_apply_at_once_get_a_version_each(store: Store) -> None:

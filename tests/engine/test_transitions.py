@@ -72,7 +72,7 @@ def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_ar
     write(store, asking(number, "grace"))
     write(store, asking(number, "heidi", key="2.level_started").model_copy(update={"level": 2}))
     told = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
-    write(store, a_step(number, "1.cancelled", status=Status.CANCELLED, words="Cancelled.", tell=told))
+    write(store, a_step(number, "1.cancelled", status=Status.CANCELLED, message="Cancelled.", tell=told))
     assert store.reading.request(number).level == 2
     assert sorted(row.person for row in store.notifications.of_step(number, 3)) == ["alice", "grace", "heidi"]
 
@@ -102,10 +102,10 @@ def test_steps_count_by_what_they_are_in_whatever_order_they_are_written_again(s
 def test_a_request_that_has_ended_on_record_stays_as_it_ended(store: Store) -> None:
     number = approved(store)
     before = store.events.last_version()
-    rejecting = a_step(number, "1.answer.x", status=Status.REJECTED, words="No.", lines=[line("rejected")])
+    rejecting = a_step(number, "1.answer.x", status=Status.REJECTED, message="No.", lines=[line("rejected")])
     written = write(store, rejecting)
     assert written.instead is not None
-    assert (written.instead.status, written.instead.words) == (Status.APPROVED, "Approved by grace.")
+    assert (written.instead.status, written.instead.message) == (Status.APPROVED, "Approved by grace.")
     assert [one.person for one in written.instead.decisions] == ["grace"]
     assert written.grant is not None
     assert store.reading.request(number).status is Status.APPROVED

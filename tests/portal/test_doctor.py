@@ -46,9 +46,11 @@ async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("emial", "did you mean email?"), ("slack", "no worker can send by slack")]
+    ("name", "message"), [("emial", "did you mean email?"), ("slack", "no worker can send by slack")]
 )
-async def test_a_channel_of_the_policy_that_reaches_nobody_is_a_problem(portal: Portal, name: str, words: str) -> None:
+async def test_a_channel_of_the_policy_that_reaches_nobody_is_a_problem(
+    portal: Portal, name: str, message: str
+) -> None:
     before = portal.store.policies.current()[1]
     policy = before.model_copy(update={"channels": {"email": "decide", name: "decide", "webhook": "off"}})
     put_in_force(portal.store, ReadPolicy("", policy, policy.model_dump(mode="json")), "ada")
@@ -57,7 +59,7 @@ async def test_a_channel_of_the_policy_that_reaches_nobody_is_a_problem(portal: 
     finally:
         put_in_force(portal.store, ReadPolicy(POLICY, before, before.model_dump(mode="json")), "ada")
     [problem] = [one for one in found if one["part"] == "policy" and one["state"] == "problem"]
-    assert (problem["about"], words in problem["words"]) == (name, True)
+    assert (problem["about"], message in problem["words"]) == (name, True)
 
 
 @pytest.mark.parametrize("who", ["alice", "bastion"])
@@ -96,10 +98,10 @@ async def test_one_part_is_never_in_the_way_of_another() -> None:
     start = time.monotonic()
     found = await findings(checks, None, seconds=0.2)
     assert time.monotonic() - start < 5
-    words = {(one.part, one.state): one.words for one in found}
-    assert "no answer within" in words["slow", "problem"]
-    assert "no answer within" in words["slower", "problem"]
-    assert words["away", "problem"] == "it is away; start it"
-    assert "KeyError" in words["broken", "problem"]
-    assert "secret" not in words["broken", "problem"]
+    messages = {(one.part, one.state): one.message for one in found}
+    assert "no answer within" in messages["slow", "problem"]
+    assert "no answer within" in messages["slower", "problem"]
+    assert messages["away", "problem"] == "it is away; start it"
+    assert "KeyError" in messages["broken", "problem"]
+    assert "secret" not in messages["broken", "problem"]
     assert [one.state for one in in_order(found)] == ["problem"] * 4 + ["warning", "ok"]

@@ -58,7 +58,7 @@ class Record:
     def add(self, about: int | None) -> int:
         version, now = len(self.lines) + 1, datetime.now(UTC)
         line = AuditEventView(
-            version=version, approval_id=about, kind="noticed", at=now, who="x", channel="", words="", proof={}
+            version=version, approval_id=about, kind="noticed", at=now, who="x", channel="", detail="", proof={}
         )
         self.lines.append(line)
         return version

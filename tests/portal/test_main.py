@@ -77,7 +77,7 @@ def test_a_gateways_token(environment: dict[str, str], store: Store) -> None:
 
 @pytest.mark.usefixtures("policy")
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ("", "Say for whom"),
         ("--person ada --gateway bastion", "Say for whom"),
@@ -93,10 +93,10 @@ def test_a_gateways_token(environment: dict[str, str], store: Store) -> None:
         ("--person a:b", "is not an id"),
     ],
 )
-def test_a_token_for_nobody(environment: dict[str, str], store: Store, arguments: str, words: str) -> None:
+def test_a_token_for_nobody(environment: dict[str, str], store: Store, arguments: str, message: str) -> None:
     done = run(environment, "token", "create", *arguments.split())
     assert (done.exit_code, done.stdout) == (2, "")
-    assert words in " ".join(done.stderr.split())
+    assert message in " ".join(done.stderr.split())
     assert store.tokens.all() == []
 
 
@@ -131,18 +131,18 @@ def test_tokens_are_listed_and_ended(environment: dict[str, str], store: Store) 
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [(b"users: []", "line 1"), (None, "can't be read"), (b"\xff", "line 1, column 1: this byte is not UTF-8")],
 )
 def test_a_first_policy_that_is_wrong(
-    environment: dict[str, str], store: Store, tmp_path: Path, text: bytes | None, words: str
+    environment: dict[str, str], store: Store, tmp_path: Path, text: bytes | None, message: str
 ) -> None:
     file = tmp_path / "policy.yaml"
     if text is not None:
         file.write_bytes(text)
     done = run(environment, "policy", "apply", str(file))
     assert done.exit_code == 2
-    assert words in done.stderr
+    assert message in done.stderr
     assert store.events.since(0) == []
 
 

@@ -186,8 +186,8 @@ async def test_grants_that_a_policy_would_not_give_end_on_demand_and_their_peopl
     planned = (await portal.client("ada").post("/policy/plan?end_grants=true", content=new)).json()
     [part] = [part for part in planned["parts"] if part["kind"] == "grants_not_given"]
     assert part["takes_away"]
-    [words] = [item["words"] for item in part["items"] if item["approval_id"] == granted]
-    assert words.endswith(": It lasts 600 minutes; 500 are the most.")
+    [message] = [item["words"] for item in part["items"] if item["approval_id"] == granted]
+    assert message.endswith(": It lasts 600 minutes; 500 are the most.")
     try:
         # Without being asked to, it ends nothing.
         assert (await portal.client("ada").post("/policy", content=new)).status_code == 200

@@ -198,7 +198,7 @@ async def test_the_timeline_hides_tokens(portal: Portal) -> None:
     token = "a1" + "abcdefghijklmnopqrstuvwxyz"
     proof = {"sender": f"approvals+{number}-1-{token}@example.test", "saw": f"token {token}.", "id": uuid.uuid4().hex}
     now = (await portal.get("alice", f"/requests/{number}")).json()["opened_at"]
-    line = AuditEvent(kind="away", at=now, who="grace", words=f"re {token}", proof=proof)
+    line = AuditEvent(kind="away", at=now, who="grace", detail=f"re {token}", proof=proof)
     portal.store.events.record(number, line)
     reply = await portal.get("alice", f"/requests/{number}/timeline")
     assert token not in reply.text

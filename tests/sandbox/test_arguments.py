@@ -22,7 +22,7 @@ MODULES = [
 
 @pytest.mark.parametrize("module", MODULES)
 @pytest.mark.parametrize(
-    ("argument", "code", "words"),
+    ("argument", "code", "message"),
     [
         ("-h", 0, "usage: python -m {module}"),
         ("--version", 0, f"countersign {version()}"),
@@ -30,12 +30,12 @@ MODULES = [
     ],
 )
 def test_help_the_version_and_what_is_not_known_start_nothing(
-    module: str, argument: str, code: int, words: str, tmp_path: Path
+    module: str, argument: str, code: int, message: str, tmp_path: Path
 ) -> None:
     # Nothing on PATH, and no cache: what would start a server, or fetch one, fails or says so.
     told = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", module, argument]
     done = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
     assert done.returncode == code
-    assert words.format(module=module).lower() in (done.stdout + done.stderr).lower()
+    assert message.format(module=module).lower() in (done.stdout + done.stderr).lower()
     assert not list(tmp_path.iterdir())

@@ -42,9 +42,9 @@ def question() -> EmailMessage:
     return mail
 
 
-def row(kind: str, who: str, words: str = "", channel: str = "") -> AuditEventView:
+def row(kind: str, who: str, message: str = "", channel: str = "") -> AuditEventView:
     at = datetime(2026, 11, 21, 10, 0, 7, tzinfo=UTC)
-    return AuditEventView(version=1, approval_id=1042, kind=kind, at=at, who=who, channel=channel, words=words)
+    return AuditEventView(version=1, approval_id=1042, kind=kind, at=at, who=who, channel=channel, detail=message)
 
 
 def test_a_mail_is_shown_as_it_was_sent_without_its_token() -> None:

@@ -14,7 +14,7 @@ from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import parts
 from notifiers.slack.outbound.views import answer_modal
 from sandbox.demo import chat, workspace
-from sandbox.demo.blocks import buttons_of, drawn, modal, words_of
+from sandbox.demo.blocks import buttons_of, drawn, modal, texts_of
 from sandbox.demo.chat import Chat
 from sandbox.demo.screen import Screen
 from sandbox.demo.steps import StepFailed
@@ -53,7 +53,7 @@ def test_a_message_is_drawn_as_slack_shows_it() -> None:
         "Countersign · request #7",
     ]
     assert [one["action_id"] for one in buttons_of(MESSAGE)] == ["approve", "reject"]
-    assert "1 of 2" in words_of(MESSAGE, NAMES).splitlines()
+    assert "1 of 2" in texts_of(MESSAGE, NAMES).splitlines()
 
 
 def test_a_form_is_drawn_with_what_was_written_into_it() -> None:

@@ -153,12 +153,12 @@ async def test_waits_for_the_mail_that_says_it() -> None:
             await asyncio.to_thread(grace.wait_for_mail, 1042, "never said", 0.1)
 
 
-async def run(mail: MailServer, *words: str) -> tuple[int, str]:
+async def run(mail: MailServer, *message: str) -> tuple[int, str]:
     ports = {
         "COUNTERSIGN_SANDBOX_SMTP_PORT": str(mail.smtp_port),
         "COUNTERSIGN_SANDBOX_IMAP_PORT": str(mail.imap_port),
     }
-    result = await asyncio.to_thread(CliRunner().invoke, app, list(words), env=ports)
+    result = await asyncio.to_thread(CliRunner().invoke, app, list(message), env=ports)
     return result.exit_code, result.output
 
 

@@ -40,8 +40,8 @@ def actions(*elements: dict[str, Any]) -> dict[str, Any]:
 
 
 def confirm(**more: str) -> dict[str, Any]:
-    words = {"title": "Sure?", "text": "Really?", "confirm": "Yes", "deny": "No"} | more
-    return {key: plain(text) for key, text in words.items()}
+    message = {"title": "Sure?", "text": "Really?", "confirm": "Yes", "deny": "No"} | more
+    return {key: plain(text) for key, text in message.items()}
 
 
 def modal(**more: Any) -> dict[str, Any]:

@@ -145,9 +145,9 @@ def texts(messages: list[dict[str, Any]]) -> list[str]:
     return [message["text"] for message in messages]
 
 
-def saying(slack: SlackServer, words: str) -> Callable[[], Any]:
+def saying(slack: SlackServer, message: str) -> Callable[[], Any]:
     async def look() -> bool:
-        return words in texts(await people.messages(slack, ROOM.id))
+        return message in texts(await people.messages(slack, ROOM.id))
 
     return look
 

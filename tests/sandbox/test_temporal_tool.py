@@ -64,7 +64,7 @@ def test_what_does_not_run_is_passed_over(temporal_tool: Path, path: Path, cache
 def test_go_builds_it_into_the_cache_once(temporal_tool: Path, path: Path, cache: Path, said: list[str]) -> None:
     script(path / "go", f'[ "$1" = install ] && /bin/ln -s {temporal_tool} "$GOBIN/temporal"')
     assert find_temporal(said.append, cache) == cache / "temporal"
-    assert any("building" in words for words in said)
+    assert any("building" in message for message in said)
     (path / "go").unlink()
     assert find_temporal(said.append, cache) == cache / "temporal"
 
@@ -73,7 +73,7 @@ def test_where_all_fail_it_says_what_to_install(path: Path, cache: Path, said: l
     script(path / "go", "echo 'no network' >&2", "exit 1")
     with pytest.raises(NoTemporal, match="install the `temporal` command line tool"):
         find_temporal(said.append, cache)
-    assert any("no download" in words for words in said)
+    assert any("no download" in message for message in said)
     assert "no network" in said[-1]
     assert not (cache / "temporal").exists()
 

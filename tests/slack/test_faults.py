@@ -58,7 +58,7 @@ async def posted(context: Context, request: Request) -> list[str]:
 def noticed(context: Context, request: Request) -> Counter[str]:
     """Who was told of what by Slack, as the record has it."""
     rows = context.deployment.store.events.of(request.id)
-    return Counter(f"{row.who} {row.words}" for row in rows if (row.kind, row.channel) == ("noticed", "slack"))
+    return Counter(f"{row.who} {row.detail}" for row in rows if (row.kind, row.channel) == ("noticed", "slack"))
 
 
 async def all_in_order(context: Context, request: Request, *expected: str) -> None:
@@ -94,23 +94,23 @@ async def until_nothing_to_press(context: Context, request: Request, *who: str) 
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize(("fault", "words"), FAULTS)
+@pytest.mark.parametrize(("fault", "expected"), FAULTS)
 async def test_a_question_that_fails_comes_once(
-    context: Context, fault: faults.Fault, words: str, caplog: pytest.LogCaptureFixture
+    context: Context, fault: faults.Fault, expected: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     context.slack.fail("chat.postMessage", fault, channel=await dm(context, "grace"))
     request = await context.deployment.ask("alice")
     await until(lambda: "grace asked" in noticed(context, request), "grace is asked in the end")
-    assert words in caplog.text
+    assert expected in caplog.text
     await context.click(await context.message("grace", request.id), "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
     await context.settled(request, "Approved", "grace", "alice")
     await all_in_order(context, request, "alice opened", "alice settled")
 
 
-@pytest.mark.parametrize(("fault", "words"), FAULTS)
+@pytest.mark.parametrize(("fault", "expected"), FAULTS)
 async def test_a_change_that_fails_is_made_and_nothing_is_posted_instead(
-    context: Context, fault: faults.Fault, words: str, caplog: pytest.LogCaptureFixture
+    context: Context, fault: faults.Fault, expected: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     request = await context.deployment.ask("alice")
     prompt = await context.message("grace", request.id)
@@ -119,7 +119,7 @@ async def test_a_change_that_fails_is_made_and_nothing_is_posted_instead(
     await request.says("grace", channel="email")
     await context.settled(request, "Approved", "grace", "alice")
     await until(lambda: not context.slack.faults.waiting, "the fault was met")
-    await until(lambda: words in caplog.text, words)
+    await until(lambda: expected in caplog.text, expected)
     await all_in_order(context, request, "grace asked", "alice opened", "alice settled")
     assert len(await context.all_messages("grace", request.id)) == 1
 

@@ -72,14 +72,14 @@ async def test_what_an_administrator_has_to_mend_is_said_and_then_goes_on(
     workspace, scopes = state.workspace, set(state.scopes)
     if reason == "revoked":
         state.workspace = replace(workspace, bot_token="xoxb-another")
-        words = "the bot token is not valid: install the app again and set the new token"
+        expected = "the bot token is not valid: install the app again and set the new token"
     else:
         state.scopes = scopes - {"chat:write"}
-        words = "the app lacks the scope chat:write"
+        expected = "the app lacks the scope chat:write"
     during = await context.deployment.ask("alice")
     await before.says("grace", channel="email")
     await during.until_mailed(grace=["asked"])
-    await until(lambda: words in caplog.text, words)
+    await until(lambda: expected in caplog.text, expected)
     assert context.slack.bot_token not in caplog.text
     state.workspace, state.scopes = workspace, scopes
     await context.settled(before, "Approved", "grace", "alice")
@@ -144,11 +144,11 @@ def give_back(context: Context) -> None:
         members.append(BOT)
 
 
-async def reads(context: Context, person: str, words: str) -> bool:
+async def reads(context: Context, person: str, message: str) -> bool:
     """Whether somebody has a form with these words before them, or was told them alone."""
     form = people.open_modal_of(context.slack, user_id(person))
     told = await people.whispers(context.slack, user_id(person))
-    return words in str(form) + str(told)
+    return message in str(form) + str(told)
 
 
 async def test_somebody_who_left_is_written_to_by_mail_from_then_on(

@@ -64,7 +64,7 @@ async def problem_with(aim: Aim, kind: Kind) -> str:
         return f"it was recorded as {other}"
     if status not in kind.answers:
         return f"it was answered with {status}"
-    refusals = [line.words for line in lines if line.kind == "answer_refused"]
+    refusals = [line.detail for line in lines if line.kind == "answer_refused"]
     if kind.recorded == (not refusals):
         return f"the record says {refusals}"
     return ""

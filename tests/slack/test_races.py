@@ -288,4 +288,4 @@ async def explanations(context: Context, everybody: set[str]) -> list[str]:
     answers = [one.answer.get("view") for one in context.slack.deliveries]
     views = [view for view in [*answers, *(one["view"] for one in context.slack.calls_of("views.update"))] if view]
     told += [str(view) for view in views if not any(block["type"] == "input" for block in view["blocks"])]
-    return [words for words in told if " is kept" not in words]
+    return [reason for reason in told if " is kept" not in reason]

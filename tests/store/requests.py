@@ -58,7 +58,7 @@ def a_step(approval_id: int, key: str, **fields: Any) -> Transition:
         "key": key,
         "at": datetime.now(UTC),
         "status": Status.WAITING,
-        "words": "",
+        "message": "",
         "level": 1,
     }
     return Transition.model_validate(step | fields)
@@ -108,7 +108,7 @@ def approving(answer: Answer) -> Transition:
         answer.approval_id,
         f"1.answer.{answer.id}",
         status=Status.APPROVED,
-        words=f"Approved by {answer.person}.",
+        message=f"Approved by {answer.person}.",
         decision=decision,
         lines=[line("answered", answer.person), line("approved", answer.person)],
         tell=[Recipient(event=Event.SETTLED, person="alice")],

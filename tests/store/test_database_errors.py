@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, make_url, text
 
-from countersign.errors import BadQuestion, Unavailable, in_words
+from countersign.errors import BadQuestion, Unavailable, message_of
 from sandbox.postgres import Cluster
 from sandbox.temporal_server import HOST, free_port
 from store import Store
@@ -38,7 +38,7 @@ def why(function: Callable[[], object]) -> str:
     with pytest.raises(DatabaseUnavailable) as caught:
         function()
     assert isinstance(caught.value, Unavailable)
-    assert in_words(caught.value) == GENERIC
+    assert message_of(caught.value) == GENERIC
     return caught.value.why.removeprefix("the database can't be used: ")
 
 
@@ -127,7 +127,7 @@ def test_what_waiting_mends_and_what_not(postgres: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "statement", "words"),
+    ("settings", "statement", "message"),
     [
         ("SET TRANSACTION READ ONLY", "CREATE TABLE x (id INT)", "it can only be read"),
         ("SET statement_timeout = '10ms'", "SELECT pg_sleep(60)", "it was stopped, as it took too long"),
@@ -135,7 +135,7 @@ def test_what_waiting_mends_and_what_not(postgres: Cluster) -> None:
         ("SET temp_file_limit = 1", "SELECT FROM generate_series(1, 999999) n ORDER BY n", "it has run out of memory"),
     ],
 )
-def test_other_faults_of_a_database(postgres_url: str, settings: str, statement: str, words: str) -> None:
+def test_other_faults_of_a_database(postgres_url: str, settings: str, statement: str, message: str) -> None:
     """25006, 57014, 57P01 and 53400."""
 
     def fail() -> None:
@@ -144,7 +144,7 @@ def test_other_faults_of_a_database(postgres_url: str, settings: str, statement:
             connection.execute(text(statement))
 
     with database(postgres_url) as one:
-        assert why(fail).startswith(words)
+        assert why(fail).startswith(message)
         do(one, "SELECT 1")
 
 

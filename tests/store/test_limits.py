@@ -62,6 +62,6 @@ def test_a_stranger_s_long_address_is_recorded(store: Store) -> None:
     number = opened(store).approval_id
     sender = f"{'x' * 64}@{'y' * 255}"
     transactions(store).rejected_inputs.record(
-        RejectedInput(channel="email", source_id="<m@x>", approval_id=number, who=sender, words="Not known.")
+        RejectedInput(channel="email", source_id="<m@x>", approval_id=number, who=sender, reason="Not known.")
     )
     assert kinds(store, number)[-1] == "answer_refused"

@@ -35,7 +35,7 @@ def test_what_was_rolled_back_is_not_logged(store: Store, caplog: pytest.LogCapt
     caplog.set_level(logging.INFO)
     now = opened(store).opened_at
     caplog.clear()
-    line = AuditEvent(kind="reminded", at=now, who="countersign", words="100% of them")
+    line = AuditEvent(kind="reminded", at=now, who="countersign", detail="100% of them")
 
     def fail() -> None:
         with store.database.transaction() as connection:

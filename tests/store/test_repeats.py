@@ -26,7 +26,7 @@ ALL = WRITTEN_EACH + MORE
 def rejected_input(who: str, person: Person | None = None) -> RejectedInput:
     """A mail that decides nothing, another each time."""
     return RejectedInput(
-        channel="email", source_id=uuid.uuid4().hex, approval_id=None, who=who, person=person, words="No token."
+        channel="email", source_id=uuid.uuid4().hex, approval_id=None, who=who, person=person, reason="No token."
     )
 
 
@@ -50,7 +50,7 @@ def test_strangers_have_few_rows_and_one_that_counts_the_rest(store: Store) -> N
         store.repeats.sum_up()
     summed_up = rows(store, "answer_refused")[WRITTEN_EACH:]
     assert [(row.channel, row.proof) for row in summed_up] == [("email", {"times": str(MORE)})]
-    assert summed_up[0].words.startswith(f"{MORE} more like the rows before, from ")
+    assert summed_up[0].detail.startswith(f"{MORE} more like the rows before, from ")
 
 
 def test_what_comes_in_the_next_hour_is_written_and_the_last_hour_summed_up(store: Store) -> None:
@@ -59,7 +59,7 @@ def test_what_comes_in_the_next_hour_is_written_and_the_last_hour_summed_up(stor
     an_hour_later(store)
     transactions(store).rejected_inputs.record(rejected_input("a stranger"))
     *_, summed_up, newest = rows(store, "answer_refused")
-    assert (summed_up.proof["times"], newest.words) == (str(MORE), "No token.")
+    assert (summed_up.proof["times"], newest.detail) == (str(MORE), "No token.")
 
 
 def test_few_need_no_summary(store: Store) -> None:
@@ -112,7 +112,7 @@ def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: St
 
 def test_what_was_counted_about_no_request(store: Store) -> None:
     for _ in range(ALL):
-        line = AuditEvent(kind="answer_refused", at=datetime.now(UTC), who="bob", channel="portal", words="No.")
+        line = AuditEvent(kind="answer_refused", at=datetime.now(UTC), who="bob", channel="portal", detail="No.")
         store.repeats.record(line, "bob")
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
 
@@ -126,7 +126,7 @@ def test_of_one_person_so_many_requests_are_opened_within_an_hour(store: Store) 
     assert raised.value.fields["limit"] == 2
     assert 3500 < raised.value.retry_after <= 3600
     assert "ask again in 60 minutes" in str(raised.value)
-    assert [row.words for row in rows(store, "refused")] == [str(raised.value)]
+    assert [row.detail for row in rows(store, "refused")] == [str(raised.value)]
     opener.open(opening(requester="bob", protocol="rdp"))
     with store.database.transaction() as connection:
         connection.execute(update(requests).values(opened_at=datetime.now(UTC) - timedelta(hours=1)))

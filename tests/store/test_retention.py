@@ -66,7 +66,7 @@ def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store:
 
 def test_what_was_turned_down_is_forgotten_with_the_mails(store: Store) -> None:
     transactions(store).rejected_inputs.record(
-        RejectedInput(channel="email", source_id="<a@x>", approval_id=None, who="eve", words="No.")
+        RejectedInput(channel="email", source_id="<a@x>", approval_id=None, who="eve", reason="No.")
     )
     forget(store, datetime.now(UTC))
     assert count(store, rejected_input) == 1
@@ -89,7 +89,7 @@ def test_notifications_are_kept_while_anything_may_still_happen_to_their_request
     granted, ended = approved(store, device="web-3"), approved(store, device="web-4")
     write(store, asking(waits, "grace"))
     end = GrantEnd(
-        approval_id=ended, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", words="It ended."
+        approval_id=ended, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", message="It ended."
     )
     transactions(store).granting.end(end)
     with store.database.transaction() as connection:  # all of them left

@@ -59,13 +59,13 @@ def running(
         process.communicate()
 
 
-def lines_until(process: subprocess.Popen[str], words: str) -> list[str]:
+def lines_until(process: subprocess.Popen[str], message: str) -> list[str]:
     """What it writes up to a line with these words."""
     assert process.stderr
     lines = []
     for line in process.stderr:
         lines.append(line)
-        if words in line:
+        if message in line:
             return lines
     raise AssertionError("".join(lines))
 

@@ -93,7 +93,7 @@ def test_each_creation_and_end_is_on_record_once(store: Store) -> None:
         ("token_created", "operator", {"token": token.id}),
         ("token_ended", "ada", {"token": token.id}),
     ]
-    assert all("gateway bastion" in one.words for one in lines)
+    assert all("gateway bastion" in one.detail for one in lines)
 
 
 def test_no_such_token(store: Store) -> None:

@@ -65,7 +65,7 @@ def store(database_url: str) -> Iterator[Store]:
                     key="1.level_started",
                     at=now,
                     status=Status.WAITING,
-                    words="",
+                    message="",
                     level=1,
                     seated=seat,
                     lines=[AuditEvent(kind="level_started", at=now, who="countersign")],

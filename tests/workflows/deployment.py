@@ -210,7 +210,7 @@ class Deployment:
     def refusals(self, requester: str) -> list[str]:
         """What the record says of questions that were refused outright."""
         rows = self.store.events.since(0, 100_000)
-        return [line.words for line in rows if line.kind == "refused" and line.who == requester]
+        return [line.detail for line in rows if line.kind == "refused" and line.who == requester]
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,9 @@ async def deployment(
     monkeypatch.setitem(KINDS, LUNCH.name, LUNCH)
     monkeypatch.setattr(worker, "WORKFLOWS", [*worker.WORKFLOWS, LunchApproval])
     for channel, wording in WORDING.items():
-        words = tmp_path / channel / "subject" / "lunch.j2"
-        words.parent.mkdir(parents=True)
-        words.write_text(wording)
+        message = tmp_path / channel / "subject" / "lunch.j2"
+        message.parent.mkdir(parents=True)
+        message.write_text(wording)
         monkeypatch.setattr(loader(channel), "searchpath", [*loader(channel).searchpath, str(tmp_path / channel)])
     namespace = await new_namespace(temporal_address)
     async with Deployment(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}") as deployment:
@@ -93,8 +93,8 @@ def lunch(restaurant: str = "luigis", **fields: object) -> Question:
     return read_question({"kind": "lunch", "requester": "alice", "restaurant": restaurant} | fields)
 
 
-async def mailed(deployment: Deployment, login: str, number: int, words: str) -> str:
-    mail = await asyncio.to_thread(deployment.person(login).wait_for_mail, number, words)
+async def mailed(deployment: Deployment, login: str, number: int, message: str) -> str:
+    mail = await asyncio.to_thread(deployment.person(login).wait_for_mail, number, message)
     assert mail["Subject"] == f"Countersign - Lunch Approval Notification - #{number}"
     body = mail.get_body(("plain",))
     assert body is not None

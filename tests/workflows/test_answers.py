@@ -103,7 +103,7 @@ async def test_an_answer_to_an_earlier_request_is_refused_by_a_later_one_of_the_
     assert second.id != first.id
     judged = await first.says("grace", comment="I have changed my mind")
     assert not judged.accepted
-    assert judged.words == f"That answer was for #{first.id}, not for this request."
+    assert judged.message == f"That answer was for #{first.id}, not for this request."
     assert (first.status, second.status) == (Status.REJECTED, Status.WAITING)
     assert first.lines()[-1] == "answer_refused grace"
     assert second.lines("answered", "answer_refused") == []
@@ -113,11 +113,11 @@ async def test_a_refusal_is_kept_with_the_answer_and_in_the_record_with_its_proo
     request = await deployment.ask("alice")
     answer = await request.store("bob", channel="page", proof={"session": "s-1"})
     judged = await deployment.engine.submit(answer)
-    words = f"You are not asked about #{request.id}."
-    assert (judged.accepted, judged.words) == (False, words)
-    assert deployment.store.answers.outcome(answer.id)[:2] == ("refused", words)
+    reason = f"You are not asked about #{request.id}."
+    assert (judged.accepted, judged.message) == (False, reason)
+    assert deployment.store.answers.outcome(answer.id)[:2] == ("refused", reason)
     [row] = [line for line in deployment.store.events.of(request.id) if line.kind == "answer_refused"]
-    assert (row.who, row.channel, row.words) == ("bob", "page", words)
+    assert (row.who, row.channel, row.detail) == ("bob", "page", reason)
     assert row.proof == {"answer": answer.id, "verdict": "approve", "session": "s-1"}
 
 
@@ -125,8 +125,8 @@ async def test_who_is_disabled_or_unknown_is_refused_when_the_answer_is_stored(d
     request = await deployment.ask("alice", "vaults")
     deployment.apply(policy(disabled=("ivan",)))
     for person in ("ivan", "zoe"):
-        words = await refused(request.store(person, source_id=f"from-{person}"))
-        assert words == "Your account is disabled or unknown, so your answer can't count."
+        message = await refused(request.store(person, source_id=f"from-{person}"))
+        assert message == "Your account is disabled or unknown, so your answer can't count."
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused zoe"]
     # Once refused, it stays so, though they are enabled again and the channel delivers it again.
     deployment.apply(policy())

@@ -48,17 +48,17 @@ async def test_rule_10_who_joins_hears_what_is_being_decided_and_the_record_keep
 ) -> None:
     first = deployment.question("alice", reason="deploy", ticket="OPS-1", minutes=30, source_address="10.0.0.7")
     request = await deployment.ask_for(first)
-    assert (request.asked.words, request.asked.minutes) == ("", 30)
+    assert (request.asked.message, request.asked.minutes) == ("", 30)
     same = await deployment.ask_for(first)
-    assert same.asked.words == (
+    assert same.asked.message == (
         f"#{request.id} was asked for before and waits: 30 minutes, with the reason “deploy”, ticket OPS-1."
     )
     said = {"reason": "backup", "ticket": "OPS-2", "minutes": 60, "source_address": "10.0.0.8"}
     other = (await deployment.ask_for(again(request, **said))).asked
     decided = (other.reason, other.ticket, other.minutes, other.source_address)
     assert decided == ("deploy", "OPS-1", 30, "10.0.0.7")
-    assert other.words.startswith(same.asked.words)
-    assert other.words.endswith(f"changes nothing; to ask anew, have #{request.id} cancelled.")
+    assert other.message.startswith(same.asked.message)
+    assert other.message.endswith(f"changes nothing; to ask anew, have #{request.id} cancelled.")
     rows = [line.proof for line in deployment.store.events.of(request.id) if line.kind == "asked_again"]
     assert rows[1] == {name: str(value) for name, value in said.items()}
 
@@ -124,10 +124,10 @@ async def test_rule_10_while_the_grant_lasts_the_answer_is_yes_without_a_number_
 
 async def test_rule_10_another_source_address_is_refused_in_words(deployment: Deployment) -> None:
     request = await granted(deployment, source_address="10.0.0.7")
-    words = await refused(deployment.ask_for(again(request, source_address="10.0.0.8")))
-    assert words.startswith(f"The grant of #{request.id} is for another source address")
+    message = await refused(deployment.ask_for(again(request, source_address="10.0.0.8")))
+    assert message.startswith(f"The grant of #{request.id} is for another source address")
     [row] = [line for line in deployment.store.events.of(request.id) if line.kind == "asked_again"]
-    assert row.words == words
+    assert row.detail == message
 
 
 async def test_rule_10_who_joined_from_another_address_is_told_no_when_it_is_approved(deployment: Deployment) -> None:
@@ -136,8 +136,8 @@ async def test_rule_10_who_joined_from_another_address_is_told_no_when_it_is_app
     assert (await deployment.ask_for(joined)).asked.status is Status.WAITING
     await request.says("grace")
     assert (await deployment.client.wait(request.question)).status is Status.APPROVED
-    words = await refused(deployment.client.wait(joined))
-    assert words.startswith(f"The grant of #{request.id} is for another source address")
+    message = await refused(deployment.client.wait(joined))
+    assert message.startswith(f"The grant of #{request.id} is for another source address")
 
 
 async def test_rule_10_who_joined_is_told_yes_where_the_policy_waives_that(deployment: Deployment) -> None:
@@ -181,9 +181,9 @@ async def test_rule_10_who_took_the_policys_minutes_may_ask_for_as_many(deployme
 
 async def test_rule_10_more_minutes_than_were_granted_are_refused_in_words(deployment: Deployment) -> None:
     request = await granted(deployment, minutes=30)
-    words = await refused(deployment.ask_for(again(request, minutes=60)))
-    assert words.startswith(f"60 minutes are more than the 30 that #{request.id} was granted for; it lasts until ")
-    assert words.endswith(f"or give #{request.id} back and ask again.")
+    message = await refused(deployment.ask_for(again(request, minutes=60)))
+    assert message.startswith(f"60 minutes are more than the 30 that #{request.id} was granted for; it lasts until ")
+    assert message.endswith(f"or give #{request.id} back and ask again.")
 
 
 async def test_rule_10_a_disabled_person_hears_no_yes_from_a_grant(deployment: Deployment) -> None:

@@ -59,9 +59,9 @@ async def test_where_nobody_can_be_told_fallback_approvers_are_called_and_the_re
     request = await mute.ask("alice", "vaults")
     outcome = await request.outcome()
     assert outcome.status is Status.REJECTED
-    assert "There is nobody to ask" in outcome.words
-    assert "No message could reach Ivan I., Grace G., Ada A., Judy J.:" in outcome.words
-    assert outcome.words.endswith("countersign doctor which channels work.")
+    assert "There is nobody to ask" in outcome.message
+    assert "No message could reach Ivan I., Grace G., Ada A., Judy J.:" in outcome.message
+    assert outcome.message.endswith("countersign doctor which channels work.")
     assert [line for line in request.lines() if line.startswith("fallback")] == ["fallback ada", "fallback judy"]
 
 

@@ -35,9 +35,9 @@ def second_level(approval_id: int) -> Transition:
 
 def cancelling(approval_id: int, who: str, wish_id: str) -> Transition:
     """The step that withdraws a request at its first level."""
-    words = f"Cancelled by {who}: not needed"
-    cancelled = line("cancelled", who).model_copy(update={"words": words, "proof": {"wish": wish_id}})
-    return a_step(approval_id, "1.cancelled", status=Status.CANCELLED, words=words, lines=[cancelled])
+    reason = f"Cancelled by {who}: not needed"
+    cancelled = line("cancelled", who).model_copy(update={"detail": reason, "proof": {"wish": wish_id}})
+    return a_step(approval_id, "1.cancelled", status=Status.CANCELLED, message=reason, lines=[cancelled])
 
 
 async def forgotten_level(deployment: Deployment) -> Request:
@@ -86,8 +86,8 @@ async def test_an_answer_in_time_to_a_forgotten_level_counts_after_the_deadline(
 
 async def test_nobody_decides_by_an_answer_to_a_level_that_was_passed_and_forgotten(deployment: Deployment) -> None:
     request = await forgotten_level(deployment)
-    words = f"That answer was for level 1; #{request.id} is at level 2."
-    assert await refused(request.store("judy", "reject")) == words
+    message = f"That answer was for level 1; #{request.id} is at level 2."
+    assert await refused(request.store("judy", "reject")) == message
     counted = f"Your approval of level 1 has been counted already; #{request.id} is at level 2."
     assert await refused(request.store("grace")) == counted
     taken_back = await request.says("grace", "reject")
@@ -98,7 +98,7 @@ async def test_an_answer_to_a_level_at_which_nobody_was_asked_is_refused(deploym
     request = await deployment.ask("alice", "databases")
     for level in (2, 3):
         judged = await request.says("heidi", level=level)
-        assert (judged.accepted, judged.words) == (
+        assert (judged.accepted, judged.message) == (
             False,
             f"That answer was for level {level}; #{request.id} is at level 1.",
         )
@@ -133,7 +133,7 @@ async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_r
     deciding = [asyncio.create_task(deployment.engine.submit(one)) for one in (no, also_yes)]
     deployment.start_worker()
     approved = f"#{request.id} is already Approved: Approved by grace."
-    assert [one.words for one in await asyncio.gather(*deciding)] == [approved, approved]
+    assert [one.message for one in await asyncio.gather(*deciding)] == [approved, approved]
 
 
 async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(deployment: Deployment) -> None:
@@ -151,9 +151,9 @@ async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deploymen
     deployment.transactions.transitions.write(approving(await request.store("grace")))
     judged = await request.says("ivan", "reject")
     assert (judged.accepted, judged.status) == (False, Status.APPROVED)
-    assert judged.words == f"#{request.id} is already Approved: Approved by grace."
+    assert judged.message == f"#{request.id} is already Approved: Approved by grace."
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words) == (Status.APPROVED, "Approved by grace.")
+    assert (outcome.status, outcome.message) == (Status.APPROVED, "Approved by grace.")
     assert [one.person for one in outcome.decisions] == ["grace"]
     assert outcome.grant == deployment.store.grants.of(request.id)
     await deployment.engine.revoke(request.id, "grace", "page")  # its grant's own workflow runs
@@ -175,7 +175,7 @@ async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_wor
     request = await deployment.ask("alice")
     again = partial(deployment.engine.cancel, request.id, "alice", "page", "not needed", wish_id="key-1")
     deployment.transactions.transitions.write(cancelling(request.id, "alice", "key-1"))
-    assert (await again()).words == "Cancelled by alice: not needed"
+    assert (await again()).message == "Cancelled by alice: not needed"
     await request.outcome()
     newer = await deployment.ask_for(request.question)  # whose workflow has the same id
     assert (await again()).status is Status.CANCELLED
@@ -189,7 +189,7 @@ async def test_a_cancellation_that_was_forgotten_is_not_taken_for_another_person
     request = await deployment.ask("alice")
     deployment.transactions.transitions.write(cancelling(request.id, "alice", "key-1"))
     await deployment.engine.cancel(request.id, "ada", "page", admin=True)
-    assert (await request.outcome()).words == "Cancelled by alice: not needed"
+    assert (await request.outcome()).message == "Cancelled by alice: not needed"
 
 
 @pytest.mark.parametrize("how", ["revoke", "give_back"])
@@ -214,7 +214,7 @@ async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(
         status=GrantStatus.REVOKED,
         at=datetime.now(UTC),
         who="grace",
-        words="Revoked by grace.",
+        message="Revoked by grace.",
         wish_id="key-1",
     )
     deployment.transactions.granting.end(end)

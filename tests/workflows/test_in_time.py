@@ -26,13 +26,13 @@ async def test_rule_5_what_still_waits_at_the_deadline_becomes_expired(quick: De
     assert request.deadline - quick.store.reading.request(request.id).opened_at == timedelta(seconds=5)
     outcome = await request.outcome()
     assert outcome.status is Status.EXPIRED
-    assert outcome.words == f"Nobody decided by {moment(request.deadline)}."
+    assert outcome.message == f"Nobody decided by {moment(request.deadline)}."
     assert quick.store.grants.of(request.id) is None
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
 
     late = await request.says("grace", channel="email")
     assert (late.accepted, late.status) == (False, Status.EXPIRED)
-    assert late.words == f"#{request.id} is already Expired: {outcome.words}"
+    assert late.message == f"#{request.id} is already Expired: {outcome.message}"
     assert request.lines() == [
         "opened alice",
         "level_started countersign",
@@ -82,7 +82,7 @@ async def test_rule_5_a_rejection_in_time_counts_too_and_the_first_of_two_answer
     await until_after(request.deadline)
     quick.start_worker()
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words) == (Status.REJECTED, "Rejected by Ivan I.")
+    assert (outcome.status, outcome.message) == (Status.REJECTED, "Rejected by Ivan I.")
     assert [(await quick.engine.submit(one)).accepted for one in (no, yes)] == [True, False]
 
 
@@ -145,4 +145,4 @@ async def test_who_has_not_answered_is_reminded_once(quick: Deployment) -> None:
         alice=["settled"],
     )
     [reminded] = [line for line in quick.store.events.of(request.id) if line.kind == "reminder_due"]
-    assert sorted(reminded.words.split(", ")) == ["ada", "ivan"]
+    assert sorted(reminded.detail.split(", ")) == ["ada", "ivan"]

@@ -124,7 +124,7 @@ async def test_blows_at_any_moment_lose_nothing_and_double_nothing(asleep: Deplo
             await until(lambda level=level: request.asked_people(level))  # type: ignore[misc]
             answer = await request.store(person, level=level)
             judged = await insist(lambda answer=answer: asleep.engine.submit(answer))  # type: ignore[misc]
-            assert judged.accepted, f"{judged.words} (seed {seed})"
+            assert judged.accepted, f"{judged.message} (seed {seed})"
         return request
 
     async def blows() -> None:

@@ -19,7 +19,7 @@ from tests.workflows.deployment import Deployment, Request, until_after
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def words(request: Request) -> str:
+def refusal(request: Request) -> str:
     number = f"#{request.id} is no longer on record"
     return f"{number}: the database was restored to an earlier moment, or is another one. Ask again."
 
@@ -69,7 +69,7 @@ async def test_a_question_asked_again_after_an_older_backup_opens_a_new_request(
     assert (await first.says("grace")).status is Status.APPROVED
     with pytest.raises(WorkflowFailureError) as failure:
         await temporal.get_workflow_handle(workflow_id, run_id=old_run).result()
-    assert str(failure.value.cause) == f"Refused: {words(lost)}"
+    assert str(failure.value.cause) == f"Refused: {refusal(lost)}"
 
 
 async def test_a_request_that_is_not_on_record_ends_in_words_at_its_deadline(quick: Deployment) -> None:
@@ -77,7 +77,7 @@ async def test_a_request_that_is_not_on_record_ends_in_words_at_its_deadline(qui
     deadline = request.deadline
     lose(request)
     await until_after(deadline)
-    assert await ended(request) == words(request)
+    assert await ended(request) == refusal(request)
 
 
 @pytest.mark.parametrize("how", [lose, give_number_to_another])
@@ -89,7 +89,7 @@ async def test_what_comes_to_a_request_that_is_not_on_record_ends_it(
     how(request)
     with pytest.raises(NotFound):
         await deployment.client.decide(request.question.workflow_id, answer)
-    assert await ended(request) == words(request)
+    assert await ended(request) == refusal(request)
 
 
 async def test_nothing_is_written_to_another_request_of_the_same_number(deployment: Deployment) -> None:
@@ -102,4 +102,4 @@ async def test_nothing_is_written_to_another_request_of_the_same_number(deployme
     with pytest.raises(NotFound):
         await deployment.client.decide(request.question.workflow_id, answer)
     assert (request.status, request.lines(), request.decided()) == (Status.WAITING, record, [])
-    assert await ended(request) == words(request)
+    assert await ended(request) == refusal(request)

@@ -34,12 +34,12 @@ async def test_rule_11_the_record_of_a_request_from_the_question_to_the_revocati
         "grant_revoked heidi",
     ]
     rows = {row.kind: row for row in deployment.store.events.of(request.id)}
-    assert rows["opened"].words == "approval workflow Engineers to databases"
+    assert rows["opened"].detail == "approval workflow Engineers to databases"
     assert rows["asked_again"].proof == {"source_address": "10.0.0.7", "reason": "restore"}
-    assert rows["approved"].words == "Approved by Grace G., Heidi H., Ada A."
-    assert (rows["grant_revoked"].channel, rows["grant_revoked"].words) == ("page", "Revoked by Heidi H.: enough")
+    assert rows["approved"].detail == "Approved by Grace G., Heidi H., Ada A."
+    assert (rows["grant_revoked"].channel, rows["grant_revoked"].detail) == ("page", "Revoked by Heidi H.: enough")
     [grace] = [row for row in deployment.store.events.of(request.id) if (row.kind, row.who) == ("answered", "grace")]
-    assert (grace.channel, grace.words) == ("email", "approved: ok")
+    assert (grace.channel, grace.detail) == ("email", "approved: ok")
     assert deployment.store.answers.outcome(grace.proof["answer"])[0] == "accepted"
 
 
@@ -48,14 +48,14 @@ async def test_rule_11_what_is_decided_is_on_record_before_anybody_is_told(deplo
     await request.says("grace")
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     await until(lambda: len(request.lines("noticed")) == 3)
-    versions = {(row.kind, row.words): row.version for row in deployment.store.events.of(request.id)}
+    versions = {(row.kind, row.detail): row.version for row in deployment.store.events.of(request.id)}
     assert (
         versions["level_started", "level 1 of 1"]
         < versions["noticed", "asked"]
         < versions["approved", "Approved by Grace G."]
     )
     assert (
-        versions["granted", next(words for kind, words in versions if kind == "granted")]
+        versions["granted", next(message for kind, message in versions if kind == "granted")]
         < versions["noticed", "settled"]
     )
 

@@ -110,7 +110,7 @@ async def test_a_request_that_is_reset_after_it_was_given_up_stays_cancelled(dep
     await until(lambda: request.status is Status.CANCELLED)
     await reset(deployment.client.temporal, workflow_of(request))
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words, request.status) == (Status.CANCELLED, GONE, Status.CANCELLED)
+    assert (outcome.status, outcome.message, request.status) == (Status.CANCELLED, GONE, Status.CANCELLED)
 
 
 async def test_a_revoked_grant_that_is_reset_stays_revoked(deployment: Deployment) -> None:

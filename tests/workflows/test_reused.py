@@ -41,7 +41,7 @@ async def test_a_reply_to_an_old_mail_decides_nothing(temporal_address: str, tmp
         await asyncio.to_thread(grace.reply, mail, "approve")
         await until(lambda: new.lines("answer_refused") == ["answer_refused grace"])
         [refusal] = [line for line in second.store.events.of(new.id) if line.kind == "answer_refused"]
-        assert "copy" in refusal.words
+        assert "copy" in refusal.detail
         assert (new.status, new.decided()) == (Status.WAITING, [])
         await asyncio.to_thread(grace.reply, asked, "approve")
         assert (await new.outcome()).status is Status.APPROVED
@@ -86,6 +86,8 @@ async def test_a_grant_from_before_runs_were_kept_is_revoked_as_ever(deployment:
 async def test_the_end_that_an_older_worker_wrote_down_still_counts(deployment: Deployment) -> None:
     request = await granted(deployment)
     at = datetime.now(UTC) + timedelta(minutes=1)
-    end = GrantEnd(approval_id=request.id, status=GrantStatus.ENDED, at=at, who="the clock", words="Its time is over.")
+    end = GrantEnd(
+        approval_id=request.id, status=GrantStatus.ENDED, at=at, who="the clock", message="Its time is over."
+    )
     assert deployment.transactions.granting.end(end)
     assert status_of(request) is GrantStatus.ENDED

@@ -43,7 +43,7 @@ async def test_a_request_that_is_cancelled_in_temporal_is_withdrawn(deployment: 
     request = await deployment.ask("alice", "databases")
     await workflow_of(request).cancel()
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words) == (Status.CANCELLED, CANCELLED_IN_TEMPORAL)
+    assert (outcome.status, outcome.message) == (Status.CANCELLED, CANCELLED_IN_TEMPORAL)
     assert request.lines() == [request.lines("opened")[0], "level_started countersign", "cancelled temporal"]
     await until(lambda: request.status is Status.CANCELLED)
     await until(lambda: {"noticed alice", "noticed grace"} <= set(request.lines("noticed")))
@@ -58,7 +58,7 @@ async def test_a_grant_that_is_cancelled_in_temporal_is_revoked(deployment: Depl
     await until(lambda: request.lines("grant_revoked") == ["grant_revoked temporal"])
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
-    assert (grant.status, grant.words) == (GrantStatus.REVOKED, CANCELLED_IN_TEMPORAL)
+    assert (grant.status, grant.message) == (GrantStatus.REVOKED, CANCELLED_IN_TEMPORAL)
 
 
 async def test_a_request_whose_workflow_was_terminated_is_settled_by_the_sweeper(deployment: Deployment) -> None:
@@ -67,7 +67,7 @@ async def test_a_request_whose_workflow_was_terminated_is_settled_by_the_sweeper
     await deployment.engine.settle_gone()
     await until(lambda: request.status is Status.CANCELLED)
     view = deployment.store.reading.request(request.id)
-    assert view.words == GONE
+    assert view.message == GONE
     await request.until_mailed(grace=["asked", "settled"])
 
 
@@ -76,7 +76,7 @@ async def test_an_answer_that_meets_no_workflow_settles_its_request(deployment: 
     await workflow_of(request).terminate()
     judged = await request.says("grace")
     assert (judged.accepted, judged.status) == (False, Status.CANCELLED)
-    assert judged.words == f"#{request.id} is already Cancelled: {GONE}"
+    assert judged.message == f"#{request.id} is already Cancelled: {GONE}"
 
 
 async def test_no_second_request_opens_beside_one_whose_workflow_was_terminated(deployment: Deployment) -> None:
@@ -102,7 +102,7 @@ async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(de
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
     name = deployment.store.reading.person("grace").name
-    assert (grant.status, grant.words) == (GrantStatus.REVOKED, f"Revoked by {name}: enough")
+    assert (grant.status, grant.message) == (GrantStatus.REVOKED, f"Revoked by {name}: enough")
     over = f"The grant of #{request.id} is over already."
     assert await refused(deployment.engine.revoke(request.id, "grace", "page")) == over
     other, workflow = await granted(deployment)

@@ -60,7 +60,7 @@ async def test_rule_6_who_was_disabled_since_may_not_decide(deployment: Deployme
     assert "disabled" in await refused(request.store("ivan"))
     await deployment.engine.enforce_directory()
     judged = await deployment.engine.submit(stored_before)
-    assert (judged.accepted, judged.words) == (False, "Your account is disabled, so your answer can't count.")
+    assert (judged.accepted, judged.message) == (False, "Your account is disabled, so your answer can't count.")
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused ivan"]
     assert request.status is Status.WAITING
     assert (await request.says("grace")).status is Status.APPROVED
@@ -76,14 +76,14 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
     why = f"The requester is disabled in policy version {deployment.store.policies.text()[0]}."
     # The worker's own sweeper does it.
     outcome = await waiting.outcome()
-    assert (outcome.status, outcome.words) == (
+    assert (outcome.status, outcome.message) == (
         Status.CANCELLED,
         f"Cancelled by countersign: {why}",
     )
     await until(lambda: "grant_revoked countersign" in held.lines())
     grant = deployment.store.grants.of(held.id)
     assert grant is not None
-    assert (grant.status, grant.words) == (GrantStatus.REVOKED, f"Revoked by countersign: {why}")
+    assert (grant.status, grant.message) == (GrantStatus.REVOKED, f"Revoked by countersign: {why}")
     await waiting.until_mailed(alice=["settled"], grace=["asked", "settled"])
     await held.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled", "grant_ended"])
 
@@ -96,13 +96,13 @@ async def test_rule_7_the_requester_cancels_while_it_waits(deployment: Deploymen
     judged = await deployment.engine.cancel(request.id, "alice", "page", "not needed any more")
     assert (judged.accepted, judged.status) == (True, Status.CANCELLED)
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words) == (Status.CANCELLED, "Cancelled by Alice A.: not needed any more")
+    assert (outcome.status, outcome.message) == (Status.CANCELLED, "Cancelled by Alice A.: not needed any more")
     assert request.lines() == ["opened alice", "level_started countersign", "cancelled alice"]
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     assert not (await request.says("grace")).accepted
     assert deployment.store.grants.of(request.id) is None
-    words = await refused(deployment.engine.cancel(request.id, "alice", "page"))
-    assert words == f"#{request.id} is already Cancelled: Cancelled by Alice A.: not needed any more"
+    answer = await refused(deployment.engine.cancel(request.id, "alice", "page"))
+    assert answer == f"#{request.id} is already Cancelled: Cancelled by Alice A.: not needed any more"
 
 
 async def test_rule_7_nobody_else_cancels_but_an_admin(deployment: Deployment) -> None:
@@ -112,7 +112,7 @@ async def test_rule_7_nobody_else_cancels_but_an_admin(deployment: Deployment) -
             await deployment.engine.cancel(request.id, stranger, "page")
     assert request.status is Status.WAITING
     await deployment.engine.cancel(request.id, "ada", "slack")  # an admin of the directory, by whatever channel
-    assert (await request.outcome()).words == "Cancelled by Ada A."
+    assert (await request.outcome()).message == "Cancelled by Ada A."
 
 
 async def test_rule_7_what_is_decided_is_not_cancelled(deployment: Deployment) -> None:
@@ -173,7 +173,7 @@ async def test_rule_7_a_requester_gives_a_grant_back(deployment: Deployment) -> 
     await deployment.engine.give_back(request.id, "alice", "page", "done already")
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
-    assert (grant.status, grant.words, grant.ended_early) == (
+    assert (grant.status, grant.message, grant.ended_early) == (
         GrantStatus.ENDED,
         "Given back by Alice A.: done already",
         True,
@@ -195,7 +195,7 @@ async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_othe
     await deployment.engine.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
     grant = deployment.store.grants.of(asked.approval_id)
     assert grant is not None
-    assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by Gateway bastion: logged out")
+    assert (grant.status, grant.message) == (GrantStatus.ENDED, "Given back by Gateway bastion: logged out")
     own = await deployment.ask("carol")
     with pytest.raises(NotAllowed, match="Only Carol"):
         await deployment.engine.give_back(own.id, "gateway:bastion", "portal")
@@ -213,7 +213,7 @@ async def test_rule_7_a_gateway_that_joined_a_request_hands_its_grant_back_too(d
     await deployment.engine.give_back(request.id, "gateway:bastion", "portal", "logged out")
     grant = deployment.store.grants.of(request.id)
     assert grant is not None
-    assert grant.words == "Given back by Gateway bastion: logged out"
+    assert grant.message == "Given back by Gateway bastion: logged out"
 
 
 async def test_rule_7_a_requester_who_would_revoke_hears_that_they_may_give_back(deployment: Deployment) -> None:
@@ -279,5 +279,5 @@ async def test_rule_8_an_end_passes_unseen_by_a_worker_that_sleeps_yet_the_answe
 
 
 async def test_rule_8_no_more_minutes_than_the_policy_grants(deployment: Deployment) -> None:
-    words = await refused(deployment.ask("alice", minutes=121))
-    assert "121 minutes are too many" in words
+    message = await refused(deployment.ask("alice", minutes=121))
+    assert "121 minutes are too many" in message

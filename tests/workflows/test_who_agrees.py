@@ -24,7 +24,7 @@ async def test_rule_1_strangers_and_unknown_devices_are_refused_and_recorded(dep
     nowhere = deployment.question("alice").model_copy(update={"device": "nowhere-1"})
     assert "nowhere-1 is in no device group" in await refused(deployment.ask_for(nowhere))
     recorded = [deployment.refusals(one)[-1] for one in ("zoe", "bob", "alice")]
-    assert [words.split(";")[0] for words in recorded] == [
+    assert [message.split(";")[0] for message in recorded] == [
         "There is no zoe in the directory",
         "bob is disabled and may not ask.",
         "nowhere-1 is in no device group",
@@ -59,7 +59,7 @@ async def test_rule_1c_where_nobody_requires_it_the_request_is_approved_at_once(
     assert request.asked.status is Status.APPROVED
     assert request.asked.grant is not None
     outcome = await request.outcome()
-    assert outcome.words == "Approved at once: nobody requires approval."
+    assert outcome.message == "Approved at once: nobody requires approval."
     assert outcome.decisions == []
     assert request.lines() == ["opened carol", "approved countersign", "granted carol"]
 
@@ -78,7 +78,7 @@ async def test_a_level_of_more_people_than_temporal_can_list_is_asked(deployment
 
 async def test_rule_2_levels_are_passed_in_turn_and_each_needs_its_quorum(deployment: Deployment) -> None:
     request = await deployment.ask("alice", "databases")
-    assert (await request.says("heidi", level=2)).words == (
+    assert (await request.says("heidi", level=2)).message == (
         f"That answer was for level 2; #{request.id} is at level 1."
     )
     assert (await request.says("grace")).status is Status.WAITING
@@ -88,7 +88,7 @@ async def test_rule_2_levels_are_passed_in_turn_and_each_needs_its_quorum(deploy
     last = await request.says("ada", level=2, comment="fine")
     assert (last.accepted, last.status) == (True, Status.APPROVED)
     outcome = await request.outcome()
-    assert outcome.words == "Approved by Grace G., Heidi H., Ada A."
+    assert outcome.message == "Approved by Grace G., Heidi H., Ada A."
     assert request.decided() == ["grace approve 1", "heidi approve 2", "ada approve 2"]
 
 
@@ -99,7 +99,7 @@ async def test_rule_2_a_person_counts_once_a_level_by_whatever_channel(deploymen
     await request.says("heidi", level=2)
     again = await request.says("heidi", level=2, channel="page")
     assert (again.accepted, again.status) == (False, Status.WAITING)
-    assert again.words == "Your approval has been counted already; it counts once a level."
+    assert again.message == "Your approval has been counted already; it counts once a level."
     assert request.status is Status.WAITING
 
 
@@ -110,7 +110,7 @@ async def test_rule_2_one_rejection_ends_the_request(deployment: Deployment) -> 
     await request.says("heidi", level=2)
     judged = await request.says("ivan", "reject", level=2, comment="not today")
     assert (judged.accepted, judged.status) == (True, Status.REJECTED)
-    assert (await request.outcome()).words == "Rejected by Ivan I.: not today"
+    assert (await request.outcome()).message == "Rejected by Ivan I.: not today"
     assert deployment.store.grants.of(request.id) is None
 
 
@@ -122,13 +122,13 @@ async def test_rule_2_who_approved_may_take_it_back_while_it_waits(deployment: D
     await request.says("heidi", level=2)
     person = {1: "grace", 2: "heidi"}[level]
     assert (await request.says(person, "reject", level=level)).status is Status.REJECTED
-    assert (await request.outcome()).words == f"Rejected by {person.title()} {person[0].upper()}."
+    assert (await request.outcome()).message == f"Rejected by {person.title()} {person[0].upper()}."
 
 
 async def test_rule_2_who_was_not_asked_is_refused(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     judged = await request.says("bob")
-    assert (judged.accepted, judged.words) == (False, f"You are not asked about #{request.id}.")
+    assert (judged.accepted, judged.message) == (False, f"You are not asked about #{request.id}.")
     assert request.lines("answer_refused") == ["answer_refused bob"]
     assert request.status is Status.WAITING
 
@@ -153,7 +153,7 @@ async def test_rule_2_the_approval_of_somebody_disabled_since_counts_no_longer(d
     assert (await request.says("ivan", level=2)).status is Status.WAITING
     assert (await request.says("ada", level=2)).status is Status.APPROVED
     outcome = await request.outcome()
-    assert outcome.words == "Approved by Grace G., Ivan I., Ada A."
+    assert outcome.message == "Approved by Grace G., Ivan I., Ada A."
     assert [one.person for one in outcome.decisions if one.lapsed] == ["heidi"]
 
 
@@ -164,7 +164,7 @@ async def test_rule_2_it_does_not_count_though_nobody_has_looked_since(deploymen
     assert (judged.accepted, judged.status) == (True, Status.WAITING)
     assert request.lines("approval_lapsed") == ["approval_lapsed heidi"]
     assert (await request.says("ada", level=2)).status is Status.APPROVED
-    assert (await request.outcome()).words == "Approved by Grace G., Ivan I., Ada A."
+    assert (await request.outcome()).message == "Approved by Grace G., Ivan I., Ada A."
 
 
 async def test_rule_2_where_too_few_are_left_by_it_the_fallback_approvers_are_asked(deployment: Deployment) -> None:
@@ -181,7 +181,7 @@ async def test_rule_2_a_level_that_was_passed_stays_passed(deployment: Deploymen
     await deployment.engine.enforce_directory()
     await request.says("heidi", level=2)
     assert (await request.says("ivan", level=2)).status is Status.APPROVED
-    assert (await request.outcome()).words == "Approved by Grace G., Heidi H., Ivan I."
+    assert (await request.outcome()).message == "Approved by Grace G., Heidi H., Ivan I."
     assert request.lines("approval_lapsed") == []
 
 
@@ -193,7 +193,7 @@ async def test_rule_6_an_answer_counts_only_if_its_sender_is_enabled_when_it_is_
     stored_before = await request.store("ivan", verdict)
     deployment.apply(policy(disabled=("ivan",)))
     judged = await deployment.engine.submit(stored_before)
-    assert (judged.accepted, judged.words) == (False, "Your account is disabled, so your answer can't count.")
+    assert (judged.accepted, judged.message) == (False, "Your account is disabled, so your answer can't count.")
     assert request.status is Status.WAITING
     assert request.decided() == []
     assert (await request.says("grace")).status is Status.APPROVED
@@ -204,7 +204,7 @@ async def test_rule_6_nothing_is_approved_for_a_requester_who_was_disabled(deplo
     deployment.apply(policy(disabled=("bob",)))
     await asyncio.gather(request.says("grace"), return_exceptions=True)
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words, outcome.grant) == (Status.CANCELLED, "The requester was disabled.", None)
+    assert (outcome.status, outcome.message, outcome.grant) == (Status.CANCELLED, "The requester was disabled.", None)
     assert request.lines("approved", "granted") == []
 
 
@@ -234,7 +234,7 @@ async def test_rule_3_where_the_policy_does_not_say_so_it_does_not(deployment: D
     request = await deployment.ask("grace")
     assert request.asked_people() == ["ada", "judy"]  # herself out, nobody else manages: the fallback approvers
     judged = await request.says("grace")
-    assert (judged.accepted, judged.words) == (False, "Nobody may decide on their own request.")
+    assert (judged.accepted, judged.message) == (False, "Nobody may decide on their own request.")
     assert (await request.says("judy")).status is Status.APPROVED
 
 
@@ -243,7 +243,7 @@ async def test_rule_3_a_member_who_may_approve_themselves_is_one_person_of_the_q
     assert request.asked.status is Status.WAITING
     assert request.asked_people() == ["erin", "heidi"]
     assert request.decided() == ["dave approve 1"]
-    assert (await request.says("dave")).words == "Nobody may decide on their own request."
+    assert (await request.says("dave")).message == "Nobody may decide on their own request."
     assert (await request.says("erin")).status is Status.APPROVED
 
 
@@ -290,10 +290,10 @@ async def test_rule_4_with_nobody_left_the_request_is_rejected_at_once(deploymen
     request = await deployment.ask("alice")
     outcome = await request.outcome()
     assert outcome.status is Status.REJECTED
-    assert outcome.words.startswith(
+    assert outcome.message.startswith(
         "There is nobody to ask: level 1 needs 1, too few can answer. No message could reach"
     )
-    assert "Grace G., Ada A., Judy J.: the request's record says why" in outcome.words
+    assert "Grace G., Ada A., Judy J.: the request's record says why" in outcome.message
     assert "rejected countersign" in request.lines()
     await request.until_mailed(alice=["settled"])
 
@@ -325,7 +325,7 @@ async def test_rule_4_a_level_that_has_lost_its_people_since_the_opening_is_reje
     assert (await request.says("grace")).accepted
     outcome = await request.outcome()
     assert (outcome.status, outcome.grant) == (Status.REJECTED, None)
-    assert outcome.words == "There is nobody to ask: level 2 needs 2, too few can answer."
+    assert outcome.message == "There is nobody to ask: level 2 needs 2, too few can answer."
 
 
 TWO_LEVELS = {"name": "W", "user_group": "engineers", "device_group": "routers"}
@@ -342,18 +342,18 @@ def two_levels(second: str, *first: str, **changed: Any) -> str:
 async def test_rule_4_nobody_is_bothered_for_a_level_that_a_later_one_makes_worthless(deployment: Deployment) -> None:
     deployment.apply_unchecked(two_levels("heidi", disabled=("heidi",)))
     request = await deployment.ask("alice", "routers")
-    assert (request.asked.status, request.asked.words) == (
+    assert (request.asked.status, request.asked.message) == (
         Status.REJECTED,
         "There is nobody to ask: level 2 needs 1, too few can answer.",
     )
-    assert (await request.outcome()).words == request.asked.words
+    assert (await request.outcome()).message == request.asked.message
     assert request.lines() == ["opened alice", "rejected countersign"]
     await request.until_mailed(alice=["settled"], grace=[])
 
 
 async def test_rule_4_a_later_level_that_only_the_requester_could_pass_is_nobodys(deployment: Deployment) -> None:
     deployment.apply_unchecked(two_levels("alice"))
-    assert "level 2 needs 1" in (await deployment.ask("alice", "routers")).asked.words
+    assert "level 2 needs 1" in (await deployment.ask("alice", "routers")).asked.message
 
 
 async def test_rule_4_a_later_level_is_looked_at_again_when_somebody_is_disabled(deployment: Deployment) -> None:
@@ -363,7 +363,7 @@ async def test_rule_4_a_later_level_is_looked_at_again_when_somebody_is_disabled
     # The worker's own sweeper looks, though nobody whom the request asks now has changed.
     deployment.apply_unchecked(two_levels("heidi", disabled=("heidi",)))
     outcome = await request.outcome()
-    assert (outcome.status, outcome.words) == (
+    assert (outcome.status, outcome.message) == (
         Status.REJECTED,
         "There is nobody to ask: level 2 needs 1, too few can answer.",
     )
@@ -376,7 +376,7 @@ async def test_rule_4_a_later_level_is_looked_at_again_when_somebody_can_not_be_
     request = await deployment.ask("alice", "routers")
     assert request.asked_people() == ["grace", "ivan"]
     await deployment.engine.report("grace", request.id, "unreachable", "550 no such user")
-    assert (await request.outcome()).words == "There is nobody to ask: level 2 needs 1, too few can answer."
+    assert (await request.outcome()).message == "There is nobody to ask: level 2 needs 1, too few can answer."
 
 
 async def test_an_approval_opens_the_grant_that_the_outcome_carries(deployment: Deployment) -> None:

@@ -17,14 +17,14 @@ async def test_a_request_is_cancelled_and_the_same_question_opens_another(asleep
     await asleep.stop_worker()
     judged = await asleep.engine.cancel(request.id, "alice", "page", "not needed", wish_id="key-1")
     name = asleep.store.reading.person("alice").name
-    assert (judged.status, judged.words) == (Status.CANCELLED, f"Cancelled by {name}: not needed")
+    assert (judged.status, judged.message) == (Status.CANCELLED, f"Cancelled by {name}: not needed")
     assert request.status is Status.CANCELLED
     asleep.start_worker()
-    assert (await request.outcome()).words == judged.words
+    assert (await request.outcome()).message == judged.message
     assert request.lines("cancelled") == ["cancelled alice"]
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     again = await asleep.engine.cancel(request.id, "alice", "page", "not needed", wish_id="key-1")
-    assert again.words == judged.words
+    assert again.message == judged.message
     newer = await asleep.ask_for(request.question)
     assert (newer.id != request.id, newer.status) == (True, Status.WAITING)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from countersign.errors import Unavailable, in_words
+from countersign.errors import Unavailable, message_of
 from notifiers.email.mailbox.fetch_retries import FetchRetries
 from notifiers.email.mailbox.heartbeat import Heartbeat
 from notifiers.email.mailbox.imap import Connection, Mailbox
@@ -70,8 +70,8 @@ class _Watcher:
                     self._follow(connection)
             except Exception as error:
                 # Servers, proxies and libraries fail in every way there is; each means the same: connect again.
-                words = in_words(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
-                log.warning("%s: %s", self._mailbox.name, words)
+                message = message_of(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
+                log.warning("%s: %s", self._mailbox.name, message)
             if time.monotonic() - started > STABLE_SECONDS:
                 delays = _delays()
             if not self._stop.is_set():

@@ -30,7 +30,7 @@ def why_not(user: Mapping[str, Any], team: str) -> str:
     """Why an account is not that of a member of our workspace with a confirmed address, to follow its name; or ""."""
     if user.get("id") == SLACKBOT:
         return "is a bot's"
-    flagged = next((words for flag, words in FLAGS if user.get(flag)), "")
+    flagged = next((why for flag, why in FLAGS if user.get(flag)), "")
     if flagged:
         return flagged
     if user.get("team_id") != team:

@@ -43,7 +43,7 @@ class SlackApi:
         self._self: Self | None = None
 
     async def call(self, method: str, about: str, **arguments: Any) -> dict[str, Any]:
-        """Call a method like `chat.postMessage`; `about` is whom or what it is about, for the words of a failure.
+        """Call a method like `chat.postMessage`; `about` is whom or what it is about, for the message of a failure.
 
         Raises Unreachable where that person, room or message is out of reach for good, and Unavailable for all that
         another try or a better configuration can mend. Nothing is tried twice here: a message might be posted twice.
@@ -54,7 +54,7 @@ class SlackApi:
         try:
             response = await function(**arguments)
         except SlackClientError as error:
-            raise self._in_words(method, about, getattr(error, "response", None)) from None
+            raise self._our_error(method, about, getattr(error, "response", None)) from None
         except TimeoutError:
             raise Unavailable(f"Slack does not answer {method} in time; check the way to {self._where}") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -109,7 +109,7 @@ class SlackApi:
     def _where(self) -> str:
         return self._config.api_url
 
-    def _in_words(self, method: str, about: str, response: Any) -> Exception:
+    def _our_error(self, method: str, about: str, response: Any) -> Exception:
         """What a failed call means. Nothing of a token stands in it: only Slack's own error is repeated."""
         status = getattr(response, "status_code", getattr(response, "status", 0))
         data = getattr(response, "data", None)
@@ -124,7 +124,7 @@ class SlackApi:
             return Unavailable(
                 f"Slack can't do {method} now (HTTP status {status}); if that lasts, see slack-status.com"
             )
-        return errors.in_words(method, about, answer)
+        return errors.message_of(method, about, answer)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -52,7 +52,7 @@ MAKE_ANOTHER = (
 _BEGIN = ("restricted_action",)
 
 
-def in_words(method: str, about: str, answer: Mapping[str, Any]) -> Unreachable | Unavailable:
+def message_of(method: str, about: str, answer: Mapping[str, Any]) -> Unreachable | Unavailable:
     """What an answer with `ok: false` means."""
     error = str(answer.get("error") or "no error at all")[:80]
     known = next((begin for begin in _BEGIN if error.startswith(begin)), error)

@@ -13,13 +13,13 @@ SECRETS = re.compile(
 MASK = "•••"
 
 
-def masked(words: str) -> str:
-    """The words without secrets."""
-    return SECRETS.sub(MASK, words)
+def masked(text: str) -> str:
+    """The text without secrets."""
+    return SECRETS.sub(MASK, text)
 
 
 class Masking(logging.Filter):
-    """Writes each record's words masked, and an exception as its kind alone: its text may hold a whole payload."""
+    """Writes each record's text masked, and an exception as its kind alone: its text may hold a whole payload."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask the record; none is dropped."""

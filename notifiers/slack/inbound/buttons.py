@@ -35,7 +35,7 @@ class Buttons:
         judged = await interaction.in_time(
             self._dispatcher.engine.cancel(number, person.id, CHANNEL, wish_id=wish.source_id), ""
         )
-        await (interaction.received() if judged.accepted else interaction.say(judged.words))
+        await (interaction.received() if judged.accepted else interaction.say(judged.message))
         return person
 
     async def revoke(self, interaction: Interaction, wish: Pressed) -> Person:

@@ -70,8 +70,8 @@ class Asking:
         try:
             return await self._ask(interaction, question_of(fields, person), person)
         except BadQuestion as error:
-            words = str(error)
-            raise FieldError(next((each for each in FIELDS if words.startswith(each)), FIELDS[0]), words) from None
+            message = str(error)
+            raise FieldError(next((each for each in FIELDS if message.startswith(each)), FIELDS[0]), message) from None
         except Refused as error:
             raise FieldError(FIELDS[0], str(error)) from None
 
@@ -91,7 +91,7 @@ class Asking:
             view = await self._dispatcher.engine.request(asked.approval_id)
         except NotFound:
             view = None
-        await interaction.say(in_words(asked, question, view))
+        await interaction.say(message_of(asked, question, view))
         return person
 
 
@@ -100,7 +100,7 @@ def question_of(fields: Mapping[str, Any], person: Person) -> ConnectionQuestion
     return read_of(CONNECTION, {**fields, "requester": person.id})
 
 
-def in_words(asked: Asked, question: ConnectionQuestion, view: RequestView | None) -> Ready:
+def message_of(asked: Asked, question: ConnectionQuestion, view: RequestView | None) -> Ready:
     """What became of a question, for whoever asked it."""
     number = f"#{asked.approval_id}"
     what = f"{code(question.device)} over {question.protocol.upper()}"
@@ -110,7 +110,7 @@ def in_words(asked: Asked, question: ConnectionQuestion, view: RequestView | Non
     if asked.status is not Status.WAITING:
         return Ready(f"{number} to {what} is {asked.status}.{_said(asked)}")
     # Who joins is told which reason and minutes are being decided.
-    opened = _said(asked).strip() if asked.joined and asked.words else f"{number} to {what} is open."
+    opened = _said(asked).strip() if asked.joined and asked.message else f"{number} to {what} is open."
     people = [name(one.name, one.person) for one in view.approvers if one.level == view.level] if view else []
     who = f" Asked: {listed(people)}." if people else ""
     # Slack shows the time in each reader's own zone.
@@ -119,7 +119,7 @@ def in_words(asked: Asked, question: ConnectionQuestion, view: RequestView | Non
 
 
 def _said(asked: Asked) -> str:
-    return f" {marked_up(asked.words, 1000)}" if asked.words else ""
+    return f" {marked_up(asked.message, 1000)}" if asked.message else ""
 
 
 def _minutes(text: str) -> int | str:

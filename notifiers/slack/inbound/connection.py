@@ -43,7 +43,7 @@ class State:
     # The last frame of any kind, and the last click, form, command or event.
     heard_at: datetime | None = None
     delivered_at: datetime | None = None
-    # Why there is none, or what is wrong with it, in words.
+    # Why there is none, or what is wrong with it.
     why: str = ""
     # By a clock that nobody sets: when something was delivered, or asked for in vain, last.
     quiet_since: float = field(default_factory=time.monotonic)

@@ -1,4 +1,4 @@
-"""What every delivery goes through: taken once, from somebody we know; refused in words, and on the record."""
+"""What every delivery goes through: taken once, from somebody we know; refused with the reason, and on the record."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ Handler = Callable[[Interaction], Awaitable[Person | None]]
 class FieldError(Exception):
     """A field of a form has to be mended before it can be taken."""
 
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
         self.field = field
 
 
@@ -87,7 +87,7 @@ class Dispatcher:
             await self._refresh(interaction.place.user, person)
 
     async def who(self, interaction: Interaction) -> Person:
-        """The person of the directory who sent this. Raises TurnedAway, with the words for them, and Unavailable."""
+        """The person of the directory who sent this. Raises TurnedAway, with the message for them, and Unavailable."""
         wish = interaction.wish
         sender = wish.sender
         author = wish.author if isinstance(wish, Pressed | Submitted) else None
@@ -133,10 +133,10 @@ class Dispatcher:
             log.exception("answer %s waits", answer.id)
             await interaction.say(kept)
             return
-        await (interaction.done("Your answer counted.") if judgement.accepted else interaction.say(judgement.words))
+        await (interaction.done("Your answer counted.") if judgement.accepted else interaction.say(judgement.message))
 
     async def record_rejected(
-        self, wish: Wish | None, words: str, sender: Sender | None, person: Person | None
+        self, wish: Wish | None, reason: str, sender: Sender | None, person: Person | None
     ) -> None:
         """Record that something was refused; a record that can't be written now stands in the log."""
         who = person.id if person else f"slack:{sender.user}" if sender else "slack"
@@ -147,13 +147,13 @@ class Dispatcher:
             approval_id=approval_id_of(wish),
             who=who,
             person=person,
-            words=words,
+            reason=reason,
             proof=proof,
         )
         try:
             await self.engine.record_rejected(refused)
         except Exception as error:
-            log.error("this could not be recorded (%s): %s: %s", type(error).__name__, who, words)
+            log.error("this could not be recorded (%s): %s: %s", type(error).__name__, who, reason)
 
     def may_tell_unreadable(self, user: str) -> bool:
         """Whether to tell a Slack user that what they sent can't be read: seldom, however much they send."""
@@ -198,9 +198,9 @@ class Dispatcher:
             await self.record_rejected(interaction.wish, CANT_READ, interaction.wish.sender, interaction.person)
             await interaction.received()
 
-    async def _refuse(self, interaction: Interaction, words: str, person: Person | None = None) -> None:
-        await self.record_rejected(interaction.wish, words, interaction.wish.sender, person or interaction.person)
-        await interaction.say(words)
+    async def _refuse(self, interaction: Interaction, reason: str, person: Person | None = None) -> None:
+        await self.record_rejected(interaction.wish, reason, interaction.wish.sender, person or interaction.person)
+        await interaction.say(reason)
 
 
 def source_id(wish: Wish) -> str:

@@ -11,7 +11,7 @@ from countersign.errors import Unavailable, Unreachable
 from countersign.notifications import Person
 from notifiers.engine import Engine
 from notifiers.slack.client.api import SlackApi
-from notifiers.slack.outbound.views import home_view, words_modal
+from notifiers.slack.outbound.views import home_view, message_modal
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ class Home:
         async with self._turns.setdefault(user, asyncio.Lock()):
             await self._publish(user, home_view(await self._engine.mine(person.id), person.id))
 
-    async def say(self, user: str, words: str) -> None:
+    async def say(self, user: str, message: str) -> None:
         """Show why there is nothing to show."""
-        await self._publish(user, {"type": "home", "blocks": words_modal(words)["blocks"]})
+        await self._publish(user, {"type": "home", "blocks": message_modal(message)["blocks"]})
 
     async def _publish(self, user: str, view: dict[str, Any]) -> None:
         try:

@@ -15,7 +15,7 @@ from notifiers.slack.inbound.delivered import Answered
 from notifiers.slack.inbound.payloads import Command, Opened, Pressed, Shortcut, Submitted, Wish
 from notifiers.slack.inbound.replies import LONGEST, Place, Replies
 from notifiers.slack.outbound.escaping import marked_up
-from notifiers.slack.outbound.views import words_modal
+from notifiers.slack.outbound.views import message_modal
 
 # Slack waits 3 seconds: https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response
 PATIENCE_SECONDS = 2.0
@@ -47,29 +47,29 @@ class Interaction:
         if done:
             self._ack.response = first.result()
 
-    async def say(self, words: str) -> None:
-        """Tell them; in the acknowledgement itself where it can carry words."""
+    async def say(self, message: str) -> None:
+        """Tell them; in the acknowledgement itself where it can carry a message."""
         late = self.acknowledged.done()
         if not late and isinstance(self.wish, Submitted):
-            self._answer(await self._ack(response_action="update", view=words_modal(words)))
+            self._answer(await self._ack(response_action="update", view=message_modal(message)))
         elif not late and isinstance(self.wish, Command):
-            self._answer(await self._ack(text=marked_up(words, LONGEST), response_type="ephemeral"))
+            self._answer(await self._ack(text=marked_up(message, LONGEST), response_type="ephemeral"))
         else:
             await self.received()
-            await self._replies.tell(self.place, words)
+            await self._replies.tell(self.place, message)
 
-    async def done(self, words: str) -> None:
+    async def done(self, message: str) -> None:
         """All went well. What they see says so already, except in a form that was told to wait."""
         if self.acknowledged.done() and isinstance(self.wish, Submitted):
-            await self.say(words)
+            await self.say(message)
         await self.received()
 
-    async def mend(self, field: str, words: str) -> None:
+    async def mend(self, field: str, message: str) -> None:
         """Have a field of the form mended, if the form still stands; else tell them."""
         if not self.acknowledged.done():
-            self._answer(await self._ack(response_action="errors", errors={field: words[:LONGEST_ERROR]}))
+            self._answer(await self._ack(response_action="errors", errors={field: message[:LONGEST_ERROR]}))
         else:
-            await self.say(words)
+            await self.say(message)
 
     async def in_time(self, work: Coroutine[Any, Any, T], meanwhile: str) -> T:
         """The work's result. Where it takes longer than Slack waits, acknowledge first, and say `meanwhile`."""

@@ -22,8 +22,8 @@ REFUSED_SECONDS = 30.0
 class TurnedAway(CountersignError):
     """Who clicked or typed may not; the text is for them. `person` is who they are, where that is known."""
 
-    def __init__(self, words: str, person: Person | None = None) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, person: Person | None = None) -> None:
+        super().__init__(message)
         self.person = person
 
 
@@ -45,7 +45,7 @@ class SlackPeople:
     async def identify(self, user: str, team: str, user_team: str = "") -> Person:
         """The person behind a Slack user; `team` is where they act, `user_team` where they belong, if that was said.
 
-        Raises TurnedAway, with words for them, and Unavailable where Slack or the directory can't be asked.
+        Raises TurnedAway, with the message for them, and Unavailable where Slack or the directory can't be asked.
         """
         ours = (await self._api.myself()).team_id
         if team != ours or user_team not in ("", ours):

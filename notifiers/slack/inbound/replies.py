@@ -1,4 +1,4 @@
-"""Words back to whoever clicked or typed, that nobody else sees."""
+"""Messages back to whoever clicked or typed, which nobody else sees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from countersign.errors import Unavailable, Unreachable
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.outbound.escaping import marked_up
-from notifiers.slack.outbound.views import words_modal
+from notifiers.slack.outbound.views import message_modal
 
 # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
 SLACKS_OWN = "hooks.slack.com"
@@ -42,9 +42,9 @@ class Replies:
         self._api = api
         self._our_host = urlsplit(api_url).netloc
 
-    async def tell(self, place: Place, words: str) -> None:
+    async def tell(self, place: Place, message: str) -> None:
         """Tell them: in the form they look at, else below the message they clicked on, else as a direct message."""
-        text = marked_up(words, LONGEST)
+        text = marked_up(message, LONGEST)
         for way in (self._in_form, self._respond, self._ephemeral, self._new_form, self._direct):
             try:
                 if await way(place, text):
@@ -55,7 +55,7 @@ class Replies:
     async def _in_form(self, place: Place, text: str) -> bool:
         if not place.view_id:
             return False
-        await self._api.call("views.update", place.user, view_id=place.view_id, view=words_modal(text))
+        await self._api.call("views.update", place.user, view_id=place.view_id, view=message_modal(text))
         return True
 
     async def _respond(self, place: Place, text: str) -> bool:
@@ -79,7 +79,7 @@ class Replies:
     async def _new_form(self, place: Place, text: str) -> bool:
         if not place.trigger_id or place.view_id:
             return False
-        await self._api.call("views.open", place.user, trigger_id=place.trigger_id, view=words_modal(text))
+        await self._api.call("views.open", place.user, trigger_id=place.trigger_id, view=message_modal(text))
         return True
 
     async def _direct(self, place: Place, text: str) -> bool:

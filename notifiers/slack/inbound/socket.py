@@ -86,7 +86,7 @@ class Socket:
             await asyncio.sleep(pause(reason, self._failures))
 
     async def _one(self) -> str:
-        """One connection from its address to its end; returns why it ended, and leaves that in words."""
+        """One connection from its address to its end; returns why it ended, and keeps the reason."""
         try:
             answer = await self._api.call("apps.connections.open", "the app", app_token=self._app_token)
             async with aiohttp.ClientSession() as session:

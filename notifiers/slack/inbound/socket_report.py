@@ -30,11 +30,11 @@ def findings(state: State) -> list[Finding]:
     """How the connection stands now: how many Slack counts, when it was heard last, and why there is none."""
     if not state.connected:
         why = state.why or "it is being opened"
-        words = f"there is none, so clicks do not arrive ({why}); it is tried again without end{_heard(state)}"
-        return [problem(words=words)]
+        message = f"there is none, so clicks do not arrive ({why}); it is tried again without end{_heard(state)}"
+        return [problem(message=message)]
     if state.connections > 1:
-        return [warning(words=f"{others(state.connections)}{_heard(state)}")]
-    return [ok(words=f"is the app's only one{_heard(state)}")]
+        return [warning(message=f"{others(state.connections)}{_heard(state)}")]
+    return [ok(message=f"is the app's only one{_heard(state)}")]
 
 
 def others(count: int) -> str:

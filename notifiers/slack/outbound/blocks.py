@@ -16,7 +16,7 @@ from notifiers.slack.outbound.render import label, markup, plain
 # How much of it a message shows, so that it stays far below what Slack takes and a phone can scroll through.
 LONGEST_REASON = 1200
 LONGEST_COMMENT = 300
-LONGEST_WORDS = 600
+LONGEST_MESSAGE = 600
 MOST_DECISIONS = 6
 MOST_MENTIONED = 50
 LONGEST_MENTION = 45
@@ -102,14 +102,14 @@ def _why(notice: Notification) -> list[Block]:
 
 
 def _what_happened(notice: Notification) -> list[Block]:
-    """The words of an outcome or a refusal, unless those who decided say it themselves."""
+    """The message of an outcome or a refusal, unless those who decided say it themselves."""
     if notice.event not in SAID_IN_WORDS:
         if notice.grant and notice.grant.ended_early:
-            return parts.quote(notice.grant.words, LONGEST_WORDS, label("what_happened"))
+            return parts.quote(notice.grant.message, LONGEST_MESSAGE, label("what_happened"))
         by_people = notice.decisions and notice.status in {Status.APPROVED, Status.REJECTED}
         if by_people or notice.status is Status.WAITING:
             return []
-    return parts.quote(notice.words, LONGEST_WORDS, label("what_happened"))
+    return parts.quote(notice.message, LONGEST_MESSAGE, label("what_happened"))
 
 
 def _decisions(notice: Notification, shown: Mapping[str, Any]) -> list[Block]:

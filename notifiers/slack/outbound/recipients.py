@@ -25,7 +25,7 @@ class Recipients:
         self._conversations = Memory(KNOWN_SECONDS, REFUSED_SECONDS, Unreachable, clock)
 
     async def user(self, address: str) -> str:
-        """The Slack user with this mail address. Raises Unreachable, with the reason in words, and Unavailable."""
+        """The Slack user with this mail address. Raises Unreachable, with the reason, and Unavailable."""
         return await self._users.recall(address, partial(self._look_up, address))
 
     async def conversation(self, address: str) -> str:

@@ -1,4 +1,4 @@
-"""The words of `templates/slack`, filled in: those of `.plain.j2` are plain text, all others Slack's markup."""
+"""The texts of `templates/slack`, filled in: those of `.plain.j2` are plain text, all others Slack's markup."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def plain(name: str, /, **values: object) -> str:
 
 
 def label(name: str) -> str:
-    """The words on a button or a form's field; KeyError for none of that name."""
+    """The text on a button or a form's field; KeyError for none of that name."""
     return _labels()[name]
 
 
 @cache
 def _labels() -> dict[str, str]:
-    """Each line of the template is `name: words`."""
+    """Each line of the template is `name: text`."""
     lines = (line.partition(":") for line in plain("labels").splitlines())
     return {name: said.strip() for name, _, said in lines}
 

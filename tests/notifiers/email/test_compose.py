@@ -124,7 +124,7 @@ def test_other_mails_to_an_approver_ask_for_no_answer(told: Notification, kind: 
 
 
 def test_who_is_told_that_their_answer_did_not_count_may_give_another_by_a_reply() -> None:
-    mail = compose(notice(Event.ANSWER_REFUSED, words="A rejection of #1042 needs a reason."), CONFIG, NOON)
+    mail = compose(notice(Event.ANSWER_REFUSED, message="A rejection of #1042 needs a reason."), CONFIG, NOON)
     ids = token.in_address(mail["Reply-To"])
     assert ids == token.in_message_id(mail["Message-ID"])
     assert ids is not None
@@ -414,7 +414,7 @@ def test_the_first_line_says_the_outcome(told: Notification, first: str) -> None
 
 
 def test_everyone_told_reads_who_decided_when_and_their_comment() -> None:
-    said = text(settled(Status.REJECTED, HEIDI, decisions=NO, levels=2, words="Heidi rejected it."))
+    said = text(settled(Status.REJECTED, HEIDI, decisions=NO, levels=2, message="Heidi rejected it."))
     assert (
         "\n".join(
             [
@@ -429,7 +429,7 @@ def test_everyone_told_reads_who_decided_when_and_their_comment() -> None:
     )
     assert "Nothing is left for you to do." in said
     assert "Heidi rejected it." not in said  # it is said already
-    late = text(settled(Status.EXPIRED, HEIDI, decisions=YES, levels=2, words="Nobody else decided in time."))
+    late = text(settled(Status.EXPIRED, HEIDI, decisions=YES, levels=2, message="Nobody else decided in time."))
     assert "Nobody else decided in time." in late
 
 
@@ -447,7 +447,7 @@ def test_an_approver_is_told_how_to_take_it_back() -> None:
 
 def test_a_revoked_grant_says_how_long_it_was_to_last() -> None:
     revoked = GRANT.model_copy(update={"status": GrantStatus.REVOKED})
-    said = text(notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=revoked, words="Wrong host."))
+    said = text(notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=revoked, message="Wrong host."))
     assert "  | Wrong host." in said
     assert (
         "It began Tue 14 May 2024, 12:00 UTC; its end was to be Tue 14 May 2024, 13:00 UTC. "
@@ -457,7 +457,7 @@ def test_a_revoked_grant_says_how_long_it_was_to_last() -> None:
 
 @pytest.mark.parametrize("event", [Event.ANSWER_REFUSED, Event.HELP])
 def test_a_late_answer_is_told_the_outcome(event: Event) -> None:
-    said = text(notice(event, status=Status.APPROVED, decisions=YES, words="It came too late."))
+    said = text(notice(event, status=Status.APPROVED, decisions=YES, message="It came too late."))
     assert "  | It came too late." in said
     assert "The request is approved by Grace Hopper and Heidi Lamarr; no answer is needed any more." in said
 

@@ -101,7 +101,7 @@ def with_everything(evil: str, event: Event, to: Person, status: Status) -> Noti
         asked=[GRACE.model_copy(update={"name": evil}), HEIDI.model_copy(update={"name": evil})],
         decisions=[decided("grace", Verdict.APPROVE, evil[:4000]), decided("heidi", Verdict.REJECT, evil[:4000])],
         names={"grace": evil, "heidi": evil},
-        words=evil,
+        message=evil,
         status=status,
         in_reply_to=evil,
         levels=2,

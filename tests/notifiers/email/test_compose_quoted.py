@@ -33,7 +33,7 @@ VERDICTS_OF_OTHERS = notice(
 ASKED = {
     "asked": notice(),
     "reminded": notice(Event.REMINDED),
-    "help": notice(Event.HELP, words="approve"),
+    "help": notice(Event.HELP, message="approve"),
     "verdicts everywhere": VERDICTS_EVERYWHERE,
     **{
         f"{one}, verdicts of others": VERDICTS_OF_OTHERS.model_copy(update={"event": one})

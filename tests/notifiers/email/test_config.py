@@ -46,7 +46,7 @@ def test_a_wrong_field_is_named(field: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("smtp", "words"),
+    ("smtp", "message"),
     [
         ({"host": ""}, "host"),
         ({"port": 70000}, "port"),
@@ -61,8 +61,8 @@ def test_a_wrong_field_is_named(field: str, value: Any) -> None:
         ({"host": "127.0.0.1.evil.example", "username": "u", "password": "p4ss", "security": "none"}, "in clear"),
     ],
 )
-def test_a_wrong_mail_server_is_refused_without_showing_its_password(smtp: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words) as refused:
+def test_a_wrong_mail_server_is_refused_without_showing_its_password(smtp: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as refused:
         SmtpConfig(**({"host": "smtp.acme.example"} | smtp))
     assert "p4ss" not in str(refused.value)
 

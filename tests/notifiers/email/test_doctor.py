@@ -42,7 +42,7 @@ async def look(smtp: SmtpConfig | None, place: Mailbox | None, rule: Authenticit
         try:
             found += await check.look(None)
         except CountersignError as error:
-            found.append(Finding(part=check.part, state="problem", about=check.about, words=str(error)))
+            found.append(Finding(part=check.part, state="problem", about=check.about, message=str(error)))
     return {one.about: one for one in found}
 
 
@@ -54,7 +54,7 @@ async def test_all_is_well_and_nothing_is_sent(server: Server) -> None:
     assert {about: one.state for about, one in found.items()} == dict.fromkeys(
         ["SMTP", "reply address", "mailbox", "rule"], "ok"
     )
-    assert f"as {USER}, unencrypted" in found["SMTP"].words
+    assert f"as {USER}, unencrypted" in found["SMTP"].message
     assert out.mails == []
     assert [each for each in out.commands if each.startswith("DATA")] == []
 
@@ -65,14 +65,14 @@ async def test_a_refused_login_names_the_remedy_and_no_secret(server: Server) ->
     async with serving(out, authenticator=out.checks, auth_required=True, auth_require_tls=False):
         found = await look(smtp(out.port, username=USER, password=secret), None)
     assert found["SMTP"].state == "problem"
-    assert "check username and password" in found["SMTP"].words
-    assert secret not in found["SMTP"].words
+    assert "check username and password" in found["SMTP"].message
+    assert secret not in found["SMTP"].message
 
 
 async def test_a_server_that_does_not_encrypt_is_a_problem() -> None:
     async with serving() as out:
         found = await look(smtp(out.port, security="starttls"), None)
-    assert (found["SMTP"].state, "STARTTLS" in found["SMTP"].words) == ("problem", True)
+    assert (found["SMTP"].state, "STARTTLS" in found["SMTP"].message) == ("problem", True)
 
 
 @pytest.mark.parametrize(("reply", "state"), [("550 5.1.1 Unknown", "warning"), ("451 4.7.1 Greylisted", "ok")])
@@ -89,31 +89,31 @@ async def test_a_server_that_takes_no_plus_addresses(reply: str, state: str, mon
 async def test_nothing_is_set() -> None:
     found = await look(None, None)
     assert {about: one.state for about, one in found.items()} == {"SMTP": "problem", "mailbox": "warning"}
-    assert "COUNTERSIGN_SMTP_HOST" in found["SMTP"].words
-    assert "COUNTERSIGN_IMAP_HOST" in found["mailbox"].words
+    assert "COUNTERSIGN_SMTP_HOST" in found["SMTP"].message
+    assert "COUNTERSIGN_IMAP_HOST" in found["mailbox"].message
 
 
 @pytest.mark.parametrize(
-    ("rule", "words"),
+    ("rule", "expected"),
     [
         (AuthenticityRule(mode="dkim"), "DKIM signature"),
         (AuthenticityRule(mode="authentication_results", exchange_online=True), "Authentication-Results header"),
     ],
     ids=["dkim", "authentication-results"],
 )
-async def test_a_rule_is_said_in_words(server: Server, rule: AuthenticityRule, words: str) -> None:
+async def test_a_rule_is_said_in_words(server: Server, rule: AuthenticityRule, expected: str) -> None:
     found = (await look(None, mailbox(server), rule))["rule"]
-    assert (found.state, words in found.words, "_" in found.words) == ("ok", True, False)
+    assert (found.state, expected in found.message, "_" in found.message) == ("ok", True, False)
 
 
 async def test_a_rule_that_is_off_decides_nothing(server: Server) -> None:
     found = await look(None, mailbox(server), AuthenticityRule(mode="off"))
-    assert (found["rule"].state, "COUNTERSIGN_MAIL_RULE" in found["rule"].words) == ("problem", True)
+    assert (found["rule"].state, "COUNTERSIGN_MAIL_RULE" in found["rule"].message) == ("problem", True)
 
 
 async def test_a_folder_that_is_not_there(server: Server) -> None:
     found = await look(None, mailbox(server, folder="Approvals/New"))
-    assert (found["mailbox"].state, "COUNTERSIGN_IMAP_FOLDER" in found["mailbox"].words) == ("warning", True)
+    assert (found["mailbox"].state, "COUNTERSIGN_IMAP_FOLDER" in found["mailbox"].message) == ("warning", True)
     again = await look(None, mailbox(server, folder="Approvals/New"))
     assert again["mailbox"].state == "warning", "looking made it"
 
@@ -121,8 +121,8 @@ async def test_a_folder_that_is_not_there(server: Server) -> None:
 async def test_a_mailbox_that_refuses_the_login(server: Server) -> None:
     found = await look(None, mailbox(server, password=SecretStr("wr0ng-one")))
     assert found["mailbox"].state == "problem"
-    assert "COUNTERSIGN_IMAP_USERNAME" in found["mailbox"].words
-    assert "wr0ng-one" not in found["mailbox"].words
+    assert "COUNTERSIGN_IMAP_USERNAME" in found["mailbox"].message
+    assert "wr0ng-one" not in found["mailbox"].message
 
 
 async def test_servers_that_are_not_there_are_told_in_time() -> None:
@@ -130,5 +130,5 @@ async def test_servers_that_are_not_there_are_told_in_time() -> None:
     nowhere = Mailbox(host="127.0.0.1", port=1, security="none", username="countersign")
     found = await look(smtp(1), nowhere)
     assert {found["SMTP"].state, found["mailbox"].state} == {"problem"}
-    assert "127.0.0.1:1" in found["SMTP"].words + found["mailbox"].words
+    assert "127.0.0.1:1" in found["SMTP"].message + found["mailbox"].message
     assert time.monotonic() - start < 5

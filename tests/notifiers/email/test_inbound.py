@@ -73,9 +73,9 @@ class Engine:
         self.submitted.set()
         if self.status is Status.CANCELLED:
             raise Unavailable("Temporal is away")
-        return Judgement(accepted=True, words="It counted.", status=Status.APPROVED)
+        return Judgement(accepted=True, message="It counted.", status=Status.APPROVED)
 
-    async def report(self, person: str, approval_id: int | None, signal: str, words: str) -> None:
+    async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         self.reported.append((person, approval_id, signal))
 
     async def record_rejected(self, refused: RejectedInput) -> None:
@@ -96,7 +96,7 @@ class Engine:
             requester_name="Alice",
             because="a rule",
             status=self.status,
-            words={Status.APPROVED: "Approved by grace.", Status.EXPIRED: "Nobody decided."}.get(self.status, ""),
+            message={Status.APPROVED: "Approved by grace.", Status.EXPIRED: "Nobody decided."}.get(self.status, ""),
             level=1,
             levels=1,
             quorum=1,
@@ -179,7 +179,7 @@ async def test_what_arrived_in_time_and_was_read_too_late_is_told_so() -> None:
     inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
     await take(mail("Approved"))
     await asyncio.to_thread(inbound.take, mail("Approved"), NOW + timedelta(hours=2))
-    in_time, late = (refused.words for refused in engine.rejected_input)
+    in_time, late = (refused.reason for refused in engine.rejected_input)
     assert in_time == (
         "Your answer arrived in time, Tue 14 May 2024, 12:00 UTC, but could not be read before #1042 expired, "
         "Tue 14 May 2024, 13:00 UTC; so it decided nothing. Whoever still needs it has to ask again."
@@ -330,7 +330,7 @@ async def test_a_late_answer_is_told_the_outcome() -> None:
     engine = Engine(Status.APPROVED)
     await taker(engine)(mail("Rejected"))
     (refused,) = engine.rejected_input
-    assert refused.words == "#1042 is already Approved: Approved by grace."
+    assert refused.reason == "#1042 is already Approved: Approved by grace."
     assert refused.event is Event.ANSWER_REFUSED
 
 
@@ -428,7 +428,7 @@ async def test_an_answer_names_its_request_in_its_subject() -> None:
     assert not engine.given
     (refused,) = engine.rejected_input
     assert (refused.event, refused.proof["code"]) == (Event.HELP, "subject_names_it")
-    assert refused.words == "The subject of the mail doesn't name #1042: reply with the subject left as it is."
+    assert refused.reason == "The subject of the mail doesn't name #1042: reply with the subject left as it is."
 
 
 @pytest.mark.parametrize("sender", ["grace", "eve"])

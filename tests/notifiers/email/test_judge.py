@@ -113,7 +113,7 @@ def test_what_is_wrong_decides_nothing(
     assert (found.verdict, found.comment) == ("none", "")
     assert next(check.name for check in found.checks if not check.passed) == failed
     assert found.answer_back == back
-    assert found.words == next(check.reason for check in found.checks if not check.passed) != ""
+    assert found.message == next(check.reason for check in found.checks if not check.passed) != ""
 
 
 @pytest.mark.parametrize(
@@ -142,12 +142,12 @@ def test_every_code_of_the_reader_has_its_check() -> None:
 
 
 def test_the_outcome_is_told_to_who_comes_late() -> None:
-    assert judged(status=Status.REJECTED, outcome="Bob rejected it.").words == "Bob rejected it."
+    assert judged(status=Status.REJECTED, outcome="Bob rejected it.").message == "Bob rejected it."
 
 
 def test_the_first_failure_speaks_and_all_are_shown() -> None:
     found = judged({"code": "auto_reply", "reason": "Machine.", "verdict": "none"}, status=Status.EXPIRED)
-    assert found.words == "Machine."
+    assert found.message == "Machine."
     failed = [check.name for check in found.checks if not check.passed]
     assert failed == ["by a person", "answers plainly", "still waiting"]
 

@@ -59,7 +59,7 @@ async def test_refresh_tokens_are_followed_as_they_change(server: TokenServer) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "message"),
     [
         ((400, b'{"error": "invalid_grant"}'), r"answered 400 \(invalid_grant\)\.$"),
         ((400, b'{"error": "<secret words>"}'), r"answered 400\.$"),
@@ -70,11 +70,11 @@ async def test_refresh_tokens_are_followed_as_they_change(server: TokenServer) -
     ],
 )
 def test_a_token_server_that_gives_none_is_tried_again_later(
-    server: TokenServer, fault: tuple[int, bytes], words: str
+    server: TokenServer, fault: tuple[int, bytes], message: str
 ) -> None:
     tokens = AccessTokens(oauth_for(server))
     server.fault = fault
-    with pytest.raises(Unavailable, match=words) as failure:
+    with pytest.raises(Unavailable, match=message) as failure:
         tokens()
     assert "secret" not in str(failure.value)
     server.fault = None

@@ -117,21 +117,21 @@ FOR_NOW = [
 ]
 
 
-@pytest.mark.parametrize(("command", "reply", "words"), FOR_GOOD)
-async def test_what_is_refused_for_good_is_unreachable(command: str, reply: str, words: str) -> None:
+@pytest.mark.parametrize(("command", "reply", "message"), FOR_GOOD)
+async def test_what_is_refused_for_good_is_unreachable(command: str, reply: str, message: str) -> None:
     async with serving(MailServer(replies={command: reply})) as server:
         out = notifier(server)
-        with pytest.raises(Unreachable, match=words):
+        with pytest.raises(Unreachable, match=message):
             await out.send(notice())
         await out.close()
     assert server.mails == []
 
 
-@pytest.mark.parametrize(("command", "reply", "words"), FOR_NOW)
-async def test_what_may_work_later_or_is_our_fault_is_unavailable(command: str, reply: str, words: str) -> None:
+@pytest.mark.parametrize(("command", "reply", "message"), FOR_NOW)
+async def test_what_may_work_later_or_is_our_fault_is_unavailable(command: str, reply: str, message: str) -> None:
     async with serving(MailServer(replies={command: reply})) as server:
         out = notifier(server)
-        with pytest.raises(Unavailable, match=words):
+        with pytest.raises(Unavailable, match=message):
             await out.send(notice())
         await out.close()
     assert server.mails == []

@@ -86,10 +86,10 @@ class Watching:
         with proxy.changed:
             assert proxy.changed.wait_for(lambda: proxy.refused >= count, SECONDS)
 
-    def until_logged(self, caplog: pytest.LogCaptureFixture, words: str) -> None:
+    def until_logged(self, caplog: pytest.LogCaptureFixture, message: str) -> None:
         """Wait until the log says so."""
         deadline = time.monotonic() + SECONDS
-        while words not in caplog.text:
+        while message not in caplog.text:
             assert time.monotonic() < deadline, caplog.text
             threading.Event().wait(0.05)
 

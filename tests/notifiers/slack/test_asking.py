@@ -79,7 +79,7 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
 
 @ours
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("help", "Ask for a connection"),
         ("web-1", "protocol is missing"),
@@ -92,10 +92,10 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
         ("web-1 ssh " + "x" * 1001, "reason"),
     ],
 )
-async def test_what_can_not_be_asked_is_refused_in_words(way: WayIn, text: str, words: str) -> None:
+async def test_what_can_not_be_asked_is_refused_in_words(way: WayIn, text: str, message: str) -> None:
     before = len((await way.deployment.engine.mine("alice")).asked)
     said = await connect(way, text)
-    assert words in said
+    assert message in said
     assert "<!channel" not in said
     assert len((await way.deployment.engine.mine("alice")).asked) == before
 

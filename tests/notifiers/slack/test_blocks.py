@@ -114,16 +114,16 @@ def test_a_level_and_a_quorum_are_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "expected", "words"),
+    ("url", "expected", "message"),
     [
         ("https://countersign.acme.example", ["open"], "Here nothing can be decided: open the page and sign in."),
         ("", [], "Here nothing can be decided: sign in to Acme Gateways."),
     ],
 )
-def test_where_slack_may_only_link_nothing_can_be_decided(url: str, expected: list[str], words: str) -> None:
+def test_where_slack_may_only_link_nothing_can_be_decided(url: str, expected: list[str], message: str) -> None:
     blocks = live(notice(use="link_only"), config(public_url=url)).blocks
     assert actions(blocks) == expected
-    assert words in texts(blocks)
+    assert message in texts(blocks)
 
 
 def test_who_approved_sees_so_and_may_take_it_back() -> None:
@@ -231,12 +231,12 @@ OUTCOMES = [
         "Rejected by Heidi Lamarr: {who} may not connect to `db-1` by SSH.",
     ),
     (
-        {"status": Status.EXPIRED, "words": "Nobody answered in time."},
+        {"status": Status.EXPIRED, "message": "Nobody answered in time."},
         "⌛ Expired · #1042",
         "Expired without enough answers: {who} may not connect to `db-1` by SSH.",
     ),
     (
-        {"status": Status.CANCELLED, "words": "Cancelled by alice."},
+        {"status": Status.CANCELLED, "message": "Cancelled by alice."},
         "✖ Cancelled · #1042",
         "Cancelled: {who} may not connect to `db-1` by SSH.",
     ),
@@ -268,8 +268,8 @@ def test_after_the_outcome_every_copy_says_it_and_only_a_grant_can_be_given_back
         holds = who == "you" and changes.get("grant") == GRANT
         assert buttons(told) == (["give_back"] if holds else [])
         assert not any("Answer by" in text for text in shown)
-        if words := changes.get("words"):
-            assert f"› {words}" in shown
+        if message := changes.get("message"):
+            assert f"› {message}" in shown
 
 
 def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() -> None:
@@ -314,8 +314,8 @@ def test_a_short_message_says_one_thing(told: Notification, sentence: str) -> No
 
 
 def test_a_short_message_carries_the_words_and_names_the_request_where_it_stands_alone() -> None:
-    alone = short(notice(Event.ANSWER_REFUSED, words="It was for level 1."), CONFIG)
-    below = short(notice(Event.ANSWER_REFUSED, words="It was for level 1.", holds="D1/1.2"), CONFIG)
+    alone = short(notice(Event.ANSWER_REFUSED, message="It was for level 1."), CONFIG)
+    below = short(notice(Event.ANSWER_REFUSED, message="It was for level 1.", holds="D1/1.2"), CONFIG)
     assert list(texts(alone.blocks))[1:] == [
         "*What happened*",
         "› It was for level 1.",

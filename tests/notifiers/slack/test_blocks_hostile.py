@@ -17,7 +17,7 @@ from countersign.views import ApproverView, Mine, RequestView
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping
 from notifiers.slack.outbound.blocks import live, short
-from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view, words_modal
+from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view, message_modal
 
 from .limits import check_message, check_view
 from .notifications import ALICE, GRACE, GRANT, NOON, QUESTION, config, decided, notice
@@ -80,7 +80,7 @@ def notifications(draw: st.DrawFn) -> Notification:
         grant_minutes=draw(st.integers(1, 60 * 24 * 366)),
         deadline=NOON + draw(st.timedeltas(timedelta(0), timedelta(days=4000))),
         status=status,
-        words=draw(ANYTHING),
+        message=draw(ANYTHING),
         level=draw(st.integers(1, 2)),
         at_level=draw(st.integers(1, 3)),
         levels=draw(st.integers(1, 3)),
@@ -155,7 +155,7 @@ def test_the_longest_of_everything_is_shortened() -> None:
         "asked": crowd,
         "decisions": decisions,
         "names": names,
-        "words": "<" * 4000,
+        "message": "<" * 4000,
         "grant_minutes": 60 * 24 * 366 - 1,
         "levels": 9,
         "quorum": 300,
@@ -186,7 +186,7 @@ def test_forms_and_home_keep_the_limits(device: str, said: str, status: Status, 
         requester_name=said,
         because=said,
         status=status,
-        words=said,
+        message=said,
         level=1,
         levels=2,
         quorum=1,
@@ -204,6 +204,6 @@ def test_forms_and_home_keep_the_limits(device: str, said: str, status: Status, 
         for verdict in Verdict
         for request in (None, view)
     ]
-    for one in (home, *modals, connect_modal(known), words_modal(said or "x")):
+    for one in (home, *modals, connect_modal(known), message_modal(said or "x")):
         check_view(one)
         assert not any("<!" in text or "<@" in text or "<#" in text for text in marked_up(one))

@@ -58,7 +58,7 @@ async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
     request = await way.deployment.ask("alice", "databases")
     old = await way.prompt(request)
     new = await way.prompt(request, level=2)
-    for message, action, person, words in (
+    for message, action, person, expected in (
         (old, "approve", "bob", "not asked"),
         (old, "approve", "alice", "own"),
         (new, "approve", "ivan", "level"),
@@ -75,10 +75,10 @@ async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
         user = user_id(person)
         before = len(await people.whispers(way.slack, user))
         await way.click(message, action, person)
-        if words:
+        if expected:
             said = (await way.whispers(user, before + 1))[before:]
             assert len(said) == 1
-            assert words in said[0]
+            assert expected in said[0]
         else:
             await until(lambda person=person: person in [who for who, _ in answers(way.deployment, request.id)])  # type: ignore[misc]
     assert [who for who, _ in answers(way.deployment, request.id)] == ["grace", "ivan", "heidi"]
@@ -123,9 +123,9 @@ async def test_who_is_disabled_may_do_nothing(way: WayIn) -> None:
         way.deployment.apply(slack_policy())
 
 
-async def shows(way: WayIn, user: str, words: str) -> bool:
+async def shows(way: WayIn, user: str, message: str) -> bool:
     """Whether somebody's Home page has these words."""
-    return words in json.dumps(people.home_of(way.slack, user) or {})
+    return message in json.dumps(people.home_of(way.slack, user) or {})
 
 
 @pytest.mark.parametrize(
@@ -235,11 +235,11 @@ async def test_where_slack_only_links_nothing_is_decided(way: WayIn) -> None:
 async def test_a_request_that_never_was_and_a_button_that_is_none(way: WayIn) -> None:
     before = len(await people.whispers(way.slack, GRACE))
     message = await way.buttons("2147483647:1")
-    for count, (action, words) in enumerate(
+    for count, (action, expected) in enumerate(
         [("approve", "There is no request"), ("cancel", "no request"), ("unheard_of", "can't be read")], 1
     ):
         await way.click(message, action, "grace")
-        assert words in (await way.whispers(GRACE, before + count))[-1]
+        assert expected in (await way.whispers(GRACE, before + count))[-1]
 
 
 async def test_a_stored_answer_is_kept_while_the_engine_is_away(way: WayIn) -> None:

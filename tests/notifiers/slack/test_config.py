@@ -13,7 +13,7 @@ from .notifications import config
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"mode": "rtm"}, "mode"),
         ({"bot_token": ""}, "bot_token is missing: mode socket needs the Bot User OAuth Token"),
@@ -33,8 +33,8 @@ from .notifications import config
         ({"surprise": 1}, "surprise"),
     ],
 )
-def test_a_wrong_field_is_named_and_no_secret_shown(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words) as raised:
+def test_a_wrong_field_is_named_and_no_secret_shown(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as raised:
         config(**changes)
     assert "evil" not in str(raised.value)
     assert "xoxp-1" not in str(raised.value)

@@ -71,12 +71,12 @@ async def look(config: SlackConfig | None, policy: Policy | None) -> list[Findin
         try:
             found += await check.look(policy)
         except CountersignError as error:
-            found.append(Finding(part=check.part, state="problem", about=check.about, words=str(error)))
+            found.append(Finding(part=check.part, state="problem", about=check.about, message=str(error)))
     return found
 
 
 def wrong(found: list[Finding]) -> dict[str, tuple[str, str]]:
-    return {one.about: (one.state, one.words) for one in found if one.state != "ok"}
+    return {one.about: (one.state, one.message) for one in found if one.state != "ok"}
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
@@ -86,17 +86,17 @@ async def test_all_is_well(slack: SlackServer, mode: str) -> None:
     assert {one.about for one in found} == {"app", "scopes", ROOM, "people"} | (
         {"socket"} if mode == "socket" else set()
     )
-    assert "2 of 2" in next(one.words for one in found if one.about == "people")
+    assert "2 of 2" in next(one.message for one in found if one.about == "people")
 
 
 @pytest.mark.parametrize("scope", [*SCOPES, *ROOM_SCOPES])
 async def test_a_missing_scope_is_named_with_the_reason(slack: SlackServer, scope: str) -> None:
     slack.state.scopes.discard(scope)
     found = wrong(await look(config(slack), policy("grace", rooms={"slack": ROOM})))
-    state, words = found[scope]
+    state, message = found[scope]
     assert state == "problem"
-    assert (SCOPES | ROOM_SCOPES)[scope] in words
-    assert "manifest" in words
+    assert (SCOPES | ROOM_SCOPES)[scope] in message
+    assert "manifest" in message
 
 
 async def test_room_scopes_are_wanted_only_where_there_are_rooms(slack: SlackServer) -> None:
@@ -115,15 +115,15 @@ async def test_room_scopes_are_wanted_only_where_there_are_rooms(slack: SlackSer
 async def test_a_room_that_cannot_be_used(slack: SlackServer, room: str, says: str) -> None:
     # Local-slack shows an empty history of a room that is not there.
     slack.fail("conversations.history", faults.fails("channel_not_found"), channel="C0NOSUCH")
-    state, words = wrong(await look(config(slack), policy("grace", rooms={"slack": room})))[room]
-    assert (state, says in words) == ("problem", True), words
+    state, message = wrong(await look(config(slack), policy("grace", rooms={"slack": room})))[room]
+    assert (state, says in message) == ("problem", True), message
 
 
 async def test_an_archived_room(slack: SlackServer) -> None:
     last = {"type": "message", "subtype": "channel_archive", "text": "<@UGRACE> archived the channel"}
     slack.fail("conversations.history", faults.Fault(body={"ok": True, "messages": [last]}))
-    state, words = wrong(await look(config(slack), policy("grace", rooms={"slack": ROOM})))[ROOM]
-    assert (state, "archived" in words) == ("problem", True)
+    state, message = wrong(await look(config(slack), policy("grace", rooms={"slack": ROOM})))[ROOM]
+    assert (state, "archived" in message) == ("problem", True)
 
 
 async def test_who_is_not_in_slack_will_be_asked_by_mail(slack: SlackServer) -> None:
@@ -131,7 +131,7 @@ async def test_who_is_not_in_slack_will_be_asked_by_mail(slack: SlackServer) -> 
     assert {person: state for person, (state, _) in found.items()} == dict.fromkeys(
         ["ivan", "judy", "nobody", "kim"], "warning"
     )
-    assert all("will be asked by mail instead" in words for _, words in found.values())
+    assert all("will be asked by mail instead" in message for _, message in found.values())
     assert "guest" in found["ivan"][1]
 
 
@@ -143,8 +143,8 @@ async def test_many_missing_people_are_counted(slack: SlackServer, monkeypatch: 
 
 async def test_who_could_not_be_looked_at_is_not_called_missing(slack: SlackServer) -> None:
     slack.fail("users.lookupByEmail", faults.rate_limited(30), times=2)
-    state, words = wrong(await look(config(slack), policy("grace", "heidi")))["people"]
-    assert (state, words.startswith("2 of 2 were not looked at: Slack takes no users.lookupByEmail")) == (
+    state, message = wrong(await look(config(slack), policy("grace", "heidi")))["people"]
+    assert (state, message.startswith("2 of 2 were not looked at: Slack takes no users.lookupByEmail")) == (
         "warning",
         True,
     )
@@ -170,9 +170,9 @@ async def test_a_token_that_is_no_good_is_told_once(slack: SlackServer, error: s
 async def test_a_wrong_app_token(slack: SlackServer) -> None:
     secret = "xapp-wrong-token"
     found = wrong(await look(config(slack, app_token=secret), policy("grace")))
-    state, words = found["socket"]
-    assert (state, "invalid_auth" in words, "COUNTERSIGN_SLACK_APP_TOKEN" in words) == ("problem", True, True)
-    assert secret not in words
+    state, message = found["socket"]
+    assert (state, "invalid_auth" in message, "COUNTERSIGN_SLACK_APP_TOKEN" in message) == ("problem", True, True)
+    assert secret not in message
 
 
 @pytest.mark.parametrize("fault", [faults.server_error(), faults.cut(), faults.rate_limited(5)])

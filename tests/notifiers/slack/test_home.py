@@ -88,7 +88,7 @@ async def test_a_grant_is_given_back_there_by_who_holds_it(way: WayIn) -> None:
     await home(way, ALICE, gone=f'"{value}"')
     grant = way.deployment.store.reading.request(request.id).grant
     assert grant is not None
-    assert (grant.status, grant.words) == (GrantStatus.ENDED, "Given back by Alice A.")
+    assert (grant.status, grant.message) == (GrantStatus.ENDED, "Given back by Alice A.")
 
 
 async def test_who_may_not_see_it_reads_why(way: WayIn) -> None:

@@ -93,14 +93,14 @@ async def test_what_is_done_in_or_from_another_workspace_is_turned_away_unasked(
 
 
 @pytest.mark.parametrize(
-    ("user", "words"),
+    ("user", "message"),
     [
         ("UNOONE", "is not known to it"),
         ("UIVAN", "Nobody in Countersign's directory has your address ivan@acme.example"),
     ],
 )
-async def test_who_is_unknown_here_or_there_is_turned_away(known: SlackPeople, user: str, words: str) -> None:
-    with pytest.raises(TurnedAway, match=words):
+async def test_who_is_unknown_here_or_there_is_turned_away(known: SlackPeople, user: str, message: str) -> None:
+    with pytest.raises(TurnedAway, match=message):
         await known.identify(user, TEAM)
 
 
@@ -128,7 +128,7 @@ async def test_a_refusal_is_soon_looked_at_anew(slack: SlackServer, known: Slack
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "message"),
     [
         (faults.rate_limited(1), "takes no users.info"),
         (faults.server_error(), "HTTP status 503"),
@@ -137,10 +137,10 @@ async def test_a_refusal_is_soon_looked_at_anew(slack: SlackServer, known: Slack
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_where_slack_can_not_be_asked_nobody_is_turned_away_for_long(
-    slack: SlackServer, known: SlackPeople, fault: Fault, words: str
+    slack: SlackServer, known: SlackPeople, fault: Fault, message: str
 ) -> None:
     slack.fail("users.info", fault)
-    with pytest.raises(Unavailable, match=words):
+    with pytest.raises(Unavailable, match=message):
         await known.identify("UGRACE", TEAM)
     assert await known.identify("UGRACE", TEAM) == GRACE
 

@@ -125,9 +125,9 @@ async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word
 
 @pytest.mark.parametrize("event", [Event.ANSWER_REFUSED, Event.HELP])
 async def test_who_is_refused_reads_why(slack: SlackServer, notifier: SlackNotifier, event: Event) -> None:
-    assert await notifier.send(notice(event, words="It was for level 1.")) == ""
+    assert await notifier.send(notice(event, message="It was for level 1.")) == ""
     holds = await notifier.send(notice())
-    assert await notifier.send(notice(event, words="It was for level 1.", holds=holds, id="another")) == holds
+    assert await notifier.send(notice(event, message="It was for level 1.", holds=holds, id="another")) == holds
     alone, prompt, below = await seen(slack, "grace")
     assert "It was for level 1." in whole(alone["blocks"])
     assert "thread_ts" not in alone
@@ -276,7 +276,7 @@ async def test_who_is_no_member_is_not_written_to(slack: SlackServer, notifier: 
 
 
 @pytest.mark.parametrize(
-    ("email", "words"),
+    ("email", "message"),
     [
         ("nobody@acme.example", "nobody@acme.example: nobody in this workspace has that address"),
         (address("ULEFT"), "nobody in this workspace has that address"),
@@ -284,9 +284,9 @@ async def test_who_is_no_member_is_not_written_to(slack: SlackServer, notifier: 
     ],
 )
 async def test_who_is_not_in_slack_is_unreachable(
-    slack: SlackServer, notifier: SlackNotifier, email: str, words: str
+    slack: SlackServer, notifier: SlackNotifier, email: str, message: str
 ) -> None:
-    with pytest.raises(Unreachable, match=words):
+    with pytest.raises(Unreachable, match=message):
         await notifier.send(notice(to=GRACE.model_copy(update={"email": email})))
 
 
@@ -301,7 +301,7 @@ async def test_who_leaves_is_looked_up_anew(slack: SlackServer, notifier: SlackN
 
 
 @pytest.mark.parametrize(
-    ("room", "words"),
+    ("room", "message"),
     [
         (CLOSED, "the room C02CLOSED: the app is not in it: invite it there"),
         (PRIVATE, "the room C03PRIVATE: there is no such conversation, or the app is not in it"),
@@ -309,9 +309,9 @@ async def test_who_leaves_is_looked_up_anew(slack: SlackServer, notifier: SlackN
     ],
 )
 async def test_a_room_that_is_closed_to_us_is_named(
-    slack: SlackServer, notifier: SlackNotifier, room: str, words: str
+    slack: SlackServer, notifier: SlackNotifier, room: str, message: str
 ) -> None:
-    with pytest.raises(Unreachable, match=words):
+    with pytest.raises(Unreachable, match=message):
         await notifier.send(in_room(room))
 
 
@@ -322,7 +322,7 @@ async def test_an_archived_room_is_named(slack: SlackServer, notifier: SlackNoti
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "message"),
     [
         (faults.rate_limited(30), "Slack takes no chat.postMessage for another 30 seconds"),
         (faults.server_error(502), "HTTP status 502"),
@@ -337,10 +337,10 @@ async def test_an_archived_room_is_named(slack: SlackServer, notifier: SlackNoti
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_what_another_try_or_an_administrator_can_mend_says_how(
-    slack: SlackServer, notifier: SlackNotifier, fault: Fault, words: str
+    slack: SlackServer, notifier: SlackNotifier, fault: Fault, message: str
 ) -> None:
     slack.fail("chat.postMessage", fault)
-    with pytest.raises(Unavailable, match=words):
+    with pytest.raises(Unavailable, match=message):
         await notifier.send(notice())
 
 

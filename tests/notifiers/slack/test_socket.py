@@ -74,7 +74,7 @@ async def test_a_cut_connection_comes_back_and_says_so(way: WayIn, caplog: pytes
 async def test_a_connection_that_slack_renews_is_followed_by_one_other(way: WayIn, reason: str) -> None:
     await way.slack.ask_to_reconnect(reason)
     await until(lambda: opened(way) == 2 and found(way).state == "ok")
-    assert "the app's only one" in found(way).words
+    assert "the app's only one" in found(way).message
     await people.open_home(way.slack, user_id("grace"))
 
 
@@ -95,7 +95,7 @@ async def test_what_would_end_again_at_once_is_left_alone_for_a_while(
     assert LONGEST_PAUSE_SECONDS / 2 <= pause("lost", 1000) <= LONGEST_PAUSE_SECONDS
     monkeypatch.setattr(socket, "pause", no_pause)
     await way.slack.ask_to_reconnect(reason)
-    await until(lambda: remedy in found(way).words)
+    await until(lambda: remedy in found(way).message)
     assert found(way).state == "problem"
     await until(lambda: found(way).state == "ok")
     assert waits == [reason]
@@ -106,9 +106,9 @@ async def test_a_dead_connection_is_told_of_until_slack_counts_one_alone(
 ) -> None:
     """https://github.com/slackapi/python-slack-sdk/issues/1940: what Slack sends to the dead one is lost."""
     assert way.slack.kill_sockets() == 1
-    await until(lambda: "Slack counts 2 connections" in found(way).words)
+    await until(lambda: "Slack counts 2 connections" in found(way).message)
     assert found(way).state == "warning"
-    assert "last heard" in found(way).words
+    assert "last heard" in found(way).message
     assert "sends each click to any of them" in caplog.text
     with pytest.raises(NotDelivered):
         await open_twice(way)
@@ -119,7 +119,7 @@ async def test_a_dead_connection_is_told_of_until_slack_counts_one_alone(
 
 async def test_another_program_with_our_token_is_told_of_until_it_ends(way: WayIn) -> None:
     async with listening(way.config, way.deployment.engine, way.slack) as other:
-        await until(lambda: "Slack counts 2 connections" in other.findings()[0].words)
+        await until(lambda: "Slack counts 2 connections" in other.findings()[0].message)
         assert way.listener is not None
         await way.listener.close()
         await until(lambda: other.findings()[0].state == "ok")
@@ -136,7 +136,7 @@ async def test_a_connection_that_fell_silent_is_woken(way: WayIn, monkeypatch: p
         await people.open_home(way.slack, user_id("grace"))
     await until(lambda: not way.slack.proxy.asleep)
     await people.open_home(way.slack, user_id("grace"))
-    assert "last click or command" in found(way).words
+    assert "last click or command" in found(way).message
 
 
 async def test_a_slack_that_opens_no_connection_is_asked_again(way: WayIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,9 +149,9 @@ async def test_a_slack_that_opens_no_connection_is_asked_again(way: WayIn, monke
 async def test_a_wrong_app_token_is_said_with_its_remedy_and_not_shown(way: WayIn) -> None:
     way.slack.fail("apps.connections.open", faults.fails("invalid_auth"))
     await way.slack.cut_sockets()
-    await until(lambda: "COUNTERSIGN_SLACK_APP_TOKEN" in found(way).words)
+    await until(lambda: "COUNTERSIGN_SLACK_APP_TOKEN" in found(way).message)
     assert found(way).state == "problem"
-    assert way.slack.app_token not in found(way).words
+    assert way.slack.app_token not in found(way).message
 
 
 async def test_what_came_before_the_end_is_acknowledged(way: WayIn) -> None:
@@ -186,7 +186,7 @@ async def test_it_starts_and_ends_without_slack(
     await until(lambda: "can't be taken yet" in caplog.text)
     assert listener.connected is (mode == "http")
     if mode == "socket":
-        await until(lambda: "can't be reached" in listener.findings()[0].words)
+        await until(lambda: "can't be reached" in listener.findings()[0].message)
     async with serving(listener) as url, httpx.AsyncClient(trust_env=False) as client:
         assert (await client.post(url, content="{}")).status_code == (401 if mode == "http" else 404)
     async with asyncio.timeout(5):

@@ -48,8 +48,8 @@ def record_row_and_workflow_agree(facts: Facts) -> Broken:
         if settled != [row.status.lower()]:
             yield number, f"is {row.status}, and the record says {settled}"
         outcome = facts.outcomes.get(number)
-        if outcome and (outcome.status, outcome.words) != (row.status, row.words):
-            yield number, f"is {row.status}: {row.words}; its workflow says {outcome.status}: {outcome.words}"
+        if outcome and (outcome.status, outcome.message) != (row.status, row.message):
+            yield number, f"is {row.status}: {row.message}; its workflow says {outcome.status}: {outcome.message}"
 
 
 def every_answer_is_judged_as_its_person_was_told(facts: Facts) -> Broken:
@@ -81,7 +81,7 @@ def no_good_answer_is_refused(facts: Facts) -> Broken:
             "other-level": row.details.get("at_level", 0) > row.level,
         }
         if not right.get(code, False):
-            yield row.approval_id, f"{row.person}'s answer of level {row.level} was refused: {row.words}"
+            yield row.approval_id, f"{row.person}'s answer of level {row.level} was refused: {row.message}"
 
 
 def the_clock_decides_what_is_in_time(facts: Facts) -> Broken:

@@ -18,17 +18,17 @@ LOOK_AGAIN_SECONDS = 0.001
 Count = Select[Any]
 
 
-def _event(*kinds: str, words: str = "%") -> Callable[[int], Count]:
+def _event(*kinds: str, detail: str = "%") -> Callable[[int], Count]:
     return lambda since: select(func.count()).where(
-        events.c.version > since, events.c.kind.in_(kinds), events.c.words.like(words)
+        events.c.version > since, events.c.kind.in_(kinds), events.c.detail.like(detail)
     )
 
 
 # The rows whose number grows, given the last version of the record before.
 MOMENTS: dict[str, Callable[[int], Count]] = {
     "opened": _event("opened"),
-    "level 1 started": _event("level_started", words="level 1%"),
-    "level 2 started": _event("level_started", words="level 2%"),
+    "level 1 started": _event("level_started", detail="level 1%"),
+    "level 2 started": _event("level_started", detail="level 2%"),
     "answer stored": lambda _: select(func.count()).select_from(answers),
     "answer counted": _event("answered"),
     "settled": _event(*SETTLED),

@@ -75,9 +75,9 @@ class Round:
         facts = await gather_facts(self.processes, self.store, self.plans, self.people.said, self.killer.kills)
         self._say(facts, time.monotonic() - began)
         return broken + [
-            (number, f"{invariant.__name__.replace('_', ' ')}: {words}")
+            (number, f"{invariant.__name__.replace('_', ' ')}: {message}")
             for invariant in INVARIANTS
-            for number, words in invariant(facts)
+            for number, message in invariant(facts)
         ]
 
     async def _kill_all(self) -> None:
@@ -141,13 +141,13 @@ class Round:
 def report(broken: Sequence[tuple[int, str]], played: Round, seed: int, database: str) -> str:
     """What went wrong, what was killed when, and the records of the requests concerned."""
     lines = [f"seed {seed}, round {played.number}, {database}: {len(broken)} invariants broken", ""]
-    lines += [f"#{number} {words}" if number else words for number, words in broken[:MOST_REPORTED]]
+    lines += [f"#{number} {message}" if number else message for number, message in broken[:MOST_REPORTED]]
     lines += ["", "killed:", *map(str, played.killer.kills)]
     for number in list(dict.fromkeys(one for one, _ in broken if one))[:MOST_REPORTED]:
         plan = next((plan for plan in played.plans if plan.number == number), None)
         lines += ["", f"the record of {plan or f'#{number}'}:"]
         lines += [
-            f"{row.at:%H:%M:%S.%f} {row.kind} {row.who} {row.channel} {row.words}"
+            f"{row.at:%H:%M:%S.%f} {row.kind} {row.who} {row.channel} {row.detail}"
             for row in played.store.events.of(number)
         ]
         lines += [f"said: {one}" for one in played.people.said if one.number == number]
