@@ -99,12 +99,19 @@ class User(Described):
     """As pages and mails show it."""
     email: Email
     """Where they are asked and told; a mail from here is known as theirs. No two people share one."""
+    aliases: Annotated[list[Email], AfterValidator(_no_repeats), Field(json_schema_extra={"uniqueItems": True})] = []
+    """Other addresses they write from: a mail from one of them is theirs too. None is written to."""
     disabled: bool = False
     """May neither connect nor decide."""
     line_manager: Id | None = None
     """The person whom a level asks by `line_manager`."""
     roles: list[Literal["admin"]] = []
     """`admin`: may apply policies and revoke any grant."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """All the addresses that are theirs, as `folded_address` folds them; the one that is written to is first."""
+        return [folded_address(address) for address in (self.email, *self.aliases)]
 
 
 class UserGroup(Described):
@@ -197,7 +204,7 @@ class Policy(Described):
     @cached_property
     def by_address(self) -> dict[str, str]:
         """Everybody's id by mail address, as `folded_address` folds it."""
-        return {folded_address(user.email): one for one, user in self.users.items()}
+        return {address: one for one, user in self.users.items() for address in user.addresses}
 
     def enabled(self, person: str) -> bool:
         """Whether this person exists and may act."""

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy, Terms, folded_address
+from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy, Terms
 from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
 from countersign.policy import terms_for
 from countersign.policy_changes import admins
@@ -40,9 +40,11 @@ def two_people_with_one_address(policy: Policy) -> Iterator[Problem]:
     """An answer by mail is known by its sender, so an address stands for one person."""
     owners: dict[str, str] = {}
     for person, user in policy.users.items():
-        owner = owners.setdefault(folded_address(user.email), person)
-        if owner != person:
-            yield Problem(("users", person, "email"), f"{owner} has the same address; give each person their own")
+        for n, address in enumerate(user.addresses):
+            owner = owners.setdefault(address, person)
+            if owner != person:
+                place = ("users", person, "aliases", n - 1) if n else ("users", person, "email")
+                yield Problem(place, f"{owner} has the same address; give each person their own")
 
 
 def device_in_two_groups(policy: Policy) -> Iterator[Problem]:

@@ -41,6 +41,12 @@ class Explanation(NamedTuple):
     authentic: Authentic
 
     @property
+    def is_from_an_unknown_address(self) -> bool:
+        """Whether a person answered, whose copy this is, from an address that is proven, but nobody's we know."""
+        known = self.addressee is not None and self.addressee.enabled
+        return known and self.judged.code == "known_sender" and self.authentic.passed
+
+    @property
     def sender_is_concerned(self) -> bool:
         """Whether the sender may be told of the request: they asked, were asked, or hold a mail about it."""
         view, sender = self.request, self.sender
@@ -180,15 +186,18 @@ class Inbound:
     async def _turn_down(self, mail: Explanation, raw: bytes) -> None:
         reply, judged = mail.reply, mail.judged
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
+        told, message = mail.sender if mail.sender_is_concerned else None, judged.message
+        if mail.is_from_an_unknown_address:
+            told, event, message = mail.addressee, Event.HELP, _from_elsewhere(mail)
         refused = RejectedInput(
             channel=CHANNEL,
             source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
             answer_id=_source_id(reply, judged, raw) if judged.code == "still_waiting" else "",
             approval_id=mail.request.approval_id if mail.request else None,
             who=_who(mail),
-            person=mail.sender,
-            event=event if mail.sender_is_concerned else None,
-            reason=judged.message,
+            person=told or mail.sender,
+            event=event if told else None,
+            reason=message,
             proof=_proof(reply, judged),
         )
         await _of_engine(self.engine.record_rejected(refused))
@@ -237,6 +246,15 @@ def _signal(mail: Explanation) -> tuple[str, str] | None:
 def _is_forged(authentic: Authentic) -> bool:
     """Whether the mail server says so; that it says nothing is common: many autoresponders' mails bear no proof."""
     return not authentic.passed and authentic.how.startswith("dmarc=fail")
+
+
+def _from_elsewhere(mail: Explanation) -> str:
+    assert mail.addressee is not None
+    return (
+        f"A reply to your copy came from {mail.reply.sender}, which is nobody's address in the directory, so it "
+        f"decided nothing. If it is yours, answer from {mail.addressee.email}, or have it added to your aliases in the "
+        "policy; if not, somebody else can read your mail."
+    )
 
 
 def _who(mail: Explanation) -> str:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from countersign.errors import BadSetting
 from countersign.remedies import said_of
 from notifiers.email.authenticity import AuthenticityRule
+from notifiers.email.authenticity.exchange_tenant import TENANT
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.mailbox.imap import Mailbox
 from notifiers.email.mailbox.oauth import AccessTokens, OAuth
@@ -85,8 +86,15 @@ def _email_config(settings: EmailSettings, tokens: AccessTokens | None) -> Email
 
 def authenticity(settings: EmailSettings) -> AuthenticityRule:
     """What proves a reply its sender's; off where no rule is configured, and then mail decides nothing."""
+    tenant = settings.mail_tenant.strip().lower()
+    if tenant and (settings.mail_rule != "exchange_online" or not TENANT.fullmatch(tenant)):
+        raise BadSetting(
+            "COUNTERSIGN_MAIL_TENANT is the id of your Microsoft 365 tenant, like "
+            "00000000-0000-0000-0000-000000000000, and goes with COUNTERSIGN_MAIL_RULE=exchange_online; correct it, or "
+            "leave it out."
+        )
     if settings.mail_rule == "exchange_online":
-        return AuthenticityRule(mode="authentication_results", exchange_online=True)
+        return AuthenticityRule(mode="authentication_results", exchange_online=True, tenant=tenant)
     if settings.mail_rule == "authentication_results" and not settings.mail_authserv_id:
         raise BadSetting(
             "COUNTERSIGN_MAIL_AUTHSERV_ID is missing: COUNTERSIGN_MAIL_RULE=authentication_results needs the name that "

@@ -17,6 +17,7 @@ class EmailSettings(ChannelSettings):
     mail_reply_to: str = ""
     mail_rule: Literal["off", "authentication_results", "exchange_online", "dkim"] = "off"
     mail_authserv_id: str = ""
+    mail_tenant: str = ""
 
     smtp_host: str = ""
     smtp_port: int = Field(default=0, ge=0, le=65535)

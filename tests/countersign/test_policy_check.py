@@ -57,6 +57,18 @@ def test_two_people_with_one_address_in_whatever_letters() -> None:
     assert found == Problem(("users", "zoe", "email"), "alice has the same address; give each person their own")
 
 
+def test_an_alias_is_one_persons_too() -> None:
+    theirs = user("zoe", aliases=["z@example.test", "ALICE@Example.Test"])
+    found = only(a_policy(users={"zoe": theirs}))
+    assert found.path == ("users", "zoe", "aliases", 1)
+    assert problems(a_policy(users={"zoe": user("zoe", aliases=["z@example.test"])})) == []
+
+
+def test_a_mail_from_an_alias_is_of_whose_it_is() -> None:
+    policy = a_policy(users={"zoe": user("zoe", aliases=["Z@example.test"])})
+    assert policy.by_address["z@example.test"] == policy.by_address["zoe@example.test"] == "zoe"
+
+
 def test_a_device_in_two_groups() -> None:
     found = only(a_policy(device_groups={"lab": {"devices": ["lab-1", "db-1"]}}))
     assert found.path == ("device_groups", "lab", "devices", 1)

@@ -15,6 +15,7 @@ from countersign.models import Model
 from notifiers.email import caps
 from notifiers.email.authenticity.alignment import aligned, ascii_domain
 from notifiers.email.authenticity.dkim_signature import DnsText, check_signatures, left_open
+from notifiers.email.authenticity.exchange_tenant import TENANT, why_not_internal
 from notifiers.email.authenticity.results import Result, cut, read_result, server_of
 from notifiers.email.mime.parts import Fields, Unreadable, read_fields
 
@@ -36,7 +37,8 @@ class AuthenticityRule(Model):
     """How mail proves its sender.
 
     `authentication_results`: by the topmost header of that name, if the server called `authserv_id` wrote it. Use it
-    only where every mail comes through that server. `exchange_online` reads Microsoft's form, which names no server.
+    only where every mail comes through that server. `exchange_online` reads Microsoft's form, which names no server;
+    with a `tenant`, its GUID, mail counts too that Exchange says a mailbox of this tenant submitted.
     `dkim`: by a signature that is checked here. `off`: nothing does, and mail decides nothing.
     """
 
@@ -45,12 +47,15 @@ class AuthenticityRule(Model):
     mode: Literal["authentication_results", "dkim", "off"] = "off"
     authserv_id: str = Field(default="", max_length=255)
     exchange_online: bool = False
+    tenant: str = ""
 
     @model_validator(mode="after")
     def _names_who_checks(self) -> AuthenticityRule:
         named = bool(self.authserv_id.strip())
         if self.mode == "authentication_results" and named == self.exchange_online:
             raise ValueError("name the server that checks (authserv_id), or set exchange_online, and not both")
+        if self.tenant and not (self.exchange_online and TENANT.fullmatch(self.tenant.lower())):
+            raise ValueError("a tenant is a GUID, and goes with exchange_online")
         return self
 
 
@@ -65,7 +70,8 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
         fields = read_fields(raw)
         if rule.mode == "dkim":
             return _by_signature(raw, fields, domain, dnsfunc)
-        return _by_results(raw, fields, domain, rule)
+        found = _by_results(raw, fields, domain, rule)
+        return _by_tenant(raw, fields, sender, rule.tenant, found) if rule.tenant and not found.passed else found
     except Unreadable as problem:
         return Authentic(False, str(problem))
     except Exception as problem:  # hostile headers raise many kinds in the libraries; none of them is a proof
@@ -89,6 +95,18 @@ def _by_results(raw: bytes, fields: Fields, domain: str, rule: AuthenticityRule)
     found = _judge(results, domain)
     doubt = _may_be_sent_on(results, fields, domain) if found.passed else ""
     return Authentic(False, doubt) if doubt else found
+
+
+def _by_tenant(raw: bytes, fields: Fields, sender: str, tenant: str, found: Authentic) -> Authentic:
+    """What Exchange says of a mail that its results don't prove; a DMARC result that says anything is not overruled."""
+    topmost = fields.first("authentication-results")
+    results = [read_result(piece) for piece in cut(topmost)] if topmost else []
+    if any(each.method == "dmarc" and each.value not in UNDECIDED for each in results):
+        return found
+    problem = why_not_internal(raw[: caps.LARGEST_HEADER_BLOCK], fields, sender, tenant)
+    if problem:
+        return Authentic(False, f"{found.how}, and {problem}")
+    return Authentic(True, f"Exchange Online says that a mailbox of the tenant {tenant} submitted it")
 
 
 def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:

@@ -188,6 +188,27 @@ async def test_what_arrived_in_time_and_was_read_too_late_is_told_so() -> None:
     assert {refused.event for refused in engine.rejected_input} == {Event.ANSWER_REFUSED}
 
 
+async def test_a_proven_answer_from_an_unknown_address_is_told_to_whom_the_copy_was_sent() -> None:
+    engine = Engine()
+    await taker(engine)(mail("Approved", sender="g.hopper"))
+    assert not engine.given
+    (refused,) = engine.rejected_input
+    assert (refused.who, refused.event) == ("g.hopper@example.test", Event.HELP)
+    assert refused.person == PEOPLE["grace"]
+    assert refused.reason.startswith(
+        "A reply to your copy came from g.hopper@example.test, which is nobody's address in the directory, so it "
+        "decided nothing. If it is yours, answer from grace@example.test, or have it added to your aliases"
+    )
+
+
+async def test_nobody_is_told_of_a_forged_answer_from_an_unknown_address_nor_of_an_absence() -> None:
+    engine = Engine()
+    take = taker(engine)
+    await take(mail("Approved", sender="g.hopper", passed=False))
+    await take(mail("Gone.", sender="g.hopper", subject="Automatic reply: #1042", Auto_Submitted="auto-replied"))
+    assert [refused.event for refused in engine.rejected_input] == [None, None]
+
+
 async def test_the_proof_of_a_strangers_mail_is_not_looked_at() -> None:
     engine = Engine()
     await taker(engine)(mail("Approved", sender="stranger", tag=""))
@@ -315,7 +336,7 @@ async def test_what_decides_nothing_is_recorded_and_told(raw: bytes, who: str, e
     [
         mail("Approved", sender="eve", tag=f"+1042-1-k1{'a' * 26}"),
         mail("Approved", sender="eve", tag=""),
-        mail("Approved", sender="stranger"),
+        mail("Approved", sender="stranger", tag=""),
         mail("Approved", tag=f"+9999-1-k1{'a' * 26}"),
     ],
 )

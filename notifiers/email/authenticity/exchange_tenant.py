@@ -1,0 +1,53 @@
+"""Whether Exchange Online says that a mail was submitted by a mailbox of our own tenant, which logged in for it.
+
+Such a mail is neither signed nor checked for DMARC. What is believed instead are headers that Exchange writes itself
+and takes out of what comes from outside, by its "header firewall"
+(learn.microsoft.com/exchange/header-firewall-exchange-2013-help).
+"""
+
+from __future__ import annotations
+
+import re
+
+from notifiers.email.mime.parts import Fields
+
+TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_SOURCES = ("x-ms-exchange-organization-authsource", "x-ms-exchange-crosstenant-authsource")
+_OF_MICROSOFT = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,20}outlook\.com", re.IGNORECASE)
+# RFC 5322 allows a space there of old, and who takes such headers out may overlook it.
+_SPACED_NAME = re.compile(rb"^x-ms-exchange-[^:\r\n]*[ \t]:", re.IGNORECASE | re.MULTILINE)
+_ADDRESS = re.compile(r"(?:[^<>@]*<)?\s*([^\s<>@\",;]+@[^\s<>@\",;]+?)\s*>?\s*")
+
+
+def why_not_internal(head: bytes, fields: Fields, sender: str, tenant: str) -> str:
+    """Why these headers don't prove that the mailbox of `sender` submitted the mail in this tenant; "" where they do.
+
+    Each must be there exactly once: of two, one may be the sender's own.
+    """
+    if _SPACED_NAME.search(head):
+        return "a header of Exchange is not written as Exchange writes it"
+    wanted = {
+        "x-ms-exchange-organization-authas": "internal",
+        "x-ms-exchange-crosstenant-authas": "internal",
+        "x-ms-exchange-crosstenant-id": tenant.lower(),
+    }
+    for name, value in wanted.items():
+        if [each.strip().lower() for each in fields.all(name)] != [value]:
+            return f"{_title(name)} is not {value}, once"
+    sources = [fields.all(name) for name in _SOURCES]
+    if not any(sources) or not all(len(each) < 2 and all(map(_is_microsofts, each)) for each in sources):
+        return f"{_title(_SOURCES[0])} is not a server under outlook.com, once"
+    return "its Sender is another than its From" if _another_sent_it(fields, sender) else ""
+
+
+def _is_microsofts(source: str) -> bool:
+    return _OF_MICROSOFT.fullmatch(source.strip()) is not None
+
+
+def _another_sent_it(fields: Fields, sender: str) -> bool:
+    found = [_ADDRESS.fullmatch(each) for each in fields.all("sender")]
+    return any(each is None or each[1].lower() != sender.lower() for each in found)
+
+
+def _title(name: str) -> str:
+    return "-".join(part if part == "ms" else part.capitalize() for part in name.split("-")).replace("-ms-", "-MS-")
