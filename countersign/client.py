@@ -36,7 +36,8 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import CompositePayloadConverter, DataConverter
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -100,6 +101,22 @@ LIBRARY_LOGS = "error,temporalio_sdk_core=warn,temporalio_client::retry=error"
 R = TypeVar("R")
 
 
+class PayloadConverter(CompositePayloadConverter):
+    """Writes and reads payloads as the library's own converter for Pydantic does.
+
+    The library makes one for each workflow it holds, and another for each task; these share what they are made of, or
+    each would build anew, and keep, what reads our models.
+    """
+
+    shared = tuple(PydanticPayloadConverter().converters.values())
+
+    def __init__(self) -> None:
+        super().__init__(*self.shared)
+
+
+DATA_CONVERTER = DataConverter(payload_converter_class=PayloadConverter)
+
+
 class Client:
     """What a program needs to ask; all methods may raise Unavailable (no server, or no worker, within the timeout)."""
 
@@ -114,7 +131,7 @@ class Client:
         """Connect to a Temporal server; `options` go to temporalio's own `Client.connect` (tls, api_key...)."""
         try:
             temporal = await TemporalClient.connect(
-                address, namespace=namespace, data_converter=pydantic_data_converter, **options
+                address, namespace=namespace, data_converter=DATA_CONVERTER, **options
             )
         except ValueError:
             raise BadSetting("TEMPORAL_ADDRESS must be HOST:PORT, such as 127.0.0.1:7233.") from None

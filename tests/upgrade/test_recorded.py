@@ -18,10 +18,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import JSON, Boolean, Connection, DateTime, MetaData, create_engine, make_url, text
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 import worker
+from countersign.client import DATA_CONVERTER
 from sandbox.mail_server import MailServer
 from sandbox.temporal_server import HOST, TemporalServer, free_port
 from tests.upgrade.installation import ROOT, Installation, until
@@ -201,7 +201,7 @@ async def test_an_open_workflow_goes_on(release: str, file: str) -> None:
     replayer = Replayer(
         workflows=worker.WORKFLOWS,
         workflow_runner=UnsandboxedWorkflowRunner(),
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
     )
     text = (recorded.folder / "histories" / file).read_text()
     await replayer.replay_workflow(WorkflowHistory.from_json(recorded.about["workflows"][file], text))

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 
 import worker
-from countersign.client import grant_workflow
+from countersign.client import DATA_CONVERTER, grant_workflow
 from countersign.kinds.connection import CONNECTION
 from countersign.question import read_question_by
 from tests.histories.record import STORIES
@@ -26,7 +25,7 @@ PATH = re.compile(r"/(bin|etc|home|opt|root|tmp|usr|var|work|Users)/|[A-Z]:\\")
 
 
 def replayer(runner: WorkflowRunner) -> Replayer:
-    return Replayer(workflows=worker.WORKFLOWS, workflow_runner=runner, data_converter=pydantic_data_converter)
+    return Replayer(workflows=worker.WORKFLOWS, workflow_runner=runner, data_converter=DATA_CONVERTER)
 
 
 def workflow_id(saved: str) -> str:
