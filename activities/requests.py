@@ -50,13 +50,13 @@ class RequestActivities:
             return await self.engine.ask_again(again)
 
     @activity.defn(name="people_standing")
-    async def standing(self, look: Recheck) -> Availability:
+    async def availability(self, recheck: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached."""
         with refusals_are_final(NotFound):
-            return await self.engine.recheck(look)
+            return await self.engine.recheck(recheck)
 
     @activity.defn(name="last_answers")
-    async def last(self, closing: DeadlineCheck) -> TimelyAnswers:
+    async def timely_answers(self, check: DeadlineCheck) -> TimelyAnswers:
         """The answers that came in time and were not judged yet."""
         with refusals_are_final(NotFound):
-            return await self.engine.timely_answers(closing)
+            return await self.engine.timely_answers(check)

@@ -21,11 +21,11 @@ class TransitionActivities:
         self.engine = engine
 
     @activity.defn(name="take_step")
-    async def take(self, step: Transition) -> TransitionResult:
+    async def carry_out(self, transition: Transition) -> TransitionResult:
         """Write one change of a request, start its grant if it opened one, and tell those whom it concerns."""
         with refusals_are_final(NotFound):
-            written = await self.engine.write(step)
-        return await self.engine.carry_out(step, written)
+            written = await self.engine.write(transition)
+        return await self.engine.carry_out(transition, written)
 
     @activity.defn(name="end_grant")
     async def end_grant(self, end: GrantEnd) -> None:

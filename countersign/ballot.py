@@ -1,7 +1,7 @@
 """The ballot of one request: levels, quorum, decisions, the deadline. A pure state machine, run inside the workflow.
 
 Rules 2 to 6 of approval live here. Every answer is judged (`judge`, which only looks) and then counted (`count`, which
-changes) in one step, so that no two answers can both find the same place free.
+changes) at once, with no wait between, so that no two answers can both find the same place free.
 """
 
 from __future__ import annotations

@@ -231,14 +231,14 @@ class Client:
         """Have a stored answer judged. Raises Refused with the reason, NotYet, NotFound when the request has ended."""
         return await self._update(workflow_id, "decide", answer, Judgement, answer.id)
 
-    async def cancel(self, workflow_id: str, wish: Cancel) -> Judgement:
+    async def cancel(self, workflow_id: str, cancellation: Cancel) -> Judgement:
         """Withdraw a request that waits. Raises Refused, NotFound."""
-        return await self._update(workflow_id, "cancel", wish, Judgement, wish.id or None, UNDO_SECONDS)
+        return await self._update(workflow_id, "cancel", cancellation, Judgement, cancellation.id or None, UNDO_SECONDS)
 
-    async def revoke(self, wish: Revoke, run: str = "") -> None:
+    async def revoke(self, revocation: Revoke, run: str = "") -> None:
         """End a grant early. Raises Refused, NotFound."""
-        workflow_id = grant_workflow(wish.approval_id, run)
-        await self._update(workflow_id, "revoke", wish, None, wish.id or None, UNDO_SECONDS)
+        workflow_id = grant_workflow(revocation.approval_id, run)
+        await self._update(workflow_id, "revoke", revocation, None, revocation.id or None, UNDO_SECONDS)
 
     async def end(self, workflow_id: str, run: str) -> None:
         """Have the workflow of a request end, as soon as a worker is there. Raises NotFound, Unavailable."""

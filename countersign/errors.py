@@ -121,11 +121,11 @@ def already_settled(approval_id: int, status: str, how: str) -> Refused:
 
 def read_too_late(approval_id: int, arrived: datetime, deadline: datetime) -> Refused:
     """Says that an answer arrived before its request expired, and was read only afterwards."""
-    words = (
+    message = (
         f"Your answer arrived in time, {moment(arrived)}, but could not be read before #{approval_id} expired, "
         f"{moment(deadline)}; so it decided nothing. Whoever still needs it has to ask again."
     )
-    return Refused(words, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status="Expired")
+    return Refused(message, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status="Expired")
 
 
 def channel_not_allowed(approval_id: int, channel: str) -> Refused:

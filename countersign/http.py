@@ -131,7 +131,7 @@ class Api:
     def timeline(self, approval_id: int) -> list[AuditEventView]:
         """Everything that happened to a request, oldest first."""
         pages = self._pages(f"requests/{approval_id}/timeline", "after", {})
-        return [line for page in pages for line in self._read(list[AuditEventView], page)]
+        return [event for page in pages for event in self._read(list[AuditEventView], page)]
 
     def wait(
         self, approval_id: int, after: int, seconds: float = POLL_SECONDS, source_address: str | None = None

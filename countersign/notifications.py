@@ -59,7 +59,7 @@ class Notification(Model):
     room: str = ""  # where the policy wants one message for all who are asked; `to` is then nobody's
     holds: str = ""  # the channel's reference of the message that shows this request to `to` already
     again: bool = False  # it was tried before, and may have got through
-    step: int = 0  # of the request, as this shows it
+    step: int = 0  # the number of the request's last transition that this shows
     token_run: str = ""  # of its workflow, which a token in it is signed with
 
     @property
@@ -83,8 +83,8 @@ class Result(Model):
     """How a try to send a notice ended: `text` is the channel's reference, or why it was not sent.
 
     `unreachable`: nobody can be reached by it; `waiting`: it is tried again, unless `unconfirmed` ones have become too
-    many or it is too old. `tries` counts them, with this one. `shows` is the step that its message shows, where the
-    channel keeps it up to date.
+    many or it is too old. `tries` counts them, with this one. `shows` is the number of
+    the transition that its message shows, where the channel keeps it up to date.
     """
 
     notice_id: str

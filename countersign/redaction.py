@@ -15,7 +15,7 @@ def masked(text: str) -> str:
     return SECRET.sub("…", text)
 
 
-def redacted_event(line: AuditEventView) -> AuditEventView:
+def redacted_event(event: AuditEventView) -> AuditEventView:
     """A row of the record as it may be shown."""
-    proof = {name: masked(value) for name, value in line.proof.items()}
-    return line.model_copy(update={"detail": masked(line.detail), "proof": proof})
+    proof = {name: masked(value) for name, value in event.proof.items()}
+    return event.model_copy(update={"detail": masked(event.detail), "proof": proof})

@@ -1,9 +1,11 @@
-"""What passes between a workflow and its activities: the opening, then one step for each change of the request."""
+"""What passes between a workflow and its activities: the opening, then a transition for each change of the request."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from countersign.kinds import AnyQuestion
 from countersign.models import (
@@ -50,9 +52,9 @@ Kind = Literal[
 ]
 
 
-# Notices that answer somebody's mail or click belong to no step of the request's own.
+# Notifications that answer somebody's mail or click belong to no transition of the request.
 ANSWERING_STEP = 0
-# The one step of a grant is numbered after all of its request's.
+# The end of a grant is numbered after all transitions of its request.
 GRANT_STEP = 1_000_000
 
 
@@ -136,7 +138,7 @@ class Recipient(Model):
 
 
 class Transition(OfRequest):
-    """One change of a request, written in one transaction. A step that was written before is not written again.
+    """One change of a request, written in one transaction. One that was written before is not written again.
 
     `key` tells it from all other changes of its request, and is the same when the change is made again: after a crash
     that Temporal heard nothing before, the workflow may make its changes in another order. `relies_on` are people who
@@ -149,12 +151,13 @@ class Transition(OfRequest):
     message: SentAsWords
     level: int
     seated: list[Approver] = []
-    standing: dict[str, str] = {}  # of people asked: disabled, unreachable or away
+    # Of people who were asked: disabled, unreachable or away.
+    availability: Annotated[dict[str, str], Field(alias="standing")] = {}
     decision: Decision | None = None
     relies_on: list[Id] = []
     lapsed: list[str] = []
-    lines: list[AuditEvent] = []
-    tell: list[Recipient] = []
+    events: Annotated[list[AuditEvent], Field(alias="lines")] = []
+    recipients: Annotated[list[Recipient], Field(alias="tell")] = []
     opens_grant: bool = False
 
 
@@ -162,31 +165,35 @@ GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
 
 
 def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
-    """The step that settles a request whose workflow was ended past us, or lost: nothing else would."""
-    line = AuditEvent(kind="cancelled", at=datetime.now(UTC), who="countersign", detail=GONE)
-    return _cancelled(approval_id, run, level, requester, "gone", line)
+    """The transition that settles a request whose workflow was ended past us, or lost: nothing else would."""
+    event = AuditEvent(kind="cancelled", at=datetime.now(UTC), who="countersign", detail=GONE)
+    return _cancelled(approval_id, run, level, requester, "gone", event)
 
 
-def withdrawn(wish: Cancel, run: str, level: int, requester: str) -> Transition:
-    """The step that withdraws a request when its workflow can't be asked to."""
-    proof = {"wish": wish.id} if wish.id else {}
-    message = wish.said("Cancelled")
+def withdrawn(cancellation: Cancel, run: str, level: int, requester: str) -> Transition:
+    """The transition that cancels a request when its workflow can't be asked to."""
+    proof = {"wish": cancellation.id} if cancellation.id else {}
+    message = cancellation.message("Cancelled")
     now = datetime.now(UTC)
-    line = AuditEvent(kind="cancelled", at=now, who=wish.who, detail=message, channel=wish.channel, proof=proof)
-    return _cancelled(wish.approval_id, run, level, requester, "cancelled", line)
+    event = AuditEvent(
+        kind="cancelled", at=now, who=cancellation.who, detail=message, channel=cancellation.channel, proof=proof
+    )
+    return _cancelled(cancellation.approval_id, run, level, requester, "cancelled", event)
 
 
-def _cancelled(approval_id: int, run: str, level: int, requester: str, what: str, line: AuditEvent) -> Transition:
+def _cancelled(
+    approval_id: int, run: str, level: int, requester: str, what: str, audit_event: AuditEvent
+) -> Transition:
     return Transition(
         approval_id=approval_id,
         run=run,
         key=f"{level}.{what}",
-        at=line.at,
+        at=audit_event.at,
         status=Status.CANCELLED,
-        message=line.detail,
+        message=audit_event.detail,
         level=level,
-        lines=[line],
-        tell=[Recipient(event=Event.SETTLED, person=requester)],
+        events=[audit_event],
+        recipients=[Recipient(event=Event.SETTLED, person=requester)],
     )
 
 
@@ -211,10 +218,10 @@ class GrantTerms(Model):
 
 
 class RecordedTransition(Model):
-    """What the writing of a step brought: its number in the request, and a grant, where it opened one.
+    """What the writing of a transition brought: its number in the request, and a grant, where it opened one.
 
-    `instead` is how the request had ended on record before, so that the step came too late. `disabled` are people on
-    whom it relies and who are disabled, so that nothing was written.
+    `instead` is how the request had ended on record before, so that the transition came too late. `disabled` are people
+    on whom it relies and who are disabled, so that nothing was written.
     """
 
     number: int = 0
@@ -281,7 +288,7 @@ class GrantEnd(Model):
     who: str
     channel: str = ""
     message: SentAsWords
-    wish_id: str = ""  # of the wish that brought it about
+    undo_id: Annotated[str, Field(alias="wish_id")] = ""  # of the Revoke that brought it about
     run: str | None = None  # of its request, where the grant's workflow ends it; None of one older than this
 
 
@@ -295,11 +302,11 @@ class AskAgain(OfRequest):
     """Somebody asked while the request was open; `key` is the same when it is recorded again after a crash."""
 
     key: str
-    line: AuditEvent
+    event: Annotated[AuditEvent, Field(alias="line")]
 
 
 class Undo(Model):
-    """The wish to undo something; `name` is what people call `who`.
+    """A demand to undo something; `name` is what people call `who`.
 
     `id` is the same when it is made again, empty where it never is.
     """
@@ -311,17 +318,17 @@ class Undo(Model):
     id: str = ""
     name: str = ""
 
-    def said(self, how: str) -> str:
+    def message(self, how: str) -> str:
         """What the record says of it: `Cancelled by Alice Ainsworth: not needed`."""
         return sentence(f"{how} by {self.name or self.who}", self.reason)
 
 
 class Cancel(Undo):
-    """The wish to withdraw a request that waits."""
+    """Withdraws a request that waits."""
 
 
 class Revoke(Undo):
-    """The wish to end a grant early; `given_back`: by whom it was for, or by the gateway that asked for it."""
+    """Ends a grant early; `given_back`: by whom it was for, or by the gateway that asked for it."""
 
     given_back: bool = False
 
@@ -338,6 +345,6 @@ class Revoke(Undo):
             at=at,
             who=self.who,
             channel=self.channel,
-            message=self.said("Given back" if self.given_back else "Revoked"),
-            wish_id=self.id,
+            message=self.message("Given back" if self.given_back else "Revoked"),
+            undo_id=self.id,
         )

@@ -1,9 +1,9 @@
 """What people and programs see of a request, over HTTP and on the command line."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import PrivateAttr, computed_field
+from pydantic import Field, PrivateAttr, computed_field
 
 from countersign.kinds import AnyQuestion
 from countersign.models import ChannelUse, Decision, GrantView, Model, SentAsWords, Status, Subject
@@ -12,7 +12,7 @@ from countersign.models import ChannelUse, Decision, GrantView, Model, SentAsWor
 class ApproverView(Model):
     """Somebody whom a level asks, and why. `told` is false while no message that asks them has got through.
 
-    `standing` is empty, or away, unreachable or disabled.
+    `availability` is empty, or away, unreachable or disabled.
     """
 
     level: int
@@ -20,7 +20,7 @@ class ApproverView(Model):
     name: str
     because: str
     told: bool = True
-    standing: str = ""
+    availability: Annotated[str, Field(alias="standing")] = ""
 
 
 class AuditEventView(Model):

@@ -33,7 +33,7 @@ class Asking:
         with self.database.transaction() as connection:
             row = request_row(connection, again.approval_id, again.run)
             if steps.add(connection, again.approval_id, again.key, 0):
-                append(connection, again.approval_id, [again.line])
+                append(connection, again.approval_id, [again.event])
             return None if row.status == Status.WAITING else settled(connection, row)
 
     def answer_on_record(self, question: Question, who: str) -> Asked | None:
@@ -48,9 +48,9 @@ class Asking:
         if row is None:
             return None
         now = datetime.now(UTC)
-        line = AuditEvent(kind="asked_again", at=now, who=who, detail=WHILE_OPEN, proof=on_record(question))
+        event = AuditEvent(kind="asked_again", at=now, who=who, detail=WHILE_OPEN, proof=on_record(question))
         with self.database.transaction() as connection:
-            append_or_count(connection, row.approval_id, line, who, row.approval_id)
+            append_or_count(connection, row.approval_id, event, who, row.approval_id)
         return _joined(row, question)
 
 

@@ -35,7 +35,7 @@ class Deliveries:
     def begin_step(
         self, approval_id: int, step: int, but: Collection[str], now: datetime
     ) -> list[tuple[str, Notification]]:
-        """Write down that the notices of a step are being sent now, for the first time, and read what they say.
+        """Write down that the notices of a transition are being sent now, for the first time, and read what they say.
 
         What another has begun is left out, and what goes by the channels `but`.
         """
@@ -68,8 +68,8 @@ class Deliveries:
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             step = requests.step_of(connection, approval_id)
-            lines = [line for one in results for line in _mark(connection, one, channels, now, step)]
-            append(connection, approval_id, lines)
+            events = [event for one in results for event in _mark(connection, one, channels, now, step)]
+            append(connection, approval_id, events)
 
 
 def _mark(

@@ -89,9 +89,9 @@ class Engine:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
         await self._resources.run(self.transactions.signals.add, person, approval_id, signal, detail)
 
-    async def record_attempt(self, line: AuditEvent) -> None:
+    async def record_attempt(self, event: AuditEvent) -> None:
         """Record that somebody tried what is not theirs to do; what they try again and again is counted."""
-        await self._resources.run(self._repeats.record, line, line.who)
+        await self._resources.run(self._repeats.record, event, event.who)
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case."""
@@ -129,9 +129,9 @@ class Engine:
         """The people of a level, as the directory has them now."""
         return await self._resources.run(self.transactions.people.of_level, start)
 
-    async def recheck(self, look: Recheck) -> Availability:
+    async def recheck(self, recheck: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached."""
-        return await self._resources.run(self.transactions.people.recheck, look)
+        return await self._resources.run(self.transactions.people.recheck, recheck)
 
     async def ask_again(self, again: AskAgain) -> Settled | None:
         """Record that the question of an open request was asked again, once; returns how it ended, if it has."""
@@ -141,11 +141,11 @@ class Engine:
         """The answers that came before the deadline and were not refused, and whether there may be more."""
         return await self._resources.run(self.transactions.deadline.timely_answers, closing)
 
-    async def write(self, step: Transition) -> RecordedTransition:
+    async def write(self, transition: Transition) -> RecordedTransition:
         """Write one change of a request, once. Raises NotFound where it is not on record."""
-        return await self._resources.run(self.transactions.transitions.write, step)
+        return await self._resources.run(self.transactions.transitions.write, transition)
 
-    async def carry_out(self, step: Transition, written: RecordedTransition) -> TransitionResult:
+    async def carry_out(self, transition: Transition, written: RecordedTransition) -> TransitionResult:
         """Start the grant of a change that was written, if it opened one, and tell those whom it concerns.
 
         The grant's workflow is started here and not as a child: a parent that ends in the same task takes a child that
@@ -154,14 +154,14 @@ class Engine:
         if written.grant is not None:
             await self._resources.client.start_grant(written.grant)
         is_written = not (written.instead or written.disabled)
-        unreachable = await self._deliver(step, written.number) if is_written else []
+        unreachable = await self._deliver(transition, written.number) if is_written else []
         return TransitionResult(**written.model_dump(), unreachable=unreachable)
 
-    async def _deliver(self, step: Transition, number: int) -> list[str]:
-        """Send what a step has written, where there is anything; returns who can be reached by no channel."""
-        if self._resources.outbox is None or not (step.tell or self._resources.outbox.live):
+    async def _deliver(self, transition: Transition, number: int) -> list[str]:
+        """Send what a transition has written, where there is anything; returns who can be reached by no channel."""
+        if self._resources.outbox is None or not (transition.recipients or self._resources.outbox.live):
             return []
-        return await self._resources.outbox.deliver(step.approval_id, number)
+        return await self._resources.outbox.deliver(transition.approval_id, number)
 
     async def end_grant(self, end: GrantEnd) -> None:
         """End or revoke a grant, once, and tell those whom it concerns."""

@@ -60,16 +60,18 @@ class Granting:
             message = answer_by(grant, minutes, question)
         except Refused as error:
             message, refused = str(error), error
-        line = AuditEvent(kind="asked_again", at=now, who=who, detail=message, proof=on_record(question))
-        append_or_count(connection, grant.approval_id, line, who, grant.approval_id)
+        event = AuditEvent(kind="asked_again", at=now, who=who, detail=message, proof=on_record(question))
+        append_or_count(connection, grant.approval_id, event, who, grant.approval_id)
         yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, message=message, grant=grant)
         return (None if refused else yes), refused
 
     def end(self, end: GrantEnd) -> bool:
         """End or revoke a grant, and write who must be told; False when it had ended already."""
         kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
-        proof = {"wish": end.wish_id} if end.wish_id else {}
-        line = AuditEvent(kind=kind, at=end.at, who=end.who, channel=end.channel, detail=end.message, proof=proof)
+        proof = {"wish": end.undo_id} if end.undo_id else {}
+        audit_event = AuditEvent(
+            kind=kind, at=end.at, who=end.who, channel=end.channel, detail=end.message, proof=proof
+        )
         with self.database.transaction() as connection:
             if not grants.end(connection, end):
                 return False
@@ -79,7 +81,7 @@ class Granting:
                 for one in _concerned(connection, end, request.requester)
             ]
             self.notifying.write(connection, request, request.level, GRANT_STEP, end.at, tell)
-            append(connection, end.approval_id, [line])
+            append(connection, end.approval_id, [audit_event])
         return True
 
     @reads

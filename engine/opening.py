@@ -143,6 +143,6 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
 def _record_refusal(connection: Connection, policy: Policy, question: Question, who: str, detail: str) -> None:
     asked = {"requester": question.requester, **question.subject.fields}
     proof = asked | on_record(question)
-    line = AuditEvent(kind="refused", at=datetime.now(UTC), who=who, detail=detail, proof=proof)
+    event = AuditEvent(kind="refused", at=datetime.now(UTC), who=who, detail=detail, proof=proof)
     requester = question.requester if question.requester in policy.users else "unknown"
-    append_or_count(connection, None, line, who, requester)
+    append_or_count(connection, None, event, who, requester)

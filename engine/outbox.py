@@ -1,4 +1,4 @@
-"""Sending what a step has written: begun at once, never broken off, and tried again where it failed."""
+"""Sending what a transition has written: begun at once, never broken off, and tried again where it failed."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from engine.live_messages import LiveMessages, LiveSender, Sender
 from store import Store
 from store.notifications import NEVER_SHOWN
 
-# A step waits so long for what it sends; what takes longer goes on by itself.
+# A transition waits so long for what it sends; what takes longer goes on by itself.
 HEALTHY_SECONDS = 0.9
 # What can be found again where it was posted after all is broken off after this, and for the second time after that.
 LIVE_SECONDS = 8.0
@@ -68,7 +68,7 @@ class Outbox:
     # --- what others ask for -----------------------------------------------------------------------------------------
 
     async def deliver(self, approval_id: int, step: int) -> list[str]:
-        """Send the notices of one step, all at once, and bring up to date what was sent before.
+        """Send the notices of one transition, all at once, and bring up to date what was sent before.
 
         Returns, as soon as that is done but after HEALTHY_SECONDS at the latest, who can be reached by no channel.
         """
@@ -127,7 +127,7 @@ class Outbox:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     async def _send_step(self, approval_id: int, step: int) -> Sends:
-        """Begin to send the notices of a step that nobody has tried yet; the others are left over, or on their way."""
+        """Begin to send the notices of a transition that nobody has tried yet; others are left over, or under way."""
         new = await self._run(self.deliveries.begin_step, approval_id, step, self.elsewhere, datetime.now(UTC))
         return [(channel, self._start(self._send(channel, notice, tries=1))) for channel, notice in new]
 

@@ -27,23 +27,23 @@ class People:
             return rules.people(policy, Route.model_validate(row.route), start.level, row.requester)
 
     @reads
-    def recheck(self, look: Recheck) -> Availability:
+    def recheck(self, recheck: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached on any channel."""
         with self.database.reading() as connection:
-            row = request_row(connection, look.approval_id, look.run)
+            row = request_row(connection, recheck.approval_id, recheck.run)
             version, policy = self.policies.in_force(connection)
-            lost = _unreachable(connection, look.approval_id)
-            away = signals.people_with(connection, look.approval_id, "away")
+            lost = _unreachable(connection, recheck.approval_id)
+            away = signals.people_with(connection, recheck.approval_id, "away")
         nobody_at = 0
-        if look.level is not None:
+        if recheck.level is not None:
             route = Route.model_validate(row.route)
-            nobody_at = rules.level_without_people(policy, route, row.requester, look.level + 1, lost)
+            nobody_at = rules.level_without_people(policy, route, row.requester, recheck.level + 1, lost)
         return Availability(
             requester_disabled=not policy.enabled(row.requester),
             why_disabled=rules.why_gone(policy, version, row.requester),
-            disabled=[one for one in look.people if not policy.enabled(one)],
-            unreachable=[one for one in look.people if one in lost],
-            away=[one for one in look.people if one in away],
+            disabled=[one for one in recheck.people if not policy.enabled(one)],
+            unreachable=[one for one in recheck.people if one in lost],
+            away=[one for one in recheck.people if one in away],
             nobody_at=nobody_at,
         )
 

@@ -55,8 +55,8 @@ def put_in_force(
         if end:
             reason = f"Policy version {version} would not give it. "
             grants.have_revoked(connection, who, [(number, reason + why) for number, why in end])
-        line = AuditEvent(kind="policy_applied", at=now, who=who, detail=f"policy version {version}")
-        append(connection, None, [line])
+        event = AuditEvent(kind="policy_applied", at=now, who=who, detail=f"policy version {version}")
+        append(connection, None, [event])
     store.policies.remember(version, read.policy)
     return version
 

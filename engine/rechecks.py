@@ -11,7 +11,7 @@ from countersign.models import Route
 from store import Store, notifications, requests
 from store.database import reads
 from store.due import Due
-from store.tables import STANDINGS
+from store.tables import AVAILABILITIES
 
 
 class Rechecks:
@@ -50,10 +50,12 @@ def _in_vain(policy: Policy, row: Row[Any, Any, Any, Any], told: set[tuple[Any, 
 
 
 def _changed(policy: Policy, row: Row[Any, Any, Any, Any], told: set[tuple[Any, ...]]) -> bool:
-    """Whether a seat stands worse than its request knows."""
+    """Whether somebody who is asked is less available than their request knows."""
     if not policy.enabled(row.requester):
         return True
-    if not row.person or row.standing == "disabled":
+    if not row.person or row.availability == "disabled":
         return False
     news = [signal for signal in ("away", "unreachable") if (row.approval_id, row.person, signal) in told]
-    return not policy.enabled(row.person) or (bool(news) and STANDINGS.index(news[-1]) > STANDINGS.index(row.standing))
+    return not policy.enabled(row.person) or (
+        bool(news) and AVAILABILITIES.index(news[-1]) > AVAILABILITIES.index(row.availability)
+    )

@@ -31,12 +31,14 @@ LEFT_OVER_AFTER = timedelta(seconds=15)
 # --- a change that is made again --------------------------------------------------------------------------------------
 
 
-def written_before(connection: Connection, step: Transition, row: Row[Any]) -> RecordedTransition:
-    """What the step brought when it was written before; or, where it came too late, how the request had ended."""
-    number = steps.number_of(connection, step.approval_id, step.key)
-    grant = grants.terms_of(connection, step.approval_id)
-    # Two people's wishes to cancel make one step, and more may have followed on a step than its workflow remembers.
-    as_on_record = number and (row.status == Status.WAITING or (row.status, row.message) == (step.status, step.message))
+def written_before(connection: Connection, transition: Transition, row: Row[Any]) -> RecordedTransition:
+    """What the transition brought when it was written before; or, where it came too late, how the request had ended."""
+    number = steps.number_of(connection, transition.approval_id, transition.key)
+    grant = grants.terms_of(connection, transition.approval_id)
+    # Two people who cancel make one transition, and more may have followed on one than its workflow remembers.
+    as_on_record = number and (
+        row.status == Status.WAITING or (row.status, row.message) == (transition.status, transition.message)
+    )
     return RecordedTransition(number=number, instead=None if as_on_record else settled(connection, row), grant=grant)
 
 

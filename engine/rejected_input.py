@@ -26,7 +26,7 @@ class RejectedInputs:
         The same again, by its source's id, changes nothing.
         """
         now = datetime.now(UTC)
-        line = AuditEvent(
+        audit_event = AuditEvent(
             kind="answer_refused",
             at=now,
             who=refused.who,
@@ -41,7 +41,7 @@ class RejectedInputs:
                 _tell(connection, refused, now)
             # Whom the directory doesn't know may call themselves anything: they are counted together.
             whose = refused.person.id if refused.person else "stranger"
-            append_or_count(connection, refused.approval_id, line, "turned down", whose)
+            append_or_count(connection, refused.approval_id, audit_event, "turned down", whose)
 
 
 def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bool:

@@ -27,14 +27,14 @@ class Sweeping:
             return  # no policy was ever applied, so nothing is open
         to_revoke = await self._run(self._transactions.granting.to_revoke)
         looks = [partial(self._look_again, approval_id) for approval_id in to_look_at]
-        await each_for_itself([*looks, *(partial(self._revoke, wish) for wish in to_revoke)])
+        await each_for_itself([*looks, *(partial(self._revoke, revocation) for revocation in to_revoke)])
 
-    async def _revoke(self, wish: Revoke) -> None:
-        view = await self._run(self._requests.request, wish.approval_id)
+    async def _revoke(self, revocation: Revoke) -> None:
+        view = await self._run(self._requests.request, revocation.approval_id)
         try:
-            await self._client.revoke(wish, view.token_run)
+            await self._client.revoke(revocation, view.token_run)
         except NotFound:
-            await self._undoing.end_on_record(view, wish)
+            await self._undoing.end_on_record(view, revocation)
         except Refused:
             return
 

@@ -19,7 +19,7 @@ U = TypeVar("U", bound=Undo)
 
 
 class Undoing:
-    """Carries out wishes to undo something. The same `wish_id` again is the same wish, whatever crashed meanwhile."""
+    """Cancels requests, and ends grants early. A call with the same `undo_id` is the same call made again."""
 
     def __init__(self, resources: Resources, settling: Settling) -> None:
         self._run = resources.run
@@ -29,22 +29,24 @@ class Undoing:
         self._settling = settling
 
     async def cancel(
-        self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, wish_id: str = ""
+        self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, undo_id: str = ""
     ) -> Judgement:
         """Withdraw a waiting request: its requester may, and an admin (rule 7).
 
-        The same `wish_id` again is the same wish, and hears what that brought about, whatever crashed meanwhile. Where
+        A call with the same `undo_id` returns what the first brought about, whatever crashed meanwhile. Where
         its workflow can't be asked to, it is withdrawn on record, which holds for everybody.
         """
         view = await self._allowed(Action.CANCEL, approval_id, who, admin)
-        wish = await self._wish(Cancel, approval_id=approval_id, who=who, channel=channel, reason=reason, id=wish_id)
+        cancellation = await self._undo(
+            Cancel, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id
+        )
         try:
-            return await self._client.cancel(view.question.workflow_id, wish)
+            return await self._client.cancel(view.question.workflow_id, cancellation)
         except Unavailable:
-            return await self._withdraw_on_record(view, wish)
+            return await self._withdraw_on_record(view, cancellation)
         except (NotFound, Refused) as error:
             view = await self._run(self._requests.request, approval_id)
-            if await self._brought_about(approval_id, wish_id):
+            if await self._brought_about(approval_id, undo_id):
                 return Judgement(accepted=True, message=view.message, status=view.status)
             if view.status is Status.WAITING:
                 if isinstance(error, NotFound) and await self._settling.settle_if_gone(approval_id):
@@ -52,61 +54,65 @@ class Undoing:
                 raise
             raise ended(view) from error
 
-    async def _withdraw_on_record(self, view: RequestView, wish: Cancel) -> Judgement:
+    async def _withdraw_on_record(self, view: RequestView, cancellation: Cancel) -> Judgement:
         """Withdraw a request without its workflow, which is told to end, and else learns so when it next writes."""
-        step = withdrawn(wish, view.token_run, view.level, view.question.requester)
-        written = await self._run(self._transactions.transitions.write, step)
+        transition = withdrawn(cancellation, view.token_run, view.level, view.question.requester)
+        written = await self._run(self._transactions.transitions.write, transition)
         if view.token_run:
             with suppress(CountersignError):
                 await self._client.end(view.question.workflow_id, view.token_run)
-        view = await self._run(self._requests.request, wish.approval_id)
-        if written.instead is not None and not await self._brought_about(wish.approval_id, wish.id):
+        view = await self._run(self._requests.request, cancellation.approval_id)
+        if written.instead is not None and not await self._brought_about(cancellation.approval_id, cancellation.id):
             raise ended(view)
         return Judgement(accepted=True, message=view.message, status=view.status)
 
     async def revoke(
-        self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, wish_id: str = ""
+        self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, undo_id: str = ""
     ) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
         view = await self._allowed(Action.REVOKE, approval_id, who, admin)
-        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=wish_id)
-        await self._end_grant(view, wish)
+        revocation = await self._undo(
+            Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id
+        )
+        await self._end_grant(view, revocation)
 
-    async def give_back(self, approval_id: int, who: str, channel: str, reason: str = "", wish_id: str = "") -> None:
+    async def give_back(self, approval_id: int, who: str, channel: str, reason: str = "", undo_id: str = "") -> None:
         """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
         view = await self._allowed(Action.GIVE_BACK, approval_id, who)
-        wish = await self._wish(Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=wish_id)
-        await self._end_grant(view, wish.model_copy(update={"given_back": True}))
+        revocation = await self._undo(
+            Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id
+        )
+        await self._end_grant(view, revocation.model_copy(update={"given_back": True}))
 
-    async def _end_grant(self, view: RequestView, wish: Revoke) -> None:
+    async def _end_grant(self, view: RequestView, revocation: Revoke) -> None:
         about = view.approval_id
         if view.grant is None:
-            what = "give back" if wish.given_back else "revoke"
+            what = "give back" if revocation.given_back else "revoke"
             why = f"#{about} is {view.status} and has no grant to {what}."
             raise Refused(why, ErrorCode.NO_GRANT, approval_id=about, request_status=view.status)
         over = Refused(f"The grant of #{about} is over already.", ErrorCode.GRANT_OVER, approval_id=about)
         try:
             if view.grant.status is not GrantStatus.ACTIVE:
                 raise over
-            await self._client.revoke(wish, view.token_run)
+            await self._client.revoke(revocation, view.token_run)
         except (NotFound, Unavailable):
             # Its workflow has ended, was ended past us or lost, or can't be asked: the record is what counts.
-            if not await self.end_on_record(view, wish) and not await self._brought_about(about, wish.id):
+            if not await self.end_on_record(view, revocation) and not await self._brought_about(about, revocation.id):
                 raise over from None
         except Refused as error:
-            if not await self._brought_about(about, wish.id):
+            if not await self._brought_about(about, revocation.id):
                 raise over from error
 
-    async def end_on_record(self, view: RequestView, wish: Revoke) -> bool:
+    async def end_on_record(self, view: RequestView, revocation: Revoke) -> bool:
         """End a grant that no workflow ends; False where it had ended already."""
-        end = wish.end(datetime.now(UTC))
+        end = revocation.end(datetime.now(UTC))
         return await self._run(self._transactions.granting.end, end.model_copy(update={"run": view.token_run}))
 
-    async def _brought_about(self, approval_id: int, wish_id: str) -> bool:
-        """Whether the request, or its grant, ended by this very wish, which is made again."""
-        return bool(wish_id) and await self._run(self._requests.brought_about, approval_id, wish_id)
+    async def _brought_about(self, approval_id: int, undo_id: str) -> bool:
+        """Whether the request, or its grant, was ended by this very call, which is made again."""
+        return bool(undo_id) and await self._run(self._requests.brought_about, approval_id, undo_id)
 
-    async def _wish(self, kind: type[U], who: str, **fields: Any) -> U:
+    async def _undo(self, kind: type[U], who: str, **fields: Any) -> U:
         name = (await self._run(self._requests.person, who)).name
         return kind.model_validate({"who": who, "name": name, **fields})
 

@@ -20,17 +20,17 @@ class Engine(Protocol):
         """Have its request judge a stored answer; a refusal is recorded before this returns. Raises Unavailable."""
 
     async def cancel(
-        self, approval_id: int, who: str, channel: str, reason: str = "", *, wish_id: str = ""
+        self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = ""
     ) -> Judgement:
         """Withdraw a waiting request; raises NotAllowed, Refused, NotFound, Unavailable.
 
-        The same `wish_id` again is the same wish, here and below: it hears what that brought about.
+        A call with the same `undo_id`, here and below, returns what the first brought about.
         """
 
-    async def revoke(self, approval_id: int, who: str, channel: str, reason: str = "", *, wish_id: str = "") -> None:
+    async def revoke(self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = "") -> None:
         """End a grant early; raises NotAllowed, Refused, NotFound, Unavailable."""
 
-    async def give_back(self, approval_id: int, who: str, channel: str, reason: str = "", *, wish_id: str = "") -> None:
+    async def give_back(self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = "") -> None:
         """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:

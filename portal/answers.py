@@ -100,8 +100,8 @@ async def _record_attempt(context: Context, caller: Caller, approval_id: int, an
     """Somebody tried to decide what is not theirs to decide: that is on record too."""
     proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
-    line = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, detail=message, proof=proof)
-    await context.engine.record_attempt(line)
+    event = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, detail=message, proof=proof)
+    await context.engine.record_attempt(event)
 
 
 @router.post(
@@ -110,14 +110,14 @@ async def _record_attempt(context: Context, caller: Caller, approval_id: int, an
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def cancel(
-    approval_id: ApprovalId, wish: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """Withdraw a request that waits: its requester may, and an admin."""
     person = caller.must_be_person()
     await seen(context, caller, approval_id)
 
-    async def withdraw(wish_id: str) -> JSONResponse:
-        done = await context.engine.cancel(approval_id, person, CHANNEL, wish.reason, caller.is_admin, wish_id)
+    async def withdraw(undo_id: str) -> JSONResponse:
+        done = await context.engine.cancel(approval_id, person, CHANNEL, undo.reason, caller.is_admin, undo_id)
         return JSONResponse(done.model_dump(mode="json"))
 
     return await once(withdraw)
@@ -129,14 +129,14 @@ async def cancel(
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def revoke(
-    approval_id: ApprovalId, wish: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early: an approver of the request may, and an admin. Gives the request as it stands then."""
     person = caller.must_be_person()
     await seen(context, caller, approval_id)
 
-    async def end(wish_id: str) -> JSONResponse:
-        await context.engine.revoke(approval_id, person, CHANNEL, wish.reason, caller.is_admin, wish_id)
+    async def end(undo_id: str) -> JSONResponse:
+        await context.engine.revoke(approval_id, person, CHANNEL, undo.reason, caller.is_admin, undo_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))
@@ -148,7 +148,7 @@ async def revoke(
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def give_back(
-    approval_id: ApprovalId, wish: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early that is not needed any more: its requester may, and a gateway that asked for it.
 
@@ -156,8 +156,8 @@ async def give_back(
     """
     await seen(context, caller, approval_id)
 
-    async def end(wish_id: str) -> JSONResponse:
-        await context.engine.give_back(approval_id, caller.name, CHANNEL, wish.reason, wish_id)
+    async def end(undo_id: str) -> JSONResponse:
+        await context.engine.give_back(approval_id, caller.name, CHANNEL, undo.reason, undo_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))

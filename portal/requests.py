@@ -58,13 +58,13 @@ class Asking(ConnectionQuestion):
         **described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
     },
 )
-async def ask(wish: Asking, context: ContextHere, caller: CallerHere, once: IdempotencyHere) -> JSONResponse:
+async def ask(body: Asking, context: ContextHere, caller: CallerHere, once: IdempotencyHere) -> JSONResponse:
     """Ask whether a requester may connect to a device.
 
     201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
     says until when. 202: it is open and goes on by itself, once a worker is back. 409: refused; `detail` says why.
     """
-    question = _question(wish, caller)
+    question = _question(body, caller)
     caller.must_be_allowed(question)
     return await once(
         lambda request_id: _ask(context, caller, question, request_id),
@@ -72,11 +72,11 @@ async def ask(wish: Asking, context: ContextHere, caller: CallerHere, once: Idem
     )
 
 
-def _question(wish: Asking, caller: Caller) -> ConnectionQuestion:
-    requester = wish.requester or (caller.token.owner.name if caller.is_person else "")
+def _question(body: Asking, caller: Caller) -> ConnectionQuestion:
+    requester = body.requester or (caller.token.owner.name if caller.is_person else "")
     if not requester:
         raise RequestValidationError([{"type": "missing", "loc": ("body", "requester")}])
-    return ConnectionQuestion.model_validate(wish.model_dump() | {"requester": requester})
+    return ConnectionQuestion.model_validate(body.model_dump() | {"requester": requester})
 
 
 async def _ask(context: Context, caller: Caller, question: ConnectionQuestion, request_id: str) -> JSONResponse:
@@ -162,10 +162,10 @@ async def timeline(
     Where there may be more, the header `Link` leads to the next page.
     """
     await seen(context, caller, approval_id)
-    lines = await context.run(context.store.events.of, approval_id, after, limit)
-    if len(lines) == limit:
-        _lead_on(request, response, after=lines[-1].version)
-    return [redacted_event(line) for line in await context.run(context.store.reading.named, lines)]
+    page = await context.run(context.store.events.of, approval_id, after, limit)
+    if len(page) == limit:
+        _lead_on(request, response, after=page[-1].version)
+    return [redacted_event(event) for event in await context.run(context.store.reading.named, page)]
 
 
 @router.get("/requests/{approval_id}/wait", responses=described(HTTPStatus.NOT_FOUND))

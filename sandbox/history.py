@@ -188,7 +188,7 @@ class _Request:
                 level=1,
                 person=person,
                 because="manager of everybody",
-                standing="away" if self._second_is_away and person == SECOND_APPROVER else "",
+                availability="away" if self._second_is_away and person == SECOND_APPROVER else "",
             )
             self._notice(1, "asked", person, "email")
             self._notice(1, "asked", person, LIVE_CHANNEL)

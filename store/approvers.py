@@ -1,4 +1,4 @@
-"""Who was asked about a request, at which level and why, and how they stand."""
+"""Who was asked about a request, at which level and why, and whether they can answer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,44 +6,45 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from countersign.models import Approver
 from store.database import insert_new
-from store.tables import STANDINGS, approvers
+from store.tables import AVAILABILITIES, approvers
 
 OF_REQUEST = approvers.c.approval_id == bindparam("number")
-STANDINGS_OF = select(approvers.c.person, approvers.c.standing).where(OF_REQUEST)
+AVAILABILITIES_OF = select(approvers.c.person, approvers.c.availability).where(OF_REQUEST)
 PEOPLE_OF = select(approvers.c.person).where(OF_REQUEST).distinct().order_by(approvers.c.person)
 
 
 def add(
-    connection: Connection, approval_id: int, level: int, asked: Sequence[Approver], standings: Mapping[str, str]
+    connection: Connection, approval_id: int, level: int, asked: Sequence[Approver], availabilities: Mapping[str, str]
 ) -> None:
-    """Add people who are asked at a level, each with their standing; who was asked there before stays as they are."""
+    """Add people who are asked at a level, with their availability; who was asked there before stays as they are."""
     rows = [
         {
             "approval_id": approval_id,
             "level": level,
             "person": one.person,
             "because": one.because,
-            "standing": standings.get(one.person, ""),
+            "availability": availabilities.get(one.person, ""),
         }
         for one in asked
     ]
     insert_new(connection, approvers, *rows)
 
 
-def worsen(connection: Connection, approval_id: int, level: int, person: str, standing: str) -> None:
-    """Note that somebody stands worse at a level than was known; a standing gets no better."""
+def worsen(connection: Connection, approval_id: int, level: int, person: str, availability: str) -> None:
+    """Note that somebody is less available at a level than was known; it gets no better while the request waits."""
     of_request = approvers.c.approval_id == approval_id
     seat = of_request & (approvers.c.person == person) & (approvers.c.level == level)
-    better = approvers.c.standing.in_(STANDINGS[: STANDINGS.index(standing)])
-    connection.execute(update(approvers).where(seat, better).values(standing=standing))
+    better = approvers.c.availability.in_(AVAILABILITIES[: AVAILABILITIES.index(availability)])
+    connection.execute(update(approvers).where(seat, better).values(availability=availability))
 
 
-def standings_of(connection: Connection, approval_id: int) -> dict[str, str]:
-    """The worst standing of each person who was asked about a request."""
-    stood = sorted(
-        connection.execute(STANDINGS_OF, {"number": approval_id}), key=lambda row: STANDINGS.index(row.standing)
+def availability_of(connection: Connection, approval_id: int) -> dict[str, str]:
+    """The worst availability of each person who was asked about a request."""
+    found = sorted(
+        connection.execute(AVAILABILITIES_OF, {"number": approval_id}),
+        key=lambda row: AVAILABILITIES.index(row.availability),
     )
-    return {row.person: row.standing for row in stood}
+    return {row.person: row.availability for row in found}
 
 
 def at_level(connection: Connection, approval_id: int, level: int) -> list[str]:

@@ -8,31 +8,31 @@ from sqlalchemy import ColumnElement, Connection, select, true
 from countersign.directory import Policy
 from store.tables import events, feed
 
-# Of more than this many events, or requests, at once, all that is open is looked at instead.
+# With more events, or requests, than this at once, all that is open is checked instead.
 MOST = 1000
 
 # Those of these requests, or of all that are open where it gets None, that something is to be done about.
-Recheck = Callable[[Connection, Policy, Collection[int] | None], list[int]]
+Find = Callable[[Connection, Policy, Collection[int] | None], list[int]]
 
 
 class Due:
-    """Looks at all that is open the first time, and after a new policy; else at what something happened to since.
+    """Checks all that is open the first time, and after a new policy; else those to which something has happened since.
 
-    What was found due is looked at again each time until it is so no more. Each process knows for itself.
+    What was found due is checked again each time until it no longer is. Each process keeps its own state.
     """
 
-    def __init__(self, look: Recheck) -> None:
-        self._look = look
+    def __init__(self, find: Find) -> None:
+        self._find = find
         self._read_through = 0
         self._policy_version = 0
         self._found: set[int] = set()
 
     def find(self, connection: Connection, policy_version: int, policy: Policy) -> list[int]:
         """The numbers of the requests that something is to be done about."""
-        # Read first: what is committed between the reads is then looked at now, or the next time.
+        # Read first: what is committed between the two reads is then checked now, or the next time.
         last = connection.execute(select(feed.c.version)).scalar_one()
         suspects = self._suspects(connection, policy_version, last)
-        found = self._look(connection, policy, suspects) if suspects is None or suspects else []
+        found = self._find(connection, policy, suspects) if suspects is None or suspects else []
         self._read_through, self._policy_version, self._found = last, policy_version, set(found)
         return found
 

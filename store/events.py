@@ -16,31 +16,31 @@ COUNT = update(feed).values(version=feed.c.version + bindparam("more")).returnin
 ADD = insert(events)
 
 
-def append(connection: Connection, approval_id: int | None, lines: Sequence[AuditEvent]) -> int:
+def append(connection: Connection, approval_id: int | None, audit_events: Sequence[AuditEvent]) -> int:
     """Add rows to the record; returns the version of the last.
 
     Call it last in a transaction: the feed's lock, which keeps versions in the order of commits, is held from here on.
     """
-    last: int = connection.execute(COUNT, {"more": len(lines)}).scalar_one()
-    if lines:
-        first = last - len(lines) + 1
+    last: int = connection.execute(COUNT, {"more": len(audit_events)}).scalar_one()
+    if audit_events:
+        first = last - len(audit_events) + 1
         rows = [
-            {"version": first + n, "approval_id": approval_id, **line.model_dump(by_alias=False)}
-            for n, line in enumerate(lines)
+            {"version": first + n, "approval_id": approval_id, **event.model_dump(by_alias=False)}
+            for n, event in enumerate(audit_events)
         ]
         connection.execute(ADD, [row | {"who": row["who"][:LONGEST_WHO]} for row in rows])
-        connection.get_execution_options()[HAPPENED].extend(_logged(approval_id, line) for line in lines)
+        connection.get_execution_options()[HAPPENED].extend(_logged(approval_id, event) for event in audit_events)
     return last
 
 
-def _logged(approval_id: int | None, line: AuditEvent) -> Happened:
+def _logged(approval_id: int | None, event: AuditEvent) -> Happened:
     """What the log says of a line once it is committed."""
     number = f"#{approval_id} " if approval_id else ""
-    channel = f" by {line.channel}" if line.channel else ""
-    detail = f": {line.detail}" if line.detail else ""
-    fields = {"event": line.kind, "approval_id": approval_id, "who": line.who, "channel": line.channel}
-    kind = SAID.get(line.kind, line.kind.replace("_", " "))
-    return Happened(f"{number}{kind}, {line.who}{channel}{detail}", fields)
+    channel = f" by {event.channel}" if event.channel else ""
+    detail = f": {event.detail}" if event.detail else ""
+    fields = {"event": event.kind, "approval_id": approval_id, "who": event.who, "channel": event.channel}
+    kind = SAID.get(event.kind, event.kind.replace("_", " "))
+    return Happened(f"{number}{kind}, {event.who}{channel}{detail}", fields)
 
 
 def view(row: Row[Any]) -> AuditEventView:
@@ -76,10 +76,10 @@ class Events:
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(own)]
 
-    def record(self, approval_id: int | None, line: AuditEvent) -> int:
+    def record(self, approval_id: int | None, event: AuditEvent) -> int:
         """Add one row that stands by itself, such as a refused attempt."""
         with self.database.transaction() as connection:
-            return append(connection, approval_id, [line])
+            return append(connection, approval_id, [event])
 
 
 def last_of(connection: Connection, approval_id: int) -> int:

@@ -86,7 +86,7 @@ class Notifications:
 
     @reads
     def of_step(self, approval_id: int, step: int) -> list[Row[Any]]:
-        """The notices of one step that were not sent yet."""
+        """The notices of one transition that were not sent yet."""
         with self.database.reading() as connection:
             return list(unsent(connection, approval_id, step))
 
@@ -283,7 +283,7 @@ def shown_of(connection: Connection, approval_ids: Collection[int]) -> Sequence[
 
 
 def unsent(connection: Connection, approval_id: int, step: int) -> Sequence[Row[Any]]:
-    """The notices of one step that were not sent yet."""
+    """The notices of one transition that were not sent yet."""
     return connection.execute(UNSENT, {"number": approval_id, "step": f"{approval_id}.{step}."}).all()
 
 

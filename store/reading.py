@@ -63,12 +63,12 @@ class Reading:
         return workflow_id
 
     @reads
-    def brought_about(self, approval_id: int, wish_id: str) -> bool:
-        """Whether it was this very wish that cancelled the request, or ended its grant, as the record says."""
+    def brought_about(self, approval_id: int, undo_id: str) -> bool:
+        """Whether the call with this id cancelled the request, or ended its grant, as the record says."""
         ends = events.c.kind.in_(("cancelled", "grant_revoked", "grant_ended"))
         proofs = select(events.c.proof).where(events.c.approval_id == approval_id, ends)
         with self.database.reading() as connection:
-            return any(proof.get("wish") == wish_id for proof in connection.execute(proofs).scalars())
+            return any(proof.get("wish") == undo_id for proof in connection.execute(proofs).scalars())
 
     @reads
     def joined(self, approval_id: int, who: str) -> bool:
@@ -167,24 +167,24 @@ class Reading:
         """The next events after a version, for everybody who watches."""
         newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
         with self.database.reading() as connection:
-            lines = [event_view(row) for row in connection.execute(newer)]
-            if not lines:
+            found = [event_view(row) for row in connection.execute(newer)]
+            if not found:
                 return FeedPage([], {})
-            about = {line.approval_id for line in lines if line.approval_id is not None}
-            return FeedPage(self._named(connection, lines), concerns(connection, about))
+            about = {event.approval_id for event in found if event.approval_id is not None}
+            return FeedPage(self._named(connection, found), concerns(connection, about))
 
     @reads
-    def named(self, lines: Sequence[AuditEventView]) -> list[AuditEventView]:
+    def named(self, events: Sequence[AuditEventView]) -> list[AuditEventView]:
         """Rows of the record with the names of who did it."""
         with self.database.reading() as connection:
-            return self._named(connection, lines)
+            return self._named(connection, events)
 
-    def _named(self, connection: Connection, lines: Sequence[AuditEventView]) -> list[AuditEventView]:
+    def _named(self, connection: Connection, events: Sequence[AuditEventView]) -> list[AuditEventView]:
         try:
             _, policy = self.policies.in_force(connection)
         except Refused:  # before the first policy nobody has a name
-            return list(lines)
-        return [line.model_copy(update={"name": principal_name(policy, line.who)}) for line in lines]
+            return list(events)
+        return [event.model_copy(update={"name": principal_name(policy, event.who)}) for event in events]
 
 
 def _newest(conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:

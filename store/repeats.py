@@ -19,26 +19,26 @@ WINDOW = timedelta(hours=1)
 AT_ONCE = 200
 
 
-def append_or_count(connection: Connection, approval_id: int | None, line: AuditEvent, *whose: object) -> None:
+def append_or_count(connection: Connection, approval_id: int | None, event: AuditEvent, *whose: object) -> None:
     """Add a row to the record, unless there were WRITTEN_EACH in this window with the same kind, channel and `whose`.
 
     Call it last in a transaction, as `append`.
     """
-    of = repeats.c.what == _key(line, whose)
+    of = repeats.c.what == _key(event, whose)
     counted = connection.execute(select(repeats).where(of).with_for_update()).one_or_none()
-    if counted is not None and counted.begun_at > line.at - WINDOW:
-        connection.execute(update(repeats).where(of).values(times=counted.times + 1, last_at=line.at))
+    if counted is not None and counted.begun_at > event.at - WINDOW:
+        connection.execute(update(repeats).where(of).values(times=counted.times + 1, last_at=event.at))
         if counted.times < WRITTEN_EACH:
-            append(connection, approval_id, [line])
+            append(connection, approval_id, [event])
         return
     row = {
-        "what": _key(line, whose),
+        "what": _key(event, whose),
         "approval_id": approval_id,
-        "kind": line.kind,
-        "channel": line.channel,
-        "who": line.who[:LONGEST_WHO],
-        "begun_at": line.at,
-        "last_at": line.at,
+        "kind": event.kind,
+        "channel": event.channel,
+        "who": event.who[:LONGEST_WHO],
+        "begun_at": event.at,
+        "last_at": event.at,
         "times": 1,
     }
     connection.execute(delete(repeats).where(of))
@@ -46,7 +46,7 @@ def append_or_count(connection: Connection, approval_id: int | None, line: Audit
     connection.execute(dialect.insert(repeats).values(row).on_conflict_do_nothing())
     if counted is not None:
         _sum_up(connection, counted)
-    append(connection, approval_id, [line])
+    append(connection, approval_id, [event])
 
 
 class Repeats:
@@ -55,10 +55,10 @@ class Repeats:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def record(self, line: AuditEvent, *whose: object) -> None:
+    def record(self, event: AuditEvent, *whose: object) -> None:
         """Add a row about no request to the record, or count it."""
         with self.database.transaction() as connection:
-            append_or_count(connection, None, line, *whose)
+            append_or_count(connection, None, event, *whose)
 
     def sum_up(self, now: datetime | None = None) -> None:
         """Write one row for each that was only counted, once its window is over."""
@@ -80,9 +80,11 @@ def _sum_up(connection: Connection, row: Row[tuple[object, ...]]) -> None:
     when = f"from {row.begun_at:%H:%M} to {row.last_at:%H:%M} UTC"
     detail = f"{more} more like the rows before, {when}, were counted and not written one by one."
     proof = {"times": str(more)}
-    line = AuditEvent(kind=row.kind, at=datetime.now(UTC), who=row.who, channel=row.channel, detail=detail, proof=proof)
-    append(connection, row.approval_id, [line])
+    event = AuditEvent(
+        kind=row.kind, at=datetime.now(UTC), who=row.who, channel=row.channel, detail=detail, proof=proof
+    )
+    append(connection, row.approval_id, [event])
 
 
-def _key(line: AuditEvent, whose: tuple[object, ...]) -> str:
-    return "|".join(map(str, (line.kind, line.channel, *whose)))
+def _key(event: AuditEvent, whose: tuple[object, ...]) -> str:
+    return "|".join(map(str, (event.kind, event.channel, *whose)))

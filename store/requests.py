@@ -128,13 +128,13 @@ def add(connection: Connection, opening: Opening, route: Route, now: datetime, d
 
 
 def next_step(connection: Connection, approval_id: int, step: int) -> Row[Any]:
-    """Have a request come to a step; returns its row."""
+    """Count one more transition of a request; returns its row."""
     last_step = update(requests).where(requests.c.approval_id == approval_id).values(step=step)
     return connection.execute(last_step.returning(requests)).one()
 
 
 def step_of(connection: Connection, approval_id: int) -> int:
-    """The step that a request has come to; it takes no other until this transaction ends."""
+    """The number of a request's last transition; no other is written until this transaction ends."""
     known: int = connection.execute(STEP_OF, {"number": approval_id}).scalar_one()
     return known
 
@@ -147,12 +147,12 @@ def was_asked_by_another(connection: Connection, approval_id: int) -> bool:
 
 
 def waiting_seats(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any, Any]]:
-    """Number, requester, person and standing of each who is asked now, of these requests or of all that wait.
+    """Number, requester, person and availability of each who is asked now, of these requests or of all that wait.
 
     A request at which nobody is asked has one row, without a person.
     """
     seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
-    columns = requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.standing
+    columns = requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.availability
     asked = select(*columns).join(approvers, seat, isouter=True).where(*_waits_among(numbers))
     return connection.execute(asked).all()
 

@@ -31,8 +31,8 @@ from sqlalchemy import (
 
 # Of an account, a person, a gateway, or of the address that a stranger wrote from, which may be cut.
 LONGEST_WHO = 200
-# How somebody who is asked stands, from best to worst; it gets no better while the request waits.
-STANDINGS = ("", "away", "unreachable", "disabled")
+# Whether somebody who is asked can answer, from best to worst; it gets no better while the request waits.
+AVAILABILITIES = ("", "away", "unreachable", "disabled")
 # The number of the first request, so that people see #1001 and not #1.
 FIRST_APPROVAL_ID = 1001
 # A notice for a room and not a person has the room's name behind this; no person's id begins so.
@@ -108,7 +108,7 @@ requests = Table(
     Column("opened_at", Instant, nullable=False),
     Column("deadline", Instant, nullable=False),
     Column("settled_at", Instant),
-    Column("step", Integer, nullable=False),  # the number of the last step written
+    Column("step", Integer, nullable=False),  # the number of the last transition
     Index("requests_by_status", "status", "approval_id"),
     Index("requests_by_requester", "requester", "approval_id"),
     Index("requests_by_requester_and_status", "requester", "status", "approval_id"),
@@ -117,7 +117,7 @@ requests = Table(
     sqlite_autoincrement=True,
 )
 
-# A step that is taken again finds itself here, whatever was written since.
+# The transitions of requests: one that is written again finds itself here, whatever was written since.
 steps = Table(
     "steps",
     metadata,
@@ -133,7 +133,7 @@ approvers = Table(
     Column("level", Integer, primary_key=True),
     Column("person", String(128), primary_key=True),
     Column("because", Text, nullable=False),
-    Column("standing", String(16), nullable=False),  # empty, away, unreachable or disabled
+    Column("standing", String(16), key="availability", nullable=False),  # empty, away, unreachable or disabled
     Index("approvers_by_person", "person", "approval_id"),
 )
 

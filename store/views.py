@@ -135,7 +135,7 @@ def _view(
                 person=one.person,
                 name=person(policy, one.person).name,
                 because=one.because,
-                standing=one.standing,
+                availability=one.availability,
                 told=settled or told.is_in({"sent"}, row.approval_id, one.level, one.person, rooms),
             )
             for one in asked

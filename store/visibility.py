@@ -96,11 +96,11 @@ class VisibleEvents:
             # Read first: what is committed between the two reads is then among the lines, or left for the next time.
             last = connection.execute(select(feed.c.version)).scalar_one()
             for _ in range(MOST_PAGES):
-                lines, read_through = _page(connection, version, visibility, limit)
+                events, read_through = _page(connection, version, visibility, limit)
                 version = max(version, last if read_through is None else read_through)
-                if lines or read_through is None:
+                if events or read_through is None:
                     break
-        return lines, version
+        return events, version
 
 
 def _page(
@@ -114,5 +114,5 @@ def _page(
     if not visibility.everything:  # events that belong to no request are for who sees everything
         its = select(requests.c.approval_id).where(requests.c.approval_id.in_(about - {None}), visibility.requests)
         seen = set(connection.execute(its).scalars())
-    lines = [view(row) for row in rows if row.approval_id in seen]
-    return lines, rows[-1].version if len(rows) == limit else None
+    found = [view(row) for row in rows if row.approval_id in seen]
+    return found, rows[-1].version if len(rows) == limit else None

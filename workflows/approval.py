@@ -53,8 +53,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.temporal_summary import show
 
 # How often an expiry that waits for the mailboxes looks again: at first, and when it has waited for long.
-LOOK_AGAIN = timedelta(seconds=1)
-LOOK_SELDOM = timedelta(seconds=10)
+CHECK_AGAIN = timedelta(seconds=1)
+CHECK_SELDOM = timedelta(seconds=10)
 LONG = timedelta(seconds=90)
 LOST = "#{} is no longer on record: the database was restored to an earlier moment, or is another one. Ask again."
 
@@ -85,7 +85,7 @@ class Approval:
         self._asked: dict[str, None] = {}  # in the order they were asked
         self._names: dict[str, str] = {}  # of who was asked
         self._remind_at: datetime | None = None
-        self._looked_at: datetime | None = None  # at the deadline, for the first time
+        self._deadline_seen_at: datetime | None = None  # at the deadline, for the first time
         self._waited = timedelta(0)  # for the mailboxes
         self._cancelled = False  # in Temporal, while it was opened
         self._known = False
@@ -156,30 +156,30 @@ class Approval:
         _refuse(self._objection(answer))
 
     @workflow.update(name="cancel")
-    async def cancel(self, wish: Cancel) -> Judgement:
+    async def cancel(self, cancellation: Cancel) -> Judgement:
         """Withdraw the request while it waits (rule 7)."""
-        if self._being_written and self._not_waiting(wish.approval_id):
+        if self._being_written and self._not_waiting(cancellation.approval_id):
             await workflow.wait_condition(lambda: not self._being_written)
         await self._turn()
-        _refuse(self._not_waiting(wish.approval_id))
-        await self._withdraw(wish)
+        _refuse(self._not_waiting(cancellation.approval_id))
+        await self._withdraw(cancellation)
         if self._open_ballot.status is not Status.CANCELLED:
-            _refuse(self._not_waiting(wish.approval_id))
+            _refuse(self._not_waiting(cancellation.approval_id))
         return Judgement(accepted=True, message=self._open_ballot.message, status=self._open_ballot.status)
 
     @cancel.validator
-    def may_cancel(self, wish: Cancel) -> None:
+    def may_cancel(self, cancellation: Cancel) -> None:
         """Refuse what can't be cancelled, and say why; while a change is being written, the handler judges after it."""
         if not self._being_written:
-            _refuse(self._not_waiting(wish.approval_id))
+            _refuse(self._not_waiting(cancellation.approval_id))
 
     @workflow.update(name="look_again")
-    async def look_again(self, approval_id: int) -> None:
+    async def recheck(self, approval_id: int) -> None:
         """Look again at who may act (rules 4 and 6): somebody was disabled, or can't be reached."""
-        await self._look_around()
+        await self._recheck()
 
-    @look_again.validator
-    def may_look_again(self, approval_id: int) -> None:
+    @recheck.validator
+    def may_recheck(self, approval_id: int) -> None:
         """Refuse when nothing waits here."""
         _refuse(self._not_waiting(approval_id))
 
@@ -322,10 +322,10 @@ class Approval:
         minutes = opened.route.reminder_minutes
         self._remind_at = workflow.now() + minutes * opened.minute if minutes else None
         own = ballot.decisions[-1] if len(ballot.decisions) > before else None
-        lines = [self._line("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
+        events = [self._event("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
         if own is not None:
-            lines.append(self._line("answered", own.person, own.comment, own.channel))
-        await self._change(Change(lines, asked, own))
+            events.append(self._event("answered", own.person, own.comment, own.channel))
+        await self._change(Change(events, asked, own))
 
     async def _wait(self) -> None:
         ballot = self._open_ballot
@@ -348,17 +348,17 @@ class Approval:
         self._remind_at = None
         silent = self._silent()
         tell = [Recipient(event=Event.REMINDED, person=person) for person in silent]
-        await self._change(Change([self._line("reminder_due", ENGINE, ", ".join(silent))], tell=tell))
+        await self._change(Change([self._event("reminder_due", ENGINE, ", ".join(silent))], recipients=tell))
 
     async def _at_deadline(self) -> None:
         """Judge what came in time and was not judged; then expire (rule 5)."""
         ballot = self._open_ballot
-        self._looked_at = self._looked_at or workflow.now()
-        closing = DeadlineCheck(
-            **self._of_request, deadline=ballot.deadline, looked_at=self._looked_at, waited=self._waited
+        self._deadline_seen_at = self._deadline_seen_at or workflow.now()
+        check = DeadlineCheck(
+            **self._of_request, deadline=ballot.deadline, looked_at=self._deadline_seen_at, waited=self._waited
         )
         with self._on_record():
-            last = await execute(RequestActivities.last, closing)
+            last = await execute(RequestActivities.timely_answers, check)
         for answer in last.answers:
             while ballot.level < last.level and ballot.level_passed and not ballot.settled:
                 await self._next_level(started_in_time=True)
@@ -372,7 +372,7 @@ class Approval:
             ballot.expire()
             await self._change(Change())
         else:
-            pause = LOOK_AGAIN if self._waited < LONG else LOOK_SELDOM
+            pause = CHECK_AGAIN if self._waited < LONG else CHECK_SELDOM
             await workflow.sleep(pause, summary="the mailbox is read up to the deadline")
             self._waited += pause
 
@@ -382,36 +382,36 @@ class Approval:
         decision = self._open_ballot.count(answer)
         said = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
         detail = said + (f": {decision.comment}" if decision.comment else "")
-        line = self._line("answered", decision.person, detail, decision.channel, {"answer": answer.id})
-        await self._change(Change([line], decision=decision, who=decision.person, channel=decision.channel))
+        event = self._event("answered", decision.person, detail, decision.channel, {"answer": answer.id})
+        await self._change(Change([event], decision=decision, who=decision.person, channel=decision.channel))
 
-    async def _withdraw(self, wish: Cancel) -> None:
-        self._open_ballot.cancel(wish.said("Cancelled"))
-        await self._change(Change(who=wish.who, channel=wish.channel, wish_id=wish.id))
+    async def _withdraw(self, cancellation: Cancel) -> None:
+        self._open_ballot.cancel(cancellation.message("Cancelled"))
+        await self._change(Change(who=cancellation.who, channel=cancellation.channel, undo_id=cancellation.id))
 
-    async def _look_around(self) -> None:
+    async def _recheck(self) -> None:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is called in vain."""
         ballot = self._open_ballot
         people = [*(one.person for one in ballot.fallback), *ballot.seats]
-        look = Recheck(**self._of_request, people=people, level=ballot.level)
+        recheck = Recheck(**self._of_request, people=people, level=ballot.level)
         with self._on_record():
-            standing = await execute(RequestActivities.standing, look)
+            availability = await execute(RequestActivities.availability, recheck)
         await self._turn()
         if ballot.settled:
             return
-        if standing.requester_disabled:
-            why = standing.why_disabled
+        if availability.requester_disabled:
+            why = availability.why_disabled
             await self._withdraw(Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", reason=why))
             return
-        if standing.nobody_at > ballot.level:
-            ballot.give_up(standing.nobody_at)
+        if availability.nobody_at > ballot.level:
+            ballot.give_up(availability.nobody_at)
             await self._change(Change())
             return
-        for person in standing.disabled:
+        for person in availability.disabled:
             await self._leave_out(person, "disabled")
-        for person in standing.unreachable:
+        for person in availability.unreachable:
             await self._leave_out(person, "unreachable")
-        for person in standing.away:
+        for person in availability.away:
             await self._bring_forward(person)
 
     async def _leave_out(self, person: str, why: Gone) -> None:
@@ -423,22 +423,22 @@ class Approval:
         asked = ballot.leave_out(person, why, lapse=self._open_request.in_turn)
         if person in ballot.seats:
             lapsed = [one for one in _lapsed(ballot) if one not in before]
-            lines = self._lines_of([person], why, lapsed, asked)
-            await self._change(Change(lines, asked, lapsed=lapsed, standing={person: why}))
+            events = self._events_of([person], why, lapsed, asked)
+            await self._change(Change(events, asked, lapsed=lapsed, availability={person: why}))
 
-    def _lines_of(
+    def _events_of(
         self, people: Sequence[str], why: Gone, lapsed: Collection[str], asked: Sequence[Approver]
     ) -> list[AuditEvent]:
         """What the record says of people who are left out, of their approvals, and of who is asked instead."""
         ballot = self._open_ballot
         return [
-            *(self._line("left_out", one, why) for one in people),
+            *(self._event("left_out", one, why) for one in people),
             *(
-                self._line("approval_lapsed", one.person, f"disabled while level {one.level} was open")
+                self._event("approval_lapsed", one.person, f"disabled while level {one.level} was open")
                 for one in ballot.decisions
                 if one.answer_id in lapsed
             ),
-            *(self._line("fallback", one.person, one.because) for one in asked),
+            *(self._event("fallback", one.person, one.because) for one in asked),
         ]
 
     async def _bring_forward(self, away: str) -> None:
@@ -449,14 +449,14 @@ class Approval:
             return
         others = self._silent()
         asked = ballot.note_away(away)
-        lines = [self._line("fallback", one.person, f"{away} is out of office") for one in asked]
+        events = [self._event("fallback", one.person, f"{away} is out of office") for one in asked]
         tell: list[Recipient] = []
         present = [one for one in others if one not in ballot.away]
         if self._remind_at and present:
             self._remind_at = None
-            lines.append(self._line("reminder_due", ENGINE, ", ".join(present)))
+            events.append(self._event("reminder_due", ENGINE, ", ".join(present)))
             tell = [Recipient(event=Event.REMINDED, person=one) for one in present]
-        await self._change(Change(lines, asked, tell=tell, standing={away: "away"}))
+        await self._change(Change(events, asked, recipients=tell, availability={away: "away"}))
 
     def _silent(self) -> list[str]:
         ballot = self._open_ballot
@@ -465,18 +465,18 @@ class Approval:
     async def _change(self, change: Change) -> None:
         """Write what the ballot has just become, and tell those whom it concerns.
 
-        The step is made before anything is awaited, so that it holds this change and no later one.
+        The transition is made before anything is awaited, so that it holds this change and no later one.
         """
         ballot = self._open_ballot
-        step = self._step(change)
+        transition = self._transition(change)
         self._being_written += 1
         try:
             async with self._in_order:
-                taken = await self._take(step)
+                taken = await self._carry_out(transition)
                 while taken.disabled:
                     change = self._recount(change, taken.disabled)
-                    is_one = bool(change.lines) or ballot.settled
-                    taken = await self._take(self._step(change)) if is_one else TransitionResult()
+                    is_one = bool(change.events) or ballot.settled
+                    taken = await self._carry_out(self._transition(change)) if is_one else TransitionResult()
             self._passed = ballot.passed
             if taken.instead is not None:
                 ballot.adopt(taken.instead.status, taken.instead.message, taken.instead.decisions)
@@ -487,11 +487,11 @@ class Approval:
         self._known = True
         self._show()
         if taken.unreachable and not ballot.settled:
-            await self._look_around()
+            await self._recheck()
 
-    async def _take(self, step: Transition) -> TransitionResult:
+    async def _carry_out(self, transition: Transition) -> TransitionResult:
         with self._on_record():
-            return await execute(TransitionActivities.take, step)
+            return await execute(TransitionActivities.carry_out, transition)
 
     @contextmanager
     def _on_record(self) -> Iterator[None]:
@@ -515,7 +515,7 @@ class Approval:
         assert self._question is not None
         show(self._open_ballot, self._question, self._asked, self._names)
 
-    def _step(self, change: Change) -> Transition:
+    def _transition(self, change: Change) -> Transition:
         ballot, relies_on = self._open_ballot, set[str]()
         self._asked.update(dict.fromkeys(one.person for one in change.asked))
         self._names.update({one.person: one.name for one in change.asked if one.name})
@@ -524,7 +524,7 @@ class Approval:
                 relies_on.add(change.decision.person)
             if ballot.passed > self._passed or ballot.status is Status.APPROVED:
                 relies_on |= {ballot.requester, *ballot.approved_by}
-        return change.step(ballot, self._open_request, self._asked, self._now(), sorted(relies_on))
+        return change.transition(ballot, self._open_request, self._asked, self._now(), sorted(relies_on))
 
     def _recount(self, change: Change, disabled: Sequence[str]) -> Change:
         """What a change is that could not be written, as it relied on people who were disabled meanwhile."""
@@ -533,14 +533,14 @@ class Approval:
         asked = ballot.recount(disabled, decision, self._passed)
         lapsed = [one for one in _lapsed(ballot) if one not in before]
         seated = [one for one in disabled if one in ballot.seats]
-        lines = self._lines_of(seated, "disabled", lapsed, asked)
-        standing: dict[str, str] = dict.fromkeys(seated, "disabled")
+        events = self._events_of(seated, "disabled", lapsed, asked)
+        availability: dict[str, str] = dict.fromkeys(seated, "disabled")
         if decision is None or decision.person in disabled:
-            return Change(lines, asked, lapsed=lapsed, standing=standing)
+            return Change(events, asked, lapsed=lapsed, availability=availability)
         by_them = ballot.status is Status.APPROVED or decision.verdict is Verdict.REJECT
         who, channel = (change.who, change.channel) if by_them else (ENGINE, "")
-        lines = [*change.lines, *lines]
-        return Change(lines, asked, decision, lapsed, standing=standing, who=who, channel=channel)
+        events = [*change.events, *events]
+        return Change(events, asked, decision, lapsed, availability=availability, who=who, channel=channel)
 
     async def _turn(self) -> None:
         """Wait until no change is being written, so that what follows sees what is on record."""
@@ -580,10 +580,10 @@ class Approval:
 
     async def _record_repeat(self, asked: QuestionBy) -> None:
         who = asked.asked_by or asked.question.requester
-        line = self._line("asked_again", who, WHILE_OPEN, proof=on_record(asked.question))
+        event = self._event("asked_again", who, WHILE_OPEN, proof=on_record(asked.question))
         update = workflow.current_update_info()
         assert update is not None
-        again = AskAgain(**self._of_request, key=f"ask.{update.id}", line=line)
+        again = AskAgain(**self._of_request, key=f"ask.{update.id}", event=event)
         with self._on_record():
             ended = await execute(RequestActivities.ask_again, again)
         if ended is not None and not self._being_written and not self._open_ballot.settled:
@@ -635,7 +635,7 @@ class Approval:
             grant=self._grant,
         )
 
-    def _line(
+    def _event(
         self, kind: Kind, who: str, detail: str = "", channel: str = "", proof: dict[str, str] | None = None
     ) -> AuditEvent:
         return AuditEvent(kind=kind, at=self._now(), who=who, detail=detail, channel=channel, proof=proof or {})

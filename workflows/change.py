@@ -1,4 +1,4 @@
-"""One change of a ballot, on its way to becoming a step: what is written, and who is told."""
+"""One change of a ballot, on its way to becoming a transition: what is written, and who is told."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,24 +27,24 @@ SETTLED_AS: dict[Status, Kind] = {
 class Change:
     """What has just happened. `who` did it, by `channel`; a change that settled the request tells everyone itself."""
 
-    lines: list[AuditEvent] = field(default_factory=list)
+    events: list[AuditEvent] = field(default_factory=list)
     asked: list[Approver] = field(default_factory=list)
     decision: Decision | None = None
     lapsed: list[str] = field(default_factory=list)
-    tell: list[Recipient] = field(default_factory=list)
-    standing: dict[str, str] = field(default_factory=dict)
+    recipients: list[Recipient] = field(default_factory=list)
+    availability: dict[str, str] = field(default_factory=dict)
     who: str = ENGINE
     channel: str = ""
-    wish_id: str = ""  # of the wish that brought it about
+    undo_id: str = ""  # of the Cancel that brought it about
 
-    def step(
+    def transition(
         self, ballot: Ballot, opened: Opened, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()
     ) -> Transition:
-        """The step that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
-        lines = self.lines
-        tell = [*self.tell, *(Recipient(event=Event.ASKED, person=one.person) for one in self.asked)]
+        """The transition that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
+        events = self.events
+        tell = [*self.recipients, *(Recipient(event=Event.ASKED, person=one.person) for one in self.asked)]
         if ballot.settled:
-            proof = {"wish": self.wish_id} if self.wish_id else {}
+            proof = {"wish": self.undo_id} if self.undo_id else {}
             settled = AuditEvent(
                 kind=SETTLED_AS[ballot.status],
                 at=at,
@@ -53,33 +53,33 @@ class Change:
                 channel=self.channel,
                 proof=proof,
             )
-            lines = [*lines, settled]
+            events = [*events, settled]
             tell = [
                 Recipient(event=Event.SETTLED, person=one) for one in dict.fromkeys([ballot.requester, *asked_so_far])
             ]
         return Transition(
             approval_id=ballot.approval_id,
             run=opened.run,
-            key=f"{ballot.level}.{_what(self.decision, self.standing, lines)}",
+            key=f"{ballot.level}.{_what(self.decision, self.availability, events)}",
             at=at,
             status=ballot.status,
             message=ballot.message,
             level=ballot.level,
             seated=self.asked,
-            standing=self.standing,
+            availability=self.availability,
             decision=self.decision,
             relies_on=list(relies_on),
             lapsed=self.lapsed,
-            lines=lines,
-            tell=tell,
+            events=events,
+            recipients=tell,
             opens_grant=ballot.status is Status.APPROVED and opened.route.grant_minutes > 0,
         )
 
 
-def _what(decision: Decision | None, standing: Mapping[str, str], lines: Sequence[AuditEvent]) -> str:
+def _what(decision: Decision | None, availability: Mapping[str, str], events: Sequence[AuditEvent]) -> str:
     """What the change is about; not what follows from it, as that may differ when it is made again."""
     if decision is not None and decision.answer_id != OWN_APPROVAL:
         return f"answer.{decision.answer_id}"
-    if standing:
-        return ".".join(f"{person}.{why}" for person, why in standing.items())
-    return "reminded" if lines[0].kind == "reminder_due" else lines[0].kind
+    if availability:
+        return ".".join(f"{person}.{why}" for person, why in availability.items())
+    return "reminded" if events[0].kind == "reminder_due" else events[0].kind

@@ -31,18 +31,20 @@ class Grant:
     # --- messages ----------------------------------------------------------------------------------------------------
 
     @workflow.update(name="revoke")
-    async def revoke(self, wish: Revoke) -> None:
+    async def revoke(self, revocation: Revoke) -> None:
         """End the permission early; returns once that is on record, so that no asking finds it Active."""
-        self._revoked_by = wish
-        await self._end(wish.end(workflow.now()))
+        self._revoked_by = revocation
+        await self._end(revocation.end(workflow.now()))
 
     @revoke.validator
-    def may_revoke(self, wish: Revoke) -> None:
+    def may_revoke(self, revocation: Revoke) -> None:
         """Refuse what has ended already, and say so."""
         if self._ended or self._revoked_by is not None:
-            _refuse(f"The grant of #{wish.approval_id} is over already.", ErrorCode.GRANT_OVER, wish)
-        if workflow.info().workflow_id.split(":")[1] != str(wish.approval_id):
-            _refuse(f"#{wish.approval_id} is not the grant that is open here.", ErrorCode.OTHER_REQUEST, wish)
+            _refuse(f"The grant of #{revocation.approval_id} is over already.", ErrorCode.GRANT_OVER, revocation)
+        if workflow.info().workflow_id.split(":")[1] != str(revocation.approval_id):
+            _refuse(
+                f"#{revocation.approval_id} is not the grant that is open here.", ErrorCode.OTHER_REQUEST, revocation
+            )
 
     # --- run ---------------------------------------------------------------------------------------------------------
 
@@ -80,6 +82,6 @@ class Grant:
         await execute(TransitionActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
 
 
-def _refuse(message: str, code: ErrorCode, wish: Revoke) -> NoReturn:
-    details = Refused(message, code, approval_id=wish.approval_id).details
+def _refuse(message: str, code: ErrorCode, revocation: Revoke) -> NoReturn:
+    details = Refused(message, code, approval_id=revocation.approval_id).details
     raise ApplicationError(message, details, type="Refused")

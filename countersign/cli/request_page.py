@@ -28,7 +28,7 @@ STYLES: dict[str, str] = {
     GrantStatus.REVOKED: "red",
 }
 MARKS = {Verdict.APPROVE: Text("✓", style="green"), Verdict.REJECT: Text("✗", style="red")}
-STANDING = {"away": "out of office", "unreachable": "can't be reached", "disabled": "disabled"}
+AVAILABILITY = {"away": "out of office", "unreachable": "can't be reached", "disabled": "disabled"}
 SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
@@ -215,8 +215,8 @@ def _silence(view: RequestView, one: ApproverView) -> Text:
     """Why somebody said nothing, as far as that is known."""
     if one.level != view.level or view.status not in {Status.WAITING, Status.EXPIRED}:
         return Text("not needed" if view.status is not Status.WAITING else "", "bright_black")
-    if one.standing:
-        return Text(STANDING[one.standing], "bright_black")
+    if one.availability:
+        return Text(AVAILABILITY[one.availability], "bright_black")
     if not one.told:
         return Text("not told yet", "yellow")
     return Text("asked" if view.status is Status.WAITING else "did not answer", "bright_black")

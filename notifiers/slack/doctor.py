@@ -1,4 +1,4 @@
-"""What `countersign doctor` looks at of Slack: the app and its scopes, the socket, the rooms, all who are asked."""
+"""What `countersign doctor` checks of Slack: the app and its scopes, the socket, the rooms, all who are asked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_NAMED = 50
 ARCHIVED = {"channel_archive", "group_archive"}
 REINSTALL = "add it to the app's manifest and install the app again (docs/slack.md)"
 
-Recheck = Callable[[SlackApi, Policy | None], Awaitable[list[Finding]]]
+CheckWithApi = Callable[[SlackApi, Policy | None], Awaitable[list[Finding]]]
 ok = partial(Finding, part=PART, state="ok")
 warning = partial(Finding, part=PART, state="warning")
 problem = partial(Finding, part=PART, state="problem")
@@ -41,10 +41,10 @@ def slack_checks(config: SlackConfig | None) -> list[Check]:
     """The checks of this channel; `config` is None where it is off."""
     if config is None:
         return [Check(PART, "mode", _off)]
-    looks: dict[str, Recheck] = {"app": partial(_app, config), "rooms": _rooms, "people": _people}
+    checks: dict[str, CheckWithApi] = {"app": partial(_app, config), "rooms": _rooms, "people": _people}
     if config.mode == "socket":
-        looks["socket"] = partial(_socket, config)
-    return [Check(PART, about, partial(_with_api, config, look)) for about, look in looks.items()]
+        checks["socket"] = partial(_socket, config)
+    return [Check(PART, about, partial(_with_api, config, check)) for about, check in checks.items()]
 
 
 async def _off(policy: Policy | None) -> list[Finding]:
@@ -57,10 +57,10 @@ async def _off(policy: Policy | None) -> list[Finding]:
     return [problem(about="mode", message=message)]
 
 
-async def _with_api(config: SlackConfig, look: Recheck, policy: Policy | None) -> list[Finding]:
+async def _with_api(config: SlackConfig, check: CheckWithApi, policy: Policy | None) -> list[Finding]:
     api = SlackApi(config)
     try:
-        return await look(api, policy)
+        return await check(api, policy)
     finally:
         await api.close()
 

@@ -102,8 +102,8 @@ class Request:
         """The requester withdraws it."""
         who = self.question.requester
         with step(f"{who.capitalize()} cancels {self.number}"):
-            wish = Cancel(approval_id=self.approval_id, who=who, channel="client")
-            await self.stage.client.cancel(self.question.workflow_id, wish)
+            cancellation = Cancel(approval_id=self.approval_id, who=who, channel="client")
+            await self.stage.client.cancel(self.question.workflow_id, cancellation)
 
     async def ends(self, status: Status, *decided_by: str) -> RequestView:
         """Check how it ended: the workflow's result, the database, whose decisions counted, and the grant."""

@@ -99,7 +99,7 @@ def test_of_an_expired_request_it_is_shown_who_did_not_answer() -> None:
     reached = [
         WAITING.approvers[0],
         *WAITING.approvers[1:],
-        ApproverView(level=2, person="judy", name="Judy", because="fallback approver", standing="unreachable"),
+        ApproverView(level=2, person="judy", name="Judy", because="fallback approver", availability="unreachable"),
     ]
     changes = {"status": Status.EXPIRED, "settled_at": minutes(-1), "approvers": reached}
     lines = printed(request_page.page(WAITING.model_copy(update=changes), [], NOW)).splitlines()

@@ -10,8 +10,8 @@ from engine.asking import MOST_REPEATS
 from store import Store
 from tests.store.requests import (
     a_step,
+    audit_event,
     kinds,
-    line,
     opened,
     question,
     transactions,
@@ -22,7 +22,7 @@ from tests.store.requests import (
 def test_a_repeat_of_the_question_is_on_record_once(store: Store) -> None:
     request = opened(store)
     for key in ("ask.1", "ask.1", "ask.2"):
-        again = AskAgain(approval_id=request.approval_id, key=key, line=line("asked_again", "alice"))
+        again = AskAgain(approval_id=request.approval_id, key=key, event=audit_event("asked_again", "alice"))
         transactions(store).asking.ask_again(again)
     assert kinds(store, request.approval_id) == ["opened", "asked_again", "asked_again"]
 
@@ -30,10 +30,12 @@ def test_a_repeat_of_the_question_is_on_record_once(store: Store) -> None:
 def test_what_was_asked_too_often_for_temporal_is_joined_on_record_alone(store: Store) -> None:
     number = opened(store).approval_id
     opened(store, device="web-2")
-    repeats = [line("asked_again", "alice")] * (MOST_REPEATS - 1)
-    write(store, a_step(number, "1.asked", lines=repeats))
+    repeats = [audit_event("asked_again", "alice")] * (MOST_REPEATS - 1)
+    write(store, a_step(number, "1.asked", events=repeats))
     assert transactions(store).asking.answer_on_record(question(), "gate-1") is None
-    transactions(store).asking.ask_again(AskAgain(approval_id=number, key="ask.two", line=line("asked_again", "alice")))
+    transactions(store).asking.ask_again(
+        AskAgain(approval_id=number, key="ask.two", event=audit_event("asked_again", "alice"))
+    )
     joined = transactions(store).asking.answer_on_record(question(reason="again"), "gate-1")
     assert joined is not None
     assert (joined.approval_id, joined.status, joined.joined) == (number, Status.WAITING, True)

@@ -59,15 +59,15 @@ def test_the_notices_of_a_step_are_not_those_of_one_whose_number_begins_alike(st
     number = opened(store).approval_id
     for step in range(1, 12):
         tell = [Recipient(event=Event.REMINDED, person="grace")]
-        write(store, a_step(number, f"step {step}", tell=tell))
+        write(store, a_step(number, f"step {step}", recipients=tell))
     assert [row.id for row in store.notifications.of_step(number, 1)] == [f"{number}.1.reminded.grace.email"]
 
 
 def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="ada")]))
-    write(store, a_step(number, "step 2", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="grace")]))
-    write(store, a_step(number, "step 3", tell=[Recipient(event=Event.REMINDED, person="ivan")]))
+    write(store, a_step(number, "step 1", at=soon(-20), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 2", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="grace")]))
+    write(store, a_step(number, "step 3", recipients=[Recipient(event=Event.REMINDED, person="ivan")]))
     assert [row.person for row in store.notifications.left_over(soon(0), 10)] == ["grace", "ada"]
     assert [row.person for row in store.notifications.left_over(soon(0), 1)] == ["grace"]
     assert "noticed" not in kinds(store, number)
@@ -75,7 +75,7 @@ def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store:
 
 def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
     assert transactions(store).deliveries.begin([row.id], soon(0)) == {row.id: 1}
     assert transactions(store).deliveries.begin([row.id], soon(0)) == {}
@@ -87,7 +87,7 @@ def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more
 
 def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
     begun = at_once(lambda: transactions(store).deliveries.begin([row.id], soon(0)))
     assert sorted(begun, key=len) == [{}, {}, {}, {row.id: 1}]
@@ -95,8 +95,8 @@ def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
 
 def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-30), tell=[Recipient(event=Event.REMINDED, person="ada")]))
-    write(store, a_step(number, "step 2", at=soon(-20), tell=[Recipient(event=Event.REMINDED, person="grace")]))
+    write(store, a_step(number, "step 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 2", at=soon(-20), recipients=[Recipient(event=Event.REMINDED, person="grace")]))
     [first] = store.notifications.left_over(soon(0), 1)
     for tries, wait in ((1, 10), (2, 20), (3, 40)):
         assert transactions(store).deliveries.begin([first.id], soon(100 * tries)) == {first.id: tries}
@@ -110,7 +110,7 @@ def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store:
 
 def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-90), tell=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(store, a_step(number, "step 1", at=soon(-90), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
     [row] = store.notifications.left_over(soon(0), 1)
     transactions(store).deliveries.begin([row.id], soon(-60))
     assert transactions(store).deliveries.begin([row.id], soon(0)) == {row.id: 2}

@@ -103,7 +103,7 @@ async def test_a_request_is_cancelled_on_record_and_the_same_wish_again_hears_so
     number = opened(store).approval_id
     write(store, asking(number, "grace"))
     for _ in range(2):
-        judged = await engine.cancel(number, "alice", "page", "not needed", wish_id="key-1")
+        judged = await engine.cancel(number, "alice", "page", "not needed", undo_id="key-1")
         assert (judged.accepted, judged.status, judged.message) == (
             True,
             Status.CANCELLED,
@@ -111,13 +111,13 @@ async def test_a_request_is_cancelled_on_record_and_the_same_wish_again_hears_so
         )
     assert kinds(store, number).count("cancelled") == 1
     with pytest.raises(Refused, match=f"#{number} is already Cancelled: Cancelled by Alice A"):
-        await engine.cancel(number, "ada", "page", admin=True, wish_id="key-2")
+        await engine.cancel(number, "ada", "page", admin=True, undo_id="key-2")
 
 
 async def test_what_was_decided_before_is_not_cancelled_on_record(engine: Engine, store: Store) -> None:
     number = approved(store)
     with pytest.raises(Refused, match=f"#{number} is already Approved"):
-        await engine.cancel(number, "alice", "page", wish_id="key-1")
+        await engine.cancel(number, "alice", "page", undo_id="key-1")
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,10 @@ async def test_a_grant_is_ended_on_record_and_the_same_wish_again_hears_so(
 ) -> None:
     number = approved(store)
     for _ in range(2):
-        await getattr(engine, how)(number, who, "page", wish_id="key-1")
+        await getattr(engine, how)(number, who, "page", undo_id="key-1")
     grant = store.grants.of(number)
     assert grant is not None
     assert grant.status is not GrantStatus.ACTIVE
     assert kinds(store, number).count(kind) == 1
     with pytest.raises(Refused, match="over already"):
-        await engine.revoke(number, "ada", "page", admin=True, wish_id="key-2")
+        await engine.revoke(number, "ada", "page", admin=True, undo_id="key-2")

@@ -133,7 +133,7 @@ def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> N
 def test_a_notice_names_what_its_person_holds_already(board: Store) -> None:
     number = asked_on_slack(board, "grace")
     tell = [Recipient(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
-    write(board, a_step(number, "step 2", tell=tell))
+    write(board, a_step(number, "step 2", recipients=tell))
     told = notices_of(board, number, 2)
     assert told["alice", "slack"].holds == "C/opened.alice"
     assert told["grace", "slack"].holds == "C/asked.grace"

@@ -125,7 +125,7 @@ async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> 
     broken = opened(post.store, device="vaults-2").approval_id
     for number in (broken, post.number):
         tell = [Recipient(event=Event.REMINDED, person="grace")]
-        write(post.store, a_step(number, "1.reminded", at=LONG_AGO, tell=tell))
+        write(post.store, a_step(number, "1.reminded", at=LONG_AGO, recipients=tell))
     with post.store.database.transaction() as connection:
         connection.execute(requests.update().where(requests.c.approval_id == broken).values(route={"no": "route"}))
     await post.outbox.send_left_over()

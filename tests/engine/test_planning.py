@@ -56,9 +56,11 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
     # Another process finds it, as where the portal that applied the policy dies at once.
     other = Store(migrated_url)
     for each in (store, other):
-        [wish] = transactions(each).granting.to_revoke()
-        assert (wish.approval_id, wish.who) == (ended, ADMIN)
-        assert wish.reason == f"Policy version {version} would not give it. It lasts 120 minutes; 60 are the most."
+        [revocation] = transactions(each).granting.to_revoke()
+        assert (revocation.approval_id, revocation.who) == (ended, ADMIN)
+        assert (
+            revocation.reason == f"Policy version {version} would not give it. It lasts 120 minutes; 60 are the most."
+        )
     other.close()
     grant = store.grants.of(kept)
     assert grant is not None
@@ -68,5 +70,5 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
 def test_the_grants_of_who_is_disabled_or_gone_are_to_be_revoked_with_the_policys_version(store: Store) -> None:
     number = approved(store)
     apply_policy(store, policy(disabled=("alice",)), "ada")
-    [wish] = transactions(store).granting.to_revoke()
-    assert (wish.approval_id, wish.reason) == (number, "The requester is disabled in policy version 2.")
+    [revocation] = transactions(store).granting.to_revoke()
+    assert (revocation.approval_id, revocation.reason) == (number, "The requester is disabled in policy version 2.")

@@ -21,9 +21,9 @@ from tests.store.requests import (
     approving,
     asking,
     at_once,
+    audit_event,
     given,
     kinds,
-    line,
     opened,
     soon,
     store_answer,
@@ -72,7 +72,7 @@ def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_ar
     write(store, asking(number, "grace"))
     write(store, asking(number, "heidi", key="2.level_started").model_copy(update={"level": 2}))
     told = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
-    write(store, a_step(number, "1.cancelled", status=Status.CANCELLED, message="Cancelled.", tell=told))
+    write(store, a_step(number, "1.cancelled", status=Status.CANCELLED, message="Cancelled.", recipients=told))
     assert store.reading.request(number).level == 2
     assert sorted(row.person for row in store.notifications.of_step(number, 3)) == ["alice", "grace", "heidi"]
 
@@ -81,7 +81,7 @@ def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
     number = opened(store).approval_id
     step = asking(number, "grace")
     with pytest.raises(Exception, match=r"(?i)unique"):  # nobody can be sent the same notice twice
-        write(store, step.model_copy(update={"tell": step.tell * 2}))
+        write(store, step.model_copy(update={"recipients": step.recipients * 2}))
     assert kinds(store, number) == ["opened"]
     assert store.notifications.of_step(number, 1) == []
     assert store.reading.request(number).approvers == []
@@ -91,7 +91,7 @@ def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
 def test_steps_count_by_what_they_are_in_whatever_order_they_are_written_again(store: Store) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace"))
-    reminding = a_step(number, "1.reminded", lines=[line("reminded")])
+    reminding = a_step(number, "1.reminded", events=[audit_event("reminded")])
     assert write(store, reminding).number == 2
     approval = approving(store_answer(store, given(number)))
     assert write(store, approval).number == 3
@@ -102,7 +102,7 @@ def test_steps_count_by_what_they_are_in_whatever_order_they_are_written_again(s
 def test_a_request_that_has_ended_on_record_stays_as_it_ended(store: Store) -> None:
     number = approved(store)
     before = store.events.last_version()
-    rejecting = a_step(number, "1.answer.x", status=Status.REJECTED, message="No.", lines=[line("rejected")])
+    rejecting = a_step(number, "1.answer.x", status=Status.REJECTED, message="No.", events=[audit_event("rejected")])
     written = write(store, rejecting)
     assert written.instead is not None
     assert (written.instead.status, written.instead.message) == (Status.APPROVED, "Approved by grace.")
@@ -169,8 +169,8 @@ def test_an_approval_that_lapsed_is_shown_as_one_and_is_not_submitted_again(stor
     number = opened(store).approval_id
     answer = store_answer(store, given(number))
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
-    write(store, a_step(number, f"1.answer.{answer.id}", decision=decision, lines=[line("answered", "grace")]))
-    write(store, a_step(number, "1.grace.disabled", lapsed=[answer.id], lines=[line("approval_lapsed")]))
+    write(store, a_step(number, f"1.answer.{answer.id}", decision=decision, events=[audit_event("answered", "grace")]))
+    write(store, a_step(number, "1.grace.disabled", lapsed=[answer.id], events=[audit_event("approval_lapsed")]))
     assert [one.lapsed for one in store.reading.request(number).decisions] == [True]
     assert store.answers.counted(soon(0)) == []
     assert store.answers.outcome(answer.id)[0] == "lapsed"

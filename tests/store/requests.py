@@ -42,9 +42,9 @@ def transactions(store: Store) -> Transactions:
     return Transactions(store)
 
 
-def write(store: Store, step: Transition) -> RecordedTransition:
+def write(store: Store, transition: Transition) -> RecordedTransition:
     """Write a step as its workflow does."""
-    return transactions(store).transitions.write(step)
+    return transactions(store).transitions.write(transition)
 
 
 def store_answer(store: Store, given: SubmittedAnswer) -> Answer:
@@ -53,7 +53,7 @@ def store_answer(store: Store, given: SubmittedAnswer) -> Answer:
 
 
 def a_step(approval_id: int, key: str, **fields: Any) -> Transition:
-    step = {
+    transition = {
         "approval_id": approval_id,
         "key": key,
         "at": datetime.now(UTC),
@@ -61,7 +61,7 @@ def a_step(approval_id: int, key: str, **fields: Any) -> Transition:
         "message": "",
         "level": 1,
     }
-    return Transition.model_validate(step | fields)
+    return Transition.model_validate(transition | fields)
 
 
 def sent(notice_id: str, reference: str, shows: int | None = None) -> Result:
@@ -72,7 +72,7 @@ def lost(notice_id: str, why: str) -> Result:
     return Result(notice_id=notice_id, state="unreachable", text=why)
 
 
-def line(kind: str, who: str = "countersign") -> AuditEvent:
+def audit_event(kind: str, who: str = "countersign") -> AuditEvent:
     return AuditEvent.model_validate({"kind": kind, "at": datetime.now(UTC), "who": who})
 
 
@@ -83,8 +83,8 @@ def asking(approval_id: int, *people: str, key: str = "1.level_started", **field
         key,
         **fields,
         seated=[Approver(person=one, because="manager of engineers", as_manager=True) for one in people],
-        tell=[Recipient(event=Event.ASKED, person=one) for one in people],
-        lines=[line("level_started")],
+        recipients=[Recipient(event=Event.ASKED, person=one) for one in people],
+        events=[audit_event("level_started")],
     )
 
 
@@ -110,8 +110,8 @@ def approving(answer: Answer) -> Transition:
         status=Status.APPROVED,
         message=f"Approved by {answer.person}.",
         decision=decision,
-        lines=[line("answered", answer.person), line("approved", answer.person)],
-        tell=[Recipient(event=Event.SETTLED, person="alice")],
+        events=[audit_event("answered", answer.person), audit_event("approved", answer.person)],
+        recipients=[Recipient(event=Event.SETTLED, person="alice")],
         opens_grant=True,
     )
 

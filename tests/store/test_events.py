@@ -11,7 +11,7 @@ from sqlalchemy import text
 from store import Store
 from store.database import Database
 from store.events import append
-from tests.store.requests import a_step, line, opened, write
+from tests.store.requests import a_step, audit_event, opened, write
 
 WRITERS = 6
 EACH = 15
@@ -35,7 +35,7 @@ def test_many_writers_leave_no_gaps_and_a_reader_never_sees_a_later_row_before_a
     def write(one: Store) -> None:
         for _ in range(EACH):
             with one.database.transaction() as connection:
-                append(connection, None, [line("asked_again"), line("asked_again")])
+                append(connection, None, [audit_event("asked_again"), audit_event("asked_again")])
 
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         reader = pool.submit(follow)
@@ -52,20 +52,20 @@ def test_a_transaction_that_fails_leaves_neither_row_nor_gap(store: Store) -> No
 
     def fail() -> None:
         with store.database.transaction() as connection:
-            append(connection, None, [line("opened")])
+            append(connection, None, [audit_event("opened")])
             raise LookupError
 
     with pytest.raises(LookupError):
         fail()
     assert store.events.last_version() == before
-    assert store.events.record(None, line("opened")) == before + 1
+    assert store.events.record(None, audit_event("opened")) == before + 1
     assert [row.version for row in store.events.since(before)] == [before + 1]
 
 
 def test_a_request_has_its_own_timeline(store: Store) -> None:
     first, second = opened(store), opened(store, device="web-2")
-    write(store, a_step(first.approval_id, "step 1", lines=[line("level_started")]))
-    write(store, a_step(second.approval_id, "step 1", lines=[line("level_started")]))
+    write(store, a_step(first.approval_id, "step 1", events=[audit_event("level_started")]))
+    write(store, a_step(second.approval_id, "step 1", events=[audit_event("level_started")]))
     for request in (first, second):
         rows = store.events.of(request.approval_id)
         assert [row.kind for row in rows] == ["opened", "level_started"]
@@ -76,7 +76,7 @@ def test_a_request_has_its_own_timeline(store: Store) -> None:
 def test_the_feed_is_read_in_portions(store: Store) -> None:
     start = store.events.last_version()
     for _ in range(5):
-        store.events.record(None, line("asked_again"))
+        store.events.record(None, audit_event("asked_again"))
     assert [row.version for row in store.events.since(start, limit=2)] == [start + 1, start + 2]
     assert [row.version for row in store.events.since(start + 4)] == [start + 5]
     assert store.events.since(start + 5) == []
@@ -95,7 +95,7 @@ def test_sqlite_waits_for_another_process_instead_of_failing(sqlite_url: str) ->
     with ThreadPoolExecutor(2) as pool:
         held = pool.submit(hold)
         assert holding.wait(30)
-        writing = pool.submit(store.events.record, None, line("asked_again"))
+        writing = pool.submit(store.events.record, None, audit_event("asked_again"))
         assert store.events.last_version() == 0  # who reads waits for nobody
         assert not writing.done()
         release.set()

@@ -68,7 +68,7 @@ def store(database_url: str) -> Iterator[Store]:
                     message="",
                     level=1,
                     seated=seat,
-                    lines=[AuditEvent(kind="level_started", at=now, who="countersign")],
+                    events=[AuditEvent(kind="level_started", at=now, who="countersign")],
                 ),
             )
     yield store

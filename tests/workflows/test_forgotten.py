@@ -14,7 +14,7 @@ import pytest
 from countersign.client import TASK_QUEUE
 from countersign.models import Answer, Approver, Decision, GrantStatus, Status
 from countersign.transitions import GrantEnd, Opening, Transition
-from tests.store.requests import a_step, approving, line
+from tests.store.requests import a_step, approving, audit_event
 from tests.workflows.deployment import Deployment, Request, refused, until, until_after
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -24,20 +24,20 @@ def counting(answer: Answer) -> Transition:
     """The step that counts an answer of the first level, with nothing settled yet."""
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
     key = f"{answer.level}.answer.{answer.id}"
-    return a_step(answer.approval_id, key, decision=decision, lines=[line("answered", answer.person)])
+    return a_step(answer.approval_id, key, decision=decision, events=[audit_event("answered", answer.person)])
 
 
 def second_level(approval_id: int) -> Transition:
     """The step that starts the second level of a request for a database."""
     people = [Approver(person=one, because="manager of databases") for one in ("ada", "heidi", "ivan")]
-    return a_step(approval_id, "2.level_started", level=2, seated=people, lines=[line("level_started")])
+    return a_step(approval_id, "2.level_started", level=2, seated=people, events=[audit_event("level_started")])
 
 
-def cancelling(approval_id: int, who: str, wish_id: str) -> Transition:
+def cancelling(approval_id: int, who: str, undo_id: str) -> Transition:
     """The step that withdraws a request at its first level."""
     reason = f"Cancelled by {who}: not needed"
-    cancelled = line("cancelled", who).model_copy(update={"detail": reason, "proof": {"wish": wish_id}})
-    return a_step(approval_id, "1.cancelled", status=Status.CANCELLED, message=reason, lines=[cancelled])
+    cancelled = audit_event("cancelled", who).model_copy(update={"detail": reason, "proof": {"wish": undo_id}})
+    return a_step(approval_id, "1.cancelled", status=Status.CANCELLED, message=reason, events=[cancelled])
 
 
 async def forgotten_level(deployment: Deployment) -> Request:
@@ -138,7 +138,7 @@ async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_r
 
 async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    deployment.transactions.transitions.write(a_step(request.id, "1.reminded", lines=[line("reminded")]))
+    deployment.transactions.transitions.write(a_step(request.id, "1.reminded", events=[audit_event("reminded")]))
     assert (await request.says("grace")).status is Status.APPROVED
     outcome = await request.outcome()
     assert (outcome.status, request.status) == (Status.APPROVED, Status.APPROVED)
@@ -173,13 +173,13 @@ async def test_a_forgotten_approval_is_not_cancelled(deployment: Deployment) -> 
 
 async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_worked(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    again = partial(deployment.engine.cancel, request.id, "alice", "page", "not needed", wish_id="key-1")
+    again = partial(deployment.engine.cancel, request.id, "alice", "page", "not needed", undo_id="key-1")
     deployment.transactions.transitions.write(cancelling(request.id, "alice", "key-1"))
     assert (await again()).message == "Cancelled by alice: not needed"
     await request.outcome()
     newer = await deployment.ask_for(request.question)  # whose workflow has the same id
     assert (await again()).status is Status.CANCELLED
-    other = deployment.engine.cancel(request.id, "alice", "page", wish_id="key-2")
+    other = deployment.engine.cancel(request.id, "alice", "page", undo_id="key-2")
     assert await refused(other) == f"#{request.id} is already Cancelled: Cancelled by alice: not needed"
     assert newer.status is Status.WAITING
     assert request.lines("cancelled") == ["cancelled alice"]
@@ -198,10 +198,10 @@ async def test_a_grants_end_wished_again_after_a_crash_hears_that_it_worked(depl
     await request.says("grace")
     await request.outcome()
     who = {"revoke": "grace", "give_back": "alice"}[how]
-    wish = partial(getattr(deployment.engine, how), request.id, who, "page")
+    end = partial(getattr(deployment.engine, how), request.id, who, "page")
     for _ in range(2):
-        await wish(wish_id="key-1")
-    assert await refused(wish(wish_id="key-2")) == f"The grant of #{request.id} is over already."
+        await end(undo_id="key-1")
+    assert await refused(end(undo_id="key-2")) == f"The grant of #{request.id} is over already."
     assert len(request.lines("grant_revoked", "grant_ended")) == 1
 
 
@@ -215,10 +215,10 @@ async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(
         at=datetime.now(UTC),
         who="grace",
         message="Revoked by grace.",
-        wish_id="key-1",
+        undo_id="key-1",
     )
     deployment.transactions.granting.end(end)
-    await deployment.engine.revoke(request.id, "grace", "page", wish_id="key-1")
+    await deployment.engine.revoke(request.id, "grace", "page", undo_id="key-1")
     over = f"The grant of #{request.id} is over already."
     assert await refused(deployment.engine.revoke(request.id, "ada", "page", admin=True)) == over
 

@@ -15,7 +15,7 @@ async def test_a_request_is_cancelled_and_the_same_question_opens_another(asleep
     asleep.start_worker()
     request = await asleep.ask("alice")
     await asleep.stop_worker()
-    judged = await asleep.engine.cancel(request.id, "alice", "page", "not needed", wish_id="key-1")
+    judged = await asleep.engine.cancel(request.id, "alice", "page", "not needed", undo_id="key-1")
     name = asleep.store.reading.person("alice").name
     assert (judged.status, judged.message) == (Status.CANCELLED, f"Cancelled by {name}: not needed")
     assert request.status is Status.CANCELLED
@@ -23,7 +23,7 @@ async def test_a_request_is_cancelled_and_the_same_question_opens_another(asleep
     assert (await request.outcome()).message == judged.message
     assert request.lines("cancelled") == ["cancelled alice"]
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
-    again = await asleep.engine.cancel(request.id, "alice", "page", "not needed", wish_id="key-1")
+    again = await asleep.engine.cancel(request.id, "alice", "page", "not needed", undo_id="key-1")
     assert again.message == judged.message
     newer = await asleep.ask_for(request.question)
     assert (newer.id != request.id, newer.status) == (True, Status.WAITING)
@@ -33,8 +33,8 @@ async def test_a_request_that_was_cancelled_on_record_alone_makes_way_for_the_ne
     asleep.start_worker()
     request = await asleep.ask("alice")
     view = asleep.store.reading.request(request.id)
-    wish = Cancel(approval_id=request.id, who="alice", channel="page", id="key-1")
-    asleep.transactions.transitions.write(withdrawn(wish, view.token_run, view.level, "alice"))
+    cancellation = Cancel(approval_id=request.id, who="alice", channel="page", id="key-1")
+    asleep.transactions.transitions.write(withdrawn(cancellation, view.token_run, view.level, "alice"))
     newer = await asleep.ask_for(request.question)
     assert (newer.id != request.id, newer.asked.joined, newer.status) == (True, False, Status.WAITING)
 
@@ -46,8 +46,8 @@ async def test_a_grant_is_revoked_or_given_back(asleep: Deployment) -> None:
         assert (await request.says("grace")).status is Status.APPROVED
         await request.outcome()
     await asleep.stop_worker()
-    await asleep.engine.revoke(revoked.id, "grace", "page", "enough", wish_id="key-1")
-    await asleep.engine.give_back(returned.id, "alice", "page", wish_id="key-2")
+    await asleep.engine.revoke(revoked.id, "grace", "page", "enough", undo_id="key-1")
+    await asleep.engine.give_back(returned.id, "alice", "page", undo_id="key-2")
     grants = [asleep.store.grants.of(request.id) for request in (revoked, returned)]
     assert [grant and grant.status for grant in grants] == [GrantStatus.REVOKED, GrantStatus.ENDED]
     asleep.start_worker()

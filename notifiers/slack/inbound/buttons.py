@@ -19,57 +19,57 @@ class Buttons:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
 
-    async def approve(self, interaction: Interaction, wish: Pressed) -> Person:
+    async def approve(self, interaction: Interaction, delivery: Pressed) -> Person:
         """Store the answer, acknowledge, and have it judged."""
         person = await self._dispatcher.who(interaction)
-        about = named(wish.button.value)
-        answer = await self._dispatcher.store(interaction, given(wish, about, person, Verdict.APPROVE), about.run)
+        about = named(delivery.button.value)
+        answer = await self._dispatcher.store(interaction, given(delivery, about, person, Verdict.APPROVE), about.run)
         await interaction.received()
         await self._dispatcher.judged(interaction, answer)
         return person
 
-    async def cancel(self, interaction: Interaction, wish: Pressed) -> Person:
+    async def cancel(self, interaction: Interaction, delivery: Pressed) -> Person:
         """Withdraw a request: its status message then says so."""
         person = await self._dispatcher.who(interaction)
-        number = await self._number(interaction, wish)
+        number = await self._number(interaction, delivery)
         judged = await interaction.in_time(
-            self._dispatcher.engine.cancel(number, person.id, CHANNEL, wish_id=wish.source_id), ""
+            self._dispatcher.engine.cancel(number, person.id, CHANNEL, undo_id=delivery.source_id), ""
         )
         await (interaction.received() if judged.accepted else interaction.say(judged.message))
         return person
 
-    async def revoke(self, interaction: Interaction, wish: Pressed) -> Person:
+    async def revoke(self, interaction: Interaction, delivery: Pressed) -> Person:
         """End a grant early: its messages then say so."""
-        return await self._end(self._dispatcher.engine.revoke, interaction, wish)
+        return await self._end(self._dispatcher.engine.revoke, interaction, delivery)
 
-    async def give_back(self, interaction: Interaction, wish: Pressed) -> Person:
+    async def give_back(self, interaction: Interaction, delivery: Pressed) -> Person:
         """End a grant of one's own that is needed no longer: its messages then say so."""
-        return await self._end(self._dispatcher.engine.give_back, interaction, wish)
+        return await self._end(self._dispatcher.engine.give_back, interaction, delivery)
 
     async def _end(
-        self, end: Callable[..., Coroutine[Any, Any, None]], interaction: Interaction, wish: Pressed
+        self, end: Callable[..., Coroutine[Any, Any, None]], interaction: Interaction, delivery: Pressed
     ) -> Person:
         person = await self._dispatcher.who(interaction)
-        number = await self._number(interaction, wish)
-        await interaction.in_time(end(number, person.id, CHANNEL, wish_id=wish.source_id), "")
+        number = await self._number(interaction, delivery)
+        await interaction.in_time(end(number, person.id, CHANNEL, undo_id=delivery.source_id), "")
         await interaction.received()
         return person
 
-    async def _number(self, interaction: Interaction, wish: Pressed) -> int:
+    async def _number(self, interaction: Interaction, delivery: Pressed) -> int:
         """Of the request that the button is about. Raises TurnedAway where its number is another request's now."""
-        about = named(wish.button.value)
+        about = named(delivery.button.value)
         await interaction.in_time(self._dispatcher.request(about.id, about.run), "")
         return about.id
 
 
 def given(
-    wish: Pressed | Submitted, about: Named, person: Person, verdict: Verdict, comment: str = ""
+    delivery: Pressed | Submitted, about: Named, person: Person, verdict: Verdict, comment: str = ""
 ) -> SubmittedAnswer:
     """The answer, with the proof of whose it is. The same delivery again makes the same source id."""
-    sender = wish.sender
+    sender = delivery.sender
     return SubmittedAnswer(
         channel=CHANNEL,
-        source_id=wish.source_id,
+        source_id=delivery.source_id,
         approval_id=about.id,
         level=about.level,
         person=person.id,

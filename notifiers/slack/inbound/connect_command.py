@@ -14,7 +14,7 @@ from countersign.notifications import Person
 from countersign.question import read_of
 from countersign.views import RequestView
 from notifiers.slack.client.api import SlackApi
-from notifiers.slack.inbound.connect_text import USAGE, minutes_in, wished
+from notifiers.slack.inbound.connect_text import USAGE, minutes_in, typed_fields
 from notifiers.slack.inbound.dispatcher import Dispatcher, FieldError, source_id
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payloads import Command, Shortcut, Submitted
@@ -41,11 +41,11 @@ class Asking:
         self._dispatcher = dispatcher
         self._api = api
 
-    async def typed(self, interaction: Interaction, wish: Command) -> Person | None:
+    async def typed(self, interaction: Interaction, delivery: Command) -> Person | None:
         """`/connect db-1 ssh 60m reason`; alone it opens the form, and with `help` it explains itself."""
-        fields = wished(wish.text)
+        fields = typed_fields(delivery.text)
         if not fields:
-            await self._open(interaction, wish)
+            await self._open(interaction, delivery)
             return None
         if fields == {"device": "help"}:
             await interaction.say(HELP)
@@ -57,14 +57,14 @@ class Asking:
             raise BadQuestion(f"{error} Write it like this: {USAGE}") from None
         return await self._ask(interaction, question, person)
 
-    async def chosen(self, interaction: Interaction, wish: Shortcut) -> None:
+    async def chosen(self, interaction: Interaction, delivery: Shortcut) -> None:
         """The shortcut opens the form."""
-        await self._open(interaction, wish)
+        await self._open(interaction, delivery)
 
-    async def filled_in(self, interaction: Interaction, wish: Submitted) -> Person:
+    async def filled_in(self, interaction: Interaction, delivery: Submitted) -> Person:
         """The form was sent."""
         person = await self._dispatcher.who(interaction)
-        fields: dict[str, Any] = {each: text for each in FIELDS if (text := wish.field(each).strip())}
+        fields: dict[str, Any] = {each: text for each in FIELDS if (text := delivery.field(each).strip())}
         if "minutes" in fields:
             fields["minutes"] = _minutes(fields["minutes"])
         try:
@@ -75,17 +75,19 @@ class Asking:
         except Refused as error:
             raise FieldError(FIELDS[0], str(error)) from None
 
-    async def _open(self, interaction: Interaction, wish: Command | Shortcut) -> None:
+    async def _open(self, interaction: Interaction, delivery: Command | Shortcut) -> None:
         await interaction.received()
         try:
-            await self._api.call("views.open", interaction.place.user, trigger_id=wish.trigger_id, view=connect_modal())
+            await self._api.call(
+                "views.open", interaction.place.user, trigger_id=delivery.trigger_id, view=connect_modal()
+            )
         except (Unavailable, Unreachable) as error:
             log.warning("no form for %s: %s", interaction.place.user, error)
             await interaction.say(NO_FORM)
 
     async def _ask(self, interaction: Interaction, question: ConnectionQuestion, person: Person) -> Person:
         # The same delivery again is the same asking.
-        request_id = f"slack:{person.id}:{source_id(interaction.wish)}"
+        request_id = f"slack:{person.id}:{source_id(interaction.delivery)}"
         asked = await interaction.in_time(self._dispatcher.engine.ask(question, person.id, request_id), ASKING)
         try:
             view = await self._dispatcher.engine.request(asked.approval_id)

@@ -22,7 +22,7 @@ def as_typed(text: str) -> str:
     return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def wished(text: str) -> dict[str, Any]:
+def typed_fields(text: str) -> dict[str, Any]:
     """What was typed as the fields of a question, without its requester; what was left out is left out here too.
 
     The order is device, protocol, minutes, reason; a ticket stands anywhere. Nothing is judged here.

@@ -20,7 +20,7 @@ from notifiers.slack.inbound.delivered import Once
 from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payload_parts import Malformed, Sender, short_run
-from notifiers.slack.inbound.payloads import Pressed, Submitted, Wish, approval_id_of
+from notifiers.slack.inbound.payloads import Delivery, Pressed, Submitted, approval_id_of
 from notifiers.slack.inbound.people import SlackPeople, TurnedAway
 
 CHANNEL = "slack"
@@ -72,7 +72,7 @@ class Dispatcher:
 
         `handle` returns the person whose Home page may have changed by it.
         """
-        key = source_id(interaction.wish)
+        key = source_id(interaction.delivery)
         if key and (first := self._once.take(key, interaction.acknowledged)):
             await interaction.same_as(first)
             return
@@ -88,9 +88,9 @@ class Dispatcher:
 
     async def who(self, interaction: Interaction) -> Person:
         """The person of the directory who sent this. Raises TurnedAway, with the message for them, and Unavailable."""
-        wish = interaction.wish
-        sender = wish.sender
-        author = wish.author if isinstance(wish, Pressed | Submitted) else None
+        delivery = interaction.delivery
+        sender = delivery.sender
+        author = delivery.author if isinstance(delivery, Pressed | Submitted) else None
         if why := await self.installation.why_not_ours(sender, author):
             raise TurnedAway(why)
         interaction.person = await self.people.identify(sender.user, sender.team, sender.user_team)
@@ -136,15 +136,15 @@ class Dispatcher:
         await (interaction.done("Your answer counted.") if judgement.accepted else interaction.say(judgement.message))
 
     async def record_rejected(
-        self, wish: Wish | None, reason: str, sender: Sender | None, person: Person | None
+        self, delivery: Delivery | None, reason: str, sender: Sender | None, person: Person | None
     ) -> None:
         """Record that something was refused; a record that can't be written now stands in the log."""
         who = person.id if person else f"slack:{sender.user}" if sender else "slack"
         proof = {"user": sender.user, "team": sender.user_team, "app": sender.app} if sender else {}
         refused = RejectedInput(
             channel=CHANNEL,
-            source_id=source_id(wish) if wish else "",
-            approval_id=approval_id_of(wish),
+            source_id=source_id(delivery) if delivery else "",
+            approval_id=approval_id_of(delivery),
             who=who,
             person=person,
             reason=reason,
@@ -195,19 +195,21 @@ class Dispatcher:
         if self.may_tell_unreadable(interaction.place.user):
             await self._refuse(interaction, CANT_READ)
         else:
-            await self.record_rejected(interaction.wish, CANT_READ, interaction.wish.sender, interaction.person)
+            await self.record_rejected(interaction.delivery, CANT_READ, interaction.delivery.sender, interaction.person)
             await interaction.received()
 
     async def _refuse(self, interaction: Interaction, reason: str, person: Person | None = None) -> None:
-        await self.record_rejected(interaction.wish, reason, interaction.wish.sender, person or interaction.person)
+        await self.record_rejected(
+            interaction.delivery, reason, interaction.delivery.sender, person or interaction.person
+        )
         await interaction.say(reason)
 
 
-def source_id(wish: Wish) -> str:
+def source_id(delivery: Delivery) -> str:
     """The same for each delivery of one click, form or command; "" for what may come again as often as it likes."""
-    if isinstance(wish, Pressed | Submitted):
-        return wish.source_id
-    trigger = getattr(wish, "trigger_id", "")
+    if isinstance(delivery, Pressed | Submitted):
+        return delivery.source_id
+    trigger = getattr(delivery, "trigger_id", "")
     return f"trigger:{hashlib.sha256(trigger.encode()).hexdigest()[:32]}" if trigger else ""
 
 

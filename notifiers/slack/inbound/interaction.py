@@ -12,7 +12,7 @@ from slack_bolt.response import BoltResponse
 
 from countersign.notifications import Person
 from notifiers.slack.inbound.delivered import Answered
-from notifiers.slack.inbound.payloads import Command, Opened, Pressed, Shortcut, Submitted, Wish
+from notifiers.slack.inbound.payloads import Command, Delivery, Opened, Pressed, Shortcut, Submitted
 from notifiers.slack.inbound.replies import LONGEST, Place, Replies
 from notifiers.slack.outbound.escaping import marked_up
 from notifiers.slack.outbound.views import message_modal
@@ -25,11 +25,11 @@ T = TypeVar("T")
 
 
 class Interaction:
-    """With the person who sent `wish`."""
+    """With the person who sent `delivery`."""
 
-    def __init__(self, wish: Wish, ack: AsyncAck, replies: Replies) -> None:
-        self.wish = wish
-        self.place = place_of(wish)
+    def __init__(self, delivery: Delivery, ack: AsyncAck, replies: Replies) -> None:
+        self.delivery = delivery
+        self.place = place_of(delivery)
         self.person: Person | None = None  # once that is known
         self.acknowledged: Answered = asyncio.get_running_loop().create_future()
         self._ack = ack
@@ -50,9 +50,9 @@ class Interaction:
     async def say(self, message: str) -> None:
         """Tell them; in the acknowledgement itself where it can carry a message."""
         late = self.acknowledged.done()
-        if not late and isinstance(self.wish, Submitted):
+        if not late and isinstance(self.delivery, Submitted):
             self._answer(await self._ack(response_action="update", view=message_modal(message)))
-        elif not late and isinstance(self.wish, Command):
+        elif not late and isinstance(self.delivery, Command):
             self._answer(await self._ack(text=marked_up(message, LONGEST), response_type="ephemeral"))
         else:
             await self.received()
@@ -60,7 +60,7 @@ class Interaction:
 
     async def done(self, message: str) -> None:
         """All went well. What they see says so already, except in a form that was told to wait."""
-        if self.acknowledged.done() and isinstance(self.wish, Submitted):
+        if self.acknowledged.done() and isinstance(self.delivery, Submitted):
             await self.say(message)
         await self.received()
 
@@ -76,24 +76,24 @@ class Interaction:
         task = asyncio.ensure_future(work)
         await asyncio.wait({task}, timeout=max(self._until - time.monotonic(), 0))
         if not task.done():
-            await (self.received() if isinstance(self.wish, Pressed) else self.say(meanwhile))
+            await (self.received() if isinstance(self.delivery, Pressed) else self.say(meanwhile))
         return await task
 
     def _answer(self, response: BoltResponse) -> None:
         self.acknowledged.set_result(response)
 
 
-def place_of(wish: Wish) -> Place:
+def place_of(delivery: Delivery) -> Place:
     """Where the sender of a payload can be answered."""
-    match wish:
+    match delivery:
         case Pressed():
-            channel = wish.container.channel_id
-            return Place(wish.user.id, channel, wish.response_url, wish.trigger_id)
+            channel = delivery.container.channel_id
+            return Place(delivery.user.id, channel, delivery.response_url, delivery.trigger_id)
         case Submitted():
-            return Place(wish.user.id, view_id=wish.view.id)
+            return Place(delivery.user.id, view_id=delivery.view.id)
         case Shortcut():
-            return Place(wish.user.id, trigger_id=wish.trigger_id)
+            return Place(delivery.user.id, trigger_id=delivery.trigger_id)
         case Command():
-            return Place(wish.user_id, response_url=wish.response_url)
+            return Place(delivery.user_id, response_url=delivery.response_url)
         case Opened():
-            return Place(wish.event.user)
+            return Place(delivery.event.user)

@@ -28,8 +28,8 @@ from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.modals import Modals
 from notifiers.slack.inbound.payload_parts import Malformed
-from notifiers.slack.inbound.payload_reader import WISH
-from notifiers.slack.inbound.payloads import Opened, Wish
+from notifiers.slack.inbound.payload_reader import DELIVERY
+from notifiers.slack.inbound.payloads import Delivery, Opened
 from notifiers.slack.inbound.people import TurnedAway
 from notifiers.slack.inbound.replies import Replies
 
@@ -59,34 +59,34 @@ class Listeners:
         """A listener that has the dispatcher serve whatever comes, by `handle`."""
 
         async def listener(ack: AsyncAck, context: AsyncBoltContext) -> None:
-            wish: Wish = context[WISH]
+            delivery: Delivery = context[DELIVERY]
             task = asyncio.current_task()
             assert task is not None
             self._running.add(task)
             try:
                 await self._dispatcher.serve(
-                    Interaction(wish, ack, self._replies), lambda interaction: handle(interaction, wish)
+                    Interaction(delivery, ack, self._replies), lambda interaction: handle(interaction, delivery)
                 )
             finally:
                 self._running.discard(task)
 
         return listener
 
-    async def opened(self, interaction: Interaction, wish: Opened) -> Person | None:
+    async def opened(self, interaction: Interaction, delivery: Opened) -> Person | None:
         """Somebody looks at our Home page, which is then shown; or why it is empty."""
-        if wish.event.tab != "home":
+        if delivery.event.tab != "home":
             return None
         try:
             return await self._dispatcher.who(interaction)
         except (TurnedAway, CountersignError) as error:
-            await self._home.say(wish.event.user, str(error))
+            await self._home.say(delivery.event.user, str(error))
             return None
 
-    async def followed(self, interaction: Interaction, wish: Wish) -> None:
+    async def followed(self, interaction: Interaction, delivery: Delivery) -> None:
         """A button that is a link: the browser has opened it, and Slack tells us all the same."""
         await interaction.received()
 
-    async def unknown(self, interaction: Interaction, wish: Wish) -> None:
+    async def unknown(self, interaction: Interaction, delivery: Delivery) -> None:
         """A button, form or command that we never made, or make no more."""
         raise Malformed("nothing of ours has this name")
 

@@ -32,15 +32,15 @@ class Modals:
         self._dispatcher = dispatcher
         self._api = api
 
-    async def open(self, interaction: Interaction, wish: Pressed, verdict: Verdict) -> None:
+    async def open(self, interaction: Interaction, delivery: Pressed, verdict: Verdict) -> None:
         """Open the form while the trigger lasts, 3 seconds; then say in it what it is about, or why it can't be."""
-        about = named(wish.button.value)
+        about = named(delivery.button.value)
         await interaction.received()
         loading = answer_modal(about, verdict)
         try:
-            opened = await self._api.call("views.open", wish.user.id, trigger_id=wish.trigger_id, view=loading)
+            opened = await self._api.call("views.open", delivery.user.id, trigger_id=delivery.trigger_id, view=loading)
         except (Unavailable, Unreachable) as error:
-            log.warning("no form for %s: %s", wish.user.id, error)
+            log.warning("no form for %s: %s", delivery.user.id, error)
             await interaction.say(TOO_LATE)
             return
         # From here on they look at the form, so whatever is said stands in it.
@@ -52,23 +52,25 @@ class Modals:
             raise TurnedAway(str(why), person)
         view = answer_modal(about, verdict, request)
         try:
-            await self._api.call("views.update", wish.user.id, view_id=interaction.place.view_id, view=view)
+            await self._api.call("views.update", delivery.user.id, view_id=interaction.place.view_id, view=view)
         except (Unavailable, Unreachable) as error:  # or they closed it meanwhile
-            log.warning("the form of %s stays empty: %s", wish.user.id, error)
+            log.warning("the form of %s stays empty: %s", delivery.user.id, error)
             await interaction.say(TOO_LATE)
 
-    async def answer(self, interaction: Interaction, wish: Submitted) -> Person:
+    async def answer(self, interaction: Interaction, delivery: Submitted) -> Person:
         """Take the form: an answer with its comment."""
         person = await self._dispatcher.who(interaction)
-        form = wish.metadata
+        form = delivery.metadata
         about = Named(form.id, form.level, form.run)
-        comment = without_controls(wish.field(COMMENT))
+        comment = without_controls(delivery.field(COMMENT))
         if len(comment) > LONGEST_COMMENT:
             raise FieldError(COMMENT, TOO_LONG)
         if form.verdict is Verdict.REJECT and not comment:
             request = await self._dispatcher.request(about.id, about.run)
             if request.rejection_needs_reason:
                 raise FieldError(COMMENT, SAY_WHY)
-        answer = await self._dispatcher.store(interaction, given(wish, about, person, form.verdict, comment), about.run)
+        answer = await self._dispatcher.store(
+            interaction, given(delivery, about, person, form.verdict, comment), about.run
+        )
         await self._dispatcher.judged(interaction, answer)
         return person

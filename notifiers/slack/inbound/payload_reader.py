@@ -19,18 +19,18 @@ from notifiers.slack.inbound.dispatcher import CANT_READ, Dispatcher
 from notifiers.slack.inbound.payload_parts import Malformed
 from notifiers.slack.inbound.payloads import (
     Command,
+    Delivery,
     InteractionPayload,
     Opened,
     Pressed,
     Shortcut,
     Submitted,
-    Wish,
     read,
 )
 from notifiers.slack.inbound.replies import Place, Replies
 
 # What the listeners find in Bolt's context.
-WISH = "countersign_wish"
+DELIVERY = "countersign_delivery"
 KINDS: dict[str, type[Pressed | Submitted | Shortcut]] = {
     "block_actions": Pressed,
     "view_submission": Submitted,
@@ -59,36 +59,38 @@ class PayloadReader:
             request.body = {"type": "url_verification", "challenge": body["challenge"][:1000]}
             return await self._app.async_dispatch(request)
         try:
-            wish = understood(body)
+            delivery = understood(body)
         except Malformed as error:
             await self._turn_away(body, error)
             return BoltResponse(status=400, body="")
-        if wish is None:
+        if delivery is None:
             return BoltResponse(status=200, body="")
-        request.body = wish.model_dump(mode="json", exclude_unset=True)
-        request.context[WISH] = wish
+        request.body = delivery.model_dump(mode="json", exclude_unset=True)
+        request.context[DELIVERY] = delivery
         return await self._app.async_dispatch(request)
 
     async def _turn_away(self, body: Mapping[str, Any], error: Malformed) -> None:
         """What is signed by Slack and still unreadable goes on the record, and its sender is told."""
         log.warning("Slack sent what can't be read: %s", error)
         try:
-            wish = read(Command, {"trigger_id": "-", **body}) if "command" in body else read(InteractionPayload, body)
+            delivery = (
+                read(Command, {"trigger_id": "-", **body}) if "command" in body else read(InteractionPayload, body)
+            )
         except Malformed:
             await self._dispatcher.record_rejected(None, str(error), None, None)
             return
-        await self._dispatcher.record_rejected(None, str(error), wish.sender, None)
-        if not self._dispatcher.may_tell_unreadable(wish.sender.user):
+        await self._dispatcher.record_rejected(None, str(error), delivery.sender, None)
+        if not self._dispatcher.may_tell_unreadable(delivery.sender.user):
             return
         # Not before it is acknowledged: that has to be done within three seconds.
         telling = asyncio.create_task(
-            self._replies.tell(Place(wish.sender.user, response_url=wish.response_url), CANT_READ)
+            self._replies.tell(Place(delivery.sender.user, response_url=delivery.response_url), CANT_READ)
         )
         self._running.add(telling)
         telling.add_done_callback(self._running.discard)
 
 
-def understood(body: Mapping[str, Any]) -> Wish | None:
+def understood(body: Mapping[str, Any]) -> Delivery | None:
     """The delivery in a payload; None for a kind that we never asked for. Raises Malformed."""
     kind = body.get("type")
     if isinstance(kind, str) and kind in KINDS:

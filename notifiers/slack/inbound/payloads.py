@@ -181,7 +181,7 @@ class Opened(Part):
         )
 
 
-Wish = Pressed | Submitted | Shortcut | Command | Opened
+Delivery = Pressed | Submitted | Shortcut | Command | Opened
 ReadT = TypeVar("ReadT", bound=Part)
 
 
@@ -210,11 +210,11 @@ def named(value: str) -> Named:
     return Named(int(found[1]), int(found[2]), found[3] or "")
 
 
-def approval_id_of(wish: Part | None) -> int | None:
+def approval_id_of(delivery: Part | None) -> int | None:
     """Which request a click or form is about, where it says so."""
     try:
-        if isinstance(wish, Pressed):
-            return named(wish.button.value).id
-        return wish.metadata.id if isinstance(wish, Submitted) else None
+        if isinstance(delivery, Pressed):
+            return named(delivery.button.value).id
+        return delivery.metadata.id if isinstance(delivery, Submitted) else None
     except Malformed:
         return None

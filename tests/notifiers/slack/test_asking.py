@@ -7,7 +7,7 @@ import pytest
 from countersign.errors import TooMany, Unavailable
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Asked, Status
-from notifiers.slack.inbound.connect_text import wished
+from notifiers.slack.inbound.connect_text import typed_fields
 from sandbox.slack import faults, people
 from sandbox.slack.workspace import Json
 from tests.notifiers.slack.way_in import ROOM, WayIn, user_id
@@ -45,13 +45,13 @@ ours = pytest.mark.asyncio(loop_scope="session")
     ],
 )  # fmt: skip
 def test_what_was_typed_is_read(typed: str, read: Json) -> None:
-    assert wished(typed) == read
+    assert typed_fields(typed) == read
 
 
 @pytest.mark.parametrize("typed", ["<" * 40_000, "<a|" * 13_000, "ticket:" * 6_000, "1h" * 20_000, "“" * 40_000])
 @pytest.mark.timeout(5)
 def test_nothing_typed_takes_long(typed: str) -> None:
-    wished(typed)
+    typed_fields(typed)
 
 
 async def connect(way: WayIn, text: str, user: str = ALICE) -> str:
