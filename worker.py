@@ -58,6 +58,8 @@ KEEP_STANDING_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
 # How often a running worker looks whether Temporal still knows its namespace and takes its key.
 CHECK_TEMPORAL_SECONDS = 10.0
+# How often a worker looks whether the record goes on, as a portal may have written a notice that a worker is to send.
+NEW_NOTICES_SECONDS = 1.0
 # How often what is kept no longer is looked for, and in how many small transactions at most.
 FORGET_SECONDS = 600.0
 FORGET_AT_MOST = 500
@@ -115,6 +117,7 @@ async def _run(
             Chore("answers left over", engine.submit_left_over),
             Chore("workflows that are gone", engine.settle_gone),
             Chore("answers that counted", engine.remind_workflows, once=True),
+            Chore("what admins are told of", engine.alert_admins),
             Chore("what is kept no longer", _forgetting(store, settings), pause=FORGET_SECONDS),
         ],
     )
@@ -123,6 +126,7 @@ async def _run(
     own = [
         Chore("notices under way", outbox.hold),
         Chore("notices left over", outbox.send_left_over),
+        Chore("notices just written", outbox.send_new, pause=NEW_NOTICES_SECONDS),
         Chore("messages left as they were", outbox.change_left_over),
         Chore("background work", partial(client.keep_standing, kept), pause=KEEP_STANDING_SECONDS),
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),

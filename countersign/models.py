@@ -130,7 +130,7 @@ class Verdict(StrEnum):
 
 
 class Event(StrEnum):
-    """What a notice is about; each has its folder of templates in every channel."""
+    """What a notice about a request is about; each has its folder of templates in every channel."""
 
     # The requester's own: their request waits. Told by channels whose messages change with it, and by all channels
     # where somebody else asked in their name.
@@ -141,6 +141,12 @@ class Event(StrEnum):
     GRANT_ENDED = "grant_ended"
     ANSWER_REFUSED = "answer_refused"
     HELP = "help"
+
+
+class GeneralEvent(StrEnum):
+    """What a notice about no request is about; each has its folder of templates in every channel, too."""
+
+    MAILBOX_UNREAD = "mailbox_unread"
 
 
 class Subject(Model):

@@ -30,12 +30,23 @@ class Person(Model):
 
 
 class Notification(Model):
-    """One message to one person about one event of one request, with all a template may show."""
+    """One message to one person about one event; this one is about no request, and shows `fields`."""
 
     id: str  # unique for ever; sending it again is the same message
+    event: str  # the name of its folder of templates
+    to: Person
+    written_at: datetime
+    approval_id: int | None = None
+    token_run: str = ""  # of its request's workflow, which a token in it is signed with
+    fields: dict[str, str] = {}
+    again: bool = False  # it was tried before, and may have got through
+
+
+class RequestNotification(Notification):
+    """A message about one event of one request, with all a template may show."""
+
     event: Event
     use: ChannelUse
-    to: Person
     approval_id: int
     question: AnyQuestion
     requester: Person
@@ -58,9 +69,7 @@ class Notification(Model):
     in_reply_to: str = ""  # the source's own id of the message this one answers, where there is one
     room: str = ""  # where the policy wants one message for all who are asked; `to` is then nobody's
     holds: str = ""  # the channel's reference of the message that shows this request to `to` already
-    again: bool = False  # it was tried before, and may have got through
     step: int = 0  # the number of the request's last transition that this shows
-    token_run: str = ""  # of its workflow, which a token in it is signed with
 
     @property
     def subject(self) -> Subject:

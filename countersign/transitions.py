@@ -13,6 +13,7 @@ from countersign.models import (
     Approver,
     Decision,
     Event,
+    GeneralEvent,
     GrantStatus,
     Id,
     LevelPeople,
@@ -65,7 +66,7 @@ WHILE_OPEN = "while it was open"
 class AuditEvent(Model):
     """One row of the audit record to be. `who` is a person's or gateway's id, or the name of what did it."""
 
-    kind: Kind
+    kind: Kind | GeneralEvent
     at: datetime
     who: str
     detail: SentAsWords = ""

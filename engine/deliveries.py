@@ -22,7 +22,7 @@ MOST_DOUBLINGS = 10
 GIVEN_UP_AFTER = timedelta(days=1)
 MOST_UNCONFIRMED = 2
 # What a notice that is written for another channel has of the one that was lost.
-AS_LOST = ("approval_id", "event", "level", "message", "in_reply_to")
+AS_LOST = ("approval_id", "event", "level", "message", "in_reply_to", "fields")
 
 
 class Deliveries:
@@ -63,11 +63,11 @@ class Deliveries:
         with self.database.transaction() as connection:
             notifications.doubt(connection, notice_ids, retry_at=datetime.now(UTC) + notifying.FIRST_RETRY)
 
-    def mark(self, approval_id: int, results: Sequence[Result], channels: Sequence[str] = ()) -> None:
+    def mark(self, approval_id: int | None, results: Sequence[Result], channels: Sequence[str] = ()) -> None:
         """Record how tries to send notices ended. Who can't be reached by one of `channels` is told by the others."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            step = requests.step_of(connection, approval_id)
+            step = requests.step_of(connection, approval_id) if approval_id else 0
             events = [event for one in results for event in _mark(connection, one, channels, now, step)]
             append(connection, approval_id, events)
 
@@ -119,11 +119,11 @@ def _try_again(connection: Connection, failed: Result, now: datetime) -> Result 
 
 def _tell_otherwise(connection: Connection, lost: Row[Any], channels: Sequence[str], now: datetime) -> None:
     """Write what can't be delivered for the other channels, or for each person of a room, unless it is written."""
-    step = lost.id.split(".")[1]
+    about = lost.id.split(".")[:2]
     for person, channel in _other_ways(connection, lost, channels):
         again = {
             **{name: getattr(lost, name) for name in AS_LOST},
-            "id": f"{lost.approval_id}.{step}.{lost.event}.{person}.{channel}",
+            "id": ".".join([*about, lost.event, person, channel]),
             "person": person,
             "channel": channel,
             "state": "waiting",

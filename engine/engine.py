@@ -27,6 +27,7 @@ from countersign.transitions import (
     TransitionResult,
 )
 from countersign.views import Mine, RequestView
+from engine.alerts import UNREAD_MINUTES, Alerts
 from engine.judging import Judging
 from engine.outbox import Outbox
 from engine.planning import Planning
@@ -66,12 +67,16 @@ class Engine:
         settling = Settling(self._resources)
         judging = Judging(self._resources, settling)
         self._undoing = Undoing(self._resources, settling)
+        alerts = Alerts(self._resources, UNREAD_MINUTES * minute)
         sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, judging.submit)
         # What people do, by whatever channel.
         self.store, self.submit, self.record_rejected = judging.store, judging.submit, judging.record_rejected
         self.cancel, self.revoke, self.give_back = self._undoing.cancel, self._undoing.revoke, self._undoing.give_back
+        # What is about no request.
+        self.notify = self._resources.notify
         # What is done again and again.
         self.enforce_directory, self.settle_gone = sweeping.enforce_directory, settling.settle_gone
+        self.alert_admins = alerts.look
         self.submit_left_over, self.remind_workflows = recovery.submit_left_over, recovery.remind_workflows
 
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from countersign.errors import CountersignError, message_of
-from countersign.notifications import Notification, Shown
+from countersign.notifications import Notification, RequestNotification, Shown
 from engine.deliveries import Deliveries
 from engine.messages import Messages
 from store import Store
@@ -25,7 +25,7 @@ class Sender(Protocol):
 class LiveSender(Sender, Protocol):
     """The way out of a channel whose messages are kept up to date."""
 
-    async def change(self, reference: str, notice: Notification) -> bool:
+    async def change(self, reference: str, notice: RequestNotification) -> bool:
         """Have a message show what this notice says; False where it is gone for good."""
 
 
@@ -56,8 +56,8 @@ class LiveMessages:
             await self._run(self.notifications.show, shown)
 
     async def _change_one(self, channel: str, row: Any, notice: Notification, seconds: float) -> Shown | None:
-        if channel not in self.live:
-            return None  # it was set up before, and is not now
+        if channel not in self.live or not isinstance(notice, RequestNotification):
+            return None  # the channel was set up before, and is not now
         try:
             async with asyncio.timeout(seconds):
                 there = await self.live[channel].change(row.reference, notice)

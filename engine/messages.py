@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy
 from countersign.models import Event, Route, Status
-from countersign.notifications import Notification
+from countersign.notifications import Notification, RequestNotification
 from countersign.views import RequestView
 from store import Store, notifications
 from store.database import reads
@@ -34,7 +34,8 @@ class Messages:
         if not rows:
             return []
         _, policy = self.policies.in_force(connection)
-        about = {row.approval_id: row for row in rows_of(connection, list({row.approval_id for row in rows}))}
+        numbers = {row.approval_id for row in rows if row.approval_id is not None}
+        about = {row.approval_id: row for row in rows_of(connection, list(numbers))}
         told = Told(connection, about.values())
         shown = {view.approval_id: view for view in views(connection, policy, list(about.values()), told)}
         routes = {n: Route.model_validate(row.route) for n, row in about.items()}
@@ -42,7 +43,9 @@ class Messages:
         return [
             (
                 row.channel,
-                _message(policy, shown[row.approval_id], routes[row.approval_id], row, told).model_copy(
+                _general(policy, row)
+                if row.approval_id is None
+                else _message(policy, shown[row.approval_id], routes[row.approval_id], row, told).model_copy(
                     update={"holds": held.get(_place(row), ""), "step": about[row.approval_id].step}
                 ),
             )
@@ -51,7 +54,7 @@ class Messages:
 
     def _held(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[Any, ...], str]:
         """The newest live message of each person about a request, on the channels of these notices."""
-        live = {row.approval_id for row in rows if row.channel in self.live}
+        live = {row.approval_id for row in rows if row.channel in self.live and row.approval_id is not None}
         if not live:
             return {}
         return {_place(row): row.reference for row in notifications.shown_of(connection, live)}
@@ -61,7 +64,19 @@ def _place(row: Row[Any]) -> tuple[int, str, str]:
     return row.approval_id, row.channel, row.person
 
 
-def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> Notification:
+def _general(policy: Policy, row: Row[Any]) -> Notification:
+    """A notice about no request."""
+    return Notification(
+        id=row.id,
+        event=row.event,
+        to=person(policy, row.person),
+        written_at=row.written_at,
+        fields=row.fields or {},
+        again=row.tries > 0,
+    )
+
+
+def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> RequestNotification:
     # Approvers are shown the level they were asked at, the requester the one that is asked now.
     level = view.level if row.person == view.question.requester else row.level
     seats = [one.person for one in view.approvers if one.level == level]
@@ -69,11 +84,12 @@ def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], tol
     about = {"sent", "on its way"}, view.approval_id, level
     waits = view.status is Status.WAITING
     untold = [one for one in seats if waits and not told.is_in(*about, one, route.rooms.values())]
-    return Notification(
+    return RequestNotification(
         id=row.id,
         event=Event(row.event),
         use="decide" if route.channels.get(row.channel) == "decide" else "link_only",
         to=person(policy, row.person),
+        written_at=row.written_at,
         approval_id=view.approval_id,
         token_run=view.token_run,
         question=view.question,

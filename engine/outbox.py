@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from countersign.errors import CountersignError, Unconfirmed, Unreachable, message_of
-from countersign.notifications import Notification, Result
+from countersign.notifications import Notification, RequestNotification, Result
 from countersign.transitions import ANSWERING_STEP
 from engine.deliveries import Deliveries
 from engine.live_messages import LiveMessages, LiveSender, Sender
@@ -54,6 +54,7 @@ class Outbox:
         self.notifications = store.notifications
         self.deliveries = Deliveries(store)
         self.messages = self.deliveries.messages
+        self.last_version = store.events.last_version
         self.live = live or {}
         self.senders: dict[str, Sender] = {**senders, **self.live}
         self.elsewhere: frozenset[str] = frozenset()
@@ -61,7 +62,8 @@ class Outbox:
         self.executor = store.database.executor
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: dict[str, str] = {}  # the channel of each notice
-        self._ended: dict[int, list[Result]] = {}  # by request; not written yet
+        self._ended: dict[int | None, list[Result]] = {}  # by request; not written yet
+        self._read_through = 0  # the version of the record up to which new notices were looked for
         self._writing = asyncio.Lock()
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -96,6 +98,12 @@ class Outbox:
             if most > 0:
                 await self._send_again(most, by=[channel])
         await self._send_again(MOST_UNDER_WAY, but=[*self.senders, *self.elsewhere])
+
+    async def send_new(self) -> None:
+        """Begin to send what a process without an outbox has written, as soon as the record says that something was."""
+        if (last := await self._run(self.last_version)) != self._read_through:
+            self._read_through = last
+            await self.send_left_over()
 
     async def change_left_over(self) -> None:
         """Bring up to date the messages that still show a request as it was before."""
@@ -157,7 +165,8 @@ class Outbox:
                 await self._record(notice.approval_id, result)
         finally:
             del self._under_way[notice.id]
-        if result.state == "unreachable":  # its person is told by another channel now
+        if result.state == "unreachable" and notice.approval_id is not None:
+            # Its person is told by another channel now; of what is about no request, a second later.
             await self._send_step(notice.approval_id, _step_of(notice))
         return result.state
 
@@ -206,12 +215,14 @@ class Outbox:
 
     def _shows(self, channel: str, notice: Notification, reference: str) -> int | None:
         """The step that a message of its own shows; None where it stands below one that the person holds already."""
-        if channel not in self.live or reference in ("", notice.holds):
+        if channel not in self.live or not isinstance(notice, RequestNotification):
+            return None
+        if reference in ("", notice.holds):
             return None
         # What was tried before may have been found there, as it was posted then.
         return NEVER_SHOWN if notice.again else notice.step
 
-    async def _record(self, approval_id: int, result: Result) -> None:
+    async def _record(self, approval_id: int | None, result: Result) -> None:
         """Write down how a try ended, together with what else of this request ended while others were written."""
         self._ended.setdefault(approval_id, []).append(result)
         async with self._writing:

@@ -1,12 +1,13 @@
 """What the parts of the engine work with."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from countersign.client import Client
+from countersign.models import GeneralEvent
 from engine.outbox import Outbox
 from engine.transactions import Transactions
 from store import Store
@@ -30,6 +31,17 @@ class Resources:
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Do a transaction without blocking the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+
+    async def notify(self, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]) -> None:
+        """Tell people of something that is about no request, by every channel of the policy; once for each `key`.
+
+        `fields` are what its templates show; the record has the key alone. Who is disabled, or not in the directory, is
+        not told. Without an outbox, a worker sends it about a second later. Raises Refused where no policy was ever
+        applied.
+        """
+        await self.run(self.transactions.general_notifications.write, event, key, people, fields)
+        if self.outbox is not None:
+            await self.outbox.send_new()
 
     def tells(self, channel: str) -> bool:
         """Whether a sender is told of a refusal by this channel."""

@@ -6,6 +6,7 @@ from engine.answers import Answers
 from engine.asking import Asking
 from engine.deadline import Deadline
 from engine.deliveries import Deliveries
+from engine.general_notifications import GeneralNotifications
 from engine.granting import Granting
 from engine.notifying import Notifying
 from engine.opening import Opener
@@ -37,3 +38,4 @@ class Transactions:
         self.signals = Signals(store)
         self.rechecks = Rechecks(store)
         self.deliveries = Deliveries(store)
+        self.general_notifications = GeneralNotifications(store)

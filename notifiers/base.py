@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from countersign.checks import Check
-from countersign.notifications import Notification
+from countersign.notifications import Notification, RequestNotification
 from countersign.views import Explained, Finding
 from notifiers.engine import Engine
 
@@ -26,7 +26,7 @@ class Notifier(Protocol):
 class LiveNotifier(Notifier, Protocol):
     """The way out of a channel whose messages can be changed: each goes on showing its request as it is now."""
 
-    async def change(self, reference: str, notice: Notification) -> bool:
+    async def change(self, reference: str, notice: RequestNotification) -> bool:
         """Bring a message up to date; False where it is gone for good. Raises Unavailable."""
 
 

@@ -16,7 +16,7 @@ from countersign.models import (
     Status,
     Verdict,
 )
-from countersign.notifications import Notification, Person
+from countersign.notifications import Person, RequestNotification
 from countersign.views import ApproverView, Mine, RequestView
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.payloads import Named
@@ -56,7 +56,7 @@ GRANT = GrantView(
 )
 
 
-def notice(event: Event, to: Person, **changed: Any) -> Notification:
+def notice(event: Event, to: Person, **changed: Any) -> RequestNotification:
     """One notice about the request that all pictures show."""
     usual: dict[str, Any] = {
         "id": "picture",
@@ -66,6 +66,7 @@ def notice(event: Event, to: Person, **changed: Any) -> Notification:
         "approval_id": 1042,
         "question": QUESTION,
         "requester": ALICE,
+        "written_at": NOON,
         "opened_at": NOON,
         "deadline": NOON + timedelta(hours=4),
         "grant_minutes": 60,
@@ -73,7 +74,7 @@ def notice(event: Event, to: Person, **changed: Any) -> Notification:
         "asked": [GRACE, HEIDI],
         "names": {one.id: one.name for one in (ALICE, GRACE, HEIDI, IVAN)},
     }
-    return Notification(**(usual | changed))
+    return RequestNotification(**(usual | changed))
 
 
 def request(approval_id: int, requester: Person, device: str, asked: Person = GRACE, **changed: Any) -> RequestView:

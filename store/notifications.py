@@ -211,9 +211,9 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(ADD, rows)
 
 
-def add_new(connection: Connection, row: dict[str, Any]) -> None:
-    """Add a notice, unless it is there already."""
-    insert_new(connection, notifications, row)
+def add_new(connection: Connection, *rows: dict[str, Any]) -> int:
+    """Add notices, but for those that are there already; how many were new."""
+    return insert_new(connection, notifications, *rows)
 
 
 def free_among(connection: Connection, notice_ids: Sequence[str], now: datetime) -> Sequence[Row[str, int]]:

@@ -16,6 +16,7 @@ from store.tables import grants, mails, notifications, rejected_input, requests,
 # So many rows, or the notifications of so many requests, go in one transaction: some milliseconds.
 AT_ONCE = 200
 FEW_REQUESTS = 25
+_is_general = notifications.c.approval_id.is_(None) & (notifications.c.state != "waiting")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Retention:
             self._forget(mails, (mails.c.claimed_until < now - self.kept.mails) & (mails.c.state != "claimed")),
             self._forget(rejected_input, rejected_input.c.at < now - self.kept.mails),
             self._forget(signals, (signals.c.at < now - self.kept.signals) & ~_is_open(signals)),
+            self._forget(notifications, _is_general & (notifications.c.written_at < now - self.kept.notifications)),
             self._forget_notifications(now - self.kept.notifications),
         ]
         return any(more)

@@ -183,14 +183,16 @@ rejected_input = Table(
 notifications = Table(
     "notices",
     metadata,
-    Column("id", String(200), primary_key=True),  # <approval id>.<step>.<event>.<person>.<channel>
-    Column("approval_id", Number, nullable=False),
+    # <approval id>.<step>.<event>.<person>.<channel>; about no request, "general" and a key stand in the first two.
+    Column("id", String(200), primary_key=True),
+    Column("approval_id", Number),
     Column("event", String(32), nullable=False),
     Column("level", Integer, nullable=False),
     Column("person", String(128), nullable=False),
     Column("channel", String(32), nullable=False),
     Column("words", Text, key="message", nullable=False),
     Column("in_reply_to", String(1000), nullable=False),
+    Column("fields", JSON),  # what one about no request shows
     Column("state", String(16), nullable=False),  # waiting, sent, unreachable or moot
     Column("reference", String(1000), nullable=False),
     Column("written_at", Instant, nullable=False),

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from countersign import times
 from countersign.errors import Unreachable
 from countersign.models import Event, Status, Verdict
-from countersign.notifications import Notification, Person
+from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import headers, token, wording
 from notifiers.email.config import EmailConfig
 from notifiers.templates import loader
@@ -25,8 +25,13 @@ def compose(notice: Notification, config: EmailConfig, now: datetime | None = No
     """
     address = writable(notice.to.email)
     message = EmailMessage(headers.POLICY if address.isascii() else headers.UTF8_POLICY)
-    _address(message, notice, config, address)
-    _thread(message, notice, config)
+    message["From"] = headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
+    message["To"] = headers.mailbox(wording.name(notice.to.name, ""), address)
+    if isinstance(notice, RequestNotification):
+        _address(message, notice, config)
+        _thread(message, notice, config)
+    else:
+        _address_general(message, notice, config)
     message["Date"] = format_datetime(now or datetime.now(UTC))
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
@@ -47,7 +52,7 @@ def writable(address: str) -> str:
         raise Unreachable(f"{address!r} has a domain that does not exist; correct it in the directory") from None
 
 
-def ids_of(notice: Notification, config: EmailConfig) -> token.Ids:
+def ids_of(notice: RequestNotification, config: EmailConfig) -> token.Ids:
     """What the mail's ids say. Only an approver who may answer by mail gets a token, of the kind of this mail."""
     kind = token.KIND_OF_EVENT.get(notice.event)
     if kind is None or notice.use != "decide" or notice.to.id == notice.requester.id:
@@ -56,23 +61,29 @@ def ids_of(notice: Notification, config: EmailConfig) -> token.Ids:
     return token.Ids(notice.approval_id, notice.level, made)
 
 
-def _answerable(notice: Notification, ids: token.Ids) -> bool:
+def _answerable(notice: RequestNotification, ids: token.Ids) -> bool:
     return bool(ids.token) and notice.status is Status.WAITING
 
 
-def _address(message: EmailMessage, notice: Notification, config: EmailConfig, address: str) -> None:
+def _address(message: EmailMessage, notice: RequestNotification, config: EmailConfig) -> None:
     ids = ids_of(notice, config)
     reply_to = token.reply_address(config.reply_address, *ids) if _answerable(notice, ids) else config.reply_address
     kind = notice.subject.kind.capitalize()
     subject = f"{config.instance_name} - {kind} Approval Notification - #{notice.approval_id}"
-    message["From"] = headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
-    message["To"] = headers.mailbox(wording.name(notice.to.name, ""), address)
     message["Reply-To"] = reply_to
     message["Subject"] = headers.words(subject)
     message["Message-ID"] = token.message_id(config.message_id_domain, ids, notice.event, _of_run(notice, notice.id))
 
 
-def _thread(message: EmailMessage, notice: Notification, config: EmailConfig) -> None:
+def _address_general(message: EmailMessage, notice: Notification, config: EmailConfig) -> None:
+    """What is about no request has a subject line of its own, and nothing in it that an answer could be known by."""
+    title = _template(f"{notice.event}/title.j2").render(_shown_general(notice, config)).strip()
+    message["Reply-To"] = config.reply_address
+    message["Subject"] = headers.words(f"{config.instance_name} - {title}")
+    message["Message-ID"] = token.message_id(config.message_id_domain, None, notice.event, notice.id)
+
+
+def _thread(message: EmailMessage, notice: RequestNotification, config: EmailConfig) -> None:
     """Every mail to a person about a request, the first one too, refers to the same id, which is no mail's own.
 
     Gmail asks for just that ("references headers that consistently refer to the same message ID", beside the same
@@ -89,13 +100,13 @@ def _thread(message: EmailMessage, notice: Notification, config: EmailConfig) ->
     message["References"] = root
 
 
-def _of_run(notice: Notification, name: str) -> str:
+def _of_run(notice: RequestNotification, name: str) -> str:
     """What tells mails apart whose request has a number that was given out before."""
     return f"{name}:{notice.token_run}" if notice.token_run else name
 
 
 def _write(message: EmailMessage, notice: Notification, config: EmailConfig) -> None:
-    shown = _shown(notice, config)
+    shown = _shown(notice, config) if isinstance(notice, RequestNotification) else _shown_general(notice, config)
     text = _template(f"{notice.event}/text.j2").render(shown)
     html = _template(f"{notice.event}/html.j2").render(shown)
     # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
@@ -104,13 +115,17 @@ def _write(message: EmailMessage, notice: Notification, config: EmailConfig) -> 
     message.add_alternative(html.encode("ascii", "xmlcharrefreplace").decode("ascii"), subtype="html")
 
 
-def _shown(notice: Notification, config: EmailConfig) -> dict[str, object]:
-    """All that a template may use."""
+def _shown_general(notice: Notification, config: EmailConfig) -> dict[str, object]:
+    """What the templates of every notice may use."""
+    return {"n": notice, "instance": config.instance_name}
+
+
+def _shown(notice: RequestNotification, config: EmailConfig) -> dict[str, object]:
+    """All that those of a notice about a request may use."""
     return {
-        "n": notice,
+        **_shown_general(notice, config),
         "subject": notice.subject,
         "minutes": notice.grant_minutes,
-        "instance": config.instance_name,
         "to_requester": notice.to.id == notice.requester.id,
         "answerable": _answerable(notice, ids_of(notice, config)),
         "page": f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else "",
@@ -123,7 +138,7 @@ def _shown(notice: Notification, config: EmailConfig) -> dict[str, object]:
     }
 
 
-def _others(notice: Notification) -> list[str]:
+def _others(notice: RequestNotification) -> list[str]:
     """Who else is asked, and which of them don't know it yet."""
     others = [person for person in notice.asked if person.id != notice.to.id]
     return [_name(one) + (" (not told yet)" if one.id in notice.untold else "") for one in others]
@@ -133,7 +148,7 @@ def _name(person: Person) -> str:
     return wording.name(person.name, person.id)
 
 
-def _deciders(notice: Notification) -> list[str]:
+def _deciders(notice: RequestNotification) -> list[str]:
     """Whose answers brought this outcome about, each once."""
     verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
     return list(
@@ -141,7 +156,7 @@ def _deciders(notice: Notification) -> list[str]:
     )
 
 
-def _decider(notice: Notification, person: str) -> str:
+def _decider(notice: RequestNotification, person: str) -> str:
     return wording.name(notice.names.get(person, ""), person)
 
 

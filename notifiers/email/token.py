@@ -135,13 +135,14 @@ def in_address(address: str) -> Ids | None:
     return _ids(_TAGGED.fullmatch(address.strip().lower()))
 
 
-def message_id(domain: str, ids: Ids, event: Event, notice_id: str) -> str:
+def message_id(domain: str, ids: Ids | None, event: str, notice_id: str) -> str:
     """The Message-ID of a notice: the same notice always has the same one, so a mail sent twice is one mail.
 
-    `<1042.1.<token>.asked.<digest>@host>`, or `<1042.settled.<digest>@host>` where no answer is expected.
+    `<1042.1.<token>.asked.<digest>@host>`, or `<1042.settled.<digest>@host>` where no answer is expected; without `ids`
+    it is about no request: `<mailbox_unread.<digest>@host>`.
     """
-    about = f"{ids.approval_id}.{ids.level}.{ids.token}" if ids.token else f"{ids.approval_id}"
-    return f"<{about}.{event}.{_digest(notice_id)}@{domain}>"
+    about = f"{ids.approval_id}.{ids.level}.{ids.token}." if ids and ids.token else f"{ids.approval_id}." if ids else ""
+    return f"<{about}{event}.{_digest(notice_id)}@{domain}>"
 
 
 def thread_id(domain: str, approval_id: int, person_id: str) -> str:

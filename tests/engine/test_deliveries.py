@@ -7,10 +7,22 @@ import pytest
 from countersign.models import Event
 from countersign.notifications import Result
 from countersign.transitions import Recipient
-from engine.messages import Messages
 from engine.policy import apply_policy
 from store import Store
-from tests.store.requests import a_step, approved, asking, at_once, kinds, lost, opened, sent, soon, transactions, write
+from tests.store.requests import (
+    a_step,
+    approved,
+    asking,
+    at_once,
+    kinds,
+    lost,
+    messages,
+    opened,
+    sent,
+    soon,
+    transactions,
+    write,
+)
 from tests.workflows.people import policy
 
 
@@ -29,7 +41,7 @@ def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store
 
 def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
     number = approved(store, reason="deploy", source_address="10.0.0.7")
-    shown = Messages(store).of(store.notifications.of_step(number, 2))
+    shown = messages(store, store.notifications.of_step(number, 2))
     assert [(channel, notice.event, notice.use) for channel, notice in shown] == [
         ("email", Event.SETTLED, "decide")
     ] * 2
@@ -177,7 +189,7 @@ def test_a_message_names_those_whom_none_has_reached_and_none_is_on_its_way_to(s
     rows = {row.person: row for row in store.notifications.of_step(number, 1)}
 
     def untold() -> list[str]:
-        [(_, notice)] = Messages(store).of([rows["grace"]])
+        [(_, notice)] = messages(store, [rows["grace"]])
         return notice.untold
 
     assert untold() == []  # they are told this moment

@@ -10,9 +10,8 @@ from sqlalchemy import Row
 
 from countersign.errors import Refused
 from countersign.models import Event, GrantStatus, Verdict
-from countersign.notifications import Notification, Result, Shown
+from countersign.notifications import RequestNotification, Result, Shown
 from countersign.transitions import GrantEnd, Recipient
-from engine.messages import Messages
 from engine.policy import apply_policy
 from store import Store
 from tests.store.requests import (
@@ -22,6 +21,7 @@ from tests.store.requests import (
     given,
     kinds,
     lost,
+    messages,
     opened,
     sent,
     soon,
@@ -57,8 +57,8 @@ def shown_by(board: Store, number: int) -> dict[str, int]:
     return {row.person: row.shows for row in board.notifications.outdated(number)}
 
 
-def notices_of(board: Store, number: int, step: int) -> dict[tuple[str, str], Notification]:
-    return {(one.to.id, channel): one for channel, one in Messages(board).of(board.notifications.of_step(number, step))}
+def notices_of(board: Store, number: int, step: int) -> dict[tuple[str, str], RequestNotification]:
+    return {(one.to.id, channel): one for channel, one in messages(board, board.notifications.of_step(number, step))}
 
 
 def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:
@@ -88,7 +88,7 @@ def test_messages_say_anew_who_was_not_told_yet_when_one_that_asks_fails_and_whe
 
 
 def untold(board: Store, row: Row[Any]) -> list[str]:
-    [(_, told)] = Messages(board).of([row])
+    [(_, told)] = messages(board, [row])
     return told.untold
 
 
@@ -171,7 +171,7 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
     for row in board.notifications.of_step(number, 1):
         for _ in range(2):
             transactions(board).deliveries.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
-    [(channel, notice)] = Messages(board).of(board.notifications.left_over(soon(60), 10))
+    [(channel, notice)] = messages(board, board.notifications.left_over(soon(60), 10))
     assert (channel, notice.to.id, notice.event, notice.use) == ("email", "grace", Event.ASKED, "link_only")
     assert transactions(board).rechecks.due() == []  # one way is left
     transactions(board).deliveries.mark(number, [lost(notice.id, "550")], ["email", "slack"])

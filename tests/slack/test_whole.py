@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import httpx
 import pytest
 
-from countersign.models import Status
+from countersign.models import GeneralEvent, Status
+from engine.engine import Engine
+from sandbox.slack import people
+from sandbox.slack.workspace import Json
 from store.tokens import Owner
-from tests.slack.context import ARCHIVED, ROOM, Context, actions_of, slack_policy
+from tests.slack.context import ARCHIVED, ROOM, SECONDS, Context, actions_of, slack_policy, user_id, words_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -145,3 +151,23 @@ async def test_nobody_gets_two_messages_of_one_kind(context: Context) -> None:
     await context.message("heidi", request.id)
     assert len(await context.messages("grace", request.id)) == 1
     assert len(await context.messages("alice", request.id)) == 1
+
+
+async def test_a_notice_about_no_request_comes_by_mail_and_by_slack(context: Context) -> None:
+    portal = Engine(context.deployment.client, context.deployment.store)
+    fields = {"mailbox": "INBOX@imap.example.test", "since": "Tue 14 May 2024, 12:00 UTC"}
+    for _ in range(2):
+        await portal.notify(GeneralEvent.MAILBOX_UNREAD, "since noon", ["ada"], fields)
+
+    async def look() -> list[Json]:
+        messages = await people.messages(context.slack, await people.dm_of(context.slack, user_id("ada")))
+        return [one for one in messages if fields["since"] in words_of(one)]
+
+    message = await context.one_of(look, "the alert")
+    assert message["text"].startswith("*Replies by mail have not been read since Tue 14 May 2024, 12:00 UTC.*")
+    assert actions_of(message) == []
+    inbox = context.deployment.person("ada").inbox
+    deadline = time.monotonic() + SECONDS
+    while not [one for one in await asyncio.to_thread(inbox) if "can't be read" in str(one["Subject"])]:
+        assert time.monotonic() < deadline, "no mail came"
+        await asyncio.sleep(0.05)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Answer, Approver, Decision, Event, Status, Verdict
-from countersign.notifications import Result, SubmittedAnswer
+from countersign.notifications import RequestNotification, Result, SubmittedAnswer
 from countersign.transitions import AuditEvent, Opened, Opening, Recipient, RecordedTransition, Transition
+from engine.messages import Messages
 from engine.transactions import Transactions
 from store import Store
 
@@ -62,6 +63,12 @@ def a_step(approval_id: int, key: str, **fields: Any) -> Transition:
         "level": 1,
     }
     return Transition.model_validate(transition | fields)
+
+
+def messages(store: Store, rows: Sequence[Any]) -> list[tuple[str, RequestNotification]]:
+    """The channel and the full message of each of these notices about requests."""
+    read = Messages(store).of(rows)
+    return [(channel, notice) for channel, notice in read if isinstance(notice, RequestNotification)]
 
 
 def sent(notice_id: str, reference: str, shows: int | None = None) -> Result:

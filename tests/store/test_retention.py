@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from countersign.models import GrantStatus, Status
+from countersign.models import GeneralEvent, GrantStatus, Status
 from countersign.notifications import RejectedInput
 from countersign.transitions import GrantEnd
 from engine.policy import apply_policy
@@ -133,3 +133,17 @@ def test_a_long_past_goes_a_little_at_a_time_whatever_is_kept_at_its_beginning(s
     assert count(store, mails) == 0
     assert store.events.last_version() == before == count(store, events)
     assert past <= AT_ONCE  # one turn may take all mails of this past
+
+
+def test_notices_about_no_request_are_forgotten_once_they_were_sent(store: Store) -> None:
+    for key in ("sent", "waiting"):
+        transactions(store).general_notifications.write(GeneralEvent.MAILBOX_UNREAD, key, ["ada"], {})
+    with store.database.transaction() as connection:
+        first = connection.execute(select(notifications.c.id)).scalars().first()
+    assert first is not None
+    transactions(store).deliveries.mark(None, [sent(first, "<m@x>")])
+    forget(store, datetime.now(UTC))
+    assert count(store, notifications) == 2
+    forget(store)
+    with store.database.reading() as connection:
+        assert connection.execute(select(notifications.c.state)).scalars().all() == ["waiting"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from slack_sdk.models.blocks import Block, ButtonElement
 
 from countersign.models import Decision, Event, GrantStatus, Status, Verdict
-from countersign.notifications import Notification, Person
+from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.outbound import escaping, parts
 from notifiers.slack.outbound.render import label, markup, plain
@@ -34,7 +34,7 @@ class Content(NamedTuple):
     blocks: list[dict[str, Any]]
 
 
-def live(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, str] | None = None) -> Content:
+def live(notice: RequestNotification, config: SlackConfig, slack_ids: Mapping[str, str] | None = None) -> Content:
     """The message that goes on showing a request as it stands: the approver's prompt, or the requester's status.
 
     `slack_ids`: person id -> Slack's id, of the people to mention in a room.
@@ -55,7 +55,7 @@ def live(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, str]
     return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
 
 
-def short(notice: Notification, config: SlackConfig) -> Content:
+def short(notice: RequestNotification, config: SlackConfig) -> Content:
     """A message that says one thing once, and is not changed any more."""
     shown = _shown(notice, config, {})
     kind = "settled" if notice.event in OUTCOMES else notice.event
@@ -68,7 +68,14 @@ def short(notice: Notification, config: SlackConfig) -> Content:
     return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
 
 
-def _answers(notice: Notification, config: SlackConfig, shown: Mapping[str, Any]) -> list[ButtonElement]:
+def general(notice: Notification, config: SlackConfig) -> Content:
+    """The message about no request: it says one thing, has no button, and is not changed any more."""
+    sentence = markup(f"{notice.event}/sentence", n=notice, instance=config.instance_name)
+    instance = escaping.marked_up(config.instance_name)
+    return Content(sentence, parts.as_json([parts.section(sentence), parts.context(instance)]))
+
+
+def _answers(notice: RequestNotification, config: SlackConfig, shown: Mapping[str, Any]) -> list[ButtonElement]:
     page = _page(notice, config)
     if notice.use != "decide":
         return [parts.link_button(page, style="primary")] if page else []
@@ -85,23 +92,23 @@ def _answers(notice: Notification, config: SlackConfig, shown: Mapping[str, Any]
     return [approve, parts.button("approve_with_comment", value), reject, *opened]
 
 
-def _cancel(notice: Notification, shown: Mapping[str, Any]) -> list[ButtonElement]:
+def _cancel(notice: RequestNotification, shown: Mapping[str, Any]) -> list[ButtonElement]:
     question = plain("confirm", question=label("cancel"), number=notice.approval_id)
     sure = parts.confirm("cancel", question, markup("status/confirm", **shown), style="danger")
     return [parts.button("cancel", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
 
 
-def _give_back(notice: Notification, shown: Mapping[str, Any]) -> list[ButtonElement]:
+def _give_back(notice: RequestNotification, shown: Mapping[str, Any]) -> list[ButtonElement]:
     question = plain("confirm", question=label("give_back"), number=notice.approval_id)
     sure = parts.confirm("give_back", question, markup("settled/confirm", **shown))
     return [parts.button("give_back", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
 
 
-def _why(notice: Notification) -> list[Block]:
+def _why(notice: RequestNotification) -> list[Block]:
     return parts.quote(notice.question.reason, LONGEST_REASON, label("why"))
 
 
-def _what_happened(notice: Notification) -> list[Block]:
+def _what_happened(notice: RequestNotification) -> list[Block]:
     """The message of an outcome or a refusal, unless those who decided say it themselves."""
     if notice.event not in SAID_IN_WORDS:
         if notice.grant and notice.grant.ended_early:
@@ -112,7 +119,7 @@ def _what_happened(notice: Notification) -> list[Block]:
     return parts.quote(notice.message, LONGEST_MESSAGE, label("what_happened"))
 
 
-def _decisions(notice: Notification, shown: Mapping[str, Any]) -> list[Block]:
+def _decisions(notice: RequestNotification, shown: Mapping[str, Any]) -> list[Block]:
     """Who decided, when and with which comment, the last ones whole."""
     more = len(notice.decisions) - MOST_DECISIONS
     blocks = [parts.context(markup("more", more=more))] if more > 0 else []
@@ -123,7 +130,7 @@ def _decisions(notice: Notification, shown: Mapping[str, Any]) -> list[Block]:
     return blocks
 
 
-def _shown(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
+def _shown(notice: RequestNotification, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
     """All that a template may use."""
     page = _page(notice, config)
     approved = notice.approved_by
@@ -150,7 +157,7 @@ def _shown(notice: Notification, config: SlackConfig, slack_ids: Mapping[str, st
     }
 
 
-def _asked(notice: Notification, slack_ids: Mapping[str, str]) -> escaping.Ready:
+def _asked(notice: RequestNotification, slack_ids: Mapping[str, str]) -> escaping.Ready:
     """Who is asked; in a room, by mentions."""
     if not notice.room:
         return escaping.listed([_told(notice, one, _name(one)) for one in notice.asked])
@@ -158,7 +165,7 @@ def _asked(notice: Notification, slack_ids: Mapping[str, str]) -> escaping.Ready
     return escaping.listed(mentions, MOST_MENTIONED)
 
 
-def _told(notice: Notification, person: Person, name: escaping.Ready) -> escaping.Ready:
+def _told(notice: RequestNotification, person: Person, name: escaping.Ready) -> escaping.Ready:
     """A name, with a remark where no message has reached this person yet and none is on its way."""
     return escaping.Ready(f"{name} (not told yet)") if person.id in notice.untold else name
 
@@ -167,7 +174,7 @@ def _mention(person: Person, slack_id: str) -> escaping.Ready:
     return escaping.Ready(f"<@{slack_id}>") if slack_id else escaping.name(person.name, person.id, LONGEST_MENTION)
 
 
-def _page(notice: Notification, config: SlackConfig) -> str:
+def _page(notice: RequestNotification, config: SlackConfig) -> str:
     return f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else ""
 
 
@@ -175,11 +182,11 @@ def _name(person: Person) -> escaping.Ready:
     return escaping.name(person.name, person.id)
 
 
-def _decider(notice: Notification, decision: Decision) -> escaping.Ready:
+def _decider(notice: RequestNotification, decision: Decision) -> escaping.Ready:
     return escaping.name(notice.names.get(decision.person, ""), decision.person)
 
 
-def _deciders(notice: Notification) -> list[escaping.Ready]:
+def _deciders(notice: RequestNotification) -> list[escaping.Ready]:
     """Whose answers brought this outcome about, each once."""
     verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
     decided = {d.person: _decider(notice, d) for d in notice.decisions if d.verdict is verdict and not d.lapsed}

@@ -30,12 +30,12 @@ class PostedMessages:
         return {"event_type": EVENT_TYPE, "event_payload": {"id": notice.id, "run": short_run(notice.token_run)}}
 
     async def find(self, notice: Notification, channel: str, thread: str = "") -> str:
-        """The `ts` of the notice's message, posted since the request opened; "" where there is none.
+        """The `ts` of the notice's message, posted since it was written; "" where there is none.
 
         Raises Unavailable where Slack can't be asked, or there is too much to look through: better late than twice.
         """
         ours = (await self._api.myself()).bot_id
-        oldest = f"{(notice.opened_at - CLOCKS_APART).timestamp():.6f}"
+        oldest = f"{(notice.written_at - CLOCKS_APART).timestamp():.6f}"
         where = {"channel": channel, "oldest": oldest, "limit": PAGE, "include_all_metadata": True}
         method = "conversations.replies" if thread else "conversations.history"
         if thread:
@@ -49,7 +49,11 @@ class PostedMessages:
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return ""
-        raise Unavailable(f"there are too many messages in {channel} to see whether #{notice.approval_id} stands there")
+        raise Unavailable(f"there are too many messages in {channel} to see whether {_called(notice)} stands there")
+
+
+def _called(notice: Notification) -> str:
+    return f"#{notice.approval_id}" if notice.approval_id else f"the notice {notice.event}"
 
 
 def _is_of(notice: Notification, metadata: object) -> bool:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from countersign.errors import Unreachable
 from countersign.models import Event
-from countersign.notifications import Notification
+from countersign.notifications import Notification, RequestNotification
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.outbound.blocks import MOST_MENTIONED, OUTCOMES, Content, live, short
+from notifiers.slack.outbound.blocks import MOST_MENTIONED, OUTCOMES, Content, general, live, short
 from notifiers.slack.outbound.posted_messages import PostedMessages
 from notifiers.slack.outbound.recipients import Recipients
 
@@ -45,20 +45,18 @@ class SlackNotifier:
         Raises Unreachable where this person or room can't be written to, and Unavailable for all that another try or
         a better configuration can mend.
         """
+        if not isinstance(notice, RequestNotification):
+            await self._post_anew(notice, "", general(notice, self._config))
+            return ""
         if notice.event in OUTCOMES and notice.holds and notice.to.id != notice.requester.id:
             return notice.holds  # their own message changes, and says it
         if notice.holds and notice.event not in {Event.ASKED, Event.OPENED}:
             return await self._reply(notice)
-        channel = notice.room or await self._recipients.conversation(notice.to.email)
         content = await self._shown(notice) if _is_live(notice) else short(notice, self._config)
-        try:
-            reference = await self._post(notice, Place(channel), content)
-        except Unreachable:
-            self._recipients.forget(notice.to.email)
-            raise
+        reference = await self._post_anew(notice, notice.room, content)
         return reference if _is_live(notice) else ""
 
-    async def change(self, reference: str, notice: Notification) -> bool:
+    async def change(self, reference: str, notice: RequestNotification) -> bool:
         """Bring a message up to date; False where it is gone, or can't be changed any more. Raises Unavailable."""
         channel, _, ts = reference.partition("/")
         content = await self._shown(notice)
@@ -76,7 +74,7 @@ class SlackNotifier:
         """Close the connections."""
         await self._api.close()
 
-    async def _reply(self, notice: Notification) -> str:
+    async def _reply(self, notice: RequestNotification) -> str:
         """Say it below the message that shows the request; beside it, where that was deleted."""
         channel, _, ts = notice.holds.partition("/")
         content = short(notice, self._config)
@@ -86,10 +84,19 @@ class SlackNotifier:
             await self._post(notice, Place(channel), content)
         return notice.holds
 
+    async def _post_anew(self, notice: Notification, room: str, content: Content) -> str:
+        """Post it in this room, or where that is "", in the conversation with its person."""
+        channel = room or await self._recipients.conversation(notice.to.email)
+        try:
+            return await self._post(notice, Place(channel), content)
+        except Unreachable:
+            self._recipients.forget(notice.to.email)
+            raise
+
     async def _post(self, notice: Notification, place: Place, content: Content) -> str:
         if notice.again and (ts := await self._posted.find(notice, place.channel, place.thread)):
             return f"{place.channel}/{ts}"
-        about = f"the room {notice.room}" if notice.room else notice.to.email
+        about = notice.to.email or f"the room {place.channel}"
         answer = await self._api.call(
             "chat.postMessage",
             about,
@@ -104,7 +111,7 @@ class SlackNotifier:
         )
         return f"{answer['channel']}/{answer['ts']}"
 
-    async def _shown(self, notice: Notification) -> Content:
+    async def _shown(self, notice: RequestNotification) -> Content:
         """The live message, with the people of a room mentioned; who is not in Slack is named."""
         slack_ids: dict[str, str] = {}
         for person in notice.asked[:MOST_MENTIONED] if notice.room else ():
@@ -115,7 +122,7 @@ class SlackNotifier:
         return live(notice, self._config, slack_ids)
 
 
-def _is_live(notice: Notification) -> bool:
+def _is_live(notice: RequestNotification) -> bool:
     """Whether the notice's message goes on showing the request."""
     if notice.event in {Event.ASKED, Event.OPENED, Event.REMINDED}:
         return True

@@ -7,7 +7,7 @@ from typing import Any
 
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Decision, Event, GrantStatus, GrantView, Status, Verdict
-from countersign.notifications import Notification, Person
+from countersign.notifications import Person, RequestNotification
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.token import KeyRing
 
@@ -51,7 +51,7 @@ def decided(who: str, verdict: Verdict, comment: str = "", level: int = 1) -> De
     )
 
 
-def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> Notification:
+def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> RequestNotification:
     usual: dict[str, Any] = {
         "id": f"{event}:{to.id}:1",
         "event": event,
@@ -60,6 +60,7 @@ def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> No
         "approval_id": 1042,
         "question": QUESTION,
         "requester": ALICE,
+        "written_at": NOON,
         "opened_at": NOON,
         "deadline": NOON + timedelta(hours=4),
         "grant_minutes": 60,
@@ -67,10 +68,10 @@ def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> No
         "asked": [GRACE, HEIDI, IVAN],
         "names": NAMES,
     }
-    return Notification(**(usual | changes))
+    return RequestNotification(**(usual | changes))
 
 
-def settled(status: Status, to: Person = GRACE, **changes: Any) -> Notification:
+def settled(status: Status, to: Person = GRACE, **changes: Any) -> RequestNotification:
     return notice(Event.SETTLED, to, status=status, **changes)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status, Verdict
-from countersign.notifications import Notification, Person
+from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import token
 from notifiers.email.compose import compose
 from notifiers.email.token import Ids
@@ -47,7 +47,7 @@ def html_of(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def text(told: Notification) -> str:
+def text(told: RequestNotification) -> str:
     return text_of(compose(told, CONFIG, NOON))
 
 
@@ -113,7 +113,7 @@ def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event, kind: str
     ],
     ids=lambda told: getattr(told, "event", ""),
 )
-def test_other_mails_to_an_approver_ask_for_no_answer(told: Notification, kind: str | None) -> None:
+def test_other_mails_to_an_approver_ask_for_no_answer(told: RequestNotification, kind: str | None) -> None:
     mail = compose(told, CONFIG, NOON)
     ids = token.in_message_id(mail["Message-ID"])
     assert ids is not None
@@ -315,7 +315,7 @@ FIRST_LEVEL = decided("grace", Verdict.APPROVE, "only until Friday")
 LAPSED = decided("alan", Verdict.APPROVE, level=2).model_copy(update={"lapsed": True})
 
 
-def at_level_2(event: Event, **changes: Any) -> Notification:
+def at_level_2(event: Event, **changes: Any) -> RequestNotification:
     usual: dict[str, Any] = {"level": 2, "at_level": 2, "levels": 2, "quorum": 2, "decisions": [FIRST_LEVEL]}
     return notice(event, IVAN, **(usual | changes))
 
@@ -407,7 +407,7 @@ def test_a_level_that_has_passed_needs_nothing_more() -> None:
         (notice(Event.HELP), "Your reply about #1042 could not be read as an answer. Nothing was decided by it."),
     ],
 )
-def test_the_first_line_says_the_outcome(told: Notification, first: str) -> None:
+def test_the_first_line_says_the_outcome(told: RequestNotification, first: str) -> None:
     mail = compose(told, CONFIG, NOON)
     assert text_of(mail).splitlines()[0] == first
     assert first in html_of(mail).replace("&#8217;", "’")
@@ -464,3 +464,24 @@ def test_a_late_answer_is_told_the_outcome(event: Event) -> None:
 
 def test_an_answer_refused_while_it_waits_says_until_when() -> None:
     assert "The request still waits, until Tue 14 May 2024, 16:00 UTC." in text(notice(Event.ANSWER_REFUSED))
+
+
+def test_a_mail_about_no_request_shows_its_fields_and_carries_no_token() -> None:
+    fields = {"mailbox": "<b>INBOX</b>@imap", "since": "noon"}
+    told = Notification(id="general.1", event="mailbox_unread", to=GRACE, written_at=NOON, fields=fields)
+    mail = compose(told, config(), NOON)
+    assert mail["Subject"] == "Acme Gateways - Replies by mail can't be read"
+    assert token.in_message_id(str(mail["Message-ID"])) is None
+    assert (mail["Reply-To"], mail["Auto-Submitted"]) == ("answers@acme.example", "auto-generated")
+    text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
+    assert text is not None
+    assert html is not None
+    assert text.get_content() == (
+        "Replies by mail have not been read since noon.\n\n"
+        "Answers wait in the mailbox <b>INBOX</b>@imap, and requests may expire meanwhile. "
+        "To see what is wrong, run: countersign doctor\n\n"
+        "Acme Gateways\n"
+    )
+    assert "&lt;b&gt;INBOX&lt;/b&gt;@imap" in html.get_content()
+    assert "#1042" not in html.get_content()
+    assert compose(told, config(), NOON)["Message-ID"] == mail["Message-ID"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, GrantStatus, Status, Verdict
-from countersign.notifications import Notification, Person
+from countersign.notifications import Person, RequestNotification
 from notifiers.email.compose import compose
 
 from .notifications import ALICE, GRACE, GRANT, HEIDI, MAILED, NOON, QUESTION, SECRET, config, decided, notice, settled
@@ -88,7 +88,7 @@ def bodies(mail: EmailMessage) -> tuple[str, Reader]:
     return text, Reader(html)
 
 
-def with_everything(evil: str, event: Event, to: Person, status: Status) -> Notification:
+def with_everything(evil: str, event: Event, to: Person, status: Status) -> RequestNotification:
     question = ConnectionQuestion.model_construct(
         **(QUESTION.model_dump() | {"reason": evil, "ticket": evil, "source_address": evil, "device": evil})
     )
@@ -209,7 +209,7 @@ def test_words_beyond_ascii_arrive_whole_in_both_bodies() -> None:
         notice(Event.GRANT_ENDED, grant=GRANT.model_copy(update={"status": GrantStatus.REVOKED})),
     ],
 )
-def test_the_only_link_opens_the_page(told: Notification) -> None:
+def test_the_only_link_opens_the_page(told: RequestNotification) -> None:
     plain, html = bodies(parsed(compose(told, CONFIG, NOON)))
     assert html.links == {PAGE}
     assert set(re.findall(r"https?://\S+", plain)) == {PAGE}

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import pytest
 
 from countersign.models import Event, Verdict
-from countersign.notifications import Notification
+from countersign.notifications import RequestNotification
 from notifiers.email.compose import compose
 from notifiers.email.reply import Reply, read_reply
 from notifiers.email.token import KIND_OF_EVENT
@@ -93,7 +93,9 @@ def quoting(own: str, mail: EmailMessage) -> dict[str, tuple[str | None, str | N
 
 @pytest.mark.parametrize("told", ASKED.values(), ids=ASKED.keys())
 @pytest.mark.parametrize(("own", "verdict"), [("Approved", "approve"), ("Rejected", "reject"), ("", "none")])
-def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(told: Notification, own: str, verdict: str) -> None:
+def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(
+    told: RequestNotification, own: str, verdict: str
+) -> None:
     mail = compose(told, CONFIG, NOON)
     read = {client: replied(mail, *written) for client, written in quoting(own, mail).items()}
     assert {client: reply.verdict for client, reply in read.items()} == dict.fromkeys(read, verdict)
@@ -101,7 +103,7 @@ def test_a_reply_that_quotes_the_whole_mail_says_what_stands_above(told: Notific
 
 
 @pytest.mark.parametrize("told", ASKED.values(), ids=ASKED.keys())
-def test_a_copy_without_any_mark_of_quoting_answers_nothing(told: Notification) -> None:
+def test_a_copy_without_any_mark_of_quoting_answers_nothing(told: RequestNotification) -> None:
     mail = compose(told, CONFIG, NOON)
     plain, html = bodies(mail)
     for written in ((plain, None), (f"\n\n{plain}", None), (None, html), (None, head_taken_off(html)), (plain, html)):

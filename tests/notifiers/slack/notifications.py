@@ -9,7 +9,7 @@ from typing import Any
 
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Decision, Event, GrantStatus, GrantView, Status, Verdict
-from countersign.notifications import Notification, Person
+from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.slack.config import SlackConfig
 
 NOON = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
@@ -44,7 +44,7 @@ def decided(who: str, verdict: Verdict = Verdict.APPROVE, comment: str = "", lev
     )
 
 
-def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> Notification:
+def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> RequestNotification:
     usual: dict[str, Any] = {
         "id": f"1042.1.{event}.{to.id}.slack",
         "event": event,
@@ -53,6 +53,7 @@ def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> No
         "approval_id": 1042,
         "question": QUESTION,
         "requester": ALICE,
+        "written_at": NOON,
         "opened_at": NOON,
         "deadline": NOON + timedelta(hours=4),
         "grant_minutes": 60,
@@ -60,11 +61,17 @@ def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> No
         "asked": [GRACE, HEIDI, IVAN],
         "names": NAMES,
     }
-    return Notification(**(usual | changes))
+    return RequestNotification(**(usual | changes))
 
 
-def in_room(room: str, event: Event = Event.ASKED, **changes: Any) -> Notification:
+def in_room(room: str, event: Event = Event.ASKED, **changes: Any) -> RequestNotification:
     return notice(event, Person(id=f"#{room}", name="", email=""), room=room, **changes)
+
+
+def general(mailbox: str = "INBOX@imap.acme.example", **changes: Any) -> Notification:
+    """A notice about no request."""
+    usual = {"id": "general.1.mailbox_unread.grace.slack", "event": "mailbox_unread", "to": GRACE, "written_at": NOON}
+    return Notification(**(usual | {"fields": {"mailbox": mailbox, "since": "noon"}} | changes))
 
 
 def config(**changes: Any) -> SlackConfig:

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from countersign.models import Event, GrantStatus, Status, Verdict
-from countersign.notifications import Notification
+from countersign.notifications import RequestNotification
 from notifiers.slack.inbound.payload_parts import short_run
 from notifiers.slack.inbound.payloads import named
-from notifiers.slack.outbound.blocks import live, short
+from notifiers.slack.outbound.blocks import general, live, short
 
 from .limits import check_message
 from .notifications import ALICE, GRACE, GRANT, HEIDI, QUESTION, actions, config, decided, in_room, notice, texts
+from .notifications import general as a_general_notice
 
 CONFIG = config()
 REVOKED = GRANT.model_copy(update={"status": GrantStatus.REVOKED})
@@ -21,17 +22,17 @@ ENDED = GRANT.model_copy(update={"status": GrantStatus.ENDED})
 DEADLINE = "<!date^1715702400^{date_short_pretty} at {time}|Tue 14 May 2024, 16:00 UTC>"
 
 
-def said(told: Notification, **slack_ids: str) -> list[str]:
+def said(told: RequestNotification, **slack_ids: str) -> list[str]:
     content = live(told, CONFIG, slack_ids)
     check_message(*content)
     return list(texts(content.blocks))
 
 
-def buttons(told: Notification) -> list[str]:
+def buttons(told: RequestNotification) -> list[str]:
     return actions(live(told, CONFIG).blocks)
 
 
-def opened(**changes: Any) -> Notification:
+def opened(**changes: Any) -> RequestNotification:
     return notice(Event.OPENED, ALICE, **changes)
 
 
@@ -303,9 +304,9 @@ def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() 
             "Revoked: you may no longer connect to `db-1` by SSH. If you need it again, ask again.",
         ),
     ],
-    ids=lambda told: told.event if isinstance(told, Notification) else None,
+    ids=lambda told: told.event if isinstance(told, RequestNotification) else None,
 )
-def test_a_short_message_says_one_thing(told: Notification, sentence: str) -> None:
+def test_a_short_message_says_one_thing(told: RequestNotification, sentence: str) -> None:
     text, blocks = short(told, CONFIG)
     check_message(text, blocks)
     assert next(texts(blocks)).startswith(sentence)
@@ -322,3 +323,12 @@ def test_a_short_message_carries_the_words_and_names_the_request_where_it_stands
         "Acme Gateways · <https://countersign.acme.example/requests/1042|request #1042>",
     ]
     assert list(texts(below.blocks)) == list(texts(alone.blocks))[:-1]
+
+
+def test_a_message_about_no_request_names_none_and_has_nothing_to_press() -> None:
+    text, blocks = general(a_general_notice("<!channel> `x` *bold*"), CONFIG)
+    check_message(text, blocks)
+    assert text.startswith("*Replies by mail have not been read since noon.* Answers wait in the mailbox `&lt;!channel")
+    assert list(texts(blocks)) == [text, "Acme Gateways"]
+    assert actions(blocks) == []
+    assert "#" not in text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, GrantStatus, Status, Verdict
-from countersign.notifications import Notification, Person
+from countersign.notifications import Person, RequestNotification
 from countersign.views import ApproverView, Mine, RequestView
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping
@@ -55,7 +55,7 @@ def people(most: int) -> st.SearchStrategy[list[Person]]:
 
 
 @st.composite
-def notifications(draw: st.DrawFn) -> Notification:
+def notifications(draw: st.DrawFn) -> RequestNotification:
     asked = draw(people(6))
     status = draw(st.sampled_from(Status))
     question = ConnectionQuestion(
@@ -105,7 +105,7 @@ def marked_up(blocks: object) -> list[str]:
 @settings(max_examples=100, deadline=None)
 @given(notifications(), st.sampled_from(SHORT))
 def test_whatever_the_notice_it_keeps_the_limits_and_nothing_in_it_has_an_effect(
-    told: Notification, event: Event
+    told: RequestNotification, event: Event
 ) -> None:
     slack_ids = dict.fromkeys((one.id for one in told.asked), "U1")
     for content in (live(told, CONFIG, slack_ids), short(told.model_copy(update={"event": event}), CONFIG)):

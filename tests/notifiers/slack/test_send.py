@@ -11,13 +11,13 @@ import pytest_asyncio
 
 from countersign.errors import Unavailable, Unreachable
 from countersign.models import Event, GrantStatus, Status
-from countersign.notifications import Notification
+from countersign.notifications import RequestNotification
 from notifiers.slack.outbound.send import SlackNotifier
 from sandbox.slack import faults, people
 from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
 
-from .notifications import ALICE, GRACE, GRANT, HEIDI, actions, decided, in_room, notice, person, whole
+from .notifications import ALICE, GRACE, GRANT, HEIDI, actions, decided, general, in_room, notice, person, whole
 from .workspace import CLOSED, NOT_MEMBERS, PRIVATE, ROOM, address, config_for, fresh, user_id, workspace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,7 +41,7 @@ async def notifier(slack: SlackServer) -> AsyncIterator[SlackNotifier]:
     await notifier.close()
 
 
-def settled(**changes: Any) -> Notification:
+def settled(**changes: Any) -> RequestNotification:
     usual: dict[str, Any] = {"status": Status.APPROVED, "decisions": [decided("grace")], "grant": GRANT}
     return notice(**(usual | changes))
 
@@ -157,7 +157,7 @@ TOLD = [
 @pytest.mark.parametrize("lost", [faults.cut().afterwards(), faults.server_error().afterwards()], ids=["cut", "503"])
 @pytest.mark.parametrize(("told", "where"), TOLD)
 async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(
-    slack: SlackServer, notifier: SlackNotifier, lost: Fault, told: Notification, where: str
+    slack: SlackServer, notifier: SlackNotifier, lost: Fault, told: RequestNotification, where: str
 ) -> None:
     slack.fail("chat.postMessage", lost)
     with pytest.raises(Unavailable):
@@ -404,3 +404,14 @@ async def test_a_conversation_gets_a_message_a_second_beyond_a_short_burst(
     began = loop.time()
     await notifier.send(notice())
     assert loop.time() - began < 1
+
+
+async def test_a_notice_about_no_request_is_posted_once_though_slack_s_answer_was_lost(
+    slack: SlackServer, notifier: SlackNotifier
+) -> None:
+    assert await notifier.send(general()) == ""
+    assert await notifier.send(general(again=True)) == ""
+    [message] = await seen(slack, "grace")
+    assert message["text"].startswith("*Replies by mail have not been read since noon.*")
+    assert await notifier.send(general(again=True, id="general.2.mailbox_unread.grace.slack")) == ""
+    assert len(await seen(slack, "grace")) == 2

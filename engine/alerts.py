@@ -1,0 +1,58 @@
+"""What admins are told of by itself, as nobody else would see it."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from countersign.errors import Refused
+from countersign.models import GeneralEvent
+from countersign.policy_changes import admins
+from countersign.times import moment
+from engine.resources import Resources
+from store.mails import NEVER_READ, mailboxes_behind
+
+# In minutes of the policy.
+UNREAD_MINUTES = 15
+
+
+class Alerts:
+    """Looks at what is to work by itself, again and again.
+
+    A mailbox counts as unread when this process has seen for `unread_for` that it was read no further.
+    """
+
+    def __init__(self, resources: Resources, unread_for: timedelta) -> None:
+        self._resources = resources
+        self._unread_for = unread_for.total_seconds()
+        self._seen: dict[str, tuple[datetime, float]] = {}  # how far each mailbox was read, and since when no further
+
+    async def look(self) -> None:
+        """Tell the admins of each mailbox that can't be read, once until it could be again."""
+        now = time.monotonic()
+        rows = await self._resources.run(self._behind)
+        self._seen = {row.mailbox: self._since(row, now) for row in rows}
+        unread = [row for row in rows if now - self._seen[row.mailbox][1] >= self._unread_for]
+        if not unread:
+            return
+        try:
+            _, policy = await self._resources.run(self._resources.store.policies.current)
+        except Refused:
+            return  # no policy was ever applied, so there is nobody to tell
+        for row in unread:
+            fields = {
+                "mailbox": row.mailbox,
+                "since": "" if row.read_through == NEVER_READ else moment(row.read_through),
+            }
+            key = f"{row.mailbox} {row.read_through.isoformat()}"
+            await self._resources.notify(GeneralEvent.MAILBOX_UNREAD, key, admins(policy), fields)
+
+    def _since(self, row: Row[Any], now: float) -> tuple[datetime, float]:
+        read_through, since = self._seen.get(row.mailbox, (None, now))
+        return row.read_through, since if read_through == row.read_through else now
+
+    def _behind(self) -> Sequence[Row[Any]]:
+        with self._resources.store.database.reading() as connection:
+            return mailboxes_behind(connection, datetime.now(UTC))

@@ -1,0 +1,52 @@
+"""Telling people of something that is about no request: written down first, and sent by the same outbox."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+from countersign.models import GeneralEvent
+from countersign.policy_reach import channels_on
+from countersign.transitions import AuditEvent
+from store import Store, notifications
+from store.events import append
+
+LONGEST_DIGEST = 16
+
+
+class GeneralNotifications:
+    """Writes notices about no request."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+
+    def write(self, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]) -> None:
+        """Write one for each of these people who is enabled, and each channel that is on; once for each key.
+
+        The record gets the event and its key, never the fields. Raises Refused where no policy was ever applied.
+        """
+        at, digest = datetime.now(UTC), hashlib.sha256(key.encode()).hexdigest()[:LONGEST_DIGEST]
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            rows = [
+                {
+                    "id": f"general.{digest}.{event}.{person}.{channel}",
+                    "event": event,
+                    "level": 0,
+                    "person": person,
+                    "channel": channel,
+                    "message": "",
+                    "in_reply_to": "",
+                    "fields": dict(fields),
+                    "state": "waiting",
+                    "reference": "",
+                    "written_at": at,
+                    "tries": 0,
+                    "retry_at": at,
+                }
+                for person in people
+                if policy.enabled(person)
+                for channel in channels_on(policy)
+            ]
+            if rows and notifications.add_new(connection, *rows):
+                append(connection, None, [AuditEvent(kind=event, at=at, who="countersign", detail=key)])

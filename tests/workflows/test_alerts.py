@@ -1,0 +1,32 @@
+"""What keeps a whole installation from working is told to its admins."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sandbox.mail_server import HOST
+from sandbox.temporal_server import free_port
+from tests.workflows.deployment import Deployment, new_namespace, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_an_admin_is_told_by_mail_that_replies_by_mail_cannot_be_read(
+    temporal_address: str, tmp_path: Path
+) -> None:
+    namespace, url = await new_namespace(temporal_address), f"sqlite:///{tmp_path / 'c.db'}"
+    nobody_listens = {"imap_host": HOST, "imap_port": free_port(), "imap_username": "countersign"}
+    quick = timedelta(seconds=0.1)
+    async with Deployment(temporal_address, namespace, url, quick, awake=False) as deployment:
+        mailbox = deployment.mailbox | nobody_listens
+        deployment.settings = type(deployment.settings)(
+            _env_file=None, **deployment.settings.model_dump(by_alias=True) | mailbox
+        )
+        deployment.start_worker()
+        await until(lambda: deployment.mail.delivered == 1, "the alert comes")
+        [mail] = await asyncio.to_thread(deployment.person("ada").inbox)
+    assert mail["Subject"] == "Countersign - Replies by mail can't be read"
