@@ -11,8 +11,7 @@ from fastapi.security import HTTPBearer
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, message_of
-from countersign.kinds.connection import ConnectionQuestion
-from countersign.models import GATEWAY
+from countersign.models import GATEWAY, Question
 from countersign.permissions import Principal, principal, why_not_ask
 from portal.problems import problem
 from store import Store
@@ -68,7 +67,7 @@ class Caller:
             raise NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
         return self.token.owner.name
 
-    def must_be_allowed(self, question: ConnectionQuestion) -> None:
+    def must_be_allowed(self, question: Question) -> None:
         """NotAllowed where this token may not ask this question."""
         seen = self.visibility
         who = Principal(self.name, admin=self.is_admin, devices=seen.devices, protocols=seen.protocols)

@@ -96,14 +96,17 @@ def test_no_package_imports_the_worker() -> None:
 # What a connection is made of, as code or a template would name it.
 OF_A_CONNECTION = re.compile(r"(question|subject|fields)\S{0,2}\.(device|protocol)\b|\[\"(device|protocol)\"\]")
 # Slack's /connect and its form ask for connections; how one is said stands in its own template.
-ITS_OWN = re.compile(r"notifiers/slack/inbound/connect_\w+\.py|templates/\w+/subject/connection\.j2")
+ITS_OWN = re.compile(
+    r"countersign/kinds/connection\.py|notifiers/slack/inbound/connect_\w+\.py|templates/\w+/subject/connection\.j2"
+)
 
 
 def test_only_its_kind_and_its_templates_know_what_a_connection_is_made_of() -> None:
-    folders = ("engine", "workflows", "activities", "notifiers", "templates", "store")
+    folders = ("countersign", "engine", "workflows", "activities", "notifiers", "templates", "store", "portal")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".j2"}]
     named = {path.relative_to(ROOT).as_posix() for path in files if OF_A_CONNECTION.search(path.read_text())}
     assert {name for name in named if ITS_OWN.fullmatch(name)} == {
+        "countersign/kinds/connection.py",
         "notifiers/slack/inbound/connect_command.py",
         "templates/email/subject/connection.j2",
         "templates/slack/subject/connection.j2",

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from countersign.cli import request_page, times
 from countersign.cli.request_page import STYLES, awaited, name_of, shown_status
+from countersign.kinds import title_of
 from countersign.models import GrantStatus, Status
 from countersign.views import RequestView
 
@@ -26,7 +27,7 @@ def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
     table.add_column("#", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("requester", overflow="fold", min_width=len("requester"))
-    table.add_column("device", overflow="fold")
+    table.add_column("subject", overflow="fold")
     if width >= ROOM_FOR_PEOPLE:
         table.add_column("asked", overflow="fold")
     table.add_column("when", overflow="fold")
@@ -36,10 +37,9 @@ def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
         question = view.question
         people = [_people(view)] if width >= ROOM_FOR_PEOPLE else []
         reason = [" ".join(question.reason.split())] if width >= ROOM_FOR_REASON else []
-        what = " ".join(view.subject.fields.values())
         status = Text(shown_status(view), STYLES[shown_status(view)])
         requester = name_of(view, question.requester)
-        table.add_row(str(view.approval_id), status, requester, what, *people, _when(view, at), *reason)
+        table.add_row(str(view.approval_id), status, requester, title_of(question), *people, _when(view, at), *reason)
     return table
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from countersign.cli import repeats, times
 from countersign.cli.refusals import refusals
-from countersign.kinds.connection import ConnectionQuestion
+from countersign.kinds import title_of
 from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
 from countersign.times import duration
 from countersign.views import ApproverView, AuditEventView, RequestView
@@ -81,14 +81,7 @@ def name_of(view: RequestView, person: str) -> str:
 
 def who_and_what(view: RequestView) -> Text:
     """`Alice Ainsworth to db-1 by ssh`."""
-    return Text.assemble(name_of(view, view.question.requester), " to ", what(view))
-
-
-def what(view: RequestView) -> Text:
-    """`db-1 by ssh`; of another kind than a connection, its fields."""
-    if isinstance(view.question, ConnectionQuestion):
-        return Text.assemble((view.question.device, "bold"), " by ", view.question.protocol)
-    return Text(" ".join(view.subject.fields.values()), style="bold")
+    return Text.assemble(name_of(view, view.question.requester), " to ", (title_of(view.question), "bold"))
 
 
 def level_line(view: RequestView, level: int) -> Text:

@@ -25,6 +25,11 @@ def kind_of(question: Question) -> SubjectKind[Any]:
     return KINDS[question.kind]
 
 
+def title_of(question: Question) -> str:
+    """What is asked for, as its kind names it in one line: `db-1 by ssh`."""
+    return kind_of(question).title(question.subject)
+
+
 def route_of(policy: Policy, question: Question) -> Route:
     """Who must agree to this question, on what terms, and what an approval brings.
 

@@ -82,4 +82,5 @@ CONNECTION = SubjectKind(
     question=ConnectionQuestion,
     route=route,
     example='{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}',
+    title=lambda subject: "{device} by {protocol}".format(**subject.fields),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from countersign.directory import Policy
-from countersign.models import Question, Route
+from countersign.models import Question, Route, Subject
 
 Q = TypeVar("Q", bound=Question)
 
@@ -16,7 +16,8 @@ class SubjectKind(Generic[Q]):
 
     `question` is the form of the input, and says its subject. `route` says who must agree, and what an approval brings:
     a grant of so many minutes, none where they are 0; it raises Refused where the rules refuse the question.
-    `workflow` is the name of its workflow in Temporal; `example` is shown to who sent something else.
+    `workflow` is the name of its workflow in Temporal; `example` is shown to who sent something else. `title` names a
+    subject in a list or a line of plain text.
     """
 
     name: str
@@ -24,3 +25,4 @@ class SubjectKind(Generic[Q]):
     question: type[Q]
     route: Callable[[Policy, Q], Route]
     example: str
+    title: Callable[[Subject], str] = lambda subject: " ".join(subject.fields.values())

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import pytest
 import pytest_asyncio
 from temporalio import workflow
+from typer.testing import CliRunner
 
 import worker
+from countersign.cli.command import app
 from countersign.directory import Policy
 from countersign.errors import BadQuestion, Refused
 from countersign.kinds import KINDS
@@ -20,7 +23,10 @@ from countersign.models import Id, LevelRule, NamedUser, Outcome, Question, Rout
 from countersign.question import read_question
 from notifiers.slack.outbound.views import home_view
 from notifiers.templates import loader
+from sandbox.slack.tool import NoSlack
+from store.tokens import Owner
 from store.visibility import Visibility
+from tests.slack.context import Context, slack_house
 from tests.workflows.deployment import Deployment, new_namespace, refused
 from workflows.approval import Approval
 
@@ -45,7 +51,8 @@ def route(policy: Policy, question: LunchQuestion) -> Route:
     if question.restaurant == "closed":
         raise Refused("Nobody has lunch there.")
     level = LevelRule(approvers=[NamedUser(user="grace")])
-    return Route(because="lunch", levels=[level], expire_minutes=60, grant_minutes=question.minutes or 0)
+    minutes = question.minutes or 0
+    return Route(because="lunch", levels=[level], expire_minutes=60, grant_minutes=minutes, channels=policy.channels)
 
 
 LUNCH = SubjectKind(
@@ -72,11 +79,9 @@ WORDING = {
 }
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def deployment(
-    temporal_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Deployment]:
-    """An engine that knows of lunches."""
+@pytest.fixture
+def lunches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all that runs in this process know of lunches."""
     monkeypatch.setitem(KINDS, LUNCH.name, LUNCH)
     monkeypatch.setattr(worker, "WORKFLOWS", [*worker.WORKFLOWS, LunchApproval])
     for channel, wording in WORDING.items():
@@ -84,9 +89,26 @@ async def deployment(
         message.parent.mkdir(parents=True)
         message.write_text(wording)
         monkeypatch.setattr(loader(channel), "searchpath", [*loader(channel).searchpath, str(tmp_path / channel)])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def deployment(temporal_address: str, tmp_path: Path, lunches: None) -> AsyncIterator[Deployment]:
+    """An engine that knows of lunches."""
     namespace = await new_namespace(temporal_address)
     async with Deployment(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}") as deployment:
         yield deployment
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(temporal_address: str, tmp_path: Path, lunches: None) -> AsyncIterator[Context]:
+    """The same with a portal and with Slack; replies by mail are read."""
+    try:
+        async with slack_house(temporal_address, tmp_path, "socket", awake=False) as context:
+            context.deployment.read_mailbox()
+            context.deployment.start_worker()
+            yield context
+    except NoSlack as error:
+        pytest.skip(str(error))
 
 
 def lunch(restaurant: str = "luigis", **fields: object) -> Question:
@@ -148,3 +170,35 @@ async def test_a_gateway_sees_connections_alone(deployment: Deployment) -> None:
     )
     assert not gateway.sees(view)
     assert deployment.store.seen.since(0, gateway, 100)[0] == []
+
+
+async def test_it_is_listed_and_shown_by_api_and_command_line_and_answered_by_mail_and_in_slack(
+    context: Context,
+) -> None:
+    deployment = context.deployment
+    by_mail, in_slack = await deployment.ask_for(lunch("luigis")), await deployment.ask_for(lunch("marios"))
+    mail = await asyncio.to_thread(deployment.person("grace").wait_for_mail, by_mail.id)
+    await asyncio.to_thread(deployment.person("grace").reply, mail, "Approved")
+    assert (await by_mail.outcome()).decisions[0].channel == "email"
+    prompt = await context.message("grace", in_slack.id, "asks to have lunch at `marios`")
+    await context.click(prompt, "approve", "grace")
+    assert (await in_slack.outcome()).decisions[0].channel == "slack"
+    await context.settled(in_slack, "you may have lunch at `marios`", "alice")
+
+    url = context.slack.request_url.removesuffix("/slack/events")
+    token = deployment.store.tokens.create(Owner(kind="person", name="alice"), "tests")
+    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+        listed = (await client.get(f"{url}/api/v1/requests")).json()
+        shown = (await client.get(f"{url}/api/v1/requests/{by_mail.id}")).json()
+    assert [one["subject"]["fields"] for one in listed] == [{"restaurant": "marios"}, {"restaurant": "luigis"}]
+    assert (shown["status"], shown["question"]["restaurant"]) == ("Approved", "luigis")
+
+    def typed(*words: str) -> str:
+        ran = CliRunner().invoke(app, [*words, "--url", url, "--token", token], env={"COLUMNS": "100"})
+        assert ran.exit_code == 0, ran.output
+        return " ".join(ran.output.split())
+
+    table = await asyncio.to_thread(typed, "list")
+    assert f"{in_slack.id} Approved Alice A. marios Grace G." in table
+    page = await asyncio.to_thread(typed, "show", str(by_mail.id))
+    assert "Alice A. to luigis" in page
