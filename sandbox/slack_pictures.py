@@ -3,78 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import (
-    Decision,
     Event,
-    GrantStatus,
-    GrantView,
     Status,
     Verdict,
 )
-from countersign.notifications import Person, RequestNotification
+from countersign.notifications import Person
 from countersign.views import ApproverView, Mine, RequestView
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound.blocks import live
 from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view
 from sandbox.arguments import parser
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, in_room, notice
 from sandbox.slack_svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 WIDTH = 660
-NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 CONFIG = SlackConfig(public_url="https://access.example.com")
-ALICE, GRACE, HEIDI, IVAN = (
-    Person(id=name.split()[0].lower(), name=name, email=f"{name.split()[0].lower()}@example.com")
-    for name in ("Alice Ainsworth", "Grace Hopper", "Heidi Huber", "Ivan Ivanov")
-)
-QUESTION = ConnectionQuestion(
-    requester="alice",
-    device="db-1",
-    protocol=Protocol.SSH,
-    reason="Replication lags behind.\nI have to restart it.",
-    ticket="OPS-4711",
-    source_address="192.0.2.7",
-    minutes=60,
-)
-APPROVED = Decision(
-    answer_id="1",
-    level=1,
-    person="grace",
-    verdict=Verdict.APPROVE,
-    comment="Go ahead, and tell the team.",
-    channel="email",
-    at=NOON + timedelta(minutes=9),
-)
-GRANT = GrantView(
-    approval_id=1042, status=GrantStatus.ACTIVE, starts_at=APPROVED.at, ends_at=APPROVED.at + timedelta(hours=1)
-)
-
-
-def notice(event: Event, to: Person, **changed: Any) -> RequestNotification:
-    """One notice about the request that all pictures show."""
-    usual: dict[str, Any] = {
-        "id": "picture",
-        "event": event,
-        "use": "decide",
-        "to": to,
-        "approval_id": 1042,
-        "question": QUESTION,
-        "requester": ALICE,
-        "written_at": NOON,
-        "opened_at": NOON,
-        "deadline": NOON + timedelta(hours=4),
-        "grant_minutes": 60,
-        "status": Status.WAITING,
-        "asked": [GRACE, HEIDI],
-        "names": {one.id: one.name for one in (ALICE, GRACE, HEIDI, IVAN)},
-    }
-    return RequestNotification(**(usual | changed))
+APPROVED = decided("grace", comment="Go ahead, and tell the team.")
 
 
 def request(approval_id: int, requester: Person, device: str, asked: Person = GRACE, **changed: Any) -> RequestView:
@@ -108,10 +59,9 @@ def pictures() -> dict[str, str]:
     allowed = request(1038, ALICE, "db-2", status=Status.APPROVED, grant=GRANT)
     approved = {"status": Status.APPROVED, "decisions": [APPROVED], "grant": GRANT}
     mentioned = {"grace": "UGRACE", "heidi": "UHEIDI"}
-    in_room = notice(Event.ASKED, Person(id="#C0123ABCD", name="", email=""), room="C0123ABCD")
     return {
         "prompt": message(live(notice(Event.ASKED, GRACE), CONFIG).blocks),
-        "room": message(live(in_room, CONFIG, mentioned).blocks),
+        "room": message(live(in_room("C0123ABCD"), CONFIG, mentioned).blocks),
         "approved": message(live(notice(Event.SETTLED, HEIDI, **approved), CONFIG).blocks),
         "status": message(live(notice(Event.OPENED, ALICE), CONFIG).blocks),
         "reject": modal(answer_modal(Named(1042, 1, ""), Verdict.REJECT, waits)),

@@ -14,22 +14,9 @@ from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import token
 from notifiers.email.compose import compose
 from notifiers.email.token import Ids
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, notice, person
 
-from .notifications import (
-    ALICE,
-    GRACE,
-    GRANT,
-    HEIDI,
-    IVAN,
-    MAILED,
-    NOON,
-    QUESTION,
-    config,
-    decided,
-    notice,
-    person,
-    settled,
-)
+from .notifications import MAILED, config, settled
 
 CONFIG = config()
 INSTRUCTION = "Reply with APPROVE or REJECT as the first line;\na comment may follow."
@@ -61,7 +48,7 @@ def test_the_headers_of_a_mail_to_an_approver() -> None:
     assert mail["From"] == "Acme Gateways <countersign@acme.example>"
     assert mail["To"] == "Grace Hopper <grace@acme.example>"
     assert mail["Reply-To"] == f"answers+1042-1-{made}@acme.example"
-    assert mail["Message-ID"] == token.message_id("mail.acme.example", Ids(1042, 1, made), Event.ASKED, "asked:grace:1")
+    assert mail["Message-ID"] == token.message_id("mail.acme.example", Ids(1042, 1, made), Event.ASKED, notice().id)
     assert mail["Date"] == "Tue, 14 May 2024 12:00:00 +0000"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-Auto-Response-Suppress"] == "OOF, AutoReply"

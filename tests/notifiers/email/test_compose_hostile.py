@@ -16,8 +16,9 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Person, RequestNotification
 from notifiers.email.compose import compose
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, NOON, QUESTION, decided, notice
 
-from .notifications import ALICE, GRACE, GRANT, HEIDI, MAILED, NOON, QUESTION, SECRET, config, decided, notice, settled
+from .notifications import MAILED, SECRET, config, settled
 
 CONFIG = config()
 PAGE = "https://countersign.acme.example/requests/1042"

@@ -13,8 +13,9 @@ from countersign.notifications import RequestNotification
 from notifiers.email.compose import compose
 from notifiers.email.reply import Reply, read_reply
 from notifiers.email.token import KIND_OF_EVENT
+from sandbox.samples import NOON, QUESTION, decided, notice
 
-from .notifications import NOON, QUESTION, config, decided, notice
+from .notifications import config
 
 CONFIG = config()
 VERDICTS_EVERYWHERE = notice(

@@ -23,8 +23,9 @@ from notifiers.email.connections import (
 from notifiers.email.send import EmailNotifier
 from notifiers.email.token import masked
 from notifiers.email.transaction import Envelope
+from sandbox.samples import GRACE, HEIDI, notice, person
 
-from .notifications import GRACE, HEIDI, config, notice, person
+from .notifications import config
 from .smtp_server import ACCESS_TOKEN, PASSWORD, USER, MailServer, certificate, serving
 
 

@@ -11,9 +11,10 @@ from countersign.notifications import RequestNotification
 from notifiers.slack.inbound.payload_parts import short_run
 from notifiers.slack.inbound.payloads import named
 from notifiers.slack.outbound.blocks import general, live, short
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, QUESTION, decided, in_room, notice
 
 from .limits import check_message
-from .notifications import ALICE, GRACE, GRANT, HEIDI, QUESTION, actions, config, decided, in_room, notice, texts
+from .notifications import actions, config, texts
 from .notifications import general as a_general_notice
 
 CONFIG = config()

@@ -18,9 +18,10 @@ from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping
 from notifiers.slack.outbound.blocks import live, short
 from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view, message_modal
+from sandbox.samples import ALICE, GRACE, GRANT, NOON, QUESTION, decided, notice
 
 from .limits import check_message, check_view
-from .notifications import ALICE, GRACE, GRANT, NOON, QUESTION, config, decided, notice
+from .notifications import config
 
 CONFIG = config()
 # What our own templates write: bold labels, code, dates, mentions of people by id, and the link to the page.

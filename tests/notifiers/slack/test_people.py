@@ -16,12 +16,12 @@ from notifiers.slack.inbound import people
 from notifiers.slack.inbound.people import SlackPeople, TurnedAway
 from notifiers.slack.outbound import recipients
 from notifiers.slack.outbound.recipients import Recipients
+from sandbox.samples import ALICE, GRACE, HEIDI
 from sandbox.slack import faults
 from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
 from sandbox.slack.workspace import TEAM
 
-from .notifications import ALICE, GRACE, HEIDI
 from .workspace import NOT_MEMBERS, address, config_for, fresh, workspace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

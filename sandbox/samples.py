@@ -1,0 +1,69 @@
+"""One request, its people, and notices about it: what the pictures in the docs show, and what tests send."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.models import Decision, Event, GrantStatus, GrantView, Status, Verdict
+from countersign.notifications import Person, RequestNotification
+
+NOON = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
+
+
+def person(person_id: str, name: str) -> Person:
+    """Somebody of the directory."""
+    return Person(id=person_id, name=name, email=f"{person_id}@acme.example")
+
+
+ALICE = person("alice", "Alice Nguyen")
+GRACE = person("grace", "Grace Hopper")
+HEIDI = person("heidi", "Heidi Lamarr")
+IVAN = person("ivan", "Ivan Petrov")
+NAMES = {p.id: p.name for p in (ALICE, GRACE, HEIDI, IVAN)}
+
+QUESTION = ConnectionQuestion(
+    requester="alice",
+    device="db-1",
+    protocol=Protocol.SSH,
+    reason="Replication lags.\nI must restart it.",
+    ticket="INC-4711",
+    source_address="203.0.113.7",
+    minutes=60,
+)
+GRANT = GrantView(approval_id=1042, status=GrantStatus.ACTIVE, starts_at=NOON, ends_at=NOON + timedelta(minutes=60))
+
+
+def decided(who: str, verdict: Verdict = Verdict.APPROVE, comment: str = "", level: int = 1) -> Decision:
+    """An answer that counted."""
+    at = NOON + timedelta(minutes=9)
+    return Decision(
+        answer_id=f"{who}-{level}", level=level, person=who, verdict=verdict, comment=comment, channel="email", at=at
+    )
+
+
+def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> RequestNotification:
+    """A notice about the request, which waits unless it is said otherwise."""
+    usual: dict[str, Any] = {
+        "id": f"1042.1.{event}.{to.id}.slack",
+        "event": event,
+        "use": "decide",
+        "to": to,
+        "written_at": NOON,
+        "approval_id": 1042,
+        "question": QUESTION,
+        "requester": ALICE,
+        "opened_at": NOON,
+        "deadline": NOON + timedelta(hours=4),
+        "grant_minutes": 60,
+        "status": Status.WAITING,
+        "asked": [GRACE, HEIDI, IVAN],
+        "names": NAMES,
+    }
+    return RequestNotification(**(usual | changes))
+
+
+def in_room(room: str, event: Event = Event.ASKED, **changes: Any) -> RequestNotification:
+    """The same for a room."""
+    return notice(event, Person(id=f"#{room}", name="", email=""), room=room, **changes)
