@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, StrictUndefined, Template
 
@@ -67,12 +68,25 @@ def _answerable(notice: RequestNotification, ids: token.Ids) -> bool:
 
 def _address(message: EmailMessage, notice: RequestNotification, config: EmailConfig) -> None:
     ids = ids_of(notice, config)
-    reply_to = token.reply_address(config.reply_address, *ids) if _answerable(notice, ids) else config.reply_address
-    kind = notice.subject.kind.capitalize()
-    subject = f"{config.instance_name} - {kind} Approval Notification - #{notice.approval_id}"
-    message["Reply-To"] = reply_to
-    message["Subject"] = headers.words(subject)
+    message["Reply-To"] = _reply_to(notice, config)
+    message["Subject"] = headers.words(_subject(notice, config))
     message["Message-ID"] = token.message_id(config.message_id_domain, ids, notice.event, _of_run(notice, notice.id))
+
+
+def _reply_to(notice: RequestNotification, config: EmailConfig) -> str:
+    ids = ids_of(notice, config)
+    return token.reply_address(config.reply_address, *ids) if _answerable(notice, ids) else config.reply_address
+
+
+def _subject(notice: RequestNotification, config: EmailConfig) -> str:
+    kind = notice.subject.kind.capitalize()
+    return f"{config.instance_name} - {kind} Approval Notification - #{notice.approval_id}"
+
+
+def _ready_reply(notice: RequestNotification, config: EmailConfig, word: str) -> wording.Harmless:
+    """A link that opens a new mail which holds an answer, for its reader to send (RFC 6068); it decides nothing."""
+    fields = urlencode({"subject": f"Re: {_subject(notice, config)}", "body": word}, quote_via=quote)
+    return wording.Harmless(f"mailto:{quote(_reply_to(notice, config), safe='@')}?{fields}")
 
 
 def _address_general(message: EmailMessage, notice: Notification, config: EmailConfig) -> None:
@@ -128,6 +142,8 @@ def _shown(notice: RequestNotification, config: EmailConfig) -> dict[str, object
         "minutes": notice.grant_minutes,
         "to_requester": notice.to.id == notice.requester.id,
         "answerable": _answerable(notice, ids_of(notice, config)),
+        "approve": _ready_reply(notice, config, "Approve"),
+        "reject": _ready_reply(notice, config, "Reject"),
         "page": f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else "",
         "requester": _name(notice.requester),
         "asker": wording.one_line(notice.asked_by, wording.LONGEST_NAME),

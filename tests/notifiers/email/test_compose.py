@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import datetime, timedelta, timezone
 from email.message import EmailMessage
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 
@@ -12,7 +15,10 @@ from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import token
+from notifiers.email.authenticity import Authentic
 from notifiers.email.compose import compose
+from notifiers.email.judge import Facts, judge
+from notifiers.email.reply import read_reply
 from notifiers.email.token import Ids
 from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, notice, person
 
@@ -126,6 +132,39 @@ def test_who_may_not_answer_by_mail_gets_no_token(event: Event, to: Person, use:
     assert mail["Reply-To"] == "answers@acme.example"
     assert INSTRUCTION not in text_of(mail)
     assert token.make(CONFIG.keys, 1042, 1, "grace").encode() not in mail.as_bytes()
+
+
+@pytest.mark.parametrize("event", [Event.ASKED, Event.REMINDED, Event.HELP])
+@pytest.mark.parametrize("instance", ["Acme Gateways", "Zürich & Söhne <Gateways>"])
+def test_two_buttons_write_a_reply_that_is_an_answer(event: Event, instance: str) -> None:
+    mail = compose(notice(event), config(instance_name=instance), NOON)
+    links = re.findall(r"(?m)^To \w+: <(mailto:\S+)>$", text_of(mail))
+    assert [html.unescape(one) for one in re.findall(r'href="(mailto:[^"]+)"', html_of(mail))] == links
+    for link, verdict in zip(links, ("approve", "reject"), strict=True):
+        to, _, fields = link.removeprefix("mailto:").partition("?")
+        written = dict(parse_qsl(fields, strict_parsing=True))
+        ready = EmailMessage()
+        ready["From"] = "Grace Hopper <grace@acme.example>"
+        ready["To"] = unquote(to)
+        ready["Subject"] = written["subject"]
+        ready.set_content(written["body"] + "\n\nSent from my phone\n")
+        reply = read_reply(ready.as_bytes())
+        assert unquote(to) == mail["Reply-To"]
+        assert (reply.verdict, reply.approval_id, reply.answers) == (verdict, 1042, [])
+        assert token.in_subject(reply.subject) == 1042
+        facts = Facts(
+            authentic=Authentic(True, "dmarc=pass"),
+            addresses=["answers@acme.example"],
+            person="grace",
+            token_of="grace",
+            mail_kind=token.KIND_OF_EVENT[event],
+        )
+        assert judge(reply, facts).decides
+
+
+def test_who_may_not_answer_by_mail_gets_no_button() -> None:
+    for told in (notice(use="link_only"), settled(Status.APPROVED), notice(Event.HELP, status=Status.EXPIRED)):
+        assert "mailto:" not in text_of(compose(told, CONFIG, NOON)) + html_of(compose(told, CONFIG, NOON))
 
 
 # --- threads --------------------------------------------------------------------------------------------------------
