@@ -74,23 +74,21 @@ log = logging.getLogger("worker")
 async def run(
     settings: Settings,
     stop: asyncio.Event,
-    minute: timedelta = timedelta(minutes=1),
     connected: Callable[[], None] = lambda: None,
     runner: WorkflowRunner = UnsandboxedWorkflowRunner(),  # noqa: B008 - it has no state
 ) -> None:
-    """Work until `stop` is set; `minute` is how long one of the policy's minutes lasts.
+    """Work until `stop` is set.
 
     Entering Temporal's sandbox at each turn of a workflow costs a fifth of a worker's time, and would only tell at run
     time what the tests, which run and replay all workflows in it, tell before (docs/decisions/0010-speed.md).
     """
     async with AsyncExitStack() as closing:
-        await _run(settings, stop, minute, connected, runner, closing)
+        await _run(settings, stop, connected, runner, closing)
 
 
 async def _run(
     settings: Settings,
     stop: asyncio.Event,
-    minute: timedelta,
     connected: Callable[[], None],
     runner: WorkflowRunner,
     closing: AsyncExitStack,
@@ -108,7 +106,7 @@ async def _run(
         log.warning("%s", warning)
     outbox = Outbox(store, senders, live)
     closing.push_async_callback(outbox.close)
-    engine = Engine(client, store, outbox, minute=minute, most_an_hour=settings.requests_an_hour)
+    engine = Engine(client, store, outbox, most_an_hour=settings.requests_an_hour)
     listen = _mailbox_listener(all_channels, store, engine)
     standing = BackgroundActivities(
         listen,

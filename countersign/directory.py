@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from countersign.durations import AS_MINUTES, reads, schema
 from countersign.models import (
-    LONGEST_GRANT_MINUTES,
+    LONGEST_GRANT,
     ChannelUse,
     Id,
     LevelRule,
@@ -20,9 +22,8 @@ from countersign.models import (
     without_controls,
 )
 
-DEFAULT_EXPIRE_MINUTES = 60
-DEFAULT_GRANT_MINUTES = 60
-LONGEST_EXPIRE_MINUTES = 60 * 24 * 90
+DEFAULT_LENGTH = timedelta(hours=1)
+LONGEST_WAIT = timedelta(days=90)
 LONGEST_NAME = 200
 LONGEST_CHANNEL_NAME = 32
 # The channels there are, and which of them have rooms where one message asks several people.
@@ -81,9 +82,19 @@ ChannelName = Annotated[str, Field(max_length=LONGEST_CHANNEL_NAME), AfterValida
 Channels = Annotated[dict[ChannelName, ChannelUse], BeforeValidator(_no_twins)]
 Room = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
 Rooms = Annotated[dict[ChannelName, Room], BeforeValidator(_no_twins)]
-ExpireMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]
-GrantMinutes = Annotated[int, Field(ge=1, le=LONGEST_GRANT_MINUTES)]
-ReminderMinutes = Annotated[int, Field(ge=1, le=LONGEST_EXPIRE_MINUTES)]
+# A number alone means minutes, as it always did.
+Wait = Annotated[
+    timedelta,
+    BeforeValidator(reads("minutes", LONGEST_WAIT)),
+    AS_MINUTES,
+    WithJsonSchema(schema("minutes", LONGEST_WAIT)),
+]
+GrantLength = Annotated[
+    timedelta,
+    BeforeValidator(reads("minutes", LONGEST_GRANT)),
+    AS_MINUTES,
+    WithJsonSchema(schema("minutes", LONGEST_GRANT)),
+]
 
 
 class Described(Model):
@@ -133,12 +144,12 @@ class Terms(Described):
 
     fallback_approvers: Ids | None = None
     """Asked where a level has fewer people than its quorum."""
-    approval_status_change_to_expire: ExpireMinutes | None = None
-    """Minutes after which a request that still waits becomes Expired."""
-    grant_minutes: GrantMinutes | None = None
-    """How many minutes a grant lasts, unless fewer are asked for; more are refused."""
-    reminder_minutes: ReminderMinutes | None = None
-    """Minutes after which those who were asked and have not answered are reminded."""
+    approval_status_change_to_expire: Wait | None = None
+    """How long a request waits before it becomes Expired: `90s`, `15m`, `36h`, `2d`; a number alone means minutes."""
+    grant_minutes: GrantLength | None = None
+    """How long a grant lasts, unless less is asked for; more is refused. A number alone means minutes."""
+    reminder_minutes: Wait | None = None
+    """How long until those who were asked and have not answered are reminded. A number alone means minutes."""
     channels: Channels = {}
     """For each channel: `decide`, `link_only` or `off`."""
     rooms: Rooms = {}
@@ -186,12 +197,12 @@ class Policy(Described):
     """Asked where a level has fewer people than its quorum."""
     auto_approve_when_requester_is_approver: bool = False
     """The own approval of a requester who is an approver of the level, as a manager, is counted at once."""
-    approval_status_change_to_expire: ExpireMinutes = DEFAULT_EXPIRE_MINUTES
-    """Minutes after which a request that still waits becomes Expired."""
-    grant_minutes: GrantMinutes = DEFAULT_GRANT_MINUTES
-    """How many minutes a grant lasts, unless fewer are asked for; more are refused."""
-    reminder_minutes: ReminderMinutes | None = None
-    """Minutes after which those who were asked and have not answered are reminded."""
+    approval_status_change_to_expire: Wait = DEFAULT_LENGTH
+    """How long a request waits before it becomes Expired: `90s`, `15m`, `36h`, `2d`; a number alone means minutes."""
+    grant_minutes: GrantLength = DEFAULT_LENGTH
+    """How long a grant lasts, unless less is asked for; more is refused. A number alone means minutes."""
+    reminder_minutes: Wait | None = None
+    """How long until those who were asked and have not answered are reminded. A number alone means minutes."""
     same_source_address: bool = True
     """Who asks again while a grant lasts is told yes only from the address it was first asked from."""
     channels: Channels = {"email": "decide"}

@@ -1,31 +1,74 @@
-"""Durations as people write them: `90s`, `15m`, `36h`, `180d`; a plain number is of the unit that its setting has."""
+"""Durations as people write them: `90s`, `15m`, `36h`, `180d`; a plain number is of the unit that its field has."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from countersign.times import MINUTE, SECOND
 
 Unit = Literal["seconds", "minutes", "hours", "days"]
 UNITS: dict[str, Unit] = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-WRITTEN = re.compile(r"([0-9]{1,9})([smhd]?)")
-SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=36_500)
+# Nine digits at most. A whole number may be written in all the ways it could be before there were units.
+WRITTEN = re.compile(r"\+?([0-9](?:_?[0-9]){0,8})(?:\.0+)?([smhd]?)")
+SHORTEST, LONGEST = SECOND, timedelta(days=36_500)
 
 
-def reads(unit: Unit) -> Callable[[object], timedelta]:
+def reads(unit: Unit, longest: timedelta = LONGEST, shortest: timedelta = SHORTEST) -> Callable[[object], timedelta]:
     """What reads a duration, where a number alone is of this unit; for pydantic's BeforeValidator.
 
-    It raises ValueError, with the remedy, for what is no duration from a second to 100 years.
+    It raises ValueError, with the remedy, for what is no duration from `shortest` to `longest`, which is in whole days.
     """
 
     def read(given: object) -> timedelta:
-        found = WRITTEN.fullmatch(str(given).strip())
-        length = timedelta(**{UNITS.get(found[2], unit): int(found[1])}) if found else given
-        if not isinstance(length, timedelta) or not SHORTEST <= length <= LONGEST:
+        length = _length(given, unit)
+        if length is None or not shortest <= length <= longest:
             raise ValueError(
-                f"must be a duration such as 90s, 15m, 36h or 180d, of 36500d at most; a number alone means {unit}"
+                f"must be a duration such as 90s, 15m, 36h or 2d, from {shortest.seconds}s to {longest.days}d; "
+                f"a number alone means {unit}"
             )
         return length
 
     return read
+
+
+def _length(given: object, unit: Unit) -> timedelta | None:
+    if isinstance(given, timedelta):
+        return given
+    if isinstance(given, float) and given.is_integer():
+        given = int(given)
+    # A larger number can't be written in nine digits, and Python refuses to write the largest.
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 10**9:
+        given = str(given)
+    found = WRITTEN.fullmatch(given.strip()) if isinstance(given, str) else None
+    return timedelta(**{UNITS.get(found[2], unit): int(found[1])}) if found else None
+
+
+def schema(unit: Unit, longest: timedelta) -> dict[str, Any]:
+    """The JSON Schema of what `reads` takes, for editors."""
+    most = longest // timedelta(**{unit: 1})
+    text = {"type": "string", "pattern": "^[0-9]{1,9}[smhd]?$"}
+    return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": most}, text]}
+
+
+def whole_minutes(length: timedelta) -> int:
+    """A duration in whole minutes, rounded up: as questions and replies have it."""
+    return math.ceil(length / MINUTE)
+
+
+def _as_minutes(length: timedelta) -> int | str:
+    """Whole minutes as a number, as they were always kept; another duration as it is written."""
+    return f"{length // SECOND}s" if length % MINUTE else length // MINUTE
+
+
+# Of a field whose number is minutes where it is stored and sent.
+AS_MINUTES = PlainSerializer(_as_minutes, when_used="json")
+
+
+# A duration that was read before, and may be none.
+StoredMinutes = Annotated[timedelta, BeforeValidator(reads("minutes", shortest=timedelta(0))), AS_MINUTES]

@@ -1,11 +1,12 @@
 """Rule 10: what somebody is told who asks again, while a request waits or its grant lasts."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from countersign.durations import whole_minutes
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.models import GrantStatus, GrantView, Question
-from countersign.times import moment
+from countersign.times import MINUTE, duration, moment
 
 # Of a reason within a sentence; whoever wants all of it reads the request.
 LONGEST_QUOTE = 200
@@ -38,35 +39,35 @@ def must_be_for(grant: GrantView | None, source_address: str) -> None:
         )
 
 
-def answer_by(grant: GrantView, granted_minutes: int, question: Question) -> str:
+def answer_by(grant: GrantView, granted: timedelta, question: Question) -> str:
     """The message that says yes, because this grant covers the question; Refused says why it doesn't, and what to do.
 
-    `granted_minutes` is how long the grant was opened for: who repeats a question, whose minutes were enough then, is
-    told yes with the end as it is. A question without minutes wants no more than there is.
+    `granted` is how long the grant was opened for: who repeats a question, whose minutes were enough then, is told yes
+    with the end as it is. A question without minutes wants no more than there is.
     """
     number, end = f"#{grant.approval_id}", moment(grant.ends_at)
     must_be_for(grant, question.source_address)
-    if question.minutes is not None and question.minutes > granted_minutes:
+    if timedelta(minutes=question.minutes or 0) > granted:
         raise Refused(
-            f"{question.minutes} minutes are more than the {granted_minutes} that {number} was granted for; it lasts "
-            f"until {end}. Ask for {granted_minutes} or fewer to use it, or give {number} back and ask again.",
+            f"{question.minutes} minutes are more than the {duration(granted)} that {number} was granted for; it lasts "
+            f"until {end}. Ask for no more than that to use it, or give {number} back and ask again.",
             ErrorCode.MORE_THAN_GRANTED,
             approval_id=grant.approval_id,
             minutes=question.minutes,
-            limit=granted_minutes,
+            limit=granted // MINUTE,
             ends_at=grant.ends_at.isoformat(),
         )
     return f"The grant of {number} lasts until {end}."
 
 
-def being_decided(approval_id: int, decided: Question, minutes: int, again: Question) -> str:
-    """Say what is being decided to who asks again while it waits; `minutes` is how long the grant would last."""
+def being_decided(approval_id: int, decided: Question, lasts: timedelta, again: Question) -> str:
+    """Say what is being decided to who asks again while it waits; `lasts` is how long the grant would last."""
     ticket = f", ticket {decided.ticket}" if decided.ticket else ""
     reason = " ".join(decided.reason.split())
     short = reason if len(reason) <= LONGEST_QUOTE else f"{reason[:LONGEST_QUOTE]}…"
     why = f"the reason “{short}”" if short else "no reason"
-    message = f"#{approval_id} was asked for before and waits: {minutes} minutes, with {why}{ticket}."
-    if _says_the_same(decided, minutes, again):
+    message = f"#{approval_id} was asked for before and waits: {duration(lasts)}, with {why}{ticket}."
+    if _says_the_same(decided, lasts, again):
         return message
     return f"{message} What you say now is on record and changes nothing; to ask anew, have #{approval_id} cancelled."
 
@@ -82,7 +83,7 @@ def on_record(question: Question) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
-def _says_the_same(decided: Question, minutes: int, again: Question) -> bool:
+def _says_the_same(decided: Question, lasts: timedelta, again: Question) -> bool:
     """Whether a repeat wants nothing else; what it leaves out is as it was."""
-    wanted = (again.reason, decided.reason), (again.ticket, decided.ticket), (again.minutes, minutes)
+    wanted = (again.reason, decided.reason), (again.ticket, decided.ticket), (again.minutes, whole_minutes(lasts))
     return all(now in ("", None, before) for now, before in wanted)

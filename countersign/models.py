@@ -1,11 +1,11 @@
-"""The terms of the domain as types. Times are aware datetimes in UTC; durations are whole minutes."""
+"""The terms of the domain as types. Times are aware datetimes in UTC; those of a question are whole minutes."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -21,10 +21,13 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from countersign.durations import StoredMinutes
+from countersign.times import MINUTE
+
 LONGEST_ID = 128
 LONGEST_REASON = 1000
 LONGEST_COMMENT = 4000
-LONGEST_GRANT_MINUTES = 60 * 24 * 366
+LONGEST_GRANT = timedelta(days=366)
 # Of whoever asks: a person's id, a gateway's name behind GATEWAY, or STARTED_IN_TEMPORAL.
 LONGEST_PRINCIPAL = 200
 GATEWAY = "gateway:"
@@ -176,7 +179,7 @@ class Question(Model):
     reason: PlainText = Field(default="", max_length=LONGEST_REASON)
     ticket: PlainText = Field(default="", max_length=LONGEST_ID)
     source_address: SourceAddress = ""
-    minutes: Annotated[int | None, NO_BOOL] = Field(default=None, ge=1, le=LONGEST_GRANT_MINUTES)
+    minutes: Annotated[int | None, NO_BOOL] = Field(default=None, ge=1, le=LONGEST_GRANT // MINUTE)
 
     @property
     def subject(self) -> Subject:
@@ -234,15 +237,18 @@ ChannelUse = Literal["decide", "link_only", "off"]
 
 
 class Route(Model):
-    """Who must agree, fixed when the request opens. No levels: approved at once; 0 `grant_minutes`: no grant."""
+    """Who must agree, fixed when the request opens. No levels: approved at once; 0 for `grant_lasts`: no grant.
+
+    Its durations are stored and sent under the names that they had when they were whole minutes.
+    """
 
     because: str
     levels: list[LevelRule]
     fallback_approvers: list[Id] = []
     auto_approve_when_requester_is_approver: bool = False
-    expire_minutes: int
-    grant_minutes: int
-    reminder_minutes: int | None = None
+    expires_after: StoredMinutes = Field(alias="expire_minutes")
+    grant_lasts: StoredMinutes = Field(alias="grant_minutes")
+    remind_after: StoredMinutes | None = Field(default=None, alias="reminder_minutes")
     channels: dict[str, ChannelUse] = {"email": "decide"}
     rooms: dict[str, str] = {}
     rejection_needs_reason: bool = False

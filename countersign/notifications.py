@@ -1,6 +1,6 @@
 """What goes out and what comes in by a channel, as the engine and the channels both know it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
@@ -53,7 +53,7 @@ class RequestNotification(Notification):
     asked_by: str = ""  # the name of who asked for the requester; "" where they did so themselves
     opened_at: datetime
     deadline: datetime
-    grant_minutes: int
+    grant_lasts: timedelta
     status: Status
     message: SentAsWords = ""  # why it was settled, or what to do next
     level: int = 1

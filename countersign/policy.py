@@ -33,7 +33,7 @@ def must_be_enabled(policy: Policy, requester: str) -> None:
 def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:
     """Who must agree when a member of these user groups asks for something of a device group, and on what terms.
 
-    `grant_minutes` is the longest that a grant may last here.
+    `grant_lasts` is the longest that a grant may last here.
     """
     because, levels, workflow = levels_for(policy, groups, device_group)
     terms = terms_for(policy, device_group, workflow)
@@ -41,10 +41,10 @@ def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:
         because=because,
         levels=levels,
         auto_approve_when_requester_is_approver=policy.auto_approve_when_requester_is_approver,
-        expire_minutes=terms["approval_status_change_to_expire"],
-        grant_minutes=terms["grant_minutes"],
+        expires_after=terms["approval_status_change_to_expire"],
+        grant_lasts=terms["grant_minutes"],
         fallback_approvers=terms["fallback_approvers"],
-        reminder_minutes=terms["reminder_minutes"],
+        remind_after=terms["reminder_minutes"],
         channels=terms["channels"],
         rooms=terms["rooms"],
         rejection_needs_reason=terms["rejection_needs_reason"],

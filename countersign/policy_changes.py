@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, User, UserGroup
 from countersign.models import LevelRule, ManagersOf, MembersOf, Model, NamedUser, SentAsWords
+from countersign.times import duration
 
 # Of what there is more of, so many are named.
 MOST_ITEMS = 100
@@ -129,7 +131,7 @@ def _loses(old: Model, new: Model) -> bool:
 def _differences(old: Model, new: Model) -> Iterator[str]:
     for name in type(old).model_fields:
         if name != "devices":
-            yield from _difference(old, new, name, f"{name.replace('_', ' ')} ")
+            yield from _difference(old, new, name, f"{name.removesuffix('_minutes').replace('_', ' ')} ")
 
 
 def _difference(old: Model, new: Model, name: str, label: str) -> Iterator[str]:
@@ -154,6 +156,8 @@ def _value(name: str, value: Any) -> str:
             return "not said"
         case bool():
             return "true" if value else "false"
+        case timedelta():
+            return duration(value)
         case [LevelRule(), *_]:
             return ", then ".join(map(_level, value))
         case list():

@@ -11,6 +11,7 @@ from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
 from countersign.policy import terms_for
 from countersign.policy_changes import admins
 from countersign.policy_coverage import Coverage, TooManyPairs
+from countersign.times import duration
 from countersign.yaml_lines import Path
 
 TOO_MANY_PAIRS = (
@@ -115,7 +116,8 @@ def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
         expire = terms["approval_status_change_to_expire"]
         if said.reminder_minutes is not None and said.reminder_minutes >= expire:
             message = (
-                f"{said.reminder_minutes} is not before the request expires, after {expire} minutes; make it shorter"
+                f"{duration(said.reminder_minutes)} is not before the request expires, after {duration(expire)}; "
+                "make it shorter"
             )
             yield Problem((*path, "reminder_minutes"), message)
 

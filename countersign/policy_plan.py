@@ -12,6 +12,7 @@ from countersign.kinds import AnyQuestion, route_of
 from countersign.models import Answer, Model, Verdict
 from countersign.policy import people
 from countersign.policy_changes import Item, Part, admins, changes
+from countersign.times import duration
 
 # Any moment will do: nothing expires while it is worked out who has approved.
 NOW = datetime(2000, 1, 1, tzinfo=UTC)
@@ -26,11 +27,11 @@ class Waiting(Model):
 
 
 class Held(Model):
-    """A grant that lasts: for what, for how many minutes, and who approved it."""
+    """A grant that lasts: for what, for how long in all, and who approved it."""
 
     approval_id: int
     question: AnyQuestion
-    minutes: int
+    lasts: timedelta
     approved_by: list[str] = []
 
 
@@ -99,8 +100,8 @@ def why_not(policy: Policy, held: Held) -> str:
         by = route_of(policy, question.model_copy(update={"minutes": None}))
     except Refused as error:
         return str(error)
-    if held.minutes > by.grant_minutes:
-        return f"It lasts {held.minutes} minutes; {by.grant_minutes} are the most."
+    if held.lasts > by.grant_lasts:
+        return f"It lasts {duration(held.lasts)}; {duration(by.grant_lasts)} is the most."
     ballot = Ballot(
         approval_id=held.approval_id,
         requester=question.requester,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -19,10 +20,13 @@ def day(at: datetime) -> str:
     return f"{at:%a %-d %b %Y}"
 
 
-def duration(minutes: int) -> str:
-    """Minutes, all of them: `45 minutes`, `1 hour`, `2 hours 30 minutes`, `3 days`."""
-    days, rest = divmod(timedelta(minutes=minutes), DAY)
-    return _said((days, "day"), (rest // HOUR, "hour"), (rest % HOUR // MINUTE, "minute")) or "0 minutes"
+def duration(length: timedelta) -> str:
+    """A length of time in all its units: `45 minutes`, `1 hour`, `2 hours 30 minutes`, `3 days`, `90 seconds`."""
+    if length % MINUTE and length < 2 * MINUTE:
+        return _said((length // SECOND, "second"))
+    days, rest = divmod(length, DAY)
+    hours, minutes, seconds = rest // HOUR, rest % HOUR // MINUTE, rest % MINUTE // SECOND
+    return _said((days, "day"), (hours, "hour"), (minutes, "minute"), (seconds, "second")) or "0 minutes"
 
 
 def span(length: timedelta) -> str:

@@ -24,6 +24,7 @@ from countersign.models import (
     Status,
     sentence,
 )
+from countersign.times import MINUTE
 
 Kind = Literal[
     "opened",
@@ -101,7 +102,7 @@ class Opening(Model):
 class Opened(Model):
     """A request that got its number; `people` are those of the first level, if there is one.
 
-    `minute` is how long one of the route's minutes lasts. `nobody_at` is the first level that too few people could
+    `nobody_at` is the first level that too few people could
     pass, 0 where there is none. `in_turn`: one change is on record before the next begins; what was opened before that
     was so keeps to the order of its history. `run` is the one on record, which all that is written later names.
     """
@@ -111,10 +112,16 @@ class Opened(Model):
     route: Route
     opened_at: datetime
     deadline: datetime
-    minute: timedelta = timedelta(minutes=1)
     people: LevelPeople | None = None
     nobody_at: int = 0
     in_turn: bool = False
+    # Only in histories of before this version, and other than a minute in those of tests: how long the route's lasted.
+    minute: timedelta = Field(default=MINUTE, exclude=True)
+
+    @property
+    def remind_after(self) -> timedelta | None:
+        """How long after its start a level's people are reminded."""
+        return self.route.remind_after and self.route.remind_after * (self.minute / MINUTE)
 
 
 class OpenReply(Model):

@@ -14,19 +14,17 @@ from countersign.times import moment
 from engine.resources import Resources
 from store.mails import NEVER_READ, mailboxes_behind
 
-# In minutes of the policy.
-UNREAD_MINUTES = 15
+UNREAD_FOR = timedelta(minutes=15)
 
 
 class Alerts:
     """Looks at what is to work by itself, again and again.
 
-    A mailbox counts as unread when this process has seen for `unread_for` that it was read no further.
+    A mailbox counts as unread when this process has seen for UNREAD_FOR that it was read no further.
     """
 
-    def __init__(self, resources: Resources, unread_for: timedelta) -> None:
+    def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._unread_for = unread_for.total_seconds()
         self._seen: dict[str, tuple[datetime, float]] = {}  # how far each mailbox was read, and since when no further
 
     async def look(self) -> None:
@@ -34,7 +32,7 @@ class Alerts:
         now = time.monotonic()
         rows = await self._resources.run(self._behind)
         self._seen = {row.mailbox: self._since(row, now) for row in rows}
-        unread = [row for row in rows if now - self._seen[row.mailbox][1] >= self._unread_for]
+        unread = [row for row in rows if now - self._seen[row.mailbox][1] >= UNREAD_FOR.total_seconds()]
         if not unread:
             return
         try:

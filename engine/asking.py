@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from countersign.durations import whole_minutes
 from countersign.grant_reuse import being_decided, on_record
 from countersign.kinds import question_from
 from countersign.models import Asked, Question, Route, Status
@@ -55,14 +56,14 @@ class Asking:
 
 
 def _joined(row: Row[Any], again: Question) -> Asked:
-    question, minutes = question_from(row.question), Route.model_validate(row.route).grant_minutes
+    question, lasts = question_from(row.question), Route.model_validate(row.route).grant_lasts
     return Asked(
         approval_id=row.approval_id,
         status=Status.WAITING,
         joined=True,
-        message=being_decided(row.approval_id, question, minutes, again),
+        message=being_decided(row.approval_id, question, lasts, again),
         reason=question.reason,
         ticket=question.ticket,
-        minutes=minutes,
+        minutes=whole_minutes(lasts),
         source_address=question.source_address,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from datetime import timedelta
 from functools import partial
 
 from countersign.client import Client
@@ -27,7 +26,7 @@ from countersign.transitions import (
     TransitionResult,
 )
 from countersign.views import Mine, RequestView
-from engine.alerts import UNREAD_MINUTES, Alerts
+from engine.alerts import Alerts
 from engine.judging import Judging
 from engine.outbox import Outbox
 from engine.planning import Planning
@@ -45,9 +44,8 @@ class Engine:
     """Decides what happens, has it written, and has those told whom it concerns.
 
     `outbox` sends what is written here at once, and its channels tell a sender of a refusal; without one, the sweeper
-    of a worker sends it. `executor` is where transactions run, the store's own where there is none. `minute` is how
-    long one of the policy's minutes lasts; `most_an_hour` how many requests may be opened for one person within an
-    hour, 0 for any number.
+    of a worker sends it. `executor` is where transactions run, the store's own where there is none. `most_an_hour` is
+    how many requests may be opened for one person within an hour, 0 for any number.
     """
 
     def __init__(
@@ -56,10 +54,9 @@ class Engine:
         store: Store,
         outbox: Outbox | None = None,
         executor: Executor | None = None,
-        minute: timedelta = timedelta(minutes=1),
         most_an_hour: int = 0,
     ) -> None:
-        self.transactions = Transactions(store, minute, most_an_hour)
+        self.transactions = Transactions(store, most_an_hour)
         self.planning = Planning(store)
         self._reading, self._repeats = store.reading, store.repeats
         self._put_in_force = partial(put_in_force, store)
@@ -67,7 +64,7 @@ class Engine:
         settling = Settling(self._resources)
         judging = Judging(self._resources, settling)
         self._undoing = Undoing(self._resources, settling)
-        alerts = Alerts(self._resources, UNREAD_MINUTES * minute)
+        alerts = Alerts(self._resources)
         sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, judging.submit)
         # What people do, by whatever channel.
         self.store, self.submit, self.record_rejected = judging.store, judging.submit, judging.record_rejected

@@ -1,7 +1,7 @@
 """Grants: answering a question by one that lasts, ending them, and which of them a policy ends (rules 6, 7, 8, 10)."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -52,12 +52,12 @@ class Granting:
         found = _lasting(connection, policy, question, now)
         if found is None:
             return None, None
-        grant, minutes = found
+        grant, lasts = found
         if not policy.enabled(question.requester):
             return None, None  # policy.route refuses it, and says why
         refused = None
         try:
-            message = answer_by(grant, minutes, question)
+            message = answer_by(grant, lasts, question)
         except Refused as error:
             message, refused = str(error), error
         event = AuditEvent(kind="asked_again", at=now, who=who, detail=message, proof=on_record(question))
@@ -96,12 +96,14 @@ class Granting:
             return [_revocation(row, policy, version) for row in grants.rows_of(connection, due[:REVOKED_AT_ONCE])]
 
 
-def _lasting(connection: Connection, policy: Policy, question: Question, now: datetime) -> tuple[GrantView, int] | None:
-    """The Active grant for what this question asks for, whose end lies ahead, and the minutes it was for."""
+def _lasting(
+    connection: Connection, policy: Policy, question: Question, now: datetime
+) -> tuple[GrantView, timedelta] | None:
+    """The Active grant for what this question asks for, whose end lies ahead, and how long it was for."""
     row = grants.newest_active(connection, question)
     if row is None or not is_yes(grant := grants.view(row, policy), now):
         return None
-    return grant, Route.model_validate(row.route).grant_minutes
+    return grant, Route.model_validate(row.route).grant_lasts
 
 
 def _to_revoke(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:

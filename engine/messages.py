@@ -97,7 +97,7 @@ def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], tol
         asked_by=view.asked_by_name if view.asked_by != view.question.requester else "",
         opened_at=view.opened_at,
         deadline=view.deadline,
-        grant_minutes=view.grant_minutes,
+        grant_lasts=route.grant_lasts,
         status=view.status,
         message=row.message or view.message,
         level=level,

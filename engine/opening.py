@@ -26,18 +26,14 @@ AN_HOUR = timedelta(hours=1)
 class Opener:
     """Opens requests.
 
-    `minute` is how long one of the policy's minutes lasts; `most_an_hour` how many requests may be opened for one
-    person within an hour, 0 for any number.
+    `most_an_hour` is how many requests may be opened for one person within an hour, 0 for any number.
     """
 
-    def __init__(
-        self, store: Store, transitions: Transitions, granting: Granting, minute: timedelta, most_an_hour: int
-    ) -> None:
+    def __init__(self, store: Store, transitions: Transitions, granting: Granting, most_an_hour: int) -> None:
         self.database = store.database
         self.policies = store.policies
         self.granting = granting
         self.transitions = transitions
-        self.minute = minute
         self.most_an_hour = most_an_hour
 
     def open(self, opening: Opening) -> OpenReply:
@@ -56,7 +52,7 @@ class Opener:
         version, policy = self.policies.in_force(connection)
         known = requests.of_run(connection, opening.run_id)
         if known is not None:
-            return OpenReply(opened=_opened(known, policy, self.minute)), None
+            return OpenReply(opened=_opened(known, policy)), None
         self._settle_older(connection, opening)
         held, refused = self.granting.answer_in(connection, question, _who_asks(opening))
         if held is not None:
@@ -72,8 +68,8 @@ class Opener:
         except (Refused, TooMany) as error:
             _record_refusal(connection, policy, question, _who_asks(opening), str(error))
             return OpenReply(), error
-        row = _add(connection, opening, route, self.minute)
-        return OpenReply(opened=_opened(row, policy, self.minute)), None
+        row = _add(connection, opening, route)
+        return OpenReply(opened=_opened(row, policy)), None
 
     def _must_have_room(self, connection: Connection, requester: str) -> None:
         """Raise TooMany where as many requests were opened for this person within an hour as may be.
@@ -106,9 +102,9 @@ class Opener:
             self.transitions.write_in(connection, gone(row.approval_id, row.run_id, row.level, requester))
 
 
-def _add(connection: Connection, opening: Opening, route: Route, minute: timedelta) -> Row[Any]:
+def _add(connection: Connection, opening: Opening, route: Route) -> Row[Any]:
     now, who, requester = datetime.now(UTC), _who_asks(opening), opening.question.requester
-    row = requests.add(connection, opening, route, now, deadline=now + route.expire_minutes * minute)
+    row = requests.add(connection, opening, route, now, deadline=now + route.expires_after)
     detail = route.because if who == requester else f"for {requester}: {route.because}"
     append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, detail=detail)])
     return row
@@ -124,7 +120,7 @@ def _who_asks(opening: Opening) -> str:
     return opening.asked_by or opening.question.requester
 
 
-def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
+def _opened(row: Row[Any], policy: Policy) -> Opened:
     route = Route.model_validate(row.route)
     people = rules.people(policy, route, 1, row.requester) if route.levels else None
     return Opened(
@@ -133,7 +129,6 @@ def _opened(row: Row[Any], policy: Policy, minute: timedelta) -> Opened:
         route=route,
         opened_at=row.opened_at,
         deadline=row.deadline,
-        minute=minute,
         people=people,
         nobody_at=rules.level_without_people(policy, route, row.requester),
         in_turn=True,

@@ -55,7 +55,7 @@ class Planning:
             Held(
                 approval_id=row.approval_id,
                 question=question_from(row.question),
-                minutes=Route.model_validate(row.route).grant_minutes,
+                lasts=Route.model_validate(row.route).grant_lasts,
                 approved_by=approved[row.approval_id],
             )
             for row in rows

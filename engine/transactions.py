@@ -1,7 +1,5 @@
 """What the engine does to the database."""
 
-from datetime import timedelta
-
 from engine.answers import Answers
 from engine.asking import Asking
 from engine.deadline import Deadline
@@ -21,15 +19,14 @@ from store import Store
 class Transactions:
     """The rules at work on the store: each method of these parts is a transaction, or two where it says so.
 
-    `minute` is how long one of the policy's minutes lasts; `most_an_hour` how many requests may be opened for one
-    person within an hour, 0 for any number.
+    `most_an_hour` is how many requests may be opened for one person within an hour, 0 for any number.
     """
 
-    def __init__(self, store: Store, minute: timedelta = timedelta(minutes=1), most_an_hour: int = 0) -> None:
+    def __init__(self, store: Store, most_an_hour: int = 0) -> None:
         notifying = Notifying(store)
-        self.transitions = Transitions(store, notifying, minute)
+        self.transitions = Transitions(store, notifying)
         self.granting = Granting(store, notifying)
-        self.opener = Opener(store, self.transitions, self.granting, minute, most_an_hour)
+        self.opener = Opener(store, self.transitions, self.granting, most_an_hour)
         self.asking = Asking(store, self.granting)
         self.people = People(store)
         self.answers = Answers(store)

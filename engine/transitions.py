@@ -1,6 +1,5 @@
 """Writing the changes of a request: each with all that it brings, in one transaction, once."""
 
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -26,16 +25,12 @@ LAPSED = "It counted, and does so no longer: its approver was disabled while the
 
 
 class Transitions:
-    """Writes what the workflow of a request has decided.
+    """Writes what the workflow of a request has decided."""
 
-    `minute` is how long one of the policy's minutes lasts.
-    """
-
-    def __init__(self, store: Store, notifying: Notifying, minute: timedelta) -> None:
+    def __init__(self, store: Store, notifying: Notifying) -> None:
         self.database = store.database
         self.policies = store.policies
         self.notifying = notifying
-        self.minute = minute
 
     def write(self, transition: Transition) -> RecordedTransition:
         """Write one transition: status, people, decision, grant, notices and record, in one transaction, once.
@@ -56,9 +51,7 @@ class Transitions:
             return written_before(connection, transition, row)
         self.policies.in_force(connection)  # a new version takes long to read, and the feed's lock is not held yet
         self._write(connection, transition, row, number)
-        of_grant, grant = (
-            _open_grant(connection, transition, row, self.minute) if transition.opens_grant else ([], None)
-        )
+        of_grant, grant = _open_grant(connection, transition, row) if transition.opens_grant else ([], None)
         append(connection, transition.approval_id, [*transition.events, *of_grant])
         # Every policy is put in force under the feed's lock, which is ours now: what is in force stays so.
         _, policy = self.policies.in_force(connection)
@@ -121,12 +114,10 @@ def _also_asked(connection: Connection, transition: Transition) -> list[Recipien
     return [Recipient(event=Event.SETTLED, person=one) for one in asked if one not in told]
 
 
-def _open_grant(
-    connection: Connection, transition: Transition, row: Row[Any], minute: timedelta
-) -> tuple[list[AuditEvent], GrantTerms]:
+def _open_grant(connection: Connection, transition: Transition, row: Row[Any]) -> tuple[list[AuditEvent], GrantTerms]:
     """Rule 8: the grant's clock starts at approval."""
     question = question_from(row.question)
-    ends_at = transition.at + Route.model_validate(row.route).grant_minutes * minute
+    ends_at = transition.at + Route.model_validate(row.route).grant_lasts
     grants.add(connection, transition.approval_id, question, transition.at, ends_at)
     event = AuditEvent(kind="granted", at=transition.at, who=question.requester, detail=f"until {moment(ends_at)}")
     terms = GrantTerms(approval_id=transition.approval_id, starts_at=transition.at, ends_at=ends_at, run=row.token_run)

@@ -153,8 +153,8 @@ class _Request:
         route = Route(
             because="managers of everybody",
             levels=[level],
-            expire_minutes=60,
-            grant_minutes=60,
+            expires_after=timedelta(hours=1),
+            grant_lasts=timedelta(hours=1),
             channels={"email": "decide", LIVE_CHANNEL: "decide"},
         )
         self._add(

@@ -56,7 +56,7 @@ def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> Re
         "requester": ALICE,
         "opened_at": NOON,
         "deadline": NOON + timedelta(hours=4),
-        "grant_minutes": 60,
+        "grant_lasts": timedelta(hours=1),
         "status": Status.WAITING,
         "asked": [GRACE, HEIDI, IVAN],
         "names": NAMES,

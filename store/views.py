@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, select
 
 from countersign.directory import Policy
+from countersign.durations import whole_minutes
 from countersign.kinds import question_from
 from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Decision, GrantView, Route, Status
 from countersign.notifications import Person
@@ -126,7 +127,7 @@ def _view(
         opened_at=row.opened_at,
         deadline=row.deadline,
         settled_at=row.settled_at,
-        grant_minutes=route.grant_minutes,
+        grant_minutes=whole_minutes(route.grant_lasts),
         rejection_needs_reason=route.rejection_needs_reason,
         channels=route.channels,
         approvers=[

@@ -174,5 +174,5 @@ def test_how_long_something_is_kept_is_a_duration_and_a_number_alone_means_days(
     assert (settings.keep_mails_days, settings.keep_signals_days) == (timedelta(hours=36), timedelta(days=90))
     monkeypatch.setenv("COUNTERSIGN_KEEP_MAILS_DAYS", "1.5 years")
     [said] = problems()
-    assert "COUNTERSIGN_KEEP_MAILS_DAYS (in the environment) must be a duration such as 90s, 15m, 36h or 180d" in said
+    assert "COUNTERSIGN_KEEP_MAILS_DAYS (in the environment) must be a duration such as 90s, 15m, 36h or 2d" in said
     assert "1.5" not in said

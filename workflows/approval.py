@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from activities.transitions import TransitionActivities
     from countersign.ballot import Ballot, Gone
+    from countersign.durations import whole_minutes
     from countersign.error_codes import ErrorCode
     from countersign.errors import BadQuestion, CountersignError, NotFound, NotYet, Refused
     from countersign.grant_reuse import being_decided, on_record
@@ -319,8 +320,7 @@ class Approval:
                 return
         before = len(ballot.decisions)
         asked = ballot.start_level(people, min(self._now(), ballot.deadline) if started_in_time else self._now())
-        minutes = opened.route.reminder_minutes
-        self._remind_at = workflow.now() + minutes * opened.minute if minutes else None
+        self._remind_at = workflow.now() + opened.remind_after if opened.remind_after else None
         own = ballot.decisions[-1] if len(ballot.decisions) > before else None
         events = [self._event("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
         if own is not None:
@@ -563,18 +563,18 @@ class Approval:
         )
 
     def _reply(self, again: Question, joined: bool) -> Asked:
-        ballot, question, minutes = self._open_ballot, self._question, self._open_request.route.grant_minutes
+        ballot, question, lasts = self._open_ballot, self._question, self._open_request.route.grant_lasts
         assert question is not None
         waits = joined and not ballot.settled
         return Asked(
             approval_id=ballot.approval_id,
             status=ballot.status,
             joined=joined,
-            message=being_decided(ballot.approval_id, question, minutes, again) if waits else ballot.message,
+            message=being_decided(ballot.approval_id, question, lasts, again) if waits else ballot.message,
             grant=self._grant,
             reason=question.reason,
             ticket=question.ticket,
-            minutes=minutes,
+            minutes=whole_minutes(lasts),
             source_address=question.source_address,
         )
 

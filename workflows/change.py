@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
@@ -72,7 +72,7 @@ class Change:
             lapsed=self.lapsed,
             events=events,
             recipients=tell,
-            opens_grant=ballot.status is Status.APPROVED and opened.route.grant_minutes > 0,
+            opens_grant=ballot.status is Status.APPROVED and opened.route.grant_lasts > timedelta(0),
         )
 
 

@@ -19,8 +19,9 @@ from countersign.errors import Delayed, NotAllowed, Unavailable
 from countersign.grant_reuse import must_be_for
 from countersign.http import Api
 from countersign.kinds.connection import Protocol
-from countersign.models import LONGEST_GRANT_MINUTES, Asked, Question, Status
+from countersign.models import LONGEST_GRANT, Asked, Question, Status
 from countersign.question import read_question
+from countersign.times import MINUTE
 from countersign.views import RequestView
 
 LONGEST_LIST = 200
@@ -37,7 +38,7 @@ CALLED = {
 
 Minutes = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, max=LONGEST_GRANT_MINUTES, help="How long, if less than the policy gives."),
+    typer.Option(metavar="N", min=1, max=LONGEST_GRANT // MINUTE, help="How long, if less than the policy gives."),
 ]
 Wanted = Annotated[
     Status | None,

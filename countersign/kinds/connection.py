@@ -1,6 +1,7 @@
 """Connections: a requester, to a device, by a protocol."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -12,6 +13,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Refused
 from countersign.kinds.kind import SubjectKind
 from countersign.models import Id, Question, Route, Subject, key_of
+from countersign.times import MINUTE, duration
 
 
 class Protocol(StrEnum):
@@ -43,22 +45,25 @@ class ConnectionQuestion(Question):
 def route(policy: Policy, question: ConnectionQuestion) -> Route:
     """By the approval workflows, or the managers who must agree, of the device's group and the requester's (rule 1).
 
-    Raises Refused for a device in no group, or more minutes than a grant may last here.
+    Raises Refused for a device in no group, or more time than a grant may last here.
     """
     device_group = policy.group_with(question.device)
     if device_group is None:
         message = f"{question.device} is in no device group; ask an administrator to put it in one."
         raise Refused(message, ErrorCode.UNKNOWN_DEVICE, device=question.device)
     by = rules.route(policy, policy.groups_of(question.requester), device_group)
-    if question.minutes is not None and question.minutes > by.grant_minutes:
+    if question.minutes is None:
+        return by
+    wanted = timedelta(minutes=question.minutes)
+    if wanted > by.grant_lasts:
         raise Refused(
             f"{question.minutes} minutes are too many: a connection to {question.device} may last "
-            f"{by.grant_minutes} minutes at most.",
+            f"{duration(by.grant_lasts)} at most.",
             ErrorCode.TOO_MANY_MINUTES,
             minutes=question.minutes,
-            limit=by.grant_minutes,
+            limit=by.grant_lasts // MINUTE,
         )
-    return by.model_copy(update={"grant_minutes": question.minutes or by.grant_minutes})
+    return by.model_copy(update={"grant_lasts": wanted})
 
 
 def why_no_gateway_asks(

@@ -15,7 +15,7 @@ class SubjectKind(Generic[Q]):
     """One kind of subject: how its input is read, and who must agree.
 
     `question` is the form of the input, and says its subject. `route` says who must agree, and what an approval brings:
-    a grant of so many minutes, none where they are 0; it raises Refused where the rules refuse the question.
+    a grant that lasts so long, none where that is 0; it raises Refused where the rules refuse the question.
     `workflow` is the name of its workflow in Temporal; `example` is shown to who sent something else. `title` names a
     subject in a list or a line of plain text.
     """

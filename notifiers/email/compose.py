@@ -139,7 +139,7 @@ def _shown(notice: RequestNotification, config: EmailConfig) -> dict[str, object
     return {
         **_shown_general(notice, config),
         "subject": notice.subject,
-        "minutes": notice.grant_minutes,
+        "lasts": notice.grant_lasts,
         "to_requester": notice.to.id == notice.requester.id,
         "answerable": _answerable(notice, ids_of(notice, config)),
         "approve": _ready_reply(notice, config, "Approve"),

@@ -49,7 +49,7 @@ def test_asking_again_joins_the_open_request(by: Run, installation: Installation
     again = by("alice", "request", device, "ssh", "--reason", "backup")
     assert (first["joined"], again.code) == (False, 0)
     said = " ".join(again.out.split())
-    assert f"#{first['approval_id']} was asked for before and waits: 120 minutes, with the reason “deploy”." in said
+    assert f"#{first['approval_id']} was asked for before and waits: 2 hours, with the reason “deploy”." in said
     assert "What you say now is on record and changes nothing" in said
     assert f"#{first['approval_id']} Waiting" in again.out
 

@@ -44,7 +44,7 @@ WAITING = RequestView(
     opened_at=minutes(-2),
     deadline=minutes(58),
     settled_at=None,
-    grant_minutes=120,
+    grant_minutes=90,
     approvers=[
         ApproverView(level=1, person="grace", name="Grace Hopper", because="manager of engineers"),
         ApproverView(level=2, person="heidi", name="Heidi Huber", because="manager of databases"),

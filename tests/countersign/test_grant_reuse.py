@@ -19,7 +19,7 @@ GRANT = GrantView(
     ends_at=NOW + timedelta(minutes=30),
     source_address="10.0.0.7",
 )
-MINUTES = 60
+HOUR = timedelta(hours=1)
 
 
 def question(address: str = "10.0.0.7", minutes: int | None = None) -> ConnectionQuestion:
@@ -45,29 +45,29 @@ def test_rule_8_yes_means_active_and_not_over(status: GrantStatus, left: timedel
 
 @pytest.mark.parametrize("minutes", [None, 1, 31, 60])
 def test_rule_10_no_more_minutes_than_were_granted_is_a_yes_with_the_end_as_it_is(minutes: int | None) -> None:
-    message = answer_by(GRANT, MINUTES, question(minutes=minutes))
+    message = answer_by(GRANT, HOUR, question(minutes=minutes))
     assert message == "The grant of #1042 lasts until Mon 5 Jan 2026, 12:30 UTC."
 
 
 def test_rule_10_more_minutes_than_were_granted_is_refused_in_words_that_lead_somewhere() -> None:
     with pytest.raises(Refused) as error:
-        answer_by(GRANT, MINUTES, question(minutes=61))
+        answer_by(GRANT, HOUR, question(minutes=61))
     assert str(error.value) == (
-        "61 minutes are more than the 60 that #1042 was granted for; it lasts until Mon 5 Jan 2026, 12:30 UTC. "
-        "Ask for 60 or fewer to use it, or give #1042 back and ask again."
+        "61 minutes are more than the 1 hour that #1042 was granted for; it lasts until Mon 5 Jan 2026, 12:30 UTC. "
+        "Ask for no more than that to use it, or give #1042 back and ask again."
     )
 
 
 @pytest.mark.parametrize("address", ["10.0.0.8", "", "::ffff:10.0.0.8", "2001:db8::7"])
 def test_rule_10_another_address_is_refused_unless_that_is_waived(address: str) -> None:
     with pytest.raises(Refused, match="#1042 is for another source address"):
-        answer_by(GRANT, MINUTES, question(address))
+        answer_by(GRANT, HOUR, question(address))
     waived = GRANT.model_copy(update={"same_source_address": False})
-    assert answer_by(waived, MINUTES, question(address))
+    assert answer_by(waived, HOUR, question(address))
 
 
 @pytest.mark.parametrize("address", ["::ffff:10.0.0.7", "::ffff:a00:7", "0:0:0:0:0:FFFF:10.0.0.7"])
 def test_rule_10_an_ipv4_address_mapped_into_ipv6_is_that_address(address: str) -> None:
-    assert answer_by(GRANT, MINUTES, question(address))
+    assert answer_by(GRANT, HOUR, question(address))
     as_it_was_stored_before = GrantView.model_validate(GRANT.model_dump() | {"source_address": address})
-    assert answer_by(as_it_was_stored_before, MINUTES, question("10.0.0.7"))
+    assert answer_by(as_it_was_stored_before, HOUR, question("10.0.0.7"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import LevelPeople, Route
 from countersign.policy import level_without_people, people
 from countersign.policy_file import load
+from countersign.times import MINUTE
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "policy.yaml"
 PEOPLE = ("alice", "bob", "carol", "dave", "grace", "heidi", "ivan")
@@ -258,14 +260,14 @@ def test_rule_4_all_levels_are_looked_at_and_who_is_gone_or_the_requester_does_n
 
 
 def test_rule_5_there_is_always_an_end_to_waiting() -> None:
-    assert route_of(a_policy(), asked("alice")).expire_minutes == 60
+    assert route_of(a_policy(), asked("alice")).expires_after == timedelta(hours=1)
 
 
 def test_terms_come_from_the_workflow_then_the_device_group_then_the_policy() -> None:
     policy = a_policy(
         approval_status_change_to_expire=50,
         grant_minutes=40,
-        reminder_minutes=30,
+        reminder_minutes="90s",
         fallback_approvers=["carol"],
         channels={"email": "decide", "slack": "decide", "webhook": "off"},
         device_groups=databases(
@@ -282,19 +284,19 @@ def test_terms_come_from_the_workflow_then_the_device_group_then_the_policy() ->
     )
 
     def terms(found: Route) -> tuple[Any, ...]:
-        return found.expire_minutes, found.grant_minutes, found.reminder_minutes, found.fallback_approvers
+        return found.expires_after / MINUTE, found.grant_lasts / MINUTE, found.remind_after, found.fallback_approvers
 
     by_workflow, by_group = route_of(policy, asked("alice")), route_of(policy, asked("carol"))
-    assert terms(by_workflow) == (5, 10, 30, [])
-    assert terms(by_group) == (20, 10, 30, ["carol"])
+    assert terms(by_workflow) == (5, 10, timedelta(seconds=90), [])
+    assert terms(by_group) == (20, 10, timedelta(seconds=90), ["carol"])
     assert by_workflow.channels == {"email": "link_only", "slack": "link_only", "webhook": "off"}
     assert by_group.channels == {"email": "off", "slack": "link_only", "webhook": "off"}
 
 
 def test_the_minutes_wanted_are_granted_up_to_the_longest() -> None:
     policy = a_policy(grant_minutes=30)
-    assert route_of(policy, asked("alice")).grant_minutes == 30
-    assert route_of(policy, asked("alice", minutes=10)).grant_minutes == 10
+    assert route_of(policy, asked("alice")).grant_lasts == 30 * MINUTE
+    assert route_of(policy, asked("alice", minutes=10)).grant_lasts == 10 * MINUTE
     with pytest.raises(Refused, match="31 minutes are too many: a connection to db-1 may last 30 minutes at most"):
         route_of(policy, asked("alice", minutes=31))
 
@@ -307,6 +309,6 @@ def test_the_example_policy_has_what_its_comments_say() -> None:
     assert ids(first_level(policy, "alice", "web-1")) == ["grace"]
     assert [level.quorum for level in route_of(policy, asked("alice", "db-1")).levels] == [1, 2]
     assert first_level(policy, "grace", "web-1").approvers[0].as_manager
-    assert route_of(policy, asked("alice", "bastion-1")).expire_minutes == 1
+    assert route_of(policy, asked("alice", "bastion-1")).expires_after == MINUTE
     assert route_of(policy, asked("carol", "lab-1")).levels == []
     assert policy.users["ada"].roles == ["admin"]

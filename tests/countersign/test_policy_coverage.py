@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -76,7 +76,7 @@ def nobody_at(policy: Policy, requester: str, device_group: str) -> int:
         requester=requester,
         levels=found.levels,
         own_approval_counts=found.auto_approve_when_requester_is_approver,
-        deadline=START + timedelta(minutes=found.expire_minutes),
+        deadline=START + found.expires_after,
     )
     for number in range(1, len(found.levels) + 1):
         pass_level(ballot, policy, found, number)

@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -134,15 +135,21 @@ def test_a_misspelt_field_is_not_called_missing_too() -> None:
     ]
 
 
+DURATION = "must be a duration such as 90s, 15m, 36h or 2d, from 1s to {}d; a number alone means minutes"
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("approval_status_change_to_expire: 0", "is too small; use 1 or more"),
-        ("approval_status_change_to_expire: 129601", "is too large; use 129600 or less"),
-        ("approval_status_change_to_expire:", "is not a whole number; write one"),
-        ("approval_status_change_to_expire: .inf", "is not a whole number; write one"),
-        ("grant_minutes: 1.5", "is not a whole number; write one"),
-        ("grant_minutes: 1e3", "is not a whole number; write one"),
+        ("approval_status_change_to_expire: 0", DURATION.format(90)),
+        ("approval_status_change_to_expire: 129601", DURATION.format(90)),
+        ("approval_status_change_to_expire:", DURATION.format(90)),
+        ("approval_status_change_to_expire: .inf", DURATION.format(90)),
+        ("grant_minutes: 1.5", DURATION.format(366)),
+        ("grant_minutes: 367d", DURATION.format(366)),
+        ("reminder_minutes: 5 minutes", DURATION.format(90)),
+        ("grant_minutes: true", DURATION.format(366)),
+        ("grant_minutes: 1e3", DURATION.format(366)),
         ("channels: {slack: maybe}", "is not known; use decide, link_only or off"),
         (f"channels: {{{'x' * 33}: decide}}", "is too long; use at most 32 characters"),
         ("channels: decide", "has no entries; write them indented below it as `name: value`, or {} for none"),
@@ -153,6 +160,31 @@ def test_each_mistake_at_the_top(line: str, expected: str) -> None:
     [found] = mistakes(GOOD + line + "\n")
     assert found.startswith("line 29: ")
     assert found.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("written", "length"),
+    [
+        ("90", 90 * 60),
+        ('"90"', 90 * 60),
+        ("90.0", 90 * 60),
+        ("+1_0", 600),
+        ("90s", 90),
+        ("15m", 900),
+        ("36h", 129_600),
+        ("2d", 172_800),
+    ],
+)
+def test_durations_have_a_unit_or_are_of_minutes(written: str, length: int) -> None:
+    for field in ("approval_status_change_to_expire", "grant_minutes"):
+        policy = load(f"{GOOD}{field}: {written}\n")
+        assert getattr(policy, field) == timedelta(seconds=length)
+        assert Policy.model_validate(policy.model_dump(mode="json")) == policy
+
+
+def test_whole_minutes_are_stored_as_a_number_as_they_always_were() -> None:
+    policy = load(GOOD + "approval_status_change_to_expire: 2h\ngrant_minutes: 90s\n").model_dump(mode="json")
+    assert (policy["approval_status_change_to_expire"], policy["grant_minutes"]) == (120, "90s")
 
 
 def test_every_mistake_is_named_in_the_order_of_the_file() -> None:

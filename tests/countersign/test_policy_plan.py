@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def taken_away(new: Policy) -> list[str]:
 
 def held(requester: str = "alice", device: str = "web-1", minutes: int = 120, *approved_by: str) -> Held:
     question = ConnectionQuestion.model_validate({"requester": requester, "device": device, "protocol": "ssh"})
-    return Held(approval_id=1042, question=question, minutes=minutes, approved_by=list(approved_by))
+    return Held(approval_id=1042, question=question, lasts=timedelta(minutes=minutes), approved_by=list(approved_by))
 
 
 def test_nothing_changes() -> None:
@@ -90,7 +91,11 @@ def test_nothing_changes() -> None:
         ),
         (
             [("    grant_minutes: 15\n", "    grant_minutes: 20\n    channels: {email: link_only}\n")],
-            {"device_groups_changed": [("bastions", "grant minutes 15 -> 20; channels none -> email link_only")]},
+            {
+                "device_groups_changed": [
+                    ("bastions", "grant 15 minutes -> 20 minutes; channels none -> email link_only")
+                ]
+            },
             [],
         ),
         (
@@ -114,7 +119,7 @@ def test_nothing_changes() -> None:
             {
                 "terms_changed": [
                     ("fallback_approvers", "in another order: heidi, ada"),
-                    ("reminder_minutes", "30 -> not said"),
+                    ("reminder_minutes", "30 minutes -> not said"),
                 ]
             },
             [],
@@ -185,7 +190,7 @@ def test_a_disabled_persons_requests_and_grants_are_in_the_plan() -> None:
         # Asked as a fallback approver, where nobody else could be.
         (held("dave", "bastion-1", 15, "ada"), [("managers: [ivan]\n    require", "managers: []\n    require")], ""),
         (held("alice", "web-1", 120, "grace"), [("grant_minutes: 120", "grant_minutes: 60")],
-         "It lasts 120 minutes; 60 are the most."),
+         "It lasts 2 hours; 1 hour is the most."),
         (held("alice", "web-1", 120, "grace"), [("devices: [web-1]", "devices: [web-2]")],
          "web-1 is in no device group; ask an administrator to put it in one."),
         (held("carol", "lab-1"), [("devices: [lab-1]", "devices: [lab-1]\n    require_managerial_approval: true")],
@@ -211,7 +216,7 @@ def test_grants_that_would_not_be_given_are_taken_away_on_demand(end_grants: boo
     [item] = next(part.items for part in planned.parts if part.kind == "grants_not_given")
     assert (item.approval_id, item.description) == (
         1042,
-        "connection web-1 ssh: It lasts 120 minutes; 60 are the most.",
+        "connection web-1 ssh: It lasts 2 hours; 1 hour is the most.",
     )
     assert planned.takes_away is takes_away
 

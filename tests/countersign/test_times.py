@@ -48,14 +48,17 @@ def test_what_lies_ahead_and_what_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "text"),
+    ("length", "text"),
     [
-        (0, "0 minutes"),
-        (45, "45 minutes"),
-        (61, "1 hour 1 minute"),
-        (1440, "1 day"),
-        (4505, "3 days 3 hours 5 minutes"),
+        (timedelta(0), "0 minutes"),
+        (timedelta(seconds=1), "1 second"),
+        (timedelta(seconds=90), "90 seconds"),
+        (timedelta(minutes=45), "45 minutes"),
+        (timedelta(minutes=2, seconds=30), "2 minutes 30 seconds"),
+        (timedelta(minutes=61), "1 hour 1 minute"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(days=3, hours=3, minutes=5), "3 days 3 hours 5 minutes"),
     ],
 )
-def test_a_duration_has_all_its_minutes(minutes: int, text: str) -> None:
-    assert times.duration(minutes) == text
+def test_a_duration_has_all_its_units(length: timedelta, text: str) -> None:
+    assert times.duration(length) == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 
 from countersign.client import Client
@@ -16,14 +17,15 @@ NOON = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
 MAILBOX = "INBOX@imap.example.test"
 
 
-async def engine_of(store: Store, minute: timedelta) -> Engine:
-    return Engine(await Client.connect(f"127.0.0.1:{free_port()}", lazy=True), store, minute=minute)
+async def engine_of(store: Store) -> Engine:
+    return Engine(await Client.connect(f"127.0.0.1:{free_port()}", lazy=True), store)
 
 
 @pytest_asyncio.fixture
-async def at_once(store: Store) -> Engine:
+async def at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine for which a mailbox that is read no further by the second look is unread."""
-    return await engine_of(store, timedelta(0))
+    monkeypatch.setattr("engine.alerts.UNREAD_FOR", timedelta(0))
+    return await engine_of(store)
 
 
 def alerts(store: Store) -> list[tuple[str, str]]:
@@ -36,7 +38,7 @@ async def test_the_admins_are_told_once_of_a_mailbox_that_is_read_no_further(sto
     store.mails.read_through(MAILBOX, NOON)
     for _ in range(3):
         await at_once.alert_admins()
-    await (await engine_of(store, timedelta(0))).alert_admins()  # of a worker that starts meanwhile
+    await (await engine_of(store)).alert_admins()  # of a worker that starts meanwhile
     assert alerts(store) == [("ada", "Tue 14 May 2024, 12:00 UTC")]
     store.mails.read_through(MAILBOX, NOON + timedelta(hours=1))  # it could be read again, and then not
     await at_once.alert_admins()
@@ -51,7 +53,7 @@ async def test_a_mailbox_that_could_never_be_read_is_told_of_too(store: Store, a
 
 async def test_nobody_is_told_before_a_quarter_of_an_hour_however_old_it_is(store: Store) -> None:
     store.mails.read_through(MAILBOX, NOON)  # no worker ran since
-    engine = await engine_of(store, timedelta(minutes=1))
+    engine = await engine_of(store)
     for _ in range(2):
         await engine.alert_admins()
     assert alerts(store) == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
+from pydantic_core import to_json
 
 from countersign.errors import Refused
-from engine.transactions import Transactions
+from countersign.transitions import Opened
+from engine.policy import apply_policy
 from store import Store
 from store.tables import FIRST_APPROVAL_ID
 from tests.store.requests import (
@@ -21,6 +24,7 @@ from tests.store.requests import (
     transactions,
     write,
 )
+from tests.workflows.people import policy
 
 
 def test_numbers_rise(store: Store) -> None:
@@ -36,19 +40,34 @@ def test_the_same_run_is_opened_once(store: Store) -> None:
     assert kinds(store, first.opened.approval_id) == ["opened"]
 
 
-@pytest.mark.usefixtures("store")
-def test_a_policys_minutes_may_be_made_short(migrated_url: str) -> None:
-    store, second = Store(migrated_url), timedelta(seconds=1)
-    transactions = Transactions(store, minute=second)
-    request = transactions.opener.open(opening()).opened
-    assert request is not None
-    assert request.deadline - request.opened_at == timedelta(seconds=60)
-    assert request.minute == second
+def test_a_policy_may_say_seconds(store: Store) -> None:
+    apply_policy(
+        store, policy(approval_status_change_to_expire="90s", reminder_minutes="3s", grant_minutes="2s"), "ada"
+    )
+    request = opened(store)
+    assert request.deadline - request.opened_at == timedelta(seconds=90)
+    assert request.remind_after == timedelta(seconds=3)
     write(store, asking(request.approval_id, "grace"))
-    written = transactions.transitions.write(approving(store_answer(store, given(request.approval_id))))
-    assert written.grant is not None
-    assert written.grant.ends_at == written.grant.starts_at + timedelta(seconds=120)
-    store.close()
+    grant = write(store, approving(store_answer(store, given(request.approval_id)))).grant
+    assert grant is not None
+    assert grant.ends_at == grant.starts_at + timedelta(seconds=2)
+    # Whole minutes, rounded up, where they have to be a number.
+    assert store.reading.request(request.approval_id).grant_minutes == 1
+
+
+def test_what_was_opened_by_a_policy_of_minutes_is_stored_and_sent_as_it_always_was(store: Store) -> None:
+    apply_policy(store, policy(approval_status_change_to_expire=60, reminder_minutes="30m", grant_minutes="2h"), "ada")
+    sent = json.loads(to_json(opened(store)))
+    assert "minute" not in sent
+    route = sent["route"]
+    assert (route["expire_minutes"], route["reminder_minutes"], route["grant_minutes"]) == (60, 30, 120)
+
+
+def test_a_request_of_before_whose_minutes_were_made_short_is_reminded_when_it_was_to_be(store: Store) -> None:
+    apply_policy(store, policy(reminder_minutes=3), "ada")
+    sent = json.loads(to_json(opened(store)))
+    assert Opened.model_validate(sent | {"minute": "PT1S"}).remind_after == timedelta(seconds=3)
+    assert Opened.model_validate(sent | {"minute": "PT1M"}).remind_after == timedelta(minutes=3)
 
 
 def test_a_question_that_the_rules_refuse_gets_no_number_but_a_row_in_the_record(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_what_waits_and_what_lasts(store: Store) -> None:
         (waiting, "alice", "connection web-2 ssh")
     ]
     [held] = Planning(store).held()
-    assert (held.approval_id, held.question.subject.target, held.minutes) == (lasting, "web-1", 30)
+    assert (held.approval_id, held.question.subject.target, held.lasts) == (lasting, "web-1", timedelta(minutes=30))
     assert held.approved_by == ["grace"]
 
 
@@ -58,9 +58,7 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
     for each in (store, other):
         [revocation] = transactions(each).granting.to_revoke()
         assert (revocation.approval_id, revocation.who) == (ended, ADMIN)
-        assert (
-            revocation.reason == f"Policy version {version} would not give it. It lasts 120 minutes; 60 are the most."
-        )
+        assert revocation.reason == f"Policy version {version} would not give it. It lasts 2 hours; 1 hour is the most."
     other.close()
     grant = store.grants.of(kept)
     assert grant is not None

@@ -13,7 +13,6 @@ import json
 import re
 import tempfile
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 
 from countersign.client import grant_workflow
@@ -109,7 +108,7 @@ async def disabled_approver(deployment: Deployment) -> str:
 
 async def reminded(deployment: Deployment) -> str:
     """Reminded, then approved."""
-    deployment.apply(policy(approval_status_change_to_expire=60, reminder_minutes=1))
+    deployment.apply(policy(reminder_minutes="1s"))
     request = await deployment.ask("alice")
     await until(lambda: request.lines("reminder_due"))
     await request.says("grace")
@@ -236,14 +235,14 @@ async def grant_over(request: Request, status: GrantStatus) -> str:
 
 
 async def main() -> None:
-    """Play every story on an engine whose minutes last a second, and save its history."""
+    """Play every story on an engine whose requests expire within seconds, and save its history."""
     with tempfile.TemporaryDirectory() as folder:
         async with TemporalServer() as server:
             namespace = await new_namespace(server.address)
             url = f"sqlite:///{folder}/countersign.db"
-            async with Deployment(server.address, namespace, url, timedelta(seconds=1)) as deployment:
+            async with Deployment(server.address, namespace, url) as deployment:
                 for story in STORIES:
-                    deployment.apply(policy(approval_status_change_to_expire=4, grant_minutes=60))
+                    deployment.apply(policy(approval_status_change_to_expire="4s", grant_minutes="60s"))
                     deployment.mail.faults.refused.clear()
                     await save(deployment, story.__name__, await story(deployment))
 

@@ -18,7 +18,7 @@ from sandbox.mail_server import MailServer
 from settings import Settings
 from store import Store
 from store.tokens import Owner
-from tests.portal.context import MARK, MINUTE, POLICY, Portal, serving, until
+from tests.portal.context import MARK, POLICY, Portal, serving, until
 from tests.workflows.sandboxed import sandboxed
 
 
@@ -51,7 +51,7 @@ async def portal(settings: Settings) -> AsyncIterator[Portal]:
     _number_from(store, random.randrange(10**6, 10**9))
     apply_policy(store, POLICY, "ada")
     stop = asyncio.Event()
-    work = asyncio.create_task(worker.run(settings, stop, MINUTE, runner=sandboxed()))
+    work = asyncio.create_task(worker.run(settings, stop, runner=sandboxed()))
     async with serving(Server(create_app(plan(settings)), settings.portal_host, settings.portal_port)) as url:
         here = Portal(url)
         here.store = store

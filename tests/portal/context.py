@@ -6,7 +6,6 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import httpx
 
@@ -16,8 +15,6 @@ from portal.routes import PREFIX
 from portal.server import Server
 from store import Store
 
-# How long one of the policy's minutes lasts here.
-MINUTE = timedelta(seconds=1)
 # Other tests use the same Temporal server: devices and numbers of our own make ids of our own.
 MARK = uuid.uuid4().hex[:8]
 WEB, DB, LAB, SHORT = (f"{name}-{MARK}" for name in ("web", "db", "lab", "short"))
@@ -39,7 +36,7 @@ device_groups:
   web: {{devices: [{", ".join([WEB, *(f"web-{n}-{MARK}" for n in range(DEVICES))])}]}}
   databases: {{devices: [{DB}], managers: [heidi], require_managerial_approval: true}}
   lab: {{devices: [{LAB}]}}
-  short: {{devices: [{SHORT}], grant_minutes: 2}}
+  short: {{devices: [{SHORT}], grant_minutes: 2s}}
 fallback_approvers: [ada]
 approval_status_change_to_expire: 600
 grant_minutes: 600

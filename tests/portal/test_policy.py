@@ -187,7 +187,7 @@ async def test_grants_that_a_policy_would_not_give_end_on_demand_and_their_peopl
     [part] = [part for part in planned["parts"] if part["kind"] == "grants_not_given"]
     assert part["takes_away"]
     [message] = [item["words"] for item in part["items"] if item["approval_id"] == granted]
-    assert message.endswith(": It lasts 600 minutes; 500 are the most.")
+    assert message.endswith(": It lasts 10 hours; 8 hours 20 minutes is the most.")
     try:
         # Without being asked to, it ends nothing.
         assert (await portal.client("ada").post("/policy", content=new)).status_code == 200
@@ -202,7 +202,7 @@ async def test_grants_that_a_policy_would_not_give_end_on_demand_and_their_peopl
             seen = view["version"]
     finally:
         apply_policy(portal.store, POLICY, "ada")
-    why = f"Policy version {version} would not give it. It lasts 600 minutes; 500 are the most."
+    why = f"Policy version {version} would not give it. It lasts 10 hours; 8 hours 20 minutes is the most."
     assert (view["grant"]["status"], view["grant"]["words"]) == ("Revoked", f"Revoked by ada: {why}")
     timeline = (await portal.get("bob", f"/requests/{granted}/timeline")).json()
     assert [(one["kind"], one["who"]) for one in timeline if one["kind"] == "grant_revoked"] == [

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from countersign.error_codes import TITLES, ErrorCode
-from tests.portal.context import DB, SHORT, Portal
+from tests.portal.context import DB, WEB, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,7 +33,7 @@ async def test_each_refusal_to_open_a_request_has_its_type(portal: Portal) -> No
     assert await asked("alice", device="nowhere") == (409, "unknown-device", {"device": "nowhere"})
     assert await asked("ada", device=DB, requester="zoe") == (409, "unknown-requester", {"requester": "zoe"})
     assert await asked("ada", device=DB, requester="dora") == (409, "disabled-requester", {"requester": "dora"})
-    assert await asked("alice", device=SHORT, minutes=3) == (409, "too-many-minutes", {"minutes": 3, "limit": 2})
+    assert await asked("alice", device=WEB, minutes=601) == (409, "too-many-minutes", {"minutes": 601, "limit": 600})
     assert await asked("alice", device=DB, requester="bob") == (403, "other-requester", {"requester": "bob"})
     assert await asked("bastion", device=DB, requester="bob") == (403, "other-device", {"device": DB})
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
 from store.tables import repeats
-from tests.workflows.deployment import MINUTE, Deployment, Request, new_namespace, until
+from tests.workflows.deployment import Deployment, Request, new_namespace, until
 from tests.workflows.people import PEOPLE, policy
 
 ROOM, ARCHIVED = "C01ROOM", "C02GONE"
@@ -143,9 +142,7 @@ def _says(message: Json, words: tuple[str, ...], without: str) -> bool:
 
 
 @asynccontextmanager
-async def slack_house(
-    temporal: str, folder: Path, mode: Mode, minute: timedelta = MINUTE, awake: bool = True
-) -> AsyncIterator[Context]:
+async def slack_house(temporal: str, folder: Path, mode: Mode, awake: bool = True) -> AsyncIterator[Context]:
     """Countersign as a whole, with everybody of the directory in Slack; `judy` alone is missing there."""
     async with AsyncExitStack() as stack:
         users = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE if one != "judy"]
@@ -161,7 +158,7 @@ async def slack_house(
             "slack_api_url": slack.api_url,
         }
         url = f"sqlite:///{folder / 'countersign.db'}"
-        made = Deployment(temporal, await new_namespace(temporal), url, minute, awake, **settings)
+        made = Deployment(temporal, await new_namespace(temporal), url, awake, **settings)
         deployment = await stack.enter_async_context(made)
         deployment.apply(slack_policy())
         server = Server(create_app(plan(deployment.settings)), "127.0.0.1", 0)

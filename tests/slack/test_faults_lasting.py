@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -184,10 +183,10 @@ async def delete(context: Context, message: Json) -> None:
 async def hasty(
     context: Context, temporal_address: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Context]:
-    """A deployment of its own in the same mode, whose minutes last two seconds, and without a worker yet."""
+    """A deployment of its own in the same mode, without a worker yet."""
     mode = context.slack.state.workspace.mode
     try:
-        async with slack_house(temporal_address, tmp_path, mode, timedelta(seconds=2), awake=False) as made:
+        async with slack_house(temporal_address, tmp_path, mode, awake=False) as made:
             yield made
     except NoSlack as error:
         pytest.skip(str(error))
@@ -196,7 +195,7 @@ async def hasty(
 @pytest.mark.parametrize("decided_before", [True, False])
 async def test_a_question_that_was_deleted_is_asked_again_by_the_reminder(hasty: Context, decided_before: bool) -> None:
     hasty.deployment.start_worker()
-    hasty.deployment.apply(slack_policy(reminder_minutes=2))
+    hasty.deployment.apply(slack_policy(reminder_minutes="4s"))
     request = await hasty.deployment.ask("alice", "databases")
     await request.says("grace", channel="email")
     prompt = await hasty.message("ivan", request.id)

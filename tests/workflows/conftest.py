@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -42,17 +41,16 @@ async def asleep(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deploym
 async def shared_quick_engine(
     temporal_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Deployment]:
-    """One engine whose minutes last a second."""
+    """One engine for the tests whose requests expire, and whose grants end, within seconds."""
     url = f"sqlite:///{tmp_path_factory.mktemp('quick') / 'countersign.db'}"
-    second = timedelta(seconds=1)
-    async with Deployment(temporal_address, await new_namespace(temporal_address), url, second) as deployment:
+    async with Deployment(temporal_address, await new_namespace(temporal_address), url) as deployment:
         yield deployment
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def quick(shared_quick_engine: Deployment) -> AsyncIterator[Deployment]:
-    """The engine whose minutes last a second: a request expires after five, a grant ends after four."""
-    shared_quick_engine.apply(policy(approval_status_change_to_expire=5, grant_minutes=4))
+    """The engine under a policy by which a request expires after five seconds, and a grant ends after four."""
+    shared_quick_engine.apply(policy(approval_status_change_to_expire="5s", grant_minutes="4s"))
     shared_quick_engine.store.mails.keep_only([])
     shared_quick_engine.start_worker()
     yield shared_quick_engine

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,7 +39,6 @@ from tests.workflows.sandboxed import sandboxed
 
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
-MINUTE = timedelta(minutes=1)
 MAIL_KEYS = "a1:" + "k" * 40
 # What kind of mail it is stands in its Message-ID.
 EVENT = re.compile(r"\.(opened|asked|reminded|settled|grant_ended|answer_refused)\.")
@@ -110,13 +109,11 @@ class Deployment:
         address: str,
         namespace: str,
         database_url: str,
-        minute: timedelta = MINUTE,
         awake: bool = True,
         **settings: Any,
     ) -> None:
         self.address = address
         self.namespace = namespace
-        self.minute = minute
         self.mail = MailServer()
         self.devices = Devices()
         self.store = Store(database_url)
@@ -135,7 +132,7 @@ class Deployment:
         assert config is not None
         self._sender = EmailNotifier(config)
         outbox = Outbox(self.store, {"email": self._sender})
-        self.engine = Engine(self.client, self.store, outbox, minute=self.minute)
+        self.engine = Engine(self.client, self.store, outbox)
         self.transactions = self.engine.transactions
         self.apply(policy())
         if self._awake:
@@ -168,7 +165,7 @@ class Deployment:
         if self._worker is not None:
             return
         self._stop.clear()
-        self._worker = asyncio.create_task(worker.run(self.settings, self._stop, self.minute, runner=sandboxed()))
+        self._worker = asyncio.create_task(worker.run(self.settings, self._stop, runner=sandboxed()))
 
     async def stop_worker(self) -> None:
         """Stop it as SIGTERM does."""

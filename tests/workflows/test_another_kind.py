@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -51,8 +52,13 @@ def route(policy: Policy, question: LunchQuestion) -> Route:
     if question.restaurant == "closed":
         raise Refused("Nobody has lunch there.")
     level = LevelRule(approvers=[NamedUser(user="grace")])
-    minutes = question.minutes or 0
-    return Route(because="lunch", levels=[level], expire_minutes=60, grant_minutes=minutes, channels=policy.channels)
+    return Route(
+        because="lunch",
+        levels=[level],
+        expires_after=timedelta(hours=1),
+        grant_lasts=timedelta(minutes=question.minutes or 0),
+        channels=policy.channels,
+    )
 
 
 LUNCH = SubjectKind(

@@ -182,7 +182,7 @@ async def test_rule_10_who_took_the_policys_minutes_may_ask_for_as_many(deployme
 async def test_rule_10_more_minutes_than_were_granted_are_refused_in_words(deployment: Deployment) -> None:
     request = await granted(deployment, minutes=30)
     message = await refused(deployment.ask_for(again(request, minutes=60)))
-    assert message.startswith(f"60 minutes are more than the 30 that #{request.id} was granted for; it lasts until ")
+    assert message.startswith(f"60 minutes are more than the 30 minutes that #{request.id} was granted for; it lasts ")
     assert message.endswith(f"or give #{request.id} back and ask again.")
 
 

@@ -42,8 +42,8 @@ async def test_rule_5_what_still_waits_at_the_deadline_becomes_expired(quick: De
     await request.until_mailed(grace=["asked", "settled", "answer_refused"], alice=["settled"])
 
 
-async def test_rule_5_a_device_group_may_set_its_own_minutes(quick: Deployment) -> None:
-    quick.apply(policy(device_groups={"vaults": {"approval_status_change_to_expire": 1}}))
+async def test_rule_5_a_device_group_may_expire_sooner(quick: Deployment) -> None:
+    quick.apply(policy(device_groups={"vaults": {"approval_status_change_to_expire": "1s"}}))
     request = await quick.ask("alice", "vaults")
     assert (await request.outcome()).status is Status.EXPIRED
 
@@ -130,7 +130,7 @@ async def test_nobody_dates_an_answer_into_the_future(quick: Deployment) -> None
 
 
 async def test_who_has_not_answered_is_reminded_once(quick: Deployment) -> None:
-    quick.apply(policy(approval_status_change_to_expire=7, reminder_minutes=3))
+    quick.apply(policy(approval_status_change_to_expire="7s", reminder_minutes="3s"))
     request = await quick.ask("alice", "databases")
     await request.says("grace")
     await until(lambda: request.asked_people(2))

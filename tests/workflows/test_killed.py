@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from countersign.errors import Unavailable
 from countersign.models import Status
-from tests.workflows.deployment import MINUTE, Deployment, Request, environment_for, until
+from tests.workflows.deployment import Deployment, Request, environment_for, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,27 +26,15 @@ KILLS = 3
 # A worker needs about two seconds to start; the blows fall from before it is ready until well after.
 LIVES_SECONDS = (1.0, 4.0)
 
-SHORT_MINUTES = """
-import asyncio, datetime, worker
-from settings import Settings
-asyncio.run(worker.run(Settings(_env_file=None), asyncio.Event(), datetime.timedelta(seconds={})))
-"""
-
 T = TypeVar("T")
 
 
 class WorkerProcess:
-    """`python worker.py`, as often as it is started; `settings` are more of them, by their names.
-
-    Where the deployment's minutes are shorter than others, so are the worker's.
-    """
+    """`python worker.py`, as often as it is started; `settings` are more of them, by their names."""
 
     def __init__(self, deployment: Deployment, log: Path, **settings: object) -> None:
         where = environment_for(deployment.database_url, deployment.address, deployment.namespace, deployment.mail)
         where |= {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in settings.items()}
-        self._program = [str(ROOT / "worker.py")]
-        if deployment.minute != MINUTE:
-            self._program = ["-c", SHORT_MINUTES.format(deployment.minute.total_seconds())]
         self._environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}} | where
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -54,7 +42,7 @@ class WorkerProcess:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self._program, cwd=ROOT, env=self._environment, stdout=log, stderr=log
+                sys.executable, str(ROOT / "worker.py"), cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
 
     async def kill(self) -> None:

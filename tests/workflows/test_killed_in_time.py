@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,7 @@ from tests.workflows.test_killed import WorkerProcess, insist
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# As the deployment's minutes last a second.
-EXPIRES_AFTER = 30
+EXPIRES_AFTER = "30s"
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,7 +35,7 @@ async def test_a_mail_in_time_counts_though_its_mailbox_was_down_and_the_worker_
     temporal_address: str, tmp_path: Path
 ) -> None:
     namespace, url = await new_namespace(temporal_address), f"sqlite:///{tmp_path / 'c.db'}"
-    async with Deployment(temporal_address, namespace, url, timedelta(seconds=1), awake=False) as deployment:
+    async with Deployment(temporal_address, namespace, url, awake=False) as deployment:
         deployment.apply(policy(approval_status_change_to_expire=EXPIRES_AFTER))
         with Proxy((HOST, deployment.mail.imap_port)) as imap:
             process = WorkerProcess(

@@ -138,7 +138,7 @@ def _shown(notice: RequestNotification, config: SlackConfig, slack_ids: Mapping[
     return {
         "n": notice,
         "subject": notice.subject,
-        "minutes": notice.grant_minutes,
+        "lasts": notice.grant_lasts,
         "instance": config.instance_name,
         "to_requester": notice.to.id == notice.requester.id,
         "page": escaping.Ready(f"<{page}|request #{notice.approval_id}>") if page else f"request #{notice.approval_id}",

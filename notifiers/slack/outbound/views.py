@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -159,7 +160,7 @@ def _shown(request: RequestView) -> dict[str, Any]:
     return {
         "r": request,
         "subject": request.subject,
-        "minutes": request.grant_minutes,
+        "lasts": timedelta(minutes=request.grant_minutes),
         "requester": requester,
         "asker": escaping.name(asker, ""),
         "asked": escaping.listed(asked),

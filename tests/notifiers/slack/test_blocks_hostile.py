@@ -78,7 +78,7 @@ def notifications(draw: st.DrawFn) -> RequestNotification:
         use=draw(st.sampled_from(["decide", "link_only"])),
         question=question,
         requester=draw(st.sampled_from([ALICE, Person(id="alice", name=draw(ANYTHING), email="")])),
-        grant_minutes=draw(st.integers(1, 60 * 24 * 366)),
+        grant_lasts=draw(st.timedeltas(timedelta(seconds=1), timedelta(days=366))),
         deadline=NOON + draw(st.timedeltas(timedelta(0), timedelta(days=4000))),
         status=status,
         message=draw(ANYTHING),
@@ -157,7 +157,7 @@ def test_the_longest_of_everything_is_shortened() -> None:
         "decisions": decisions,
         "names": names,
         "message": "<" * 4000,
-        "grant_minutes": 60 * 24 * 366 - 1,
+        "grant_lasts": timedelta(days=366, seconds=-1),
         "levels": 9,
         "quorum": 300,
     }
