@@ -1,24 +1,35 @@
-"""Text folded so loosely that every way to write a mark of structure comes out alike.
+"""Text folded so loosely that every way to write a mark of structure comes out alike, and the tables of such marks.
 
-For what stands around an answer (a quote's introduction, a forward's banner, an absence's subject), where taking too
-much for such a mark decides nothing. Never for the answer itself: there a disguise must stay one.
+For what stands around an answer (an attribution line, a forward's banner, an absence's subject), where taking too much
+for such a mark decides nothing. Never for the answer itself: there a disguise must stay one.
 """
 
 from __future__ import annotations
 
+import tomllib
 import unicodedata
+from pathlib import Path
+
+# Stands before what is shown but can't be read as text, or may not be shown at all; and where something may be shown
+# over, or above, what stands before it.
+UNSURE, DISPLACED = "\ufffc", "\ufdd0"
 
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⎯─━﹘﹣－"), "-") | {ord("ı"): "i", ord("："): ":"}
+_UNSEEN = {ord(UNSURE): None, ord(DISPLACED): None}
 
 
 def loose(text: str) -> str:
     """Fold case, accents, width, dashes and spaces, and drop what is not shown."""
     if not text.isascii():
-        parted = unicodedata.normalize("NFKD", text.translate(_DASHES).casefold())
+        parted = unicodedata.normalize("NFKD", text.translate(_DASHES).translate(_UNSEEN).casefold())
         text = "".join(c for c in parted if unicodedata.category(c) not in ("Mn", "Cf"))
     return " ".join(text.casefold().split())
 
 
-def phrases(text: str) -> tuple[str, ...]:
-    """A table of phrases parted by `|`, folded like the text they are looked for in."""
-    return tuple(loose(part) for part in text.split("|"))
+def table(name: str) -> dict[str, tuple[str, ...]]:
+    """A file of tables beside this one, its phrases folded like the text they are looked for in."""
+    text = (Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8")
+    return {key: tuple(map(loose, phrases)) for key, phrases in tomllib.loads(text).items()}
+
+
+CLIENTS = table("clients")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
 from countersign.directory import folded_address
-from notifiers.email import caps
-from notifiers.email.grammar import fold
-from notifiers.email.machines.words import DAEMONS
+from notifiers.email import limits
+from notifiers.email.machines.values import MACHINES
 from notifiers.email.mime.parts import Fields
 from notifiers.email.token import Ids, in_address, in_message_id
 
@@ -32,7 +30,7 @@ _TAGGED = re.compile(r"[^\s<>\",;:()+]{1,64}\+[0-9]{1,12}-[0-9]{1,3}-[A-Za-z0-9]
 def one_sender(fields: Fields) -> str:
     """The one From address, folded; "" where there is none, more than one, or one that can be read two ways."""
     values = fields.all("from")
-    if len(values) != 1 or len(values[0]) > caps.LONGEST_STRUCTURED:
+    if len(values) != 1 or len(values[0]) > limits.LONGEST_STRUCTURED:
         return ""
     match = _BARE.fullmatch(values[0]) or _NAMED.fullmatch(_without_quoted(values[0]))
     if not match or ("name" in match.groupdict() and any(c in match["name"] for c in ",;:")):
@@ -47,7 +45,7 @@ def sender_differs(fields: Fields, sender: str) -> bool:
     user and the machine there. So is an empty field nobody's.
     """
     for value in filter(str.strip, fields.all("sender")):
-        match = _NAMED.fullmatch(_without_quoted(value[: caps.LONGEST_STRUCTURED])) or _BARE.fullmatch(value)
+        match = _NAMED.fullmatch(_without_quoted(value[: limits.LONGEST_STRUCTURED])) or _BARE.fullmatch(value)
         if not match or not _is_same(folded_address(match["address"]), sender):
             return True
     return False
@@ -69,7 +67,7 @@ def written_to(fields: Fields) -> list[str]:
     if any(mark in bare for mark in '"()\\'):
         return []
     found = []
-    for one in re.split("[,;]", bare)[: caps.MOST_ADDRESSES]:
+    for one in re.split("[,;]", bare)[: limits.MOST_ADDRESSES]:
         match = _BARE.fullmatch(one.strip()) or _NAMED.fullmatch(one.strip())
         if match and ":" not in match.groupdict().get("name", ""):
             found.append(folded_address(match["address"]))
@@ -91,23 +89,12 @@ def from_mail_server(fields: Fields) -> bool:
     kind = fields.first("content-type").lower()
     report = kind.strip().startswith("multipart/report") and "delivery-status" in kind
     null = re.fullmatch(r"<\s*>", fields.first("return-path").strip()) is not None
-    return report or null or one_sender(fields).rpartition("@")[0] in DAEMONS
-
-
-def known_names(fields: Fields) -> frozenset[str]:
-    """The folded words of the names in From, To and Cc: whom an answer may be signed by or speak to."""
-    found: set[str] = set()
-    for header in ("from", "to", "cc"):
-        for value in fields.all(header):
-            text = unicodedata.normalize("NFC", decoded(value[: caps.LONGEST_STRUCTURED])).split("@")[0]
-            words = re.findall(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f]){0,40}", text)
-            found.update(filter(None, (fold(word) for word in words[:20])))
-    return frozenset(found | {name[0] for name in found})
+    return report or null or one_sender(fields).rpartition("@")[0] in MACHINES["daemons"]
 
 
 def decoded(value: str) -> str:
     """A header's text with RFC 2047's encoded words undone, cut at the cap; as it is where they are broken."""
-    cut = value[: caps.LONGEST_SUBJECT]
+    cut = value[: limits.LONGEST_SUBJECT]
     if "=?" not in cut:
         return cut
     try:
@@ -121,7 +108,7 @@ def message_ids(fields: Fields) -> list[str]:
     found: list[str] = []
     for value in (*fields.all("in-reply-to")[:1], *fields.all("references")[:1]):
         found.extend(reversed(_MESSAGE_ID.findall(value)))
-    return list(dict.fromkeys(found))[: caps.MOST_ADDRESSES]
+    return list(dict.fromkeys(found))[: limits.MOST_ADDRESSES]
 
 
 def ids_named(fields: Fields) -> list[Ids]:
@@ -132,7 +119,7 @@ def ids_named(fields: Fields) -> list[Ids]:
     tagged: list[Ids] = []
     for name in _RECIPIENTS:
         for value in fields.all(name):
-            tagged.extend(filter(None, map(in_address, _TAGGED.findall(value)[: caps.MOST_ADDRESSES])))
+            tagged.extend(filter(None, map(in_address, _TAGGED.findall(value)[: limits.MOST_ADDRESSES])))
     answered = (in_message_id(each) for each in message_ids(fields))
     nearest = next((ids for ids in answered if ids and ids.token), None)
     replied_to = (in_message_id(each) for each in _MESSAGE_ID.findall(fields.first("in-reply-to")))

@@ -5,21 +5,25 @@ It says what the mail says. Whether that decides anything is the judge's part: s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
 from countersign.models import LONGEST_COMMENT, Model, without_controls
-from notifiers.email import machines, people
-from notifiers.email.grammar import UNSURE
+from notifiers.email import limits, machines, people
+from notifiers.email.folding import UNSURE
+from notifiers.email.grammar import Names, words_of_name
+from notifiers.email.grammar.lexicon import CODES, lexicon
 from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
 from notifiers.email.mime.shown import shown_texts
-from notifiers.email.reasons import REASONS
-from notifiers.email.said import Said, said
+from notifiers.email.refusals import REASONS
+from notifiers.email.verdict import Context, Said, said
 
 LONGEST_LINE_SHOWN = 100  # characters of the line that is quoted back
+MOST_NAMED = 20  # people in To or Cc whose names may stand beside an answer
 LONGEST_KEPT = 998  # characters of a header that is passed on
 
 ReplyKind = Literal[
@@ -60,8 +64,19 @@ class Reply(Model):
         return self.approval_id, self.level, self.token
 
 
-def read_reply(raw: bytes) -> Reply:
-    """Read one mail as it came. What can't be read is a Reply too, of the kind "unreadable"."""
+class KnownNames(NamedTuple):
+    """The names that the directory knows for a request: that of the sender, and those of the others concerned."""
+
+    sender: str
+    others: Sequence[str] = ()
+
+
+def read_reply(raw: bytes, names: KnownNames | None = None, languages: Sequence[str] = CODES) -> Reply:
+    """Read one mail as it came. What can't be read is a Reply too, of the kind "unreadable".
+
+    `names` are all that may stand beside an answer; without them, those in the mail's own headers may, and behind a
+    greeting what is written like a name. `languages`: codes of the languages in use.
+    """
     try:
         mail = read_parts(raw)
     except Unreadable as problem:
@@ -69,14 +84,14 @@ def read_reply(raw: bytes) -> Reply:
     except Exception as problem:  # a fault of ours must not stop the mailbox; it decides nothing and says so
         return _none("broken", "unreadable", f"{REASONS['broken']} ({type(problem).__name__})")
     try:
-        return _read(mail)
+        return _read(mail, names, tuple(languages))
     except Unreadable as problem:
         return _none(problem.code, "unreadable", str(problem), _about(mail.fields))
     except Exception as problem:  # the same
         return _none("broken", "unreadable", f"{REASONS['broken']} ({type(problem).__name__})")
 
 
-def _read(mail: Part) -> Reply:
+def _read(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> Reply:
     about = _about(mail.fields)
     wrote = machines.machine(mail)
     if wrote:
@@ -84,7 +99,31 @@ def _read(mail: Part) -> Reply:
     for code, kind, refuses in _REFUSALS:
         if refuses(mail, str(about["sender"])):
             return _none(code, kind, "", about)
-    return _of_person(said(mail, people.known_names(mail.fields), str(about["subject"])), about)
+    subject = str(about["subject"])
+    number = about["approval_id"] if isinstance(about["approval_id"], int) else _number(subject)
+    ours = words_of_name(people.decoded(mail.fields.first("to")[: limits.LONGEST_STRUCTURED]))
+    context = Context(
+        _names(mail.fields, known), lexicon(languages), subject, frozenset(w for w in ours if w[1:]), number
+    )
+    return _of_person(said(mail, context), about)
+
+
+def _names(fields: Fields, known: KnownNames | None) -> Names:
+    if known is not None:
+        return Names(words_of_name(known.sender), _words_of(known.others), guesses=False)
+    sender = people.decoded(fields.first("from")[: limits.LONGEST_STRUCTURED])
+    named = [people.decoded(value[: limits.LONGEST_STRUCTURED]) for name in ("to", "cc") for value in fields.all(name)]
+    return Names(words_of_name(sender), _words_of(one for each in named for one in each.split(",")[:MOST_NAMED]))
+
+
+def _words_of(names: Iterable[str]) -> frozenset[str]:
+    return frozenset().union(*map(words_of_name, names))
+
+
+def _number(subject: str) -> int | None:
+    """The number of the request that a subject names."""
+    found = re.search(r"#([0-9]{1,12})\s*$", subject)
+    return int(found[1]) if found else None
 
 
 _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
@@ -107,6 +146,8 @@ def _of_person(answer: Said, about: dict[str, object]) -> Reply:
 def _reads(answer: Said) -> str:
     """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
     line = _line(answer)
+    if answer.doubt:
+        return REASONS["doubted"].format(word=answer.doubt[:LONGEST_LINE_SHOWN], answer=line)
     message = REASONS.get(answer.code, REASONS["unclear"])
     return f'{message} It reads "{line}".' if line else message
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pydantic import ConfigDict, Field, model_validator
 
 from countersign.models import Model
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.authenticity.alignment import aligned, ascii_domain
 from notifiers.email.authenticity.dkim_signature import DnsText, check_signatures, left_open
 from notifiers.email.authenticity.exchange_tenant import TENANT, why_not_internal
@@ -64,7 +64,7 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
     domain = ascii_domain(sender.rpartition("@")[2])
     if rule.mode == "off":
         return Authentic(False, "no rule for authentic mail is configured, so mail decides nothing")
-    if not domain or len(raw) > caps.LARGEST_MAIL:
+    if not domain or len(raw) > limits.LARGEST_MAIL:
         return Authentic(False, "the mail has no sender that could be checked")
     try:
         fields = read_fields(raw)
@@ -82,7 +82,7 @@ def _by_results(raw: bytes, fields: Fields, domain: str, rule: AuthenticityRule)
     topmost = fields.first("authentication-results")
     if not topmost:
         return Authentic(False, "the mail server wrote no Authentication-Results")
-    if _SPACED_NAME.search(raw, 0, caps.LARGEST_HEADER_BLOCK):
+    if _SPACED_NAME.search(raw, 0, limits.LARGEST_HEADER_BLOCK):
         return Authentic(False, "an Authentication-Results of the mail is not written as servers write it")
     first, *pieces = cut(topmost)
     if rule.exchange_online:
@@ -103,7 +103,7 @@ def _by_tenant(raw: bytes, fields: Fields, sender: str, tenant: str, found: Auth
     results = [read_result(piece) for piece in cut(topmost)] if topmost else []
     if any(each.method == "dmarc" and each.value not in UNDECIDED for each in results):
         return found
-    problem = why_not_internal(raw[: caps.LARGEST_HEADER_BLOCK], fields, sender, tenant)
+    problem = why_not_internal(raw[: limits.LARGEST_HEADER_BLOCK], fields, sender, tenant)
     if problem:
         return Authentic(False, f"{found.how}, and {problem}")
     return Authentic(True, f"Exchange Online says that a mailbox of the tenant {tenant} submitted it")

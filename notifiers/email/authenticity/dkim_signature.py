@@ -10,7 +10,7 @@ from typing import NamedTuple
 import dkim
 from dkim.dnsplug import get_txt
 
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.authenticity.alignment import aligned, ascii_domain
 from notifiers.email.mime.parts import Fields
 
@@ -46,7 +46,7 @@ def check_signatures(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText |
     message = dkim.DKIM(raw, minkey=SMALLEST_KEY)
     look_up = _within(DNS_SECONDS, dnsfunc or get_txt)
     problems = {index: _problem_with(signature, fields, domain) for index, signature in enumerate(signatures)}
-    for index in [index for index, problem in problems.items() if not problem][: caps.MOST_SIGNATURES]:
+    for index in [index for index, problem in problems.items() if not problem][: limits.MOST_SIGNATURES]:
         problems[index] = _problem_when_checked(message, index, look_up)
         if not problems[index]:
             return Checked(_tags(signatures[index])["d"], "")
@@ -72,15 +72,15 @@ def left_open(fields: Fields, domain: str, signers: set[str]) -> str:
 
 
 def _is_costly(raw: bytes) -> bool:
-    if len(raw) > caps.LARGEST_SIGNED or len(raw) - len(raw.rstrip(b"\r\n")) > MOST_BLANK_END:
+    if len(raw) > limits.LARGEST_SIGNED or len(raw) - len(raw.rstrip(b"\r\n")) > MOST_BLANK_END:
         return True
     runs = [len(run) for run in re.findall(rb"[ \t]+", raw)]
-    return len(runs) > caps.MOST_SIGNED_SPACES or sum(length**2 for length in runs) > COSTLIEST_SPACES
+    return len(runs) > limits.MOST_SIGNED_SPACES or sum(length**2 for length in runs) > COSTLIEST_SPACES
 
 
 def _problem_with(signature: str, fields: Fields, domain: str) -> str:
     """Why a signature can't prove anything, whether or not it is valid; or ""."""
-    if len(signature) > caps.LONGEST_STRUCTURED:
+    if len(signature) > limits.LONGEST_STRUCTURED:
         return "its DKIM signature is too long"
     tags = _tags(signature)
     if not aligned(domain, tags.get("d", "")):

@@ -1,23 +1,10 @@
-"""Whether a line is an answer, and what the lines below it do to it.
+"""Whether a line is an answer, and whether the lines below put it in doubt.
 
-`words` and `around` are the tables, `letters` folds what people write, `names` knows a name from a trick, `kinds` says
-what each segment of a line is, `line` what the whole line says, and `below` what follows it.
+`lexicon` holds the words, from the files in `languages`; `confusables` folds what people write, `names` knows a name,
+`segments` says what each part of a line is, `line` what the whole line says, and `below` what follows it.
 """
 
-from notifiers.email.grammar.below import (
-    NARROWEST_WRAP,
-    holds_answer,
-    is_closing,
-    is_condition,
-    is_name,
-    runs_on,
-    speaks_to_somebody,
-    takes_back,
-)
-from notifiers.email.grammar.letters import fold
-from notifiers.email.grammar.line import NOTHING, UNSURE, Line, read_line
+from notifiers.email.grammar.line import NOTHING, Line, read_line, sides_of_signs
+from notifiers.email.grammar.names import Names, words_of_name
 
-__all__ = [
-    "NARROWEST_WRAP", "NOTHING", "UNSURE", "Line", "fold", "holds_answer", "is_closing", "is_condition", "is_name",
-    "read_line", "runs_on", "speaks_to_somebody", "takes_back",
-]  # fmt: skip
+__all__ = ["NOTHING", "Line", "Names", "read_line", "sides_of_signs", "words_of_name"]

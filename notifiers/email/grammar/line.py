@@ -1,40 +1,48 @@
 """Whether one line, whole, is an answer.
 
-A line answers when everything on it is known: a phrase of the tables, beside it at most a greeting, a courtesy, a name
-or a sign that can't turn its meaning.
+An approval is one when everything on its line is known: a phrase of the tables, beside it at most a greeting, thanks, a
+name or a sign that can't turn its meaning. A rejection is read more widely, since the other side of a lost no is an
+open door: a line that begins with a rejecting word rejects, unless it also agrees.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import unicodedata
 from typing import NamedTuple
 
-from notifiers.email.grammar import tables
-from notifiers.email.grammar.kinds import kind_of
-from notifiers.email.grammar.letters import ODD, fold, is_blank
-from notifiers.email.grammar.names import Names, is_harmless, is_introduction, written_like_names
+from notifiers.email.folding import UNSURE
+from notifiers.email.grammar.confusables import ODD, fold, fold_known, is_blank
+from notifiers.email.grammar.lexicon import Lexicon, lexicon
+from notifiers.email.grammar.names import Names, introduces_sender, is_harmless, written_like_names
+from notifiers.email.grammar.segments import Reader
 
-MOST_CALLED = 2  # words of a name with which a letter begins
-LONGEST_ANSWER = 120  # characters of a line that may still be an answer
+LONGEST_ANSWER = 120  # characters of a line that may still approve
+LONGEST_NO = 1_000  # and of one that may still reject
 MOST_SEGMENTS = 6  # between full stops and commas, as in "Hi Bob, yes, approved. Thanks, Grace"
+MOST_CALLED = 2  # words of a name with which a letter begins
+MOST_WORDS_OF_NO = 10  # of a rejecting phrase
+YES_SIGNS = frozenset(["👍", "👌", "✅", "✔", "🙂", "😊", "😀", "😃", "😄", "🎉", "🙏", ":)", ":-)", "^^"])
+NO_SIGNS = frozenset(["👎", "❌", "🚫", "⛔", "✖", "✗", "✘", "🙅"])
 
 # Shown as nothing at the ends of a line; editors and web mail leave them there. Within a line they split words.
 _EDGES = " \t\r\n\f\v\N{NO-BREAK SPACE}\u3000\u200b\ufeff\u2060"
+_BULLET = re.compile(r"[-*•–] +(?=\w)")
+_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "'": "'", "‘": "’"}
+_NUMBER = re.compile(r" *(?:\brequest *)?#(\d{1,12})(?!\d)", re.IGNORECASE)
 _MARKS_APART = re.compile(r"(?<=[.!,]) +(?=[.!,])")  # as full-width marks come out
 _OK_DOTTED = re.compile(r"(?<![^ ])o\. ?k\.?(?![^ .!,])")
 _TITLE_DOT = re.compile(r"(?<![^ ])(mr|mrs|ms|dr|prof|sr|sra|srta|sig|sigra|dott|ing|sn|m)\. ?(?=[^ .!,])")
-_BREAK = re.compile(r" ?[.!,]+(?= |$)|,(?=[^\W\d])| [-–—]{1,2} ?(?=\w)")
-_EMPHASIS = re.compile(r"(\*\*|__|\*|_)(\w(?:.*[\w.!,])?)\1([.!,]*)")
+_BREAK = re.compile(r" ?[.!,]+(?= |$)|,(?=[^\W\d])| [-–—]{1,2} ?(?=\w)|: ?$")
+_EMPHASIS = re.compile(r"(\*\*|__|\*|_)(\w(?:.*[\w.!,:])?)\1([.!,:]*)")
 _QUESTION_MARKS = frozenset("?？¿⁇⁈⁉؟\u037e")
-_SIGN = "(?:" + "|".join(map(re.escape, sorted(tables.YES_SIGNS | tables.NO_SIGNS))) + ")[\ufe0f\U0001f3fb-\U0001f3ff]*"
+_SIGN = "(?:" + "|".join(map(re.escape, sorted(YES_SIGNS | NO_SIGNS))) + ")[\ufe0f\U0001f3fb-\U0001f3ff]*"
 _SIGNS_BEFORE = re.compile(rf"(?:{_SIGN} *)+")
 _SIGNS_BEHIND = re.compile(rf"(?: *{_SIGN})+$")
-# Stands for what is shown but can't be read as text, or may not be shown at all.
-UNSURE = "\ufffc"
-# What else an answer's line may hold; `_verdict` says where.
-_HARMLESS = frozenset({"courtesy", "closing", "greeting", "address", "name", "request", "regret", "own"})
-_OPENS_LETTER = frozenset({"greeting", "address", "stranger", "name", "courtesy"})
+_WORD = re.compile(r"[\w'+-]+")
+_ADVERBS = ("ly", "lich", "weise", "ment", "mente")
+_HARMLESS = frozenset({"thanks", "closing", "greeting", "address", "name", "please", "sorry", "own", "beside"})
+_OPENS_LETTER = frozenset({"greeting", "address", "stranger", "name", "thanks"})
 
 
 class Line(NamedTuple):
@@ -42,50 +50,67 @@ class Line(NamedTuple):
 
     verdict: str
     code: str
+    phrase: str = ""  # the line folded, where it approves, or greets somebody by name
 
 
 NOTHING = Line("none", "empty")
+NO_NAMES = Names()
 
 
-def read_line(line: str, names: Collection[str] = (), *, spoken_to: bool = False) -> Line:
-    """Read one line, whole. `names` are the folded words of names that stand in the mail's own headers.
-
-    `spoken_to`: somebody was named above, so that an order would be theirs to follow.
-    """
-    shown = line.strip(_EDGES)
-    shown = shown[1:] if shown.startswith("¡") and shown.endswith("!") else shown
+def read_line(
+    line: str,
+    names: Names = NO_NAMES,
+    words: Lexicon | None = None,
+    *,
+    number: int | None = None,
+    spoken_to: bool = False,
+) -> Line:
+    """Read one line, whole. `number` is that of the request; `spoken_to`: somebody was named above."""
+    words = words or lexicon()
+    shown = _bare(line)
     if not shown or (len(shown) <= LONGEST_ANSWER and is_blank(shown)):
         return NOTHING
-    if len(shown) > LONGEST_ANSWER:
-        return Line("none", "unclear")
-    text, signs = _without_signs(shown)
+    text, signs = _without_signs(shown[:LONGEST_NO])
+    named = {int(each) for each in _NUMBER.findall(text)}
+    text = _bare(_NUMBER.sub("", text) if named == {number} else text)
     folded = None if UNSURE in text else fold(text)
     if folded is None:
         return Line("none", "disguised")
-    people = Names(names, written_like_names(text))
+    reader = Reader(words, names, written_like_names(text))
     segments = segments_of(folded)
-    if len(segments) <= MOST_SEGMENTS:
-        kinds = _kinds(segments, people)
+    if len(shown) <= LONGEST_ANSWER and len(segments) <= MOST_SEGMENTS:
+        kinds = _kinds(segments, reader)
+        if names.sender and segments[0] and names.is_sender(folded.split()) and kinds != ["name"]:
+            return Line("none", "name")
         verdict = _verdict(kinds, signs, spoken_to=spoken_to)
         if verdict:
-            return Line(verdict, "answer")
-        if not signs and _opens_letter(kinds):
-            return Line("none", "greeting")
-        if not signs and _is_called(folded, kinds, people):
-            return Line("none", "called")
-        bare = folded.rstrip(" :-–—")
-        if not signs and bare != folded and _opens_letter(_kinds(segments_of(bare), people)):
-            return Line("none", "greeting")
-    return Line("none", _why_none(shown, folded))
+            return Line(verdict, "answer", folded)
+        bare = _kinds(segments_of(folded.rstrip(" :-–—")), reader)
+        if not signs and (set(kinds) <= _OPENS_LETTER or set(bare) <= _OPENS_LETTER):
+            return Line("none", "greeting", folded if {*kinds, *bare} & {"address", "stranger", "name"} else "")
+        if not signs and _is_called(shown, folded, reader):
+            return Line("none", "greeting", folded)
+    if "approve" not in signs and _rejects(folded, segments, reader):
+        return Line("reject", "answer")
+    return Line("none", _why_none(shown, folded, words))
 
 
 def sides_of_signs(line: str) -> frozenset[str]:
     """What a line of nothing but signs says: "approve", "reject", both or nothing."""
-    shown = line.strip(_EDGES)
-    if not shown or len(shown) > LONGEST_ANSWER:
-        return frozenset()
-    text, sides = _without_signs(shown)
+    text, sides = _without_signs(line.strip(_EDGES)[:LONGEST_ANSWER])
     return frozenset() if text else sides
+
+
+def _bare(line: str) -> str:
+    """A line without what may stand around an answer: spaces, a bullet, quotation marks, a colon."""
+    shown = line.strip(_EDGES)
+    if shown not in ("+1", "-1"):
+        shown = _BULLET.sub("", shown, count=1) if _BULLET.match(shown) else shown
+    shown = shown[1:] if shown.startswith("¡") and shown.endswith("!") else shown
+    inner = shown.rstrip(".!:")
+    if len(inner) > 2 and _QUOTES.get(inner[0]) == inner[-1] and inner[-1] not in inner[1:-1]:
+        shown = inner[1:-1]
+    return shown.strip(_EDGES)
 
 
 def _without_signs(shown: str) -> tuple[str, frozenset[str]]:
@@ -94,10 +119,8 @@ def _without_signs(shown: str) -> tuple[str, frozenset[str]]:
     if not before and not behind:
         return shown, frozenset()
     signs = (before[0] if before else "") + (behind[0] if behind else "")
-    sides = {"approve" for sign in tables.YES_SIGNS if sign in signs}
-    sides |= {"reject" for sign in tables.NO_SIGNS if sign in signs}
-    start = before.end() if before else 0
-    end = behind.start() if behind else len(shown)
+    sides = {"approve" for sign in YES_SIGNS if sign in signs} | {"reject" for sign in NO_SIGNS if sign in signs}
+    start, end = before.end() if before else 0, behind.start() if behind else len(shown)
     return shown[start:end].strip(_EDGES), frozenset(sides)
 
 
@@ -109,18 +132,30 @@ def segments_of(folded: str) -> list[str]:
     return parts[:-1] if len(parts) > 1 and not parts[-1] else parts
 
 
-def _kinds(segments: list[str], people: Names) -> list[str]:
-    kinds = [kind_of(segment, people) for segment in segments]
+def _is_called(shown: str, folded: str, reader: Reader) -> bool:
+    """Whether a line is somebody's name with a comma behind it, as letters begin; no adverb ("Possibly,")."""
+    name = folded.rstrip(" ,").split(" ")
+    if not reader.names.guesses or shown[-1] not in ",，" or len(name) > MOST_CALLED or name[-1].endswith(_ADVERBS):
+        return False
+    return all(fold_known(word) in reader.written and is_harmless(word, reader.lexicon) for word in name)
+
+
+def _kinds(segments: list[str], reader: Reader) -> list[str]:
+    kinds = [reader.kind_of(segment) for segment in segments]
     for at, segment in enumerate(segments):
-        if kinds[at] in ("approve", "reject") and segment in tables.BARE_VERBS and "request" in kinds[at:]:
+        if kinds[at] in ("approve", "reject") and segment in reader.lexicon.bare_verbs and "please" in kinds[at:]:
             kinds[at] += " asked"  # "Hallo Alice, freigeben, bitte"
-        if segment in tables.NEVER_JOINED and not {"approve", "reject"}.isdisjoint(kinds[:at]):
+        if segment in ("si", "conforme") and at and "approve" in kinds[:at]:
             kinds[at] = "other"  # "oui, si" only begins a condition
-        if kinds[at] == "other" and at and kinds[at - 1] == "greeting":
-            if is_introduction(segment):
+        if kinds[at] == "other" and at and kinds[at - 1] == "greeting" and reader.names.guesses:
+            if introduces_sender(segment, reader.lexicon):
                 kinds[at] = "name"
-            elif segment in people.written and is_harmless(segment):
+            elif fold_known(segment) in reader.written and is_harmless(segment, reader.lexicon):
                 kinds[at] = "stranger"  # "Hi, Bob"
+    alone = sum(kind == "approve" for kind in kinds) == 1  # "Tak" alone is thanks in another language
+    for at, segment in enumerate(segments):
+        if segment in reader.lexicon.ambiguous and (kinds[at] == "reject" or (alone and kinds[at] == "approve")):
+            kinds[at] = "other"
     return kinds
 
 
@@ -132,38 +167,61 @@ def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str
     if len(verdicts) != 1 or not answers or not verdicts <= {"approve", "reject"}:
         return ""
     verdict = verdicts.pop()
-    if "regret" in found and verdict != "reject":
+    if "sorry" in found and verdict != "reject":
         return ""
     named = spoken_to or bool(found & {"address", "name"})
-    if any(answer.endswith(" order") for answer in answers) and (named or "request" in found):
+    if any(answer.endswith(" order") for answer in answers) and (named or "please" in found):
         return ""
     if any(answer.endswith(" asked") for answer in answers) and named:
         return ""
     first = next(at for at, kind in enumerate(kinds) if kind in answers)
-    return "" if "request" in kinds[:first] or "address" in kinds[first:] else verdict
+    return "" if "please" in kinds[:first] or "address" in kinds[first:] else verdict
 
 
-def _is_called(folded: str, kinds: list[str], people: Names) -> bool:
-    """Whether a line is somebody's name with a comma behind it, as letters begin."""
-    name = folded.rstrip(" ,").split(" ")
-    if not folded.endswith(",") or kinds != ["other"] or len(name) > MOST_CALLED:
+def _rejects(folded: str, segments: list[str], reader: Reader) -> bool:
+    """Whether a line begins with a rejecting word and doesn't agree behind it."""
+    words = reader.lexicon
+    rest = folded
+    for segment in segments[:2]:  # a greeting, a name or regret may stand before it
+        if reader.kind_of(segment) not in ("greeting", "address", "name", "sorry") or segment in words.reject:
+            break
+        rest = rest[rest.find(segment) + len(segment) :].lstrip(" .!,:-–—")
+    spoken = list(_WORD.finditer(rest))[: MOST_WORDS_OF_NO + 1]
+    for count in range(min(len(spoken), MOST_WORDS_OF_NO), 0, -1):
+        phrase = rest[: spoken[count - 1].end()]
+        if phrase in words.reject and phrase not in words.ambiguous:
+            return _stands(phrase, rest[len(phrase) :], reader)
+    return False
+
+
+def _stands(phrase: str, behind: str, reader: Reader) -> bool:
+    """Whether a rejecting phrase is one, by what stands behind it on the line."""
+    words = reader.lexicon
+    sentence = re.split(r"[.!;:,–—]| - ", behind, maxsplit=1)[0]
+    if not _QUESTION_MARKS.isdisjoint(sentence) or any(unicodedata.category(c) in ("Mn", "Me") for c in behind):
+        return False  # a question, or struck out
+    if phrase in words.mere_no and behind.strip() and not re.match(r" ?[.!,;:–—(]| - ", behind):
         return False
-    return all(word in people.written and people.may_be(word) for word in name)
+    spoken = list(map(fold_known, _WORD.findall(behind)))
+    nearest = [" ".join(spoken[:count]) for count in range(1, 4)]
+    if behind.startswith(" ") and any(each in words.no_reject for each in nearest):
+        return False
+    agrees = (" ".join(spoken[at : at + size]) for at in range(len(spoken)) for size in range(1, 5))
+    agreeing = words.agreeing(phrase)
+    return not any(
+        any(each in table for table in agreeing) and not (reader.names.sender and reader.names.is_sender([each]))
+        for each in {*agrees, *(f"{phrase} {each}" for each in nearest)}
+    )
 
 
-def _opens_letter(kinds: list[str]) -> bool:
-    """Whether a line does no more than greet, name or thank somebody: then the answer stands below it."""
-    return set(kinds) <= _OPENS_LETTER
-
-
-def _why_none(shown: str, folded: str) -> str:
-    spoken = set(re.findall(r"[\w']+", folded))
+def _why_none(shown: str, folded: str, words: Lexicon) -> str:
+    spoken = set(re.findall(r"[\w']+", fold_known(folded)))
     if ODD in folded:
         return "disguised"
     if not spoken:
         return "no_words"
     if _QUESTION_MARKS & set(shown):
         return "question"
-    if spoken & tables.APPROVE and spoken & tables.REJECT:
+    if spoken & words.approve.folded() and spoken & words.reject.folded() - words.mere_no.folded():
         return "both"
-    return "turned" if spoken & tables.TURNS and spoken & tables.ALL_WORDS else "unclear"
+    return "turned" if spoken & words.below_words and spoken & words.answering_words else "unclear"

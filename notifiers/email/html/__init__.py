@@ -1,292 +1,289 @@
-"""What an HTML body shows, as lines of plain text in which quoted lines begin with `>`."""
+"""What an HTML body shows, as lines of plain text in which quoted lines begin with `>`.
+
+The tree is the WHATWG's, made by a library; what of it is readable, the allow-lists of `elements` and `declarations`
+say. Text that may be hidden, struck or beside what stands around it has UNSURE before it: it never gives a yes, and
+still counts for a no and for the comment. Where text may stand above or over other text, DISPLACED stands in its line.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from notifiers.email import caps
-from notifiers.email.grammar import UNSURE
+from justhtml import JustHTML
+
+from notifiers.email import limits
+from notifiers.email.folding import DISPLACED, UNSURE
 from notifiers.email.html import elements
-from notifiers.email.html.declarations import SPACE, lower
-from notifiers.email.html.dress import Dress, Worn
+from notifiers.email.html.declarations import PLAIN, Style, inline_style, is_coloured_plainly
 from notifiers.email.html.lines import Lines
-from notifiers.email.html.look import Look, is_block
-from notifiers.email.html.tags import Comment, End, Raw, Start, Text, Token, tokens
-from notifiers.email.own_text import own_lines
+from notifiers.email.html.sheets import Sheets
+from notifiers.email.mime.parts import Unreadable
 
-_MOVED = UNSURE + "\ufdd0"  # stands where something may be shown over, or above, what stands before it
+SMALLEST_SCALE, LARGEST_SCALE = 0.6, 6.0  # of the font, by all elements around a text together
+_SPACES = re.compile(r"[ \t\n\f\r]+")
+# Where programs differ on what is a comment, or what stands in the head is shown or not.
+_READ_DIFFERENTLY = re.compile(r"(?<!\]>)<!---?>|--!>|<head[^>]{0,200}>\s{0,99}[^<\s]", re.IGNORECASE)
+_LONG_NUMBER = re.compile(r"&#[0-9]{9}|&#[xX][0-9a-fA-F]{8}")
 
 
-@dataclass
-class _Open:
-    name: str
-    look: Look
-    drops: bool  # whether this element, and not what encloses it, keeps its text from being said
-    quotes: bool
-    block: bool
-    anchor: int | None = None  # the line with which what is placed absolutely within may begin
-    filled: bool = False  # a table that has rows
+_COLOURING = ("bgcolor", "color", "text", "link", "vlink")
+
+
+class _State(NamedTuple):
+    """How the text of an element is shown."""
+
+    gone: bool = False
+    doubtful: bool = False
+    keeps_lines: bool | None = False  # None: a line may, or may not, end within its text
+    scale: float = 1.0
+    depth: int = 0
+    dark: bool = False  # light text on a dark background
 
 
 def html_text(html: str, share: int = 1) -> str:
-    """The text an HTML body shows, quotes marked, in the order it is shown. `share`: how many texts share the caps."""
-    html = html.replace("\r\n", "\n").replace("\r", "\n")
-    longest = caps.LARGEST_TEXT // share
-    if len(html) > longest:
-        html = f"{html[:longest]}{UNSURE}<!--"  # not to be overlooked in hidden text either
-    found = list(tokens(html, share))
-    page = _Page(Dress(found, share))
-    for token in found:
-        page.take(token)
-        if len(page.lines.done) > caps.MOST_LINES:
-            break
-    return page.text()
+    """The text an HTML body shows, quotes marked. `share`: how many texts share the limits. Raises Unreadable."""
+    if _LONG_NUMBER.search(html):
+        raise Unreadable("malformed", "The HTML of the mail is malformed.")
+    whole = html.replace("\r\n", "\n").replace("\r", "\n")
+    html = _capped(whole, share)
+    tree = JustHTML(html, sanitize=False, scripting_enabled=False)
+    page = _Page(share, doubtful=_READ_DIFFERENTLY.search(html) is not None)
+    page.read_sheets(tree.root)
+    page.lay_out(tree.root)
+    return page.text(is_cut=html != whole or whole.endswith(f"{UNSURE}<!--"))
+
+
+def _capped(html: str, share: int) -> str:
+    """No more than so many characters, tags and references."""
+    cut = html[: limits.LARGEST_TEXT // share]
+    at = -1
+    for sign, most in (("<", limits.MOST_TAGS // share), ("&", limits.MOST_REFERENCES // share)):
+        if cut.count(sign) > most:
+            at = len(sign.join(cut.split(sign, most)[:most]))
+            cut = cut[:at]
+    return cut
 
 
 class _Page:
-    """Lays tokens out as lines."""
+    """Lays a tree out as lines, without recursion: a tree may be as deep as it likes."""
 
-    def __init__(self, dress: Dress) -> None:
+    def __init__(self, share: int, *, doubtful: bool) -> None:
         self.lines = Lines()
-        self._dress = dress
-        self._open: list[_Open] = [_Open("", dress.root, False, False, True)]
-        self._drops = 0  # how many of the open elements keep their text from being said
-        self._lost = dress.unreadable  # what follows may be shown or not
-        self._moved = dress.unreadable or dress.unsettled  # what follows may be shown above
+        self._sheets = Sheets()
+        self._sheets.doubtful = doubtful
+        self._room = limits.LARGEST_STYLES // share
+        self._displaced = False  # something may stand anywhere
         self._conditional = False
-        self._said_at = -1  # the last line that shows anything
-        self._roots: set[str] = set()  # of html, head and body
 
-    def text(self) -> str:
-        """The lines so far as one text."""
+    def text(self, *, is_cut: bool) -> str:
+        """The lines so far as one text; the last that says anything may go on where the rest was cut off."""
         self.lines.end()
-        text = "\n".join(self.lines.done)
-        moved = self._moved
-        if not moved and _MOVED in text:
-            moved = any(_MOVED in line for line in own_lines(text).lines)
-        return (UNSURE + "\n") * moved + text.replace(_MOVED, UNSURE)
+        last = next((at for at in range(len(self.lines.done) - 1, -1, -1) if self.lines.done[at].strip()), -1)
+        if is_cut and last >= 0:
+            self.lines.done[last] += UNSURE
+        return f"{DISPLACED}\n" * self._displaced + "\n".join(self.lines.done)
 
-    def take(self, token: Token) -> None:
-        """Lay out one token."""
-        if isinstance(token, Text):
-            self._say(token.text)
-        elif isinstance(token, Start):
-            self._start(token)
-        elif isinstance(token, End):
-            self._end(token.name)
-        elif isinstance(token, Comment):
-            self._comment(token.text)
-        elif isinstance(token, Raw):
-            self.lines.put("" if token.name in _UNSHOWN_RAW else UNSURE)
-        else:
-            self._lost = True
-            self.lines.put(UNSURE)
+    def read_sheets(self, root: Any) -> None:
+        """Read all style sheets before anything they may rule."""
+        for node in _walk(root):
+            if node.name == "script" or _styles_elsewhere(node):
+                self._sheets.doubtful = True
+            if node.name == "style":
+                css = "".join(child.data or "" for child in node.children)
+                self._room -= len(css)
+                if self._room < 0:
+                    self._sheets.doubtful = True
+                    return
+                self._sheets.add(css)
 
-    @property
-    def _look(self) -> Look:
-        return self._open[-1].look
+    def lay_out(self, root: Any) -> None:
+        """Walk the tree in order."""
+        states = [_State(doubtful=self._sheets.doubtful)]
+        pending: list[tuple[Any, bool]] = [(root, False)]
+        while pending and len(self.lines.done) <= limits.MOST_LINES:
+            node, ends = pending.pop()
+            if ends:
+                if not states.pop().gone:
+                    self._leave(node)
+            elif node.name == "#text":
+                self._say(node.data or "", states[-1], node.parent)
+            elif node.name == "#comment":
+                self._comment(node.data or "")
+            elif node.name != "!doctype":
+                states.append(self._enter(node, states[-1]))
+                pending.append((node, True))
+                pending.extend((child, False) for child in reversed(node.children or ()))
 
-    def _say(self, text: str) -> None:
-        look = self._look
-        blank = not text.strip(SPACE)
-        if not blank and self._open[-1].name in elements.TABLE_FRAME:
-            self.lines.put(_MOVED)
-        if not blank and "head" in self._roots and self._is_in("head"):
-            self._lost = True
-        if look.gone and not self._lost:
+    def _say(self, text: str, state: _State, parent: Any) -> None:
+        blank = not text.strip(" \t\n\f\r")
+        if state.gone:
             self.lines.parted = self.lines.parted or not blank
-        elif look.faint and not (look.doubtful or self._lost or self._conditional):
-            self.lines.faded = self.lines.faded or not blank
-        elif not blank and (look.unsure or self._lost or self._conditional or self._may_break(text)):
+            return
+        out_of_place = parent is not None and parent.name in ("table", "tbody", "tr")
+        breaks = state.keeps_lines is None and "\n" in text.strip()
+        if not blank and (state.doubtful or self._conditional or out_of_place or breaks):
             self.lines.put(UNSURE)
-        elif look.keeps_lines:
+        if state.keeps_lines:
             self.lines.put_as_is(text)
         else:
             self.lines.put(_SPACES.sub(" ", text))
-        self._said_at = self._said_at if blank else len(self.lines.done)
 
-    def _may_break(self, text: str) -> bool:
-        """Whether a line may, or may not, end within this text."""
-        return self._look.keeps_lines is None and "\n" in (text if self.lines.begun else text.lstrip(SPACE))
+    def _enter(self, node: Any, around: _State) -> _State:
+        name, style, sheets = node.name, self._style_of(node), self._sheets.of(_names(node))
+        if around.gone:
+            return around
+        known = name in elements.BLOCKS or name in elements.INLINE
+        hides = known and (node.attrs.get("hidden", "no") or "").lower() in elements.HIDING
+        again = (
+            style.doubtful
+            or style.displaced
+            or (not style.hidden and style.block is not None)
+            or any(s.block is not None for s in sheets)
+        )
+        if (style.hidden or hides or name in elements.UNSHOWN) and not again:
+            if name == "br":
+                self.lines.put(UNSURE)  # whether it breaks the line is for a style to say
+            return around._replace(gone=True)
+        scale, keeps = self._size_and_spaces(node, style, around)
+        doubtful = (
+            hides
+            or style.hidden
+            or style.doubtful
+            or style.displaced
+            or not known
+            or not self._has_plain_attributes(node)
+        )
+        doubtful = doubtful or (around.dark and (style.coloured or name == "table" or _says_colour(node)))
+        for sheet in sheets:
+            doubtful = doubtful or sheet.doubtful or sheet.dark or sheet.block not in (None, name in elements.BLOCKS)
+            scale *= sheet.scale
+            keeps = None if sheet.keeps_lines not in (None, keeps) else keeps
+        self._displaced = self._displaced or style.anywhere or any(sheet.displaced for sheet in sheets)
+        doubtful = doubtful or not SMALLEST_SCALE <= scale <= LARGEST_SCALE or around.depth > limits.DEEPEST_TAG
+        self._place(node, style, doubtful=doubtful)
+        self._begin(node, doubtful=doubtful)
+        dark = around.dark or style.dark
+        return _State(False, doubtful or around.doubtful, keeps, scale, around.depth + 1, dark)
 
-    def _is_in(self, name: str) -> bool:
-        return any(each.name == name for each in self._open)
+    @staticmethod
+    def _size_and_spaces(node: Any, style: Style, around: _State) -> tuple[float, bool | None]:
+        keeps = around.keeps_lines if style.keeps_lines is None else style.keeps_lines
+        return around.scale * style.scale, (True if node.name == "pre" else keeps)
 
-    def _start(self, tag: Start) -> None:
-        if self._open[-1].name == "head" and tag.name not in elements.IN_HEAD:
-            self._close(self._open.pop())
-        self._check_implied_end(tag.name)
-        if self._look.hidden and not self._lost:
-            worn = Worn(self._look)  # nothing within can take it back
-        else:
-            worn = self._dress.on(self._look, tag)
-            self._check_place(tag)
-            self._check_moves(tag, worn)
-        if tag.name == "br":
-            self._break(worn.look)
-        elif tag.name in elements.VOID:
-            self._void(tag, worn.look)
-        elif len(self._open) > caps.DEEPEST_TAG:
-            self._lost = True
-        else:
-            self._enter(tag, worn)
+    def _style_of(self, node: Any) -> Style:
+        text = node.attrs.get("style") or ""
+        self._room -= len(text)
+        if len(text) > limits.LONGEST_STYLE or self._room < 0:
+            return Style(doubtful=True)
+        return inline_style(text) if text else PLAIN
 
-    def _enter(self, tag: Start, worn: Worn) -> None:
-        block = is_block(tag.name, worn.display) and not worn.floats
-        if block is None:
-            block = tag.name in elements.BLOCKS
+    def _has_plain_attributes(self, node: Any) -> bool:
+        for name, value in list(node.attrs.items())[: limits.MOST_ATTRIBUTES]:
+            if name in _COLOURING:
+                if not is_coloured_plainly(name, (value or "")[:40].lower()):
+                    return False
+            elif name == "align" and node.name in ("table", "img"):
+                if (value or "").lower() in ("left", "right"):
+                    return False
+            elif name not in elements.ATTRIBUTES and not name.startswith(elements.ATTRIBUTE_PREFIXES):
+                return False
+        return len(node.attrs) <= limits.MOST_ATTRIBUTES
+
+    def _place(self, node: Any, style: Style, *, doubtful: bool) -> None:
+        """End the line where a block begins, and tell where it is open that it does."""
+        block = node.name in elements.BLOCKS if style.block is None else style.block
+        if style.displaced or node.name in elements.ELSEWHERE or (node.name == "thead" and _follows_rows(node)):
+            self.lines.put(DISPLACED)
+        if doubtful and self.lines.begun:
+            self.lines.put(UNSURE)
         if block:
-            self.lines.end(forced=tag.name == "p" and bool(self.lines.done))
-        drops = self._is_dropping(worn.look) and not self._is_dropping(self._look)
-        self._begin_special(tag, worn.look)
-        quotes = tag.name == "blockquote" or (tag.name == "div" and tag.attributes.get("name", "") == "quote")
-        self.lines.depth += quotes
-        self._drops += drops
-        anchor = len(self.lines.done) if worn.lifted else self._open[-1].anchor
-        self._open.append(_Open(tag.name, worn.look, drops, quotes, block, anchor))
-
-    def _check_place(self, tag: Start) -> None:
-        """Whether browsers put an element elsewhere than where it stands."""
-        name = tag.name
-        if name in ("html", "head", "body"):
-            self._moved = self._moved or self._dress.is_late(
-                tag, again=name in self._roots or bool(self.lines.done or self.lines.begun)
-            )
-            self._roots.add(name)
-        parent = self._open[-1]
-        parts = name in elements.PARTS
-        table = next((each for each in reversed(self._open) if each.name == "table"), None) if parts else None
-        stray = parent.name in elements.TABLE_FRAME and name not in elements.IN_TABLE and not _is_unseen_input(tag)
-        late = name in ("caption", "tfoot", "legend") or (name == "thead" and (table is None or table.filled))
-        if stray or late:
-            self.lines.put(_MOVED)
-        elif parts and table is None:
-            self._lost = True  # browsers drop such a tag, and what it says
-        elif name == "form" and self._is_in("form"):
-            self.lines.put(UNSURE)
-            self._lost = True
-        if table and name in elements.ROWS:
-            table.filled = True
-
-    def _check_moves(self, tag: Start, worn: Worn) -> None:
-        """Whether an element may stand beside, over or above what is shown before it."""
-        if worn.look.hidden:
-            return
-        aligned = tag.name in elements.ALIGNED and lower(tag.attributes.get("align", "")) in ("left", "right")
-        if worn.floats or aligned or (worn.joins and self.lines.begun):
-            self.lines.put(UNSURE)
-        anchor = self._open[-1].anchor
-        if worn.lifted == "absolute" and not worn.moves and anchor is not None and anchor > self._said_at:
-            self.lines.put(UNSURE)
-        elif worn.lifted in ("absolute", "fixed"):
-            self._moved = True
-        elif worn.moves:
-            self.lines.put(_MOVED)
-
-    def _begin_special(self, tag: Start, look: Look) -> None:
-        if look.gone or (look.faint and tag.name not in elements.NO_TEXT):
-            return
-        marks = _marks(tag)
-        if marks & elements.QUOTE_BEGINS:
-            self.lines.mark("-----Original Message-----")
-        elif tag.name in elements.SIGNED and any(
-            elements.SIGNATURE in mark or mark in elements.SIGNATURES for mark in marks
-        ):
-            self.lines.mark("-- ")
-        elif tag.name == "li":
-            self.lines.put("* ")
-        elif tag.name in elements.CELLS:
-            self.lines.put("\t" if self.lines.begun else "")
-        elif tag.name == "q":
-            self.lines.put('"')
-        elif tag.name in elements.NO_TEXT:
-            self.lines.put(UNSURE)
-
-    def _break(self, look: Look) -> None:
-        if look.hidden and not self._look.hidden:
-            self.lines.put(UNSURE)  # whether it breaks the line is for a style to say
-        elif not look.gone:
-            self.lines.put(UNSURE if look.unsure and not self._look.unsure else "")
-            self.lines.end(forced=True)
-
-    def _void(self, tag: Start, look: Look) -> None:
-        if tag.name == "wbr":
-            self.lines.parted = True
-        if tag.name == "hr" and not look.gone:
-            self.lines.mark("________________________________")
-        if tag.name in elements.PICTURES and not look.gone and not _is_pixel(tag) and not _is_unseen_input(tag):
-            self.lines.put(UNSURE)
-
-    def _end(self, name: str) -> None:
-        if name in ("br", "p") and not any(each.name == name for each in self._open):
-            self.lines.end(forced=True)
-            return
-        at = next((n for n in range(len(self._open) - 1, 0, -1) if self._open[n].name == name), 0)
-        if not at:
-            return
-        within = self._open[at + 1 :]
-        if name not in elements.BLOCKS | elements.CELLS and any(_is_special(each.name) for each in within):
-            self.lines.put(UNSURE)  # browsers keep what is open within, and its line
-            self._lost = True
-            return
-        if self._drops and any(each.drops for each in within):
-            self._lost = True  # closed without its own end tag: programs differ on where it ends
-        for each in reversed(self._open[at:]):
-            self._close(each)
-        del self._open[at:]
-
-    def _close(self, element: _Open) -> None:
-        if element.block:
+            self.lines.end(forced=node.name == "p" and bool(self.lines.done))
+        elif node.name in elements.BLOCKS and style.block is None:
             self.lines.end()
-        self.lines.depth -= element.quotes
-        self._drops -= element.drops
-        if element.name == "q":
+
+    def _begin(self, node: Any, *, doubtful: bool) -> None:
+        name, marks = node.name, _marks(node)
+        if name == "br":
+            self.lines.end(forced=True)
+        elif name == "wbr":
+            self.lines.parted = True
+        elif name == "hr":
+            self.lines.mark("________________________________")
+        elif name in ("img", "input"):
+            self.lines.put("" if _is_unseen(node) else UNSURE)
+        elif name in elements.CELLS:
+            self.lines.put("\t" if self.lines.begun else "")
+        elif name == "li":
+            self.lines.put("1. " if node.parent is not None and node.parent.name == "ol" else "* ")
+        elif name == "q":
             self.lines.put('"')
+        elif marks & elements.QUOTES:
+            self.lines.mark("-----Original Message-----")
+        elif name in elements.SIGNED and any(elements.SIGNATURE in m or m in elements.SIGNATURES for m in marks):
+            self.lines.mark("-- ")
+        elif doubtful and name not in elements.BLOCKS and name not in elements.INLINE:
+            self.lines.put(UNSURE)
+        self.lines.depth += _quotes(node)
+
+    def _leave(self, node: Any) -> None:
+        style = inline_style((node.attrs.get("style") or "")[: limits.LONGEST_STYLE]) if node.attrs else PLAIN
+        if node.name in elements.BLOCKS if style.block is None else style.block:
+            self.lines.end()
+        if node.name == "q":
+            self.lines.put('"')
+        self.lines.depth -= _quotes(node)
 
     def _comment(self, text: str) -> None:
-        folded = lower(text.strip(SPACE))
+        """Outlook's conditional comments: what stands between them only some programs show."""
+        folded = text.strip().lower()
         if "[endif]" in folded:
             self._conditional = False
         elif folded.startswith("[if") and folded.endswith(("]", "<!")):
             self._conditional = True
         self.lines.parted = True
 
-    def _check_implied_end(self, name: str) -> None:
-        if not self._drops or self._lost:
-            return
-        for element in reversed(self._open):
-            if element.drops and name in elements.ENDED_BY.get(element.name, ()):
-                self._lost = True
-            if element.drops or element.name in ("table", "ul", "ol", "dl"):
-                return
 
-    @staticmethod
-    def _is_dropping(look: Look) -> bool:
-        return look.gone or look.unsure
+def _walk(root: Any) -> Any:
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.name not in ("#text", "#comment", "!doctype"):
+            yield node
+            pending.extend(reversed(node.children or ()))
 
 
-_UNSHOWN_RAW = frozenset({"style", "script", "title"})
-_SPACES = re.compile(rf"[{SPACE}]+")
+def _names(node: Any) -> frozenset[str]:
+    classes = (f".{name}" for name in (node.attrs.get("class") or "").lower()[:1_000].split())
+    return frozenset([node.name, f"#{(node.attrs.get('id') or '').lower()[:100]}", *classes])
 
 
-def _is_special(name: str) -> bool:
-    return name in elements.BLOCKS or name in elements.CELLS
+def _marks(node: Any) -> set[str]:
+    values = (node.attrs.get(name) or "" for name in ("id", "class", "name"))
+    return {mark[:100] for value in values for mark in value[:1_000].lower().split()}
 
 
-def _marks(tag: Start) -> set[str]:
-    names: Iterable[str] = (tag.attributes.get(name, "")[:1_000] for name in ("id", "class", "name"))
-    return {mark[:100] for name in names for mark in lower(name).split()}
+def _styles_elsewhere(node: Any) -> bool:
+    """Whether an element brings in a style sheet from elsewhere, or darkness."""
+    said = {name: (node.attrs.get(name) or "").lower()[:100] for name in ("rel", "name", "content")}
+    sheet = node.name == "link" and "stylesheet" in said["rel"]
+    return sheet or (node.name == "meta" and said["name"] == "color-scheme" and "light" not in said["content"])
 
 
-def _is_unseen_input(tag: Start) -> bool:
-    return tag.name == "input" and lower(tag.attributes.get("type", "")) == "hidden"
+def _says_colour(node: Any) -> bool:
+    return not node.attrs.keys().isdisjoint(_COLOURING)
 
 
-def _is_pixel(tag: Start) -> bool:
-    """A picture of at most one pixel: shown, but not seen."""
-    return {
-        tag.attributes.get("width", "").removesuffix("px"),
-        tag.attributes.get("height", "").removesuffix("px"),
-    } <= {"0", "1"}
+def _quotes(node: Any) -> bool:
+    return bool(node.name == "blockquote" or (node.name == "div" and node.attrs.get("name") == "quote"))
+
+
+def _follows_rows(node: Any) -> bool:
+    siblings = list(node.parent.children if node.parent else ())
+    return any(each.name in ("tbody", "tr") for each in siblings[: siblings.index(node)])
+
+
+def _is_unseen(node: Any) -> bool:
+    """A hidden field, or a picture of at most one pixel: shown, but not seen."""
+    sizes = {(node.attrs.get(name) or "").removesuffix("px") for name in ("width", "height")}
+    return (node.attrs.get("type") or "").lower() == "hidden" or sizes <= {"0", "1"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from notifiers.email import caps
-from notifiers.email.grammar import UNSURE
+from notifiers.email import limits
+from notifiers.email.folding import UNSURE
 
 
 class Lines:
@@ -13,7 +13,6 @@ class Lines:
         self.done: list[str] = []
         self.depth = 0  # how many quotes are open
         self.parted = False  # something unsaid stands right here
-        self.faded = False  # something stands in this line that not every program shows
         self._line: list[str] = []
 
     @property
@@ -35,12 +34,10 @@ class Lines:
 
     def end(self, forced: bool = False) -> None:
         """End the line; an empty one stays only where a line break was `forced`."""
-        if self.faded and "".join(self._line).strip():
-            self._line.append(UNSURE)
         if self._line or forced:
             self.done.append(">" * self.depth + " " * bool(self.depth) + "".join(self._line).rstrip(" "))
         self._line = []
-        self.parted = self.faded = False
+        self.parted = False
 
     def mark(self, line: str) -> None:
         """Put in a line of structure."""
@@ -49,7 +46,7 @@ class Lines:
 
     def put_as_is(self, text: str) -> None:
         """Go on with text whose spaces and ends of lines are shown."""
-        first, *rest = text.split("\n", caps.MOST_LINES)[: caps.MOST_LINES]
+        first, *rest = text.split("\n", limits.MOST_LINES)[: limits.MOST_LINES]
         self.put(first, keeps=True)
         for line in rest:
             self.end(forced=True)

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from notifiers.email import caps
-from notifiers.email.machines import words
+from notifiers.email import limits
 from notifiers.email.machines.absence import is_away
 from notifiers.email.machines.bounces import failed_recipient, is_report, returned_ids
 from notifiers.email.machines.calendars import answers_invitation
 from notifiers.email.machines.subjects import heading, is_forward
-from notifiers.email.machines.values import AN_ADDRESS, keyword, without_comments
+from notifiers.email.machines.values import AN_ADDRESS, MACHINES, keyword, without_comments
 from notifiers.email.mime.parts import Part
 from notifiers.email.people import decoded, one_sender
 from notifiers.email.token import in_message_id
@@ -73,7 +72,7 @@ def _is_receipt(mail: Part) -> bool:
 
 def _is_from(users: tuple[str, ...]) -> Callable[[Part], bool]:
     pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(users)})@", re.IGNORECASE)
-    return lambda mail: bool(pattern.search(mail.fields.first("from")[: caps.LONGEST_STRUCTURED]))
+    return lambda mail: bool(pattern.search(mail.fields.first("from")[: limits.LONGEST_STRUCTURED]))
 
 
 def _resent(mail: Part) -> bool:
@@ -108,7 +107,7 @@ def _came_back(mail: Part) -> bool:
 def _named(mail: Part, name: str) -> set[str]:
     """The addresses a field names, without the tag behind `+`, folded."""
     values = (without_comments(value) if name == "x-loop" else value for value in mail.fields.all(name)[:MOST_MARKS])
-    found = (each for value in values for each in AN_ADDRESS.findall(value[: caps.LONGEST_STRUCTURED]))
+    found = (each for value in values for each in AN_ADDRESS.findall(value[: limits.LONGEST_STRUCTURED]))
     return {re.sub(r"\+[^@]*", "", each).lower() for each in found}
 
 
@@ -123,16 +122,16 @@ _SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
     ("receipt", "Content-Class says it is a receipt", _value("content-class", "urn:content-classes:mdn")),
     ("bounce", "it is a delivery report (RFC 3464)", is_report),
     ("bounce", "it names failed recipients", _bears("x-failed-recipients")),
-    ("bounce", "a mail server wrote it", _is_from(words.DAEMONS)),
+    ("bounce", "a mail server wrote it", _is_from(MACHINES["daemons"])),
     ("calendar", "it answers an invitation (RFC 5546)", answers_invitation),
     ("auto_reply", "another report of a machine", _holds("multipart/report")),
     ("auto_reply", "it reports abuse (RFC 5965)", _holds(_ARF)),
     ("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
-    ("auto_reply", "a machine's address wrote it", _is_from(words.ROBOTS)),
+    ("auto_reply", "a machine's address wrote it", _is_from(MACHINES["robots"])),
     ("auto_reply", "its subject begins like that of one. Reply with the subject left as it is", _subject_is_automatic),
-    ("auto_reply", "its headers are those of an automatic reply", _has(*words.AUTOMATIC_HEADERS)),
+    ("auto_reply", "its headers are those of an automatic reply", _has(*MACHINES["automatic_headers"])),
     ("auto_reply", "its headers are those of an automatic reply", _value("x-post-messageclass", "9")),
-    ("list", "it came through a mailing list (RFC 2919, RFC 2369)", _bears(*words.LIST_HEADERS)),
+    ("list", "it came through a mailing list (RFC 2919, RFC 2369)", _bears(*MACHINES["list_headers"])),
     ("list", "it came through a mailing list", _value("precedence", "list")),
     ("auto_reply", "Precedence says so", _value("precedence", "bulk", "junk", "auto_reply", "auto-reply")),
     ("auto_reply", "Precedence says so", _value("x-precedence", "bulk", "junk", "auto_reply", "auto-reply")),

@@ -6,8 +6,8 @@ import re
 
 from notifiers.email.folding import loose
 from notifiers.email.html import html_text
-from notifiers.email.machines import words
 from notifiers.email.machines.subjects import before_ours, heading
+from notifiers.email.machines.values import MACHINES
 from notifiers.email.mime.parts import Part, Unreadable
 from notifiers.email.own_text import own_lines
 from notifiers.email.people import decoded
@@ -25,7 +25,7 @@ def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z])(?:{'|'.join(ways)})")
 
 
-_AWAY = _pattern(words.AWAY)
+_AWAY = _pattern(MACHINES["away"])
 
 
 def is_away(mail: Part, text: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from itertools import chain, islice
 
 from countersign.directory import folded_address
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.machines.values import AN_ADDRESS, beginning, keyword, without_comments
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields
 from notifiers.email.token import Ids, in_address, in_message_id
@@ -18,7 +18,7 @@ _RETURNED = (
 LARGEST_REPORT = 20_000  # bytes
 MOST_REPORTS = 5  # of a mail, and of the mails it returns
 MOST_BLOCKS = 50  # of a report: one a recipient
-LARGEST_RETURNED = caps.LARGEST_HEADER_BLOCK
+LARGEST_RETURNED = limits.LARGEST_HEADER_BLOCK
 
 _ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}+"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
 _COPIED = re.compile(r"^(Message-ID|Reply-To):[ \t]*(?:\r?\n[ \t]{1,9})?([^\r\n]{1,400})", re.MULTILINE | re.IGNORECASE)
@@ -61,7 +61,7 @@ def _is_report(part: Part) -> bool:
 
 def _ids(fields: Fields) -> Ids | None:
     """Amazon SES puts a Message-ID of its own in place of ours; two that differ name no mail."""
-    tagged = (AN_ADDRESS.findall(value[: caps.LONGEST_STRUCTURED]) for value in fields.all("reply-to")[:MOST_REPORTS])
+    tagged = (AN_ADDRESS.findall(value[: limits.LONGEST_STRUCTURED]) for value in fields.all("reply-to")[:MOST_REPORTS])
     found = [*map(in_message_id, fields.all("message-id")), *map(in_address, chain.from_iterable(tagged))]
     named = {ids for ids in found if ids and ids.token}
     return named.pop() if len(named) == 1 else None

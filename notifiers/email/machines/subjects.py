@@ -13,10 +13,10 @@ import re
 import unicodedata
 from typing import Literal, NamedTuple
 
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.folding import loose
 from notifiers.email.grammar import read_line
-from notifiers.email.machines import words
+from notifiers.email.machines.values import MACHINES
 
 MOST_PREFIXES = 20
 LONGEST_LABEL = 3  # words
@@ -50,9 +50,9 @@ def _anywhere(phrases: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z])(?:{'|'.join(map(re.escape, phrases))})")
 
 
-_AWAY = _anywhere((*words.AWAY_SUBJECTS, *(each for each in words.AWAY if "*" not in each)))
-_OUTLOOK = _anywhere(words.OUTLOOK_AWAY)
-_AUTOMATIC = _anywhere(words.AUTOMATIC_SUBJECTS)
+_AWAY = _anywhere((*MACHINES["away_subjects"], *(each for each in MACHINES["away"] if "*" not in each)))
+_OUTLOOK = _anywhere(MACHINES["outlook_away"])
+_AUTOMATIC = _anywhere(MACHINES["automatic_subjects"])
 _SAYS_AUTO = re.compile(r"(?<![a-z])auto(?:(?![a-z])|mat(?!t|ion))")  # as many languages do; not "Automation"
 
 
@@ -79,15 +79,15 @@ def heading(subject: str) -> Heading:
         return Heading("forward")
     end = _begins(text, ours.start()) if ours else len(text)
     found = _read(text[:end], text[end:])
-    if ours and not found.kind and text[end:].startswith(words.OUTLOOK_AWAY):  # no installation is called so
+    if ours and not found.kind and text[end:].startswith(MACHINES["outlook_away"]):  # no installation is called so
         return Heading("automatic", away=True)
-    if not ours and found.kind in ("", "automatic") and any(each in text for each in words.AWAY_SENTENCES):
+    if not ours and found.kind in ("", "automatic") and any(each in text for each in MACHINES["away_sentences"]):
         return Heading("automatic", away=True)
     return found
 
 
 def _folded(subject: str) -> str:
-    return loose(subject[: caps.LONGEST_SUBJECT]).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace(" :", ":")
+    return loose(subject[: limits.LONGEST_SUBJECT]).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace(" :", ":")
 
 
 def _begins(text: str, at: int) -> int:
@@ -124,7 +124,7 @@ def _told(text: str, ours: str) -> Heading | None:
     if _WRAPPED_FORWARD.match(text):
         return Heading("forward")
     opened = text.lstrip(_BRACKETS)
-    if opened.startswith((*words.AWAY_SUBJECTS, *words.OUTLOOK_AWAY, *words.AUTOMATIC_SUBJECTS)):
+    if opened.startswith((*MACHINES["away_subjects"], *MACHINES["outlook_away"], *MACHINES["automatic_subjects"])):
         return _told_within(opened, opened.partition(":")[2], ours)
     return None
 
@@ -145,22 +145,22 @@ def _of_client(prefix: str) -> Kind:
     they are as many as a sentence has.
     """
     before, last = _last(prefix)
-    if last in words.FORWARD_PREFIXES:
+    if last in MACHINES["forward_prefixes"]:
         return "forward"
-    labels = [word for word in before if word in words.LABELS]
-    fits = len(labels) == len(before) or (last in words.CLIENTS_OWN and (labels or len(before) <= LONGEST_LABEL))
-    return "reply" if fits and last in words.REPLY_PREFIXES else ""
+    labels = [word for word in before if word in MACHINES["labels"]]
+    fits = len(labels) == len(before) or (last in MACHINES["clients_own"] and (labels or len(before) <= LONGEST_LABEL))
+    return "reply" if fits and last in MACHINES["reply_prefixes"] else ""
 
 
 def _last(prefix: str) -> tuple[list[str], str]:
     """The known prefix that a part of a subject ends with, labels aside, and the words that nothing parts from it."""
     parts = [part for part in map(_words, _PARTING.split(_COUNT.sub("", prefix))) if part]
-    while parts and parts[-1][-1] in words.LABELS and (len(parts) > 1 or len(parts[-1]) > 1):
+    while parts and parts[-1][-1] in MACHINES["labels"] and (len(parts) > 1 or len(parts[-1]) > 1):
         parts[-1].pop()
         parts = [part for part in parts if part]
     last = parts[-1] if parts else []
     for size in (2, 1):
-        if (phrase := " ".join(last[-size:])) in words.REPLY_PREFIXES | words.FORWARD_PREFIXES:
+        if (phrase := " ".join(last[-size:])) in (*MACHINES["reply_prefixes"], *MACHINES["forward_prefixes"]):
             return last[:-size], phrase
     return [], ""
 
@@ -177,9 +177,9 @@ def _may_be_a_persons(prefix: str) -> bool:
 
 
 def _is_harmless(part: str) -> bool:
-    if words.LABELS & set(re.findall(r"\w+", part)) and not _last(part)[1]:
+    if set(MACHINES["labels"]) & set(re.findall(r"\w+", part)) and not _last(part)[1]:
         return True
-    if read_line(part, ()).verdict != "none":
+    if read_line(part).verdict != "none":
         return True
     columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in unicodedata.normalize("NFC", part))
     return " " not in part and columns < SHORTEST_TELLING

@@ -5,7 +5,10 @@ from __future__ import annotations
 import binascii
 import re
 
+from notifiers.email.folding import table
 from notifiers.email.mime.parts import Part
+
+MACHINES = table("machines")
 
 LONGEST_VALUE = 400  # characters; what comes behind is not looked at
 AN_ADDRESS = re.compile(r"[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")  # wherever one stands, with its tag

@@ -13,7 +13,7 @@ from imapclient import IMAPClient
 from pydantic import Field, SecretStr, model_validator
 
 from countersign.models import Model
-from notifiers.email.caps import LARGEST_MAIL
+from notifiers.email.limits import LARGEST_MAIL
 from notifiers.email.mailbox.oauth import AccessTokens
 
 # At DEBUG the library's own logger writes every mail, and some logins, to the log.

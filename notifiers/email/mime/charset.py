@@ -6,14 +6,14 @@ import binascii
 import codecs
 import re
 
-from notifiers.email import caps
-from notifiers.email.grammar import UNSURE
+from notifiers.email import limits
+from notifiers.email.folding import UNSURE
 from notifiers.email.mime.labels import codec_of
 from notifiers.email.mime.parts import Part, Unreadable
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
 _BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
-MOST_FLOWED = 4 * caps.MOST_LINES
+MOST_FLOWED = 4 * limits.MOST_LINES
 # Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
 LONGEST_META = 1_024
 _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
@@ -65,7 +65,7 @@ def _decoded(part: Part, data: bytes) -> tuple[str, bool]:
         except UnicodeError:
             continue
     # Replacing what can't be decoded takes up to a hundred times as long as decoding.
-    most = part.room // caps.BROKEN_TEXT_SHARE
+    most = part.room // limits.BROKEN_TEXT_SHARE
     whole = len(data) <= most and not part.is_cut
     return codecs.getincrementaldecoder(codecs_tried[-1])("replace").decode(data[:most], whole), whole
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 
-from notifiers.email import caps
+from notifiers.email import limits
 
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
@@ -72,7 +72,7 @@ class Part:
     start: int = 0
     end: int = 0
     parts: list[Part] = field(default_factory=list)
-    room: int = caps.LARGEST_TEXT
+    room: int = limits.LARGEST_TEXT
     text: str | None = field(default=None, repr=False)
 
     @property
@@ -101,19 +101,19 @@ class Part:
 
 def read_parts(raw: bytes) -> Part:
     """Cut a whole mail. Raises Unreadable where a cap is passed or the structure is ambiguous."""
-    if len(raw) > caps.LARGEST_MAIL:
-        raise Unreadable("too_large", f"The mail is larger than {caps.LARGEST_MAIL // 1_000_000} MB.")
+    if len(raw) > limits.LARGEST_MAIL:
+        raise Unreadable("too_large", f"The mail is larger than {limits.LARGEST_MAIL // 1_000_000} MB.")
     mail = _Cutter(raw).part(_start(raw), len(raw), 0)
     texts = [part for part in mail.walk() if part.type.startswith("text/") and not part.is_file]
     for part in texts:
-        part.room = caps.LARGEST_TEXT // len(texts)
+        part.room = limits.LARGEST_TEXT // len(texts)
     return mail
 
 
 def read_fields(raw: bytes) -> Fields:
     """Only the header fields of a mail or of a piece of one; Unreadable as in `read_parts`."""
     start = _start(raw)
-    return _fields(raw[start : _header_end(raw, start, len(raw), caps.LARGEST_HEADER_BLOCK)[0]])
+    return _fields(raw[start : _header_end(raw, start, len(raw), limits.LARGEST_HEADER_BLOCK)[0]])
 
 
 def _start(raw: bytes) -> int:
@@ -126,11 +126,11 @@ class _Cutter:
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._count = 0
-        self._room = caps.LARGEST_HEADER_BLOCK
+        self._room = limits.LARGEST_HEADER_BLOCK
 
     def part(self, start: int, end: int, depth: int) -> Part:
         self._count += 1
-        if self._count > caps.MOST_PARTS or depth > caps.DEEPEST_PART:
+        if self._count > limits.MOST_PARTS or depth > limits.DEEPEST_PART:
             raise Unreadable("too_many_parts", "The mail has too many parts, or they are nested too deep.")
         header_end, body = _header_end(self._raw, start, end, self._room)
         self._room -= header_end - start
@@ -173,10 +173,10 @@ def _fields(block: bytes) -> Fields:
             pairs[-1][1].append(line)
         elif line:
             pairs.append(_new_field(line))
-    if len(pairs) > caps.MOST_HEADERS:
+    if len(pairs) > limits.MOST_HEADERS:
         raise Unreadable("too_many_headers", "The mail has too many header fields.")
     fields = Fields([(name, "".join(lines).strip()) for name, lines in pairs])
-    if any(len(value) > caps.LONGEST_HEADER for _, value in fields.pairs):
+    if any(len(value) > limits.LONGEST_HEADER for _, value in fields.pairs):
         raise Unreadable("too_many_headers", "A header field of the mail is too long.")
     return fields
 
@@ -191,7 +191,7 @@ def _new_field(line: str) -> tuple[str, list[str]]:
 
 def _content_type(fields: Fields) -> tuple[str, dict[str, str]]:
     value = fields.first("content-type")
-    if len(value) > caps.LONGEST_STRUCTURED:
+    if len(value) > limits.LONGEST_STRUCTURED:
         raise Unreadable("malformed", "A Content-Type of the mail is too long.")
     if any(len(fields.all(name)) > 1 for name in SINGLE_OF_PART):
         raise Unreadable("malformed", "A part of the mail says twice what it is.")
@@ -247,7 +247,7 @@ def _check_preamble(preamble: bytes) -> None:
 def _delimiters(raw: bytes, part: Part, dashes: bytes) -> Iterator[tuple[int, int, bool]]:
     """Each line that is a delimiter: where the text before it ends, where the next begins, whether it closes."""
     at = part.start if raw.startswith(dashes, part.start) else _next(raw, part.start, part.end, dashes)
-    for _ in range(caps.MOST_DELIMITERS):
+    for _ in range(limits.MOST_DELIMITERS):
         if at < 0:
             return
         line_end = raw.find(b"\n", at, part.end)

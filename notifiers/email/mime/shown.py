@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.mime import smime
 from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Part, Unreadable
@@ -43,7 +43,7 @@ def _shown(part: Part) -> Shown:
         shown = _signed(part)
     elif part.type.startswith("multipart/") and part.type not in _ENCRYPTED:
         shown = _in_turn(part)
-    if len(shown.ways) + len(shown.further) > caps.MOST_TEXTS:
+    if len(shown.ways) + len(shown.further) > limits.MOST_TEXTS:
         raise Unreadable("too_many_parts", "The mail has too many texts.")
     return shown
 

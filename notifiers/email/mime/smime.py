@@ -6,7 +6,7 @@ import binascii
 
 from asn1crypto import cms
 
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.mime.parts import Part, read_parts
 
 DEEPEST_ELEMENT = 50  # of ASN.1; certificates are some 15 deep
@@ -19,7 +19,7 @@ def unwrapped(mail: Part) -> Part:
 
     Whether the signature is good is not looked at, as with any signature within a mail: DMARC or DKIM vouch for it.
     """
-    if mail.type not in TYPES or mail.end - mail.start > caps.LARGEST_TEXT:
+    if mail.type not in TYPES or mail.end - mail.start > limits.LARGEST_TEXT:
         return mail
     try:
         data = _decoded(mail)
@@ -41,7 +41,7 @@ def _is_simple(data: bytes) -> bool:
     """
     at = 0
     open_ends: list[int | None] = []  # of the elements around; None where the length is indefinite
-    for _ in range(caps.MOST_ELEMENTS):
+    for _ in range(limits.MOST_ELEMENTS):
         limit = next((end for end in reversed(open_ends) if end is not None), len(data))
         tag, size, at = _element(data, at)
         if at + (size or 0) > limit or len(open_ends) > DEEPEST_ELEMENT:

@@ -1,8 +1,8 @@
-"""Which lines of a text its sender wrote: not what is quoted, forwarded, or signed below.
+"""Which lines of a text its sender wrote: not what is quoted or forwarded.
 
 Works on lines of plain text; what HTML shows is brought into that form first. A quote is known by its marks (`>`), by
-the line that introduces one ("On ... wrote:"), by a header block ("From: ... Sent: ..."), or by a separator. All these
-are looked for in the lines folded loosely, whatever alphabet, case or dashes a client writes them with.
+its attribution line ("On ... wrote:"), by a header block ("From: ... Sent: ..."), or by a separator. All these are
+looked for in the lines folded loosely, whatever alphabet, case or dashes a client writes them with.
 
 Where it is open whose a line is, a mark stands in its place, so that it neither answers nor lets a line below it
 answer, and never comes out as a comment; or all below it is left out.
@@ -10,81 +10,122 @@ answer, and never comes out as a comment; or all below it is left out.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Collection
 from typing import NamedTuple
 
-from notifiers.email import caps
-from notifiers.email.folding import loose
-from notifiers.email.grammar import NARROWEST_WRAP, UNSURE, is_closing
-from notifiers.email.own_text import quotes, words
+from notifiers.email import limits
+from notifiers.email.folding import CLIENTS, UNSURE, loose
+from notifiers.email.own_text import quotes
 
-LONGEST_SIGNATURE = 12  # lines, below a closing or in a box
-LONGEST_PHONE_SIGNATURE = 80  # characters
-
+NARROWEST_WRAP = 60  # columns; programs break lines at 66, 72 or 76
+LONGEST_SENTENCE = 4_000  # characters of a quote in which our instruction is looked for
 # Two characters that Unicode takes apart into whole sentences; in no mark, and slow to fold by the thousand.
 _LONG_LIGATURES = dict.fromkeys((0xFDFA, 0xFDFB))
 
 
 class Own(NamedTuple):
-    """The sender's own lines, in order. `forwarded` tells that what stands below them was handed on, not answered."""
+    """The sender's own lines, in order.
+
+    `forwarded`: what stands below them was handed on, not answered. `foreign`: those of them, by number, above which
+    something is quoted that isn't our mail. `marked`: lines with `>` that no attribution line, nor our own mail, makes
+    a quote.
+    """
 
     lines: list[str]
-    forwarded: bool
+    forwarded: bool = False
+    foreign: frozenset[int] = frozenset()
+    marked: list[str] = []
 
 
-def own_lines(text: str, most: int = caps.MOST_LINES, *, subject: str = "", wrapped: bool = True) -> Own:
+def own_lines(
+    text: str, most: int = limits.MOST_LINES, *, subject: str = "", wrapped: bool = True,
+    ours: Collection[str] = (),
+) -> Own:  # fmt: skip
     """Keep what the sender wrote of a text with lines ended by \\n; no more than so many lines are looked at.
 
-    `subject` is the mail's own, which a quote's copied header repeats. `wrapped` tells that a program on the way may
+    `subject` is the mail's own, which a quote's copied header repeats; `ours` are the words of our own name, which an
+    attribution line of our mail has. `wrapped` tells that a program on the way may
     have broken long lines, as no program does with what HTML shows.
     """
     lines = _inside_pgp([_capped(line) for line in text.split("\n", most)[:most]])
-    marks = [_mark(line, quotes.LONGEST_INTRODUCTION_LINE) for line in lines]
-    topic = loose(subject[: caps.LONGEST_SUBJECT]).rpartition(": ")[2]
-    kept: list[str] = []
-    at = 0
-    above = ""  # the line above, if the next one may be the rest of it
-    while at < len(lines):
-        if marks[at].startswith(quotes.QUOTE_MARK):
-            end = _end_of_marked(marks, at)
-            if _leaves_a_quote_unmarked(marks, at, end):
+    topic = loose(subject[: limits.LONGEST_SUBJECT]).rpartition(": ")[2]
+    return _Reading(lines, topic, ours, wrapped=wrapped).own()
+
+
+class _Reading:
+    """One reading of a text, from its first line down."""
+
+    def __init__(self, lines: list[str], topic: str, ours: Collection[str], *, wrapped: bool) -> None:
+        self._lines, self._topic, self._ours, self._wrapped = lines, topic, frozenset(ours), wrapped
+        self._marks = [fold_mark(line, quotes.LONGEST_ATTRIBUTION_LINE) for line in lines]
+        self._kept: list[str] = []
+        self._foreign: set[int] = set()
+        self._of_us: set[int] = set()  # below a quote that only its attribution line says is ours
+        self._marked: list[str] = []
+        self._attributed = self._names_us = False
+        self._quoted = ""  # what stands quoted so far
+        self._above = ""  # the line above, if the next one may be the rest of it
+
+    def own(self) -> Own:
+        """All of the sender's own lines."""
+        at, marks = 0, self._marks
+        while at < len(self._lines):
+            if marks[at].startswith(quotes.QUOTE_MARK):
+                end = _end_of_marked(marks, at)
+                if _leaves_a_quote_unmarked(marks, at, end):
+                    break
+                self._quote(at, end)
+                at = end
+                continue
+            if quotes.begins_forward(marks[at]):
+                return self._found(forwarded=True)
+            if quotes.begins_quote(marks, at, self._topic):
                 break
-            above, at = lines[end - 1] if wrapped else "", end
-            continue
-        if quotes.begins_forward(marks[at]):
-            return Own(kept, True)
-        if quotes.begins_quote(marks, at, topic):
-            break
-        length = quotes.introduction(marks, at)
-        if length and not quotes.is_marked(marks, at + length):
-            break
-        if not length:
-            above = lines[at] if _may_be_rest(above, lines[at]) else ""
-            kept.append(UNSURE if above else lines[at])
-        at += length or 1
-    return Own(kept, False)
+            length = quotes.attribution(marks, at)
+            if length and not quotes.is_marked(marks, at + length):
+                break
+            if length:
+                self._attributed = True
+                self._names_us = not self._ours.isdisjoint(re.findall(r"\w+", " ".join(marks[at : at + length])))
+            if not length:
+                self._keep(self._lines[at])
+            at += length or 1
+        return self._found(forwarded=False)
+
+    def _keep(self, line: str) -> None:
+        self._above = line if _may_be_rest(self._above, line) else ""
+        if self._quoted and not _instructs(self._quoted):
+            (self._of_us if self._names_us else self._foreign).add(len(self._kept))
+        self._kept.append(UNSURE if self._above else line)
+
+    def _quote(self, at: int, end: int) -> None:
+        bare = [mark.lstrip("> ") for mark in self._marks[at:end]]
+        told = loose(" ".join(bare))[:LONGEST_SENTENCE]
+        self._quoted = f"{self._quoted} {told}"[: 4 * LONGEST_SENTENCE]
+        if not (self._attributed or _instructs(told) or _attributes_itself(bare)):
+            self._marked += [line.lstrip("> ") for line in self._lines[at:end]]
+        self._above = self._lines[end - 1] if self._wrapped else ""
+
+    def _found(self, *, forwarded: bool) -> Own:
+        foreign = self._foreign if _instructs(self._quoted) else self._foreign | self._of_us
+        return Own(self._kept, forwarded, frozenset(foreign), self._marked)
 
 
-def without_signature(lines: list[str]) -> list[str]:
-    """Cut at the first mark of a signature: RFC 3676's `-- `, a phone's line, a closing or a ruled box at the end."""
-    marks = [_mark(line, LONGEST_PHONE_SIGNATURE) for line in lines]
-    for at, line in enumerate(lines):
-        if line.rstrip() in ("--", "—") or _is_of_a_phone(marks[at]):
-            return lines[:at]
-        ends = is_closing(line) or (quotes.is_rule(marks[at]) and _ends_in_rule(marks[at + 1 :]))
-        if ends and sum(map(bool, map(str.strip, lines[at:]))) <= LONGEST_SIGNATURE:
-            return lines[:at]
-    return lines
+def _instructs(quoted: str) -> bool:
+    """Whether a quote holds the sentence of our own mails that tells how to answer."""
+    return any(sentence in quoted for sentence in CLIENTS["instruction"])
+
+
+def fold_mark(line: str, longest: int) -> str:
+    """A line folded loosely, and so much of it that one which is too long is seen to be."""
+    return loose(line[: longest + 1].translate(_LONG_LIGATURES))
 
 
 def _capped(line: str) -> str:
     """A line that had to be cut says so, and is never taken for a whole one."""
-    return line if len(line) <= caps.LONGEST_LINE else line[: caps.LONGEST_LINE] + UNSURE
-
-
-def _mark(line: str, longest: int) -> str:
-    """A line folded loosely, and so much of it that one which is too long is seen to be."""
-    return loose(line[: longest + 1].translate(_LONG_LIGATURES))
+    return line if len(line) <= limits.LONGEST_LINE else line[: limits.LONGEST_LINE] + UNSURE
 
 
 def _inside_pgp(lines: list[str]) -> list[str]:
@@ -109,10 +150,16 @@ def _end_of_marked(marks: list[str], at: int) -> int:
 
 
 def _leaves_a_quote_unmarked(marks: list[str], at: int, end: int) -> bool:
-    """Whether what is marked only introduces a quote, which then stands below without marks."""
+    """Whether what is marked only attributes a quote, which then stands below without marks."""
     if any(quotes.is_group_wise(marks, n) for n in range(at, end)):
         return True
-    return any(marks[end:]) and quotes.only_introduces(marks[at:end])
+    return any(marks[end:]) and quotes.only_attributes(marks[at:end])
+
+
+def _attributes_itself(bare: list[str]) -> bool:
+    """Whether marked lines begin with an attribution line or a copied header, as Apple Mail marks them."""
+    shown = [mark for mark in bare if mark][:8]
+    return any(quotes.attribution(shown, at) or quotes.begins_quote(shown, at) for at in range(min(3, len(shown))))
 
 
 def _may_be_rest(above: str, line: str) -> bool:
@@ -129,15 +176,3 @@ def _columns(text: str) -> int:
     if text.isascii() or len(text) > NARROWEST_WRAP:
         return len(text)
     return len(text) + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-
-
-def _is_of_a_phone(mark: str) -> bool:
-    if mark.startswith(words.PHONE_SIGNATURES):
-        return True
-    named = len(mark) <= LONGEST_PHONE_SIGNATURE and any(device in mark for device in words.DEVICES)
-    return named and mark.rstrip(". ").endswith(words.PHONE_SIGNATURE_ENDS)
-
-
-def _ends_in_rule(marks: list[str]) -> bool:
-    """Whether the last line that says anything is a rule: the lower side of a box."""
-    return quotes.is_rule(next(filter(None, reversed(marks)), ""))

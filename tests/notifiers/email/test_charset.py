@@ -4,13 +4,13 @@ import base64
 
 import pytest
 
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.mime.charset import MOST_FLOWED
 from notifiers.email.mime.labels import codec_of
 from notifiers.email.reply import Reply, read_reply
 
 HEAD = b"From: grace@example.com\nTo: countersign@example.test\nSubject: Re: x\nMIME-Version: 1.0\n"
-MUCH = caps.LARGEST_TEXT
+MUCH = limits.LARGEST_TEXT
 
 
 def read(kind: str, body: bytes, *, packed: bool = False) -> Reply:
@@ -111,9 +111,9 @@ def test_a_line_that_was_cut_is_no_answer(kind: str, body: str) -> None:
 
 
 def test_a_text_not_in_its_charset_is_cut_sooner_and_says_so() -> None:
-    broken = b"\xa1" * (MUCH // caps.BROKEN_TEXT_SHARE)
+    broken = b"\xa1" * (MUCH // limits.BROKEN_TEXT_SHARE)
     assert read("text/plain; charset=cp856", b"Approved\n\n> x\n" + broken).verdict == "approve"
-    above = BLANKS[-(MUCH // caps.BROKEN_TEXT_SHARE) + len("Approved") :].encode()
+    above = BLANKS[-(MUCH // limits.BROKEN_TEXT_SHARE) + len("Approved") :].encode()
     assert read("text/plain; charset=cp856", above + b"Approved only if \xa1").verdict == "none"
     assert read("text/plain; charset=cp856", above + b"Approved").verdict == "approve"
 

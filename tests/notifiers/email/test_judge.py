@@ -8,7 +8,7 @@ from countersign.models import Status
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic
 from notifiers.email.judge import RULES, Facts, Judged, judge, whose_token
-from notifiers.email.reasons import REASONS
+from notifiers.email.refusals import REASONS
 from notifiers.email.reply import Reply
 
 RING = token.KeyRing([("k1", b"a secret of the tests' own")])

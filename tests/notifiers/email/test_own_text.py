@@ -5,8 +5,10 @@ from unicodedata import normalize
 
 import pytest
 
-from notifiers.email.grammar import UNSURE
-from notifiers.email.own_text import Own, own_lines, without_signature
+from notifiers.email.folding import UNSURE
+from notifiers.email.grammar.lexicon import lexicon
+from notifiers.email.own_text import own_lines
+from notifiers.email.own_text.signatures import signed
 
 
 def own(text: str) -> str:
@@ -50,7 +52,7 @@ def test_what_introduces_a_quote_is_nobodys_text(introduction: str) -> None:
     ],
 )
 def test_what_stands_below_an_unmarked_quote_is_not_the_senders(below: str) -> None:
-    assert own_lines(f"No\n\n{below}\nYes") == Own(["No", ""], False)
+    assert own_lines(f"No\n\n{below}\nYes")[:2] == (["No", ""], False)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_a_line_of_ones_own_above_a_quote_stays(line: str) -> None:
 )
 def test_however_a_mark_is_written_it_is_one(below: str, forwarded: bool, around: str, form: Literal["NFC"]) -> None:
     lines = "\n".join(around.format(line) for line in normalize(form, below).split("\n"))
-    assert own_lines(f"Yes\n{lines}\n\nNo") == Own(["Yes"], forwarded)
+    assert own_lines(f"Yes\n{lines}\n\nNo")[:2] == (["Yes"], forwarded)
 
 
 ATTRIBUTION = "On Sat, Nov 21, 2026 at 10:05 AM Countersign <c@example.test> wrote:"
@@ -230,14 +232,33 @@ def test_a_forwarded_mail_is_told_from_an_answered_one() -> None:
 )
 def test_a_signature_is_cut(mark: str) -> None:
     below = mark.split("\n")
-    assert without_signature(["Yes", *below, *["Grace"] * (len(below) == 1)]) == ["Yes"]
+    phone = len(below) == 1 and not mark.startswith(("-", "Best", "敬"))
+    said = signed(["Yes", *below, *["Grace"] * (len(below) == 1)], lexicon()).said
+    assert said == (["Yes", "Grace"] if phone else ["Yes"])
 
 
 @pytest.mark.parametrize("line", ["Ship the iPhone to Bob", "-----", "Use the Galaxy only"])
 def test_what_only_looks_like_a_signature_stays(line: str) -> None:
-    assert without_signature(["Yes", line, "Grace"]) == ["Yes", line, "Grace"]
+    assert signed(["Yes", line, "Grace"], lexicon()).said == ["Yes", line, "Grace"]
 
 
 def test_a_closing_in_the_middle_of_a_long_text_is_kept() -> None:
     lines = ["Yes", "Best", *["more"] * 20]
-    assert without_signature(lines) == lines
+    assert signed(lines, lexicon()).said == lines
+
+
+OURS = "> Reply with APPROVE or REJECT as the first line; a comment may follow."
+
+
+def test_marked_lines_that_nothing_attributes_are_no_quote_of_ours() -> None:
+    assert own_lines("Approved\n> but only until 18:00").marked == ["but only until 18:00"]
+    assert own_lines(f"Approved\n> Alice asks\n{OURS}").marked == []
+    assert own_lines(f"Approved\n\n{ATTRIBUTION}\n> Alice asks").marked == []
+    assert own_lines("Approved\n> On Nov 21, 2026, at 1:05 PM, C <c@example.test> wrote:\n>\n> asks\n").marked == []
+
+
+def test_an_answer_below_a_quote_needs_our_own_instruction_in_it() -> None:
+    assert own_lines(f"{ATTRIBUTION}\n> Lunch?\n\nYes").foreign
+    assert not own_lines(f"{ATTRIBUTION}\n> Alice asks\n{OURS}\n\nYes").foreign
+    assert not own_lines(f"{ATTRIBUTION}\n> Reply with APPROVE or\n> REJECT as the first line\n\nYes").foreign
+    assert not own_lines(f"Yes\n\n{ATTRIBUTION}\n> Lunch?").foreign

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.reply import Reply, read_reply
 
 HEAD = b"From: grace@example.com\nTo: countersign@example.test\nSubject: Re: x\nMIME-Version: 1.0\n"
@@ -91,7 +91,8 @@ def test_all_headers_of_a_mail_share_one_cap() -> None:
     fine = b"--x\n\nApproved\n"
     assert read(MIXED + fine + part * 2 + b"--x--\n").verdict == "approve"
     assert (
-        read(MIXED + fine + part * (caps.LARGEST_HEADER_BLOCK // len(part) + 1) + b"--x--\n").code == "too_many_headers"
+        read(MIXED + fine + part * (limits.LARGEST_HEADER_BLOCK // len(part) + 1) + b"--x--\n").code
+        == "too_many_headers"
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifiers.email import caps
+from notifiers.email import limits
 from notifiers.email.reply import read_reply
 
 HEAD = b"From: grace@example.com\nTo: countersign@example.test\nSubject: Re: x\nMIME-Version: 1.0\n"
@@ -18,7 +18,7 @@ def nested(depth: int) -> bytes:
     return typed('multipart/mixed; boundary="b0"', b"".join(levels))
 
 
-def many(part: bytes, count: int = caps.MOST_TEXTS) -> bytes:
+def many(part: bytes, count: int = limits.MOST_TEXTS) -> bytes:
     return typed('multipart/mixed; boundary="b"', (b"--b\n" + part) * count + b"--b--\n")
 
 
@@ -41,7 +41,7 @@ SHAPES = {
     "many parts": many(b"\nyes\n", 3_000),
     "many half delimiters": typed('multipart/mixed; boundary="b"', b"--b x\n" * MUCH),
     "nested too deep": nested(2_000),
-    "nested up to the cap": nested(caps.DEEPEST_PART) + b"\n--b" * MUCH,
+    "nested up to the cap": nested(limits.DEEPEST_PART) + b"\n--b" * MUCH,
     "spaces": typed("text/plain", b" " * MUCH),
     "quotes": typed("text/plain", b"> x\n" * MUCH),
     "introductions": typed("text/plain", (b"On 2026 10:00 a@b wrote" * 15 + b":\n") * 2_000),
@@ -68,8 +68,8 @@ SHAPES = {
     "blockquotes": typed("text/html", b"<blockquote>" * 190 + b"<br>x" * MUCH),
     "many HTML parts": many(b"Content-Type: text/html\n\n" + b"<b hidden>" * 190 + b"<p>x" * 11_000 + b"\n"),
     "many flowing parts": many(b"Content-Type: text/plain; format=flowed\n\n" + b"a \n" * 20_000),
-    "too many texts": many(b"\nyes\n", caps.MOST_TEXTS + 1),
-    "too large": HEAD + b"\nyes\n" + b"x" * caps.LARGEST_MAIL,
+    "too many texts": many(b"\nyes\n", limits.MOST_TEXTS + 1),
+    "too large": HEAD + b"\nyes\n" + b"x" * limits.LARGEST_MAIL,
 }
 
 

@@ -1,4 +1,4 @@
-"""How much of a mail is looked at, at most. What is over a cap decides nothing; each is far above what people send."""
+"""How much of a mail is looked at. What is over a limit decides nothing; each is far above what people send."""
 
 LARGEST_MAIL = 26_000_000  # bytes; what the large providers let through
 LARGEST_HEADER_BLOCK = 262_144  # bytes, of the mail and all its parts together
@@ -17,12 +17,13 @@ BROKEN_TEXT_SHARE = 4  # a text that is not in the charset it names is looked at
 MOST_LINES = 1_000  # of a text, and
 LONGEST_LINE = 2_000  # characters of a line: what is longer is no answer
 MOST_TAGS = 10_000  # of an HTML body
-MOST_ATTRIBUTES = 20_000  # of its tags
+MOST_REFERENCES = 50_000  # to characters, such as `&nbsp;`, in it
+MOST_ATTRIBUTES = 40  # of one tag
 DEEPEST_TAG = 200
-LARGEST_STYLE = 100_000  # characters of a mail's style sheets
-MOST_RULES = 2_000  # in them
+MOST_RULES = 2_000  # of a mail's style sheets,
+MOST_RULES_OF_ONE = 8  # and of those for one name
 LONGEST_STYLE = 4_000  # characters of one style attribute
-LARGEST_STYLES = 100_000  # characters of all different ones
+LARGEST_STYLES = 60_000  # characters of all of them, and of the sheets
 MOST_SIGNATURES = 2  # DKIM signatures of the sender's domain that are tried
 LARGEST_SIGNED = 2_000_000  # bytes of a mail whose signature is checked here, which takes 0.2 s for each million
 MOST_SIGNED_SPACES = 250_000  # runs of white space in such a mail

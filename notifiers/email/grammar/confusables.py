@@ -1,13 +1,14 @@
 """The letters that answers are written in: folded where people write them differently, marked where they are disguised.
 
-Letters are compared without case, accents and width, but only letters that the languages of the tables write: what
-merely looks like an answer is none.
+Letters are compared without case and width, but only letters that the languages of the tables write: what merely looks
+like an answer is none.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import groupby
 
 # Stands before a word that no answer can be, for its letters; a name may be written so.
@@ -32,6 +33,7 @@ _PLAIN = str.maketrans(
     {"ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ł": "l", "ŧ": "t", "ı": "i", "ŋ": "n", "þ": "th", "æ": "ae", "œ": "oe"}
 )
 _NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
 _EASTERN = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
 MOST_MARKS = 2  # accents on one letter, as in Vietnamese
 
@@ -39,9 +41,9 @@ MOST_MARKS = 2  # accents on one letter, as in Vietnamese
 def fold(text: str) -> str | None:
     """Fold a line; words of other letters have ODD before them. None where something in it isn't shown as it is."""
     if text.isascii() and text.replace("\t", " ").isprintable():
-        return fold_known(text)
+        return fold_case(text)
     text = text.translate(_APOSTROPHES).replace("i\u0307", "i")  # which is how programs write a small İ
-    if any(unicodedata.category(c) in _NEVER_SHOWN and c != "\t" for c in text):
+    if any((unicodedata.category(c) in _NEVER_SHOWN and c != "\t") or c in _FILLERS for c in text):
         return None
     if any(unicodedata.normalize("NFC", c) != c for c in text if not c.isascii()):
         return None
@@ -51,15 +53,21 @@ def fold(text: str) -> str | None:
         if not is_word and any(unicodedata.category(c) == "Sk" and not c.isascii() for c in piece):
             return None
         pieces.append(ODD + piece if is_word and not _is_known(piece) else piece)
-    return fold_known("".join(pieces))
+    return fold_case("".join(pieces))
+
+
+def fold_case(text: str) -> str:
+    """Fold case, width, apostrophes and spaces of what holds no disguise, as tables and quoted lines do."""
+    if text.isascii():
+        return " ".join(text.replace("`", "'").casefold().split())
+    plain = text.translate(_WIDE).translate(_APOSTROPHES).casefold().replace("i\u0307", "i")
+    return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
 def fold_known(text: str) -> str:
-    """Fold what holds no disguise, as tables and quoted lines do."""
-    if text.isascii():
-        return " ".join(text.replace("`", "'").casefold().split())
-    plain = "".join(_bare(c) for c in text.translate(_WIDE).translate(_APOSTROPHES))
-    return " ".join(plain.casefold().split())
+    """The same without accents."""
+    folded = fold_case(text)
+    return folded if folded.isascii() else "".join(map(_bare, folded))
 
 
 def is_blank(text: str) -> bool:
@@ -97,6 +105,9 @@ def _is_known(word: str) -> bool:
     return not (wide and any(c.isascii() or "À" <= c <= "ž" for c in word))
 
 
+@lru_cache(maxsize=4096)
 def _bare(char: str) -> str:
     """A Latin letter without its accent; any other character as it is."""
+    if char in "ıł":
+        return "i" if char == "ı" else "l"
     return unicodedata.normalize("NFD", char)[0] if "À" <= char <= "ž" else char

@@ -1,13 +1,19 @@
-"""What an HTML body shows: its text, what may be hidden, moved or covered, and what surely isn't said."""
+"""What an HTML body shows, and that nothing but what is surely shown gives a yes."""
 
 import time
 
 import pytest
 
-from notifiers.email import caps
-from notifiers.email.grammar import UNSURE
+from notifiers.email import limits
 from notifiers.email.html import html_text
 from notifiers.email.mime.parts import Unreadable
+from notifiers.email.reply import Reply, read_reply
+
+HEAD = "From: grace@example.com\nTo: c@example.test\nSubject: Re: x\nContent-Type: text/html; charset=utf-8\n\n"
+
+
+def read(html: str) -> Reply:
+    return read_reply(f"{HEAD}{html}".encode())
 
 
 @pytest.mark.parametrize(
@@ -45,19 +51,20 @@ def test_html_as_it_is_shown(html: str, text: str) -> None:
 
 HIDDEN = (
     "display:none", "DISPLAY : none", "display:none!important", "display:none;color:red",
-    "text-decoration:line-through",
+    "display:none;foo:bar", "display:none;display:none!important",
     "display:none;font-size:1px;color:#fff;line-height:1px;max-height:0px;opacity:0;overflow:hidden;mso-hide:all",
 )  # fmt: skip
-# What not every program hides: unsaid where it stands in a line of its own, and a doubt in any other.
-FAINT = (
-    "opacity:0", "opacity:0%", "visibility:hidden", "visibility:collapse", "font-size:0", "font-size:0em", "font:0 a",
-    "height:0;overflow:hidden", "max-height:0px;overflow-y:hidden", "position:absolute;left:-9999px;top:0",
-)  # fmt: skip
-# What only seems to hide. Only the text itself is in doubt.
+# What may hide text, or only seems to; such text never gives a yes, and still counts for a no and for the comment.
 DOUBTFUL = (
-
+    "border-left:300px solid", "d\\69splay:none", "dis/**/play:none", "/*;display:none;*/", "x:(;display:none",
+    "x:';display:none", "x:{;display:none", "x:[;display:none", "font-family:';display:none",
+    "color:red}display:none", "x:a;\xa0display:none", "a:b;" * 2_000,
+    "text-decoration:line-through", "opacity:0", "opacity:0%", "visibility:hidden", "visibility:collapse",
+    "font-size:0", "font-size:0em", "font:0 a", "height:0;overflow:hidden", "max-height:0px;overflow-y:hidden",
+    "position:absolute;left:-9999px;top:0", "float:right", "background:linear-gradient(#fff,#fff)",
+    "color:lab(100% 0 0)", "color:color-mix(in srgb, white, white)", "font-size:min(0px,1em)", "foo:bar",
     "overflow-x:hidden;width:6px",
-    "display:none;display:block", "display:flex", "display:inherit", "display:table-cell", "display:list-item",
+    "display:none;display:block", "display:flex", "display:inherit",
     "color:#fff", "color:white", "color:rgb(250,250,250)", "color:rgb(300,300,300)", "color:#00000008",
     "color:rgba(0,0,0,0.01)", "color:canvas", "color:white!important;color:black", "color:transparent",
     "background:black", "background-color:#111", "background:url(x)", "background-image:url(x)",
@@ -80,10 +87,10 @@ MOVING = (
     "position:sticky", "position:abs", "position:relative;left:99px", "position:relative;top:-20px", "margin-top:-20px",
     "margin:-1.2em 0 0", "margin-bottom:-18px", "transform:scale(0)", "clip-path:inset(1px)", "content:'x'",
     "all:unset", "display:none;all:unset", "order:2", "inset:0", "translate:0 -50px", "box-shadow:0 -20px 0 20px #fff",
-    "outline:20px solid white", "border-left:300px solid", "display:none;foo:bar",
-    "d\\69splay:none", "dis/**/play:none", "/*;display:none;*/", "x:(;display:none", "x:';display:none",
-    "x:{;display:none", "x:[;display:none", "font-family:';display:none", "color:red}display:none",
-    "x:a;\xa0display:none", "a:b;" * 2_000,
+    "outline:20px solid white",
+
+
+
 )  # fmt: skip
 SHOWN = (
     "", "color:red", "color:#1f497d", "color:rgb(0, 0, 0)", "color:rgb(0 0 0 / 87%)", "color:rgba(0,0,0,.87)",
@@ -107,101 +114,80 @@ SHOWN = (
 @pytest.mark.parametrize("style", HIDDEN)
 def test_what_is_surely_hidden_is_not_there(style: str) -> None:
     assert html_text(f'<p style="{style}">a</p><p>b</p>').strip() == "b"
+    assert read(f'<div style="{style}">No, wait: reject this.</div><p>Approved</p>').verdict == "approve"
 
 
-@pytest.mark.parametrize("style", FAINT)
-def test_what_not_every_program_hides_is_unsaid_in_a_line_of_its_own_only(style: str) -> None:
-    assert html_text(f'<div style="{style}">a</div><p>b</p>') == "b"
-    assert html_text(f'<p>b</p><div style="{style}">a</div>') == "b"
-    assert UNSURE in html_text(f'<p>b <span style="{style}">a</span></p>')
-    assert UNSURE in html_text(f'<p><span style="{style}">a</span> b</p>')
-    assert UNSURE in html_text(f'<div style="{style}">a<b style="visibility:visible">c</b></div><p>b</p>')
-    assert UNSURE in html_text(f'<div style="{style};foo:bar">a</div><p>b</p>')
-
-
-@pytest.mark.parametrize(
-    "html",
-    [
-        "<style media=print>.x{display:none}</style>",
-        "<style type=text/plain>.x{opacity:0}</style>",
-        "<style title=a>.x{font-size:0}</style>",
-        "<template><style>.x{display:none}</style></template>",
-        "<style>.x:not(.y){visibility:hidden}</style>",
-        "<style>.x:hover{height:0;overflow:hidden}</style>",
-    ],
-)
-def test_a_sheet_that_may_not_rule_hides_nothing_surely(html: str) -> None:
-    assert html_text(f"{html}<div class=x>a</div><div>b</div>").startswith(UNSURE)
-
-
-@pytest.mark.parametrize("style", DOUBTFUL)
-def test_what_may_be_hidden_is_marked(style: str) -> None:
-    assert html_text(f'<div style="{style}">a</div><p>b</p>') == f"{UNSURE}\n\nb"
-    assert html_text(f'<p>b</p><div style="{style}">a</div>') == f"b\n{UNSURE}"
+@pytest.mark.parametrize("style", [*DOUBTFUL, *MOVING])
+def test_what_may_not_be_shown_gives_no_yes_and_counts_for_a_no(style: str) -> None:
+    assert read(f'<div style="{style}">Approved</div>').verdict == "none"
+    assert read(f'<p><span style="{style}">Not </span>Approved</p>').verdict in ("none", "reject")
+    assert read(f'<p>Approved</p><div style="{style}">No, wait: reject this.</div>').verdict == "none"
+    assert read(f'<p>Rejected</p><div style="{style}">use the replica</div>').comment == "use the replica"
 
 
 @pytest.mark.parametrize("style", MOVING)
 def test_what_may_stand_over_something_else_puts_all_of_it_in_doubt(style: str) -> None:
-    assert html_text(f'<p>b</p><div style="{style}">a</div>').split("\n")[:2] == [UNSURE, "b"]
+    assert read(f'<p>Approved</p><div style="{style}">Hello</div>').verdict == "none"
 
 
 @pytest.mark.parametrize("style", SHOWN)
 def test_what_is_styled_as_clients_do_is_shown(style: str) -> None:
     assert html_text(f'<p style="{style}">a</p>') == "a"
+    assert read(f'<p style="{style}">Approved</p>').verdict == "approve"
 
 
 @pytest.mark.parametrize(
-    ("sheet", "text"),
+    ("sheet", "verdict"),
     [
-        (".x{color:red}", "a"),
-        (".x{display:none}", ""),
-        ("#i{display:none}", ""),
-        ("p{display:none}", ""),
-        (".X{display:none}", UNSURE),
-        ("@media print{.x{display:none}}", UNSURE),
-        ("@media print{b{color:red}.x{display:none}}", UNSURE),
-        (".x:hover{display:none}", UNSURE),
-        ("div .x{display:none}", UNSURE),
-        ("div>.x:not(.y){display:none}", UNSURE),
-        ("section .x{display:none}", "a"),
-        ("[data-ogsc] .x{color:#fff!important}", "a"),
-        (".x::before{content:'not'}", UNSURE),
-        ("::before{content:'not'}", UNSURE),
-        ("html::before{content:'not'}", UNSURE),
-        (":root{display:none}", UNSURE),
-        ("body{display:flex}", UNSURE),
-        ("*{font-size:0}", UNSURE),
-        ("div{font-size:.4em}p{font-size:.4em}", UNSURE),
-        ("div{color:#fff;background:#000}p{background:#fff}", UNSURE),
-        ("div{color:#fff;background:#000}", "a"),
-        ("p{background:#000}", UNSURE),
-        ("@media (prefers-color-scheme:dark){body{background:#111!important;color:#eee!important}}", "a"),
-        (":root{color-scheme:light dark;supported-color-schemes:light dark}", "a"),
-        ("[class]{display:none}", UNSURE),
-        (".\\78{display:none}", UNSURE),
-        (".y{display:none}", "a"),
-        ("p,.1{display:none}", UNSURE),
-        (".y{color:black;@media screen{display:none}}", UNSURE),
-        (".y{(}", UNSURE),
-        (".y{", UNSURE),
-        (".y{color:red}; .x{display:none}", UNSURE),
-        ("@import 'y';", UNSURE),
-        ("@namespace url(y);.y{color:red}", UNSURE),
-        ('.y{content:"/*"}.x{display:none}.y{content:"*/"}', ""),
-        (".y{background:url(/*)}.x{display:none}.y{background:url(*/)}", UNSURE),
-        ("p{display:block;margin:13px 0}", "a"),
-        ("p{display:inline}", UNSURE),
-        ("title{display:block}", UNSURE),
-        ('p, li { white-space: pre-wrap; } li.y::marker { content: "\\2610"; }', "a"),
-        ("@font-face{font-family:x;src:url(y)}@page z{size:a4}@list l0:level1{mso-level-text:\\F0B7}", "a"),
-        ("/* .x{display:none} */", "a"),
-        ("<!-- .x{color:red} -->", "a"),
-        ("x" * 100_001, UNSURE),
+        (".x{color:red}", "approve"),
+        (".x{display:none}", "none"),
+        ("#i{display:none}", "none"),
+        ("p{display:none}", "none"),
+        (".X{display:none}", "none"),
+        ("@media print{.x{display:none}}", "none"),
+        ("@media print{b{color:red}.x{display:none}}", "none"),
+        (".x:hover{display:none}", "none"),
+        ("div .x{display:none}", "none"),
+        ("div>.x:not(.y){display:none}", "none"),
+        ("section .x{display:none}", "none"),
+        ("[data-ogsc] .x{color:#fff!important}", "none"),
+        (".x::before{content:'not'}", "none"),
+        ("::before{content:'not'}", "none"),
+        ("html::before{content:'not'}", "none"),
+        (":root{display:none}", "none"),
+        ("body{display:flex}", "none"),
+        ("*{font-size:0}", "none"),
+        ("div{font-size:.4em}p{font-size:.4em}", "none"),
+        ("div{color:#fff;background:#000}p{background:#fff}", "none"),
+        ("div{color:#fff;background:#000}", "none"),
+        ("p{background:#000}", "none"),
+        ("@media (prefers-color-scheme:dark){body{background:#111!important;color:#eee!important}}", "approve"),
+        (":root{color-scheme:light dark;supported-color-schemes:light dark}", "approve"),
+        ("[class]{display:none}", "none"),
+        (".\\78{display:none}", "none"),
+        (".y{display:none}", "approve"),
+        ("p,.1{display:none}", "none"),
+        (".y{color:black;@media screen{display:none}}", "approve"),
+        (".y{(}", "approve"),
+        (".y{", "approve"),
+        (".y{color:red}; .x{display:none}", "none"),
+        ("@import 'y';", "none"),
+        ("@namespace url(y);.y{color:red}", "none"),
+        ('.y{content:"/*"}.x{display:none}.y{content:"*/"}', "none"),
+        (".y{background:url(/*)}.x{display:none}.y{background:url(*/)}", "none"),
+        ("p{display:block;margin:13px 0}", "approve"),
+        ("p{display:inline}", "none"),
+        ("title{display:block}", "approve"),
+        ('p, li { white-space: pre-wrap; } li.y::marker { content: "\\2610"; }', "approve"),
+        ("@font-face{font-family:x;src:url(y)}@page z{size:a4}@list l0:level1{mso-level-text:\\F0B7}", "approve"),
+        ("/* .x{display:none} */", "approve"),
+        ("<!-- .x{color:red} -->", "approve"),
+        ("x" * 100_001, "none"),
     ],
 )
-def test_style_sheets_are_read_to_the_safe_side(sheet: str, text: str) -> None:
-    html = f"<title>t</title><style>{sheet}</style><div><p class=x id=i>a</p></div>"
-    assert html_text(html).split("\n")[0] == text
+def test_a_style_sheet_never_makes_text_readable_nor_hides_it_surely(sheet: str, verdict: str) -> None:
+    html = f"<title>t</title><style>{sheet}</style><div><p class=x id=i>Approved</p></div>"
+    assert read(html).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -211,17 +197,13 @@ def test_style_sheets_are_read_to_the_safe_side(sheet: str, text: str) -> None:
         "<!--->a",
         "<!-- --!>a",
         "<!-- a",
-        "</ >a",
         "<textarea>a</textarea>",
         "<xmp>a</xmp>",
         "<plaintext>a",
         "<style>a",
         "<script><!--</script>a",
         "<details>a</details>",
-        "<p>" * 300 + "a",
         "<div><s></div>a",
-        "<p hidden>x<div>a</div>",
-        "<table>a</table>",
         "<img alt=a>",
         "<a b='>a",
         "<p><!--[if !mso]><!-->a<!--<![endif]-->",
@@ -229,10 +211,8 @@ def test_style_sheets_are_read_to_the_safe_side(sheet: str, text: str) -> None:
         "<head>a</head>",
     ],
 )
-def test_what_programs_read_differently_is_marked(html: str) -> None:
-    shown = html_text(html + "<p>b</p>")
-    assert "a" not in shown.replace("p>b", "") or UNSURE in shown
-    assert shown.split("\n")[0] != "a"
+def test_what_programs_read_differently_gives_no_yes(html: str) -> None:
+    assert read(html.replace(">a", ">Approved")).verdict == "none"
 
 
 def test_a_number_of_thousands_of_digits_is_refused() -> None:
@@ -263,7 +243,6 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
         "<style>/* </style><style>p{display:none}</style><p>Approved</p>",
         "<link rel=stylesheet href='data:text/css,div{display:none}'><div>Approved</div>",
         "<style>head,title{display:block}</style><title>Not</title>Approved",
-        "<title style='display:block'>Not</title>Approved",
         "<style>br{display:none}</style>Approved<br>not yet",
         "Approved<br hidden>not yet",
         "Approved<div style='display:inline-flex'>not yet</div>",
@@ -309,7 +288,7 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
     ],
 )
 def test_what_shows_something_else_is_no_plain_answer(html: str) -> None:
-    assert html_text(html).strip().split("\n")[0].strip() != "Approved"
+    assert read(html).verdict != "approve"
 
 
 @pytest.mark.parametrize(
@@ -317,20 +296,18 @@ def test_what_shows_something_else_is_no_plain_answer(html: str) -> None:
     [
         "<span style='display:none'>Not </span>Approved",
         "<span hidden>Not </span>Approved",
-        "<s>Not </s>Approved",
         "<style type=text/css style='display:none;'> P {margin-top:0;margin-bottom:0;} </style><p>Approved</p>",
         "<p>Approved</p><blockquote><p style='margin-top:-9px'>On</p><table>x</table></blockquote>",
         "<p>Approved</p><p>-----Original Message-----</p><div style='foo:bar'>x</div>",
         "<div>Approved</div><div style='float:left'>Grace</div>",
         "<div>Approved</div><table align=left><tr><td>Grace</table>",
-        "<div>Approved</div><div style='position:relative'><i style='position:absolute;top:0;left:0'>x</i>Grace</div>",
         "<table width=100%><thead><tr><th>Approved</th></tr></thead><tbody><tr><td>x</table>",
         "<p>Approved</p><html><body bgcolor='#ffffff' text='#000000'>x",
         "<body text=#000000 link=#0563C1><p>Approved</p>",
     ],
 )
 def test_what_is_plainly_shown_is_read(html: str) -> None:
-    assert html_text(html).strip().split("\n")[0].strip() == "Approved"
+    assert read(html).verdict == "approve"
 
 
 @pytest.mark.parametrize(
@@ -366,7 +343,7 @@ def test_a_container_named_after_a_signature_is_one(mark: str) -> None:
 )
 def test_however_it_is_made_it_is_read_soon(html: str) -> None:
     for share in (1, 20):
-        text = "".join(html.replace("color:#", f"color:#{n:06x}") for n in range(caps.LARGEST_TEXT // len(html) + 1))
+        text = "".join(html.replace("color:#", f"color:#{n:06x}") for n in range(limits.LARGEST_TEXT // len(html) + 1))
         begin = time.process_time()
         for _ in range(share):
             html_text(text, share)

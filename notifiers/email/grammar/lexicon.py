@@ -1,0 +1,144 @@
+"""The words of answers in the languages in use, from the files in `languages`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+from notifiers.email.grammar.confusables import fold_case, fold_known
+
+LANGUAGES = Path(__file__).parent.parent / "languages"
+REQUIRED = frozenset({"approve", "reject", "greetings", "thanks", "closings", "below"})
+OPTIONAL = frozenset({
+    "approve_orders", "reject_orders", "mere_no", "no_reject", "ambiguous", "bare_verbs", "please", "own", "by",
+    "with_answer", "sorry", "agrees", "titles", "honorifics", "and", "below_in_its_language", "harmless_below",
+    "runs_on", "no_names",
+})  # fmt: skip
+CODES = tuple(sorted(path.stem for path in LANGUAGES.glob("*.toml")))
+LONGEST_PLAIN_STEM = 5
+_CHOICE = re.compile(r"\{([^}]*)\}")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+
+
+class Phrases:
+    """A table of phrases. An accent may be left out, but a wrong one makes another word: "já" is no "ja"."""
+
+    def __init__(self, phrases: Iterable[str] = ()) -> None:
+        self._written: dict[str, set[str]] = {}
+        for phrase in phrases:
+            for written in _expanded(phrase):
+                for each in {written, fold_case(written.translate(_UMLAUTS))}:
+                    self._written.setdefault(fold_known(each), set()).add(each)
+
+    def __contains__(self, text: str) -> bool:
+        written = self._written.get(fold_known(text))
+        return written is not None and any(_is_written_so(text, each) for each in written)
+
+    def __iter__(self) -> Iterator[str]:
+        return (each for written in self._written.values() for each in written)
+
+    def words(self) -> frozenset[str]:
+        """Every word of them, without accents."""
+        return frozenset(word for phrase in self._written for word in phrase.split(" "))
+
+    def folded(self) -> frozenset[str]:
+        """Every phrase, without accents."""
+        return frozenset(self._written)
+
+
+class Lexicon:
+    """The tables of some languages, each as one."""
+
+    def __init__(self, codes: tuple[str, ...]) -> None:
+        tables = {code: _table(code) for code in codes}
+
+        def of(*keys: str, among: Collection[str] = codes) -> Phrases:
+            return Phrases(phrase for code in among for key in keys for phrase in tables[code].get(key, ()))
+
+        self.approve, self.reject = of("approve", "approve_orders"), of("reject", "reject_orders")
+        self.approve_by_language = {code: of("approve", among=[code]) for code in codes}
+        self.orders, self.bare_verbs = of("approve_orders", "reject_orders"), of("bare_verbs")
+        self.mere_no, self.no_reject = of("mere_no"), of("no_reject")
+        self.ambiguous = Phrases() if len(codes) == 1 else of("ambiguous")
+        self.greetings, self.thanks, self.closings = of("greetings"), of("thanks"), of("closings")
+        self.please, self.own, self.by, self.with_answer = of("please"), of("own"), of("by"), of("with_answer")
+        self.reject_by_language = {code: of("reject", "reject_orders", among=[code]) for code in codes}
+        self.agrees = {code: of("agrees", among=[code]) for code in codes}
+        self.sorry, self.titles, self.and_ = of("sorry"), of("titles"), of("and")
+        self.honorifics = tuple(sorted(of("honorifics").folded()))
+        self.below, self.harmless_below, self.runs_on = of("below"), of("harmless_below"), of("runs_on")
+        self.below_in = {code: of("below_in_its_language", among=[code]) for code in codes}
+        self.answers = self.approve.folded() | self.reject.folded()
+        self.answering_words = self.approve.words() | self.reject.words()
+        of_doubt = self.below.folded() | of("below_in_its_language").folded()
+        self.below_words = frozenset(phrase.rstrip("*") for phrase in of_doubt if " " not in phrase)
+        self.beside = frozenset().union(
+            *(
+                table.words()
+                for table in (
+                    self.please,
+                    self.thanks,
+                    self.sorry,
+                    self.own,
+                    self.greetings,
+                    self.closings,
+                    of("no_names"),
+                )
+            )
+        )
+        self.opening_words = frozenset(
+            phrase.split(" ")[0] for t in (self.greetings, self.thanks, self.closings) for phrase in t.folded()
+        )
+        self._stems = frozenset(
+            phrase
+            for phrase in self.answers
+            if " " not in phrase and len(phrase) > (LONGEST_PLAIN_STEM if phrase.isascii() else 1)
+        )
+        self._lengths = sorted({len(stem) for stem in self._stems})
+
+    def holds_answer(self, text: str) -> bool:
+        """Whether an answer stands anywhere in a text, though it be within a word ("unapproved")."""
+        return any(
+            text[at : at + length] in self._stems for length in self._lengths for at in range(len(text) - length + 1)
+        )
+
+    def agreeing(self, phrase: str) -> list[Phrases]:
+        """What agrees behind a rejecting phrase: in its languages, and in English."""
+        codes = [code for code, table in self.reject_by_language.items() if phrase in table or code == "en"]
+        return [table for code in codes for table in (self.approve_by_language[code], self.agrees[code])]
+
+    def languages_of(self, phrase: str) -> list[str]:
+        """The languages in which a phrase approves."""
+        return [code for code, table in self.approve_by_language.items() if phrase in table]
+
+
+@lru_cache(maxsize=16)
+def lexicon(codes: tuple[str, ...] = CODES) -> Lexicon:
+    """The lexicon of these languages. Raises LookupError where one is unknown."""
+    return Lexicon(codes)
+
+
+def _table(code: str) -> dict[str, list[str]]:
+    if code not in CODES:
+        raise LookupError(f"there is no language {code!r}; there are {', '.join(CODES)}")
+    return tomllib.loads((LANGUAGES / f"{code}.toml").read_text(encoding="utf-8"))
+
+
+def _expanded(phrase: str) -> Iterable[str]:
+    pieces = _CHOICE.split(phrase)  # text and choices take turns
+    choices = [piece.split("/") if at % 2 else [piece] for at, piece in enumerate(pieces)]
+    return {fold_case("".join(chosen)) for chosen in product(*choices)} - {""}
+
+
+def _is_written_so(text: str, phrase: str) -> bool:
+    """Whether each word of a text is that of the phrase, with its accents or without any."""
+    if text == phrase:
+        return True
+    pairs = zip(text.split(" "), phrase.split(" "), strict=True)
+    return all(
+        word in (other, fold_known(other)) or word.replace("ı", "i") == other.replace("ı", "i") for word, other in pairs
+    )

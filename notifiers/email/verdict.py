@@ -1,0 +1,157 @@
+"""What a mail says: the texts a mail client would show of it, and the one answer they give together."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from countersign.models import LONGEST_COMMENT, without_controls
+from notifiers.email import limits
+from notifiers.email.folding import DISPLACED, UNSURE
+from notifiers.email.grammar import Line, Names, read_line
+from notifiers.email.grammar.below import begins_with_doubt, runs_on, word_of_doubt
+from notifiers.email.grammar.confusables import fold_case
+from notifiers.email.grammar.lexicon import Lexicon
+from notifiers.email.html import html_text
+from notifiers.email.mime.charset import part_text
+from notifiers.email.mime.parts import Part
+from notifiers.email.mime.shown import shown_texts
+from notifiers.email.own_text import Own, own_lines
+from notifiers.email.own_text.signatures import signed, without_notices
+
+_POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
+MOST_BELOW = 200  # lines below an answer that may put it in doubt, and of a signature
+
+
+class Said(NamedTuple):
+    """The answer of a mail or of one of its texts: a verdict, why none, what followed it, and the line read.
+
+    `doubt` is the word below an approval that put it in doubt.
+    """
+
+    verdict: str
+    code: str
+    comment: str = ""
+    line: str = ""
+    doubt: str = ""
+
+
+class Context(NamedTuple):
+    """What of a mail and its request matters to reading each of its texts; the texts share the limits."""
+
+    names: Names
+    words: Lexicon
+    subject: str = ""
+    ours: frozenset[str] = frozenset()  # the words of our own name
+    number: int | None = None
+    texts: int = 1
+
+
+def said(mail: Part, about: Context) -> Said:
+    """What the mail answers. Raises Unreadable where there is no text to read, or where one is ambiguous."""
+    shown = shown_texts(mail)
+    about = about._replace(texts=len(shown.ways) + len(shown.further))
+    texts = [(part, part_text(part)) for part in shown.ways]
+    answers = [_read_text(part, text, about) for part, text in texts if text.strip()]
+    if not answers:
+        return Said("none", "empty")
+    if len({answer.verdict for answer in answers}) > 1:
+        return Said("none", "bodies_differ")
+    further = {_read_text(part, part_text(part), about).verdict for part in shown.further}
+    if answers[0].verdict != "none" and not further <= {answers[0].verdict, "none"}:
+        return Said("none", "bodies_differ")
+    return answers[0]
+
+
+def _read_text(part: Part, text: str, about: Context) -> Said:
+    """What one text answers: its first line that says anything, whole; what follows is the comment."""
+    is_html = part.type == "text/html"
+    if is_html:
+        text = html_text(text, about.texts)
+    most = limits.MOST_LINES // about.texts
+    own = own_lines(text, most, subject=about.subject, wrapped=not is_html, ours=about.ours)
+    return Said("none", "forwarded") if own.forwarded else _read_lines(own, about)
+
+
+def _read_lines(own: Own, about: Context) -> Said:
+    lines, signature = signed(own.lines, about.words)
+    first, line = _first_that_says(lines, about)
+    shown = "".join(lines[first : first + 1])
+    if line.verdict == "reject" or line.code == "disguised":
+        at, clean = _first_clean(lines, first, about) if line.code == "disguised" else (first, line)
+        if clean.verdict == "reject":
+            return Said("reject", "answer", _comment(lines[at + 1 :], signature, about), lines[at])
+    if line.verdict == "none":
+        return Said("none", line.code, line=shown.replace(DISPLACED, ""))
+    if any(DISPLACED in each for each in own.lines):
+        return Said("none", "disguised", line=shown)
+    if own.foreign and _number_in(own.lines, shown) in own.foreign:
+        return Said("none", "below_a_quote", line=shown)
+    rest = lines[first + 1 :][: MOST_BELOW // about.texts]
+    if rest and runs_on(shown, rest[0], about.words):
+        return Said("none", "turned", line=shown)
+    doubt = _doubt([*rest, *own.marked], signature, line, about)
+    if doubt:
+        return Said("none", "doubted", line=shown, doubt=doubt)
+    return Said(line.verdict, line.code, _comment(rest, signature, about), shown)
+
+
+def _number_in(lines: list[str], shown: str) -> int:
+    return next((at for at, line in enumerate(lines) if line == shown), -1)
+
+
+def _doubt(rest: list[str], signature: list[str], line: Line, about: Context) -> str:
+    """The word below an approval that puts it in doubt; text that may not be shown counts as well."""
+    below = [without_controls(each.replace(UNSURE, " ")) for each in rest]
+    below += [without_controls(each) for each in _postscript(signature)]
+    found = word_of_doubt(below, line.phrase, about.names, about.words)
+    if found:
+        return found
+    for each in without_notices(signature)[: MOST_BELOW // about.texts]:
+        bare = without_controls(each.replace(UNSURE, " "))
+        if begins_with_doubt(bare, about.words) or read_line(bare, about.names, about.words).verdict == "reject":
+            return bare.strip()
+    return ""
+
+
+def _postscript(signature: list[str]) -> list[str]:
+    """What was written below a signature for all to read."""
+    at = next((n for n, line in enumerate(signature) if _POSTSCRIPT.match(line)), len(signature))
+    return signature[at:]
+
+
+def _comment(rest: list[str], signature: list[str], about: Context) -> str:
+    """What follows the answer, without the names it ends in."""
+    rest = [line.replace(UNSURE, "").replace(DISPLACED, "").replace("\N{NO-BREAK SPACE}", " ") for line in rest]
+    while rest and (not rest[-1].strip() or _is_name(rest[-1], about.names)):
+        rest.pop()
+    text = "\n".join(line.rstrip() for line in [*rest, "", *_postscript(signature)])
+    return text.strip()[:LONGEST_COMMENT].strip()
+
+
+def _is_name(line: str, names: Names) -> bool:
+    spoken = line[: limits.LONGEST_LINE].replace(".", " ").split()
+    return bool(spoken) and len(spoken) < 6 and all(map(names.knows, spoken))
+
+
+def _first_that_says(lines: list[str], about: Context) -> tuple[int, Line]:
+    """The first line that is neither blank nor a mere greeting."""
+    read, signs = Line("none", "empty"), False
+    for at, text in enumerate(lines):
+        line = read_line(text, about.names, about.words, number=about.number, spoken_to=read.phrase != "")
+        if line.code not in ("empty", "greeting"):
+            return at, Line("none", "name") if signs and line.verdict != "none" and " " not in text.strip() else line
+        if line.code == "greeting":
+            read = Line("none", "greeting", line.phrase or read.phrase)
+            signs = (
+                text.rstrip().endswith(",") and fold_case(text).strip(" ,") in about.words.thanks
+            )  # "Thanks,", "Grant"
+    return len(lines), read
+
+
+def _first_clean(lines: list[str], first: int, about: Context) -> tuple[int, Line]:
+    """Below text that may not be shown, which never gives a yes: the first line that surely is."""
+    for at in range(first, len(lines)):
+        if lines[at].strip() and UNSURE not in lines[at] and DISPLACED not in lines[at]:
+            return at, read_line(lines[at], about.names, about.words, number=about.number)
+    return len(lines), Line("none", "empty")
