@@ -24,7 +24,7 @@ from activities.transitions import TransitionActivities
 from configuration import load, report
 from countersign.checks import Check, findings, in_order
 from countersign.cli.doctor import page, summary
-from countersign.client import Client, log_as_we_do
+from countersign.client import Client, log_through_python
 from countersign.console import show
 from countersign.directory import Policy
 from countersign.errors import BadSetting, CountersignError, Refused, Unavailable
@@ -54,7 +54,7 @@ GRACE_SECONDS = timedelta(seconds=5)
 # Most objects live as long as one turn of a workflow; Python's own 700 looks for garbage many times in each.
 GARBAGE_AFTER = 20_000
 # Somebody may have ended the background work by Temporal's own means.
-KEEP_STANDING_SECONDS = 60.0
+KEEP_BACKGROUND_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
 # How often a running worker looks whether Temporal still knows its namespace and takes its key.
 CHECK_TEMPORAL_SECONDS = 10.0
@@ -126,12 +126,12 @@ async def _run(
         Chore("notices left over", outbox.send_left_over),
         Chore("notices just written", outbox.send_new, pause=NEW_NOTICES_SECONDS),
         Chore("messages left as they were", outbox.change_left_over),
-        Chore("background work", partial(client.keep_standing, kept), pause=KEEP_STANDING_SECONDS),
+        Chore("background work", partial(client.keep_background_work, kept), pause=KEEP_BACKGROUND_SECONDS),
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
     ]
     await _number_above_temporal(client, store)
     signs = _signs_of_life(store, outbox, settings.task_queue)
-    await client.keep_standing(kept)
+    await client.keep_background_work(kept)
     async with signs, _worker(client, settings, engine, standing, runner), repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await _wait_until(stop, client)
@@ -178,7 +178,7 @@ def main(
             logs.set_up("error")
             raise typer.Exit(_checked(settings) if check else _replayed(settings))
         logs.set_up(settings.log_level, settings.log_format)
-        log_as_we_do()
+        log_through_python()
         report()
         asyncio.run(_until_signal(settings))
     except CountersignError as error:

@@ -1,7 +1,7 @@
 """The ballot of one request: levels, quorum, decisions, the deadline. A pure state machine, run inside the workflow.
 
-Rules 2 to 6 of approval live here. Every answer is judged (`judge`, which only looks) and then counted (`count`, which
-changes) at once, with no wait between, so that no two answers can both find the same place free.
+Rules 2 to 6 of approval live here. Every answer is judged (`judge`, which changes nothing) and then counted (`count`,
+which changes) at once, with no wait between, so that no two answers can both find the same place free.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Ballot(Model):
         return decision
 
     def leave_out(self, person: str, why: Gone, lapse: bool = True) -> list[Approver]:
-        """Somebody was disabled or can't be reached: look again (rule 4); returns whom to ask now.
+        """Leave out who was disabled or can't be reached, and check the quorum again (rule 4); returns whom to ask now.
 
         `lapse`: whether the approval of who is disabled counts no longer at a level that is still open (rule 2).
         """
@@ -195,8 +195,8 @@ class Ballot(Model):
         return []
 
     def note_away(self, person: str) -> list[Approver]:
-        """Somebody asked is out of office: they may still answer, but where those present are too few, the fallback
-        approvers are asked beside them; returns whom to ask now.
+        """Somebody who was asked is out of office: they may still answer, but where too few others are present, the
+        fallback approvers are asked as well; returns whom to ask now.
         """
         if self.settled or person in self.away or person not in self.seats:
             return []
@@ -205,11 +205,11 @@ class Ballot(Model):
         return [] if len(present) >= self.quorum else self._seat(self.fallback)
 
     def adopt(self, status: Status, message: str, decisions: list[Decision]) -> None:
-        """Take over how the request ended on record, where a crash made us forget what was written there."""
+        """Take over how the request ended on record, where the workflow has lost that in a crash."""
         self.status, self.message, self.decisions = status, message, decisions
 
     def expire(self) -> None:
-        """The deadline is over and nobody answered in time (rule 5)."""
+        """The deadline is over and nobody decided in time (rule 5)."""
         self._must_wait()
         self._settle(Status.EXPIRED, f"Nobody decided by {moment(self.deadline)}.")
 

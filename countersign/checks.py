@@ -1,4 +1,7 @@
-"""What `doctor` and `python worker.py --check` look at: the checks of each part, which the roots bring together."""
+"""The checks that `doctor` and `python worker.py --check` run.
+
+The composition roots bring together those of all parts.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from countersign.directory import Policy
 from countersign.errors import CountersignError, message_of
 from countersign.views import Finding
 
-# For one check. The slowest part must not keep an operator waiting who wants to know what is wrong now.
+# For one check: an operator who wants to know what is wrong must not wait for the slowest part.
 CHECK_SECONDS = 10.0
 ORDER = ("problem", "warning", "ok")
 
@@ -20,14 +23,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Check:
-    """One look at one thing. `look` gets the policy in force, None where there is none, and changes nothing.
+    """One check of one thing. `run` gets the policy in force, None where there is none, and changes nothing.
 
-    It may raise anything: that is a problem found, and so is taking longer than CHECK_SECONDS.
+    Whatever it raises is a problem found, and so is taking longer than CHECK_SECONDS.
     """
 
     part: str
     about: str
-    look: Callable[[Policy | None], Awaitable[Sequence[Finding]]]
+    run: Callable[[Policy | None], Awaitable[Sequence[Finding]]]
 
 
 async def findings(
@@ -42,7 +45,7 @@ async def findings(
 
 
 def in_order(found: Iterable[Finding]) -> list[Finding]:
-    """The worst first, and what is of one part together."""
+    """The findings, the worst first, and those of one part together."""
     return sorted(found, key=lambda one: ORDER.index(one.state))
 
 
@@ -51,7 +54,7 @@ async def _found(
 ) -> Sequence[Finding]:
     try:
         async with asyncio.timeout(seconds):
-            return await check.look(policy)
+            return await check.run(policy)
     except TimeoutError:
         message = f"no answer within {seconds:.0f} seconds; see that it runs and can be reached from here"
     except CountersignError as error:

@@ -61,11 +61,11 @@ from countersign.transitions import Cancel, GrantTerms, Revoke
 from countersign.unreachable import why_unreachable
 
 TASK_QUEUE = "countersign"
-# How long one update may take; without a worker it waits this long, and is then told to try again.
+# How long one update may take. Without a worker it waits this long, and then its caller is told to try again.
 UPDATE_SECONDS = timedelta(seconds=20)
 # How long a workflow may take to withdraw its request, or end its grant; after that, it is done on record alone.
 UNDO_SECONDS = timedelta(seconds=5)
-# A killed worker is felt for at most this long by a workflow that it was busy with (Temporal's own default is 10 s).
+# A workflow that a worker was busy with goes on this long after the worker was killed (Temporal's default is 10 s).
 TASK_SECONDS = timedelta(seconds=5)
 # How long a health check may take.
 HEALTH_SECONDS = timedelta(seconds=2)
@@ -81,10 +81,10 @@ OVER = (
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED,
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 )
-STANDING = "standing"
-CLOCK_WORKFLOW = f"{STANDING}:sweep"
+BACKGROUND = "standing"  # what the ids of their workflows begin with
+CLOCK_WORKFLOW = f"{BACKGROUND}:sweep"
 CLOCK_UPDATE = "clock"
-# A question that meets the end of the request before it is put again, as a new one.
+# Tries to ask: where the request ends just as it is joined, the question is asked anew.
 ASK_TRIES = 5
 # How long a program that starts beside its Temporal server waits for it, and how often it tries.
 START_PATIENCE = timedelta(seconds=60)
@@ -95,7 +95,7 @@ OPEN_WITHOUT_WORKER = "The request is open, but nobody is working on it; it goes
 # What was sent and not taken up waits in the server's memory, and may be lost there.
 NO_WORKER = "Nobody is working on this now, so it is not done yet; repeat it as soon as a worker is back."
 
-# While the server is away each call says so again and again; what we do meanwhile says it once a minute.
+# The library logs each call that fails while the server is away; our own chores log that once a minute.
 LIBRARY_LOGS = "error,temporalio_sdk_core=warn,temporalio_client::retry=error"
 
 R = TypeVar("R")
@@ -143,7 +143,7 @@ class Client:
     async def connect_when_up(cls, address: str, patience: timedelta = START_PATIENCE, **options: Any) -> Client:
         """Connect, waiting for a server that is still starting; Unavailable when `patience` is over.
 
-        Raises BadSetting at once where the server is there, and knows no such namespace or lets us not in.
+        Raises BadSetting at once where the server answers, but knows no such namespace or refuses our login.
         """
         over = time.monotonic() + patience.total_seconds()
         client: Client | None = None
@@ -162,9 +162,9 @@ class Client:
     async def ask(self, question: Question, request_id: str = "", asked_by: str = "") -> Asked:
         """Open the request for this question, or join the one that is open.
 
-        The same `request_id` asks only once. `asked_by`: who asks, for the record and all who are told; the requester,
-        or who asks for them. Raises Refused where the rules refuse the question, and Delayed where it is
-        open but nobody works on it.
+        The same `request_id` asks only once. `asked_by` is who asks, for the record and for all who are told: the
+        requester, or somebody for them. Raises Refused where the rules refuse the question, and Delayed where the
+        request is open but no worker is there.
         """
         question_by = QuestionBy(question, asked_by or STARTED_IN_TEMPORAL)
         for _ in range(ASK_TRIES):
@@ -209,7 +209,7 @@ class Client:
                     await start.workflow_handle()
 
     async def _is_open(self, workflow_id: str) -> bool:
-        """Whether a request is open: the server keeps one that was started, whether or not a worker took it up."""
+        """Whether a request is open: the server keeps what was started, also where no worker has begun it."""
         with suppress(CountersignError):
             return not is_over((await self._newest(workflow_id)).status)
         return False
@@ -246,7 +246,7 @@ class Client:
         await _with_our_errors(handle.cancel(rpc_timeout=HEALTH_SECONDS))
 
     async def is_gone(self, workflow_id: str, run_id: str) -> bool:
-        """Whether nothing decides a request any more: its workflow was ended past us, or lost. Raises Unavailable."""
+        """Whether nothing decides a request any more: its workflow has ended, or was lost. Raises Unavailable."""
         try:
             newest = await self._newest(workflow_id)
         except NotFound:
@@ -255,7 +255,7 @@ class Client:
         return is_over(newest.status) or run_id not in (newest.first_run_id, newest.execution.run_id)
 
     async def _newest(self, workflow_id: str) -> WorkflowExecutionInfo:
-        """The newest run of a workflow, as the server says it: the library can't say that one is paused.
+        """The newest run of a workflow, read from the server's API: the library's own has no status for a paused one.
 
         Raises NotFound, Unavailable.
         """
@@ -277,12 +277,12 @@ class Client:
         return self.temporal.namespace
 
     async def check(self) -> None:
-        """See that the server answers, takes our login and knows the namespace; raises Unavailable."""
+        """Check that the server answers, accepts our login and knows the namespace; raises Unavailable."""
         asked = DescribeNamespaceRequest(namespace=self.namespace)
         await _with_our_errors(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_SECONDS))
 
     async def server_time(self) -> datetime:
-        """The server's clock, told by a worker; it leaves no trace. Raises NotFound where none ever ran here.
+        """The server's clock, by way of a worker; it leaves no trace. Raises NotFound where no worker ever ran here.
 
         It comes as the message of a refused update, as only a refusal leaves nothing in the history.
         """
@@ -296,10 +296,10 @@ class Client:
         raise Unavailable("The worker could not tell the time: it is older than this program; start it again.")
 
     async def highest_number(self, newest: int, opened_at: datetime | None) -> int:
-        """A number that no request known to the server exceeds, where `newest` is the highest on record, from then.
+        """A number that no request known to the server exceeds; `newest` is the highest on record, of `opened_at`.
 
-        It is `newest` unless requests have opened since that are not on record, as in a database restored to an earlier
-        moment. A grant's workflow has its number in its id; of the requests without one it is known how many there are.
+        It is `newest`, unless requests were opened since that are not on record, as after the database was restored to
+        an earlier moment. The id of a grant's workflow holds its number; requests without a grant can only be counted.
         Raises Unavailable.
         """
         since = f' AND StartTime > "{opened_at.isoformat()}"' if opened_at else ""
@@ -317,13 +317,13 @@ class Client:
             highest = max(highest, *(int(one) for one in number if one.isdecimal()), 0)
         return highest
 
-    async def keep_standing(self, activities: Iterable[str]) -> None:
-        """Start the workflows that keep these activities running for ever, unless they run."""
+    async def keep_background_work(self, activities: Iterable[str]) -> None:
+        """Start the workflows that keep these activities running for ever, unless they run already."""
         for name in activities:
             start = self.temporal.start_workflow(
                 "StandingWork",
                 name,
-                id=f"{STANDING}:{name}",
+                id=f"{BACKGROUND}:{name}",
                 task_queue=self.task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )
@@ -345,8 +345,8 @@ class Client:
         with suppress(WorkflowAlreadyStartedError):
             await _with_our_errors(start)
 
-    async def look_again(self, workflow_id: str, approval_id: int) -> None:
-        """Have an open request look again at who may act. Raises Refused, NotFound."""
+    async def recheck(self, workflow_id: str, approval_id: int) -> None:
+        """Have an open request check again who may act. Raises Refused, NotFound."""
         await self._update(workflow_id, "look_again", approval_id, None)
 
     async def _update(
@@ -373,8 +373,11 @@ def grant_workflow(approval_id: int, run: str = "") -> str:
     return f"grant:{approval_id}:{run}" if run else f"grant:{approval_id}"
 
 
-def log_as_we_do() -> None:
-    """Have what Temporal's library logs beside Python's own logging go there; to be called before any client is."""
+def log_through_python() -> None:
+    """Have Temporal's library log through Python's logging, past which its core logs by itself.
+
+    Call it before any client.
+    """
     forwarding = LogForwardingConfig(
         logging.getLogger("temporal"), append_target_to_name=False, prepend_target_on_message=False
     )
@@ -383,7 +386,7 @@ def log_as_we_do() -> None:
 
 
 async def _with_our_errors(call: Awaitable[R]) -> R:
-    """Await a call to Temporal; its errors become ours."""
+    """Await a call to Temporal, and raise our errors in place of the library's."""
     try:
         return await call
     except WorkflowUpdateFailedError as error:
@@ -412,7 +415,7 @@ def _refusal(cause: BaseException | None) -> CountersignError:
 
 
 def _of_rpc(error: RPCError) -> CountersignError:
-    """What a call that failed means: where the namespace is missing, no request has ended."""
+    """Our error for a call that failed: a missing namespace is told apart from a request that has ended."""
     if error.status is RPCStatusCode.NOT_FOUND:
         details = error.grpc_status.details
         if any(one.Is(NamespaceNotFoundFailure.DESCRIPTOR) for one in details):

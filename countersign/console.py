@@ -1,4 +1,4 @@
-"""Text for people: wrapped to the terminal, and as it is, whole lines, where it goes to a file or another program."""
+"""Text for people: wrapped in a terminal; in whole lines where it goes to a file or another program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rich.console import Console, RenderableType
 
 # Longer lines are hard to read.
 WIDEST = 110
-# So wide that nothing is ever wrapped or cut: who filters lines needs them whole.
+# So wide that nothing is ever wrapped or cut: a program that filters lines needs whole ones.
 UNWRAPPED = 1_000_000
 
 

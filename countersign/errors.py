@@ -97,30 +97,30 @@ class Unavailable(CountersignError):
 
 
 def no_request(approval_id: int) -> NotFound:
-    """Says that there is no such request; the same of one that whoever asks may not see."""
+    """There is no such request; also for one that the caller may not see."""
     return NotFound(f"There is no request #{approval_id}.", ErrorCode.NO_REQUEST, approval_id=approval_id)
 
 
 def other_level(approval_id: int, level: int, at_level: int) -> Refused:
-    """Says that an answer was for another level than the one at which its request is asked now."""
+    """An answer was for another level than the one that is asked now."""
     message = f"That answer was for level {level}; #{approval_id} is at level {at_level}."
     return Refused(message, ErrorCode.OTHER_LEVEL, level=level, at_level=at_level)
 
 
 def counted_at(approval_id: int, level: int, at_level: int) -> Refused:
-    """Says that somebody approved a level that was passed since: their approval counts, and need not be given again."""
+    """Somebody approved a level again that was passed meanwhile: their approval was counted, once is enough."""
     message = f"Your approval of level {level} has been counted already; #{approval_id} is at level {at_level}."
     return Refused(message, ErrorCode.COUNTED_ALREADY, level=level)
 
 
 def already_settled(approval_id: int, status: str, how: str) -> Refused:
-    """Says that a request has ended, and how, as the reason why nothing more can be done about it."""
+    """A request has ended, and how, so nothing more can be done about it."""
     message = f"#{approval_id} is already {status}: {how}"
     return Refused(message, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status=status)
 
 
 def read_too_late(approval_id: int, arrived: datetime, deadline: datetime) -> Refused:
-    """Says that an answer arrived before its request expired, and was read only afterwards."""
+    """An answer arrived before its request expired, but was read only afterwards."""
     message = (
         f"Your answer arrived in time, {moment(arrived)}, but could not be read before #{approval_id} expired, "
         f"{moment(deadline)}; so it decided nothing. Whoever still needs it has to ask again."
@@ -129,7 +129,7 @@ def read_too_late(approval_id: int, arrived: datetime, deadline: datetime) -> Re
 
 
 def channel_not_allowed(approval_id: int, channel: str) -> Refused:
-    """Says that the policy of a request lets nobody decide by this channel."""
+    """The policy of a request lets nobody decide by this channel."""
     message = f"#{approval_id} can't be decided by {channel}; its policy wants another channel."
     return Refused(message, ErrorCode.CHANNEL_NOT_ALLOWED, channel=channel)
 
@@ -142,7 +142,7 @@ def refused_with(message: str, details: Any) -> CountersignError:
 
 
 class TooMany(Unavailable):
-    """Whoever asks does too much of this; `fields` say the `limit`, and in how many seconds to try again."""
+    """The caller does too much of this; `fields` say the `limit`, and in how many seconds to try again."""
 
     code = ErrorCode.TOO_MANY
 
@@ -153,17 +153,17 @@ class TooMany(Unavailable):
 
 
 class Delayed(Unavailable):
-    """What was asked is kept, and nobody works on it now: it goes on by itself as soon as a worker is back."""
+    """What was asked for is stored, but no worker is there: it goes on by itself as soon as one is back."""
 
     code = ErrorCode.NO_WORKER
 
 
 class Unconfirmed(Unavailable):
-    """A message was sent off to its end, and nobody said whether it was taken: sent again, it may come twice."""
+    """A message was sent completely, but whether it was accepted is not known: sent again, it may come twice."""
 
 
 class BadSetting(Unavailable):
-    """What we need is there, but a setting doesn't fit it (a namespace, a key); the text names the setting."""
+    """A server that we need answers, but a setting (a namespace, a key) is wrong for it; the text names the setting."""
 
 
 class NotYet(Unavailable):

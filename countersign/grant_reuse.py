@@ -1,4 +1,4 @@
-"""Rule 10: what somebody is told who asks again, while a request waits or its grant lasts."""
+"""Rule 10: the answer to somebody who asks again while a request waits or its grant lasts."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from countersign.errors import Refused
 from countersign.models import GrantStatus, GrantView, Question
 from countersign.times import MINUTE, duration, moment
 
-# Of a reason within a sentence; whoever wants all of it reads the request.
+# Of a reason within a sentence; the request has all of it.
 LONGEST_QUOTE = 200
 
 
@@ -23,9 +23,9 @@ def is_for(grant: GrantView, source_address: str) -> bool:
 
 
 def must_be_for(grant: GrantView | None, source_address: str) -> None:
-    """Raise Refused, with what to do, where there is a grant and a connection from this address is not what it permits.
+    """Raise Refused, with the remedy, where there is a grant that does not permit a connection from this address.
 
-    Who joined a request that waited, from another address, learns so only when it is approved.
+    Somebody who joins a waiting request from another address gets this error only when it is approved.
     """
     if grant is not None and not is_for(grant, source_address):
         number = f"#{grant.approval_id}"
@@ -40,10 +40,10 @@ def must_be_for(grant: GrantView | None, source_address: str) -> None:
 
 
 def answer_by(grant: GrantView, granted: timedelta, question: Question) -> str:
-    """The message that says yes, because this grant covers the question; Refused says why it doesn't, and what to do.
+    """The message that says yes, where this grant covers the question; else Refused says why not, and what to do.
 
-    `granted` is how long the grant was opened for: who repeats a question, whose minutes were enough then, is told yes
-    with the end as it is. A question without minutes wants no more than there is.
+    `granted` is how long the grant was opened for: a repeated question wants no more minutes than that, and is answered
+    with yes and the end as it is. A question without minutes wants no more than what is left.
     """
     number, end = f"#{grant.approval_id}", moment(grant.ends_at)
     must_be_for(grant, question.source_address)
@@ -61,7 +61,7 @@ def answer_by(grant: GrantView, granted: timedelta, question: Question) -> str:
 
 
 def being_decided(approval_id: int, decided: Question, lasts: timedelta, again: Question) -> str:
-    """Say what is being decided to who asks again while it waits; `lasts` is how long the grant would last."""
+    """What is being decided, for who asks again while the request waits; `lasts` is how long the grant would last."""
     ticket = f", ticket {decided.ticket}" if decided.ticket else ""
     reason = " ".join(decided.reason.split())
     short = reason if len(reason) <= LONGEST_QUOTE else f"{reason[:LONGEST_QUOTE]}…"
@@ -73,7 +73,7 @@ def being_decided(approval_id: int, decided: Question, lasts: timedelta, again: 
 
 
 def on_record(question: Question) -> dict[str, str]:
-    """What the record keeps of a question that was asked again."""
+    """What the record keeps of a repeated question."""
     said = {
         "reason": question.reason,
         "ticket": question.ticket,
@@ -84,6 +84,6 @@ def on_record(question: Question) -> dict[str, str]:
 
 
 def _says_the_same(decided: Question, lasts: timedelta, again: Question) -> bool:
-    """Whether a repeat wants nothing else; what it leaves out is as it was."""
+    """Whether a repeat asks for the same; what it leaves out counts as the same."""
     wanted = (again.reason, decided.reason), (again.ticket, decided.ticket), (again.minutes, whole_minutes(lasts))
     return all(now in ("", None, before) for now, before in wanted)

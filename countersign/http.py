@@ -43,22 +43,22 @@ from countersign.policy_plan import PolicyPlan
 from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
 
 CONNECT_SECONDS = 5.0
-# The portal waits 20 s for a worker before it says that there is none.
+# The portal waits 20 s for a worker before it answers that none is there.
 ANSWER_SECONDS = 30.0
 # How long one long poll may take, and how late its answer may come.
 POLL_SECONDS = 25.0
 LATE_SECONDS = 10.0
-# A longer body is no answer of ours, and is not read.
+# No answer of the portal is longer; a longer body is not read.
 LARGEST_ANSWER_BYTES = 32 * 1024 * 1024
 PREFIX = "/api/v1/"
 PROBLEM_TYPES = "/api/v1/problems/"
-# Of a problem (RFC 9457, section 3.1); all others are the fields of its kind.
+# The standard members of a problem (RFC 9457, section 3.1); all others belong to its kind.
 STANDARD_MEMBERS = ("type", "title", "status", "detail", "instance")
 VERSION_HEADER = "Countersign-Version"
 NEXT_PAGE = re.compile(r'<[^>?]*\?(?P<query>[^>]*)>; rel="next"')
-# What is not found in so many pages isn't looked for any further.
+# A list is followed for so many pages and no further.
 MOST_PAGES = 1_000
-# Worth one more try at once; what took too long is not.
+# These are tried once more at once; a timeout is not.
 LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class Api:
             base_url=self.url.join(self.url.path.rstrip("/") + PREFIX),
             headers=headers,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            # A proxy's loopback is not ours.
+            # Through a proxy, 127.0.0.1 would be the proxy's own.
             trust_env=not is_loopback(self.url.host),
         )
 
@@ -100,8 +100,8 @@ class Api:
     def ask(self, question: Question, key: str = "") -> Asked:
         """Open the request, or join the open one; the same `key` (any text without spaces) asks only once.
 
-        A repeat tells how the request and its grant stand now. Raises Refused also where it is approved for another
-        address, and Delayed where it is open but nobody works on it: the same `key` again gives what became of it.
+        A repeat returns the request and its grant as they are now. Raises Refused also where it is approved for another
+        address, and Delayed where it is open but no worker is there: ask with the same `key` again later.
         """
         reply = self._post("requests", question.model_dump(mode="json"), key)
         if reply.status == HTTPStatus.ACCEPTED:
@@ -125,7 +125,7 @@ class Api:
         return found[:limit]
 
     def request(self, approval_id: int) -> RequestView:
-        """One request as it stands."""
+        """One request as it is now."""
         return self._read(RequestView, self._get(f"requests/{approval_id}"))
 
     def timeline(self, approval_id: int) -> list[AuditEventView]:
@@ -136,7 +136,7 @@ class Api:
     def wait(
         self, approval_id: int, after: int, seconds: float = POLL_SECONDS, source_address: str | None = None
     ) -> RequestView:
-        """The request as soon as it has an event newer than `after`, or as it stands after so many seconds (0-60).
+        """The request as soon as it has an event newer than `after`, or as it is after so many seconds (0-60).
 
         With the `source_address` that was asked with, Refused where the request is approved for another.
         """
@@ -160,7 +160,8 @@ class Api:
     def decide(self, approval_id: int, verdict: Verdict, comment: str = "", level: int | None = None) -> Judgement:
         """Answer as the token's person, at the level that was seen or, for None, the current one.
 
-        Raises Refused where the answer doesn't count. Not `accepted`: it is stored, and no worker has judged it yet.
+        Raises Refused where the answer doesn't count. `accepted` is false while it is stored and no worker has judged
+        it.
         """
         body = {"verdict": verdict, "comment": comment, "level": level}
         return self._read(Judgement, self._post(f"requests/{approval_id}/decide", body))
@@ -204,7 +205,7 @@ class Api:
         return self._read(PolicyVersion, self._post_policy("policy", text, params)).version
 
     def explain(self, mail: bytes) -> Explanation:
-        """What a mail (RFC 5322, as it came) is read as, and what would become of it; nothing is changed."""
+        """How a mail (RFC 5322, as it came) is read, and what would become of it; nothing is changed."""
         return self._read(Explanation, self._post("replies/explain", mail, kind="message/rfc822"))
 
     def me(self) -> Me:
@@ -216,7 +217,7 @@ class Api:
         return self._read(Health, self._get("health", also=HTTPStatus.SERVICE_UNAVAILABLE))
 
     def doctor(self) -> list[Finding]:
-        """What is well and what is not, of all that Countersign needs; for admins. Takes ten seconds at most."""
+        """The findings of all checks of what Countersign needs; for admins. Takes ten seconds at most."""
         return self._read(list[Finding], self._get("doctor"))
 
     # --- inside ------------------------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ class Api:
         return self._send("GET", path, also, **options)
 
     def _send(self, method: str, path: str, also: int = 0, **options: Any) -> Reply:
-        """Send; once more on a lost connection, which is harmless: every POST has its key. `also`: a good status."""
+        """Send; on a lost connection once more, as every POST has a key. `also`: one more status that is no error."""
         for last in (False, True):
             try:
                 reply = self._once(method, path, options)
@@ -323,7 +324,7 @@ ERRORS: dict[int, type[CountersignError]] = {
 
 
 def _details(problem: dict[str, Any]) -> dict[str, Any]:
-    """The code and the fields of a problem, as an error has them."""
+    """The code and the fields of a problem, in the form of an error's."""
     kind = str(problem.get("type", ""))
     code = kind.rpartition("/")[2] if kind.startswith(PROBLEM_TYPES) else ""
     return {"code": code, **{name: value for name, value in problem.items() if name not in (*STANDARD_MEMBERS, "code")}}
@@ -341,7 +342,7 @@ def _checked(url: str) -> httpx.URL:
 
 
 def _plain(token: str) -> str:
-    # The HTTP library would name a header it can't send, with its value.
+    # The HTTP library's error for a header that it can't send would show its value.
     if not (token.isascii() and token.isprintable() and " " not in token):
         raise BadQuestion("COUNTERSIGN_TOKEN holds a character that no token has; copy it again.")
     return token

@@ -1,4 +1,4 @@
-"""What the HTTP API tells beside requests: whose token it is, how the portal stands, the policy, a mail explained."""
+"""The HTTP API's answers beside requests: whose token it is, the portal's health, the policy, a mail explained."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Me(Model):
 
 
 class ChannelHealth(Model):
-    """Whether what people do in a channel reaches the portal now, and what there is to say of that."""
+    """Whether what people do in a channel reaches the portal now; the message says what is known of that."""
 
     ok: bool
     message: SentAsWords
 
 
 class Health(Model):
-    """Whether what the portal needs can be reached now, and how the channels stand that it listens to.
+    """Whether what the portal needs can be reached now, and the health of the channels that it listens to.
 
-    `writable`: the database takes what is written. `worker`: one lives, so that what is asked goes on.
+    `writable`: the database accepts writes. `worker`: one is alive, so that requests go on.
     """
 
     database: bool
@@ -38,7 +38,7 @@ class Health(Model):
 
 
 class Check(Model):
-    """One thing that a mail must fulfil to decide, what was seen, and why it failed."""
+    """One condition for a mail to decide: what was seen, whether that fulfils it, and why not."""
 
     name: str
     saw: str
@@ -60,7 +60,7 @@ class Judged(Model):
 
 
 class Explanation(Model):
-    """What is read in a mail, and what would become of it."""
+    """How a mail is read, and what would become of it."""
 
     reply: dict[str, Any]
     judged: Judged

@@ -31,9 +31,9 @@ LONGEST_GRANT = timedelta(days=366)
 # Of whoever asks: a person's id, a gateway's name behind GATEWAY, or STARTED_IN_TEMPORAL.
 LONGEST_PRINCIPAL = 200
 GATEWAY = "gateway:"
-# Who asks where nobody says who: a program that may write to the Temporal namespace. No person's id has a colon.
+# Who asks where nobody is named: a program that may write to the Temporal namespace. No person's id has a colon.
 STARTED_IN_TEMPORAL = "temporal:start"
-# The channel, and the id, of an approval that nobody had to give: the requester is an approver of the level (rule 3).
+# The channel and the answer's id of an approval that nobody had to give, as the requester is an approver (rule 3).
 OWN_APPROVAL = "own approval"
 # The characters of an id: what is safe in a workflow id, a mail address' tag and a file name alike.
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
@@ -70,27 +70,27 @@ def _address(value: object) -> object:
         address = ipaddress.ip_address(text)
     except ValueError:
         raise ValueError(f"{text[:40]!r} does not appear to be an IPv4 or IPv6 address") from None
-    # The library takes anything for the zone of a link-local address, however long, and line breaks too.
+    # The library accepts any text as the zone of a link-local address, of any length and with line breaks.
     if isinstance(address, ipaddress.IPv6Address):
         if not ZONE_PATTERN.fullmatch(address.scope_id or ""):
             raise ValueError(f"{text[:40]!r} has a zone behind the % that is no interface name; leave it out")
-        # A listener for both kinds of address names an IPv4 peer so (RFC 4291, 2.5.5.2); it is the same host.
+        # A listener for IPv4 and IPv6 shows an IPv4 peer in this form (RFC 4291, 2.5.5.2); it is the same host.
         address = address.ipv4_mapped or address
     return str(address)
 
 
-# In the context of a validation: take what was taken before it was refused.
+# In a validation's context: accept what earlier versions accepted.
 AS_BEFORE = "as before"
 
 
 def _no_bool(value: object, info: ValidationInfo) -> object:
-    # JSON's true would be taken for 1, as it was before: open requests that were started with it have to replay.
+    # Pydantic takes JSON's true for 1. Earlier versions did, so open requests that were started with it have to replay.
     if isinstance(value, bool) and not (info.context or {}).get(AS_BEFORE):
         raise ValueError("must be a whole number, not true or false")
     return value
 
 
-# In front of a number that comes from outside.
+# For each number that comes from outside.
 NO_BOOL = BeforeValidator(_no_bool)
 # What may be sent for an id, before it is folded to the directory's spelling.
 ID_SCHEMA = {"type": "string", "maxLength": LONGEST_ID, "pattern": r"^\s*[A-Za-z0-9][A-Za-z0-9._@+-]*\s*$"}
@@ -108,7 +108,7 @@ class Model(BaseModel):
 
 
 class Status(StrEnum):
-    """Of a request. Every status but Waiting is final."""
+    """The status of a request. Each but Waiting is final."""
 
     WAITING = "Waiting"
     APPROVED = "Approved"
@@ -118,7 +118,7 @@ class Status(StrEnum):
 
 
 class GrantStatus(StrEnum):
-    """Of a grant."""
+    """The status of a grant."""
 
     ACTIVE = "Active"
     ENDED = "Ended"
@@ -133,10 +133,10 @@ class Verdict(StrEnum):
 
 
 class Event(StrEnum):
-    """What a notice about a request is about; each has its folder of templates in every channel."""
+    """What a notification about a request tells; each has its folder of templates in every channel."""
 
-    # The requester's own: their request waits. Told by channels whose messages change with it, and by all channels
-    # where somebody else asked in their name.
+    # To the requester: their request waits. Sent by channels that keep their messages up to date, and by all channels
+    # where somebody else asked for the requester.
     OPENED = "opened"
     ASKED = "asked"
     REMINDED = "reminded"
@@ -171,7 +171,7 @@ class Subject(Model):
 class Question(Model):
     """What every question holds, whatever it asks for; each kind of subject adds its own fields.
 
-    One without a `kind` asks for a connection, as all did before there were kinds.
+    A question without a `kind` asks for a connection, as all did in versions without kinds.
     """
 
     kind: str
@@ -193,7 +193,7 @@ class Question(Model):
 
 
 def key_of(kind: str, *parts: str) -> str:
-    """The key of a subject: its kind and canonical ids, percent-encoded, so that none reaches into the next."""
+    """The key of a subject: its kind and canonical ids, percent-encoded, so that a colon in one separates nothing."""
     return ":".join([kind, *(quote(part, safe="", errors="surrogatepass") for part in parts)])
 
 
@@ -229,7 +229,7 @@ class LevelRule(Model):
     members_may_approve_themselves: bool = False
 
     def own_approval_counts(self, requester: Approver) -> bool:
-        """Whether the requester, who is an approver here, has approved by that alone, where the policy lets them."""
+        """Whether the requester, an approver of this level, counts as having approved, where the policy allows that."""
         return requester.as_manager or self.members_may_approve_themselves
 
 
@@ -276,7 +276,7 @@ class LevelPeople(Model):
 
 
 class Answer(Model):
-    """An answer as it was stored, in the form the request judges. `at` is when it came in, by a clock of ours."""
+    """An answer as it was stored, in the form the request judges. `at` is when it came in, by our clock."""
 
     id: str
     approval_id: int
@@ -291,7 +291,7 @@ class Answer(Model):
 class Decision(Model):
     """An answer that counted. `level` counts from 1.
 
-    `lapsed`: an approval that counts no longer, as its approver was disabled while the level was open (rule 2).
+    `lapsed`: an approval that no longer counts, as its approver was disabled while the level was open (rule 2).
     """
 
     answer_id: str
@@ -307,7 +307,7 @@ class Decision(Model):
 class Judgement(Model):
     """What became of a stored answer: a message for its sender, and the request's `status` after it.
 
-    `details` are those of the refusal (`CountersignError.details`); they are not part of what is sent.
+    `details` are those of the refusal (`CountersignError.details`); they are never sent.
     """
 
     accepted: bool
@@ -319,8 +319,8 @@ class Judgement(Model):
 class GrantView(Model):
     """The time-boxed permission of one approval, and how it ended.
 
-    Yes means: Active, `ends_at` lies ahead, and the connection comes from `source_address`; the last is waived where
-    `same_source_address`, the policy's, is false.
+    Yes means: Active, `ends_at` lies ahead, and the connection comes from `source_address`, unless the policy's
+    `same_source_address` is false.
     """
 
     approval_id: int
@@ -350,9 +350,10 @@ class Outcome(Model):
 
 
 class Asked(Model):
-    """The reply to an `ask`: the request that stands for the question, opened now or joined.
+    """The reply to an `ask`: the request for this question, which was opened now or joined.
 
-    `reason`, `ticket`, `minutes` and `source_address` are those of the request, which may not be those just asked with.
+    `reason`, `ticket`, `minutes` and `source_address` are those of the request, and may differ from those of the
+    question.
     """
 
     approval_id: int

@@ -1,4 +1,4 @@
-"""What goes out and what comes in by a channel, as the engine and the channels both know it."""
+"""What passes between engine and channels: notifications that go out, answers and other input that come in."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -50,7 +50,7 @@ class RequestNotification(Notification):
     approval_id: int
     question: AnyQuestion
     requester: Person
-    asked_by: str = ""  # the name of who asked for the requester; "" where they did so themselves
+    asked_by: str = ""  # the name of who asked for the requester; "" where the requester asked
     opened_at: datetime
     deadline: datetime
     grant_lasts: timedelta
@@ -67,7 +67,7 @@ class RequestNotification(Notification):
     grant: GrantView | None = None
     rejection_needs_reason: bool = False
     in_reply_to: str = ""  # the source's own id of the message this one answers, where there is one
-    room: str = ""  # where the policy wants one message for all who are asked; `to` is then nobody's
+    room: str = ""  # where the policy wants one message for all who are asked; `to` is then no person
     holds: str = ""  # the channel's reference of the message that shows this request to `to` already
     step: int = 0  # the number of the request's last transition that this shows
 
@@ -89,11 +89,11 @@ class RequestNotification(Notification):
 
 
 class Result(Model):
-    """How a try to send a notice ended: `text` is the channel's reference, or why it was not sent.
+    """How a try to send a notification ended: `text` is the channel's reference, or why it was not sent.
 
-    `unreachable`: nobody can be reached by it; `waiting`: it is tried again, unless `unconfirmed` ones have become too
-    many or it is too old. `tries` counts them, with this one. `shows` is the number of
-    the transition that its message shows, where the channel keeps it up to date.
+    `unreachable`: it can reach nobody. `waiting`: it is tried again, unless too many tries were `unconfirmed` or it is
+    too old. `tries` counts them, with this one. `shows` is the number of the transition that its message shows, where
+    the channel keeps it up to date.
     """
 
     notice_id: str
@@ -105,7 +105,10 @@ class Result(Model):
 
 
 class Shown(Model):
-    """A message was brought from the step it showed to another; `now` is None where it is gone for good."""
+    """A message showed one transition and was changed to show another.
+
+    `now` is None where the message is gone for good.
+    """
 
     notice_id: str
     before: int
@@ -113,7 +116,10 @@ class Shown(Model):
 
 
 class SubmittedAnswer(Model):
-    """An answer as a channel received it; (`channel`, `source_id`) is unique, so a second delivery changes nothing."""
+    """An answer as a channel received it.
+
+    (`channel`, `source_id`) is unique, so that a second delivery changes nothing.
+    """
 
     channel: str
     source_id: str = Field(max_length=400)
@@ -124,7 +130,9 @@ class SubmittedAnswer(Model):
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
     at: AwareDatetime
     proof: dict[str, str] = {}
-    signed_in: bool = False  # to us, which every policy allows; else the policy says whether the channel may decide
+    signed_in: bool = (
+        False  # to the portal, which every policy allows; else the policy says whether the channel may decide
+    )
 
 
 class AnswerOutcome(NamedTuple):
@@ -136,11 +144,11 @@ class AnswerOutcome(NamedTuple):
 
 
 class RejectedInput(Model):
-    """Something that came in by a channel and is no answer, or none that may count. Recorded, never dropped silently.
+    """Input by a channel that is no answer, or none that may count. Recorded, never dropped silently.
 
-    `event` says which notice its sender gets (help, or a refusal); None for none at all. `answer_id` is the source id
-    that it would have as an answer, where nothing but how the request stands speaks against that: one that came before
-    has been told what became of it. What has no `source_id` is recorded as often as it comes.
+    `event` says which notification its sender gets (help, or a refusal); None for none. `answer_id` is the source id of
+    the answer that it would be if its request still waited: where that answer is stored, its sender was told already.
+    Input without a `source_id` is recorded as often as it comes.
     """
 
     channel: str

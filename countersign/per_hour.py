@@ -1,15 +1,15 @@
-"""How often something happened to each of many within an hour, as far as this process knows."""
+"""Counts how often something happened to each of many within an hour, in this process."""
 
 import time
 from collections import deque
 
 HOUR_SECONDS = 3600.0
-# Beyond so many names, those of whom nothing happened within the hour are forgotten.
+# With more names than this, those to whom nothing happened within the hour are forgotten.
 MOST_NAMES = 10_000
 
 
 class PerHour:
-    """Counts for each name up to `most`; 0 is for any number."""
+    """Counts for each name up to `most`; 0 means any number."""
 
     def __init__(self, most: int) -> None:
         self.most = most

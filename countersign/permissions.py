@@ -1,6 +1,6 @@
 """Who may do what: the one place that says so, for every channel, page, command and route (rules 2, 6 and 7).
 
-Whether an answer counts is the ballot's to say; what is said here of answers is what can be seen before.
+Whether an answer counts is decided by the ballot; what is said here of answers is what can be known before.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls: a person's id, or `gateway:<name>`, which asks for these devices over these protocols."""
+    """Who calls: a person's id, or `gateway:<name>`, which may ask for these devices and protocols."""
 
     name: str
     enabled: bool = True
@@ -49,7 +49,7 @@ class Principal:
 
 
 def principal(policy: Policy, name: str, admin: bool = False) -> Principal:
-    """A person as the directory has them, or a gateway; `admin`: they prove to be one, whatever the policy says."""
+    """A person of the directory, or a gateway; `admin`: they have proven to be one, whatever the policy says."""
     if name.startswith(GATEWAY):
         return Principal(name)
     enabled = policy.enabled(name)
@@ -57,13 +57,16 @@ def principal(policy: Policy, name: str, admin: bool = False) -> Principal:
 
 
 def must_be_allowed(who: Principal, action: Action, request: RequestView) -> None:
-    """Raise NotAllowed, which says who may, where they may not do this."""
+    """Raise NotAllowed, which names who may, where this principal may not do this."""
     if why := why_not(who, action, request):
         raise why
 
 
 def why_not(who: Principal, action: Action, request: RequestView) -> NotAllowed | None:
-    """Why somebody may not do this to a request; None where they may. Whether there is anything to do is not asked."""
+    """Why somebody may not do this to a request.
+
+    None where they may. Whether it would change anything is not checked.
+    """
     if not who.enabled:
         return disabled()
     if _may(who, action, request):
@@ -72,7 +75,7 @@ def why_not(who: Principal, action: Action, request: RequestView) -> NotAllowed 
 
 
 def disabled() -> NotAllowed:
-    """Says so to somebody who was disabled, on whatever channel they come (rule 6)."""
+    """The refusal for somebody who was disabled, on every channel (rule 6)."""
     return NotAllowed("Your account is disabled or unknown, so you may not do this.", ErrorCode.DISABLED_PERSON)
 
 
@@ -89,7 +92,7 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
 def why_not_answer(
     who: Principal, request: RequestView, level: int, verdict: Verdict, channel: str
 ) -> CountersignError | None:
-    """Why this answer could not count as the request is now; None where it may."""
+    """Why this answer could not count, as the request is now; None where it may."""
     number = request.approval_id
     if not who.enabled:
         return disabled()

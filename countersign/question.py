@@ -15,26 +15,27 @@ from countersign.kinds.kind import Q, SubjectKind
 from countersign.models import AS_BEFORE, LONGEST_PRINCIPAL, Model, PlainText, Question
 from countersign.remedies import remedy
 
-# Temporal takes no failure of some megabytes, and would try the start again for ever.
+# Temporal refuses a failure of some megabytes, and would try the start again for ever.
 MOST_PROBLEMS = 10
 LONGEST_PLACE = 60
-# Which fields there are is said in this order: the requester, what the kind adds, and the rest.
+# Messages list the fields in this order: the requester, what the kind adds, and the rest.
 FIRST, REST = ("requester",), ("reason", "ticket", "source_address", "minutes")
 
 M = TypeVar("M", bound=Model)
 
 
 class _AskedBy(Model):
-    """Who puts a question."""
+    """Who asks a question."""
 
     asked_by: PlainText = Field(default="", max_length=LONGEST_PRINCIPAL)
 
 
 @dataclass(frozen=True)
 class QuestionBy:
-    """A question and who puts it: the requester, or an admin or gateway for them; "" where that was not said.
+    """A question and who asks it: the requester, or an admin or gateway for them; "" where that is not given.
 
-    It comes from who called, and never from what they sent; only who may write to the Temporal namespace says it.
+    It is who called the portal, and never taken from what they sent; whoever may write to the Temporal namespace may
+    set it.
     """
 
     question: Question
@@ -55,7 +56,7 @@ def read_question(raw: Any, called: Mapping[str, str] | None = None) -> Question
 
 
 def read_question_by(raw: Any, kind: SubjectKind[Any], as_before: bool = False) -> QuestionBy:
-    """The same of one kind, with who puts it, where that is said; `as_before`, `minutes` may be true, which is 1."""
+    """The same for one kind, with who asks, where that is given; `as_before`: `minutes` may be true, which means 1."""
     if not isinstance(raw, dict):
         return QuestionBy(read_of(kind, raw))
     by = _read(_AskedBy, {name: value for name, value in raw.items() if name == "asked_by"})
@@ -64,7 +65,7 @@ def read_question_by(raw: Any, kind: SubjectKind[Any], as_before: bool = False) 
 
 
 def has_true_for_a_number(raw: Any) -> bool:
-    """Whether it has what is refused today and was taken for 1 before: open requests may have been started with it."""
+    """Whether it has a `true` that earlier versions took for 1: open requests may have been started with it."""
     return isinstance(raw, dict) and isinstance(raw.get("minutes"), bool)
 
 

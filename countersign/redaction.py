@@ -1,17 +1,17 @@
-"""What is secret in the record, hidden before anybody reads it: in lists, timelines and logs."""
+"""Hides what is secret in the record from whoever reads lists, timelines and logs."""
 
 import re
 
 from countersign.views import AuditEventView
 
-# The token of a mail, wherever it stands, and whatever is between the plus and the at of an address.
+# The token of a mail, wherever it appears, and whatever is between the plus and the at of an address.
 SECRET = re.compile(
     r"(?<![a-z0-9])[a-z0-9]{2}[a-z2-7]{26}(?![a-z0-9])|(?<=\+)[^@\s<>\"]+(?=@)|cs_[0-9a-f]{12}_[0-9a-f]+", re.I
 )
 
 
 def masked(text: str) -> str:
-    """The text without tokens: who could read them could try to answer in an approver's place."""
+    """The text without tokens: with one, somebody could try to answer in an approver's place."""
     return SECRET.sub("…", text)
 
 

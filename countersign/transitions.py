@@ -40,7 +40,7 @@ Kind = Literal[
     "answered",
     "answer_refused",
     "reminder_due",
-    "reminded",  # as the former was called
+    "reminded",  # what `reminder_due` was called before
     "approved",
     "rejected",
     "expired",
@@ -60,12 +60,15 @@ ANSWERING_STEP = 0
 GRANT_STEP = 1_000_000
 
 
-# What the record says of a question that joined the request while that waited.
+# The detail of the audit event for a question that joined a waiting request.
 WHILE_OPEN = "while it was open"
 
 
 class AuditEvent(Model):
-    """One row of the audit record to be. `who` is a person's or gateway's id, or the name of what did it."""
+    """One row of the audit record before it is written.
+
+    `who` is a person's or gateway's id, or the name of a program.
+    """
 
     kind: Kind | GeneralEvent
     at: datetime
@@ -78,7 +81,7 @@ class AuditEvent(Model):
 class OfRequest(Model):
     """Names one request: its number, and the first run of its workflow, as a number may be given out again.
 
-    `run` is empty for a request that was opened before it was kept here; then the number alone is compared.
+    `run` is empty for a request of a version that did not keep it; then only the number is compared.
     """
 
     approval_id: int
@@ -88,8 +91,8 @@ class OfRequest(Model):
 class Opening(Model):
     """A question that has become a workflow run.
 
-    `run_id` is the workflow's first run, which a reset in Temporal keeps. `started_at` is when that was started, by
-    Temporal's clock; None of a workflow older than this.
+    `run_id` is the workflow's first run, which a reset in Temporal keeps. `started_at` is when it was started, by
+    Temporal's clock; None of a workflow of an earlier version.
     """
 
     question: AnyQuestion
@@ -102,9 +105,9 @@ class Opening(Model):
 class Opened(Model):
     """A request that got its number; `people` are those of the first level, if there is one.
 
-    `nobody_at` is the first level that too few people could
-    pass, 0 where there is none. `in_turn`: one change is on record before the next begins; what was opened before that
-    was so keeps to the order of its history. `run` is the one on record, which all that is written later names.
+    `nobody_at` is the first level that too few people could pass, 0 where there is none. `in_turn`: each change is on
+    record before the next begins; requests of earlier versions keep the order of their histories. `run` is the run on
+    record, which everything that is written later names.
     """
 
     approval_id: int
@@ -132,7 +135,7 @@ class OpenReply(Model):
 
 
 class LevelStart(OfRequest):
-    """The level whose people are wanted."""
+    """Asks for the people of this level."""
 
     level: int
 
@@ -146,10 +149,10 @@ class Recipient(Model):
 
 
 class Transition(OfRequest):
-    """One change of a request, written in one transaction. One that was written before is not written again.
+    """One change of a request, written in one transaction, and only once.
 
-    `key` tells it from all other changes of its request, and is the same when the change is made again: after a crash
-    that Temporal heard nothing before, the workflow may make its changes in another order. `relies_on` are people who
+    `key` identifies it within its request, and is the same when the change is made again: after a crash of which
+    Temporal has lost the last steps, the workflow may make its changes in another order. `relies_on` are people who
     must be enabled when it is written, else it is not written at all; `lapsed` are answers that count no longer.
     """
 
@@ -173,13 +176,13 @@ GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
 
 
 def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
-    """The transition that settles a request whose workflow was ended past us, or lost: nothing else would."""
+    """The transition that settles a request whose workflow was ended in Temporal, or lost: nothing else would."""
     event = AuditEvent(kind="cancelled", at=datetime.now(UTC), who="countersign", detail=GONE)
     return _cancelled(approval_id, run, level, requester, "gone", event)
 
 
 def withdrawn(cancellation: Cancel, run: str, level: int, requester: str) -> Transition:
-    """The transition that cancels a request when its workflow can't be asked to."""
+    """The transition that cancels a request when its workflow can't do it."""
     proof = {"wish": cancellation.id} if cancellation.id else {}
     message = cancellation.message("Cancelled")
     now = datetime.now(UTC)
@@ -216,7 +219,7 @@ class Settled(Model):
 class GrantTerms(Model):
     """A grant that was opened: the input of its workflow. `run` is that of its request, whose number may be used again.
 
-    It is empty for a request that opened before runs were kept for this.
+    It is empty for a request of a version that did not keep runs here.
     """
 
     approval_id: int
@@ -226,10 +229,10 @@ class GrantTerms(Model):
 
 
 class RecordedTransition(Model):
-    """What the writing of a transition brought: its number in the request, and a grant, where it opened one.
+    """The result of writing a transition: its number in the request, and the grant, where it opened one.
 
-    `instead` is how the request had ended on record before, so that the transition came too late. `disabled` are people
-    on whom it relies and who are disabled, so that nothing was written.
+    `instead`: the request had ended on record before, in this way, so the transition came too late. `disabled`: the
+    transition relies on these people, who are disabled, so nothing was written.
     """
 
     number: int = 0
@@ -239,20 +242,23 @@ class RecordedTransition(Model):
 
 
 class TransitionResult(RecordedTransition):
-    """The same, and who could be told by no channel; what only failed for now is sent later, by the sweeper."""
+    """The same, with the people who can be reached by no channel.
+
+    What failed only for now is sent later by the sweeper.
+    """
 
     unreachable: list[Id] = []
 
 
 class Recheck(OfRequest):
-    """The people of an open request at whom to look again; the levels after `level` are looked at, where it is said."""
+    """The people of an open request to be checked again; and the levels after `level`, where that is given."""
 
     people: list[Id]
     level: int | None = None
 
 
 class Availability(Model):
-    """Of the people looked at, who may no longer act, can't be reached, or are out of office.
+    """Of the people that were checked, who may no longer act, can't be reached, or are out of office.
 
     `nobody_at` is the first level to come that too few people could pass, 0 where there is none.
     """
@@ -266,9 +272,9 @@ class Availability(Model):
 
 
 class DeadlineCheck(OfRequest):
-    """Asked at the deadline: may the request expire? `looked_at` is when its workflow first asked.
+    """Asks at the deadline whether the request may expire. `looked_at` is when its workflow first asked.
 
-    `waited` is how long it has paused since between two askings: so long at least was a worker there.
+    `waited` is how long the workflow has paused since, in total: for at least that long a worker was there.
     """
 
     deadline: datetime
@@ -279,7 +285,7 @@ class DeadlineCheck(OfRequest):
 class TimelyAnswers(Model):
     """The answers that came in time and were not refused, those to earlier levels first.
 
-    `complete` once the mailboxes were read up to the deadline; `level` is the one that had started, as the record says.
+    `complete`: the mailboxes were read up to the deadline. `level` is the last that had started, by the record.
     """
 
     answers: list[Answer] = []
@@ -297,7 +303,7 @@ class GrantEnd(Model):
     channel: str = ""
     message: SentAsWords
     undo_id: Annotated[str, Field(alias="wish_id")] = ""  # of the Revoke that brought it about
-    run: str | None = None  # of its request, where the grant's workflow ends it; None of one older than this
+    run: str | None = None  # of its request, where the grant's workflow ends it; None of an earlier version's
 
 
 def time_over(approval_id: int, at: datetime) -> GrantEnd:
@@ -307,16 +313,16 @@ def time_over(approval_id: int, at: datetime) -> GrantEnd:
 
 
 class AskAgain(OfRequest):
-    """Somebody asked while the request was open; `key` is the same when it is recorded again after a crash."""
+    """Somebody asked again while the request was open; `key` is the same when this is recorded again after a crash."""
 
     key: str
     event: Annotated[AuditEvent, Field(alias="line")]
 
 
 class Undo(Model):
-    """A demand to undo something; `name` is what people call `who`.
+    """Asks to undo something; `name` is the name of `who`.
 
-    `id` is the same when it is made again, empty where it never is.
+    `id` is the same when the call is repeated; "" where it never is.
     """
 
     approval_id: int
@@ -327,7 +333,7 @@ class Undo(Model):
     name: str = ""
 
     def message(self, how: str) -> str:
-        """What the record says of it: `Cancelled by Alice Ainsworth: not needed`."""
+        """The text for people and the record: `Cancelled by Alice Ainsworth: not needed`."""
         return sentence(f"{how} by {self.name or self.who}", self.reason)
 
 
@@ -346,7 +352,7 @@ class Revoke(Undo):
         return GrantStatus.ENDED if self.given_back else GrantStatus.REVOKED
 
     def end(self, at: datetime) -> GrantEnd:
-        """The end of the grant that this brings about."""
+        """How the grant ends by this."""
         return GrantEnd(
             approval_id=self.approval_id,
             status=self.status,

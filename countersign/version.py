@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-# Of every command line: what shows the help.
+# The options of every command line that show the help.
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 

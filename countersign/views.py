@@ -10,7 +10,7 @@ from countersign.models import ChannelUse, Decision, GrantView, Model, SentAsWor
 
 
 class ApproverView(Model):
-    """Somebody whom a level asks, and why. `told` is false while no message that asks them has got through.
+    """Somebody who is asked at a level, and why. `told` is false while no message that asks them has got through.
 
     `availability` is empty, or away, unreachable or disabled.
     """
@@ -38,7 +38,7 @@ class AuditEventView(Model):
 
 
 class RequestView(Model):
-    """A request as it stands; `version` is that of its last event, to wait for the next.
+    """A request as it is now; `version` is that of its last event, to wait for the next.
 
     `asked_by` is who asked: the requester, or a person, `gateway:<name>` or `temporal:start` for them.
     """
@@ -64,7 +64,7 @@ class RequestView(Model):
     decisions: list[Decision] = []
     grant: GrantView | None = None
     version: int = 0
-    # What the tokens in its mails are signed with: for the channels, and shown to nobody.
+    # Part of what the tokens in its mails are signed over: for the channels, and shown to nobody.
     _token_run: str = PrivateAttr(default="")
 
     @computed_field  # type: ignore[prop-decorator]
@@ -75,12 +75,12 @@ class RequestView(Model):
 
     @property
     def token_run(self) -> str:
-        """The run of its workflow that its tokens are signed with; empty where they are signed without."""
+        """The run of its workflow, over which its tokens are signed; empty where they are signed without one."""
         return self._token_run
 
 
 class DelayedView(Model):
-    """A request that is open although nobody works on it now; it has its number once a worker took it up."""
+    """A request that is open although no worker is there; it gets its number from the first that is."""
 
     approval_id: int | None = None
     status: Status = Status.WAITING
@@ -96,8 +96,8 @@ class AppliedPolicy(Model):
 
 
 class Mine(Model):
-    """What somebody has to do with, each newest first: what waits for their answer, what they asked for, and the
-    requests with an Active grant that they may revoke.
+    """The requests of a person, each list the newest first: what waits for their answer, what they asked for, and what
+    has an Active grant that they may revoke.
     """
 
     waiting: list[RequestView] = []
@@ -115,10 +115,10 @@ class Finding(Model):
 
 
 class Explained(Model):
-    """What a channel says of a message that came in: what it reads in it, and what would become of it.
+    """What a channel reads in a message that came in, and what would become of it.
 
-    `has_sender`: it says who sent it. `sender` is who of the directory that is, and `token_of` for whom the token in it
-    was made; "" for nobody.
+    `has_sender`: the message names a sender. `sender` is that person of the directory, and `token_of` the one for whom
+    the token in it was made; "" for nobody.
     """
 
     told: dict[str, Any]

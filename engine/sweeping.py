@@ -42,6 +42,6 @@ class Sweeping:
         """Have a request look again at who may act; one that has ended needs not."""
         workflow_id = await self._run(self._requests.workflow_of, approval_id)
         try:
-            await self._client.look_again(workflow_id, approval_id)
+            await self._client.recheck(workflow_id, approval_id)
         except (Refused, NotFound):
             return

@@ -72,14 +72,14 @@ def options(
 @app.command()
 def serve() -> None:
     """Serve the API until Ctrl-C."""
-    from countersign.client import log_as_we_do
+    from countersign.client import log_through_python
     from portal.app import create_app
     from portal.server import Server
 
     with _words_for_failures():
         settings = load()
         logs.set_up(settings.log_level, settings.log_format)
-        log_as_we_do()
+        log_through_python()
         report()
         asyncio.run(_until_database_is_up(settings))
         server = Server(

@@ -46,7 +46,7 @@ def health(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
 
 
 def _parts(found: Health) -> list[tuple[str, bool, str]]:
-    """What is looked at, whether it is well, and what to say where it is not."""
+    """Each part that was checked, whether it is well, and what to say where it is not."""
     no_database = "takes nothing that is written: a full disk, or a read-only one" if found.database else AWAY
     return [
         ("portal", True, ""),

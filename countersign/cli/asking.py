@@ -25,7 +25,7 @@ from countersign.times import MINUTE
 from countersign.views import RequestView
 
 LONGEST_LIST = 200
-# What the fields of a question are called on the command line.
+# The names of a question's fields on the command line.
 CALLED = {
     "requester": "--for",
     "device": "DEVICE",
@@ -97,7 +97,7 @@ def request(
 
 
 def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
-    """Ask; a request that is open but has no worker is waited for, or said as it is."""
+    """Ask; where no worker is there, wait for the request, or show that it is open."""
     key = uuid.uuid4().hex
     try:
         return api.ask(question, key)

@@ -1,4 +1,4 @@
-"""All commands together, and how each ends: an answer, a code, never a traceback for what was meant."""
+"""All commands, and how they end: with an answer or an exit code, without a traceback for an expected error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from countersign.cli.output import show_error
 from countersign.errors import BadPolicy, CountersignError
 from countersign.version import HELP_OPTIONS, VersionOption
 
-# No tracebacks by Typer: they would show what a command was given.
+# No tracebacks by Typer: they would show the arguments of a command.
 app = typer.Typer(
     name="countersign",
     help="Ask for connections, answer requests, and see what becomes of them.",
@@ -73,7 +73,7 @@ def _wrong_use(error: TyperException, as_json: bool) -> Code:
 
 
 def _never_fail_on_a_character() -> None:
-    """A terminal that has no ✓ shows a ? in its place."""
+    """Have a terminal without ✓ show a ? in its place."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""doctor: what is well and what is not, what is wrong first."""
+"""doctor: the findings of all checks, the problems first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ commands = typer.Typer()
 @commands.command()
 def doctor(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
     """Say what is wrong with this installation and what to do about it, before a request meets it. Admins only."""
-    # A spinner, in a terminal; it is on standard error, so that what is found is alone on the other.
+    # In a terminal, a spinner on standard error: standard output holds the findings alone.
     with connect(url, token) as api, console(stderr=True).status(LOOKING):
         found = api.doctor()
     if as_json:
@@ -50,7 +50,7 @@ def page(found: Sequence[Finding]) -> Table:
 
 
 def summary(found: Sequence[Finding]) -> Text:
-    """How many there are of what is wrong."""
+    """How many problems and warnings there are."""
     counts = Counter(one.state for one in found)
     said = [f"{counts[state]} {state}{'s' * (counts[state] > 1)}" for state in ("problem", "warning") if counts[state]]
     style = "red" if counts["problem"] else "yellow" if said else "green"

@@ -1,4 +1,4 @@
-"""The exit codes, and which error ends with which; documented in docs/commands.md."""
+"""The exit codes, and the code for each error; documented in docs/commands.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from countersign.views import RequestView
 
 
 class Code(IntEnum):
-    """What the shell gets."""
+    """An exit code."""
 
     OK = 0
     NO = 1
@@ -46,7 +46,7 @@ def of_error(error: CountersignError) -> Code:
 
 
 def of_request(one: Asked | RequestView, source_address: str, now: datetime) -> Code:
-    """The code for a request that stands like this, for who asked from this address: what waits is no failure."""
+    """The code for a request as it is, for who asked from this address: one that waits is no failure."""
     if one.status is Status.WAITING:
         return Code.OK
     yes = one.grant is not None and is_yes(one.grant, now) and is_for(one.grant, source_address)

@@ -1,4 +1,4 @@
-"""Reading a file that somebody named: never more of it than may be wanted, and every error names the file."""
+"""Reading a file that the user named, up to a limit; every error names the file."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from countersign.kinds import title_of
 from countersign.models import GrantStatus, Status
 from countersign.views import RequestView
 
-# Below this width the reason goes, below that who is asked.
+# Below this width the reason is left out, below the next who is asked.
 ROOM_FOR_REASON = 100
 ROOM_FOR_PEOPLE = 64
 # What the other columns take of a wide terminal.

@@ -1,4 +1,4 @@
-"""Following a request until it is decided: a status that moves in a terminal, a line a change anywhere else."""
+"""Following a request until it is decided: a live status in a terminal, a line for each change anywhere else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from countersign.models import Status
 from countersign.views import RequestView
 
 REDRAWS_A_SECOND = 4
-# A portal that is restarted is back well before this; until then the request goes on without us.
+# A restarted portal is back well before this; the request goes on meanwhile.
 PATIENCE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
@@ -46,7 +46,7 @@ def patiently(call: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
 
 
 def rest() -> None:
-    """Pause after a wait in which nothing happened: a portal that never lets us wait is not asked in a tight circle."""
+    """Pause after a wait in which nothing happened: a portal that answers at once must not be asked without end."""
     time.sleep(FIRST_PAUSE_SECONDS)
 
 
@@ -83,7 +83,7 @@ def _line_by_line(api: Api, view: RequestView, console: Console) -> RequestView:
 
 @dataclass
 class _Shown:
-    """Made anew at each redraw, so that the time left goes on while nothing else happens."""
+    """Renders anew at each redraw, so that the time left counts down."""
 
     view: RequestView
     spinner: Spinner

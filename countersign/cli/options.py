@@ -1,4 +1,4 @@
-"""What commands have in common: where the portal is, who asks, and how to answer."""
+"""What commands have in common: where the portal is, who asks, and the form of the output."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Number = Annotated[
 
 
 def connect(url: str, token: str) -> Api:
-    """The portal; says so where the token would go there unencrypted."""
+    """The portal; warns where the token would be sent unencrypted."""
     api = Api(url, token)
     if token and api.url.scheme == "http" and not is_loopback(api.url.host):
         message = f"The token goes to {api.url.host} unencrypted; set COUNTERSIGN_URL to an https:// address."

@@ -1,4 +1,4 @@
-"""What is printed: a page for people, or with --json exactly one JSON value. Nothing in a text is taken for markup."""
+"""What is printed: a page for people, or with --json exactly one JSON value. No text is read as markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What applying a policy would do, as people read it before it is done."""
+"""What applying a policy would do, shown to people before it is done."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from countersign.errors import BadQuestion
 from countersign.policy_changes import Item, Part
 from countersign.policy_plan import PolicyPlan
 
-# Of one kind so many are shown; the plan in JSON has more.
+# So many of a kind are shown; the plan in JSON has more.
 MOST_SHOWN = 20
-# One, several. What is not here is said by its kind.
+# Singular and plural. Other kinds are shown by their names.
 HEADINGS = {
     "users_removed": ("person removed", "people removed"),
     "users_changed": ("person changed", "people changed"),
@@ -42,7 +42,7 @@ NOTHING = "Nothing changes but the text."
 
 
 def page(plan: PolicyPlan, end_grants: bool) -> RenderableType:
-    """The plan, what is taken away in red."""
+    """The plan; what it takes away is red."""
     rows: list[RenderableType] = [_part(part, end_grants) for part in plan.parts]
     if not rows:
         rows.append(Text(NOTHING))
@@ -53,7 +53,7 @@ def page(plan: PolicyPlan, end_grants: bool) -> RenderableType:
 
 
 def confirmed(plan: PolicyPlan) -> bool:
-    """Whether the plan that was shown is to be carried out, by whoever sits there; BadQuestion where nobody does."""
+    """Whether the person at the terminal confirms the plan; BadQuestion where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadQuestion(UNCONFIRMED)
     if typer.confirm(f"Apply it as version {plan.version + 1}?", err=True):

@@ -18,7 +18,7 @@ FAILED = "FAILED: "
 
 
 def refusals(rows: Iterable[AuditEventView], *, whole: bool = False) -> list[RenderableType]:
-    """Each refused answer, once where it was repeated, with the checks it failed; `whole`: all of both."""
+    """Each refused answer, a repeated one once, with the checks that failed; `whole`: all answers, all checks."""
     rows = [row for row in rows if row.kind == "answer_refused"]
     shown = repeats.each(rows) if whole else repeats.folded(rows)
     return [_refusal(row, checks, often) for row, often, _ in shown if (checks := _checks(row, whole))]

@@ -1,4 +1,4 @@
-"""What somebody did again and again, as one row: twenty refused replies don't bury what else happened."""
+"""Shows what somebody did again and again as one row: twenty refused replies don't hide what else happened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOLDED_FROM = 3
 # Of these kinds only the person and the channel have to be the same, not the detail.
 SAID_ANEW = {"answer_refused", "asked_again"}
 
-# The row to show, how many it stands for, and the last of them.
+# The row to show, how many rows it stands for, and the last of them.
 Shown = tuple[AuditEventView, int, AuditEventView]
 
 
@@ -22,7 +22,7 @@ def each(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
 
 
 def folded(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
-    """Rows that repeat as one, where the first of them stood, with the detail of the last."""
+    """Repeated rows as one, at the place of the first and with the detail of the last."""
     groups: dict[tuple[str, ...], list[AuditEventView]] = defaultdict(list)
     for row in rows:
         groups[_key(row)].append(row)

@@ -22,7 +22,7 @@ from countersign.http_answers import Explanation, Judged
 
 MailFile = Annotated[Path, typer.Argument(metavar="FILE", help="A mail as it came (.eml); - reads standard input.")]
 
-# Of the header fields, in which those looked for stand.
+# So much of the mail is searched for header fields.
 LONGEST_HEAD = 256 * 1024
 
 commands = typer.Typer(no_args_is_help=True, help="How replies by mail are read.")
@@ -44,7 +44,7 @@ def explain(file: MailFile, url: Url = DEFAULT_URL, token: Token = "", as_json: 
         )
     with connect(url, token) as api:
         found = api.explain(mail)
-    # They hold the mail's token, and what is printed here may be shown to others.
+    # They hold the mail's token, and people show others what is printed here.
     reply = {name: value for name, value in found.reply.items() if name not in {"token", "answers"}}
     if as_json:
         show_json({"reply": reply, "judged": found.judged.model_dump(mode="json")})

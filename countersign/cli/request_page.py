@@ -37,7 +37,7 @@ def page(view: RequestView, timeline: Iterable[AuditEventView], at: datetime, *,
     parts = [headline(view, at), who_and_what(view), Text(), _facts(view, at), *_levels(view, at)]
     rows = list(timeline)
     if rows:
-        parts += [Text(), Text("Timeline", style="bold"), Padding(lines(rows, at, whole=whole), (0, 0, 0, 2))]
+        parts += [Text(), Text("Timeline", style="bold"), Padding(timeline_table(rows, at, whole=whole), (0, 0, 0, 2))]
     if refused := refusals(rows, whole=whole):
         parts += [
             Text(),
@@ -48,7 +48,7 @@ def page(view: RequestView, timeline: Iterable[AuditEventView], at: datetime, *,
 
 
 def short(view: RequestView, at: datetime) -> RenderableType:
-    """How a request stands, in a few lines."""
+    """A request in a few lines."""
     parts: list[RenderableType] = [headline(view, at), Padding(who_and_what(view), (0, 0, 0, 2))]
     if view.grant is not None:
         parts.append(Padding(Text("Grant: ") + grant_text(view.grant, at), (0, 0, 0, 2)))
@@ -59,7 +59,7 @@ def short(view: RequestView, at: datetime) -> RenderableType:
 
 
 def headline(view: RequestView, at: datetime) -> Text:
-    """Number, status, and what is left of the time or became of it."""
+    """Number and status, and the time left or how it ended."""
     status = shown_status(view)
     text = Text.assemble((f"#{view.approval_id}", "bold"), " ", (status, f"bold {STYLES[status]}"))
     if view.status is Status.WAITING:
@@ -74,7 +74,7 @@ def shown_status(view: RequestView) -> str:
 
 
 def name_of(view: RequestView, person: str) -> str:
-    """The name of somebody who has to do with a request; their id where it names them nowhere."""
+    """The name of somebody in a request; their id where the request has no name for them."""
     names = {one.person: one.name for one in view.approvers} | {view.question.requester: view.requester_name}
     return _line(names.get(person, "")) or person
 
@@ -85,7 +85,7 @@ def who_and_what(view: RequestView) -> Text:
 
 
 def level_line(view: RequestView, level: int) -> Text:
-    """`Level 1 of 2` and how far it is."""
+    """`Level 1 of 2` and how many approvals it has."""
     text = Text.assemble((f"Level {level} of {view.levels}: ", "bold"))
     if level < view.level or view.status is Status.APPROVED:
         return text.append("passed", style="green")
@@ -121,10 +121,12 @@ def awaited(view: RequestView) -> list[str]:
     return [one.person for one in view.approvers if one.level == view.level and one.person not in answered]
 
 
-def lines(rows: Iterable[AuditEventView], at: datetime, *, numbered: bool = False, whole: bool = True) -> Table:
-    """Rows of the record, one below the other; `numbered` shows which request each is of.
+def timeline_table(
+    rows: Iterable[AuditEventView], at: datetime, *, numbered: bool = False, whole: bool = True
+) -> Table:
+    """Rows of the record as a table; `numbered` shows which request each is of.
 
-    Not `whole`: what somebody repeated is one row, which says how often and until when.
+    Not `whole`: what somebody repeated is one row, with how often and until when.
     """
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bright_black")
@@ -205,7 +207,7 @@ def _seat(one: ApproverView) -> Text:
 
 
 def _silence(view: RequestView, one: ApproverView) -> Text:
-    """Why somebody said nothing, as far as that is known."""
+    """Why somebody has not answered, as far as that is known."""
     if one.level != view.level or view.status not in {Status.WAITING, Status.EXPIRED}:
         return Text("not needed" if view.status is not Status.WAITING else "", "bright_black")
     if one.availability:
@@ -230,7 +232,7 @@ def _said(decisions: list[Decision], at: datetime) -> Text:
 def _what_happened(row: AuditEventView) -> Text:
     name = _line(row.name) or row.who
     who = f"{name} by {row.channel}" if row.channel and name else name or row.channel
-    # Whom a notice went to, and about which event.
+    # To whom a notification went, and about which event.
     detail = row.detail.replace("_", " ") if row.kind == "noticed" else row.detail
     return Text(f"{who}: {detail}" if detail and who else who or detail)
 

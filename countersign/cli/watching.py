@@ -33,7 +33,7 @@ def watch(number: OneNumber = None, url: Url = DEFAULT_URL, token: Token = "", a
             if as_json:
                 show_json(row, one_line=True)
             else:
-                show(request_page.lines([row], times.now(), numbered=number is None), screen)
+                show(request_page.timeline_table([row], times.now(), numbered=number is None), screen)
 
 
 def _all(api: Api) -> Iterator[AuditEventView]:
@@ -53,7 +53,7 @@ def _of(api: Api, number: int) -> Iterator[AuditEventView]:
     while True:
         view = patiently(partial(api.wait, number, seen))
         timeline = patiently(partial(api.timeline, number))
-        # What came between the two is left for the next look, which then finds how the request stands after it.
+        # What happened between the two calls is left for the next round, which reads the request after it.
         yield from (row for row in timeline if seen < row.version <= view.version)
         if _is_over(view):
             return

@@ -16,7 +16,7 @@ KINDS: dict[str, SubjectKind[Any]] = {CONNECTION.name: CONNECTION}
 
 
 def kind_named(name: object) -> SubjectKind[Any] | None:
-    """The kind of this name, of connections where there is none; None for one that is unknown."""
+    """The kind of this name, that of connections where there is no name; None for an unknown one."""
     return CONNECTION if name is None else KINDS.get(name) if isinstance(name, str) else None
 
 
@@ -40,9 +40,9 @@ def route_of(policy: Policy, question: Question) -> Route:
 
 
 def question_from(written: Any) -> Question:
-    """A question as we wrote it ourselves; ValueError where it is none.
+    """A question as we stored it ourselves; ValueError where it is none.
 
-    What it says more, as a newer version may have written it, is passed over.
+    Unknown fields, which a newer version may have written, are ignored.
     """
     if isinstance(written, Question):
         return written
@@ -53,7 +53,7 @@ def question_from(written: Any) -> Question:
 
 
 class _Described:
-    """Describes a question to programs as one of any kind."""
+    """The JSON schema of a question of any kind."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -45,7 +45,7 @@ async def test_without_a_worker_every_call_says_so_in_time(temporal_address: str
     assert await client.reachable()
     id_ = QUESTION.workflow_id
     await client.temporal.start_workflow("ConnectionApproval", QUESTION, id=id_, task_queue=TASK_QUEUE)
-    calls = (client.ask(QUESTION), client.cancel(id_, CANCEL), client.look_again(id_, 1))
+    calls = (client.ask(QUESTION), client.cancel(id_, CANCEL), client.recheck(id_, 1))
     asked, *others = await asyncio.gather(*calls, return_exceptions=True)
     assert isinstance(asked, Delayed)
     assert str(asked) == "The request is open, but nobody is working on it; it goes on as soon as a worker is back."

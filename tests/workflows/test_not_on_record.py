@@ -98,7 +98,7 @@ async def test_nothing_is_written_to_another_request_of_the_same_number(deployme
     record = request.lines()
     give_number_to_another(request)
     with pytest.raises(NotFound):
-        await deployment.client.look_again(request.question.workflow_id, request.id)
+        await deployment.client.recheck(request.question.workflow_id, request.id)
     with pytest.raises(NotFound):
         await deployment.client.decide(request.question.workflow_id, answer)
     assert (request.status, request.lines(), request.decided()) == (Status.WAITING, record, [])

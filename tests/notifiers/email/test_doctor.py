@@ -40,7 +40,7 @@ async def look(smtp: SmtpConfig | None, place: Mailbox | None, rule: Authenticit
     found: list[Finding] = []
     for check in email_checks(email):
         try:
-            found += await check.look(None)
+            found += await check.run(None)
         except CountersignError as error:
             found.append(Finding(part=check.part, state="problem", about=check.about, message=str(error)))
     return {one.about: one for one in found}

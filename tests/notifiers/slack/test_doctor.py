@@ -69,7 +69,7 @@ async def look(config: SlackConfig | None, policy: Policy | None) -> list[Findin
     found: list[Finding] = []
     for check in slack_checks(config):
         try:
-            found += await check.look(policy)
+            found += await check.run(policy)
         except CountersignError as error:
             found.append(Finding(part=check.part, state="problem", about=check.about, message=str(error)))
     return found
