@@ -58,8 +58,9 @@ KEEP_BACKGROUND_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
 # How often a running worker looks whether Temporal still knows its namespace and takes its key.
 CHECK_TEMPORAL_SECONDS = 10.0
-# How often a worker looks whether the record goes on, as a portal may have written a notice that a worker is to send.
-NEW_NOTICES_SECONDS = 1.0
+# How often a worker looks whether the record goes on, as a portal may have written a notification that a worker is to
+# send.
+NEW_NOTIFICATIONS_SECONDS = 1.0
 # How often what is kept no longer is looked for, and in how many small transactions at most.
 FORGET_SECONDS = 600.0
 FORGET_AT_MOST = 500
@@ -122,9 +123,9 @@ async def _run(
     kept = ["sweep", "watch_mailbox"] if listen else ["sweep"]
     # Every worker sends, as another may lack a channel.
     own = [
-        Chore("notices under way", outbox.hold),
-        Chore("notices left over", outbox.send_left_over),
-        Chore("notices just written", outbox.send_new, pause=NEW_NOTICES_SECONDS),
+        Chore("notifications under way", outbox.hold),
+        Chore("notifications left over", outbox.send_left_over),
+        Chore("notifications just written", outbox.send_new, pause=NEW_NOTIFICATIONS_SECONDS),
         Chore("messages left as they were", outbox.change_left_over),
         Chore("background work", partial(client.keep_background_work, kept), pause=KEEP_BACKGROUND_SECONDS),
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),

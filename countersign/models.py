@@ -147,7 +147,7 @@ class Event(StrEnum):
 
 
 class GeneralEvent(StrEnum):
-    """What a notice about no request is about; each has its folder of templates in every channel, too."""
+    """What a notification about no request is about; each has its folder of templates in every channel, too."""
 
     MAILBOX_UNREAD = "mailbox_unread"
 

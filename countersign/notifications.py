@@ -96,7 +96,7 @@ class Result(Model):
     the channel keeps it up to date.
     """
 
-    notice_id: str
+    notification_id: str
     state: Literal["sent", "unreachable", "waiting"]
     text: str
     shows: int | None = None
@@ -110,7 +110,7 @@ class Shown(Model):
     `now` is None where the message is gone for good.
     """
 
-    notice_id: str
+    notification_id: str
     before: int
     now: int | None
 

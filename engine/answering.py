@@ -6,10 +6,11 @@ from sqlalchemy import Connection
 
 from countersign.models import Event
 from countersign.transitions import ANSWERING_STEP
-from engine.notifying import notice
+from engine.notifying import notification
 from store import notifications
 
-# A person gets so many notices of one kind about mails that decide nothing, in so long a time; the record has them all.
+# A person gets so many notifications of one kind about mails that decide nothing, in so long a time; the record has
+# them all.
 HELP_AT_MOST = 5
 HELP_WITHIN = timedelta(hours=1)
 # And of answers that were refused so many: a person who answers by hand is told of each.
@@ -18,7 +19,7 @@ ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
 
 
 def told_lately(connection: Connection, person: str, event: Event, now: datetime) -> int:
-    """How many notices of this event somebody was written lately."""
+    """How many notifications of this event somebody was written lately."""
     return notifications.written_since(connection, person, event, now - HELP_WITHIN, ANSWERING)
 
 
@@ -34,7 +35,7 @@ def tell(
     in_reply_to: str,
     now: datetime,
 ) -> None:
-    """Write somebody a notice on the channel they came by; `what` tells it from all others of the event."""
-    notice_id = f"{approval_id}.{ANSWERING_STEP}.{event}.{what}.{channel}"
-    row = notice(notice_id, approval_id, event, level, person, channel, message, in_reply_to, now)
+    """Write somebody a notification on the channel they came by; `what` tells it from all others of the event."""
+    notification_id = f"{approval_id}.{ANSWERING_STEP}.{event}.{what}.{channel}"
+    row = notification(notification_id, approval_id, event, level, person, channel, message, in_reply_to, now)
     notifications.add(connection, [row])

@@ -31,7 +31,7 @@ class Answers:
         """Store an answer; one that was stored before comes back as it is.
 
         Raises NotFound for an unknown request; Refused, recorded, where it could never count: `tell` then writes its
-        sender a notice on the channel it came by, unless they are disabled or unknown.
+        sender a notification on the channel it came by, unless they are disabled or unknown.
         """
         with self.database.transaction() as connection:
             stored, refused = self._store(connection, given, tell)
@@ -61,7 +61,7 @@ class Answers:
         return answers.view(stored), refused
 
     def refuse(self, answer_id: str, refusal: Refused, tell: bool) -> None:
-        """Record why an answer didn't count, and with `tell` write its sender a notice on the channel it came by."""
+        """Record why an answer didn't count, and with `tell` notify its sender on the channel it came by."""
         with self.database.transaction() as connection:
             row = answers.refuse(connection, answer_id, str(refusal), refusal.details)
             if row is not None:

@@ -1,4 +1,4 @@
-"""How tries to send notices go: begun, tried again, given up, and told by another way."""
+"""How tries to send notifications go: begun, tried again, given up, and told by another way."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,15 +18,15 @@ from store.tables import ROOM
 
 LONGEST_RETRY = timedelta(minutes=10)
 MOST_DOUBLINGS = 10
-# A notice is given up when a try failed and it is as old as this; and when it may have got through so often.
+# A notification is given up when a try failed and it is as old as this; and when it may have got through so often.
 GIVEN_UP_AFTER = timedelta(days=1)
 MOST_UNCONFIRMED = 2
-# What a notice that is written for another channel has of the one that was lost.
+# What a notification that is written for another channel has of the one that was lost.
 AS_LOST = ("approval_id", "event", "level", "message", "in_reply_to", "fields")
 
 
 class Deliveries:
-    """What becomes of notices. Each method is one transaction."""
+    """What becomes of notifications. Each method is one transaction."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
@@ -35,7 +35,7 @@ class Deliveries:
     def begin_step(
         self, approval_id: int, step: int, but: Collection[str], now: datetime
     ) -> list[tuple[str, Notification]]:
-        """Write down that the notices of a transition are being sent now, for the first time, and read what they say.
+        """Record that the notifications of a transition are sent now, for the first time, and read what they say.
 
         What another has begun is left out, and what goes by the channels `but`.
         """
@@ -45,26 +45,29 @@ class Deliveries:
             begun = notifications.begin_first(connection, new, retry_at=now + _wait(0), held_until=now + HELD_FOR)
             return self.messages.read(connection, [row for row in unsent if row.id in begun])
 
-    def begin(self, notice_ids: Sequence[str], now: datetime) -> dict[str, int]:
+    def begin(self, notification_ids: Sequence[str], now: datetime) -> dict[str, int]:
         """Write down that these are being sent, or changed, now; returns how often each was, with this time.
 
         What another is at is left out. Each is held for a while (`hold`), and due again after twice as long each time.
         What was doubtful until now is so no more.
         """
         with self.database.transaction() as connection:
-            rows = notifications.free_among(connection, notice_ids, now)
+            rows = notifications.free_among(connection, notification_ids, now)
             for row in rows:
                 values = {"tries": row.tries + 1, "retry_at": now + _wait(row.tries), "held_until": now + HELD_FOR}
                 notifications.begin(connection, row.id, **values)
         return {row.id: row.tries + 1 for row in rows}
 
-    def doubt(self, notice_ids: Sequence[str]) -> None:
+    def doubt(self, notification_ids: Sequence[str]) -> None:
         """Record that changes of these messages were given up and may yet be made: change them once more after that."""
         with self.database.transaction() as connection:
-            notifications.doubt(connection, notice_ids, retry_at=datetime.now(UTC) + notifying.FIRST_RETRY)
+            notifications.doubt(connection, notification_ids, retry_at=datetime.now(UTC) + notifying.FIRST_RETRY)
 
     def mark(self, approval_id: int | None, results: Sequence[Result], channels: Sequence[str] = ()) -> None:
-        """Record how tries to send notices ended. Who can't be reached by one of `channels` is told by the others."""
+        """Record how tries to send notifications ended.
+
+        Who can't be reached by one of `channels` is told by the others.
+        """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             step = requests.step_of(connection, approval_id) if approval_id else 0
@@ -98,12 +101,12 @@ def _end(connection: Connection, result: Result, now: datetime, step: int) -> Ro
     values |= {"outdated": result.shows is not None and result.shows < step, "held_until": None}
     if result.shows == NEVER_SHOWN:
         values["retry_at"] = now
-    return notifications.end(connection, result.notice_id, **values)
+    return notifications.end(connection, result.notification_id, **values)
 
 
 def _try_again(connection: Connection, failed: Result, now: datetime) -> Result | None:
     """Have it tried again later; or what comes of it where it is given up."""
-    row = notifications.waiting_since_try(connection, failed.notice_id, failed.tries)
+    row = notifications.waiting_since_try(connection, failed.notification_id, failed.tries)
     if row is None:
         return None  # another took it over meanwhile
     unconfirmed = row.unconfirmed + failed.unconfirmed

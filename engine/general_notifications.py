@@ -14,7 +14,7 @@ LONGEST_DIGEST = 16
 
 
 class GeneralNotifications:
-    """Writes notices about no request."""
+    """Writes notifications about no request."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database

@@ -18,15 +18,15 @@ T = TypeVar("T")
 class Sender(Protocol):
     """The way out of a channel."""
 
-    async def send(self, notice: Notification) -> str:
-        """Send one notice; returns the channel's reference."""
+    async def send(self, notification: Notification) -> str:
+        """Send one notification; returns the channel's reference."""
 
 
 class LiveSender(Sender, Protocol):
     """The way out of a channel whose messages are kept up to date."""
 
-    async def change(self, reference: str, notice: RequestNotification) -> bool:
-        """Have a message show what this notice says; False where it is gone for good."""
+    async def change(self, reference: str, notification: RequestNotification) -> bool:
+        """Have a message show what this notification says; False where it is gone for good."""
 
 
 class LiveMessages:
@@ -50,25 +50,27 @@ class LiveMessages:
         messages = await self._run(self.messages.of, rows)
         changes = zip(rows, messages, strict=True)
         changed = await asyncio.gather(
-            *(self._change_one(channel, row, notice, seconds) for row, (channel, notice) in changes)
+            *(self._change_one(channel, row, notification, seconds) for row, (channel, notification) in changes)
         )
         if shown := [one for one in changed if one is not None]:
             await self._run(self.notifications.show, shown)
 
-    async def _change_one(self, channel: str, row: Any, notice: Notification, seconds: float) -> Shown | None:
-        if channel not in self.live or not isinstance(notice, RequestNotification):
+    async def _change_one(self, channel: str, row: Any, notification: Notification, seconds: float) -> Shown | None:
+        if channel not in self.live or not isinstance(notification, RequestNotification):
             return None  # the channel was set up before, and is not now
         try:
             async with asyncio.timeout(seconds):
-                there = await self.live[channel].change(row.reference, notice)
-            return Shown(notice_id=notice.id, before=row.shows, now=notice.step if there else None)
+                there = await self.live[channel].change(row.reference, notification)
+            return Shown(notification_id=notification.id, before=row.shows, now=notification.step if there else None)
         except TimeoutError:
-            log.warning("the message of notice %s stays as it was: no answer within %s s", notice.id, seconds)
-            await self._run(self.deliveries.doubt, [notice.id])
+            log.warning(
+                "the message of notification %s stays as it was: no answer within %s s", notification.id, seconds
+            )
+            await self._run(self.deliveries.doubt, [notification.id])
         except CountersignError as error:
-            log.warning("the message of notice %s stays as it was: %s", notice.id, message_of(error))
+            log.warning("the message of notification %s stays as it was: %s", notification.id, message_of(error))
         except Exception:
-            log.exception("the message of notice %s stays as it was", notice.id)
+            log.exception("the message of notification %s stays as it was", notification.id)
         return None
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:

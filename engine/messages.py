@@ -1,4 +1,4 @@
-"""What a notice shows: the request as it stands, for the person whom it tells."""
+"""What a notification shows: the request as it stands, for the person whom it tells."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from store.views import Told, person, rows_of, views
 
 
 class Messages:
-    """Notices in full. Nothing here changes anything."""
+    """Notifications in full. Nothing here changes anything."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
@@ -25,7 +25,7 @@ class Messages:
 
     @reads
     def of(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:
-        """The channel and the full message of each notice."""
+        """The channel and the full message of each notification."""
         with self.database.reading() as connection:
             return self.read(connection, rows)
 
@@ -53,7 +53,7 @@ class Messages:
         ]
 
     def _held(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[Any, ...], str]:
-        """The newest live message of each person about a request, on the channels of these notices."""
+        """The newest live message of each person about a request, on the channels of these notifications."""
         live = {row.approval_id for row in rows if row.channel in self.live and row.approval_id is not None}
         if not live:
             return {}
@@ -65,7 +65,7 @@ def _place(row: Row[Any]) -> tuple[int, str, str]:
 
 
 def _general(policy: Policy, row: Row[Any]) -> Notification:
-    """A notice about no request."""
+    """A notification about no request."""
     return Notification(
         id=row.id,
         event=row.event,

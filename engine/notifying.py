@@ -1,4 +1,4 @@
-"""Whom a change tells, on which channels: the notices that are written with it, and sent afterwards."""
+"""Whom a change tells, on which channels: the notifications that are written with it, and sent afterwards."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ FIRST_RETRY = timedelta(seconds=10)
 
 
 class Notifying:
-    """Writes the notices of a change, in its transaction."""
+    """Writes the notifications of a change, in its transaction."""
 
     def __init__(self, store: Store) -> None:
         self.live = store.live
@@ -25,7 +25,10 @@ class Notifying:
     def write(
         self, connection: Connection, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Recipient]
     ) -> None:
-        """Write one notice for each person, or room, and channel that is on; what was sent before is outdated now."""
+        """Write one notification for each person, or room, and channel that is on.
+
+        What was sent before is outdated now.
+        """
         notifications.outdate(connection, request.approval_id)
         if tell:
             notifications.add(connection, list(self._rows(request, level, step, at, tell)))
@@ -38,12 +41,12 @@ class Notifying:
         for channel in (name for name, use in route.channels.items() if use != "off"):
             opened, room = for_another or channel in self.live, route.rooms.get(channel, "")
             for whom, one in _heard(tell, opened, request.requester, room):
-                notice_id = f"{number}.{step}.{one.event}.{whom}.{channel}"
-                yield notice(notice_id, number, one.event, level, whom, channel, one.message, "", at)
+                notification_id = f"{number}.{step}.{one.event}.{whom}.{channel}"
+                yield notification(notification_id, number, one.event, level, whom, channel, one.message, "", at)
 
 
-def notice(
-    notice_id: str,
+def notification(
+    notification_id: str,
     approval_id: int,
     event: Event,
     level: int,
@@ -53,9 +56,9 @@ def notice(
     in_reply_to: str,
     at: datetime,
 ) -> dict[str, Any]:
-    """A notice as it is written, to be sent by who wrote it, or else by the sweeper."""
+    """A notification as it is written, to be sent by who wrote it, or else by the sweeper."""
     return {
-        "id": notice_id,
+        "id": notification_id,
         "approval_id": approval_id,
         "event": event,
         "level": level,

@@ -24,12 +24,12 @@ PATIENT_SECONDS = 60.0
 # What can't be found again comes twice where a worker is killed between sending it and writing that down. So the next
 # one begins when the one before is written, or has taken this long.
 NEXT_AFTER_SECONDS = 0.1
-# So many notices of a channel may be on their way at once before the sweeper begins no more of them.
+# So many notifications of a channel may be on their way at once before the sweeper begins no more of them.
 MOST_UNDER_WAY = 200
 CHANGES_AT_ONCE = 50
 # A worker that stops waits so long for what is on its way.
 CLOSING_SECONDS = 4.0
-# Between two tries to write down what became of a notice.
+# Between two tries to write down what became of a notification.
 WRITE_AGAIN_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ Sends = Sequence[tuple[str, asyncio.Task[str]]]
 
 
 class Outbox:
-    """Hands notices to their channels and records what became of them; keeps up to date what the `live` ones sent.
+    """Sends notifications by their channels and records the results; keeps the messages of `live` channels up to date.
 
     `elsewhere` are the channels that this worker lacks and others have: those send what goes by them. What no worker
     has reaches nobody.
@@ -61,16 +61,16 @@ class Outbox:
         self.live_messages = LiveMessages(store, self.live)
         self.executor = store.database.executor
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._under_way: dict[str, str] = {}  # the channel of each notice
+        self._under_way: dict[str, str] = {}  # the channel of each notification
         self._ended: dict[int | None, list[Result]] = {}  # by request; not written yet
-        self._read_through = 0  # the version of the record up to which new notices were looked for
+        self._read_through = 0  # the version of the record up to which new notifications were looked for
         self._writing = asyncio.Lock()
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     # --- what others ask for -----------------------------------------------------------------------------------------
 
     async def deliver(self, approval_id: int, step: int) -> list[str]:
-        """Send the notices of one transition, all at once, and bring up to date what was sent before.
+        """Send the notifications of one transition, all at once, and bring up to date what was sent before.
 
         Returns, as soon as that is done but after HEALTHY_SECONDS at the latest, who can be reached by no channel.
         """
@@ -135,44 +135,47 @@ class Outbox:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     async def _send_step(self, approval_id: int, step: int) -> Sends:
-        """Begin to send the notices of a transition that nobody has tried yet; others are left over, or under way."""
+        """Begin to send the notifications of a transition that nobody has tried yet.
+
+        Others are left over, or under way.
+        """
         new = await self._run(self.deliveries.begin_step, approval_id, step, self.elsewhere, datetime.now(UTC))
-        return [(channel, self._start(self._send(channel, notice, tries=1))) for channel, notice in new]
+        return [(channel, self._start(self._send(channel, notification, tries=1))) for channel, notification in new]
 
     async def _send_again(self, most: int, **channels: Any) -> None:
         rows = await self._run(lambda: self.notifications.left_over(datetime.now(UTC), most, **channels))
         messages = await self._read(rows)
         await self._begin(messages)
-        if broken := {row.id for row in rows} - {notice.id for _, notice in messages}:
+        if broken := {row.id for row in rows} - {notification.id for _, notification in messages}:
             # Put off, or they would be the first of all that is left over, again and again.
             await self._run(self.deliveries.begin, list(broken), datetime.now(UTC))
             await self._run(self.notifications.release, list(broken))
 
     async def _begin(self, messages: Full) -> None:
         """Write down that these are sent now, and send them: each for itself, to its end."""
-        ids = [notice.id for _, notice in messages if notice.id not in self._under_way]
+        ids = [notification.id for _, notification in messages if notification.id not in self._under_way]
         tries = await self._run(self.deliveries.begin, ids, datetime.now(UTC)) if ids else {}
-        for channel, notice in messages:
-            if notice.id in tries:
-                self._start(self._send(channel, notice, tries[notice.id]))
+        for channel, notification in messages:
+            if notification.id in tries:
+                self._start(self._send(channel, notification, tries[notification.id]))
 
-    async def _send(self, channel: str, notice: Notification, tries: int) -> str:
-        """Send one notice and record what became of it; returns that."""
-        self._under_way[notice.id] = channel
+    async def _send(self, channel: str, notification: Notification, tries: int) -> str:
+        """Send one notification and record what became of it; returns that."""
+        self._under_way[notification.id] = channel
         try:
             async with self._turn(channel):
-                result = await self._try(channel, notice, tries)
-                await self._record(notice.approval_id, result)
+                result = await self._try(channel, notification, tries)
+                await self._record(notification.approval_id, result)
         finally:
-            del self._under_way[notice.id]
-        if result.state == "unreachable" and notice.approval_id is not None:
+            del self._under_way[notification.id]
+        if result.state == "unreachable" and notification.approval_id is not None:
             # Its person is told by another channel now; of what is about no request, a second later.
-            await self._send_step(notice.approval_id, _step_of(notice))
+            await self._send_step(notification.approval_id, _step_of(notification))
         return result.state
 
     @asynccontextmanager
     async def _turn(self, channel: str) -> AsyncIterator[None]:
-        """Wait until it is the turn of the next notice on a channel, and take it."""
+        """Wait until it is the turn of the next notification on a channel, and take it."""
         if channel in self.live:
             yield
             return
@@ -187,15 +190,15 @@ class Outbox:
             timer.cancel()
             _set(over)
 
-    async def _try(self, channel: str, notice: Notification, tries: int) -> Result:
-        ended = Result(notice_id=notice.id, state="waiting", text="", tries=tries)
+    async def _try(self, channel: str, notification: Notification, tries: int) -> Result:
+        ended = Result(notification_id=notification.id, state="waiting", text="", tries=tries)
         sender = self.senders.get(channel)
         if sender is None:
             return ended.model_copy(update={"state": "unreachable", "text": f"no worker has the channel {channel}"})
         seconds = (LIVE_SECONDS if tries == 1 else PATIENT_SECONDS) if channel in self.live else None
         try:
             async with asyncio.timeout(seconds):
-                reference = await sender.send(notice)
+                reference = await sender.send(notification)
         except Unreachable as error:
             return ended.model_copy(update={"state": "unreachable", "text": str(error)})
         except TimeoutError:
@@ -204,23 +207,23 @@ class Outbox:
             why = message_of(error)
             ended = ended.model_copy(update={"unconfirmed": isinstance(error, Unconfirmed)})
         except Exception as error:
-            # A fault of ours: it is mended by a deploy, and must hold up neither the request nor other notices.
-            log.exception("notice %s waits", notice.id)
+            # A fault of ours: it is mended by a deploy, and must hold up neither the request nor other notifications.
+            log.exception("notification %s waits", notification.id)
             why = message_of(error)
         else:
-            shows = self._shows(channel, notice, reference)
+            shows = self._shows(channel, notification, reference)
             return ended.model_copy(update={"state": "sent", "text": reference, "shows": shows})
-        log.warning("notice %s waits: %s", notice.id, why)
+        log.warning("notification %s waits: %s", notification.id, why)
         return ended.model_copy(update={"text": why})
 
-    def _shows(self, channel: str, notice: Notification, reference: str) -> int | None:
+    def _shows(self, channel: str, notification: Notification, reference: str) -> int | None:
         """The step that a message of its own shows; None where it stands below one that the person holds already."""
-        if channel not in self.live or not isinstance(notice, RequestNotification):
+        if channel not in self.live or not isinstance(notification, RequestNotification):
             return None
-        if reference in ("", notice.holds):
+        if reference in ("", notification.holds):
             return None
         # What was tried before may have been found there, as it was posted then.
-        return NEVER_SHOWN if notice.again else notice.step
+        return NEVER_SHOWN if notification.again else notification.step
 
     async def _record(self, approval_id: int | None, result: Result) -> None:
         """Write down how a try ended, together with what else of this request ended while others were written."""
@@ -231,7 +234,9 @@ class Outbox:
                     await self._run(self.deliveries.mark, approval_id, results, self._all_channels)
                 except CountersignError as error:
                     # What was sent must be on record, or it is sent again.
-                    log.warning("what became of %s notices is not written yet: %s", len(results), message_of(error))
+                    log.warning(
+                        "what became of %s notifications is not written yet: %s", len(results), message_of(error)
+                    )
                     self._ended.setdefault(approval_id, []).extend(results)
                     await asyncio.sleep(WRITE_AGAIN_SECONDS)
 
@@ -243,14 +248,14 @@ class Outbox:
             await self.live_messages.catch_up(approval_id, LIVE_SECONDS)
 
     async def _read(self, rows: Sequence[Any]) -> Full:
-        """What these notices show. One that can't be read, by a fault of ours, holds up only itself."""
+        """What these notifications show. One that can't be read, by a fault of ours, holds up only itself."""
         try:
             return await self._run(self.messages.of, rows) if rows else []
         except CountersignError:
             raise
         except Exception:
             if len(rows) == 1:
-                log.exception("notice %s can't be read, and waits", rows[0].id)
+                log.exception("notification %s can't be read, and waits", rows[0].id)
                 return []
             return [message for row in rows for message in await self._read([row])]
 
@@ -279,11 +284,11 @@ def _set(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _step_of(notice: Notification) -> int:
-    """The step that a notice was written with, from its id: <approval id>.<step>.<event>.<person>.<channel>."""
-    return int(notice.id.split(".")[1])
+def _step_of(notification: Notification) -> int:
+    """The step that a notification was written with, from its id: <approval id>.<step>.<event>.<person>.<channel>."""
+    return int(notification.id.split(".")[1])
 
 
 def _result(task: asyncio.Task[str]) -> str:
-    """What became of a notice; "" while it is on its way, or where that went wrong."""
+    """What became of a notification; "" while it is on its way, or where that went wrong."""
     return task.result() if task.done() and not task.cancelled() and task.exception() is None else ""

@@ -49,5 +49,5 @@ class People:
 
 
 def _unreachable(connection: Connection, approval_id: int) -> set[str]:
-    """People to whom no notice of this request got through, or whose mail bounced."""
+    """People to whom no notification of this request got through, or whose mail bounced."""
     return lost_of(connection, approval_id) | signals.people_with(connection, approval_id, "unreachable")

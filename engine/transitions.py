@@ -33,7 +33,7 @@ class Transitions:
         self.notifying = notifying
 
     def write(self, transition: Transition) -> RecordedTransition:
-        """Write one transition: status, people, decision, grant, notices and record, in one transaction, once.
+        """Write one transition: status, people, decision, grant, notifications and record, in one transaction, once.
 
         A request that has ended on record stays as it ended, and what relies on somebody disabled is not written.
         """

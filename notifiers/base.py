@@ -13,7 +13,7 @@ from notifiers.engine import Engine
 class Notifier(Protocol):
     """The way out of one channel."""
 
-    async def send(self, notice: Notification) -> str:
+    async def send(self, notification: Notification) -> str:
         """Send it, in its own time limits; returns the channel's reference (a Message-ID).
 
         Raises Unreachable, Unconfirmed where it may have been sent, or Unavailable. It may be sent again after these.
@@ -26,7 +26,7 @@ class Notifier(Protocol):
 class LiveNotifier(Notifier, Protocol):
     """The way out of a channel whose messages can be changed: each goes on showing its request as it is now."""
 
-    async def change(self, reference: str, notice: RequestNotification) -> bool:
+    async def change(self, reference: str, notification: RequestNotification) -> bool:
         """Bring a message up to date; False where it is gone for good. Raises Unavailable."""
 
 

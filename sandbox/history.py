@@ -180,7 +180,7 @@ class _Request:
     def _ask(self) -> None:
         self._add(t.steps, approval_id=self.number, key="1.level_started", number=1)
         self._event("level_started", "countersign")
-        self._notice(1, "opened", requester(self.number), LIVE_CHANNEL)
+        self._notification(1, "opened", requester(self.number), LIVE_CHANNEL)
         for person in (APPROVER, SECOND_APPROVER):
             self._add(
                 t.approvers,
@@ -190,8 +190,8 @@ class _Request:
                 because="manager of everybody",
                 availability="away" if self._second_is_away and person == SECOND_APPROVER else "",
             )
-            self._notice(1, "asked", person, "email")
-            self._notice(1, "asked", person, LIVE_CHANNEL)
+            self._notification(1, "asked", person, "email")
+            self._notification(1, "asked", person, LIVE_CHANNEL)
         if self._second_is_away:
             detail = "Out of office"
             self._add(
@@ -243,7 +243,7 @@ class _Request:
         self._add(t.steps, approval_id=self.number, key="1.answer", number=2)
         self._event(self.status.lower(), APPROVER)
         for person in (requester(self.number), APPROVER, SECOND_APPROVER):
-            self._notice(2, "settled", person, "email")
+            self._notification(2, "settled", person, "email")
         if self.has_grant:
             ends = datetime.now(UTC) + timedelta(hours=1) if self.lasts else self.opened + timedelta(hours=1)
             self._add(
@@ -261,7 +261,7 @@ class _Request:
             )
             self._event("granted", requester(self.number))
 
-    def _notice(self, step: int, event: str, person: str, channel: str) -> None:
+    def _notification(self, step: int, event: str, person: str, channel: str) -> None:
         self._add(
             t.notifications,
             id=f"{self.number}.{step}.{event}.{person}.{channel}",

@@ -1,4 +1,4 @@
-"""One request, its people, and notices about it: what the pictures in the docs show, and what tests send."""
+"""One request, its people, and notifications about it: what the pictures in the docs show, and what tests send."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def decided(who: str, verdict: Verdict = Verdict.APPROVE, comment: str = "", lev
     )
 
 
-def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> RequestNotification:
-    """A notice about the request, which waits unless it is said otherwise."""
+def notification(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> RequestNotification:
+    """A notification about the request, which waits unless it is said otherwise."""
     usual: dict[str, Any] = {
         "id": f"1042.1.{event}.{to.id}.slack",
         "event": event,
@@ -66,4 +66,4 @@ def notice(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> Re
 
 def in_room(room: str, event: Event = Event.ASKED, **changes: Any) -> RequestNotification:
     """The same for a room."""
-    return notice(event, Person(id=f"#{room}", name="", email=""), room=room, **changes)
+    return notification(event, Person(id=f"#{room}", name="", email=""), room=room, **changes)

@@ -19,7 +19,7 @@ from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound.blocks import live
 from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view
 from sandbox.arguments import parser
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, in_room, notice
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, in_room, notification
 from sandbox.slack_svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
@@ -60,10 +60,10 @@ def pictures() -> dict[str, str]:
     approved = {"status": Status.APPROVED, "decisions": [APPROVED], "grant": GRANT}
     mentioned = {"grace": "UGRACE", "heidi": "UHEIDI"}
     return {
-        "prompt": message(live(notice(Event.ASKED, GRACE), CONFIG).blocks),
+        "prompt": message(live(notification(Event.ASKED, GRACE), CONFIG).blocks),
         "room": message(live(in_room("C0123ABCD"), CONFIG, mentioned).blocks),
-        "approved": message(live(notice(Event.SETTLED, HEIDI, **approved), CONFIG).blocks),
-        "status": message(live(notice(Event.OPENED, ALICE), CONFIG).blocks),
+        "approved": message(live(notification(Event.SETTLED, HEIDI, **approved), CONFIG).blocks),
+        "status": message(live(notification(Event.OPENED, ALICE), CONFIG).blocks),
         "reject": modal(answer_modal(Named(1042, 1, ""), Verdict.REJECT, waits)),
         "connect": modal(connect_modal({"device": "db-1", "protocol": "ssh", "reason": "Replication lags behind."})),
         "home": home(home_view(Mine(waiting=[waits], asked=[waits_too, held], revocable=[allowed]), "grace")),

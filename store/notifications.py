@@ -1,4 +1,4 @@
-"""Notices: written with the change they tell of, sent afterwards, so that none is lost and none is written twice."""
+"""Notifications: written with the change they tell of, and sent afterwards, so that none is lost or written twice."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from store.due import among
 from store.requests import step_of
 from store.tables import ROOM, as_written, notifications, one_of, requests
 
-# Who sends a notice says so again and again (`hold`); another may send it when nothing was said for this long.
+# Who sends a notification says so again and again (`hold`); another may send it when nothing was said for this long.
 HELD_FOR = timedelta(seconds=20)
 ASKING = (Event.ASKED, Event.REMINDED)
 # What else there is to say stands below these, or in them.
@@ -54,7 +54,7 @@ def _free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
 
 IS_OF_NUMBER = notifications.c.approval_id == bindparam("number")
 IDS: BindParameter[str] = bindparam("ids", expanding=True)
-IS_OF_ID = notifications.c.id == bindparam("notice")
+IS_OF_ID = notifications.c.id == bindparam("notification")
 UNSENT = _waiting().where(IS_OF_NUMBER, notifications.c.id.startswith(bindparam("step", type_=String)))
 FREE_AMONG = (
     select(notifications.c.id, notifications.c.tries)
@@ -86,14 +86,14 @@ class Notifications:
 
     @reads
     def of_step(self, approval_id: int, step: int) -> list[Row[Any]]:
-        """The notices of one transition that were not sent yet."""
+        """The notifications of one transition that were not sent yet."""
         with self.database.reading() as connection:
             return list(unsent(connection, approval_id, step))
 
     def left_over(
         self, now: datetime, limit: int, by: Collection[str] | None = None, but: Collection[str] = ()
     ) -> list[Row[Any]]:
-        """Notices still not sent that are due for another try, by these channels or by all `but` some.
+        """Notifications still not sent that are due for another try, by these channels or by all `but` some.
 
         What asks about a settled request is asked no more. Where a message can be changed and may have got through, it
         is not left there as a question: sent again, it is found, and then says what became of it.
@@ -128,20 +128,22 @@ class Notifications:
         )
         return IS_WAITING & _free(now) & notifications.c.event.in_(ASKING) & ~may_be_there & settled
 
-    def hold(self, notice_ids: Collection[str], now: datetime) -> None:
+    def hold(self, notification_ids: Collection[str], now: datetime) -> None:
         """Say that these are still being sent or changed."""
-        held = notifications.c.id.in_(notice_ids) & notifications.c.held_until.is_not(None)
+        held = notifications.c.id.in_(notification_ids) & notifications.c.held_until.is_not(None)
         with self.database.transaction() as connection:
             connection.execute(update(notifications).where(held).values(held_until=now + HELD_FOR))
 
-    def release(self, notice_ids: Collection[str]) -> None:
+    def release(self, notification_ids: Collection[str]) -> None:
         """Let others send or change these when they are due."""
         with self.database.transaction() as connection:
-            connection.execute(update(notifications).where(notifications.c.id.in_(notice_ids)).values(held_until=None))
+            connection.execute(
+                update(notifications).where(notifications.c.id.in_(notification_ids)).values(held_until=None)
+            )
 
     @reads
     def lost(self, approval_id: int) -> list[str]:
-        """The people to whom no notice of a request got through, or will."""
+        """The people to whom no notification of a request got through, or will."""
         with self.database.reading() as connection:
             return sorted(lost_of(connection, approval_id))
 
@@ -164,14 +166,14 @@ class Notifications:
         Where another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
         """
         with self.database.transaction() as connection:
-            for one in sorted(changes, key=lambda one: one.notice_id):
+            for one in sorted(changes, key=lambda one: one.notification_id):
                 about = connection.execute(
-                    select(notifications.c.approval_id).where(notifications.c.id == one.notice_id)
+                    select(notifications.c.approval_id).where(notifications.c.id == one.notification_id)
                 )
                 if (number := about.scalar_one_or_none()) is None:
                     continue  # it was forgotten meanwhile
                 step = step_of(connection, number)
-                kept = (notifications.c.id == one.notice_id) & notifications.c.shows.is_not(None)
+                kept = (notifications.c.id == one.notification_id) & notifications.c.shows.is_not(None)
                 values = {"shows": None, "outdated": False} if one.now is None else _shows(one.before, one.now, step)
                 connection.execute(update(notifications).where(kept).values(tries=0, **values))
 
@@ -181,7 +183,7 @@ class Notifications:
 
 
 def lost_of(connection: Connection, approval_id: int) -> set[str]:
-    """The people to whom no notice of a request got through, or will."""
+    """The people to whom no notification of a request got through, or will."""
     told = select(notifications.c.person, notifications.c.state).where(notifications.c.approval_id == approval_id)
     states: dict[str, set[str]] = {}
     for row in connection.execute(told):
@@ -206,50 +208,63 @@ def outdate(connection: Connection, approval_id: int) -> None:
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Add notices."""
+    """Add notifications."""
     if rows:
         connection.execute(ADD, rows)
 
 
 def add_new(connection: Connection, *rows: dict[str, Any]) -> int:
-    """Add notices, but for those that are there already; how many were new."""
+    """Add notifications, but for those that are there already; how many were new."""
     return insert_new(connection, notifications, *rows)
 
 
-def free_among(connection: Connection, notice_ids: Sequence[str], now: datetime) -> Sequence[Row[str, int]]:
-    """Id and tries of those of these notices that nobody is sending or changing; locked until the transaction ends."""
-    return connection.execute(FREE_AMONG, {"ids": notice_ids, "now": now}).all()
+def free_among(connection: Connection, notification_ids: Sequence[str], now: datetime) -> Sequence[Row[str, int]]:
+    """Id and tries of those of these notifications that nobody is sending or changing.
+
+    Locked until the transaction ends.
+    """
+    return connection.execute(FREE_AMONG, {"ids": notification_ids, "now": now}).all()
 
 
-def begin(connection: Connection, notice_id: str, **values: Any) -> None:
-    """Change these columns of a notice that is sent or changed now; what was doubtful until then is so no more."""
-    connection.execute(BEGIN, {"notice": notice_id, **values})
+def begin(connection: Connection, notification_id: str, **values: Any) -> None:
+    """Change these columns of a notification that is sent or changed now.
+
+    What was doubtful until then is so no more.
+    """
+    connection.execute(BEGIN, {"notification": notification_id, **values})
 
 
-def begin_first(connection: Connection, notice_ids: Sequence[str], **values: Any) -> set[str]:
-    """Change these columns of notices that are sent now for the first time; returns those that were not sent before."""
-    return set(connection.execute(BEGIN_FIRST, {"ids": notice_ids, **values}).scalars()) if notice_ids else set()
+def begin_first(connection: Connection, notification_ids: Sequence[str], **values: Any) -> set[str]:
+    """Change these columns of notifications that are sent now for the first time.
+
+    Returns those that were not sent before.
+    """
+    return (
+        set(connection.execute(BEGIN_FIRST, {"ids": notification_ids, **values}).scalars())
+        if notification_ids
+        else set()
+    )
 
 
-def change(connection: Connection, notice_id: str, **values: Any) -> None:
-    """Change these columns of a notice."""
-    connection.execute(CHANGE, {"notice": notice_id, **values})
+def change(connection: Connection, notification_id: str, **values: Any) -> None:
+    """Change these columns of a notification."""
+    connection.execute(CHANGE, {"notification": notification_id, **values})
 
 
-def end(connection: Connection, notice_id: str, **values: Any) -> Row[Any] | None:
-    """Change these columns of a notice that was not sent yet; None where it was, or was given up."""
-    return connection.execute(END, {"notice": notice_id, **values}).one_or_none()
+def end(connection: Connection, notification_id: str, **values: Any) -> Row[Any] | None:
+    """Change these columns of a notification that was not sent yet; None where it was, or was given up."""
+    return connection.execute(END, {"notification": notification_id, **values}).one_or_none()
 
 
-def waiting_since_try(connection: Connection, notice_id: str, tries: int) -> Row[Any] | None:
-    """A notice that still waits after so many tries; None where another has begun one since."""
-    same = (notifications.c.id == notice_id) & (notifications.c.tries == tries)
+def waiting_since_try(connection: Connection, notification_id: str, tries: int) -> Row[Any] | None:
+    """A notification that still waits after so many tries; None where another has begun one since."""
+    same = (notifications.c.id == notification_id) & (notifications.c.tries == tries)
     return connection.execute(select(notifications).where(same, notifications.c.state == "waiting")).one_or_none()
 
 
-def doubt(connection: Connection, notice_ids: Sequence[str], retry_at: datetime) -> None:
+def doubt(connection: Connection, notification_ids: Sequence[str], retry_at: datetime) -> None:
     """Note that nobody knows what these messages show, nor will until then."""
-    given_up = notifications.c.id.in_(notice_ids) & notifications.c.shows.is_not(None)
+    given_up = notifications.c.id.in_(notification_ids) & notifications.c.shows.is_not(None)
     values = {"shows": DOUBTFUL, "outdated": True, "retry_at": retry_at}
     connection.execute(update(notifications).where(given_up).values(values))
 
@@ -266,7 +281,7 @@ def outdate_others(connection: Connection, asking: Row[Any]) -> None:
 
 
 def written_since(connection: Connection, person: str, event: Event, since: datetime, indexed: Sequence[Event]) -> int:
-    """How many notices of an event somebody was written since a moment; the event is one of the `indexed`."""
+    """How many notifications of an event somebody was written since a moment; the event is one of the `indexed`."""
     recent = select(func.count()).where(
         one_of(notifications.c.event, indexed),
         notifications.c.person == person,
@@ -283,12 +298,12 @@ def shown_of(connection: Connection, approval_ids: Collection[int]) -> Sequence[
 
 
 def unsent(connection: Connection, approval_id: int, step: int) -> Sequence[Row[Any]]:
-    """The notices of one transition that were not sent yet."""
+    """The notifications of one transition that were not sent yet."""
     return connection.execute(UNSENT, {"number": approval_id, "step": f"{approval_id}.{step}."}).all()
 
 
 def lost_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[int, str, str]]:
-    """Who could be told of a waiting request by no notice of it, in the form of a signal."""
+    """Who could be told of a waiting request by no notification of it, in the form of a signal."""
     other = notifications.alias()
     reached = (
         exists()

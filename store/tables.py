@@ -35,7 +35,7 @@ LONGEST_WHO = 200
 AVAILABILITIES = ("", "away", "unreachable", "disabled")
 # The number of the first request, so that people see #1001 and not #1.
 FIRST_APPROVAL_ID = 1001
-# A notice for a room and not a person has the room's name behind this; no person's id begins so.
+# A notification for a room and not a person has the room's name behind this; no person's id begins so.
 ROOM = "#"
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""From a notice to the mail that carries it. Pure: no clock, no network; the templates are read once."""
+"""From a notification to the mail that carries it. Pure: no clock, no network; the templates are read once."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from notifiers.email.config import EmailConfig
 from notifiers.templates import loader
 
 
-def compose(notice: Notification, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
+def compose(notification: Notification, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
     """The whole mail, in ASCII but for an address beyond it. `now` is for its Date.
 
     Raises Unreachable where the person's address can't be written to.
     """
-    address = writable(notice.to.email)
+    address = writable(notification.to.email)
     message = EmailMessage(headers.POLICY if address.isascii() else headers.UTF8_POLICY)
     message["From"] = headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
-    message["To"] = headers.mailbox(wording.name(notice.to.name, ""), address)
-    if isinstance(notice, RequestNotification):
-        _address(message, notice, config)
-        _thread(message, notice, config)
+    message["To"] = headers.mailbox(wording.name(notification.to.name, ""), address)
+    if isinstance(notification, RequestNotification):
+        _address(message, notification, config)
+        _thread(message, notification, config)
     else:
-        _address_general(message, notice, config)
+        _address_general(message, notification, config)
     message["Date"] = format_datetime(now or datetime.now(UTC))
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
-    _write(message, notice, config)
+    _write(message, notification, config)
     return message
 
 
@@ -53,127 +53,139 @@ def writable(address: str) -> str:
         raise Unreachable(f"{address!r} has a domain that does not exist; correct it in the directory") from None
 
 
-def ids_of(notice: RequestNotification, config: EmailConfig) -> token.Ids:
+def ids_of(notification: RequestNotification, config: EmailConfig) -> token.Ids:
     """What the mail's ids say. Only an approver who may answer by mail gets a token, of the kind of this mail."""
-    kind = token.KIND_OF_EVENT.get(notice.event)
-    if kind is None or notice.use != "decide" or notice.to.id == notice.requester.id:
-        return token.Ids(notice.approval_id, 0, "")
-    made = token.make(config.keys, notice.approval_id, notice.level, notice.to.id, notice.token_run, kind)
-    return token.Ids(notice.approval_id, notice.level, made)
+    kind = token.KIND_OF_EVENT.get(notification.event)
+    if kind is None or notification.use != "decide" or notification.to.id == notification.requester.id:
+        return token.Ids(notification.approval_id, 0, "")
+    made = token.make(
+        config.keys, notification.approval_id, notification.level, notification.to.id, notification.token_run, kind
+    )
+    return token.Ids(notification.approval_id, notification.level, made)
 
 
-def _answerable(notice: RequestNotification, ids: token.Ids) -> bool:
-    return bool(ids.token) and notice.status is Status.WAITING
+def _answerable(notification: RequestNotification, ids: token.Ids) -> bool:
+    return bool(ids.token) and notification.status is Status.WAITING
 
 
-def _address(message: EmailMessage, notice: RequestNotification, config: EmailConfig) -> None:
-    ids = ids_of(notice, config)
-    message["Reply-To"] = _reply_to(notice, config)
-    message["Subject"] = headers.words(_subject(notice, config))
-    message["Message-ID"] = token.message_id(config.message_id_domain, ids, notice.event, _of_run(notice, notice.id))
+def _address(message: EmailMessage, notification: RequestNotification, config: EmailConfig) -> None:
+    ids = ids_of(notification, config)
+    message["Reply-To"] = _reply_to(notification, config)
+    message["Subject"] = headers.words(_subject(notification, config))
+    message["Message-ID"] = token.message_id(
+        config.message_id_domain, ids, notification.event, _of_run(notification, notification.id)
+    )
 
 
-def _reply_to(notice: RequestNotification, config: EmailConfig) -> str:
-    ids = ids_of(notice, config)
-    return token.reply_address(config.reply_address, *ids) if _answerable(notice, ids) else config.reply_address
+def _reply_to(notification: RequestNotification, config: EmailConfig) -> str:
+    ids = ids_of(notification, config)
+    return token.reply_address(config.reply_address, *ids) if _answerable(notification, ids) else config.reply_address
 
 
-def _subject(notice: RequestNotification, config: EmailConfig) -> str:
-    kind = notice.subject.kind.capitalize()
-    return f"{config.instance_name} - {kind} Approval Notification - #{notice.approval_id}"
+def _subject(notification: RequestNotification, config: EmailConfig) -> str:
+    kind = notification.subject.kind.capitalize()
+    return f"{config.instance_name} - {kind} Approval Notification - #{notification.approval_id}"
 
 
-def _ready_reply(notice: RequestNotification, config: EmailConfig, word: str) -> wording.Harmless:
+def _ready_reply(notification: RequestNotification, config: EmailConfig, word: str) -> wording.Harmless:
     """A link that opens a new mail which holds an answer, for its reader to send (RFC 6068); it decides nothing."""
-    fields = urlencode({"subject": f"Re: {_subject(notice, config)}", "body": word}, quote_via=quote)
-    return wording.Harmless(f"mailto:{quote(_reply_to(notice, config), safe='@')}?{fields}")
+    fields = urlencode({"subject": f"Re: {_subject(notification, config)}", "body": word}, quote_via=quote)
+    return wording.Harmless(f"mailto:{quote(_reply_to(notification, config), safe='@')}?{fields}")
 
 
-def _address_general(message: EmailMessage, notice: Notification, config: EmailConfig) -> None:
+def _address_general(message: EmailMessage, notification: Notification, config: EmailConfig) -> None:
     """What is about no request has a subject line of its own, and nothing in it that an answer could be known by."""
-    title = _template(f"{notice.event}/title.j2").render(_shown_general(notice, config)).strip()
+    title = _template(f"{notification.event}/title.j2").render(_shown_general(notification, config)).strip()
     message["Reply-To"] = config.reply_address
     message["Subject"] = headers.words(f"{config.instance_name} - {title}")
-    message["Message-ID"] = token.message_id(config.message_id_domain, None, notice.event, notice.id)
+    message["Message-ID"] = token.message_id(config.message_id_domain, None, notification.event, notification.id)
 
 
-def _thread(message: EmailMessage, notice: RequestNotification, config: EmailConfig) -> None:
+def _thread(message: EmailMessage, notification: RequestNotification, config: EmailConfig) -> None:
     """Every mail to a person about a request, the first one too, refers to the same id, which is no mail's own.
 
     Gmail asks for just that ("references headers that consistently refer to the same message ID", beside the same
     subject), and threads by RFC 5256 or JWZ's algorithm stand in a container of that id.
     """
-    root = token.thread_id(config.message_id_domain, notice.approval_id, _of_run(notice, notice.to.id))
-    answered = notice.in_reply_to.strip()
+    root = token.thread_id(
+        config.message_id_domain, notification.approval_id, _of_run(notification, notification.to.id)
+    )
+    answered = notification.in_reply_to.strip()
     if headers.is_message_id(answered):
         message["In-Reply-To"] = answered
         message["References"] = f"{root} {answered}"
         return
-    if notice.event is not Event.ASKED:
+    if notification.event is not Event.ASKED:
         message["In-Reply-To"] = root
     message["References"] = root
 
 
-def _of_run(notice: RequestNotification, name: str) -> str:
+def _of_run(notification: RequestNotification, name: str) -> str:
     """What tells mails apart whose request has a number that was given out before."""
-    return f"{name}:{notice.token_run}" if notice.token_run else name
+    return f"{name}:{notification.token_run}" if notification.token_run else name
 
 
-def _write(message: EmailMessage, notice: Notification, config: EmailConfig) -> None:
-    shown = _shown(notice, config) if isinstance(notice, RequestNotification) else _shown_general(notice, config)
-    text = _template(f"{notice.event}/text.j2").render(shown)
-    html = _template(f"{notice.event}/html.j2").render(shown)
+def _write(message: EmailMessage, notification: Notification, config: EmailConfig) -> None:
+    shown = (
+        _shown(notification, config)
+        if isinstance(notification, RequestNotification)
+        else _shown_general(notification, config)
+    )
+    text = _template(f"{notification.event}/text.j2").render(shown)
+    html = _template(f"{notification.event}/html.j2").render(shown)
     # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
     message.set_content(text, cte=None if text.isascii() else "quoted-printable")
-    message.make_alternative(token.boundary(config.keys, notice.id))
+    message.make_alternative(token.boundary(config.keys, notification.id))
     message.add_alternative(html.encode("ascii", "xmlcharrefreplace").decode("ascii"), subtype="html")
 
 
-def _shown_general(notice: Notification, config: EmailConfig) -> dict[str, object]:
-    """What the templates of every notice may use."""
-    return {"n": notice, "instance": config.instance_name}
+def _shown_general(notification: Notification, config: EmailConfig) -> dict[str, object]:
+    """What the templates of every notification may use."""
+    return {"n": notification, "instance": config.instance_name}
 
 
-def _shown(notice: RequestNotification, config: EmailConfig) -> dict[str, object]:
-    """All that those of a notice about a request may use."""
+def _shown(notification: RequestNotification, config: EmailConfig) -> dict[str, object]:
+    """All that those of a notification about a request may use."""
     return {
-        **_shown_general(notice, config),
-        "subject": notice.subject,
-        "lasts": notice.grant_lasts,
-        "to_requester": notice.to.id == notice.requester.id,
-        "answerable": _answerable(notice, ids_of(notice, config)),
-        "approve": _ready_reply(notice, config, "Approve"),
-        "reject": _ready_reply(notice, config, "Reject"),
-        "page": f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else "",
-        "requester": _name(notice.requester),
-        "asker": wording.one_line(notice.asked_by, wording.LONGEST_NAME),
-        "others": wording.listed(_others(notice)),
-        "approvers": wording.listed([_decider(notice, one) for one in notice.approved_by]),
-        "deciders": wording.listed(_deciders(notice)),
-        "decisions": [(_decider(notice, d.person), d) for d in notice.decisions],
+        **_shown_general(notification, config),
+        "subject": notification.subject,
+        "lasts": notification.grant_lasts,
+        "to_requester": notification.to.id == notification.requester.id,
+        "answerable": _answerable(notification, ids_of(notification, config)),
+        "approve": _ready_reply(notification, config, "Approve"),
+        "reject": _ready_reply(notification, config, "Reject"),
+        "page": f"{config.public_url}/requests/{notification.approval_id}" if config.public_url else "",
+        "requester": _name(notification.requester),
+        "asker": wording.one_line(notification.asked_by, wording.LONGEST_NAME),
+        "others": wording.listed(_others(notification)),
+        "approvers": wording.listed([_decider(notification, one) for one in notification.approved_by]),
+        "deciders": wording.listed(_deciders(notification)),
+        "decisions": [(_decider(notification, d.person), d) for d in notification.decisions],
     }
 
 
-def _others(notice: RequestNotification) -> list[str]:
+def _others(notification: RequestNotification) -> list[str]:
     """Who else is asked, and which of them don't know it yet."""
-    others = [person for person in notice.asked if person.id != notice.to.id]
-    return [_name(one) + (" (not told yet)" if one.id in notice.untold else "") for one in others]
+    others = [person for person in notification.asked if person.id != notification.to.id]
+    return [_name(one) + (" (not told yet)" if one.id in notification.untold else "") for one in others]
 
 
 def _name(person: Person) -> str:
     return wording.name(person.name, person.id)
 
 
-def _deciders(notice: RequestNotification) -> list[str]:
+def _deciders(notification: RequestNotification) -> list[str]:
     """Whose answers brought this outcome about, each once."""
-    verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
+    verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notification.status)
     return list(
-        dict.fromkeys(_decider(notice, d.person) for d in notice.decisions if d.verdict is verdict and not d.lapsed)
+        dict.fromkeys(
+            _decider(notification, d.person) for d in notification.decisions if d.verdict is verdict and not d.lapsed
+        )
     )
 
 
-def _decider(notice: RequestNotification, person: str) -> str:
-    return wording.name(notice.names.get(person, ""), person)
+def _decider(notification: RequestNotification, person: str) -> str:
+    return wording.name(notification.names.get(person, ""), person)
 
 
 @cache

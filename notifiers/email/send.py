@@ -1,4 +1,4 @@
-"""The way out by email: compose a notice's mail, hand it to the mail server, and say plainly what became of it."""
+"""The way out by email: compose a notification's mail, hand it to the mail server, and report what became of it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _RELAYING = re.compile(r"\brelay", re.IGNORECASE)
 
 
 class EmailNotifier:
-    """Sends notices as mails over a few kept connections; close it when done."""
+    """Sends notifications as mails over a few kept connections; close it when done."""
 
     def __init__(self, config: EmailConfig) -> None:
         self._config = config
         self._connections = Connections(config.smtp, hello_name=config.sender_address.rpartition("@")[2])
 
-    async def send(self, notice: Notification) -> str:
+    async def send(self, notification: Notification) -> str:
         """Send it and return its Message-ID, the token masked. Sent again, it is the same mail with the same id.
 
         Raises Unreachable where this person's address, or this mail to it, is refused for good; Unconfirmed where the
@@ -43,8 +43,8 @@ class EmailNotifier:
         try or a better configuration can mend. It takes as long as the server does, 10 minutes and more: who cancels it
         meanwhile can't know whether the mail was sent.
         """
-        message = compose(notice, self._config)
-        recipient = writable(notice.to.email)
+        message = compose(notification, self._config)
+        recipient = writable(notification.to.email)
         envelope = Envelope(self._config.sender_address, recipient, message.as_bytes(), not recipient.isascii())
         try:
             await self._connections.deliver(envelope)

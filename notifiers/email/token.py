@@ -19,7 +19,7 @@ from countersign.models import Event
 KEY_ID = re.compile(r"[a-z0-9]{2}")
 SHORTEST_SECRET = 16  # bytes; what the tag below is cut to, so that the key is no weaker than the tag
 TAG_BYTES = 16  # 128 bits of HMAC-SHA256: RFC 2104, section 5, allows cutting to half the hash
-DIGEST_BYTES = 10  # of a notice's id in a Message-ID: unique among the mails of one request, secret to nobody
+DIGEST_BYTES = 10  # of a notification's id in a Message-ID: unique among the mails of one request, secret to nobody
 
 # What a mail is to its reader: it asks for an answer, or says why a reply was none, or how the request ended. A word as
 # weak as "OK" answers only the first, and the last nothing answers.
@@ -135,14 +135,14 @@ def in_address(address: str) -> Ids | None:
     return _ids(_TAGGED.fullmatch(address.strip().lower()))
 
 
-def message_id(domain: str, ids: Ids | None, event: str, notice_id: str) -> str:
-    """The Message-ID of a notice: the same notice always has the same one, so a mail sent twice is one mail.
+def message_id(domain: str, ids: Ids | None, event: str, notification_id: str) -> str:
+    """The Message-ID of a notification, always the same for one notification, so that a mail sent twice is one mail.
 
     `<1042.1.<token>.asked.<digest>@host>`, or `<1042.settled.<digest>@host>` where no answer is expected; without `ids`
     it is about no request: `<mailbox_unread.<digest>@host>`.
     """
     about = f"{ids.approval_id}.{ids.level}.{ids.token}." if ids and ids.token else f"{ids.approval_id}." if ids else ""
-    return f"<{about}{event}.{_digest(notice_id)}@{domain}>"
+    return f"<{about}{event}.{_digest(notification_id)}@{domain}>"
 
 
 def thread_id(domain: str, approval_id: int, person_id: str) -> str:
@@ -150,9 +150,9 @@ def thread_id(domain: str, approval_id: int, person_id: str) -> str:
     return f"<{approval_id}.thread.{_digest(f'{approval_id}:{person_id}')}@{domain}>"
 
 
-def boundary(ring: KeyRing, notice_id: str) -> str:
-    """What separates the parts of a notice's mail: always the same for one notice, and nothing a body could hold."""
-    said = f"countersign.email.boundary:{notice_id}".encode("utf-8", "surrogatepass")
+def boundary(ring: KeyRing, notification_id: str) -> str:
+    """The boundary of a notification's mail: always the same for one notification, and in no body."""
+    said = f"countersign.email.boundary:{notification_id}".encode("utf-8", "surrogatepass")
     return _base32(hmac.digest(ring.secret(ring.signs) or b"", said, "sha256")[:TAG_BYTES])
 
 

@@ -141,7 +141,7 @@ async def _connects(play: Play, requester: str, text: str, minutes: int) -> Requ
 
 
 def _told(*people: str) -> list[str]:
-    """The rows of a notice to each by mail, and by Slack."""
+    """The rows of a notification to each by mail, and by Slack."""
     return [f"noticed {one}" for one in people for _ in ("email", "slack")]
 
 

@@ -74,8 +74,8 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
         transactions(store).answers.refuse(answer.id, Refused(reason), tell=True)
     assert store.answers.outcome(answer.id)[:2] == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
-    [notice] = [row for row in store.notifications.left_over(soon(60), 10) if row.event == "answer_refused"]
-    assert (notice.person, notice.message, notice.in_reply_to) == ("bob", "Not asked.", "<bob@mail>")
+    [notification] = [row for row in store.notifications.left_over(soon(60), 10) if row.event == "answer_refused"]
+    assert (notification.person, notification.message, notification.in_reply_to) == ("bob", "Not asked.", "<bob@mail>")
 
 
 def test_what_counted_can_no_longer_be_refused(store: Store) -> None:

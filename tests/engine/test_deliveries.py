@@ -1,4 +1,4 @@
-"""Notices are written with what they tell of, once, and marked once."""
+"""Notifications are written with what they tell of, once, and marked once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.store.requests import (
 from tests.workflows.people import policy
 
 
-def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store) -> None:
+def test_there_is_one_notification_for_each_person_and_channel_that_is_on(store: Store) -> None:
     apply_policy(store, policy(channels={"email": "decide", "slack": "link_only"}), "ada")
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada"))
@@ -39,17 +39,21 @@ def test_there_is_one_notice_for_each_person_and_channel_that_is_on(store: Store
     ]
 
 
-def test_a_notice_shows_the_request_as_it_stands(store: Store) -> None:
+def test_a_notification_shows_the_request_as_it_stands(store: Store) -> None:
     number = approved(store, reason="deploy", source_address="10.0.0.7")
     shown = messages(store, store.notifications.of_step(number, 2))
-    assert [(channel, notice.event, notice.use) for channel, notice in shown] == [
+    assert [(channel, notification.event, notification.use) for channel, notification in shown] == [
         ("email", Event.SETTLED, "decide")
     ] * 2
-    notice = {notice.to.id: notice for _, notice in shown}["alice"]
-    assert (notice.to.id, notice.to.email, notice.requester.name) == ("alice", "alice@example.test", "Alice A.")
-    assert (notice.question.reason, notice.question.source_address) == ("deploy", "10.0.0.7")
-    assert (notice.message, notice.names) == ("Approved by grace.", {"grace": "Grace G."})
-    assert notice.grant is not None
+    notification = {notification.to.id: notification for _, notification in shown}["alice"]
+    assert (notification.to.id, notification.to.email, notification.requester.name) == (
+        "alice",
+        "alice@example.test",
+        "Alice A.",
+    )
+    assert (notification.question.reason, notification.question.source_address) == ("deploy", "10.0.0.7")
+    assert (notification.message, notification.names) == ("Approved by grace.", {"grace": "Grace G."})
+    assert notification.grant is not None
 
 
 def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
@@ -67,7 +71,7 @@ def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
     assert store.notifications.of_step(number, 1) == []
 
 
-def test_the_notices_of_a_step_are_not_those_of_one_whose_number_begins_alike(store: Store) -> None:
+def test_the_notifications_of_a_step_are_not_those_of_one_whose_number_begins_alike(store: Store) -> None:
     number = opened(store).approval_id
     for step in range(1, 12):
         tell = [Recipient(event=Event.REMINDED, person="grace")]
@@ -113,7 +117,7 @@ def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store:
     for tries, wait in ((1, 10), (2, 20), (3, 40)):
         assert transactions(store).deliveries.begin([first.id], soon(100 * tries)) == {first.id: tries}
         transactions(store).deliveries.mark(
-            number, [Result(notice_id=first.id, state="waiting", text="451", tries=tries)]
+            number, [Result(notification_id=first.id, state="waiting", text="451", tries=tries)]
         )
         assert [row.person for row in store.notifications.left_over(soon(wait - 1), 10)] == ["grace"]
         assert [row.person for row in store.notifications.left_over(soon(wait + 1), 10)] == ["grace", "ada"]
@@ -126,7 +130,9 @@ def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(stor
     [row] = store.notifications.left_over(soon(0), 1)
     transactions(store).deliveries.begin([row.id], soon(-60))
     assert transactions(store).deliveries.begin([row.id], soon(0)) == {row.id: 2}
-    transactions(store).deliveries.mark(number, [Result(notice_id=row.id, state="waiting", text="timed out", tries=1)])
+    transactions(store).deliveries.mark(
+        number, [Result(notification_id=row.id, state="waiting", text="timed out", tries=1)]
+    )
     assert store.notifications.left_over(soon(15), 10) == []
 
 
@@ -137,7 +143,7 @@ def test_what_may_have_got_through_twice_is_given_up(store: Store, tries: int) -
     [row] = store.notifications.of_step(number, 1)
     for n in range(1, tries + 1):
         transactions(store).deliveries.begin([row.id], soon(60 * n))
-        unknown = Result(notice_id=row.id, state="waiting", text="no word", tries=n, unconfirmed=True)
+        unknown = Result(notification_id=row.id, state="waiting", text="no word", tries=n, unconfirmed=True)
         transactions(store).deliveries.mark(number, [unknown], ["email"])
     assert store.notifications.lost(number) == (["grace"] if tries == 2 else [])
     assert kinds(store, number).count("unreachable") == tries - 1
@@ -189,12 +195,12 @@ def test_a_message_names_those_whom_none_has_reached_and_none_is_on_its_way_to(s
     rows = {row.person: row for row in store.notifications.of_step(number, 1)}
 
     def untold() -> list[str]:
-        [(_, notice)] = messages(store, [rows["grace"]])
-        return notice.untold
+        [(_, notification)] = messages(store, [rows["grace"]])
+        return notification.untold
 
     assert untold() == []  # they are told this moment
     transactions(store).deliveries.begin([row.id for row in rows.values()], soon(0))
     assert untold() == []
-    failed = Result(notice_id=rows["ada"].id, state="waiting", text="451")
+    failed = Result(notification_id=rows["ada"].id, state="waiting", text="451")
     transactions(store).deliveries.mark(number, [lost(rows["ivan"].id, "550"), failed, sent(rows["grace"].id, "<m@x>")])
     assert untold() == ["ada", "ivan"]

@@ -1,4 +1,4 @@
-"""Notices about no request: written once for each key, and sent by the same outbox as all others."""
+"""Notifications about no request: written once for each key, and sent by the same outbox as all others."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ async def test_what_a_killed_worker_was_sending_is_sent_by_another(post: Post) -
     await until(lambda: states(post) == [("ada", "sent")])
 
 
-async def test_the_record_is_looked_at_and_the_notices_only_where_it_went_on(post: Post) -> None:
+async def test_the_record_is_looked_at_and_the_notifications_only_where_it_went_on(post: Post) -> None:
     await post.outbox.send_new()
     await write(post, "ada")
     with post.store.database.transaction() as connection:

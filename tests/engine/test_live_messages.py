@@ -57,7 +57,7 @@ def shown_by(board: Store, number: int) -> dict[str, int]:
     return {row.person: row.shows for row in board.notifications.outdated(number)}
 
 
-def notices_of(board: Store, number: int, step: int) -> dict[tuple[str, str], RequestNotification]:
+def notifications_of(board: Store, number: int, step: int) -> dict[tuple[str, str], RequestNotification]:
     return {(one.to.id, channel): one for channel, one in messages(board, board.notifications.of_step(number, step))}
 
 
@@ -75,11 +75,11 @@ def test_messages_say_anew_who_was_not_told_yet_when_one_that_asks_fails_and_whe
     rows = {row.person: row for row in board.notifications.of_step(number, 1) if row.channel == "slack"}
     transactions(board).deliveries.mark(number, [sent(rows["grace"].id, "C/grace", shows=1)])
     tries = transactions(board).deliveries.begin([rows["ivan"].id], soon(0))
-    failed = Result(notice_id=rows["ivan"].id, state="waiting", text="503", tries=tries[rows["ivan"].id])
+    failed = Result(notification_id=rows["ivan"].id, state="waiting", text="503", tries=tries[rows["ivan"].id])
     transactions(board).deliveries.mark(number, [failed])
     [grace] = board.notifications.outdated(number)
     assert (grace.person, untold(board, grace)) == ("grace", ["ivan"])
-    board.notifications.show([Shown(notice_id=grace.id, before=grace.shows, now=1)])
+    board.notifications.show([Shown(notification_id=grace.id, before=grace.shows, now=1)])
     assert board.notifications.outdated(number) == []
     transactions(board).deliveries.begin([rows["ivan"].id], soon(60))
     transactions(board).deliveries.mark(number, [sent(rows["ivan"].id, "C/ivan", shows=1)])
@@ -100,8 +100,8 @@ def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> 
     rows = {row.person: row for row in board.notifications.outdated(number)}
     board.notifications.show(
         [
-            Shown(notice_id=rows["grace"].id, before=1, now=2),
-            Shown(notice_id=rows["ivan"].id, before=1, now=None),
+            Shown(notification_id=rows["grace"].id, before=1, now=2),
+            Shown(notification_id=rows["ivan"].id, before=1, now=None),
         ]
     )
     assert shown_by(board, number) == {"alice": 1}
@@ -114,8 +114,8 @@ def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
     write(board, a_step(number, "step 2"))
     write(board, a_step(number, "step 3"))
     [row] = [row for row in board.notifications.outdated(number) if row.person == "grace"]
-    board.notifications.show([Shown(notice_id=row.id, before=1, now=3)])
-    board.notifications.show([Shown(notice_id=row.id, before=1, now=2)])  # who read before, and was slower
+    board.notifications.show([Shown(notification_id=row.id, before=1, now=3)])
+    board.notifications.show([Shown(notification_id=row.id, before=1, now=2)])  # who read before, and was slower
     assert shown_by(board, number)["grace"] == 0
 
 
@@ -123,18 +123,18 @@ def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> N
     number = asked_on_slack(board, "grace")
     write(board, approving(store_answer(board, given(number))))
     for row in board.notifications.outdated(number):
-        board.notifications.show([Shown(notice_id=row.id, before=row.shows, now=2)])
+        board.notifications.show([Shown(notification_id=row.id, before=row.shows, now=2)])
     assert shown_by(board, number) == {}
     end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", message="Enough.")
     assert transactions(board).granting.end(end)
     assert set(shown_by(board, number)) == {"alice", "grace"}
 
 
-def test_a_notice_names_what_its_person_holds_already(board: Store) -> None:
+def test_a_notification_names_what_its_person_holds_already(board: Store) -> None:
     number = asked_on_slack(board, "grace")
     tell = [Recipient(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
     write(board, a_step(number, "step 2", recipients=tell))
-    told = notices_of(board, number, 2)
+    told = notifications_of(board, number, 2)
     assert told["alice", "slack"].holds == "C/opened.alice"
     assert told["grace", "slack"].holds == "C/asked.grace"
     assert told["alice", "email"].holds == ""
@@ -145,12 +145,12 @@ def test_a_room_gets_one_message_for_all_and_the_requester_their_own(board: Stor
     apply_policy(board, policy(channels=BOTH, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
-    told = notices_of(board, number, 1)
+    told = notifications_of(board, number, 1)
     assert {person for person, channel in told if channel == "slack"} == {"alice", "#C0123"}
     assert told["#C0123", "slack"].room == "C0123"
     assert [one.id for one in told["#C0123", "slack"].asked] == ["grace", "ivan"]
     write(board, approving(store_answer(board, given(number))))
-    assert {person for person, channel in notices_of(board, number, 2) if channel == "slack"} == {"alice"}
+    assert {person for person, channel in notifications_of(board, number, 2) if channel == "slack"} == {"alice"}
 
 
 def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
@@ -171,10 +171,15 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
     for row in board.notifications.of_step(number, 1):
         for _ in range(2):
             transactions(board).deliveries.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
-    [(channel, notice)] = messages(board, board.notifications.left_over(soon(60), 10))
-    assert (channel, notice.to.id, notice.event, notice.use) == ("email", "grace", Event.ASKED, "link_only")
+    [(channel, notification)] = messages(board, board.notifications.left_over(soon(60), 10))
+    assert (channel, notification.to.id, notification.event, notification.use) == (
+        "email",
+        "grace",
+        Event.ASKED,
+        "link_only",
+    )
     assert transactions(board).rechecks.due() == []  # one way is left
-    transactions(board).deliveries.mark(number, [lost(notice.id, "550")], ["email", "slack"])
+    transactions(board).deliveries.mark(number, [lost(notification.id, "550")], ["email", "slack"])
     assert transactions(board).rechecks.due() == [number]
 
 
@@ -182,9 +187,9 @@ def test_what_was_tried_says_so(board: Store) -> None:
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
     ids = [row.id for row in board.notifications.of_step(number, 1)]
-    assert not any(one.again for one in notices_of(board, number, 1).values())
+    assert not any(one.again for one in notifications_of(board, number, 1).values())
     transactions(board).deliveries.begin(ids, soon(0))
-    assert all(one.again for one in notices_of(board, number, 1).values())
+    assert all(one.again for one in notifications_of(board, number, 1).values())
 
 
 @pytest.mark.parametrize("use", ["link_only", "off"])

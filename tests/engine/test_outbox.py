@@ -67,7 +67,7 @@ async def test_what_is_due_is_sent_and_who_is_lost_is_found(post: Post) -> None:
     assert transactions(post.store).rechecks.due() == [post.number]
 
 
-async def test_a_notice_that_cannot_be_read_holds_up_only_itself(post: Post) -> None:
+async def test_a_notification_that_cannot_be_read_holds_up_only_itself(post: Post) -> None:
     broken = opened(post.store, device="vaults-2").approval_id
     for number in (broken, post.number):
         tell = [Recipient(event=Event.REMINDED, person="grace")]

@@ -62,7 +62,7 @@ def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> No
     assert transactions(store).rechecks.due() == []
 
 
-def test_who_no_notice_reached_is_looked_at_until_that_is_done(store: Store) -> None:
+def test_who_no_notification_reached_is_looked_at_until_that_is_done(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     write(store, asking(number, "ivan", "grace"))
     asked = {row.person: row.id for row in store.notifications.of_step(number, 1)}

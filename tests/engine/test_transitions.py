@@ -80,7 +80,7 @@ def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_ar
 def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
     number = opened(store).approval_id
     step = asking(number, "grace")
-    with pytest.raises(Exception, match=r"(?i)unique"):  # nobody can be sent the same notice twice
+    with pytest.raises(Exception, match=r"(?i)unique"):  # nobody can be sent the same notification twice
         write(store, step.model_copy(update={"recipients": step.recipients * 2}))
     assert kinds(store, number) == ["opened"]
     assert store.notifications.of_step(number, 1) == []

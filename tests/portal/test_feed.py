@@ -192,7 +192,7 @@ async def test_a_hundred_waiters_hear_of_one_change(portal: Portal) -> None:
 
 
 async def settled_version(portal: Portal, number: int) -> int:
-    """The version once the notices of a request are out and nothing more happens by itself."""
+    """The version once the notifications of a request are out and nothing more happens by itself."""
     after, view = 0, {"version": 1}
     while view["version"] > after:
         after = view["version"]

@@ -48,7 +48,7 @@ async def dm(context: Context, person: str) -> str:
 
 
 async def posted(context: Context, request: Request) -> list[str]:
-    """The notices that stand in Slack about a request, by the marks of their messages, wherever they are."""
+    """The notifications that stand in Slack about a request, by the marks of their messages, wherever they are."""
     channels = [one["id"] for one in (await context.slack.inside.get("/_control/state"))["channels"]]
     messages = [one for channel in channels for one in await people.messages(context.slack, channel)]
     ids = [str(one["metadata"].get("event_payload", {}).get("id", "")) for one in messages]

@@ -101,9 +101,13 @@ class Arena:
         """The question as it was posted to somebody."""
 
         def look() -> Json:
-            notice = f"{number}.1.asked.{person}.slack"
+            notification = f"{number}.1.asked.{person}.slack"
             for call in reversed(self.context.slack.calls):
-                if call.method == "chat.postMessage" and call.answer.get("ok") and notice in str(call.args["metadata"]):
+                if (
+                    call.method == "chat.postMessage"
+                    and call.answer.get("ok")
+                    and notification in str(call.args["metadata"])
+                ):
                     return {**call.answer["message"], "channel": call.answer["channel"]}
             return {}
 
@@ -276,9 +280,9 @@ async def messages_to(context: Context, person: str) -> dict[int, list[Json]]:
     """The app's messages to somebody, by the request that their mark names."""
     found: dict[int, list[Json]] = defaultdict(list)
     for message in await people.messages(context.slack, await people.dm_of(context.slack, user_id(person))):
-        notice = str(message["metadata"].get("event_payload", {}).get("id", ""))
-        if notice:
-            found[int(notice.partition(".")[0])].append(message)
+        notification = str(message["metadata"].get("event_payload", {}).get("id", ""))
+        if notification:
+            found[int(notification.partition(".")[0])].append(message)
     return found
 
 

@@ -153,7 +153,7 @@ async def test_nobody_gets_two_messages_of_one_kind(context: Context) -> None:
     assert len(await context.messages("alice", request.id)) == 1
 
 
-async def test_a_notice_about_no_request_comes_by_mail_and_by_slack(context: Context) -> None:
+async def test_a_notification_about_no_request_comes_by_mail_and_by_slack(context: Context) -> None:
     portal = Engine(context.deployment.client, context.deployment.store)
     fields = {"mailbox": "INBOX@imap.example.test", "since": "Tue 14 May 2024, 12:00 UTC"}
     for _ in range(2):

@@ -66,17 +66,17 @@ def a_step(approval_id: int, key: str, **fields: Any) -> Transition:
 
 
 def messages(store: Store, rows: Sequence[Any]) -> list[tuple[str, RequestNotification]]:
-    """The channel and the full message of each of these notices about requests."""
+    """The channel and the full message of each of these notifications about requests."""
     read = Messages(store).of(rows)
-    return [(channel, notice) for channel, notice in read if isinstance(notice, RequestNotification)]
+    return [(channel, notification) for channel, notification in read if isinstance(notification, RequestNotification)]
 
 
-def sent(notice_id: str, reference: str, shows: int | None = None) -> Result:
-    return Result(notice_id=notice_id, state="sent", text=reference, shows=shows)
+def sent(notification_id: str, reference: str, shows: int | None = None) -> Result:
+    return Result(notification_id=notification_id, state="sent", text=reference, shows=shows)
 
 
-def lost(notice_id: str, why: str) -> Result:
-    return Result(notice_id=notice_id, state="unreachable", text=why)
+def lost(notification_id: str, why: str) -> Result:
+    return Result(notification_id=notification_id, state="unreachable", text=why)
 
 
 def audit_event(kind: str, who: str = "countersign") -> AuditEvent:

@@ -96,9 +96,9 @@ def test_notifications_are_kept_while_anything_may_still_happen_to_their_request
         connection.execute(update(notifications).values(state="sent"))
     record = kinds(store, over)
     forget(store, datetime.now(UTC))
-    assert numbers_of_notices(store) == {waits, over, granted, ended}
+    assert numbers_with_notifications(store) == {waits, over, granted, ended}
     forget(store)
-    assert numbers_of_notices(store) == {waits, granted}
+    assert numbers_with_notifications(store) == {waits, granted}
     assert kinds(store, over) == record
 
 
@@ -110,10 +110,10 @@ def test_what_was_not_sent_and_messages_that_show_what_is_over_are_kept(store: S
             update(notifications).where(notifications.c.approval_id == shown).values(shows=1, outdated=True)
         )
     forget(store)
-    assert numbers_of_notices(store) == {unsent, shown}
+    assert numbers_with_notifications(store) == {unsent, shown}
 
 
-def numbers_of_notices(store: Store) -> set[int]:
+def numbers_with_notifications(store: Store) -> set[int]:
     with store.database.reading() as connection:
         return set(connection.execute(select(notifications.c.approval_id)).scalars())
 
@@ -123,19 +123,19 @@ def test_a_long_past_goes_a_little_at_a_time_whatever_is_kept_at_its_beginning(s
     apply_policy(store, policy_of_history(), "ada")
     past = 4 * FEW_REQUESTS
     write_history(store, past, 0)
-    first = min(numbers_of_notices(store))
+    first = min(numbers_with_notifications(store))
     with store.database.transaction() as connection:
         old = notifications.c.approval_id < first + kept_back
         connection.execute(update(notifications).where(old).values(state="waiting"))
     before = store.events.last_version()
     assert forget(store) >= past // FEW_REQUESTS
-    assert len(numbers_of_notices(store)) == kept_back
+    assert len(numbers_with_notifications(store)) == kept_back
     assert count(store, mails) == 0
     assert store.events.last_version() == before == count(store, events)
     assert past <= AT_ONCE  # one turn may take all mails of this past
 
 
-def test_notices_about_no_request_are_forgotten_once_they_were_sent(store: Store) -> None:
+def test_notifications_about_no_request_are_forgotten_once_they_were_sent(store: Store) -> None:
     for key in ("sent", "waiting"):
         transactions(store).general_notifications.write(GeneralEvent.MAILBOX_UNREAD, key, ["ada"], {})
     with store.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""From a notice to the message that shows it. Pure: no clock, no network; the templates are read once."""
+"""From a notification to the message that shows it. Pure: no clock, no network; the templates are read once."""
 
 from __future__ import annotations
 
@@ -34,160 +34,176 @@ class Content(NamedTuple):
     blocks: list[dict[str, Any]]
 
 
-def live(notice: RequestNotification, config: SlackConfig, slack_ids: Mapping[str, str] | None = None) -> Content:
+def live(notification: RequestNotification, config: SlackConfig, slack_ids: Mapping[str, str] | None = None) -> Content:
     """The message that goes on showing a request as it stands: the approver's prompt, or the requester's status.
 
     `slack_ids`: person id -> Slack's id, of the people to mention in a room.
     """
-    shown = _shown(notice, config, slack_ids or {})
-    over = notice.status is not Status.WAITING
+    shown = _shown(notification, config, slack_ids or {})
+    over = notification.status is not Status.WAITING
     kind = "settled" if over else "status" if shown["to_requester"] else "prompt"
     sentence = markup(f"{kind}/sentence", **shown)
     blocks = [parts.header(plain(f"{kind}/header", **shown)), parts.section(sentence)]
     blocks += parts.fields(markup("facts", **shown).split("\n\n"))
-    blocks += _why(notice) + _what_happened(notice) + _decisions(notice, shown)
+    blocks += _why(notification) + _what_happened(notification) + _decisions(notification, shown)
     if not over:
-        blocks += parts.actions(_cancel(notice, shown) if kind == "status" else _answers(notice, config, shown))
+        blocks += parts.actions(
+            _cancel(notification, shown) if kind == "status" else _answers(notification, config, shown)
+        )
         blocks.append(parts.context(markup(f"{kind}/how", **shown)))
-    elif shown["to_requester"] and notice.grant and notice.grant.status is GrantStatus.ACTIVE:
-        blocks += parts.actions(_give_back(notice, shown))
+    elif shown["to_requester"] and notification.grant and notification.grant.status is GrantStatus.ACTIVE:
+        blocks += parts.actions(_give_back(notification, shown))
     blocks.append(parts.context(markup("foot", **shown)))
-    return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
+    return Content(f"#{notification.approval_id} · {sentence}", parts.as_json(blocks))
 
 
-def short(notice: RequestNotification, config: SlackConfig) -> Content:
+def short(notification: RequestNotification, config: SlackConfig) -> Content:
     """A message that says one thing once, and is not changed any more."""
-    shown = _shown(notice, config, {})
-    kind = "settled" if notice.event in OUTCOMES else notice.event
+    shown = _shown(notification, config, {})
+    kind = "settled" if notification.event in OUTCOMES else notification.event
     sentence = markup(f"{kind}/sentence", **shown)
-    blocks = [parts.section(sentence), *_what_happened(notice)]
-    if notice.event in STILL_ASKED and notice.status is Status.WAITING:
-        blocks += _why(notice) + _decisions(notice, shown)
-    if not notice.holds:
+    blocks = [parts.section(sentence), *_what_happened(notification)]
+    if notification.event in STILL_ASKED and notification.status is Status.WAITING:
+        blocks += _why(notification) + _decisions(notification, shown)
+    if not notification.holds:
         blocks.append(parts.context(markup("foot", **shown)))
-    return Content(f"#{notice.approval_id} · {sentence}", parts.as_json(blocks))
+    return Content(f"#{notification.approval_id} · {sentence}", parts.as_json(blocks))
 
 
-def general(notice: Notification, config: SlackConfig) -> Content:
+def general(notification: Notification, config: SlackConfig) -> Content:
     """The message about no request: it says one thing, has no button, and is not changed any more."""
-    sentence = markup(f"{notice.event}/sentence", n=notice, instance=config.instance_name)
+    sentence = markup(f"{notification.event}/sentence", n=notification, instance=config.instance_name)
     instance = escaping.marked_up(config.instance_name)
     return Content(sentence, parts.as_json([parts.section(sentence), parts.context(instance)]))
 
 
-def _answers(notice: RequestNotification, config: SlackConfig, shown: Mapping[str, Any]) -> list[ButtonElement]:
-    page = _page(notice, config)
-    if notice.use != "decide":
+def _answers(notification: RequestNotification, config: SlackConfig, shown: Mapping[str, Any]) -> list[ButtonElement]:
+    page = _page(notification, config)
+    if notification.use != "decide":
         return [parts.link_button(page, style="primary")] if page else []
-    value = parts.value(notice.approval_id, notice.level, notice.token_run)
+    value = parts.value(notification.approval_id, notification.level, notification.token_run)
     reject = parts.button("reject", value, style="danger")
     opened = [parts.link_button(page)] if page else []
     if shown["mine"]:
         return [reject, *opened]
     if shown["passed"]:
         return opened
-    question = plain("confirm", question=label("approve"), number=notice.approval_id)
+    question = plain("confirm", question=label("approve"), number=notification.approval_id)
     sure = parts.confirm("approve", question, markup("prompt/confirm", **shown), style="primary")
     approve = parts.button("approve", value, style="primary", confirm=sure)
     return [approve, parts.button("approve_with_comment", value), reject, *opened]
 
 
-def _cancel(notice: RequestNotification, shown: Mapping[str, Any]) -> list[ButtonElement]:
-    question = plain("confirm", question=label("cancel"), number=notice.approval_id)
+def _cancel(notification: RequestNotification, shown: Mapping[str, Any]) -> list[ButtonElement]:
+    question = plain("confirm", question=label("cancel"), number=notification.approval_id)
     sure = parts.confirm("cancel", question, markup("status/confirm", **shown), style="danger")
-    return [parts.button("cancel", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
+    return [
+        parts.button(
+            "cancel", parts.value(notification.approval_id, notification.level, notification.token_run), confirm=sure
+        )
+    ]
 
 
-def _give_back(notice: RequestNotification, shown: Mapping[str, Any]) -> list[ButtonElement]:
-    question = plain("confirm", question=label("give_back"), number=notice.approval_id)
+def _give_back(notification: RequestNotification, shown: Mapping[str, Any]) -> list[ButtonElement]:
+    question = plain("confirm", question=label("give_back"), number=notification.approval_id)
     sure = parts.confirm("give_back", question, markup("settled/confirm", **shown))
-    return [parts.button("give_back", parts.value(notice.approval_id, notice.level, notice.token_run), confirm=sure)]
+    return [
+        parts.button(
+            "give_back", parts.value(notification.approval_id, notification.level, notification.token_run), confirm=sure
+        )
+    ]
 
 
-def _why(notice: RequestNotification) -> list[Block]:
-    return parts.quote(notice.question.reason, LONGEST_REASON, label("why"))
+def _why(notification: RequestNotification) -> list[Block]:
+    return parts.quote(notification.question.reason, LONGEST_REASON, label("why"))
 
 
-def _what_happened(notice: RequestNotification) -> list[Block]:
+def _what_happened(notification: RequestNotification) -> list[Block]:
     """The message of an outcome or a refusal, unless those who decided say it themselves."""
-    if notice.event not in SAID_IN_WORDS:
-        if notice.grant and notice.grant.ended_early:
-            return parts.quote(notice.grant.message, LONGEST_MESSAGE, label("what_happened"))
-        by_people = notice.decisions and notice.status in {Status.APPROVED, Status.REJECTED}
-        if by_people or notice.status is Status.WAITING:
+    if notification.event not in SAID_IN_WORDS:
+        if notification.grant and notification.grant.ended_early:
+            return parts.quote(notification.grant.message, LONGEST_MESSAGE, label("what_happened"))
+        by_people = notification.decisions and notification.status in {Status.APPROVED, Status.REJECTED}
+        if by_people or notification.status is Status.WAITING:
             return []
-    return parts.quote(notice.message, LONGEST_MESSAGE, label("what_happened"))
+    return parts.quote(notification.message, LONGEST_MESSAGE, label("what_happened"))
 
 
-def _decisions(notice: RequestNotification, shown: Mapping[str, Any]) -> list[Block]:
+def _decisions(notification: RequestNotification, shown: Mapping[str, Any]) -> list[Block]:
     """Who decided, when and with which comment, the last ones whole."""
-    more = len(notice.decisions) - MOST_DECISIONS
+    more = len(notification.decisions) - MOST_DECISIONS
     blocks = [parts.context(markup("more", more=more))] if more > 0 else []
-    for decision in notice.decisions[-MOST_DECISIONS:]:
-        name = _decider(notice, decision)
+    for decision in notification.decisions[-MOST_DECISIONS:]:
+        name = _decider(notification, decision)
         blocks.append(parts.section(markup("decision", **shown, name=name, decision=decision)))
         blocks += parts.quote(decision.comment, LONGEST_COMMENT)
     return blocks
 
 
-def _shown(notice: RequestNotification, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
+def _shown(notification: RequestNotification, config: SlackConfig, slack_ids: Mapping[str, str]) -> dict[str, Any]:
     """All that a template may use."""
-    page = _page(notice, config)
-    approved = notice.approved_by
-    passed = notice.at_level > notice.level
+    page = _page(notification, config)
+    approved = notification.approved_by
+    passed = notification.at_level > notification.level
     return {
-        "n": notice,
-        "subject": notice.subject,
-        "lasts": notice.grant_lasts,
+        "n": notification,
+        "subject": notification.subject,
+        "lasts": notification.grant_lasts,
         "instance": config.instance_name,
-        "to_requester": notice.to.id == notice.requester.id,
-        "page": escaping.Ready(f"<{page}|request #{notice.approval_id}>") if page else f"request #{notice.approval_id}",
+        "to_requester": notification.to.id == notification.requester.id,
+        "page": escaping.Ready(f"<{page}|request #{notification.approval_id}>")
+        if page
+        else f"request #{notification.approval_id}",
         "has_page": bool(page),
-        "requester": _name(notice.requester),
-        "asker": escaping.name(notice.asked_by, ""),
-        "others": escaping.listed([_told(notice, one, _name(one)) for one in notice.asked if one.id != notice.to.id]),
-        "asked": _asked(notice, slack_ids),
-        "approvers": escaping.listed(
-            [escaping.name(notice.names.get(one, ""), one, LONGEST_MENTION) for one in approved], MOST_APPROVERS
+        "requester": _name(notification.requester),
+        "asker": escaping.name(notification.asked_by, ""),
+        "others": escaping.listed(
+            [_told(notification, one, _name(one)) for one in notification.asked if one.id != notification.to.id]
         ),
-        "deciders": escaping.listed(_deciders(notice)),
+        "asked": _asked(notification, slack_ids),
+        "approvers": escaping.listed(
+            [escaping.name(notification.names.get(one, ""), one, LONGEST_MENTION) for one in approved], MOST_APPROVERS
+        ),
+        "deciders": escaping.listed(_deciders(notification)),
         "passed": passed,
         # Who approved may take it back; in a room, that is anybody who did, once the others can't answer any more.
-        "mine": notice.to.id in approved or bool(notice.room and passed and approved),
+        "mine": notification.to.id in approved or bool(notification.room and passed and approved),
     }
 
 
-def _asked(notice: RequestNotification, slack_ids: Mapping[str, str]) -> escaping.Ready:
+def _asked(notification: RequestNotification, slack_ids: Mapping[str, str]) -> escaping.Ready:
     """Who is asked; in a room, by mentions."""
-    if not notice.room:
-        return escaping.listed([_told(notice, one, _name(one)) for one in notice.asked])
-    mentions = [_told(notice, one, _mention(one, slack_ids.get(one.id, ""))) for one in notice.asked]
+    if not notification.room:
+        return escaping.listed([_told(notification, one, _name(one)) for one in notification.asked])
+    mentions = [_told(notification, one, _mention(one, slack_ids.get(one.id, ""))) for one in notification.asked]
     return escaping.listed(mentions, MOST_MENTIONED)
 
 
-def _told(notice: RequestNotification, person: Person, name: escaping.Ready) -> escaping.Ready:
+def _told(notification: RequestNotification, person: Person, name: escaping.Ready) -> escaping.Ready:
     """A name, with a remark where no message has reached this person yet and none is on its way."""
-    return escaping.Ready(f"{name} (not told yet)") if person.id in notice.untold else name
+    return escaping.Ready(f"{name} (not told yet)") if person.id in notification.untold else name
 
 
 def _mention(person: Person, slack_id: str) -> escaping.Ready:
     return escaping.Ready(f"<@{slack_id}>") if slack_id else escaping.name(person.name, person.id, LONGEST_MENTION)
 
 
-def _page(notice: RequestNotification, config: SlackConfig) -> str:
-    return f"{config.public_url}/requests/{notice.approval_id}" if config.public_url else ""
+def _page(notification: RequestNotification, config: SlackConfig) -> str:
+    return f"{config.public_url}/requests/{notification.approval_id}" if config.public_url else ""
 
 
 def _name(person: Person) -> escaping.Ready:
     return escaping.name(person.name, person.id)
 
 
-def _decider(notice: RequestNotification, decision: Decision) -> escaping.Ready:
-    return escaping.name(notice.names.get(decision.person, ""), decision.person)
+def _decider(notification: RequestNotification, decision: Decision) -> escaping.Ready:
+    return escaping.name(notification.names.get(decision.person, ""), decision.person)
 
 
-def _deciders(notice: RequestNotification) -> list[escaping.Ready]:
+def _deciders(notification: RequestNotification) -> list[escaping.Ready]:
     """Whose answers brought this outcome about, each once."""
-    verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notice.status)
-    decided = {d.person: _decider(notice, d) for d in notice.decisions if d.verdict is verdict and not d.lapsed}
+    verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notification.status)
+    decided = {
+        d.person: _decider(notification, d) for d in notification.decisions if d.verdict is verdict and not d.lapsed
+    }
     return list(decided.values())

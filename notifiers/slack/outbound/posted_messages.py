@@ -19,23 +19,26 @@ MOST_PAGES = 25
 
 
 class PostedMessages:
-    """Looks through the recent messages of a conversation for a notice's own."""
+    """Looks through the recent messages of a conversation for a notification's own."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
 
     @staticmethod
-    def mark(notice: Notification) -> dict[str, Any]:
-        """What a notice's message carries, for apps alone to see: its id, and its run, as a number may be reused."""
-        return {"event_type": EVENT_TYPE, "event_payload": {"id": notice.id, "run": short_run(notice.token_run)}}
+    def mark(notification: Notification) -> dict[str, Any]:
+        """The metadata of a notification's message, which only apps see: its id and its run, as a number may recur."""
+        return {
+            "event_type": EVENT_TYPE,
+            "event_payload": {"id": notification.id, "run": short_run(notification.token_run)},
+        }
 
-    async def find(self, notice: Notification, channel: str, thread: str = "") -> str:
-        """The `ts` of the notice's message, posted since it was written; "" where there is none.
+    async def find(self, notification: Notification, channel: str, thread: str = "") -> str:
+        """The `ts` of the notification's message, posted since it was written; "" where there is none.
 
         Raises Unavailable where Slack can't be asked, or there is too much to look through: better late than twice.
         """
         ours = (await self._api.myself()).bot_id
-        oldest = f"{(notice.written_at - CLOCKS_APART).timestamp():.6f}"
+        oldest = f"{(notification.written_at - CLOCKS_APART).timestamp():.6f}"
         where = {"channel": channel, "oldest": oldest, "limit": PAGE, "include_all_metadata": True}
         method = "conversations.replies" if thread else "conversations.history"
         if thread:
@@ -44,21 +47,26 @@ class PostedMessages:
         for _ in range(MOST_PAGES):
             answer = await self._api.call(method, f"the conversation {channel}", cursor=cursor, **where)
             for message in answer.get("messages") or []:
-                if message.get("bot_id") == ours and _is_of(notice, message.get("metadata")):
+                if message.get("bot_id") == ours and _is_of(notification, message.get("metadata")):
                     return str(message["ts"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return ""
-        raise Unavailable(f"there are too many messages in {channel} to see whether {_called(notice)} stands there")
+        raise Unavailable(
+            f"there are too many messages in {channel} to see whether {_called(notification)} stands there"
+        )
 
 
-def _called(notice: Notification) -> str:
-    return f"#{notice.approval_id}" if notice.approval_id else f"the notice {notice.event}"
+def _called(notification: Notification) -> str:
+    return f"#{notification.approval_id}" if notification.approval_id else f"the notification {notification.event}"
 
 
-def _is_of(notice: Notification, metadata: object) -> bool:
-    """Whether it is the notice's message, by its mark; those that were posted before it held the run have none."""
+def _is_of(notification: Notification, metadata: object) -> bool:
+    """Whether it is the notification's message, by its mark.
+
+    Those that were posted before it held the run have none.
+    """
     if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
         return False
-    payload, ours = metadata.get("event_payload"), short_run(notice.token_run)
-    return isinstance(payload, dict) and payload.get("id") == notice.id and payload.get("run", ours) == ours
+    payload, ours = metadata.get("event_payload"), short_run(notification.token_run)
+    return isinstance(payload, dict) and payload.get("id") == notification.id and payload.get("run", ours) == ours

@@ -1,4 +1,4 @@
-"""The way out by Slack: post a notice once, keep its message up to date, and say plainly what became of it."""
+"""The way out by Slack: post a notification once, keep its message up to date, and say plainly what became of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 class SlackNotifier:
-    """Sends notices as messages of the app, and changes them; close it when done.
+    """Sends notifications as messages of the app, and changes them; close it when done.
 
     The reference of a message is `<channel id>/<ts>`; "" that of one that is never changed.
     """
@@ -39,34 +39,34 @@ class SlackNotifier:
         self._recipients = Recipients(self._api)
         self._posted = PostedMessages(self._api)
 
-    async def send(self, notice: Notification) -> str:
+    async def send(self, notification: Notification) -> str:
         """Post it, unless it was posted before; returns the reference of the message that shows the request now.
 
         Raises Unreachable where this person or room can't be written to, and Unavailable for all that another try or
         a better configuration can mend.
         """
-        if not isinstance(notice, RequestNotification):
-            await self._post_anew(notice, "", general(notice, self._config))
+        if not isinstance(notification, RequestNotification):
+            await self._post_anew(notification, "", general(notification, self._config))
             return ""
-        if notice.event in OUTCOMES and notice.holds and notice.to.id != notice.requester.id:
-            return notice.holds  # their own message changes, and says it
-        if notice.holds and notice.event not in {Event.ASKED, Event.OPENED}:
-            return await self._reply(notice)
-        content = await self._shown(notice) if _is_live(notice) else short(notice, self._config)
-        reference = await self._post_anew(notice, notice.room, content)
-        return reference if _is_live(notice) else ""
+        if notification.event in OUTCOMES and notification.holds and notification.to.id != notification.requester.id:
+            return notification.holds  # their own message changes, and says it
+        if notification.holds and notification.event not in {Event.ASKED, Event.OPENED}:
+            return await self._reply(notification)
+        content = await self._shown(notification) if _is_live(notification) else short(notification, self._config)
+        reference = await self._post_anew(notification, notification.room, content)
+        return reference if _is_live(notification) else ""
 
-    async def change(self, reference: str, notice: RequestNotification) -> bool:
+    async def change(self, reference: str, notification: RequestNotification) -> bool:
         """Bring a message up to date; False where it is gone, or can't be changed any more. Raises Unavailable."""
         channel, _, ts = reference.partition("/")
-        content = await self._shown(notice)
-        about = f"the message about #{notice.approval_id}"
+        content = await self._shown(notification)
+        about = f"the message about #{notification.approval_id}"
         try:
             await self._api.call(
                 "chat.update", about, channel=channel, ts=ts, text=content.text, blocks=content.blocks, **QUIET
             )
         except Unreachable as error:
-            log.info("the message %s shows #%s no more: %s", reference, notice.approval_id, error)
+            log.info("the message %s shows #%s no more: %s", reference, notification.approval_id, error)
             return False
         return True
 
@@ -74,29 +74,29 @@ class SlackNotifier:
         """Close the connections."""
         await self._api.close()
 
-    async def _reply(self, notice: RequestNotification) -> str:
+    async def _reply(self, notification: RequestNotification) -> str:
         """Say it below the message that shows the request; beside it, where that was deleted."""
-        channel, _, ts = notice.holds.partition("/")
-        content = short(notice, self._config)
+        channel, _, ts = notification.holds.partition("/")
+        content = short(notification, self._config)
         try:
-            await self._post(notice, Place(channel, ts), content)
+            await self._post(notification, Place(channel, ts), content)
         except Unreachable:
-            await self._post(notice, Place(channel), content)
-        return notice.holds
+            await self._post(notification, Place(channel), content)
+        return notification.holds
 
-    async def _post_anew(self, notice: Notification, room: str, content: Content) -> str:
+    async def _post_anew(self, notification: Notification, room: str, content: Content) -> str:
         """Post it in this room, or where that is "", in the conversation with its person."""
-        channel = room or await self._recipients.conversation(notice.to.email)
+        channel = room or await self._recipients.conversation(notification.to.email)
         try:
-            return await self._post(notice, Place(channel), content)
+            return await self._post(notification, Place(channel), content)
         except Unreachable:
-            self._recipients.forget(notice.to.email)
+            self._recipients.forget(notification.to.email)
             raise
 
-    async def _post(self, notice: Notification, place: Place, content: Content) -> str:
-        if notice.again and (ts := await self._posted.find(notice, place.channel, place.thread)):
+    async def _post(self, notification: Notification, place: Place, content: Content) -> str:
+        if notification.again and (ts := await self._posted.find(notification, place.channel, place.thread)):
             return f"{place.channel}/{ts}"
-        about = notice.to.email or f"the room {place.channel}"
+        about = notification.to.email or f"the room {place.channel}"
         answer = await self._api.call(
             "chat.postMessage",
             about,
@@ -104,26 +104,26 @@ class SlackNotifier:
             thread_ts=place.thread or None,
             text=content.text,
             blocks=content.blocks,
-            metadata=PostedMessages.mark(notice),
+            metadata=PostedMessages.mark(notification),
             unfurl_links=False,
             unfurl_media=False,
             **QUIET,
         )
         return f"{answer['channel']}/{answer['ts']}"
 
-    async def _shown(self, notice: RequestNotification) -> Content:
+    async def _shown(self, notification: RequestNotification) -> Content:
         """The live message, with the people of a room mentioned; who is not in Slack is named."""
         slack_ids: dict[str, str] = {}
-        for person in notice.asked[:MOST_MENTIONED] if notice.room else ():
+        for person in notification.asked[:MOST_MENTIONED] if notification.room else ():
             try:
                 slack_ids[person.id] = await self._recipients.user(person.email)
             except Unreachable:
                 continue
-        return live(notice, self._config, slack_ids)
+        return live(notification, self._config, slack_ids)
 
 
-def _is_live(notice: RequestNotification) -> bool:
-    """Whether the notice's message goes on showing the request."""
-    if notice.event in {Event.ASKED, Event.OPENED, Event.REMINDED}:
+def _is_live(notification: RequestNotification) -> bool:
+    """Whether the notification's message goes on showing the request."""
+    if notification.event in {Event.ASKED, Event.OPENED, Event.REMINDED}:
         return True
-    return notice.event in OUTCOMES and notice.to.id == notice.requester.id
+    return notification.event in OUTCOMES and notification.to.id == notification.requester.id

@@ -1,4 +1,4 @@
-"""Notices and a configuration for the tests of mails."""
+"""Notifications and a configuration for the tests of mails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from countersign.models import Event, Status
 from countersign.notifications import Person, RequestNotification
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.token import KeyRing
-from sandbox.samples import GRACE, notice
+from sandbox.samples import GRACE, notification
 
 SECRET = b"a secret of these tests only"
 # That a request waits is shown to its requester by channels whose messages can be changed.
@@ -16,7 +16,7 @@ MAILED = [event for event in Event if event is not Event.OPENED]
 
 
 def settled(status: Status, to: Person = GRACE, **changes: Any) -> RequestNotification:
-    return notice(Event.SETTLED, to, status=status, **changes)
+    return notification(Event.SETTLED, to, status=status, **changes)
 
 
 def config(smtp: SmtpConfig | None = None, **changes: Any) -> EmailConfig:

@@ -20,7 +20,7 @@ from notifiers.email.compose import compose
 from notifiers.email.judge import Facts, judge
 from notifiers.email.reply import read_reply
 from notifiers.email.token import Ids
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, notice, person
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, notification, person
 
 from .notifications import MAILED, config, settled
 
@@ -48,13 +48,15 @@ def text(told: RequestNotification) -> str:
 
 
 def test_the_headers_of_a_mail_to_an_approver() -> None:
-    mail = compose(notice(), CONFIG, NOON)
+    mail = compose(notification(), CONFIG, NOON)
     made = token.make(CONFIG.keys, 1042, 1, "grace")
     assert mail["Subject"] == "Acme Gateways - Connection Approval Notification - #1042"
     assert mail["From"] == "Acme Gateways <countersign@acme.example>"
     assert mail["To"] == "Grace Hopper <grace@acme.example>"
     assert mail["Reply-To"] == f"answers+1042-1-{made}@acme.example"
-    assert mail["Message-ID"] == token.message_id("mail.acme.example", Ids(1042, 1, made), Event.ASKED, notice().id)
+    assert mail["Message-ID"] == token.message_id(
+        "mail.acme.example", Ids(1042, 1, made), Event.ASKED, notification().id
+    )
     assert mail["Date"] == "Tue, 14 May 2024 12:00:00 +0000"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-Auto-Response-Suppress"] == "OOF, AutoReply"
@@ -62,21 +64,21 @@ def test_the_headers_of_a_mail_to_an_approver() -> None:
 
 
 def test_the_sender_may_have_a_name_of_its_own() -> None:
-    mail = compose(notice(), config(sender_name="Doorkeeper, Inc."), NOON)
+    mail = compose(notification(), config(sender_name="Doorkeeper, Inc."), NOON)
     assert mail["From"].addresses[0].display_name == "Doorkeeper, Inc."
 
 
 def test_a_mail_is_dated_now_unless_told_otherwise() -> None:
     before = datetime.now(NOON.tzinfo).replace(microsecond=0)
-    assert before <= compose(notice(), CONFIG)["Date"].datetime <= datetime.now(NOON.tzinfo)
+    assert before <= compose(notification(), CONFIG)["Date"].datetime <= datetime.now(NOON.tzinfo)
 
 
-def test_the_same_notice_is_the_same_mail_to_the_byte() -> None:
-    assert compose(notice(), CONFIG, NOON).as_bytes() == compose(notice(), CONFIG, NOON).as_bytes()
+def test_the_same_notification_is_the_same_mail_to_the_byte() -> None:
+    assert compose(notification(), CONFIG, NOON).as_bytes() == compose(notification(), CONFIG, NOON).as_bytes()
 
 
-def test_another_notice_is_another_mail() -> None:
-    first, second = (compose(notice(id=i), CONFIG, NOON) for i in ("a", "b"))
+def test_another_notification_is_another_mail() -> None:
+    first, second = (compose(notification(id=i), CONFIG, NOON) for i in ("a", "b"))
     assert first["Message-ID"] != second["Message-ID"]
     assert first.get_boundary() != second.get_boundary()
 
@@ -86,7 +88,7 @@ def test_another_notice_is_another_mail() -> None:
     [(Event.ASKED, "answer"), (Event.REMINDED, "answer"), (Event.HELP, "help")],
 )
 def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event, kind: str) -> None:
-    mail = compose(notice(event, level=2), CONFIG, NOON)
+    mail = compose(notification(event, level=2), CONFIG, NOON)
     ids = token.in_address(mail["Reply-To"])
     assert ids == token.in_message_id(mail["Message-ID"])
     assert ids is not None
@@ -100,9 +102,9 @@ def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event, kind: str
     ("told", "kind"),
     [
         (settled(Status.APPROVED), "outcome"),
-        (notice(Event.GRANT_ENDED, status=Status.APPROVED), None),
-        (notice(Event.ANSWER_REFUSED, status=Status.EXPIRED), "help"),
-        (notice(Event.HELP, status=Status.EXPIRED), "help"),
+        (notification(Event.GRANT_ENDED, status=Status.APPROVED), None),
+        (notification(Event.ANSWER_REFUSED, status=Status.EXPIRED), "help"),
+        (notification(Event.HELP, status=Status.EXPIRED), "help"),
     ],
     ids=lambda told: getattr(told, "event", ""),
 )
@@ -117,7 +119,7 @@ def test_other_mails_to_an_approver_ask_for_no_answer(told: RequestNotification,
 
 
 def test_who_is_told_that_their_answer_did_not_count_may_give_another_by_a_reply() -> None:
-    mail = compose(notice(Event.ANSWER_REFUSED, message="A rejection of #1042 needs a reason."), CONFIG, NOON)
+    mail = compose(notification(Event.ANSWER_REFUSED, message="A rejection of #1042 needs a reason."), CONFIG, NOON)
     ids = token.in_address(mail["Reply-To"])
     assert ids == token.in_message_id(mail["Message-ID"])
     assert ids is not None
@@ -127,7 +129,7 @@ def test_who_is_told_that_their_answer_did_not_count_may_give_another_by_a_reply
 @pytest.mark.parametrize("event", MAILED)
 @pytest.mark.parametrize(("to", "use"), [(ALICE, "decide"), (GRACE, "link_only"), (ALICE, "link_only")])
 def test_who_may_not_answer_by_mail_gets_no_token(event: Event, to: Person, use: str) -> None:
-    mail = compose(notice(event, to, use=use), CONFIG, NOON)
+    mail = compose(notification(event, to, use=use), CONFIG, NOON)
     assert token.in_message_id(mail["Message-ID"]) == Ids(1042, 0, "")
     assert mail["Reply-To"] == "answers@acme.example"
     assert INSTRUCTION not in text_of(mail)
@@ -137,7 +139,7 @@ def test_who_may_not_answer_by_mail_gets_no_token(event: Event, to: Person, use:
 @pytest.mark.parametrize("event", [Event.ASKED, Event.REMINDED, Event.HELP])
 @pytest.mark.parametrize("instance", ["Acme Gateways", "Zürich & Söhne <Gateways>"])
 def test_two_buttons_write_a_reply_that_is_an_answer(event: Event, instance: str) -> None:
-    mail = compose(notice(event), config(instance_name=instance), NOON)
+    mail = compose(notification(event), config(instance_name=instance), NOON)
     links = re.findall(r"(?m)^To \w+: <(mailto:\S+)>$", text_of(mail))
     assert [html.unescape(one) for one in re.findall(r'href="(mailto:[^"]+)"', html_of(mail))] == links
     for link, verdict in zip(links, ("approve", "reject"), strict=True):
@@ -163,19 +165,23 @@ def test_two_buttons_write_a_reply_that_is_an_answer(event: Event, instance: str
 
 
 def test_who_may_not_answer_by_mail_gets_no_button() -> None:
-    for told in (notice(use="link_only"), settled(Status.APPROVED), notice(Event.HELP, status=Status.EXPIRED)):
+    for told in (
+        notification(use="link_only"),
+        settled(Status.APPROVED),
+        notification(Event.HELP, status=Status.EXPIRED),
+    ):
         assert "mailto:" not in text_of(compose(told, CONFIG, NOON)) + html_of(compose(told, CONFIG, NOON))
 
 
 # --- threads --------------------------------------------------------------------------------------------------------
 
 STORY = [
-    notice(),
-    notice(Event.REMINDED),
-    notice(Event.ASKED, id="asked:grace:2", level=2),
-    notice(Event.HELP, in_reply_to="<reply@phone.example>"),
+    notification(),
+    notification(Event.REMINDED),
+    notification(Event.ASKED, id="asked:grace:2", level=2),
+    notification(Event.HELP, in_reply_to="<reply@phone.example>"),
     settled(Status.APPROVED, decisions=[decided("grace", Verdict.APPROVE)]),
-    notice(Event.GRANT_ENDED, status=Status.APPROVED),
+    notification(Event.GRANT_ENDED, status=Status.APPROVED),
 ]
 
 
@@ -190,12 +196,12 @@ def test_all_mails_to_a_person_about_a_request_are_one_thread() -> None:
 
 
 def test_each_person_and_request_has_a_thread_of_its_own() -> None:
-    told = [notice(), notice(to=HEIDI), notice(to=ALICE), notice(approval_id=1043)]
+    told = [notification(), notification(to=HEIDI), notification(to=ALICE), notification(approval_id=1043)]
     assert len({compose(n, CONFIG, NOON)["References"] for n in told}) == 4
 
 
 def test_what_answers_a_mail_stands_below_it() -> None:
-    mail = compose(notice(Event.ANSWER_REFUSED, in_reply_to="<reply@phone.example>"), CONFIG, NOON)
+    mail = compose(notification(Event.ANSWER_REFUSED, in_reply_to="<reply@phone.example>"), CONFIG, NOON)
     assert mail["In-Reply-To"] == "<reply@phone.example>"
     assert mail["References"].split() == [
         token.thread_id("mail.acme.example", 1042, "grace"),
@@ -207,7 +213,7 @@ def test_what_answers_a_mail_stands_below_it() -> None:
     "told", ["<a@b>\r\nBcc: x@y.example", "<a b@c>", "not an id", "<é@b.example>", f"<{'a' * 600}@b>", "<a@b> <c@d>"]
 )
 def test_an_id_that_is_none_is_left_out(told: str) -> None:
-    mail = compose(notice(Event.HELP, in_reply_to=told), CONFIG, NOON)
+    mail = compose(notification(Event.HELP, in_reply_to=told), CONFIG, NOON)
     assert mail["References"] == mail["In-Reply-To"] == token.thread_id("mail.acme.example", 1042, "grace")
 
 
@@ -235,16 +241,16 @@ def test_an_id_that_is_none_is_left_out(told: str) -> None:
 )
 def test_what_is_no_address_is_unreachable(email: str) -> None:
     with pytest.raises(Unreachable, match="correct it in the directory"):
-        compose(notice(to=GRACE.model_copy(update={"email": email})), CONFIG, NOON)
+        compose(notification(to=GRACE.model_copy(update={"email": email})), CONFIG, NOON)
 
 
 def test_a_domain_beyond_ascii_is_written_as_the_dns_has_it() -> None:
-    mail = compose(notice(to=GRACE.model_copy(update={"email": "grace@müller.example"})), CONFIG, NOON)
+    mail = compose(notification(to=GRACE.model_copy(update={"email": "grace@müller.example"})), CONFIG, NOON)
     assert mail["To"] == "Grace Hopper <grace@xn--mller-kva.example>"
 
 
 def test_a_local_part_beyond_ascii_is_kept_for_smtputf8() -> None:
-    mail = compose(notice(to=GRACE.model_copy(update={"email": "gräce@acme.example"})), CONFIG, NOON)
+    mail = compose(notification(to=GRACE.model_copy(update={"email": "gräce@acme.example"})), CONFIG, NOON)
     assert "To: Grace Hopper <gräce@acme.example>\r\n".encode() in mail.as_bytes()
 
 
@@ -252,7 +258,7 @@ def test_a_local_part_beyond_ascii_is_kept_for_smtputf8() -> None:
 
 
 def test_an_approver_reads_who_what_why_and_how_to_answer_first() -> None:
-    assert text(notice()).splitlines()[:11] == [
+    assert text(notification()).splitlines()[:11] == [
         "Alice Nguyen asks to connect to db-1 by SSH for 1 hour.",
         "",
         "Why, in their words:",
@@ -281,17 +287,17 @@ def test_an_approver_reads_who_what_why_and_how_to_answer_first() -> None:
     ],
 )
 def test_the_facts_follow(fact: str) -> None:
-    assert fact in text(notice(level=2, levels=3)).splitlines()
+    assert fact in text(notification(level=2, levels=3)).splitlines()
 
 
 def test_who_else_is_asked_and_was_not_told_yet_is_said() -> None:
-    said = text(notice(untold=["ivan", "grace"])).splitlines()
+    said = text(notification(untold=["ivan", "grace"])).splitlines()
     assert "Also asked:  Heidi Lamarr and Ivan Petrov (not told yet)" in said
 
 
 def test_what_is_not_known_is_not_shown() -> None:
     question = QUESTION.model_copy(update={"reason": "", "ticket": "", "source_address": ""})
-    said = text_of(compose(notice(question=question, asked=[GRACE]), config(public_url=""), NOON))
+    said = text_of(compose(notification(question=question, asked=[GRACE]), config(public_url=""), NOON))
     assert "Why: no reason was given." in said
     assert "Nobody else is asked." in said
     for label in ("Ticket:", "From:", "Level:", "Also asked:", "browser"):
@@ -299,34 +305,36 @@ def test_what_is_not_known_is_not_shown() -> None:
 
 
 def test_a_quorum_is_said() -> None:
-    assert "2 of the 3 people asked must approve;\none rejection ends the request." in text(notice(quorum=2))
+    assert "2 of the 3 people asked must approve;\none rejection ends the request." in text(notification(quorum=2))
 
 
 def test_times_are_said_in_utc_whatever_zone_they_come_in() -> None:
     tokyo = timezone(timedelta(hours=9))
-    assert "Answer by Tue 14 May 2024, 16:00 UTC." in text(notice(deadline=datetime(2024, 5, 15, 1, tzinfo=tokyo)))
+    assert "Answer by Tue 14 May 2024, 16:00 UTC." in text(
+        notification(deadline=datetime(2024, 5, 15, 1, tzinfo=tokyo))
+    )
 
 
 def test_a_reminder_says_so_first() -> None:
-    first = text(notice(Event.REMINDED)).splitlines()[0]
+    first = text(notification(Event.REMINDED)).splitlines()[0]
     assert first == "Still waiting for you: Alice Nguyen asks to connect to db-1 by SSH for 1 hour."
 
 
 def test_with_links_only_the_mail_leads_to_the_page() -> None:
-    said = text(notice(use="link_only"))
+    said = text(notification(use="link_only"))
     assert "To answer, open this page and sign in: https://countersign.acme.example/requests/1042" in said
     assert "Replies to this mail decide nothing." in said
 
 
 def test_with_links_only_and_no_page_known_it_says_where_to_sign_in() -> None:
-    mail = compose(notice(use="link_only"), config(public_url=""), NOON)
+    mail = compose(notification(use="link_only"), config(public_url=""), NOON)
     assert "To answer, sign in to Acme Gateways. Replies to this mail decide nothing." in text_of(mail)
     assert "To answer, sign in to Acme Gateways. Replies to this mail decide nothing." in html_of(mail)
 
 
 @pytest.mark.parametrize(("event", "waits"), [(Event.ASKED, "waits"), (Event.REMINDED, "still waits")])
 def test_the_requester_learns_whom_it_waits_for(event: Event, waits: str) -> None:
-    said = text(notice(event, ALICE)).splitlines()
+    said = text(notification(event, ALICE)).splitlines()
     expected = f"Your request to connect to db-1 by SSH {waits} for Grace Hopper, Heidi Lamarr and Ivan Petrov."
     assert said[0] == expected
     assert "Why, in your words:" in said
@@ -343,7 +351,7 @@ LAPSED = decided("alan", Verdict.APPROVE, level=2).model_copy(update={"lapsed": 
 
 def at_level_2(event: Event, **changes: Any) -> RequestNotification:
     usual: dict[str, Any] = {"level": 2, "at_level": 2, "levels": 2, "quorum": 2, "decisions": [FIRST_LEVEL]}
-    return notice(event, IVAN, **(usual | changes))
+    return notification(event, IVAN, **(usual | changes))
 
 
 @pytest.mark.parametrize("event", [Event.ASKED, Event.REMINDED, Event.HELP])
@@ -386,7 +394,7 @@ def test_who_has_answered_and_how_many_are_needed_leaves_out_what_counts_no_long
 
 
 def test_with_one_level_the_others_approvals_are_said_alone() -> None:
-    said = text(notice(to=IVAN, quorum=2, decisions=[FIRST_LEVEL])).splitlines()
+    said = text(notification(to=IVAN, quorum=2, decisions=[FIRST_LEVEL])).splitlines()
     assert "Grace Hopper has approved; 1 more is needed." in said
     assert not any(line.startswith("Level") for line in said)
 
@@ -418,19 +426,19 @@ def test_a_level_that_has_passed_needs_nothing_more() -> None:
         (settled(Status.EXPIRED, ALICE), "Expired without enough answers: you may not connect to db-1 by SSH."),
         (settled(Status.CANCELLED), "Cancelled: Alice Nguyen may not connect to db-1 by SSH."),
         (
-            notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=GRANT),
+            notification(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=GRANT),
             "Ended: your permission to connect to db-1 by SSH is over.",
         ),
         (
-            notice(
+            notification(
                 Event.GRANT_ENDED,
                 status=Status.APPROVED,
                 grant=GRANT.model_copy(update={"status": GrantStatus.REVOKED}),
             ),
             "Revoked: Alice Nguyen’s permission to connect to db-1 by SSH was taken back.",
         ),
-        (notice(Event.ANSWER_REFUSED), "Your answer to #1042 did not count."),
-        (notice(Event.HELP), "Your reply about #1042 could not be read as an answer. Nothing was decided by it."),
+        (notification(Event.ANSWER_REFUSED), "Your answer to #1042 did not count."),
+        (notification(Event.HELP), "Your reply about #1042 could not be read as an answer. Nothing was decided by it."),
     ],
 )
 def test_the_first_line_says_the_outcome(told: RequestNotification, first: str) -> None:
@@ -473,7 +481,7 @@ def test_an_approver_is_told_how_to_take_it_back() -> None:
 
 def test_a_revoked_grant_says_how_long_it_was_to_last() -> None:
     revoked = GRANT.model_copy(update={"status": GrantStatus.REVOKED})
-    said = text(notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=revoked, message="Wrong host."))
+    said = text(notification(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=revoked, message="Wrong host."))
     assert "  | Wrong host." in said
     assert (
         "It began Tue 14 May 2024, 12:00 UTC; its end was to be Tue 14 May 2024, 13:00 UTC. "
@@ -483,13 +491,13 @@ def test_a_revoked_grant_says_how_long_it_was_to_last() -> None:
 
 @pytest.mark.parametrize("event", [Event.ANSWER_REFUSED, Event.HELP])
 def test_a_late_answer_is_told_the_outcome(event: Event) -> None:
-    said = text(notice(event, status=Status.APPROVED, decisions=YES, message="It came too late."))
+    said = text(notification(event, status=Status.APPROVED, decisions=YES, message="It came too late."))
     assert "  | It came too late." in said
     assert "The request is approved by Grace Hopper and Heidi Lamarr; no answer is needed any more." in said
 
 
 def test_an_answer_refused_while_it_waits_says_until_when() -> None:
-    assert "The request still waits, until Tue 14 May 2024, 16:00 UTC." in text(notice(Event.ANSWER_REFUSED))
+    assert "The request still waits, until Tue 14 May 2024, 16:00 UTC." in text(notification(Event.ANSWER_REFUSED))
 
 
 def test_a_mail_about_no_request_shows_its_fields_and_carries_no_token() -> None:

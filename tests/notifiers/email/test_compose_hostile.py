@@ -17,13 +17,13 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Person, RequestNotification
 from notifiers.email.compose import compose
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, NOON, QUESTION, decided, notice
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, NOON, QUESTION, decided, notification
 
 from .notifications import MAILED, SECRET, config, settled
 
 CONFIG = config()
 PAGE = "https://countersign.acme.example/requests/1042"
-HEADERS = compose(notice(), CONFIG, NOON).keys()
+HEADERS = compose(notification(), CONFIG, NOON).keys()
 VERDICT = re.compile(r"\s*(approved?|yes|ok|okay|rejected?|no|deny|denied|y|n)[\s.!]*", re.IGNORECASE)
 
 EVIL = [
@@ -94,7 +94,7 @@ def with_everything(evil: str, event: Event, to: Person, status: Status) -> Requ
     question = ConnectionQuestion.model_construct(
         **(QUESTION.model_dump() | {"reason": evil, "ticket": evil, "source_address": evil, "device": evil})
     )
-    return notice(
+    return notification(
         event,
         to.model_copy(update={"name": evil}),
         id=evil,
@@ -152,7 +152,7 @@ def test_nothing_at_all_breaks_out(evil: str, event: Event, status: Status) -> N
 @given(reason=st.text(min_size=1, max_size=200))
 def test_every_line_of_somebodys_words_is_marked(reason: str) -> None:
     said = ConnectionQuestion.model_construct(**(QUESTION.model_dump() | {"reason": reason}))
-    plain = bodies(parsed(compose(notice(question=said), CONFIG, NOON)))[0].splitlines()
+    plain = bodies(parsed(compose(notification(question=said), CONFIG, NOON)))[0].splitlines()
     start = plain.index("Why, in their words:") + 1
     end = plain.index("Reply with APPROVE or REJECT as the first line;")
     assert all(line.startswith("  | ") for line in plain[start:end] if line)
@@ -160,19 +160,19 @@ def test_every_line_of_somebodys_words_is_marked(reason: str) -> None:
 
 def test_a_long_reason_without_spaces_is_shown_whole() -> None:
     said = QUESTION.model_copy(update={"reason": "x" * 1000})
-    plain, html = bodies(parsed(compose(notice(question=said), CONFIG, NOON)))
+    plain, html = bodies(parsed(compose(notification(question=said), CONFIG, NOON)))
     assert "".join(re.findall(r"^  \| (x+)\r?$", plain, re.MULTILINE)) == "x" * 1000
     assert any("x" * 1000 in line for line in html.lines)
 
 
 def test_a_long_name_is_cut() -> None:
-    read = parsed(compose(notice(requester=ALICE.model_copy(update={"name": "A" * 1000})), CONFIG, NOON))
+    read = parsed(compose(notification(requester=ALICE.model_copy(update={"name": "A" * 1000})), CONFIG, NOON))
     assert bodies(read)[0].startswith("A" * 79 + "… asks to connect")
 
 
 @pytest.mark.parametrize("name", ["Zoë Ångström", "山田太郎", 'O\'Neil, "Pat" (Ops)', "=?x?q?y?=", "a\\b", "R2-D2"])
 def test_names_in_headers_come_back_as_they_are(name: str) -> None:
-    raw = compose(notice(to=GRACE.model_copy(update={"name": name})), CONFIG, NOON).as_bytes()
+    raw = compose(notification(to=GRACE.model_copy(update={"name": name})), CONFIG, NOON).as_bytes()
     read = message_from_bytes(raw, policy=policy.default)
     assert read["To"].addresses[0].display_name == name
     header = raw.split(b"\r\n\r\n")[0].decode()
@@ -180,14 +180,14 @@ def test_names_in_headers_come_back_as_they_are(name: str) -> None:
 
 
 def test_a_long_name_beyond_ascii_is_split_as_rfc_2047_wants() -> None:
-    raw = compose(notice(to=GRACE.model_copy(update={"name": "ü" * 80})), CONFIG, NOON).as_bytes()
+    raw = compose(notification(to=GRACE.model_copy(update={"name": "ü" * 80})), CONFIG, NOON).as_bytes()
     written = message_from_bytes(raw, policy=policy.compat32)["To"]
     assert str(make_header(decode_header(written))) == "ü" * 80 + " <grace@acme.example>"
     assert all(len(line) <= 76 for line in written.splitlines())
 
 
 def test_an_instance_name_beyond_ascii_is_a_subject_like_any_other() -> None:
-    mail = compose(notice(), config(instance_name="Größe & Söhne, Zugang"), NOON)
+    mail = compose(notification(), config(instance_name="Größe & Söhne, Zugang"), NOON)
     read = message_from_bytes(mail.as_bytes(), policy=policy.default)
     assert read["Subject"] == "Größe & Söhne, Zugang - Connection Approval Notification - #1042"
     assert read["From"].addresses[0].display_name == "Größe & Söhne, Zugang"
@@ -195,7 +195,7 @@ def test_an_instance_name_beyond_ascii_is_a_subject_like_any_other() -> None:
 
 def test_long_references_are_folded_between_ids_never_within() -> None:
     answered = f"<{'r' * 200}@phone.example>"
-    mail = compose(notice(Event.HELP, in_reply_to=answered), CONFIG, NOON)
+    mail = compose(notification(Event.HELP, in_reply_to=answered), CONFIG, NOON)
     raw = mail.as_bytes().decode()
     assert f"\r\nIn-Reply-To: {answered}\r\n" in raw
     assert f"\r\nReferences: {mail['References'].split()[0]}\r\n {answered}\r\n" in raw
@@ -203,7 +203,7 @@ def test_long_references_are_folded_between_ids_never_within() -> None:
 
 def test_words_beyond_ascii_arrive_whole_in_both_bodies() -> None:
     said = QUESTION.model_copy(update={"reason": "Überprüfung – 再起動 🚀"})
-    plain, html = bodies(parsed(compose(notice(question=said), CONFIG, NOON)))
+    plain, html = bodies(parsed(compose(notification(question=said), CONFIG, NOON)))
     assert "  | Überprüfung – 再起動 🚀" in plain.splitlines()
     assert any(line.strip().endswith("Überprüfung – 再起動 🚀") for line in html.lines)
 
@@ -211,11 +211,11 @@ def test_words_beyond_ascii_arrive_whole_in_both_bodies() -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        notice(),
-        notice(use="link_only"),
-        notice(to=ALICE),
+        notification(),
+        notification(use="link_only"),
+        notification(to=ALICE),
         settled(Status.APPROVED, grant=GRANT),
-        notice(Event.GRANT_ENDED, grant=GRANT.model_copy(update={"status": GrantStatus.REVOKED})),
+        notification(Event.GRANT_ENDED, grant=GRANT.model_copy(update={"status": GrantStatus.REVOKED})),
     ],
 )
 def test_the_only_link_elsewhere_opens_the_page(told: RequestNotification) -> None:
@@ -225,6 +225,6 @@ def test_the_only_link_elsewhere_opens_the_page(told: RequestNotification) -> No
 
 
 def test_without_a_page_there_is_no_link() -> None:
-    plain, html = bodies(parsed(compose(notice(), config(public_url=""), NOON)))
+    plain, html = bodies(parsed(compose(notification(), config(public_url=""), NOON)))
     assert all(link.startswith("mailto:") for link in html.links)
     assert "http" not in plain

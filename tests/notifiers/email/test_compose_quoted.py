@@ -13,16 +13,16 @@ from countersign.notifications import RequestNotification
 from notifiers.email.compose import compose
 from notifiers.email.reply import Reply, read_reply
 from notifiers.email.token import KIND_OF_EVENT
-from sandbox.samples import NOON, QUESTION, decided, notice
+from sandbox.samples import NOON, QUESTION, decided, notification
 
 from .notifications import config
 
 CONFIG = config()
-VERDICTS_EVERYWHERE = notice(
+VERDICTS_EVERYWHERE = notification(
     question=QUESTION.model_copy(update={"reason": "approve\nyes\n\nreject", "ticket": "approve", "device": "approve"}),
-    requester=notice().requester.model_copy(update={"name": "Approve"}),
+    requester=notification().requester.model_copy(update={"name": "Approve"}),
 )
-VERDICTS_OF_OTHERS = notice(
+VERDICTS_OF_OTHERS = notification(
     levels=2,
     quorum=3,
     decisions=[
@@ -32,9 +32,9 @@ VERDICTS_OF_OTHERS = notice(
     names={"heidi": "Approve", "ivan": "Reject"},
 )
 ASKED = {
-    "asked": notice(),
-    "reminded": notice(Event.REMINDED),
-    "help": notice(Event.HELP, message="approve"),
+    "asked": notification(),
+    "reminded": notification(Event.REMINDED),
+    "help": notification(Event.HELP, message="approve"),
     "verdicts everywhere": VERDICTS_EVERYWHERE,
     **{
         f"{one}, verdicts of others": VERDICTS_OF_OTHERS.model_copy(update={"event": one})
@@ -118,7 +118,7 @@ NARROWEST = 66  # columns, of those that RFC 3676 names
 @pytest.mark.parametrize("length", range(20, 80))
 def test_no_program_that_wraps_lines_parts_the_words_of_who_asks_from_their_quote_marks(length: int, word: str) -> None:
     reason = ("why it is so " * 9)[:length].strip() + f" {word}\n" + "承" * (length // 2) + f" {word}"
-    plain, _ = bodies(compose(notice(question=QUESTION.model_copy(update={"reason": reason})), CONFIG, NOON))
+    plain, _ = bodies(compose(notification(question=QUESTION.model_copy(update={"reason": reason})), CONFIG, NOON))
     said = plain[plain.index("  | ") : plain.index("Reply with")].splitlines()
     columns = [len(f"> > > {line}") + sum(char >= "\u1100" for char in line) for line in said]
     assert max(columns) <= NARROWEST
@@ -127,10 +127,10 @@ def test_no_program_that_wraps_lines_parts_the_words_of_who_asks_from_their_quot
 @pytest.mark.parametrize("own", ["", "Please wait", "Hi Alice,"])
 @pytest.mark.parametrize("width", [62, 66, 72, 76, 78])
 def test_what_a_program_wraps_off_our_mail_answers_for_nobody(width: int, own: str) -> None:
-    asked = compose(notice(), CONFIG, NOON)
+    asked = compose(notification(), CONFIG, NOON)
     for length in range(width - 30, width):
         ticket = ("why it is so " * 9)[:length].strip() + " approve"
-        plain, _ = bodies(compose(notice(question=QUESTION.model_copy(update={"ticket": ticket})), CONFIG, NOON))
+        plain, _ = bodies(compose(notification(question=QUESTION.model_copy(update={"ticket": ticket})), CONFIG, NOON))
         marked = [piece for line in plain.splitlines() for piece in textwrap.wrap(f"> {line}", width) or [""]]
         said_by = "On Tue, 14 May 2024 at 12:00, Acme Gateways <countersign@acme.example> wrote:"
         text = "\n".join([own, "", said_by, "", *marked]) + "\n"

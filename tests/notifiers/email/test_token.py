@@ -52,7 +52,7 @@ def test_each_kind_of_mail_has_its_own(run: str) -> None:
 
 
 def test_what_a_mail_was_is_read_in_its_id() -> None:
-    made = token.message_id("acme.example", Ids(5, 0, ""), Event.ANSWER_REFUSED, "notice 7")
+    made = token.message_id("acme.example", Ids(5, 0, ""), Event.ANSWER_REFUSED, "notification 7")
     assert token.event_in(f" {made.upper()}") == Event.ANSWER_REFUSED
     assert token.event_in(token.thread_id("acme.example", 5, "grace")) == "thread"
     assert token.event_in("<a@b>") == ""
@@ -117,7 +117,7 @@ def test_address_and_message_id_bring_the_ids_back(approval_id: int, level: int,
     assert address.startswith("countersign+")
     assert address.endswith("@acme.example")
     assert token.in_address(address) == token.in_address(f" {address.upper()} ") == said
-    made = token.message_id("acme.example", said, Event.ANSWER_REFUSED, "notice 7")
+    made = token.message_id("acme.example", said, Event.ANSWER_REFUSED, "notification 7")
     assert token.in_message_id(made) == token.in_message_id(made.upper()) == said
 
 
@@ -126,16 +126,16 @@ def test_a_reply_address_that_has_a_tag_of_its_own_works_too() -> None:
     assert token.in_address(address) == Ids(5, 1, token.make(RING, 5, 1, "grace"))
 
 
-def test_message_ids_are_derived_from_the_notice() -> None:
+def test_message_ids_are_derived_from_the_notification() -> None:
     said = Ids(5, 1, token.make(RING, 5, 1, "grace"))
-    first = token.message_id("acme.example", said, Event.ASKED, "notice 7")
-    assert first == token.message_id("acme.example", said, Event.ASKED, "notice 7")
-    assert first != token.message_id("acme.example", said, Event.ASKED, "notice 8")
-    assert first != token.message_id("acme.example", said, Event.SETTLED, "notice 7")
+    first = token.message_id("acme.example", said, Event.ASKED, "notification 7")
+    assert first == token.message_id("acme.example", said, Event.ASKED, "notification 7")
+    assert first != token.message_id("acme.example", said, Event.ASKED, "notification 8")
+    assert first != token.message_id("acme.example", said, Event.SETTLED, "notification 7")
 
 
 def test_a_message_id_without_a_token_says_the_request_only() -> None:
-    made = token.message_id("acme.example", Ids(5, 0, ""), Event.SETTLED, "notice 7")
+    made = token.message_id("acme.example", Ids(5, 0, ""), Event.SETTLED, "notification 7")
     assert token.in_message_id(made) == Ids(5, 0, "")
     assert token.in_message_id(token.thread_id("acme.example", 5, "grace")) == Ids(5, 0, "")
 

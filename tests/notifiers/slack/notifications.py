@@ -1,4 +1,4 @@
-"""A notice about no request and a configuration for the tests of Slack messages, and what people read of these."""
+"""A notification about no request and a configuration for the tests of Slack messages; and what people read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.samples import GRACE, NOON
 
 
 def general(mailbox: str = "INBOX@imap.acme.example", **changes: Any) -> Notification:
-    """A notice about no request."""
+    """A notification about no request."""
     usual = {"id": "general.1.mailbox_unread.grace.slack", "event": "mailbox_unread", "to": GRACE, "written_at": NOON}
     return Notification(**(usual | {"fields": {"mailbox": mailbox, "since": "noon"}} | changes))
 

@@ -11,11 +11,11 @@ from countersign.notifications import RequestNotification
 from notifiers.slack.inbound.payload_parts import short_run
 from notifiers.slack.inbound.payloads import named
 from notifiers.slack.outbound.blocks import general, live, short
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, QUESTION, decided, in_room, notice
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, QUESTION, decided, in_room, notification
 
 from .limits import check_message
 from .notifications import actions, config, texts
-from .notifications import general as a_general_notice
+from .notifications import general as a_general_notification
 
 CONFIG = config()
 REVOKED = GRANT.model_copy(update={"status": GrantStatus.REVOKED})
@@ -34,20 +34,20 @@ def buttons(told: RequestNotification) -> list[str]:
 
 
 def opened(**changes: Any) -> RequestNotification:
-    return notice(Event.OPENED, ALICE, **changes)
+    return notification(Event.OPENED, ALICE, **changes)
 
 
 # --- the prompt -----------------------------------------------------------------------------------------------------
 
 
 def test_who_else_is_asked_and_was_not_told_yet_is_said() -> None:
-    assert "*Also asked*\nHeidi Lamarr and Ivan Petrov (not told yet)" in said(notice(untold=["ivan", "grace"]))
-    in_room = said(notice(untold=["ivan"], room="C1"), heidi="UHEIDI", ivan="UIVAN")
+    assert "*Also asked*\nHeidi Lamarr and Ivan Petrov (not told yet)" in said(notification(untold=["ivan", "grace"]))
+    in_room = said(notification(untold=["ivan"], room="C1"), heidi="UHEIDI", ivan="UIVAN")
     assert any("<@UHEIDI>" in one and "<@UIVAN> (not told yet)" in one for one in in_room)
 
 
 def test_an_approver_reads_who_what_and_why_and_answers_below() -> None:
-    text, blocks = live(notice(), CONFIG)
+    text, blocks = live(notification(), CONFIG)
     assert text == "#1042 · *Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour."
     assert [block["type"] for block in blocks] == [
         *("header", "section", "section", "section", "section", "actions", "context", "context")
@@ -70,7 +70,7 @@ def test_an_approver_reads_who_what_and_why_and_answers_below() -> None:
 
 
 def test_the_buttons_name_request_and_level_and_approve_asks_once_more() -> None:
-    told = notice(level=2, at_level=2, levels=2, quorum=2)
+    told = notification(level=2, at_level=2, levels=2, quorum=2)
     [row] = [block for block in live(told, CONFIG).blocks if block["type"] == "actions"]
     by_id = {button["action_id"]: button for button in row["elements"]}
     assert list(by_id) == ["approve", "approve_with_comment", "reject", "open"]
@@ -85,7 +85,7 @@ def test_the_buttons_name_request_and_level_and_approve_asks_once_more() -> None
 
 
 def test_the_buttons_name_the_run_of_a_request_too_where_it_has_one() -> None:
-    told = notice(token_run="1b3c7f0e-8a5d-4c53-9d0e-2f6a7b8c9d0e")
+    told = notification(token_run="1b3c7f0e-8a5d-4c53-9d0e-2f6a7b8c9d0e")
     [row] = [block for block in live(told, CONFIG).blocks if block["type"] == "actions"]
     [value] = {button["value"] for button in row["elements"] if "value" in button}
     assert named(value) == (1042, 1, short_run(told.token_run))
@@ -93,7 +93,7 @@ def test_the_buttons_name_the_run_of_a_request_too_where_it_has_one() -> None:
 
 def test_what_is_not_known_is_not_shown() -> None:
     bare = QUESTION.model_copy(update={"reason": "", "ticket": "", "source_address": ""})
-    content = live(notice(question=bare, asked=[GRACE]), config(public_url=""))
+    content = live(notification(question=bare, asked=[GRACE]), config(public_url=""))
     check_message(*content)
     shown = list(texts(content.blocks))
     assert "*Why*\nNo reason was given." in shown
@@ -106,11 +106,13 @@ def test_an_outcome_of_which_nothing_else_is_known_has_no_empty_fact() -> None:
     bare = QUESTION.model_copy(update={"reason": "", "ticket": "", "source_address": ""})
     for event, to in ((Event.OPENED, ALICE), (Event.SETTLED, ALICE), (Event.SETTLED, GRACE)):
         status = Status.WAITING if event is Event.OPENED else Status.REJECTED
-        check_message(*live(notice(event, to, question=bare, asked=[GRACE], status=status), config(public_url="")))
+        check_message(
+            *live(notification(event, to, question=bare, asked=[GRACE], status=status), config(public_url=""))
+        )
 
 
 def test_a_level_and_a_quorum_are_said() -> None:
-    shown = said(notice(level=2, at_level=2, levels=3, quorum=2))
+    shown = said(notification(level=2, at_level=2, levels=3, quorum=2))
     assert "*Level*\n2 of 3" in shown
     assert "2 of the 3 people asked must approve; one rejection ends the request." in shown
 
@@ -123,19 +125,19 @@ def test_a_level_and_a_quorum_are_said() -> None:
     ],
 )
 def test_where_slack_may_only_link_nothing_can_be_decided(url: str, expected: list[str], message: str) -> None:
-    blocks = live(notice(use="link_only"), config(public_url=url)).blocks
+    blocks = live(notification(use="link_only"), config(public_url=url)).blocks
     assert actions(blocks) == expected
     assert message in texts(blocks)
 
 
 def test_who_approved_sees_so_and_may_take_it_back() -> None:
-    told = notice(decisions=[decided("grace", comment="Fine with me.")], quorum=2)
+    told = notification(decisions=[decided("grace", comment="Fine with me.")], quorum=2)
     shown = said(told)
     assert shown[0] == "You approved · #1042"
     assert "› Fine with me." in shown
     assert any(text.startswith("*Grace Hopper* approved by email, <!date^1715688540^") for text in shown)
     assert buttons(told) == ["reject", "open"]
-    assert buttons(notice(to=HEIDI, decisions=told.decisions))[0] == "approve"
+    assert buttons(notification(to=HEIDI, decisions=told.decisions))[0] == "approve"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_who_approved_sees_so_and_may_take_it_back() -> None:
     [([], ["open"]), ([decided("heidi")], ["open"]), ([decided("grace")], ["reject", "open"])],
 )
 def test_a_level_that_has_passed_asks_for_nothing_more(decisions: list[Any], expected: list[str]) -> None:
-    told = notice(level=1, at_level=2, levels=2, decisions=decisions)
+    told = notification(level=1, at_level=2, levels=2, decisions=decisions)
     assert "the request waits at level 2 of 2" in said(told)[1]
     assert buttons(told) == expected
 
@@ -179,7 +181,7 @@ LAPSED = decided("ivan", level=2).model_copy(update={"lapsed": True})
 def test_level_2_reads_why_who_approved_level_1_and_how_many_are_still_needed(
     event: Event, decisions: list[Any], line: str
 ) -> None:
-    told = notice(event, HEIDI, level=2, at_level=2, levels=2, quorum=3, decisions=decisions)
+    told = notification(event, HEIDI, level=2, at_level=2, levels=2, quorum=3, decisions=decisions)
     content = live(told, CONFIG) if event is Event.ASKED else short(told, CONFIG)
     check_message(*content)
     shown = list(texts(content.blocks))
@@ -191,7 +193,7 @@ def test_level_2_reads_why_who_approved_level_1_and_how_many_are_still_needed(
 
 
 def test_with_one_level_who_approved_is_said_alone() -> None:
-    assert said(notice(to=HEIDI, quorum=2, decisions=[LEVEL_1]))[1].endswith(
+    assert said(notification(to=HEIDI, quorum=2, decisions=[LEVEL_1]))[1].endswith(
         "\nGrace Hopper has approved; 1 more is needed."
     )
 
@@ -260,7 +262,7 @@ def test_after_the_outcome_every_copy_says_it_and_only_a_grant_can_be_given_back
     changes: dict[str, Any], header: str, sentence: str
 ) -> None:
     for told, who in (
-        (notice(**changes), "Alice Nguyen"),
+        (notification(**changes), "Alice Nguyen"),
         (opened(**changes), "you"),
         (in_room("C1", **changes), "Alice Nguyen"),
     ):
@@ -276,7 +278,7 @@ def test_after_the_outcome_every_copy_says_it_and_only_a_grant_can_be_given_back
 
 def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() -> None:
     many = [decided(f"p{number}", comment=f"comment {number}") for number in range(200)]
-    shown = said(notice(status=Status.APPROVED, decisions=many))
+    shown = said(notification(status=Status.APPROVED, decisions=many))
     assert "… and 194 earlier answers." in shown
     assert [text for text in shown if text.startswith("› ")][1:] == [
         f"› comment {number}" for number in range(194, 200)
@@ -290,18 +292,24 @@ def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() 
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        (notice(Event.REMINDED), "Still waiting for you: Alice Nguyen asks to connect to `db-1` by SSH. Answer by"),
-        (in_room("C1", Event.REMINDED), "Still waiting: Alice Nguyen asks"),
-        (notice(Event.REMINDED, ALICE), "Your request #1042 to connect to `db-1` by SSH still waits, until"),
-        (notice(Event.ANSWER_REFUSED), "Your answer to #1042 did not count. The request still waits, until"),
         (
-            notice(Event.HELP, status=Status.REJECTED, decisions=[decided("ivan", Verdict.REJECT)]),
+            notification(Event.REMINDED),
+            "Still waiting for you: Alice Nguyen asks to connect to `db-1` by SSH. Answer by",
+        ),
+        (in_room("C1", Event.REMINDED), "Still waiting: Alice Nguyen asks"),
+        (notification(Event.REMINDED, ALICE), "Your request #1042 to connect to `db-1` by SSH still waits, until"),
+        (notification(Event.ANSWER_REFUSED), "Your answer to #1042 did not count. The request still waits, until"),
+        (
+            notification(Event.HELP, status=Status.REJECTED, decisions=[decided("ivan", Verdict.REJECT)]),
             "What you sent about #1042 could not be read as an answer. Nothing was decided by it. "
             "The request is rejected by Ivan Petrov; no answer is needed any more.",
         ),
-        (notice(Event.SETTLED, ALICE, status=Status.EXPIRED), "Expired without enough answers: you may not connect"),
         (
-            notice(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=REVOKED),
+            notification(Event.SETTLED, ALICE, status=Status.EXPIRED),
+            "Expired without enough answers: you may not connect",
+        ),
+        (
+            notification(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=REVOKED),
             "Revoked: you may no longer connect to `db-1` by SSH. If you need it again, ask again.",
         ),
     ],
@@ -316,8 +324,8 @@ def test_a_short_message_says_one_thing(told: RequestNotification, sentence: str
 
 
 def test_a_short_message_carries_the_words_and_names_the_request_where_it_stands_alone() -> None:
-    alone = short(notice(Event.ANSWER_REFUSED, message="It was for level 1."), CONFIG)
-    below = short(notice(Event.ANSWER_REFUSED, message="It was for level 1.", holds="D1/1.2"), CONFIG)
+    alone = short(notification(Event.ANSWER_REFUSED, message="It was for level 1."), CONFIG)
+    below = short(notification(Event.ANSWER_REFUSED, message="It was for level 1.", holds="D1/1.2"), CONFIG)
     assert list(texts(alone.blocks))[1:] == [
         "*What happened*",
         "› It was for level 1.",
@@ -327,7 +335,7 @@ def test_a_short_message_carries_the_words_and_names_the_request_where_it_stands
 
 
 def test_a_message_about_no_request_names_none_and_has_nothing_to_press() -> None:
-    text, blocks = general(a_general_notice("<!channel> `x` *bold*"), CONFIG)
+    text, blocks = general(a_general_notification("<!channel> `x` *bold*"), CONFIG)
     check_message(text, blocks)
     assert text.startswith("*Replies by mail have not been read since noon.* Answers wait in the mailbox `&lt;!channel")
     assert list(texts(blocks)) == [text, "Acme Gateways"]

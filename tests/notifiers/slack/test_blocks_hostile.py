@@ -18,7 +18,7 @@ from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping
 from notifiers.slack.outbound.blocks import live, short
 from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view, message_modal
-from sandbox.samples import ALICE, GRACE, GRANT, NOON, QUESTION, decided, notice
+from sandbox.samples import ALICE, GRACE, GRANT, NOON, QUESTION, decided, notification
 
 from .limits import check_message, check_view
 from .notifications import config
@@ -72,7 +72,7 @@ def notifications(draw: st.DrawFn) -> RequestNotification:
         st.lists(st.builds(decided, answers, st.sampled_from(Verdict), ANYTHING, st.integers(1, 2)), max_size=9)
     )
     to = draw(st.sampled_from([*asked, GRACE, ALICE]))
-    return notice(
+    return notification(
         draw(st.sampled_from(Event)),
         to,
         use=draw(st.sampled_from(["decide", "link_only"])),
@@ -105,7 +105,7 @@ def marked_up(blocks: object) -> list[str]:
 
 @settings(max_examples=100, deadline=None)
 @given(notifications(), st.sampled_from(SHORT))
-def test_whatever_the_notice_it_keeps_the_limits_and_nothing_in_it_has_an_effect(
+def test_whatever_the_notification_it_keeps_the_limits_and_nothing_in_it_has_an_effect(
     told: RequestNotification, event: Event
 ) -> None:
     slack_ids = dict.fromkeys((one.id for one in told.asked), "U1")
@@ -130,7 +130,7 @@ def test_a_value_in_a_sentence_formats_nothing_and_keeps_to_its_line_and_length(
 
 @pytest.mark.parametrize("evil", EVIL)
 def test_what_people_write_at_length_stands_in_plain_text_each_line_marked(evil: str) -> None:
-    told = notice(
+    told = notification(
         status=Status.APPROVED,
         question=QUESTION.model_copy(update={"reason": evil}),
         decisions=[decided("grace", comment=evil)],
@@ -163,11 +163,11 @@ def test_the_longest_of_everything_is_shortened() -> None:
     }
     for status in Status:
         for room in ("", "C0123"):
-            told = notice(status=status, room=room, **everything)
+            told = notification(status=status, room=room, **everything)
             check_message(*live(told, CONFIG))
             check_message(*live(told.model_copy(update={"to": crowd[0]}), CONFIG, {one.id: "U" * 12 for one in crowd}))
             check_message(*short(told.model_copy(update={"event": Event.HELP}), CONFIG))
-    sentence = live(notice(room="C0123", **everything), CONFIG, {one.id: "U0123456789" for one in crowd}).text
+    sentence = live(notification(room="C0123", **everything), CONFIG, {one.id: "U0123456789" for one in crowd}).text
     assert "and 250 others" in sentence
     assert sentence.count("<@U0123456789>") == 50
 

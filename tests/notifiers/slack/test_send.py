@@ -13,7 +13,7 @@ from countersign.errors import Unavailable, Unreachable
 from countersign.models import Event, GrantStatus, Status
 from countersign.notifications import RequestNotification
 from notifiers.slack.outbound.send import SlackNotifier
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, decided, in_room, notice, person
+from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, decided, in_room, notification, person
 from sandbox.slack import faults, people
 from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
@@ -44,7 +44,7 @@ async def notifier(slack: SlackServer) -> AsyncIterator[SlackNotifier]:
 
 def settled(**changes: Any) -> RequestNotification:
     usual: dict[str, Any] = {"status": Status.APPROVED, "decisions": [decided("grace")], "grant": GRANT}
-    return notice(**(usual | changes))
+    return notification(**(usual | changes))
 
 
 async def seen(slack: SlackServer, where: str) -> list[dict[str, Any]]:
@@ -57,12 +57,15 @@ async def seen(slack: SlackServer, where: str) -> list[dict[str, Any]]:
 
 
 async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: SlackServer, notifier: SlackNotifier) -> None:
-    reference = await notifier.send(notice())
+    reference = await notifier.send(notification())
     [message] = await seen(slack, "grace")
     assert reference == f"{await people.dm_of(slack, user_id('grace'))}/{message['ts']}"
     assert message["text"] == "#1042 · *Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour."
     assert actions(message["blocks"]) == ["approve", "approve_with_comment", "reject", "open"]
-    assert message["metadata"] == {"event_type": "countersign_notice", "event_payload": {"id": notice().id, "run": ""}}
+    assert message["metadata"] == {
+        "event_type": "countersign_notice",
+        "event_payload": {"id": notification().id, "run": ""},
+    }
     [posted] = slack.calls_of("chat.postMessage")
     assert {name: posted[name] for name in ("parse", "link_names", "unfurl_links", "unfurl_media")} == {
         **{"parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
@@ -70,7 +73,7 @@ async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: SlackServe
 
 
 async def test_the_requester_gets_a_status_that_can_be_cancelled(slack: SlackServer, notifier: SlackNotifier) -> None:
-    assert await notifier.send(notice(Event.OPENED, ALICE))
+    assert await notifier.send(notification(Event.OPENED, ALICE))
     [message] = await seen(slack, "alice")
     assert actions(message["blocks"]) == ["cancel"]
 
@@ -84,15 +87,15 @@ async def test_a_room_is_asked_once_and_mentions_whom_slack_knows(slack: SlackSe
 
 
 async def test_a_reminder_stands_below_the_prompt(slack: SlackServer, notifier: SlackNotifier) -> None:
-    holds = await notifier.send(notice())
-    assert await notifier.send(notice(Event.REMINDED, holds=holds)) == holds
+    holds = await notifier.send(notification())
+    assert await notifier.send(notification(Event.REMINDED, holds=holds)) == holds
     prompt, reminder = await seen(slack, "grace")
     assert reminder["thread_ts"] == prompt["ts"]
     assert "Still waiting for you" in reminder["text"]
 
 
 async def test_a_reminder_without_a_prompt_is_one(slack: SlackServer, notifier: SlackNotifier) -> None:
-    reference = await notifier.send(notice(Event.REMINDED))
+    reference = await notifier.send(notification(Event.REMINDED))
     [message] = await seen(slack, "grace")
     assert reference.endswith(message["ts"])
     assert actions(message["blocks"])[0] == "approve"
@@ -102,7 +105,7 @@ async def test_a_reminder_without_a_prompt_is_one(slack: SlackServer, notifier: 
 async def test_an_outcome_is_told_below_the_requesters_status(
     slack: SlackServer, notifier: SlackNotifier, event: Event
 ) -> None:
-    holds = await notifier.send(notice(Event.OPENED, ALICE))
+    holds = await notifier.send(notification(Event.OPENED, ALICE))
     assert await notifier.send(settled(event=event, to=ALICE, holds=holds)) == holds
     status, outcome = await seen(slack, "alice")
     assert outcome["thread_ts"] == status["ts"]
@@ -116,7 +119,7 @@ async def test_an_outcome_is_told_below_the_requesters_status(
 async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word(
     slack: SlackServer, notifier: SlackNotifier, event: Event
 ) -> None:
-    holds = await notifier.send(notice())
+    holds = await notifier.send(notification())
     assert await notifier.send(settled(event=event, holds=holds)) == holds
     assert len(await seen(slack, "grace")) == 1
     assert await notifier.send(settled(event=event, to=HEIDI)) == ""
@@ -126,9 +129,9 @@ async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word
 
 @pytest.mark.parametrize("event", [Event.ANSWER_REFUSED, Event.HELP])
 async def test_who_is_refused_reads_why(slack: SlackServer, notifier: SlackNotifier, event: Event) -> None:
-    assert await notifier.send(notice(event, message="It was for level 1.")) == ""
-    holds = await notifier.send(notice())
-    assert await notifier.send(notice(event, message="It was for level 1.", holds=holds, id="another")) == holds
+    assert await notifier.send(notification(event, message="It was for level 1.")) == ""
+    holds = await notifier.send(notification())
+    assert await notifier.send(notification(event, message="It was for level 1.", holds=holds, id="another")) == holds
     alone, prompt, below = await seen(slack, "grace")
     assert "It was for level 1." in whole(alone["blocks"])
     assert "thread_ts" not in alone
@@ -138,9 +141,9 @@ async def test_who_is_refused_reads_why(slack: SlackServer, notifier: SlackNotif
 async def test_what_stood_above_was_deleted_so_the_words_stand_alone(
     slack: SlackServer, notifier: SlackNotifier
 ) -> None:
-    holds = await notifier.send(notice())
+    holds = await notifier.send(notification())
     slack.fail("chat.postMessage", faults.fails("thread_not_found"))
-    assert await notifier.send(notice(Event.HELP, holds=holds)) == holds
+    assert await notifier.send(notification(Event.HELP, holds=holds)) == holds
     _, alone = await seen(slack, "grace")
     assert "thread_ts" not in alone
 
@@ -148,10 +151,10 @@ async def test_what_stood_above_was_deleted_so_the_words_stand_alone(
 # --- never twice ----------------------------------------------------------------------------------------------------
 
 TOLD = [
-    pytest.param(notice(), "grace", id="prompt"),
-    pytest.param(notice(Event.OPENED, ALICE), "alice", id="status"),
+    pytest.param(notification(), "grace", id="prompt"),
+    pytest.param(notification(Event.OPENED, ALICE), "alice", id="status"),
     pytest.param(in_room(ROOM), ROOM, id="room"),
-    pytest.param(notice(Event.HELP), "grace", id="words"),
+    pytest.param(notification(Event.HELP), "grace", id="words"),
 ]
 
 
@@ -172,9 +175,9 @@ async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(
 async def test_a_reply_whose_answer_was_lost_is_found_in_its_thread(
     slack: SlackServer, notifier: SlackNotifier
 ) -> None:
-    holds = await notifier.send(notice())
+    holds = await notifier.send(notification())
     slack.fail("chat.postMessage", faults.cut().afterwards())
-    reminder = notice(Event.REMINDED, holds=holds)
+    reminder = notification(Event.REMINDED, holds=holds)
     with pytest.raises(Unavailable):
         await notifier.send(reminder)
     assert await notifier.send(reminder.model_copy(update={"again": True})) == holds
@@ -220,7 +223,7 @@ async def test_another_apps_message_is_not_taken_for_ours(slack: SlackServer, no
 async def test_a_message_shows_the_request_as_it_stands_whatever_came_before(
     slack: SlackServer, notifier: SlackNotifier
 ) -> None:
-    reference = await notifier.send(notice())
+    reference = await notifier.send(notification())
     approved = settled()
     assert await notifier.change(reference, approved)
     assert await notifier.change(reference, approved)
@@ -241,7 +244,7 @@ async def test_a_message_shows_the_request_as_it_stands_whatever_came_before(
     ],
 )
 async def test_a_message_that_is_gone_is_let_go(slack: SlackServer, notifier: SlackNotifier, error: str) -> None:
-    reference = await notifier.send(notice())
+    reference = await notifier.send(notification())
     slack.fail("chat.update", faults.fails(error))
     assert await notifier.change(reference, settled()) is False
 
@@ -259,7 +262,7 @@ async def test_a_deleted_message_and_an_archived_room_are_let_go(slack: SlackSer
 async def test_a_change_that_fails_is_for_another_time(
     slack: SlackServer, notifier: SlackNotifier, fault: Fault
 ) -> None:
-    reference = await notifier.send(notice())
+    reference = await notifier.send(notification())
     slack.fail("chat.update", fault)
     with pytest.raises(Unavailable):
         await notifier.change(reference, settled())
@@ -272,7 +275,7 @@ async def test_a_change_that_fails_is_for_another_time(
 async def test_who_is_no_member_is_not_written_to(slack: SlackServer, notifier: SlackNotifier, user: str) -> None:
     to = GRACE.model_copy(update={"email": address(user)})
     with pytest.raises(Unreachable, match=f"{address(user)} {NOT_MEMBERS[user][1]}"):
-        await notifier.send(notice(to=to))
+        await notifier.send(notification(to=to))
     assert not slack.calls_of("chat.postMessage")
 
 
@@ -288,17 +291,17 @@ async def test_who_is_not_in_slack_is_unreachable(
     slack: SlackServer, notifier: SlackNotifier, email: str, message: str
 ) -> None:
     with pytest.raises(Unreachable, match=message):
-        await notifier.send(notice(to=GRACE.model_copy(update={"email": email})))
+        await notifier.send(notification(to=GRACE.model_copy(update={"email": email})))
 
 
 async def test_who_leaves_is_looked_up_anew(slack: SlackServer, notifier: SlackNotifier) -> None:
-    await notifier.send(notice())
+    await notifier.send(notification())
     slack.state.people[user_id("grace")]["deleted"] = True
     slack.fail("chat.postMessage", faults.fails("channel_not_found"))
     with pytest.raises(Unreachable, match=r"grace@acme\.example"):
-        await notifier.send(notice(id="b"))
+        await notifier.send(notification(id="b"))
     with pytest.raises(Unreachable, match="nobody in this workspace"):
-        await notifier.send(notice(id="c"))
+        await notifier.send(notification(id="c"))
 
 
 @pytest.mark.parametrize(
@@ -342,7 +345,7 @@ async def test_what_another_try_or_an_administrator_can_mend_says_how(
 ) -> None:
     slack.fail("chat.postMessage", fault)
     with pytest.raises(Unavailable, match=message):
-        await notifier.send(notice())
+        await notifier.send(notification())
 
 
 @pytest.mark.parametrize(
@@ -352,7 +355,7 @@ async def test_what_another_try_or_an_administrator_can_mend_says_how(
 async def test_a_missing_scope_is_named(slack: SlackServer, notifier: SlackNotifier, scope: str, again: bool) -> None:
     slack.state.scopes.discard(scope)
     with pytest.raises(Unavailable, match=f"the app lacks the scope {scope} .it has .*: install it again"):
-        await notifier.send(notice(again=again))
+        await notifier.send(notification(again=again))
     assert await seen(slack, "grace") == []
 
 
@@ -362,7 +365,7 @@ async def test_a_slack_that_does_not_answer_is_not_waited_for(
     monkeypatch.setattr("notifiers.slack.client.api.TIMEOUT_SECONDS", 0.3)
     slack.fail("users.lookupByEmail", faults.hangs(2))
     with pytest.raises(Unavailable, match=r"does not answer users\.lookupByEmail in time"):
-        await notifier.send(notice())
+        await notifier.send(notification())
 
 
 @pytest.mark.parametrize("token", ["xoxb-wrong-token", "xoxb-"])
@@ -370,7 +373,7 @@ async def test_a_wrong_token_is_said_and_never_shown(slack: SlackServer, token: 
     notifier = SlackNotifier(config_for(slack, bot_token=token))
     try:
         with pytest.raises(Unavailable, match=r"bot token is not valid|bot token is missing") as raised:
-            await notifier.send(notice())
+            await notifier.send(notification())
         assert "wrong" not in str(raised.value)
         assert raised.value.__cause__ is None
     finally:
@@ -383,14 +386,14 @@ async def test_a_wrong_token_is_said_and_never_shown(slack: SlackServer, token: 
 async def test_a_method_that_slack_holds_is_left_alone_until_then(slack: SlackServer, notifier: SlackNotifier) -> None:
     slack.fail("chat.postMessage", faults.rate_limited(1))
     with pytest.raises(Unavailable, match="for another 1 seconds"):
-        await notifier.send(notice())
+        await notifier.send(notification())
     began = asyncio.get_running_loop().time()
-    assert await notifier.send(notice(id="b"))
+    assert await notifier.send(notification(id="b"))
     assert 0.8 <= asyncio.get_running_loop().time() - began < 3
     slack.fail("chat.postMessage", faults.rate_limited(60))
     for number in range(3):
         with pytest.raises(Unavailable, match="for another"):
-            await notifier.send(notice(id=f"c{number}"))
+            await notifier.send(notification(id=f"c{number}"))
     assert len(slack.calls_of("chat.postMessage")) == 3
 
 
@@ -403,11 +406,11 @@ async def test_a_conversation_gets_a_message_a_second_beyond_a_short_burst(
     assert len(set(sent)) == 5
     assert 1.5 <= loop.time() - began < 4
     began = loop.time()
-    await notifier.send(notice())
+    await notifier.send(notification())
     assert loop.time() - began < 1
 
 
-async def test_a_notice_about_no_request_is_posted_once_though_slack_s_answer_was_lost(
+async def test_a_notification_about_no_request_is_posted_once_though_slack_s_answer_was_lost(
     slack: SlackServer, notifier: SlackNotifier
 ) -> None:
     assert await notifier.send(general()) == ""
