@@ -1,4 +1,4 @@
-"""Telling the senders of answers that decide nothing: on the channel they came by, and not too often."""
+"""Notifies the senders of answers that decide nothing: on the channel they came by, and not too often."""
 
 from datetime import datetime, timedelta
 
@@ -13,13 +13,13 @@ from store import notifications
 # them all.
 HELP_AT_MOST = 5
 HELP_WITHIN = timedelta(hours=1)
-# And of answers that were refused so many: a person who answers by hand is told of each.
+# And so many about refused answers: a person who answers by hand is told of each.
 REFUSALS_TOLD_AT_MOST = 20
 ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
 
 
 def told_lately(connection: Connection, person: str, event: Event, now: datetime) -> int:
-    """How many notifications of this event somebody was written lately."""
+    """How many notifications of this event were written to somebody lately."""
     return notifications.written_since(connection, person, event, now - HELP_WITHIN, ANSWERING)
 
 
@@ -35,7 +35,7 @@ def tell(
     in_reply_to: str,
     now: datetime,
 ) -> None:
-    """Write somebody a notification on the channel they came by; `what` tells it from all others of the event."""
+    """Notify somebody on the channel they came by; `what` identifies it among all notifications of the event."""
     notification_id = f"{approval_id}.{ANSWERING_STEP}.{event}.{what}.{channel}"
     row = notification(notification_id, approval_id, event, level, person, channel, message, in_reply_to, now)
     notifications.add(connection, [row])

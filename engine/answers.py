@@ -16,7 +16,7 @@ from engine.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
 from store import Store, answers, requests
 from store.repeats import append_or_count
 
-# By how much the clock of a mail server may be off, and its seconds be cut.
+# The clock of a mail server may be off by this much, or have no fractions of seconds.
 CLOCKS_DIFFER = timedelta(minutes=1)
 
 
@@ -28,10 +28,10 @@ class Answers:
         self.policies = store.policies
 
     def store(self, given: SubmittedAnswer, tell: bool = False) -> Answer:
-        """Store an answer; one that was stored before comes back as it is.
+        """Store an answer; one that was stored before is returned as it is.
 
-        Raises NotFound for an unknown request; Refused, recorded, where it could never count: `tell` then writes its
-        sender a notification on the channel it came by, unless they are disabled or unknown.
+        Raises NotFound for an unknown request, and Refused, which is recorded, where it could never count: with `tell`
+        its sender is then notified on the channel it came by, unless they are disabled or unknown.
         """
         with self.database.transaction() as connection:
             stored, refused = self._store(connection, given, tell)
@@ -49,7 +49,7 @@ class Answers:
         _, policy = self.policies.in_force(connection)
         request = requests.known(connection, given.approval_id)
         refused = _refused(connection, policy, request, given)
-        # Two processes may get the same delivery at once; who comes second finds the first one's row.
+        # Two processes may get the same delivery at once; the second finds the first one's row.
         stored = answers.add(connection, _row(given, refused))
         if stored is None:
             return _stored(connection, given), None
@@ -89,7 +89,7 @@ def _row(given: SubmittedAnswer, refused: Refused | NotFound | None) -> dict[str
 def _refused(
     connection: Connection, policy: Policy, request: Row[Any] | None, given: SubmittedAnswer
 ) -> Refused | NotFound | None:
-    """Why an answer can't count, as far as that can be told before its request judges it; None when it may."""
+    """Why an answer can't count, as far as that is known before its request judges it; None when it may."""
     if request is None:
         return no_request(given.approval_id)
     objection = _too_old(request, given) or _objection(policy, Route.model_validate(request.route), given)
@@ -110,7 +110,7 @@ def _objection(policy: Policy, route: Route, given: SubmittedAnswer) -> Refused 
 
 
 def _too_old(request: Row[Any], given: SubmittedAnswer) -> Refused | None:
-    """Whether an answer came before its request, and so was to another one that had its number, before a restore."""
+    """Refuses an answer from before its request was opened: it was for one with the same number, before a restore."""
     if given.at >= request.opened_at - CLOCKS_DIFFER:
         return None
     message = f"That answer came before #{given.approval_id} was asked; answer the newest message about it."
@@ -120,7 +120,7 @@ def _too_old(request: Row[Any], given: SubmittedAnswer) -> Refused | None:
 def _passed(connection: Connection, request: Row[Any], given: SubmittedAnswer) -> Refused | None:
     """Why an answer to a level that was passed can't count; None when it may take an approval back (rule 2).
 
-    The record is asked, as a workflow may have forgotten in a crash that its request has come to a later level.
+    The record decides this, as a workflow may have lost in a crash that its request has come to a later level.
     """
     if given.level >= request.level or request.status != Status.WAITING:
         return None
@@ -132,7 +132,7 @@ def _passed(connection: Connection, request: Row[Any], given: SubmittedAnswer) -
 
 
 def _record_refusal(connection: Connection, answer: Row[Any], message: str, tells: bool) -> None:
-    """Record that an answer was refused, and tell its sender, though not who answers again and again of each."""
+    """Record that an answer was refused, and notify its sender, unless they were notified too often lately."""
     now = datetime.now(UTC)
     if tells and told_lately(connection, answer.person, Event.ANSWER_REFUSED, now) < REFUSALS_TOLD_AT_MOST:
         in_reply_to = answer.proof.get("message_id", "")

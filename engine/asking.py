@@ -17,12 +17,12 @@ from store.events import append
 from store.repeats import append_or_count
 from store.requests import request_row
 
-# Temporal takes 2000 updates of one workflow and no more: half of them are left for answers.
+# Temporal allows 2000 updates of one workflow: half of them are left for answers.
 MOST_REPEATS = 1000
 
 
 class Asking:
-    """Answers questions that need no workflow, and records the repeats of others. Each method records once."""
+    """Answers questions that need no workflow, and records repeated ones. Each method records once."""
 
     def __init__(self, store: Store, granting: Granting) -> None:
         self.database = store.database
@@ -30,7 +30,10 @@ class Asking:
         self.requests = store.requests
 
     def ask_again(self, again: AskAgain) -> Settled | None:
-        """Record that somebody asked while the request was open, once; returns how it ended, if it has on record."""
+        """Record, once, that somebody asked again while the request was open.
+
+        Returns how it ended, if it has on record.
+        """
         with self.database.transaction() as connection:
             row = request_row(connection, again.approval_id, again.run)
             if steps.add(connection, again.approval_id, again.key, 0):
@@ -38,9 +41,9 @@ class Asking:
             return None if row.status == Status.WAITING else settled(connection, row)
 
     def answer_on_record(self, question: Question, who: str) -> Asked | None:
-        """Answer a question by a grant that lasts, or by the request that waits and was asked for MOST_REPEATS times.
+        """Answer a question by a grant that lasts, or by a waiting request that was asked for MOST_REPEATS times.
 
-        None where its workflow has to be asked. Raises Refused, recorded, when the grant doesn't cover the question.
+        None where the workflow has to answer. Raises Refused, recorded, where the grant doesn't cover it.
         """
         return self.granting.ask(question, who) or self._join_often_asked(question, who)
 

@@ -1,4 +1,4 @@
-"""The one way in: what channels, pages, workflows and sweepers ask for passes here on its way to a request."""
+"""The one facade of the engine: channels, pages, workflows and sweepers call it, and nothing behind it."""
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -41,7 +41,7 @@ from store import Store
 
 
 class Engine:
-    """Decides what happens, has it written, and has those told whom it concerns.
+    """Decides what happens, has it recorded, and has the people concerned notified.
 
     `outbox` sends what is written here at once, and its channels tell a sender of a refusal; without one, the sweeper
     of a worker sends it. `executor` is where transactions run, the store's own where there is none. `most_an_hour` is
@@ -66,12 +66,12 @@ class Engine:
         self._undoing = Undoing(self._resources, settling)
         alerts = Alerts(self._resources)
         sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, judging.submit)
-        # What people do, by whatever channel.
+        # What people do, on any channel.
         self.store, self.submit, self.record_rejected = judging.store, judging.submit, judging.record_rejected
         self.cancel, self.revoke, self.give_back = self._undoing.cancel, self._undoing.revoke, self._undoing.give_back
         # What is about no request.
         self.notify = self._resources.notify
-        # What is done again and again.
+        # What sweepers do.
         self.enforce_directory, self.settle_gone = sweeping.enforce_directory, settling.settle_gone
         self.alert_admins = alerts.look
         self.submit_left_over, self.remind_workflows = recovery.submit_left_over, recovery.remind_workflows
@@ -79,20 +79,20 @@ class Engine:
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
         """Open or join the request for a question, or answer it by a grant that lasts. Raises Refused, Unavailable.
 
-        `who` asks: the requester, or an admin or gateway for them; the same `request_id` again is the same asking.
+        `who` asks: the requester, or an admin or gateway for them; the same `request_id` is the same call made again.
         """
-        # Who asks for themselves and is disabled is refused by the rules, on record.
+        # A disabled person who asks for themselves is refused by the rules, on record.
         if who != question.requester and not (await self._undoing.principal(who)).enabled:
             raise disabled()
         asked = await self._resources.run(self.transactions.asking.answer_on_record, question, who)
         return asked or await self._resources.client.ask(question, request_id, who)
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
-        """Record that a person is `away` or `unreachable`; the sweeper has their requests look again."""
+        """Record that a person is `away` or `unreachable`; the sweeper has their requests check again who may act."""
         await self._resources.run(self.transactions.signals.add, person, approval_id, signal, detail)
 
     async def record_attempt(self, event: AuditEvent) -> None:
-        """Record that somebody tried what is not theirs to do; what they try again and again is counted."""
+        """Record that somebody tried what they may not do; repeated tries are counted."""
         await self._resources.run(self._repeats.record, event, event.who)
 
     async def person_at(self, address: str) -> Person | None:
@@ -104,11 +104,11 @@ class Engine:
         return await self._resources.run(self._reading.person, person)
 
     async def request(self, approval_id: int) -> RequestView:
-        """A request as it stands. Raises NotFound."""
+        """A request as it is now. Raises NotFound."""
         return await self._resources.run(self._reading.request, approval_id)
 
     async def mine(self, person: str) -> Mine:
-        """The requests that somebody has something to do with; nothing is the business of who is disabled."""
+        """The requests of a person, none for who is disabled."""
         caller = await self._undoing.principal(person)
         return await self._resources.run(self._reading.mine, person) if caller.enabled else Mine()
 
@@ -121,7 +121,7 @@ class Engine:
         """
         return await self._resources.run(self._put_in_force, read, who, replaces, end)
 
-    # --- what the workflows ask for ----------------------------------------------------------------------------------
+    # --- for the workflows --------------------------------------------------------------------------------------------
 
     async def open(self, opening: Opening) -> OpenReply:
         """Open a request, or answer its question by a grant that lasts. Raises Refused, TooMany, recorded."""
@@ -139,9 +139,9 @@ class Engine:
         """Record that the question of an open request was asked again, once; returns how it ended, if it has."""
         return await self._resources.run(self.transactions.asking.ask_again, again)
 
-    async def timely_answers(self, closing: DeadlineCheck) -> TimelyAnswers:
+    async def timely_answers(self, check: DeadlineCheck) -> TimelyAnswers:
         """The answers that came before the deadline and were not refused, and whether there may be more."""
-        return await self._resources.run(self.transactions.deadline.timely_answers, closing)
+        return await self._resources.run(self.transactions.deadline.timely_answers, check)
 
     async def write(self, transition: Transition) -> RecordedTransition:
         """Write one change of a request, once. Raises NotFound where it is not on record."""
@@ -160,7 +160,7 @@ class Engine:
         return TransitionResult(**written.model_dump(), unreachable=unreachable)
 
     async def _deliver(self, transition: Transition, number: int) -> list[str]:
-        """Send what a transition has written, where there is anything; returns who can be reached by no channel."""
+        """Send the notifications of a transition, if any; returns who can be reached by no channel."""
         if self._resources.outbox is None or not (transition.recipients or self._resources.outbox.live):
             return []
         return await self._resources.outbox.deliver(transition.approval_id, number)

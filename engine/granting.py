@@ -37,7 +37,7 @@ class Granting:
     def ask(self, question: Question, who: str) -> Asked | None:
         """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
 
-        Raises Refused, which is recorded too, when the grant doesn't cover the question.
+        Raises Refused, which is recorded, where the grant doesn't cover the question.
         """
         with self.database.transaction() as connection:
             asked, refused = self.answer_in(connection, question, who)

@@ -1,4 +1,4 @@
-"""Answers on their way: stored, sent to their request to be judged, and told what became of them."""
+"""Takes answers in: stores them, has their request judge them, and notifies their senders of refusals."""
 
 from countersign.errors import NotFound, NotYet, Refused, Unavailable, already_settled, other_level, read_too_late
 from countersign.models import Answer, Judgement, Status
@@ -10,7 +10,7 @@ from engine.settling import Settling
 
 
 class Judging:
-    """Stores answers, submits them, and says what became of each."""
+    """Stores answers, submits them, and returns what became of each."""
 
     def __init__(self, resources: Resources, settling: Settling) -> None:
         self._resources = resources
@@ -30,7 +30,10 @@ class Judging:
             raise
 
     async def submit(self, answer: Answer) -> Judgement:
-        """Have its request judge a stored answer; again gives the same. Raises Unavailable; the sweeper retries."""
+        """Have its request judge a stored answer.
+
+        Repeated, it returns the same. Raises Unavailable; the sweeper retries.
+        """
         outcome = await self._run(self._answers.outcome, answer.id)
         if outcome.state == "open":
             try:
@@ -52,9 +55,9 @@ class Judging:
         return Judgement(accepted=accepted, message=outcome.message, status=view.status, details=outcome.details)
 
     async def _judge(self, answer: Answer) -> Judgement:
-        """Have the request's workflow judge an answer, telling it first what is on record where it has forgotten that.
+        """Have the request's workflow judge an answer; where it has lost what is on record, it is given that first.
 
-        Raises Refused, NotFound, Unavailable; NotYet where it still can't tell.
+        Raises Refused, NotFound, Unavailable; NotYet where it still can't judge.
         """
         workflow_id = await self._run(self._requests.workflow_of, answer.approval_id)
         try:
@@ -67,7 +70,7 @@ class Judging:
         return await self._client.decide(workflow_id, answer)
 
     async def record_rejected(self, refused: RejectedInput) -> None:
-        """Record what came in and decides nothing, and tell its sender where `event` says so."""
+        """Record input that decides nothing, and notify its sender where `event` says so."""
         await self._run(self._transactions.rejected_inputs.record, refused)
         if refused.event and refused.approval_id:
             await self._resources.answer_back(refused.approval_id)
@@ -80,5 +83,5 @@ class Judging:
 
 
 def ended(view: RequestView) -> Refused:
-    """Say that a request has ended, and how."""
+    """The refusal that says that a request has ended, and how."""
     return already_settled(view.approval_id, view.status, view.message)

@@ -1,4 +1,4 @@
-"""Keeping up to date what was sent on channels whose messages can be changed: each shows its request as it stands."""
+"""Keeps messages up to date on channels that can change them: each shows its request as it is now."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ class LiveSender(Sender, Protocol):
 
 
 class LiveMessages:
-    """The messages that people hold about requests."""
+    """The messages about requests that people have."""
 
     def __init__(self, store: Store, live: Mapping[str, LiveSender]) -> None:
         self.notifications = store.notifications
@@ -40,11 +40,11 @@ class LiveMessages:
         self.executor = store.database.executor
 
     async def catch_up(self, approval_id: int, seconds: float) -> None:
-        """Have all messages about a request show it as it stands."""
+        """Have all messages about a request show it as it is now."""
         await self.change(await self._run(self.notifications.outdated, approval_id), seconds)
 
     async def change(self, rows: Sequence[Any], seconds: float) -> None:
-        """Have these messages show their requests as they stand; what fails stays outdated, for the sweeper."""
+        """Have these messages show their requests as they are now; what fails stays outdated, for the sweeper."""
         if not rows:
             return
         messages = await self._run(self.messages.of, rows)

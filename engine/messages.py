@@ -1,4 +1,4 @@
-"""What a notification shows: the request as it stands, for the person whom it tells."""
+"""What a notification shows: the request as it is now, for the person it is sent to."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from store.views import Told, person, rows_of, views
 
 
 class Messages:
-    """Notifications in full. Nothing here changes anything."""
+    """Reads notifications in full. Changes nothing."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
@@ -77,7 +77,7 @@ def _general(policy: Policy, row: Row[Any]) -> Notification:
 
 
 def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> RequestNotification:
-    # Approvers are shown the level they were asked at, the requester the one that is asked now.
+    # Approvers see the level they were asked at, the requester the current one.
     level = view.level if row.person == view.question.requester else row.level
     seats = [one.person for one in view.approvers if one.level == level]
     asked = [person(policy, one) for one in seats]

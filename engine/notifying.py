@@ -1,4 +1,4 @@
-"""Whom a change tells, on which channels: the notifications that are written with it, and sent afterwards."""
+"""Whom a change notifies, on which channels. Notifications are written with the change, and sent afterwards."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from store import Store, notifications
 from store.notifications import ASKING
 from store.tables import ROOM
 
-# What is younger may still be in the hands of the workflow that wrote it.
+# A younger one may still be under way, sent by the worker that wrote it.
 FIRST_RETRY = timedelta(seconds=10)
 
 

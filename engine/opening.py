@@ -1,4 +1,4 @@
-"""Opening a request: its number, its route and the people of its first level; or why there is none."""
+"""Opens a request: its number, its route and the people of its first level; or says why not."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ class Opener:
     def open(self, opening: Opening) -> OpenReply:
         """Give a question its number, its route and the people of its first level.
 
-        A run that was opened before gets the same reply. Raises Refused, recorded, where the rules refuse the question.
+        A run that was opened before gets the same reply. Raises Refused, which is recorded, where the rules refuse it.
         """
         with self.database.transaction() as connection:
             reply, refused = self._open(connection, opening)
@@ -72,9 +72,9 @@ class Opener:
         return OpenReply(opened=_opened(row, policy)), None
 
     def _must_have_room(self, connection: Connection, requester: str) -> None:
-        """Raise TooMany where as many requests were opened for this person within an hour as may be.
+        """Raise TooMany where as many requests were opened for this person within an hour as are allowed.
 
-        Each asks people, by mail and otherwise: so this bounds what they are sent, too.
+        Each request sends messages to approvers, so this bounds what they are sent, too.
         """
         if not self.most_an_hour:
             return
@@ -91,9 +91,9 @@ class Opener:
             )
 
     def _settle_older(self, connection: Connection, opening: Opening) -> None:
-        """Settle what waits on record for the same question: of one id Temporal runs one workflow, and that is ours.
+        """Settle a request that waits on record for the same question: Temporal runs one workflow of an id, this one.
 
-        Unless ours was ended past us, and a newer one has opened its request before this was carried out.
+        Not where this one was ended in Temporal, and a newer one opened its request before this was carried out.
         """
         requester = opening.question.requester
         for row in requests.waiting_of(connection, requester, opening.workflow_id):

@@ -1,4 +1,4 @@
-"""Sending what a transition has written: begun at once, never broken off, and tried again where it failed."""
+"""Sends the notifications that a transition has written: at once, to the end, and again where it failed."""
 
 import asyncio
 import logging
@@ -16,20 +16,20 @@ from engine.live_messages import LiveMessages, LiveSender, Sender
 from store import Store
 from store.notifications import NEVER_SHOWN
 
-# A transition waits so long for what it sends; what takes longer goes on by itself.
+# A transition waits so long for its notifications; what takes longer goes on in the background.
 HEALTHY_SECONDS = 0.9
-# What can be found again where it was posted after all is broken off after this, and for the second time after that.
+# A message that could be found again if it was posted is broken off after this, and at the second try after that.
 LIVE_SECONDS = 8.0
 PATIENT_SECONDS = 60.0
-# What can't be found again comes twice where a worker is killed between sending it and writing that down. So the next
-# one begins when the one before is written, or has taken this long.
+# One that can't be found again comes twice where a worker is killed between sending it and recording that. So the next
+# begins when the one before is recorded, or has taken this long.
 NEXT_AFTER_SECONDS = 0.1
 # So many notifications of a channel may be on their way at once before the sweeper begins no more of them.
 MOST_UNDER_WAY = 200
 CHANGES_AT_ONCE = 50
-# A worker that stops waits so long for what is on its way.
+# A worker that stops waits so long for what is under way.
 CLOSING_SECONDS = 4.0
-# Between two tries to write down what became of a notification.
+# Between two tries to record the result of a notification.
 WRITE_AGAIN_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ Sends = Sequence[tuple[str, asyncio.Task[str]]]
 class Outbox:
     """Sends notifications by their channels and records the results; keeps the messages of `live` channels up to date.
 
-    `elsewhere` are the channels that this worker lacks and others have: those send what goes by them. What no worker
-    has reaches nobody.
+    `elsewhere` are channels that this worker lacks and others have: those workers send by them. By a channel that no
+    worker has, nobody can be reached.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Outbox:
         self._writing = asyncio.Lock()
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    # --- what others ask for -----------------------------------------------------------------------------------------
+    # --- for others ---------------------------------------------------------------------------------------------------
 
     async def deliver(self, approval_id: int, step: int) -> list[str]:
         """Send the notifications of one transition, all at once, and bring up to date what was sent before.
@@ -86,13 +86,13 @@ class Outbox:
         return []
 
     async def answer_back(self, approval_id: int) -> None:
-        """Send what is written to the senders of mails or clicks about a request."""
+        """Send what was written to people who answered or clicked about a request."""
         await self.deliver(approval_id, ANSWERING_STEP)
 
-    # --- what is done again and again --------------------------------------------------------------------------------
+    # --- for the sweepers --------------------------------------------------------------------------------------------
 
     async def send_left_over(self) -> None:
-        """Begin to send what is due for another try, and have it go on by itself."""
+        """Begin to send what is due for another try, in the background."""
         for channel in self.senders:
             most = MOST_UNDER_WAY - list(self._under_way.values()).count(channel)
             if most > 0:
@@ -106,7 +106,7 @@ class Outbox:
             await self.send_left_over()
 
     async def change_left_over(self) -> None:
-        """Bring up to date the messages that still show a request as it was before."""
+        """Update the messages that still show a request as it was before."""
         if self.live:
             rows = await self._run(self.notifications.left_behind, datetime.now(UTC), CHANGES_AT_ONCE)
             begun = await self._run(self.deliveries.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
@@ -115,17 +115,17 @@ class Outbox:
                 await self._run(self.notifications.release, list(begun))
 
     async def hold(self) -> None:
-        """Say of all that is on its way that it still is, so that no other worker sends it too."""
+        """Renew the hold on all that is under way, so that no other worker sends it too."""
         if self._under_way:
             await self._run(self.notifications.hold, list(self._under_way), datetime.now(UTC))
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is on its way."""
+        """Whether nothing is under way."""
         return not self._tasks
 
     async def close(self) -> None:
-        """Let what is on its way arrive, if it soon does; the rest is sent by another worker, perhaps once more."""
+        """Wait a little for what is under way; the rest is sent by another worker, perhaps a second time."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
         for task in self._tasks:
@@ -147,12 +147,12 @@ class Outbox:
         messages = await self._read(rows)
         await self._begin(messages)
         if broken := {row.id for row in rows} - {notification.id for _, notification in messages}:
-            # Put off, or they would be the first of all that is left over, again and again.
+            # Postponed, or they would be first among what is left over every time.
             await self._run(self.deliveries.begin, list(broken), datetime.now(UTC))
             await self._run(self.notifications.release, list(broken))
 
     async def _begin(self, messages: Full) -> None:
-        """Write down that these are sent now, and send them: each for itself, to its end."""
+        """Record that these are sent now, and send them, each by itself and to its end."""
         ids = [notification.id for _, notification in messages if notification.id not in self._under_way]
         tries = await self._run(self.deliveries.begin, ids, datetime.now(UTC)) if ids else {}
         for channel, notification in messages:
@@ -207,7 +207,7 @@ class Outbox:
             why = message_of(error)
             ended = ended.model_copy(update={"unconfirmed": isinstance(error, Unconfirmed)})
         except Exception as error:
-            # A fault of ours: it is mended by a deploy, and must hold up neither the request nor other notifications.
+            # A bug of ours: a new version mends it, and it must hold up neither the request nor other notifications.
             log.exception("notification %s waits", notification.id)
             why = message_of(error)
         else:
@@ -217,16 +217,16 @@ class Outbox:
         return ended.model_copy(update={"text": why})
 
     def _shows(self, channel: str, notification: Notification, reference: str) -> int | None:
-        """The step that a message of its own shows; None where it stands below one that the person holds already."""
+        """The transition that its own message shows; None where it replies to a message that the person has already."""
         if channel not in self.live or not isinstance(notification, RequestNotification):
             return None
         if reference in ("", notification.holds):
             return None
-        # What was tried before may have been found there, as it was posted then.
+        # A message that was found to have been posted by an earlier try may show anything older.
         return NEVER_SHOWN if notification.again else notification.step
 
     async def _record(self, approval_id: int | None, result: Result) -> None:
-        """Write down how a try ended, together with what else of this request ended while others were written."""
+        """Record how a try ended, and with it others of this request that ended while earlier ones were recorded."""
         self._ended.setdefault(approval_id, []).append(result)
         async with self._writing:
             while results := self._ended.pop(approval_id, []):
@@ -241,14 +241,14 @@ class Outbox:
                     await asyncio.sleep(WRITE_AGAIN_SECONDS)
 
     async def _catch_up(self, approval_id: int, posts: Sequence[asyncio.Task[str]]) -> None:
-        """Have all messages about a request show it as it stands, also those that are being posted now."""
+        """Have all messages about a request show it as it is now, also those that are being posted now."""
         await self.live_messages.catch_up(approval_id, LIVE_SECONDS)
         if posts:
             await asyncio.wait(posts)
             await self.live_messages.catch_up(approval_id, LIVE_SECONDS)
 
     async def _read(self, rows: Sequence[Any]) -> Full:
-        """What these notifications show. One that can't be read, by a fault of ours, holds up only itself."""
+        """The full notifications. One that can't be read, by a bug of ours, holds up only itself."""
         try:
             return await self._run(self.messages.of, rows) if rows else []
         except CountersignError:
@@ -264,7 +264,7 @@ class Outbox:
         return sorted({*self.senders, *self.elsewhere})
 
     def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Have it go on by itself until it is done, or this worker stops."""
+        """Run it in the background until it is done, or this worker stops."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._over)

@@ -1,4 +1,4 @@
-"""Who is asked at a level, and who of them may no longer act or can't be reached: rules 2, 4 and 6 of approval."""
+"""Who is asked at a level, and who of them may no longer act or can't be reached (rules 2, 4 and 6)."""
 
 from sqlalchemy import Connection
 

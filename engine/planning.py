@@ -1,4 +1,4 @@
-"""What is open now, for the plan of a new policy: read in parts, so that nobody waits for long."""
+"""Reads what is open now, for the plan of a new policy: in parts, so that no other transaction waits for long."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from store.events import append
 
 @dataclass(frozen=True)
 class ReadPolicy:
-    """A policy file that was read and found right, in the forms in which it is kept."""
+    """A policy file that was read and is valid, in the forms in which it is stored."""
 
     text: str
     policy: Policy

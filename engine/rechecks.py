@@ -1,4 +1,4 @@
-"""Which waiting requests have to look again at who may act: rules 4 and 6 of approval."""
+"""Which waiting requests have to check again who may act (rules 4 and 6)."""
 
 from collections.abc import Collection
 from typing import Any
@@ -15,7 +15,7 @@ from store.tables import AVAILABILITIES
 
 
 class Rechecks:
-    """Finds them, at no cost that grows with what waits; each process knows for itself what it has looked at."""
+    """Finds them at a cost that does not grow with what waits; each process remembers what it has checked."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
@@ -24,9 +24,9 @@ class Rechecks:
 
     @reads
     def due(self) -> list[int]:
-        """Waiting requests with people who were disabled, or found away or unreachable, since it looked.
+        """Waiting requests with people who were disabled, or found away or unreachable, since the last call.
 
-        Those, too, that can't be passed any more at a level to come.
+        And those with a later level that too few people could pass now.
         """
         with self.database.reading() as connection:
             return self._due.find(connection, *self.policies.in_force(connection))

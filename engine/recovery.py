@@ -1,7 +1,7 @@
 """What makes up for a crash: see docs/recovery.md.
 
-Whatever dies, a change is made twice at most, and written once; what was stored is judged; and a workflow that has
-forgotten what is on record, as Temporal may after a whole machine died, is told.
+Whatever dies, a change is made twice at most and written once; a stored answer is judged; and a workflow that has lost
+what is on record, as Temporal may when a whole machine dies, is given it again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from store.answers import decisions_of
 if TYPE_CHECKING:  # the transactions that it runs use this module themselves
     from engine.resources import Resources
 
-# What is younger than this is still on its way.
+# A younger answer is still being submitted.
 LEFT_OVER_AFTER = timedelta(seconds=15)
 
 
@@ -32,7 +32,7 @@ LEFT_OVER_AFTER = timedelta(seconds=15)
 
 
 def written_before(connection: Connection, transition: Transition, row: Row[Any]) -> RecordedTransition:
-    """What the transition brought when it was written before; or, where it came too late, how the request had ended."""
+    """The result of a transition that was written before; or, where it came too late, how the request had ended."""
     number = steps.number_of(connection, transition.approval_id, transition.key)
     grant = grants.terms_of(connection, transition.approval_id)
     # Two people who cancel make one transition, and more may have followed on one than its workflow remembers.
@@ -51,7 +51,7 @@ def settled(connection: Connection, row: Row[Any]) -> Settled:
 
 
 async def tell_what_counted(resources: Resources, workflow_id: str, approval_id: int) -> None:
-    """Submit again to a request's workflow the answers that counted; where it knows of them, this changes nothing."""
+    """Submit the answers that counted to a request's workflow again; where it knows them, this changes nothing."""
     for counted in await resources.run(resources.store.answers.counted_of, approval_id):
         with suppress(Refused, NotYet):
             await resources.client.decide(workflow_id, counted)
@@ -76,9 +76,9 @@ class Recovery:
         await _in_turn(self._submit, left_over)
 
     async def remind_workflows(self) -> None:
-        """Submit again the answers that counted, for workflows that know nothing of them: they wait until the deadline.
+        """Submit the answers that counted again, for workflows that don't know them and would wait until the deadline.
 
-        Where a whole machine dies, Temporal may not have heard what is on record; for all others this changes nothing.
+        When a whole machine dies, Temporal may have lost them; for all other workflows this changes nothing.
         """
         await _in_turn(self._count_again, await self._run(self._answers.counted, datetime.now(UTC)))
 

@@ -1,4 +1,4 @@
-"""What comes in and decides nothing: recorded once, and its sender told."""
+"""Input that decides nothing: recorded once, and its sender notified."""
 
 import hashlib
 import json
@@ -15,15 +15,15 @@ from store.repeats import append_or_count
 
 
 class RejectedInputs:
-    """Recording what decides nothing."""
+    """Records input that decides nothing."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
 
     def record(self, refused: RejectedInput) -> None:
-        """Record what came in and decides nothing; its sender is told, though not more often than HELP_AT_MOST.
+        """Record input that decides nothing, and notify its sender, though not more often than HELP_AT_MOST.
 
-        The same again, by its source's id, changes nothing.
+        The same input again, by its source's id, changes nothing.
         """
         now = datetime.now(UTC)
         audit_event = AuditEvent(
@@ -39,7 +39,7 @@ class RejectedInputs:
                 return
             if refused.event and refused.person and refused.approval_id:
                 _tell(connection, refused, now)
-            # Whom the directory doesn't know may call themselves anything: they are counted together.
+            # Strangers may call themselves anything, so they are counted together.
             whose = refused.person.id if refused.person else "stranger"
             append_or_count(connection, refused.approval_id, audit_event, "turned down", whose)
 
@@ -51,7 +51,7 @@ def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bo
 
 
 def _digest(refused: RejectedInput) -> str:
-    """What tells it from all else: an id that its sender chose must not hide what comes from others under that id."""
+    """Identifies it: an id that its sender chose must not hide input of others under the same id."""
     of = [refused.channel, refused.source_id, refused.who, refused.approval_id, refused.reason]
     return hashlib.sha256(json.dumps(of).encode()).hexdigest()
 

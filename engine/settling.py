@@ -1,4 +1,4 @@
-"""Settling what no workflow settles any more: ended past us in Temporal, or lost there."""
+"""Settles requests and grants whose workflow was ended in Temporal by other means, or lost there."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -8,9 +8,9 @@ from countersign.transitions import gone, time_over
 from engine.resources import Resources
 from engine.together import each_for_itself
 
-# How many waiting requests are looked at each time, whether a workflow still decides them.
-LOOKED_AT_ONCE = 20
-# When a grant's workflow should have ended it.
+# So many waiting requests are checked each time.
+CHECKED_AT_ONCE = 20
+# A grant that its workflow has not ended so long after its end is ended here.
 OVERDUE_AFTER = timedelta(minutes=1)
 
 
@@ -23,17 +23,17 @@ class Settling:
         self._client = resources.client
         self._requests = resources.store.reading
         self._grants = resources.store.grants
-        self._looked_through = 0  # the number of the waiting request that was looked at last
+        self._checked_through = 0  # the number of the waiting request that was checked last
 
     async def settle_gone(self) -> None:
-        """Look in turn at the waiting requests, a few each time, for ones whose workflow was ended past us or lost.
+        """Check the waiting requests in turn, a few each time, and cancel those whose workflow has ended or was lost.
 
-        They are cancelled on record, as nothing else would ever settle them; grants without a workflow end on time.
+        Nothing else would ever settle them. Grants without a workflow are ended on time.
         """
-        rows = await self._run(self._requests.waiting_after, self._looked_through, LOOKED_AT_ONCE)
-        self._looked_through = rows[-1][0] if len(rows) == LOOKED_AT_ONCE else 0
+        rows = await self._run(self._requests.waiting_after, self._checked_through, CHECKED_AT_ONCE)
+        self._checked_through = rows[-1][0] if len(rows) == CHECKED_AT_ONCE else 0
         await each_for_itself([partial(self._settle_if, *row) for row in rows])
-        late = await self._run(self._grants.overdue, datetime.now(UTC) - OVERDUE_AFTER, LOOKED_AT_ONCE)
+        late = await self._run(self._grants.overdue, datetime.now(UTC) - OVERDUE_AFTER, CHECKED_AT_ONCE)
         for approval_id in late:
             await self._run(self._transactions.granting.end, time_over(approval_id, datetime.now(UTC)))
 
@@ -43,7 +43,7 @@ class Settling:
         return row[0] == approval_id and await self._settle_if(*row)
 
     async def _settle_if(self, approval_id: int, workflow_id: str, run_id: str) -> bool:
-        """Cancel a request on record if nothing decides it; a workflow writes how it ends before it does."""
+        """Cancel a request on record if nothing decides it; a workflow records the outcome before it ends."""
         if not await self._client.is_gone(workflow_id, run_id):
             return False
         view = await self._run(self._requests.request, approval_id)

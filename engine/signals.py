@@ -10,7 +10,7 @@ from store.events import append
 
 
 class Signals:
-    """Recording what is reported."""
+    """Records what is reported."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
@@ -18,8 +18,8 @@ class Signals:
     def add(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record a signal (`away` or `unreachable`), in the audit too; the same again changes nothing.
 
-        Who has answered the request, or written about it in vain, is there. Their mail shows its token to whom they
-        copy it to, and whoever has that could forge a bounce or an absence and so choose who decides.
+        Reports about a person who has written about the request, in vain or not, are ignored. Their mail shows its
+        token to everybody it was copied to, who could forge a bounce or an absence and so choose who decides.
         """
         now = datetime.now(UTC)
         kind = "unreachable" if signal == "unreachable" else "away"

@@ -1,4 +1,4 @@
-"""Carrying out for what is open what a new policy means for it, and what was reported of people (rules 4 and 6)."""
+"""Applies a new policy, and what was reported of people, to what is open (rules 4 and 6)."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from engine.undoing import Undoing
 
 
 class Sweeping:
-    """Looks at what is open, again and again."""
+    """Checks what is open, again and again."""
 
     def __init__(self, resources: Resources, undoing: Undoing) -> None:
         self._run = resources.run
@@ -20,14 +20,14 @@ class Sweeping:
         self._undoing = undoing
 
     async def enforce_directory(self) -> None:
-        """Carry out what it means for what is open that people were disabled, or can't be reached (rules 4 and 6)."""
+        """Have requests and grants follow that people were disabled, or can't be reached (rules 4 and 6)."""
         try:
-            to_look_at = await self._run(self._transactions.rechecks.due)
+            to_recheck = await self._run(self._transactions.rechecks.due)
         except Refused:
             return  # no policy was ever applied, so nothing is open
         to_revoke = await self._run(self._transactions.granting.to_revoke)
-        looks = [partial(self._look_again, approval_id) for approval_id in to_look_at]
-        await each_for_itself([*looks, *(partial(self._revoke, revocation) for revocation in to_revoke)])
+        rechecks = [partial(self._recheck, approval_id) for approval_id in to_recheck]
+        await each_for_itself([*rechecks, *(partial(self._revoke, revocation) for revocation in to_revoke)])
 
     async def _revoke(self, revocation: Revoke) -> None:
         view = await self._run(self._requests.request, revocation.approval_id)
@@ -38,8 +38,8 @@ class Sweeping:
         except Refused:
             return
 
-    async def _look_again(self, approval_id: int) -> None:
-        """Have a request look again at who may act; one that has ended needs not."""
+    async def _recheck(self, approval_id: int) -> None:
+        """Have a request check again who may act; one that has ended need not."""
         workflow_id = await self._run(self._requests.workflow_of, approval_id)
         try:
             await self._client.recheck(workflow_id, approval_id)

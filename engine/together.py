@@ -1,4 +1,4 @@
-"""Doing much at once, so that what hangs or fails holds up nothing else."""
+"""Does many things at once, so that one that hangs or fails holds up no other."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,7 +8,7 @@ AT_ONCE = 20
 
 
 async def each_for_itself(works: Sequence[Callable[[], Awaitable[object]]]) -> None:
-    """Do all of it, AT_ONCE together: a request that can't answer holds up no other. Raises the first error, then."""
+    """Do all of it, AT_ONCE at a time, so that one that hangs holds up no other. Raises the first error at the end."""
     room = asyncio.Semaphore(AT_ONCE)
 
     async def in_its_place(work: Callable[[], Awaitable[object]]) -> None:

@@ -1,4 +1,4 @@
-"""What the engine does to the database."""
+"""The transactions of the engine."""
 
 from engine.answers import Answers
 from engine.asking import Asking
@@ -17,7 +17,7 @@ from store import Store
 
 
 class Transactions:
-    """The rules at work on the store: each method of these parts is a transaction, or two where it says so.
+    """The rules, applied to the store: each method of these parts is a transaction, or two where it says so.
 
     `most_an_hour` is how many requests may be opened for one person within an hour, 0 for any number.
     """

@@ -1,4 +1,4 @@
-"""Writing the changes of a request: each with all that it brings, in one transaction, once."""
+"""Writes the transitions of a request: each with its consequences, in one transaction, once."""
 
 from typing import Any
 
@@ -49,18 +49,18 @@ class Transitions:
         number = row.step + 1
         if row.status != Status.WAITING or not steps.add(connection, transition.approval_id, transition.key, number):
             return written_before(connection, transition, row)
-        self.policies.in_force(connection)  # a new version takes long to read, and the feed's lock is not held yet
+        self.policies.in_force(connection)  # reading a new version takes long, and the feed's lock is not held yet
         self._write(connection, transition, row, number)
         of_grant, grant = _open_grant(connection, transition, row) if transition.opens_grant else ([], None)
         append(connection, transition.approval_id, [*transition.events, *of_grant])
-        # Every policy is put in force under the feed's lock, which is ours now: what is in force stays so.
+        # A policy is put in force under the feed's lock, which is held from here on: no other can be meanwhile.
         _, policy = self.policies.in_force(connection)
         if disabled := [one for one in transition.relies_on if not policy.enabled(one)]:
             raise _ReliesOnDisabled(disabled)
         return RecordedTransition(number=number, grant=grant)
 
     def _write(self, connection: Connection, transition: Transition, row: Row[Any], number: int) -> None:
-        # A workflow that has forgotten in a crash what its request came to doesn't take the record back to that.
+        # A workflow that has lost a level in a crash must not set the record back to the one before.
         level = max(row.level, transition.level)
         settled = {} if transition.status is Status.WAITING else {"settled_at": transition.at}
         values = {"step": number, "status": transition.status, "message": transition.message, "level": level, **settled}
@@ -83,17 +83,17 @@ class _ReliesOnDisabled(Exception):
 
 
 def _seat(connection: Connection, transition: Transition, number: int) -> None:
-    """Seat who is asked now, as they stood at the levels before, and note who stands worse than that."""
+    """Add who is asked now, with their availability at earlier levels, and note who has become less available."""
     if transition.seated:
         availability = approvers.availability_of(connection, transition.approval_id) if number > FIRST_STEP else {}
-        # After a crash somebody may be asked by another change than the one that is on record.
+        # After a crash somebody may be asked by another transition than the one that is on record.
         approvers.add(connection, transition.approval_id, transition.level, transition.seated, availability)
     for person, why in transition.availability.items():
         approvers.worsen(connection, transition.approval_id, transition.level, person, why)
 
 
 def _decide(connection: Connection, approval_id: int, decision: Decision) -> None:
-    """Mark the stored answer as one that counted; the requester's own approval was not stored before, and is now."""
+    """Mark the stored answer as one that counted; the requester's own approval is stored only now."""
     if not answers.count(connection, decision):
         answers.add_counted(connection, approval_id, decision)
 

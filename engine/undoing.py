@@ -1,4 +1,4 @@
-"""Withdrawing requests and ending grants early: by whom they are for, by approvers and by admins (rule 7)."""
+"""Cancels requests and ends grants early: for requesters, approvers and admins (rule 7)."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -31,10 +31,10 @@ class Undoing:
     async def cancel(
         self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, undo_id: str = ""
     ) -> Judgement:
-        """Withdraw a waiting request: its requester may, and an admin (rule 7).
+        """Cancel a waiting request: its requester may, and an admin (rule 7).
 
         A call with the same `undo_id` returns what the first brought about, whatever crashed meanwhile. Where
-        its workflow can't be asked to, it is withdrawn on record, which holds for everybody.
+        its workflow can't do it, it is cancelled on record, which is what counts.
         """
         view = await self._allowed(Action.CANCEL, approval_id, who, admin)
         cancellation = await self._undo(
@@ -55,7 +55,7 @@ class Undoing:
             raise ended(view) from error
 
     async def _withdraw_on_record(self, view: RequestView, cancellation: Cancel) -> Judgement:
-        """Withdraw a request without its workflow, which is told to end, and else learns so when it next writes."""
+        """Cancel a request on record. Its workflow is told to end, or learns of it when it next writes."""
         transition = withdrawn(cancellation, view.token_run, view.level, view.question.requester)
         written = await self._run(self._transactions.transitions.write, transition)
         if view.token_run:
@@ -96,7 +96,7 @@ class Undoing:
                 raise over
             await self._client.revoke(revocation, view.token_run)
         except (NotFound, Unavailable):
-            # Its workflow has ended, was ended past us or lost, or can't be asked: the record is what counts.
+            # Its workflow has ended, was lost, or can't be reached: the record is what counts.
             if not await self.end_on_record(view, revocation) and not await self._brought_about(about, revocation.id):
                 raise over from None
         except Refused as error:
