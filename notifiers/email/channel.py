@@ -24,7 +24,8 @@ def channel(settings: EmailSettings) -> Channel:
 
     def inbound(engine: Engine) -> Inbound:
         assert keys is not None
-        return Inbound(engine, keys, email.rule, email.addresses, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        return Inbound(engine, keys, email.rule, email.addresses, loop, email.languages)
 
     def listener(engine: Engine, ledger: Ledger) -> MailboxListener:
         assert mailbox is not None

@@ -16,9 +16,10 @@ from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.views import Explained, RequestView
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
+from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.judge import Facts, Judged, judge, whose_token
 from notifiers.email.mailbox import EngineFault
-from notifiers.email.reply import Reply, read_reply
+from notifiers.email.reply import KnownNames, Reply, read_reply
 from notifiers.email.token import KeyRing, Kind
 from notifiers.engine import Engine
 
@@ -60,6 +61,7 @@ class Inbound:
     """Takes mails from the watcher's thread and gives what they say to the engine, which lives in `loop`.
 
     `addresses` are ours: only a mail that is written to one of them, with a tag or without, can be an answer.
+    `languages`: codes of those that answers are read in.
     """
 
     def __init__(
@@ -69,12 +71,14 @@ class Inbound:
         rule: AuthenticityRule,
         addresses: Sequence[str],
         loop: asyncio.AbstractEventLoop,
+        languages: Sequence[str] = CODES,
     ) -> None:
         self.engine = engine
         self.keys = keys
         self.rule = rule
         self.addresses = list(addresses)
         self.loop = loop
+        self.languages = tuple(languages)
         self._submitting: set[asyncio.Task[None]] = set()
 
     def take(self, raw: bytes, arrived: datetime) -> None:
@@ -83,7 +87,7 @@ class Inbound:
         Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
         raises is because of the mail itself.
         """
-        taking = self._take(raw, read_reply(raw), arrived)
+        taking = self._take(raw, read_reply(raw, languages=self.languages), arrived)
         try:
             taken = asyncio.run_coroutine_threadsafe(taking, self.loop)
         except RuntimeError:  # the loop is closed
@@ -99,7 +103,7 @@ class Inbound:
 
     async def explain(self, raw: bytes) -> Explanation:
         """Say what would become of this mail, and change nothing."""
-        return await self._judge(raw, await asyncio.to_thread(read_reply, raw))
+        return await self._judge(raw, await asyncio.to_thread(read_reply, raw, None, self.languages))
 
     async def explained(self, raw: bytes) -> Explained:
         """The same, as the portal tells it."""
@@ -124,6 +128,9 @@ class Inbound:
         sender = await _of_engine(self.engine.person_at(reply.sender)) if reply.sender else None
         # Where a mail has no token, its sender can be helped with the request that its subject names.
         view = await self._request(reply.approval_id or token.in_subject(reply.subject))
+        if sender and view and reply.kind == "reply":  # again, now that the names are known that may stand in it
+            known = KnownNames(sender.name, [view.requester_name, *(one.name for one in view.approvers)])
+            reply = await asyncio.to_thread(read_reply, raw, known, self.languages)
         addressee, kind = await self._addressee(reply, view)
         # What strangers write is not worth a look-up in DNS, for which they may let us wait.
         concerned = sender or addressee

@@ -9,6 +9,7 @@ from countersign.remedies import said_of
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.authenticity.exchange_tenant import TENANT
 from notifiers.email.config import EmailConfig, SmtpConfig
+from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.mailbox.imap import Mailbox
 from notifiers.email.mailbox.oauth import AccessTokens, OAuth
 from notifiers.email.settings import EmailSettings
@@ -25,6 +26,7 @@ class EmailChannel(NamedTuple):
     rule: AuthenticityRule
     keys: KeyRing | None
     addresses: tuple[str, ...] = ()  # ours: where replies may be written to
+    languages: tuple[str, ...] = CODES  # that replies are read in
 
 
 def email_channel(settings: EmailSettings) -> EmailChannel:
@@ -34,7 +36,7 @@ def email_channel(settings: EmailSettings) -> EmailChannel:
     keys = key_ring(settings.mail_keys.get_secret_value()) if config or place else None
     # Some clients write to From, whatever Reply-To says; bounces come in there, and so do those replies.
     addresses = tuple(filter(None, (settings.mail_reply_to, settings.mail_sender)))
-    return EmailChannel(config, place, authenticity(settings), keys, addresses)
+    return EmailChannel(config, place, authenticity(settings), keys, addresses, languages(settings))
 
 
 def access_tokens(settings: EmailSettings) -> AccessTokens | None:
@@ -101,6 +103,17 @@ def authenticity(settings: EmailSettings) -> AuthenticityRule:
             "your mail server writes at the start of its Authentication-Results header."
         )
     return AuthenticityRule(mode=settings.mail_rule, authserv_id=settings.mail_authserv_id)
+
+
+def languages(settings: EmailSettings) -> tuple[str, ...]:
+    """The languages that replies are read in, all where none is named. Raises BadSetting where one is unknown."""
+    named = tuple(dict.fromkeys(code.strip().lower() for code in settings.mail_languages.split(",") if code.strip()))
+    if unknown := sorted({*named} - {*CODES}):
+        raise BadSetting(
+            f"COUNTERSIGN_MAIL_LANGUAGES names {', '.join(unknown)}, which is no language replies are read in; use "
+            f"{', '.join(CODES)}, with commas between, or leave it out for all."
+        )
+    return named or CODES
 
 
 def mailbox(settings: EmailSettings, tokens: AccessTokens | None = None) -> Mailbox | None:

@@ -110,7 +110,8 @@ def _read(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> R
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
     if known is not None:
-        return Names(words_of_name(known.sender), _words_of(known.others), guesses=False)
+        ours = people.decoded(fields.first("to")[: limits.LONGEST_STRUCTURED])  # "Hi Countersign team,"
+        return Names(words_of_name(known.sender), _words_of([*known.others, ours]), guesses=False)
     sender = people.decoded(fields.first("from")[: limits.LONGEST_STRUCTURED])
     named = [people.decoded(value[: limits.LONGEST_STRUCTURED]) for name in ("to", "cc") for value in fields.all(name)]
     return Names(words_of_name(sender), _words_of(one for each in named for one in each.split(",")[:MOST_NAMED]))

@@ -18,6 +18,7 @@ class EmailSettings(ChannelSettings):
     mail_rule: Literal["off", "authentication_results", "exchange_online", "dkim"] = "off"
     mail_authserv_id: str = ""
     mail_tenant: str = ""
+    mail_languages: str = ""
 
     smtp_host: str = ""
     smtp_port: int = Field(default=0, ge=0, le=65535)

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from countersign.errors import BadSetting
 from notifiers.email.grammar.lexicon import CODES, LANGUAGES, OPTIONAL, REQUIRED
+from notifiers.email.read_settings import languages
+from notifiers.email.reply import KnownNames, read_reply
+from notifiers.email.settings import EmailSettings
 
 FILES = sorted(LANGUAGES.glob("*.toml"))
 
@@ -27,3 +31,21 @@ def test_all_languages_are_in_use_by_default_and_explained() -> None:
     assert len(CODES) == len(FILES) == 12
     explained = (LANGUAGES / "README.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in explained for name in REQUIRED | OPTIONAL)
+
+
+def test_a_setting_says_which_languages_are_in_use() -> None:
+    assert languages(EmailSettings()) == CODES
+    assert languages(EmailSettings.model_validate({"mail_languages": "en, PL"})) == ("en", "pl")
+    with pytest.raises(BadSetting, match="COUNTERSIGN_MAIL_LANGUAGES names xx"):
+        languages(EmailSettings.model_validate({"mail_languages": "en,xx"}))
+
+
+def test_a_mail_is_read_in_the_languages_in_use_and_with_the_names_that_are_known() -> None:
+    head = b"From: Grace <grace@example.com>\nTo: c@example.test\nSubject: Re: x\n\n"
+    assert read_reply(head + b"Genehmigt").verdict == "approve"
+    assert read_reply(head + b"Genehmigt", languages=["en"]).verdict == "none"
+    known = KnownNames("Grace Hopper", ["Alice Arundel"])
+    assert read_reply(head + b"Hi Alice, approved", known).verdict == "approve"
+    assert read_reply(head + b"Hi Carol, approved", known).verdict == "none"
+    assert read_reply(head + b"Approved by Grace Hopper", known).verdict == "approve"
+    assert read_reply(head + b"Approved by Alice Arundel", known).verdict == "none"
