@@ -88,7 +88,7 @@ def _read_lines(own: Own, about: Context) -> Said:
     if own.foreign and _number_in(own.lines, shown) in own.foreign:
         return Said("none", "below_a_quote", line=shown)
     rest = lines[first + 1 :][: MOST_BELOW // about.texts]
-    if rest and runs_on(shown, rest[0], about.words):
+    if runs_on(shown, next(filter(str.strip, rest), ""), about.words):
         return Said("none", "turned", line=shown)
     doubt = _doubt([*rest, *own.marked], signature, line, about)
     if doubt:
