@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 # Stands before what is shown but can't be read as text, or may not be shown at all; and where something may be shown
@@ -18,6 +19,7 @@ _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⎯─━﹘﹣－"), "-"
 _UNSEEN = {ord(UNSURE): None, ord(DISPLACED): None}
 
 
+@lru_cache(maxsize=4_096)
 def loose(text: str) -> str:
     """Fold case, accents, width, dashes and spaces, and drop what is not shown."""
     if not text.isascii():

@@ -20,6 +20,7 @@ from notifiers.email.own_text import Own, own_lines
 from notifiers.email.own_text.signatures import signed, without_notices
 
 _POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
+MOST_GREETINGS = 10  # lines above an answer
 MOST_BELOW = 200  # lines below an answer that may put it in doubt, and of a signature
 
 
@@ -136,11 +137,14 @@ def _is_name(line: str, names: Names) -> bool:
 
 def _first_that_says(lines: list[str], about: Context) -> tuple[int, Line]:
     """The first line that is neither blank nor a mere greeting."""
-    read, signs = Line("none", "empty"), False
+    read, signs, greetings = Line("none", "empty"), False, 0
     for at, text in enumerate(lines):
         line = read_line(text, about.names, about.words, number=about.number, spoken_to=read.phrase != "")
         if line.code not in ("empty", "greeting"):
             return at, Line("none", "name") if signs and line.verdict != "none" and " " not in text.strip() else line
+        greetings += line.code == "greeting"
+        if greetings > MOST_GREETINGS:
+            break
         if line.code == "greeting":
             read = Line("none", "greeting", line.phrase or read.phrase)
             signs = (

@@ -12,6 +12,7 @@ from notifiers.email.own_text import fold_mark, quotes
 
 LONGEST_SIGNATURE = 12  # lines, below a closing or in a box
 LONGEST_PHONE_LINE = 80  # characters
+MOST_OF_NOTICE = 60  # lines of a paragraph that are looked at
 LEAST_NOTICE = 6  # words of a paragraph with two words of legal notices
 _RULE = re.compile(r"[-_=*~]{20,}")
 
@@ -30,10 +31,11 @@ def signed(lines: list[str], words: Lexicon) -> Signed:
     none: what stands below it may be said as well.
     """
     marks = [fold_mark(line, 200) for line in lines]
+    notices = _notices(marks)
     kept = [at for at, mark in enumerate(marks) if not is_left_over(mark)]
     for at in kept:
         ends = at > 0 and (_is_closing(lines[at], words) or _is_box(marks, at)) and _is_short(lines[at:])
-        if lines[at].rstrip() in ("--", "—") or ends or _is_footer(marks, at) or _is_notice(marks, at):
+        if lines[at].rstrip() in ("--", "—") or ends or _is_footer(marks, at) or at in notices:
             return Signed([lines[n] for n in kept if n < at], [lines[n] for n in kept if n >= at])
     return Signed([lines[n] for n in kept], [])
 
@@ -51,7 +53,8 @@ def is_left_over(mark: str) -> bool:
 def without_notices(lines: list[str]) -> list[str]:
     """The lines of a signature that are no legal notice."""
     marks = [fold_mark(line, 200) for line in lines]
-    return [line for at, line in enumerate(lines) if not _is_notice(marks, at)]
+    notices = _notices(["", *marks])
+    return [line for at, line in enumerate(lines) if at + 1 not in notices]
 
 
 def _is_closing(line: str, words: Lexicon) -> bool:
@@ -74,15 +77,15 @@ def _is_footer(marks: list[str], at: int) -> bool:
     return bool(_RULE.fullmatch(marks[at].replace(" ", ""))) and ("mailing list" in below or "unsubscribe" in below)
 
 
-def _is_notice(marks: list[str], at: int) -> bool:
-    """Whether a line stands in a paragraph of two words of legal notices."""
-    start, end = at, at
-    while start > 0 and marks[start - 1]:
-        start -= 1
-    while end < len(marks) and marks[end] and end < start + 60:
-        end += 1
-    if start == 0:  # the answer's own paragraph is none
-        return False
-    paragraph = " ".join(marks[start:end])
-    found = sum(word in paragraph for word in CLIENTS["disclaimers"])
-    return found >= 2 and paragraph.count(" ") >= LEAST_NOTICE
+def _notices(marks: list[str]) -> frozenset[int]:
+    """The lines of paragraphs with two words of legal notices; the answer's own paragraph is none."""
+    found: list[int] = []
+    start = 0
+    while start < len(marks):
+        end = next((at for at in range(start, len(marks)) if not marks[at]), len(marks))
+        paragraph = " ".join(marks[start:end][:MOST_OF_NOTICE])
+        notice = start > 0 and sum(word in paragraph for word in CLIENTS["disclaimers"]) >= 2
+        if notice and paragraph.count(" ") >= LEAST_NOTICE:
+            found += range(start, end)
+        start = end + 1
+    return frozenset(found)
