@@ -4,6 +4,7 @@ Read only by the composition roots (worker.py, portal/__main__.py, sandbox/), by
 its section beside its code (`notifiers/<channel>/settings.py`).
 """
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,13 @@ DATABASE_OPTIONS = {"application_name"}
 # Host and port, the host in brackets where it is an IPv6 address (RFC 3986, section 3.2.2).
 HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})")
 
+# What an open request takes in a worker's memory, and the share of all memory that these may take together.
+WORKFLOW_BYTES = 110_000
+SHARE_OF_MEMORY = 4
+# The limit of a container, of cgroups version 2 and 1: a number of bytes, or "max".
+# https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
+LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
 # A number alone means days, as it always did.
 Days = Annotated[timedelta, BeforeValidator(reads("days"))]
 
@@ -42,7 +50,7 @@ class Settings(BaseSettings, AllSettings):
     temporal_api_key: SecretStr = SecretStr("")
     temporal_tls: bool = False
     task_queue: str = "countersign"
-    cached_workflows: int = Field(default=1000, ge=1)
+    cached_workflows: int = Field(default_factory=lambda: workflows_that_fit(memory()), ge=1)
 
     portal_host: str = "127.0.0.1"
     portal_port: int = Field(default=8080, ge=0, le=65535)
@@ -72,6 +80,18 @@ class Settings(BaseSettings, AllSettings):
         if not HOST_AND_PORT.fullmatch(text):
             raise ValueError("must be HOST:PORT, such as 127.0.0.1:7233, without https://")
         return text
+
+
+def memory() -> int:
+    """Bytes of memory that this machine has, or that its container may use."""
+    limits = [path.read_text().strip() for path in LIMITS if path.is_file()]
+    all_there_is = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([all_there_is, *(int(limit) for limit in limits if limit.isdecimal())])
+
+
+def workflows_that_fit(available: int) -> int:
+    """How many open requests a worker keeps in so many bytes of memory."""
+    return max(1, available // SHARE_OF_MEMORY // WORKFLOW_BYTES)
 
 
 def _database_url(text: str) -> URL:

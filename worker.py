@@ -1,7 +1,6 @@
 """The composition root of the worker: settings -> clients -> activities -> Temporal worker. Nobody imports it."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -33,6 +32,7 @@ from countersign.version import HELP_OPTIONS, VersionOption
 from countersign.views import Finding
 from engine.engine import Engine
 from engine.outbox import Outbox
+from garbage import collect_seldom
 from notifiers import channels
 from notifiers.base import Channel
 from settings import Settings
@@ -51,8 +51,6 @@ from workflows.grant import Grant
 STICKY_SECONDS = timedelta(seconds=2)
 # On SIGTERM, what an activity may still take to end.
 GRACE_SECONDS = timedelta(seconds=5)
-# Most objects live as long as one turn of a workflow; Python's own 700 looks for garbage many times in each.
-GARBAGE_AFTER = 20_000
 # Somebody may have ended the background work by Temporal's own means.
 KEEP_BACKGROUND_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
@@ -277,10 +275,7 @@ async def _until_signal(settings: Settings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
 
-    # What the imports made stays for good: it need not be looked through for garbage again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER)
+    collect_seldom()
     # Until there is a connection there is nothing to end gently, and a signal ends the process at once.
     await run(settings, stop, connected=end_gently)
 

@@ -1,6 +1,7 @@
-"""What it costs that others wait: from a decision to the requester's mail, and the worker's memory."""
+"""What it costs that others wait: from a decision to the requester's mail, and the worker's memory and processor."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Callable
@@ -11,31 +12,54 @@ from benchmarks.place import Deployment, Place, Sink, deployment, question, unti
 from benchmarks.throughput import approve
 from countersign.kinds.connection import ConnectionQuestion
 
-FEW, MANY = 100, 2000
-DECISIONS = 60
-AT_ONCE = 16
+FEW, MANY = 100, 10_000
+DECISIONS = 100
+AT_ONCE = 32
+# After so many more that wait, it is said how far it is.
+SAID_EACH = 1000
 MAIL_SECONDS = 60
+P50, P99 = "decision to mail, p50 ms", "decision to mail, p99 ms"
+PROCESSOR = "decision, ms of the worker's processor"
 REQUESTER_TOLD = re.compile(r"<(\d+)\.settled\.")
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 async def with_others_waiting(place: Place, say: Callable[[str], None]) -> dict[str, float]:
-    """Decide one after the other while FEW wait, then while MANY do; milliseconds and megabytes."""
+    """Decide one after the other while FEW wait, then while MANY do; milliseconds and megabytes.
+
+    What is decided was opened before all others that wait: a cache that is too small for all has lost it.
+    """
     figures: dict[str, float] = {}
     async with deployment(place, "waiting") as running:
         figures["worker MB, nothing waiting"] = _megabytes(running.pid)
-        asked, waiting = 0, list[int]()
+        asked = decided = 0
         for wanted in (FEW, MANY):
-            say(f"opening requests until {wanted} wait")
-            more = wanted + DECISIONS - len(waiting)
-            waiting += await _open(running, asked, more)
-            asked += more
+            oldest = await _open(running, asked, DECISIONS)
+            asked += DECISIONS
+            while (missing := wanted + DECISIONS - (asked - decided)) > 0:
+                say(f"opening requests until {wanted} wait; {asked - decided - DECISIONS} do")
+                more = min(SAID_EACH, missing)
+                await _open(running, asked, more)
+                asked += more
             say(f"{DECISIONS} decisions while {wanted} wait")
-            deciding, waiting = waiting[:DECISIONS], waiting[DECISIONS:]
-            latencies = await _decide(running, place.sink, deciding)
-            figures[f"decision to mail, p50 ms, {wanted} waiting"] = quantiles(latencies, n=100)[49]
-            figures[f"decision to mail, p99 ms, {wanted} waiting"] = quantiles(latencies, n=100)[98]
-        figures[f"worker MB, {MANY} waiting"] = _megabytes(running.pid)
+            figures |= await _measured(running, place.sink, oldest, f"{wanted:,} waiting")
+            decided += DECISIONS
+        figures[f"worker MB, {MANY:,} waiting"] = _megabytes(running.pid)
+    for what in (P50, P99, PROCESSOR):
+        few, many = figures[f"{what}, {FEW:,} waiting"], figures[f"{what}, {MANY:,} waiting"]
+        figures[f"ratio: {what}, {MANY:,} / {FEW:,} waiting"] = many / few
     return figures
+
+
+async def _measured(running: Deployment, sink: Sink, approval_ids: list[int], when: str) -> dict[str, float]:
+    before = _processor_seconds(running.pid)
+    latencies = quantiles(await _decide(running, sink, approval_ids), n=100)
+    worked = _processor_seconds(running.pid) - before
+    return {
+        f"{P50}, {when}": latencies[49],
+        f"{P99}, {when}": latencies[98],
+        f"{PROCESSOR}, {when}": worked / len(approval_ids) * 1000,
+    }
 
 
 async def _open(running: Deployment, first: int, count: int) -> list[int]:
@@ -71,3 +95,9 @@ def _megabytes(pid: int) -> float:
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     assert found is not None
     return int(found[1]) / 1000
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process has used; the 14th and 15th field of proc_pid_stat(5), behind a name that may hold anything."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND

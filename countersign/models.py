@@ -53,6 +53,8 @@ def canonical_id(value: str) -> str:
 
 def without_controls(value: str) -> str:
     """Drop control and direction characters, which could disguise what an approver reads; keep line breaks."""
+    if value.isprintable():  # looking at each character is slow, and hardly ever needed
+        return value.strip()
     kept = (c for c in value.replace("\r\n", "\n") if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     return "".join(kept).strip()
 

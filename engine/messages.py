@@ -12,7 +12,7 @@ from countersign.views import RequestView
 from store import Store, notifications
 from store.database import reads
 from store.tables import ROOM
-from store.views import Told, person, rows_of, views
+from store.views import Told, person, principal_name, rows_of, views
 
 
 class Messages:
@@ -107,7 +107,7 @@ def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], tol
         asked=asked,
         untold=untold,
         decisions=view.decisions,
-        names={d.person: person(policy, d.person).name for d in view.decisions},
+        names={d.person: principal_name(policy, d.person) for d in view.decisions},
         grant=view.grant,
         rejection_needs_reason=view.rejection_needs_reason,
         in_reply_to=row.in_reply_to,

@@ -32,6 +32,7 @@ from countersign.times import moment
 from countersign.version import HELP_OPTIONS, VersionOption
 from engine.planning import Planning
 from engine.policy import ReadPolicy, put_in_force
+from garbage import collect_seldom
 from settings import Settings
 from store import Store
 from store.database_errors import for_operators, is_lasting
@@ -85,6 +86,7 @@ def serve() -> None:
         server = Server(
             create_app(plan(settings)), settings.portal_host, settings.portal_port, settings.portal_connections
         )
+        collect_seldom()
         server.run()
 
 

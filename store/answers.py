@@ -15,6 +15,8 @@ from store.database import Database, reads
 from store.tables import answers, as_written, requests
 
 COUNTED = "It counted."
+# The columns of an answer that its request judges.
+SHOWN = list(Answer.model_fields)
 IS_OF_ID = answers.c.id == bindparam("answer")
 OF_ID = select(answers).where(IS_OF_ID)
 FROM_SOURCE = select(answers).where(answers.c.channel == bindparam("by"), answers.c.source_id == bindparam("source"))
@@ -76,7 +78,7 @@ class Answers:
 
 def view(row: Row[Any]) -> Answer:
     """A stored answer as its request judges it."""
-    return Answer.model_validate({name: getattr(row, name) for name in Answer.model_fields})
+    return Answer.model_validate({name: getattr(row, name) for name in SHOWN})
 
 
 def from_source(connection: Connection, channel: str, source_id: str) -> Row[Any] | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, insert, select, update
@@ -21,6 +20,8 @@ REVOKE = (
     .where(grants.c.approval_id == bindparam("number"))
     .values(revoke_for=bindparam("for"), revoke_reason=bindparam("why"))
 )
+# The columns of a grant that its view shows.
+SHOWN = [name for name in GrantView.model_fields if name in grants.columns]
 ADD = insert(grants)
 NEWEST_ACTIVE: Select[Any] = (
     select(grants, requests.c.route)
@@ -89,9 +90,9 @@ def lasting_after(connection: Connection, after: int, now: datetime, limit: int)
     return connection.execute(query).all()
 
 
-def view(row: Row[Any] | SimpleNamespace, policy: Policy) -> GrantView:
-    """A row as a grant, by the policy in force."""
-    stored = {name: getattr(row, name) for name in GrantView.model_fields if hasattr(row, name)}
+def view(row: Row[Any], policy: Policy, prefix: str = "") -> GrantView:
+    """A row as a grant, by the policy in force; `prefix` is what the names of a grant's columns begin with there."""
+    stored = {name: getattr(row, prefix + name) for name in SHOWN}
     return GrantView(**stored, same_source_address=policy.same_source_address)
 
 

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, select
@@ -26,7 +25,7 @@ ALL = (
     select(
         requests,
         func.coalesce(_NEWEST.scalar_subquery(), 0).label("version"),
-        *(column.label(f"{GRANT}{column.key}") for column in grants.columns),
+        *(grants.c[name].label(f"{GRANT}{name}") for name in held.SHOWN),
     )
     .join(grants, grants.c.approval_id == requests.c.approval_id, isouter=True)
     .order_by(requests.c.approval_id.desc())
@@ -83,8 +82,7 @@ def _seats(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row
 
 def _grant(row: Row[Any], policy: Policy) -> GrantView | None:
     """The grant that was read with a request; None where it has none."""
-    columns = {column.key: getattr(row, f"{GRANT}{column.key}") for column in grants.columns}
-    return held.view(SimpleNamespace(**columns), policy) if columns["approval_id"] is not None else None
+    return held.view(row, policy, GRANT) if row.grant_approval_id is not None else None
 
 
 class Told:
@@ -115,7 +113,7 @@ def _view(
     view = RequestView(
         approval_id=row.approval_id,
         question=question_from(row.question),
-        requester_name=person(policy, row.requester).name,
+        requester_name=principal_name(policy, row.requester),
         asked_by=row.asked_by or row.requester,
         asked_by_name=principal_name(policy, row.asked_by or row.requester),
         because=route.because,
@@ -134,7 +132,7 @@ def _view(
             ApproverView(
                 level=one.level,
                 person=one.person,
-                name=person(policy, one.person).name,
+                name=principal_name(policy, one.person),
                 because=one.because,
                 availability=one.availability,
                 told=settled or told.is_in({"sent"}, row.approval_id, one.level, one.person, rooms),

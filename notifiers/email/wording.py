@@ -50,9 +50,7 @@ def lines(text: str) -> list[Harmless]:
 
 
 def _harmless(text: str) -> str:
-    # Looking at each character is slow, and hardly ever needed.
-    kept = text if text.isprintable() else without_controls(text)
-    return " ".join(kept.split())
+    return " ".join(without_controls(text).split())
 
 
 def quoted(text: str) -> Harmless:
