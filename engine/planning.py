@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,6 +18,8 @@ from store import Store, answers, grants, requests
 from store.database import reads
 
 AT_ONCE = 500
+
+P = TypeVar("P", Waiting, Held)
 
 
 class Planning:
@@ -35,14 +38,14 @@ class Planning:
             return 0, None
 
     @reads
-    def waiting(self) -> list[Waiting]:
-        """All requests that wait."""
+    def waiting(self, after: int = 0) -> list[Waiting]:
+        """The requests that wait, by their number: the next after this one, AT_ONCE at most."""
         with self.database.reading() as connection:
             return [
                 Waiting(
                     approval_id=row.approval_id, requester=row.requester, what=str(question_from(row.question).subject)
                 )
-                for row in requests.waiting(connection)
+                for row in requests.waiting_after(connection, after, AT_ONCE)
             ]
 
     @reads
@@ -61,12 +64,13 @@ class Planning:
             for row in rows
         ]
 
-    def all_held(self) -> Iterator[Held]:
-        """All of them, a transaction for each AT_ONCE."""
-        after = 0
-        while part := self.held(after):
-            yield from part
-            after = part[-1].approval_id
+
+def all_of(read: Callable[[int], list[P]]) -> Iterator[P]:
+    """All that is read in such parts, a transaction for each."""
+    after = 0
+    while part := read(after):
+        yield from part
+        after = part[-1].approval_id
 
 
 def _approved_by(connection: Connection, numbers: Collection[int]) -> defaultdict[int, list[str]]:

@@ -30,7 +30,7 @@ from countersign.kinds.connection import Protocol
 from countersign.remedies import remedy, said_of
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, VersionOption
-from engine.planning import Planning
+from engine.planning import Planning, all_of
 from engine.policy import ReadPolicy, put_in_force
 from garbage import collect_seldom
 from settings import Settings
@@ -159,8 +159,8 @@ def apply_policy(
         read = ReadPolicy.of(content(file))
         planning = Planning(store)
         version, old = planning.in_force()
-        held = list(planning.all_held())
-        planned = policy_plan.plan(version, old, read.policy, planning.waiting(), held, end_grants)
+        held, waiting = list(all_of(planning.held)), list(all_of(planning.waiting))
+        planned = policy_plan.plan(version, old, read.policy, waiting, held, end_grants)
         if old is not None:
             show(page(planned, end_grants), console(stderr=True))
         if planned.takes_away and not yes and not confirmed(planned):

@@ -1,9 +1,10 @@
 """The policy and directory over HTTP."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import BackgroundTasks, Query, Request
 from fastapi.responses import JSONResponse
@@ -13,7 +14,7 @@ from countersign.directory import CHANNELS, Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import BadPolicy, CountersignError, Refused, message_of
 from countersign.models import Model
-from countersign.policy_plan import Held, PolicyPlan, keeps_admin, plan, to_end
+from countersign.policy_plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
 from countersign.views import AppliedPolicy
 from engine.engine import Engine
 from engine.policy import ReadPolicy
@@ -36,6 +37,7 @@ Version = Annotated[int, Query(ge=1, le=2**31 - 1)]
 EndGrants = Annotated[bool, Query(description="also end the grants that the new policy would not give")]
 
 log = logging.getLogger(__name__)
+P = TypeVar("P", Waiting, Held)
 
 
 class PolicyRoute(HeavyRoute):
@@ -121,7 +123,11 @@ async def apply(
         read = await context.work(ReadPolicy.of, body)
         if not give_up_admin and not _keeps_admin(caller, read.policy):
             raise Refused(LOCKS_OUT.format(admin), ErrorCode.AUTHOR_LOSES_ADMIN)
-        end = await context.work(to_end, read.policy, await _held(context)) if end_grants else []
+        end = (
+            await context.work(to_end, read.policy, await _all_of(context, context.engine.planning.held))
+            if end_grants
+            else []
+        )
         version = await context.engine.put_in_force(read, admin, replaces, end)
         later.add_task(_enforce, context.engine)
         return JSONResponse({"version": version})
@@ -141,8 +147,9 @@ async def plan_(
     caller.must_be_admin()
     policy, document = await context.work(policy_file.load_with_places, await request.body())
     version, old = await context.run(context.engine.planning.in_force)
-    waiting = await context.run(context.engine.planning.waiting)
-    planned = await context.work(plan, version, old, policy, waiting, await _held(context), end_grants)
+    planning = context.engine.planning
+    waiting, held = await _all_of(context, planning.waiting), await _all_of(context, planning.held)
+    planned = await context.work(plan, version, old, policy, waiting, held, end_grants)
     planned.warnings = policy_file.warnings(policy, document, await _set_up(context))
     planned.author_loses_admin = not _keeps_admin(caller, policy)
     return planned
@@ -167,10 +174,10 @@ def _keeps_admin(caller: Caller, policy: Policy) -> bool:
     return keeps_admin(policy, caller.token.owner.name, caller.token.owner.is_admin)
 
 
-async def _held(context: Context) -> list[Held]:
-    """The grants that last, read in parts, between which others get their turn."""
-    found: list[Held] = []
-    while part := await context.run(context.engine.planning.held, found[-1].approval_id if found else 0):
+async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:
+    """All that is read in such parts, between which others get their turn."""
+    found: list[P] = []
+    while part := await context.run(read, found[-1].approval_id if found else 0):
         found += part
     return found
 

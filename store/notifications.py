@@ -8,6 +8,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
     String,
@@ -53,12 +54,17 @@ def _free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
 
 
 IS_OF_NUMBER = notifications.c.approval_id == bindparam("number")
+NOW: BindParameter[datetime] = bindparam("now", type_=notifications.c.retry_at.type)
+CHANNELS: BindParameter[str] = bindparam("channels", expanding=True)
 IDS: BindParameter[str] = bindparam("ids", expanding=True)
 IS_OF_ID = notifications.c.id == bindparam("notification")
 UNSENT = _waiting().where(IS_OF_NUMBER, notifications.c.id.startswith(bindparam("step", type_=String)))
+_LEFT_OVER = _waiting().where(notifications.c.retry_at <= NOW, _free(NOW)).order_by(notifications.c.retry_at)
+LEFT_OVER_BY = _LEFT_OVER.where(notifications.c.channel.in_(CHANNELS)).limit(bindparam("most", type_=Integer))
+LEFT_OVER_BUT = _LEFT_OVER.where(notifications.c.channel.not_in(CHANNELS)).limit(bindparam("most", type_=Integer))
 FREE_AMONG = (
     select(notifications.c.id, notifications.c.tries)
-    .where(notifications.c.id.in_(IDS), _free(bindparam("now")))
+    .where(notifications.c.id.in_(IDS), _free(NOW))
     .order_by(notifications.c.id)
     .with_for_update()
 )
@@ -81,6 +87,8 @@ class Notifications:
     def __init__(self, database: Database, live: frozenset[str] = frozenset()) -> None:
         self.database = database
         self.live = live
+        self._moot = self._is_moot()
+        self._first_moot = select(notifications.c.id).where(self._moot).limit(1)
 
     # --- what is to be sent ------------------------------------------------------------------------------------------
 
@@ -98,25 +106,19 @@ class Notifications:
         What asks about a settled request is asked no more. Where a message can be changed and may have got through, it
         is not left there as a question: sent again, it is found, and then says what became of it.
         """
-        wanted = notifications.c.channel.in_(by) if by is not None else notifications.c.channel.not_in(but)
-        due = (
-            _waiting()
-            .where(notifications.c.retry_at <= now, _free(now), wanted)
-            .order_by(notifications.c.retry_at)
-            .limit(limit)
-        )
-        moot = self._moot(now)
+        due, wanted = (LEFT_OVER_BY, by) if by is not None else (LEFT_OVER_BUT, but)
+        asked = {"now": now, "channels": list(wanted), "most": limit}
         # Read first: a transaction that writes would hold up all others, and there is mostly nothing to write.
         with self.database.reading() as connection:
-            rows = list(connection.execute(due))
-            changes = connection.execute(select(notifications.c.id).where(moot).limit(1)).first() is not None
+            rows = list(connection.execute(due, asked))
+            changes = connection.execute(self._first_moot, {"now": now}).first() is not None
         if not changes:
             return rows
         with self.database.transaction() as connection:
-            connection.execute(update(notifications).where(moot).values(state="moot"))
-            return list(connection.execute(due))
+            connection.execute(update(notifications).where(self._moot).values(state="moot"), {"now": now})
+            return list(connection.execute(due, asked))
 
-    def _moot(self, now: datetime) -> ColumnElement[bool]:
+    def _is_moot(self) -> ColumnElement[bool]:
         """What still asks about a request that is settled, and is not on its way."""
         settled = exists().where(
             requests.c.approval_id == notifications.c.approval_id, requests.c.status != Status.WAITING
@@ -126,7 +128,7 @@ class Notifications:
             & (notifications.c.event == Event.ASKED)
             & (notifications.c.tries > 0)
         )
-        return IS_WAITING & _free(now) & notifications.c.event.in_(ASKING) & ~may_be_there & settled
+        return IS_WAITING & _free(NOW) & notifications.c.event.in_(ASKING) & ~may_be_there & settled
 
     def hold(self, notification_ids: Collection[str], now: datetime) -> None:
         """Say that these are still being sent or changed."""

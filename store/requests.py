@@ -90,11 +90,11 @@ def waiting_of(connection: Connection, requester: str, workflow_id: str) -> Sequ
     return connection.execute(WAITING_OF, {"who": requester, "workflow": workflow_id}).all()
 
 
-def waiting(connection: Connection) -> Sequence[Row[Any, Any, Any]]:
-    """Number, requester and question of all requests that wait."""
+def waiting_after(connection: Connection, after: int, limit: int) -> Sequence[Row[Any, Any, Any]]:
+    """Number, requester and question of the next requests above a number that wait."""
     columns = requests.c.approval_id, requests.c.requester, requests.c.question
-    query = select(*columns).where(requests.c.status == Status.WAITING).order_by(requests.c.approval_id)
-    return connection.execute(query).all()
+    waiting = select(*columns).where(requests.c.status == Status.WAITING, requests.c.approval_id > after)
+    return connection.execute(waiting.order_by(requests.c.approval_id).limit(limit)).all()
 
 
 def opened_at(connection: Connection, requester: str, newest: int) -> datetime | None:

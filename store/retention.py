@@ -16,7 +16,7 @@ from store.tables import grants, mails, notifications, rejected_input, requests,
 # So many rows, or the notifications of so many requests, go in one transaction: some milliseconds.
 AT_ONCE = 200
 FEW_REQUESTS = 25
-_is_general = notifications.c.approval_id.is_(None) & (notifications.c.state != "waiting")
+_IS_GENERAL = notifications.c.approval_id.is_(None) & (notifications.c.state != "waiting")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Kept:
 
 
 class Retention:
-    """Forgets a little at a time; each call is one transaction for each kind."""
+    """Forgets a little at a time; each call reads in one transaction, and writes in one for each kind if need be."""
 
     def __init__(self, database: Database, kept: Kept) -> None:
         self.database = database
@@ -39,39 +39,41 @@ class Retention:
     def forget_some(self, now: datetime | None = None) -> bool:
         """Forget a few rows of each kind; whether there may be more."""
         now = now or datetime.now(UTC)
-        more = [
-            self._forget(mails, (mails.c.claimed_until < now - self.kept.mails) & (mails.c.state != "claimed")),
-            self._forget(rejected_input, rejected_input.c.at < now - self.kept.mails),
-            self._forget(signals, (signals.c.at < now - self.kept.signals) & ~_is_open(signals)),
-            self._forget(notifications, _is_general & (notifications.c.written_at < now - self.kept.notifications)),
-            self._forget_notifications(now - self.kept.notifications),
-        ]
-        return any(more)
-
-    def _forget(self, table: Table, old: ColumnElement[bool]) -> bool:
-        key = tuple_(*table.primary_key)
+        before = now - self.kept.notifications
         with self.database.reading() as connection:  # there is mostly nothing, and no writer is to wait for that
-            found = [tuple(row) for row in connection.execute(select(*table.primary_key).where(old).limit(AT_ONCE))]
-        if found:
-            with self.database.transaction() as connection:
-                connection.execute(delete(table).where(key.in_(found), old))
-        return len(found) == AT_ONCE
-
-    def _forget_notifications(self, before: datetime) -> bool:
-        """Of the next few requests, oldest first, those that were settled so long ago and whose grant is over."""
-        with self.database.reading() as connection:
+            old = [(table, which, _keys(connection, table, which)) for table, which in self._old(now)]
+            # Of the next few requests, oldest first, those that were settled so long ago and whose grant is over.
             numbers = _next_with_notifications(connection, self._past)
             over = _over(connection, numbers, before)
             goes_on = len(numbers) == FEW_REQUESTS and _is_old(connection, numbers[-1], before)
+        for table, which, keys in old:
+            if keys:
+                self._delete(table, tuple_(*table.primary_key).in_(keys), which)
         if over:
-            sent = (
-                notifications.c.approval_id.in_(over) & (notifications.c.state != "waiting") & ~notifications.c.outdated
+            sent = (notifications.c.state != "waiting") & ~notifications.c.outdated
+            self._delete(
+                notifications, notifications.c.approval_id.in_(over), sent, notifications.c.written_at < before
             )
-            with self.database.transaction() as connection:
-                connection.execute(delete(notifications).where(sent, notifications.c.written_at < before))
         # Numbers grow with time: what comes after a request that is younger is younger still.
         self._past = numbers[-1] if goes_on else 0
-        return goes_on
+        return goes_on or any(len(keys) == AT_ONCE for _, _, keys in old)
+
+    def _old(self, now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
+        """Which rows of which tables are kept no longer."""
+        return [
+            (mails, (mails.c.claimed_until < now - self.kept.mails) & (mails.c.state != "claimed")),
+            (rejected_input, rejected_input.c.at < now - self.kept.mails),
+            (signals, (signals.c.at < now - self.kept.signals) & ~_is_open(signals)),
+            (notifications, _IS_GENERAL & (notifications.c.written_at < now - self.kept.notifications)),
+        ]
+
+    def _delete(self, table: Table, *which: ColumnElement[bool]) -> None:
+        with self.database.transaction() as connection:
+            connection.execute(delete(table).where(*which))
+
+
+def _keys(connection: Connection, table: Table, which: ColumnElement[bool]) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.execute(select(*table.primary_key).where(which).limit(AT_ONCE))]
 
 
 def _is_open(table: Table) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from countersign.models import GrantStatus
 from countersign.policy_plan import to_end
 from countersign.transitions import GrantEnd
 from engine import planning
-from engine.planning import Planning
+from engine.planning import Planning, all_of
 from engine.policy import ReadPolicy, apply_policy, put_in_force
 from store import Store
 from tests.store.requests import approved, asking, opened, transactions, write
@@ -43,13 +43,21 @@ def test_grants_are_read_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch)
     numbers = [approved(store, device=f"web-{n}") for n in range(1, 6)]
     monkeypatch.setattr(planning, "AT_ONCE", 2)
     assert len(Planning(store).held()) == 2
-    assert [one.approval_id for one in Planning(store).all_held()] == numbers
+    assert [one.approval_id for one in all_of(Planning(store).held)] == numbers
+
+
+def test_requests_that_wait_are_read_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [opened(store, device=f"web-{n}").approval_id for n in range(1, 6)]
+    approved(store, device="web-6")
+    monkeypatch.setattr(planning, "AT_ONCE", 2)
+    assert [one.approval_id for one in Planning(store).waiting(after=numbers[1])] == numbers[2:4]
+    assert [one.approval_id for one in all_of(Planning(store).waiting)] == numbers
 
 
 def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: Store, migrated_url: str) -> None:
     ended, kept = approved(store, device="web-1"), approved(store, device="vaults-1", minutes=30)
     read = ReadPolicy.of(policy(grant_minutes=60))
-    end = to_end(read.policy, Planning(store).all_held())
+    end = to_end(read.policy, all_of(Planning(store).held))
     assert [number for number, _ in end] == [ended]
     assert transactions(store).granting.to_revoke() == []
     version = put_in_force(store, read, ADMIN, end=end)
