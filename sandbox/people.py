@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from sandbox.mail_server import DOMAIN, HOST, PASSWORD
 NETWORK_SECONDS = 30.0
 WAIT_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 1.0
+_TELLS = re.compile(r"\.(?:opened|settled|answer_refused)\.")  # in the Message-ID of a mail that asks for no answer
 
 
 class NoSuchMail(Exception):
@@ -107,8 +109,8 @@ class Person:
 
 
 def wants_answer(mail: EmailMessage) -> bool:
-    """Whether a reply to this mail would carry a token: its Reply-To has a tag."""
-    return "+" in str(mail.get("Reply-To", ""))
+    """Whether this mail asks for an answer: its Reply-To has a tag, and its Message-ID says no other."""
+    return "+" in str(mail.get("Reply-To", "")) and not _TELLS.search(str(mail.get("Message-ID", "")))
 
 
 def headline(mail: EmailMessage) -> str:

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from countersign import times
 from countersign.errors import Unreachable
-from countersign.models import Event, Status, Verdict
+from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import headers, token, wording
 from notifiers.email.config import EmailConfig
@@ -54,18 +54,26 @@ def writable(address: str) -> str:
 
 
 def ids_of(notification: RequestNotification, config: EmailConfig) -> token.Ids:
-    """What the mail's ids say. Only an approver who may answer by mail gets a token, of the kind of this mail."""
+    """What the mail's ids say. Only who may answer or undo by mail gets a token, of the kind of this mail."""
     kind = token.KIND_OF_EVENT.get(notification.event)
-    if kind is None or notification.use != "decide" or notification.to.id == notification.requester.id:
+    mine = notification.to.id == notification.requester.id and kind != "undo"
+    if kind is None or notification.use != "decide" or mine:
         return token.Ids(notification.approval_id, 0, "")
-    made = token.make(
-        config.keys, notification.approval_id, notification.level, notification.to.id, notification.token_run, kind
-    )
-    return token.Ids(notification.approval_id, notification.level, made)
+    level = max(1, notification.level)  # 0 where nobody had to agree
+    made = token.make(config.keys, notification.approval_id, level, notification.to.id, notification.token_run, kind)
+    return token.Ids(notification.approval_id, level, made)
 
 
 def _answerable(notification: RequestNotification, ids: token.Ids) -> bool:
-    return bool(ids.token) and notification.status is Status.WAITING
+    asks = token.KIND_OF_EVENT.get(notification.event) in ("answer", "help")
+    return asks and bool(ids.token) and notification.status is Status.WAITING
+
+
+def _undoable(notification: RequestNotification, ids: token.Ids) -> bool:
+    """Whether a reply can end what this mail tells of: a request that waits, or its grant."""
+    lasts = notification.grant is not None and notification.grant.status is GrantStatus.ACTIVE
+    is_open = notification.status is Status.WAITING if notification.event is Event.OPENED else lasts
+    return bool(ids.token) and token.KIND_OF_EVENT.get(notification.event) == "undo" and is_open
 
 
 def _address(message: EmailMessage, notification: RequestNotification, config: EmailConfig) -> None:
@@ -79,7 +87,8 @@ def _address(message: EmailMessage, notification: RequestNotification, config: E
 
 def _reply_to(notification: RequestNotification, config: EmailConfig) -> str:
     ids = ids_of(notification, config)
-    return token.reply_address(config.reply_address, *ids) if _answerable(notification, ids) else config.reply_address
+    replied = _answerable(notification, ids) or _undoable(notification, ids)
+    return token.reply_address(config.reply_address, *ids) if replied else config.reply_address
 
 
 def _subject(notification: RequestNotification, config: EmailConfig) -> str:
@@ -152,6 +161,7 @@ def _shown(notification: RequestNotification, config: EmailConfig) -> dict[str, 
         "lasts": notification.grant_lasts,
         "to_requester": notification.to.id == notification.requester.id,
         "answerable": _answerable(notification, ids_of(notification, config)),
+        "undoable": _undoable(notification, ids_of(notification, config)),
         "approve": _ready_reply(notification, config, "Approve"),
         "reject": _ready_reply(notification, config, "Reject"),
         "page": f"{config.public_url}/requests/{notification.approval_id}" if config.public_url else "",

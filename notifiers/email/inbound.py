@@ -10,7 +10,16 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from countersign.directory import folded_address
-from countersign.errors import BadQuestion, CountersignError, NotFound, Refused, Unavailable, message_of, read_too_late
+from countersign.errors import (
+    BadQuestion,
+    CountersignError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+    message_of,
+    read_too_late,
+)
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.views import Explained, RequestView
@@ -117,6 +126,9 @@ class Inbound:
 
     async def _take(self, raw: bytes, reply: Reply, arrived: datetime) -> None:
         mail = await self._judge(raw, reply, arrived)
+        if mail.judged.undoes:
+            await self._undo(mail, raw)
+            return
         if mail.judged.decides:
             await self._answer(mail, arrived, raw)
             return
@@ -154,8 +166,9 @@ class Inbound:
             return None
 
     async def _addressee(self, reply: Reply, view: RequestView | None) -> tuple[Person | None, Kind]:
-        """Whose copy this is, of those who were asked the one whom the token names, and of which kind of mail."""
-        asked = dict.fromkeys(one.person for one in view.approvers) if view else {}
+        """Whose copy this is, of those who have one that whom the token names, and of which kind of mail."""
+        people = [*(one.person for one in view.approvers), view.question.requester] if view else []
+        asked = dict.fromkeys(people)
         run = view.token_run if view else ""
         person, kind = whose_token(reply, asked, partial(token.kind_of, self.keys, run=run))
         return await _of_engine(self.engine.person(person)) if person else None, kind
@@ -189,6 +202,24 @@ class Inbound:
             log.info("answer %s to #%s: %s", answer.id, answer.approval_id, judgement.message)
         except CountersignError as error:
             log.warning("answer %s waits: %s", answer.id, message_of(error))
+
+    async def _undo(self, mail: Explanation, raw: bytes) -> None:
+        """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
+        view, who = mail.request, mail.judged.person
+        assert view is not None
+        undo_id = _source_id(mail.reply, mail.judged, raw)
+        of_requester = who == view.question.requester
+        try:
+            if of_requester and view.status is Status.WAITING:
+                undo: Awaitable[object] = self.engine.cancel(view.approval_id, who, CHANNEL, undo_id=undo_id)
+            elif of_requester:
+                undo = self.engine.give_back(view.approval_id, who, CHANNEL, undo_id=undo_id)
+            else:
+                undo = self.engine.revoke(view.approval_id, who, CHANNEL, undo_id=undo_id)
+            await _of_engine(undo, Refused, NotAllowed, NotFound)
+        except (Refused, NotAllowed, NotFound) as error:
+            refusal = {"code": "undo", "message": message_of(error), "answer_back": "refusal"}
+            await self._turn_down(mail._replace(judged=mail.judged.model_copy(update=refusal)), raw)
 
     async def _turn_down(self, mail: Explanation, raw: bytes) -> None:
         reply, judged = mail.reply, mail.judged

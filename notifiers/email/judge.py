@@ -6,7 +6,6 @@ request stands) comes in as `Facts`. The first check that fails says why; all of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
@@ -14,21 +13,13 @@ from pydantic import ConfigDict
 
 from countersign.models import Model, SentAsWords, Status
 from notifiers.email.authenticity import Authentic
+from notifiers.email.plain_words import asks_to_undo, is_plain_answer
 from notifiers.email.reply import Reply
 from notifiers.email.token import Kind, in_message_id, in_subject, kind_said, masked
 
 AnswerBack = Literal["none", "help", "refusal"]
 # (token, approval id, level, person id) -> in which kind of mail the token was sent to them; compares in constant time.
 KindOf = Callable[[str, int, int, str], Kind | None]
-
-# Words that only answer a request, by their beginnings. Below "your reply did not count", "OK" means "I see".
-EXPLICIT = re.compile(
-    r"\b(?:approv|reject|den[iy]|declin|refus|disapprov|disallow|genehmig|freigegeb|freigeb|zustimm|zugestimmt|ablehn"
-    r"|abgelehnt|lehne|verweiger|approuv|autoris|rejet|rejett|aprob|aprueb|autoriz|rechaz|deneg|denieg|aprov|rejeit|recus"
-    r"|autorizz|rifiut|respin|goedgekeurd|goedkeur|akkoord|afgewezen|afwijz|geweigerd|zatwierdz|akceptuj|zaakceptow"
-    r"|odrzuc|odmawiam|onayl|redded|reddet|godkän|avsl[aå]|avvisa)|承認|許可|却下|拒否|同意|批准|核准|拒绝|拒絕|驳回|駁回",
-    re.IGNORECASE,
-)
 
 
 class Facts(Model):
@@ -54,11 +45,12 @@ class Check(Model):
 
 
 class Judged(Model):
-    """What becomes of a mail: an answer for the request to judge, or a message for its sender."""
+    """What becomes of a mail: an answer for the request to judge, a wish to undo, or a message for its sender."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     decides: bool
+    undoes: bool = False  # it is no answer, but ends what was asked for or approved
     person: str = ""
     verdict: Literal["approve", "reject", "none"] = "none"
     approval_id: int | None = None
@@ -101,9 +93,14 @@ def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[s
 
 def judge(reply: Reply, facts: Facts) -> Judged:
     """Judge one reply. The first rule that fails decides the message; the later ones are still shown."""
-    checks = [_check(rule, reply, facts) for rule in RULES]
-    failed = next((rule for rule, check in zip(RULES, checks, strict=True) if not check.passed), None)
+    undoes = _asks_to_undo(reply, facts)
+    rules = UNDO_RULES if undoes else RULES
+    checks = [_check(rule, reply, facts) for rule in rules]
+    failed = next((rule for rule, check in zip(rules, checks, strict=True) if not check.passed), None)
     about = {"person": facts.person, "approval_id": reply.approval_id, "level": reply.level, "checks": checks}
+    if failed is None and undoes:
+        said = {"code": "undo", "message": "The mail asks to undo it."}
+        return Judged.model_validate({"decides": True, "undoes": True, **said, **about})
     if failed is None:
         return Judged.model_validate(
             {"decides": True, "verdict": reply.verdict, "comment": reply.comment, "code": "answer", **about}
@@ -158,7 +155,11 @@ def _replies_to_ours(reply: Reply, facts: Facts) -> bool:
 
 
 def _is_explicit(reply: Reply, facts: Facts) -> bool:
-    return reply.verdict == "none" or facts.mail_kind != "help" or EXPLICIT.search(reply.line) is not None
+    return reply.verdict == "none" or facts.mail_kind != "help" or is_plain_answer(reply.line)
+
+
+def _asks_to_undo(reply: Reply, facts: Facts) -> bool:
+    return facts.mail_kind == "undo" and reply.kind == "reply" and asks_to_undo(reply.line)
 
 
 def _says(text: str) -> Look:
@@ -180,7 +181,7 @@ def _reads(name: str, back: AnswerBack, *codes: str) -> Rule:
 _COPY = "answer from the mail that was sent to you, which carries your own reply address"
 
 _BY_A_PERSON = _reads("by a person", "none", "auto_reply", "bounce", "receipt", "list", "loop", "calendar")
-RULES = [
+_OF_ANY_REPLY = [
     _reads(
         "well formed",
         "help",
@@ -260,6 +261,9 @@ RULES = [
     _reads("has text", "help", "encrypted", "tnef", "no_text", "unknown_alternative", "empty"),
     _reads("nothing disguised", "help", "disguised"),
     _reads("one answer only", "help", "bodies_differ", "both"),
+]
+RULES = [
+    *_OF_ANY_REPLY,
     Rule(
         "answers plainly",
         saw=lambda reply, facts: reply.verdict,
@@ -295,8 +299,20 @@ RULES = [
     Rule(
         "asked for",
         saw=lambda reply, facts: f"a reply to a mail of the kind {facts.mail_kind}",
-        passes=lambda reply, facts: facts.mail_kind != "outcome",
+        passes=lambda reply, facts: facts.mail_kind != "undo",
         reason=_says(f"The mail replies to one that asks for no answer: {_COPY}."),
         back="help",
+    ),
+]
+# A reply that asks to end what was asked for or approved. Whether there is anything to end the engine says.
+UNDO_RULES = [
+    *_OF_ANY_REPLY,
+    Rule(
+        "asks to undo",
+        saw=lambda reply, facts: reply.line,
+        passes=_asks_to_undo,
+        reason=lambda reply, facts: reply.reason,
+        back="help",
+        reads=True,
     ),
 ]

@@ -101,7 +101,7 @@ def test_what_may_be_answered_can_be_answered_by_a_reply(event: Event, kind: str
 @pytest.mark.parametrize(
     ("told", "kind"),
     [
-        (settled(Status.APPROVED), "outcome"),
+        (settled(Status.APPROVED), "undo"),
         (notification(Event.GRANT_ENDED, status=Status.APPROVED), None),
         (notification(Event.ANSWER_REFUSED, status=Status.EXPIRED), "help"),
         (notification(Event.HELP, status=Status.EXPIRED), "help"),
@@ -130,7 +130,8 @@ def test_who_is_told_that_their_answer_did_not_count_may_give_another_by_a_reply
 @pytest.mark.parametrize(("to", "use"), [(ALICE, "decide"), (GRACE, "link_only"), (ALICE, "link_only")])
 def test_who_may_not_answer_by_mail_gets_no_token(event: Event, to: Person, use: str) -> None:
     mail = compose(notification(event, to, use=use), CONFIG, NOON)
-    assert token.in_message_id(mail["Message-ID"]) == Ids(1042, 0, "")
+    undo = event is Event.SETTLED and use == "decide"
+    assert undo or token.in_message_id(mail["Message-ID"]) == Ids(1042, 0, "")
     assert mail["Reply-To"] == "answers@acme.example"
     assert INSTRUCTION not in text_of(mail)
     assert token.make(CONFIG.keys, 1042, 1, "grace").encode() not in mail.as_bytes()
@@ -473,10 +474,24 @@ def test_someone_unknown_is_called_by_their_id() -> None:
 
 
 def test_an_approver_is_told_how_to_take_it_back() -> None:
-    left = "While it lasts, you may take it back on the page of request #1042."
-    assert left in text(settled(Status.APPROVED, grant=GRANT))
-    assert left not in text(settled(Status.REJECTED))
-    assert left not in text(settled(Status.APPROVED, ALICE, grant=GRANT))
+    by_reply = "To take it back while it lasts, reply with REVOKE as the first line, or open the page of request #1042."
+    on_page = "While it lasts, you may take it back on the page of request #1042."
+    assert by_reply in text(settled(Status.APPROVED, grant=GRANT))
+    assert by_reply in " ".join(html_of(compose(settled(Status.APPROVED, grant=GRANT), CONFIG, NOON)).split())
+    assert on_page in text(settled(Status.APPROVED, grant=GRANT, use="link_only"))
+    for told in (settled(Status.REJECTED), settled(Status.APPROVED, ALICE, grant=GRANT)):
+        assert "take it back" not in text(told)
+
+
+def test_who_may_undo_by_mail_can_reply() -> None:
+    told = settled(Status.APPROVED, grant=GRANT)
+    for one in (told, told.model_copy(update={"to": ALICE}), notification(Event.OPENED, ALICE)):
+        ids = token.in_address(compose(one, CONFIG, NOON)["Reply-To"])
+        assert ids is not None
+        assert token.kind_of(CONFIG.keys, ids.token, 1042, 1, one.to.id) == "undo"
+    assert "reply with CANCEL as the first line" in text(told.model_copy(update={"to": ALICE}))
+    ended = GRANT.model_copy(update={"status": GrantStatus.ENDED})
+    assert compose(settled(Status.APPROVED, grant=ended), CONFIG, NOON)["Reply-To"] == "answers@acme.example"
 
 
 def test_a_revoked_grant_says_how_long_it_was_to_last() -> None:

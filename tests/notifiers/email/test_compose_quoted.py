@@ -39,7 +39,7 @@ ASKED = {
     **{
         f"{one}, verdicts of others": VERDICTS_OF_OTHERS.model_copy(update={"event": one})
         for one, kind in KIND_OF_EVENT.items()
-        if kind != "outcome"
+        if kind != "undo"
     },
 }
 

@@ -94,14 +94,14 @@ def test_a_plain_answer_decides() -> None:
         ({"line": "OK"}, {"mail_kind": "help"}, "says it in full", "help"),
         ({"line": "Fine with me"}, {"mail_kind": "help"}, "says it in full", "help"),
         ({"line": "No", "verdict": "reject"}, {"mail_kind": "help"}, "says it in full", "help"),
-        ({"line": "Approve"}, {"mail_kind": "outcome"}, "asked for", "help"),
+        ({"line": "Approve"}, {"mail_kind": "undo"}, "asked for", "help"),
         ({"code": "forwarded", "reason": "Forwarded."}, {}, "not forwarded", "help"),
         ({"code": "resent", "reason": "Resent."}, {}, "sent by themselves", "help"),
         ({"code": "encrypted", "reason": "Encrypted."}, {}, "has text", "help"),
         ({"code": "disguised", "reason": "Disguised."}, {}, "nothing disguised", "help"),
         ({"code": "bodies_differ", "reason": "Differ."}, {}, "one answer only", "help"),
         ({"verdict": "none", "code": "question", "reason": "A question."}, {}, "answers plainly", "help"),
-        ({}, {"status": Status.EXPIRED, "outcome": "It expired."}, "still waiting", "refusal"),
+        ({}, {"status": Status.EXPIRED, "undo": "It expired."}, "still waiting", "refusal"),
         ({}, {"level": 2}, "this level", "refusal"),
     ],
 )
@@ -163,7 +163,7 @@ def whose(reply: Reply, *people: str) -> tuple[str, token.Kind]:
     return whose_token(reply, people, partial(token.kind_of, RING))
 
 
-@pytest.mark.parametrize(("event", "kind"), [("asked", "answer"), ("answer_refused", "help"), ("settled", "outcome")])
+@pytest.mark.parametrize(("event", "kind"), [("asked", "answer"), ("answer_refused", "help"), ("settled", "undo")])
 def test_mails_of_earlier_versions_are_of_the_kind_that_their_id_says(event: str, kind: str) -> None:
     """All of them had the same token."""
     ours = OUR_MAIL.replace("asked", event)
