@@ -42,7 +42,7 @@ from store.database_errors import for_operators, is_lasting
 from store.migrate import is_outdated
 from store.retention import Kept, Retention
 from store.tables import FIRST_APPROVAL_ID
-from store.workers import SIGN_EVERY, this_worker
+from store.workers import HEARTBEAT_EVERY, this_worker
 from workflows.background import BackgroundWork
 from workflows.connection import ConnectionApproval
 from workflows.grant import Grant
@@ -347,7 +347,7 @@ async def _signs_of_life(store: Store, outbox: Outbox, task_queue: str) -> Async
             log.warning("channels of the policy that this worker lacks: %s", message)
         said = message
 
-    signing = Chore("sign of life", sign, pause=SIGN_EVERY.total_seconds())
+    signing = Chore("sign of life", sign, pause=HEARTBEAT_EVERY.total_seconds())
     await signing.turn()  # before any work is taken: it has to be known what is left to others
     async with repeating([signing]):
         yield

@@ -31,7 +31,7 @@ class LiveNotifier(Notifier, Protocol):
 
 
 class Listener(Protocol):
-    """The way in of one channel: it gives what it hears to the engine."""
+    """The way in of one channel: it passes what it receives to the engine."""
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Listen until cancelled, whatever fails; calls `beat` every second or so while it works."""
@@ -40,7 +40,7 @@ class Listener(Protocol):
         """Answer a call to `/<channel>/events`, a request of Starlette's; it proves by itself who sent it."""
 
     def findings(self) -> Sequence[Finding]:
-        """What can be seen of it now, without a call."""
+        """Its health now, as far as that is known without a call."""
 
 
 @dataclass(frozen=True)

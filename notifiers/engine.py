@@ -1,4 +1,4 @@
-"""What channels ask of the engine: all that they hear goes through here and nowhere else."""
+"""What channels need of the engine."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from countersign.views import Mine, RequestView
 
 
 class Engine(Protocol):
-    """The one way back: what a channel hears goes through here and nowhere else."""
+    """What a channel calls with everything it receives."""
 
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
         """Open the request for a question, or join it, or be answered by a grant; raises Refused, Unavailable."""
@@ -34,10 +34,10 @@ class Engine(Protocol):
         """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
-        """Record that a person is `away` or `unreachable`; their open requests look again at whom to ask."""
+        """Record that a person is `away` or `unreachable`; their open requests check again whom to ask."""
 
     async def record_rejected(self, refused: RejectedInput) -> None:
-        """Record what came in and decides nothing, and tell its sender where `event` says so, unless told often."""
+        """Record input that decides nothing, and notify its sender where `event` says so, unless notified often."""
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case; disabled ones too."""
@@ -46,7 +46,7 @@ class Engine(Protocol):
         """Somebody of the directory by id."""
 
     async def request(self, approval_id: int) -> RequestView:
-        """A request as it stands; raises NotFound."""
+        """A request as it is now; raises NotFound."""
 
     async def mine(self, person: str) -> Mine:
-        """The requests that somebody has something to do with."""
+        """The requests of a person."""

@@ -1,6 +1,6 @@
-"""`python -m portal`: the composition root of the portal, and what an operator does beside the database.
+"""`python -m portal`: the composition root of the portal, and the commands of an operator at the database.
 
-Exit codes: 0 done, 1 it could not be done, 2 what was asked for, or a setting, is wrong.
+Exit codes: 0 done, 1 it could not be done, 2 an argument or a setting is wrong.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from store import Store
 from store.database_errors import for_operators, is_lasting
 from store.tokens import Owner
 
-# What serves is imported by `serve` alone: a command beside the database need not wait for web servers and channels.
+# `serve` alone imports the web server and the channels, so that the other commands start fast.
 if TYPE_CHECKING:
     from countersign.client import Client
     from engine.engine import Engine
     from portal.context import Listener, Plan
 
-# One who reads the record sees that this was done beside the database, and by which account of that machine.
+# The record shows that this was done at the database, and by which account of that machine.
 LOCAL = "operator"
 FOR_WHOM = "Say for whom: --person NAME [--admin]; or --gateway NAME, --device or --device-group, and --protocol."
 
@@ -52,7 +52,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     context_settings=HELP_OPTIONS,
-    # They would show what a command was given.
+    # They would show the arguments of a command.
     pretty_exceptions_enable=False,
     help="Countersign's HTTP API, and its tokens.",
 )
@@ -77,7 +77,7 @@ def serve() -> None:
     from portal.app import create_app
     from portal.server import Server
 
-    with _words_for_failures():
+    with _failures_as_messages():
         settings = load()
         logs.set_up(settings.log_level, settings.log_format)
         log_through_python()
@@ -102,7 +102,7 @@ def create(
     ] = None,
 ) -> None:
     """Make a token. It is printed alone on standard output, this once."""
-    with _words_for_failures(), _store() as store:
+    with _failures_as_messages(), _store() as store:
         if person and not (gateway or device or device_group or protocol):
             owner = _owner(kind="person", name=person, is_admin=admin)
         elif gateway and (device or device_group) and protocol and not (person or admin):
@@ -120,7 +120,7 @@ def create(
 def list_() -> None:
     """List all tokens there ever were; their secrets are kept nowhere."""
     table = Table("id", "for", "may", "since", "ended")
-    with _words_for_failures(), _store() as store:
+    with _failures_as_messages(), _store() as store:
         for one in store.tokens.all():
             ended = moment(one.ended_at) if one.ended_at else ""
             cells = (
@@ -138,7 +138,7 @@ def end(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, as `token list` shows it.")],
 ) -> None:
     """End a token for good; it is refused from now on."""
-    with _words_for_failures(), _store() as store:
+    with _failures_as_messages(), _store() as store:
         ended = store.tokens.end(token_id, _operator())
         messages.print(f"Token {ended.id} of {ended.owner.kind} {escape(ended.owner.name)} has ended.")
 
@@ -155,7 +155,7 @@ def apply_policy(
 
     The worker carries out what it means for what is open, as soon as it runs.
     """
-    with _words_for_failures(), _store() as store:
+    with _failures_as_messages(), _store() as store:
         read = ReadPolicy.of(content(file))
         planning = Planning(store)
         version, old = planning.in_force()
@@ -175,21 +175,21 @@ def show_policy(
     version: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="Another than that in force.")] = None,
 ) -> None:
     """Print the policy that is in force, or a version of it, as it was written."""
-    with _words_for_failures(), _store() as store:
+    with _failures_as_messages(), _store() as store:
         found, text = store.policies.text(version)
         messages.print(f"version {found}")
         typer.echo(text.rstrip("\n"))
 
 
 def plan(settings: Settings) -> Plan:
-    """How the portal of these settings is opened."""
+    """How to open the portal with these settings."""
     from countersign.client import Client
     from notifiers import channels
     from portal.connections import most_connections
     from portal.context import Plan
 
     async def connect() -> Client:
-        # Lazily: the portal answers what it can while Temporal is still starting, or away.
+        # Lazily: the portal answers what it can while Temporal is away.
         return await Client.connect(
             settings.temporal_address,
             namespace=settings.temporal_namespace,
@@ -205,7 +205,7 @@ def plan(settings: Settings) -> Plan:
         settings.database_url,
         connect,
         explainers[0] if explainers else None,
-        # Those that read a mailbox are heard by one worker.
+        # Channels that read a mailbox are listened to by one worker.
         {one.name: partial(_listener, one.listener) for one in found if one.listener and not one.mailbox},
         [check for one in found for check in one.checks],
         calls_in_all=most_connections(settings.portal_connections) * 3 // 4,
@@ -229,7 +229,7 @@ def _owner(**fields: Any) -> Owner:
 
 
 def _must_be_known(store: Store, owner: Owner) -> None:
-    """A typing mistake would make a token that opens nothing; before the first policy nobody is known."""
+    """Refuse a misspelt name, whose token would be of no use; before the first policy nobody is known."""
     try:
         _, policy = store.policies.current()
     except Refused:
@@ -269,10 +269,10 @@ def _store() -> Iterator[Store]:
 
 
 @contextmanager
-def _words_for_failures() -> Iterator[None]:
+def _failures_as_messages() -> Iterator[None]:
     try:
         yield
-    except ValidationError as error:  # an option that can't be what it is for
+    except ValidationError as error:  # an option whose value can't be right
         raise _end("; ".join(said_of(one) for one in error.errors()), 2) from None
     except CountersignError as error:
         wrong = isinstance(error, BadQuestion | BadPolicy | BadSetting | NotFound) or is_lasting(error)

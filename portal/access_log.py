@@ -5,7 +5,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Asked again and again by machines, and nothing happens by it.
+# Called again and again by machines, and changes nothing.
 QUIET = ("/health", "/doctor")
 LONGEST_PATH = 200
 FAILED = 500

@@ -1,4 +1,4 @@
-"""What is done to a request: decide, cancel, revoke, give back."""
+"""What people do about a request: decide, cancel, revoke, give back."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -97,7 +97,7 @@ async def _decide(context: Context, view: RequestView, person: str, answer: Deci
 
 
 async def _record_attempt(context: Context, caller: Caller, approval_id: int, answer: Deciding, message: str) -> None:
-    """Somebody tried to decide what is not theirs to decide: that is on record too."""
+    """Record that somebody tried to decide what they may not."""
     proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
     event = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, detail=message, proof=proof)
@@ -131,7 +131,7 @@ async def cancel(
 async def revoke(
     approval_id: ApprovalId, undo: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
-    """End a grant early: an approver of the request may, and an admin. Gives the request as it stands then."""
+    """End a grant early: an approver of the request may, and an admin. Returns the request as it is then."""
     person = caller.must_be_person()
     await seen(context, caller, approval_id)
 
@@ -152,7 +152,7 @@ async def give_back(
 ) -> JSONResponse:
     """End a grant early that is not needed any more: its requester may, and a gateway that asked for it.
 
-    Gives the request as it stands then.
+    Returns the request as it is then.
     """
     await seen(context, caller, approval_id)
 

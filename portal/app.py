@@ -34,7 +34,7 @@ repeat it. Every error is `application/problem+json` (RFC 9457); its `detail` sa
 
 
 def create_app(plan: Plan) -> FastAPI:
-    """The application; what it works with is opened at its start and closed at its end."""
+    """The application; opens its context at the start and closes it at the end."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -47,7 +47,7 @@ def create_app(plan: Plan) -> FastAPI:
         version="1",
         description=ABOUT,
         openapi_url=f"{PREFIX}/openapi.json",
-        # Their pages would load scripts from elsewhere; ours is in description.py.
+        # The framework's pages load scripts from elsewhere; ours is in description.py.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -20,14 +20,14 @@ from store.tokens import FORM, Token
 from store.visibility import Visibility
 
 REMEDY = "an admin makes one with `python -m portal token create`"
-# For the API's description only: `TokenRoute` looks at the token.
+# For the API's description only: `TokenRoute` checks the token.
 BEARER = HTTPBearer(
     scheme_name="token", auto_error=False, bearerFormat="cs_<id>_<secret>", description=f"A token: {REMEDY}."
 )
 
 
 class NoToken(CountersignError):
-    """There is no token that is good, so nothing else is looked at."""
+    """There is no valid token, so nothing else is read."""
 
     code = ErrorCode.NO_TOKEN
 
@@ -38,7 +38,7 @@ class NoToken(CountersignError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom the token of a request speaks for, by the policy in force."""
+    """Who calls, by the token and the policy in force."""
 
     token: Token
     is_admin: bool
@@ -51,7 +51,7 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """As the record knows them: a person's id, or `gateway:<name>`, which can be no person's."""
+        """The name in the record: a person's id, or `gateway:<name>`, which is no person's id."""
         owner = self.token.owner
         return owner.name if self.is_person else f"{GATEWAY}{owner.name}"
 
@@ -76,14 +76,14 @@ class Caller:
 
 
 def presented_id(authorization: str) -> str:
-    """The id of the token that a header presents, good or not; empty where it has not the form of one."""
+    """The id of the token in a header, valid or not; empty where it does not look like one."""
     form = FORM.fullmatch(authorization.partition(" ")[2].strip())
     return form["id"] if form else ""
 
 
 @reads
 def caller(store: Store, authorization: str) -> Caller:
-    """Whom an Authorization header speaks for; NoToken says what is wrong with it."""
+    """Who calls, by the Authorization header; NoToken says what is wrong with it."""
     scheme, _, text = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise NoToken(f"This needs a token: send `Authorization: Bearer cs_...`; {REMEDY}.")

@@ -1,4 +1,4 @@
-"""Where channels are called: `POST /<channel>/events`. What comes in proves by itself who sent it, without a token."""
+"""Webhooks of channels: `POST /<channel>/events`. They prove by themselves who sent them, without a token."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -10,7 +10,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/{channel}/events")
 async def events(channel: str, request: Request, context: ContextHere) -> Response:
-    """Hand it to the channel of that name; 404 where none listens."""
+    """Pass it to the channel of that name; 404 where none listens."""
     if channel not in context.listeners:
         raise NotFound("Nothing listens here.")
     return await context.listeners[channel].handle(request)

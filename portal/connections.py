@@ -1,4 +1,4 @@
-"""Connections that can't be held for nothing: who sends or reads too slowly is closed, and makes room for others.
+"""Closes connections whose client sends or reads too slowly, and so makes room for others.
 
 uvicorn has a timeout for a connection between two requests, and none within one.
 """
@@ -10,15 +10,15 @@ from typing import Any, Literal
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# How long a client may take to send the head of a request, from the connection or the last reply on.
+# How long a client may take to send the head of a request, after connecting or the last reply.
 HEAD_SECONDS = 10.0
 # And its body: 32 MB at half a megabyte a second.
 BODY_SECONDS = 60.0
-# And to read on, when a reply no longer fits into the buffers on the way.
+# And to read on when a reply has filled the buffers.
 READ_SECONDS = 30.0
 # How many are accepted in one turn of the loop.
 ACCEPTED_AT_ONCE = 32
-# Descriptors for all else: the database, Temporal, and what was accepted while others are still being closed.
+# File descriptors for all else: the database, Temporal, and connections accepted while others are being closed.
 RESERVED_DESCRIPTORS = 256
 FEWEST_CONNECTIONS = 16
 
@@ -46,18 +46,18 @@ class Room:
         self._slow: dict[str, dict[Connection, None]] = {}
 
     def wait(self, connection: "Connection") -> None:
-        """Its client has something to do."""
+        """Its client has to send or read."""
         self._slow.setdefault(connection.source, {})[connection] = None
 
     def go_on(self, connection: "Connection") -> None:
-        """Its client has done it, or is gone."""
+        """Its client has sent or read, or is gone."""
         of_source = self._slow.get(connection.source, {})
         of_source.pop(connection, None)
         if not of_source:
             self._slow.pop(connection.source, None)
 
     def make(self) -> bool:
-        """Close one that waits for its client, of the address that has most of these; whether there was one."""
+        """Close one that waits for its client, of the address with most of these; returns whether there was one."""
         if not self._slow:
             return False
         most: dict[Connection, None] = max(self._slow.values(), key=len)
@@ -76,7 +76,7 @@ class Connection(H11Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take it; where all are taken, in place of one that waits for its client."""
+        """Accept it; where there is no room, in place of one that waits for its client."""
         super().connection_made(transport)
         self.source = self.client[0] if self.client else ""
         if len(self.connections) > self.room.most and not self.room.make():
@@ -111,12 +111,12 @@ class Connection(H11Protocol):
         self._wait_for(None)
 
     def drop(self) -> None:
-        """Close it without a word."""
+        """Close it without a reply."""
         self._wait_for(None)
         self.transport.abort()
 
     def _look(self) -> None:
-        """See what the client has to do now, if anything; more of the same gives no more time."""
+        """Set the timeout for what the client has to do now, if anything; doing part of it gives no more time."""
         slow = self._has_to_do() if not self.transport.is_closing() else None
         if slow != self._slow:
             self._wait_for(slow)
@@ -126,7 +126,7 @@ class Connection(H11Protocol):
             return "reading"
         if self.conn.their_state is h11.IDLE:
             return "head"
-        # A body that is not read, or not read on, is no fault of its sender.
+        # That a body is not read (on) is not its sender's fault.
         if self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused:
             return "body"
         return None
@@ -142,10 +142,10 @@ class Connection(H11Protocol):
             self.room.wait(self)
 
     def _time_out(self) -> None:
-        """Close it; who has sent part of a request is told why, unless the reply to it has begun."""
+        """Close it; a client that has sent part of a request gets the reason, unless a reply has begun."""
         slow, cycle = self._slow, self.cycle
         if slow == "reading":
-            self.drop()  # a word more would have to be read, too
+            self.drop()  # more would have to be read, too
             return
         self._wait_for(None)
         if slow == "body" and not cycle.response_started:

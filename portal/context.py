@@ -21,18 +21,18 @@ from portal.short_cache import ShortCache
 from portal.single_flight import SingleFlight
 from store import Store
 
-# How often replies to repeated requests that were kept long enough are dropped.
+# How often old replies for repeated requests are deleted.
 TIDY_SECONDS = 3600
 # How many calls of one token are answered at the same time: most of them wait for something to happen.
 CALLS_AT_ONCE = 250
-# And of all tokens: fewer than there may be connections, so that there is always one for who asks how the portal is.
+# And of all tokens: fewer than there may be connections, so that `/health` can always be asked.
 CALLS_IN_ALL = 700
-# The same of those that take a large body, and work for the processor.
+# The same for calls with a large body and much work for the processor.
 HEAVY_AT_ONCE = 4
 HEAVY_IN_ALL = 16
-# How much of that work is done at the same time, of all tokens together.
+# How much of that work is done at the same time, for all tokens together.
 WORKING_AT_ONCE = 2
-# How often it is tried at most whether the database can be written to.
+# How often at most a write to the database is tried.
 TRY_TO_WRITE_SECONDS = 5.0
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """The way in of a channel that is heard in this process."""
+    """The way in of a channel that this process listens to."""
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Take what comes until cancelled, and finish what was taken."""
@@ -53,7 +53,7 @@ class Listener(Protocol):
         """Take what came over HTTP."""
 
     def findings(self) -> Sequence[Finding]:
-        """How it stands now, where that can be seen from here."""
+        """Its health now, where that is known here."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Context:
     turns: FairExecutor
     at_once: AtOnce
     refusals: Refusals
-    # The ids of tokens that were good here before; there are no more of them than were ever made.
+    # The ids of tokens that were valid here before; never more than were made.
     known_tokens: set[str] = field(default_factory=set)
     under_way: SingleFlight = field(default_factory=SingleFlight)
 
@@ -80,11 +80,11 @@ class Context:
         self.working = asyncio.Semaphore(WORKING_AT_ONCE)
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a transaction of the store without blocking the loop, when the caller's turn has come."""
+        """Run a transaction of the store in the caller's turn, without blocking the event loop."""
         return await run(self.turns, function, *args)
 
     async def work(self, function: Callable[..., T], *args: Any) -> T:
-        """Do what takes the processor for long beside the loop and the store's threads, a few at a time."""
+        """Do long work for the processor in other threads than the store's, a few at a time."""
         async with self.working:
             return await asyncio.to_thread(function, *args)
 
@@ -98,10 +98,10 @@ class Context:
 
 @dataclass
 class Plan:
-    """How to open it. `explain` makes, for the engine, what explains mails; None where no mail is read.
+    """How to open the context. `explain` makes the function that explains mails; None where no mail is read.
 
-    `listeners` make, by the channel's name, the ways in of channels that are heard in this process. `checks` are what
-    `countersign doctor` looks at beside the portal's own.
+    `listeners` make, by the channel's name, the ways in of channels that this process listens to. `checks` are those of
+    `countersign doctor` beside the portal's own.
     """
 
     database_url: str
@@ -116,7 +116,7 @@ class Plan:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Context]:
-        """Open all, and close it at the end."""
+        """Open everything, and close it at the end."""
         store = await asyncio.to_thread(Store, self.database_url)
         turns = FairExecutor(store.database.executor)
         feed = Feed(
@@ -169,7 +169,7 @@ async def _tidy(store: Store, turns: FairExecutor, seconds: float) -> None:
         try:
             await run(turns, store.idempotency.forget_old)
         except Unavailable:
-            pass  # it is in the log, and tried again
+            pass  # it is in the log, and is tried again
         except Exception:
             log.exception("old replies could not be dropped; that is tried again")
         await asyncio.sleep(seconds)

@@ -13,7 +13,7 @@ from portal.problems import TYPES
 PAGE = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True).get_template(
     "description.html.j2"
 )
-# Nothing is loaded and no script runs, whatever should ever get into the page; its style stands within it.
+# Nothing is loaded and no script runs, whatever may get into the page; its style is in the page.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -38,7 +38,7 @@ async def docs(request: Request) -> HTMLResponse:
 
 @router.get(TYPES + "{code}")
 async def problem_type(code: ErrorCode) -> RedirectResponse:
-    """Where a problem's `type` leads: to what the page says of it."""
+    """Redirects a problem's `type` to its place on the page."""
     return RedirectResponse(f"../../../docs#{code}")
 
 

@@ -1,4 +1,4 @@
-"""What is well and what is not: every part looked at, all at once, before anybody's request meets it."""
+"""Checks every part, all at once, to find problems before a request meets them."""
 
 from http import HTTPStatus
 
@@ -18,7 +18,7 @@ router = token_router("standing")
 
 @router.get("/doctor", responses=described(HTTPStatus.FORBIDDEN))
 async def doctor(context: ContextHere, caller: CallerHere) -> list[Finding]:
-    """Look at all that Countersign needs, for ten seconds at most; what is wrong comes first. For admins."""
+    """Check all that Countersign needs, for ten seconds at most; problems come first. For admins."""
     caller.must_be_admin()
     policy, found = await _policy(context)
     listening = [finding for listener in context.listeners.values() for finding in listener.findings()]
@@ -28,7 +28,7 @@ async def doctor(context: ContextHere, caller: CallerHere) -> list[Finding]:
 
 
 async def _policy(context: Context) -> tuple[Policy | None, list[Finding]]:
-    """The policy in force, and what there is to say of it."""
+    """The policy in force, and the finding about it."""
     try:
         version, policy = await context.run(context.store.policies.current)
     except CountersignError as error:

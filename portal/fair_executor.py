@@ -1,4 +1,4 @@
-"""Fair turns: where many have work for few threads, each of them gets a turn, however much one of them has."""
+"""Shares few threads fairly: each caller gets a turn, however much work one of them has."""
 
 import threading
 from collections import deque
@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from store.database import only_reads, reads
 
-# Whose work it is that is begun from here: a token's, an address', or the portal's own.
+# Whose work is begun in this context: a token's, an address', or the portal's own.
 WHOSE: ContextVar[str] = ContextVar("whose", default="")
 
 P = ParamSpec("P")
@@ -19,9 +19,9 @@ Work = tuple[Future[Any], Callable[[], Any]]
 
 
 class FairExecutor(Executor):
-    """Has the store's threads do what it is given, one of each in turn and each one's in its order.
+    """Has the store's threads do the work of each caller in turn, and each caller's in its order.
 
-    What only reads is done by threads of its own, so it has turns of its own too.
+    Reading has threads, and so turns, of its own.
     """
 
     def __init__(self, threads: Executor) -> None:
@@ -29,7 +29,7 @@ class FairExecutor(Executor):
         self._reading, self._writing = _Queue(), _Queue()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Do this when its turn has come; it is the work of `WHOSE`."""
+        """Run this in the turn of `WHOSE`."""
         future: Future[T] = Future()
         queue = self._reading if only_reads(fn) else self._writing
         queue.add(WHOSE.get(), (future, partial(fn, *args, **kwargs)))
@@ -39,7 +39,7 @@ class FairExecutor(Executor):
 
 
 class _Queue:
-    """What waits, by whose it is; whose turn it is comes first."""
+    """The waiting work by caller; the next caller comes first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class _Queue:
 
 
 def _do(queue: _Queue) -> None:
-    """Do what is next, and tell who waits for it."""
+    """Do the next work, and set the result for who waits for it."""
     future, work = queue.next()
     if not future.set_running_or_notify_cancel():
         return

@@ -13,11 +13,11 @@ from countersign.views import AuditEventView
 from store.reading import FeedPage
 from store.visibility import Concern, Visibility
 
-# How often the feed is read while somebody waits: how late a waiter hears, at most.
+# How often the feed is read while somebody waits, and so how late a waiter learns at most.
 POLL_SECONDS = 0.05
 # While the database can't be reached.
 PAUSE_SECONDS = 1.0
-# So many events are kept for who asks what came after one of them.
+# So many events are kept for callers who ask for what came after one of them.
 KEPT = 1000
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Change(asyncio.Event):
         self.waiter_left = False
 
     def leave(self, watch: asyncio.Future[None]) -> None:
-        """Whoever waits for it is gone, as `watch` found, or can no longer be watched."""
+        """The waiter is gone, as `watch` found, or can no longer be watched."""
         if not watch.cancelled():
             watch.exception()
         self.waiter_left = True
@@ -41,9 +41,9 @@ class Change(asyncio.Event):
 
 
 class Feed:
-    """Wakes who waits, in the order of commits, and misses nothing between a look and a wait.
+    """Wakes waiters in the order of commits; nothing between a read and a wait is missed.
 
-    An event costs one read, however many wait: what is read is kept for all of them. `last_version` and `since` read
+    An event costs one read, however many wait: it is kept for all of them. `last_version` and `since` read
     the record of events; `run` must run beside the waiters.
     """
 
@@ -69,13 +69,13 @@ class Feed:
         gone: Callable[[], Awaitable[None]] | None = None,
         again: Callable[[], Awaitable[T]] | None = None,
     ) -> T:
-        """Look, and again at each change (of one request), until it is enough or the time is over; the last look.
+        """Read, and again at each change (of one request), until `enough` or the time is over; returns the last read.
 
-        `gone` returns when nobody waits for it any more, which ends it too. `again` is how it looks after a change.
+        It also ends when `gone` returns, as then nobody waits any more. `again` reads after a change.
         """
         over = asyncio.get_running_loop().time() + seconds
         with self._waiter(about) as change, _watching(change, gone):
-            # From here on every change is noticed; what came before, the first look sees.
+            # From here on every change is noticed; what came before is in the first read.
             await _until(self._reading, over)
             while True:
                 change.clear()
@@ -85,7 +85,7 @@ class Feed:
                     return seen
 
     def after(self, version: int, visibility: Visibility, limit: int) -> tuple[list[AuditEventView], int] | None:
-        """What came after a version and may be seen, oldest first, and the version to go on from.
+        """The events after a version that may be seen, oldest first, and the version to go on from.
 
         None where not all of it is kept.
         """
@@ -96,7 +96,7 @@ class Feed:
         return seen, seen[-1].version if len(seen) == limit else max(version, self.read_through)
 
     async def shared(self, about: int, look: Callable[[], Awaitable[T]]) -> T:
-        """What one look at a request finds, for all who look at it after the same change."""
+        """Read a request once for all who read it after the same change."""
         found = self._found.get(about)
         if found is None:
             found = self._found[about] = asyncio.ensure_future(look())
@@ -118,7 +118,7 @@ class Feed:
                 log.warning("the feed waits: %s", message_of(error))
                 await asyncio.sleep(PAUSE_SECONDS)
             except Exception:
-                # Whatever it is: were this to end, everybody who waits would wait in vain until the next start.
+                # Whatever it is: if this ended, everybody would wait in vain until the next start.
                 log.exception("the feed waits")
                 await asyncio.sleep(PAUSE_SECONDS)
             if not self._waiting:
@@ -126,7 +126,7 @@ class Feed:
                 self._reading.clear()
 
     def close(self) -> None:
-        """Send everybody who waits home with what they saw last."""
+        """Return to all waiters what they have read last."""
         self._closed = True
         self._reading.set()
         for change in self._waiting:
@@ -157,7 +157,7 @@ class Feed:
             if len(self._kept) == KEPT:
                 self._kept_after = self._kept[0].version
             self._kept.append(event)
-            # A new policy gives other names, and may disable people: no request is as it was found.
+            # A new policy may change names and disable people, so no request is as it was read.
             self._found.pop(event.approval_id, None) if event.approval_id is not None else self._found.clear()
         self.read_through = page.events[-1].version
         self._concerns |= page.concerns

@@ -1,4 +1,4 @@
-"""How the portal stands, and for whom a token speaks."""
+"""The portal's health, and whose a token is."""
 
 import asyncio
 from contextlib import suppress
@@ -14,7 +14,7 @@ from portal.context import Context, ContextHere
 from portal.problems import described
 from portal.routes import StrictRoute, token_router
 
-# Longer than anything healthy takes, and shorter than what looks at health waits.
+# Longer than anything healthy takes, and shorter than health checks wait.
 HEALTH_SECONDS = 3.0
 
 open_to_all = APIRouter(
@@ -39,7 +39,7 @@ class Health(Model):
     writable: bool
     temporal: bool
     worker: bool
-    # By the channel's name, how its way in stands; people can still answer on another one where it is in trouble.
+    # By the channel's name, the health of its way in; where that has a problem, people can answer on another channel.
     channels: dict[str, ChannelHealth] = {}
 
 
@@ -59,7 +59,7 @@ async def health(context: ContextHere, response: Response) -> Health:
     """Whether the database, Temporal and a worker are there. Needs no token."""
     temporal = asyncio.create_task(context.client.reachable())
     database = writable = worker = False
-    # What takes longer is as good as none to whoever asks; a database that is stopped by one writer still reads.
+    # What takes longer counts as away; a database whose writers are blocked still reads.
     with suppress(Unavailable, TimeoutError):
         async with asyncio.timeout(HEALTH_SECONDS):
             worker = bool(await context.run(context.store.workers.living, context.client.task_queue))
@@ -86,7 +86,7 @@ def _channels(context: Context) -> dict[str, ChannelHealth]:
 
 @router.get("/me")
 async def me(caller: CallerHere) -> Me:
-    """For whom this token speaks."""
+    """Whose token this is."""
     owner, visibility = caller.token.owner, caller.visibility
     return Me(
         name=owner.name,

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a repeated POST is done once, and told what became of it, also while that is still being found."""
+"""`Idempotency-Key`: a repeated POST is done once and gets the first one's reply, also while that is being made."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ from portal.context import ContextHere
 from portal.problems import MEDIA_TYPE, of_error
 from store.idempotency import Reply
 
-# How long a repeat waits before it looks again for the reply that another process finds: at first, and at most.
+# How long a repeat waits between two tries to read the reply that another process makes: at first, and at most.
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 
@@ -36,12 +36,12 @@ Body = dict[str, Any]
 
 
 async def as_it_was(body: Body) -> Body:
-    """For a reply that says nothing which may change."""
+    """For a reply that never changes."""
     return body
 
 
 class Once:
-    """Does what a request asks for once for each key of a token, whose replies are kept for a day."""
+    """Carries out a request once for each key of a token; replies are kept for a day."""
 
     def __init__(self, request: Request, context: ContextHere, caller: CallerHere, key: Key = None) -> None:
         self.request = request
@@ -54,7 +54,7 @@ class Once:
         find: Callable[[str], Awaitable[JSONResponse]],
         as_it_is: Callable[[Body], Awaitable[Body]] = as_it_was,
     ) -> JSONResponse:
-        """The reply that `find` finds; it gets an id that is the same for each repeat.
+        """The reply that `find` makes; it gets an id that is the same for each repeat.
 
         A repeat gets the first one's reply, whose body `as_it_is` brings up to date; a refusal stays as it was.
         """
@@ -88,7 +88,7 @@ class Once:
         return hashlib.sha256(asked).hexdigest()
 
     async def _claim(self, what: tuple[str, str, str]) -> Reply | None:
-        """The known reply, once there is one; None when it is ours to find."""
+        """The stored reply, once there is one; None where this call has to make it."""
         book, pause = self.context.store.idempotency, FIRST_PAUSE_SECONDS
         found: Reply | str = "free"
         while isinstance(found, str):
@@ -97,7 +97,7 @@ class Once:
                 if found == "ours":
                     return None
             else:
-                # Another process finds it. Ends: it replies, gives the claim back, or its lease is over.
+                # Another process makes it. This ends when it replies, gives the claim back, or its lease is over.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 found = await self.context.run(book.look, *what)

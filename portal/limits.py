@@ -1,4 +1,4 @@
-"""How much one may have under way at the same time, and have refused, so that nobody is in the way of others."""
+"""Limits on calls at the same time and on refusals, so that nobody is in the way of others."""
 
 import math
 from collections import Counter
@@ -9,15 +9,15 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import TooMany, Unavailable
 from countersign.per_hour import PerHour
 
-# When somebody who has too much under way may try again, in seconds.
+# When somebody with too many calls under way may try again, in seconds.
 RETRY_SECONDS = 1
 
 
 class Refusals(PerHour):
-    """How much of what each person tried was refused within an hour."""
+    """Counts each person's refusals within an hour."""
 
     def must_have_room(self, who: str) -> None:
-        """Raise TooMany for who has had as many refusals as may be."""
+        """Raise TooMany for who has had as many refusals as are allowed."""
         if left := math.ceil(self.seconds_left(who)):
             message = (
                 f"{self.most} of your attempts were refused within an hour; try again in {math.ceil(left / 60)} min."
@@ -35,7 +35,7 @@ class AtOnce:
 
     @contextmanager
     def one(self, token_id: str) -> Iterator[None]:
-        """Count a call as long as it takes. Raises TooMany."""
+        """Count a call while it runs. Raises TooMany."""
         if self._under_way[token_id] >= self.most:
             message = (
                 f"{self.most} calls of this token are being answered already; wait for some of them, and try again."

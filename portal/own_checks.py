@@ -1,4 +1,4 @@
-"""What `doctor` looks at of the portal's own needs: the database, Temporal, a worker, and their clocks."""
+"""The checks of what the portal needs: the database, Temporal, a worker, and their clocks."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,7 +31,7 @@ NO_WRITING = "nothing can be written: see that its disk is not full and that it 
 
 
 def own_checks(context: Context) -> list[Check]:
-    """What the portal itself needs."""
+    """The checks of what the portal itself needs."""
     return [
         Check("database", "database", partial(_database, context)),
         Check("Temporal", "server", partial(_temporal, context)),
@@ -41,7 +41,7 @@ def own_checks(context: Context) -> list[Check]:
 
 
 async def _database(context: Context, _: Policy | None) -> list[Finding]:
-    """Whether it answers and takes what is written, and whether its clock is ours."""
+    """Whether it answers and accepts writes, and whether its clock agrees with ours."""
     clock = await context.run(read_clock, context.store.database)
     if not await context.writable():
         return [_finding("database", "problem", "database", NO_WRITING)]
@@ -55,7 +55,7 @@ async def _temporal(context: Context, _: Policy | None) -> list[Finding]:
 
 
 async def _worker(context: Context, _: Policy | None) -> list[Finding]:
-    """Whether a worker lives, and answers at Temporal; whether its clock, ours and Temporal's are the same."""
+    """Whether a worker is alive and answers by Temporal, and whether its clock, ours and Temporal's agree."""
     living = await context.run(context.store.workers.living, context.client.task_queue)
     if not living:
         said = NO_WORKER.format(DEAD_AFTER.total_seconds(), context.client.task_queue)

@@ -65,7 +65,7 @@ class Applied(Model):
 class Checked(Model):
     """Each mistake of a policy, with its line; none means that it can be applied.
 
-    `warnings` are no mistakes of the file, but won't work as this installation is set up now.
+    `warnings` are not mistakes, but will not work as this installation is set up now.
     """
 
     problems: list[str]
@@ -119,7 +119,7 @@ async def apply(
     body = await request.body()
 
     async def put_in_force(_: str) -> JSONResponse:
-        # Read and judged beside the store's threads, which others wait for.
+        # Read and checked outside the store's threads, which others wait for.
         read = await context.work(ReadPolicy.of, body)
         if not give_up_admin and not _keeps_admin(caller, read.policy):
             raise Refused(LOCKS_OUT.format(admin), ErrorCode.AUTHOR_LOSES_ADMIN)

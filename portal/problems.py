@@ -28,7 +28,7 @@ from countersign.models import Model, SentAsWords, without_controls
 from countersign.remedies import remedy
 
 MEDIA_TYPE = "application/problem+json"
-# What stands before a code in a problem's `type`.
+# What precedes a code in a problem's `type`.
 TYPES = "/api/v1/problems/"
 RETRY_SECONDS = 5
 STATUSES: dict[type[CountersignError], HTTPStatus] = {
@@ -42,7 +42,7 @@ STATUSES: dict[type[CountersignError], HTTPStatus] = {
 }
 # The kind of error of a query parameter that a route does not have; its message comes with it.
 UNKNOWN_PARAMETER = "unknown_parameter"
-# What the framework itself refuses.
+# The codes for refusals of the framework.
 CODES = {
     HTTPStatus.BAD_REQUEST: ErrorCode.UNREADABLE_BODY,
     HTTPStatus.NOT_FOUND: ErrorCode.NOT_FOUND,
@@ -94,7 +94,7 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
 
 
 def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """What the API's description says of a route's problems."""
+    """A route's problems in the API's description."""
     return {
         status.value: {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": SCHEMA}}} for status in statuses
     }
@@ -105,7 +105,7 @@ SCHEMA = {"$ref": REFERENCE.format(model="Problem")}
 
 
 def describe(app: FastAPI) -> None:
-    """Put what a problem is into the API's description."""
+    """Add the schema of a problem to the API's description."""
     schema = Problem.model_json_schema(ref_template=REFERENCE)
     app.openapi()["components"]["schemas"] |= {**schema.pop("$defs"), "Problem": schema}
 
@@ -161,14 +161,14 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods(request: Request) -> list[str]:
-    """What this address answers; the framework's own header names the first route only."""
+    """The methods of this address; the framework's own header names only the first route's."""
     scopes = {method: {**request.scope, "method": method} for method in ("GET", "HEAD", "POST")}
     routes = request.app.router.routes
     return [method for method, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
 
 
 async def _gone(_: Request, __: Exception) -> Response:
-    """The client went away, or was sent away, before all of its request was here: nobody reads this."""
+    """The client is gone, or was closed, before its request had arrived whole: nobody reads this."""
     return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
 
 

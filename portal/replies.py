@@ -38,7 +38,7 @@ router = token_router("replies", MailRoute)
 async def explain(request: Request, context: ContextHere, caller: CallerHere) -> dict[str, Any]:
     """Say what a reply decides, or why not, check by check. The body is the mail as it arrived; nothing is changed.
 
-    Who is no admin has their own mail explained: whose addresses and tokens others are is not theirs to know.
+    Who is no admin may have only their own mail explained, so as to learn nothing of others' addresses and tokens.
     """
     person = caller.must_be_person()
     if context.explain is None:
@@ -52,7 +52,7 @@ async def explain(request: Request, context: ContextHere, caller: CallerHere) ->
 
 
 def _is_own(found: Explained, person: str) -> bool:
-    """Whether it is this person's mail, or tells of nobody: it names no sender, and holds nobody's token."""
+    """Whether it is this person's mail, or about nobody: without a sender and without a token."""
     return found.token_of in ("", person) and (found.sender == person or not found.has_sender)
 
 

@@ -126,7 +126,7 @@ async def newest(
     """A page of the requests that you may see, newest first.
 
     Where there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
-    yet lead on: of what is rare only so much is looked for at once.
+    still lead on: one call searches only so far.
     """
     wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit)
     page, goes_on = await context.run(context.store.reading.page, wanted)
@@ -143,7 +143,7 @@ def _lead_on(request: Request, response: Response, **start: int) -> None:
 
 @router.get("/requests/{approval_id}", responses=described(HTTPStatus.NOT_FOUND))
 async def one(approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> RequestView:
-    """One request as it stands."""
+    """One request as it is now."""
     return await seen(context, caller, approval_id)
 
 
@@ -177,7 +177,7 @@ async def wait(
     after: Annotated[int, Query(ge=0, le=LARGEST, description="The version that is known already.")] = 0,
     timeout: Seconds = 30,  # noqa: ASYNC109 - the name in the URL
 ) -> RequestView:
-    """The request as soon as its `version` is newer than `after`, else as it stands when the time is over.
+    """The request as soon as its `version` is newer than `after`, else as it is when the time is over.
 
     The end of its grant makes it newer too.
     """
@@ -197,7 +197,7 @@ async def wait(
 
 
 async def seen(context: Context, caller: Caller, approval_id: int) -> RequestView:
-    """A request that this caller may see; NotFound, with the same message, for one that is none of their business."""
+    """A request that this caller may see; NotFound, with the same message, for one that they may not."""
     return _must_see(caller, await context.run(context.store.reading.request, approval_id))
 
 

@@ -1,4 +1,4 @@
-"""Routes for who has a token: who calls is known before anything of the body is read, and then only so much of it."""
+"""Routes that need a token: it is checked before the body is read, and then only so much of that is read."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from portal.problems import UNKNOWN_PARAMETER, described
 
 PREFIX = "/api/v1"
 LARGEST_BODY_BYTES = 64 * 1024
-# What any call with a token may be answered: 409 where no policy is in force yet.
+# The problems of any call with a token: 409 where no policy is in force yet.
 ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.CONFLICT,
@@ -29,15 +29,15 @@ ALWAYS = (
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-# And one with a body, which may be too large, or no text.
+# And of one with a body, which may be too large, or no text.
 WITH_BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 class StrictRoute(APIRoute):
-    """A route that refuses query parameters it doesn't have: a misspelt one is never silently left out."""
+    """A route that refuses unknown query parameters: a misspelt one is never silently ignored."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Look at the query first."""
+        """Check the query first."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
@@ -56,12 +56,12 @@ class StrictRoute(APIRoute):
 
 
 class TokenRoute(StrictRoute):
-    """A route that is for who has a token."""
+    """A route that needs a token."""
 
     largest_body_bytes = LARGEST_BODY_BYTES
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Look at the token first."""
+        """Check the token first."""
         handle = super().get_route_handler()
 
         async def with_token(request: Request) -> Response:
@@ -79,9 +79,9 @@ class TokenRoute(StrictRoute):
         return with_token
 
     async def _caller(self, request: Request, context: Context) -> auth.Caller:
-        """Whose token it is; from here on all work is done in its turn.
+        """Whose token it is; from here on all work is done in that caller's turn.
 
-        Until it is known, in the turn of the address: a flood of tokens that are none is in nobody else's way.
+        Before that, in the turn of the address: a flood of invalid tokens slows down nobody else.
         """
         authorization = request.headers.get("Authorization", "")
         token_id = auth.presented_id(authorization)
@@ -93,12 +93,12 @@ class TokenRoute(StrictRoute):
         return caller
 
     def _at_once(self, context: Context) -> AtOnce:
-        """What bounds the calls of a token that are answered at the same time."""
+        """The limit on a token's calls at the same time."""
         return context.at_once
 
 
 class HeavyRoute(TokenRoute):
-    """A route for a large body that is work for the processor."""
+    """A route for a large body, with much work for the processor."""
 
     def _at_once(self, context: Context) -> AtOnce:
         return context.heavy if "POST" in (self.methods or ()) else context.at_once
@@ -127,13 +127,13 @@ def _query_parameters(app: FastAPI, path: str, method: str) -> list[str]:
 
 
 def _is_attempt(request: Request, caller: auth.Caller) -> bool:
-    """Whether a person tries to do something. A gateway tries for many people, and more of it may be refused."""
+    """Whether a person tries to change something. A gateway acts for many people, and may have more refused."""
     return request.method == "POST" and caller.is_person
 
 
 @contextmanager
 def _refusals_counted(request: Request, context: Context, caller: auth.Caller) -> Iterator[None]:
-    """Raise TooMany for who had too much refused, and count what is refused now."""
+    """Raise TooMany for who had too many refusals, and count what is refused now."""
     if not _is_attempt(request, caller):
         yield
         return
@@ -146,7 +146,7 @@ def _refusals_counted(request: Request, context: Context, caller: auth.Caller) -
 
 
 def gone(request: Request) -> Callable[[], Coroutine[Any, Any, None]]:
-    """What returns when the client has closed its connection."""
+    """A function that returns when the client has closed its connection."""
 
     async def until_gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":

@@ -1,4 +1,4 @@
-"""The portal behind a socket: uvicorn, which sends waiters home before it waits for them."""
+"""The portal's server: uvicorn, which answers all waiters before it stops."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from countersign.client import UPDATE_SECONDS
 from portal.connections import ACCEPTED_AT_ONCE, Connection, Room, most_connections
 
-# What is being answered when the server ends: an update of a request may take this long, and then some.
+# How long a call may go on after the server was stopped: a little longer than an update of a request may take.
 GRACE_SECONDS = int(UPDATE_SECONDS.total_seconds()) + 5
-# How many connections the system keeps for us until they are accepted.
+# How many connections the system queues until they are accepted.
 QUEUED_CONNECTIONS = 1024
 MOST_CONNECTIONS = 1000
-# How often the log says that no more files can be opened, while that lasts.
+# While no more files can be opened, this is logged so often.
 FULL_SECONDS = 60.0
 NO_DESCRIPTORS = "socket.accept() out of system resource"
 
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, host: str, port: int, connections: int = MOST_CONNECTIONS) -> None:
         self.room = Room(most_connections(connections))
-        # Its access lines would hold queries, which name people; portal/access_log.py leaves them out.
+        # Its access log would hold queries, which name people; that of portal/access_log.py does not.
         super().__init__(
             uvicorn.Config(
                 app,
@@ -69,13 +69,13 @@ class Server(uvicorn.Server):
                     same.listen(QUEUED_CONNECTIONS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Send home who waits for something to happen, then close."""
+        """Answer all who wait for something to happen, then close."""
         self.app.state.context.feed.close()
         await super().shutdown(sockets)
         asyncio.get_running_loop().set_exception_handler(None)
 
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log what went wrong in the loop: that no more files can be opened once a minute, and make room."""
+        """Log what went wrong in the event loop; where no more files can be opened, once a minute, and make room."""
         if context.get("message") != NO_DESCRIPTORS:
             loop.default_exception_handler(context)
             return

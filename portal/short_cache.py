@@ -1,4 +1,4 @@
-"""What is open to everybody and costs something is found no more often than this, however often it is asked for."""
+"""Bounds how often something is found that everybody may ask for and that costs something."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,10 +17,10 @@ class ShortCache(Generic[T]):
         self._old_at = 0.0
 
     async def __call__(self) -> T:
-        """What was found lately, or is found now."""
+        """The latest result, or a new one."""
         now = asyncio.get_running_loop().time()
         if self._found is None or now >= self._old_at:
             self._found = asyncio.ensure_future(self._find())
             self._old_at = now + self._seconds
-        # Who goes away takes nothing from the others who wait.
+        # A caller who leaves must not cancel it for the others.
         return await asyncio.shield(self._found)

@@ -1,4 +1,4 @@
-"""What is being found in this process, for those who wait for it too."""
+"""Has a value found once in this process for all who want it at the same time."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 
 class SingleFlight:
-    """What is being found in this process: whoever repeats it waits for that, and asks the database once."""
+    """What is being found in this process: whoever wants the same waits, and asks the database once."""
 
     def __init__(self) -> None:
         self._over: dict[tuple[str, ...], asyncio.Event] = {}
 
     def over(self, what: tuple[str, ...]) -> asyncio.Event | None:
-        """Set when it was found, or can't be; None where nobody here looks for it."""
+        """Set when it was found, or finding it failed; None where nobody here is finding it."""
         return self._over.get(what)
 
     @contextmanager

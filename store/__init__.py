@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Store:
-    """All of it, over one database whose schema is brought up to date first.
+    """All parts of the store, over one database, whose schema is brought up to date first.
 
     `live` are the channels whose messages are kept up to date.
     """
@@ -67,7 +67,7 @@ class Store:
         self.workers = Workers(self.database)
 
     def try_to_write(self) -> None:
-        """Write something that changes nothing; Unavailable where that can't be done, as on a full disk."""
+        """Make a write that changes nothing; Unavailable where that fails, as on a full disk."""
         with self.database.transaction() as connection:
             connection.execute(update(feed).values(version=feed.c.version))
 
@@ -80,7 +80,7 @@ class Store:
     ) -> "Store":
         """Open it, waiting for a database that is still starting.
 
-        Raises DatabaseUnavailable when `patience` is over, and at once where waiting mends nothing.
+        Raises DatabaseUnavailable when `patience` is over, and at once where waiting does not help.
         """
         over = time.monotonic() + patience.total_seconds()
         said = False

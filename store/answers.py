@@ -40,9 +40,9 @@ class Answers:
 
     @reads
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
-        """Answers stored before a moment that were never judged: the oldest to each request, then the second ones..."""
-        # So that a request that can't answer, and has many, does not fill the list.
-        # The sum keeps SQLite from reading all answers there ever were in the order of that index.
+        """Answers stored before a moment and never judged: the oldest to each request, then the second ones..."""
+        # So that a request whose workflow hangs, and that has many answers, does not fill the list.
+        # The sum keeps SQLite from reading all answers in the order of that index.
         turn = func.row_number().over(partition_by=answers.c.approval_id + 0, order_by=answers.c.at)
         open_ones = answers.c.state == as_written("open"), answers.c.at < before
         left = select(answers).where(*open_ones).order_by(turn, answers.c.at).limit(limit)
@@ -52,7 +52,7 @@ class Answers:
     @reads
     def counted(self, now: datetime) -> list[Answer]:
         """Answers that counted, oldest first, of the requests whose deadline lies ahead, settled or not."""
-        # A requester's own approval is the workflow's own, and came in by no channel.
+        # A requester's own approval is made by the workflow, and came in by no channel.
         lasting = select(requests.c.approval_id).where(requests.c.deadline > now)
         counted = answers.c.state == "accepted", answers.c.channel != OWN_APPROVAL
         query = select(answers).where(answers.c.approval_id.in_(lasting), *counted)
@@ -82,7 +82,7 @@ def view(row: Row[Any]) -> Answer:
 
 
 def from_source(connection: Connection, channel: str, source_id: str) -> Row[Any] | None:
-    """The answer that was stored of what a channel got under this id, if there is one."""
+    """The answer that was stored for what a channel received under this id; None where there is none."""
     return connection.execute(FROM_SOURCE, {"by": channel, "source": source_id}).one_or_none()
 
 
@@ -92,14 +92,14 @@ def add(connection: Connection, row: Mapping[str, Any]) -> Row[Any] | None:
 
 
 def refuse(connection: Connection, answer_id: str, message: str, details: Mapping[str, Any]) -> Row[Any] | None:
-    """Mark an open answer as refused; None where it is open no longer."""
+    """Mark an open answer as refused; None where it is not open any more."""
     open_one = (answers.c.id == answer_id) & (answers.c.state == "open")
     change = update(answers).where(open_one).values(state="refused", message=message, details=details)
     return connection.execute(change.returning(answers)).one_or_none()
 
 
 def states_of(connection: Connection, approval_id: int, level: int, person: str) -> set[str]:
-    """The states of somebody's answers at a level of a request, but for `refused`."""
+    """The states of somebody's answers at a level of a request, except `refused`."""
     own = select(answers.c.state).where(
         answers.c.approval_id == approval_id,
         answers.c.level == level,
@@ -110,7 +110,7 @@ def states_of(connection: Connection, approval_id: int, level: int, person: str)
 
 
 def in_time(connection: Connection, approval_id: int, deadline: datetime) -> list[Answer]:
-    """What came by a channel before the deadline of a request and was not refused, by level and time."""
+    """The answers that came by a channel before the deadline of a request and were not refused, by level and time."""
     came = (
         select(answers)
         .where(
@@ -144,12 +144,12 @@ def add_counted(connection: Connection, approval_id: int, decision: Decision) ->
 
 
 def lapse(connection: Connection, answer_ids: Sequence[str], message: str) -> None:
-    """Mark answers that counted as ones that do so no longer; `message` says why."""
+    """Mark answers that counted as lapsed; `message` says why."""
     connection.execute(update(answers).where(answers.c.id.in_(answer_ids)).values(state="lapsed", message=message))
 
 
 def approvals_of(connection: Connection, numbers: Collection[int], but_by: str) -> Sequence[Row[int, str]]:
-    """Number and person of each approval of these requests that counted, in their order, but for those of a channel."""
+    """Number and person of each approval of these requests that counted, in order, except those by one channel."""
     query = (
         select(answers.c.approval_id, answers.c.person)
         .where(answers.c.approval_id.in_(numbers), answers.c.state == "accepted")

@@ -1,4 +1,4 @@
-"""The database's own clock: what several machines compare theirs with."""
+"""The database's clock, with which several machines compare theirs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ APART = "is {:.0f} seconds {} that of {}: set all clocks by NTP, or answers that
 
 @dataclass(frozen=True)
 class Reading:
-    """The database's time, and how far this process' clock is ahead of it, by no more than can be told for sure."""
+    """The database's time, and by how much at least this process' clock is ahead of it."""
 
     at: datetime
     ahead: timedelta
@@ -34,7 +34,7 @@ def read_clock(database: Database) -> Reading:
 
 
 def apart(theirs: datetime, before: datetime, after: datetime) -> timedelta:
-    """How far our clock is surely ahead (below zero: behind) of one that was read between two moments of ours."""
+    """By how much at least our clock is ahead (below zero: behind) of one that was read between two moments of ours."""
     if theirs < before:
         return before - theirs
     return min(after - theirs, timedelta(0))

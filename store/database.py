@@ -26,19 +26,19 @@ HAPPENED = "countersign_happened"
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger(__name__)
-# What happened: a line for each row of the audit record, once it is there for good.
+# Logs a line for each row of the audit record, once it is committed.
 record = logging.getLogger("record")
 
 
 class Happened(NamedTuple):
-    """What the log says of a row of the audit record: to people, and to programs."""
+    """The log's text about a row of the audit record, for people, and its fields for programs."""
 
     text: str
     fields: dict[str, Any]
 
 
 def reads(function: F) -> F:
-    """Mark what only reads: a writer who waits for a lock then holds it up no more."""
+    """Mark a function that only reads: then it never waits for a writer who waits for a lock."""
     function.only_reads = True  # type: ignore[attr-defined]
     return function
 
@@ -49,7 +49,7 @@ def only_reads(function: Callable[..., Any]) -> bool:
 
 
 class Threads(ThreadPoolExecutor):
-    """Where an event loop runs transactions; what only reads has threads of its own."""
+    """Threads in which an event loop runs transactions; those that only read have threads of their own."""
 
     def __init__(self, writing: int, reading: int) -> None:
         super().__init__(writing, thread_name_prefix="store")
@@ -68,7 +68,7 @@ class Threads(ThreadPoolExecutor):
 
 
 class Database:
-    """Where all of Countersign's rows are. `executor` is where an event loop runs its transactions."""
+    """The database of all rows. `executor` is where an event loop runs its transactions."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
@@ -99,7 +99,7 @@ class Database:
 
 
 def insert_new(connection: Connection, table: Table, *rows: Mapping[str, Any]) -> int:
-    """Insert rows, in one statement, but for those whose key is there already; how many were new."""
+    """Insert rows, in one statement, except those whose key is there already; returns how many were new."""
     insert = _insert_new(connection.dialect.name, table)
     found = connection.execute(insert, rows[0]) if len(rows) == 1 else connection.execute(insert.values(rows))
     return found.rowcount
@@ -113,7 +113,7 @@ def _insert_new(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert
 
 @contextmanager
 def errors_in_our_terms() -> Iterator[None]:
-    """Have what the database can't do say so; what is a fault of ours stays as it is."""
+    """Raise our errors in place of the database's; those that are our own fault stay as they are."""
     try:
         yield
     except Exception as error:
@@ -124,7 +124,7 @@ def errors_in_our_terms() -> Iterator[None]:
 
 @contextmanager
 def _logged() -> Iterator[None]:
-    """Why the database fails stands in the log; who called is told no more than that it does."""
+    """Log why the database fails; the caller learns no more than that it does."""
     try:
         yield
     except DatabaseUnavailable as error:
@@ -146,7 +146,7 @@ def _postgres(url: URL, connections: int) -> Engine:
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own transactions start deferred and fail when they turn to writing; `_begin_immediate` starts ours.
+    # The driver's transactions start deferred and may fail at their first write; `_begin_immediate` starts ours.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")

@@ -35,7 +35,7 @@ STATES = {
     "F0": "its configuration is wrong",
     "XX": "it has failed inside; its own log says why",
 }
-# What no waiting mends: the setting is wrong, or who runs the database has to do something.
+# Waiting does not help: the setting is wrong, or who runs the database has to do something.
 LASTING = ("28", "3D", "42501")
 CANT_OPEN, FULL = 14, 13
 CODES = {
@@ -58,7 +58,7 @@ NOT_STORED = "Something in it can't be stored: a character that is none, or a nu
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database can't do now what it is there for: `why` is for operators. `lasting`: waiting does not mend it."""
+    """The database can't do now what it is asked to: `why` is for operators. `lasting`: waiting does not help."""
 
     def __init__(self, why: str, lasting: bool = False) -> None:
         super().__init__("The database can't be reached now; try again.")
@@ -72,12 +72,12 @@ def for_operators(error: BaseException) -> str:
 
 
 def is_lasting(error: Exception) -> bool:
-    """Whether this is of a database, and no waiting mends it."""
+    """Whether a database raised this, and waiting does not help."""
     return isinstance(error, DatabaseUnavailable) and error.lasting
 
 
 def in_our_terms(error: Exception) -> CountersignError | None:
-    """What an error that came out of a transaction is to who called; None for one that is a fault of ours."""
+    """The caller's error for one that a transaction raised; None for one that is our own fault."""
     if isinstance(error, PoolTimeoutError):
         return DatabaseUnavailable(SILENT)
     if isinstance(error, UnicodeEncodeError | OverflowError):  # the drivers themselves refuse to send it
@@ -104,7 +104,7 @@ def _postgres(error: BaseException | None) -> CountersignError | None:
     for known in (state, state[:2]):
         if known in STATES:
             return DatabaseUnavailable(STATES[known], known in LASTING)
-    # The driver's own word for whatever happens to a connection.
+    # What the driver raises for whatever happens to a connection.
     if type(error).__name__ == "InterfaceError":
         return _network(error.__cause__ if error else None)
     return None

@@ -1,4 +1,4 @@
-"""Finding the requests that something is to be done about, at a cost that no past and no waiting request adds to."""
+"""Finds the requests that need something done, at a cost that grows neither with past nor with waiting requests."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -11,7 +11,7 @@ from store.tables import events, feed
 # With more events, or requests, than this at once, all that is open is checked instead.
 MOST = 1000
 
-# Those of these requests, or of all that are open where it gets None, that something is to be done about.
+# Which of these requests, or of all open ones where it gets None, need something done.
 Find = Callable[[Connection, Policy, Collection[int] | None], list[int]]
 
 
@@ -28,7 +28,7 @@ class Due:
         self._found: set[int] = set()
 
     def find(self, connection: Connection, policy_version: int, policy: Policy) -> list[int]:
-        """The numbers of the requests that something is to be done about."""
+        """The numbers of the requests that need something done."""
         # Read first: what is committed between the two reads is then checked now, or the next time.
         last = connection.execute(select(feed.c.version)).scalar_one()
         suspects = self._suspects(connection, policy_version, last)

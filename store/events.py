@@ -10,7 +10,7 @@ from countersign.views import AuditEventView
 from store.database import HAPPENED, Database, Happened, reads
 from store.tables import LONGEST_WHO, events, feed
 
-# How the log says what has another name in the record.
+# What the log calls some kinds of events.
 SAID = {"noticed": "told"}
 COUNT = update(feed).values(version=feed.c.version + bindparam("more")).returning(feed.c.version)
 ADD = insert(events)
@@ -34,7 +34,7 @@ def append(connection: Connection, approval_id: int | None, audit_events: Sequen
 
 
 def _logged(approval_id: int | None, event: AuditEvent) -> Happened:
-    """What the log says of a line once it is committed."""
+    """What the log says of an event once it is committed."""
     number = f"#{approval_id} " if approval_id else ""
     channel = f" by {event.channel}" if event.channel else ""
     detail = f": {event.detail}" if event.detail else ""
@@ -44,7 +44,7 @@ def _logged(approval_id: int | None, event: AuditEvent) -> Happened:
 
 
 def view(row: Row[Any]) -> AuditEventView:
-    """A row of the record as it is shown."""
+    """A row of the record as people see it."""
     return AuditEventView.model_validate(dict(row._mapping))
 
 
@@ -63,7 +63,7 @@ class Events:
 
     @reads
     def since(self, version: int, limit: int = 1000) -> list[AuditEventView]:
-        """What came after `version`, oldest first."""
+        """The events after `version`, oldest first."""
         newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(newer)]
@@ -77,7 +77,7 @@ class Events:
             return [view(row) for row in connection.execute(own)]
 
     def record(self, approval_id: int | None, event: AuditEvent) -> int:
-        """Add one row that stands by itself, such as a refused attempt."""
+        """Add one event in a transaction of its own, such as a refused attempt."""
         with self.database.transaction() as connection:
             return append(connection, approval_id, [event])
 

@@ -1,4 +1,4 @@
-"""What nobody but this account may read: a database's files, and the folder where all state is kept by default."""
+"""Keeps other accounts from reading a database's files, and the folder where all state is kept by default."""
 
 import os
 import stat
@@ -8,24 +8,24 @@ from pathlib import Path
 OURS_ALONE = 0o700
 FILE_OURS_ALONE = 0o600
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-# The folder of everything that is kept here where no setting names another place.
+# The folder of all state, unless a setting names another.
 STATE_FOLDER = "var"
-# What SQLite keeps beside a database file, with that file's permissions when it makes them.
+# The files beside a SQLite database; SQLite gives them that file's permissions when it makes them.
 BESIDE = ("", "-wal", "-shm", "-journal")
 
 
 def close_database(file: Path) -> None:
-    """Make a database file that nobody else may read, or have nobody else read the one that is there."""
+    """Make a database file that nobody else may read, or take others' rights to the one that is there."""
     if file.parent.name == STATE_FOLDER:
         close(file.parent)
-    with suppress(OSError):  # opening it will say what is wrong
+    with suppress(OSError):  # opening it reports what is wrong
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, FILE_OURS_ALONE))
     for ending in BESIDE:
         close(file.with_name(file.name + ending))
 
 
 def close_folder(folder: Path) -> None:
-    """Have nobody else read a folder and what is in it; make it where there is none."""
+    """Let nobody else read a folder and what is in it; make it if it is not there."""
     folder.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
     for path in (folder, *folder.rglob("*")):
         close(path)

@@ -1,4 +1,4 @@
-"""What is kept no longer than it is needed for: which mails were read, what was reported of people, what was sent.
+"""Forgets what is no longer needed: which mails were read, what was reported of people, what was sent.
 
 Requests, answers, grants and the record are kept for ever.
 """
@@ -13,7 +13,7 @@ from countersign.models import GrantStatus, Status
 from store.database import Database
 from store.tables import grants, mails, notifications, rejected_input, requests, signals
 
-# So many rows, or the notifications of so many requests, go in one transaction: some milliseconds.
+# So many rows, or the notifications of so many requests, are deleted in one transaction of some milliseconds.
 AT_ONCE = 200
 FEW_REQUESTS = 25
 _IS_GENERAL = notifications.c.approval_id.is_(None) & (notifications.c.state != "waiting")
@@ -21,7 +21,7 @@ _IS_GENERAL = notifications.c.approval_id.is_(None) & (notifications.c.state != 
 
 @dataclass(frozen=True)
 class Kept:
-    """For how long what is kept after it was needed: mails since they came, the others since all of it was over."""
+    """How long things are kept: mails after they came, the others after their request and grant were over."""
 
     mails: timedelta
     signals: timedelta
@@ -34,7 +34,7 @@ class Retention:
     def __init__(self, database: Database, kept: Kept) -> None:
         self.database = database
         self.kept = kept
-        self._past = 0  # the notifications of requests up to this number were looked at in this round
+        self._past = 0  # the notifications of requests up to this number were checked in this round
 
     def forget_some(self, now: datetime | None = None) -> bool:
         """Forget a few rows of each kind; whether there may be more."""
@@ -92,7 +92,7 @@ def _is_old(connection: Connection, number: int, before: datetime) -> bool:
 
 
 def _over(connection: Connection, numbers: list[int], before: datetime) -> list[int]:
-    """Which of these requests nothing can happen to any more, and could not for so long."""
+    """Which of these requests have been over, with their grants, for so long."""
     query: Any = (
         select(requests.c.approval_id)
         .join(grants, grants.c.approval_id == requests.c.approval_id, isouter=True)

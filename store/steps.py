@@ -1,4 +1,4 @@
-"""The keys of the changes that were written: one that is made again finds itself here, whatever was written since."""
+"""The keys of the transitions that were written: one that is made again is found here, whatever was written since."""
 
 from sqlalchemy import Connection, select
 
@@ -7,12 +7,12 @@ from store.tables import steps
 
 
 def add(connection: Connection, approval_id: int, key: str, number: int) -> bool:
-    """Keep the key of a change of a request, with its number; False where it is kept already."""
+    """Store the key of a transition with its number; False where it is stored already."""
     row = {"approval_id": approval_id, "key": key, "number": number}
     return insert_new(connection, steps, row) > 0
 
 
 def number_of(connection: Connection, approval_id: int, key: str) -> int:
-    """The number of the change that was written with this key; 0 where there is none."""
+    """The number of the transition that was written with this key; 0 where there is none."""
     same = (steps.c.approval_id == approval_id) & (steps.c.key == key)
     return connection.execute(select(steps.c.number).where(same)).scalar_one_or_none() or 0

@@ -29,24 +29,24 @@ from sqlalchemy import (
     text,
 )
 
-# Of an account, a person, a gateway, or of the address that a stranger wrote from, which may be cut.
+# The longest name of an account, person or gateway, or address of a stranger, which may be cut.
 LONGEST_WHO = 200
 # Whether somebody who is asked can answer, from best to worst; it gets no better while the request waits.
 AVAILABILITIES = ("", "away", "unreachable", "disabled")
 # The number of the first request, so that people see #1001 and not #1.
 FIRST_APPROVAL_ID = 1001
-# A notification for a room and not a person has the room's name behind this; no person's id begins so.
+# What begins the `person` of a notification to a room; no person's id begins so.
 ROOM = "#"
 
 T = TypeVar("T")
 
 metadata = MetaData()
-# SQLite counts by itself only in a column of type INTEGER.
+# SQLite numbers rows by itself only in a column of type INTEGER.
 Number = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime in UTC. SQLite forgets the zone; PostgreSQL gives the time in that of the session."""
+    """An aware datetime in UTC. SQLite drops the zone; PostgreSQL returns the session's zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -63,7 +63,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 def as_written(value: T) -> BindParameter[T]:
-    """A value that stands in the statement itself: only so a database sees that an index on a part of a table fits."""
+    """A value written into the statement: only then does a database see that a partial index can be used."""
     return literal(value, literal_execute=True)
 
 
@@ -73,7 +73,7 @@ def one_of(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[b
 
 
 def _index_where(name: str, condition: str, *columns: str, sqlite: str = "") -> Index:
-    """An index on the rows that fulfil a condition alone: what is open, and not all that ever was."""
+    """A partial index: on the rows that fulfil a condition, such as what is open."""
     return Index(name, *columns, sqlite_where=text(sqlite or condition), postgresql_where=text(condition))
 
 
@@ -91,13 +91,13 @@ requests = Table(
     "requests",
     metadata,
     Column("approval_id", Number, primary_key=True),
-    Column("workflow_id", String(1000), nullable=False),  # as long as Temporal lets it be
+    Column("workflow_id", String(1000), nullable=False),  # the longest that Temporal allows
     Column("run_id", String(100), nullable=False, unique=True),
     # The run that the tokens in its mails are signed with; empty for a request that opened before they were.
     Column("token_run", String(100), nullable=False, server_default=""),
-    Column("started_at", Instant),  # when its run was started, by Temporal's clock; empty of old ones
+    Column("started_at", Instant),  # when its run was started, by Temporal's clock; empty for old ones
     Column("question", JSON, nullable=False),
-    Column("asked_by", String(LONGEST_WHO), nullable=False),  # who put it; empty of old ones, where that is not known
+    Column("asked_by", String(LONGEST_WHO), nullable=False),  # who asked; empty for old ones, where that is not known
     Column("route", JSON, nullable=False),
     Column("requester", String(128), nullable=False),
     Column("device", String(128), nullable=False),
@@ -198,9 +198,9 @@ notifications = Table(
     Column("written_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("retry_at", Instant, nullable=False),
-    Column("held_until", Instant),  # a worker is sending it, or changing its message, and says so again until then
+    Column("held_until", Instant),  # until then a worker that sends it, or changes its message, renews this
     Column("unconfirmed", Integer, nullable=False, server_default="0"),  # tries that may have got through
-    Column("shows", Integer),  # the step that the message shows, for one that is kept up to date
+    Column("shows", Integer),  # the number of the transition that the message shows, where it is kept up to date
     Column("outdated", Boolean, nullable=False, server_default=false()),  # its request has moved on since
     Index("notices_by_request", "approval_id"),
     _index_where("notices_waiting", "state = 'waiting'", "retry_at"),
@@ -222,7 +222,7 @@ grants = Table(
     Column("ends_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("words", Text, key="message", nullable=False),
-    # Who has it revoked by a new policy, and why; the sweeper does it.
+    # Who has a new policy revoke it, and why; the sweeper carries that out.
     Column("revoke_for", String(LONGEST_WHO), nullable=False, server_default=""),
     Column("revoke_words", Text, key="revoke_reason", nullable=False, server_default=""),
     Index("grants_by_question", "requester", "device", "protocol", "status"),
@@ -291,7 +291,7 @@ mailboxes = Table(
     metadata,
     Column("mailbox", String(200), primary_key=True),
     Column("read_through", Instant, nullable=False),
-    # Since when watchers have been looking at it without a pause, whether or not they could read it, and when last.
+    # Since when watchers have tried to read it without a pause, successfully or not, and when last.
     Column("looking_since", Instant),
     Column("looked_at", Instant),
 )
@@ -310,7 +310,7 @@ signals = Table(
     sqlite_autoincrement=True,
 )
 
-# One row for each process of `worker.py`, written again every few seconds while it lives.
+# One row for each process of `worker.py`, which renews it every few seconds.
 workers = Table(
     "workers",
     metadata,

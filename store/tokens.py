@@ -44,7 +44,7 @@ class Token(Model):
 
 
 class Tokens:
-    """Creating, ending and recognising tokens."""
+    """Creates, ends and finds tokens."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -84,7 +84,7 @@ class Tokens:
 
     @reads
     def find(self, text: str) -> Token | None:
-        """The token that this text is; None for what never was one, and for one that has ended."""
+        """The token with this text; None where there is none, or it has ended."""
         form = FORM.fullmatch(text)
         if form is None:
             return None

@@ -1,4 +1,4 @@
-"""Requests as people see them: any number of them in four statements."""
+"""Reads requests as people see them: any number of them in four statements."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -17,7 +17,7 @@ from store.answers import decisions_by_request
 from store.notifications import ASKING
 from store.tables import ROOM, approvers, events, grants, notifications, requests
 
-# What the columns of a grant begin with where they are read with its request.
+# What the columns of a grant begin with when they are read with its request.
 GRANT = "grant_"
 
 _NEWEST = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
@@ -64,7 +64,7 @@ def person(policy: Policy, one: str) -> Person:
 
 
 def principal_name(policy: Policy, who: str) -> str:
-    """What to call whoever asks or does something: a person by name, a gateway by its own."""
+    """The name of whoever asks or does something."""
     if who == STARTED_IN_TEMPORAL:
         return "Temporal (raw start)"
     if (name := who.removeprefix(GATEWAY)) != who:

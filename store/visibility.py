@@ -1,4 +1,4 @@
-"""Who may see which requests and events, and the feed as they see it."""
+"""Who may see which requests and events, and the feed of what they may see."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from store.events import view
 from store.subjects import columns_of
 from store.tables import approvers, events, feed, requests
 
-# How many pages of the feed are read at once in search of one event that may be seen.
+# How many pages of the feed are read in one call in search of an event that may be seen.
 MOST_PAGES = 4
 
 
@@ -27,7 +27,7 @@ class Concern:
 
 @dataclass(frozen=True)
 class Visibility:
-    """What somebody may see: everything; or the requests a person made or was asked about; or a gateway's own."""
+    """What somebody may see: everything, the requests a person made or was asked about, or those of a gateway."""
 
     everything: bool = False
     person: str = ""
@@ -88,12 +88,12 @@ class VisibleEvents:
 
     @reads
     def since(self, version: int, visibility: Visibility, limit: int) -> tuple[list[AuditEventView], int]:
-        """What came after `version`, oldest first, and the version to go on from.
+        """The events after `version`, oldest first, and the version to go on from.
 
-        Without lines there may be more to read, as long as that version is another one than before.
+        Without events there may still be more to read, if that version is another than before.
         """
         with self.database.reading() as connection:
-            # Read first: what is committed between the two reads is then among the lines, or left for the next time.
+            # Read first: what is committed between the two reads is then among the events, or left for the next call.
             last = connection.execute(select(feed.c.version)).scalar_one()
             for _ in range(MOST_PAGES):
                 events, read_through = _page(connection, version, visibility, limit)

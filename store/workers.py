@@ -1,4 +1,4 @@
-"""Signs of life: which workers run, and which channels they can send by."""
+"""Heartbeats: which workers run, and which channels they can send by."""
 
 import os
 import socket
@@ -15,11 +15,11 @@ from store.clock import read_clock
 from store.database import Database, reads
 from store.tables import workers
 
-# A worker writes its sign of life so often, and is taken for dead when it left out two of them.
-SIGN_EVERY = timedelta(seconds=5)
-DEAD_AFTER = 3 * SIGN_EVERY
-# A channel counts as set up for so long after the last worker with it was seen, while any runs: as long as a restart
-# takes.
+# A worker writes its heartbeat so often, and counts as dead when it has missed two.
+HEARTBEAT_EVERY = timedelta(seconds=5)
+DEAD_AFTER = 3 * HEARTBEAT_EVERY
+# While any worker runs, a channel counts as set up for so long after the last worker with it was seen: the time that a
+# restart takes.
 CHANNEL_KEPT = timedelta(minutes=2)
 # The rows of dead workers are kept for so long.
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -29,8 +29,8 @@ LONGEST_HOST = 200
 class Worker(Model):
     """A process of `worker.py`, as it was last seen.
 
-    `seen_at` is by the database's clock, of which its own is ahead by `ahead_seconds`. `ended_at` is set where it ended
-    as it should, and not where it died.
+    `seen_at` is by the database's clock; the worker's own is `ahead_seconds` ahead of it. `ended_at` is set where it
+    was stopped, and not where it died.
     """
 
     id: str
@@ -82,15 +82,15 @@ class Workers:
 
     @reads
     def seen_since(self, moment: datetime) -> list[Worker]:
-        """The workers that gave a sign of life since a moment, the one seen last first."""
+        """The workers that were seen since a moment, the one seen last first."""
         return self._seen(workers.c.seen_at >= moment)
 
     @reads
     def channels(self, now: datetime) -> frozenset[str]:
         """The channels that this installation can send by: those of all workers that were seen lately.
 
-        While no worker runs no time goes by: the first ones that come back after a long stop leave to the others what
-        those had, until they had time to start.
+        Time without any worker does not count: after a long stop the first workers to come back leave the others'
+        channels to them until those had time to start.
         """
         known = self._seen()
         began = min((one.started_at for one in known if one.seen_at >= now - DEAD_AFTER), default=now)
@@ -106,7 +106,7 @@ class Workers:
 
 
 def this_worker(channels: Iterable[str], task_queue: str = "") -> Worker:
-    """The process that this runs in, as a worker that starts now."""
+    """This process, as a worker that starts now."""
     now = datetime.now(UTC)
     return Worker(
         id=uuid.uuid4().hex,

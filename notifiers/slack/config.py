@@ -1,4 +1,4 @@
-"""What the Slack channel has to be told, checked once at the start."""
+"""The configuration of the Slack channel, checked once at the start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEEDED = {"off": (), "socket": ("bot_token", "app_token"), "http": ("bot_token",
 
 
 class SlackConfig(Model):
-    """How Slack is reached, by which secrets, and what our messages say of us. Printing it shows no secret."""
+    """How to reach Slack, with which secrets, and our name in messages. Printing it shows no secret."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 

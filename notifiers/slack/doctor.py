@@ -22,7 +22,7 @@ from notifiers.slack.outbound.recipients import Recipients
 
 PART = "Slack"
 CHANNEL = "slack"
-# Slack takes some 50 look-ups a minute, and short bursts beyond that; what these seconds don't suffice for is said.
+# Slack takes some 50 look-ups a minute, and short bursts beyond that; what these seconds don't suffice for is reported.
 LOOKUP_SECONDS = 8.0
 AT_ONCE = 8
 MOST_NAMED = 50
@@ -88,7 +88,7 @@ async def _granted(config: SlackConfig) -> set[str]:
             response = await client.auth_test()
             headers = {name.lower(): str(value) for name, value in response.headers.items()}
             return {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
-        # A proxy's page, which is no JSON, trips the library up in one of these ways.
+        # A proxy's page, which is no JSON, makes the library fail in one of these ways.
         except (SlackClientError, aiohttp.ClientError, OSError, ValueError, AttributeError, KeyError):
             message = "Slack does not say which scopes the app has; compare them with docs/slack.md"
             raise Unavailable(message) from None
@@ -134,7 +134,7 @@ async def _people(api: SlackApi, policy: Policy | None) -> list[Finding]:
 
 
 async def _looked_up(api: SlackApi, policy: Policy, people: Sequence[str]) -> dict[str, str | Unavailable]:
-    """Why each can't be asked in Slack, "" where they can; without those whom there was no time for."""
+    """Why each can't be asked in Slack, "" where they can; without those for whom there was no time."""
     reach, turns, found = Recipients(api), asyncio.Semaphore(AT_ONCE), dict[str, str | Unavailable]()
 
     async def look_up(person: str) -> None:
@@ -158,7 +158,7 @@ async def _looked_up(api: SlackApi, policy: Policy, people: Sequence[str]) -> di
 
 
 def _summed_up(people: Sequence[str], found: dict[str, str | Unavailable]) -> list[Finding]:
-    """Each who is not in Slack by name, all others in a line."""
+    """A finding for each who is not in Slack, and one for all others."""
     missing = [(person, why) for person in people if isinstance(why := found.get(person), str) and why]
     said = [warning(about=person, message=f"will be asked by mail instead: {why}") for person, why in missing]
     if len(said) > MOST_NAMED:
@@ -174,7 +174,7 @@ def _summed_up(people: Sequence[str], found: dict[str, str | Unavailable]) -> li
 
 
 async def _in_the_way(api: SlackApi) -> str:
-    """Why nothing can be looked at; the check of the app itself says what to do."""
+    """Why nothing can be checked; the check of the app itself names the remedy."""
     try:
         await api.myself()
     except Unavailable:

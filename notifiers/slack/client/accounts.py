@@ -1,4 +1,4 @@
-"""Slack's accounts: which of them are people of our workspace, and how long we believe it."""
+"""Slack's accounts: which are members of our workspace, and how long that is cached."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ FLAGS = (
     ("is_stranger", "belongs to another workspace"),
     ("is_invited_user", "was invited and never joined"),
 )
-SLACKBOT = "USLACKBOT"  # which Slack doesn't call a bot
-# When so much is remembered, what is too old is forgotten.
+SLACKBOT = "USLACKBOT"  # a bot that Slack does not flag as one
+# With more entries than this, expired ones are dropped.
 MOST_KEPT = 5000
 
 Clock = Callable[[], float]
 
 
 def why_not(user: Mapping[str, Any], team: str) -> str:
-    """Why an account is not that of a member of our workspace with a confirmed address, to follow its name; or ""."""
+    """Why an account is not a member of our workspace with a confirmed address, as a phrase after its name.
+
+    "" if it is.
+    """
     if user.get("id") == SLACKBOT:
         return "is a bot's"
     flagged = next((why for flag, why in FLAGS if user.get(flag)), "")
@@ -41,7 +44,7 @@ def why_not(user: Mapping[str, Any], team: str) -> str:
 
 
 def address_of(user: Mapping[str, Any]) -> str:
-    """The account's mail address. Raises Unavailable where Slack does not tell it: it tells one of everybody."""
+    """The account's mail address. Raises Unavailable where Slack's answer lacks it, as everybody has one."""
     profile = user.get("profile")
     address = profile.get("email") if isinstance(profile, Mapping) else None
     if not isinstance(address, str) or not address:
@@ -53,14 +56,14 @@ def address_of(user: Mapping[str, Any]) -> str:
 
 
 class Found(NamedTuple):
-    """What was found out, until when."""
+    """A cached result, and until when it holds."""
 
     what: str | CountersignError
     until: float
 
 
 class Memory:
-    """What Slack said, for `seconds`; a refusal of the kind `refusal` for `refused_seconds`, all else not at all."""
+    """Caches Slack's answers for `seconds`, refusals of the kind `refusal` for `refused_seconds`, and nothing else."""
 
     def __init__(
         self, seconds: float, refused_seconds: float, refusal: type[CountersignError], clock: Clock = time.monotonic
@@ -72,7 +75,7 @@ class Memory:
         self._kept: dict[str, Found] = {}
 
     async def recall(self, key: str, ask: Callable[[], Awaitable[str]]) -> str:
-        """What is remembered, or else what `ask` finds out; raises what it raises."""
+        """The cached result, or that of `ask`; raises what it raises."""
         kept = self._kept.get(key)
         if kept is None or kept.until <= self._clock():
             kept = await self._find_out(key, ask)
@@ -81,7 +84,7 @@ class Memory:
         return kept.what
 
     def forget(self, key: str) -> None:
-        """Find it out anew the next time."""
+        """Drop it, so that the next call asks again."""
         self._kept.pop(key, None)
 
     async def _find_out(self, key: str, ask: Callable[[], Awaitable[str]]) -> Found:

@@ -1,4 +1,4 @@
-"""The one place that calls Slack's Web API: paced, and every failure said as what it means for us."""
+"""The one place that calls Slack's Web API: rate-limited, and with every failure as one of our errors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.client.rate_limit import RateLimit
 from notifiers.slack.config import SlackConfig
 
-# For one call. Slack answers within a second, and what is tried again does no harm.
+# For one call. Slack answers within a second, and another try does no harm.
 TIMEOUT_SECONDS = 10.0
-# Where Slack says "too many" and not for how long.
+# Where Slack says "too many" without saying for how long.
 USUAL_HOLD = 30.0
 LONGEST_HOLD = 3600.0
 
@@ -34,7 +34,7 @@ class Self(Model):
 
 
 class SlackApi:
-    """Calls as the app's bot, over kept connections; close it when done."""
+    """Calls as the app's bot, over persistent connections; close it when done."""
 
     def __init__(self, config: SlackConfig) -> None:
         self._config = config
@@ -61,7 +61,7 @@ class SlackApi:
             kind = type(error).__name__
             raise Unavailable(f"Slack can't be reached at {self._where} ({kind}); check the network") from None
         except (ValueError, AttributeError) as error:
-            # What is no JSON object, like a proxy's page, trips the library up in one of these ways.
+            # An answer that is no JSON object, like a proxy's page, makes the library fail in one of these ways.
             raise Unavailable(
                 f"{self._where} does not answer {method} as Slack does ({type(error).__name__})"
             ) from None
@@ -110,7 +110,7 @@ class SlackApi:
         return self._config.api_url
 
     def _our_error(self, method: str, about: str, response: Any) -> Exception:
-        """What a failed call means. Nothing of a token stands in it: only Slack's own error is repeated."""
+        """Our error for a failed call. It holds nothing of a token: only Slack's own error is repeated."""
         status = getattr(response, "status_code", getattr(response, "status", 0))
         data = getattr(response, "data", None)
         answer: Mapping[str, Any] = data if isinstance(data, dict) else {}

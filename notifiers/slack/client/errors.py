@@ -1,4 +1,4 @@
-"""What Slack's refusals mean for us, each in a sentence that names the remedy.
+"""Our errors for Slack's, each with a sentence that names the remedy.
 
 The errors: https://docs.slack.dev/reference/methods/chat.postMessage#errors, and the pages of the other methods.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from countersign.errors import Unavailable, Unreachable
 
-# `about` is whom or what the call was about: this person, room or message is out of reach, and all others are not.
+# `about` is whom or what the call was about: only this person, room or message is out of reach.
 OUT_OF_REACH = {
     "channel_not_found": "there is no such conversation, or the app is not in it: invite the app there, "
     "or correct the room in the policy",
@@ -48,12 +48,12 @@ APP_TOKEN = {"invalid_auth", "not_authed", "not_allowed_token_type", "token_revo
 MAKE_ANOTHER = (
     "make an App-Level Token with connections:write under Basic Information and set COUNTERSIGN_SLACK_APP_TOKEN to it"
 )
-# The same error with something behind it, like restricted_action_read_only_channel.
+# Prefixes of errors, like that of restricted_action_read_only_channel.
 _BEGIN = ("restricted_action",)
 
 
 def message_of(method: str, about: str, answer: Mapping[str, Any]) -> Unreachable | Unavailable:
-    """What an answer with `ok: false` means."""
+    """Our error for an answer with `ok: false`."""
     error = str(answer.get("error") or "no error at all")[:80]
     known = next((begin for begin in _BEGIN if error.startswith(begin)), error)
     if method == "apps.connections.open" and error in APP_TOKEN:

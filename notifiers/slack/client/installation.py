@@ -1,4 +1,4 @@
-"""Which app, bot and workspace we are: what a payload must say of itself to be ours."""
+"""Which app, bot and workspace we are: a payload that names others is not for us."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Ours(Model):
 
 
 class Installation:
-    """Asked once, at the first need; where Slack can't be asked, nothing is taken for ours."""
+    """Asked of Slack once, when first needed; without its answer no payload is accepted."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
@@ -35,7 +35,7 @@ class Installation:
             return self._ours
 
     async def why_not_ours(self, sender: Sender, author: Author | None = None) -> str:
-        """Why a payload has nothing to do with us, or ""; `author` wrote what was clicked. Raises Unavailable."""
+        """Why a payload is not for us, or ""; `author` wrote the message that was clicked. Raises Unavailable."""
         ours = await self.ours()
         if sender.is_org_install or sender.app != ours.app:
             return "This came from another app."

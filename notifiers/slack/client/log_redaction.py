@@ -1,4 +1,4 @@
-"""Loggers for Slack's libraries: what they say, without the secrets that tokens, links and payloads hold."""
+"""Loggers for Slack's libraries, without the secrets that tokens, links and payloads hold."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Masking(logging.Filter):
 
 
 def redacting_logger(name: str, level: int) -> logging.Logger:
-    """A logger that says nothing below this level, whatever the root is set to: there the libraries log payloads."""
+    """A logger that drops all below this level, whatever the root is set to: there the libraries log payloads."""
     logger = logging.getLogger(name)
     logger.setLevel(level)
     if not any(isinstance(one, Masking) for one in logger.filters):

@@ -1,4 +1,4 @@
-"""Not faster than Slack takes it: https://docs.slack.dev/apis/web-api/rate-limits."""
+"""Calls no faster than Slack allows: https://docs.slack.dev/apis/web-api/rate-limits."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from countersign.errors import Unavailable
 # Slack takes about one message a second in a conversation, and short bursts beyond that.
 SECONDS_A_MESSAGE = 1.0
 BURST = 3
-# Whoever would wait longer is told so at once, and comes again.
+# A call that would have to wait longer fails at once, and is tried again later.
 LONGEST_WAIT = 5.0
-# When so many conversations are known, those that are idle are forgotten.
+# With more conversations than this, idle ones are forgotten.
 MOST_KNOWN = 1000
 
 
@@ -24,7 +24,7 @@ class RateLimit:
         self._held: dict[str, float] = {}
 
     async def turn(self, method: str, conversation: str = "") -> None:
-        """Wait for the turn; Unavailable where Slack wants us to wait for long."""
+        """Wait for the turn; Unavailable where that would take long."""
         now = time.monotonic()
         wait = self._held.get(method, now) - now
         if conversation:
@@ -38,7 +38,7 @@ class RateLimit:
             await asyncio.sleep(wait)
 
     def hold(self, method: str, seconds: float) -> None:
-        """Let the calls of a method wait, as Slack asked."""
+        """Delay the calls of a method, as Slack asked."""
         self._held[method] = max(self._held.get(method, 0.0), time.monotonic() + seconds)
 
     def _book(self, conversation: str, due: float, now: float) -> None:

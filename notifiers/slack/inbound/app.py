@@ -26,14 +26,14 @@ from notifiers.slack.inbound.people import SlackPeople
 from notifiers.slack.inbound.replies import Replies
 from notifiers.slack.inbound.socket import Socket
 
-# For what was taken before the end to be judged and told.
+# How long what was received before the end may take to be judged and answered.
 CLOSING_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
 
 class SlackListener:
-    """All of the way in. Make it within a running loop, `start` it, and `close` it at the end."""
+    """The whole way in. Create it within a running event loop, `start` it, and `close` it at the end."""
 
     def __init__(self, config: SlackConfig, engine: Engine) -> None:
         redacting_logger("slack_sdk", logging.INFO)
@@ -52,7 +52,7 @@ class SlackListener:
         )
 
     async def start(self) -> None:
-        """Begin to take deliveries. Returns at once: whether Slack can be reached is seen later, and logged."""
+        """Begin to take deliveries. Returns at once: whether Slack can be reached is found out later, and logged."""
         looking = asyncio.create_task(self._look_who_we_are())
         self._running.add(looking)
         looking.add_done_callback(self._running.discard)
@@ -79,19 +79,19 @@ class SlackListener:
 
     @property
     def connected(self) -> bool:
-        """Whether Slack can reach us now, as far as we can know: over HTTP it may always try."""
+        """Whether Slack can reach us now, as far as that is known: over HTTP it may always try."""
         return self._socket is None or self._socket.connected
 
     def findings(self) -> list[Finding]:
-        """What `countersign doctor` and `/health` say of the way in; over HTTP there is nothing to see from here."""
+        """The findings of `countersign doctor` and `/health` about the way in; over HTTP nothing is known here."""
         return self._socket.findings() if self._socket else []
 
     async def handle(self, request: Request) -> Response:
-        """`POST /slack/events`; 404 in Socket Mode, where nothing is to come by HTTP."""
+        """`POST /slack/events`; 404 in Socket Mode, where nothing comes by HTTP."""
         return await self._http.handle(request) if self._http else Response(status_code=404)
 
     async def _look_who_we_are(self) -> None:
-        """So that the first click need not wait for it, and a wrong token shows in the log at the start."""
+        """Ask Slack who we are: the first click need not wait for it, and a wrong token is logged at the start."""
         try:
             await self._installation.ours()
         except CountersignError as error:

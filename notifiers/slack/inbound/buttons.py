@@ -29,7 +29,7 @@ class Buttons:
         return person
 
     async def cancel(self, interaction: Interaction, delivery: Pressed) -> Person:
-        """Withdraw a request: its status message then says so."""
+        """Cancel a request: its status message then says so."""
         person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, delivery)
         judged = await interaction.in_time(
@@ -56,7 +56,7 @@ class Buttons:
         return person
 
     async def _number(self, interaction: Interaction, delivery: Pressed) -> int:
-        """Of the request that the button is about. Raises TurnedAway where its number is another request's now."""
+        """The number of the button's request. Raises TurnedAway where that is another request's now."""
         about = named(delivery.button.value)
         await interaction.in_time(self._dispatcher.request(about.id, about.run), "")
         return about.id
@@ -65,7 +65,7 @@ class Buttons:
 def given(
     delivery: Pressed | Submitted, about: Named, person: Person, verdict: Verdict, comment: str = ""
 ) -> SubmittedAnswer:
-    """The answer, with the proof of whose it is. The same delivery again makes the same source id."""
+    """The answer, with the proof of whose it is. The same delivery always has the same source id."""
     sender = delivery.sender
     return SubmittedAnswer(
         channel=CHANNEL,

@@ -1,4 +1,4 @@
-"""Asking for a connection: `/connect`, the shortcut and the form. The requester is always whoever asks."""
+"""Ask for a connection: `/connect`, the shortcut and the form. The requester is always who asks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Asking:
         self._api = api
 
     async def typed(self, interaction: Interaction, delivery: Command) -> Person | None:
-        """`/connect db-1 ssh 60m reason`; alone it opens the form, and with `help` it explains itself."""
+        """`/connect db-1 ssh 60m reason`; without arguments it opens the form, with `help` it shows how to use it."""
         fields = typed_fields(delivery.text)
         if not fields:
             await self._open(interaction, delivery)
@@ -86,7 +86,7 @@ class Asking:
             await interaction.say(NO_FORM)
 
     async def _ask(self, interaction: Interaction, question: ConnectionQuestion, person: Person) -> Person:
-        # The same delivery again is the same asking.
+        # The same delivery asks only once.
         request_id = f"slack:{person.id}:{source_id(interaction.delivery)}"
         asked = await interaction.in_time(self._dispatcher.engine.ask(question, person.id, request_id), ASKING)
         try:
@@ -98,7 +98,7 @@ class Asking:
 
 
 def question_of(fields: Mapping[str, Any], person: Person) -> ConnectionQuestion:
-    """The question of this person, and of nobody else. Raises BadQuestion, which names the field and the remedy."""
+    """The question, with this person as the requester. Raises BadQuestion, which names the field and the remedy."""
     return read_of(CONNECTION, {**fields, "requester": person.id})
 
 
@@ -111,7 +111,7 @@ def message_of(asked: Asked, question: ConnectionQuestion, view: RequestView | N
         return Ready(f"Yes: you may connect to {what} until {moment(end)} ({number}).{_said(asked)}")
     if asked.status is not Status.WAITING:
         return Ready(f"{number} to {what} is {asked.status}.{_said(asked)}")
-    # Who joins is told which reason and minutes are being decided.
+    # Who joins a request reads which reason and minutes are being decided.
     opened = _said(asked).strip() if asked.joined and asked.message else f"{number} to {what} is open."
     people = [name(one.name, one.person) for one in view.approvers if one.level == view.level] if view else []
     who = f" Asked: {listed(people)}." if people else ""

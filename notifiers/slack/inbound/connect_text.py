@@ -1,4 +1,4 @@
-"""What somebody typed behind `/connect`, from Slack's markup back to their own words, and then to a question."""
+"""Reads what somebody typed after `/connect`: from Slack's markup back to plain text, and then to a question."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _MARKUP = re.compile(r"<([^<>|]{1,2000})(?:\|([^<>]{0,2000}))?>")
 _SCHEME = re.compile(r"(?:https?://|mailto:|tel:)")
 _TICKET = re.compile(r"(?<!\S)ticket:(\S{1,200})\s?", re.IGNORECASE)
 _MINUTES = re.compile(r"(?=\d)(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?", re.IGNORECASE)
-# What keyboards make of quotation marks, in pairs as people set them.
+# The pairs of typographic quotation marks that keyboards make.
 _QUOTES = "\"'`“”„‟«»‘’‚‛″′"
 
 
 def as_typed(text: str) -> str:
-    """The text without Slack's markup: an address that Slack made a link of is the address again."""
+    """The text without Slack's markup: a link that Slack made of an address is the address again."""
     plain = _MARKUP.sub(_unwrapped, text)
     return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def typed_fields(text: str) -> dict[str, Any]:
-    """What was typed as the fields of a question, without its requester; what was left out is left out here too.
+    """The typed fields of a question, without the requester and without those that were left out.
 
-    The order is device, protocol, minutes, reason; a ticket stands anywhere. Nothing is judged here.
+    The order is device, protocol, minutes, reason; a ticket may be anywhere. Nothing is validated here.
     """
     plain = as_typed(text)
     found: dict[str, Any] = {}

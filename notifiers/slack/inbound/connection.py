@@ -1,7 +1,7 @@
 """One connection of Socket Mode, from Slack's `hello` to its end: https://docs.slack.dev/apis/events-api/using-socket-mode.
 
-Slack's own client reconnects by itself and asks neither why a connection ended nor how many of them Slack counts
-(https://github.com/slackapi/python-slack-sdk/issues/1940). So the connection is ours.
+Slack's own client reconnects by itself and ignores why a connection ended and how many of them Slack counts
+(https://github.com/slackapi/python-slack-sdk/issues/1940). So this is our own.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from notifiers.slack.inbound.payload_reader import PayloadReader
 
 # Slack says `hello` within a second.
 HELLO_SECONDS = 10.0
-# After so long without any frame we ping; without an answer within half of it again, the connection is dead.
+# After so long without any frame we ping; without an answer within half of that, the connection is dead.
 PING_SECONDS = 10.0
-# For Slack's answer to our closing, and for what came in to be acknowledged before.
+# For acknowledging what came in, and for Slack's answer to our closing.
 CLOSE_SECONDS = 2.0
 # Why a connection ended, beside the reasons of Slack's own `disconnect`.
-LOST, NO_HELLO, LOOK_AGAIN = "lost", "no_hello", "look_again"
+LOST, NO_HELLO, COUNT_AGAIN = "lost", "no_hello", "count_again"
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +45,12 @@ class State:
     delivered_at: datetime | None = None
     # Why there is none, or what is wrong with it.
     why: str = ""
-    # By a clock that nobody sets: when something was delivered, or asked for in vain, last.
+    # By the monotonic clock: when something was last delivered, or asked for in vain.
     quiet_since: float = field(default_factory=time.monotonic)
 
 
 class Connection:
-    """Hands on what comes over one WebSocket, until the connection has to end."""
+    """Passes on what comes over one WebSocket, until the connection has to end."""
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse, payload_reader: PayloadReader, state: State) -> None:
         self._websocket = websocket
@@ -85,7 +85,7 @@ class Connection:
         return LOST
 
     async def close(self) -> None:
-        """Acknowledge what came, and have Slack forget the connection: one it goes on counting swallows clicks."""
+        """Acknowledge what came, and have Slack forget the connection: one that it goes on counting loses clicks."""
         self._state.connected = False
         if self._at_work and not self._websocket.closed:
             await asyncio.wait(self._at_work, timeout=CLOSE_SECONDS)
@@ -104,7 +104,7 @@ class Connection:
                 return message
 
     async def _take(self, envelope_id: str, payload: object) -> None:
-        """Have one envelope handled, and acknowledge it; of one that isn't, Slack tells its sender that it failed."""
+        """Have one envelope handled, and acknowledge it; without that, Slack tells its sender that it failed."""
         try:
             response = await self._payload_reader.take(payload, AsyncBoltRequest(mode="socket_mode", body={}))
             if answer := acknowledgement(envelope_id, response):
@@ -116,7 +116,7 @@ class Connection:
 
 
 def acknowledgement(envelope_id: str, response: BoltResponse) -> dict[str, Any] | None:
-    """What to send back; None for what is not taken. What can't be read is on record, and need not come again."""
+    """What to send back; None where it was not handled. What can't be read is on record, and need not come again."""
     if response.status not in {200, 400}:
         return None
     answer: dict[str, Any] = {"envelope_id": envelope_id}

@@ -1,8 +1,8 @@
-"""What Slack hands us when somebody clicks, submits a form, types a command or opens a page, read strictly.
+"""What Slack sends us when somebody clicks, submits a form, types a command or opens a page, read strictly.
 
 The shapes: https://docs.slack.dev/reference/interaction-payloads/ and
 https://docs.slack.dev/interactivity/implementing-slash-commands#app_command_handling. A payload is signed, and still
-nothing in it is taken on trust: each part that is used has its type and length, and all else is left out.
+nothing in it is trusted: each part that is used has its type and length, and all else is left out.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Pressed(InteractionPayload):
 
     @property
     def author(self) -> Author:
-        """Whose message or page the button stands on."""
+        """Whose message or page the button is on."""
         if self.message is not None:
             return self.message
         return Author(bot_id=self.view.bot_id, app_id=self.view.app_id) if self.view else Author()
@@ -115,7 +115,7 @@ class Submitted(InteractionPayload):
             raise Malformed("the form names no request") from None
 
     def field(self, name: str) -> str:
-        """What stands in the field with this action id, whatever its block; "" for nothing, or nothing of its kind."""
+        """The text of the field with this action id, in any block; "" for none, or another type."""
         values = self.view.state.get("values") if isinstance(self.view.state, dict) else None
         blocks = values.values() if isinstance(values, dict) else ()
         for block in blocks:
@@ -186,7 +186,7 @@ ReadT = TypeVar("ReadT", bound=Part)
 
 
 def read(kind: type[ReadT], body: Mapping[str, Any]) -> ReadT:
-    """Read a payload as this kind. Raises Malformed, which names the part that is wrong and not what stands there."""
+    """Read a payload as this kind. Raises Malformed, which names the wrong part without its value."""
     try:
         return kind.model_validate(dict(body))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Who somebody in Slack is: their account, its confirmed mail address, the person of the directory who has it."""
+"""Who a Slack user is: their account, its confirmed mail address, the person of the directory with that address."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from notifiers.slack.client.accounts import Clock, Memory, address_of, why_not
 from notifiers.slack.client.api import SlackApi
 
 DISABLED = "Nothing was changed: you are disabled in Countersign's directory; ask its administrators to enable you."
-# Whose an account is. So long does a click count after Slack took the account's address away; who is deactivated or
-# disabled in the directory is refused at once, by Slack itself or by the engine.
+# How long an account's address is cached: so long a click may count after the address was changed in Slack. Who is
+# deactivated there, or disabled in the directory, is refused at once, by Slack itself or by the engine.
 KNOWN_SECONDS = 300.0
-# Short, so that what an administrator has mended works soon; long enough that a row of clicks asks Slack once.
+# Short, so that a correction by an administrator works soon; long enough that a series of clicks asks Slack once.
 REFUSED_SECONDS = 30.0
 
 
 class TurnedAway(CountersignError):
-    """Who clicked or typed may not; the text is for them. `person` is who they are, where that is known."""
+    """Who clicked or typed may not; the text is for them. `person` is who they are, if known."""
 
     def __init__(self, message: str, person: Person | None = None) -> None:
         super().__init__(message)
@@ -28,14 +28,14 @@ class TurnedAway(CountersignError):
 
 
 class Directory(Protocol):
-    """Where people are looked up by address."""
+    """A directory in which people are found by address."""
 
     async def person_at(self, address: str) -> Person | None:
         """The person with this mail address, whatever its case."""
 
 
 class SlackPeople:
-    """Knows people by their clicks."""
+    """Finds the people behind clicks."""
 
     def __init__(self, api: SlackApi, directory: Directory, clock: Clock = time.monotonic) -> None:
         self._api = api
@@ -64,7 +64,7 @@ class SlackPeople:
             account = (await self._api.call("users.info", user, user=user)).get("user")
         except Unreachable:
             raise TurnedAway(_refusal("is not known to it")) from None
-        # Slack answers for the id that was asked; anything else is not taken for an answer.
+        # Slack's answer must be for the id that was asked.
         if not isinstance(account, dict) or account.get("id") != user:
             raise TurnedAway(_refusal("is not known to it"))
         if reason := why_not(account, ours):

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Place:
-    """Where somebody is, and what Slack gave us to answer them there."""
+    """Where somebody can be answered, and with what."""
 
     user: str
     channel: str = ""
@@ -36,7 +36,7 @@ class Place:
 
 
 class Replies:
-    """Tells one person something, by the nearest way that works; a failure is logged and stops nothing."""
+    """Sends one person a message by the nearest way that works; a failure is logged, and stops nothing."""
 
     def __init__(self, api: SlackApi, api_url: str) -> None:
         self._api = api
@@ -66,7 +66,7 @@ class Replies:
         try:
             sent = await webhook.send(text=text, response_type="ephemeral", replace_original=False)
         except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            # The link is a secret, and may stand in the error.
+            # The link is a secret, and may be in the error.
             raise Unavailable(f"its response_url can't be used ({type(error).__name__})") from None
         return sent.status_code == 200
 
@@ -87,7 +87,7 @@ class Replies:
         return True
 
     def _is_slacks(self, url: str) -> bool:
-        """Whether to send anything there: what came in a payload names no other server."""
+        """Whether this is an address of Slack's: a payload must not name another server."""
         try:
             parts = urlsplit(url)
         except ValueError:

@@ -22,7 +22,7 @@ from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound import socket_report
 from notifiers.slack.inbound.connection import (
     CLOSE_SECONDS,
-    LOOK_AGAIN,
+    COUNT_AGAIN,
     LOST,
     NO_HELLO,
     PING_SECONDS,
@@ -33,12 +33,12 @@ from notifiers.slack.inbound.payload_reader import PayloadReader
 
 # Without any delivery for so long, Slack's API is called.
 SILENCE_SECONDS = 60.0
-# While Slack counts other connections, ours is made anew after these, to be counted again: a dead one can last hours.
-LOOK_AGAIN_SECONDS = (15.0, 60.0, 300.0, 900.0)
+# While Slack counts other connections, ours is made anew after these, as a dead one can be counted for hours.
+COUNT_AGAIN_SECONDS = (15.0, 60.0, 300.0, 900.0)
 # One that lasted this long was a good one: the next is opened at once.
 STEADY_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 60.0
-# Slack counts too many, or Socket Mode is off: whoever comes again at once makes it worse, or comes in vain.
+# Slack counts too many, or Socket Mode is off: to connect again at once makes it worse, or is in vain.
 LEAST_PAUSE_SECONDS = {"too_many_websockets": 10.0, "link_disabled": 60.0}
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Socket:
         return self._state.connected
 
     def findings(self) -> list[Finding]:
-        """How the connection stands now, for `countersign doctor` and `/health`."""
+        """The findings about the connection, for `countersign doctor` and `/health`."""
         return socket_report.findings(self._state)
 
     def start(self) -> None:
@@ -79,7 +79,7 @@ class Socket:
         while True:
             began = time.monotonic()
             reason = await self._one()
-            if reason == LOOK_AGAIN:
+            if reason == COUNT_AGAIN:
                 continue
             steady = time.monotonic() - began > STEADY_SECONDS
             self._failures = 0 if steady else self._failures + 1
@@ -104,10 +104,10 @@ class Socket:
             self._ended(str(error))
             return LOST
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            # Not its text, in which the address with its ticket may stand.
+            # Not its text, which may hold the address with its ticket.
             self._ended(f"the connection failed ({type(error).__name__})")
             return LOST
-        if reason != LOOK_AGAIN:
+        if reason != COUNT_AGAIN:
             self._ended(socket_report.WHY_ENDED.get(reason, f"Slack ended the connection ({reason})"))
         return reason
 
@@ -122,7 +122,7 @@ class Socket:
             async with asyncio.timeout(self._until_next_look()):
                 return await connection.until_over()
         except TimeoutError:
-            return LOOK_AGAIN
+            return COUNT_AGAIN
         finally:
             probing.cancel()
             await connection.close()
@@ -137,7 +137,7 @@ class Socket:
             log.warning("connected to Slack's socket; %s", socket_report.others(state.connections))
 
     def _until_next_look(self) -> float:
-        seconds = LOOK_AGAIN_SECONDS[min(self._looks, len(LOOK_AGAIN_SECONDS) - 1)]
+        seconds = COUNT_AGAIN_SECONDS[min(self._looks, len(COUNT_AGAIN_SECONDS) - 1)]
         self._looks += 1
         return seconds
 
@@ -148,18 +148,18 @@ class Socket:
         self._state.why = why
 
     async def _probe(self) -> None:
-        """Call Slack's API after each minute without a delivery: an idle connection that went silent then wakes."""
+        """Call Slack's API after each minute without a delivery: that wakes an idle connection that went silent."""
         while True:
             quiet = time.monotonic() - self._state.quiet_since
             await asyncio.sleep(max(SILENCE_SECONDS - quiet, 0))
             if time.monotonic() - self._state.quiet_since >= SILENCE_SECONDS:
                 self._state.quiet_since = time.monotonic()
-                with suppress(CountersignError):  # of the app and its token `doctor` tells
+                with suppress(CountersignError):  # `doctor` reports the app and its token
                     await self._api.call("auth.test", "the app")
 
 
 def pause(reason: str, failures: int) -> float:
     """Seconds until the next connection after one that ended for this reason, the last of so many that failed."""
     seconds = 0.0 if failures == 0 else min(2.0 ** (failures - 1), LONGEST_PAUSE_SECONDS)
-    # Not all portals at the same moment.
+    # So that not all portals connect at the same moment.
     return max(seconds * random.uniform(0.5, 1.0), LEAST_PAUSE_SECONDS.get(reason, 0.0))

@@ -1,4 +1,4 @@
-"""What people are told of the socket."""
+"""The findings about the socket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ problem = partial(Finding, part=PART, about=ABOUT, state="problem")
 
 
 def findings(state: State) -> list[Finding]:
-    """How the connection stands now: how many Slack counts, when it was heard last, and why there is none."""
+    """The connection's state: how many Slack counts, when something came last, and why there is none."""
     if not state.connected:
         why = state.why or "it is being opened"
         message = f"there is none, so clicks do not arrive ({why}); it is tried again without end{_heard(state)}"

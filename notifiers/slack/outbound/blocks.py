@@ -13,18 +13,18 @@ from notifiers.slack.config import SlackConfig
 from notifiers.slack.outbound import escaping, parts
 from notifiers.slack.outbound.render import label, markup, plain
 
-# How much of it a message shows, so that it stays far below what Slack takes and a phone can scroll through.
+# How much of a text a message shows: far less than Slack allows, and what a phone can scroll through.
 LONGEST_REASON = 1200
 LONGEST_COMMENT = 300
 LONGEST_MESSAGE = 600
 MOST_DECISIONS = 6
 MOST_MENTIONED = 50
 LONGEST_MENTION = 45
-MOST_APPROVERS = 3  # they stand in one block with those who are mentioned
+MOST_APPROVERS = 3  # they are in one block with those who are mentioned
 
 OUTCOMES = {Event.SETTLED, Event.GRANT_ENDED}
 STILL_ASKED = {Event.REMINDED, Event.HELP}
-SAID_IN_WORDS = {Event.GRANT_ENDED, Event.ANSWER_REFUSED, Event.HELP}
+WITH_MESSAGE = {Event.GRANT_ENDED, Event.ANSWER_REFUSED, Event.HELP}
 
 
 class Content(NamedTuple):
@@ -35,7 +35,7 @@ class Content(NamedTuple):
 
 
 def live(notification: RequestNotification, config: SlackConfig, slack_ids: Mapping[str, str] | None = None) -> Content:
-    """The message that goes on showing a request as it stands: the approver's prompt, or the requester's status.
+    """The message that is kept up to date with a request: the approver's prompt, or the requester's status.
 
     `slack_ids`: person id -> Slack's id, of the people to mention in a room.
     """
@@ -58,7 +58,7 @@ def live(notification: RequestNotification, config: SlackConfig, slack_ids: Mapp
 
 
 def short(notification: RequestNotification, config: SlackConfig) -> Content:
-    """A message that says one thing once, and is not changed any more."""
+    """A message that says one thing once, and is never changed."""
     shown = _shown(notification, config, {})
     kind = "settled" if notification.event in OUTCOMES else notification.event
     sentence = markup(f"{kind}/sentence", **shown)
@@ -120,7 +120,7 @@ def _why(notification: RequestNotification) -> list[Block]:
 
 def _what_happened(notification: RequestNotification) -> list[Block]:
     """The message of an outcome or a refusal, unless those who decided say it themselves."""
-    if notification.event not in SAID_IN_WORDS:
+    if notification.event not in WITH_MESSAGE:
         if notification.grant and notification.grant.ended_early:
             return parts.quote(notification.grant.message, LONGEST_MESSAGE, label("what_happened"))
         by_people = notification.decisions and notification.status in {Status.APPROVED, Status.REJECTED}

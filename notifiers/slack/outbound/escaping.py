@@ -1,7 +1,7 @@
-"""How values read in Slack: all that a template prints passes through here, so that none mentions, links or disguises.
+"""Makes values safe for Slack: all that a template prints passes through here, so that none mentions or links.
 
 Slack's own rule is to escape & < > (https://docs.slack.dev/messaging/formatting-message-text#escaping). Its marks for
-bold, italic, struck out, code and emoji have no escape, so that in a value another character stands for each.
+bold, italic, struck out, code and emoji have no escape, so in a value each is replaced by another character.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from countersign import times
 from countersign.models import without_controls
 
-# Of any one value as it goes out, escaped. Honest ones are far shorter, and a longer one would hide the rest.
+# The longest value, escaped. Honest ones are far shorter, and a longer one would hide the rest.
 LONGEST_VALUE = 200
 LONGEST_NAME = 80
 # How many names a list says before it counts the others.
@@ -51,19 +51,19 @@ def marked_up(value: object, longest: int = LONGEST_VALUE) -> Ready:
 
 
 def code(value: object, longest: int = LONGEST_VALUE) -> Ready:
-    """An id or an address, to be read letter by letter; a backtick would end it: another character stands for it."""
+    """An id or an address as code; a backtick, which would end it, is replaced."""
     text = one_line(value, longest)
     return Ready(f"`{''.join(_ESCAPED.get(c) or ('ˋ' if c == '`' else c) for c in text)}`" if text else "")
 
 
 def several_lines(value: str, longest: int) -> str:
-    """Somebody's words for a quote, where Slack reads no markup: their lines, without blank ones, cut."""
+    """A person's text for a quote, where Slack reads no markup: its lines, without blank ones, cut."""
     lines = (" ".join(line.split()) for line in without_controls(value).splitlines())
     return cut("\n".join(filter(None, lines)), longest)
 
 
 def name(written: str, person_id: str, longest: int = LONGEST_NAME) -> Ready:
-    """What to call somebody: their name, or their id where the directory has none."""
+    """Somebody's name, or their id where the directory has none."""
     return marked_up(one_line(written) or person_id, longest)
 
 

@@ -30,12 +30,12 @@ def header(text: str) -> Block:
 
 
 def section(text: str) -> Block:
-    """A paragraph in Slack's markup. Slack takes no empty one, as words of blanks alone would make."""
+    """A paragraph in Slack's markup. Slack refuses an empty one, which a text of blanks would make."""
     return SectionBlock(text=_markup(text or "…"))
 
 
 def fields(texts: Sequence[str]) -> list[Block]:
-    """Facts in two columns; none where there is none to show."""
+    """Facts in two columns; no block where there are none."""
     shown = [_markup(text) for text in texts[:MOST_FIELDS] if text]
     return [SectionBlock(fields=shown)] if shown else []
 
@@ -46,7 +46,7 @@ def context(text: str) -> Block:
 
 
 def quote(said: str, longest: int, title: str = "") -> list[Block]:
-    """Somebody's own words. Slack reads no markup in plain text: they mention, link and format nothing.
+    """A person's text. Slack reads no markup in plain text, so it mentions, links and formats nothing.
 
     Every line is marked, so that none can pass for one of ours.
     """
@@ -58,7 +58,7 @@ def quote(said: str, longest: int, title: str = "") -> list[Block]:
 
 
 def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
-    """A row of buttons; none where there is none."""
+    """A row of buttons; no block where there are none."""
     return [ActionsBlock(elements=list(buttons))] if buttons else []
 
 
@@ -79,9 +79,9 @@ def confirm(action: str, title: str, text: str, *, style: str | None = None) -> 
 
 
 def value(approval_id: int, level: int, run: str) -> str:
-    """What a button says of itself: an old message never answers another request or level.
+    """The value of a button, so that an old message never answers another request or level.
 
-    The run of the request tells it from an earlier one of its number; it is empty for one that has none on record.
+    The run tells a request from an earlier one with the same number; it is empty where none is on record.
     """
     return f"{approval_id}:{level}:{short_run(run)}" if run else f"{approval_id}:{level}"
 

@@ -1,4 +1,4 @@
-"""What was posted before: Slack can't be told that a message is the same, so whoever is unsure looks first."""
+"""Finds what was posted before: Slack has no key that prevents posting twice, so an unsure sender looks first."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ REFUSED_SECONDS = 60.0
 
 
 class Recipients:
-    """Finds people for the way out."""
+    """Finds the Slack users to write to."""
 
     def __init__(self, api: SlackApi, clock: Clock = time.monotonic) -> None:
         self._api = api
@@ -33,7 +33,7 @@ class Recipients:
         return await self._conversations.recall(address, partial(self._open, address))
 
     def forget(self, address: str) -> None:
-        """Look this person up anew the next time."""
+        """Drop this person from the cache."""
         self._users.forget(address)
         self._conversations.forget(address)
 

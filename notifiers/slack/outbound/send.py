@@ -1,4 +1,4 @@
-"""The way out by Slack: post a notification once, keep its message up to date, and say plainly what became of it."""
+"""The way out by Slack: post a notification once, keep its message up to date, and report what became of it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from notifiers.slack.outbound.blocks import MOST_MENTIONED, OUTCOMES, Content, g
 from notifiers.slack.outbound.posted_messages import PostedMessages
 from notifiers.slack.outbound.recipients import Recipients
 
-# Slack would look for names and links of its own in the text, and show what is behind them.
+# Else Slack would look for names and links in the text, and show previews of them.
 QUIET = {"parse": "none", "link_names": False}
 
 log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
-    """Where a message stands, or is to stand; `thread` is the message it answers."""
+    """Where a message is, or is to be; `thread` is the message it answers."""
 
     channel: str
     thread: str = ""
@@ -49,7 +49,7 @@ class SlackNotifier:
             await self._post_anew(notification, "", general(notification, self._config))
             return ""
         if notification.event in OUTCOMES and notification.holds and notification.to.id != notification.requester.id:
-            return notification.holds  # their own message changes, and says it
+            return notification.holds  # their own message changes to say it
         if notification.holds and notification.event not in {Event.ASKED, Event.OPENED}:
             return await self._reply(notification)
         content = await self._shown(notification) if _is_live(notification) else short(notification, self._config)
@@ -75,7 +75,7 @@ class SlackNotifier:
         await self._api.close()
 
     async def _reply(self, notification: RequestNotification) -> str:
-        """Say it below the message that shows the request; beside it, where that was deleted."""
+        """Post it as a reply to the message that shows the request; by itself, where that was deleted."""
         channel, _, ts = notification.holds.partition("/")
         content = short(notification, self._config)
         try:

@@ -34,7 +34,7 @@ async def way(slack_deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(module, "PING_SECONDS", 1.0)
     monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.5)
     monkeypatch.setattr(socket, "CLOSE_SECONDS", 0.5)
-    monkeypatch.setattr(socket, "LOOK_AGAIN_SECONDS", (0.5,))
+    monkeypatch.setattr(socket, "COUNT_AGAIN_SECONDS", (0.5,))
     async with way_in(slack_deployment, "socket") as made:
         yield made
 
