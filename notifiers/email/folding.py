@@ -15,15 +15,16 @@ from pathlib import Path
 # over, or above, what stands before it.
 UNSURE, DISPLACED = "\ufffc", "\ufdd0"
 
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⎯─━﹘﹣－"), "-") | {ord("ı"): "i", ord("："): ":"}
-_UNSEEN = {ord(UNSURE): None, ord(DISPLACED): None}
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⎯─━﹘﹣－"), "-") | {
+    ord("ı"): "i", ord("："): ":", ord(UNSURE): None, ord(DISPLACED): None,
+}  # fmt: skip
 
 
 @lru_cache(maxsize=4_096)
 def loose(text: str) -> str:
     """Fold case, accents, width, dashes and spaces, and drop what is not shown."""
     if not text.isascii():
-        parted = unicodedata.normalize("NFKD", text.translate(_DASHES).translate(_UNSEEN).casefold())
+        parted = unicodedata.normalize("NFKD", text.translate(_DASHES).casefold())
         text = "".join(c for c in parted if unicodedata.category(c) not in ("Mn", "Cf"))
     return " ".join(text.casefold().split())
 

@@ -15,7 +15,8 @@ from notifiers.email.grammar.line import read_line, sides_of_signs
 from notifiers.email.grammar.names import Names
 
 LONGEST_PHRASE = 6  # words
-MOST_WORDS = 4_000  # below an answer; a longer comment is looked at so far
+LONGEST_COMMENT = 40_000  # characters below an approval
+MOST_SHOWN = 100  # of them, where there are more
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*'?")
 _STOPS = (".", "!", "?", "。", "！", "？", "…")
 _GOING_ON = (",", ";", ":", "?", ")", "、", "，", "？", "；", "：")
@@ -28,9 +29,12 @@ def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexico
     for line in lines:
         if read_line(line, names, words).verdict == "reject" or sides_of_signs(line) == {"reject"}:
             return line.strip()
-    text = fold_case(" ".join(lines))
+    text = " ".join(lines)
+    if len(text) > LONGEST_COMMENT:  # nobody has read it all
+        return text[:MOST_SHOWN]
+    text = fold_case(text)
     forms = [_forms(words), *(_tables(words)[code] for code in _languages_of(answer, words))]
-    spoken = [word.strip("'") for word in _WORD.findall(text)][:MOST_WORDS]
+    spoken = [word.strip("'") for word in _WORD.findall(text)]
     at = 0
     while at < len(spoken):
         windows = [" ".join(spoken[at : at + size]) for size in range(min(LONGEST_PHRASE, len(spoken) - at), 0, -1)]

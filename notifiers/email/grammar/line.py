@@ -18,7 +18,7 @@ from notifiers.email.grammar.names import Names, introduces_sender, is_harmless,
 from notifiers.email.grammar.segments import Reader
 
 LONGEST_ANSWER = 120  # characters of a line that may still approve
-LONGEST_NO = 1_000  # and of one that may still reject
+LONGEST_NO = 500  # and of one that may still reject
 MOST_SEGMENTS = 6  # between full stops and commas, as in "Hi Bob, yes, approved. Thanks, Grace"
 MOST_CALLED = 2  # words of a name with which a letter begins
 MOST_WORDS_OF_NO = 10  # of a rejecting phrase
@@ -39,6 +39,7 @@ _QUESTION_MARKS = frozenset("?？¿⁇⁈⁉؟\u037e")
 _SIGN = "(?:" + "|".join(map(re.escape, sorted(YES_SIGNS | NO_SIGNS))) + ")[\ufe0f\U0001f3fb-\U0001f3ff]*"
 _SIGNS_BEFORE = re.compile(rf"(?:{_SIGN} *)+")
 _SIGNS_BEHIND = re.compile(rf"(?: *{_SIGN})+$")
+_PARTS_NO = re.compile(r" ?(?:[!,;:–—(]|\.(?! ?\d))| - ")  # but "No. 5"
 _WORD = re.compile(r"[\w'+-]+")
 _ADVERBS = ("ly", "lich", "weise", "ment", "mente")
 _HARMLESS = frozenset({"thanks", "closing", "greeting", "address", "name", "please", "sorry", "own", "beside"})
@@ -200,7 +201,7 @@ def _stands(phrase: str, behind: str, reader: Reader) -> bool:
     sentence = re.split(r"[.!;:,–—]| - ", behind, maxsplit=1)[0]
     if not _QUESTION_MARKS.isdisjoint(sentence) or any(unicodedata.category(c) in ("Mn", "Me") for c in behind):
         return False  # a question, or struck out
-    if phrase in words.mere_no and behind.strip() and not re.match(r" ?[.!,;:–—(]| - ", behind):
+    if phrase in words.mere_no and behind.strip() and not _PARTS_NO.match(behind):
         return False
     spoken = list(map(fold_known, _WORD.findall(behind)))
     nearest = [" ".join(spoken[:count]) for count in range(1, 4)]

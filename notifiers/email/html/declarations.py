@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import tinycss2
 from tinycss2 import color4
 
+from notifiers.email.html import elements
+
 DARKEST_PAPER, LIGHTEST_INK = 0.75, 0.4  # relative luminance, as WCAG 2.1 defines it
 SMALLEST, LARGEST = 6.0, 100.0  # CSS pixels of a font
 LARGEST_OFFSET = 5.0  # CSS pixels that text may be moved by
@@ -20,6 +22,7 @@ _PIXELS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.7
 LEAST_CONTRAST = 3.0  # as WCAG 2.1 measures it
 _COLOURS = frozenset({"color", "background", "background-color"})
 _NEUTRAL = frozenset({"inherit", "initial", "unset", "revert", "auto", "normal", "none"})
+_SMALLEST_CLIP = {"width": 100.0, "max-width": 100.0, "height": 15.0, "max-height": 15.0}
 _INK = frozenset({"windowtext", "canvastext", "inherit", "initial", "unset", "currentcolor", "revert", "black"})
 _PAPER = frozenset({"transparent", "window", "canvas", "white", *_NEUTRAL})
 _BLOCKS = frozenset({"block", "list-item", "table", "table-row", "table-row-group", "table-header-group"})
@@ -69,7 +72,17 @@ def read(declarations: Sequence[Any], *, dark: bool = False) -> Style:
         elif not (dark and each.lower_name.endswith(("color", "background"))):
             style = _with(style, each.lower_name, value)
             style = style._replace(coloured=style.coloured or each.lower_name in _COLOURS)
-    return _displayed(style, displays)
+    return _displayed(style._replace(doubtful=style.doubtful or _clips(declarations)), displays)
+
+
+def _clips(declarations: Sequence[Any]) -> bool:
+    """Whether a style cuts off what a box doesn't hold, and makes the box small."""
+    said = {each.lower_name: each.value for each in declarations if each.type == "declaration"}
+    overflows = [value for name, value in said.items() if name.startswith("overflow")]
+    if all(_word([token for token in value if token.type != "whitespace"]) == "visible" for value in overflows):
+        return False
+    sizes = ((_number(token), least) for name, least in _SMALLEST_CLIP.items() for token in said.get(name, ()))
+    return any(size is not None and size < least for size, least in sizes)
 
 
 def _is_light_on_dark(declarations: Sequence[Any]) -> bool:
@@ -107,7 +120,7 @@ def _with(style: Style, name: str, value: Value) -> Style:
         style = style._replace(scale=style.scale * _scale(value))
     if style.dark and name in _COLOURS:
         return style
-    known = _READERS.get(name) or (_any if name in _FREE or name.startswith(_FREE_PREFIXES) else _never)
+    known = _READERS.get(name) or (_any if name in elements.FREE or name.startswith(elements.FREE_PREFIXES) else _never)
     fine = known(value) or (word in _NEUTRAL and name not in ("color", "font-size", "opacity"))
     return style if fine else style._replace(doubtful=True)
 
@@ -168,6 +181,13 @@ def _is_readable_size(value: Value) -> bool:
         return False
     size = float(value[0].value) * 0.16 if value[0].type == "percentage" else _number(value[0])
     return size is not None and SMALLEST <= size <= LARGEST
+
+
+def _is_readable_height(value: Value) -> bool:
+    """Whether lines of this height don't cover each other."""
+    least = {"number": 0.8, "percentage": 60 * 8, "dimension": SMALLEST}
+    size = _number(value[0]) if len(value) == 1 else None
+    return size is not None and size >= least.get(value[0].type, 0)
 
 
 def _is_readable_font(value: Value) -> bool:
@@ -246,7 +266,7 @@ _READERS: dict[str, Callable[[Value], bool]] = {
     "color": is_ink, "background": is_paper, "background-color": is_paper, "-webkit-text-fill-color": is_ink,
     "font-size": _is_readable_size, "font": _is_readable_font,
     "visibility": _words("visible", "inherit", "initial"), "opacity": lambda v: len(v) == 1 and _number(v[0]) == 1,
-    "line-height": _lengths(0.8, 8000),
+    "line-height": _is_readable_height,
     "width": _lengths(20, 2500), "max-width": _lengths(100, 8000), "min-width": _lengths(0, 800),
     "height": _lengths(8, 8000), "max-height": _lengths(100, 80000), "min-height": _lengths(0, 1000),
     "text-indent": _lengths(-40, 100), "letter-spacing": _lengths(-1, 5), "word-spacing": _lengths(-1, 10),
@@ -266,22 +286,3 @@ _READERS: dict[str, Callable[[Value], bool]] = {
        for part in ("", "-width", "-style", "-color", "-radius")},
     **{name: _lengths(0, 400) for name in ("padding", *(f"padding-{side}" for side in _SIDES))},
 }  # fmt: skip
-# No value of these hides, moves or covers text.
-_FREE_PREFIXES = (
-    "mso-", "font-", "-webkit-user-", "page-break-", "break-", "text-align", "text-decoration-", "-qt-", "border-",
-    "text-wrap", "text-underline", "scroll", "-webkit-font-", "-moz-", "-ms-", "background-", "--darkreader-",
-    "text-justify", "text-autospace", "-webkit-border-", "-apple-", "transition", "text-emphasis", "text-decorations",
-)  # fmt: skip
-_FREE = frozenset({
-    "align-items", "box-sizing", "-webkit-box-sizing", "caret-color", "clear", "cursor", "direction", "empty-cells",
-    "hyphens", "justify-content", "line-break", "object-fit", "orphans", "outline-color", "outline-style",
-    "outline-offset", "overflow-wrap", "page", "pointer-events", "quotes", "resize", "size",
-    "supported-color-schemes", "tab-size", "tab-interval", "tab-stops", "table-layout", "text-rendering",
-    "text-size-adjust", "user-select", "widows", "word-break", "word-wrap", "z-index", "layout-grid-mode",
-    "punctuation-wrap", "list-style-position", "-webkit-line-break", "-webkit-nbsp-mode", "-webkit-locale",
-    "-webkit-hyphens", "-webkit-tap-highlight-color", "-webkit-overflow-scrolling", "-webkit-text-decoration-color",
-    "-webkit-text-decorations-in-effect", "-webkit-text-stroke-color", "-webkit-print-color-adjust",
-    "print-color-adjust", "forced-color-adjust", "accent-color", "text-spacing-trim", "font", "ime-mode",
-    "layout-flow", "zoom-text", "counter-reset", "will-change", "appearance", "-webkit-touch-callout",
-    "-webkit-user-modify", "text-kashida-space", "text-kashida", "text-line-through-mode", "unicode-range", "src",
-})  # fmt: skip

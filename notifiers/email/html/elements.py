@@ -1,4 +1,4 @@
-"""The elements and attributes that mail clients use for ordinary text. Data only; what is not here is unreadable."""
+"""The elements, attributes and free properties that mail clients use for ordinary text. Data only."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -20,7 +20,7 @@ HIDING = _words("hidden true") | {""}
 # What is shown elsewhere than where it stands in the text.
 ELSEWHERE = _words("caption tfoot legend")
 ATTRIBUTES = _words("""
-    align alink alt background bgcolor border cellpadding cellspacing charset cite class clear color colspan content
+    align alink alt bgcolor border cellpadding cellspacing charset cite class clear color colspan content
     contenteditable dir face height hidden href hspace http-equiv id itemprop itemscope itemtype lang link media name
     nowrap prefix property referrerpolicy rel rev role rowspan rules scope shape size spellcheck src srcset start style
     summary tabindex target text title translate type valign value version vlink vspace width xml:lang xmlns datetime
@@ -34,3 +34,23 @@ QUOTES = _words("""
 SIGNATURE = "signature"
 SIGNATURES = _words("bloop_sign mb_sig")
 SIGNED = _words("div span p pre table section")
+
+# No value of these hides, moves or covers text.
+FREE_PREFIXES = (
+    "mso-", "font-", "-webkit-user-", "page-break-", "break-", "text-align", "text-decoration-", "-qt-", "border-",
+    "text-wrap", "text-underline", "scroll", "-webkit-font-", "-moz-", "-ms-", "background-", "--darkreader-",
+    "text-justify", "text-autospace", "-webkit-border-", "-apple-", "transition", "text-emphasis", "text-decorations",
+)  # fmt: skip
+FREE = frozenset({
+    "align-items", "box-sizing", "-webkit-box-sizing", "caret-color", "clear", "cursor", "direction", "empty-cells",
+    "hyphens", "justify-content", "line-break", "object-fit", "orphans", "outline-color", "outline-style",
+    "outline-offset", "overflow-wrap", "page", "pointer-events", "quotes", "resize", "size",
+    "supported-color-schemes", "tab-size", "tab-interval", "tab-stops", "table-layout", "text-rendering",
+    "text-size-adjust", "user-select", "widows", "word-break", "word-wrap", "z-index", "layout-grid-mode",
+    "punctuation-wrap", "list-style-position", "-webkit-line-break", "-webkit-nbsp-mode", "-webkit-locale",
+    "-webkit-hyphens", "-webkit-tap-highlight-color", "-webkit-overflow-scrolling", "-webkit-text-decoration-color",
+    "-webkit-text-decorations-in-effect", "-webkit-text-stroke-color", "-webkit-print-color-adjust",
+    "print-color-adjust", "forced-color-adjust", "accent-color", "text-spacing-trim", "font", "ime-mode",
+    "layout-flow", "zoom-text", "counter-reset", "will-change", "appearance", "-webkit-touch-callout",
+    "-webkit-user-modify", "text-kashida-space", "text-kashida", "text-line-through-mode", "unicode-range", "src",
+})  # fmt: skip

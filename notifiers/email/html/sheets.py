@@ -12,7 +12,7 @@ from notifiers.email.html.declarations import PLAIN, Style, read
 
 _NAME = re.compile(r"([.#]?)(-?[a-z_\u0080-\U0010ffff][\w-]*)", re.IGNORECASE)
 _GROUPS = frozenset({"media", "supports", "layer"})
-_HARMLESS = frozenset({"font-face", "page", "list", "charset", "viewport", "-ms-viewport", "counter-style"})
+_HARMLESS = frozenset({"font-face", "page", "list", "charset", "viewport", "-ms-viewport"})
 DEEPEST_GROUP = 3
 
 
@@ -49,8 +49,8 @@ class Sheets:
             asks = tinycss2.serialize(rule.prelude)[:1_000].lower()
             inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
             self._read(inner, depth + 1, dark=dark or "prefers-color-scheme" in asks)
-        elif keyword not in _HARMLESS:
-            self.doubtful = True
+        elif keyword not in _HARMLESS or "data:" in tinycss2.serialize(rule.content or []):
+            self.doubtful = True  # a font within the mail may draw any letter as another
 
     def _add(self, rule: Any, *, dark: bool) -> None:
         found = tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)

@@ -56,6 +56,7 @@ HIDDEN = (
 )  # fmt: skip
 # What may hide text, or only seems to; such text never gives a yes, and still counts for a no and for the comment.
 DOUBTFUL = (
+    "width:40px;overflow:hidden", "height:9px;overflow:hidden", "line-height:1px", "max-height:10px;overflow-y:hidden",
     "border-left:300px solid", "d\\69splay:none", "dis/**/play:none", "/*;display:none;*/", "x:(;display:none",
     "x:';display:none", "x:{;display:none", "x:[;display:none", "font-family:';display:none",
     "color:red}display:none", "x:a;\xa0display:none", "a:b;" * 2_000,
@@ -172,6 +173,8 @@ def test_what_is_styled_as_clients_do_is_shown(style: str) -> None:
         (".y{", "approve"),
         (".y{color:red}; .x{display:none}", "none"),
         ("@import 'y';", "none"),
+        ("@counter-style y{symbols:'Not '}", "none"),
+        ("@font-face{font-family:y;src:url(data:font/woff,x)}", "none"),
         ("@namespace url(y);.y{color:red}", "none"),
         ('.y{content:"/*"}.x{display:none}.y{content:"*/"}', "none"),
         (".y{background:url(/*)}.x{display:none}.y{background:url(*/)}", "none"),
