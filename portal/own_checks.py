@@ -12,6 +12,7 @@ from countersign.policy_reach import channels_on
 from countersign.views import Finding
 from portal.context import Context
 from store.clock import apart, difference_message, read_clock
+from store.unanswered import unanswered
 from store.workers import DEAD_AFTER, Worker
 
 NO_WORKER = (
@@ -27,6 +28,12 @@ NO_CHANNEL = (
     "(docs/settings.md), or write `{0}: off` in the policy"
 )
 NOT_A_CHANNEL = "{0}, which the policy uses, is no channel, so that nobody is reached by it; {1}"
+NO_ANSWER = (
+    "was asked about {} requests by {}, has never answered, and nothing came back; see that it arrives (their address "
+    "in the policy, a spam filter), or ask them"
+)
+# Who was asked less long ago may not have come to it yet.
+LONG_ENOUGH = timedelta(hours=1)
 NO_WRITING = "nothing can be written: see that its disk is not full and that it is not read-only; the log says more"
 
 
@@ -37,6 +44,7 @@ def own_checks(context: Context) -> list[Check]:
         Check("Temporal", "server", partial(_temporal, context)),
         Check("Temporal", "worker", partial(_worker, context)),
         Check("policy", "channels", partial(_channels_used, context)),
+        Check("people", "answers", partial(_unanswered, context)),
     ]
 
 
@@ -83,6 +91,16 @@ async def _channels_used(context: Context, policy: Policy | None) -> list[Findin
     ]
 
 
+async def _unanswered(context: Context, policy: Policy | None) -> list[Finding]:
+    """Who may never have seen what was sent to them: it was taken, nothing came back, and they never answered."""
+    found = await context.run(unanswered, context.store.database, datetime.now(UTC) - LONG_ENOUGH)
+    return [
+        _finding("people", "warning", one.person, NO_ANSWER.format(one.requests, one.channel))
+        for one in found
+        if policy is not None and policy.enabled(one.person)
+    ]
+
+
 def _why_missing(channel: str) -> str:
     return NO_CHANNEL.format(channel) if channel in CHANNELS else NOT_A_CHANNEL.format(channel, channel_meant(channel))
 
@@ -96,5 +114,5 @@ def _too_far(whose: str, ahead: timedelta, other: str) -> list[Finding]:
     return [_finding("clock", "problem", whose, said)] if said else []
 
 
-def _finding(part: str, state: Literal["ok", "problem"], about: str, said: str) -> Finding:
+def _finding(part: str, state: Literal["ok", "warning", "problem"], about: str, said: str) -> Finding:
     return Finding(part=part, state=state, about=about, message=said)

@@ -214,7 +214,7 @@ def _silence(view: RequestView, one: ApproverView) -> Text:
         return Text(AVAILABILITY[one.availability], "bright_black")
     if not one.told:
         return Text("not told yet", "yellow")
-    return Text("asked" if view.status is Status.WAITING else "did not answer", "bright_black")
+    return Text("told, no answer yet" if view.status is Status.WAITING else "did not answer", "bright_black")
 
 
 def _said(decisions: list[Decision], at: datetime) -> Text:

@@ -83,7 +83,7 @@ def test_a_waiting_request_says_who_agreed_and_whom_it_waits_for() -> None:
     assert "Level 3 of 3: not started" in page
     rows = {row.split()[1]: row for row in page.splitlines() if row.startswith(("  ✓", "  …"))}
     assert "approved" in rows["Heidi"]
-    assert rows["Ivan"].strip().endswith("asked")
+    assert rows["Ivan"].strip().endswith("told, no answer yet")
     assert "1 hour 30 minutes, from the approval on" in page
     assert request_page.awaited(WAITING) == ["ivan"]
 

@@ -1,0 +1,53 @@
+"""Who was asked again and again and has never answered, though no message to them came back: it may reach nobody."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from countersign.models import Status
+from store.database import Database, reads
+from store.notifications import ASKING
+from store.tables import ROOM, answers, approvers, events, notifications, requests
+
+# So many of the newest requests are looked at, whatever there are.
+NEWEST = 500
+
+
+class Unanswered(NamedTuple):
+    """Somebody whom a channel has told of so many requests, none of which they answered by any channel."""
+
+    person: str
+    channel: str
+    requests: int
+
+
+@reads
+def unanswered(database: Database, before: datetime) -> list[Unanswered]:
+    """Those who were asked before a moment about requests that expired or still wait, and have never answered any.
+
+    Whom a request calls away, disabled or unreachable is left out, as is who has written in vain: they are known.
+    """
+    newest = select(requests.c.approval_id).order_by(requests.c.approval_id.desc()).limit(NEWEST).scalar_subquery()
+    heard = (
+        select(answers.c.person).where(answers.c.approval_id.in_(newest)),
+        select(events.c.who).where(events.c.approval_id.in_(newest), events.c.kind == "answer_refused"),
+        select(approvers.c.person).where(approvers.c.approval_id.in_(newest), approvers.c.availability != ""),
+    )
+    asked = (
+        select(notifications.c.person, notifications.c.channel, func.count(notifications.c.approval_id.distinct()))
+        .join(requests, requests.c.approval_id == notifications.c.approval_id)
+        .where(
+            notifications.c.approval_id.in_(newest),
+            notifications.c.event.in_(ASKING),
+            notifications.c.state == "sent",
+            notifications.c.written_at < before,
+            requests.c.status.in_((Status.WAITING, Status.EXPIRED)),
+        )
+        .group_by(notifications.c.person, notifications.c.channel)
+        .order_by(notifications.c.person, notifications.c.channel)
+    )
+    with database.reading() as connection:
+        known = {one for query in heard for one in connection.execute(query).scalars()}
+        found = [Unanswered(*row) for row in connection.execute(asked)]
+    return [one for one in found if one.person not in known and not one.person.startswith(ROOM)]
