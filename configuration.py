@@ -1,4 +1,4 @@
-"""How the composition roots read their settings: every mistake is named, with where it stands and what helps."""
+"""How the composition roots read their settings: every mistake is named, with its place and the remedy."""
 
 import logging
 import os
@@ -19,14 +19,14 @@ from countersign.remedies import remedy
 from settings import ENV_FILE, Settings
 
 PREFIX = "COUNTERSIGN_"
-# What begins so, and is read by the command line, the sandbox, `make up` or the tests, and no setting of the programs.
+# Variables with our prefix that are read by the command line, the sandbox, `make up` or the tests.
 OTHERS = re.compile(r"COUNTERSIGN_(URL|TOKEN|STATE|(SANDBOX|TEST)_\w+)")
 # Kubernetes puts these into every container beside a service of that name.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 OF_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 KUBERNETES_PORT = re.compile(r"(tcp|udp|sctp)://")
 TEMPORAL = "TEMPORAL_"
-# How much of a name must be alike to be taken for a misspelt one.
+# How similar a name must be to count as a misspelt setting.
 ALIKE = 0.8
 VERY_ALIKE = 0.9
 PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]*@")
@@ -85,7 +85,7 @@ def _env_file() -> dict[str, str | None]:
 
 
 def _misspelt(written: Mapping[str, str | None]) -> Iterator[str]:
-    """Names that are no setting's, and look as if they were meant for one."""
+    """Names that are no setting's, but look as if they were meant for one."""
     environment = {name.upper(): value for name, value in os.environ.items()}
     for name, value in {**written, **environment}.items():
         if name in variables() or _is_of_others(name, value):
@@ -110,7 +110,7 @@ def _is_of_others(name: str, value: str | None) -> bool:
 
 
 def _meant(name: str, alike: float) -> str:
-    """The setting whose name is most alike, without our prefix or else with it; "" where none is."""
+    """The setting with the most similar name, without our prefix or else with it; "" where none is similar."""
     bare = {each.removeprefix(PREFIX): each for each in variables()}
     close = get_close_matches(name.removeprefix(PREFIX), bare, 1, alike)
     return bare[close[0]] if close else next(iter(get_close_matches(name, variables(), 1, alike)), "")
@@ -122,14 +122,14 @@ def _place(name: str, written: Mapping[str, str | None]) -> str:
 
 
 def _problem(error: ErrorDetails, written: Mapping[str, str | None]) -> str:
-    """What is wrong with one setting: its name, where it stands, what it must be, and how what stands there looks."""
+    """What is wrong with one setting: its name, its place, what it must be, and the shape of its value."""
     field = str(error["loc"][0])
     variable = next((each for each, name in variables().items() if field in (each, name)), field)
     return f"{variable} ({_place(variable, written)}) {remedy(error)}; {_shape(error.get('input'))}"
 
 
 def _shape(value: object) -> str:
-    """How a value looks, without what it says: it may be a secret in the wrong place."""
+    """The shape of a value, without its text, which may be a secret in the wrong place."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     if not text:
         return "it is empty: write a value, or leave the line out"

@@ -16,9 +16,9 @@ from countersign.redaction import masked
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # Control and direction characters, lone surrogates, and what some readers take for the end of a line.
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Stands before each line of a traceback, so that none looks like a log line of its own.
+# Precedes each line of a traceback, so that none looks like a log line of its own.
 CONTINUED = "  | "
-# Temporal's server that is away, and a client of the portal that went.
+# Temporal's server is away, and a client of the portal is gone.
 GONE = {"RPCError", "ClientDisconnect"}
 # Libraries that tell of each connection.
 TALKATIVE = ("imapclient",)
@@ -48,7 +48,7 @@ class OneLine(logging.Formatter):
         return escaped(masked(super().formatMessage(record) + _why(record)))
 
     def formatException(self, ei: Any) -> str:
-        """A traceback, but of what was expected nothing."""
+        """A traceback, but none of an error that was expected."""
         return "" if is_expected(ei[1]) else super().formatException(ei)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -75,7 +75,7 @@ class Json(logging.Formatter):
 
 
 def is_expected(error: BaseException | None) -> bool:
-    """Whether this is no fault of the program: what we raise on purpose, or a far side that has gone."""
+    """Whether this is no bug: an error that we raise on purpose, or a far side that is gone."""
     while error is not None:
         if isinstance(error, CountersignError | asyncio.CancelledError) or type(error).__name__ in GONE:
             return True

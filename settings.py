@@ -20,7 +20,7 @@ from notifiers import AllSettings
 
 ENV_FILE = ".env"
 EXAMPLES = "sqlite:///var/countersign.db or postgresql://user:password@host/database"
-# What may stand behind a ? in the URL of a database: the driver takes no more that text can say.
+# The parameters that the URL of a database may have: the others of the driver are no texts.
 DATABASE_OPTIONS = {"application_name"}
 # Host and port, the host in brackets where it is an IPv6 address (RFC 3986, section 3.2.2).
 HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})")
@@ -37,7 +37,7 @@ Days = Annotated[timedelta, BeforeValidator(reads("days"))]
 
 
 class Settings(BaseSettings, AllSettings):
-    """What an installation has to say; every default suits one machine with the sandbox's mail server."""
+    """The settings of an installation; every default suits one machine with the sandbox's mail server."""
 
     model_config = SettingsConfigDict(
         env_prefix="COUNTERSIGN_", env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True

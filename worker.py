@@ -51,10 +51,10 @@ from workflows.grant import Grant
 STICKY_SECONDS = timedelta(seconds=2)
 # On SIGTERM, what an activity may still take to end.
 GRACE_SECONDS = timedelta(seconds=5)
-# Somebody may have ended the background work by Temporal's own means.
+# Somebody may have ended the background work in Temporal.
 KEEP_BACKGROUND_SECONDS = 60.0
 COMPARE_CLOCKS_SECONDS = 300.0
-# How often a running worker looks whether Temporal still knows its namespace and takes its key.
+# How often a running worker checks that Temporal still knows its namespace and accepts its key.
 CHECK_TEMPORAL_SECONDS = 10.0
 # How often a worker looks whether the record goes on, as a portal may have written a notification that a worker is to
 # send.
@@ -62,7 +62,7 @@ NEW_NOTIFICATIONS_SECONDS = 1.0
 # How often what is kept no longer is looked for, and in how many small transactions at most.
 FORGET_SECONDS = 600.0
 FORGET_AT_MOST = 500
-# How it ends where something can't be reached, and where a setting is wrong.
+# The exit codes where something can't be reached, and where a setting is wrong.
 NOT_REACHED, WRONG_SETTING = 1, 2
 OPEN = "ExecutionStatus = 'Running' AND TaskQueue = '{}'"
 WORKFLOWS = [ConnectionApproval, Grant, BackgroundWork]
@@ -107,7 +107,7 @@ async def _run(
     closing.push_async_callback(outbox.close)
     engine = Engine(client, store, outbox, most_an_hour=settings.requests_an_hour)
     listen = _mailbox_listener(all_channels, store, engine)
-    standing = BackgroundActivities(
+    background = BackgroundActivities(
         listen,
         [
             Chore("people who may no longer act", engine.enforce_directory),
@@ -129,9 +129,9 @@ async def _run(
         Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
     ]
     await _number_above_temporal(client, store)
-    signs = _signs_of_life(store, outbox, settings.task_queue)
+    heartbeats = _heartbeats(store, outbox, settings.task_queue)
     await client.keep_background_work(kept)
-    async with signs, _worker(client, settings, engine, standing, runner), repeating(own):
+    async with heartbeats, _worker(client, settings, engine, background, runner), repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await _wait_until(stop, client)
 
@@ -188,13 +188,13 @@ def main(
 
 
 def _code(error: CountersignError) -> int:
-    """What may pass by itself is no wrong setting."""
+    """The exit code: an error that may pass by itself is no wrong setting."""
     passes = isinstance(error, Unavailable) and not isinstance(error, BadSetting) and not is_lasting(error)
     return NOT_REACHED if passes else WRONG_SETTING
 
 
 def _checked(settings: Settings) -> int:
-    """Say what is well and what is not; the exit code."""
+    """Print the findings of all checks; returns the exit code."""
     own = [
         Check("database", "database", partial(_check_database, settings)),
         Check("Temporal", "server", partial(_check_temporal, settings)),
@@ -219,9 +219,9 @@ async def _check_temporal(settings: Settings, _: Policy | None) -> list[Finding]
 
 
 def _replayed(settings: Settings) -> NoReturn:
-    """Say of everything that is open whether it goes on under this version, and end the process with the exit code.
+    """Print of everything that is open whether it goes on under this version, and end the process with the exit code.
 
-    It ends at once when all is said: threads of the replayer may crash an interpreter that tidies up (temporalio 1.35).
+    It ends at once: threads of the replayer may crash an interpreter that shuts down in order (temporalio 1.35).
     """
     code = asyncio.run(replayed(settings))
     sys.stdout.flush()
@@ -229,7 +229,7 @@ def _replayed(settings: Settings) -> NoReturn:
 
 
 async def replayed(settings: Settings) -> int:
-    """Say of everything that is open whether it goes on under this version; 1 where something does not."""
+    """Print of everything that is open whether it goes on under this version; returns 1 where something does not."""
     client = await Client.connect(**_temporal(settings))
     await client.check()
     replayer = Replayer(
@@ -246,7 +246,7 @@ async def replayed(settings: Settings) -> int:
 
 
 def _temporal(settings: Settings) -> dict[str, Any]:
-    """Where Temporal is, as the client wants to know it."""
+    """The client's arguments for reaching Temporal."""
     return {
         "address": settings.temporal_address,
         "namespace": settings.temporal_namespace,
@@ -257,9 +257,9 @@ def _temporal(settings: Settings) -> dict[str, Any]:
 
 
 async def _begun(histories: AsyncIterator[WorkflowHistory]) -> AsyncIterator[WorkflowHistory]:
-    """Those of workflows that have done something. A grant does nothing until its end, and any version can begin it.
+    """The histories of workflows that have begun. A grant's begins at its end, and any version can begin it.
 
-    Of a history without a workflow task the SDK's replayer never gives a result (temporalio 1.35).
+    For a history without a workflow task the SDK's replayer never gives a result (temporalio 1.35).
     """
     async for history in histories:
         if any(event.HasField("workflow_task_completed_event_attributes") for event in history.events):
@@ -284,7 +284,7 @@ def _worker(
     client: Client,
     settings: Settings,
     engine: Engine,
-    standing: BackgroundActivities,
+    background: BackgroundActivities,
     runner: WorkflowRunner,
 ) -> Worker:
     requests, steps = RequestActivities(engine), TransitionActivities(engine)
@@ -300,8 +300,8 @@ def _worker(
             requests.timely_answers,
             steps.carry_out,
             steps.end_grant,
-            standing.watch_mailbox,
-            standing.sweep,
+            background.watch_mailbox,
+            background.sweep,
         ],
         workflow_runner=runner,
         max_cached_workflows=settings.cached_workflows,
@@ -311,7 +311,7 @@ def _worker(
 
 
 def _forgetting(store: Store, settings: Settings) -> Callable[[], Awaitable[None]]:
-    """What forgets, a little at a time, what need not be kept any longer."""
+    """A function that forgets, a little at a time, what need not be kept any longer."""
     kept = Kept(settings.keep_mails_days, settings.keep_signals_days, settings.keep_notifications_days)
     retention = Retention(store.database, kept)
 
@@ -325,12 +325,15 @@ def _forgetting(store: Store, settings: Settings) -> Callable[[], Awaitable[None
 
 
 @asynccontextmanager
-async def _signs_of_life(store: Store, outbox: Outbox, task_queue: str) -> AsyncIterator[None]:
-    """Write every few seconds that this worker is there, and at the end that it ended; read what the others have."""
+async def _heartbeats(store: Store, outbox: Outbox, task_queue: str) -> AsyncIterator[None]:
+    """Record every few seconds that this worker is alive, and at the end that it stopped.
+
+    Read which channels others have.
+    """
     loop, executor = asyncio.get_running_loop(), store.database.executor
     worker, said = this_worker(outbox.senders, task_queue), ""
 
-    def signed() -> tuple[frozenset[str], list[str]]:
+    def renewed() -> tuple[frozenset[str], list[str]]:
         seen_at = store.workers.renew(worker).seen_at
         try:
             used = channels_on(store.policies.current()[1])
@@ -338,25 +341,25 @@ async def _signs_of_life(store: Store, outbox: Outbox, task_queue: str) -> Async
             used = []
         return store.workers.channels(seen_at), used
 
-    async def sign() -> None:
+    async def beat() -> None:
         nonlocal said
-        channels, used = await loop.run_in_executor(executor, signed)
+        channels, used = await loop.run_in_executor(executor, renewed)
         outbox.elsewhere = channels - outbox.senders.keys()
         message = "; ".join(_lacking(name, outbox.elsewhere) for name in used if name not in outbox.senders)
         if message and message != said:
             log.warning("channels of the policy that this worker lacks: %s", message)
         said = message
 
-    signing = Chore("sign of life", sign, pause=HEARTBEAT_EVERY.total_seconds())
-    await signing.turn()  # before any work is taken: it has to be known what is left to others
-    async with repeating([signing]):
+    beating = Chore("heartbeat", beat, pause=HEARTBEAT_EVERY.total_seconds())
+    await beating.turn()  # before any work begins: it must be known which channels are left to others
+    async with repeating([beating]):
         yield
     with suppress(Unavailable):
         await loop.run_in_executor(executor, store.workers.end, worker)
 
 
 async def _compare_clocks(client: Client, store: Store) -> None:
-    """Log by how much our clock differs from the database's and Temporal's, where that is too much."""
+    """Log by how much our clock differs from the database's and Temporal's, where that may do harm."""
     executor = store.database.executor
     clock = await asyncio.get_running_loop().run_in_executor(executor, read_clock, store.database)
     before = datetime.now(UTC)
@@ -367,13 +370,13 @@ async def _compare_clocks(client: Client, store: Store) -> None:
 
 
 async def _number_above_temporal(client: Client, store: Store) -> None:
-    """See that no number is given out again that Temporal knows, where the database is older than it, or new."""
+    """Number requests above all that Temporal knows, where the database is new or was restored."""
     loop, executor = asyncio.get_running_loop(), store.database.executor
     newest = await loop.run_in_executor(executor, store.numbers.newest)
     number, opened_at = newest or (FIRST_APPROVAL_ID - 1, None)
     try:
         highest = await client.highest_number(number, opened_at)
-    except Unavailable as error:  # an old message decides nothing of a new request of its number all the same
+    except Unavailable as error:  # an old message still decides nothing of a new request with its number
         log.warning("which numbers Temporal knows can't be seen: %s", error)
         return
     if highest > number and await loop.run_in_executor(executor, store.numbers.start_above, highest):
@@ -387,7 +390,7 @@ def _lacking(channel: str, elsewhere: Collection[str]) -> str:
 
 
 def _mailbox_listener(all_channels: Sequence[Channel], store: Store, engine: Engine) -> Listen | None:
-    """What reads the mailbox, where there is one."""
+    """The function that reads the mailbox, if there is one."""
     reading = [one for one in all_channels if one.mailbox]
     store.mails.keep_only([one.mailbox for one in reading])
     made = [one.listener(engine, store.mails) for one in reading if one.listener]

@@ -1,4 +1,4 @@
-"""The work that never ends: watching the mailbox, and sweeping up what a crash or an outage left."""
+"""Work that never ends: watching the mailbox, and the chores for what a crash or an outage left."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""What Temporal is told of our errors: a refusal is final and keeps its message; anything else is tried again."""
+"""Our errors for Temporal: a refusal is final and keeps its message; anything else is tried again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

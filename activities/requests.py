@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # workflows import this module, and are to be loaded without 
 
 
 class RequestActivities:
-    """What the workflows ask of the record. That a request is not on record is a final answer, and no outage."""
+    """What the workflows read and record. That a request is not on record is a final answer, and no outage."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

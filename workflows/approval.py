@@ -53,7 +53,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.execute import execute, refusal_in
     from workflows.temporal_summary import show
 
-# How often an expiry that waits for the mailboxes looks again: at first, and when it has waited for long.
+# How often an expiry that waits for the mailboxes checks again: at first, and after it has waited for long.
 CHECK_AGAIN = timedelta(seconds=1)
 CHECK_SELDOM = timedelta(seconds=10)
 LONG = timedelta(seconds=90)
@@ -61,14 +61,14 @@ LOST = "#{} is no longer on record: the database was restored to an earlier mome
 
 
 class _NotOnRecord(ApplicationError):
-    """The record knows the request no more."""
+    """The request is no longer on record."""
 
 
 class Approval:
     """Opens the request, passes level after level, and ends when it is decided; the result is the outcome.
 
     The workflow of a kind is a class of its own that sets `kind`, and whose `run` returns `decided`.
-    Updates: `ask` joins it, `decide` judges a stored answer, `cancel` withdraws it, `look_again` re-reads who may act.
+    Updates: `ask` joins it, `decide` judges a stored answer, `cancel` withdraws it, `look_again` checks who may act.
     """
 
     kind: ClassVar[SubjectKind[Any]]
@@ -80,7 +80,7 @@ class Approval:
         self._grant: GrantView | None = None
         self._held: Outcome | None = None
         self._refusal: CountersignError | None = None
-        self._lost: Refused | None = None  # the record knows the request no more
+        self._lost: Refused | None = None  # the request is no longer on record
         self._was_asked = False
         self._started_raw = False
         self._asked: dict[str, None] = {}  # in the order they were asked
@@ -98,10 +98,10 @@ class Approval:
 
     @workflow.update(name="ask")
     async def ask(self, sent: dict[str, Any]) -> Asked:
-        """Open or join the request; returns once it has its number and its first level was looked at."""
-        # What came in is judged by the validator; an old history may hold what it refuses today.
+        """Open or join the request; returns once it has its number and its first change is on record."""
+        # The validator checks what came in; an old history may hold what it refuses today.
         asked = read_question_by(sent, self.kind, as_before=True)
-        # Several may come with the start, in one task, before the request has its number.
+        # Several updates may come with the start, in one task, before the request has its number.
         joined, self._was_asked = self._was_asked or self._opened is not None, True
         await workflow.wait_condition(lambda: self._opening_over)
         _refuse(self._refusal)
@@ -113,7 +113,7 @@ class Approval:
             )
         if joined or self._started_raw:
             await self._record_repeat(asked)
-        if self._being_written:  # an approval has no grant yet, and the record may know of another end
+        if self._being_written:  # an approval has no grant yet, and may have ended differently on record
             await workflow.wait_condition(lambda: not self._being_written)
         self._must_be_on_record()
         return self._reply(asked.question, joined or self._started_raw)
@@ -128,7 +128,7 @@ class Approval:
 
     @workflow.update(name="decide")
     async def decide(self, answer: Answer) -> Judgement:
-        """Count a stored answer; one that can't count now, but may after what is under way, waits for that."""
+        """Count a stored answer; one that can't count now, but may after what is being written, waits for that."""
         if not self._opening_over:
             await workflow.wait_condition(lambda: self._opening_over)
         while self._may_yet_count(answer) or self._is_another_s_turn:
@@ -146,10 +146,10 @@ class Approval:
     def judge(self, answer: Answer) -> None:
         """Refuse an answer that can't count, and say why; nothing of it enters the history.
 
-        While something is under way nothing is refused that may become right: the handler waits. Nor is an answer to a
-        level that is still to come: we may have forgotten in a crash that it has started, which is on record.
+        While a change is being written, nothing is refused that may count afterwards: the handler waits. Nor is an
+        answer to a later level refused: the record may show that it has started, which a crash made us lose.
         """
-        # After a crash the opening may be taken again, and meet the answers to the mails it had sent before.
+        # After a crash the opening may run again, when answers to the mails of the first time come in already.
         if not self._opening_over or (self._may_yet_count(answer) and self._changing):
             return
         if self._may_yet_count(answer):
@@ -176,7 +176,7 @@ class Approval:
 
     @workflow.update(name="look_again")
     async def recheck(self, approval_id: int) -> None:
-        """Look again at who may act (rules 4 and 6): somebody was disabled, or can't be reached."""
+        """Check again who may act (rules 4 and 6): somebody was disabled, or can't be reached."""
         await self._recheck()
 
     @recheck.validator
@@ -186,7 +186,7 @@ class Approval:
 
     @workflow.query(name="state")
     def state(self) -> Ballot | None:
-        """The ballot as it stands; None before the request has its number."""
+        """The ballot as it is now; None before the request has its number."""
         return self._ballot
 
     # --- run ---------------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class Approval:
         return self._held or self._outcome()
 
     async def _to_its_end_on_record(self) -> None:
-        """Pass the levels, as long as the record knows the request."""
+        """Pass the levels, as long as the request is on record."""
         with suppress(_NotOnRecord):
             await self._to_its_end()
         if self._lost is not None:
@@ -230,7 +230,7 @@ class Approval:
             self._open_ballot.cancel(CANCELLED_IN_TEMPORAL)
         # What settled it before may not be on record, as its writing was cancelled too.
         await self._change(Change(who=TEMPORAL))
-        if not self._open_ballot.settled:  # that relied on approvals which count no longer
+        if not self._open_ballot.settled:  # it relied on approvals that no longer count
             self._open_ballot.cancel(CANCELLED_IN_TEMPORAL)
             await self._change(Change(who=TEMPORAL))
 
@@ -250,7 +250,7 @@ class Approval:
         return asked
 
     async def _open_whatever(self, asked: QuestionBy) -> None:
-        """Open it also where it is cancelled in Temporal meanwhile: it may have its number already."""
+        """Open it even if it is cancelled in Temporal meanwhile: it may have its number already."""
         try:
             await self._open(asked)
         except (asyncio.CancelledError, FailureError) as error:
@@ -261,7 +261,7 @@ class Approval:
 
     async def _open(self, asked: QuestionBy) -> None:
         self._question = question = asked.question
-        # The first to ask opens the request, and comes with the start; whoever asks after a start alone joins.
+        # The first `ask` comes with the start and opens the request; after a start without one, every `ask` joins.
         self._started_raw = not asked.asked_by and workflow.patched("a raw start opens by itself")
         info = workflow.info()
         opening = Opening(
@@ -286,7 +286,7 @@ class Approval:
         )
 
     async def _open_or_settle(self) -> None:
-        """Settle what nobody has to agree to, or nobody could."""
+        """Settle a request that nobody has to approve, or that nobody could."""
         ballot, route = self._open_ballot, self._open_request.route
         if not route.levels:
             ballot.approve_at_once(f"Approved at once: {route.because}.")
@@ -351,7 +351,7 @@ class Approval:
         await self._change(Change([self._event("reminder_due", ENGINE, ", ".join(silent))], recipients=tell))
 
     async def _at_deadline(self) -> None:
-        """Judge what came in time and was not judged; then expire (rule 5)."""
+        """Judge answers that came in time and were not judged; then expire (rule 5)."""
         ballot = self._open_ballot
         self._deadline_seen_at = self._deadline_seen_at or workflow.now()
         check = DeadlineCheck(
@@ -376,7 +376,7 @@ class Approval:
             await workflow.sleep(pause, summary="the mailbox is read up to the deadline")
             self._waited += pause
 
-    # --- what handlers and run share ---------------------------------------------------------------------------------
+    # --- shared by handlers and run ----------------------------------------------------------------------------------
 
     async def _count(self, answer: Answer) -> None:
         decision = self._open_ballot.count(answer)
@@ -390,7 +390,7 @@ class Approval:
         await self._change(Change(who=cancellation.who, channel=cancellation.channel, undo_id=cancellation.id))
 
     async def _recheck(self) -> None:
-        """Leave out who was disabled or can't be reached: fallback approvers first, so that none is called in vain."""
+        """Leave out who was disabled or can't be reached: fallback approvers first, so that none is asked in vain."""
         ballot = self._open_ballot
         people = [*(one.person for one in ballot.fallback), *ballot.seats]
         recheck = Recheck(**self._of_request, people=people, level=ballot.level)
@@ -429,7 +429,7 @@ class Approval:
     def _events_of(
         self, people: Sequence[str], why: Gone, lapsed: Collection[str], asked: Sequence[Approver]
     ) -> list[AuditEvent]:
-        """What the record says of people who are left out, of their approvals, and of who is asked instead."""
+        """The audit events about people who are left out, their approvals, and who is asked instead."""
         ballot = self._open_ballot
         return [
             *(self._event("left_out", one, why) for one in people),
@@ -442,7 +442,7 @@ class Approval:
         ]
 
     async def _bring_forward(self, away: str) -> None:
-        """Somebody asked is out of office: ask the fallback approvers if need be, and remind the others now."""
+        """Somebody who was asked is out of office: ask fallback approvers if needed, and remind the others now."""
         ballot = self._open_ballot
         await self._turn()
         if ballot.settled or away not in ballot.seats or away in ballot.away:
@@ -463,7 +463,7 @@ class Approval:
         return [one for one in ballot.seats if one not in ballot.approved_by and one not in ballot.gone]
 
     async def _change(self, change: Change) -> None:
-        """Write what the ballot has just become, and tell those whom it concerns.
+        """Write the ballot's change, and notify those whom it concerns.
 
         The transition is made before anything is awaited, so that it holds this change and no later one.
         """
@@ -495,7 +495,7 @@ class Approval:
 
     @contextmanager
     def _on_record(self) -> Iterator[None]:
-        """End the request where the record knows it no more; raises _NotOnRecord then, in a handler to its caller."""
+        """End the request where it is not on record: raises _NotOnRecord, which a handler passes to its caller."""
         try:
             yield
         except FailureError as error:
@@ -527,7 +527,7 @@ class Approval:
         return change.transition(ballot, self._open_request, self._asked, self._now(), sorted(relies_on))
 
     def _recount(self, change: Change, disabled: Sequence[str]) -> Change:
-        """What a change is that could not be written, as it relied on people who were disabled meanwhile."""
+        """The change anew, where the first could not be written, as it relied on people who were disabled meanwhile."""
         ballot, decision = self._open_ballot, change.decision
         before = _lapsed(ballot)
         asked = ballot.recount(disabled, decision, self._passed)
@@ -587,7 +587,7 @@ class Approval:
         with self._on_record():
             ended = await execute(RequestActivities.ask_again, again)
         if ended is not None and not self._being_written and not self._open_ballot.settled:
-            # It was cancelled on record while no worker was there; who asks opens another one.
+            # It was cancelled on record while no worker was there; the caller opens another one.
             self._open_ballot.adopt(ended.status, ended.message, ended.decisions)
             raise ApplicationError(ended.message, type=NotFound.__name__, non_retryable=True)
 
@@ -597,7 +597,7 @@ class Approval:
 
     @property
     def _of_request(self) -> dict[str, Any]:
-        """What names the request in all that is asked of the record."""
+        """The fields that name the request to activities."""
         return {"approval_id": self._open_request.approval_id, "run": self._open_request.run}
 
     def _objection(self, answer: Answer) -> Refused | None:
@@ -607,7 +607,7 @@ class Approval:
         return self._ballot is not None and self._ballot.counted(answer)
 
     def _may_yet_count(self, answer: Answer) -> bool:
-        """Whether an answer can't count as things are, but may when what is under way is over, or a level later."""
+        """Whether an answer can't count now, but may once a change is written, or at a later level."""
         ballot = self._ballot
         if ballot is None or ballot.judge(answer) is None or ballot.never_counts(answer):
             return False
@@ -641,7 +641,7 @@ class Approval:
         return AuditEvent(kind=kind, at=self._now(), who=who, detail=detail, channel=channel, proof=proof or {})
 
     def _now(self) -> datetime:
-        """The task's time; in the first task the database's clock was read later than that."""
+        """The task's time; in the first task the time of opening, by the database's clock, is later."""
         return max(workflow.now(), self._open_request.opened_at)
 
     @property

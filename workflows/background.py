@@ -1,4 +1,4 @@
-"""The work that never ends, each kept single by a fixed workflow id and one heartbeating activity."""
+"""Work that never ends; a fixed workflow id and one heartbeating activity keep each kind single."""
 
 from datetime import timedelta
 
@@ -6,10 +6,10 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-# A worker that stops beating is taken for dead after this; another resumes.
+# A worker without a heartbeat for this long counts as dead; another resumes.
 HEARTBEAT = timedelta(seconds=5)
 FOR_EVER = timedelta(days=3650)
-# One interval for all restarts: it must not grow with the number of workers that came and went.
+# The same interval for all restarts: it must not grow with the number of workers that came and went.
 RESUME = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=1.0)
 
 
@@ -23,7 +23,7 @@ class BackgroundWork:
 
     @clock.validator
     def tell_time(self) -> None:
-        """Refuse it with the time of this task, which the server has just set."""
+        """Refuse it with this task's time, which the server has just set."""
         raise ApplicationError(workflow.now().isoformat(), type="Time", non_retryable=True)
 
     @workflow.run

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.transitions import AuditEvent, Kind, Opened, Recipient, Transition
 
 ENGINE = "countersign"
-# Who is on record for what was done by Temporal's own means, past us.
+# Who is on record for what was done in Temporal directly.
 TEMPORAL = "temporal"
 CANCELLED_IN_TEMPORAL = "Cancelled in Temporal, by whoever may write to its namespace."
 SETTLED_AS: dict[Status, Kind] = {
@@ -25,7 +25,7 @@ SETTLED_AS: dict[Status, Kind] = {
 
 @dataclass(frozen=True)
 class Change:
-    """What has just happened. `who` did it, by `channel`; a change that settled the request tells everyone itself."""
+    """What has just happened. `who` did it, by `channel`; a change that settles the request notifies everyone."""
 
     events: list[AuditEvent] = field(default_factory=list)
     asked: list[Approver] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Change:
 
 
 def _what(decision: Decision | None, availability: Mapping[str, str], events: Sequence[AuditEvent]) -> str:
-    """What the change is about; not what follows from it, as that may differ when it is made again."""
+    """What the change is about, without its consequences, as those may differ when it is made again."""
     if decision is not None and decision.answer_id != OWN_APPROVAL:
         return f"answer.{decision.answer_id}"
     if availability:

@@ -26,9 +26,9 @@ async def execute(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R: .
 @overload
 async def execute(method: Callable[[Any, A], R], argument: A) -> R: ...
 async def execute(method: Callable[[Any, A], Any], argument: A) -> Any:
-    """Do it, however long the far side is down. Raises FailureError only for a refusal.
+    """Run an activity, however long the far side is down. Raises FailureError only for a refusal.
 
-    What the activity's docstring says first is what Temporal's pages show of it.
+    The first line of the activity's docstring is what Temporal's pages show of it.
     """
     summary = _summary(method)
     try:

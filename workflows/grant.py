@@ -1,4 +1,4 @@
-"""The time-boxed permission of one approval: waits for its end or its revocation, and tells everyone."""
+"""The time-boxed permission of one approval: waits for its end or its revocation, and has everyone notified."""
 
 import asyncio
 from datetime import timedelta
