@@ -35,7 +35,7 @@ def tell(
     in_reply_to: str,
     now: datetime,
 ) -> None:
-    """Notify somebody on the channel they came by; `what` identifies it among all notifications of the event."""
+    """Write somebody a notification on the channel they came by; `what` tells it from all others of the event."""
     notification_id = f"{approval_id}.{ANSWERING_STEP}.{event}.{what}.{channel}"
-    row = notification(notification_id, approval_id, event, level, person, channel, message, in_reply_to, now)
-    notifications.add(connection, [row])
+    about = {"approval_id": approval_id, "level": level, "message": message, "in_reply_to": in_reply_to}
+    notifications.add(connection, [notification(notification_id, event, person, channel, now, **about)])

@@ -22,7 +22,7 @@ MOST_DOUBLINGS = 10
 GIVEN_UP_AFTER = timedelta(days=1)
 MOST_UNCONFIRMED = 2
 # What a notification that is written for another channel has of the one that was lost.
-AS_LOST = ("approval_id", "event", "level", "message", "in_reply_to", "fields")
+AS_LOST = ("approval_id", "level", "message", "in_reply_to", "fields")
 
 
 class Deliveries:
@@ -123,18 +123,10 @@ def _try_again(connection: Connection, failed: Result, now: datetime) -> Result 
 def _tell_otherwise(connection: Connection, lost: Row[Any], channels: Sequence[str], now: datetime) -> None:
     """Write what can't be delivered for the other channels, or for each person of a room, unless it is written."""
     about = lost.id.split(".")[:2]
+    same = {name: getattr(lost, name) for name in AS_LOST}
     for person, channel in _other_ways(connection, lost, channels):
-        again = {
-            **{name: getattr(lost, name) for name in AS_LOST},
-            "id": ".".join([*about, lost.event, person, channel]),
-            "person": person,
-            "channel": channel,
-            "state": "waiting",
-            "reference": "",
-            "written_at": now,
-            "tries": 0,
-            "retry_at": now,
-        }
+        notification_id = ".".join([*about, lost.event, person, channel])
+        again = notifying.notification(notification_id, lost.event, person, channel, now, retry_at=now, **same)
         notifications.add_new(connection, again)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from countersign.models import GeneralEvent
 from countersign.policy_reach import channels_on
 from countersign.transitions import AuditEvent
+from engine.notifying import notification
 from store import Store, notifications
 from store.events import append
 
@@ -25,25 +26,14 @@ class GeneralNotifications:
 
         The record gets the event and its key, never the fields. Raises Refused where no policy was ever applied.
         """
-        at, digest = datetime.now(UTC), hashlib.sha256(key.encode()).hexdigest()[:LONGEST_DIGEST]
+        at = datetime.now(UTC)
+        about = f"general.{hashlib.sha256(key.encode()).hexdigest()[:LONGEST_DIGEST]}.{event}"
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
             rows = [
-                {
-                    "id": f"general.{digest}.{event}.{person}.{channel}",
-                    "event": event,
-                    "level": 0,
-                    "person": person,
-                    "channel": channel,
-                    "message": "",
-                    "in_reply_to": "",
-                    "fields": dict(fields),
-                    "state": "waiting",
-                    "reference": "",
-                    "written_at": at,
-                    "tries": 0,
-                    "retry_at": at,
-                }
+                notification(
+                    f"{about}.{person}.{channel}", event, person, channel, at, retry_at=at, fields=dict(fields)
+                )
                 for person in people
                 if policy.enabled(person)
                 for channel in channels_on(policy)

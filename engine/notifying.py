@@ -42,35 +42,31 @@ class Notifying:
             opened, room = for_another or channel in self.live, route.rooms.get(channel, "")
             for whom, one in _heard(tell, opened, request.requester, room):
                 notification_id = f"{number}.{step}.{one.event}.{whom}.{channel}"
-                yield notification(notification_id, number, one.event, level, whom, channel, one.message, "", at)
+                about = {"approval_id": number, "level": level, "message": one.message}
+                yield notification(notification_id, one.event, whom, channel, at, **about)
 
 
 def notification(
-    notification_id: str,
-    approval_id: int,
-    event: Event,
-    level: int,
-    person: str,
-    channel: str,
-    message: str,
-    in_reply_to: str,
-    at: datetime,
+    notification_id: str, event: str, person: str, channel: str, at: datetime, **more: Any
 ) -> dict[str, Any]:
-    """A notification as it is written, to be sent by who wrote it, or else by the sweeper."""
+    """A notification as it is written, to be sent by who wrote it, or else by the sweeper.
+
+    `more` are its other columns.
+    """
     return {
         "id": notification_id,
-        "approval_id": approval_id,
         "event": event,
-        "level": level,
+        "level": 0,
         "person": person,
         "channel": channel,
-        "message": message,
-        "in_reply_to": in_reply_to,
+        "message": "",
+        "in_reply_to": "",
         "state": "waiting",
         "reference": "",
         "written_at": at,
         "tries": 0,
         "retry_at": at + FIRST_RETRY,
+        **more,
     }
 
 
