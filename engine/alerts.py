@@ -1,4 +1,4 @@
-"""What admins are told of by itself, as nobody else would see it."""
+"""Faults that admins are told of, as nobody might notice them."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ UNREAD_FOR = timedelta(minutes=15)
 
 
 class Alerts:
-    """Looks at what is to work by itself, again and again.
+    """Looks, again and again, whether what runs by itself still does.
 
     A mailbox counts as unread when this process has seen for UNREAD_FOR that it was read no further.
     """
