@@ -316,9 +316,9 @@ def _forgetting(store: Store, settings: Settings) -> Callable[[], Awaitable[None
     retention = Retention(store.database, kept)
 
     async def forget() -> None:
-        await asyncio.get_running_loop().run_in_executor(store.database.executor, store.repeats.sum_up)
+        await store.database.run(store.repeats.sum_up)
         for _ in range(FORGET_AT_MOST):
-            if not await asyncio.get_running_loop().run_in_executor(store.database.executor, retention.forget_some):
+            if not await store.database.run(retention.forget_some):
                 return
 
     return forget
@@ -330,7 +330,6 @@ async def _heartbeats(store: Store, outbox: Outbox, task_queue: str) -> AsyncIte
 
     Read which channels others have.
     """
-    loop, executor = asyncio.get_running_loop(), store.database.executor
     worker, said = this_worker(outbox.senders, task_queue), ""
 
     def renewed() -> tuple[frozenset[str], list[str]]:
@@ -343,7 +342,7 @@ async def _heartbeats(store: Store, outbox: Outbox, task_queue: str) -> AsyncIte
 
     async def beat() -> None:
         nonlocal said
-        channels, used = await loop.run_in_executor(executor, renewed)
+        channels, used = await store.database.run(renewed)
         outbox.elsewhere = channels - outbox.senders.keys()
         message = "; ".join(_lacking(name, outbox.elsewhere) for name in used if name not in outbox.senders)
         if message and message != said:
@@ -355,13 +354,12 @@ async def _heartbeats(store: Store, outbox: Outbox, task_queue: str) -> AsyncIte
     async with repeating([beating]):
         yield
     with suppress(Unavailable):
-        await loop.run_in_executor(executor, store.workers.end, worker)
+        await store.database.run(store.workers.end, worker)
 
 
 async def _compare_clocks(client: Client, store: Store) -> None:
     """Log by how much our clock differs from the database's and Temporal's, where that may do harm."""
-    executor = store.database.executor
-    clock = await asyncio.get_running_loop().run_in_executor(executor, read_clock, store.database)
+    clock = await store.database.run(read_clock, store.database)
     before = datetime.now(UTC)
     theirs = await client.server_time()
     for ahead, other in ((clock.ahead, "the database"), (apart(theirs, before, datetime.now(UTC)), "Temporal")):
@@ -371,15 +369,14 @@ async def _compare_clocks(client: Client, store: Store) -> None:
 
 async def _number_above_temporal(client: Client, store: Store) -> None:
     """Number requests above all that Temporal knows, where the database is new or was restored."""
-    loop, executor = asyncio.get_running_loop(), store.database.executor
-    newest = await loop.run_in_executor(executor, store.numbers.newest)
+    newest = await store.database.run(store.numbers.newest)
     number, opened_at = newest or (FIRST_APPROVAL_ID - 1, None)
     try:
         highest = await client.highest_number(number, opened_at)
     except Unavailable as error:  # an old message still decides nothing of a new request with its number
         log.warning("which numbers Temporal knows can't be seen: %s", error)
         return
-    if highest > number and await loop.run_in_executor(executor, store.numbers.start_above, highest):
+    if highest > number and await store.database.run(store.numbers.start_above, highest):
         log.warning("Temporal knows requests that the database does not: the next one is above #%d", highest)
 
 

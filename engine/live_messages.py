@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from countersign.errors import CountersignError, message_of
 from countersign.notifications import Notification, RequestNotification, Shown
@@ -12,7 +12,6 @@ from engine.messages import Messages
 from store import Store
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class Sender(Protocol):
@@ -37,7 +36,7 @@ class LiveMessages:
         self.deliveries = Deliveries(store)
         self.messages = Messages(store)
         self.live = live
-        self.executor = store.database.executor
+        self._run = store.database.run
 
     async def catch_up(self, approval_id: int, seconds: float) -> None:
         """Have all messages about a request show it as it is now."""
@@ -72,6 +71,3 @@ class LiveMessages:
         except Exception:
             log.exception("the message of notification %s stays as it was", notification.id)
         return None
-
-    async def _run(self, function: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -59,7 +59,7 @@ class Outbox:
         self.senders: dict[str, Sender] = {**senders, **self.live}
         self.elsewhere: frozenset[str] = frozenset()
         self.live_messages = LiveMessages(store, self.live)
-        self.executor = store.database.executor
+        self._run = store.database.run
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: dict[str, str] = {}  # the channel of each notification
         self._ended: dict[int | None, list[Result]] = {}  # by request; not written yet
@@ -274,9 +274,6 @@ class Outbox:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("what was under way is left over", exc_info=error)
-
-    async def _run(self, function: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
 
 
 def _set(future: asyncio.Future[None]) -> None:

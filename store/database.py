@@ -1,5 +1,6 @@
 """One SQLAlchemy engine for SQLite (WAL) or PostgreSQL; every public function of the store is one transaction on it."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,7 @@ ONLY_READS = "countersign_only_reads"
 HAPPENED = "countersign_happened"
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 # Logs a line for each row of the audit record, once it is committed.
 record = logging.getLogger("record")
@@ -91,6 +93,10 @@ class Database:
         """A transaction that only reads, and so waits for no writer; it raises the same."""
         with _logged(), errors_in_our_terms(), self.engine.connect() as connection:
             yield connection.execution_options(**{ONLY_READS: True})
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Do a transaction in a thread, so that the event loop goes on meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
 
     def close(self) -> None:
         """End the threads and connections."""

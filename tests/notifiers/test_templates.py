@@ -1,0 +1,16 @@
+"""What each event needs is there in every channel."""
+
+from __future__ import annotations
+
+import pytest
+
+from countersign.directory import CHANNELS
+from countersign.models import GeneralEvent
+from notifiers.templates import FOLDER
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("event", GeneralEvent)
+def test_every_channel_can_tell_of_what_is_about_no_request(channel: str, event: GeneralEvent) -> None:
+    needed = {"email": {"title.j2", "headline.j2", "text.j2", "html.j2"}, "slack": {"sentence.j2"}}[channel]
+    assert needed <= {path.name for path in (FOLDER / channel / event).iterdir()}
