@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from countersign.directory import folded_address
 from countersign.errors import (
     BadQuestion,
     CountersignError,
@@ -18,15 +17,15 @@ from countersign.errors import (
     Refused,
     Unavailable,
     message_of,
-    read_too_late,
 )
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.views import Explained, RequestView
-from notifiers.email import token
+from notifiers.email import explanation, token
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
+from notifiers.email.explanation import Explanation
 from notifiers.email.grammar.lexicon import CODES
-from notifiers.email.judge import Facts, Judged, judge, whose_token
+from notifiers.email.judge import Facts, judge, whose_token
 from notifiers.email.mailbox import EngineFault
 from notifiers.email.reply import KnownNames, Reply, read_reply
 from notifiers.email.token import KeyRing, Kind
@@ -38,32 +37,6 @@ STORE_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-class Explanation(NamedTuple):
-    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves."""
-
-    reply: Reply
-    judged: Judged
-    sender: Person | None
-    addressee: Person | None
-    request: RequestView | None
-    authentic: Authentic
-
-    @property
-    def is_from_an_unknown_address(self) -> bool:
-        """Whether a person answered, whose copy this is, from an address that is proven, but nobody's we know."""
-        known = self.addressee is not None and self.addressee.enabled
-        return known and self.judged.code == "known_sender" and self.authentic.passed
-
-    @property
-    def sender_is_concerned(self) -> bool:
-        """Whether the sender may be told of the request: they asked, were asked, or hold a mail about it."""
-        view, sender = self.request, self.sender
-        if view is None or sender is None:
-            return False
-        people = {view.question.requester, *(one.person for one in view.approvers)}
-        return self.addressee is not None or sender.id in people
 
 
 class Inbound:
@@ -132,7 +105,7 @@ class Inbound:
         if mail.judged.decides:
             await self._answer(mail, arrived, raw)
             return
-        if mail.addressee and (signal := _signal(mail)):
+        if mail.addressee and (signal := explanation.signal(mail)):
             await _of_engine(self.engine.report(mail.addressee.id, reply.approval_id, *signal))
         await self._turn_down(mail, raw)
 
@@ -155,7 +128,7 @@ class Inbound:
             mail_kind=kind,
             # How a request stands is nobody's business who holds no mail about it.
             status=view.status if view and addressee else None,
-            outcome=_outcome(view, arrived) if view and addressee else "",
+            outcome=explanation.outcome(view, arrived) if view and addressee else "",
         )
         return Explanation(reply, judge(reply, facts), sender, addressee, view, facts.authentic)
 
@@ -179,14 +152,14 @@ class Inbound:
         assert judged.level is not None
         given = SubmittedAnswer(
             channel=CHANNEL,
-            source_id=_source_id(reply, judged, raw),
+            source_id=explanation.source_id(reply, judged, raw),
             approval_id=judged.approval_id,
             level=judged.level,
             person=judged.person,
             verdict=Verdict(judged.verdict),
             comment=judged.comment,
             at=arrived,
-            proof=_proof(reply, judged),
+            proof=explanation.proof(reply, judged),
         )
         try:
             answer = await _of_engine(self.engine.store(given), Refused, NotFound)
@@ -207,7 +180,7 @@ class Inbound:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
         view, who = mail.request, mail.judged.person
         assert view is not None
-        undo_id = _source_id(mail.reply, mail.judged, raw)
+        undo_id = explanation.source_id(mail.reply, mail.judged, raw)
         of_requester = who == view.question.requester
         try:
             if of_requester and view.status is Status.WAITING:
@@ -226,17 +199,17 @@ class Inbound:
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
         told, message = mail.sender if mail.sender_is_concerned else None, judged.message
         if mail.is_from_an_unknown_address:
-            told, event, message = mail.addressee, Event.HELP, _from_elsewhere(mail)
+            told, event, message = mail.addressee, Event.HELP, explanation.from_elsewhere(mail)
         refused = RejectedInput(
             channel=CHANNEL,
             source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
-            answer_id=_source_id(reply, judged, raw) if judged.code == "still_waiting" else "",
+            answer_id=explanation.source_id(reply, judged, raw) if judged.code == "still_waiting" else "",
             approval_id=mail.request.approval_id if mail.request else None,
-            who=_who(mail),
+            who=explanation.who(mail),
             person=told or mail.sender,
             event=event if told else None,
             reason=message,
-            proof=_proof(reply, judged),
+            proof=explanation.proof(reply, judged),
         )
         await _of_engine(self.engine.record_rejected(refused))
 
@@ -262,65 +235,3 @@ async def _of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:
     except Exception as error:
         log.exception("a mail is left for later, as something else than the mail is at fault")
         raise EngineFault(message_of(error)) from error
-
-
-def _signal(mail: Explanation) -> tuple[str, str] | None:
-    """What a mail that no person wrote tells of whose copy it answers, and in which words.
-
-    Only they themselves are away, though an address of theirs may be unknown to us: a redirected mail is answered by
-    somebody else's autoresponder, and what the mail server calls forged by anybody. And no colleague writes bounces.
-    """
-    reply, addressee = mail.reply, mail.addressee
-    if addressee is None or (mail.sender and (reply.kind == "bounce" or mail.sender.id != addressee.id)):
-        return None
-    if reply.kind == "auto_reply" and reply.away and reply.sender and not _is_forged(mail.authentic):
-        return "away", reply.subject
-    # A bounce without that address is a delay, or about somebody else.
-    if reply.kind == "bounce" and reply.from_mail_server and reply.failed_recipient == folded_address(addressee.email):
-        return "unreachable", f"mail to {reply.failed_recipient} came back"
-    return None
-
-
-def _is_forged(authentic: Authentic) -> bool:
-    """Whether the mail server says so; that it says nothing is common: many autoresponders' mails bear no proof."""
-    return not authentic.passed and authentic.how.startswith("dmarc=fail")
-
-
-def _from_elsewhere(mail: Explanation) -> str:
-    assert mail.addressee is not None
-    return (
-        f"A reply to your copy came from {mail.reply.sender}, which is nobody's address in the directory, so it "
-        f"decided nothing. If it is yours, answer from {mail.addressee.email}, or have it added to your aliases in the "
-        "policy; if not, somebody else can read your mail."
-    )
-
-
-def _who(mail: Explanation) -> str:
-    """Whom the record names: a person only where it is proven to be theirs, for it says that they can be reached."""
-    if mail.authentic.passed:
-        return mail.sender.id if mail.sender else mail.reply.sender
-    return f"{mail.reply.sender} (unproven)" if mail.reply.sender else "an unknown sender"
-
-
-def _outcome(view: RequestView, arrived: datetime | None) -> str:
-    if view.status is Status.WAITING:
-        return ""
-    if view.status is Status.EXPIRED and arrived and arrived <= view.deadline:
-        return str(read_too_late(view.approval_id, arrived, view.deadline))
-    return f"#{view.approval_id} is already {view.status}: {view.message}"
-
-
-def _source_id(reply: Reply, judged: Judged, raw: bytes) -> str:
-    """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
-    says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {reply.comment}"
-    own = reply.message_id or hashlib.sha256(raw).hexdigest()
-    return hashlib.sha256(f"{own}\n{says}".encode()).hexdigest()
-
-
-def _proof(reply: Reply, judged: Judged) -> dict[str, str]:
-    """What the record keeps of how the mail was judged: each check, what it saw, and how it came out."""
-    checks = {
-        f"check {n}: {one.name}": f"{'passed' if one.passed else 'FAILED'}: {one.saw}"
-        for n, one in enumerate(judged.checks, 1)
-    }
-    return {"message_id": reply.message_id[:400], "sender": reply.sender, "code": judged.code, **checks}

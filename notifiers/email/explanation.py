@@ -1,0 +1,104 @@
+"""What one mail says and what becomes of it, and what the record and its sender are told of that."""
+
+import hashlib
+from datetime import datetime
+from typing import NamedTuple
+
+from countersign.directory import folded_address
+from countersign.errors import read_too_late
+from countersign.models import Status
+from countersign.notifications import Person
+from countersign.views import RequestView
+from notifiers.email.authenticity import Authentic
+from notifiers.email.judge import Judged
+from notifiers.email.reply import Reply
+
+
+class Explanation(NamedTuple):
+    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves."""
+
+    reply: Reply
+    judged: Judged
+    sender: Person | None
+    addressee: Person | None
+    request: RequestView | None
+    authentic: Authentic
+
+    @property
+    def is_from_an_unknown_address(self) -> bool:
+        """Whether a person answered, whose copy this is, from an address that is proven, but nobody's we know."""
+        known = self.addressee is not None and self.addressee.enabled
+        return known and self.judged.code == "known_sender" and self.authentic.passed
+
+    @property
+    def sender_is_concerned(self) -> bool:
+        """Whether the sender may be told of the request: they asked, were asked, or hold a mail about it."""
+        view, sender = self.request, self.sender
+        if view is None or sender is None:
+            return False
+        people = {view.question.requester, *(one.person for one in view.approvers)}
+        return self.addressee is not None or sender.id in people
+
+
+def signal(mail: Explanation) -> tuple[str, str] | None:
+    """What a mail that no person wrote tells of whose copy it answers, and in which words.
+
+    Only they themselves are away, though an address of theirs may be unknown to us: a redirected mail is answered by
+    somebody else's autoresponder, and what the mail server calls forged by anybody. And no colleague writes bounces.
+    """
+    reply, addressee = mail.reply, mail.addressee
+    if addressee is None or (mail.sender and (reply.kind == "bounce" or mail.sender.id != addressee.id)):
+        return None
+    if reply.kind == "auto_reply" and reply.away and reply.sender and not _is_forged(mail.authentic):
+        return "away", reply.subject
+    # A bounce without that address is a delay, or about somebody else.
+    if reply.kind == "bounce" and reply.from_mail_server and reply.failed_recipient == folded_address(addressee.email):
+        return "unreachable", f"mail to {reply.failed_recipient} came back"
+    return None
+
+
+def _is_forged(authentic: Authentic) -> bool:
+    """Whether the mail server says so; that it says nothing is common: many autoresponders' mails bear no proof."""
+    return not authentic.passed and authentic.how.startswith("dmarc=fail")
+
+
+def from_elsewhere(mail: Explanation) -> str:
+    """What is told to whom a copy was sent that was answered from an unknown address."""
+    assert mail.addressee is not None
+    return (
+        f"A reply to your copy came from {mail.reply.sender}, which is nobody's address in the directory, so it "
+        f"decided nothing. If it is yours, answer from {mail.addressee.email}, or have it added to your aliases in the "
+        "policy; if not, somebody else can read your mail."
+    )
+
+
+def who(mail: Explanation) -> str:
+    """Whom the record names: a person only where it is proven to be theirs, for it says that they can be reached."""
+    if mail.authentic.passed:
+        return mail.sender.id if mail.sender else mail.reply.sender
+    return f"{mail.reply.sender} (unproven)" if mail.reply.sender else "an unknown sender"
+
+
+def outcome(view: RequestView, arrived: datetime | None) -> str:
+    """How the request ended, for the sender of a mail that arrived then; "" where it waits."""
+    if view.status is Status.WAITING:
+        return ""
+    if view.status is Status.EXPIRED and arrived and arrived <= view.deadline:
+        return str(read_too_late(view.approval_id, arrived, view.deadline))
+    return f"#{view.approval_id} is already {view.status}: {view.message}"
+
+
+def source_id(reply: Reply, judged: Judged, raw: bytes) -> str:
+    """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
+    says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {reply.comment}"
+    own = reply.message_id or hashlib.sha256(raw).hexdigest()
+    return hashlib.sha256(f"{own}\n{says}".encode()).hexdigest()
+
+
+def proof(reply: Reply, judged: Judged) -> dict[str, str]:
+    """What the record keeps of how the mail was judged: each check, what it saw, and how it came out."""
+    checks = {
+        f"check {n}: {one.name}": f"{'passed' if one.passed else 'FAILED'}: {one.saw}"
+        for n, one in enumerate(judged.checks, 1)
+    }
+    return {"message_id": reply.message_id[:400], "sender": reply.sender, "code": judged.code, **checks}
