@@ -23,7 +23,8 @@ from activities.transitions import TransitionActivities
 from configuration import load, report
 from countersign.checks import Check, findings, in_order
 from countersign.cli.doctor import page, summary
-from countersign.client import Client, log_through_python
+from countersign.client import Client
+from countersign.client.library import log_through_python
 from countersign.console import show
 from countersign.directory import Policy
 from countersign.errors import BadSetting, CountersignError, Refused, Unavailable

@@ -73,7 +73,7 @@ def options(
 @app.command()
 def serve() -> None:
     """Serve the API until Ctrl-C."""
-    from countersign.client import log_through_python
+    from countersign.client.library import log_through_python
     from portal.app import create_app
     from portal.server import Server
 

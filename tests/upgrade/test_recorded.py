@@ -21,7 +21,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 import worker
-from countersign.client import DATA_CONVERTER
+from countersign.client.library import DATA_CONVERTER
 from sandbox.mail_server import MailServer
 from sandbox.temporal_server import HOST, TemporalServer, free_port
 from tests.upgrade.installation import ROOT, Installation, until

@@ -12,7 +12,8 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 
 import worker
-from countersign.client import DATA_CONVERTER, grant_workflow
+from countersign.client import grant_workflow
+from countersign.client.library import DATA_CONVERTER
 from countersign.kinds.connection import CONNECTION
 from countersign.question import read_question_by
 from tests.histories.record import STORIES

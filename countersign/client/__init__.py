@@ -12,17 +12,15 @@ trusted starters.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
-from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeWorkflowExecutionRequest
 from temporalio.client import (
@@ -32,26 +30,21 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowFailureError,
     WorkflowHandle,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import CompositePayloadConverter, DataConverter
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
 
+from countersign.client.errors import refusal, with_our_errors
+from countersign.client.library import DATA_CONVERTER
 from countersign.error_codes import ErrorCode
 from countersign.errors import (
     BadSetting,
     CountersignError,
     Delayed,
     NotFound,
-    NotYet,
     Refused,
     Unavailable,
-    refused_with,
 )
 from countersign.grant_reuse import must_be_for
 from countersign.kinds import KINDS, kind_of
@@ -89,32 +82,10 @@ ASK_TRIES = 5
 # How long a program that starts beside its Temporal server waits for it, and how often it tries.
 START_PATIENCE = timedelta(seconds=60)
 START_PAUSE_SECONDS = 0.5
-# What the server says to a key that is wrong, or may not use this namespace.
-NO_ENTRY = {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}
 OPEN_WITHOUT_WORKER = "The request is open, but nobody is working on it; it goes on as soon as a worker is back."
-# What was sent and not taken up waits in the server's memory, and may be lost there.
-NO_WORKER = "Nobody is working on this now, so it is not done yet; repeat it as soon as a worker is back."
 
-# The library logs each call that fails while the server is away; our own chores log that once a minute.
-LIBRARY_LOGS = "error,temporalio_sdk_core=warn,temporalio_client::retry=error"
 
 R = TypeVar("R")
-
-
-class PayloadConverter(CompositePayloadConverter):
-    """Writes and reads payloads as the library's own converter for Pydantic does.
-
-    The library makes one for each workflow it holds, and another for each task; these share what they are made of, or
-    each would build anew, and keep, what reads our models.
-    """
-
-    shared = tuple(PydanticPayloadConverter().converters.values())
-
-    def __init__(self) -> None:
-        super().__init__(*self.shared)
-
-
-DATA_CONVERTER = DataConverter(payload_converter_class=PayloadConverter)
 
 
 class Client:
@@ -197,7 +168,7 @@ class Client:
             rpc_timeout=UPDATE_SECONDS,
         )
         try:
-            return await _with_our_errors(update)
+            return await with_our_errors(update)
         except Unavailable as error:
             if error.code == ErrorCode.NO_WORKER and await self._is_open(question.workflow_id):
                 raise Delayed(OPEN_WITHOUT_WORKER) from None
@@ -221,9 +192,9 @@ class Client:
         """
         handle = self.temporal.get_workflow_handle(question.workflow_id, result_type=Outcome)
         try:
-            outcome: Outcome = await _with_our_errors(handle.result())
+            outcome: Outcome = await with_our_errors(handle.result())
         except WorkflowFailureError as error:
-            raise _refusal(error.cause) from None
+            raise refusal(error.cause) from None
         must_be_for(outcome.grant, question.source_address)
         return outcome
 
@@ -243,7 +214,7 @@ class Client:
     async def end(self, workflow_id: str, run: str) -> None:
         """Have the workflow of a request end, as soon as a worker is there. Raises NotFound, Unavailable."""
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id, first_execution_run_id=run)
-        await _with_our_errors(handle.cancel(rpc_timeout=HEALTH_SECONDS))
+        await with_our_errors(handle.cancel(rpc_timeout=HEALTH_SECONDS))
 
     async def is_gone(self, workflow_id: str, run_id: str) -> bool:
         """Whether nothing decides a request any more: its workflow has ended, or was lost. Raises Unavailable."""
@@ -263,7 +234,7 @@ class Client:
             namespace=self.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
         )
         described = self.temporal.workflow_service.describe_workflow_execution(asked, timeout=HEALTH_SECONDS)
-        return (await _with_our_errors(described)).workflow_execution_info
+        return (await with_our_errors(described)).workflow_execution_info
 
     async def reachable(self) -> bool:
         """Whether the server answers now, within seconds."""
@@ -279,7 +250,7 @@ class Client:
     async def check(self) -> None:
         """Check that the server answers, accepts our login and knows the namespace; raises Unavailable."""
         asked = DescribeNamespaceRequest(namespace=self.namespace)
-        await _with_our_errors(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_SECONDS))
+        await with_our_errors(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_SECONDS))
 
     async def server_time(self) -> datetime:
         """The server's clock, by way of a worker; it leaves no trace. Raises NotFound where no worker ever ran here.
@@ -289,7 +260,7 @@ class Client:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(CLOCK_WORKFLOW)
         try:
             # One id for all: while no worker answers, whoever asks next waits for the same.
-            await _with_our_errors(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_SECONDS))
+            await with_our_errors(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_SECONDS))
         except Refused as told:
             with suppress(ValueError):
                 return datetime.fromisoformat(str(told))
@@ -307,8 +278,8 @@ class Client:
         workflows = ", ".join(f'"{kind.workflow}"' for kind in KINDS.values())
         wanted = f"WorkflowType IN ({workflows}) AND CountersignStatus IS NOT NULL{since}"
         counted = self.temporal.count_workflows(wanted, rpc_timeout=VISIBILITY_SECONDS)
-        opened = (await _with_our_errors(counted)).count
-        return await _with_our_errors(self._highest_grant(newest, since)) + opened
+        opened = (await with_our_errors(counted)).count
+        return await with_our_errors(self._highest_grant(newest, since)) + opened
 
     async def _highest_grant(self, highest: int, since: str) -> int:
         grants = self.temporal.list_workflows(f'WorkflowType = "Grant"{since}', rpc_timeout=VISIBILITY_SECONDS)
@@ -327,7 +298,7 @@ class Client:
                 task_queue=self.task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )
-            await _with_our_errors(start)
+            await with_our_errors(start)
 
     async def start_grant(self, terms: GrantTerms) -> None:
         """Start the workflow of a grant, unless it was started before."""
@@ -343,7 +314,7 @@ class Client:
             static_summary=f"The grant of #{terms.approval_id}, until {terms.ends_at:%Y-%m-%d %H:%M:%S} UTC",
         )
         with suppress(WorkflowAlreadyStartedError):
-            await _with_our_errors(start)
+            await with_our_errors(start)
 
     async def recheck(self, workflow_id: str, approval_id: int) -> None:
         """Have an open request check again who may act. Raises Refused, NotFound."""
@@ -360,7 +331,7 @@ class Client:
     ) -> R:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
         update = handle.execute_update(name, argument, id=update_id, result_type=result, rpc_timeout=within)
-        return await _with_our_errors(update)
+        return await with_our_errors(update)
 
 
 def is_over(status: WorkflowExecutionStatus.ValueType) -> bool:
@@ -371,56 +342,3 @@ def is_over(status: WorkflowExecutionStatus.ValueType) -> bool:
 def grant_workflow(approval_id: int, run: str = "") -> str:
     """The id of a grant's workflow: with the run of its request, as its number may be used again."""
     return f"grant:{approval_id}:{run}" if run else f"grant:{approval_id}"
-
-
-def log_through_python() -> None:
-    """Have Temporal's library log through Python's logging, past which its core logs by itself.
-
-    Call it before any client.
-    """
-    forwarding = LogForwardingConfig(
-        logging.getLogger("temporal"), append_target_to_name=False, prepend_target_on_message=False
-    )
-    logged = LoggingConfig(LIBRARY_LOGS, forwarding)
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))
-
-
-async def _with_our_errors(call: Awaitable[R]) -> R:
-    """Await a call to Temporal, and raise our errors in place of the library's."""
-    try:
-        return await call
-    except WorkflowUpdateFailedError as error:
-        if isinstance(error.cause, ApplicationError) and error.cause.type == "AcceptedUpdateCompletedWorkflow":
-            raise NotFound("The request has ended.") from None
-        if isinstance(error.cause, ApplicationError) and error.cause.type == NotYet.__name__:
-            raise NotYet(error.cause.message) from None
-        if isinstance(error.cause, ApplicationError) and error.cause.type == NotFound.__name__:
-            raise NotFound(error.cause.message) from None
-        raise _refusal(error.cause) from None
-    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError from None  # the library says the same of both
-        raise Unavailable(NO_WORKER, ErrorCode.NO_WORKER) from None
-    except RPCError as error:
-        raise _of_rpc(error) from error
-    except RuntimeError as error:  # of a client that was made lazily, and can't connect now
-        raise why_unreachable(str(error)) from error
-
-
-def _refusal(cause: BaseException | None) -> CountersignError:
-    if isinstance(cause, ApplicationError):
-        return refused_with(cause.message, next(iter(cause.details), None))
-    return Refused(str(cause))
-
-
-def _of_rpc(error: RPCError) -> CountersignError:
-    """Our error for a call that failed: a missing namespace is told apart from a request that has ended."""
-    if error.status is RPCStatusCode.NOT_FOUND:
-        details = error.grpc_status.details
-        if any(one.Is(NamespaceNotFoundFailure.DESCRIPTOR) for one in details):
-            return BadSetting("Temporal has no such namespace; set TEMPORAL_NAMESPACE to one that exists.")
-        return NotFound("There is no such open request.")
-    if error.status in NO_ENTRY:
-        return BadSetting("Temporal does not let us in; see COUNTERSIGN_TEMPORAL_API_KEY and TEMPORAL_NAMESPACE.")
-    return Unavailable(f"Temporal did not answer: {error.status.name.lower()}; try again.")

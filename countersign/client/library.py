@@ -1,0 +1,40 @@
+"""How Temporal's library reads payloads and logs."""
+
+from __future__ import annotations
+
+import logging
+
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import CompositePayloadConverter, DataConverter
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
+
+# The library logs each call that fails while the server is away; our own chores log that once a minute.
+LIBRARY_LOGS = "error,temporalio_sdk_core=warn,temporalio_client::retry=error"
+
+
+class PayloadConverter(CompositePayloadConverter):
+    """Writes and reads payloads as the library's own converter for Pydantic does.
+
+    The library makes one for each workflow it holds, and another for each task; these share what they are made of, or
+    each would build anew, and keep, what reads our models.
+    """
+
+    shared = tuple(PydanticPayloadConverter().converters.values())
+
+    def __init__(self) -> None:
+        super().__init__(*self.shared)
+
+
+DATA_CONVERTER = DataConverter(payload_converter_class=PayloadConverter)
+
+
+def log_through_python() -> None:
+    """Have Temporal's library log through Python's logging, past which its core logs by itself.
+
+    Call it before any client.
+    """
+    forwarding = LogForwardingConfig(
+        logging.getLogger("temporal"), append_target_to_name=False, prepend_target_on_message=False
+    )
+    logged = LoggingConfig(LIBRARY_LOGS, forwarding)
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))
