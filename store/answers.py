@@ -25,9 +25,14 @@ ADD = {
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 COUNT = update(answers).where(IS_OF_ID).values(state="accepted", message=COUNTED)
+# The columns of an answer that a decision shows.
+_DECIDES = ("id", "approval_id", "level", "person", "verdict", "comment", "channel", "at", "state")
 COUNTED_OF = (
-    select(answers)
-    .where(answers.c.approval_id.in_(bindparam("numbers", expanding=True)), answers.c.state.in_(("accepted", "lapsed")))
+    select(*(answers.c[name] for name in _DECIDES))
+    .where(
+        answers.c.approval_id.in_(bindparam("numbers", expanding=True, literal_execute=True)),
+        answers.c.state.in_(("accepted", "lapsed")),
+    )
     .order_by(answers.c.approval_id, answers.c.at)
 )
 

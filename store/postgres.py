@@ -1,6 +1,7 @@
 """How PostgreSQL is connected to: nothing waits for ever, for the server, for a lock or for the network."""
 
 import socket
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import URL, Engine, NullPool, create_engine, event
@@ -20,6 +21,10 @@ READ_SECONDS = STATEMENT_SECONDS + 5.0
 KEEPALIVE_IDLE_SECONDS, KEEPALIVE_EVERY_SECONDS, KEEPALIVE_PROBES = 10, 5, 3
 # What was sent and not even received by the far side's kernel within this is lost.
 UNACKNOWLEDGED_MS = 20_000
+
+# The number of the type of moments (https://www.postgresql.org/docs/current/catalog-pg-type.html). The driver's own way
+# to read one takes a third of the time of a long list. It is told to write them by ISO 8601.
+TIMESTAMPTZ = 1184
 
 LIMITS = {
     "lock_timeout": LOCK_SECONDS,
@@ -57,8 +62,10 @@ def _engine(url: URL, **options: Any) -> Engine:
 
 def _limit(connection: Any, _: object) -> None:
     _network(connection, READ_SECONDS)
+    connection.register_in_adapter(TIMESTAMPTZ, datetime.fromisoformat)
     cursor = connection.cursor()
-    cursor.execute("SELECT " + ", ".join(f"set_config('{name}', '{value}s', false)" for name, value in LIMITS.items()))
+    settings = {"datestyle": "ISO"} | {name: f"{seconds}s" for name, seconds in LIMITS.items()}
+    cursor.execute("SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items()))
     cursor.close()
     connection.commit()
 

@@ -15,25 +15,30 @@ from countersign.views import ApproverView, RequestView
 from store import grants as held
 from store.answers import decisions_by_request
 from store.notifications import ASKING
+from store.subjects import CONNECTION_COLUMNS
 from store.tables import ROOM, approvers, events, grants, notifications, requests
 
 # What the columns of a grant begin with when they are read with its request.
 GRANT = "grant_"
 
+# What nobody is shown of a request; the subject's own columns stand in its question, too.
+NOT_SHOWN = {"workflow_id", "run_id", "started_at", *CONNECTION_COLUMNS}
 _NEWEST = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
 ALL = (
     select(
-        requests,
+        *(column for column in requests.columns if column.key not in NOT_SHOWN),
         func.coalesce(_NEWEST.scalar_subquery(), 0).label("version"),
         *(grants.c[name].label(f"{GRANT}{name}") for name in held.SHOWN),
     )
     .join(grants, grants.c.approval_id == requests.c.approval_id, isouter=True)
     .order_by(requests.c.approval_id.desc())
 )
-NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True)
+NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True, literal_execute=True)
 OF_NUMBERS = ALL.where(requests.c.approval_id.in_(NUMBERS))
 SEATS = select(approvers).where(approvers.c.approval_id.in_(NUMBERS)).order_by(*approvers.primary_key)
-TOLD = select(notifications).where(notifications.c.approval_id.in_(NUMBERS), notifications.c.event.in_(ASKING))
+TOLD = select(
+    *(notifications.c[name] for name in ("approval_id", "level", "person", "state", "tries", "held_until"))
+).where(notifications.c.approval_id.in_(NUMBERS), notifications.c.event.in_(ASKING))
 
 
 def rows_of(connection: Connection, approval_ids: Sequence[int] | Select[Any]) -> list[Row[Any]]:

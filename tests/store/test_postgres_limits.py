@@ -114,6 +114,18 @@ def test_the_limits_hold_on_every_connection_but_not_while_tables_are_made(postg
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_moments_are_read_whatever_way_the_server_would_write_them(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with database.transaction() as connection:
+        connection.execute(text(f"ALTER DATABASE \"{database.url.database}\" SET datestyle = 'German'"))
+    database.close()
+    store = Store(postgres_url)
+    apply_policy(store, policy(), "ada")
+    request = opened(store)
+    assert store.reading.request(request.approval_id).opened_at == request.opened_at
+    store.close()
+
+
 def test_a_server_that_falls_silent_is_given_up(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """As behind a firewall that forgot the connection: nothing comes back, and nothing says so."""
     monkeypatch.setattr("store.postgres.READ_SECONDS", 0.5)
