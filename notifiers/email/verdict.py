@@ -81,7 +81,7 @@ def _read_lines(own: Own, about: Context) -> Said:
     if line.verdict == "reject" or line.code == "disguised":
         at, clean = _first_clean(lines, first, about) if line.code == "disguised" else (first, line)
         if clean.verdict == "reject":
-            return Said("reject", "answer", _comment(lines[at + 1 :], signature, about), lines[at])
+            return Said("reject", "answer", _comment([clean.behind, *lines[at + 1 :]], signature, about), lines[at])
     if line.verdict == "none":
         return Said("none", line.code, line=shown.replace(DISPLACED, ""))
     if any(DISPLACED in each for each in own.lines):

@@ -52,6 +52,7 @@ class Line(NamedTuple):
     verdict: str
     code: str
     phrase: str = ""  # the line folded, where it approves, or greets somebody by name
+    behind: str = ""  # what stands behind a rejecting word: a comment
 
 
 NOTHING = Line("none", "empty")
@@ -91,8 +92,8 @@ def read_line(
             return Line("none", "greeting", folded if {*kinds, *bare} & {"address", "stranger", "name"} else "")
         if not signs and _is_called(shown, folded, reader):
             return Line("none", "greeting", folded)
-    if "approve" not in signs and _rejects(folded, segments, reader):
-        return Line("reject", "answer")
+    if "approve" not in signs and (words_of_no := _rejects(folded, segments, reader)):
+        return Line("reject", "answer", behind=_behind(text, words_of_no))
     return Line("none", _why_none(shown, folded, words))
 
 
@@ -179,8 +180,8 @@ def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str
     return "" if "please" in kinds[:first] or "address" in kinds[first:] else verdict
 
 
-def _rejects(folded: str, segments: list[str], reader: Reader) -> bool:
-    """Whether a line begins with a rejecting word and doesn't agree behind it."""
+def _rejects(folded: str, segments: list[str], reader: Reader) -> int:
+    """How many words of a line are a rejecting phrase and what stands before it; 0 where it agrees behind it."""
     words = reader.lexicon
     rest = folded
     for segment in segments[:2]:  # a greeting, a name or regret may stand before it
@@ -191,8 +192,15 @@ def _rejects(folded: str, segments: list[str], reader: Reader) -> bool:
     for count in range(min(len(spoken), MOST_WORDS_OF_NO), 0, -1):
         phrase = rest[: spoken[count - 1].end()]
         if phrase in words.reject and phrase not in words.ambiguous:
-            return _stands(phrase, rest[len(phrase) :], reader)
-    return False
+            before = len(_WORD.findall(folded[: len(folded) - len(rest)]))
+            return before + count if _stands(phrase, rest[len(phrase) :], reader) else 0
+    return 0
+
+
+def _behind(text: str, count: int) -> str:
+    """What stands behind so many words of a line."""
+    ends = [word.end() for word in _WORD.finditer(text)]
+    return text[ends[count - 1] :].lstrip(" .,:;!-–—。，：、！") if count <= len(ends) else ""
 
 
 def _stands(phrase: str, behind: str, reader: Reader) -> bool:
