@@ -161,8 +161,9 @@ class _Page:
             keeps = None if sheet.keeps_lines not in (None, keeps) else keeps
         self._displaced = self._displaced or style.anywhere or any(sheet.displaced for sheet in sheets)
         doubtful = doubtful or not SMALLEST_SCALE <= scale <= LARGEST_SCALE or around.depth > limits.DEEPEST_TAG
-        self._place(node, style, doubtful=doubtful)
-        self._begin(node, doubtful=doubtful)
+        shows = "-" not in name  # an extension's own element shows nothing but the text within
+        self._place(node, style, doubtful=doubtful and shows)
+        self._begin(node, doubtful=doubtful and shows)
         dark = around.dark or style.dark
         return _State(False, doubtful or around.doubtful, keeps, scale, around.depth + 1, dark)
 

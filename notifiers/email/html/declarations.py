@@ -250,12 +250,14 @@ _BACKGROUNDS = frozenset({
 _SPACES = frozenset({
     "normal", "nowrap", "pre", "pre-wrap", "pre-line", "break-spaces", "inherit", "initial", "unset",
 })  # fmt: skip
+_LOGICAL = tuple(f"-{axis}{end}" for axis in ("block", "inline") for end in ("", "-start", "-end"))
 _SIDES = ("left", "top", "right", "bottom")
 # What may put text over or above other text, and what it may still say.
 _MOVES: dict[str, Callable[[Value], bool]] = {
     "position": _words("static", "relative", "inherit", "initial"),
     **{side: _lengths(-LARGEST_OFFSET, LARGEST_OFFSET) for side in _SIDES},
     "margin": _lengths(-8, 800), "margin-left": _lengths(-10, 800), "margin-right": _lengths(-10, 800),
+    **{f"margin{part}": _lengths(-8, 800) for part in _LOGICAL},
     "margin-top": _lengths(-8, 800), "margin-bottom": _lengths(-8, 800),
     "box-shadow": _lengths(-10, 20), "outline": _lengths(0, 10), "outline-width": _lengths(0, 10),
     "transform": _never, "translate": _never, "rotate": _never, "scale": _never, "order": _never, "all": _never,
@@ -284,5 +286,5 @@ _READERS: dict[str, Callable[[Value], bool]] = {
     "overflow": _any, "overflow-x": _any, "overflow-y": _any, "font-size-adjust": _words("none", "inherit"),
     **{f"{name}{part}": _lengths(0, 50) for name in ("border", *(f"border-{side}" for side in _SIDES))
        for part in ("", "-width", "-style", "-color", "-radius")},
-    **{name: _lengths(0, 400) for name in ("padding", *(f"padding-{side}" for side in _SIDES))},
+    **{f"padding{part}": _lengths(0, 400) for part in (*("", *_LOGICAL), *(f"-{side}" for side in _SIDES))},
 }  # fmt: skip

@@ -21,11 +21,13 @@ HIDING = _words("hidden true") | {""}
 ELSEWHERE = _words("caption tfoot legend")
 ATTRIBUTES = _words("""
     align alink alt bgcolor border cellpadding cellspacing charset cite class clear color colspan content
-    contenteditable dir face height hidden href hspace http-equiv id itemprop itemscope itemtype lang link media name
-    nowrap prefix property referrerpolicy rel rev role rowspan rules scope shape size spellcheck src srcset start style
-    summary tabindex target text title translate type valign value version vlink vspace width xml:lang xmlns datetime
-    download loading decoding draggable moz-do-not-send frame noshade cols datafld event_id fallback""")
-ATTRIBUTE_PREFIXES = ("data-", "aria-", "xmlns:", "x_", "o:", "v:", "w:", "wrc", "_", "ng-", "jsaction", "jslog")
+    contenteditable dir face height hidden href hspace http-equiv id itemprop itemscope itemtype lang link media
+    name nowrap prefix property referrerpolicy rel rev role rowspan rules scope shape size spellcheck src srcset
+    start style summary tabindex target text title translate type valign value version vlink vspace width xml:lang
+    xmlns datetime download loading bis_size bis_skin_checked unselectable fetchpriority crossorigin usemap ismap
+    readonly checked autocomplete autocapitalize autocorrect inputmode longdesc loading decoding draggable
+    moz-do-not-send frame noshade cols datafld event_id fallback""")
+ATTRIBUTE_PREFIXES = ("data-", "aria-", "xmlns:", "x_", "o:", "v:", "w:", "wrc", "_", "ng-", "js")
 # Ids, classes and names of the containers in which clients put what is answered, unmarked.
 QUOTES = _words("""
     divrplyfwdmsg yahoo_quoted ms-outlook-mobile-reference-message mail-editor-reference-message-container
@@ -38,10 +40,11 @@ SIGNED = _words("div span p pre table section")
 # No value of these hides, moves or covers text.
 FREE_PREFIXES = (
     "mso-", "font-", "-webkit-user-", "page-break-", "break-", "text-align", "text-decoration-", "-qt-", "border-",
-    "text-wrap", "text-underline", "scroll", "-webkit-font-", "-moz-", "-ms-", "background-", "--darkreader-",
+    "text-wrap", "text-underline", "scroll", "-webkit-font-", "-moz-", "-ms-", "background-", "--darkreader-", "--tw-",
     "text-justify", "text-autospace", "-webkit-border-", "-apple-", "transition", "text-emphasis", "text-decorations",
 )  # fmt: skip
 FREE = frozenset({
+    "white-space-collapse", "box-decoration-break", "-webkit-box-decoration-break", "gap",
     "align-items", "box-sizing", "-webkit-box-sizing", "caret-color", "clear", "cursor", "direction", "empty-cells",
     "hyphens", "justify-content", "line-break", "object-fit", "orphans", "outline-color", "outline-style",
     "outline-offset", "overflow-wrap", "page", "pointer-events", "quotes", "resize", "size",
