@@ -49,19 +49,19 @@ from workflows.connection import ConnectionApproval
 from workflows.grant import Grant
 
 # A killed worker's workflows come back to another one after this (Temporal's own default is 10 s).
-STICKY_SECONDS = timedelta(seconds=2)
+STICKY_TIMEOUT = timedelta(seconds=2)
 # On SIGTERM, what an activity may still take to end.
-GRACE_SECONDS = timedelta(seconds=5)
+GRACE = timedelta(seconds=5)
 # Somebody may have ended the background work in Temporal.
-KEEP_BACKGROUND_SECONDS = 60.0
-COMPARE_CLOCKS_SECONDS = 300.0
+KEEP_BACKGROUND_EVERY = timedelta(minutes=1)
+COMPARE_CLOCKS_EVERY = timedelta(minutes=5)
 # How often a running worker checks that Temporal still knows its namespace and accepts its key.
-CHECK_TEMPORAL_SECONDS = 10.0
+CHECK_TEMPORAL_EVERY = timedelta(seconds=10)
 # How often a worker looks whether the record goes on, as a portal may have written a notification that a worker is to
 # send.
-NEW_NOTIFICATIONS_SECONDS = 1.0
+NEW_NOTIFICATIONS_EVERY = timedelta(seconds=1)
 # How often what is kept no longer is looked for, and in how many small transactions at most.
-FORGET_SECONDS = 600.0
+FORGET_EVERY = timedelta(minutes=10)
 FORGET_AT_MOST = 500
 # The exit codes where something can't be reached, and where a setting is wrong.
 NOT_REACHED, WRONG_SETTING = 1, 2
@@ -116,7 +116,7 @@ async def _run(
             Chore("workflows that are gone", engine.settle_gone),
             Chore("answers that counted", engine.remind_workflows, once=True),
             Chore("what admins are told of", engine.alert_admins),
-            Chore("what is kept no longer", _forgetting(store, settings), pause=FORGET_SECONDS),
+            Chore("what is kept no longer", _forgetting(store, settings), pause=FORGET_EVERY),
         ],
     )
     kept = ["sweep", "watch_mailbox"] if listen else ["sweep"]
@@ -124,10 +124,10 @@ async def _run(
     own = [
         Chore("notifications under way", outbox.hold),
         Chore("notifications left over", outbox.send_left_over),
-        Chore("notifications just written", outbox.send_new, pause=NEW_NOTIFICATIONS_SECONDS),
+        Chore("notifications just written", outbox.send_new, pause=NEW_NOTIFICATIONS_EVERY),
         Chore("messages left as they were", outbox.change_left_over),
-        Chore("background work", partial(client.keep_background_work, kept), pause=KEEP_BACKGROUND_SECONDS),
-        Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_SECONDS),
+        Chore("background work", partial(client.keep_background_work, kept), pause=KEEP_BACKGROUND_EVERY),
+        Chore("clocks", partial(_compare_clocks, client, store), pause=COMPARE_CLOCKS_EVERY),
     ]
     await _number_above_temporal(client, store)
     heartbeats = _heartbeats(store, outbox, settings.task_queue)
@@ -144,7 +144,7 @@ async def _wait_until(stop: asyncio.Event, client: Client) -> None:
     """
     while not stop.is_set():
         with suppress(TimeoutError):
-            async with asyncio.timeout(CHECK_TEMPORAL_SECONDS):
+            async with asyncio.timeout(CHECK_TEMPORAL_EVERY.total_seconds()):
                 await stop.wait()
                 return
         try:
@@ -306,8 +306,8 @@ def _worker(
         ],
         workflow_runner=runner,
         max_cached_workflows=settings.cached_workflows,
-        sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
-        graceful_shutdown_timeout=GRACE_SECONDS,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=GRACE,
     )
 
 
@@ -350,7 +350,7 @@ async def _heartbeats(store: Store, outbox: Outbox, task_queue: str) -> AsyncIte
             log.warning("channels of the policy that this worker lacks: %s", message)
         said = message
 
-    beating = Chore("heartbeat", beat, pause=HEARTBEAT_EVERY.total_seconds())
+    beating = Chore("heartbeat", beat, pause=HEARTBEAT_EVERY)
     await beating.turn()  # before any work begins: it must be known which channels are left to others
     async with repeating([beating]):
         yield

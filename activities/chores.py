@@ -5,38 +5,39 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from countersign.errors import CountersignError, message_of
 
-PAUSE_SECONDS = 5.0
+PAUSE = timedelta(seconds=5)
 # One turn of a chore takes milliseconds; one that takes longer than this hangs, is cancelled, and is tried again.
-LONGEST_SECONDS = 120.0
+LONGEST = timedelta(minutes=2)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Chore:
-    """What is done again and again, with a pause of so many seconds, or PAUSE_SECONDS, between two turns.
+    """What is done again and again, with this pause, or PAUSE, between two turns.
 
-    A turn gets `longest` seconds. `once`: only until it went well.
+    A turn gets `longest`. `once`: only until it went well.
     """
 
     name: str
     work: Callable[[], Awaitable[object]]
-    pause: float | None = None
-    longest: float = LONGEST_SECONDS
+    pause: timedelta | None = None
+    longest: timedelta = LONGEST
     once: bool = False
 
     async def turn(self) -> bool:
         """Do it now; whether that went well. What went wrong is logged."""
         try:
-            async with asyncio.timeout(self.longest):
+            async with asyncio.timeout(self.longest.total_seconds()):
                 await self.work()
         except CountersignError as error:
             log.warning("%s: %s", self.name, message_of(error))
         except TimeoutError:
-            log.warning("%s: not done within %.0f s; it is tried again", self.name, self.longest)
+            log.warning("%s: not done within %.0f s; it is tried again", self.name, self.longest.total_seconds())
         except Exception:
             log.exception("%s", self.name)
         else:
@@ -48,7 +49,8 @@ class Chore:
         while True:
             if await self.turn() and self.once:
                 return
-            await asyncio.sleep(PAUSE_SECONDS if self.pause is None else self.pause)
+            pause = PAUSE if self.pause is None else self.pause
+            await asyncio.sleep(pause.total_seconds())
 
 
 @asynccontextmanager

@@ -10,11 +10,11 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
-from countersign.client import UPDATE_SECONDS
+from countersign.client import UPDATE_TIMEOUT
 from portal.connections import ACCEPTED_AT_ONCE, Connection, Room, most_connections
 
 # How long a call may go on after the server was stopped: a little longer than an update of a request may take.
-GRACE_SECONDS = int(UPDATE_SECONDS.total_seconds()) + 5
+GRACE_SECONDS = int(UPDATE_TIMEOUT.total_seconds()) + 5
 # How many connections the system queues until they are accepted.
 QUEUED_CONNECTIONS = 1024
 MOST_CONNECTIONS = 1000

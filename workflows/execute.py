@@ -9,9 +9,9 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 # A local activity holds up the next update, so it gets about a second and two tries.
-LOCAL_SECONDS = timedelta(seconds=2)
+LOCAL_TIMEOUT = timedelta(seconds=2)
 LOCAL_TRIES = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=50))
-DURABLE_SECONDS = timedelta(seconds=30)
+DURABLE_TIMEOUT = timedelta(seconds=30)
 DURABLE_TRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 
 with workflow.unsafe.imports_passed_through():
@@ -33,13 +33,13 @@ async def execute(method: Callable[[Any, A], Any], argument: A) -> Any:
     summary = _summary(method)
     try:
         return await workflow.execute_local_activity_method(
-            method, argument, start_to_close_timeout=LOCAL_SECONDS, retry_policy=LOCAL_TRIES, summary=summary
+            method, argument, start_to_close_timeout=LOCAL_TIMEOUT, retry_policy=LOCAL_TRIES, summary=summary
         )
     except FailureError as error:
         if is_cancelled_exception(error) or refusal_in(error):
             raise
     return await workflow.execute_activity_method(
-        method, argument, start_to_close_timeout=DURABLE_SECONDS, retry_policy=DURABLE_TRIES, summary=summary
+        method, argument, start_to_close_timeout=DURABLE_TIMEOUT, retry_policy=DURABLE_TRIES, summary=summary
     )
 
 

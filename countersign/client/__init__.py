@@ -55,17 +55,17 @@ from countersign.unreachable import why_unreachable
 
 TASK_QUEUE = "countersign"
 # How long one update may take. Without a worker it waits this long, and then its caller is told to try again.
-UPDATE_SECONDS = timedelta(seconds=20)
+UPDATE_TIMEOUT = timedelta(seconds=20)
 # How long a workflow may take to withdraw its request, or end its grant; after that, it is done on record alone.
-UNDO_SECONDS = timedelta(seconds=5)
+UNDO_TIMEOUT = timedelta(seconds=5)
 # A workflow that a worker was busy with goes on this long after the worker was killed (Temporal's default is 10 s).
-TASK_SECONDS = timedelta(seconds=5)
+TASK_TIMEOUT = timedelta(seconds=5)
 # How long a health check may take.
-HEALTH_SECONDS = timedelta(seconds=2)
+HEALTH_TIMEOUT = timedelta(seconds=2)
 # How long the worker may take to tell the server's time.
-CLOCK_SECONDS = timedelta(seconds=5)
+CLOCK_TIMEOUT = timedelta(seconds=5)
 # How long one page of a list of workflows may take.
-VISIBILITY_SECONDS = timedelta(seconds=10)
+VISIBILITY_TIMEOUT = timedelta(seconds=10)
 # How a run may have ended.
 OVER = (
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED,
@@ -155,7 +155,7 @@ class Client:
             id=question.workflow_id,
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            task_timeout=TASK_SECONDS,
+            task_timeout=TASK_TIMEOUT,
             result_type=Outcome,
             static_summary=f"{question.requester} asks for {question.subject}",
         )
@@ -165,7 +165,7 @@ class Client:
             start_workflow_operation=start,
             id=update_id,
             result_type=Asked,
-            rpc_timeout=UPDATE_SECONDS,
+            rpc_timeout=UPDATE_TIMEOUT,
         )
         try:
             return await with_our_errors(update)
@@ -204,17 +204,17 @@ class Client:
 
     async def cancel(self, workflow_id: str, cancellation: Cancel) -> Judgement:
         """Withdraw a request that waits. Raises Refused, NotFound."""
-        return await self._update(workflow_id, "cancel", cancellation, Judgement, cancellation.id or None, UNDO_SECONDS)
+        return await self._update(workflow_id, "cancel", cancellation, Judgement, cancellation.id or None, UNDO_TIMEOUT)
 
     async def revoke(self, revocation: Revoke, run: str = "") -> None:
         """End a grant early. Raises Refused, NotFound."""
         workflow_id = grant_workflow(revocation.approval_id, run)
-        await self._update(workflow_id, "revoke", revocation, None, revocation.id or None, UNDO_SECONDS)
+        await self._update(workflow_id, "revoke", revocation, None, revocation.id or None, UNDO_TIMEOUT)
 
     async def end(self, workflow_id: str, run: str) -> None:
         """Have the workflow of a request end, as soon as a worker is there. Raises NotFound, Unavailable."""
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id, first_execution_run_id=run)
-        await with_our_errors(handle.cancel(rpc_timeout=HEALTH_SECONDS))
+        await with_our_errors(handle.cancel(rpc_timeout=HEALTH_TIMEOUT))
 
     async def is_gone(self, workflow_id: str, run_id: str) -> bool:
         """Whether nothing decides a request any more: its workflow has ended, or was lost. Raises Unavailable."""
@@ -233,13 +233,13 @@ class Client:
         asked = DescribeWorkflowExecutionRequest(
             namespace=self.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
         )
-        described = self.temporal.workflow_service.describe_workflow_execution(asked, timeout=HEALTH_SECONDS)
+        described = self.temporal.workflow_service.describe_workflow_execution(asked, timeout=HEALTH_TIMEOUT)
         return (await with_our_errors(described)).workflow_execution_info
 
     async def reachable(self) -> bool:
         """Whether the server answers now, within seconds."""
         with suppress(RPCError, RuntimeError, TimeoutError):
-            return await self.temporal.service_client.check_health(timeout=HEALTH_SECONDS)
+            return await self.temporal.service_client.check_health(timeout=HEALTH_TIMEOUT)
         return False
 
     @property
@@ -250,7 +250,7 @@ class Client:
     async def check(self) -> None:
         """Check that the server answers, accepts our login and knows the namespace; raises Unavailable."""
         asked = DescribeNamespaceRequest(namespace=self.namespace)
-        await with_our_errors(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_SECONDS))
+        await with_our_errors(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_TIMEOUT))
 
     async def server_time(self) -> datetime:
         """The server's clock, by way of a worker; it leaves no trace. Raises NotFound where no worker ever ran here.
@@ -260,7 +260,7 @@ class Client:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(CLOCK_WORKFLOW)
         try:
             # One id for all: while no worker answers, whoever asks next waits for the same.
-            await with_our_errors(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_SECONDS))
+            await with_our_errors(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_TIMEOUT))
         except Refused as told:
             with suppress(ValueError):
                 return datetime.fromisoformat(str(told))
@@ -277,12 +277,12 @@ class Client:
         # Only a request that got a number has a status there.
         workflows = ", ".join(f'"{kind.workflow}"' for kind in KINDS.values())
         wanted = f"WorkflowType IN ({workflows}) AND CountersignStatus IS NOT NULL{since}"
-        counted = self.temporal.count_workflows(wanted, rpc_timeout=VISIBILITY_SECONDS)
+        counted = self.temporal.count_workflows(wanted, rpc_timeout=VISIBILITY_TIMEOUT)
         opened = (await with_our_errors(counted)).count
         return await with_our_errors(self._highest_grant(newest, since)) + opened
 
     async def _highest_grant(self, highest: int, since: str) -> int:
-        grants = self.temporal.list_workflows(f'WorkflowType = "Grant"{since}', rpc_timeout=VISIBILITY_SECONDS)
+        grants = self.temporal.list_workflows(f'WorkflowType = "Grant"{since}', rpc_timeout=VISIBILITY_TIMEOUT)
         async for grant in grants:
             number = grant.id.split(":")[1:2]
             highest = max(highest, *(int(one) for one in number if one.isdecimal()), 0)
@@ -309,7 +309,7 @@ class Client:
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            task_timeout=TASK_SECONDS,
+            task_timeout=TASK_TIMEOUT,
             start_delay=max(terms.ends_at - datetime.now(UTC), timedelta(0)),
             static_summary=f"The grant of #{terms.approval_id}, until {terms.ends_at:%Y-%m-%d %H:%M:%S} UTC",
         )
@@ -327,7 +327,7 @@ class Client:
         argument: Any,
         result: type[R] | None,
         update_id: str | None = None,
-        within: timedelta = UPDATE_SECONDS,
+        within: timedelta = UPDATE_TIMEOUT,
     ) -> R:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
         update = handle.execute_update(name, argument, id=update_id, result_type=result, rpc_timeout=within)

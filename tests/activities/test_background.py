@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -49,7 +50,7 @@ async def test_a_chore_that_hangs_is_ended_and_done_again(caplog: pytest.LogCapt
             again.set()
         await asyncio.Event().wait()
 
-    async with repeating([Chore("the chore", hangs_once, pause=0.0, longest=0.1)]):
+    async with repeating([Chore("the chore", hangs_once, pause=timedelta(0), longest=timedelta(seconds=0.1))]):
         await asyncio.wait_for(again.wait(), 30)
     assert "the chore: not done within" in caplog.text
 
@@ -62,7 +63,7 @@ async def test_what_is_to_be_done_once_is_done_until_it_goes_well_and_no_more() 
         if len(turns) == 1:
             raise Unavailable("not yet")
 
-    await asyncio.wait_for(Chore("the chore", fails_once, pause=0.0, once=True).repeat(), 30)
+    await asyncio.wait_for(Chore("the chore", fails_once, pause=timedelta(0), once=True).repeat(), 30)
     assert turns == [0, 1]
 
 
