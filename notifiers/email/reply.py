@@ -20,7 +20,7 @@ from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
 from notifiers.email.mime.shown import shown_texts
 from notifiers.email.refusals import REASONS
-from notifiers.email.verdict import Context, Said, said
+from notifiers.email.verdict import Context, Reading, read_mail
 
 LONGEST_LINE_SHOWN = 100  # characters of the line that is quoted back
 MOST_NAMED = 20  # people in To or Cc whose names may stand beside an answer
@@ -105,7 +105,7 @@ def _read(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> R
     context = Context(
         _names(mail.fields, known), lexicon(languages), subject, frozenset(w for w in ours if w[1:]), number
     )
-    return _of_person(said(mail, context), about)
+    return _of_person(read_mail(mail, context), about)
 
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
@@ -135,7 +135,7 @@ _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
 ]  # fmt: skip
 
 
-def _of_person(answer: Said, about: dict[str, object]) -> Reply:
+def _of_person(answer: Reading, about: dict[str, object]) -> Reply:
     if answer.verdict == "none":
         kind = "forward" if answer.code == "forwarded" else "reply"
         return _none(answer.code, kind, _reads(answer), {**about, "line": _line(answer)})
@@ -144,7 +144,7 @@ def _of_person(answer: Said, about: dict[str, object]) -> Reply:
     return Reply.model_validate({**read, **about})
 
 
-def _reads(answer: Said) -> str:
+def _reads(answer: Reading) -> str:
     """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
     line = _line(answer)
     if answer.doubt:
@@ -153,7 +153,7 @@ def _reads(answer: Said) -> str:
     return f'{message} It reads "{line}".' if line else message
 
 
-def _line(answer: Said) -> str:
+def _line(answer: Reading) -> str:
     return " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[:LONGEST_LINE_SHOWN]
 
 

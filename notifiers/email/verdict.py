@@ -9,8 +9,8 @@ from countersign.models import LONGEST_COMMENT, without_controls
 from notifiers.email import limits
 from notifiers.email.folding import DISPLACED, UNSURE
 from notifiers.email.grammar import Line, Names, read_line
-from notifiers.email.grammar.below import begins_with_doubt, runs_on, word_of_doubt
 from notifiers.email.grammar.confusables import fold_case
+from notifiers.email.grammar.doubt import begins_with_doubt, runs_on, word_of_doubt
 from notifiers.email.grammar.lexicon import Lexicon
 from notifiers.email.html import html_text
 from notifiers.email.mime.charset import part_text
@@ -24,7 +24,7 @@ MOST_GREETINGS = 10  # lines above an answer
 MOST_BELOW = 200  # lines below an answer that may put it in doubt, and of a signature
 
 
-class Said(NamedTuple):
+class Reading(NamedTuple):
     """The answer of a mail or of one of its texts: a verdict, why none, what followed it, and the line read.
 
     `doubt` is the word below an approval that put it in doubt.
@@ -48,53 +48,53 @@ class Context(NamedTuple):
     texts: int = 1
 
 
-def said(mail: Part, about: Context) -> Said:
+def read_mail(mail: Part, about: Context) -> Reading:
     """What the mail answers. Raises Unreadable where there is no text to read, or where one is ambiguous."""
     shown = shown_texts(mail)
     about = about._replace(texts=len(shown.ways) + len(shown.further))
     texts = [(part, part_text(part)) for part in shown.ways]
     answers = [_read_text(part, text, about) for part, text in texts if text.strip()]
     if not answers:
-        return Said("none", "empty")
+        return Reading("none", "empty")
     if len({answer.verdict for answer in answers}) > 1:
-        return Said("none", "bodies_differ")
+        return Reading("none", "bodies_differ")
     further = {_read_text(part, part_text(part), about).verdict for part in shown.further}
     if answers[0].verdict != "none" and not further <= {answers[0].verdict, "none"}:
-        return Said("none", "bodies_differ")
+        return Reading("none", "bodies_differ")
     return answers[0]
 
 
-def _read_text(part: Part, text: str, about: Context) -> Said:
+def _read_text(part: Part, text: str, about: Context) -> Reading:
     """What one text answers: its first line that says anything, whole; what follows is the comment."""
     is_html = part.type == "text/html"
     if is_html:
         text = html_text(text, about.texts)
     most = limits.MOST_LINES // about.texts
     own = own_lines(text, most, subject=about.subject, wrapped=not is_html, ours=about.ours)
-    return Said("none", "forwarded") if own.forwarded else _read_lines(own, about)
+    return Reading("none", "forwarded") if own.forwarded else _read_lines(own, about)
 
 
-def _read_lines(own: Own, about: Context) -> Said:
+def _read_lines(own: Own, about: Context) -> Reading:
     lines, signature = signed(own.lines, about.words)
     first, line = _first_that_says(lines, about)
     shown = "".join(lines[first : first + 1])
     if line.verdict == "reject" or line.code == "disguised":
         at, clean = _first_clean(lines, first, about) if line.code == "disguised" else (first, line)
         if clean.verdict == "reject":
-            return Said("reject", "answer", _comment([clean.behind, *lines[at + 1 :]], signature, about), lines[at])
+            return Reading("reject", "answer", _comment([clean.behind, *lines[at + 1 :]], signature, about), lines[at])
     if line.verdict == "none":
-        return Said("none", line.code, line=shown.replace(DISPLACED, ""))
+        return Reading("none", line.code, line=shown.replace(DISPLACED, ""))
     if any(DISPLACED in each for each in own.lines):
-        return Said("none", "disguised", line=shown)
+        return Reading("none", "disguised", line=shown)
     if own.foreign and _number_in(own.lines, shown) in own.foreign:
-        return Said("none", "below_a_quote", line=shown)
+        return Reading("none", "below_a_quote", line=shown)
     rest = lines[first + 1 :][: MOST_BELOW // about.texts]
     if runs_on(shown, next(filter(str.strip, rest), ""), about.words):
-        return Said("none", "turned", line=shown)
+        return Reading("none", "turned", line=shown)
     doubt = _doubt([*rest, *own.marked], signature, line, about)
     if doubt:
-        return Said("none", "doubted", line=shown, doubt=doubt)
-    return Said(line.verdict, line.code, _comment(rest, signature, about), shown)
+        return Reading("none", "doubted", line=shown, doubt=doubt)
+    return Reading(line.verdict, line.code, _comment(rest, signature, about), shown)
 
 
 def _number_in(lines: list[str], shown: str) -> int:

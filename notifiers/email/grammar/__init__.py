@@ -1,7 +1,7 @@
 """Whether a line is an answer, and whether the lines below put it in doubt.
 
 `lexicon` holds the words, from the files in `languages`; `confusables` folds what people write, `names` knows a name,
-`segments` says what each part of a line is, `line` what the whole line says, and `below` what follows it.
+`segments` says what each part of a line is, `line` what the whole line says, and `doubt` what follows it.
 """
 
 from notifiers.email.grammar.line import NOTHING, Line, read_line, sides_of_signs

@@ -17,7 +17,7 @@ from notifiers.email.folding import DISPLACED, UNSURE
 from notifiers.email.html import elements
 from notifiers.email.html.declarations import PLAIN, Style, inline_style, is_coloured_plainly
 from notifiers.email.html.lines import Lines
-from notifiers.email.html.sheets import Sheets
+from notifiers.email.html.style_sheets import StyleSheets
 from notifiers.email.mime.parts import Unreadable
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.6, 6.0  # of the font, by all elements around a text together
@@ -70,7 +70,7 @@ class _Page:
 
     def __init__(self, share: int, *, doubtful: bool) -> None:
         self.lines = Lines()
-        self._sheets = Sheets()
+        self._sheets = StyleSheets()
         self._sheets.doubtful = doubtful
         self._room = limits.LARGEST_STYLES // share
         self._displaced = False  # something may stand anywhere

@@ -15,7 +15,7 @@ from tinycss2 import color4
 
 from notifiers.email.html import elements
 
-DARKEST_PAPER, LIGHTEST_INK = 0.75, 0.4  # relative luminance, as WCAG 2.1 defines it
+DARKEST_BACKGROUND, LIGHTEST_TEXT = 0.75, 0.4  # relative luminance, as WCAG 2.1 defines it
 SMALLEST, LARGEST = 6.0, 100.0  # CSS pixels of a font
 LARGEST_OFFSET = 5.0  # CSS pixels that text may be moved by
 _PIXELS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "em": 16.0, "rem": 16.0, "ex": 8.0}
@@ -23,8 +23,10 @@ LEAST_CONTRAST = 3.0  # as WCAG 2.1 measures it
 _COLOURS = frozenset({"color", "background", "background-color"})
 _NEUTRAL = frozenset({"inherit", "initial", "unset", "revert", "auto", "normal", "none"})
 _SMALLEST_CLIP = {"width": 100.0, "max-width": 100.0, "height": 15.0, "max-height": 15.0}
-_INK = frozenset({"windowtext", "canvastext", "inherit", "initial", "unset", "currentcolor", "revert", "black"})
-_PAPER = frozenset({"transparent", "window", "canvas", "white", *_NEUTRAL})
+_TEXT_COLOURS = frozenset(
+    {"windowtext", "canvastext", "inherit", "initial", "unset", "currentcolor", "revert", "black"}
+)
+_BACKGROUND_COLOURS = frozenset({"transparent", "window", "canvas", "white", *_NEUTRAL})
 _BLOCKS = frozenset({"block", "list-item", "table", "table-row", "table-row-group", "table-header-group"})
 _INLINE = frozenset({"inline", "inline-block", "inline-table", "table-cell"})
 _SIZES = frozenset(["small", "smaller", "medium", "large", "larger", "x-large", "xx-large"])
@@ -92,10 +94,10 @@ def _is_light_on_dark(declarations: Sequence[Any]) -> bool:
         if each.type == "declaration" and each.lower_name in _COLOURS:
             tokens = [token for token in each.value if token.type != "whitespace"]
             found[each.lower_name.removesuffix("-color")] += map(_lightness, tokens)
-    (ink, *more), (paper, *others) = found["color"] or [None], found["background"] or [None]
-    if more or others or ink is None or paper is None:
+    (text, *more), (behind, *others) = found["color"] or [None], found["background"] or [None]
+    if more or others or text is None or behind is None:
         return False
-    return ink[1] == paper[1] == 1 and (ink[0] + 0.05) / (paper[0] + 0.05) >= LEAST_CONTRAST
+    return text[1] == behind[1] == 1 and (text[0] + 0.05) / (behind[0] + 0.05) >= LEAST_CONTRAST
 
 
 def _displayed(style: Style, displays: set[str]) -> Style:
@@ -213,23 +215,27 @@ def _lightness(token: Any) -> tuple[float, float] | None:
     return luminance(red or 0, green or 0, blue or 0), float(colour.alpha)
 
 
-def is_ink(value: Value) -> bool:
-    """Whether text in this colour is read on light paper. An undefined variable leaves the colour as it was."""
+def is_text_colour(value: Value) -> bool:
+    """Whether text in this colour is read on a light background. An undefined variable leaves the colour as it was."""
     if len(value) != 1:
         return False
-    if _word(value) in _INK or (value[0].type == "function" and value[0].lower_name == "var"):
+    if _word(value) in _TEXT_COLOURS or (value[0].type == "function" and value[0].lower_name == "var"):
         return True
     found = _lightness(value[0])
-    return found is not None and found[0] * found[1] + 1 - found[1] <= LIGHTEST_INK
+    return found is not None and found[0] * found[1] + 1 - found[1] <= LIGHTEST_TEXT
 
 
-def is_paper(value: Value) -> bool:
+def is_background(value: Value) -> bool:
     """Whether dark text is read on this background."""
     for token in value:
         word = token.lower_value if token.type == "ident" else ""
-        plain = word in _PAPER or word in _BACKGROUNDS or token.type in ("number", "dimension", "percentage", "literal")
+        plain = (
+            word in _BACKGROUND_COLOURS
+            or word in _BACKGROUNDS
+            or token.type in ("number", "dimension", "percentage", "literal")
+        )
         found = None if plain else _lightness(token)
-        if not plain and (found is None or found[0] * found[1] + 1 - found[1] < DARKEST_PAPER):
+        if not plain and (found is None or found[0] * found[1] + 1 - found[1] < DARKEST_BACKGROUND):
             return False
     return True
 
@@ -240,7 +246,7 @@ def is_coloured_plainly(name: str, value: str) -> bool:
     tokens = tinycss2.parse_component_value_list(value.strip(), skip_comments=True)
     if len(tokens) != 1 or tokens[0].type not in ("ident", "hash") or _lightness(tokens[0]) is None:
         return False  # other values are other colours there than in CSS
-    return is_paper(tokens) if name == "bgcolor" else is_ink(tokens)
+    return is_background(tokens) if name == "bgcolor" else is_text_colour(tokens)
 
 
 _BACKGROUNDS = frozenset({
@@ -265,7 +271,8 @@ _MOVES: dict[str, Callable[[Value], bool]] = {
     "columns": _never,
 }  # fmt: skip
 _READERS: dict[str, Callable[[Value], bool]] = {
-    "color": is_ink, "background": is_paper, "background-color": is_paper, "-webkit-text-fill-color": is_ink,
+    "color": is_text_colour, "background": is_background, "background-color": is_background,
+    "-webkit-text-fill-color": is_text_colour,
     "font-size": _is_readable_size, "font": _is_readable_font,
     "visibility": _words("visible", "inherit", "initial"), "opacity": lambda v: len(v) == 1 and _number(v[0]) == 1,
     "line-height": _is_readable_height,

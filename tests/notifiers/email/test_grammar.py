@@ -3,7 +3,7 @@
 import pytest
 
 from notifiers.email.grammar import Names, read_line, words_of_name
-from notifiers.email.grammar.below import runs_on, word_of_doubt
+from notifiers.email.grammar.doubt import runs_on, word_of_doubt
 from notifiers.email.grammar.lexicon import lexicon
 
 WORDS = lexicon()

@@ -16,7 +16,7 @@ _HARMLESS = frozenset({"font-face", "page", "list", "charset", "viewport", "-ms-
 DEEPEST_GROUP = 3
 
 
-class Sheets:
+class StyleSheets:
     """The rules that change what is shown, by the names an element must have for them to hold."""
 
     def __init__(self) -> None:
