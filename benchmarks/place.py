@@ -20,6 +20,7 @@ from sandbox.mail_settings import new_mail_keys
 from store import Store
 
 PEOPLE, DEVICES = 60, 60
+APPROVER = "grace@example.test"
 PROTOCOLS = ("ssh", "sftp", "rdp", "http")
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -134,7 +135,7 @@ def policy() -> str:
         [
             "users:",
             *users,
-            "  grace: {name: Grace Hopper, email: grace@example.test, roles: [admin]}",
+            f"  grace: {{name: Grace Hopper, email: {APPROVER}, roles: [admin]}}",
             "user_groups:",
             f"  everybody: {{members: [{members}], managers: [grace], require_managerial_approval: true}}",
             f"device_groups: {{servers: {{devices: [{devices}]}}}}",
