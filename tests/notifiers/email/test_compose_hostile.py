@@ -149,6 +149,7 @@ def test_nothing_at_all_breaks_out(evil: str, event: Event, status: Status) -> N
     holds(compose(with_everything(evil, event, GRACE, status), CONFIG, NOON))
 
 
+@settings(deadline=None)
 @given(reason=st.text(min_size=1, max_size=200))
 def test_every_line_of_somebodys_words_is_marked(reason: str) -> None:
     said = ConnectionQuestion.model_construct(**(QUESTION.model_dump() | {"reason": reason}))
