@@ -55,7 +55,7 @@ async def mail_and_slack(play: Play) -> Told:
     await chat.press(await chat.message("grace", number, buttons=ANSWERS), "approve", "grace")
     await request.record("answered grace", "level_started countersign", *_told("heidi", "ivan", "ada"))
     await chat.message("ivan", number, "Grace Hopper approved", buttons=ANSWERS)
-    await request.reply("heidi", "Approved\nBut only this once.", Client.APPLE)
+    await request.reply("heidi", "Approved\nThanks for asking.", Client.APPLE)
     await request.record("answered heidi")
     prompt = await chat.message("ivan", number, "Heidi Huber approved", "by email", buttons=ANSWERS)
     chat.draw("ivan", prompt)
