@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from notifiers.slack.client.scopes import APP_SCOPES, ROOM_SCOPES, SCOPES
 from notifiers.slack.inbound import listeners
 from notifiers.slack.inbound.connect_text import USAGE
-from sandbox.slack_pictures import PICTURES, pictures
+from tests.pictures.slack import PICTURES, pictures
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "slack.md").read_text()
@@ -172,7 +172,7 @@ def test_the_page_gives_each_scope_with_its_reason() -> None:
 def test_the_pictures_show_what_the_code_sends() -> None:
     drawn = {f"{name}.svg": svg for name, svg in pictures().items()}
     kept = {file.name: file.read_text() for file in PICTURES.iterdir()}
-    assert kept == drawn, "run `python -m sandbox.slack_pictures`, and look at them"
+    assert kept == drawn, "run `python -m tests.pictures.slack`, and look at them"
 
 
 def test_every_picture_is_on_the_page_and_can_be_drawn() -> None:

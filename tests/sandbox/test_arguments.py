@@ -13,7 +13,6 @@ MODULES = [
     "sandbox",
     "sandbox.demo",
     "sandbox.slack.tool",
-    "sandbox.slack_pictures",
     "sandbox.temporal_server",
     "sandbox.temporal_tool",
     "sandbox.up",

@@ -8,7 +8,7 @@ from countersign.models import Event, Status
 from countersign.notifications import Person, RequestNotification
 from notifiers.email.config import EmailConfig, SmtpConfig
 from notifiers.email.token import KeyRing
-from sandbox.samples import GRACE, notification
+from tests.samples import GRACE, notification
 
 SECRET = b"a secret of these tests only"
 # That a request waits is shown to its requester by channels whose messages can be changed.

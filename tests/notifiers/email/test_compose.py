@@ -20,7 +20,7 @@ from notifiers.email.compose import compose
 from notifiers.email.judge import Facts, judge
 from notifiers.email.reply import read_reply
 from notifiers.email.token import Ids
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, notification, person
+from tests.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, notification, person
 
 from .notifications import MAILED, config, settled
 

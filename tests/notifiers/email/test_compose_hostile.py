@@ -17,7 +17,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Person, RequestNotification
 from notifiers.email.compose import compose
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, NOON, QUESTION, decided, notification
+from tests.samples import ALICE, GRACE, GRANT, HEIDI, NOON, QUESTION, decided, notification
 
 from .notifications import MAILED, SECRET, config, settled
 

@@ -13,7 +13,7 @@ from countersign.notifications import RequestNotification
 from notifiers.email.compose import compose
 from notifiers.email.reply import Reply, read_reply
 from notifiers.email.token import KIND_OF_EVENT
-from sandbox.samples import NOON, QUESTION, decided, notification
+from tests.samples import NOON, QUESTION, decided, notification
 
 from .notifications import config
 

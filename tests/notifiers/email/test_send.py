@@ -23,7 +23,7 @@ from notifiers.email.connections import (
 from notifiers.email.send import EmailNotifier
 from notifiers.email.token import masked
 from notifiers.email.transaction import Envelope
-from sandbox.samples import GRACE, HEIDI, notification, person
+from tests.samples import GRACE, HEIDI, notification, person
 
 from .notifications import config
 from .smtp_server import ACCESS_TOKEN, PASSWORD, USER, MailServer, certificate, serving

@@ -8,7 +8,7 @@ from typing import Any
 
 from countersign.notifications import Notification
 from notifiers.slack.config import SlackConfig
-from sandbox.samples import GRACE, NOON
+from tests.samples import GRACE, NOON
 
 
 def general(mailbox: str = "INBOX@imap.acme.example", **changes: Any) -> Notification:

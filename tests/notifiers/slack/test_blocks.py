@@ -11,7 +11,7 @@ from countersign.notifications import RequestNotification
 from notifiers.slack.inbound.payload_parts import short_run
 from notifiers.slack.inbound.payloads import named
 from notifiers.slack.outbound.blocks import general, live, short
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, QUESTION, decided, in_room, notification
+from tests.samples import ALICE, GRACE, GRANT, HEIDI, QUESTION, decided, in_room, notification
 
 from .limits import check_message
 from .notifications import actions, config, texts

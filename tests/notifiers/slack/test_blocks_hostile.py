@@ -18,7 +18,7 @@ from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping
 from notifiers.slack.outbound.blocks import live, short
 from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view, message_modal
-from sandbox.samples import ALICE, GRACE, GRANT, NOON, QUESTION, decided, notification
+from tests.samples import ALICE, GRACE, GRANT, NOON, QUESTION, decided, notification
 
 from .limits import check_message, check_view
 from .notifications import config

@@ -16,11 +16,11 @@ from notifiers.slack.inbound import people
 from notifiers.slack.inbound.people import SlackPeople, TurnedAway
 from notifiers.slack.outbound import recipients
 from notifiers.slack.outbound.recipients import Recipients
-from sandbox.samples import ALICE, GRACE, HEIDI
 from sandbox.slack import faults
 from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
 from sandbox.slack.workspace import TEAM
+from tests.samples import ALICE, GRACE, HEIDI
 
 from .workspace import NOT_MEMBERS, address, config_for, fresh, workspace
 

@@ -13,10 +13,10 @@ from countersign.errors import Unavailable, Unreachable
 from countersign.models import Event, GrantStatus, Status
 from countersign.notifications import RequestNotification
 from notifiers.slack.outbound.send import SlackNotifier
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, decided, in_room, notification, person
 from sandbox.slack import faults, people
 from sandbox.slack.faults import Fault
 from sandbox.slack.server import SlackServer
+from tests.samples import ALICE, GRACE, GRANT, HEIDI, decided, in_room, notification, person
 
 from .notifications import actions, general, whole
 from .workspace import CLOSED, NOT_MEMBERS, PRIVATE, ROOM, address, config_for, fresh, user_id, workspace

@@ -1,4 +1,4 @@
-"""`python -m sandbox.slack_pictures`: draws docs/pictures anew, from the very blocks that go to Slack."""
+"""`python -m tests.pictures.slack`: draws docs/pictures anew, from the very blocks that go to Slack."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound.blocks import live
 from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view
-from sandbox.arguments import parser
-from sandbox.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, in_room, notification
-from sandbox.slack_svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
+from tests.pictures.svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
+from tests.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, in_room, notification
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
 WIDTH = 660
 CONFIG = SlackConfig(public_url="https://access.example.com")
 APPROVED = decided("grace", comment="Go ahead, and tell the team.")
@@ -125,7 +124,6 @@ def _svg(canvas: Canvas, height: float) -> str:
 
 def main() -> None:
     """Write them all, and take away what is none of them any more."""
-    parser("sandbox.slack_pictures", __doc__).parse_args()
     drawn = {f"{name}.svg": svg for name, svg in pictures().items()}
     for name, svg in drawn.items():
         (PICTURES / name).write_text(svg, encoding="utf-8")
