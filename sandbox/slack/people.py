@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from typing import TypeVar
+from collections.abc import Sequence
 
 from sandbox.slack.deliveries import PREPARED
 from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import BOT, Json
-
-T = TypeVar("T")
-POLL_SECONDS = 0.02
-LATE_SECONDS = 20.0
 
 
 class NotDelivered(Exception):
@@ -32,16 +25,6 @@ class NotDelivered(Exception):
 
 class CannotDo(Exception):
     """Slack's own client doesn't let a person do this; the text says why."""
-
-
-async def until(look: Callable[[], Awaitable[T]], seconds: float = 10) -> T:
-    """Look again and again until there is something to see, and return it; raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not (seen := await look()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nothing to see after {seconds} s")
-        await asyncio.sleep(POLL_SECONDS)
-    return seen
 
 
 async def messages(slack: SlackServer, channel: str) -> list[Json]:
@@ -96,11 +79,6 @@ async def command(slack: SlackServer, name: str, text: str, user: str, channel: 
     return await _doing(slack, "/_control/command", body, "slash_commands", user)
 
 
-async def shortcut(slack: SlackServer, callback_id: str, user: str) -> Delivery:
-    """Use a global shortcut; local-slack has none, so it is sent as a click and made a shortcut on its way."""
-    return await _prepared(slack, {"type": "shortcut", "callback_id": callback_id, "action_ts": _now()}, user)
-
-
 async def click(slack: SlackServer, message: Json, action_id: str, user: str) -> Delivery:
     """Press a button of a message as the person saw it, which may since have changed."""
     block, element = _button(message, action_id)
@@ -117,9 +95,9 @@ async def click_in_view(slack: SlackServer, view: Json, action_id: str, user: st
         "type": "block_actions",
         "container": {"type": "view", "view_id": view["id"]},
         "view": view,
-        "actions": [{**action, "block_id": block["block_id"], "action_ts": _now()}],
+        "actions": [{**action, "block_id": block["block_id"], "action_ts": now()}],
     }
-    return await _prepared(slack, payload, user)
+    return await send_prepared(slack, payload, user)
 
 
 async def submit(slack: SlackServer, values: dict[str, str], user: str) -> Delivery:
@@ -141,18 +119,7 @@ async def submit_view(slack: SlackServer, view: Json, values: dict[str, str], us
     if left:
         raise CannotDo(f"the modal doesn't ask for {', '.join(sorted(left))}")
     payload = {"type": "view_submission", "view": {**view, "state": {"values": state}}, "response_urls": []}
-    return await _prepared(slack, payload, user)
-
-
-async def close_modal(slack: SlackServer, user: str) -> Delivery | None:
-    """Close the modal without submitting; the app hears of it where it asked to."""
-    stack = slack.state.modals.get(user)
-    if not stack:
-        raise CannotDo("no modal is open")
-    view = stack.pop()
-    if not view.get("notify_on_close"):
-        return None
-    return await _prepared(slack, {"type": "view_closed", "view": view, "is_cleared": False}, user)
+    return await send_prepared(slack, payload, user)
 
 
 def _button(shown: Json, action_id: str, value: str = "") -> tuple[Json, Json]:
@@ -181,31 +148,12 @@ def _filled(block: Json, text: str) -> Json:
     return {"type": element["type"], selected: text or None}
 
 
-async def _prepared(slack: SlackServer, payload: Json, user: str) -> Delivery:
+async def send_prepared(slack: SlackServer, payload: Json, user: str) -> Delivery:
+    """Have Slack send an interaction that local-slack has no way to make."""
     key = PREPARED + secrets.token_hex(8)
     slack.state.prepared[key] = payload
     body = {"channel": key, "messageTs": "0", "user": user, "action": {"action_id": "prepared"}}
     return await _doing(slack, "/_control/interact", body, "interactive", user)
-
-
-async def insisting(act: Callable[[], Awaitable[Delivery]], times: int = 3) -> Delivery:
-    """Do it again where the app can't be reached; where it only answers late, what was sent counts, so wait for it."""
-    for _ in range(times - 1):
-        try:
-            return await act()
-        except NotDelivered as error:
-            if answered := await _late_answer(error.unanswered):
-                return answered
-    return await act()
-
-
-async def _late_answer(unanswered: Sequence[Delivery]) -> Delivery | None:
-    async def over() -> bool:
-        return all(delivery.over for delivery in unanswered)
-
-    with suppress(TimeoutError):
-        await until(over, LATE_SECONDS)
-    return next((delivery for delivery in unanswered if delivery.status == 200), None)
 
 
 async def _doing(slack: SlackServer, path: str, body: Json, kind: str, user: str) -> Delivery:
@@ -236,5 +184,6 @@ async def _all_messages(slack: SlackServer, channel: str) -> list[Json]:
     return list((await slack.inside.get(f"/_control/messages/{channel}"))["messages"]) if channel else []
 
 
-def _now() -> str:
+def now() -> str:
+    """A timestamp as Slack writes it."""
     return f"{time.time():.6f}"

@@ -17,10 +17,9 @@ import aiohttp
 from aiohttp import web
 
 from sandbox.slack import relay
-from sandbox.slack.faults import Fault
 from sandbox.slack.inside import Inside
 from sandbox.slack.proxy import CLOSE_SECONDS, Proxy
-from sandbox.slack.state import Delivery, State
+from sandbox.slack.state import State
 from sandbox.slack.tool import FENCE, check_fence, find_slack
 from sandbox.slack.workspace import Channel, Json, Mode, User, Workspace
 from sandbox.temporal_tool import Say, say_on_stderr
@@ -35,8 +34,7 @@ POLL_SECONDS = 0.05
 class SlackServer:
     """Slack for as long as the `async with` block lasts; `api_url` is its Web API.
 
-    `mode` is how it reaches the app: `socket`, or `http` by posting to `request_url`. Raises NoSlack where it can't
-    be had here, RuntimeError where it was had and doesn't come up.
+    Raises NoSlack where it can't be had here, RuntimeError where it was had and doesn't come up.
     """
 
     def __init__(
@@ -44,7 +42,6 @@ class SlackServer:
         users: Sequence[User] = (),
         channels: Sequence[Channel] = (),
         mode: Mode = "socket",
-        request_url: str = "",
         say: Say = say_on_stderr,
     ) -> None:
         self.workspace = Workspace(users, channels, mode)
@@ -54,7 +51,6 @@ class SlackServer:
         self.signing_secret = self.workspace.signing_secret
         self.calls = self.state.calls
         self.deliveries = self.state.deliveries
-        self._first_url = request_url
         self._say = say
         self._stack = AsyncExitStack()
 
@@ -69,73 +65,24 @@ class SlackServer:
             self.api_url = f"{self.url}/api/"
             self.inside = Inside(folder / "in", self.url)
             stack.push_async_callback(self.inside.close)
-            self.proxy = Proxy(self.state, self.inside)
-            stack.push_async_callback(self.proxy.close)
-            self.request_url = self._first_url
-            self.faults = self.proxy.faults
+            proxy = self._new_proxy()
+            stack.push_async_callback(proxy.close)
             process = await self._start(tool, folder, port, stack)
             await self._answering(process, folder)
-            await _serve(self.proxy.hooks(), lambda runner: web.UnixSite(runner, str(folder / "out")), stack)
-            await _serve(self.proxy.outside(), lambda runner: web.SockSite(runner, listening), stack)
+            await serve(proxy.outside(), lambda runner: web.SockSite(runner, listening), stack)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    @property
-    def request_url(self) -> str:
-        """Where Slack posts to in http mode: one address for events, interactions and commands."""
-        return self.proxy.request_url
-
-    @request_url.setter
-    def request_url(self, url: str) -> None:
-        self.proxy.request_url = url
-
-    def fail(self, method: str, fault: Fault, times: int = 1, **where: str) -> None:
-        """Fail the next calls of a Web API method, see `sandbox.slack.faults`."""
-        self.faults.add(method, fault, times, **where)
-
     def calls_of(self, method: str) -> list[Json]:
         """The arguments of each call of the method, in order."""
         return [call.args for call in self.calls if call.method == method]
 
-    def deliver_twice(self, times: int = 1) -> None:
-        """Let Slack send the next deliveries twice, as it does when it is unsure of the first."""
-        self.proxy.twice += times
-
-    async def deliver_again(self, delivery: Delivery) -> None:
-        """Send an interaction once more, as whoever is unsure whether it arrived does; returns once it was sent."""
-        await self.proxy.deliver_again(delivery)
-
-    def lose_answers(self, times: int = 1) -> None:
-        """Cut the connection as the app answers a delivery, so that Slack never has the answer."""
-        self.proxy.answers_to_lose += times
-
-    @property
-    def sockets(self) -> int:
-        """How many WebSockets of the app there are, as Slack counts them."""
-        return self.proxy.sockets
-
-    async def cut_sockets(self) -> int:
-        """Cut every WebSocket of the app, as a network that fails does; returns how many there were."""
-        return await self.proxy.cut_sockets()
-
-    async def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
-        """Tell the app that its WebSockets are about to end, as Slack does every few hours, or for another reason."""
-        await self.proxy.ask_to_reconnect(reason)
-
-    def kill_sockets(self) -> int:
-        """Let every WebSocket of the app die, and Slack go on counting and using it; returns how many it counts."""
-        return self.proxy.kill_sockets()
-
-    async def forget_the_dead(self) -> int:
-        """Let Slack notice which WebSockets are dead; returns how many it counts then."""
-        return await self.proxy.forget_the_dead()
-
-    def fall_asleep(self) -> None:
-        """Deliver nothing, with all WebSockets open and answering, until the app next calls the Web API."""
-        self.proxy.asleep = True
+    def _new_proxy(self) -> Proxy:
+        """What stands before local-slack, and is to be closed at the end."""
+        return Proxy(self.state, self.inside)
 
     async def _start(self, tool: Path, folder: Path, port: int, stack: AsyncExitStack) -> asyncio.subprocess.Process:
         config = folder / "config.json"
@@ -168,7 +115,8 @@ class SlackServer:
         raise RuntimeError(f"local-slack does not answer: {said or 'it says nothing'}")
 
 
-async def _serve(app: web.Application, site: Callable[[web.AppRunner], web.BaseSite], stack: AsyncExitStack) -> None:
+async def serve(app: web.Application, site: Callable[[web.AppRunner], web.BaseSite], stack: AsyncExitStack) -> None:
+    """Serve an application at this site until the stack unwinds."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

@@ -12,10 +12,11 @@ import pytest_asyncio
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from sandbox.slack import faults, people
-from sandbox.slack.server import SlackServer
+from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import BOT, TEAM, Channel, User
+from tests.local_slack import faults
+from tests.local_slack.server import FaultySlack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -54,7 +55,7 @@ def entry(**more: Any) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[SlackServer]:
+async def shared() -> AsyncIterator[FaultySlack]:
     users = [
         User(ADA, "ada", "ada@example.org"),
         User(GONE, "gone", "gone@example.org", {"deleted": True}),
@@ -66,21 +67,21 @@ async def shared() -> AsyncIterator[SlackServer]:
         Channel(FOREIGN, "lobby", [ADA]),
     ]
     try:
-        async with SlackServer(users, channels) as slack:
+        async with FaultySlack(users, channels) as slack:
             yield slack
     except NoSlack as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture
-def slack(shared: SlackServer) -> SlackServer:
+def slack(shared: FaultySlack) -> FaultySlack:
     shared.faults.clear()
     shared.calls.clear()
     return shared
 
 
 @pytest.fixture
-def client(slack: SlackServer) -> AsyncWebClient:
+def client(slack: FaultySlack) -> AsyncWebClient:
     return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=5)
 
 
@@ -187,7 +188,7 @@ async def test_a_select_is_held_to_its_limits(client: AsyncWebClient) -> None:
         assert (await refused(client, "chat.postMessage", channel=ROOM, text="x", blocks=choosing(bad)))["errors"]
 
 
-async def test_a_wrong_token_or_a_missing_scope_gets_nothing(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_a_wrong_token_or_a_missing_scope_gets_nothing(slack: FaultySlack, client: AsyncWebClient) -> None:
     stranger = AsyncWebClient(token="xoxb-other", base_url=slack.api_url)
     assert (await refused(stranger, "auth.test"))["error"] == "invalid_auth"
     assert (await refused(client, "apps.connections.open"))["error"] == "invalid_auth"
@@ -205,7 +206,7 @@ async def test_a_wrong_token_or_a_missing_scope_gets_nothing(slack: SlackServer,
         slack.state.scopes |= {"users:read.email", "channels:history"}
 
 
-async def test_people_are_as_the_test_says(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_people_are_as_the_test_says(slack: FaultySlack, client: AsyncWebClient) -> None:
     ada = (await client.users_lookupByEmail(email="ada@example.org"))["user"]
     assert (ada["id"], ada["is_email_confirmed"], ada["is_restricted"], ada["is_bot"]) == (ADA, True, False, False)
     slack.state.people[ADA] = {"is_restricted": True, "team_id": "T9"}
@@ -215,7 +216,7 @@ async def test_people_are_as_the_test_says(slack: SlackServer, client: AsyncWebC
     assert (await client.users_info(user=BOTTY))["user"]["is_bot"]
 
 
-async def test_history_keeps_metadata_and_comes_in_pages(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_history_keeps_metadata_and_comes_in_pages(slack: FaultySlack, client: AsyncWebClient) -> None:
     dm = (await client.conversations_open(users=ADA))["channel"]["id"]
     assert dm == await people.dm_of(slack, ADA)
     sent = [
@@ -241,7 +242,7 @@ async def test_history_keeps_metadata_and_comes_in_pages(slack: SlackServer, cli
     assert [m["text"] for m in await people.whispers(slack, ADA, dm)] == ["psst"]
 
 
-async def test_an_archived_room_says_so(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_an_archived_room_says_so(slack: FaultySlack, client: AsyncWebClient) -> None:
     slack.state.archived.add(ROOM)
     assert (await client.conversations_info(channel=ROOM))["channel"]["is_archived"]
     assert (await refused(client, "chat.postMessage", channel=ROOM, text="x"))["error"] == "is_archived"
@@ -261,7 +262,7 @@ async def test_an_archived_room_says_so(slack: SlackServer, client: AsyncWebClie
     ],
 )
 async def test_a_call_fails_as_told_before_or_after_it_went_through(
-    slack: SlackServer, fault: faults.Fault, seen: Callable[[Any], bool], after: bool
+    slack: FaultySlack, fault: faults.Fault, seen: Callable[[Any], bool], after: bool
 ) -> None:
     client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=1)
     client.retry_handlers.clear()

@@ -14,10 +14,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from sandbox.slack import faults, people
-from sandbox.slack.server import SlackServer
+from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import TEAM, Channel, Mode, User
+from tests.local_slack import faults
+from tests.local_slack.people import close_modal, shortcut, until_seen
+from tests.local_slack.server import FaultySlack
 
 ADA, BEN = "U1", "U2"
 USERS = [User(ADA, "ada", "ada@example.org"), User(BEN, "ben", "ben@example.org")]
@@ -39,7 +41,7 @@ MODAL = {
 }
 
 
-def tiny_app(slack: SlackServer) -> AsyncApp:
+def tiny_app(slack: FaultySlack) -> AsyncApp:
     """Approve thanks, reject asks for a reason, the home has a button, /connect and a shortcut open the modal."""
     client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
     app = AsyncApp(client=client, signing_secret=slack.signing_secret)
@@ -93,7 +95,7 @@ def tiny_app(slack: SlackServer) -> AsyncApp:
 
 
 @asynccontextmanager
-async def running(slack: SlackServer, app: AsyncApp) -> AsyncIterator[None]:
+async def running(slack: FaultySlack, app: AsyncApp) -> AsyncIterator[None]:
     if slack.workspace.mode == "socket":
         handler = AsyncSocketModeHandler(app, slack.app_token, ping_interval=0.2)
         await handler.connect_async()  # type: ignore[no-untyped-call]
@@ -128,16 +130,16 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 
 
 @pytest_asyncio.fixture
-async def slack(mode: Mode) -> AsyncIterator[SlackServer]:
+async def slack(mode: Mode) -> AsyncIterator[FaultySlack]:
     try:
-        async with SlackServer(USERS, [ROOM], mode) as slack, running(slack, tiny_app(slack)):
+        async with FaultySlack(USERS, [ROOM], mode) as slack, running(slack, tiny_app(slack)):
             yield slack
     except NoSlack as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture
-def client(slack: SlackServer) -> AsyncWebClient:
+def client(slack: FaultySlack) -> AsyncWebClient:
     return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
 
 
@@ -145,30 +147,30 @@ def texts(messages: list[dict[str, Any]]) -> list[str]:
     return [message["text"] for message in messages]
 
 
-def saying(slack: SlackServer, message: str) -> Callable[[], Any]:
+def saying(slack: FaultySlack, message: str) -> Callable[[], Any]:
     async def look() -> bool:
         return message in texts(await people.messages(slack, ROOM.id))
 
     return look
 
 
-async def test_a_click_reaches_the_app_and_its_whisper_the_person(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_a_click_reaches_the_app_and_its_whisper_the_person(slack: FaultySlack, client: AsyncWebClient) -> None:
     await client.chat_postMessage(channel=ADA, text="Please approve", blocks=BUTTONS)
     [prompt] = await people.messages(slack, await people.dm_of(slack, ADA))
     delivery = await people.click(slack, prompt, "approve", ADA)
     assert delivery.payload["actions"][0]["value"] == "r1:1"
-    assert texts(await people.until(lambda: people.whispers(slack, ADA))) == ["Thanks, ada."]
+    assert texts(await until_seen(lambda: people.whispers(slack, ADA))) == ["Thanks, ada."]
     assert not await people.whispers(slack, BEN)
 
 
 @pytest.mark.parametrize("way_in", ["command", "shortcut"])
-async def test_two_people_have_a_modal_each(slack: SlackServer, way_in: str) -> None:
+async def test_two_people_have_a_modal_each(slack: FaultySlack, way_in: str) -> None:
     for user in (ADA, BEN):
         if way_in == "command":
             await people.command(slack, "/connect", "laptop", user)
         else:
-            await people.shortcut(slack, "connect", user)
-    await people.until(lambda: both(slack))
+            await shortcut(slack, "connect", user)
+    await until_seen(lambda: both(slack))
     with pytest.raises(people.CannotDo, match="reason must be filled in"):
         await people.submit(slack, {}, ADA)
     with pytest.raises(people.CannotDo, match="too long"):
@@ -176,38 +178,38 @@ async def test_two_people_have_a_modal_each(slack: SlackServer, way_in: str) -> 
     await people.submit(slack, {"reason": "because"}, ADA)
     assert people.open_modal_of(slack, ADA), "stays open with an error"
     await people.submit(slack, {"reason": "too risky"}, ADA)
-    await people.until(saying(slack, "ada: too risky"))
+    await until_seen(saying(slack, "ada: too risky"))
     assert people.open_modal_of(slack, ADA) is None
     assert people.open_modal_of(slack, BEN)
 
 
-async def both(slack: SlackServer) -> bool:
+async def both(slack: FaultySlack) -> bool:
     return all(people.open_modal_of(slack, user) for user in (ADA, BEN))
 
 
-async def test_the_home_is_published_and_its_buttons_work(slack: SlackServer) -> None:
+async def test_the_home_is_published_and_its_buttons_work(slack: FaultySlack) -> None:
     await people.open_home(slack, ADA)
 
     async def home() -> Any:
         return people.home_of(slack, ADA)
 
-    shown = await people.until(home)
+    shown = await until_seen(home)
     delivery = await people.click_in_view(slack, shown, "approve", ADA)
     assert delivery.payload["container"] == {"type": "view", "view_id": shown["id"]}
 
     async def told() -> bool:
         return "from home" in texts(await people.messages(slack, await people.dm_of(slack, ADA)))
 
-    await people.until(told)
+    await until_seen(told)
 
 
-async def prompted(slack: SlackServer, client: AsyncWebClient, action_id: str = "approve") -> dict[str, Any]:
+async def prompted(slack: FaultySlack, client: AsyncWebClient, action_id: str = "approve") -> dict[str, Any]:
     blocks = [{"type": "actions", "elements": [{**BUTTON, "action_id": action_id}]}]
     await client.chat_postMessage(channel=ROOM.id, text="Please approve", blocks=blocks)
     return (await people.messages(slack, ROOM.id))[-1]
 
 
-async def test_a_delivery_can_come_twice(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_a_delivery_can_come_twice(slack: FaultySlack, client: AsyncWebClient) -> None:
     prompt = await prompted(slack, client)
     slack.deliver_twice()
     await people.click(slack, prompt, "approve", ADA)
@@ -215,12 +217,12 @@ async def test_a_delivery_can_come_twice(slack: SlackServer, client: AsyncWebCli
     async def two() -> bool:
         return len(await people.whispers(slack, ADA)) == 2
 
-    await people.until(two)
+    await until_seen(two)
     await people.click(slack, prompt, "approve", BEN)
-    assert len(await people.until(lambda: people.whispers(slack, BEN))) == 1
+    assert len(await until_seen(lambda: people.whispers(slack, BEN))) == 1
 
 
-async def test_a_trigger_is_good_once_and_not_for_long(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_a_trigger_is_good_once_and_not_for_long(slack: FaultySlack, client: AsyncWebClient) -> None:
     prompt = await prompted(slack, client, "late")
 
     def answers() -> list[Any]:
@@ -230,7 +232,7 @@ async def test_a_trigger_is_good_once_and_not_for_long(slack: SlackServer, clien
         return len(answers()) == 2
 
     await people.click(slack, prompt, "late", ADA)
-    await people.until(answered)
+    await until_seen(answered)
     assert answers() == [None, "exchanged_trigger_id"]
     slack.calls.clear()
     slack.state.trigger_seconds = 0
@@ -239,33 +241,33 @@ async def test_a_trigger_is_good_once_and_not_for_long(slack: SlackServer, clien
     async def expired() -> bool:
         return "expired_trigger_id" in answers()
 
-    await people.until(expired)
+    await until_seen(expired)
     assert not people.open_modal_of(slack, BEN)
 
 
-async def test_modals_are_stacked_closed_and_held_to_the_limits(slack: SlackServer) -> None:
+async def test_modals_are_stacked_closed_and_held_to_the_limits(slack: FaultySlack) -> None:
     await people.command(slack, "/connect", "", ADA, ROOM.id)
-    first = await people.until(lambda: modal_of(slack))
+    first = await until_seen(lambda: modal_of(slack))
     with pytest.raises(people.NotDelivered, match="less than 25 characters"):
         await people.submit(slack, {"reason": "more"}, ADA)
     await people.submit(slack, {"reason": "next"}, ADA)
     assert slack.state.modals[ADA][0] == first
-    closing = await people.close_modal(slack, ADA)
+    closing = await close_modal(slack, ADA)
     assert closing
     assert closing.payload["type"] == "view_closed"
     assert people.open_modal_of(slack, ADA) == first
-    assert await people.close_modal(slack, ADA) is None
+    assert await close_modal(slack, ADA) is None
     with pytest.raises(people.CannotDo, match="no modal"):
         await people.submit(slack, {"reason": "x"}, ADA)
     await people.submit_view(slack, first, {"reason": "replayed"}, ADA)
-    await people.until(saying(slack, "ada: replayed"))
+    await until_seen(saying(slack, "ada: replayed"))
 
 
-async def modal_of(slack: SlackServer) -> Any:
+async def modal_of(slack: FaultySlack) -> Any:
     return people.open_modal_of(slack, ADA)
 
 
-async def test_somebody_from_another_workspace_comes_with_theirs(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_somebody_from_another_workspace_comes_with_theirs(slack: FaultySlack, client: AsyncWebClient) -> None:
     prompt = await prompted(slack, client)
     slack.state.people[BEN]["team_id"] = "T9"
     payload = (await people.click(slack, prompt, "approve", BEN)).payload
@@ -274,9 +276,9 @@ async def test_somebody_from_another_workspace_comes_with_theirs(slack: SlackSer
         await people.click(slack, prompt, "reject", BEN)
 
 
-async def test_a_response_url_is_good_five_times(slack: SlackServer, client: AsyncWebClient) -> None:
+async def test_a_response_url_is_good_five_times(slack: FaultySlack, client: AsyncWebClient) -> None:
     url = (await people.click(slack, await prompted(slack, client), "approve", ADA)).payload["response_url"]
-    await people.until(lambda: people.whispers(slack, ADA))
+    await until_seen(lambda: people.whispers(slack, ADA))
     webhook = AsyncWebhookClient(url)
     statuses = [(await webhook.send(text=str(n))).status_code for n in range(5)]
     assert statuses == [200] * 4 + [404], "the app used one"
@@ -284,7 +286,7 @@ async def test_a_response_url_is_good_five_times(slack: SlackServer, client: Asy
 
 
 @pytest.mark.parametrize("mode", ["socket"])
-async def test_sockets_are_cut_and_come_again(slack: SlackServer, client: AsyncWebClient, mode: Mode) -> None:
+async def test_sockets_are_cut_and_come_again(slack: FaultySlack, client: AsyncWebClient, mode: Mode) -> None:
     prompt = await prompted(slack, client)
     slack.fail("apps.connections.open", faults.server_error(), times=2)
     assert await slack.cut_sockets() == 1
@@ -296,13 +298,13 @@ async def test_sockets_are_cut_and_come_again(slack: SlackServer, client: AsyncW
             return bool(await people.click(slack, prompt, "approve", ADA))
         return False
 
-    await people.until(clicked, 20)
+    await until_seen(clicked, 20)
     assert len(slack.calls_of("apps.connections.open")) >= 4
 
 
 @pytest.mark.parametrize("mode", ["http"])
 async def test_an_app_that_cannot_be_reached_or_says_no_is_noticed(
-    slack: SlackServer, client: AsyncWebClient, mode: Mode
+    slack: FaultySlack, client: AsyncWebClient, mode: Mode
 ) -> None:
     prompt = await prompted(slack, client)
     slack.request_url, there = "http://127.0.0.1:1/", slack.request_url

@@ -12,10 +12,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sandbox.slack.people import until
 from sandbox.slack.server import SlackServer
 from sandbox.slack.tool import NoSlack, check_fence, check_integrity, find_slack
 from sandbox.slack.workspace import User
+from tests.local_slack.people import until_seen
 
 RUNNING = """
 import asyncio
@@ -166,5 +166,5 @@ async def test_nothing_is_left_running_however_it_ends(end: signal.Signals) -> N
     async def gone() -> bool:
         return not processes(url)
 
-    await until(gone)
+    await until_seen(gone)
     shutil.rmtree(folder, ignore_errors=True)  # nobody killed can tidy up

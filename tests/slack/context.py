@@ -16,10 +16,11 @@ from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
 from sandbox.slack import people
-from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
 from store.tables import repeats
+from tests.local_slack.people import insisting, until_seen
+from tests.local_slack.server import FaultySlack
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
 from tests.workflows.people import PEOPLE, policy
 
@@ -42,7 +43,7 @@ class Context:
     """The engine, its Slack, and what people see and do there."""
 
     deployment: Deployment
-    slack: SlackServer
+    slack: FaultySlack
 
     def count_anew(self) -> None:
         """Forget how often things were refused, as after an hour: the next has a row of the record of its own."""
@@ -93,7 +94,7 @@ class Context:
 
     async def click(self, message: Json, action: str, person: str) -> Delivery:
         """Somebody presses a button."""
-        return await people.insisting(lambda: people.click(self.slack, message, action, user_id(person)))
+        return await insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
     async def whispers(self, person: str, words: str) -> str:
         """What somebody alone was shown, once there is something with these words."""
@@ -102,7 +103,7 @@ class Context:
             seen = [str(one["text"]) for one in await people.whispers(self.slack, user_id(person))]
             return next((text for text in reversed(seen) if words in text), "")
 
-        return await people.until(look, SECONDS)
+        return await until_seen(look, SECONDS)
 
     async def settled(self, request: Request, words: str, *who: str) -> None:
         """Each of these people's one message says so, and has nothing left to press but to give a grant back."""
@@ -149,7 +150,7 @@ async def slack_house(temporal: str, folder: Path, mode: Mode, awake: bool = Tru
         stranger = User("USTRANGER", "stranger", "stranger@example.test")
         everybody = [BOT, stranger.id, *(one.id for one in users)]
         rooms = [Channel(ROOM, "approvals", everybody), Channel(ARCHIVED, "old", everybody)]
-        slack = await stack.enter_async_context(SlackServer([*users, stranger], rooms, mode))
+        slack = await stack.enter_async_context(FaultySlack([*users, stranger], rooms, mode))
         settings = {
             "slack_mode": mode,
             "slack_bot_token": slack.bot_token,

@@ -11,10 +11,11 @@ from datetime import timedelta
 import pytest
 
 from countersign.models import Status
-from sandbox.slack import answers, faults, people
+from sandbox.slack import answers, people
 from sandbox.slack.inside import Inside
 from sandbox.slack.state import State
 from sandbox.slack.workspace import Json
+from tests.local_slack import faults
 from tests.slack.context import SECONDS, Context, still_asks, user_id
 from tests.workflows.deployment import Request, until
 

@@ -20,8 +20,10 @@ from countersign.models import Status
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
-from sandbox.slack import faults, people
+from sandbox.slack import people
 from sandbox.slack.state import Delivery
+from tests.local_slack import faults
+from tests.local_slack.people import until_seen
 from tests.slack.context import Context, actions_of, slack_policy, user_id
 from tests.slack.test_faults import all_in_order, quick
 from tests.workflows.deployment import Request, until
@@ -179,7 +181,7 @@ async def test_a_form_that_is_delivered_twice_counts_once(context: Context) -> N
     request = await context.deployment.ask("alice")
     context.slack.deliver_twice(2)
     await context.click(await context.message("grace", request.id), "reject", "grace")
-    await people.until(lambda: form_of(context, "grace"))
+    await until_seen(lambda: form_of(context, "grace"))
     await people.submit(context.slack, {"comment": "Not today"}, user_id("grace"))
     assert (await request.outcome()).status is Status.REJECTED
     await context.settled(request, "Not today", "grace", "alice")

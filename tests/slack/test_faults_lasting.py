@@ -13,9 +13,11 @@ import pytest
 import pytest_asyncio
 
 from countersign.models import Status
-from sandbox.slack import faults, people
+from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import BOT, Json
+from tests.local_slack import faults
+from tests.local_slack.people import until_seen
 from tests.slack.context import ROOM, Context, slack_house, slack_policy, user_id
 from tests.slack.test_faults import all_in_order, dm, noticed, posted, quick, until_nothing_to_press
 from tests.workflows.deployment import Request, environment_for, until
@@ -105,7 +107,7 @@ async def test_a_room_that_is_lost_after_the_question_costs_nothing_else(
     await until(lambda: f"shows #{request.id} no more" in caplog.text, "the log says that the message stays")
     give_back(context)
     await context.click(prompt, "reject", "ivan")
-    await people.until(lambda: reads(context, "ivan", f"#{request.id} is already Approved"))
+    await until_seen(lambda: reads(context, "ivan", f"#{request.id} is already Approved"))
     assert request.decided() == ["heidi approve 1"]
 
 
@@ -228,7 +230,7 @@ async def test_a_worker_killed_between_the_message_and_its_mark_posts_no_second_
     question = hasty.deployment.question("alice")
     asking = asyncio.create_task(insist(lambda: hasty.deployment.client.ask(question, "once")))
     try:
-        await people.until(lambda: people.messages(hasty.slack, channel), 60)
+        await until_seen(lambda: people.messages(hasty.slack, channel), 60)
     finally:
         process.kill()
         await process.wait()

@@ -25,6 +25,7 @@ from countersign.models import Status
 from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import Json
+from tests.local_slack.people import insisting
 from tests.slack.context import Context, slack_house, slack_policy, still_asks, user_id, words_of
 from tests.workflows.deployment import EVENT, Request, until
 
@@ -146,7 +147,7 @@ class Arena:
         await self.context.click(prompt, "reject", person)
         await until(lambda: has_form(self.context, person), f"{person} has the form")
         said = {"comment": "Not now"}
-        return lambda: people.insisting(lambda: people.submit(self.context.slack, said, user_id(person)))
+        return lambda: insisting(lambda: people.submit(self.context.slack, said, user_id(person)))
 
 
 def has_form(context: Context, person: str) -> bool:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from sandbox.slack import people
 from sandbox.slack.workspace import Json
 from store.repeats import WINDOW, WRITTEN_EACH
 from store.tables import repeats
+from tests.local_slack.people import until_seen
 from tests.slack.context import Context
 from tests.slack.forge.aim import Aim, Genuine
 from tests.slack.forge.families import waiting
@@ -52,7 +52,7 @@ async def test_strangers_and_what_cant_be_read_have_few_rows_and_one_that_counts
             with store.database.reading() as connection:
                 return times in connection.execute(select(repeats.c.times)).scalars().all()
 
-        return await people.until(look, SECONDS)
+        return await until_seen(look, SECONDS)
 
     await send(context, made(aim))
     assert await counted(1)

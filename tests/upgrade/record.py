@@ -35,6 +35,7 @@ from sandbox.slack.server import SlackServer
 from sandbox.slack.workspace import BOT, Channel, User
 from sandbox.temporal_server import TemporalServer
 from tests.histories.record import without_machine
+from tests.local_slack.people import insisting
 from tests.upgrade.installation import Installation, code_of, until
 
 FOLDER = Path(__file__).parent
@@ -151,7 +152,7 @@ async def by_slack(here: Installation, slack: SlackServer) -> None:
     await shown(slack, waiting, "UGRACE")
     await shown(slack, in_room, ROOM)
     message = await shown(slack, clicked, "UGRACE")
-    await people.insisting(lambda: people.click(slack, message, "approve", "UGRACE"))
+    await insisting(lambda: people.click(slack, message, "approve", "UGRACE"))
     await here.reaches(clicked, status="Approved")
 
 

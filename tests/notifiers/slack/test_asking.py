@@ -8,8 +8,10 @@ from countersign.errors import TooMany, Unavailable
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Asked, Status
 from notifiers.slack.inbound.connect_text import typed_fields
-from sandbox.slack import faults, people
+from sandbox.slack import people
 from sandbox.slack.workspace import Json
+from tests.local_slack import faults
+from tests.local_slack.people import shortcut
 from tests.notifiers.slack.way_in import ROOM, WayIn, user_id
 from tests.workflows.deployment import Request, until
 
@@ -148,7 +150,7 @@ async def test_the_form_asks_too(way: WayIn, by: str) -> None:
     if by == "command":
         await connect(way, "")
     else:
-        await people.shortcut(way.slack, "connect", ALICE)
+        await shortcut(way.slack, "connect", ALICE)
     form = await way.modal("alice", "connect")
     device = way.deployment.devices.fresh("web")
     fields = {"device": f" {device.upper()} ", "protocol": "ssh", "minutes": "30", "reason": "", "ticket": ""}

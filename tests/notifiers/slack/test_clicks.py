@@ -14,8 +14,10 @@ from countersign.models import GrantStatus, Status, Verdict
 from notifiers.slack.inbound.dispatcher import CANT_READ_TOLD_AT_MOST
 from notifiers.slack.inbound.payloads import named
 from notifiers.slack.outbound import parts
-from sandbox.slack import faults, people
+from sandbox.slack import people
 from store.tables import requests
+from tests.local_slack import faults
+from tests.local_slack.people import until_seen
 from tests.notifiers.slack.way_in import STRANGERS, WayIn, answers, fresh, slack_policy, user_id, value_of
 from tests.workflows.deployment import Request, until
 from tests.workflows.people import policy
@@ -116,7 +118,7 @@ async def test_who_is_disabled_may_do_nothing(way: WayIn) -> None:
         asked = await people.command(way.slack, "/connect", f"{way.deployment.devices.fresh('web')} ssh now", GRACE)
         assert "disabled" in asked.answer["text"]
         await people.open_home(way.slack, GRACE)
-        await people.until(lambda: shows(way, GRACE, "disabled"))
+        await until_seen(lambda: shows(way, GRACE, "disabled"))
         assert not {"store", "cancel", "revoke", "ask", "mine"} & set(way.seam.calls)
         assert {line.who for line in [*way.refusals(waiting), *way.refusals(granted)]} == {"grace"}
     finally:
@@ -351,7 +353,7 @@ async def test_a_form_is_kept_while_the_engine_is_away_or_slow(way: WayIn) -> No
     async def counted() -> bool:
         return "counted" in await way.said_in_modal("grace")
 
-    await people.until(counted)
+    await until_seen(counted)
 
 
 @pytest.mark.parametrize(

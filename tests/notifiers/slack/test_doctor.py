@@ -15,10 +15,10 @@ from notifiers.slack import doctor
 from notifiers.slack.client.scopes import ROOM_SCOPES, SCOPES
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.doctor import slack_checks
-from sandbox.slack import faults
-from sandbox.slack.server import SlackServer
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import BOT, Channel, User
+from tests.local_slack import faults
+from tests.local_slack.server import FaultySlack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,7 +28,7 @@ NOBODY = Policy.model_validate({"users": {}})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[SlackServer]:
+async def shared() -> AsyncIterator[FaultySlack]:
     users = [User(f"U{name.upper()}", name, f"{name}@example.org", flags) for name, flags in HERE.items()]
     channels = [
         Channel(ROOM, "approvals", [BOT, "UGRACE"]),
@@ -36,14 +36,14 @@ async def shared() -> AsyncIterator[SlackServer]:
         Channel(HIDDEN, "hidden", ["UGRACE"], private=True),
     ]
     try:
-        async with SlackServer(users, channels) as slack:
+        async with FaultySlack(users, channels) as slack:
             yield slack
     except NoSlack as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture
-def slack(shared: SlackServer) -> SlackServer:
+def slack(shared: FaultySlack) -> FaultySlack:
     shared.faults.clear()
     shared.state.scopes = set(SCOPES | ROOM_SCOPES)
     return shared
@@ -59,7 +59,7 @@ def policy(*asked: str, **changed: Any) -> Policy:
     return Policy.model_validate(usual | changed)
 
 
-def config(slack: SlackServer, **changed: Any) -> SlackConfig:
+def config(slack: FaultySlack, **changed: Any) -> SlackConfig:
     said = {"bot_token": slack.bot_token, "app_token": slack.app_token, "signing_secret": slack.signing_secret}
     return SlackConfig(**{"mode": "socket", "api_url": slack.api_url, **said, **changed})
 
@@ -80,7 +80,7 @@ def wrong(found: list[Finding]) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_all_is_well(slack: SlackServer, mode: str) -> None:
+async def test_all_is_well(slack: FaultySlack, mode: str) -> None:
     found = await look(config(slack, mode=mode), policy("grace", "heidi", rooms={"slack": ROOM}))
     assert wrong(found) == {}
     assert {one.about for one in found} == {"app", "scopes", ROOM, "people"} | (
@@ -90,7 +90,7 @@ async def test_all_is_well(slack: SlackServer, mode: str) -> None:
 
 
 @pytest.mark.parametrize("scope", [*SCOPES, *ROOM_SCOPES])
-async def test_a_missing_scope_is_named_with_the_reason(slack: SlackServer, scope: str) -> None:
+async def test_a_missing_scope_is_named_with_the_reason(slack: FaultySlack, scope: str) -> None:
     slack.state.scopes.discard(scope)
     found = wrong(await look(config(slack), policy("grace", rooms={"slack": ROOM})))
     state, message = found[scope]
@@ -99,7 +99,7 @@ async def test_a_missing_scope_is_named_with_the_reason(slack: SlackServer, scop
     assert "manifest" in message
 
 
-async def test_room_scopes_are_wanted_only_where_there_are_rooms(slack: SlackServer) -> None:
+async def test_room_scopes_are_wanted_only_where_there_are_rooms(slack: FaultySlack) -> None:
     slack.state.scopes = set(SCOPES)
     assert wrong(await look(config(slack), policy("grace"))) == {}
 
@@ -112,21 +112,21 @@ async def test_room_scopes_are_wanted_only_where_there_are_rooms(slack: SlackSer
         ("C0NOSUCH", "correct the room in the policy"),
     ],
 )
-async def test_a_room_that_cannot_be_used(slack: SlackServer, room: str, says: str) -> None:
+async def test_a_room_that_cannot_be_used(slack: FaultySlack, room: str, says: str) -> None:
     # Local-slack shows an empty history of a room that is not there.
     slack.fail("conversations.history", faults.fails("channel_not_found"), channel="C0NOSUCH")
     state, message = wrong(await look(config(slack), policy("grace", rooms={"slack": room})))[room]
     assert (state, says in message) == ("problem", True), message
 
 
-async def test_an_archived_room(slack: SlackServer) -> None:
+async def test_an_archived_room(slack: FaultySlack) -> None:
     last = {"type": "message", "subtype": "channel_archive", "text": "<@UGRACE> archived the channel"}
     slack.fail("conversations.history", faults.Fault(body={"ok": True, "messages": [last]}))
     state, message = wrong(await look(config(slack), policy("grace", rooms={"slack": ROOM})))[ROOM]
     assert (state, "archived" in message) == ("problem", True)
 
 
-async def test_who_is_not_in_slack_will_be_asked_by_mail(slack: SlackServer) -> None:
+async def test_who_is_not_in_slack_will_be_asked_by_mail(slack: FaultySlack) -> None:
     found = wrong(await look(config(slack), policy("grace", "ivan", "judy", "nobody", fallback_approvers=["kim"])))
     assert {person: state for person, (state, _) in found.items()} == dict.fromkeys(
         ["ivan", "judy", "nobody", "kim"], "warning"
@@ -135,13 +135,13 @@ async def test_who_is_not_in_slack_will_be_asked_by_mail(slack: SlackServer) -> 
     assert "guest" in found["ivan"][1]
 
 
-async def test_many_missing_people_are_counted(slack: SlackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_missing_people_are_counted(slack: FaultySlack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "MOST_NAMED", 1)
     found = wrong(await look(config(slack), policy("nobody", "kim", "grace")))
     assert found["people"] == ("warning", "1 more will be asked by mail instead")
 
 
-async def test_who_could_not_be_looked_at_is_not_called_missing(slack: SlackServer) -> None:
+async def test_who_could_not_be_looked_at_is_not_called_missing(slack: FaultySlack) -> None:
     slack.fail("users.lookupByEmail", faults.rate_limited(30), times=2)
     state, message = wrong(await look(config(slack), policy("grace", "heidi")))["people"]
     assert (state, message.startswith("2 of 2 were not looked at: Slack takes no users.lookupByEmail")) == (
@@ -150,7 +150,7 @@ async def test_who_could_not_be_looked_at_is_not_called_missing(slack: SlackServ
     )
 
 
-async def test_slow_look_ups_end_in_time(slack: SlackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_look_ups_end_in_time(slack: FaultySlack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "LOOKUP_SECONDS", 0.5)
     slack.fail("users.lookupByEmail", faults.hangs(5), email="grace@example.org")
     found = await look(config(slack), policy("grace", "heidi"))
@@ -158,7 +158,7 @@ async def test_slow_look_ups_end_in_time(slack: SlackServer, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("error", ["invalid_auth", "token_revoked", "account_inactive"])
-async def test_a_token_that_is_no_good_is_told_once(slack: SlackServer, error: str) -> None:
+async def test_a_token_that_is_no_good_is_told_once(slack: FaultySlack, error: str) -> None:
     slack.fail("auth.test", faults.fails(error), times=10)
     found = wrong(await look(config(slack), policy("grace", rooms={"slack": ROOM})))
     assert {about for about, (state, _) in found.items() if state == "problem"} == {"app"}
@@ -167,7 +167,7 @@ async def test_a_token_that_is_no_good_is_told_once(slack: SlackServer, error: s
     assert "not looked at" in found["rooms"][1]
 
 
-async def test_a_wrong_app_token(slack: SlackServer) -> None:
+async def test_a_wrong_app_token(slack: FaultySlack) -> None:
     secret = "xapp-wrong-token"
     found = wrong(await look(config(slack, app_token=secret), policy("grace")))
     state, message = found["socket"]
@@ -176,14 +176,14 @@ async def test_a_wrong_app_token(slack: SlackServer) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.server_error(), faults.cut(), faults.rate_limited(5)])
-async def test_a_slack_in_trouble_is_a_problem_and_no_error(slack: SlackServer, fault: faults.Fault) -> None:
+async def test_a_slack_in_trouble_is_a_problem_and_no_error(slack: FaultySlack, fault: faults.Fault) -> None:
     for method in ("auth.test", "apps.connections.open"):
         slack.fail(method, fault, times=5)
     found = wrong(await look(config(slack), policy("grace")))
     assert {found["app"][0], found["socket"][0]} == {"problem"}
 
 
-async def test_a_policy_that_asks_nobody_here(slack: SlackServer) -> None:
+async def test_a_policy_that_asks_nobody_here(slack: FaultySlack) -> None:
     assert "channels: {slack: decide}" in wrong(await look(config(slack), NOBODY))["people"][1]
     assert wrong(await look(config(slack), None)) == {}
 

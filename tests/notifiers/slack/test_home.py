@@ -7,8 +7,10 @@ import json
 import pytest
 
 from countersign.models import GrantStatus, Status
-from sandbox.slack import faults, people
+from sandbox.slack import people
 from sandbox.slack.workspace import Json
+from tests.local_slack import faults
+from tests.local_slack.people import until_seen
 from tests.notifiers.slack.way_in import WayIn, user_id, value_of
 from tests.workflows.deployment import until
 
@@ -24,7 +26,7 @@ async def home(way: WayIn, user: str, *wanted: str, gone: str = "") -> Json:
         shown = json.dumps(view)
         return view if all(each in shown for each in wanted) and not (gone and gone in shown) else {}
 
-    return await people.until(look)
+    return await until_seen(look)
 
 
 async def test_it_shows_what_waits_and_answers_from_there(way: WayIn) -> None:

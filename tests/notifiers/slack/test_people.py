@@ -16,10 +16,10 @@ from notifiers.slack.inbound import people
 from notifiers.slack.inbound.people import SlackPeople, TurnedAway
 from notifiers.slack.outbound import recipients
 from notifiers.slack.outbound.recipients import Recipients
-from sandbox.slack import faults
-from sandbox.slack.faults import Fault
-from sandbox.slack.server import SlackServer
 from sandbox.slack.workspace import TEAM
+from tests.local_slack import faults
+from tests.local_slack.faults import Fault
+from tests.local_slack.server import FaultySlack
 from tests.samples import ALICE, GRACE, HEIDI
 
 from .workspace import NOT_MEMBERS, address, config_for, fresh, workspace
@@ -43,18 +43,18 @@ class Clock:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[SlackServer]:
+async def shared() -> AsyncIterator[FaultySlack]:
     async with workspace() as slack:
         yield slack
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def slack(shared: SlackServer) -> SlackServer:
+async def slack(shared: FaultySlack) -> FaultySlack:
     return await fresh(shared)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def api(slack: SlackServer) -> AsyncIterator[SlackApi]:
+async def api(slack: FaultySlack) -> AsyncIterator[SlackApi]:
     api = SlackApi(config_for(slack))
     yield api
     await api.close()
@@ -70,7 +70,7 @@ def known(api: SlackApi, clock: Clock) -> SlackPeople:
     return SlackPeople(api, Directory(), clock)
 
 
-async def test_a_member_is_the_person_who_has_their_address(slack: SlackServer, known: SlackPeople) -> None:
+async def test_a_member_is_the_person_who_has_their_address(slack: FaultySlack, known: SlackPeople) -> None:
     assert await known.identify("UGRACE", TEAM, TEAM) == GRACE
     slack.state.people["UHEIDI"]["profile"] = {"email": "Heidi@ACME.example"}
     assert await known.identify("UHEIDI", TEAM) == HEIDI
@@ -85,7 +85,7 @@ async def test_who_is_no_member_is_turned_away_with_the_reason(known: SlackPeopl
 
 @pytest.mark.parametrize(("team", "user_team"), [("T0OTHER", "T0OTHER"), (TEAM, "T0OTHER"), ("T0OTHER", ""), ("", "")])
 async def test_what_is_done_in_or_from_another_workspace_is_turned_away_unasked(
-    slack: SlackServer, known: SlackPeople, team: str, user_team: str
+    slack: FaultySlack, known: SlackPeople, team: str, user_team: str
 ) -> None:
     with pytest.raises(TurnedAway, match="belongs to another workspace"):
         await known.identify("UGRACE", team, user_team)
@@ -104,7 +104,7 @@ async def test_who_is_unknown_here_or_there_is_turned_away(known: SlackPeople, u
         await known.identify(user, TEAM)
 
 
-async def test_an_account_is_believed_for_five_minutes(slack: SlackServer, known: SlackPeople, clock: Clock) -> None:
+async def test_an_account_is_believed_for_five_minutes(slack: FaultySlack, known: SlackPeople, clock: Clock) -> None:
     for _ in range(3):
         assert await known.identify("UGRACE", TEAM) == GRACE
     assert len(slack.calls_of("users.info")) == 1
@@ -116,7 +116,7 @@ async def test_an_account_is_believed_for_five_minutes(slack: SlackServer, known
         await known.identify("UGRACE", TEAM)
 
 
-async def test_a_refusal_is_soon_looked_at_anew(slack: SlackServer, known: SlackPeople, clock: Clock) -> None:
+async def test_a_refusal_is_soon_looked_at_anew(slack: FaultySlack, known: SlackPeople, clock: Clock) -> None:
     slack.state.people["UGRACE"]["is_restricted"] = True
     for _ in range(3):
         with pytest.raises(TurnedAway, match="guest"):
@@ -137,7 +137,7 @@ async def test_a_refusal_is_soon_looked_at_anew(slack: SlackServer, known: Slack
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_where_slack_can_not_be_asked_nobody_is_turned_away_for_long(
-    slack: SlackServer, known: SlackPeople, fault: Fault, message: str
+    slack: FaultySlack, known: SlackPeople, fault: Fault, message: str
 ) -> None:
     slack.fail("users.info", fault)
     with pytest.raises(Unavailable, match=message):
@@ -145,13 +145,13 @@ async def test_where_slack_can_not_be_asked_nobody_is_turned_away_for_long(
     assert await known.identify("UGRACE", TEAM) == GRACE
 
 
-async def test_an_address_that_slack_keeps_to_itself_is_a_missing_scope(slack: SlackServer, known: SlackPeople) -> None:
+async def test_an_address_that_slack_keeps_to_itself_is_a_missing_scope(slack: FaultySlack, known: SlackPeople) -> None:
     slack.state.scopes.discard("users:read.email")
     with pytest.raises(Unavailable, match=r"lacks the scope users:read\.email"):
         await known.identify("UGRACE", TEAM)
 
 
-async def test_an_answer_about_somebody_else_is_none(slack: SlackServer, known: SlackPeople) -> None:
+async def test_an_answer_about_somebody_else_is_none(slack: FaultySlack, known: SlackPeople) -> None:
     other = {"id": "UHEIDI", "team_id": TEAM, "profile": {"email": "heidi@acme.example"}}
     slack.fail("users.info", Fault(body={"ok": True, "user": other}))
     with pytest.raises(TurnedAway, match="is not known to it"):
@@ -168,7 +168,7 @@ async def test_what_slack_leaves_out_is_no_member(user: dict[str, object]) -> No
 # --- the way out ----------------------------------------------------------------------------------------------------
 
 
-async def test_somebody_is_found_by_their_address_once_an_hour(slack: SlackServer, api: SlackApi, clock: Clock) -> None:
+async def test_somebody_is_found_by_their_address_once_an_hour(slack: FaultySlack, api: SlackApi, clock: Clock) -> None:
     finding = Recipients(api, clock)
     for _ in range(3):
         assert await finding.user("grace@acme.example") == "UGRACE"
@@ -179,7 +179,7 @@ async def test_somebody_is_found_by_their_address_once_an_hour(slack: SlackServe
     assert len(slack.calls_of("users.lookupByEmail")) == 2
 
 
-async def test_who_joins_slack_is_found_soon(slack: SlackServer, api: SlackApi, clock: Clock) -> None:
+async def test_who_joins_slack_is_found_soon(slack: FaultySlack, api: SlackApi, clock: Clock) -> None:
     finding = Recipients(api, clock)
     for _ in range(3):
         with pytest.raises(Unreachable, match="is a guest's"):
@@ -190,7 +190,7 @@ async def test_who_joins_slack_is_found_soon(slack: SlackServer, api: SlackApi, 
     assert await finding.user(address("UGUEST")) == "UGUEST"
 
 
-async def test_an_account_with_another_address_is_not_written_to(slack: SlackServer, api: SlackApi) -> None:
+async def test_an_account_with_another_address_is_not_written_to(slack: FaultySlack, api: SlackApi) -> None:
     slack.state.people["UGRACE"]["profile"] = {"email": "mallory@acme.example"}
     with pytest.raises(Unreachable, match="has another address"):
         await Recipients(api).user("grace@acme.example")

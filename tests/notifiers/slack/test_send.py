@@ -13,9 +13,10 @@ from countersign.errors import Unavailable, Unreachable
 from countersign.models import Event, GrantStatus, Status
 from countersign.notifications import RequestNotification
 from notifiers.slack.outbound.send import SlackNotifier
-from sandbox.slack import faults, people
-from sandbox.slack.faults import Fault
-from sandbox.slack.server import SlackServer
+from sandbox.slack import people
+from tests.local_slack import faults
+from tests.local_slack.faults import Fault
+from tests.local_slack.server import FaultySlack
 from tests.samples import ALICE, GRACE, GRANT, HEIDI, decided, in_room, notification, person
 
 from .notifications import actions, general, whole
@@ -25,18 +26,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[SlackServer]:
+async def shared() -> AsyncIterator[FaultySlack]:
     async with workspace() as slack:
         yield slack
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def slack(shared: SlackServer) -> SlackServer:
+async def slack(shared: FaultySlack) -> FaultySlack:
     return await fresh(shared)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def notifier(slack: SlackServer) -> AsyncIterator[SlackNotifier]:
+async def notifier(slack: FaultySlack) -> AsyncIterator[SlackNotifier]:
     notifier = SlackNotifier(config_for(slack))
     yield notifier
     await notifier.close()
@@ -47,7 +48,7 @@ def settled(**changes: Any) -> RequestNotification:
     return notification(**(usual | changes))
 
 
-async def seen(slack: SlackServer, where: str) -> list[dict[str, Any]]:
+async def seen(slack: FaultySlack, where: str) -> list[dict[str, Any]]:
     """What a person sees in the conversation with us, or what stands in a room."""
     channel = where if where.startswith("C") else await people.dm_of(slack, user_id(where))
     return await people.messages(slack, channel)
@@ -56,7 +57,7 @@ async def seen(slack: SlackServer, where: str) -> list[dict[str, Any]]:
 # --- posting --------------------------------------------------------------------------------------------------------
 
 
-async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: FaultySlack, notifier: SlackNotifier) -> None:
     reference = await notifier.send(notification())
     [message] = await seen(slack, "grace")
     assert reference == f"{await people.dm_of(slack, user_id('grace'))}/{message['ts']}"
@@ -72,13 +73,13 @@ async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: SlackServe
     }
 
 
-async def test_the_requester_gets_a_status_that_can_be_cancelled(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_the_requester_gets_a_status_that_can_be_cancelled(slack: FaultySlack, notifier: SlackNotifier) -> None:
     assert await notifier.send(notification(Event.OPENED, ALICE))
     [message] = await seen(slack, "alice")
     assert actions(message["blocks"]) == ["cancel"]
 
 
-async def test_a_room_is_asked_once_and_mentions_whom_slack_knows(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_a_room_is_asked_once_and_mentions_whom_slack_knows(slack: FaultySlack, notifier: SlackNotifier) -> None:
     unknown = person("nobody", "Nobody Known")
     reference = await notifier.send(in_room(ROOM, asked=[GRACE, unknown, HEIDI]))
     [message] = await seen(slack, ROOM)
@@ -86,7 +87,7 @@ async def test_a_room_is_asked_once_and_mentions_whom_slack_knows(slack: SlackSe
     assert "Asked: <@UGRACE>, Nobody Known and <@UHEIDI>." in message["text"]
 
 
-async def test_a_reminder_stands_below_the_prompt(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_a_reminder_stands_below_the_prompt(slack: FaultySlack, notifier: SlackNotifier) -> None:
     holds = await notifier.send(notification())
     assert await notifier.send(notification(Event.REMINDED, holds=holds)) == holds
     prompt, reminder = await seen(slack, "grace")
@@ -94,7 +95,7 @@ async def test_a_reminder_stands_below_the_prompt(slack: SlackServer, notifier: 
     assert "Still waiting for you" in reminder["text"]
 
 
-async def test_a_reminder_without_a_prompt_is_one(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_a_reminder_without_a_prompt_is_one(slack: FaultySlack, notifier: SlackNotifier) -> None:
     reference = await notifier.send(notification(Event.REMINDED))
     [message] = await seen(slack, "grace")
     assert reference.endswith(message["ts"])
@@ -103,7 +104,7 @@ async def test_a_reminder_without_a_prompt_is_one(slack: SlackServer, notifier: 
 
 @pytest.mark.parametrize("event", [Event.SETTLED, Event.GRANT_ENDED])
 async def test_an_outcome_is_told_below_the_requesters_status(
-    slack: SlackServer, notifier: SlackNotifier, event: Event
+    slack: FaultySlack, notifier: SlackNotifier, event: Event
 ) -> None:
     holds = await notifier.send(notification(Event.OPENED, ALICE))
     assert await notifier.send(settled(event=event, to=ALICE, holds=holds)) == holds
@@ -117,7 +118,7 @@ async def test_an_outcome_is_told_below_the_requesters_status(
 
 @pytest.mark.parametrize("event", [Event.SETTLED, Event.GRANT_ENDED])
 async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word(
-    slack: SlackServer, notifier: SlackNotifier, event: Event
+    slack: FaultySlack, notifier: SlackNotifier, event: Event
 ) -> None:
     holds = await notifier.send(notification())
     assert await notifier.send(settled(event=event, holds=holds)) == holds
@@ -128,7 +129,7 @@ async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word
 
 
 @pytest.mark.parametrize("event", [Event.ANSWER_REFUSED, Event.HELP])
-async def test_who_is_refused_reads_why(slack: SlackServer, notifier: SlackNotifier, event: Event) -> None:
+async def test_who_is_refused_reads_why(slack: FaultySlack, notifier: SlackNotifier, event: Event) -> None:
     assert await notifier.send(notification(event, message="It was for level 1.")) == ""
     holds = await notifier.send(notification())
     assert await notifier.send(notification(event, message="It was for level 1.", holds=holds, id="another")) == holds
@@ -139,7 +140,7 @@ async def test_who_is_refused_reads_why(slack: SlackServer, notifier: SlackNotif
 
 
 async def test_what_stood_above_was_deleted_so_the_words_stand_alone(
-    slack: SlackServer, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
     holds = await notifier.send(notification())
     slack.fail("chat.postMessage", faults.fails("thread_not_found"))
@@ -161,7 +162,7 @@ TOLD = [
 @pytest.mark.parametrize("lost", [faults.cut().afterwards(), faults.server_error().afterwards()], ids=["cut", "503"])
 @pytest.mark.parametrize(("told", "where"), TOLD)
 async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(
-    slack: SlackServer, notifier: SlackNotifier, lost: Fault, told: RequestNotification, where: str
+    slack: FaultySlack, notifier: SlackNotifier, lost: Fault, told: RequestNotification, where: str
 ) -> None:
     slack.fail("chat.postMessage", lost)
     with pytest.raises(Unavailable):
@@ -173,7 +174,7 @@ async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(
 
 
 async def test_a_reply_whose_answer_was_lost_is_found_in_its_thread(
-    slack: SlackServer, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
     holds = await notifier.send(notification())
     slack.fail("chat.postMessage", faults.cut().afterwards())
@@ -185,7 +186,7 @@ async def test_a_reply_whose_answer_was_lost_is_found_in_its_thread(
 
 
 async def test_what_never_got_through_is_posted_though_there_is_much_to_look_through(
-    slack: SlackServer, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
     for number in range(210):
         await people.say(slack, ROOM, f"message {number}", user_id("grace"))
@@ -198,7 +199,7 @@ async def test_what_never_got_through_is_posted_though_there_is_much_to_look_thr
 
 
 async def test_the_message_of_an_earlier_request_of_the_same_number_is_not_taken_for_ours(
-    slack: SlackServer, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
     earlier = await notifier.send(in_room(ROOM, token_run="the run of an earlier request"))
     ours = in_room(ROOM, token_run="the run of this request", again=True)
@@ -207,7 +208,7 @@ async def test_the_message_of_an_earlier_request_of_the_same_number_is_not_taken
     assert await notifier.send(ours) == reference
 
 
-async def test_another_apps_message_is_not_taken_for_ours(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_another_apps_message_is_not_taken_for_ours(slack: FaultySlack, notifier: SlackNotifier) -> None:
     await people.say(slack, ROOM, "I am the prompt", user_id("grace"))
     [forged] = await seen(slack, ROOM)
     mark = {"event_type": "countersign_notice", "event_payload": {"id": in_room(ROOM).id}}
@@ -221,7 +222,7 @@ async def test_another_apps_message_is_not_taken_for_ours(slack: SlackServer, no
 
 
 async def test_a_message_shows_the_request_as_it_stands_whatever_came_before(
-    slack: SlackServer, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
     reference = await notifier.send(notification())
     approved = settled()
@@ -243,13 +244,13 @@ async def test_a_message_shows_the_request_as_it_stands_whatever_came_before(
         *("is_archived", "channel_not_found", "not_in_channel"),
     ],
 )
-async def test_a_message_that_is_gone_is_let_go(slack: SlackServer, notifier: SlackNotifier, error: str) -> None:
+async def test_a_message_that_is_gone_is_let_go(slack: FaultySlack, notifier: SlackNotifier, error: str) -> None:
     reference = await notifier.send(notification())
     slack.fail("chat.update", faults.fails(error))
     assert await notifier.change(reference, settled()) is False
 
 
-async def test_a_deleted_message_and_an_archived_room_are_let_go(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_a_deleted_message_and_an_archived_room_are_let_go(slack: FaultySlack, notifier: SlackNotifier) -> None:
     assert await notifier.change(f"{ROOM}/1700000000.000001", in_room(ROOM)) is False
     reference = await notifier.send(in_room(ROOM))
     slack.state.archived.add(ROOM)
@@ -260,7 +261,7 @@ async def test_a_deleted_message_and_an_archived_room_are_let_go(slack: SlackSer
     "fault", [faults.rate_limited(30), faults.server_error(), faults.cut(), faults.fails("internal_error")], ids=str
 )
 async def test_a_change_that_fails_is_for_another_time(
-    slack: SlackServer, notifier: SlackNotifier, fault: Fault
+    slack: FaultySlack, notifier: SlackNotifier, fault: Fault
 ) -> None:
     reference = await notifier.send(notification())
     slack.fail("chat.update", fault)
@@ -272,7 +273,7 @@ async def test_a_change_that_fails_is_for_another_time(
 
 
 @pytest.mark.parametrize("user", list(NOT_MEMBERS))
-async def test_who_is_no_member_is_not_written_to(slack: SlackServer, notifier: SlackNotifier, user: str) -> None:
+async def test_who_is_no_member_is_not_written_to(slack: FaultySlack, notifier: SlackNotifier, user: str) -> None:
     to = GRACE.model_copy(update={"email": address(user)})
     with pytest.raises(Unreachable, match=f"{address(user)} {NOT_MEMBERS[user][1]}"):
         await notifier.send(notification(to=to))
@@ -288,13 +289,13 @@ async def test_who_is_no_member_is_not_written_to(slack: SlackServer, notifier: 
     ],
 )
 async def test_who_is_not_in_slack_is_unreachable(
-    slack: SlackServer, notifier: SlackNotifier, email: str, message: str
+    slack: FaultySlack, notifier: SlackNotifier, email: str, message: str
 ) -> None:
     with pytest.raises(Unreachable, match=message):
         await notifier.send(notification(to=GRACE.model_copy(update={"email": email})))
 
 
-async def test_who_leaves_is_looked_up_anew(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_who_leaves_is_looked_up_anew(slack: FaultySlack, notifier: SlackNotifier) -> None:
     await notifier.send(notification())
     slack.state.people[user_id("grace")]["deleted"] = True
     slack.fail("chat.postMessage", faults.fails("channel_not_found"))
@@ -313,13 +314,13 @@ async def test_who_leaves_is_looked_up_anew(slack: SlackServer, notifier: SlackN
     ],
 )
 async def test_a_room_that_is_closed_to_us_is_named(
-    slack: SlackServer, notifier: SlackNotifier, room: str, message: str
+    slack: FaultySlack, notifier: SlackNotifier, room: str, message: str
 ) -> None:
     with pytest.raises(Unreachable, match=message):
         await notifier.send(in_room(room))
 
 
-async def test_an_archived_room_is_named(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_an_archived_room_is_named(slack: FaultySlack, notifier: SlackNotifier) -> None:
     slack.state.archived.add(ROOM)
     with pytest.raises(Unreachable, match="the room C01ROOM: it is archived"):
         await notifier.send(in_room(ROOM))
@@ -341,7 +342,7 @@ async def test_an_archived_room_is_named(slack: SlackServer, notifier: SlackNoti
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_what_another_try_or_an_administrator_can_mend_says_how(
-    slack: SlackServer, notifier: SlackNotifier, fault: Fault, message: str
+    slack: FaultySlack, notifier: SlackNotifier, fault: Fault, message: str
 ) -> None:
     slack.fail("chat.postMessage", fault)
     with pytest.raises(Unavailable, match=message):
@@ -352,7 +353,7 @@ async def test_what_another_try_or_an_administrator_can_mend_says_how(
     ("scope", "again"),
     [("chat:write", False), ("im:write", False), ("users:read.email", False), ("im:history", True)],
 )
-async def test_a_missing_scope_is_named(slack: SlackServer, notifier: SlackNotifier, scope: str, again: bool) -> None:
+async def test_a_missing_scope_is_named(slack: FaultySlack, notifier: SlackNotifier, scope: str, again: bool) -> None:
     slack.state.scopes.discard(scope)
     with pytest.raises(Unavailable, match=f"the app lacks the scope {scope} .it has .*: install it again"):
         await notifier.send(notification(again=again))
@@ -360,7 +361,7 @@ async def test_a_missing_scope_is_named(slack: SlackServer, notifier: SlackNotif
 
 
 async def test_a_slack_that_does_not_answer_is_not_waited_for(
-    slack: SlackServer, notifier: SlackNotifier, monkeypatch: pytest.MonkeyPatch
+    slack: FaultySlack, notifier: SlackNotifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notifiers.slack.client.api.TIMEOUT_SECONDS", 0.3)
     slack.fail("users.lookupByEmail", faults.hangs(2))
@@ -369,7 +370,7 @@ async def test_a_slack_that_does_not_answer_is_not_waited_for(
 
 
 @pytest.mark.parametrize("token", ["xoxb-wrong-token", "xoxb-"])
-async def test_a_wrong_token_is_said_and_never_shown(slack: SlackServer, token: str) -> None:
+async def test_a_wrong_token_is_said_and_never_shown(slack: FaultySlack, token: str) -> None:
     notifier = SlackNotifier(config_for(slack, bot_token=token))
     try:
         with pytest.raises(Unavailable, match=r"bot token is not valid|bot token is missing") as raised:
@@ -383,7 +384,7 @@ async def test_a_wrong_token_is_said_and_never_shown(slack: SlackServer, token: 
 # --- the pace -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_method_that_slack_holds_is_left_alone_until_then(slack: SlackServer, notifier: SlackNotifier) -> None:
+async def test_a_method_that_slack_holds_is_left_alone_until_then(slack: FaultySlack, notifier: SlackNotifier) -> None:
     slack.fail("chat.postMessage", faults.rate_limited(1))
     with pytest.raises(Unavailable, match="for another 1 seconds"):
         await notifier.send(notification())
@@ -398,7 +399,7 @@ async def test_a_method_that_slack_holds_is_left_alone_until_then(slack: SlackSe
 
 
 async def test_a_conversation_gets_a_message_a_second_beyond_a_short_burst(
-    slack: SlackServer, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -411,7 +412,7 @@ async def test_a_conversation_gets_a_message_a_second_beyond_a_short_burst(
 
 
 async def test_a_notification_about_no_request_is_posted_once_though_slack_s_answer_was_lost(
-    slack: SlackServer, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
     assert await notifier.send(general()) == ""
     assert await notifier.send(general(again=True)) == ""

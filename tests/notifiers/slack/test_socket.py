@@ -18,9 +18,10 @@ from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound import connection, socket
 from notifiers.slack.inbound.app import SlackListener
 from notifiers.slack.inbound.socket import LONGEST_PAUSE_SECONDS, pause
-from sandbox.slack import faults, people
+from sandbox.slack import people
 from sandbox.slack.people import NotDelivered
 from sandbox.temporal_server import free_port
+from tests.local_slack import faults
 from tests.notifiers.slack.way_in import WayIn, listening, serving, user_id, way_in
 from tests.workflows.deployment import Deployment, until
 

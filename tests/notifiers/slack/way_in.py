@@ -22,9 +22,10 @@ from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.app import SlackListener
 from notifiers.slack.outbound import parts
 from sandbox.slack import people
-from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
+from tests.local_slack.people import insisting, until_seen
+from tests.local_slack.server import FaultySlack
 from tests.workflows.deployment import Deployment, Request, until
 from tests.workflows.people import PEOPLE, policy
 
@@ -89,7 +90,7 @@ class Recorded:
 class WayIn:
     """Slack, our app in it, and the engine behind."""
 
-    slack: SlackServer
+    slack: FaultySlack
     deployment: Deployment
     seam: Recorded
     config: SlackConfig
@@ -113,7 +114,7 @@ class WayIn:
 
     async def click(self, message: Json, action: str, person: str) -> Delivery:
         """Somebody of the directory presses a button."""
-        return await people.insisting(lambda: people.click(self.slack, message, action, user_id(person)))
+        return await insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
     async def whispers(self, user: str, count: int = 1, channel: str = "") -> list[str]:
         """What a Slack user was told alone, once there is so much of it."""
@@ -122,7 +123,7 @@ class WayIn:
             seen = await people.whispers(self.slack, user, channel)
             return [str(one["text"]) for one in seen] if len(seen) >= count else []
 
-        return await people.until(look)
+        return await until_seen(look)
 
     async def modal(self, person: str, callback: str) -> Json:
         """The form that somebody has before them, once it is this one and filled."""
@@ -132,7 +133,7 @@ class WayIn:
             filled = view.get("callback_id") == callback and (view.get("submit") or callback == "told")
             return view if filled else {}
 
-        return await people.until(look)
+        return await until_seen(look)
 
     async def said_in_modal(self, person: str) -> str:
         """The words in the place of a form."""
@@ -157,7 +158,7 @@ def answers(deployment: Deployment, number: int) -> list[tuple[str, Verdict]]:
     return [(one.person, one.verdict) for one in deployment.store.reading.request(number).decisions]
 
 
-def config_of(slack: SlackServer) -> SlackConfig:
+def config_of(slack: FaultySlack) -> SlackConfig:
     """The channel's settings for this Slack."""
     return SlackConfig(
         mode=slack.workspace.mode,
@@ -173,7 +174,7 @@ async def way_in(deployment: Deployment, mode: Mode) -> AsyncIterator[WayIn]:
     """Slack with the people of the directory, and our app listening to it."""
     async with AsyncExitStack() as stack:
         room = Channel(ROOM, "approvals", [BOT, *(user.id for user in users())])
-        slack = await stack.enter_async_context(SlackServer(users(), [room], mode))
+        slack = await stack.enter_async_context(FaultySlack(users(), [room], mode))
         deployment.apply(slack_policy())
         seam = Recorded(deployment.engine)
         made = WayIn(slack, deployment, seam, config_of(slack))
@@ -183,7 +184,7 @@ async def way_in(deployment: Deployment, mode: Mode) -> AsyncIterator[WayIn]:
 
 
 @asynccontextmanager
-async def listening(config: SlackConfig, deployment: Protocol, slack: SlackServer) -> AsyncIterator[SlackListener]:
+async def listening(config: SlackConfig, deployment: Protocol, slack: FaultySlack) -> AsyncIterator[SlackListener]:
     """Our app, in the mode of its configuration."""
     listener = SlackListener(config, deployment)
     await listener.start()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from notifiers.slack.config import SlackConfig
-from sandbox.slack.server import SlackServer
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import BOT, Channel, User
+from tests.local_slack.server import FaultySlack
 
 from .notifications import config
 
@@ -39,20 +39,20 @@ def address(user: str) -> str:
 
 
 @asynccontextmanager
-async def workspace() -> AsyncIterator[SlackServer]:
+async def workspace() -> AsyncIterator[FaultySlack]:
     """The workspace; where it can't be had, what needs it is skipped with the reason."""
     users = [User(user_id(one), one, address(one)) for one in MEMBERS]
     users += [User(one, one.lower(), address(one), flags) for one, (flags, _) in NOT_MEMBERS.items()]
     users += [User("ULEFT", "left", address("ULEFT"), {"deleted": True})]
     rooms = [Channel(ROOM, "room", (BOT, user_id("grace"))), Channel(CLOSED, "closed", ())]
     try:
-        async with SlackServer(users, [*rooms, Channel(PRIVATE, "private", (), private=True)]) as slack:
+        async with FaultySlack(users, [*rooms, Channel(PRIVATE, "private", (), private=True)]) as slack:
             yield slack
     except NoSlack as error:
         pytest.skip(str(error))
 
 
-async def fresh(slack: SlackServer) -> SlackServer:
+async def fresh(slack: FaultySlack) -> FaultySlack:
     """The same workspace as on its first day."""
     await slack.inside.post("/_control/reset", {})
     state = slack.state
@@ -65,5 +65,5 @@ async def fresh(slack: SlackServer) -> SlackServer:
     return slack
 
 
-def config_for(slack: SlackServer, **changes: Any) -> SlackConfig:
+def config_for(slack: FaultySlack, **changes: Any) -> SlackConfig:
     return config(**({"bot_token": slack.bot_token, "api_url": slack.api_url} | changes))

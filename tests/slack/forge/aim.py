@@ -11,8 +11,9 @@ from typing import Any
 
 from notifiers.slack.inbound.payloads import named
 from sandbox.slack import people
-from sandbox.slack.faults import Fault
 from sandbox.slack.workspace import TEAM, Json
+from tests.local_slack.faults import Fault
+from tests.local_slack.people import until_seen
 from tests.notifiers.slack.way_in import value_of
 from tests.slack.context import Context, user_id
 from tests.slack.forge.sending import SECONDS
@@ -42,7 +43,7 @@ async def genuine_ones(context: Context) -> Genuine:
         view = people.open_modal_of(context.slack, user_id("grace"))
         return view if view and view.get("submit") else None
 
-    await people.until(form_of_grace)
+    await until_seen(form_of_grace)
     form = await people.submit(context.slack, {"comment": "fine"}, user_id("grace"))
     await filled.outcome()
     command = await people.command(context.slack, "/connect", "help", user_id("alice"))
@@ -132,7 +133,7 @@ class Aim:
             left = self.context.deployment.store.answers.waiting(later)
             return not {one.approval_id for one in left} & {self.request.id, self.other.id}
 
-        await people.until(done, SECONDS)
+        await until_seen(done, SECONDS)
 
     def account(self, **fields: Any) -> str:
         """The id of an account of which Slack's `users.info` says this, and otherwise what it says of grace."""

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from sandbox.slack import people
 from sandbox.slack.state import Delivery
+from tests.local_slack.people import until_seen
 from tests.slack.context import Context
 
 Wire = Literal["interactive", "slash_commands", "events_api"]
@@ -47,7 +47,7 @@ async def _by_socket(context: Context, payload: Any, wire: Wire) -> int:
         return delivery.status
 
     try:
-        return await people.until(answered, SECONDS)
+        return await until_seen(answered, SECONDS)
     except TimeoutError:
         return 0
 
