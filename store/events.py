@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
@@ -80,12 +80,6 @@ class Events:
         """Add one event in a transaction of its own, such as a refused attempt."""
         with self.database.transaction() as connection:
             return append(connection, approval_id, [event])
-
-
-def last_of(connection: Connection, approval_id: int) -> int:
-    """The version of a request's newest event."""
-    newest = select(func.max(events.c.version)).where(events.c.approval_id == approval_id)
-    return connection.execute(newest).scalar_one() or 0
 
 
 def is_known(connection: Connection, approval_id: int | None, kind: str, who: str) -> bool:
