@@ -27,8 +27,6 @@ USER = "countersign"
 DEBIAN = Path("/usr/lib/postgresql")
 # Speed for safety: this cluster is never read after its process ends.
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-# What is committed is with the kernel, so it outlives the server's processes, if not the machine.
-LASTING = {"synchronous_commit": "on"}
 INITDB_SECONDS = 120
 START_SECONDS = 30
 STOP_SECONDS = 10
@@ -77,7 +75,7 @@ class Cluster:
 
 
 @contextmanager
-def _new_cluster() -> Iterator[tuple[Cluster, Path, Serve]]:
+def new_cluster() -> Iterator[tuple[Cluster, Path, Serve]]:
     """A new cluster, its folder, and what serves it; raises NoPostgres where it can't be made."""
     programs = find_programs()
     runs_as = _somebody_else()
@@ -91,78 +89,13 @@ def _new_cluster() -> Iterator[tuple[Cluster, Path, Serve]]:
 @contextmanager
 def throwaway_postgres() -> Iterator[Cluster]:
     """Serve a new cluster for as long as the block lasts; raises NoPostgres where that can't be done."""
-    with _new_cluster() as (cluster, folder, serve):
+    with new_cluster() as (cluster, folder, serve):
         server = serve()
         try:
-            _wait_for(cluster, server, folder)
+            wait_for(cluster, server, folder)
             yield cluster
         finally:
-            _stop(server)
-
-
-@contextmanager
-def starting_postgres() -> Iterator[tuple[Cluster, Callable[[], None]]]:
-    """A new cluster that says it is starting, for as long as it takes: until the function beside it is called."""
-    with _new_cluster() as (cluster, folder, serve):
-        # A standby whose primary never comes, and which lets nobody look meanwhile.
-        (folder / "data" / "standby.signal").touch()
-        server = serve({"hot_standby": "off", "restore_command": "false"})
-
-        def start() -> None:
-            (folder / "data" / "promote").touch()
-            server.send_signal(signal.SIGUSR1)
-
-        try:
-            yield cluster, start
-        finally:
-            _stop(server)
-
-
-class KillablePostgres:
-    """A cluster whose server may be killed: started again, it has all that was committed."""
-
-    def __init__(self, cluster: Cluster, folder: Path, serve: Serve) -> None:
-        self.cluster = cluster
-        self._folder = folder
-        self._serve = serve
-        self._server: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Serve until it answers; raises NoPostgres where it does not."""
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            self._server = server = self._serve(LASTING)
-            try:
-                _wait_for(self.cluster, server, self._folder)
-                return
-            except NoPostgres:
-                # It ends at once for as long as a process of the killed one has not noticed that yet.
-                if server.poll() is None or time.monotonic() > deadline:
-                    raise
-                time.sleep(POLL_SECONDS)
-
-    def kill(self) -> None:
-        """SIGKILL to its first process; the others end when they notice."""
-        if self._server:
-            self._server.kill()
-            self._server.wait()
-
-    def stop(self) -> None:
-        """End it as one that is needed no more."""
-        if self._server:
-            _stop(self._server)
-
-
-@contextmanager
-def killable_postgres() -> Iterator[KillablePostgres]:
-    """Serve a new cluster that can be killed and started again; raises NoPostgres where that can't be done."""
-    with _new_cluster() as (cluster, folder, serve):
-        server = KillablePostgres(cluster, folder, serve)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+            stop(server)
 
 
 def find_programs(debian: Path = DEBIAN) -> Path:
@@ -227,7 +160,8 @@ def _serve(
         )
 
 
-def _wait_for(cluster: Cluster, server: subprocess.Popen[bytes], folder: Path) -> None:
+def wait_for(cluster: Cluster, server: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until the server answers; raises NoPostgres where it ends, or does not."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -240,7 +174,8 @@ def _wait_for(cluster: Cluster, server: subprocess.Popen[bytes], folder: Path) -
         time.sleep(POLL_SECONDS)
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End a server at once, but in good order."""
     server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: clients are disconnected
     try:
         server.wait(STOP_SECONDS)

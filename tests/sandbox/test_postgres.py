@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
-from sandbox.postgres import Cluster, NoPostgres, find_programs, killable_postgres, throwaway_postgres
+from sandbox.postgres import Cluster, NoPostgres, find_programs, throwaway_postgres
+from tests.postgres import killable_postgres
 
 
 def run(url: str, statement: str) -> object:

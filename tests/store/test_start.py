@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from sandbox.postgres import Cluster, NoPostgres, starting_postgres
+from sandbox.postgres import Cluster, NoPostgres
 from sandbox.temporal_server import HOST, free_port
 from store import Store
 from store.database_errors import DatabaseUnavailable
+from tests.postgres import starting_postgres
 from tests.workflows.deployment import new_namespace
 
 ROOT = Path(__file__).parent.parent.parent

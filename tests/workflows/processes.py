@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.mail_settings import mail_settings, new_mail_keys
-from sandbox.postgres import KillablePostgres
 from sandbox.temporal_server import HOST, TemporalServer, free_port
+from tests.postgres import KillablePostgres
 
 ROOT = Path(__file__).parents[2]
 

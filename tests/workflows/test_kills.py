@@ -18,8 +18,9 @@ import httpx
 import pytest
 
 from engine.policy import apply_policy
-from sandbox.postgres import KillablePostgres, NoPostgres, killable_postgres
+from sandbox.postgres import NoPostgres
 from store import Store
+from tests.postgres import KillablePostgres, killable_postgres
 from tests.workflows.kills.patience import SETTLED_SECONDS
 from tests.workflows.kills.people import People
 from tests.workflows.kills.round import Round, report, the_policy
