@@ -71,11 +71,9 @@ def connect_modal(given: Mapping[str, str] | None = None) -> dict[str, Any]:
     return _modal("connect", plain("connect/title"), blocks, "", submit=label("ask"))
 
 
-def message_modal(said: str, title: str = "") -> dict[str, Any]:
+def message_modal(said: str) -> dict[str, Any]:
     """A form's place taken by a message: why nothing can be answered, or what became of it."""
-    return _modal(
-        "told", title or plain("told/title"), [parts.section(escaping.marked_up(said, LONGEST_INPUT // 2))], ""
-    )
+    return _modal("told", plain("told/title"), [parts.section(escaping.marked_up(said, LONGEST_INPUT // 2))], "")
 
 
 def home_view(mine: Mine, person: str) -> dict[str, Any]:
