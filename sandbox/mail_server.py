@@ -38,23 +38,20 @@ class MailServer:
         self,
         domain: str = DOMAIN,
         *,
-        host: str = HOST,
         smtp_port: int = 0,
         imap_port: int = 0,
-        password: str = PASSWORD,
-        aliases: dict[str, str] | None = None,
         keep: Path | None = None,
     ) -> None:
         self.domain = domain
         self.authserv_id = f"mail.{domain}"
-        self.host = host
+        self.host = HOST
+        self.password = PASSWORD
         self.smtp_port = smtp_port
         self.imap_port = imap_port
-        self.password = password
         self.faults = Faults()
         self.delivered = 0
         greeting = f"{self.authserv_id} ready"
-        self.mailboxes = PostOffice(password, ENGINE_ALIASES if aliases is None else aliases, greeting)
+        self.mailboxes = PostOffice(PASSWORD, ENGINE_ALIASES, greeting)
         self._kept = KeptMail(keep) if keep else None
         self._servers: list[asyncio.Server] = []
         self.smtp_connections: set[SmtpConnection] = set()

@@ -12,13 +12,13 @@ from store.file_permissions import FILE_OURS_ALONE, OURS_ALONE
 SECRET_BYTES = 32
 
 
-def mail_settings(smtp_port: int, imap_port: int, mail_keys: str, domain: str = DOMAIN) -> dict[str, str]:
+def mail_settings(smtp_port: int, imap_port: int, mail_keys: str) -> dict[str, str]:
     """The environment that points the worker at the sandbox, under the same rule of authenticity as a real server."""
     return {
         "COUNTERSIGN_MAIL_KEYS": mail_keys,
-        "COUNTERSIGN_MAIL_SENDER": f"{ENGINE}@{domain}",
+        "COUNTERSIGN_MAIL_SENDER": f"{ENGINE}@{DOMAIN}",
         "COUNTERSIGN_MAIL_RULE": "authentication_results",
-        "COUNTERSIGN_MAIL_AUTHSERV_ID": f"mail.{domain}",
+        "COUNTERSIGN_MAIL_AUTHSERV_ID": f"mail.{DOMAIN}",
         **_server("SMTP", smtp_port),
         **_server("IMAP", imap_port),
     }

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+if TYPE_CHECKING:
+    from sandbox.mail_server import MailServer
 
 LARGEST_MAIL_BYTES = 50_000_000
 SLOW_SECONDS = 5.0
@@ -38,28 +41,13 @@ class Faults:
         return None
 
 
-class Office(Protocol):
-    """What a connection needs to know of its server."""
-
-    domain: str
-    authserv_id: str
-    faults: Faults
-    smtp_connections: set[SmtpConnection]
-
-    def account_of_login(self, login: str, password: str) -> str | None:
-        """Name the account; None where the password is wrong."""
-
-    async def deliver(self, recipient: str, content: bytes, *, sender: str, login: str, helo: str) -> None:
-        """Take a mail for one recipient."""
-
-
 class SmtpConnection(SMTP):
     """One SMTP connection."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, server: MailServer) -> None:
         super().__init__(
-            _Handler(office),
-            hostname=office.authserv_id,
+            _Handler(server),
+            hostname=server.authserv_id,
             ident="Countersign sandbox",
             data_size_limit=LARGEST_MAIL_BYTES,
             enable_SMTPUTF8=True,
@@ -67,16 +55,16 @@ class SmtpConnection(SMTP):
             authenticator=self._check_login,
             loop=asyncio.get_running_loop(),
         )
-        self._office = office
+        self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be known to the server, which may have to cut this connection."""
-        self._office.smtp_connections.add(self)
+        self._server.smtp_connections.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Be forgotten."""
-        self._office.smtp_connections.discard(self)
+        self._server.smtp_connections.discard(self)
         super().connection_lost(error)
 
     def cut(self) -> None:
@@ -84,21 +72,19 @@ class SmtpConnection(SMTP):
         assert isinstance(self.transport, asyncio.Transport)
         self.transport.abort()
 
-    def _check_login(
-        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any
-    ) -> AuthResult:
+    def _check_login(self, smtp: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
         account = None
         if isinstance(given, LoginPassword):
             login, password = given.login.decode("utf-8", "replace"), given.password.decode("utf-8", "replace")
-            account = self._office.account_of_login(login, password)
+            account = self._server.account_of_login(login, password)
         return AuthResult(success=account is not None, handled=False, auth_data=account)
 
 
 class _Handler:
     """What aiosmtpd asks at each step; the names of the methods are its own."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, server: MailServer) -> None:
+        self._server = server
 
     async def handle_EHLO(
         self, smtp: SmtpConnection, session: Session, envelope: Envelope, hostname: str, responses: list[str]
@@ -111,11 +97,11 @@ class _Handler:
         self, smtp: SmtpConnection, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         await self._misbehave("rcpt", smtp)
-        if address.rpartition("@")[2].lower() != self._office.domain:
+        if address.rpartition("@")[2].lower() != self._server.domain:
             return "550 5.7.1 Relaying denied"
-        if _untagged(address) in {_untagged(each) for each in self._office.faults.slow}:
+        if _untagged(address) in {_untagged(each) for each in self._server.faults.slow}:
             await asyncio.sleep(SLOW_SECONDS)
-        refusal = self._office.faults.reply_for(address)
+        refusal = self._server.faults.reply_for(address)
         if refusal:
             return refusal
         envelope.rcpt_tos.append(address)
@@ -125,22 +111,22 @@ class _Handler:
         await self._misbehave("data", smtp)
         assert isinstance(envelope.content, bytes)
         for recipient in envelope.rcpt_tos:
-            await self._office.deliver(
+            await self._server.deliver(
                 recipient,
                 envelope.content,
                 sender=(envelope.mail_from or "").strip("<>"),  # aiosmtpd gives the null sender with its brackets
                 login=session.auth_data or "",
                 helo=session.host_name or "",
             )
-        await asyncio.sleep(self._office.faults.answer_after)
-        if self._office.faults.drop_at == "delivered":
+        await asyncio.sleep(self._server.faults.answer_after)
+        if self._server.faults.drop_at == "delivered":
             smtp.cut()
         return "250 OK"
 
     async def _misbehave(self, stage: Stage, smtp: SmtpConnection) -> None:
-        if stage != "ehlo" and self._office.faults.delay:
-            await asyncio.sleep(self._office.faults.delay)
-        if self._office.faults.drop_at == stage:
+        if stage != "ehlo" and self._server.faults.delay:
+            await asyncio.sleep(self._server.faults.delay)
+        if self._server.faults.drop_at == stage:
             smtp.cut()
             raise ConnectionResetError(f"dropped at {stage}")
 
