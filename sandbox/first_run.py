@@ -11,6 +11,7 @@ from engine.policy import apply_policy
 from sandbox.slack_policy import asks_in_slack, told_in_slack
 from store import Store
 from store.file_permissions import FILE_OURS_ALONE, OURS_ALONE
+from store.listing import Wanted
 from store.tokens import Owner
 
 ADMIN = "ada"
@@ -43,7 +44,7 @@ def prepare(database_url: str, example: str, token_file: Path, is_own: bool, has
             apply_policy(store, told_in_slack(example) if has_slack else example, WHO)
         kept = _kept_token(store, token_file, may_make=is_own)
         policy = _policy(store)
-        is_unused = policy is None or not store.reading.newest(limit=1)
+        is_unused = policy is None or not store.reading.page(Wanted(limit=1))[0]
     finally:
         store.close()
     return Installation(

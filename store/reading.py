@@ -26,7 +26,7 @@ from store.tables import (
     requests,
 )
 from store.views import person, principal_name, rows_of, views
-from store.visibility import Concern, Visibility, concerns, is_asked
+from store.visibility import Concern, concerns, is_asked
 
 WAITS = requests.c.status == Status.WAITING
 
@@ -100,17 +100,6 @@ class Reading:
             shown = views(connection, policy, rows_of(connection, numbers))
         return shown, goes_on(wanted, [view.approval_id for view in shown], down_to)
 
-    def newest(
-        self,
-        status: Status | None = None,
-        requester: str = "",
-        approver: str = "",
-        limit: int = 50,
-        visibility: Visibility = Visibility(everything=True),  # noqa: B008 - it is frozen
-    ) -> list[RequestView]:
-        """The first of these pages."""
-        return self.page(Wanted(status, requester, approver, visibility, limit=limit))[0]
-
     @reads
     def mine(self, one: str) -> Mine:
         """The requests that somebody has something to do with."""
@@ -137,7 +126,7 @@ class Reading:
     @reads
     def asked_by(self, one: str) -> list[RequestView]:
         """The newest requests of somebody, newest first."""
-        return self.newest(requester=one)
+        return self.page(Wanted(requester=one))[0]
 
     def _views(self, numbers: Select[Any]) -> list[RequestView]:
         """The requests of these numbers, newest first."""

@@ -77,8 +77,8 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.mark.parametrize("visibility", VISIBILITIES, ids=range(len(VISIBILITIES)))
 def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, visibility: Visibility) -> None:
-    visible = [view.approval_id for view in store.reading.newest() if visibility.sees(view)]
-    assert [view.approval_id for view in store.reading.newest(visibility=visibility)] == visible
+    visible = [view.approval_id for view in store.reading.page(Wanted())[0] if visibility.sees(view)]
+    assert [view.approval_id for view in store.reading.page(Wanted(visibility=visibility))[0]] == visible
     lines, last = store.seen.since(0, visibility, 500)
     everything = store.events.since(0)
     allowed = [one for one in everything if visibility.everything or one.approval_id in visible]
@@ -89,7 +89,7 @@ def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, visibility: V
 @pytest.mark.parametrize("most_read", [3, 2_000])
 def test_pages_hold_together_what_one_asks_for(store: Store, most_read: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("store.listing.MOST_READ", most_read)
-    every = store.reading.newest()
+    every = store.reading.page(Wanted())[0]
     people = ("", "alice"), ("", "grace", "alice")
     for visibility, status, requester, approver, limit in itertools.product(
         VISIBILITIES[:-1], (None, Status.WAITING, Status.EXPIRED), *people, (1, 3)

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import GrantView, Status
+from store.listing import Wanted
 from store.tables import grants
 from tests.workflows.deployment import Deployment, Request, refused
 from tests.workflows.people import policy
@@ -114,7 +115,7 @@ async def test_rule_10_while_the_grant_lasts_the_answer_is_yes_without_a_number_
     assert isinstance(repeat.asked.grant, GrantView)
     outcome = await repeat.outcome()
     assert (outcome.approval_id, outcome.status) == (request.id, Status.APPROVED)
-    assert deployment.store.reading.newest(limit=1)[0].approval_id == request.id
+    assert deployment.store.reading.page(Wanted(limit=1))[0][0].approval_id == request.id
     read = deployment.transactions.granting.ask(request.question, "gate-1")
     assert read is not None
     assert read.grant == repeat.asked.grant

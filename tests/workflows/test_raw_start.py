@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from countersign.client import TASK_QUEUE
 from countersign.models import Asked, Status
+from store.listing import Wanted
 from tests.workflows.deployment import Deployment, Request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -72,7 +73,7 @@ async def test_what_somebody_typed_is_folded_before_it_is_compared_with_the_id(
     raw = asked(question.device.upper(), requester=" Carol ")
     code, printed = await temporal(*start(question.workflow_id, raw))
     assert code == 0, printed
-    newest = deployment.store.reading.newest(requester="carol", limit=1)[0]
+    newest = deployment.store.reading.page(Wanted(requester="carol", limit=1))[0][0]
     assert (newest.subject.target, newest.status) == (question.device, Status.APPROVED)
 
 
