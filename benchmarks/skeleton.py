@@ -22,9 +22,8 @@ LIMIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=1)
 
 
-@workflow.defn(name="PlainSkeleton")
-class PlainSkeleton:
-    """With plain activities."""
+class Skeleton:
+    """What both have in common."""
 
     def __init__(self) -> None:
         self.decided = False
@@ -34,6 +33,11 @@ class PlainSkeleton:
         """Count the answer."""
         self.decided = True
         return "Approved"
+
+
+@workflow.defn(name="PlainSkeleton")
+class PlainSkeleton(Skeleton):
+    """With plain activities."""
 
     @workflow.run
     async def run(self, name: str) -> str:
@@ -45,17 +49,8 @@ class PlainSkeleton:
 
 
 @workflow.defn(name="TunedSkeleton")
-class TunedSkeleton:
+class TunedSkeleton(Skeleton):
     """With local activities."""
-
-    def __init__(self) -> None:
-        self.decided = False
-
-    @workflow.update
-    async def decide(self) -> str:
-        """Count the answer."""
-        self.decided = True
-        return "Approved"
 
     @workflow.run
     async def run(self, name: str) -> str:
