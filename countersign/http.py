@@ -37,7 +37,7 @@ from countersign.errors import (
     Unavailable,
 )
 from countersign.grant_reuse import must_be_for
-from countersign.http_answers import Explanation, Health, Me, PolicyVersion, PolicyView
+from countersign.http_answers import Applied, Explanation, Health, Me, PolicyText
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
 from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
@@ -180,9 +180,9 @@ class Api:
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 
-    def policy(self, version: int | None = None) -> PolicyView:
+    def policy(self, version: int | None = None) -> PolicyText:
         """The policy in force, or a version of it. Refused where none was applied yet."""
-        return self._read(PolicyView, self._get("policy", params={"version": str(version)} if version else {}))
+        return self._read(PolicyText, self._get("policy", params={"version": str(version)} if version else {}))
 
     def policy_versions(self, before: int | None = None, limit: int = 50) -> list[AppliedPolicy]:
         """Who applied which version when, the newest first."""
@@ -202,7 +202,7 @@ class Api:
         would be no admin any more, unless they `give_up_admin`. `end_grants` ends what the new policy would not give.
         """
         params = {"replaces": replaces, "end_grants": end_grants, "give_up_admin": give_up_admin}
-        return self._read(PolicyVersion, self._post_policy("policy", text, params)).version
+        return self._read(Applied, self._post_policy("policy", text, params)).version
 
     def explain(self, mail: bytes) -> Explanation:
         """How a mail (RFC 5322, as it came) is read, and what would become of it; nothing is changed."""

@@ -8,7 +8,7 @@ from countersign.models import Model, SentAsWords
 
 
 class Me(Model):
-    """Whose token it is."""
+    """Whose token it is, and for which devices and protocols a gateway's is."""
 
     name: str
     kind: Literal["person", "gateway"]
@@ -66,13 +66,14 @@ class Explanation(Model):
     judged: Judged
 
 
-class PolicyVersion(Model):
-    """A version of the policy, counting from 1."""
+class PolicyText(Model):
+    """A version of the policy, as it was written."""
 
     version: int
-
-
-class PolicyView(PolicyVersion):
-    """The policy in force, as it was written."""
-
     text: str
+
+
+class Applied(Model):
+    """The version that is now in force."""
+
+    version: int

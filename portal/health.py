@@ -3,12 +3,11 @@
 import asyncio
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Literal
 
 from fastapi import APIRouter, Response
 
 from countersign.errors import Unavailable
-from countersign.models import Model, SentAsWords
+from countersign.http_answers import ChannelHealth, Health, Me
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 from portal.problems import described
@@ -23,34 +22,6 @@ open_to_all = APIRouter(
     responses=described(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 router = token_router("standing")
-
-
-class ChannelHealth(Model):
-    """Whether what people do in this channel reaches the portal now, and what there is to say of that."""
-
-    ok: bool
-    message: SentAsWords
-
-
-class Health(Model):
-    """Whether what the portal needs can be reached now, the database written to, and a worker there to go on."""
-
-    database: bool
-    writable: bool
-    temporal: bool
-    worker: bool
-    # By the channel's name, the health of its way in; where that has a problem, people can answer on another channel.
-    channels: dict[str, ChannelHealth] = {}
-
-
-class Me(Model):
-    """Whose token it is, and for which devices and protocols a gateway's is."""
-
-    name: str
-    kind: Literal["person", "gateway"]
-    admin: bool
-    devices: list[str]
-    protocols: list[str]
 
 
 @open_to_all.head("/health", include_in_schema=False)

@@ -13,6 +13,7 @@ from countersign import policy_file
 from countersign.directory import CHANNELS, Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import BadPolicy, CountersignError, Refused, message_of
+from countersign.http_answers import Applied, PolicyText
 from countersign.models import Model
 from countersign.policy_plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
 from countersign.views import AppliedPolicy
@@ -47,19 +48,6 @@ class PolicyRoute(HeavyRoute):
 
 
 router = token_router("policy", PolicyRoute)
-
-
-class PolicyText(Model):
-    """A version of the policy, as it was written."""
-
-    version: int
-    text: str
-
-
-class Applied(Model):
-    """The version that is now in force."""
-
-    version: int
 
 
 class Checked(Model):
