@@ -1,4 +1,4 @@
-"""A Slack to test against: `local-slack` (npm), fenced in, with a strict proxy before it and people who use it.
+"""A Slack to test against: `local-slack` (npm), fenced in, with a proxy before it and people who use it.
 
     from sandbox.slack import people
     from sandbox.slack.server import SlackServer
@@ -16,7 +16,6 @@
 `scopes` granted, the rooms `archived`, how long a trigger id is good (`trigger_seconds`), and everybody's open `modals`
 and `homes`.
 
-Stricter than Slack: a message of more than 40,000 characters is refused, where Slack cuts it. Laxer: no rate limits of
-its own, no retries of events, and only the block types that limits.py lists.
+Laxer than Slack: it refuses little, has no rate limits of its own, and does not send an event twice.
 Raises NoSlack (sandbox.slack.tool) where it can't run; the text says what to do.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sandbox.slack import views
 from sandbox.slack.inside import Inside
-from sandbox.slack.rules import no
 from sandbox.slack.state import State
 from sandbox.slack.workspace import BOT, Json
 
@@ -12,6 +11,11 @@ VIEWS = ("views.open", "views.push", "views.update", "views.publish")
 PEOPLE = ("users.info", "users.lookupByEmail")
 PAGE = 100
 BIGGEST_PAGE = 999
+
+
+def no(error: str, **more: object) -> Json:
+    """An answer that says no."""
+    return {"ok": False, "error": error, **more}
 
 
 async def answer_to(state: State, inside: Inside, method: str, token: str, args: Json) -> Json:

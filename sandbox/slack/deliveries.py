@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from sandbox.slack.limits import view_problems
 from sandbox.slack.state import Delivery, State, Trigger
 from sandbox.slack.views import as_view, put
 from sandbox.slack.workspace import Json
@@ -51,7 +50,7 @@ def _after_submission(state: State, delivery: Delivery) -> None:
     stack = state.modals.get(delivery.user, [])
     action = delivery.answer.get("response_action")
     if action in ("update", "push"):
-        delivery.problems = list(view_problems(delivery.answer.get("view")))
+        delivery.problems = list(state.view_problems(delivery.answer.get("view")))
         if delivery.problems:
             return
         view = as_view(delivery.answer["view"])

@@ -1,24 +1,21 @@
 """The proxy before local-slack: what the app under test takes for Slack.
 
-It is as strict as Slack's documentation where local-slack is lenient, adds what local-slack doesn't keep, and remembers
-what was said.
+It adds what local-slack doesn't keep, and remembers what was said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import web
 
-from sandbox.slack import deliveries, limits
+from sandbox.slack import deliveries
 from sandbox.slack.answers import answer_to
 from sandbox.slack.inside import Inside
-from sandbox.slack.rules import refusal_of
 from sandbox.slack.state import Call, Delivery, State
 from sandbox.slack.wire import arguments, first_of, pump
 from sandbox.slack.workspace import Json
@@ -26,7 +23,6 @@ from sandbox.slack.workspace import Json
 BIGGEST = 8 * 1024 * 1024
 HOP = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"}
 CLOSE_SECONDS = 0.2
-RESPONSES = 5
 
 
 @dataclass(eq=False)
@@ -47,7 +43,6 @@ class Proxy:
         self._inside = inside
         self._sockets: list[Line] = []
         self._turns = 0
-        self._responses: Counter[str] = Counter()
         self._waiting: dict[str, Delivery] = {}
 
     def outside(self) -> web.Application:
@@ -78,11 +73,11 @@ class Proxy:
         return await self._answered(request, call, token)
 
     async def _answered(self, request: web.Request, call: Call, token: str) -> web.StreamResponse:
-        """Answer a call, or refuse it."""
-        refused = refusal_of(self._state, call.method, token, call.args)
-        call.answer = refused or await answer_to(self._state, self._inside, call.method, token, call.args)
-        headers = {"X-OAuth-Scopes": ",".join(sorted(self._state.scopes))}
-        return web.json_response(call.answer, headers=headers)
+        call.answer = await answer_to(self._state, self._inside, call.method, token, call.args)
+        return web.json_response(call.answer, headers=self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        return {"X-OAuth-Scopes": ",".join(sorted(self._state.scopes))}
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         """Response URLs, and local-slack's own pages for whoever wants to look."""
@@ -90,21 +85,12 @@ class Proxy:
         if request.path.startswith("/_hooks/response/"):
             answer = json.loads(body)
             self._state.calls.append(Call("response_url", answer))
-            if refused := self._response_refusal(request.path, answer):
-                return web.json_response(refused, status=404)
             body = json.dumps(deliveries.whispered(answer)).encode()
         headers = {key: value for key, value in request.headers.items() if key.lower() not in HOP}
         url = self._inside.base + request.path_qs
         async with self._inside.session.request(request.method, url, data=body, headers=headers) as response:
             kept = {key: value for key, value in response.headers.items() if key.lower() not in HOP}
             return web.Response(status=response.status, body=await response.read(), headers=kept)
-
-    def _response_refusal(self, path: str, answer: Json) -> Json | None:
-        """https://docs.slack.dev/interactivity/handling-user-interaction#message_responses: five times, no more."""
-        self._responses[path] += 1
-        if self._responses[path] > RESPONSES:
-            return {"ok": False, "error": "used_url"}
-        return None if answer.get("delete_original") else limits.refusal("chat.postMessage", answer)
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(max_msg_size=0)

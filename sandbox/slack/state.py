@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sandbox.slack.workspace import SCOPES, TEAM, Json, Workspace
@@ -60,7 +60,10 @@ class Trigger:
 
 @dataclass
 class State:
-    """All of it; `people` holds, for a user id, fields of the user object that differ from local-slack's."""
+    """All of it; `people` holds, for a user id, fields of the user object that differ from local-slack's.
+
+    `view_problems` says what is wrong with a view that the app answers with.
+    """
 
     workspace: Workspace
     calls: list[Call] = field(default_factory=list)
@@ -74,6 +77,7 @@ class State:
     modals: dict[str, list[Json]] = field(default_factory=dict)
     homes: dict[str, Json] = field(default_factory=dict)
     prepared: dict[str, Json] = field(default_factory=dict)
+    view_problems: Callable[[object], Iterable[str]] = lambda _: ()
 
     def __post_init__(self) -> None:
         for user in self.workspace.users:

@@ -12,8 +12,6 @@ import time
 from sandbox.slack.state import State
 from sandbox.slack.workspace import Json
 
-NO_SUCH_VIEW = {"ok": False, "error": "not_found"}
-
 
 def as_view(view: Json) -> Json:
     """A view as Slack keeps it, with an id and a hash."""
@@ -37,38 +35,17 @@ def put(stack: list[Json], view: Json, instead_of: str = "") -> None:
     stack.append(view)
 
 
-def refusal(state: State, method: str, args: Json) -> Json | None:
-    """What Slack says against a call about views, if anything (the methods' pages: `views.open`, `views.update`)."""
-    if method in ("views.open", "views.push"):
-        trigger = state.triggers.get(str(args.get("trigger_id")))
-        if trigger is None:
-            return {"ok": False, "error": "invalid_trigger_id"}
-        if trigger.used:
-            return {"ok": False, "error": "exchanged_trigger_id"}
-        if time.monotonic() - trigger.given > state.trigger_seconds:
-            return {"ok": False, "error": "expired_trigger_id"}
-        if method == "views.push" and not state.modals.get(trigger.user):
-            return NO_SUCH_VIEW
-    if method == "views.update":
-        view = _open_view(state, args)
-        if view is None:
-            return NO_SUCH_VIEW
-        if args.get("hash") not in (None, "", view["hash"]):
-            return {"ok": False, "error": "hash_conflict"}
-    return None
-
-
 def keep(state: State, method: str, args: Json, answer: Json) -> Json:
     """Keep the view that a call made or changed; returns the answer with the view as it is kept."""
     view = answer["view"]
     if method == "views.publish":
         state.homes[args["user_id"]] = view
     elif method == "views.update":
-        old = _open_view(state, args)
+        old = open_view(state, args)
         for stack in state.modals.values():
             if old in stack:
                 put(stack, view, instead_of=str(old and old["id"]))
-        view = _open_view(state, args) or view
+        view = open_view(state, args) or view
     else:
         trigger = state.triggers[args["trigger_id"]]
         trigger.used = True
@@ -79,7 +56,8 @@ def keep(state: State, method: str, args: Json, answer: Json) -> Json:
     return {**answer, "view": view}
 
 
-def _open_view(state: State, args: Json) -> Json | None:
+def open_view(state: State, args: Json) -> Json | None:
+    """The view that a call names, if anybody has it before them."""
     view_id, external_id = args.get("view_id"), args.get("external_id")
     for view in state.views():
         if view["id"] == view_id or (external_id and view.get("external_id") == external_id):

@@ -1,4 +1,8 @@
-"""The proxy before local-slack, which fails when a test says so, and reaches the app over HTTP, too."""
+"""The proxy before local-slack, for tests.
+
+It is as strict as Slack's documentation where local-slack is lenient, fails when a test says so, and reaches the app
+over HTTP, too.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import hmac
 import json
 import secrets
 import time
+from collections import Counter
 from urllib.parse import parse_qs, urlencode
 
 import aiohttp
@@ -20,8 +25,11 @@ from sandbox.slack.state import Call, Delivery, State
 from sandbox.slack.wire import json_or_none
 from sandbox.slack.workspace import Json
 
+from . import limits
 from .faults import Fault, Faults
+from .rules import refusal_of
 
+RESPONSES = 5
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -36,6 +44,7 @@ class FaultyProxy(Proxy):
         self.answers_to_lose = 0
         self.asleep = False
         self._dead: set[Line] = set()
+        self._responses: Counter[str] = Counter()
         self._out = aiohttp.ClientSession()
 
     def hooks(self) -> web.Application:
@@ -94,8 +103,27 @@ class FaultyProxy(Proxy):
         fault = self.faults.take(call.method, call.args)
         if fault and not fault.after:
             return await self._fail(request, fault)
-        answer = await super()._answered(request, call, token)
+        if refused := refusal_of(self._state, call.method, token, call.args):
+            call.answer = refused
+            answer: web.StreamResponse = web.json_response(refused, headers=self._headers())
+        else:
+            answer = await super()._answered(request, call, token)
         return await self._fail(request, fault) if fault else answer
+
+    async def _pass(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/_hooks/response/"):
+            answer = json.loads(await request.read())
+            if refused := self._response_refusal(request.path, answer):
+                self._state.calls.append(Call("response_url", answer))
+                return web.json_response(refused, status=404)
+        return await super()._pass(request)
+
+    def _response_refusal(self, path: str, answer: Json) -> Json | None:
+        """https://docs.slack.dev/interactivity/handling-user-interaction#message_responses: five times, no more."""
+        self._responses[path] += 1
+        if self._responses[path] > RESPONSES:
+            return {"ok": False, "error": "used_url"}
+        return None if answer.get("delete_original") else limits.refusal("chat.postMessage", answer)
 
     async def _fail(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         await asyncio.sleep(fault.hang)

@@ -11,16 +11,19 @@ from sandbox.slack.server import SlackServer, serve
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import Channel, Mode, User
 
+from . import limits
 from .faults import Fault
 from .proxy import FaultyProxy
 
 
 class FaultySlack(SlackServer):
-    """A Slack that fails as it is told.
+    """A Slack that is as strict as its documentation, and fails as it is told.
 
     `fail("chat.postMessage", faults.rate_limited(2))` lets the next call fail; with `.afterwards()` on the fault the
     message is posted all the same. With `mode="http"` Slack posts, signed, to `request_url`, one address for events,
     interactions and commands, which may be set once the app listens.
+    Stricter than Slack: a message of more than 40,000 characters is refused, where Slack cuts it. Laxer: only the block
+    types that limits.py lists.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class FaultySlack(SlackServer):
         mode: Mode = "socket",
     ) -> None:
         super().__init__(users, channels, mode)
+        self.state.view_problems = limits.view_problems
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()

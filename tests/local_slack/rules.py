@@ -5,9 +5,14 @@ The errors are those on each method's page, https://docs.slack.dev/reference/met
 
 from __future__ import annotations
 
-from sandbox.slack import limits, views
+import time
+
+from sandbox.slack.answers import no
 from sandbox.slack.state import State
+from sandbox.slack.views import open_view
 from sandbox.slack.workspace import BOT, Channel, Json
+
+from . import limits
 
 SCOPE = {
     "chat.postMessage": "chat:write",
@@ -27,11 +32,6 @@ WRITES = ("chat.postMessage", "chat.postEphemeral", "chat.update")
 BY_CHANNEL_ID = ("chat.update", *SCOPE_BY_CHANNEL)
 
 
-def no(error: str, **more: object) -> Json:
-    """An answer that says no."""
-    return {"ok": False, "error": error, **more}
-
-
 def refusal_of(state: State, method: str, token: str, args: Json) -> Json | None:
     """The answer to a call that Slack refuses, or None."""
     wanted = state.workspace.app_token if method == "apps.connections.open" else state.workspace.bot_token
@@ -42,7 +42,7 @@ def refusal_of(state: State, method: str, token: str, args: Json) -> Json | None
         or _by_channel(state, method, str(args.get("channel", "")))
         or _by_person(state, method, args)
         or limits.refusal(method, args)
-        or views.refusal(state, method, args)
+        or _by_view(state, method, args)
     )
 
 
@@ -83,6 +83,27 @@ def _by_person(state: State, method: str, args: Json) -> Json | None:
     if not set(users) <= set(state.people):
         return no("user_not_found")
     return no("user_disabled") if any(state.people[user].get("deleted") for user in users) else None
+
+
+def _by_view(state: State, method: str, args: Json) -> Json | None:
+    """What Slack says against a call about views, if anything (the methods' pages: `views.open`, `views.update`)."""
+    if method in ("views.open", "views.push"):
+        trigger = state.triggers.get(str(args.get("trigger_id")))
+        if trigger is None:
+            return no("invalid_trigger_id")
+        if trigger.used:
+            return no("exchanged_trigger_id")
+        if time.monotonic() - trigger.given > state.trigger_seconds:
+            return no("expired_trigger_id")
+        if method == "views.push" and not state.modals.get(trigger.user):
+            return no("not_found")
+    if method == "views.update":
+        view = open_view(state, args)
+        if view is None:
+            return no("not_found")
+        if args.get("hash") not in (None, "", view["hash"]):
+            return no("hash_conflict")
+    return None
 
 
 def _room(state: State, channel_id: object) -> Channel | None:
