@@ -35,4 +35,4 @@ def table(name: str) -> dict[str, tuple[str, ...]]:
     return {key: tuple(map(loose, phrases)) for key, phrases in tomllib.loads(text).items()}
 
 
-CLIENTS = table("clients")
+CLIENTS, MACHINES = table("clients"), table("machines")

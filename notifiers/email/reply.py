@@ -16,6 +16,7 @@ from notifiers.email import limits, machines, people
 from notifiers.email.folding import UNSURE
 from notifiers.email.grammar import Names, words_of_name
 from notifiers.email.grammar.lexicon import CODES, lexicon
+from notifiers.email.header_values import decoded
 from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
 from notifiers.email.mime.shown import shown_texts
@@ -101,7 +102,7 @@ def _read(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> R
             return _none(code, kind, "", about)
     subject = str(about["subject"])
     number = about["approval_id"] if isinstance(about["approval_id"], int) else _number(subject)
-    ours = words_of_name(people.decoded(mail.fields.first("to")[: limits.LONGEST_STRUCTURED]))
+    ours = words_of_name(decoded(mail.fields.first("to")[: limits.LONGEST_STRUCTURED]))
     context = Context(
         _names(mail.fields, known), lexicon(languages), subject, frozenset(w for w in ours if w[1:]), number
     )
@@ -110,10 +111,10 @@ def _read(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> R
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
     if known is not None:
-        ours = people.decoded(fields.first("to")[: limits.LONGEST_STRUCTURED])  # "Hi Countersign team,"
+        ours = decoded(fields.first("to")[: limits.LONGEST_STRUCTURED])  # "Hi Countersign team,"
         return Names(words_of_name(known.sender), _words_of([*known.others, ours]), guesses=False)
-    sender = people.decoded(fields.first("from")[: limits.LONGEST_STRUCTURED])
-    named = [people.decoded(value[: limits.LONGEST_STRUCTURED]) for name in ("to", "cc") for value in fields.all(name)]
+    sender = decoded(fields.first("from")[: limits.LONGEST_STRUCTURED])
+    named = [decoded(value[: limits.LONGEST_STRUCTURED]) for name in ("to", "cc") for value in fields.all(name)]
     return Names(words_of_name(sender), _words_of(one for each in named for one in each.split(",")[:MOST_NAMED]))
 
 
@@ -131,7 +132,7 @@ _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
     ("repeated_header", "unreadable", lambda mail, sender: bool(mail.fields.repeated())),
     ("no_one_sender", "unreadable", lambda mail, sender: not sender),
     ("sent_by_another", "reply", lambda mail, sender: people.sender_differs(mail.fields, sender)),
-    ("forwarded", "forward", lambda mail, sender: machines.is_forward(people.decoded(mail.fields.first("subject")))),
+    ("forwarded", "forward", lambda mail, sender: machines.is_forward(decoded(mail.fields.first("subject")))),
 ]  # fmt: skip
 
 
@@ -179,11 +180,11 @@ def _about(fields: Fields) -> dict[str, object]:
     """What the headers say, whatever the mail says."""
     return {
         "sender": people.one_sender(fields),
-        "subject": without_controls(people.decoded(fields.first("subject")))[:LONGEST_KEPT],
+        "subject": without_controls(decoded(fields.first("subject")))[:LONGEST_KEPT],
         "message_id": fields.first("message-id")[:LONGEST_KEPT],
         "recipients": people.written_to(fields),
         "from_mail_server": people.from_mail_server(fields),
-        "answers": people.message_ids(fields),
+        "answers": people.answered_ids(fields),
         **_named(fields),
     }
 

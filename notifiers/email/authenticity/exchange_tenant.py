@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from notifiers.email.header_values import one_address
 from notifiers.email.mime.parts import Fields
 
 TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -16,7 +17,6 @@ _SOURCES = ("x-ms-exchange-organization-authsource", "x-ms-exchange-crosstenant-
 _OF_MICROSOFT = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,20}outlook\.com", re.IGNORECASE)
 # RFC 5322 allows a space there of old, and who takes such headers out may overlook it.
 _SPACED_NAME = re.compile(rb"^x-ms-exchange-[^:\r\n]*[ \t]:", re.IGNORECASE | re.MULTILINE)
-_ADDRESS = re.compile(r"(?:[^<>@]*<)?\s*([^\s<>@\",;]+@[^\s<>@\",;]+?)\s*>?\s*")
 
 
 def why_not_internal(head: bytes, fields: Fields, sender: str, tenant: str) -> str:
@@ -37,16 +37,12 @@ def why_not_internal(head: bytes, fields: Fields, sender: str, tenant: str) -> s
     sources = [fields.all(name) for name in _SOURCES]
     if not any(sources) or not all(len(each) < 2 and all(map(_is_microsofts, each)) for each in sources):
         return f"{_title(_SOURCES[0])} is not a server under outlook.com, once"
-    return "its Sender is another than its From" if _another_sent_it(fields, sender) else ""
+    same = all(one_address(value) == sender for value in fields.all("sender"))
+    return "" if same else "its Sender is another than its From"
 
 
 def _is_microsofts(source: str) -> bool:
     return _OF_MICROSOFT.fullmatch(source.strip()) is not None
-
-
-def _another_sent_it(fields: Fields, sender: str) -> bool:
-    found = [_ADDRESS.fullmatch(each) for each in fields.all("sender")]
-    return any(each is None or each[1].lower() != sender.lower() for each in found)
 
 
 def _title(name: str) -> str:

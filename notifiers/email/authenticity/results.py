@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from notifiers.email.header_values import tokens
 from notifiers.email.mime.parts import Unreadable
 
 LONGEST_RESULTS = 8_000  # characters of one header
@@ -22,10 +23,6 @@ METHODS = {
 }  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
-# A quoted string, or other characters up to the next comment, quote or semicolon. A backslash has no meaning outside
-# quotes and comments; what it stands before there may have one.
-_PLAIN = re.compile(rf'{_QUOTED}|(?:[^"();\\]|\\(?!["();\\]))++')
-_IN_COMMENT = re.compile(r'\\.|["()]')
 _WORD = re.compile(rf"{_QUOTED}|[^ \t\"]+")
 _NAME = re.compile(r"[ \t]*([a-z0-9_-]*)", re.IGNORECASE)
 # method[/version]=result; a word ends at white space or at the end, so that nothing is read of `pass"x"`.
@@ -57,20 +54,21 @@ def cut(text: str) -> list[str]:
         raise Unreadable("malformed", "the topmost Authentication-Results is too long")
     if _CONTROL.search(text):
         raise Unreadable("malformed", "the topmost Authentication-Results holds control characters")
-    pieces, at = [""], 0
-    while at < len(text):
-        if text[at] == ";":
-            pieces.append("")
-            at += 1
-        elif text[at] == "(":
-            pieces[-1] += " "
-            at = _end_of_comment(text, at)
-        elif plain := _PLAIN.match(text, at):
-            pieces[-1] += plain[0]
-            at = plain.end()
-        else:
-            raise _unbalanced()
+    pieces = [""]
+    for kind, piece in tokens(text):
+        # Quotes mean nothing in a comment; but a server may have copied an address into it, quoted as it came.
+        if kind == "open" or (kind == "comment" and _quotes_a_bracket(piece)):
+            raise Unreadable(
+                "malformed", "the quotes or comments of the topmost Authentication-Results are not balanced"
+            )
+        first, *more = piece.split(";") if kind == "text" else [" " if kind == "comment" else piece]
+        pieces[-1] += first
+        pieces += more
     return pieces
+
+
+def _quotes_a_bracket(comment: str) -> bool:
+    return any({*"()"} & {*quoted} for quoted in re.sub(r"\\.", "", comment).split('"')[1::2])
 
 
 def server_of(piece: str) -> str:
@@ -115,27 +113,8 @@ def _unread(piece: str, at: int) -> Result:
     return Result(method.lower(), "", {})
 
 
-def _end_of_comment(text: str, at: int) -> int:
-    depth, quoted = 0, False
-    for mark in _IN_COMMENT.finditer(text, at):
-        if mark[0] == '"':
-            quoted = not quoted
-        elif mark[0] in ("(", ")"):
-            # Quotes mean nothing in a comment; but a server may have copied an address into it, quoted as it came.
-            if quoted:
-                raise _unbalanced()
-            depth += 1 if mark[0] == "(" else -1
-            if depth == 0:
-                return mark.end()
-    raise _unbalanced()
-
-
 def _unquoted(value: str) -> str:
     if not value.startswith('"'):
         return value
     end = value.rindex('"')
     return re.sub(r"\\(.)", r"\1", value[1:end]) + value[end + 1 :]
-
-
-def _unbalanced() -> Unreadable:
-    return Unreadable("malformed", "the quotes or comments of the topmost Authentication-Results are not balanced")

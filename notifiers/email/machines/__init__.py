@@ -6,23 +6,31 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from notifiers.email import limits
+from notifiers.email.folding import MACHINES
+from notifiers.email.header_values import addresses_anywhere, decoded, keyword, without_comments
+from notifiers.email.limits import LONGEST_STRUCTURED
 from notifiers.email.machines.absence import is_away
-from notifiers.email.machines.bounces import failed_recipient, is_report, returned_ids
-from notifiers.email.machines.calendars import answers_invitation
+from notifiers.email.machines.bounces import failed_recipient, is_report, is_report_of, returned_ids
 from notifiers.email.machines.subjects import heading, is_forward
-from notifiers.email.machines.values import AN_ADDRESS, MACHINES, keyword, without_comments
+from notifiers.email.mime.charset import beginning
 from notifiers.email.mime.parts import Part
-from notifiers.email.people import decoded, one_sender
+from notifiers.email.people import one_sender
 from notifiers.email.token import in_message_id
 
 __all__ = ["Machine", "failed_recipient", "is_away", "is_forward", "machine", "returned_ids"]
 
+Test = Callable[[Part], bool]
+
+_BULK = ("bulk", "junk", "auto_reply", "auto-reply")
 _NO = ("", "no", "false", "none", "0")
 MOST_MARKS = 10  # fields of one name that are looked at for addresses
-_MDN = "disposition-notification"
-_ARF = "message/feedback-report"
 MOST_HOPS = 50  # Received fields; RFC 5321, section 6.3, asks for at least 100 before a loop is assumed, on the way
+MOST_OF_CALENDAR = 20_000  # bytes; METHOD stands at its top
+_CALENDARS = ("text/calendar", "application/ics")
+# What attendees send; RFC 5546, section 3.2. An invitation among the files of a mail is nobody's answer.
+_ANSWERS = ("reply", "counter", "refresh")
+_METHOD = re.compile(rb"^METHOD(?:;[^:\n]{0,100})?:[ \t]*([A-Za-z]{1,20})", re.MULTILINE | re.IGNORECASE)
+_FOLD = re.compile(rb"\r?\n[ \t]")  # RFC 5545, section 3.1
 
 
 class Machine(NamedTuple):
@@ -45,34 +53,47 @@ def machine(mail: Part) -> Machine | None:
     return Machine(kind, sign, guessed=all(shows in _GUESSES for _, _, shows in shown))
 
 
-def _holds(kind: str) -> Callable[[Part], bool]:
-    return lambda mail: any(part.type == kind for part in mail.walk())
+def _holds(*kinds: str) -> Test:
+    return lambda mail: any(part.type in kinds for part in mail.walk())
 
 
-def _has(*names: str) -> Callable[[Part], bool]:
+def _has(*names: str) -> Test:
     """Whether one of these fields says anything but no."""
     return lambda mail: any(keyword(value) not in _NO for name in names for value in mail.fields.all(name))
 
 
-def _bears(*names: str) -> Callable[[Part], bool]:
-    return lambda mail: any(mail.fields.first(name) for name in names)
+def _bears(*names: str) -> Test:
+    return lambda mail: any(map(mail.fields.first, names))
 
 
-def _value(name: str, *prefixes: str) -> Callable[[Part], bool]:
-    return lambda mail: any(keyword(value).startswith(prefixes) for value in mail.fields.all(name))
+def _value(names: tuple[str, ...], *prefixes: str) -> Test:
+    return lambda mail: any(keyword(value).startswith(prefixes) for name in names for value in mail.fields.all(name))
+
+
+def _is_from(users: tuple[str, ...]) -> Test:
+    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(users)})@", re.IGNORECASE)
+    return lambda mail: bool(pattern.search(mail.fields.first("from")[:LONGEST_STRUCTURED]))
 
 
 def _is_receipt(mail: Part) -> bool:
-    return any(
-        part.type == "message/disposition-notification"
-        or (part.type == "multipart/report" and keyword(part.params.get("report-type", "")) == _MDN)
-        for part in mail.walk()
-    )
+    kind = "disposition-notification"
+    return any(part.type == f"message/{kind}" or is_report_of(kind, part) for part in mail.walk())
 
 
-def _is_from(users: tuple[str, ...]) -> Callable[[Part], bool]:
-    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(users)})@", re.IGNORECASE)
-    return lambda mail: bool(pattern.search(mail.fields.first("from")[: limits.LONGEST_STRUCTURED]))
+def _answers_invitation(mail: Part) -> bool:
+    """Whether a mail is a calendar's, or holds the answer to an invitation anywhere: no yes to a request (RFC 5546)."""
+    outlooks = keyword(mail.fields.first("content-class")) == "urn:content-classes:calendarmessage"
+    return outlooks or mail.type in _CALENDARS or any(_method(part) in _ANSWERS for part in mail.walk())
+
+
+def _method(part: Part) -> str:
+    """By the parameter that must repeat it (RFC 6047, section 2.4), on whatever part, or by the calendar itself."""
+    said = keyword(part.params.get("method", ""))
+    if said in _ANSWERS or part.type not in _CALENDARS:
+        return said
+    calendar = beginning(part, MOST_OF_CALENDAR).replace(b"\0", b"")  # as UTF-16 has them
+    found = _METHOD.search(_FOLD.sub(b"", calendar))
+    return found[1].decode("ascii").lower() if found else ""
 
 
 def _resent(mail: Part) -> bool:
@@ -80,9 +101,8 @@ def _resent(mail: Part) -> bool:
 
 
 def _null_sender(mail: Part) -> bool:
-    return any(
-        re.match(r"<\s*>|<?mailer-daemon", value.strip(), re.IGNORECASE) for value in mail.fields.all("return-path")
-    )
+    paths = mail.fields.all("return-path")
+    return any(re.match(r"\s*(?:<\s*>|<?mailer-daemon)", value, re.IGNORECASE) for value in paths)
 
 
 def _submitted_by_machine(mail: Part) -> bool:
@@ -107,7 +127,7 @@ def _came_back(mail: Part) -> bool:
 def _named(mail: Part, name: str) -> set[str]:
     """The addresses a field names, without the tag behind `+`, folded."""
     values = (without_comments(value) if name == "x-loop" else value for value in mail.fields.all(name)[:MOST_MARKS])
-    found = (each for value in values for each in AN_ADDRESS.findall(value[: limits.LONGEST_STRUCTURED]))
+    found = (each for value in values for each in addresses_anywhere(value[:LONGEST_STRUCTURED]))
     return {re.sub(r"\+[^@]*", "", each).lower() for each in found}
 
 
@@ -119,23 +139,22 @@ _GUESSES = (_subject_is_automatic, _is_marked_against_loops, _may_be_bulk)
 # In order: what says more comes first. Each sign with its source.
 _SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
     ("receipt", "it is a read receipt (RFC 8098)", _is_receipt),
-    ("receipt", "Content-Class says it is a receipt", _value("content-class", "urn:content-classes:mdn")),
+    ("receipt", "Content-Class says it is a receipt", _value(("content-class",), "urn:content-classes:mdn")),
     ("bounce", "it is a delivery report (RFC 3464)", is_report),
     ("bounce", "it names failed recipients", _bears("x-failed-recipients")),
     ("bounce", "a mail server wrote it", _is_from(MACHINES["daemons"])),
-    ("calendar", "it answers an invitation (RFC 5546)", answers_invitation),
+    ("calendar", "it answers an invitation (RFC 5546)", _answers_invitation),
     ("auto_reply", "another report of a machine", _holds("multipart/report")),
-    ("auto_reply", "it reports abuse (RFC 5965)", _holds(_ARF)),
+    ("auto_reply", "it reports abuse (RFC 5965)", _holds("message/feedback-report")),
     ("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
     ("auto_reply", "a machine's address wrote it", _is_from(MACHINES["robots"])),
     ("auto_reply", "its subject begins like that of one. Reply with the subject left as it is", _subject_is_automatic),
     ("auto_reply", "its headers are those of an automatic reply", _has(*MACHINES["automatic_headers"])),
-    ("auto_reply", "its headers are those of an automatic reply", _value("x-post-messageclass", "9")),
+    ("auto_reply", "its headers are those of an automatic reply", _value(("x-post-messageclass",), "9")),
     ("list", "it came through a mailing list (RFC 2919, RFC 2369)", _bears(*MACHINES["list_headers"])),
-    ("list", "it came through a mailing list", _value("precedence", "list")),
-    ("auto_reply", "Precedence says so", _value("precedence", "bulk", "junk", "auto_reply", "auto-reply")),
-    ("auto_reply", "Precedence says so", _value("x-precedence", "bulk", "junk", "auto_reply", "auto-reply")),
-    ("auto_reply", "it was delivered by an autoresponder", _value("delivered-to", "autoresponder")),
+    ("list", "it came through a mailing list", _value(("precedence",), "list")),
+    ("auto_reply", "Precedence says so", _value(("precedence", "x-precedence"), *_BULK)),
+    ("auto_reply", "it was delivered by an autoresponder", _value(("delivered-to",), "autoresponder")),
     ("auto_reply", "its sender's own program marked it against loops", _looped_by_sender),
     ("bounce", "its return path is empty (RFC 5321)", _null_sender),
     ("loop", "it has been here before", _came_back),

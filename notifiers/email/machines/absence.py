@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from notifiers.email.folding import loose
+from notifiers.email.folding import MACHINES, loose
+from notifiers.email.header_values import decoded
 from notifiers.email.html import html_text
 from notifiers.email.machines.subjects import before_ours, heading
-from notifiers.email.machines.values import MACHINES
 from notifiers.email.mime.parts import Part, Unreadable
 from notifiers.email.own_text import own_lines
-from notifiers.email.people import decoded
 
 LARGEST_LOOKED_AT = 100_000  # characters of the text, with its markup
 MOST_LINES = 100

@@ -7,7 +7,8 @@ from itertools import chain, islice
 
 from countersign.directory import folded_address
 from notifiers.email import limits
-from notifiers.email.machines.values import AN_ADDRESS, beginning, keyword, without_comments
+from notifiers.email.header_values import addresses_anywhere, keyword, without_comments
+from notifiers.email.mime.charset import beginning
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields
 from notifiers.email.token import Ids, in_address, in_message_id
 
@@ -28,7 +29,7 @@ _XTEXT = {"+2B": "+", "+3D": "="}  # RFC 3461, section 4: the two characters of 
 
 def is_report(mail: Part) -> bool:
     """Whether a mail is, or holds, a report about delivery."""
-    return any(part.type in DELIVERY_STATUS or _is_report(part) for part in mail.walk())
+    return any(part.type in DELIVERY_STATUS or is_report_of("delivery-status", part) for part in mail.walk())
 
 
 def failed_recipient(mail: Part) -> str:
@@ -55,13 +56,15 @@ def returned_ids(mail: Part) -> Ids | None:
     return _ids_in_text(mail)
 
 
-def _is_report(part: Part) -> bool:
-    return part.type == "multipart/report" and keyword(part.params.get("report-type", "")) == "delivery-status"
+def is_report_of(kind: str, part: Part) -> bool:
+    """Whether a part is a report of this kind (RFC 6522)."""
+    return part.type == "multipart/report" and keyword(part.params.get("report-type", "")) == kind
 
 
 def _ids(fields: Fields) -> Ids | None:
     """Amazon SES puts a Message-ID of its own in place of ours; two that differ name no mail."""
-    tagged = (AN_ADDRESS.findall(value[: limits.LONGEST_STRUCTURED]) for value in fields.all("reply-to")[:MOST_REPORTS])
+    replies = (value[: limits.LONGEST_STRUCTURED] for value in fields.all("reply-to")[:MOST_REPORTS])
+    tagged = map(addresses_anywhere, replies)
     found = [*map(in_message_id, fields.all("message-id")), *map(in_address, chain.from_iterable(tagged))]
     named = {ids for ids in found if ids and ids.token}
     return named.pop() if len(named) == 1 else None

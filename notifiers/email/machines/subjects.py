@@ -14,9 +14,8 @@ import unicodedata
 from typing import Literal, NamedTuple
 
 from notifiers.email import limits
-from notifiers.email.folding import loose
+from notifiers.email.folding import MACHINES, loose
 from notifiers.email.grammar import read_line
-from notifiers.email.machines.values import MACHINES
 
 MOST_PREFIXES = 20
 LONGEST_LABEL = 3  # words

@@ -1,4 +1,7 @@
-"""The text of a part: its transfer encoding undone, its charset decoded, its soft line breaks joined."""
+"""The text of a part: its transfer encoding undone, its charset decoded, its soft line breaks joined.
+
+What a charset's name means says the WHATWG Encoding Standard, as for all browsers; what it lacks Python may know.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,80 @@ import binascii
 import codecs
 import re
 
+import webencodings
+
 from notifiers.email import limits
 from notifiers.email.folding import UNSURE
-from notifiers.email.mime.labels import codec_of
+from notifiers.email.header_values import keyword
 from notifiers.email.mime.parts import Part, Unreadable
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
 MOST_FLOWED = 4 * limits.MOST_LINES
 # Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
 LONGEST_META = 1_024
 _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
+
+# Codecs that Python counts as text but no mail client reads a mail in; some of them are quadratic.
+_NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
+# Names of Java's, IANA's, Microsoft's and MySQL's registers, by one that is known.
+_FURTHER_NAMES = {
+    "utf-16": "csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff",
+    "utf-8": "unicode-2-0-utf-8 utf8mb4 utf-8mb4",
+    "windows-1252": "ansi x-ansi",
+    "iso-8859-15": "latin-9 latin9",
+    "cp850": "cspc850multilingual",
+    "gbk": "cn-gb gb2312-80 x-euc-cn x-mac-chinesesimp",
+    "big5": "big5-eten x-big5 x-mac-chinesetrad",
+    "euc-jp": "cp51932",
+    "iso-2022-jp": "cp50220 cp50221 iso-2022-jp-ms x-windows-iso2022jp",
+    "shift_jis": "cswindows31j x-ms-cp932",
+}
+_NAMES = {further: name for name, names in _FURTHER_NAMES.items() for further in names.split()}
+# What is meant where the codec is the narrower standard.
+_WIDER = {"gbk": "gb18030", "iso2022_jp": "iso2022_jp_ext"}
+_NAME = re.compile(r"[!-~]{1,60}")
+# Names made of a number: dos-850, iso-8859-10-i.
+_NUMBERED = re.compile(r"(?:x-)?(?:(?:windows|dos|ibm|cp|ms)[-_]?([0-9]{2,5})|iso[-_]?8859[-_]?([0-9]{1,2})(?:-[ei])?)")
+
+
+def codec_of(label: str) -> str:
+    """Python's codec for a name in lower case; "" where no mail client reads a mail in it, or nobody knows it."""
+    if not _NAME.fullmatch(label):
+        return ""
+    label = _NAMES.get(label, label)
+    numbered = _NUMBERED.fullmatch(label)
+    name = _known(label) or (
+        _known(f"cp{numbered[1]}" if numbered[1] else f"iso8859-{numbered[2]}") if numbered else ""
+    )
+    meant = webencodings.lookup(label) or webencodings.lookup(name.replace("_", "-"))
+    if meant and meant.name not in ("replacement", "x-user-defined") and name not in ("ascii", "utf-16"):
+        name = str(meant.codec_info.name)
+    return _WIDER.get(name, name)
+
+
+def _known(label: str) -> str:
+    try:
+        b"text".decode(label, "replace")  # refuses what Python knows but not as text, such as base64
+        name = codecs.lookup(label).name
+    except (LookupError, ValueError):
+        return ""
+    return "" if name.replace("-", "_") in _NO_CHARSETS else name
+
+
+def beginning(part: Part, most: int) -> bytes:
+    """The first bytes of a part, its transfer encoding undone as far as it can be."""
+    encoding = keyword(part.fields.first("content-transfer-encoding"))
+    body = part.body[: 2 * most]
+    if encoding == "base64":
+        packed = _NOT_BASE64.sub(b"", body)
+        packed = packed[: len(packed) - (len(packed) % 4 == 1)]  # one character alone says nothing
+        try:
+            return binascii.a2b_base64(packed + b"=" * (-len(packed) % 4))[:most]
+        except binascii.Error:
+            return b""
+    return (binascii.a2b_qp(body) if encoding == "quoted-printable" else body)[:most]
 
 
 def part_text(part: Part) -> str:

@@ -5,8 +5,7 @@ import base64
 import pytest
 
 from notifiers.email import limits
-from notifiers.email.mime.charset import MOST_FLOWED
-from notifiers.email.mime.labels import codec_of
+from notifiers.email.mime.charset import MOST_FLOWED, codec_of
 from notifiers.email.reply import Reply, read_reply
 
 HEAD = b"From: grace@example.com\nTo: countersign@example.test\nSubject: Re: x\nMIME-Version: 1.0\n"

@@ -1,0 +1,98 @@
+"""What header values are made of: quoted strings, comments, addresses, Message-IDs (RFC 5322, sections 3.2 to 3.6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email.errors import MessageError
+from email.header import decode_header, make_header
+
+from countersign.directory import folded_address
+from notifiers.email import limits
+
+_TOKEN = re.compile(r'(?P<text>(?:[^"()\\]|\\(?!["();\\]))++)|(?P<quoted>"(?:[^"\\]|\\.)*+")|(?P<open>.)', re.DOTALL)
+_IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
+# Without groups, routes and quoted local parts, which no approver's mail client writes.
+_ADDRESS = r"[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,64}@[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,255}"
+_MAILBOX = re.compile(rf"[^<>,;:]*+<\s?(?P<named>{_ADDRESS})\s?>\s*|\s*(?P<bare>{_ADDRESS})\s*")
+_ANYWHERE = re.compile(r"(?<![^\s<>\",;:()@])[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
+
+
+def tokens(value: str) -> Iterator[tuple[str, str]]:
+    """The value in pieces, in time linear in its length: "text", "quoted" strings and "comment"s, nested or not.
+
+    "open" is a bracket or a backslash out of place, or all the rest where a quoted string or a comment isn't closed.
+    """
+    at = 0
+    while found := _TOKEN.match(value, at):
+        kind, text = str(found.lastgroup), found[0]
+        if text == "(" and (end := _end_of_comment(value, at)):
+            kind, text = "comment", value[at:end]
+        elif text in ("(", '"'):
+            text = value[at:]
+        yield kind, text
+        at += len(text)
+
+
+def _end_of_comment(value: str, at: int) -> int:
+    depth = 0
+    for mark in _IN_COMMENT.finditer(value, at):
+        depth += {"(": 1, ")": -1}.get(mark[0], 0)
+        if depth == 0:
+            return mark.end()
+    return 0
+
+
+def keyword(value: str) -> str:
+    """The one word a value says, in lower case, without comments, quotes and parameters."""
+    return without_comments(value).partition(";")[0].strip().strip('"').strip().lower()
+
+
+def without_comments(value: str) -> str:
+    """The value without its comments; one never closed takes all behind it."""
+    pieces = tokens(value[: limits.LONGEST_KEYWORD])
+    return "".join(text for kind, text in pieces if kind != "comment" and text[:1] != "(").strip()
+
+
+def one_address(value: str) -> str:
+    """The one address of a From or a Sender, folded; "" where there is none, more than one, or two ways to read it."""
+    pieces = list(tokens(value[: limits.LONGEST_STRUCTURED + 1]))
+    if len(value) > limits.LONGEST_STRUCTURED or any(kind == "comment" and "<" in text for kind, text in pieces):
+        return ""
+    return _mailbox("".join({"comment": "", "quoted": '"'}.get(kind, text) for kind, text in pieces))
+
+
+def addresses(value: str) -> list[str]:
+    """The addresses of a To, folded; none where it is open, or hard to see, where a quoted string or a comment ends."""
+    pieces = list(tokens(value))
+    if any(kind == "open" or (kind == "comment" and "(" in text[1:]) for kind, text in pieces):
+        return []
+    bare = "".join({"comment": " ", "quoted": '"'}.get(kind, text) for kind, text in pieces)
+    return list(filter(None, map(_mailbox, re.split("[,;]", bare)[: limits.MOST_ADDRESSES])))
+
+
+def _mailbox(text: str) -> str:
+    found = _MAILBOX.fullmatch(text)
+    return folded_address(found["named"] or found["bare"]) if found else ""
+
+
+def addresses_anywhere(value: str) -> list[str]:
+    """Whatever looks like an address in a value, with its tag, as it is written."""
+    return _ANYWHERE.findall(value)
+
+
+def message_ids(value: str) -> list[str]:
+    """The Message-IDs in a value, in order."""
+    return _MESSAGE_ID.findall(value)
+
+
+def decoded(value: str) -> str:
+    """A header's text with RFC 2047's encoded words undone, cut at the cap; as it is where they are broken."""
+    cut = value[: limits.LONGEST_SUBJECT]
+    if "=?" not in cut:
+        return cut
+    try:
+        return str(make_header(decode_header(cut)))
+    except (MessageError, LookupError, ValueError, TypeError):
+        return cut
