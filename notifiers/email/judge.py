@@ -71,19 +71,19 @@ def judge(reply: Reply, facts: Facts) -> Judged:
     checks = [_check(rule, reply, facts) for rule in rules]
     failed = next((rule for rule, check in zip(rules, checks, strict=True) if not check.passed), None)
     about = {"person": facts.person, "approval_id": reply.approval_id, "level": reply.level, "checks": checks}
-    if failed is None and undoes:
-        said = {"code": "undo", "message": "The mail asks to undo it."}
-        return Judged.model_validate({"decides": True, "undoes": True, **said, **about})
-    if failed is None:
-        return Judged.model_validate(
-            {"decides": True, "verdict": reply.verdict, "comment": reply.comment, "code": "answer", **about}
-            | {"message": f"The mail says {reply.verdict}."}
-        )
-    code = reply.code if failed.reads else failed.name.replace(" ", "_")
-    reason = failed.reason(reply, facts)
-    return Judged.model_validate(
-        {"decides": False, "code": code, "message": reason, "answer_back": _back(failed, reply, facts), **about}
-    )
+    if failed:
+        code = reply.code if failed.reads else failed.name.replace(" ", "_")
+        said: dict[str, object] = {
+            "code": code,
+            "message": failed.reason(reply, facts),
+            "answer_back": _back(failed, reply, facts),
+        }
+    elif undoes:
+        said = {"undoes": True, "code": "undo", "message": "The mail asks to undo it."}
+    else:
+        message = f"The mail says {reply.verdict}."
+        said = {"verdict": reply.verdict, "comment": reply.comment, "code": "answer", "message": message}
+    return Judged.model_validate({"decides": failed is None, **said, **about})
 
 
 def _back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:

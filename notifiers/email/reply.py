@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pydantic import ConfigDict
 
 from countersign.models import LONGEST_COMMENT, Model, without_controls
-from notifiers.email import limits, machines, people
+from notifiers.email import machines, people
 from notifiers.email.folding import UNSURE
 from notifiers.email.grammar import Names, words_of_name
 from notifiers.email.grammar.lexicon import CODES, lexicon
@@ -21,6 +21,7 @@ from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
 from notifiers.email.mime.shown import shown_texts
 from notifiers.email.refusals import REASONS
+from notifiers.email.token import Ids
 from notifiers.email.verdict import Context, Reading, read_mail
 
 LONGEST_LINE_SHOWN = 100  # characters of the line that is quoted back
@@ -78,22 +79,18 @@ def read_reply(raw: bytes, names: KnownNames | None = None, languages: Sequence[
     `names` are all that may stand beside an answer; without them, those in the mail's own headers may, and behind a
     greeting what is written like a name. `languages`: codes of the languages in use.
     """
+    about: dict[str, object] = {}
     try:
         mail = read_parts(raw)
+        about = _about(mail.fields)
+        return _read(mail, about, names, tuple(languages))
     except Unreadable as problem:
-        return _none(problem.code, "unreadable", str(problem))
+        return _none(problem.code, "unreadable", str(problem), about)
     except Exception as problem:  # a fault of ours must not stop the mailbox; it decides nothing and says so
         return _none("broken", "unreadable", f"{REASONS['broken']} ({type(problem).__name__})")
-    try:
-        return _read(mail, names, tuple(languages))
-    except Unreadable as problem:
-        return _none(problem.code, "unreadable", str(problem), _about(mail.fields))
-    except Exception as problem:  # the same
-        return _none("broken", "unreadable", f"{REASONS['broken']} ({type(problem).__name__})")
 
 
-def _read(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> Reply:
-    about = _about(mail.fields)
+def _read(mail: Part, about: dict[str, object], known: KnownNames | None, languages: tuple[str, ...]) -> Reply:
     wrote = machines.machine(mail)
     if wrote:
         return _of_machine(mail, wrote, about)
@@ -102,20 +99,18 @@ def _read(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> R
             return _none(code, kind, "", about)
     subject = str(about["subject"])
     number = about["approval_id"] if isinstance(about["approval_id"], int) else _number(subject)
-    ours = words_of_name(decoded(mail.fields.first("to")[: limits.LONGEST_STRUCTURED]))
-    context = Context(
-        _names(mail.fields, known), lexicon(languages), subject, frozenset(w for w in ours if w[1:]), number
-    )
+    ours = frozenset(word for word in words_of_name(decoded(mail.fields.first("to"))) if word[1:])
+    context = Context(_names(mail.fields, known), lexicon(languages), subject, ours, number)
     return _of_person(read_mail(mail, context), about)
 
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
     if known is not None:
-        ours = decoded(fields.first("to")[: limits.LONGEST_STRUCTURED])  # "Hi Countersign team,"
+        ours = decoded(fields.first("to"))  # "Hi Countersign team,"
         return Names(words_of_name(known.sender), _words_of([*known.others, ours]), guesses=False)
-    sender = decoded(fields.first("from")[: limits.LONGEST_STRUCTURED])
-    named = [decoded(value[: limits.LONGEST_STRUCTURED]) for name in ("to", "cc") for value in fields.all(name)]
-    return Names(words_of_name(sender), _words_of(one for each in named for one in each.split(",")[:MOST_NAMED]))
+    named = [decoded(value) for name in ("to", "cc") for value in fields.all(name)]
+    others = _words_of(one for each in named for one in each.split(",")[:MOST_NAMED])
+    return Names(words_of_name(decoded(fields.first("from"))), others)
 
 
 def _words_of(names: Iterable[str]) -> frozenset[str]:
@@ -163,7 +158,8 @@ def _of_machine(mail: Part, wrote: machines.Machine, about: dict[str, object]) -
     if wrote.kind == "bounce":
         more["failed_recipient"] = machines.failed_recipient(mail)
         if about["token"] is None:
-            more |= _returned(mail)
+            ids = machines.returned_ids(mail)
+            more |= _named([ids]) if ids else {}
     if wrote.kind == "auto_reply":
         more["away"] = machines.is_away(mail, _text_of(mail))
     return _none(wrote.kind, wrote.kind, f"{REASONS[wrote.kind]}: {wrote.sign}.", {**about, **more})
@@ -185,24 +181,13 @@ def _about(fields: Fields) -> dict[str, object]:
         "recipients": people.written_to(fields),
         "from_mail_server": people.from_mail_server(fields),
         "answers": people.answered_ids(fields),
-        **_named(fields),
+        **_named(people.ids_named(fields)),
     }
 
 
-def _returned(mail: Part) -> dict[str, object]:
-    """Which mail of ours a bounce returns."""
-    ids = machines.returned_ids(mail)
-    if ids is None:
-        return {}
-    return {"approval_id": ids.approval_id, "level": ids.level, "token": ids.token, "tokens_found": 1}
-
-
-def _named(fields: Fields) -> dict[str, object]:
-    found = people.ids_named(fields)
-    if len(found) != 1:
-        return {"approval_id": None, "level": None, "token": None, "tokens_found": len(found)}
-    ids = found[0]
-    return {"approval_id": ids.approval_id, "level": ids.level, "token": ids.token, "tokens_found": 1}
+def _named(found: list[Ids]) -> dict[str, object]:
+    ids = dict(zip(Ids._fields, found[0] if len(found) == 1 else (None, None, None), strict=True))
+    return {**ids, "tokens_found": len(found)}
 
 
 def _none(code: str, kind: str, reason: str = "", about: dict[str, object] | None = None) -> Reply:
