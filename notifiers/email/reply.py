@@ -17,9 +17,7 @@ from notifiers.email.folding import UNSURE
 from notifiers.email.grammar import Names, words_of_name
 from notifiers.email.grammar.lexicon import CODES, lexicon
 from notifiers.email.header_values import decoded
-from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
-from notifiers.email.mime.shown import shown_texts
 from notifiers.email.refusals import REASONS
 from notifiers.email.token import Ids
 from notifiers.email.verdict import Context, Reading, read_mail
@@ -161,15 +159,8 @@ def _of_machine(mail: Part, wrote: machines.Machine, about: dict[str, object]) -
             ids = machines.returned_ids(mail)
             more |= _named([ids]) if ids else {}
     if wrote.kind == "auto_reply":
-        more["away"] = machines.is_away(mail, _text_of(mail))
+        more["away"] = machines.is_away(mail)
     return _none(wrote.kind, wrote.kind, f"{REASONS[wrote.kind]}: {wrote.sign}.", {**about, **more})
-
-
-def _text_of(mail: Part) -> str:
-    try:
-        return "\n".join(map(part_text, shown_texts(mail).ways[:1]))
-    except Unreadable:
-        return ""
 
 
 def _about(fields: Fields) -> dict[str, object]:

@@ -69,7 +69,7 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
     try:
         fields = read_fields(raw)
         if rule.mode == "dkim":
-            return _by_signature(raw, fields, domain, dnsfunc)
+            return Authentic(*check_signatures(raw, fields, domain, dnsfunc))
         found = _by_results(raw, fields, domain, rule)
         return _by_tenant(raw, fields, sender, rule.tenant, found) if rule.tenant and not found.passed else found
     except Unreadable as problem:
@@ -185,8 +185,3 @@ def _domain_of(value: str) -> str:
     if value.startswith("<") and value.endswith(">"):
         value = value[1:-1]
     return ascii_domain(value.rpartition("@")[2])
-
-
-def _by_signature(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText | None) -> Authentic:
-    signer, problem = check_signatures(raw, fields, domain, dnsfunc)
-    return Authentic(bool(signer), f"a DKIM signature of {signer} is valid" if signer else problem)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import dkim
 from dkim.dnsplug import get_txt
@@ -29,28 +28,21 @@ MOST_BLANK_END = 20_000  # bytes of blank lines at the end, which it takes off o
 DnsText = Callable[..., bytes | None]  # (name, timeout=seconds) -> the TXT record, or None
 
 
-class Checked(NamedTuple):
-    """The domain of the first signature that proves the sender; or "", and why none does."""
-
-    signer: str
-    problem: str
-
-
-def check_signatures(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText | None = None) -> Checked:
-    """Try the signatures that could vouch for an address of `domain`, topmost first. May raise for hostile mails."""
+def check_signatures(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText | None = None) -> tuple[bool, str]:
+    """Whether a signature proves an address of `domain`, and how, or why none does. May raise for hostile mails."""
     signatures = fields.all("dkim-signature")
     if not signatures:
-        return Checked("", "the mail has no DKIM signature")
+        return False, "the mail has no DKIM signature"
     if _is_costly(raw):
-        return Checked("", "the mail is too long or has too much white space to be checked")
+        return False, "the mail is too long or has too much white space to be checked"
     message = dkim.DKIM(raw, minkey=SMALLEST_KEY)
     look_up = _within(DNS_SECONDS, dnsfunc or get_txt)
     problems = {index: _problem_with(signature, fields, domain) for index, signature in enumerate(signatures)}
     for index in [index for index, problem in problems.items() if not problem][: limits.MOST_SIGNATURES]:
         problems[index] = _problem_when_checked(message, index, look_up)
         if not problems[index]:
-            return Checked(_tags(signatures[index])["d"], "")
-    return Checked("", list(problems.values())[-1])
+            return True, f"a DKIM signature of {_tags(signatures[index])['d']} is valid"
+    return False, list(problems.values())[-1]
 
 
 def left_open(fields: Fields, domain: str, signers: set[str]) -> str:

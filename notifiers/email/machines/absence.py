@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from notifiers.email.folding import MACHINES, loose
 from notifiers.email.header_values import decoded
 from notifiers.email.html import html_text
 from notifiers.email.machines.subjects import before_ours, heading
+from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Part, Unreadable
+from notifiers.email.mime.shown import shown_texts
 from notifiers.email.own_text import own_lines
 
 LARGEST_LOOKED_AT = 100_000  # characters of the text, with its markup
@@ -27,13 +30,13 @@ def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
 _AWAY = _pattern(MACHINES["away"])
 
 
-def is_away(mail: Part, text: str) -> bool:
-    """Whether an automatic reply says that its author is away. `text` is the first text of the mail, as it came."""
+def is_away(mail: Part) -> bool:
+    """Whether an automatic reply says that its author is away."""
     subject = decoded(mail.fields.first("subject"))
     if _marked(mail) or heading(subject).away:
         return True
     put = before_ours(subject)
-    said = f"{put}\n{_own(mail, text)}"[: MOST_SAID + len(put)]
+    said = f"{put}\n{_own(mail)}"[: MOST_SAID + len(put)]
     return bool(_AWAY.search(loose(said).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
@@ -50,12 +53,11 @@ def _marked(mail: Part) -> bool:
     )
 
 
-def _own(mail: Part, text: str) -> str:
+def _own(mail: Part) -> str:
     """What the reply says itself: the mail of ours that it may quote tells of other people's days off."""
-    text = text[:LARGEST_LOOKED_AT]
-    first = next((part.type for part in mail.walk() if part.type in ("text/plain", "text/html")), "")
-    try:
-        shown = html_text(text) if first == "text/html" else text
-    except Unreadable:
-        shown = text
-    return "\n".join(own_lines(shown, MOST_LINES).lines)
+    text = ""
+    with suppress(Unreadable):
+        shown = shown_texts(mail).ways[0]
+        text = part_text(shown)[:LARGEST_LOOKED_AT]
+        text = html_text(text) if shown.type == "text/html" else text
+    return "\n".join(own_lines(text, MOST_LINES).lines)

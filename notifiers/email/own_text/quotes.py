@@ -28,11 +28,6 @@ _RULE = re.compile(r"[-_=*]{3,}")
 _KEY_LINE = re.compile(r"[*]{0,2}(?P<key>[^\W\d_][^:*]{0,30}?)[*]{0,2} ?:[*]{0,2} ?(?P<value>.*)")
 _KEY_ROW = re.compile(r"\| ?(?P<key>[^\W\d_][^|]{0,30}?) ?:? ?\| ?(?P<value>[^|]*)\|?")  # of a table, in plain text
 _ENDS_ATTRIBUTION = re.compile(r":[ *]*$")
-_SAYS_SOMETHING = frozenset({
-    "not", "never", "nobody", "nothing", "nicht", "kein", "keine", "nie", "niemals", "pas", "jamais", "rien", "nunca",
-    "tampoco", "nem", "ninguem", "mai", "nessuno", "niet", "geen", "nooit", "nigdy", "nikt", "degil", "asla", "yok",
-    "inte", "aldrig", "ej", "icke", "unless", "but",
-})  # fmt: skip
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 # Of a date. No number of a ticket: a year stands alone.
 _YEAR = re.compile(r"(?<![a-z\d#-])\d{4}(?!\d)")
@@ -198,13 +193,9 @@ def _may_open(mark: str) -> bool:
 def _opening(mark: str) -> str:
     """The known word or words an attribution begins with, the longest; or ""."""
     bare = mark.lstrip("* ")
-    found = (each for each in CLIENTS["attribution_openings"] if bare.startswith(each))
-    return max((each for each in found if _is_word(bare, len(each))), key=len, default="")
-
-
-def _is_word(text: str, length: int) -> bool:
-    """Whether no letter goes on where so many characters of a text end."""
-    return length == len(text) or not text[length - 1 : length + 1].isalpha()
+    found = [each for each in CLIENTS["attribution_openings"] if bare.startswith(each)]
+    whole = [each for each in found if each == bare or not bare[len(each) - 1 : len(each) + 1].isalpha()]
+    return max(whole, key=len, default="")
 
 
 def _tells_who_and_when(joined: str, *, marked: bool) -> bool:
@@ -244,4 +235,5 @@ def _has_verb(joined: str) -> bool:
 
 def _holds_answer(text: str) -> bool:
     """Whether any word of a text could answer or negate, in whatever sense."""
-    return any(word in _SAYS_SOMETHING or word in lexicon().answers for word in re.findall(r"[\w']+", fold_known(text)))
+    words = re.findall(r"[\w']+", fold_known(text))
+    return any(word in CLIENTS["negations"] or word in lexicon().answers for word in words)
