@@ -49,17 +49,14 @@ def signal(mail: Explanation) -> tuple[str, str] | None:
     reply, addressee = mail.reply, mail.addressee
     if addressee is None or (mail.sender and (reply.kind == "bounce" or mail.sender.id != addressee.id)):
         return None
-    if reply.kind == "auto_reply" and reply.away and reply.sender and not _is_forged(mail.authentic):
+    # That the mail server says nothing of it is common: many autoresponders' mails bear no proof.
+    forged = not mail.authentic.passed and mail.authentic.how.startswith("dmarc=fail")
+    if reply.kind == "auto_reply" and reply.away and reply.sender and not forged:
         return "away", reply.subject
     # A bounce without that address is a delay, or about somebody else.
     if reply.kind == "bounce" and reply.from_mail_server and reply.failed_recipient == folded_address(addressee.email):
         return "unreachable", f"mail to {reply.failed_recipient} came back"
     return None
-
-
-def _is_forged(authentic: Authentic) -> bool:
-    """Whether the mail server says so; that it says nothing is common: many autoresponders' mails bear no proof."""
-    return not authentic.passed and authentic.how.startswith("dmarc=fail")
 
 
 def from_elsewhere(mail: Explanation) -> str:

@@ -68,8 +68,13 @@ def judge(reply: Reply, facts: Facts) -> Judged:
     """Judge one reply. The first rule that fails decides the message; the later ones are still shown."""
     undoes = wants_undone(reply, facts)
     rules = UNDO_RULES if undoes else RULES
-    checks = [_check(rule, reply, facts) for rule in rules]
-    failed = next((rule for rule, check in zip(rules, checks, strict=True) if not check.passed), None)
+    failing = [rule for rule in rules if not rule.passes(reply, facts)]
+    failed = failing[0] if failing else None
+    checks = [
+        Check(name=rule.name, saw=rule.saw(reply, facts), passed=rule not in failing,
+              reason=rule.reason(reply, facts) if rule in failing else "")
+        for rule in rules
+    ]  # fmt: skip
     about = {"person": facts.person, "approval_id": reply.approval_id, "level": reply.level, "checks": checks}
     if failed:
         code = reply.code if failed.reads else failed.name.replace(" ", "_")
@@ -96,10 +101,3 @@ def _back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:
     if failed is BY_A_PERSON and reply.guessed and facts.authentic.passed:
         return "help"
     return failed.back
-
-
-def _check(rule: Rule, reply: Reply, facts: Facts) -> Check:
-    passed = rule.passes(reply, facts)
-    return Check(
-        name=rule.name, saw=rule.saw(reply, facts), passed=passed, reason="" if passed else rule.reason(reply, facts)
-    )

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pydantic import ConfigDict
 
 from countersign.models import LONGEST_COMMENT, Model, without_controls
-from notifiers.email import machines, people
+from notifiers.email import limits, machines, people
 from notifiers.email.folding import UNSURE
 from notifiers.email.grammar import Names, words_of_name
 from notifiers.email.grammar.lexicon import CODES, lexicon
@@ -21,10 +21,6 @@ from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
 from notifiers.email.refusals import REASONS
 from notifiers.email.token import Ids
 from notifiers.email.verdict import Context, Reading, read_mail
-
-LONGEST_LINE_SHOWN = 100  # characters of the line that is quoted back
-MOST_NAMED = 20  # people in To or Cc whose names may stand beside an answer
-LONGEST_KEPT = 998  # characters of a header that is passed on
 
 ReplyKind = Literal[
     "reply", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", "resent", "forward", "unreadable"
@@ -107,7 +103,7 @@ def _names(fields: Fields, known: KnownNames | None) -> Names:
         ours = decoded(fields.first("to"))  # "Hi Countersign team,"
         return Names(words_of_name(known.sender), _words_of([*known.others, ours]), guesses=False)
     named = [decoded(value) for name in ("to", "cc") for value in fields.all(name)]
-    others = _words_of(one for each in named for one in each.split(",")[:MOST_NAMED])
+    others = _words_of(one for each in named for one in each.split(",")[: limits.MOST_NAMED])
     return Names(words_of_name(decoded(fields.first("from"))), others)
 
 
@@ -142,13 +138,13 @@ def _reads(answer: Reading) -> str:
     """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
     line = _line(answer)
     if answer.doubt:
-        return REASONS["doubted"].format(word=answer.doubt[:LONGEST_LINE_SHOWN], answer=line)
+        return REASONS["doubted"].format(word=answer.doubt[: limits.LONGEST_LINE_SHOWN], answer=line)
     message = REASONS.get(answer.code, REASONS["unclear"])
     return f'{message} It reads "{line}".' if line else message
 
 
 def _line(answer: Reading) -> str:
-    return " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[:LONGEST_LINE_SHOWN]
+    return " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[: limits.LONGEST_LINE_SHOWN]
 
 
 def _of_machine(mail: Part, wrote: machines.Machine, about: dict[str, object]) -> Reply:
@@ -167,8 +163,8 @@ def _about(fields: Fields) -> dict[str, object]:
     """What the headers say, whatever the mail says."""
     return {
         "sender": people.one_sender(fields),
-        "subject": without_controls(decoded(fields.first("subject")))[:LONGEST_KEPT],
-        "message_id": fields.first("message-id")[:LONGEST_KEPT],
+        "subject": without_controls(decoded(fields.first("subject")))[: limits.LONGEST_KEPT],
+        "message_id": fields.first("message-id")[: limits.LONGEST_KEPT],
         "recipients": people.written_to(fields),
         "from_mail_server": people.from_mail_server(fields),
         "answers": people.answered_ids(fields),

@@ -20,8 +20,6 @@ from notifiers.email.own_text import Own, own_lines
 from notifiers.email.own_text.signatures import signed, without_notices
 
 _POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
-MOST_GREETINGS = 10  # lines above an answer
-MOST_BELOW = 200  # lines below an answer that may put it in doubt, and of a signature
 
 
 class Reading(NamedTuple):
@@ -88,7 +86,7 @@ def _read_lines(own: Own, about: Context) -> Reading:
         return Reading("none", "disguised", line=shown)
     if own.foreign and _number_in(own.lines, shown) in own.foreign:
         return Reading("none", "below_a_quote", line=shown)
-    rest = lines[first + 1 :][: MOST_BELOW // about.texts]
+    rest = lines[first + 1 :][: limits.MOST_BELOW // about.texts]
     if runs_on(shown, next(filter(str.strip, rest), ""), about.words):
         return Reading("none", "turned", line=shown)
     doubt = _doubt([*rest, *own.marked], signature, line, about)
@@ -108,7 +106,7 @@ def _doubt(rest: list[str], signature: list[str], line: Line, about: Context) ->
     found = word_of_doubt(below, line.phrase, about.names, about.words)
     if found:
         return found
-    for each in without_notices(signature)[: MOST_BELOW // about.texts]:
+    for each in without_notices(signature)[: limits.MOST_BELOW // about.texts]:
         bare = without_controls(each.replace(UNSURE, " "))
         if begins_with_doubt(bare, about.words) or read_line(bare, about.names, about.words).verdict == "reject":
             return bare.strip()
@@ -143,7 +141,7 @@ def _first_that_says(lines: list[str], about: Context) -> tuple[int, Line]:
         if line.code not in ("empty", "greeting"):
             return at, Line("none", "name") if signs and line.verdict != "none" and " " not in text.strip() else line
         greetings += line.code == "greeting"
-        if greetings > MOST_GREETINGS:
+        if greetings > limits.MOST_GREETINGS:
             break
         if line.code == "greeting":
             read = Line("none", "greeting", line.phrase or read.phrase)

@@ -23,7 +23,6 @@ SMALLEST_KEY = 1024
 MUST_BE_SIGNED = ("from", "to", "cc", "subject")
 # Runs of white space cost the DKIM library the square of their length.
 COSTLIEST_SPACES = 50_000_000
-MOST_BLANK_END = 20_000  # bytes of blank lines at the end, which it takes off one by one
 
 DnsText = Callable[..., bytes | None]  # (name, timeout=seconds) -> the TXT record, or None
 
@@ -64,7 +63,7 @@ def left_open(fields: Fields, domain: str, signers: set[str]) -> str:
 
 
 def _is_costly(raw: bytes) -> bool:
-    if len(raw) > limits.LARGEST_SIGNED or len(raw) - len(raw.rstrip(b"\r\n")) > MOST_BLANK_END:
+    if len(raw) > limits.LARGEST_SIGNED or len(raw) - len(raw.rstrip(b"\r\n")) > limits.MOST_BLANK_END:
         return True
     runs = [len(run) for run in re.findall(rb"[ \t]+", raw)]
     return len(runs) > limits.MOST_SIGNED_SPACES or sum(length**2 for length in runs) > COSTLIEST_SPACES

@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from notifiers.email import limits
 from notifiers.email.header_values import tokens
 from notifiers.email.mime.parts import Unreadable
 
-LONGEST_RESULTS = 8_000  # characters of one header
 # The methods of the IANA registry (Email Authentication Parameters), and Microsoft's. No property is called so.
 METHODS = {
     "arc", "auth", "bimi", "compauth", "dkim", "dkim-adsp", "dkim-atps", "dmarc", "dnswl", "domainkeys", "iprev",
@@ -50,7 +50,7 @@ class Result(NamedTuple):
 
 def cut(text: str) -> list[str]:
     """The pieces between semicolons, comments taken out: who checked (see `server_of`), then the results."""
-    if len(text) > LONGEST_RESULTS:
+    if len(text) > limits.LONGEST_RESULTS:
         raise Unreadable("malformed", "the topmost Authentication-Results is too long")
     if _CONTROL.search(text):
         raise Unreadable("malformed", "the topmost Authentication-Results holds control characters")

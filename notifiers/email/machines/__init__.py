@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from notifiers.email import limits
 from notifiers.email.folding import MACHINES
 from notifiers.email.header_values import addresses_anywhere, decoded, keyword, without_comments
-from notifiers.email.limits import LONGEST_STRUCTURED
 from notifiers.email.machines.absence import is_away
 from notifiers.email.machines.bounces import failed_recipient, is_report, is_report_of, returned_ids
 from notifiers.email.machines.subjects import heading, is_forward
@@ -23,9 +23,7 @@ Test = Callable[[Part], bool]
 
 _BULK = ("bulk", "junk", "auto_reply", "auto-reply")
 _NO = ("", "no", "false", "none", "0")
-MOST_MARKS = 10  # fields of one name that are looked at for addresses
 MOST_HOPS = 50  # Received fields; RFC 5321, section 6.3, asks for at least 100 before a loop is assumed, on the way
-MOST_OF_CALENDAR = 20_000  # bytes; METHOD stands at its top
 _CALENDARS = ("text/calendar", "application/ics")
 # What attendees send; RFC 5546, section 3.2. An invitation among the files of a mail is nobody's answer.
 _ANSWERS = ("reply", "counter", "refresh")
@@ -72,7 +70,7 @@ def _value(names: tuple[str, ...], *prefixes: str) -> Test:
 
 def _is_from(users: tuple[str, ...]) -> Test:
     pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(users)})@", re.IGNORECASE)
-    return lambda mail: bool(pattern.search(mail.fields.first("from")[:LONGEST_STRUCTURED]))
+    return lambda mail: bool(pattern.search(mail.fields.first("from")[: limits.LONGEST_STRUCTURED]))
 
 
 def _is_receipt(mail: Part) -> bool:
@@ -91,7 +89,7 @@ def _method(part: Part) -> str:
     said = keyword(part.params.get("method", ""))
     if said in _ANSWERS or part.type not in _CALENDARS:
         return said
-    calendar = beginning(part, MOST_OF_CALENDAR).replace(b"\0", b"")  # as UTF-16 has them
+    calendar = beginning(part, limits.LARGEST_CALENDAR).replace(b"\0", b"")  # as UTF-16 has them
     found = _METHOD.search(_FOLD.sub(b"", calendar))
     return found[1].decode("ascii").lower() if found else ""
 
@@ -126,8 +124,10 @@ def _came_back(mail: Part) -> bool:
 
 def _named(mail: Part, name: str) -> set[str]:
     """The addresses a field names, without the tag behind `+`, folded."""
-    values = (without_comments(value) if name == "x-loop" else value for value in mail.fields.all(name)[:MOST_MARKS])
-    found = (each for value in values for each in addresses_anywhere(value[:LONGEST_STRUCTURED]))
+    values = (
+        without_comments(value) if name == "x-loop" else value for value in mail.fields.all(name)[: limits.MOST_MARKS]
+    )
+    found = (each for value in values for each in addresses_anywhere(value[: limits.LONGEST_STRUCTURED]))
     return {re.sub(r"\+[^@]*", "", each).lower() for each in found}
 
 

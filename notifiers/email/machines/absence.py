@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
+from notifiers.email import limits
 from notifiers.email.folding import MACHINES, loose
 from notifiers.email.header_values import decoded
 from notifiers.email.html import html_text
@@ -13,10 +14,6 @@ from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Part, Unreadable
 from notifiers.email.mime.shown import shown_texts
 from notifiers.email.own_text import own_lines
-
-LARGEST_LOOKED_AT = 100_000  # characters of the text, with its markup
-MOST_LINES = 100
-MOST_SAID = 2_000  # characters
 
 _GAP = ".{1,60}?"
 
@@ -36,7 +33,7 @@ def is_away(mail: Part) -> bool:
     if _marked(mail) or heading(subject).away:
         return True
     put = before_ours(subject)
-    said = f"{put}\n{_own(mail)}"[: MOST_SAID + len(put)]
+    said = f"{put}\n{_own(mail)}"[: limits.LONGEST_ABSENCE + len(put)]
     return bool(_AWAY.search(loose(said).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
@@ -58,6 +55,6 @@ def _own(mail: Part) -> str:
     text = ""
     with suppress(Unreadable):
         shown = shown_texts(mail).ways[0]
-        text = part_text(shown)[:LARGEST_LOOKED_AT]
+        text = part_text(shown)[: limits.LARGEST_ABSENCE]
         text = html_text(text) if shown.type == "text/html" else text
-    return "\n".join(own_lines(text, MOST_LINES).lines)
+    return "\n".join(own_lines(text, limits.MOST_ABSENCE_LINES).lines)

@@ -16,10 +16,6 @@ DELIVERY_STATUS = ("message/delivery-status", "message/global-delivery-status")
 _RETURNED = (
     "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers",
 )  # fmt: skip
-LARGEST_REPORT = 20_000  # bytes
-MOST_REPORTS = 5  # of a mail, and of the mails it returns
-MOST_BLOCKS = 50  # of a report: one a recipient
-LARGEST_RETURNED = limits.LARGEST_HEADER_BLOCK
 
 _ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}+"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
 _COPIED = re.compile(r"^(Message-ID|Reply-To):[ \t]*(?:\r?\n[ \t]{1,9})?([^\r\n]{1,400})", re.MULTILINE | re.IGNORECASE)
@@ -38,7 +34,7 @@ def failed_recipient(mail: Part) -> str:
     Where there is a report (RFC 3464), it alone says what failed: the header stands on warnings of a delay as well.
     """
     if is_report(mail):
-        reports = islice((part for part in mail.walk() if part.type in DELIVERY_STATUS), MOST_REPORTS)
+        reports = islice((part for part in mail.walk() if part.type in DELIVERY_STATUS), limits.MOST_REPORTS)
         blocks = (block for part in reports for block in _blocks(part))
         return next(filter(None, map(_failed_in, blocks)), "")
     for value in mail.fields.all("x-failed-recipients"):
@@ -48,9 +44,9 @@ def failed_recipient(mail: Part) -> str:
 
 def returned_ids(mail: Part) -> Ids | None:
     """Which mail of ours a bounce returns, by its Message-ID or, where a relay made a new one, by its Reply-To."""
-    for part in islice((part for part in mail.walk() if part.type in _RETURNED), MOST_REPORTS):
+    for part in islice((part for part in mail.walk() if part.type in _RETURNED), limits.MOST_REPORTS):
         try:
-            return _ids(read_fields(beginning(part, LARGEST_RETURNED).lstrip(b"\r\n")))
+            return _ids(read_fields(beginning(part, limits.LARGEST_HEADER_BLOCK).lstrip(b"\r\n")))
         except Unreadable:
             continue
     return _ids_in_text(mail)
@@ -63,7 +59,7 @@ def is_report_of(kind: str, part: Part) -> bool:
 
 def _ids(fields: Fields) -> Ids | None:
     """Amazon SES puts a Message-ID of its own in place of ours; two that differ name no mail."""
-    replies = (value[: limits.LONGEST_STRUCTURED] for value in fields.all("reply-to")[:MOST_REPORTS])
+    replies = (value[: limits.LONGEST_STRUCTURED] for value in fields.all("reply-to")[: limits.MOST_REPORTS])
     tagged = map(addresses_anywhere, replies)
     found = [*map(in_message_id, fields.all("message-id")), *map(in_address, chain.from_iterable(tagged))]
     named = {ids for ids in found if ids and ids.token}
@@ -74,20 +70,22 @@ def _ids_in_text(mail: Part) -> Ids | None:
     """qmail, and old versions of Exim, copy the returned mail into their text, below a line that says so."""
     if mail.type != "text/plain":
         return None
-    text = beginning(mail, LARGEST_REPORT).decode("ascii", "replace")
+    text = beginning(mail, limits.LARGEST_REPORT).decode("ascii", "replace")
     return _ids(Fields([(name.lower(), value.strip()) for name, value in _COPIED.findall(text)]))
 
 
 def _qmails_failed(mail: Part) -> str:
     """qmail names the address in its text, as `<address>:`, below a sentence of its own (QSBMF)."""
-    _, sign, rest = mail.body[:LARGEST_REPORT].decode("ascii", "replace").partition("qmail-send")
+    _, sign, rest = mail.body[: limits.LARGEST_REPORT].decode("ascii", "replace").partition("qmail-send")
     found = re.search(r"^<([^\s<>@]{1,64}@[^\s<>@]{1,255})>:", rest, re.MULTILINE)
     return folded_address(found[1]) if sign and found else ""
 
 
 def _blocks(part: Part) -> list[Fields]:
     blocks = []
-    for piece in re.split(rb"\r?\n\r?\n", beginning(part, LARGEST_REPORT), maxsplit=MOST_BLOCKS)[:MOST_BLOCKS]:
+    for piece in re.split(rb"\r?\n\r?\n", beginning(part, limits.LARGEST_REPORT), maxsplit=limits.MOST_BLOCKS)[
+        : limits.MOST_BLOCKS
+    ]:
         try:
             blocks.append(read_fields(piece.strip(b"\r\n")))
         except Unreadable:

@@ -17,7 +17,6 @@ from notifiers.email import limits
 from notifiers.email.folding import MACHINES, loose
 from notifiers.email.grammar import read_line
 
-MOST_PREFIXES = 20
 LONGEST_LABEL = 3  # words
 SHORTEST_TELLING = 5  # columns: "Resp:" and its like are answers, whatever the language; a CJK character takes two
 
@@ -99,7 +98,7 @@ def _begins(text: str, at: int) -> int:
 
 def _read(text: str, ours: str) -> Heading:
     unknown = False
-    for _ in range(MOST_PREFIXES):
+    for _ in range(limits.MOST_PREFIXES):
         if told := _told(text, ours):
             return told
         if tag := _TAG.match(text):
@@ -172,7 +171,7 @@ def _words(text: str) -> list[str]:
 def _may_be_a_persons(prefix: str) -> bool:
     """Whether each part is a gateway's label, an answer written into the subject, or so short that it can be "Re"."""
     parts = prefix.split(" - ")
-    return len(parts) <= MOST_PREFIXES and all(map(_is_harmless, parts))
+    return len(parts) <= limits.MOST_PREFIXES and all(map(_is_harmless, parts))
 
 
 def _is_harmless(part: str) -> bool:

@@ -19,9 +19,7 @@ from notifiers.email.mime.parts import Part, Unreadable
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
-MOST_FLOWED = 4 * limits.MOST_LINES
 # Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
-LONGEST_META = 1_024
 _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 
 # Codecs that Python counts as text but no mail client reads a mail in; some of them are quadratic.
@@ -156,7 +154,7 @@ def _own_label(data: bytes) -> str:
 
     Nor is it UTF-7 (RFC 2152), which browsers gave up since it served to hide text: only a mail's header may say so.
     """
-    meta = _META.search(data, 0, LONGEST_META)
+    meta = _META.search(data, 0, limits.LONGEST_META)
     label = meta[1].decode("ascii").lower() if meta else ""
     codec = codec_of(label)
     return "utf-8" if codec.startswith(("utf-16", "utf-32")) else "" if codec == "utf-7" else label
@@ -171,8 +169,8 @@ def _unflowed(text: str, del_sp: bool) -> str:
     lines: list[tuple[int, list[str]]] = []
     open_depth = -1
     unsure = False
-    found = text.split("\n", MOST_FLOWED)
-    for line in found[:MOST_FLOWED]:
+    found = text.split("\n", limits.MOST_FLOWED)
+    for line in found[: limits.MOST_FLOWED]:
         said = line.lstrip(">")
         depth = len(line) - len(said)
         goes_on = open_depth == depth and said not in ("-- ", " -- ")
@@ -185,6 +183,6 @@ def _unflowed(text: str, del_sp: bool) -> str:
         else:
             lines.append((depth, [kept]))
         open_depth = depth if flows else -1
-    if len(found) > MOST_FLOWED:
+    if len(found) > limits.MOST_FLOWED:
         lines[-1][1].append(UNSURE)
     return "\n".join(">" * depth + (" " if depth else "") + "".join(pieces) for depth, pieces in lines)

@@ -27,7 +27,6 @@ SINGLE = (
 )  # fmt: skip
 # Above its first part a multipart may tell old programs what it is, as in "This is a multi-part message in MIME
 # format.", "This is an OpenPGP/MIME signed message" and "Dies ist eine mehrteilige Nachricht im MIME-Format."
-LONGEST_NOTICE = 600  # bytes
 _NAMES_MIME = re.compile(rb"\bMIME\b", re.IGNORECASE)
 
 
@@ -221,7 +220,7 @@ def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
             yield begin, max(begin, at)
             count += 1
         else:
-            _check_preamble(raw[part.start : max(part.start, min(at, part.start + LONGEST_NOTICE + 1))])
+            _check_preamble(raw[part.start : max(part.start, min(at, part.start + limits.LONGEST_NOTICE + 1))])
         begin = after
         if closing:
             return
@@ -239,7 +238,7 @@ def _check_preamble(preamble: bytes) -> None:
     what the sender quotes would then hide the answer above it, or the parts that were meant.
     """
     lines = preamble.strip().splitlines()
-    fits = len(preamble) <= LONGEST_NOTICE and all(line.strip() and not line.startswith(b"--") for line in lines)
+    fits = len(preamble) <= limits.LONGEST_NOTICE and all(line.strip() and not line.startswith(b"--") for line in lines)
     if not fits or (lines and not _NAMES_MIME.search(lines[0])):
         raise Unreadable("malformed", "Above its first part the mail has a text that mail programs don't show.")
 

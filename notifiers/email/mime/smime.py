@@ -9,7 +9,6 @@ from asn1crypto import cms
 from notifiers.email import limits
 from notifiers.email.mime.parts import Part, read_parts
 
-DEEPEST_ELEMENT = 50  # of ASN.1; certificates are some 15 deep
 _CONSTRUCTED = 0x20
 TYPES = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 
@@ -44,7 +43,7 @@ def _is_simple(data: bytes) -> bool:
     for _ in range(limits.MOST_ELEMENTS):
         limit = next((end for end in reversed(open_ends) if end is not None), len(data))
         tag, size, at = _element(data, at)
-        if at + (size or 0) > limit or len(open_ends) > DEEPEST_ELEMENT:
+        if at + (size or 0) > limit or len(open_ends) > limits.DEEPEST_ELEMENT:
             return False
         if (tag, size) == (0, 0) and open_ends and open_ends[-1] is None:
             open_ends.pop()

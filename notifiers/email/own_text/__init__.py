@@ -20,7 +20,6 @@ from notifiers.email.folding import CLIENTS, UNSURE, loose
 from notifiers.email.own_text import quotes
 
 NARROWEST_WRAP = 60  # columns; programs break lines at 66, 72 or 76
-LONGEST_SENTENCE = 4_000  # characters of a quote in which our instruction is looked for
 # Two characters that Unicode takes apart into whole sentences; in no mark, and slow to fold by the thousand.
 _LONG_LIGATURES = dict.fromkeys((0xFDFA, 0xFDFB))
 
@@ -102,8 +101,8 @@ class _Reading:
 
     def _quote(self, at: int, end: int) -> None:
         bare = [mark.lstrip("> ") for mark in self._marks[at:end]]
-        told = loose(" ".join(bare))[:LONGEST_SENTENCE]
-        self._quoted = f"{self._quoted} {told}"[: 4 * LONGEST_SENTENCE]
+        told = loose(" ".join(bare))[: limits.LONGEST_SENTENCE]
+        self._quoted = f"{self._quoted} {told}"[: 4 * limits.LONGEST_SENTENCE]
         if not (self._attributed or _instructs(told) or _attributes_itself(bare)):
             self._marked += [line.lstrip("> ") for line in self._lines[at:end]]
         self._above = self._lines[end - 1] if self._wrapped else ""

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from notifiers.email import limits
-from notifiers.email.mime.charset import MOST_FLOWED, codec_of
+from notifiers.email.mime.charset import codec_of
 from notifiers.email.reply import Reply, read_reply
 
 HEAD = b"From: grace@example.com\nTo: countersign@example.test\nSubject: Re: x\nMIME-Version: 1.0\n"
@@ -102,7 +102,7 @@ BLANKS = (" " * 1_500 + "\n") * (MUCH // 1_501) + "\n" * (MUCH % 1_501 - 8)  # a
         ("text/html", f"<p>Approved<span hidden>{FILLER}</span> only if Bob agrees"),
         ("text/html", f"<p>Approved<i title='{FILLER}'></i> only if Bob agrees"),
         ("text/html", f"<p>Approved<!--{FILLER}--> only if Bob agrees"),
-        ("text/plain; format=flowed; delsp=yes", "Approved \n" + "  \n" * MOST_FLOWED + " only if Bob agrees"),
+        ("text/plain; format=flowed; delsp=yes", "Approved \n" + "  \n" * limits.MOST_FLOWED + " only if Bob agrees"),
     ],
 )
 def test_a_line_that_was_cut_is_no_answer(kind: str, body: str) -> None:
