@@ -16,6 +16,7 @@ from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import headers, token, wording
 from notifiers.email.config import EmailConfig
+from notifiers.email.header_values import is_message_id, is_plain_address
 from notifiers.templates import loader
 
 
@@ -42,7 +43,7 @@ def compose(notification: Notification, config: EmailConfig, now: datetime | Non
 
 def writable(address: str) -> str:
     """The address as it goes on the wire, its domain in ASCII (IDNA); Unreachable if no mail could ever go there."""
-    if not headers.is_plain_address(address):
+    if not is_plain_address(address):
         raise Unreachable(f"{wording.one_line(address)!r} is not an email address; correct it in the directory")
     if address.isascii():
         return address
@@ -120,7 +121,7 @@ def _thread(message: EmailMessage, notification: RequestNotification, config: Em
         config.message_id_domain, notification.approval_id, _of_run(notification, notification.to.id)
     )
     answered = notification.in_reply_to.strip()
-    if headers.is_message_id(answered):
+    if is_message_id(answered):
         message["In-Reply-To"] = answered
         message["References"] = f"{root} {answered}"
         return

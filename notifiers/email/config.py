@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from countersign.models import Model
-from notifiers.email.headers import is_plain_address
+from notifiers.email.header_values import is_plain_address
 from notifiers.email.token import KeyRing
 
 # RFC 5321, section 4.5.3.1.1, allows a local part of 64 octets; the tag `+<id>-<level>-<token>` takes up to 43 of them.

@@ -6,8 +6,10 @@ for such a mark decides nothing. Never for the answer itself: there a disguise m
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,6 +35,12 @@ def table(name: str) -> dict[str, tuple[str, ...]]:
     """A file of tables beside this one, its phrases folded like the text they are looked for in."""
     text = (Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8")
     return {key: tuple(map(loose, phrases)) for key, phrases in tomllib.loads(text).items()}
+
+
+def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
+    """Any of these folded phrases, a Latin one not in the middle of a word; ` * ` in one stands for a few words."""
+    ways = (re.escape(phrase).replace(r"\ \*\ ", r"\ (?:.{1,60}?\ )?") for phrase in phrases)
+    return re.compile(rf"(?<![a-z])(?:{'|'.join(ways)})")
 
 
 CLIENTS, MACHINES = table("clients"), table("machines")

@@ -18,12 +18,6 @@ from typing import Any, cast
 LONGEST_LINE = 76
 # RFC 5321, section 4.5.3.1.6: a line of text of at most 1000 octets, its end included.
 LONGEST_BODY_LINE = 998
-# RFC 5321, section 4.5.3.1.3: a path of at most 256 octets, its two brackets included.
-LONGEST_ADDRESS = 254
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
-_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff]([A-Za-z0-9\u0080-\U0010ffff-]*[A-Za-z0-9\u0080-\U0010ffff])?"
-_ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*")
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}@[!-;=?-~]{1,250}>")  # looser than RFC 5322, but one token without brackets
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 
 
@@ -71,17 +65,6 @@ def _parsed(name: str, value: str) -> BaseHeader:
 @lru_cache(maxsize=64)
 def _max_count(name: str) -> int | None:
     return EmailPolicy().header_max_count(name)
-
-
-def is_plain_address(address: str) -> bool:
-    """Whether this is one `local@domain` that needs no quoting: RFC 5321's dot-string, or RFC 6531's beyond ASCII."""
-    fits = len(address.encode("utf-8", "replace")) <= LONGEST_ADDRESS
-    return fits and address.isprintable() and bool(_ADDRESS.fullmatch(address))
-
-
-def is_message_id(text: str) -> bool:
-    """Whether this can stand in In-Reply-To or References as one message's id."""
-    return bool(_MESSAGE_ID.fullmatch(text))
 
 
 def words(text: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 
 from notifiers.email import limits
-from notifiers.email.folding import MACHINES, loose
+from notifiers.email.folding import MACHINES, any_of, loose
 from notifiers.email.header_values import decoded
 from notifiers.email.html import html_text
 from notifiers.email.machines.subjects import before_ours, heading
@@ -15,16 +14,7 @@ from notifiers.email.mime.parts import Part, Unreadable
 from notifiers.email.mime.shown import shown_texts
 from notifiers.email.own_text import own_lines
 
-_GAP = ".{1,60}?"
-
-
-def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    """Any of the phrases, a Latin one not in the middle of a word; ` * ` in one stands for a few words."""
-    ways = (re.escape(phrase).replace(r"\ \*\ ", rf"\ (?:{_GAP}\ )?") for phrase in phrases)
-    return re.compile(rf"(?<![a-z])(?:{'|'.join(ways)})")
-
-
-_AWAY = _pattern(MACHINES["away"])
+_AWAY = any_of(MACHINES["away"])
 
 
 def is_away(mail: Part) -> bool:

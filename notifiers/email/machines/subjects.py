@@ -14,7 +14,7 @@ import unicodedata
 from typing import Literal, NamedTuple
 
 from notifiers.email import limits
-from notifiers.email.folding import MACHINES, loose
+from notifiers.email.folding import MACHINES, any_of, loose
 from notifiers.email.grammar import read_line
 
 LONGEST_LABEL = 3  # words
@@ -44,13 +44,9 @@ class Heading(NamedTuple):
     away: bool = False
 
 
-def _anywhere(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-z])(?:{'|'.join(map(re.escape, phrases))})")
-
-
-_AWAY = _anywhere((*MACHINES["away_subjects"], *(each for each in MACHINES["away"] if "*" not in each)))
-_OUTLOOK = _anywhere(MACHINES["outlook_away"])
-_AUTOMATIC = _anywhere(MACHINES["automatic_subjects"])
+_AWAY = any_of((*MACHINES["away_subjects"], *(each for each in MACHINES["away"] if "*" not in each)))
+_OUTLOOK = any_of(MACHINES["outlook_away"])
+_AUTOMATIC = any_of(MACHINES["automatic_subjects"])
 _SAYS_AUTO = re.compile(r"(?<![a-z])auto(?:(?![a-z])|mat(?!t|ion))")  # as many languages do; not "Automation"
 
 
