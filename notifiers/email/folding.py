@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 # Stands before what is shown but can't be read as text, or may not be shown at all; and where something may be shown
 # over, or above, what stands before it.
@@ -31,10 +32,14 @@ def loose(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+def read_toml(name: str) -> dict[str, Any]:
+    """A file of data beside this one."""
+    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
+
+
 def table(name: str) -> dict[str, tuple[str, ...]]:
-    """A file of tables beside this one, its phrases folded like the text they are looked for in."""
-    text = (Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8")
-    return {key: tuple(map(loose, phrases)) for key, phrases in tomllib.loads(text).items()}
+    """A file of tables, its phrases folded like the text they are looked for in."""
+    return {key: tuple(map(loose, phrases)) for key, phrases in read_toml(name).items()}
 
 
 def any_of(phrases: Iterable[str]) -> re.Pattern[str]:

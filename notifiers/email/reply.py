@@ -13,15 +13,15 @@ from pydantic import ConfigDict
 
 from countersign.models import LONGEST_COMMENT, Model, without_controls
 from notifiers.email import limits, machines, people
-from notifiers.email.folding import UNSURE
+from notifiers.email.folding import UNSURE, read_toml
 from notifiers.email.grammar import Names, words_of_name
 from notifiers.email.grammar.lexicon import CODES, lexicon
 from notifiers.email.header_values import decoded
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
-from notifiers.email.refusals import REASONS
 from notifiers.email.token import Ids
 from notifiers.email.verdict import Context, Reading, read_mail
 
+REASONS: dict[str, str] = read_toml("refusals")  # why a mail decides nothing, by code
 ReplyKind = Literal[
     "reply", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", "resent", "forward", "unreadable"
 ]  # fmt: skip

@@ -8,8 +8,7 @@ from countersign.models import Status
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic
 from notifiers.email.judge import RULES, Facts, Judged, judge, whose_token
-from notifiers.email.refusals import REASONS
-from notifiers.email.reply import Reply
+from notifiers.email.reply import REASONS, Reply
 
 RING = token.KeyRing([("k1", b"a secret of the tests' own")])
 TOKEN = token.make(RING, 1042, 1, "grace")
