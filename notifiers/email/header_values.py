@@ -14,7 +14,8 @@ _TOKEN = re.compile(r'(?P<text>(?:[^"()\\]|\\(?!["();\\]))++)|(?P<quoted>"(?:[^"
 _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
 # Without groups, routes and quoted local parts, which no approver's mail client writes.
 _ADDRESS = r"[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,64}@[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,255}"
-_MAILBOX = re.compile(rf"[^<>,;:]*+<\s?(?P<named>{_ADDRESS})\s?>\s*|\s*(?P<bare>{_ADDRESS})\s*")
+# A comment is a NUL here, which no header holds, and a quoted string a quotation mark, which no address here holds.
+_MAILBOX = re.compile(rf"(?:[^<>,;:]*+<\s?(?P<named>{_ADDRESS})\s?>|\s*(?P<bare>{_ADDRESS}))[\s\0]*")
 _ANYWHERE = re.compile(r"(?<![^\s<>\",;:()@])[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
 # What we write ourselves.
@@ -66,15 +67,15 @@ def one_address(value: str) -> str:
     pieces = list(tokens(value[: limits.LONGEST_STRUCTURED + 1]))
     if len(value) > limits.LONGEST_STRUCTURED or any(kind == "comment" and "<" in text for kind, text in pieces):
         return ""
-    return _mailbox("".join({"comment": "", "quoted": '"'}.get(kind, text) for kind, text in pieces))
+    return _mailbox("".join({"comment": "\0", "quoted": '"'}.get(kind, text) for kind, text in pieces))
 
 
 def addresses(value: str) -> list[str]:
     """The addresses of a To, folded; none where it is open, or hard to see, where a quoted string or a comment ends."""
     pieces = list(tokens(value))
-    if any(kind == "open" or (kind == "comment" and "(" in text[1:]) for kind, text in pieces):
-        return []
     bare = "".join({"comment": " ", "quoted": '"'}.get(kind, text) for kind, text in pieces)
+    if "\\" in bare or any(kind == "open" or (kind == "comment" and "(" in text[1:]) for kind, text in pieces):
+        return []
     return list(filter(None, map(_mailbox, re.split("[,;]", bare)[: limits.MOST_ADDRESSES])))
 
 

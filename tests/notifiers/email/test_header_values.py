@@ -50,6 +50,8 @@ def test_the_one_word_of_a_value(value: str, word: str) -> None:
         (f"Grace (a@b.example) <{GRACE}>", GRACE),
         (f'O"Brien <{GRACE}>', GRACE),
         (f"(<x@y.example>) {GRACE}", ""),
+        (f"(Grace) {GRACE}", ""),
+        (f"{GRACE} (Grace", ""),
         (f"{GRACE}, bob@example.com", ""),
         (f"Bob <bob@example.com> <{GRACE}>", ""),
         (f'"bob@example.com"{GRACE}', ""),
@@ -66,7 +68,8 @@ def test_the_one_address_of_a_value(value: str, address: str) -> None:
     ("value", "found"),
     [
         (f'"a, b@c.example" <{GRACE}>; (d) bob@example.com', [GRACE, "bob@example.com"]),
-        (f'Corp\\Grace <{GRACE}>, "{GRACE}"', [GRACE]),
+        (f'Grace <{GRACE}>, "{GRACE}"', [GRACE]),
+        (f"Corp\\Grace <{GRACE}>", []),
         (f'"open <{GRACE}>', []),
         (f"a) <{GRACE}>", []),
         (f"(a (b)) <{GRACE}>", []),
