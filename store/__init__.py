@@ -53,7 +53,7 @@ class Store:
             raise
         self.policies = Policies(self.database)
         self.notifications = Notifications(self.database, live)
-        self.grants = Grants(self.database, self.policies)
+        self.grants = Grants(self.database)
         self.requests = Requests(self.database)
         self.numbers = Numbers(self.database)
         self.answers = Answers(self.database)

@@ -11,7 +11,6 @@ from countersign.models import GrantStatus, GrantView, Question
 from countersign.transitions import GrantEnd, GrantTerms
 from store.database import Database, reads
 from store.due import among
-from store.policies import Policies
 from store.subjects import CONNECTION_COLUMNS, columns_of
 from store.tables import LONGEST_WHO, as_written, grants, requests
 
@@ -41,17 +40,8 @@ IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 class Grants:
     """Reading grants."""
 
-    def __init__(self, database: Database, policies: Policies) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
-        self.policies = policies
-
-    @reads
-    def of(self, approval_id: int) -> GrantView | None:
-        """The grant that an approval opened."""
-        with self.database.reading() as connection:
-            row = connection.execute(select(grants).where(grants.c.approval_id == approval_id)).one_or_none()
-            _, policy = self.policies.in_force(connection)
-        return view(row, policy) if row else None
 
     @reads
     def overdue(self, before: datetime, limit: int) -> list[int]:

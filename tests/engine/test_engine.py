@@ -129,7 +129,7 @@ async def test_a_grant_is_ended_on_record_and_the_same_wish_again_hears_so(
     number = approved(store)
     for _ in range(2):
         await getattr(engine, how)(number, who, "page", undo_id="key-1")
-    grant = store.grants.of(number)
+    grant = store.reading.request(number).grant
     assert grant is not None
     assert grant.status is not GrantStatus.ACTIVE
     assert kinds(store, number).count(kind) == 1

@@ -39,7 +39,7 @@ def test_a_grant_ends_once(store: Store) -> None:
     assert [transactions(store).granting.end(one) for one in (end, end, late)] == [True, False, False]
     assert kinds(store, number)[-1] == "grant_revoked"
     assert sorted(row.person for row in store.notifications.of_step(number, GRANT_STEP)) == ["alice", "grace"]
-    grant = store.grants.of(number)
+    grant = store.reading.request(number).grant
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED
     assert transactions(store).granting.ask(question(), "alice") is None

@@ -68,7 +68,7 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
         assert (revocation.approval_id, revocation.who) == (ended, ADMIN)
         assert revocation.reason == f"Policy version {version} would not give it. It lasts 2 hours; 1 hour is the most."
     other.close()
-    grant = store.grants.of(kept)
+    grant = store.reading.request(kept).grant
     assert grant is not None
     assert grant.status is GrantStatus.ACTIVE
 

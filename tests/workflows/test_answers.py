@@ -87,7 +87,7 @@ async def test_a_cancellation_and_an_approval_at_the_same_instant_leave_one_outc
     assert judged.accepted == (outcome.status is Status.APPROVED)
     assert isinstance(cancelled, Judgement) == (outcome.status is Status.CANCELLED)
     assert request.status is outcome.status
-    assert (deployment.store.grants.of(request.id) is not None) == judged.accepted
+    assert (deployment.store.reading.request(request.id).grant is not None) == judged.accepted
 
 
 # --- refused --------------------------------------------------------------------------------------------------------

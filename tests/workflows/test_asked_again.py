@@ -161,7 +161,7 @@ async def test_rule_10_the_very_question_repeated_gets_yes_with_the_end_as_it_is
     for question in (request.question, again(request, minutes=None), again(request, source_address="::ffff:10.0.0.7")):
         repeat = await deployment.ask_for(question)
         assert (repeat.id, repeat.asked.status) == (request.id, Status.APPROVED)
-        assert repeat.asked.grant == deployment.store.grants.of(request.id)
+        assert repeat.asked.grant == deployment.store.reading.request(request.id).grant
 
 
 async def test_rule_10_a_grant_that_was_stored_with_a_mapped_address_answers_too(deployment: Deployment) -> None:

@@ -121,7 +121,7 @@ async def test_who_joins_while_an_approval_is_being_written_gets_its_grant(aslee
     asleep.start_worker()
     assert (await deciding).status is Status.APPROVED
     asked = await joining
-    assert (asked.status, asked.grant) == (Status.APPROVED, asleep.store.grants.of(request.id))
+    assert (asked.status, asked.grant) == (Status.APPROVED, asleep.store.reading.request(request.id).grant)
 
 
 async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_record(deployment: Deployment) -> None:
@@ -142,7 +142,7 @@ async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(deplo
     assert (await request.says("grace")).status is Status.APPROVED
     outcome = await request.outcome()
     assert (outcome.status, request.status) == (Status.APPROVED, Status.APPROVED)
-    assert outcome.grant == deployment.store.grants.of(request.id)
+    assert outcome.grant == deployment.store.reading.request(request.id).grant
     assert outcome.grant is not None
 
 
@@ -155,7 +155,7 @@ async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deploymen
     outcome = await request.outcome()
     assert (outcome.status, outcome.message) == (Status.APPROVED, "Approved by grace.")
     assert [one.person for one in outcome.decisions] == ["grace"]
-    assert outcome.grant == deployment.store.grants.of(request.id)
+    assert outcome.grant == deployment.store.reading.request(request.id).grant
     await deployment.engine.revoke(request.id, "grace", "page")  # its grant's own workflow runs
     assert request.lines("approved", "rejected", "granted", "grant_revoked") == [
         "approved grace",

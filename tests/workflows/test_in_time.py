@@ -27,7 +27,7 @@ async def test_rule_5_what_still_waits_at_the_deadline_becomes_expired(quick: De
     outcome = await request.outcome()
     assert outcome.status is Status.EXPIRED
     assert outcome.message == f"Nobody decided by {moment(request.deadline)}."
-    assert quick.store.grants.of(request.id) is None
+    assert quick.store.reading.request(request.id).grant is None
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
 
     late = await request.says("grace", channel="email")

@@ -130,7 +130,7 @@ async def test_blows_at_any_moment_lose_nothing_and_double_nothing(asleep: Deplo
         people = ["grace approve 1", "heidi approve 2", "ivan approve 2"]
         assert request.decided() == people
         assert outcome.grant is not None
-        assert outcome.grant == asleep.store.grants.of(request.id)
+        assert outcome.grant == asleep.store.reading.request(request.id).grant
         once = [
             "opened alice",
             "level_started countersign",

@@ -55,7 +55,7 @@ async def granted(deployment: Deployment) -> Request:
 
 
 def status_of(request: Request) -> GrantStatus | None:
-    grant = request.deployment.store.grants.of(request.id)
+    grant = request.deployment.store.reading.request(request.id).grant
     return grant.status if grant else None
 
 

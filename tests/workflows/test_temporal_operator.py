@@ -56,7 +56,7 @@ async def test_a_grant_that_is_cancelled_in_temporal_is_revoked(deployment: Depl
     request, workflow = await granted(deployment)
     await workflow.cancel()
     await until(lambda: request.lines("grant_revoked") == ["grant_revoked temporal"])
-    grant = deployment.store.grants.of(request.id)
+    grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert (grant.status, grant.message) == (GrantStatus.REVOKED, CANCELLED_IN_TEMPORAL)
 
@@ -99,7 +99,7 @@ async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(de
     request, workflow = await granted(deployment)
     await workflow.terminate()
     await deployment.engine.revoke(request.id, "grace", "page", "enough")
-    grant = deployment.store.grants.of(request.id)
+    grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     name = deployment.store.reading.person("grace").name
     assert (grant.status, grant.message) == (GrantStatus.REVOKED, f"Revoked by {name}: enough")

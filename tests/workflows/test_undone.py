@@ -81,7 +81,7 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
         f"Cancelled by countersign: {why}",
     )
     await until(lambda: "grant_revoked countersign" in held.lines())
-    grant = deployment.store.grants.of(held.id)
+    grant = deployment.store.reading.request(held.id).grant
     assert grant is not None
     assert (grant.status, grant.message) == (GrantStatus.REVOKED, f"Revoked by countersign: {why}")
     await waiting.until_mailed(alice=["settled"], grace=["asked", "settled"])
@@ -100,7 +100,7 @@ async def test_rule_7_the_requester_cancels_while_it_waits(deployment: Deploymen
     assert request.lines() == ["opened alice", "level_started countersign", "cancelled alice"]
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     assert not (await request.says("grace")).accepted
-    assert deployment.store.grants.of(request.id) is None
+    assert deployment.store.reading.request(request.id).grant is None
     answer = await refused(deployment.engine.cancel(request.id, "alice", "page"))
     assert answer == f"#{request.id} is already Cancelled: Cancelled by Alice A.: not needed any more"
 
@@ -129,7 +129,7 @@ async def test_rule_7_an_approver_revokes_while_the_grant_lasts(deployment: Depl
     await deployment.engine.revoke(request.id, "grace", "page", "enough")
     # At once: the very next asking hears it.
     assert deployment.transactions.granting.ask(question, "alice") is None
-    grant = deployment.store.grants.of(request.id)
+    grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED
     await request.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled", "grant_ended"])
@@ -171,7 +171,7 @@ async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(deployment: 
 async def test_rule_7_a_requester_gives_a_grant_back(deployment: Deployment) -> None:
     request = await approved(deployment)
     await deployment.engine.give_back(request.id, "alice", "page", "done already")
-    grant = deployment.store.grants.of(request.id)
+    grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert (grant.status, grant.message, grant.ended_early) == (
         GrantStatus.ENDED,
@@ -193,7 +193,7 @@ async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_othe
         with pytest.raises(NotAllowed, match=r"Only Carol C\., or a gateway that asked"):
             await deployment.engine.give_back(asked.approval_id, who, "portal")
     await deployment.engine.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
-    grant = deployment.store.grants.of(asked.approval_id)
+    grant = deployment.store.reading.request(asked.approval_id).grant
     assert grant is not None
     assert (grant.status, grant.message) == (GrantStatus.ENDED, "Given back by Gateway bastion: logged out")
     own = await deployment.ask("carol")
@@ -211,7 +211,7 @@ async def test_rule_7_a_gateway_that_joined_a_request_hands_its_grant_back_too(d
     with pytest.raises(NotAllowed, match="a gateway that asked"):
         await deployment.engine.give_back(request.id, "gateway:other", "portal")
     await deployment.engine.give_back(request.id, "gateway:bastion", "portal", "logged out")
-    grant = deployment.store.grants.of(request.id)
+    grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert grant.message == "Given back by Gateway bastion: logged out"
 
@@ -237,7 +237,7 @@ async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(deployment:
     with pytest.raises(NotAllowed, match="Your account is disabled"):
         await deployment.engine.ask(deployment.question("alice"), "grace", uuid.uuid4().hex)
     assert (await deployment.engine.mine("grace")).revocable == []
-    grant = deployment.store.grants.of(request.id)
+    grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert grant.status is GrantStatus.ACTIVE
 
@@ -257,7 +257,7 @@ async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Dep
     # The end is compared, whoever was awake.
     assert quick.transactions.granting.ask(request.question, "alice") is None
     await until(lambda: "grant_ended the clock" in request.lines())
-    ended = quick.store.grants.of(request.id)
+    ended = quick.store.reading.request(request.id).grant
     assert ended is not None
     assert ended.status is GrantStatus.ENDED
     await request.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled"])
@@ -270,7 +270,7 @@ async def test_rule_8_an_end_passes_unseen_by_a_worker_that_sleeps_yet_the_answe
     assert grant is not None
     await quick.stop_worker()
     await until_after(grant.ends_at)
-    still = quick.store.grants.of(request.id)
+    still = quick.store.reading.request(request.id).grant
     assert still is not None
     assert still.status is GrantStatus.ACTIVE
     assert quick.transactions.granting.ask(request.question, "alice") is None

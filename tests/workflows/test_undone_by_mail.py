@@ -40,7 +40,7 @@ async def take(request: Request, mail: EmailMessage) -> None:
 
 
 def grant_of(request: Request) -> GrantStatus | None:
-    grant = request.deployment.store.grants.of(request.id)
+    grant = request.deployment.store.reading.request(request.id).grant
     return grant.status if grant else None
 
 

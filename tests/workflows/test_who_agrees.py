@@ -111,7 +111,7 @@ async def test_rule_2_one_rejection_ends_the_request(deployment: Deployment) -> 
     judged = await request.says("ivan", "reject", level=2, comment="not today")
     assert (judged.accepted, judged.status) == (True, Status.REJECTED)
     assert (await request.outcome()).message == "Rejected by Ivan I.: not today"
-    assert deployment.store.grants.of(request.id) is None
+    assert deployment.store.reading.request(request.id).grant is None
 
 
 @pytest.mark.parametrize("level", [1, 2])
@@ -311,7 +311,7 @@ async def test_rule_4_is_looked_at_again_when_somebody_is_disabled(deployment: D
     await deployment.engine.enforce_directory()
     assert request.asked_people() == ["ada", "grace", "judy"]
     assert request.lines()[2:] == ["left_out grace", "fallback ada", "fallback judy"]
-    assert deployment.store.grants.of(request.id) is None
+    assert deployment.store.reading.request(request.id).grant is None
     assert (await request.says("ada")).status is Status.APPROVED
 
 
@@ -384,5 +384,5 @@ async def test_an_approval_opens_the_grant_that_the_outcome_carries(deployment: 
     await request.says("grace")
     grant = (await request.outcome()).grant
     assert grant is not None
-    assert grant == deployment.store.grants.of(request.id)
+    assert grant == deployment.store.reading.request(request.id).grant
     assert (grant.status, grant.source_address) == (GrantStatus.ACTIVE, "10.0.0.7")

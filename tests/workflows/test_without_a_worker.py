@@ -48,7 +48,7 @@ async def test_a_grant_is_revoked_or_given_back(asleep: Deployment) -> None:
     await asleep.stop_worker()
     await asleep.engine.revoke(revoked.id, "grace", "page", "enough", undo_id="key-1")
     await asleep.engine.give_back(returned.id, "alice", "page", undo_id="key-2")
-    grants = [asleep.store.grants.of(request.id) for request in (revoked, returned)]
+    grants = [asleep.store.reading.request(request.id).grant for request in (revoked, returned)]
     assert [grant and grant.status for grant in grants] == [GrantStatus.REVOKED, GrantStatus.ENDED]
     asleep.start_worker()
     await revoked.until_mailed(grace=["asked", "settled", "grant_ended"])
