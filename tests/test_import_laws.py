@@ -112,3 +112,10 @@ def test_only_its_kind_and_its_templates_know_what_a_connection_is_made_of() -> 
         "templates/slack/subject/connection.j2",
     }
     assert {name for name in named if not ITS_OWN.fullmatch(name)} == set()
+
+
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    """Before Python 3.11.5 the re module matches that wrongly: https://github.com/python/cpython/issues/106052."""
+    possessive = re.compile(r"\)(?:[*+?]|\{\d*,?\d*\})\+|\(\?>")
+    files = [path for package in checked_packages() for path in (ROOT / package).rglob("*.py")]
+    assert [path for path in files if possessive.search(path.read_text())] == []

@@ -10,7 +10,7 @@ from email.header import decode_header, make_header
 from countersign.directory import folded_address
 from notifiers.email import limits
 
-_TOKEN = re.compile(r'(?P<text>(?:[^"()\\]|\\(?!["();\\]))++)|(?P<quoted>"(?:[^"\\]|\\.)*+")|(?P<open>.)', re.DOTALL)
+_TOKEN = re.compile(r'(?P<text>(?:[^"()\\]++|\\(?!["();\\]))+)|(?P<quoted>"(?:[^"\\]++|\\.)*")|(?P<open>.)', re.DOTALL)
 _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
 # Without groups, routes and quoted local parts, which no approver's mail client writes.
 _ADDRESS = r"[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,64}@[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,255}"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from publicsuffix2 import PublicSuffixList
 
 _UPPER = re.compile(r"[A-Z]")  # of these alone: the Kelvin sign would become a k
-_HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*+")
+_HOSTNAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 
 def aligned(domain: str, signer: str) -> bool:

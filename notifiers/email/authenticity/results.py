@@ -22,7 +22,7 @@ METHODS = {
     "rrvs", "sender-id", "smime", "spf", "vbr",
 }  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_QUOTED = r'"(?:[^"\\]++|\\.)*"'
 _WORD = re.compile(rf"{_QUOTED}|[^ \t\"]+")
 _NAME = re.compile(r"[ \t]*([a-z0-9_-]*)", re.IGNORECASE)
 # method[/version]=result; a word ends at white space or at the end, so that nothing is read of `pass"x"`.

@@ -17,7 +17,7 @@ _RETURNED = (
     "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers",
 )  # fmt: skip
 
-_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}+"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
+_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
 _COPIED = re.compile(r"^(Message-ID|Reply-To):[ \t]*(?:\r?\n[ \t]{1,9})?([^\r\n]{1,400})", re.MULTILINE | re.IGNORECASE)
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")  # RFC 6533, section 3: EmbeddedUnicodeChar
 _XTEXT = {"+2B": "+", "+3D": "="}  # RFC 3461, section 4: the two characters of an address that must be written so

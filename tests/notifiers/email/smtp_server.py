@@ -7,7 +7,7 @@ import base64
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -118,7 +118,8 @@ class MailServer:
 
 def _abort(connection: SMTP) -> None:
     if isinstance(connection.transport, asyncio.Transport):
-        connection.transport.abort()
+        with suppress(AttributeError):  # Python 3.11.2: a TLS connection that has ended already
+            connection.transport.abort()
 
 
 class _Counted(SMTP):
