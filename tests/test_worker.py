@@ -133,9 +133,9 @@ async def test_a_namespace_that_is_deleted_under_it_ends_it_as_a_wrong_one_does(
         temporal = await TemporalClient.connect(temporal_address)
         await temporal.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=namespace))
         _, errors = await process.communicate()
-    *_, last = said = errors.decode().splitlines()
-    expected = "countersign worker: Temporal has no such namespace; set TEMPORAL_NAMESPACE to one that exists."
-    assert (process.returncode, last) == (2, expected)
+    said = errors.decode().splitlines()  # Temporal's library may log something behind it
+    assert "countersign worker: Temporal has no such namespace; set TEMPORAL_NAMESPACE to one that exists." in said
+    assert process.returncode == 2
     assert not [line for line in said if "Traceback" in line]
 
 
