@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 
 from countersign.client import Client
 from portal.context import Plan
@@ -124,3 +125,6 @@ async def _serve(server: Server) -> None:
         await server._serve()
     except SystemExit as error:  # which would end the tests, too
         raise RuntimeError("the portal did not start; the log says why") from error
+    except pytest.skip.Exception:  # it may not listen here (--no-servers); Python crashes where this is left half open
+        await server.lifespan.shutdown()
+        raise
