@@ -188,6 +188,8 @@ def _rejects(folded: str, segments: list[str], reader: Reader) -> int:
         if reader.kind_of(segment) not in ("greeting", "address", "name", "sorry") or segment in words.reject:
             break
         rest = rest[rest.find(segment) + len(segment) :].lstrip(" .!,:-–—")
+    asks, _, behind = rest.partition(" ")
+    rest = behind if asks in words.please else rest  # "Please reject"
     spoken = list(_WORD.finditer(rest))[: MOST_WORDS_OF_NO + 1]
     for count in range(min(len(spoken), MOST_WORDS_OF_NO), 0, -1):
         phrase = rest[: spoken[count - 1].end()]

@@ -58,6 +58,7 @@ def test_a_plain_yes_is_one(line: str) -> None:
         "Non approvo", "Niet akkoord", "Nie zgadzam się", "Onaylamıyorum", "Inte godkänt", "承認できません", "不同意",
         "-1", "No way", "Hi Bob, rejected because of the freeze", "Sorry, rejected - use the replica", "no",
         "Rejected, only Carol may do this", "BAĞLANTIYI REDDEDİYORUM",
+        "Please reject", "Please deny this", "Bitte ablehnen", "Please don't approve",
     ],
 )  # fmt: skip
 def test_a_plain_no_is_one(line: str) -> None:
