@@ -30,14 +30,17 @@ def compose(notification: Notification, config: EmailConfig, now: datetime | Non
     message["From"] = headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
     message["To"] = headers.mailbox(wording.name(notification.to.name, ""), address)
     if isinstance(notification, RequestNotification):
-        _address(message, notification, config)
+        ids = ids_of(notification, config)
+        _address(message, notification, ids, config)
         _thread(message, notification, config)
+        shown = _shown(notification, ids, config)
     else:
         _address_general(message, notification, config)
+        shown = _shown_general(notification, config)
     message["Date"] = format_datetime(now or datetime.now(UTC))
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
-    _write(message, notification, config)
+    _write(message, notification, shown, config)
     return message
 
 
@@ -77,17 +80,15 @@ def _undoable(notification: RequestNotification, ids: token.Ids) -> bool:
     return bool(ids.token) and token.KIND_OF_EVENT.get(notification.event) == "undo" and is_open
 
 
-def _address(message: EmailMessage, notification: RequestNotification, config: EmailConfig) -> None:
-    ids = ids_of(notification, config)
-    message["Reply-To"] = _reply_to(notification, config)
+def _address(message: EmailMessage, notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> None:
+    message["Reply-To"] = _reply_to(notification, ids, config)
     message["Subject"] = headers.words(_subject(notification, config))
     message["Message-ID"] = token.message_id(
         config.message_id_domain, ids, notification.event, _of_run(notification, notification.id)
     )
 
 
-def _reply_to(notification: RequestNotification, config: EmailConfig) -> str:
-    ids = ids_of(notification, config)
+def _reply_to(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> str:
     replied = _answerable(notification, ids) or _undoable(notification, ids)
     return token.reply_address(config.reply_address, *ids) if replied else config.reply_address
 
@@ -97,10 +98,10 @@ def _subject(notification: RequestNotification, config: EmailConfig) -> str:
     return f"{config.instance_name} - {kind} Approval Notification - #{notification.approval_id}"
 
 
-def _ready_reply(notification: RequestNotification, config: EmailConfig, word: str) -> wording.Harmless:
+def _ready_reply(notification: RequestNotification, ids: token.Ids, config: EmailConfig, word: str) -> wording.Harmless:
     """A link that opens a new mail which holds an answer, for its reader to send (RFC 6068); it decides nothing."""
     fields = urlencode({"subject": f"Re: {_subject(notification, config)}", "body": word}, quote_via=quote)
-    return wording.Harmless(f"mailto:{quote(_reply_to(notification, config), safe='@')}?{fields}")
+    return wording.Harmless(f"mailto:{quote(_reply_to(notification, ids, config), safe='@')}?{fields}")
 
 
 def _address_general(message: EmailMessage, notification: Notification, config: EmailConfig) -> None:
@@ -135,12 +136,7 @@ def _of_run(notification: RequestNotification, name: str) -> str:
     return f"{name}:{notification.token_run}" if notification.token_run else name
 
 
-def _write(message: EmailMessage, notification: Notification, config: EmailConfig) -> None:
-    shown = (
-        _shown(notification, config)
-        if isinstance(notification, RequestNotification)
-        else _shown_general(notification, config)
-    )
+def _write(message: EmailMessage, notification: Notification, shown: dict[str, object], config: EmailConfig) -> None:
     text = _template(f"{notification.event}/text.j2").render(shown)
     html = _template(f"{notification.event}/html.j2").render(shown)
     # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
@@ -154,17 +150,17 @@ def _shown_general(notification: Notification, config: EmailConfig) -> dict[str,
     return {"n": notification, "instance": config.instance_name}
 
 
-def _shown(notification: RequestNotification, config: EmailConfig) -> dict[str, object]:
+def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> dict[str, object]:
     """All that those of a notification about a request may use."""
     return {
         **_shown_general(notification, config),
         "subject": notification.subject,
         "lasts": notification.grant_lasts,
         "to_requester": notification.to.id == notification.requester.id,
-        "answerable": _answerable(notification, ids_of(notification, config)),
-        "undoable": _undoable(notification, ids_of(notification, config)),
-        "approve": _ready_reply(notification, config, "Approve"),
-        "reject": _ready_reply(notification, config, "Reject"),
+        "answerable": _answerable(notification, ids),
+        "undoable": _undoable(notification, ids),
+        "approve": _ready_reply(notification, ids, config, "Approve"),
+        "reject": _ready_reply(notification, ids, config, "Reject"),
         "page": f"{config.public_url}/requests/{notification.approval_id}" if config.public_url else "",
         "requester": _name(notification.requester),
         "asker": wording.one_line(notification.asked_by, wording.LONGEST_NAME),
