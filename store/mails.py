@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import Connection, Row, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store.database import Database
+from store.database import Database, insert_new
 from store.tables import mailboxes, mails
 
 # A watcher tells more often than this that it looks, but for the time that a server takes to answer.
@@ -66,8 +66,8 @@ class Mails:
         }
         late = self._is(mail) & (mails.c.state == "claimed") & (mails.c.claimed_until < now)
         with self.database.transaction() as connection:
-            new = connection.execute(self._insert(mails).values(row).on_conflict_do_nothing())
-            if new.rowcount or connection.execute(update(mails).where(late).values(row)).rowcount:
+            new = insert_new(connection, mails, row)
+            if new or connection.execute(update(mails).where(late).values(row)).rowcount:
                 return "ours"
             state = connection.execute(select(mails.c.state).where(self._is(mail))).scalar_one()
         return "elsewhere" if state == "claimed" else "handled" if state == "handled" else "quarantined"

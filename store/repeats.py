@@ -6,10 +6,9 @@ So nobody can fill the record. What was told to whom, and each answer that was s
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Row, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.transitions import AuditEvent
-from store.database import Database
+from store.database import Database, insert_new
 from store.events import append
 from store.tables import LONGEST_WHO, repeats
 
@@ -42,8 +41,7 @@ def append_or_count(connection: Connection, approval_id: int | None, event: Audi
         "times": 1,
     }
     connection.execute(delete(repeats).where(of))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(repeats).values(row).on_conflict_do_nothing())
+    insert_new(connection, repeats, row)
     if counted is not None:
         _sum_up(connection, counted)
     append(connection, approval_id, [event])

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from countersign.directory import folded_address
-from countersign.errors import read_too_late
+from countersign.errors import already_settled, read_too_late
 from countersign.models import Status
 from countersign.notifications import Person
 from countersign.views import RequestView
@@ -82,7 +82,7 @@ def outcome(view: RequestView, arrived: datetime | None) -> str:
         return ""
     if view.status is Status.EXPIRED and arrived and arrived <= view.deadline:
         return str(read_too_late(view.approval_id, arrived, view.deadline))
-    return f"#{view.approval_id} is already {view.status}: {view.message}"
+    return str(already_settled(view.approval_id, view.status, view.message))
 
 
 def source_id(reply: Reply, judged: Judged, raw: bytes) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
+from notifiers.email.folding import read_toml
 from notifiers.email.grammar.confusables import fold_case, fold_known
 
 LANGUAGES = Path(__file__).parent.parent / "languages"
@@ -90,9 +90,6 @@ class Lexicon:
                 )
             )
         )
-        self.opening_words = frozenset(
-            phrase.split(" ")[0] for t in (self.greetings, self.thanks, self.closings) for phrase in t.folded()
-        )
         self._stems = frozenset(
             phrase
             for phrase in self.answers
@@ -125,7 +122,7 @@ def lexicon(codes: tuple[str, ...] = CODES) -> Lexicon:
 def _table(code: str) -> dict[str, list[str]]:
     if code not in CODES:
         raise LookupError(f"there is no language {code!r}; there are {', '.join(CODES)}")
-    return tomllib.loads((LANGUAGES / f"{code}.toml").read_text(encoding="utf-8"))
+    return read_toml(f"{LANGUAGES.name}/{code}")
 
 
 def _expanded(phrase: str) -> Iterable[str]:
