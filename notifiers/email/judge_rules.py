@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 
 from countersign.models import Model, Status
 from notifiers.email.authenticity import Authentic
-from notifiers.email.plain_words import asks_to_undo, is_plain_answer
 from notifiers.email.reply import Reply
 from notifiers.email.token import Kind, in_message_id, in_subject, masked
 
@@ -65,7 +64,7 @@ def _replies_to_ours(reply: Reply, facts: Facts) -> bool:
 
 def wants_undone(reply: Reply, facts: Facts) -> bool:
     """Whether a reply to a mail of what can be undone asks for that."""
-    return facts.mail_kind == "undo" and reply.kind == "reply" and asks_to_undo(reply.line)
+    return facts.mail_kind == "undo" and reply.asks_to_undo
 
 
 def _reads(name: str, *codes: str, back: AnswerBack = "help") -> Rule:
@@ -138,7 +137,7 @@ RULES = [
          lambda reply, facts: reply.reason, reads=True),
     Rule("says it in full",
          lambda reply, facts: reply.line or "no line",
-         lambda reply, facts: reply.verdict == "none" or facts.mail_kind != "help" or is_plain_answer(reply.line),
+         lambda reply, facts: reply.verdict == "none" or facts.mail_kind != "help" or reply.explicit,
          "The mail answers one that only said why a reply did not count, where a short word may mean that you have "
          "seen it. To answer the request, write APPROVE or REJECT as the first line."),
     Rule("still waiting",

@@ -34,6 +34,8 @@ class Reply(Model):
 
     verdict: Literal["approve", "reject", "none"] = "none"
     comment: str = ""
+    explicit: bool = False  # that line holds a word that can mean nothing but an answer
+    asks_to_undo: bool = False  # it is no answer, but that line says to end what was asked for or approved
     line: str = ""  # the first line that says anything, as far as the record shows it
     code: str = ""  # why none, for machines: a key of REASONS; "answer" where there is a verdict
     reason: str = ""  # why none, for people
@@ -95,7 +97,7 @@ def _read(mail: Part, about: dict[str, object], known: KnownNames | None, langua
     number = about["approval_id"] if isinstance(about["approval_id"], int) else _number(subject)
     ours = frozenset(word for word in words_of_name(decoded(mail.fields.first("to"))) if word[1:])
     context = Context(_names(mail.fields, known), lexicon(languages), subject, ours, number)
-    return _of_person(read_mail(mail, context), about)
+    return _of_person(read_mail(mail, context), context, about)
 
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
@@ -125,13 +127,16 @@ _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
 ]  # fmt: skip
 
 
-def _of_person(answer: Reading, about: dict[str, object]) -> Reply:
+def _of_person(answer: Reading, context: Context, about: dict[str, object]) -> Reply:
     if answer.verdict == "none":
         kind = "forward" if answer.code == "forwarded" else "reply"
-        return _none(answer.code, kind, _reads(answer), {**about, "line": _line(answer)})
+        undoes = answer.code == "undo"
+        code = "unclear" if undoes else answer.code
+        return _none(code, kind, _reads(answer), {**about, "line": _line(answer), "asks_to_undo": undoes})
     comment = without_controls(answer.comment)[:LONGEST_COMMENT]
-    read = {"verdict": answer.verdict, "code": "answer", "comment": comment, "line": _line(answer)}
-    return Reply.model_validate({**read, **about})
+    line = _line(answer)
+    read = {"verdict": answer.verdict, "code": "answer", "comment": comment, "line": line}
+    return Reply.model_validate({**read, "explicit": context.words.is_explicit(line), **about})
 
 
 def _reads(answer: Reading) -> str:

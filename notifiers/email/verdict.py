@@ -89,7 +89,8 @@ def _read_lines(own: Own, about: Context) -> Reading:
     rest = lines[first + 1 :][: limits.MOST_BELOW // about.texts]
     if runs_on(shown, next(filter(str.strip, rest), ""), about.words):
         return Reading("none", "turned", line=shown)
-    doubt = _doubt([*rest, *own.marked], signature, line, about)
+    marked = [each.rstrip(" ?？") for each in own.marked]  # a question there is the one that is answered
+    doubt = _doubt([*rest, *marked], signature, line, about)
     if doubt:
         return Reading("none", "doubted", line=shown, doubt=doubt)
     return Reading(line.verdict, line.code, _comment(rest, signature, about), shown)

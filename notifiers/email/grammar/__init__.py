@@ -4,7 +4,7 @@
 `segments` says what each part of a line is, `line` what the whole line says, and `doubt` what follows it.
 """
 
-from notifiers.email.grammar.line import NOTHING, Line, read_line, sides_of_signs
+from notifiers.email.grammar.line import NOTHING, Line, read_line
 from notifiers.email.grammar.names import Names, words_of_name
 
-__all__ = ["NOTHING", "Line", "Names", "read_line", "sides_of_signs", "words_of_name"]
+__all__ = ["NOTHING", "Line", "Names", "read_line", "words_of_name"]

@@ -12,14 +12,15 @@ from notifiers.email.folding import read_toml
 from notifiers.email.grammar.confusables import fold_case, fold_known
 
 LANGUAGES = Path(__file__).parent.parent / "languages"
-REQUIRED = frozenset({"approve", "reject", "greetings", "thanks", "closings", "below"})
+REQUIRED = frozenset({"approve", "reject", "explicit", "undo", "greetings", "thanks", "closings", "below"})
 OPTIONAL = frozenset({
-    "approve_orders", "reject_orders", "mere_no", "no_reject", "ambiguous", "bare_verbs", "please", "own", "by",
-    "with_answer", "sorry", "agrees", "titles", "honorifics", "and", "below_in_its_language", "harmless_below",
+    "approve_orders", "reject_orders", "before_no", "mere_no", "no_reject", "ambiguous", "bare_verbs", "please", "own",
+    "by", "with_answer", "sorry", "agrees", "titles", "honorifics", "and", "below_in_its_language", "harmless_below",
     "runs_on", "no_names",
 })  # fmt: skip
 CODES = tuple(sorted(path.stem for path in LANGUAGES.glob("*.toml")))
 LONGEST_PLAIN_STEM = 5
+WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*'?")
 _CHOICE = re.compile(r"\{([^}]*)\}")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
@@ -50,6 +51,24 @@ class Phrases:
         return frozenset(self._written)
 
 
+class Forms:
+    """Phrases as they are looked for in a text: whole, with any ending, and as signs that no space parts."""
+
+    def __init__(self, phrases: Phrases) -> None:
+        each = {form for phrase in phrases for form in (phrase, fold_known(phrase))}
+        self.signs = sorted(form for form in each if is_eastern(form))
+        self.plain = frozenset(form for form in each if not form.endswith("*"))
+        self._stems = tuple(form[:-1] for form in each if form.endswith("*"))
+
+    def holds(self, text: str) -> bool:
+        """Whether a text is one of them."""
+        return text in self.plain or (" " not in text and text.startswith(self._stems))
+
+    def sign_in(self, text: str) -> str:
+        """The first of the signs in a text, or ""."""
+        return next((sign for sign in self.signs if sign in text), "")
+
+
 class Lexicon:
     """The tables of some languages, each as one."""
 
@@ -62,7 +81,8 @@ class Lexicon:
         self.approve, self.reject = of("approve", "approve_orders"), of("reject", "reject_orders")
         self.approve_by_language = {code: of("approve", among=[code]) for code in codes}
         self.orders, self.bare_verbs = of("approve_orders", "reject_orders"), of("bare_verbs")
-        self.mere_no, self.no_reject = of("mere_no"), of("no_reject")
+        self.before_no, self.mere_no, self.no_reject = of("before_no"), of("mere_no"), of("no_reject")
+        self.undo, self._explicit = of("undo"), Forms(of("explicit"))
         self.ambiguous = Phrases() if len(codes) == 1 else of("ambiguous")
         self.greetings, self.thanks, self.closings = of("greetings"), of("thanks"), of("closings")
         self.please, self.own, self.by, self.with_answer = of("please"), of("own"), of("by"), of("with_answer")
@@ -70,11 +90,11 @@ class Lexicon:
         self.agrees = {code: of("agrees", among=[code]) for code in codes}
         self.sorry, self.titles, self.and_ = of("sorry"), of("titles"), of("and")
         self.honorifics = tuple(sorted(of("honorifics").folded()))
-        self.below, self.harmless_below, self.runs_on = of("below"), of("harmless_below"), of("runs_on")
-        self.below_in = {code: of("below_in_its_language", among=[code]) for code in codes}
+        self.below, self.harmless_below, self.runs_on = Forms(of("below")), Forms(of("harmless_below")), of("runs_on")
+        self.below_in = {code: Forms(of("below_in_its_language", among=[code])) for code in codes}
         self.answers = self.approve.folded() | self.reject.folded()
         self.answering_words = self.approve.words() | self.reject.words()
-        of_doubt = self.below.folded() | of("below_in_its_language").folded()
+        of_doubt = of("below", "below_in_its_language").folded()
         self.below_words = frozenset(phrase.rstrip("*") for phrase in of_doubt if " " not in phrase)
         self.beside = frozenset().union(
             *(
@@ -108,6 +128,11 @@ class Lexicon:
         codes = [code for code, table in self.reject_by_language.items() if phrase in table or code == "en"]
         return [table for code in codes for table in (self.approve_by_language[code], self.agrees[code])]
 
+    def is_explicit(self, line: str) -> bool:
+        """Whether a line holds a word that can only mean an answer, as "OK" below a mail that explains does not."""
+        text = fold_case(line)
+        return any(map(self._explicit.holds, WORD.findall(text))) or self._explicit.sign_in(text) != ""
+
     def languages_of(self, phrase: str) -> list[str]:
         """The languages in which a phrase approves."""
         return [code for code, table in self.approve_by_language.items() if phrase in table]
@@ -117,6 +142,11 @@ class Lexicon:
 def lexicon(codes: tuple[str, ...] = CODES) -> Lexicon:
     """The lexicon of these languages. Raises LookupError where one is unknown."""
     return Lexicon(codes)
+
+
+def is_eastern(text: str) -> bool:
+    """Whether a text begins with kana or an ideograph, as languages do that put no space between words."""
+    return text[:1] >= "\u3040"
 
 
 def _table(code: str) -> dict[str, list[str]]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from notifiers.email.folding import UNSURE
 from notifiers.email.grammar.confusables import ODD, fold, fold_known, is_blank
-from notifiers.email.grammar.lexicon import Lexicon, lexicon
+from notifiers.email.grammar.lexicon import Lexicon, is_eastern, lexicon
 from notifiers.email.grammar.names import Names, introduces_sender, is_harmless, written_like_names
 from notifiers.email.grammar.segments import Reader
 
@@ -21,6 +22,7 @@ LONGEST_ANSWER = 120  # characters of a line that may still approve
 LONGEST_NO = 500  # and of one that may still reject
 MOST_SEGMENTS = 6  # between full stops and commas, as in "Hi Bob, yes, approved. Thanks, Grace"
 MOST_CALLED = 2  # words of a name with which a letter begins
+MOST_OPENINGS, MOST_WORDS_OF_OPENING = 4, 4  # "Sorry, I have to": how many, and of how many words each
 MOST_WORDS_OF_NO = 10  # of a rejecting phrase
 YES_SIGNS = frozenset(["👍", "👌", "✅", "✔", "🙂", "😊", "😀", "😃", "😄", "🎉", "🙏", ":)", ":-)", "^^"])
 NO_SIGNS = frozenset(["👎", "❌", "🚫", "⛔", "✖", "✗", "✘", "🙅"])
@@ -73,6 +75,8 @@ def read_line(
     if not shown or (len(shown) <= LONGEST_ANSWER and is_blank(shown)):
         return NOTHING
     text, signs = _without_signs(shown[:LONGEST_NO])
+    if not text and signs == {"reject"}:
+        return Line("reject", "answer", shown)
     named = {int(each) for each in _NUMBER.findall(text)}
     text = _bare(_NUMBER.sub("", text) if named == {number} else text)
     folded = None if UNSURE in text else fold(text)
@@ -86,7 +90,7 @@ def read_line(
             return Line("none", "name")
         verdict = _verdict(kinds, signs, spoken_to=spoken_to)
         if verdict:
-            return Line(verdict, "answer", folded)
+            return Line("none", "undo") if verdict == "undo" else Line(verdict, "answer", folded)
         bare = _kinds(segments_of(folded.rstrip(" :-–—")), reader)
         if not signs and (set(kinds) <= _OPENS_LETTER or set(bare) <= _OPENS_LETTER):
             return Line("none", "greeting", folded if {*kinds, *bare} & {"address", "stranger", "name"} else "")
@@ -95,12 +99,6 @@ def read_line(
     if "approve" not in signs and (words_of_no := _rejects(folded, segments, reader)):
         return Line("reject", "answer", behind=_behind(text, words_of_no))
     return Line("none", _why_none(shown, folded, words))
-
-
-def sides_of_signs(line: str) -> frozenset[str]:
-    """What a line of nothing but signs says: "approve", "reject", both or nothing."""
-    text, sides = _without_signs(line.strip(_EDGES)[:LONGEST_ANSWER])
-    return frozenset() if text else sides
 
 
 def _bare(line: str) -> str:
@@ -166,7 +164,7 @@ def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str
     found = set(kinds)
     answers = found - _HARMLESS
     verdicts = {answer.split(" ")[0] for answer in answers} | signs
-    if len(verdicts) != 1 or not answers or not verdicts <= {"approve", "reject"}:
+    if len(verdicts) != 1 or not answers or not verdicts <= {"approve", "reject", "undo"}:
         return ""
     verdict = verdicts.pop()
     if "sorry" in found and verdict != "reject":
@@ -183,20 +181,34 @@ def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str
 def _rejects(folded: str, segments: list[str], reader: Reader) -> int:
     """How many words of a line are a rejecting phrase and what stands before it; 0 where it agrees behind it."""
     words = reader.lexicon
+    for rest in _starts(folded, segments, reader):
+        spoken = list(_WORD.finditer(rest))[: MOST_WORDS_OF_NO + 1]
+        for count in range(min(len(spoken), MOST_WORDS_OF_NO), 0, -1):
+            phrase = rest[: spoken[count - 1].end()]
+            if phrase in words.reject and phrase not in words.ambiguous:
+                before = len(_WORD.findall(folded[: len(folded) - len(rest)]))
+                return before + count if _stands(phrase, rest[len(phrase) :], reader) else 0
+    return 0
+
+
+def _starts(folded: str, segments: list[str], reader: Reader) -> Iterator[str]:
+    """Where in a line a refusal may begin: behind a greeting, a name, regret, "please" or "I have to"."""
+    words = reader.lexicon
     rest = folded
-    for segment in segments[:2]:  # a greeting, a name or regret may stand before it
+    for segment in segments[:2]:
         if reader.kind_of(segment) not in ("greeting", "address", "name", "sorry") or segment in words.reject:
             break
         rest = rest[rest.find(segment) + len(segment) :].lstrip(" .!,:-–—")
-    asks, _, behind = rest.partition(" ")
-    rest = behind if asks in words.please else rest  # "Please reject"
-    spoken = list(_WORD.finditer(rest))[: MOST_WORDS_OF_NO + 1]
-    for count in range(min(len(spoken), MOST_WORDS_OF_NO), 0, -1):
-        phrase = rest[: spoken[count - 1].end()]
-        if phrase in words.reject and phrase not in words.ambiguous:
-            before = len(_WORD.findall(folded[: len(folded) - len(rest)]))
-            return before + count if _stands(phrase, rest[len(phrase) :], reader) else 0
-    return 0
+    tables = (words.please, words.sorry, words.before_no)
+    for _ in range(MOST_OPENINGS):
+        yield rest
+        spoken = rest.split(" ")[:MOST_WORDS_OF_OPENING]
+        openings = [" ".join(spoken[:count]) for count in range(len(spoken) - 1, 0, -1)]
+        openings += [each for each in words.before_no if is_eastern(each) and rest.startswith(each)]
+        opening = next((each for each in openings if any(each.strip(",.") in table for table in tables)), "")
+        if not opening:
+            return
+        rest = rest[len(opening) :].lstrip(" ,")
 
 
 def _behind(text: str, count: int) -> str:

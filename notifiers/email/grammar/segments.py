@@ -25,7 +25,8 @@ class Reader:
     def __init__(self, lexicon: Lexicon, names: Names, written: frozenset[str]) -> None:
         self.lexicon, self.names, self.written = lexicon, names, written
         self._tables: list[tuple[str, Phrases]] = [
-            ("approve", lexicon.approve), ("reject", lexicon.reject), ("thanks", lexicon.thanks),
+            ("approve", lexicon.approve), ("reject", lexicon.reject), ("undo", lexicon.undo),
+            ("thanks", lexicon.thanks),
             ("please", lexicon.please), ("closing", lexicon.closings), ("sorry", lexicon.sorry), ("own", lexicon.own),
             ("beside", lexicon.with_answer), ("greeting", lexicon.greetings),
         ]  # fmt: skip

@@ -59,6 +59,14 @@ def test_a_plain_yes_is_one(line: str) -> None:
         "-1", "No way", "Hi Bob, rejected because of the freeze", "Sorry, rejected - use the replica", "no",
         "Rejected, only Carol may do this", "BAĞLANTIYI REDDEDİYORUM",
         "Please reject", "Please deny this", "Bitte ablehnen", "Please don't approve",
+        "I'm rejecting this", "I am declining this", "I’m rejecting this request, too risky", "We reject this",
+        "Sorry, I have to decline", "Unfortunately I can't approve this", "I will not approve", "Turning this down",
+        "Ich muss das ablehnen", "Wir lehnen ab", "Das kann ich nicht genehmigen", "Je dois refuser",
+        "Désolé, je ne peux pas approuver", "Tengo que rechazar", "No puedo aprobarlo", "Estoy rechazando esto",
+        "Tenho que recusar", "Não posso aprovar", "Devo rifiutare", "Non posso approvare", "Ik moet dit afwijzen",
+        "Ik kan dit niet goedkeuren", "Muszę odrzucić", "Nie mogę zatwierdzić", "Bu talebi reddediyorum", "Onaylayamam",
+        "Jag måste avslå", "Jag kan inte godkänna", "今回は却下します", "残念ながら承認できません", "我拒绝这个请求",
+        "抱歉，无法批准", "👎", "❌", "👎🏽",
     ],
 )  # fmt: skip
 def test_a_plain_no_is_one(line: str) -> None:
@@ -91,6 +99,8 @@ def test_a_plain_no_is_one(line: str) -> None:
         "Rejected by whom?", "Rejected by mistake", "No rechazar", "Nie odrzucam", "Not approved yet", "Grace Hopper",
         "Decline to comment", "No need to wait, go ahead", "Nothing rejected", "Kein Problem", "Approved until Monday",
         "Sí, pero espera", "1. Approved", "Approved (Monday)", "dènied", "ápproved",
+        "I will not reject", "I'm not rejecting this", "I won't decline", "We rejected such things, but this is fine",
+        "I would approve", "👍🏽", "👍👎", "Cancel", "REVOKE", "I reject nothing", "I have to reject or approve",
         "approv\u0435", "＼approve", "appro\u200bve", "ⓐpprove", "n̶o",
     ],
 )  # fmt: skip
@@ -138,6 +148,9 @@ def test_a_line_that_shows_nothing_is_blank(line: str) -> None:
         "ale dopiero jutro", "poczekaj", "ama bekle", "men vänta", "ただし明日", "少し待ってください",
         "但是先等一下", "如果",
         "No production data, please.", "Not to be extended.",
+        "Who is this?", "Who is this？", "(Who asks?)", "Vem är det? 🙂", "من هذا؟", "Τι είναι αυτό\u037e",
+        "Who is this? I wonder", "With a ticket", "Mit Ticket", "Avec un ticket", "Bob isterse", "Ticket varsa",
+        "İş biterse", "这是谁", "誰の申請ですか",
     ],
 )  # fmt: skip
 def test_a_word_of_refusal_delay_or_condition_puts_an_approval_in_doubt(line: str) -> None:
@@ -154,6 +167,7 @@ def test_a_word_of_refusal_delay_or_condition_puts_an_approval_in_doubt(line: st
         "The plan is attached.",
         "Watch the replication lag.", "Graag snel.", "Have a nice day", "Viel Erfolg!", "sí", "Call me when done.",
         "Kein Problem", "Sin problema", "没问题", "問題ありません",
+        "With thanks", "Avec plaisir", "Mit freundlichen Grüßen", "See https://wiki.example/page?id=4", "Why not?!",
     ],
 )  # fmt: skip
 def test_a_comment_without_one_puts_nothing_in_doubt(line: str) -> None:
@@ -182,7 +196,6 @@ def test_a_word_that_is_harmless_elsewhere_counts_in_its_language(answer: str, l
         ("Yes,", "or no"),
         ("Genehmigt", "von Bob"),
         ("承認", "しません"),
-        ("Approved", "?"),
         ("Approved", ", he said"),
     ],
 )

@@ -90,10 +90,9 @@ def test_a_plain_answer_decides() -> None:
         ({"answers": ["<lunch@example.com>"]}, {}, "replies to ours", "help"),
         ({"answers": ["<lunch@example.com>", OUR_MAIL]}, {}, "replies to ours", "help"),
         ({"answers": [OUR_MAIL.replace("1042", "1043")]}, {}, "replies to ours", "help"),
-        ({"line": "OK"}, {"mail_kind": "help"}, "says it in full", "help"),
-        ({"line": "Fine with me"}, {"mail_kind": "help"}, "says it in full", "help"),
-        ({"line": "No", "verdict": "reject"}, {"mail_kind": "help"}, "says it in full", "help"),
-        ({"line": "Approve"}, {"mail_kind": "undo"}, "asked for", "help"),
+        ({}, {"mail_kind": "help"}, "says it in full", "help"),
+        ({"verdict": "reject"}, {"mail_kind": "help"}, "says it in full", "help"),
+        ({"explicit": True}, {"mail_kind": "undo"}, "asked for", "help"),
         ({"code": "forwarded", "reason": "Forwarded."}, {}, "not forwarded", "help"),
         ({"code": "resent", "reason": "Resent."}, {}, "sent by themselves", "help"),
         ({"code": "encrypted", "reason": "Encrypted."}, {}, "has text", "help"),
@@ -176,14 +175,14 @@ def test_no_id_makes_a_mail_that_asks_of_one_that_does_not(event: str) -> None:
     assert whose(reply, "grace") == ("grace", "help")
 
 
-@pytest.mark.parametrize(
-    ("line", "verdict"),
-    [
-        ("REJECT", "reject"), ("Rejected - use the replica", "reject"), ("approved, thanks", "approve"),
-        ("Genehmigt", "approve"), ("Abgelehnt", "reject"), ("Refusé", "reject"), ("Apruebo", "approve"),
-        ("Odrzucam", "reject"), ("Godkänt", "approve"), ("却下します", "reject"), ("同意", "approve"),
-    ],
-)  # fmt: skip
-def test_a_plain_answer_to_a_mail_that_says_why_none_counted_decides(line: str, verdict: str) -> None:
-    found = judged({"line": line, "verdict": verdict}, mail_kind="help")
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+def test_a_plain_answer_to_a_mail_that_says_why_none_counted_decides(verdict: str) -> None:
+    found = judged({"explicit": True, "verdict": verdict}, mail_kind="help")
     assert (found.decides, found.verdict) == (True, verdict)
+
+
+def test_what_asks_to_undo_undoes_where_the_mail_said_so() -> None:
+    undo = {"verdict": "none", "code": "unclear", "reason": "No.", "asks_to_undo": True}
+    assert judged(undo, mail_kind="undo").undoes
+    assert not judged(undo).decides
+    assert not judged({"verdict": "none", "code": "unclear", "reason": "No."}, mail_kind="undo").undoes

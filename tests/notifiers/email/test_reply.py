@@ -254,3 +254,37 @@ def test_what_stands_around_the_answer(text: str, verdict: str, comment: str) ->
     raw = f"From: grace@example.com\nTo: c@example.test\nSubject: Re: x\n\n{text}".encode()
     read = read_reply(raw)
     assert (read.verdict, read.comment) == (verdict, comment)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "REJECT", "Rejected - use the replica", "approved, thanks", "Genehmigt", "Abgelehnt", "Refusé", "Apruebo",
+        "Aprovado", "Rifiutato", "Akkoord", "Odrzucam", "Onaylıyorum", "Godkänt", "却下します", "同意",
+    ],
+)  # fmt: skip
+def test_an_answer_that_can_mean_nothing_else_is_explicit(line: str) -> None:
+    assert reply(f"{line}\r\n").explicit
+
+
+@pytest.mark.parametrize("line", ["OK", "Fine with me", "No", "yes, thanks", "Nein", "はい", "好的", "👎"])
+def test_a_short_answer_is_not_explicit(line: str) -> None:
+    read = reply(f"{line}\r\n")
+    assert (read.verdict != "none", read.explicit) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "REVOKE", "Please revoke it.", "cancel the request", "Revoke, thanks", "Hi,\r\n\r\nWiderrufen", "Annuler",
+        "Revocar", "cancelado", "Annullato", "Intrekken", "Cofam", "iptal et", "Återkalla", "取消", "撤销。",
+    ],
+)  # fmt: skip
+def test_a_line_may_ask_to_undo(line: str) -> None:
+    read = reply(f"{line}\r\n")
+    assert (read.verdict, read.code, read.asks_to_undo) == ("none", "unclear", True)
+
+
+@pytest.mark.parametrize("line", ["Cancel?", "Cancel it when Bob is done", "Cancelled flights", "Do not revoke"])
+def test_nothing_else_asks_to_undo(line: str) -> None:
+    assert not reply(f"{line}\r\n").asks_to_undo
