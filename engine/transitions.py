@@ -62,7 +62,8 @@ class Transitions:
     def _write(self, connection: Connection, transition: Transition, row: Row[Any], number: int) -> None:
         # A workflow that has lost a level in a crash must not set the record back to the one before.
         level = max(row.level, transition.level)
-        settled = {} if transition.status is Status.WAITING else {"settled_at": transition.at}
+        waits = transition.status is Status.WAITING
+        settled = {} if waits else {"settled_at": transition.at}
         values = {"step": number, "status": transition.status, "message": transition.message, "level": level, **settled}
         requests.change(connection, transition.approval_id, **values)
         _seat(connection, transition, number)
@@ -71,7 +72,8 @@ class Transitions:
         if transition.lapsed:
             answers.lapse(connection, transition.lapsed, LAPSED)
         tell = _told(connection, transition, row, number)
-        self.notifying.write(connection, row, transition.level, number, transition.at, tell)
+        # People are asked at the level that the workflow knows; the end is told at the one that is on record.
+        self.notifying.write(connection, row, transition.level if waits else level, number, transition.at, tell)
 
 
 class _ReliesOnDisabled(Exception):

@@ -74,7 +74,11 @@ def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_ar
     told = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
     write(store, a_step(number, "1.cancelled", status=Status.CANCELLED, message="Cancelled.", recipients=told))
     assert store.reading.request(number).level == 2
-    assert sorted(row.person for row in store.notifications.of_step(number, 3)) == ["alice", "grace", "heidi"]
+    assert sorted((row.person, row.level) for row in store.notifications.of_step(number, 3)) == [
+        ("alice", 2),
+        ("grace", 2),
+        ("heidi", 2),
+    ]
 
 
 def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
