@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import select
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -52,8 +51,10 @@ class Connection:
         if kind:  # a broken connection would let a polite LOGOUT wait for its timeout
             hang_up(self._client)
             return
-        with suppress(OSError, IMAPClient.Error):
+        try:
             self._client.logout()
+        except (OSError, IMAPClient.Error):  # the server was first, and the library leaves its socket open
+            hang_up(self._client)
 
     def uids(self) -> list[int]:
         """List the mails of the folder, oldest first."""

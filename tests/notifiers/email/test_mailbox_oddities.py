@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import warnings
 from datetime import timedelta
 
 import pytest
@@ -15,7 +17,9 @@ from notifiers.email.mailbox.intake import UNAVAILABLE_IN_A_ROW, Intake
 from notifiers.email.mailbox.ledger import Claim, MailRef
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.odd_server import Oddity, OddServer
+from tests.notifiers.email.servers import Sandbox
 from tests.notifiers.email.watching import SECONDS, Watching, mailbox_on
+from tests.proxy import Proxy
 
 MAIL = b"Message-ID: <one@test>\r\n\r\none"
 
@@ -45,6 +49,20 @@ def test_a_connection_that_makes_no_sense_is_made_anew_without_haste(
         server.deliver(MAIL.replace(b"one", b"two"))
         watching.until_handled(b"one", b"two")
     assert server.moved == [MAIL, MAIL.replace(b"one", b"two")]
+
+
+def test_a_connection_that_the_server_ended_first_is_closed_here_too() -> None:
+    with (
+        Sandbox() as server,
+        Proxy((server.host, server.port)) as proxy,
+        Connection(mailbox_on(server, port=proxy.port)) as connection,
+    ):
+        proxy.cut()
+    with warnings.catch_warnings(record=True) as left_open:
+        warnings.simplefilter("always", ResourceWarning)
+        del connection
+        gc.collect()
+    assert left_open == []
 
 
 def test_a_mail_withheld_for_a_while_is_read_later(ledger: MemoryLedger, caplog: pytest.LogCaptureFixture) -> None:
