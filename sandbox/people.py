@@ -15,7 +15,7 @@ from imapclient import IMAPClient
 from sandbox import clients
 from sandbox.mail_server import DOMAIN, HOST, PASSWORD
 
-NETWORK_SECONDS = 30.0
+NETWORK_SECONDS = 120.0
 WAIT_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 1.0
 _TELLS = re.compile(r"\.(?:opened|settled|answer_refused)\.")  # in the Message-ID of a mail that asks for no answer

@@ -28,9 +28,9 @@ DEBIAN = Path("/usr/lib/postgresql")
 # Speed for safety: this cluster is never read after its process ends.
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 INITDB_SECONDS = 120
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 10
-CONNECT_SECONDS = 5
+CONNECT_SECONDS = 60
 POLL_SECONDS = 0.05
 
 

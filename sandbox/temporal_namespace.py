@@ -15,7 +15,7 @@ from sandbox.temporal_tool import NoTemporal
 from workflows import search_attributes
 
 RETENTION = timedelta(days=30)
-READY_SECONDS = 30
+READY_SECONDS = 120
 POLL_SECONDS = 0.05
 
 

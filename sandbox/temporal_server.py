@@ -25,7 +25,7 @@ from store.file_permissions import BESIDE, OTHERS, OURS_ALONE, close
 from workflows import search_attributes
 
 HOST = "127.0.0.1"
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 3
 POLL_SECONDS = 0.05
 # It takes further ports of its own, which another program may take first.

@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 GO_PACKAGE = "github.com/temporalio/cli/cmd/temporal@v1.5.1"  # later tags have a `replace` line that go install refuses
 OLDEST_SERVER = (1, 29)
-VERSION_SECONDS = 20
+VERSION_SECONDS = 120
 DOWNLOAD_SECONDS = 300
 BUILD_SECONDS = 1800
 PROGRESS_SECONDS = 5

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 CHUNK_BYTES = 65_536
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 60.0
 
 
 class Proxy:

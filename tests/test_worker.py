@@ -245,7 +245,7 @@ async def test_before_an_upgrade_all_that_is_open_is_replayed_and_what_would_not
                 "Grant", "", id=id_, task_queue=deployment.settings.task_queue
             )
             handle = await start
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 # Until its first task is over.
                 while (await handle.describe()).history_length < 5:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)

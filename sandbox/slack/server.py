@@ -7,7 +7,6 @@ import json
 import socket
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -26,7 +25,8 @@ from sandbox.temporal_tool import Say, say_on_stderr
 
 HOST = "127.0.0.1"
 HOOK_PORT = 8080  # in a network of its own, so always free
-START_SECONDS = 30
+# Counted in tries, so that a machine that stands still for a while, or is slow, takes none of them away.
+MOST_TRIES = 600
 STOP_SECONDS = 5
 POLL_SECONDS = 0.05
 
@@ -104,8 +104,9 @@ class SlackServer:
         return process
 
     async def _answering(self, process: asyncio.subprocess.Process, folder: Path) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and process.returncode is None:
+        for _ in range(MOST_TRIES):
+            if process.returncode is not None:
+                break
             try:
                 await self.inside.get("/_control/state")
                 return

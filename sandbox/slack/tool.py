@@ -21,7 +21,7 @@ PACKAGE = f"local-slack-linux-x64@{VERSION}"
 # What the npm registry says of the package (`npm view local-slack-linux-x64@0.1.8 dist.integrity`).
 INTEGRITY = "sha512-2BCTKxKajjZNWCSCj66Jq5VDScUDNpGZ1lA3281I8RvpDE4/ULCwC26TlcW6/4sPbSTs02Q3KjTiltJp3ZBEvg=="
 PROGRAM = "package/bin/local-slack"
-VERSION_SECONDS = 20
+VERSION_SECONDS = 120
 FETCH_SECONDS = 300
 # Its own users, network and processes: it listens on every address, and all of it ends with the first process.
 FENCE = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")

@@ -15,6 +15,8 @@ from activities.chores import Chore, repeating
 from activities.errors import refusals_are_final
 from countersign.errors import Refused, Unavailable
 
+WAIT_SECONDS = 120
+
 
 async def test_the_sweeper_does_every_chore_though_one_fails_and_one_hangs(caplog: pytest.LogCaptureFixture) -> None:
     environment, done = ActivityEnvironment(), asyncio.Event()
@@ -33,9 +35,9 @@ async def test_the_sweeper_does_every_chore_though_one_fails_and_one_hangs(caplo
 
     chores = [Chore(work.__name__, work) for work in (hangs, unavailable, broken, last)]
     sweeping = asyncio.create_task(environment.run(BackgroundActivities(None, chores).sweep))
-    await asyncio.wait_for(done.wait(), 30)
+    await asyncio.wait_for(done.wait(), WAIT_SECONDS)
     environment.worker_shutdown()
-    await asyncio.wait_for(sweeping, 10)
+    await asyncio.wait_for(sweeping, WAIT_SECONDS)
     assert "unavailable: the database is away" in caplog.text
     assert "a fault of ours" in caplog.text
 
@@ -51,7 +53,7 @@ async def test_a_chore_that_hangs_is_ended_and_done_again(caplog: pytest.LogCapt
         await asyncio.Event().wait()
 
     async with repeating([Chore("the chore", hangs_once, pause=timedelta(0), longest=timedelta(seconds=0.1))]):
-        await asyncio.wait_for(again.wait(), 30)
+        await asyncio.wait_for(again.wait(), WAIT_SECONDS)
     assert "the chore: not done within" in caplog.text
 
 
@@ -63,7 +65,7 @@ async def test_what_is_to_be_done_once_is_done_until_it_goes_well_and_no_more() 
         if len(turns) == 1:
             raise Unavailable("not yet")
 
-    await asyncio.wait_for(Chore("the chore", fails_once, pause=timedelta(0), once=True).repeat(), 30)
+    await asyncio.wait_for(Chore("the chore", fails_once, pause=timedelta(0), once=True).repeat(), WAIT_SECONDS)
     assert turns == [0, 1]
 
 
@@ -81,9 +83,9 @@ async def test_the_listener_beats_and_stops_with_the_worker() -> None:
             stopped.set()
 
     watching = asyncio.create_task(environment.run(BackgroundActivities(listen, []).watch_mailbox))
-    await asyncio.wait_for(beaten.wait(), 30)
+    await asyncio.wait_for(beaten.wait(), WAIT_SECONDS)
     environment.worker_shutdown()
-    await asyncio.wait_for(watching, 10)
+    await asyncio.wait_for(watching, WAIT_SECONDS)
     assert stopped.is_set()
 
 

@@ -26,8 +26,8 @@ from store.tokens import Owner
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = str(Path(sys.executable).parent / "countersign")
-START_SECONDS = 60
-STOP_SECONDS = 30
+START_SECONDS = 120
+STOP_SECONDS = 120
 # Other tests use the same Temporal server: devices of our own make ids of our own.
 MARK = uuid.uuid4().hex[:8]
 DEVICES = [f"cli-{n}-{MARK}" for n in range(40)]

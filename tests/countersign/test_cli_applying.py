@@ -54,7 +54,7 @@ def at_a_terminal(installation: Installation, answer: str, *arguments: str) -> t
         pass
     finally:
         os.close(ours)
-    return process.wait(60), shown.decode()
+    return process.wait(120), shown.decode()
 
 
 def test_what_only_adds_is_shown_and_applied_at_once(by: Run, tmp_path: Path) -> None:

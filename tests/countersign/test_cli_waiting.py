@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from tests.countersign.installation import COMMAND, Installation, Run
 from tests.proxy import Proxy
 
-SECONDS = 60
+SECONDS = 120
 
 
 class Process:

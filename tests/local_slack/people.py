@@ -15,9 +15,10 @@ from sandbox.slack.state import Delivery
 T = TypeVar("T")
 POLL_SECONDS = 0.02
 LATE_SECONDS = 20.0
+WAIT_SECONDS = 120.0
 
 
-async def until_seen(look: Callable[[], Awaitable[T]], seconds: float = 10) -> T:
+async def until_seen(look: Callable[[], Awaitable[T]], seconds: float = WAIT_SECONDS) -> T:
     """Look again and again until there is something to see, and return it; raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while not (seen := await look()):

@@ -99,7 +99,7 @@ def without_temporal(database_url: str) -> Plan:
     return Plan(database_url, lambda: Client.connect("127.0.0.1:1", lazy=True))
 
 
-async def until(so: Callable[[], bool], seconds: float = 60) -> None:
+async def until(so: Callable[[], bool], seconds: float = 120) -> None:
     """Poll until it is so; TimeoutError when it takes longer."""
     async with asyncio.timeout(seconds):
         while not so():  # noqa: ASYNC110 - what is looked at knows no events

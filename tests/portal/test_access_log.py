@@ -36,7 +36,10 @@ async def test_nothing_is_logged_at_each_doctor_call(sqlite_url: str, free_tcp_p
     environment = {"COUNTERSIGN_DATABASE_URL": sqlite_url, "COUNTERSIGN_LOG_FORMAT": "json"}
     token = command(environment, "token", "create", "--person", "ada", "--admin").stdout.strip()
     url = f"http://127.0.0.1:{free_tcp_port}/api/v1"
-    async with process(environment, free_tcp_port) as serving, httpx.AsyncClient(trust_env=False, timeout=30) as client:
+    async with (
+        process(environment, free_tcp_port) as serving,
+        httpx.AsyncClient(trust_env=False, timeout=120) as client,
+    ):
         headers = {"Authorization": f"Bearer {token}"}
         for _ in range(2):
             assert (await client.get(f"{url}/doctor", headers=headers)).status_code == 200

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 HALF = b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\n"
 WHOLE = HALF + b"\r\n"
 SOON = 0.2
-PATIENCE = 60
+PATIENCE = 120
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -63,7 +63,7 @@ async def working(environment: dict[str, str], log: Path) -> AsyncIterator[async
 
 async def until_health(portal: Portal, **wanted: object) -> None:
     """Poll until `/health` says so; fail after a minute."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not wanted.items() <= (await portal.get("nobody", "/health")).json().items():  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 

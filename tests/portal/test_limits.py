@@ -51,7 +51,7 @@ async def answered(
     portal: Portal, status: int = 200, ask: Callable[[], Awaitable[httpx.Response]] | None = None
 ) -> httpx.Response:
     """Ask as bob until the answer has this status."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (reply := await (ask() if ask else portal.get("bob", "/me"))).status_code != status:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return reply

@@ -82,7 +82,7 @@ class Command:
 
 async def until_listed(portal: Portal, devices: list[str]) -> None:
     """Poll until bob's requests are for these devices: the worker takes up one after another."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             listed = (await portal.get("bob", "/requests")).json()
             if sorted(one["question"]["device"] for one in listed) == devices:

@@ -32,7 +32,7 @@ def submit(
 
 @contextmanager
 def inbox_of(mail: MailServer, account: str) -> Iterator[IMAPClient]:
-    with IMAPClient(mail.host, mail.imap_port, ssl=False, timeout=60) as imap:
+    with IMAPClient(mail.host, mail.imap_port, ssl=False, timeout=120) as imap:
         imap.login(account, mail.password)
         imap.select_folder("INBOX")
         yield imap
@@ -144,7 +144,7 @@ async def test_delivery_wakes_every_idler_even_just_before_it_idles() -> None:
         def idle() -> bytes:
             with inbox_of(mail, "countersign") as imap:
                 selected.set()
-                delivered.wait(60)
+                delivered.wait(120)
                 imap.idle()
                 # Not idle_check: it waits on the socket, while the news may have come along with "+ Idling".
                 news: bytes = imap._imap.readline()
@@ -152,7 +152,7 @@ async def test_delivery_wakes_every_idler_even_just_before_it_idles() -> None:
             return news
 
         idler = asyncio.create_task(asyncio.to_thread(idle))
-        await asyncio.to_thread(selected.wait, 10)
+        await asyncio.to_thread(selected.wait, 120)
         await asyncio.to_thread(submit, mail, PLAIN)
         delivered.set()
         assert await idler == b"* 1 EXISTS\r\n"
@@ -187,7 +187,7 @@ async def test_each_recipient_of_a_mail_gets_a_copy_of_their_own() -> None:
 
 
 def submit_to(mail: MailServer, recipients: list[str]) -> None:
-    with smtplib.SMTP(mail.host, mail.smtp_port, timeout=60) as smtp:
+    with smtplib.SMTP(mail.host, mail.smtp_port, timeout=120) as smtp:
         smtp.sendmail("approvals@example.test", recipients, PLAIN)
 
 

@@ -214,8 +214,8 @@ async def serving(*options: str) -> AsyncIterator[MailServer]:
     env = {**os.environ, "COLUMNS": "200"}
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=env)
     assert process.stdout
-    line = (await asyncio.wait_for(process.stdout.readline(), 90)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), 180)).decode()
     smtp, imap = re.findall(r"127\.0\.0\.1:(\d+)", line)
     yield MailServer(smtp_port=int(smtp), imap_port=int(imap))
     process.terminate()
-    assert await asyncio.wait_for(process.wait(), 90) == 0
+    assert await asyncio.wait_for(process.wait(), 180) == 0

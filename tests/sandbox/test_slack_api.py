@@ -82,7 +82,7 @@ def slack(shared: FaultySlack) -> FaultySlack:
 
 @pytest.fixture
 def client(slack: FaultySlack) -> AsyncWebClient:
-    return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=5)
+    return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=120)
 
 
 async def refused(client: AsyncWebClient, method: str, **args: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from sandbox.slack.server import SlackServer
 async def main():
     async with SlackServer() as slack:
         print(slack.url, slack.folder, flush=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(600)
 asyncio.run(main())
 """
 
@@ -161,7 +161,7 @@ async def test_nothing_is_left_running_however_it_ends(end: signal.Signals) -> N
         url, folder = (await asyncio.to_thread(starter.stdout.readline)).split()
         assert processes(url)
         starter.send_signal(end)
-        await asyncio.to_thread(starter.wait, 20)
+        await asyncio.to_thread(starter.wait, 120)
 
     async def gone() -> bool:
         return not processes(url)

@@ -18,7 +18,7 @@ from sandbox.temporal_server import TemporalServer, free_port
 from sandbox.temporal_tool import NoTemporal
 from workflows import search_attributes
 
-DEADLINE_SECONDS = 90
+DEADLINE_SECONDS = 180
 
 
 @pytest.fixture

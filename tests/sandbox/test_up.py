@@ -16,7 +16,7 @@ from sandbox.up import ROOT, alone, environment, must_be_free, processes
 from sandbox.welcome import Place
 from settings import Settings
 
-DEADLINE_SECONDS = 90
+DEADLINE_SECONDS = 180
 RUN = """
 import os, sys
 from pathlib import Path

@@ -28,7 +28,7 @@ from sandbox.temporal_server import TemporalServer, free_port
 from sandbox.up import ROOT, environment, places, processes, slack_place, start, welcome
 from settings import Settings
 
-DEADLINE_SECONDS = 90
+DEADLINE_SECONDS = 180
 READY = Installation(has_policy=True, is_example=True, token_file=Path("var/token"), is_unused=True)
 START = """
 import sys

@@ -25,7 +25,7 @@ from tests.workflows.deployment import Deployment, Request, new_namespace, until
 from tests.workflows.people import PEOPLE, policy
 
 ROOM, ARCHIVED = "C01ROOM", "C02GONE"
-SECONDS = 20
+SECONDS = 120
 
 
 def user_id(person: str) -> str:

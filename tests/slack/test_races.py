@@ -44,7 +44,7 @@ VERDICTS = (("approve", "approve"), ("approve", "reject"), ("reject", "approve")
 # The whole has 200 by socket: COUNTERSIGN_TEST_RACES=200.
 RACES = {"socket": int(os.environ.get("COUNTERSIGN_TEST_RACES", "80")), "http": 40}
 STEP_SECONDS = 0.03
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 # What was left over is tried again after ten seconds, by a sweeper that comes every five: then nothing comes any more.
 SWEPT_SECONDS = 16
 

@@ -36,7 +36,7 @@ async def test_health_and_doctor_say_how_slack_s_connection_stands(context: Cont
     token = context.deployment.store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
     async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
         health = (await client.get(f"{url}/api/v1/health")).json()
-        found = (await client.get(f"{url}/api/v1/doctor", timeout=30)).json()
+        found = (await client.get(f"{url}/api/v1/doctor", timeout=SECONDS)).json()
     told = [one["words"] for one in found if one["about"] == "connection"]
     if context.slack.workspace.mode == "socket":
         assert health["channels"]["slack"]["ok"]

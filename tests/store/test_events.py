@@ -90,11 +90,11 @@ def test_sqlite_waits_for_another_process_instead_of_failing(sqlite_url: str) ->
         with other.transaction() as connection:
             connection.execute(text("UPDATE feed SET version = version"))
             holding.set()
-            release.wait(30)
+            release.wait(120)
 
     with ThreadPoolExecutor(2) as pool:
         held = pool.submit(hold)
-        assert holding.wait(30)
+        assert holding.wait(120)
         writing = pool.submit(store.events.record, None, audit_event("asked_again"))
         assert store.events.last_version() == 0  # who reads waits for nobody
         assert not writing.done()

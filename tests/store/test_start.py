@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 WORKER, PORTAL = ("worker.py",), ("-m", "portal", "serve")
 READY = {WORKER: "ready: task queue", PORTAL: "Started server process"}
 WAITS = "the database can't be used: it is starting, or shutting down; it is tried again for 60 seconds"
-END_SECONDS = 60
+END_SECONDS = 120
 LEVEL_AND_LOGGER = re.compile(r" (?:INFO|WARNING|ERROR) [\w.]+: ")
 # Between the end of the wait and the start of the work.
 SAID_MEANWHILE = {

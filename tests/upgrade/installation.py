@@ -27,8 +27,8 @@ from sandbox.temporal_server import HOST, free_port
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {"worker": ["worker.py"], "portal": ["-m", "portal", "serve"]}
 WAIT_SECONDS = 120.0  # a program may take a minute to start on a busy machine
-STOP_SECONDS = 30.0
-CALL_SECONDS = 40.0  # an answer waits for a worker for 20
+STOP_SECONDS = 120.0
+CALL_SECONDS = 120.0  # an answer waits for a worker for 20
 POLL_SECONDS = 0.05
 
 

@@ -37,7 +37,7 @@ from store import Store
 from tests.workflows.people import Devices, policy
 from tests.workflows.sandboxed import sandboxed
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 MAIL_KEYS = "a1:" + "k" * 40
 # What kind of mail it is stands in its Message-ID.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from temporalio import activity
@@ -23,14 +24,14 @@ QUEUE = "standing"
 WORKERS = 4
 
 
-async def one_worker(client: TemporalClient) -> tuple[WorkflowHandle[BackgroundWork, None], int]:
-    """A worker's life: the attempt under which its sweeper ran."""
-    began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+async def one_worker(client: TemporalClient) -> WorkflowHandle[BackgroundWork, None]:
+    """A worker's life, until its sweeper has begun."""
+    began = asyncio.Event()
 
     class Noting(BackgroundActivities):
         @activity.defn(name="sweep")
         async def sweep(self) -> None:
-            began.set_result(activity.info().attempt)
+            began.set()
             await super().sweep()
 
     worker = Worker(
@@ -39,6 +40,7 @@ async def one_worker(client: TemporalClient) -> tuple[WorkflowHandle[BackgroundW
         workflows=[BackgroundWork],
         activities=[Noting(None, []).sweep],
         workflow_runner=sandboxed(),
+        graceful_shutdown_timeout=timedelta(seconds=WAIT_SECONDS),
     )
     async with worker:
         handle = await client.start_workflow(
@@ -48,16 +50,20 @@ async def one_worker(client: TemporalClient) -> tuple[WorkflowHandle[BackgroundW
             task_queue=QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
-        attempt = await asyncio.wait_for(began, WAIT_SECONDS)
-    return handle, attempt
+        await asyncio.wait_for(began.wait(), WAIT_SECONDS)
+    return handle
 
 
 async def test_a_restart_does_not_wait_longer_the_more_workers_there_were(temporal_address: str) -> None:
     client = await TemporalClient.connect(temporal_address, namespace=await new_namespace(temporal_address))
     for _ in range(WORKERS):
-        handle, attempt = await one_worker(client)
-        assert attempt == 1
+        handle = await one_worker(client)
     events = [event async for event in handle.fetch_history_events()]
+    begun = [one for one in events if one.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED]
+    failures = [one.activity_task_started_event_attributes.last_failure for one in begun]
+    assert begun  # what ends by an error begins again and again, without an event
+    # On a machine that stood still Temporal took its worker for dead; that is no failure of its own.
+    assert not [one for one in failures if one.message and not one.HasField("timeout_failure_info")]
     scheduled = [one for one in events if one.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
     policy = scheduled[-1].activity_task_scheduled_event_attributes.retry_policy
     assert (policy.backoff_coefficient, policy.initial_interval.ToTimedelta().total_seconds()) == (1.0, 1.0)

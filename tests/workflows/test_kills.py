@@ -31,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SECONDS = 60 * float(os.environ.get("COUNTERSIGN_TEST_KILLS", "0"))
 SEED = int(os.environ.get("COUNTERSIGN_TEST_SEED") or random.randrange(2**32))
 ROUND_SECONDS = 75.0
-HTTP_SECONDS = 30.0
+HTTP_SECONDS = 120.0
 
 
 @contextmanager

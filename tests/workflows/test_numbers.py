@@ -27,7 +27,7 @@ def copied(source: Path, target: Path) -> None:
 async def until_listed(deployment: Deployment, kind: str, count: int) -> None:
     """Temporal lists what began a moment later."""
     wanted = f'WorkflowType = "{kind}"' + (" AND CountersignStatus IS NOT NULL" if kind != "Grant" else "")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         listed = 0
         while listed < count:
             await asyncio.sleep(POLL_SECONDS)

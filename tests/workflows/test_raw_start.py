@@ -19,7 +19,7 @@ from tests.workflows.deployment import Deployment, Request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-CLI_SECONDS = 30
+CLI_SECONDS = 120
 Cli = Callable[..., Awaitable[tuple[int, str]]]
 
 

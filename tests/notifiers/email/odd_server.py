@@ -108,7 +108,7 @@ class OddServer:
             return b""
         if self.oddity == "speaks before idling":
             with self.changed:
-                self.changed.wait_for(lambda: bool(self.mails), 10)
+                self.changed.wait_for(lambda: bool(self.mails), 120)
             session.wfile.write(b"* 1 EXISTS\r\n")
         session.wfile.write(b"+ idling\r\n")
         if self.oddity == "ends idle at once":

@@ -14,7 +14,7 @@ from imapclient import IMAPClient
 
 from sandbox.mail_server import ENGINE, MailServer
 
-SECONDS = 60.0
+SECONDS = 120.0
 LOOK_AGAIN_SECONDS = 0.1
 
 

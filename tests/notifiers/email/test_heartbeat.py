@@ -9,10 +9,10 @@ def test_beats_without_help_until_no_progress_is_told_for_too_long() -> None:
     beats: queue.Queue[None] = queue.Queue()
     with Heartbeat(lambda: beats.put(None), tick=0.01, patience=1.0) as heartbeat:
         for _ in range(3):
-            beats.get(timeout=30)
+            beats.get(timeout=120)
         assert falls_silent(beats)
         heartbeat.progress()
-        beats.get(timeout=30)
+        beats.get(timeout=120)
 
 
 def falls_silent(beats: queue.Queue[None]) -> bool:

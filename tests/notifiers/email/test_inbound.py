@@ -137,7 +137,7 @@ def taker(engine: Engine) -> Take:
 async def test_a_plain_answer_is_stored_with_its_proof_then_submitted() -> None:
     engine = Engine()
     await taker(engine)(mail("Approved\n\nBe quick."))
-    await asyncio.wait_for(engine.submitted.wait(), 30)
+    await asyncio.wait_for(engine.submitted.wait(), 120)
     (given,) = engine.given
     assert (given.person, given.approval_id, given.level, given.verdict) == ("grace", 1042, 1, "approve")
     assert (given.comment, given.at, given.channel) == ("Be quick.", NOW, "email")
@@ -240,7 +240,7 @@ async def test_a_submission_that_fails_is_left_to_the_sweeper() -> None:
     engine.status = Status.WAITING
     await take(mail("Approved"))
     engine.status = Status.CANCELLED
-    await asyncio.wait_for(engine.submitted.wait(), 30)
+    await asyncio.wait_for(engine.submitted.wait(), 120)
     assert len(engine.given) == 1
 
 

@@ -238,12 +238,12 @@ async def test_a_mail_that_is_confirmed_late_lets_others_begin() -> None:
         out = notifier(server, connections=1)
         server.keep_back = asyncio.Event()
         late = asyncio.create_task(out.send(notification()))
-        await asyncio.wait_for(server.kept_back.wait(), 30)
+        await asyncio.wait_for(server.kept_back.wait(), 120)
         keep_back, server.keep_back = server.keep_back, None
-        await asyncio.wait_for(out.send(notification(to=HEIDI)), 30)
+        await asyncio.wait_for(out.send(notification(to=HEIDI)), 120)
         assert not late.done()
         keep_back.set()
-        await asyncio.wait_for(late, 30)
+        await asyncio.wait_for(late, 120)
         await out.close()
     assert sorted(server.recipients) == ["grace@acme.example", "heidi@acme.example"]
     assert server.commands[-1] == "QUIT"
@@ -490,7 +490,7 @@ class Clock:
 
 
 def kept(server: MailServer, clock: Clock) -> Connections:
-    smtp = SmtpConfig(host="127.0.0.1", port=server.port, security="none", timeout_seconds=5)
+    smtp = SmtpConfig(host="127.0.0.1", port=server.port, security="none", timeout_seconds=120)
     return Connections(smtp, "acme.example", clock)
 
 

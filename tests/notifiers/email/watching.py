@@ -16,7 +16,7 @@ from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server
 from tests.proxy import Proxy
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 def mailbox_on(server: Server, **changes: Any) -> Mailbox:

@@ -37,7 +37,7 @@ def signed(way: WayIn, body: str, at: float | None = None, secret: str = "") -> 
 
 
 async def post(way: WayIn, body: str | bytes, headers: Any) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
         return await client.post(way.slack.request_url, content=body, headers=headers)
 
 
