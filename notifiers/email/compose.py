@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from functools import cache
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Template
 
 from countersign import times
 from countersign.errors import Unreachable
@@ -17,7 +17,7 @@ from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import headers, token, wording
 from notifiers.email.config import EmailConfig
 from notifiers.email.header_values import is_message_id, is_plain_address
-from notifiers.templates import loader
+from notifiers.templates import Templates
 
 
 def compose(notification: Notification, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
@@ -140,9 +140,17 @@ def _write(message: EmailMessage, notification: Notification, shown: dict[str, o
     text = _template(f"{notification.event}/text.j2").render(shown)
     html = _template(f"{notification.event}/html.j2").render(shown)
     # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
-    message.set_content(text, cte=None if text.isascii() else "quoted-printable")
-    message.make_alternative(token.boundary(config.keys, notification.id))
-    message.add_alternative(html.encode("ascii", "xmlcharrefreplace").decode("ascii"), subtype="html")
+    message["MIME-Version"] = "1.0"
+    # Not by the library's make_alternative, which writes and parses this header several times.
+    message["Content-Type"] = f'multipart/alternative; boundary="{token.boundary(config.keys, notification.id)}"'
+    message.attach(_part("plain", text, None if text.isascii() else "quoted-printable"))
+    message.attach(_part("html", html.encode("ascii", "xmlcharrefreplace").decode("ascii")))
+
+
+def _part(subtype: str, text: str, encoding: str | None = None) -> EmailMessage:
+    part = EmailMessage(headers.POLICY)
+    part.set_content(text, subtype=subtype, cte=encoding)
+    return part
 
 
 def _shown_general(notification: Notification, config: EmailConfig) -> dict[str, object]:
@@ -195,22 +203,13 @@ def _decider(notification: RequestNotification, person: str) -> str:
     return wording.name(notification.names.get(person, ""), person)
 
 
-@cache
 def _template(name: str) -> Template:
     return _environment(html=not name.endswith("/text.j2")).get_template(name)
 
 
 @cache
-def _environment(html: bool) -> Environment:
-    environment = Environment(
-        loader=loader("email"),
-        autoescape=html,  # noqa: S701 - off for the plain text only
-        finalize=wording.in_html if html else wording.in_text,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+def _environment(html: bool) -> Templates:
+    environment = Templates("email", autoescape=html, finalize=wording.in_html if html else wording.in_text)
     environment.filters |= {
         "moment": times.moment,
         "duration": times.duration,

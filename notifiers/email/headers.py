@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 import textwrap
 from email.header import Header
-from email.headerregistry import BaseHeader
 from email.policy import EmailPolicy
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 # RFC 5322, section 2.1.1, asks for lines of at most 78 characters; RFC 2047, section 2, for 76 with encoded words.
 LONGEST_LINE = 76
@@ -28,11 +27,18 @@ class MailPolicy(EmailPolicy):
     """
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        """Keep the value as it is, once known to be harmless; what the library itself reads again stays parsed."""
+        """Keep the value as it is, once known to be harmless."""
         text = str(value)
         if not text.isprintable() or not (text.isascii() or self.utf8):
             raise ValueError(f"the header {name} may hold printable ASCII only")
-        return name, _parsed(name, text) if name.lower().startswith("content-") else text
+        return name, text
+
+    def header_fetch_parse(self, name: str, value: Any) -> Any:
+        """The header in the library's form, but what it reads again and again itself as it was set: that does as well.
+
+        Parsing it would take half of composing.
+        """
+        return value if name.lower().startswith("content-") else super().header_fetch_parse(name, value)
 
     def header_max_count(self, name: str) -> int | None:
         """How often a header may stand in a mail; remembered, for the library makes a class for each question."""
@@ -54,12 +60,6 @@ class MailPolicy(EmailPolicy):
 
 POLICY = MailPolicy(linesep="\r\n", max_line_length=LONGEST_BODY_LINE)
 UTF8_POLICY = POLICY.clone(utf8=True)
-
-
-@lru_cache(maxsize=64)
-def _parsed(name: str, value: str) -> BaseHeader:
-    """A header in the library's form. All mails share the few there are: parsing them would take half of composing."""
-    return cast(BaseHeader, POLICY.header_factory(name, value))
 
 
 @lru_cache(maxsize=64)

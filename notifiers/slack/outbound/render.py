@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from jinja2 import Environment, StrictUndefined
-
 from countersign import times
 from notifiers.slack.outbound import escaping
-from notifiers.templates import loader
+from notifiers.templates import Templates
 
 
 def markup(name: str, /, **values: object) -> str:
@@ -34,16 +32,9 @@ def _labels() -> dict[str, str]:
 
 
 @cache
-def _environment(plain: bool) -> Environment:
-    environment = Environment(
-        loader=loader("slack"),
-        autoescape=False,  # noqa: S701 - no HTML: what it prints is made harmless for Slack instead
-        finalize=escaping.one_line if plain else escaping.marked_up,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+def _environment(plain: bool) -> Templates:
+    # No HTML, and so not escaped: what it prints is made harmless for Slack instead.
+    environment = Templates("slack", finalize=escaping.one_line if plain else escaping.marked_up)
     # Of the values in how a subject is said; where there is less room, a template sets it shorter.
     environment.globals["longest"] = escaping.LONGEST_VALUE
     environment.filters |= {"moment": escaping.moment, "duration": times.duration, "code": escaping.code}
