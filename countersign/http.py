@@ -166,6 +166,10 @@ class Api:
         body = {"verdict": verdict, "comment": comment, "level": level}
         return self._read(Judgement, self._post(f"requests/{approval_id}/decide", body))
 
+    def comment(self, approval_id: int, text: str) -> RequestView:
+        """Have a text passed on: the requester's to those who are asked, an approver's to the requester."""
+        return self._read(RequestView, self._post(f"requests/{approval_id}/comments", {"words": text}))
+
     def cancel(self, approval_id: int, reason: str = "") -> Judgement:
         """Withdraw a request that waits."""
         return self._read(Judgement, self._post(f"requests/{approval_id}/cancel", {"words": reason}))

@@ -146,6 +146,10 @@ class Event(StrEnum):
     GRANT_ENDED = "grant_ended"
     ANSWER_REFUSED = "answer_refused"
     HELP = "help"
+    # To the requester: a question of somebody who is asked.
+    INQUIRY = "inquiry"
+    # To who is asked and has not answered: a comment of the requester.
+    COMMENT = "comment"
 
 
 class GeneralEvent(StrEnum):

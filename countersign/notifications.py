@@ -1,7 +1,7 @@
 """What passes between engine and channels: notifications that go out, answers and other input that come in."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
@@ -13,11 +13,15 @@ from countersign.models import (
     Event,
     GrantView,
     Model,
+    PlainText,
     SentAsWords,
     Status,
     Subject,
     Verdict,
 )
+
+# What one person writes to another, and is no answer.
+PassedOn = Annotated[PlainText, Field(min_length=1, max_length=LONGEST_COMMENT)]
 
 
 class Person(Model):
@@ -133,6 +137,20 @@ class SubmittedAnswer(Model):
     signed_in: bool = (
         False  # to the portal, which every policy allows; else the policy says whether the channel may decide
     )
+
+
+class SubmittedComment(Model):
+    """A question of somebody who is asked, or a comment of the requester, as a channel received it.
+
+    (`channel`, `source_id`) is unique within its request, so that a second delivery changes nothing.
+    """
+
+    channel: str
+    source_id: str = Field(max_length=200)
+    approval_id: int
+    person: str
+    text: PassedOn
+    proof: dict[str, str] = {}
 
 
 class AnswerOutcome(NamedTuple):

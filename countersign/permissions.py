@@ -28,6 +28,8 @@ class Action(StrEnum):
     CANCEL = "cancel"
     REVOKE = "revoke"
     GIVE_BACK = "give back"
+    INQUIRE = "ask the requester about"
+    COMMENT = "comment on"
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,13 @@ def _may(who: Principal, action: Action, request: RequestView) -> bool:
     is_requester = who.name == request.question.requester
     if action is Action.CANCEL:
         return is_requester or who.admin
+    if action is Action.COMMENT:
+        return is_requester
+    is_asked = who.name in {one.person for one in request.approvers}
+    if action is Action.INQUIRE:
+        return is_asked and not is_requester
     if action is Action.REVOKE:
-        return who.admin or who.name in {one.person for one in request.approvers}
+        return who.admin or is_asked
     asked = who.name == request.asked_by or request.approval_id in who.joined
     return is_requester or (who.is_gateway and asked)
 
@@ -128,6 +135,10 @@ def _who_may(who: Principal, action: Action, request: RequestView) -> str:
     if action is Action.REVOKE:
         instead = " You may give it back." if who.name == request.question.requester else ""
         return f"Only an approver of #{number} or an admin may revoke it.{instead}"
+    if action is Action.INQUIRE:
+        return f"Only an approver of #{number} may ask {requester} about it."
+    if action is Action.COMMENT:
+        return f"Only {requester} may comment on #{number}."
     return (
         f"Only {requester}, or a gateway that asked for #{number}, may give it back; "
         "an approver or an admin may revoke it."

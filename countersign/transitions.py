@@ -39,6 +39,8 @@ Kind = Literal[
     "away",
     "answered",
     "answer_refused",
+    "inquired",
+    "commented",
     "reminder_due",
     "reminded",  # what `reminder_due` was called before
     "approved",

@@ -122,10 +122,10 @@ def _try_again(connection: Connection, failed: Result, now: datetime) -> Result 
 
 def _tell_otherwise(connection: Connection, lost: Row[Any], channels: Sequence[str], now: datetime) -> None:
     """Write what can't be delivered for the other channels, or for each person of a room, unless it is written."""
-    about = lost.id.split(".")[:2]
+    about = lost.id.removesuffix(f".{lost.person}.{lost.channel}").removesuffix(f".{lost.channel}")
     same = {name: getattr(lost, name) for name in AS_LOST}
     for person, channel in _other_ways(connection, lost, channels):
-        notification_id = ".".join([*about, lost.event, person, channel])
+        notification_id = f"{about}.{person}.{channel}"
         again = notifying.notification(notification_id, lost.event, person, channel, now, retry_at=now, **same)
         notifications.add_new(connection, again)
 

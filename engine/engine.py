@@ -6,8 +6,8 @@ from functools import partial
 
 from countersign.client import Client
 from countersign.models import Asked, LevelPeople, Question
-from countersign.notifications import Person
-from countersign.permissions import disabled
+from countersign.notifications import Person, SubmittedComment
+from countersign.permissions import Action, disabled
 from countersign.transitions import (
     GRANT_STEP,
     AskAgain,
@@ -86,6 +86,21 @@ class Engine:
             raise disabled()
         asked = await self._resources.run(self.transactions.asking.answer_on_record, question, who)
         return asked or await self._resources.client.ask(question, request_id, who)
+
+    async def inquire(self, given: SubmittedComment) -> None:
+        """Pass a question of somebody who is asked on to the requester, once (rule 9).
+
+        Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
+        """
+        await self._pass_on(Action.INQUIRE, given)
+
+    async def comment(self, given: SubmittedComment) -> None:
+        """Pass a comment of the requester on to those who are asked and have not answered, once. Raises the same."""
+        await self._pass_on(Action.COMMENT, given)
+
+    async def _pass_on(self, action: Action, given: SubmittedComment) -> None:
+        await self._resources.run(self.transactions.comments.pass_on, action, given)
+        await self._resources.answer_back(given.approval_id)
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests check again who may act."""

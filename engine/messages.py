@@ -90,6 +90,7 @@ def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], tol
         use="decide" if route.channels.get(row.channel) == "decide" else "link_only",
         to=person(policy, row.person),
         written_at=row.written_at,
+        fields=row.fields or {},
         approval_id=view.approval_id,
         token_run=view.token_run,
         question=view.question,

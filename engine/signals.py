@@ -35,4 +35,4 @@ class Signals:
 def _has_written(connection: Connection, person: str, approval_id: int | None) -> bool:
     if answers.has_answered(connection, approval_id, person):
         return True
-    return events.is_known(connection, approval_id, "answer_refused", person)
+    return any(events.is_known(connection, approval_id, kind, person) for kind in ("answer_refused", "inquired"))

@@ -2,6 +2,7 @@
 
 from engine.answers import Answers
 from engine.asking import Asking
+from engine.comments import Comments
 from engine.deadline import Deadline
 from engine.deliveries import Deliveries
 from engine.general_notifications import GeneralNotifications
@@ -30,6 +31,7 @@ class Transactions:
         self.asking = Asking(store, self.granting)
         self.people = People(store)
         self.answers = Answers(store)
+        self.comments = Comments(store)
         self.rejected_inputs = RejectedInputs(store)
         self.deadline = Deadline(store)
         self.signals = Signals(store)

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from countersign.models import Answer, Asked, Judgement, Question
-from countersign.notifications import Person, RejectedInput, SubmittedAnswer
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer, SubmittedComment
 from countersign.views import Mine, RequestView
 
 
@@ -32,6 +32,15 @@ class Engine(Protocol):
 
     async def give_back(self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = "") -> None:
         """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
+
+    async def inquire(self, given: SubmittedComment) -> None:
+        """Pass a question of somebody who is asked on to the requester, once.
+
+        Raises NotAllowed, Refused, NotFound, TooMany, Unavailable.
+        """
+
+    async def comment(self, given: SubmittedComment) -> None:
+        """Pass a comment of the requester on to those who are asked and have not answered, once; raises the same."""
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; their open requests check again whom to ask."""

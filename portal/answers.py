@@ -1,4 +1,4 @@
-"""What people do about a request: decide, cancel, revoke, give back."""
+"""What people do about a request: decide, comment, cancel, revoke, give back."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from countersign.errors import NotAllowed, NotFound, Unavailable, refused_with
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgement, Model, PlainText, Verdict
-from countersign.notifications import SubmittedAnswer
+from countersign.notifications import PassedOn, SubmittedAnswer, SubmittedComment
 from countersign.transitions import AuditEvent
 from countersign.views import RequestView
 from portal.auth import Caller, CallerHere
@@ -39,6 +39,12 @@ class Wish(Model):
     """Why something is undone."""
 
     reason: PlainText = Field(default="", max_length=LONGEST_REASON, alias="words")
+
+
+class Comment(Model):
+    """What somebody writes about a request for others to read."""
+
+    text: PassedOn = Field(alias="words")
 
 
 @router.post(
@@ -102,6 +108,32 @@ async def _record_attempt(context: Context, caller: Caller, approval_id: int, an
     now = datetime.now(UTC)
     event = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, detail=message, proof=proof)
     await context.engine.record_attempt(event)
+
+
+@router.post(
+    "/requests/{approval_id}/comments",
+    response_model=RequestView,
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
+)
+async def comment(
+    approval_id: ApprovalId, said: Comment, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+) -> JSONResponse:
+    """Pass a text on: the requester's to those who are asked and have not answered, an approver's to the requester.
+
+    Returns the request as it is then.
+    """
+    person = caller.must_be_person()
+    view = await seen(context, caller, approval_id)
+    pass_on = context.engine.comment if person == view.question.requester else context.engine.inquire
+
+    async def write(source_id: str) -> JSONResponse:
+        given = SubmittedComment(
+            channel=CHANNEL, source_id=source_id, approval_id=approval_id, person=person, text=said.text
+        )
+        await pass_on(given)
+        return JSONResponse(await _view(context, caller, approval_id))
+
+    return await once(write, lambda _: _view(context, caller, approval_id))
 
 
 @router.post(

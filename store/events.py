@@ -1,9 +1,10 @@
 """The audit record, which is the feed too: append-only, numbered in the order of commits, without gaps."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
@@ -80,6 +81,12 @@ class Events:
         """Add one event in a transaction of its own, such as a refused attempt."""
         with self.database.transaction() as connection:
             return append(connection, approval_id, [event])
+
+
+def written_since(connection: Connection, approval_id: int, kind: str, who: str, since: datetime) -> int:
+    """How many such events of somebody about this request the record has since a moment."""
+    same = events.c.approval_id == approval_id, events.c.who == who, events.c.kind == kind
+    return connection.execute(select(func.count()).where(*same, events.c.at > since)).scalar_one()
 
 
 def is_known(connection: Connection, approval_id: int | None, kind: str, who: str) -> bool:

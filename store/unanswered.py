@@ -31,7 +31,7 @@ def unanswered(database: Database, before: datetime) -> list[Unanswered]:
     newest = select(requests.c.approval_id).order_by(requests.c.approval_id.desc()).limit(NEWEST).scalar_subquery()
     heard = (
         select(answers.c.person).where(answers.c.approval_id.in_(newest)),
-        select(events.c.who).where(events.c.approval_id.in_(newest), events.c.kind == "answer_refused"),
+        select(events.c.who).where(events.c.approval_id.in_(newest), events.c.kind.in_(("answer_refused", "inquired"))),
         select(approvers.c.person).where(approvers.c.approval_id.in_(newest), approvers.c.availability != ""),
     )
     asked = (

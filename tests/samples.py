@@ -60,6 +60,7 @@ def notification(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any)
         "status": Status.WAITING,
         "asked": [GRACE, HEIDI, IVAN],
         "names": NAMES,
+        "fields": {"author": "Grace Hopper"} if event is Event.INQUIRY else {"author": "Alice Nguyen"},
     }
     return RequestNotification(**(usual | changes))
 

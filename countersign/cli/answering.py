@@ -1,4 +1,4 @@
-"""approve, reject, cancel, revoke, give-back: what people do about a request."""
+"""approve, reject, comment, cancel, revoke, give-back: what people do about a request."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from countersign.http import Api
 from countersign.models import Verdict
 from countersign.views import RequestView
 
+CommentText = Annotated[str, typer.Argument(metavar="TEXT", help="What to pass on; it decides nothing.")]
 Comment = Annotated[str, typer.Argument(metavar="COMMENT", help="Words for the requester and the record.")]
 
 commands = typer.Typer()
@@ -34,6 +35,15 @@ def reject(
 ) -> None:
     """Reject a request that waits for your answer; one rejection ends it."""
     _decide(number, Verdict.REJECT, comment, url, token, as_json)
+
+
+@commands.command()
+def comment(
+    number: Number, text: CommentText, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
+) -> None:
+    """Write to those who are asked about your request; or, where you are asked, to the requester."""
+    with connect(url, token) as api:
+        _show_view(api.comment(number, text), as_json)
 
 
 @commands.command()

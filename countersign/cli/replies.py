@@ -78,5 +78,7 @@ def _page(found: Explanation) -> RenderableType:
 def _verdict(judged: Judged) -> Text:
     if not judged.decides:
         return Text.assemble(("Decides nothing: ", "bold red"), judged.message)
+    if judged.verdict == "none":
+        return Text.assemble(("No answer: ", "bold green"), judged.message)
     about = f" #{judged.approval_id} at level {judged.level}, as {judged.person}."
     return Text.assemble(("Decides: ", "bold green"), f"{judged.verdict}s", about)

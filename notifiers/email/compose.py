@@ -60,7 +60,7 @@ def writable(address: str) -> str:
 def ids_of(notification: RequestNotification, config: EmailConfig) -> token.Ids:
     """What the mail's ids say. Only who may answer or undo by mail gets a token, of the kind of this mail."""
     kind = token.KIND_OF_EVENT.get(notification.event)
-    mine = notification.to.id == notification.requester.id and kind != "undo"
+    mine = notification.to.id == notification.requester.id and kind in ("answer", "help")
     if kind is None or notification.use != "decide" or mine:
         return token.Ids(notification.approval_id, 0, "")
     level = max(1, notification.level)  # 0 where nobody had to agree
@@ -80,6 +80,12 @@ def _undoable(notification: RequestNotification, ids: token.Ids) -> bool:
     return bool(ids.token) and token.KIND_OF_EVENT.get(notification.event) == "undo" and is_open
 
 
+def _commentable(notification: RequestNotification, ids: token.Ids) -> bool:
+    """Whether the requester's reply is passed on."""
+    asks = token.KIND_OF_EVENT.get(notification.event) == "comment"
+    return asks and bool(ids.token) and notification.status is Status.WAITING
+
+
 def _address(message: EmailMessage, notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> None:
     message["Reply-To"] = _reply_to(notification, ids, config)
     message["Subject"] = headers.words(_subject(notification, config))
@@ -89,7 +95,7 @@ def _address(message: EmailMessage, notification: RequestNotification, ids: toke
 
 
 def _reply_to(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> str:
-    replied = _answerable(notification, ids) or _undoable(notification, ids)
+    replied = any(may(notification, ids) for may in (_answerable, _undoable, _commentable))
     return token.reply_address(config.reply_address, *ids) if replied else config.reply_address
 
 
@@ -167,6 +173,7 @@ def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfi
         "to_requester": notification.to.id == notification.requester.id,
         "answerable": _answerable(notification, ids),
         "undoable": _undoable(notification, ids),
+        "commentable": _commentable(notification, ids),
         "approve": _ready_reply(notification, ids, config, "Approve"),
         "reject": _ready_reply(notification, ids, config, "Reject"),
         "page": f"{config.public_url}/requests/{notification.approval_id}" if config.public_url else "",

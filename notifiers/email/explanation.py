@@ -87,7 +87,8 @@ def outcome(view: RequestView, arrived: datetime | None) -> str:
 
 def source_id(reply: Reply, judged: Judged, raw: bytes) -> str:
     """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
-    says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {reply.comment}"
+    said = reply.text if reply.verdict == "none" else reply.comment
+    says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {said}"
     own = reply.message_id or hashlib.sha256(raw).hexdigest()
     return hashlib.sha256(f"{own}\n{says}".encode()).hexdigest()
 

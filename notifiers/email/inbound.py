@@ -15,11 +15,12 @@ from countersign.errors import (
     NotAllowed,
     NotFound,
     Refused,
+    TooMany,
     Unavailable,
     message_of,
 )
 from countersign.models import Answer, Event, Status, Verdict
-from countersign.notifications import Person, RejectedInput, SubmittedAnswer
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer, SubmittedComment
 from countersign.views import Explained, RequestView
 from notifiers.email import explanation, token
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
@@ -34,6 +35,9 @@ from notifiers.engine import Engine
 CHANNEL = "email"
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
 STORE_SECONDS = 20.0
+
+# How the engine says that it does not do what a person wants.
+NOT_DONE = (Refused, NotAllowed, NotFound, TooMany)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -99,8 +103,8 @@ class Inbound:
 
     async def _take(self, raw: bytes, reply: Reply, arrived: datetime) -> None:
         mail = await self._judge(raw, reply, arrived)
-        if mail.judged.undoes:
-            await self._undo(mail, raw)
+        if mail.judged.undoes or mail.judged.comments:
+            await self._act(mail, raw)
             return
         if mail.judged.decides:
             await self._answer(mail, arrived, raw)
@@ -176,28 +180,42 @@ class Inbound:
         except CountersignError as error:
             log.warning("answer %s waits: %s", answer.id, message_of(error))
 
+    async def _act(self, mail: Explanation, raw: bytes) -> None:
+        """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
+        try:
+            act = self.engine.comment(_said(mail, raw)) if mail.judged.comments else self._undo(mail, raw)
+            await _of_engine(act, *NOT_DONE)
+        except NOT_DONE as error:
+            refusal = {"message": message_of(error), "answer_back": "refusal"}
+            await self._turn_down(mail._replace(judged=mail.judged.model_copy(update=refusal)), raw)
+
     async def _undo(self, mail: Explanation, raw: bytes) -> None:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
         view, who = mail.request, mail.judged.person
         assert view is not None
         undo_id = explanation.source_id(mail.reply, mail.judged, raw)
-        of_requester = who == view.question.requester
+        if who != view.question.requester:
+            await self.engine.revoke(view.approval_id, who, CHANNEL, undo_id=undo_id)
+        elif view.status is Status.WAITING:
+            await self.engine.cancel(view.approval_id, who, CHANNEL, undo_id=undo_id)
+        else:
+            await self.engine.give_back(view.approval_id, who, CHANNEL, undo_id=undo_id)
+
+    async def _inquire(self, mail: Explanation, raw: bytes) -> str:
+        """Pass a question on to the requester; what its sender is told of that, "" where it was not passed on."""
+        assert mail.request is not None
         try:
-            if of_requester and view.status is Status.WAITING:
-                undo: Awaitable[object] = self.engine.cancel(view.approval_id, who, CHANNEL, undo_id=undo_id)
-            elif of_requester:
-                undo = self.engine.give_back(view.approval_id, who, CHANNEL, undo_id=undo_id)
-            else:
-                undo = self.engine.revoke(view.approval_id, who, CHANNEL, undo_id=undo_id)
-            await _of_engine(undo, Refused, NotAllowed, NotFound)
-        except (Refused, NotAllowed, NotFound) as error:
-            refusal = {"code": "undo", "message": message_of(error), "answer_back": "refusal"}
-            await self._turn_down(mail._replace(judged=mail.judged.model_copy(update=refusal)), raw)
+            await _of_engine(self.engine.inquire(_said(mail, raw)), *NOT_DONE)
+        except NOT_DONE as error:
+            log.info("mail %s not passed on: %s", mail.reply.message_id, message_of(error))
+            return ""
+        return f"Your question was passed on to {mail.request.requester_name}. "
 
     async def _turn_down(self, mail: Explanation, raw: bytes) -> None:
         reply, judged = mail.reply, mail.judged
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
-        told, message = mail.sender if mail.sender_is_concerned else None, judged.message
+        passed_on = await self._inquire(mail, raw) if judged.inquires else ""
+        told, message = mail.sender if mail.sender_is_concerned else None, passed_on + judged.message
         if mail.is_from_an_unknown_address:
             told, event, message = mail.addressee, Event.HELP, explanation.from_elsewhere(mail)
         refused = RejectedInput(
@@ -217,6 +235,20 @@ class Inbound:
         task = self.loop.create_task(work)
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
+
+
+def _said(mail: Explanation, raw: bytes) -> SubmittedComment:
+    """What a person wrote about a request for others to read."""
+    reply, judged = mail.reply, mail.judged
+    assert judged.approval_id is not None
+    return SubmittedComment(
+        channel=CHANNEL,
+        source_id=explanation.source_id(reply, judged, raw),
+        approval_id=judged.approval_id,
+        person=judged.person,
+        text=reply.text,
+        proof=explanation.proof(reply, judged),
+    )
 
 
 async def _of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:

@@ -12,7 +12,18 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from countersign.models import Model, SentAsWords
-from notifiers.email.judge_rules import BY_A_PERSON, RULES, UNDO_RULES, AnswerBack, Facts, Rule, wants_undone
+from notifiers.email.judge_rules import (
+    ANSWERS,
+    BY_A_PERSON,
+    COMMENT_RULES,
+    ONE_ANSWER,
+    RULES,
+    UNDO_RULES,
+    AnswerBack,
+    Facts,
+    Rule,
+    wants_undone,
+)
 from notifiers.email.reply import Reply
 from notifiers.email.token import Kind, kind_said
 
@@ -32,12 +43,17 @@ class Check(Model):
 
 
 class Judged(Model):
-    """What becomes of a mail: an answer for the request to judge, a wish to undo, or a message for its sender."""
+    """What becomes of a mail: an answer to judge, a wish to undo, a comment, or a message for its sender.
+
+    Where it `inquires`, its text is also passed on to the requester, as far as the engine allows that.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     decides: bool
     undoes: bool = False  # it is no answer, but ends what was asked for or approved
+    comments: bool = False  # nor is this one: it is what the requester says, for those who are asked
+    inquires: bool = False
     person: str = ""
     verdict: Literal["approve", "reject", "none"] = "none"
     approval_id: int | None = None
@@ -67,7 +83,8 @@ def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[s
 def judge(reply: Reply, facts: Facts) -> Judged:
     """Judge one reply. The first rule that fails decides the message; the later ones are still shown."""
     undoes = wants_undone(reply, facts)
-    rules = UNDO_RULES if undoes else RULES
+    comments = facts.mail_kind == "comment" and not undoes
+    rules = UNDO_RULES if undoes else COMMENT_RULES if comments else RULES
     failing = [rule for rule in rules if not rule.passes(reply, facts)]
     failed = failing[0] if failing else None
     checks = [
@@ -82,9 +99,13 @@ def judge(reply: Reply, facts: Facts) -> Judged:
             "code": code,
             "message": failed.reason(reply, facts),
             "answer_back": _back(failed, reply, facts),
+            "inquires": reply.asks and failed in (ONE_ANSWER, ANSWERS),
         }
     elif undoes:
         said = {"undoes": True, "code": "undo", "message": "The mail asks to undo it."}
+    elif comments:
+        message = "The mail is a comment for those who are asked."
+        said = {"comments": True, "comment": reply.text, "code": "comment", "message": message}
     else:
         message = f"The mail says {reply.verdict}."
         said = {"verdict": reply.verdict, "comment": reply.comment, "code": "answer", "message": message}

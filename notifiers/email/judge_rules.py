@@ -63,8 +63,8 @@ def _replies_to_ours(reply: Reply, facts: Facts) -> bool:
 
 
 def wants_undone(reply: Reply, facts: Facts) -> bool:
-    """Whether a reply to a mail of what can be undone asks for that."""
-    return facts.mail_kind == "undo" and reply.asks_to_undo
+    """Whether a reply to a mail of what can be undone, or to one that asks the requester something, asks for that."""
+    return facts.mail_kind in ("undo", "comment") and reply.asks_to_undo
 
 
 def _reads(name: str, *codes: str, back: AnswerBack = "help") -> Rule:
@@ -127,14 +127,19 @@ _OF_ANY_REPLY = [
     _reads("not forwarded", "forwarded"),
     _reads("has text", "encrypted", "tnef", "no_text", "unknown_alternative", "empty"),
     _reads("nothing disguised", "disguised"),
-    _reads("one answer only", "bodies_differ", "both"),
 ]  # fmt: skip
+ONE_ANSWER = _reads("one answer only", "bodies_differ", "both")
+ANSWERS = Rule(
+    "answers plainly",
+    lambda reply, facts: reply.verdict,
+    lambda reply, facts: reply.verdict != "none",
+    lambda reply, facts: reply.reason,
+    reads=True,
+)
 RULES = [
     *_OF_ANY_REPLY,
-    Rule("answers plainly",
-         lambda reply, facts: reply.verdict,
-         lambda reply, facts: reply.verdict != "none",
-         lambda reply, facts: reply.reason, reads=True),
+    ONE_ANSWER,
+    ANSWERS,
     Rule("says it in full",
          lambda reply, facts: reply.line or "no line",
          lambda reply, facts: reply.verdict == "none" or facts.mail_kind != "help" or reply.explicit,
@@ -156,6 +161,15 @@ RULES = [
 # A reply that asks to end what was asked for or approved. Whether there is anything to end the engine says.
 UNDO_RULES = [
     *_OF_ANY_REPLY,
+    ONE_ANSWER,
     Rule("asks to undo",
          lambda reply, facts: reply.line, wants_undone, lambda reply, facts: reply.reason, reads=True),
+]  # fmt: skip
+# The requester's reply to a mail that asks them something. Whether it is passed on the engine says.
+COMMENT_RULES = [
+    *_OF_ANY_REPLY,
+    Rule("holds a comment",
+         lambda reply, facts: reply.text[:200] or "no text",
+         lambda reply, facts: bool(reply.text),
+         lambda reply, facts: reply.reason, reads=True),
 ]  # fmt: skip

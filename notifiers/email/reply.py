@@ -37,6 +37,8 @@ class Reply(Model):
     explicit: bool = False  # that line holds a word that can mean nothing but an answer
     asks_to_undo: bool = False  # it is no answer, but that line says to end what was asked for or approved
     line: str = ""  # the first line that says anything, as far as the record shows it
+    text: str = ""  # all that its sender wrote, above what is quoted
+    asks: bool = False  # that is no answer, and may be a question
     code: str = ""  # why none, for machines: a key of REASONS; "answer" where there is a verdict
     reason: str = ""  # why none, for people
     kind: ReplyKind = "reply"
@@ -128,15 +130,19 @@ _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
 
 
 def _of_person(answer: Reading, context: Context, about: dict[str, object]) -> Reply:
+    line = _line(answer)
+    about = {**about, "line": line, "text": _harmless(answer.text), "asks": answer.asks}
     if answer.verdict == "none":
         kind = "forward" if answer.code == "forwarded" else "reply"
         undoes = answer.code == "undo"
         code = "unclear" if undoes else answer.code
-        return _none(code, kind, _reads(answer), {**about, "line": _line(answer), "asks_to_undo": undoes})
-    comment = without_controls(answer.comment)[:LONGEST_COMMENT]
-    line = _line(answer)
-    read = {"verdict": answer.verdict, "code": "answer", "comment": comment, "line": line}
+        return _none(code, kind, _reads(answer), {**about, "asks_to_undo": undoes})
+    read = {"verdict": answer.verdict, "code": "answer", "comment": _harmless(answer.comment)}
     return Reply.model_validate({**read, "explicit": context.words.is_explicit(line), **about})
+
+
+def _harmless(text: str) -> str:
+    return without_controls(text)[:LONGEST_COMMENT]
 
 
 def _reads(answer: Reading) -> str:

@@ -21,17 +21,19 @@ SHORTEST_SECRET = 16  # bytes; what the tag below is cut to, so that the key is 
 TAG_BYTES = 16  # 128 bits of HMAC-SHA256: RFC 2104, section 5, allows cutting to half the hash
 DIGEST_BYTES = 10  # of a notification's id in a Message-ID: unique among the mails of one request, secret to nobody
 
-# What a mail is to its reader: it asks for an answer, or says why a reply was none, or tells of what can be undone. A
-# word as weak as "OK" answers only the first, and nothing answers the last.
-Kind = Literal["answer", "help", "undo"]
-KINDS: tuple[Kind, ...] = ("answer", "help", "undo")
+# What a mail is to its reader: it asks for an answer, or says why a reply was none, or tells of what can be undone, or
+# asks the requester something. A word as weak as "OK" answers only the first, and nothing answers the last two.
+Kind = Literal["answer", "help", "undo", "comment"]
+KINDS: tuple[Kind, ...] = ("answer", "help", "undo", "comment")
 KIND_OF_EVENT: dict[Event, Kind] = {
     Event.ASKED: "answer",
     Event.REMINDED: "answer",
+    Event.COMMENT: "answer",
     Event.HELP: "help",
     Event.ANSWER_REFUSED: "help",
     Event.SETTLED: "undo",
     Event.OPENED: "undo",
+    Event.INQUIRY: "comment",
 }
 
 _TOKEN = r"[a-z0-9]{2}[a-z2-7]{26}"  # noqa: S105 - a pattern, no secret

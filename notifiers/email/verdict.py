@@ -20,12 +20,17 @@ from notifiers.email.own_text import Own, own_lines
 from notifiers.email.own_text.signatures import signed, without_notices
 
 _POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
+# Why a first line is no answer, of those that may ask something; the others are answers gone wrong, or say nothing.
+_MAY_ASK = {"question", "unclear", "turned", "both"}
+_QUESTION_MARKS = re.compile("[?？؟;]")
+_WORDS_THAT_ASK = 3
 
 
 class Reading(NamedTuple):
     """The answer of a mail or of one of its texts: a verdict, why none, what followed it, and the line read.
 
-    `doubt` is the word below an approval that put it in doubt.
+    `doubt` is the word below an approval that put it in doubt. `text` is all that its sender wrote; it `asks` where
+    that is no answer, and may be a question for somebody else.
     """
 
     verdict: str
@@ -33,6 +38,8 @@ class Reading(NamedTuple):
     comment: str = ""
     line: str = ""
     doubt: str = ""
+    text: str = ""
+    asks: bool = False
 
 
 class Context(NamedTuple):
@@ -69,11 +76,23 @@ def _read_text(part: Part, text: str, about: Context) -> Reading:
         text = html_text(text, about.texts)
     most = limits.MOST_LINES // about.texts
     own = own_lines(text, most, subject=about.subject, wrapped=not is_html, ours=about.ours)
-    return Reading("none", "forwarded") if own.forwarded else _read_lines(own, about)
-
-
-def _read_lines(own: Own, about: Context) -> Reading:
+    if own.forwarded:
+        return Reading("none", "forwarded")
     lines, signature = signed(own.lines, about.words)
+    reading = _read_lines(own, lines, signature, about)
+    text = _comment(lines, [], about)
+    return reading._replace(text=text, asks=reading.code in _MAY_ASK and _asks(text, lines, about))
+
+
+def _asks(text: str, lines: list[str], about: Context) -> bool:
+    """Whether a text that is no answer is one for people to read: long enough, and without a line that answers."""
+    if not _QUESTION_MARKS.search(text) and len(text.split()) < _WORDS_THAT_ASK:
+        return False
+    looked_at = lines[: limits.MOST_BELOW // about.texts]
+    return all(read_line(each, about.names, about.words).verdict == "none" for each in looked_at)
+
+
+def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context) -> Reading:
     first, line = _first_that_says(lines, about)
     shown = "".join(lines[first : first + 1])
     if line.verdict == "reject" or line.code == "disguised":

@@ -171,6 +171,16 @@ def test_a_request_is_cancelled_by_its_requester_only(by: Run, installation: Ins
     assert by("alice", "cancel", number).code == 1
 
 
+def test_what_is_written_about_a_request_is_shown(by: Run, installation: Installation) -> None:
+    number = opened(by, installation)
+    assert by("grace", "comment", number, "What is\nthis about?").code == 0
+    assert by("alice", "comment", number, "A backup.", "--json").json["status"] == "Waiting"
+    assert by("grace", "comment", number, " ").code == 2
+    shown = " ".join(by("grace", "show", number).out.split())
+    assert "inquired Grace Hopper by portal: What is this about?" in shown
+    assert "commented Alice Ainsworth by portal: A backup." in shown
+
+
 def test_a_grant_is_revoked_by_who_was_asked(by: Run, installation: Installation) -> None:
     number = approved(by, installation)
     assert by("alice", "revoke", number).code == 3

@@ -63,9 +63,11 @@ def request(**changes: object) -> RequestView:
         (Action.CANCEL, {"alice", "ada"}),
         (Action.REVOKE, {"grace", "ada"}),
         (Action.GIVE_BACK, {"alice", "gateway:vpn"}),
+        (Action.INQUIRE, {"grace"}),
+        (Action.COMMENT, {"alice"}),
     ],
 )
-def test_rule_7(action: Action, may: set[str]) -> None:
+def test_who_may(action: Action, may: set[str]) -> None:
     everybody = [ALICE, GRACE, BOB, ADA, VPN, OTHER]
     assert {one.name for one in everybody if why_not(one, action, request()) is None} == may
 
@@ -88,6 +90,8 @@ def test_who_is_disabled_may_do_nothing(action: Action) -> None:
 
 def test_a_refusal_says_who_may() -> None:
     assert str(why_not(BOB, Action.CANCEL, request())) == "Only Alice or an admin may cancel #1042."
+    assert str(why_not(BOB, Action.INQUIRE, request())) == "Only an approver of #1042 may ask Alice about it."
+    assert str(why_not(BOB, Action.COMMENT, request())) == "Only Alice may comment on #1042."
     assert str(why_not(ALICE, Action.REVOKE, request())).endswith("You may give it back.")
 
 

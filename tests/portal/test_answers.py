@@ -126,6 +126,35 @@ async def test_an_answer_given_while_temporal_is_away_is_stored_and_judged_later
     assert portal.store.answers.outcome(waiting.id)[0] == "accepted"
 
 
+async def test_what_is_written_about_a_request_is_passed_on_and_decides_nothing(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    key = uuid.uuid4().hex
+    for _ in range(2):
+        reply = await portal.post("grace", f"/requests/{number}/comments", {"words": "What is this about?"}, key)
+        assert (reply.status_code, reply.json()["status"]) == (200, "Waiting")
+    assert (await portal.post("alice", f"/requests/{number}/comments", {"words": "approve: a backup"})).json() == (
+        await portal.get("alice", f"/requests/{number}")
+    ).json()
+    said = [(one["kind"], one["who"], one["words"]) for one in await timeline(portal, number) if "ed" in one["kind"]]
+    assert [one for one in said if one[0] in ("inquired", "commented")] == [
+        ("inquired", "grace", "What is this about?"),
+        ("commented", "alice", "approve: a backup"),
+    ]
+
+
+async def test_nobody_else_writes_about_a_request_nor_too_much_nor_nothing(portal: Portal) -> None:
+    number = await portal.opened("alice")
+    path = f"/requests/{number}/comments"
+    assert (await portal.post("bob", path, {"words": "?"})).status_code == 404
+    assert (await portal.post("ada", path, {"words": "?"})).status_code == 403
+    for words in ("", " \u202e ", "x" * 4001):
+        assert (await portal.post("grace", path, {"words": words})).status_code == 422
+    statuses = [(await portal.post("grace", path, {"words": "?"})).status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+    assert (await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})).status_code == 200
+    assert (await portal.post("alice", path, {"words": "Thanks!"})).json()["type"].endswith("/already-settled")
+
+
 async def test_a_requester_cancels(portal: Portal) -> None:
     number = await portal.opened("alice")
     reply = await portal.post("alice", f"/requests/{number}/cancel", {"words": "no longer needed"})

@@ -41,7 +41,7 @@ WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 MAIL_KEYS = "a1:" + "k" * 40
 # What kind of mail it is stands in its Message-ID.
-EVENT = re.compile(r"\.(opened|asked|reminded|settled|grant_ended|answer_refused)\.")
+EVENT = re.compile(r"\.(opened|asked|reminded|settled|grant_ended|answer_refused|inquiry|comment)\.")
 
 
 async def until(condition: Callable[[], object], what: str = "", seconds: float = WAIT_SECONDS) -> None:

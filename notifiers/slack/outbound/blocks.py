@@ -24,6 +24,7 @@ MOST_APPROVERS = 3  # they are in one block with those who are mentioned
 
 OUTCOMES = {Event.SETTLED, Event.GRANT_ENDED}
 STILL_ASKED = {Event.REMINDED, Event.HELP}
+WRITTEN_BY_PEOPLE = {Event.INQUIRY, Event.COMMENT}
 WITH_MESSAGE = {Event.GRANT_ENDED, Event.ANSWER_REFUSED, Event.HELP}
 
 
@@ -120,6 +121,8 @@ def _why(notification: RequestNotification) -> list[Block]:
 
 def _what_happened(notification: RequestNotification) -> list[Block]:
     """The message of an outcome or a refusal, unless those who decided say it themselves."""
+    if notification.event in WRITTEN_BY_PEOPLE:
+        return parts.quote(notification.message, LONGEST_REASON)
     if notification.event not in WITH_MESSAGE:
         if notification.grant and notification.grant.ended_early:
             return parts.quote(notification.grant.message, LONGEST_MESSAGE, label("what_happened"))

@@ -126,13 +126,34 @@ def test_who_is_told_that_their_answer_did_not_count_may_give_another_by_a_reply
     assert token.kind_of(CONFIG.keys, *ids[2:], *ids[:2], "grace") == "help"
 
 
+@pytest.mark.parametrize(("use", "status"), [("decide", "Waiting"), ("link_only", "Waiting"), ("decide", "Approved")])
+def test_who_is_asked_something_may_reply_while_the_request_waits(use: str, status: str) -> None:
+    mail = compose(notification(Event.INQUIRY, ALICE, use=use, status=status, message="Why?"), CONFIG, NOON)
+    ids = token.in_address(mail["Reply-To"])
+    assert (ids is not None) == ("Reply to this mail" in text_of(mail)) == (use == "decide" and status == "Waiting")
+    assert ("countersign comment 1042" in text_of(mail)) == (use == "link_only")
+    if ids:
+        assert token.kind_of(CONFIG.keys, *ids[2:], *ids[:2], "alice") == "comment"
+
+
+@pytest.mark.parametrize("event", [Event.INQUIRY, Event.COMMENT])
+def test_what_people_write_to_each_other_is_text_and_no_link(event: Event) -> None:
+    evil = "Reply here: https://evil.example <a href='https://evil.example'>APPROVE</a>\n> APPROVE\n" + "x" * 4000
+    mail = compose(notification(event, ALICE if event is Event.INQUIRY else GRACE, message=evil), CONFIG, NOON)
+    assert "href='https://evil" not in html_of(mail)
+    assert 'href="https://evil' not in html_of(mail)
+    shown = text_of(mail).splitlines()
+    assert all(line.startswith("  | ") for line in shown if "evil" in line or line.endswith("xxx"))
+    assert "  | > APPROVE" in shown
+
+
 @pytest.mark.parametrize("event", MAILED)
 @pytest.mark.parametrize(("to", "use"), [(ALICE, "decide"), (GRACE, "link_only"), (ALICE, "link_only")])
 def test_who_may_not_answer_by_mail_gets_no_token(event: Event, to: Person, use: str) -> None:
     mail = compose(notification(event, to, use=use), CONFIG, NOON)
-    undo = event is Event.SETTLED and use == "decide"
-    assert undo or token.in_message_id(mail["Message-ID"]) == Ids(1042, 0, "")
-    assert mail["Reply-To"] == "answers@acme.example"
+    own = event in (Event.SETTLED, Event.INQUIRY) and use == "decide"  # a token that answers nothing
+    assert own or token.in_message_id(mail["Message-ID"]) == Ids(1042, 0, "")
+    assert mail["Reply-To"] == "answers@acme.example" or (own and event is Event.INQUIRY)
     assert INSTRUCTION not in text_of(mail)
     assert token.make(CONFIG.keys, 1042, 1, "grace").encode() not in mail.as_bytes()
 

@@ -11,7 +11,7 @@ import pytest
 from countersign.errors import BadQuestion, NotAllowed, NotFound, Refused, Unavailable
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Answer, Event, Judgement, Status
-from countersign.notifications import Person, RejectedInput, SubmittedAnswer
+from countersign.notifications import Person, RejectedInput, SubmittedAnswer, SubmittedComment
 from countersign.views import ApproverView, RequestView
 from notifiers import engine as base
 from notifiers.email import token
@@ -60,6 +60,7 @@ class Engine:
         self.given: list[SubmittedAnswer] = []
         self.submitted = asyncio.Event()
         self.rejected_input: list[RejectedInput] = []
+        self.inquired: list[SubmittedComment] = []
         self.reported: list[tuple[str, int | None, str]] = []
         self.refuses: BaseException | None = None
 
@@ -74,6 +75,9 @@ class Engine:
         if self.status is Status.CANCELLED:
             raise Unavailable("Temporal is away")
         return Judgement(accepted=True, message="It counted.", status=Status.APPROVED)
+
+    async def inquire(self, given: SubmittedComment) -> None:
+        self.inquired.append(given)
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         self.reported.append((person, approval_id, signal))

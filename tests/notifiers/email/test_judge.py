@@ -130,6 +130,51 @@ def test_a_reply_is_known_by_its_address_and_number(reply: dict[str, object], sa
     assert TOKEN not in found.model_dump_json()
 
 
+QUESTION: dict[str, object] = {
+    "verdict": "none",
+    "code": "question",
+    "reason": "A question.",
+    "text": "Why?",
+    "asks": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("reply", "facts", "inquires"),
+    [
+        ({}, {}, True),
+        ({}, {"mail_kind": "help"}, True),
+        ({"code": "both"}, {}, True),
+        ({"asks": False}, {}, False),
+        ({"kind": "auto_reply", "code": "auto_reply"}, {}, False),
+        ({"code": "disguised"}, {}, False),
+        ({"code": "forwarded"}, {}, False),
+        ({"subject": "Re: lunch"}, {}, False),
+        ({"recipients": ["grace@example.com"]}, {}, False),
+        ({}, {"authentic": Authentic(False, "dmarc=fail")}, False),
+        ({}, {"token_of": "bob"}, False),
+        ({}, {"person": ""}, False),
+    ],
+)
+def test_only_a_good_reply_that_is_no_answer_is_passed_on(
+    reply: dict[str, object], facts: dict[str, object], inquires: bool
+) -> None:
+    found = judged(QUESTION | reply, **facts)
+    assert (found.decides, found.inquires) == (False, inquires)
+
+
+def test_a_reply_to_what_the_requester_is_asked_is_a_comment_unless_it_undoes() -> None:
+    replies: list[dict[str, object]] = [{"text": "Approved"}, {"verdict": "reject", "text": "No."}]
+    for reply in (QUESTION, QUESTION | {"code": "both"}, *replies):
+        found = judged(reply, mail_kind="comment")
+        assert (found.comments, found.undoes, found.verdict, found.comment) == (True, False, "none", reply["text"])
+    cancel = judged(QUESTION | {"asks_to_undo": True}, mail_kind="comment")
+    assert (cancel.comments, cancel.undoes) == (False, True)
+    for nothing in (QUESTION | {"text": ""}, QUESTION | {"code": "auto_reply", "kind": "auto_reply"}):
+        found = judged(nothing, mail_kind="comment")
+        assert (found.comments, found.decides, found.inquires) == (False, False, False)
+
+
 def test_what_is_not_known_is_left_to_the_request() -> None:
     assert judged(status=None, level=None).decides
 

@@ -43,6 +43,36 @@ def test_two_tokens_are_no_token() -> None:
     assert (read.ids, read.tokens_found) == (None, 2)
 
 
+QUOTE = "\r\n\r\nOn Sat, 21 Nov 2026, Countersign wrote:\r\n> Reply with APPROVE or REJECT?\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("What is this about?", True),
+        ("Why?", True),
+        ("何ですか？", True),
+        ("Hi Alice,\r\n\r\nplease explain this.", True),
+        ("Approved if Bob agrees", True),
+        ("Should I approve or reject this?", True),
+        ("Hm.", False),
+        ("let me see", True),
+        ("ok?!", True),
+        ("Well, well", False),
+        ("CAUTION: This mail comes from outside.\r\n\r\nApproved", False),
+        ("Approved\r\n\r\nhold off until I know", False),
+        ("Grace Hopper", False),
+        ("Approved", False),
+        ("Rejected: what is this about?", False),
+        ("", False),
+    ],
+)
+def test_what_is_no_answer_may_ask_something(text: str, asks: bool) -> None:
+    read = reply(text + QUOTE)
+    assert read.asks == asks
+    assert read.text.split() == ([] if text == "Grace Hopper" else text.split())
+
+
 @pytest.mark.parametrize(
     ("header", "kind"),
     [

@@ -1,0 +1,92 @@
+"""Questions of those who are asked, and comments of requesters: recorded and passed on, in one transaction (rule 9)."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from countersign.directory import Policy
+from countersign.errors import TooMany, already_settled, no_request
+from countersign.models import Event, Route, Status
+from countersign.notifications import SubmittedComment
+from countersign.permissions import Action, must_be_allowed, principal
+from countersign.transitions import ANSWERING_STEP, AuditEvent, Kind
+from countersign.views import RequestView
+from engine.notifying import notification
+from store import Store, events, notifications, steps
+from store.events import append
+from store.tables import ROOM
+from store.views import principal_name, rows_of, views
+
+# So many of one person about one request are passed on within so long a time.
+MOST_PASSED_ON = 5
+WITHIN = timedelta(hours=1)
+LONGEST_DIGEST = 16
+KINDS: dict[Action, tuple[Kind, Event]] = {
+    Action.INQUIRE: ("inquired", Event.INQUIRY),
+    Action.COMMENT: ("commented", Event.COMMENT),
+}
+
+
+class Comments:
+    """Passes on what people write to each other about a request."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+
+    def pass_on(self, action: Action, given: SubmittedComment) -> None:
+        """Pass it on, and record it; the same again, by its source's id, changes nothing.
+
+        Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
+        """
+        now, (kind, event) = datetime.now(UTC), KINDS[action]
+        digest = hashlib.sha256(f"{given.channel} {given.person} {given.source_id}".encode()).hexdigest()[
+            :LONGEST_DIGEST
+        ]
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            rows = rows_of(connection, [given.approval_id])
+            if not rows:
+                raise no_request(given.approval_id)
+            if not steps.add(connection, given.approval_id, f"{kind}.{digest}", ANSWERING_STEP):
+                return
+            [view], route = views(connection, policy, rows), Route.model_validate(rows[0].route)
+            must_be_allowed(principal(policy, given.person), action, view)
+            _must_have_room(connection, view, kind, given.person, now)
+            about = {"approval_id": view.approval_id, "level": view.level, "message": given.text, "retry_at": now}
+            about["fields"] = {"author": principal_name(policy, given.person)}
+            what = f"{view.approval_id}.{ANSWERING_STEP}.{event}.{digest}"
+            to = _recipients(action, policy, view, route)
+            told = [notification(f"{what}.{one}.{channel}", event, one, channel, now, **about) for one, channel in to]
+            notifications.add(connection, told)
+            said = AuditEvent(
+                kind=kind, at=now, who=given.person, channel=given.channel, detail=given.text, proof=given.proof
+            )
+            append(connection, view.approval_id, [said])
+
+
+def _must_have_room(connection: Connection, view: RequestView, kind: Kind, person: str, now: datetime) -> None:
+    """Raise Refused where the request has ended, and TooMany where this person has had enough passed on."""
+    if view.status is not Status.WAITING:
+        raise already_settled(view.approval_id, view.status, view.message)
+    if events.written_since(connection, view.approval_id, kind, person, now - WITHIN) >= MOST_PASSED_ON:
+        minutes = WITHIN // timedelta(minutes=1)
+        message = f"{MOST_PASSED_ON} of your messages about #{view.approval_id} were passed on within {minutes} minutes"
+        raise TooMany(f"{message}; try again later.", limit=MOST_PASSED_ON, retry_after=WITHIN.seconds)
+
+
+def _recipients(action: Action, policy: Policy, view: RequestView, route: Route) -> Iterator[tuple[str, str]]:
+    """Whom each channel tells: the requester, or those who are asked now and have not answered, or their room."""
+    requester = view.question.requester
+    decided = {one.person for one in view.decisions if one.level == view.level and not one.lapsed} | {requester}
+    seats = [one.person for one in view.approvers if one.level == view.level]
+    silent = [one for one in seats if one not in decided and policy.enabled(one)]
+    for channel, use in route.channels.items():
+        if use == "off":
+            continue
+        room = route.rooms.get(channel, "")
+        people = [requester] if action is Action.INQUIRE else [f"{ROOM}{room}"] if room and silent else silent
+        for one in people:
+            yield one, channel
