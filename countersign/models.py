@@ -156,6 +156,7 @@ class GeneralEvent(StrEnum):
     """What a notification about no request is about; each has its folder of templates in every channel, too."""
 
     MAILBOX_UNREAD = "mailbox_unread"
+    SIGN_IN = "sign_in"
 
 
 class Subject(Model):

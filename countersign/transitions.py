@@ -53,6 +53,9 @@ Kind = Literal[
     "policy_applied",
     "token_created",
     "token_ended",
+    "signed_in",
+    "signed_out",
+    "sign_in_refused",
 ]
 
 

@@ -34,10 +34,12 @@ from engine.policy import ReadPolicy, put_in_force
 from engine.recovery import Recovery
 from engine.resources import Resources
 from engine.settling import Settling
+from engine.sign_in import From, SignedIn
 from engine.sweeping import Sweeping
 from engine.transactions import Transactions
 from engine.undoing import Undoing
 from store import Store
+from store.sessions import Session
 
 
 class Engine:
@@ -117,6 +119,19 @@ class Engine:
     async def person(self, person: str) -> Person:
         """Somebody of the directory by id."""
         return await self._resources.run(self._reading.person, person)
+
+    async def send_sign_in_link(self, address: str, caller: From, go_to: str, channel: str) -> None:
+        """Send a link to sign in by to whoever has this address, if anybody; see `SignIn.send_link`."""
+        await self._resources.run(self.transactions.sign_in.send_link, address, caller, go_to, channel)
+        await self._resources.send_new()
+
+    async def sign_in_by_link(self, link_id: str, caller: From) -> SignedIn:
+        """Begin a session by a link whose secret was right. Raises NotAllowed, which says what to do."""
+        return await self._resources.run(self.transactions.sign_in.by_link, link_id, caller)
+
+    async def end_session(self, session_id: str, who: str, may_end_all: bool = False) -> Session:
+        """End a session of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
+        return await self._resources.run(self.transactions.sign_in.end_session, session_id, who, may_end_all)
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now. Raises NotFound."""

@@ -40,6 +40,10 @@ class Resources:
         applied.
         """
         await self.run(self.transactions.general_notifications.write, event, key, people, fields)
+        await self.send_new()
+
+    async def send_new(self) -> None:
+        """Send what was just written that is about no request; without an outbox a worker does, a second later."""
         if self.outbox is not None:
             await self.outbox.send_new()
 

@@ -12,6 +12,7 @@ from engine.opening import Opener
 from engine.people import People
 from engine.rechecks import Rechecks
 from engine.rejected_input import RejectedInputs
+from engine.sign_in import SignIn
 from engine.signals import Signals
 from engine.transitions import Transitions
 from store import Store
@@ -38,3 +39,4 @@ class Transactions:
         self.rechecks = Rechecks(store)
         self.deliveries = Deliveries(store)
         self.general_notifications = GeneralNotifications(store)
+        self.sign_in = SignIn(store)

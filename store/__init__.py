@@ -21,6 +21,7 @@ from store.policies import Policies
 from store.reading import Reading
 from store.repeats import Repeats
 from store.requests import Requests
+from store.sessions import Sessions
 from store.tables import feed
 from store.tokens import Tokens
 from store.visibility import VisibleEvents
@@ -61,6 +62,7 @@ class Store:
         self.events = Events(self.database)
         self.mails = Mails(self.database)
         self.tokens = Tokens(self.database)
+        self.sessions = Sessions(self.database)
         self.idempotency = Idempotency(self.database)
         self.seen = VisibleEvents(self.database)
         self.repeats = Repeats(self.database)

@@ -261,6 +261,41 @@ tokens = Table(
     Column("ended_at", Instant),
 )
 
+# Sessions of browsers. `hash` is that of the secret in the cookie.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("person", String(128), nullable=False),
+    Column("signed_in_by", String(32), nullable=False),
+    Column("browser", String(200), nullable=False),  # as it calls itself
+    Column("source_address", String(64), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("confirmed_at", Instant, nullable=False),  # when its person last proved who they are
+    Column("ends_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index("sessions_by_person", "person", "started_at"),
+    Index("sessions_by_end", "ends_at"),
+)
+
+# Links that were asked for to sign in by. The secret in a link is not kept: it is signed with a key of the settings.
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("person", String(128), nullable=False),  # empty where nobody of the directory has the address
+    Column("browser_hash", String(64), nullable=False),  # of the secret in a cookie of the browser that asked
+    Column("source_address", String(64), nullable=False),
+    Column("go_to", String(400), nullable=False),  # the page that is shown then
+    Column("asked_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index("sign_ins_by_person", "person", "asked_at"),
+    Index("sign_ins_by_source", "source_address", "asked_at"),
+    Index("sign_ins_by_time", "asked_at"),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,

@@ -14,6 +14,7 @@ from notifiers.email.mailbox import Ledger
 from notifiers.email.read_settings import EmailChannel, email_channel
 from notifiers.email.send import EmailNotifier
 from notifiers.email.settings import EmailSettings
+from notifiers.email.token import is_link_secret, link_secret
 from notifiers.engine import Engine
 
 
@@ -21,6 +22,7 @@ def channel(settings: EmailSettings) -> Channel:
     """Mail, as far as it is set. Raises BadSetting naming the setting that is wrong."""
     email = email_channel(settings)
     keys, mailbox = email.keys, email.mailbox
+    linking = keys if email.config and settings.public_url else None
 
     def inbound(engine: Engine) -> Inbound:
         assert keys is not None
@@ -38,6 +40,8 @@ def channel(settings: EmailSettings) -> Channel:
         listener=listener if keys and mailbox else None,
         mailbox=mailbox.name if mailbox else "",
         explainer=(lambda engine: inbound(engine).explained) if keys else None,
+        link_secret=partial(link_secret, linking) if linking else None,
+        is_link_secret=partial(is_link_secret, linking) if linking else None,
         warnings=tuple(_warnings(email)),
     )
 

@@ -161,7 +161,9 @@ def _part(subtype: str, text: str, encoding: str | None = None) -> EmailMessage:
 
 def _shown_general(notification: Notification, config: EmailConfig) -> dict[str, object]:
     """What the templates of every notification may use."""
-    return {"n": notification, "instance": config.instance_name}
+    link_id = (notification.fields or {}).get("link_id")
+    link = f"{config.public_url}/sign-in/{link_id}.{token.link_secret(config.keys, link_id)}" if link_id else ""
+    return {"n": notification, "instance": config.instance_name, "link": wording.Harmless(link)}
 
 
 def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> dict[str, object]:

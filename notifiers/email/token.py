@@ -159,6 +159,24 @@ def boundary(ring: KeyRing, notification_id: str) -> str:
     return _base32(hmac.digest(ring.secret(ring.signs) or b"", said, "sha256")[:TAG_BYTES])
 
 
+def link_secret(ring: KeyRing, link_id: str) -> str:
+    """What only the mail with a one-time link shows, beside the link's id."""
+    return _link_secret(ring, ring.signs, link_id)
+
+
+def is_link_secret(ring: KeyRing, link_id: str, given: str) -> bool:
+    """Whether this is the secret of that link, made by any key of the ring."""
+    key_id = given[:2]
+    known = ring.secret(key_id) is not None
+    expected = _link_secret(ring, key_id if known else ring.signs, link_id)
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("ascii"))
+
+
+def _link_secret(ring: KeyRing, key_id: str, link_id: str) -> str:
+    said = f"countersign.link:{link_id}".encode("utf-8", "surrogatepass")
+    return key_id + _base32(hmac.digest(ring.secret(key_id) or b"", said, "sha256"))
+
+
 def in_subject(subject: str) -> int | None:
     """The request that a subject names as ours do; None where it names none, or several."""
     numbers = set(_IN_SUBJECT.findall(subject))

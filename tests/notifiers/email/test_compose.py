@@ -536,6 +536,27 @@ def test_an_answer_refused_while_it_waits_says_until_when() -> None:
     assert "The request still waits, until Tue 14 May 2024, 16:00 UTC." in text(notification(Event.ANSWER_REFUSED))
 
 
+def test_a_link_to_sign_in_by_is_made_from_its_id() -> None:
+    fields = {"link_id": "ab12", "lasts": "15 minutes", "browser": "<b>Firefox</b>", "source_address": "192.0.2.7"}
+    told = Notification(id="general.2", event="sign_in", to=GRACE, written_at=NOON, fields=fields)
+    where = config().model_copy(update={"public_url": "https://access.example.test"})
+    mail = compose(told, where, NOON)
+    assert mail["Subject"] == "Acme Gateways - Sign in"
+    link = f"https://access.example.test/sign-in/ab12.{token.link_secret(where.keys, 'ab12')}"
+    text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
+    assert text is not None
+    assert html is not None
+    assert text.get_content().splitlines()[:5] == [
+        "Sign in to Acme Gateways",
+        "",
+        "Open this link in the browser where you asked for it, within 15 minutes:",
+        link,
+        "",
+    ]
+    assert f'<a href="{link}"' in html.get_content()
+    assert "&lt;b&gt;Firefox&lt;/b&gt; at 192.0.2.7" in html.get_content()
+
+
 def test_a_mail_about_no_request_shows_its_fields_and_carries_no_token() -> None:
     fields = {"mailbox": "<b>INBOX</b>@imap", "since": "noon"}
     told = Notification(id="general.1", event="mailbox_unread", to=GRACE, written_at=NOON, fields=fields)

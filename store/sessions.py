@@ -1,0 +1,130 @@
+"""Sessions of browsers, and the links that people sign in by; of their secrets the database holds only hashes."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from countersign.models import Model
+from store.database import Database, insert_new, reads
+from store.tables import sessions, sign_ins
+
+ID_BYTES = 6
+SECRET_BYTES = 32
+# What a session's cookie holds: its id begins with an s, which no token's does, and behind it stands its secret.
+FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
+LONGEST_BROWSER = 200
+
+
+class Session(Model):
+    """A session as its owner and admins see it. `signed_in_by` is how: `link`.
+
+    `confirmed_at`: when its person last proved who they are.
+    """
+
+    id: str
+    person: str
+    signed_in_by: str
+    browser: str
+    source_address: str
+    started_at: datetime
+    confirmed_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None = None
+
+
+class Sessions:
+    """Finds sessions."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @reads
+    def find(self, cookie: str, now: datetime) -> Session | None:
+        """The session that this cookie is of; None where there is none, or it is over."""
+        form = FORM.fullmatch(cookie)
+        if form is None:
+            return None
+        with self.database.reading() as connection:
+            row = connection.execute(select(sessions).where(sessions.c.id == form["id"])).one_or_none()
+        same = hmac.compare_digest(row.hash if row else "", hashed(form["secret"]))
+        lasts = row is not None and row.ended_at is None and row.ends_at > now
+        return _view(row) if row is not None and same and lasts else None
+
+    @reads
+    def lasting(self, now: datetime, person: str = "", limit: int = 200) -> list[Session]:
+        """The sessions that last, the newest first: of one person, or of everybody."""
+        lasts = sessions.c.ended_at.is_(None), sessions.c.ends_at > now
+        whose = [sessions.c.person == person] if person else []
+        query = select(sessions).where(*lasts, *whose).order_by(sessions.c.started_at.desc()).limit(limit)
+        with self.database.reading() as connection:
+            return [_view(row) for row in connection.execute(query)]
+
+
+def hashed(secret: str) -> str:
+    """A secret of many random bits, as it is kept: there is nothing to guess, so a slow hash would gain nothing."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def start(connection: Connection, row: dict[str, Any]) -> str:
+    """Add a session, and return the cookie, which can be read only now."""
+    session_id, secret = f"s{secrets.token_hex(ID_BYTES)}", secrets.token_hex(SECRET_BYTES)
+    insert_new(connection, sessions, row | {"id": session_id, "hash": hashed(secret)})
+    return f"{session_id}_{secret}"
+
+
+def end(connection: Connection, session_id: str, now: datetime) -> bool:
+    """End a session; whether it lasted until now."""
+    lasts = sessions.c.id == session_id, sessions.c.ended_at.is_(None), sessions.c.ends_at > now
+    return connection.execute(update(sessions).where(*lasts).values(ended_at=now)).rowcount > 0
+
+
+def session_row(connection: Connection, session_id: str) -> Session | None:
+    """A session by its id, whether it lasts or not."""
+    row = connection.execute(select(sessions).where(sessions.c.id == session_id)).one_or_none()
+    return _view(row) if row else None
+
+
+def add_link(connection: Connection, row: dict[str, Any]) -> None:
+    """Add a link to sign in by; its id is its primary key."""
+    insert_new(connection, sign_ins, row)
+
+
+def asked_since(connection: Connection, column: str, value: str, since: datetime) -> int:
+    """How many links were asked for since then, for a `person` or from a `source_address`."""
+    query = select(func.count()).where(sign_ins.c[column] == value, sign_ins.c.asked_at > since)
+    return connection.execute(query).scalar_one()
+
+
+def link(connection: Connection, link_id: str) -> Row[Any] | None:
+    """A link by its id."""
+    return connection.execute(select(sign_ins).where(sign_ins.c.id == link_id)).one_or_none()
+
+
+def use(connection: Connection, link_id: str, now: datetime) -> bool:
+    """Use a link up; False where it was before."""
+    unused = sign_ins.c.id == link_id, sign_ins.c.used_at.is_(None)
+    return connection.execute(update(sign_ins).where(*unused).values(used_at=now)).rowcount > 0
+
+
+def _view(row: Row[Any]) -> Session:
+    return Session(
+        id=row.id,
+        person=row.person,
+        signed_in_by=row.signed_in_by,
+        browser=row.browser,
+        source_address=row.source_address,
+        started_at=row.started_at,
+        confirmed_at=row.confirmed_at,
+        ends_at=row.ends_at,
+        ended_at=row.ended_at,
+    )
+
+
+def as_kept(text: str, longest: int = LONGEST_BROWSER) -> str:
+    """What a browser says of itself, cut, and without what isn't printable."""
+    return "".join(one for one in text[:longest] if one.isprintable())

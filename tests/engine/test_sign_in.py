@@ -1,0 +1,108 @@
+"""Links to sign in by, and sessions: the rules, on a database alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from countersign.errors import NotAllowed, NotFound
+from engine.policy import apply_policy
+from engine.sign_in import LINKS_FROM_ONE_SOURCE, From, SignIn
+from store import Store
+from store.tables import notifications, sign_ins
+from tests.workflows.people import policy
+
+HERE = From("a secret of this browser", "Firefox\n<b>", "192.0.2.7")
+ELSEWHERE = HERE._replace(secret="another")
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    store = Store(sqlite_url)
+    apply_policy(store, policy(), "ada")
+    yield store
+    store.close()
+
+
+def link_of(store: Store) -> str:
+    with store.database.reading() as connection:
+        *_, last = connection.execute(notifications.select().order_by(notifications.c.written_at)).all()
+    return str(last.fields["link_id"])
+
+
+def kinds(store: Store) -> list[tuple[str, str, str]]:
+    return [(row.kind, row.who, row.detail) for row in store.events.since(0) if row.kind.startswith("sign")]
+
+
+def aged(store: Store, by: timedelta) -> None:
+    with store.database.transaction() as connection:
+        ends = datetime.now(UTC) - by
+        connection.execute(update(sign_ins).values(ends_at=ends))
+
+
+def test_a_link_begins_one_session_in_the_browser_that_asked(store: Store) -> None:
+    rules = SignIn(store)
+    rules.send_link("Grace@EXAMPLE.test", HERE, "/requests/1042", "email")
+    link = link_of(store)
+    with pytest.raises(NotAllowed, match="only in the browser"):
+        rules.by_link(link, ELSEWHERE)
+    begun = rules.by_link(link, HERE)
+    assert begun.go_to == "/requests/1042"
+    session = store.sessions.find(begun.cookie, datetime.now(UTC))
+    assert session
+    assert (session.person, session.signed_in_by, session.browser) == ("grace", "link", "Firefox<b>")
+    with pytest.raises(NotAllowed, match="used already"):
+        rules.by_link(link, HERE)
+    assert [kind for kind, _, _ in kinds(store)] == ["sign_in", "sign_in_refused", "signed_in", "sign_in_refused"]
+    # What could open it is nowhere: not the cookie, and no secret of the link.
+    assert begun.cookie.partition("_")[2] not in str([row.model_dump() for row in store.events.since(0)])
+
+
+def test_an_old_link_an_unknown_one_and_one_of_somebody_disabled_begin_nothing(store: Store) -> None:
+    rules = SignIn(store)
+    with pytest.raises(NotAllowed, match="unknown"):
+        rules.by_link("no link", HERE)
+    rules.send_link("grace@example.test", HERE, "/", "email")
+    link = link_of(store)
+    apply_policy(store, policy(users={"grace": {"disabled": True}}), "ada")
+    with pytest.raises(NotAllowed, match="disabled"):
+        rules.by_link(link, HERE)
+    aged(store, timedelta(seconds=1))
+    with pytest.raises(NotAllowed, match="too old"):
+        rules.by_link(link, HERE)
+
+
+def test_no_more_links_are_asked_for_from_one_address_than_an_office_needs(store: Store) -> None:
+    rules = SignIn(store)
+    for number in range(LINKS_FROM_ONE_SOURCE + 2):
+        rules.send_link(f"stranger-{number}@example.test", HERE, "/", "email")
+    rules.send_link("grace@example.test", HERE, "/", "email")
+    with store.database.reading() as connection:
+        assert connection.execute(notifications.select()).all() == []
+    rules.send_link("grace@example.test", HERE._replace(source_address="192.0.2.8"), "/", "email")
+    assert link_of(store)
+
+
+def test_an_operators_link_works_in_any_browser_and_is_on_record(store: Store) -> None:
+    rules = SignIn(store)
+    assert rules.by_link(rules.make_link("grace", "operator:root"), ELSEWHERE).go_to == "/"
+    assert kinds(store)[0] == ("sign_in", "operator:root", "a link for grace was made")
+    with pytest.raises(NotFound, match="not in the policy"):
+        rules.make_link("nobody", "operator:root")
+
+
+def test_a_session_is_ended_by_its_owner_and_by_who_may_end_all(store: Store) -> None:
+    rules = SignIn(store)
+    first, second = [rules.by_link(rules.make_link("grace", "operator"), HERE).cookie for _ in range(2)]
+    ids = [one.partition("_")[0] for one in (first, second)]
+    assert [one.id for one in store.sessions.lasting(datetime.now(UTC))] == ids[::-1]
+    with pytest.raises(NotFound):
+        rules.end_session(ids[0], "alice", may_end_all=False)
+    rules.end_session(ids[0], "grace", may_end_all=False)
+    rules.end_session(ids[0], "grace", may_end_all=False)
+    rules.end_session(ids[1], "ada", may_end_all=True)
+    assert store.sessions.lasting(datetime.now(UTC), "grace") == []
+    assert [row.who for row in store.events.since(0) if row.kind == "signed_out"] == ["grace", "ada"]
