@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -42,10 +42,13 @@ from store.tokens import Owner
 if TYPE_CHECKING:
     from countersign.client import Client
     from engine.engine import Engine
+    from notifiers.base import Channel
     from portal.context import Listener, Plan
+    from portal.pages.site import Site
 
 # The record shows that this was done at the database, and by which account of that machine.
 LOCAL = "operator"
+NO_LINKS = "Set COUNTERSIGN_PUBLIC_URL, where browsers reach the portal, and a mail server (COUNTERSIGN_SMTP_HOST)."
 FOR_WHOM = "Say for whom: --person NAME [--admin]; or --gateway NAME, --device or --device-group, and --protocol."
 
 app = typer.Typer(
@@ -54,7 +57,7 @@ app = typer.Typer(
     context_settings=HELP_OPTIONS,
     # They would show the arguments of a command.
     pretty_exceptions_enable=False,
-    help="Countersign's HTTP API, and its tokens.",
+    help="Countersign's pages and HTTP API, its tokens and links.",
 )
 token_app = typer.Typer(no_args_is_help=True, help="API tokens: each belongs to one person or one gateway.")
 policy_app = typer.Typer(no_args_is_help=True, help="The first policy; and the rescue, where no admin can apply one.")
@@ -143,6 +146,20 @@ def end(
         messages.print(f"Token {ended.id} of {ended.owner.kind} {escape(ended.owner.name)} has ended.")
 
 
+@app.command("sign-in-link")
+def sign_in_link(person: Annotated[str, typer.Argument(help="Who signs in by it.")]) -> None:
+    """Make a link by which a person can sign in once, in any browser, within 15 minutes; for where no mail comes."""
+    from engine.sign_in import SignIn
+    from notifiers import channels
+
+    with _failures_as_messages(), _store() as store:
+        settings = load()
+        site = site_of(settings, channels(settings))
+        if not site.link_channel:
+            raise BadSetting(NO_LINKS)
+        typer.echo(site.link(SignIn(store).make_link(person, _operator())))
+
+
 @policy_app.command("apply")
 def apply_policy(
     file: Annotated[Path, typer.Argument(help="The policy and directory, as YAML.")],
@@ -208,9 +225,21 @@ def plan(settings: Settings) -> Plan:
         # Channels that read a mailbox are listened to by one worker.
         {one.name: partial(_listener, one.listener) for one in found if one.listener and not one.mailbox},
         [check for one in found for check in one.checks],
+        site=site_of(settings, found),
         calls_in_all=most_connections(settings.portal_connections) * 3 // 4,
         refusals_an_hour=settings.refusals_an_hour,
     )
+
+
+def site_of(settings: Settings, found: Sequence[Channel]) -> Site:
+    """What the pages are told of the installation."""
+    from portal.pages.site import Site
+
+    public_url = settings.public_url.rstrip("/")
+    for one in found:
+        if one.link_secret and one.is_link_secret:
+            return Site(settings.instance_name, public_url, one.name, one.link_secret, one.is_link_secret)
+    return Site(settings.instance_name, public_url)
 
 
 def _listener(make: Callable[[Engine, Any], Listener], engine: Engine) -> Listener:

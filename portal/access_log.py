@@ -1,6 +1,7 @@
 """One log line for each HTTP request: who asked for what, how it was answered, and how long that took."""
 
 import logging
+import re
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # Called again and again by machines, and changes nothing.
 QUIET = ("/health", "/doctor")
 LONGEST_PATH = 200
+# A link to sign in by.
+SECRET_IN_PATH = re.compile(r"^(/sign-in/).+")
 FAILED = 500
 
 log = logging.getLogger("http")
@@ -39,7 +42,7 @@ class AccessLog:
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    method, path = scope["method"], scope["path"][:LONGEST_PATH]
+    method, path = scope["method"], SECRET_IN_PATH.sub(r"\1…", scope["path"])[:LONGEST_PATH]
     caller = scope.get("state", {}).get("caller")
     who = caller.name if caller else "nobody"
     log.log(

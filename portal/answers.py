@@ -62,49 +62,60 @@ async def decide(
     approval_id: ApprovalId, answer: Deciding, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """Approve or reject, as the person whose token this is. 409: it did not count; `detail` says why."""
-    try:
-        person = caller.must_be_person()
-        view = await seen(context, caller, approval_id)
-    except (NotAllowed, NotFound) as error:
-        await _record_attempt(context, caller, approval_id, answer, str(error))
-        raise
+    view = await may_try(context, caller, approval_id, answer)
 
     async def as_it_is(body: Body) -> Body:
         return {**body, "status": (await seen(context, caller, approval_id)).status}
 
-    return await once(
-        lambda source_id: _decide(context, view, person, answer, f"{caller.token.id}.{source_id}"), as_it_is
-    )
+    async def judged(source_id: str) -> JSONResponse:
+        judgement = await decided(context, caller, view, answer, source_id)
+        status = HTTPStatus.OK if judgement.accepted else HTTPStatus.ACCEPTED
+        return JSONResponse(judgement.model_dump(mode="json"), status)
+
+    return await once(judged, as_it_is)
 
 
-async def _decide(context: Context, view: RequestView, person: str, answer: Deciding, source_id: str) -> JSONResponse:
+async def may_try(context: Context, caller: Caller, approval_id: int, answer: Deciding) -> RequestView:
+    """The request that a person answers; an attempt without the right to see it is recorded. NotAllowed, NotFound."""
+    try:
+        caller.must_be_person()
+        return await seen(context, caller, approval_id)
+    except (NotAllowed, NotFound) as error:
+        await _record_attempt(context, caller, approval_id, answer, str(error))
+        raise
+
+
+async def decided(context: Context, caller: Caller, view: RequestView, answer: Deciding, source_id: str) -> Judgement:
+    """What became of an answer, which is stored before anything else; not accepted: no worker is there to judge it yet.
+
+    The same `source_id` of the same credential is the same answer, sent again. Raises Refused where it didn't count.
+    """
     stored = await context.engine.store(
         SubmittedAnswer(
             channel=CHANNEL,
-            source_id=source_id,
+            source_id=f"{caller.credential.id}.{source_id}",
             approval_id=view.approval_id,
             level=answer.level or max(view.level, 1),
-            person=person,
+            person=caller.name,
             verdict=answer.verdict,
             comment=answer.comment,
             at=datetime.now(UTC),
-            proof={"token": source_id.partition(".")[0]},
+            proof=caller.credential.proof,
             signed_in=True,
         )
     )
     try:
         judgement = await context.engine.submit(stored)
     except Unavailable:
-        waits = Judgement(accepted=False, message=STORED, status=view.status)
-        return JSONResponse(waits.model_dump(mode="json"), HTTPStatus.ACCEPTED)
+        return Judgement(accepted=False, message=STORED, status=view.status)
     if not judgement.accepted:
         raise refused_with(judgement.message, judgement.details)
-    return JSONResponse(judgement.model_dump(mode="json"))
+    return judgement
 
 
 async def _record_attempt(context: Context, caller: Caller, approval_id: int, answer: Deciding, message: str) -> None:
     """Record that somebody tried to decide what they may not."""
-    proof = {"token": caller.token.id, "verdict": answer.verdict.value, "request": str(approval_id)}
+    proof = {**caller.credential.proof, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
     event = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, detail=message, proof=proof)
     await context.engine.record_attempt(event)

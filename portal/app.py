@@ -20,6 +20,8 @@ from portal import (
 )
 from portal.access_log import AccessLog
 from portal.context import Plan
+from portal.pages import asking, live, sign_in, static
+from portal.pages import requests as pages
 from portal.routes import PREFIX, operation_id
 
 ABOUT = """
@@ -62,6 +64,8 @@ def create_app(plan: Plan) -> FastAPI:
     for router in (policy.router, replies.router, doctor.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(channel_webhooks.router)
+    for router in (sign_in.open_to_all, sign_in.router, asking.router, live.router, pages.router, static.router):
+        app.include_router(router)
     app.include_router(description.router)
     problems.describe(app)
     return app

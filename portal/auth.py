@@ -1,8 +1,9 @@
-"""Who calls: the person or the gateway a token belongs to, known before anything of the body is read."""
+"""Who calls: a person or a gateway, by a token or a session, known before anything of the body is read."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -20,6 +21,7 @@ from store.tokens import FORM, Token
 from store.visibility import Visibility
 
 REMEDY = "an admin makes one with `python -m portal token create`"
+NEVER = datetime.max.replace(tzinfo=UTC)
 # For the API's description only: `TokenRoute` checks the token.
 BEARER = HTTPBearer(
     scheme_name="token", auto_error=False, bearerFormat="cs_<id>_<secret>", description=f"A token: {REMEDY}."
@@ -37,41 +39,63 @@ class NoToken(CountersignError):
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Who calls, by the token and the policy in force."""
+class Credential:
+    """What proved who calls: an API token, or the session of a browser. Their ids never coincide."""
 
-    token: Token
-    is_admin: bool
+    kind: Literal["token", "session"]
+    id: str
+
+    @property
+    def proof(self) -> dict[str, str]:
+        """As it stands in the record."""
+        return {self.kind: self.id}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, by their credential and the policy in force.
+
+    `appointed`: an admin by their token, whatever the policy says. `shown_name` is a person's name, and `ends_at` when
+    their session does.
+    """
+
+    credential: Credential
+    principal: Principal
     visibility: Visibility
+    appointed: bool = False
+    shown_name: str = ""
+    ends_at: datetime = NEVER
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it is an admin."""
+        return self.principal.admin
 
     @property
     def is_person(self) -> bool:
-        """Whether it is a person's token."""
-        return self.token.owner.kind == "person"
+        """Whether it is a person."""
+        return not self.principal.is_gateway
 
     @property
     def name(self) -> str:
         """The name in the record: a person's id, or `gateway:<name>`, which is no person's id."""
-        owner = self.token.owner
-        return owner.name if self.is_person else f"{GATEWAY}{owner.name}"
+        return self.principal.name
 
     def must_be_person(self) -> str:
         """The person's id; NotAllowed for a gateway."""
         if not self.is_person:
             raise NotAllowed("A gateway's token asks and reads; this is for a person's.", ErrorCode.PERSON_ONLY)
-        return self.token.owner.name
+        return self.name
 
     def must_be_admin(self) -> str:
         """The admin's id; NotAllowed for others."""
         if not self.is_admin:
             raise NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
-        return self.token.owner.name
+        return self.name
 
     def must_be_allowed(self, question: Question) -> None:
-        """NotAllowed where this token may not ask this question."""
-        seen = self.visibility
-        who = Principal(self.name, admin=self.is_admin, devices=seen.devices, protocols=seen.protocols)
-        if why := why_not_ask(who, question):
+        """NotAllowed where this caller may not ask this question."""
+        if why := why_not_ask(self.principal, question):
             raise why
 
 
@@ -95,22 +119,49 @@ def caller(store: Store, authorization: str) -> Caller:
     except Refused:
         if not token.owner.is_admin:
             raise
-        return Caller(token, is_admin=True, visibility=Visibility(everything=True))  # who may apply the first policy
-    return _by_policy(token, policy)
+        # They may apply the first policy.
+        who = Principal(token.owner.name, admin=True)
+        return Caller(_credential(token), who, Visibility(everything=True), appointed=True)
+    return _of_gateway(token, policy) if token.owner.kind == "gateway" else _of_person(token, policy)
 
 
-def _by_policy(token: Token, policy: Policy) -> Caller:
+@reads
+def by_session(store: Store, cookie: str) -> Caller | None:
+    """Who has this session's cookie; None where it is none, it is over, or its person is disabled. Raises Refused."""
+    session = store.sessions.find(cookie, datetime.now(UTC))
+    if session is None:
+        return None
+    _, policy = store.policies.current()
+    who = principal(policy, session.person)
+    if not who.enabled:
+        return None
+    name = policy.users[who.name].name or who.name
+    return Caller(Credential("session", session.id), who, seen_by(who), shown_name=name, ends_at=session.ends_at)
+
+
+def _credential(token: Token) -> Credential:
+    return Credential("token", token.id)
+
+
+def _of_gateway(token: Token, policy: Policy) -> Caller:
     owner = token.owner
-    if owner.kind == "gateway":
-        groups = (policy.device_groups[name].devices for name in owner.device_groups if name in policy.device_groups)
-        devices = frozenset(owner.devices).union(*groups)
-        return Caller(
-            token, is_admin=False, visibility=Visibility(devices=devices, protocols=frozenset(owner.protocols))
-        )
-    if not policy.enabled(owner.name):
+    groups = (policy.device_groups[name].devices for name in owner.device_groups if name in policy.device_groups)
+    devices, protocols = frozenset(owner.devices).union(*groups), frozenset(owner.protocols)
+    who = Principal(f"{GATEWAY}{owner.name}", devices=devices, protocols=protocols)
+    return Caller(_credential(token), who, Visibility(devices=devices, protocols=protocols))
+
+
+def _of_person(token: Token, policy: Policy) -> Caller:
+    owner = token.owner
+    who = principal(policy, owner.name, owner.is_admin)
+    if not who.enabled:
         raise _invalid(f"{owner.name} is disabled or not in the directory, so this token opens nothing.")
-    is_admin = principal(policy, owner.name, owner.is_admin).admin
-    return Caller(token, is_admin, Visibility(everything=is_admin, person=owner.name))
+    return Caller(_credential(token), who, seen_by(who), appointed=owner.is_admin)
+
+
+def seen_by(person: Principal) -> Visibility:
+    """What a person sees: an admin everything, others what they made or were asked about."""
+    return Visibility(everything=person.admin, person=person.name)
 
 
 def _invalid(message: str) -> NoToken:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Request, Response
@@ -14,9 +15,11 @@ from countersign.client import Client
 from countersign.errors import Unavailable
 from countersign.views import Explained, Finding
 from engine.engine import Engine
+from portal.changes import Changes
 from portal.fair_executor import FairExecutor
 from portal.feed import Feed
 from portal.limits import AtOnce, Refusals
+from portal.pages.site import Site
 from portal.short_cache import ShortCache
 from portal.single_flight import SingleFlight
 from store import Store
@@ -30,6 +33,8 @@ CALLS_IN_ALL = 700
 # The same for calls with a large body and much work for the processor.
 HEAVY_AT_ONCE = 4
 HEAVY_IN_ALL = 16
+# How many live streams of one session: a browser opens one, whatever number of tabs it has.
+STREAMS_AT_ONCE = 8
 # How much of that work is done at the same time, for all tokens together.
 WORKING_AT_ONCE = 2
 # How often at most a write to the database is tried.
@@ -67,6 +72,7 @@ class Context:
     explain: Explain | None
     listeners: Mapping[str, Listener]
     checks: Sequence[Check]
+    site: Site
     turns: FairExecutor
     at_once: AtOnce
     refusals: Refusals
@@ -77,6 +83,8 @@ class Context:
     def __post_init__(self) -> None:
         self.writable = ShortCache(self._writable, TRY_TO_WRITE_SECONDS)
         self.heavy = AtOnce(HEAVY_AT_ONCE, HEAVY_IN_ALL)
+        self.streams = AtOnce(STREAMS_AT_ONCE, self.at_once.in_all)
+        self.changes = Changes(partial(self.run, self.store.reading.request))
         self.working = asyncio.Semaphore(WORKING_AT_ONCE)
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
@@ -109,6 +117,7 @@ class Plan:
     explain: Callable[[Engine], Explain] | None = None
     listeners: Mapping[str, Callable[[Engine], Listener]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
+    site: Site = field(default_factory=Site)
     tidy_seconds: float = TIDY_SECONDS
     calls_at_once: int = CALLS_AT_ONCE
     calls_in_all: int = CALLS_IN_ALL
@@ -131,7 +140,9 @@ class Plan:
                 explain = self.explain(engine) if self.explain else None
                 at_once = AtOnce(self.calls_at_once, self.calls_in_all)
                 refusals = Refusals(self.refusals_an_hour)
-                yield Context(store, client, engine, feed, explain, listeners, self.checks, turns, at_once, refusals)
+                yield Context(
+                    store, client, engine, feed, explain, listeners, self.checks, self.site, turns, at_once, refusals
+                )
         finally:
             feed.close()
             for task in tasks:

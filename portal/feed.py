@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any, TypeVar
@@ -84,15 +84,27 @@ class Feed:
                 if enough(seen) or self._closed or change.waiter_left or not await _until(change, over):
                     return seen
 
-    def after(self, version: int, visibility: Visibility, limit: int) -> tuple[list[AuditEventView], int] | None:
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is told of anything any more, as the portal ends."""
+        return self._closed
+
+    def after(
+        self, version: int, visibility: Visibility, limit: int, besides: Collection[str] = ()
+    ) -> tuple[list[AuditEventView], int] | None:
         """The events after a version that may be seen, oldest first, and the version to go on from.
 
-        None where not all of it is kept.
+        Those of the kinds `besides` come too, whoever sees them. None where not all of it is kept.
         """
         if not self._reading.is_set() or version < self._kept_after:
             return None
         newer = list(takewhile(lambda event: event.version > version, reversed(self._kept)))[::-1]
-        seen = [event for event in newer if visibility.includes(self._concerns.get(event.approval_id or 0))][:limit]
+        concerns = self._concerns
+        seen = [
+            event
+            for event in newer
+            if event.kind in besides or visibility.includes(concerns.get(event.approval_id or 0))
+        ][:limit]
         return seen, seen[-1].version if len(seen) == limit else max(version, self.read_through)
 
     async def shared(self, about: int, look: Callable[[], Awaitable[T]]) -> T:

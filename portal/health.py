@@ -1,4 +1,4 @@
-"""The portal's health, and whose a token is."""
+"""The portal's health, and who calls."""
 
 import asyncio
 from contextlib import suppress
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from countersign.errors import Unavailable
 from countersign.http_answers import ChannelHealth, Health, Me
+from countersign.models import GATEWAY
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 from portal.problems import described
@@ -58,10 +59,10 @@ def _channels(context: Context) -> dict[str, ChannelHealth]:
 @router.get("/me")
 async def me(caller: CallerHere) -> Me:
     """Whose token this is."""
-    owner, visibility = caller.token.owner, caller.visibility
+    visibility = caller.visibility
     return Me(
-        name=owner.name,
-        kind=owner.kind,
+        name=caller.name.removeprefix(GATEWAY),
+        kind="person" if caller.is_person else "gateway",
         admin=caller.is_admin,
         devices=sorted(visibility.devices),
         protocols=sorted(visibility.protocols),

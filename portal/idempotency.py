@@ -46,7 +46,7 @@ class Once:
     def __init__(self, request: Request, context: ContextHere, caller: CallerHere, key: Key = None) -> None:
         self.request = request
         self.context = context
-        self.token_id = caller.token.id
+        self.token_id = caller.credential.id
         self.key = key
 
     async def __call__(

@@ -159,7 +159,7 @@ async def check(request: Request, context: ContextHere, caller: CallerHere) -> C
 
 
 def _keeps_admin(caller: Caller, policy: Policy) -> bool:
-    return keeps_admin(policy, caller.token.owner.name, caller.token.owner.is_admin)
+    return keeps_admin(policy, caller.name, caller.appointed)
 
 
 async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:

@@ -112,12 +112,17 @@ def describe(app: FastAPI) -> None:
 
 def of_error(error: CountersignError) -> JSONResponse:
     """One of our errors as a response."""
-    status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+    status = status_of(error)
     if isinstance(error, BadPolicy):
         return problem(status, error.code, f"{error.headline.capitalize()}.", problems=error.problems)
     seconds = error.retry_after if isinstance(error, TooMany) else RETRY_SECONDS
     retry = {"Retry-After": str(seconds)} if isinstance(error, Unavailable) else None
     return problem(status, error.code, message_of(error), retry, **error.fields)
+
+
+def status_of(error: CountersignError) -> HTTPStatus:
+    """The status of one of our errors."""
+    return next(status for kind, status in STATUSES.items() if isinstance(error, kind))
 
 
 def add_handlers(app: FastAPI) -> None:

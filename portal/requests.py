@@ -73,7 +73,7 @@ async def ask(body: Asking, context: ContextHere, caller: CallerHere, once: Idem
 
 
 def _question(body: Asking, caller: Caller) -> ConnectionQuestion:
-    requester = body.requester or (caller.token.owner.name if caller.is_person else "")
+    requester = body.requester or (caller.name if caller.is_person else "")
     if not requester:
         raise RequestValidationError([{"type": "missing", "loc": ("body", "requester")}])
     return ConnectionQuestion.model_validate(body.model_dump() | {"requester": requester})

@@ -68,8 +68,8 @@ class TokenRoute(StrictRoute):
             context: Context = request.app.state.context
             caller = await self._caller(request, context)
             request.state.caller = caller
-            bounded = Request(request.scope, _at_most(self.largest_body_bytes, request.receive))
-            with self._at_once(context).one(caller.token.id), _refusals_counted(request, context, caller):
+            bounded = Request(request.scope, at_most(self.largest_body_bytes, request.receive))
+            with self._at_once(context).one(caller.credential.id), refusals_counted(request, context, caller):
                 response = await handle(bounded)
                 if response.status_code == HTTPStatus.CONFLICT and _is_attempt(request, caller):
                     context.refusals.count(caller.name)
@@ -88,8 +88,8 @@ class TokenRoute(StrictRoute):
         address = request.client.host if request.client else ""
         WHOSE.set(f"token {token_id}" if token_id in context.known_tokens else f"address {address}")
         caller = await context.run(auth.caller, context.store, authorization)
-        WHOSE.set(f"token {caller.token.id}")
-        context.known_tokens.add(caller.token.id)
+        WHOSE.set(f"token {caller.credential.id}")
+        context.known_tokens.add(caller.credential.id)
         return caller
 
     def _at_once(self, context: Context) -> AtOnce:
@@ -132,7 +132,7 @@ def _is_attempt(request: Request, caller: auth.Caller) -> bool:
 
 
 @contextmanager
-def _refusals_counted(request: Request, context: Context, caller: auth.Caller) -> Iterator[None]:
+def refusals_counted(request: Request, context: Context, caller: auth.Caller) -> Iterator[None]:
     """Raise TooMany for who had too many refusals, and count what is refused now."""
     if not _is_attempt(request, caller):
         yield
@@ -155,7 +155,7 @@ def gone(request: Request) -> Callable[[], Coroutine[Any, Any, None]]:
     return until_gone
 
 
-def _at_most(size: int, receive: Receive) -> Receive:
+def at_most(size: int, receive: Receive) -> Receive:
     """Read a body of so many bytes; a larger one is refused as soon as it shows."""
     left = size
 

@@ -6,7 +6,8 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -16,18 +17,24 @@ from honcho.printer import Printer
 
 from configuration import load
 from countersign.errors import CountersignError, message_of
+from engine.sign_in import SignIn
+from notifiers.email.read_settings import key_ring
+from notifiers.email.token import link_secret
 from notifiers.slack.channel import slack_config
+from portal.pages.site import Site
 from sandbox.arguments import parser
-from sandbox.first_run import Installation, prepare
+from sandbox.first_run import WHO, Installation, prepare
 from sandbox.mail_settings import kept_mail_keys, mail_settings
 from sandbox.welcome import Place, Screen, is_healthy, listens, next_steps
 from settings import Settings
+from store import Store
 from store.file_permissions import close_folder
 
 ROOT = Path(__file__).parent.parent
 STATE = ROOT / "var"
 POLICY = ROOT / "examples" / "policy.yaml"
 HOST = "127.0.0.1"
+PEOPLE = ("alice", "grace", "ada")
 EVERYWHERE = {"0.0.0.0", "::"}
 UI_PORT = 8233
 SMTP_PORT = 8025
@@ -52,6 +59,7 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
         "COUNTERSIGN_STATE": os.path.relpath(state, ROOT),
+        "COUNTERSIGN_PUBLIC_URL": settings.public_url or portal_url(settings),
     }
     if not (settings.smtp_host or settings.imap_host):
         smtp_port = int(told.setdefault("COUNTERSIGN_SANDBOX_SMTP_PORT", str(SMTP_PORT)))
@@ -130,7 +138,9 @@ def start(settings: Settings, state: Path, is_ours: bool) -> int:
         commands = processes(settings, (ROOT / "Procfile").read_text())
         found = places(settings, told, commands) + slack_place(settings, installation)
         must_be_free(found)
-        text = welcome(settings, found, installation, plays="mail" in commands)
+        plays = "mail" in commands
+        links = sign_in_links(settings, told, PEOPLE) if plays and installation.is_example else {}
+        text = welcome(settings, found, installation, plays, links)
         return run(commands, told, ROOT, Screen(found, text, end))
 
 
@@ -154,9 +164,31 @@ def must_be_free(found: Sequence[Place]) -> None:
             )
 
 
-def welcome(settings: Settings, found: Sequence[Place], installation: Installation, plays: bool) -> list[str]:
-    """What runs where and what to type next, in ten lines or so."""
+def sign_in_links(settings: Settings, told: Mapping[str, str], people: Sequence[str]) -> dict[str, str]:
+    """Links by which these people can sign in, as the processes that are told this take them."""
+    keys = key_ring(told["COUNTERSIGN_MAIL_KEYS"])
+    site = Site(public_url=told["COUNTERSIGN_PUBLIC_URL"], link_secret=partial(link_secret, keys))
+    store = Store(settings.database_url)
+    try:
+        return {person: site.link(SignIn(store).make_link(person, WHO)) for person in people}
+    finally:
+        store.close()
+
+
+def welcome(
+    settings: Settings,
+    found: Sequence[Place],
+    installation: Installation,
+    plays: bool,
+    links: Mapping[str, str] | None = None,
+) -> list[str]:
+    """What runs where and what to type next, in ten lines or so; `links` are for people to sign in by."""
     where = [f"  {place.name:10}{place.where}" for place in found]
+    if links:
+        where += [
+            "Open the portal as one of these, within 15 minutes:",
+            *(f"  {n:10}{link}" for n, link in links.items()),
+        ]
     typed = [f"  {line}" for line in next_steps(installation, portal_url(settings), plays)]
     return [f"{settings.instance_name} is up; Ctrl-C ends it.", *where, "Next, in another terminal, here:", *typed]
 

@@ -109,6 +109,7 @@ def test_only_its_kind_and_its_templates_know_what_a_connection_is_made_of() -> 
         "countersign/kinds/connection.py",
         "notifiers/slack/inbound/connect_command.py",
         "templates/email/subject/connection.j2",
+        "templates/pages/subject/connection.j2",
         "templates/slack/subject/connection.j2",
     }
     assert {name for name in named if not ITS_OWN.fullmatch(name)} == set()

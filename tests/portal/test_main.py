@@ -15,6 +15,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from notifiers.email.token import KeyRing, is_link_secret
 from portal.__main__ import app
 from sandbox.temporal_server import free_port
 from store import Store
@@ -59,6 +60,22 @@ def test_a_token_is_printed_alone(environment: dict[str, str], store: Store) -> 
     (line,) = store.events.since(0)
     assert line.kind == "token_created"
     assert line.who.startswith("operator")
+
+
+@pytest.mark.usefixtures("policy")
+def test_a_link_to_sign_in_by(environment: dict[str, str], store: Store) -> None:
+    assert run(environment, "sign-in-link", "grace").exit_code == 2  # nobody could open it
+    served = {
+        "COUNTERSIGN_PUBLIC_URL": "https://access.example.test/",
+        "COUNTERSIGN_SMTP_HOST": "127.0.0.1",
+        "COUNTERSIGN_MAIL_KEYS": f"a1:{'0' * 32}",
+    }
+    done = run(environment | served, "sign-in-link", "grace")
+    assert done.exit_code == 0, done.stderr
+    link_id, _, secret = done.stdout.strip().removeprefix("https://access.example.test/sign-in/").partition(".")
+    assert is_link_secret(KeyRing([("a1", b"0" * 32)]), link_id, secret)
+    assert not is_link_secret(KeyRing([("a1", b"1" * 32)]), link_id, secret)
+    assert run(environment | served, "sign-in-link", "nobody").exit_code == 2
 
 
 @pytest.mark.usefixtures("policy")

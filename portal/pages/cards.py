@@ -1,0 +1,87 @@
+"""A request as pages show it: what is asked, who else is, and what the reader may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from countersign.models import Decision, GrantStatus, Status, Verdict
+from countersign.permissions import Action, Principal, why_not, why_not_answer
+from countersign.views import ApproverView, RequestView
+from portal.answers import CHANNEL
+
+
+class Level(NamedTuple):
+    """One level: who is asked, and how each of them has answered."""
+
+    number: int
+    people: list[tuple[ApproverView, Decision | None]]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One request, as somebody sees it."""
+
+    request: RequestView
+    reader: Principal
+
+    @property
+    def may(self) -> frozenset[str]:
+        """What the reader may do now: approve, reject, cancel, revoke, give back."""
+        answers = [
+            verdict.value
+            for verdict in Verdict
+            if not why_not_answer(self.reader, self.request, self.request.level, verdict, CHANNEL)
+            or (verdict is Verdict.REJECT and self._may_take_back)
+        ]
+        return frozenset([*answers, *(action.value for action in self._actions)])
+
+    @property
+    def _may_take_back(self) -> bool:
+        return any(
+            not why_not_answer(self.reader, self.request, level, Verdict.REJECT, CHANNEL)
+            for level in range(1, self.request.level)
+        )
+
+    @property
+    def _actions(self) -> Iterable[Action]:
+        open_for = {Action.CANCEL: self.request.status is Status.WAITING}
+        lasts = self.request.grant is not None and self.request.grant.status is GrantStatus.ACTIVE
+        return (
+            action
+            for action in Action
+            if open_for.get(action, lasts) and not why_not(self.reader, action, self.request)
+        )
+
+    @property
+    def level_to_answer(self) -> int:
+        """The level that the reader's answer is about: the one that is asked, or one they approved before."""
+        mine = [one.level for one in self.request.approvers if one.person == self.reader.name]
+        here = [level for level in mine if level <= self.request.level]
+        return max(here, default=self.request.level)
+
+    @property
+    def levels(self) -> list[Level]:
+        """The levels that have begun, each with its people and their answers."""
+        answered = {(one.level, one.person): one for one in self.request.decisions if not one.lapsed}
+        found: dict[int, Level] = {}
+        for one in self.request.approvers:
+            level = found.setdefault(one.level, Level(one.level, []))
+            level.people.append((one, answered.get((one.level, one.person))))
+        return [found[number] for number in sorted(found)]
+
+    @property
+    def others(self) -> list[str]:
+        """Who else is asked now, by name."""
+        return [
+            one.name
+            for one in self.request.approvers
+            if one.level == self.request.level and one.person != self.reader.name
+        ]
+
+    @property
+    def my_decision(self) -> Decision | None:
+        """What the reader answered last, where it counts."""
+        mine = [one for one in self.request.decisions if one.person == self.reader.name and not one.lapsed]
+        return mine[-1] if mine else None

@@ -1,0 +1,98 @@
+"use strict";
+// Shows times in the reader's own zone, and changes of requests as they happen. Without it every page works as well.
+const page = document.body.dataset;
+const lines = document.getElementById("lines");
+const waiting = document.getElementById("waiting");
+
+function localTimes(where) {
+  for (const time of where.querySelectorAll("time"))
+    time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+function element(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html.trim();
+  localTimes(template.content);
+  return template.content.firstElementChild;
+}
+
+// What somebody types is never taken from them: a card that holds a comment, or the focus, stays until it is sent.
+function inUse(one) {
+  return one.contains(document.activeElement) || [...one.querySelectorAll("textarea")].some((text) => text.value);
+}
+
+function showCard(changed) {
+  const old = document.getElementById("r" + changed.id);
+  const isCard = old && old.tagName === "ARTICLE";
+  if (changed.card) {
+    const card = element(changed.card);
+    if (isCard) return inUse(old) || old.replaceWith(card);
+    if (old) old.remove();
+    // The most urgent first, as the server sorts them: nothing above the place moves.
+    const next = [...waiting.children].find((other) => Number(other.dataset.until) > Number(card.dataset.until));
+    waiting.insertBefore(card, next || null);
+  } else if (isCard) {
+    const line = element(changed.line);
+    line.setAttribute("role", "status");
+    old.replaceWith(line);
+  } else if (old) {
+    old.replaceWith(element(changed.line));
+  }
+  document.getElementById("nothing").hidden = waiting.children.length > 0;
+}
+
+function showLine(changed) {
+  const old = document.getElementById("r" + changed.id);
+  const wanted = page.live === "mine" ? changed.mine : !lines.dataset.status || lines.dataset.status === changed.status;
+  if (old) return old.replaceWith(element(changed.line));
+  const first = Number(lines.firstElementChild?.id.slice(1) || 0);
+  if (wanted && lines.dataset.first === "1" && changed.id > first) lines.prepend(element(changed.line));
+  document.getElementById("nothing").hidden = lines.children.length > 0;
+}
+
+async function showRequest() {
+  const main = document.getElementById("main");
+  if (inUse(main)) return;
+  const read = await fetch(location.href);
+  if (!read.ok) return;
+  const fresh = new DOMParser().parseFromString(await read.text(), "text/html").getElementById("main");
+  localTimes(fresh);
+  main.replaceChildren(...fresh.childNodes);
+}
+
+function show(message) {
+  if (message.stale) return location.reload();
+  if (waiting) showCard(message);
+  else if (lines) showLine(message);
+  else if (page.live === "request " + message.id) showRequest();
+}
+
+// One stream a browser, however many tabs: the tab that holds the lock has it, and tells the others.
+function listen() {
+  const tabs = new BroadcastChannel("live");
+  tabs.onmessage = ({ data }) => {
+    page.version = data.version;
+    if (data.message) show(data.message);
+  };
+  const tell = (event, message) => {
+    page.version = event.lastEventId;
+    tabs.postMessage({ version: page.version, message });
+    if (message) show(message);
+  };
+  const hold = (run) => (navigator.locks ? navigator.locks.request("live", run) : run());
+  hold(() => new Promise(() => {
+    const stream = new EventSource("/live?after=" + page.version);
+    stream.addEventListener("request", (event) => tell(event, JSON.parse(event.data)));
+    stream.addEventListener("stale", (event) => tell(event, { stale: true }));
+    stream.onmessage = (event) => tell(event);
+    stream.onopen = () => { document.getElementById("away").hidden = true; };
+    stream.onerror = () => {
+      document.getElementById("away").hidden = false;
+      // Refused for good, as after signing out: the page says where to go.
+      if (stream.readyState === EventSource.CLOSED) location.reload();
+    };
+  }));
+}
+
+localTimes(document);
+if (page.live) listen();

@@ -1,0 +1,108 @@
+"""The live stream: what has changed on the requests that a reader may see, as server-sent events.
+
+The feed is read once for all, and each change is read from the database and made into a line once for all readers: a
+reader more costs no query. Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from countersign.errors import CountersignError
+from countersign.models import Status
+from countersign.views import AuditEventView, RequestView
+from portal import auth
+from portal.auth import Caller, CallerHere
+from portal.context import Context, ContextHere
+from portal.pages.cards import Card
+from portal.pages.render import part
+from portal.pages.route import page_router
+from portal.requests import LARGEST
+
+# How long nothing may be sent: proxies end a connection that is silent for a minute.
+BEAT_SECONDS = 20.0
+EVENTS_AT_ONCE = 200
+RETRY_MS = 2000
+# After these somebody's rights may be others than before.
+RIGHTS = {"policy_applied", "signed_out"}
+
+router = page_router()
+
+
+@router.get("/live")
+async def live(
+    request: Request,
+    context: ContextHere,
+    caller: CallerHere,
+    after: Annotated[int, Query(ge=0, le=LARGEST)],
+    last_event_id: Annotated[str, Header()] = "",
+) -> Response:
+    """What changed after a version, and then what changes, until the session ends; `id` is the version to go on from.
+
+    Event `request`: its `id`, and `line` and `card` as lists show it; `card` is empty where the reader isn't asked.
+    Event `stale`: so much has happened that the page has to be read again.
+    """
+    version = int(last_event_id) if last_event_id.isdecimal() and int(last_event_id) <= LARGEST else after
+    cookie = request.cookies.get(context.site.session_cookie, "")
+    stream = _stream(context, caller, cookie, version)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def _stream(context: Context, caller: Caller, cookie: str, version: int) -> AsyncIterator[str]:
+    yield f"retry: {RETRY_MS}\n\n"
+    with context.streams.one(caller.credential.id):
+        while (found := await _next(context, caller, version)) is not None:
+            events, version = found
+            if events is None:
+                yield f"event: stale\nid: {version}\ndata: \n\n"
+                continue
+            if not events:
+                yield f"id: {version}\ndata: \n\n"
+            if any(event.kind in RIGHTS for event in events):
+                try:
+                    again = await context.run(auth.by_session, context.store, cookie)
+                except CountersignError:
+                    return
+                if again is None:
+                    return
+                caller = again
+            for event in _last_of_each(events):
+                view = await context.changes.after(event)
+                if caller.visibility.sees(view):
+                    yield f"event: request\nid: {event.version}\ndata: {json.dumps(_shown(caller, view))}\n\n"
+
+
+async def _next(context: Context, caller: Caller, version: int) -> tuple[Sequence[AuditEventView] | None, int] | None:
+    """The next events, and the version after them; without events where they are too many; None where it is over."""
+    if context.feed.closed or caller.ends_at <= datetime.now(UTC):
+        return None
+
+    async def look() -> tuple[Sequence[AuditEventView] | None, int]:
+        kept = context.feed.after(version, caller.visibility, EVENTS_AT_ONCE, RIGHTS)
+        return (None, context.feed.read_through) if kept is None else kept
+
+    return await context.feed.first(look, lambda found: found[0] is None or bool(found[0]), BEAT_SECONDS)
+
+
+def _last_of_each(events: Sequence[AuditEventView]) -> list[AuditEventView]:
+    """The last event of each request, in their order."""
+    last = {event.approval_id: event for event in events if event.approval_id is not None}
+    return sorted(last.values(), key=lambda event: event.version)
+
+
+def _shown(caller: Caller, view: RequestView) -> dict[str, object]:
+    card = Card(view, caller.principal)
+    asks = view.status is Status.WAITING and "approve" in card.may
+    return {
+        "id": view.approval_id,
+        "status": view.status,
+        "mine": view.question.requester == caller.name,
+        "line": part("line", card),
+        "card": part("card", card) if asks else "",
+    }

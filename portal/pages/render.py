@@ -1,0 +1,70 @@
+"""From what is known to a page: the templates of `templates/pages`, in which every value is escaped."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from countersign import times
+from portal.auth import Caller
+from portal.context import Context
+
+STATIC = Path(__file__).parent / "files"
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "pages"
+NONCE_BYTES = 8
+
+
+def page(request: Request, name: str, answer: HTTPStatus = HTTPStatus.OK, **fields: object) -> HTMLResponse:
+    """A page by the name of its template."""
+    context: Context = request.app.state.context
+    caller: Caller | None = getattr(request.state, "caller", None)
+    about = {"site": context.site, "caller": caller, "path": request.url.path, "now": datetime.now(UTC)}
+    return HTMLResponse(_environment().get_template(f"{name}.html.j2").render(about | fields), answer)
+
+
+def part(name: str, card: object) -> str:
+    """One part of a page, a macro of `parts.html.j2`, for a reader who has the rest."""
+    macro = getattr(_environment().get_template("parts.html.j2").module, name)
+    return str(macro(card, datetime.now(UTC)))
+
+
+def nonce() -> str:
+    """What tells one form from all others, so that a form that is sent twice is one answer."""
+    return secrets.token_hex(NONCE_BYTES)
+
+
+def _time(at: datetime) -> Markup:
+    """A time, in UTC; a script shows it in the reader's own zone."""
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        at.astimezone(UTC).isoformat(timespec="seconds"), times.moment(at), times.moment(at)
+    )
+
+
+@cache
+def _version(name: str) -> str:
+    """The address of a static file, which changes with what is in it, so that browsers may keep it for ever."""
+    return f"/static/{name}?{hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {"time": _time, "duration": times.duration, "ahead": times.ahead, "ago": times.ago}
+    environment.globals |= {"static": _version, "nonce": nonce}
+    return environment

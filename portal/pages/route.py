@@ -1,0 +1,114 @@
+"""Routes of pages: who calls is known by the session's cookie, and what goes wrong is told on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from countersign.errors import CountersignError, NotAllowed, message_of
+from countersign.remedies import remedy
+from portal import auth
+from portal.context import Context
+from portal.fair_executor import WHOSE
+from portal.pages.render import page
+from portal.problems import status_of
+from portal.routes import LARGEST_BODY_BYTES, at_most, refusals_counted
+
+HEADERS = {
+    # Nothing is loaded from elsewhere, no script or style stands in a page, and no page stands in another.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+FOREIGN = "This was not sent by a page of this portal, so nothing was done. Open the page here, and try again."
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class OpenRoute(APIRoute):
+    """A page for everybody. A POST is taken from our own pages only."""
+
+    def get_route_handler(self) -> Handler:
+        """Check where a POST comes from, and tell of errors on a page."""
+        handle = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                if request.method == "POST" and not _is_ours(request):
+                    raise NotAllowed(FOREIGN)
+                bounded = Request(request.scope, at_most(LARGEST_BODY_BYTES, request.receive))
+                response = await self.called(bounded, handle)
+            except (CountersignError, RequestValidationError, HTTPException) as error:
+                response = _told(request, error)
+            response.headers.update(HEADERS)
+            return response
+
+        return told
+
+    async def called(self, request: Request, handle: Handler) -> Response:
+        """Answer a call."""
+        return await handle(request)
+
+
+class PageRoute(OpenRoute):
+    """A page for people who have signed in; others are led to do so, and back."""
+
+    async def called(self, request: Request, handle: Handler) -> Response:
+        """Find out who calls first."""
+        context: Context = request.app.state.context
+        cookie = request.cookies.get(context.site.session_cookie, "")
+        address = request.client.host if request.client else ""
+        WHOSE.set(f"address {address}")
+        caller = await context.run(auth.by_session, context.store, cookie) if cookie else None
+        if caller is None:
+            return _to_sign_in(request)
+        WHOSE.set(f"session {caller.credential.id}")
+        request.state.caller = caller
+        with context.at_once.one(caller.credential.id), refusals_counted(request, context, caller):
+            return await handle(request)
+
+
+def page_router(route_class: type[OpenRoute] = PageRoute) -> APIRouter:
+    """A router for pages, which are no part of the API."""
+    return APIRouter(route_class=route_class, include_in_schema=False)
+
+
+def _is_ours(request: Request) -> bool:
+    """Whether a page of ours sent this, as the browser says (https://www.w3.org/TR/fetch-metadata/), or its Origin.
+
+    A call that bears neither was sent by no browser of the last years, and is refused.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    origin = urlsplit(request.headers.get("Origin", ""))
+    return bool(origin.netloc) and origin.netloc == request.headers.get("Host")
+
+
+def _to_sign_in(request: Request) -> Response:
+    # After a POST that came too late, the page that it belongs to is shown again.
+    path = request.url.path if request.method == "GET" else request.url.path.rpartition("/")[0]
+    query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
+    return RedirectResponse(f"/sign-in?go_to={quote(path + query, safe='/')}", HTTPStatus.SEE_OTHER)
+
+
+def _told(request: Request, error: CountersignError | RequestValidationError | HTTPException) -> Response:
+    if isinstance(error, RequestValidationError):
+        said = [f"{one['loc'][-1]} {remedy(one)}" for one in error.errors()]
+        return page(request, "error", HTTPStatus.UNPROCESSABLE_ENTITY, said="; ".join(said).capitalize() + ".")
+    if isinstance(error, HTTPException):
+        return page(request, "error", HTTPStatus(error.status_code), said=str(error.detail))
+    return page(request, "error", status_of(error), said=message_of(error))

@@ -1,0 +1,97 @@
+"""Signing in by a link that is mailed, signing out, and the sessions that last."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Form, Path, Request, Response
+from fastapi.responses import RedirectResponse
+
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotAllowed, Unavailable
+from portal.auth import CallerHere
+from portal.context import ContextHere
+from portal.pages.render import page
+from portal.pages.route import OpenRoute, page_router
+from portal.pages.site import BROWSER_SECONDS, comes_from, is_own_page
+
+START = "/approvals"
+NO_LINKS = (
+    "Nobody can sign in by mail here yet: an administrator has to set COUNTERSIGN_PUBLIC_URL and a mail server "
+    "(COUNTERSIGN_SMTP_HOST)."
+)
+WRONG_LINK = "This link is not whole. Copy it once more from the mail, or ask for a new one."
+LONGEST_ADDRESS = 320
+
+open_to_all = page_router(OpenRoute)
+router = page_router()
+
+
+@open_to_all.get("/sign-in")
+async def form(request: Request, context: ContextHere, go_to: str = "") -> Response:
+    """Where one asks for a link."""
+    return page(request, "sign_in", go_to=go_to if is_own_page(go_to) else "", works=bool(context.site.link_channel))
+
+
+@open_to_all.post("/sign-in")
+async def ask(
+    request: Request,
+    context: ContextHere,
+    email: Annotated[str, Form(max_length=LONGEST_ADDRESS)],
+    go_to: Annotated[str, Form(max_length=400)] = "",
+) -> Response:
+    """Send a link, if the address is somebody's; the page says the same in either case."""
+    site = context.site
+    if not site.link_channel:
+        raise Unavailable(NO_LINKS)
+    caller = comes_from(request, site)
+    await context.engine.send_sign_in_link(email, caller, go_to if is_own_page(go_to) else START, site.link_channel)
+    response = page(request, "link_sent", email=email)
+    site.set(response, site.browser_cookie, caller.secret, BROWSER_SECONDS)
+    return response
+
+
+@open_to_all.get("/sign-in/{link}")
+async def opened(request: Request, link: Annotated[str, Path(max_length=100)]) -> Response:
+    """What a link opens: a button, as programs that look through mails open links, too."""
+    return page(request, "link_opened")
+
+
+@open_to_all.post("/sign-in/{link}")
+async def sign_in(request: Request, context: ContextHere, link: Annotated[str, Path(max_length=100)]) -> Response:
+    """Begin a session."""
+    site = context.site
+    link_id, _, secret = link.partition(".")
+    if not site.is_link_secret(link_id, secret):
+        raise NotAllowed(WRONG_LINK, ErrorCode.REFUSED)
+    begun = await context.engine.sign_in_by_link(link_id, comes_from(request, site))
+    response = RedirectResponse(begun.go_to, HTTPStatus.SEE_OTHER)
+    site.set(response, site.session_cookie, begun.cookie)
+    site.forget(response, site.browser_cookie)
+    return response
+
+
+@router.post("/sign-out")
+async def sign_out(context: ContextHere, caller: CallerHere) -> Response:
+    """End this session."""
+    await context.engine.end_session(caller.credential.id, caller.name)
+    response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+    context.site.forget(response, context.site.session_cookie)
+    return response
+
+
+@router.get("/sessions")
+async def sessions(request: Request, context: ContextHere, caller: CallerHere, everybody: bool = False) -> Response:
+    """The sessions that last: one's own, or, for an admin who wants so, everybody's."""
+    whose = "" if everybody and caller.is_admin else caller.name
+    found = await context.run(context.store.sessions.lasting, datetime.now(UTC), whose)
+    return page(request, "sessions", sessions=found, everybody=not whose)
+
+
+@router.post("/sessions/{session_id}/end")
+async def end(context: ContextHere, caller: CallerHere, session_id: Annotated[str, Path(max_length=16)]) -> Response:
+    """End one of them."""
+    await context.engine.end_session(session_id, caller.name, caller.is_admin)
+    return RedirectResponse("/sessions", HTTPStatus.SEE_OTHER)

@@ -1,0 +1,68 @@
+"""What the pages are told of the installation, and the cookies of a browser."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+
+from engine.sign_in import From
+
+SECRET_BYTES = 32
+# Longer than a link to sign in by lasts, and than anybody thinks of it.
+BROWSER_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Site:
+    """`link_channel` sends links to sign in by; empty where no channel can, or `public_url` is not set."""
+
+    instance_name: str = "Countersign"
+    public_url: str = ""
+    link_channel: str = ""
+    link_secret: Callable[[str], str] = lambda link_id: ""
+    is_link_secret: Callable[[str, str], bool] = lambda link_id, given: False
+
+    def link(self, link_id: str) -> str:
+        """The whole link of this id."""
+        return f"{self.public_url}/sign-in/{link_id}.{self.link_secret(link_id)}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach it over TLS."""
+        return urlsplit(self.public_url).scheme == "https"
+
+    @property
+    def session_cookie(self) -> str:
+        """Its name: with TLS, one that browsers take from this very host over TLS only (RFC 6265bis, 4.1.3.2)."""
+        return "__Host-session" if self.is_secure else "session"
+
+    @property
+    def browser_cookie(self) -> str:
+        """The name of the one that tells whether a link is opened in the browser where it was asked for."""
+        return "__Host-browser" if self.is_secure else "browser"
+
+    def set(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
+        """Set a cookie that scripts can't read and other sites can't use to post."""
+        response.set_cookie(
+            name, value, max_age=seconds, path="/", secure=self.is_secure, httponly=True, samesite="lax"
+        )
+
+    def forget(self, response: Response, name: str) -> None:
+        """Delete a cookie."""
+        response.delete_cookie(name, path="/", secure=self.is_secure, httponly=True, samesite="lax")
+
+
+def comes_from(request: Request, site: Site) -> From:
+    """Where a call comes from; a browser that has no secret yet gets one here, to be set in the response."""
+    secret = request.cookies.get(site.browser_cookie, "")[: 2 * SECRET_BYTES] or secrets.token_hex(SECRET_BYTES)
+    address = request.client.host if request.client else ""
+    return From(secret, request.headers.get("User-Agent", ""), address)
+
+
+def is_own_page(path: str) -> bool:
+    """Whether this is a page of ours to lead somebody to, and not the address of another site."""
+    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isascii() and path.isprintable()

@@ -1,0 +1,167 @@
+"""A portal whose pages are opened by a real browser, with a worker, a mail server and its people behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+import worker
+from engine.policy import apply_policy
+from portal.__main__ import plan
+from portal.app import create_app
+from portal.server import Server
+from sandbox.mail_server import MailServer
+from sandbox.people import Person
+from settings import Settings
+from store import Store, sessions
+from store.tokens import Owner
+from tests.portal.context import MARK, POLICY, Portal, serving, until
+from tests.workflows.sandboxed import sandboxed
+
+CHROMIUM = shutil.which("chromium") or ""
+LINK = re.compile(r"http://\S+/sign-in/\S+")
+
+
+@dataclass
+class Site:
+    """The portal as a person with a browser meets it."""
+
+    url: str
+    portal: Portal
+    store: Store
+    mail: MailServer
+    browser: Browser | None = None
+    open: list[BrowserContext] = field(default_factory=list)
+
+    async def page(self, **options: object) -> Page:
+        """A page of a fresh browser, which has no cookies."""
+        assert self.browser is not None
+        context = await self.browser.new_context(**{"base_url": self.url} | options)  # type: ignore[arg-type]
+        self.open.append(context)
+        return await context.new_page()
+
+    async def link_for(self, person: str, at_least: int = 1) -> str:
+        """The newest link to sign in by that was mailed to somebody."""
+        async with asyncio.timeout(60):
+            while True:
+                mails = await asyncio.to_thread(Person(person, self.mail.smtp_port, self.mail.imap_port).inbox)
+                links = [found[0] for mail in mails if (found := LINK.search(text_of(mail)))]
+                if len(links) >= at_least:
+                    return links[-1]
+                await asyncio.sleep(0.05)
+
+    async def links_of(self, person: str) -> int:
+        """How many links were mailed to somebody so far."""
+        mails = await asyncio.to_thread(Person(person, self.mail.smtp_port, self.mail.imap_port).inbox)
+        return sum(bool(LINK.search(text_of(mail))) for mail in mails)
+
+    async def signed_in(self, person: str, go_to: str = "/", **options: object) -> Page:
+        """A page of somebody who has signed in."""
+        page = await self.page(**options)
+        cookie = await asyncio.to_thread(self.session, person)
+        await page.context.add_cookies([{"name": "session", "value": cookie, "url": self.url}])
+        await page.goto(go_to)
+        return page
+
+    def session(self, person: str) -> str:
+        """The cookie of a new session of somebody."""
+        now = datetime.now(UTC)
+        row = {"person": person, "signed_in_by": "email link", "browser": "A test", "source_address": "127.0.0.1"}
+        times = {"started_at": now, "confirmed_at": now, "ends_at": now + timedelta(hours=1)}
+        with self.store.database.transaction() as connection:
+            return sessions.start(connection, row | times)
+
+    async def signed_in_by_link(self, person: str, go_to: str = "/") -> Page:
+        """The same by a link that was mailed."""
+        page = await self.page()
+        before = await self.links_of(person)
+        await page.goto(go_to)
+        await page.get_by_label("Mail address").fill(f"{person}@example.test")
+        await page.get_by_role("button", name="Send me a link").click()
+        await page.goto(await self.link_for(person, before + 1))
+        await page.get_by_role("button", name="Sign in").click()
+        return page
+
+
+def text_of(mail: object) -> str:
+    body = mail.get_body(("plain",))  # type: ignore[attr-defined]
+    return str(body.get_content()) if body else ""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium."""
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed (Debian's package is chromium)")
+    async with async_playwright() as playwright:
+        # As root it runs only without its sandbox.
+        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        await found.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """An installation with everything on."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with MailServer() as server:
+        settings = Settings(
+            TEMPORAL_ADDRESS=temporal_address,
+            database_url=f"sqlite:///{tmp_path_factory.mktemp('pages')}/countersign.db",
+            task_queue=f"pages-{MARK}",
+            portal_port=port,
+            public_url=url,
+            instance_name="Access at Example",
+            requests_an_hour=0,
+            refusals_an_hour=0,
+            mail_keys=f"a1:{MARK * 4}",
+            mail_sender="approvals@example.test",
+            smtp_host=server.host,
+            smtp_port=server.smtp_port,
+            smtp_security="none",
+            smtp_username="countersign",
+            smtp_password=server.password,
+        )
+        store = Store(settings.database_url)
+        apply_policy(store, POLICY, "ada")
+        stop = asyncio.Event()
+        work = asyncio.create_task(worker.run(settings, stop, runner=sandboxed()))
+        async with serving(Server(create_app(plan(settings)), settings.portal_host, port)) as where:
+            await until(lambda: work.done() or bool(store.workers.living(settings.task_queue)))
+            api = Portal(where)
+            api.store = store
+            for person in ("alice", "grace"):
+                api.tokens[person] = store.tokens.create(Owner(kind="person", name=person), "tests")
+            yield Site(where, api, store, server)
+            await api.aclose()
+        stop.set()
+        await work
+        store.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(installation: Site, browser: Browser) -> AsyncIterator[Site]:
+    """The same with a browser; what a test opens in it is closed after it."""
+    installation.browser = browser
+    yield installation
+    for context in installation.open:
+        with suppress(Exception):
+            await context.close()
+    installation.open.clear()

@@ -1,0 +1,214 @@
+"""What no page of ours sends: forged posts, stolen or stale cookies, addresses that lead elsewhere, hostile values."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from countersign.models import Status
+from engine.sign_in import LINKS_AT_MOST
+from store import sessions
+from store.sessions import Session
+from tests.portal.context import LAB, POLICY
+from tests.portal.pages.conftest import Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# What a browser sends with a post that another site made, or a page of ours that stands in another.
+FOREIGN: list[dict[str, str]] = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Sec-Fetch-Site": ""},
+    {"Sec-Fetch-Site": "same-origin, cross-site"},
+    {"Sec-Fetch-Site": "SAME-ORIGIN"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "http://127.0.0.1"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Origin": "http://{host}.evil.example"},
+    {"Origin": "http://evil.example@{host}.evil.example"},
+    {"Origin": "//evil.example"},
+    {},
+]
+POSTS = {
+    "/requests/{number}/answer": {"verdict": "approve", "level": "1", "once": "a"},
+    "/requests/{number}/cancel": {"once": "a"},
+    "/requests/{number}/revoke": {"once": "a"},
+    "/requests/{number}/give-back": {"once": "a"},
+    "/requests/new": {"device": LAB, "protocol": "ssh", "once": "a"},
+    "/sign-out": {},
+}
+ELSEWHERE = [
+    "https://evil.example/",
+    "//evil.example/",
+    "/\\evil.example/",
+    "\\\\evil.example/",
+    "javascript:alert(1)",
+    "http:evil.example",
+    " //evil.example",
+    "/\t/evil.example",
+    "/%0d%0aSet-Cookie:a=b\r\nX: y",
+    "/ä",
+]
+COOKIES = [
+    "",
+    "s",
+    "s000000000000_" + "0" * 64,
+    "' OR 1=1 --",
+    "a" * 5000,
+    "s000000000000_" + "0" * 63 + "\x01",
+]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def waiting(installation: Site) -> int:
+    """A request of alice that waits for grace."""
+    reply = await installation.portal.post(
+        "alice", "/requests", {"device": next(installation.portal.devices), "protocol": "ssh"}
+    )
+    number: int = reply.json()["approval_id"]
+    return number
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(installation: Site) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=installation.url, trust_env=False) as one:
+        yield one
+
+
+async def as_person(installation: Site, person: str) -> dict[str, str]:
+    """The headers of a page of ours that this person has open."""
+    cookie = await asyncio.to_thread(installation.session, person)
+    return {"Cookie": f"session={cookie}", "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.mark.parametrize(("headers", "post"), list(itertools.product(FOREIGN, POSTS)))
+async def test_a_post_from_elsewhere_does_nothing(
+    installation: Site, client: httpx.AsyncClient, waiting: int, headers: dict[str, str], post: str
+) -> None:
+    host = installation.url.removeprefix("http://")
+    sent = {name: value.format(host=host) for name, value in headers.items()}
+    cookie = await asyncio.to_thread(installation.session, "grace")
+    reply = await client.post(
+        post.format(number=waiting), data=POSTS[post], headers=sent | {"Cookie": f"session={cookie}"}
+    )
+    assert (reply.status_code, "nothing was done" in reply.text) == (403, True)
+    assert installation.store.reading.request(waiting).status is Status.WAITING
+    assert installation.store.sessions.find(cookie, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("go_to", ELSEWHERE)
+async def test_nobody_is_led_to_another_site(client: httpx.AsyncClient, go_to: str) -> None:
+    shown = await client.get("/sign-in", params={"go_to": go_to})
+    assert 'name="go_to" value=""' in shown.text
+
+
+@pytest.mark.parametrize("cookie", COOKIES)
+async def test_what_is_no_session_opens_nothing(client: httpx.AsyncClient, cookie: str) -> None:
+    reply = await client.get("/approvals", headers={b"Cookie": f"session={cookie}".encode("latin-1")})
+    assert (reply.status_code, reply.headers["Location"]) == (303, "/sign-in?go_to=/approvals")
+
+
+async def test_a_session_is_over_at_its_end_when_it_is_ended_and_when_its_person_is_disabled(
+    installation: Site, client: httpx.AsyncClient
+) -> None:
+    async def is_open(cookie: str) -> bool:
+        return (await client.get("/approvals", headers={"Cookie": f"session={cookie}"})).status_code == 200
+
+    over, ended, dora = [installation.session(one) for one in ("carol", "carol", "dora")]
+    assert await is_open(ended)
+    session = installation.store.sessions.find(over, datetime.now(UTC))
+    assert isinstance(session, Session)
+    assert installation.store.sessions.find(over, session.ends_at) is None
+    with installation.store.database.transaction() as connection:
+        sessions.end(connection, ended.partition("_")[0], datetime.now(UTC))
+    assert not await is_open(ended)
+    assert "dora: {name: Dora, email: dora@example.test, disabled: true}" in POLICY
+    assert not await is_open(dora)
+
+
+async def test_nobody_ends_the_session_of_another(installation: Site, client: httpx.AsyncClient) -> None:
+    victim = installation.session("grace")
+    reply = await client.post(
+        f"/sessions/{victim.partition('_')[0]}/end", headers=await as_person(installation, "alice")
+    )
+    assert reply.status_code == 404
+    assert installation.store.sessions.find(victim, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("post", [one for one in POSTS if "{number}" in one])
+async def test_nobody_acts_on_what_they_may_not_see(
+    installation: Site, client: httpx.AsyncClient, waiting: int, post: str
+) -> None:
+    headers = await as_person(installation, "carol")
+    reply = await client.post(post.format(number=waiting), data=POSTS[post], headers=headers)
+    assert reply.status_code == 404
+    assert installation.store.reading.request(waiting).status is Status.WAITING
+
+
+async def test_the_requester_approves_nothing_of_their_own(
+    installation: Site, client: httpx.AsyncClient, waiting: int
+) -> None:
+    data = {"verdict": "approve", "level": "1", "once": "b"}
+    reply = await client.post(f"/requests/{waiting}/answer", data=data, headers=await as_person(installation, "alice"))
+    assert reply.status_code == 409
+    assert installation.store.reading.request(waiting).status is Status.WAITING
+
+
+async def test_one_form_sent_twice_is_one_answer(installation: Site, client: httpx.AsyncClient, waiting: int) -> None:
+    headers, data = await as_person(installation, "grace"), {"verdict": "approve", "level": "1", "once": "c"}
+    replies = [
+        await client.post(f"/requests/{waiting}/answer", data=data, headers=headers, follow_redirects=False)
+        for _ in range(2)
+    ]
+    assert [one.status_code for one in replies] == [303, 303]
+    assert len(installation.store.reading.request(waiting).decisions) == 1
+
+
+async def test_hostile_values_are_shown_as_text(installation: Site, client: httpx.AsyncClient) -> None:
+    reason = "<script>alert(1)</script><img src=x onerror=alert(1)> {{ 7*7 }} \u202e"
+    body = {"device": next(installation.portal.devices), "protocol": "ssh", "reason": reason}
+    number = (await installation.portal.post("alice", "/requests", body)).json()["approval_id"]
+    for path in (f"/requests/{number}", "/approvals"):
+        reply = await client.get(path, headers=await as_person(installation, "grace"))
+        assert "&lt;script&gt;alert(1)" in reply.text
+        assert re.findall(r"<script[^>]*>", reply.text) == re.findall(r'<script src="/static/[^>]*>', reply.text)
+        assert "\u202e" not in reply.text
+        assert "script-src 'self'" in reply.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"]
+
+
+async def test_known_and_unknown_addresses_are_told_the_same_and_a_person_gets_few_links(
+    installation: Site, client: httpx.AsyncClient
+) -> None:
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    texts = set()
+    for address in ("bob@example.test", "nobody@example.test", "dora@example.test"):
+        reply = await client.post("/sign-in", data={"email": address}, headers=headers)
+        texts.add(reply.text.replace(address, "…"))
+        assert reply.status_code == 200
+    assert len(texts) == 1
+    for _ in range(LINKS_AT_MOST + 3):
+        await client.post("/sign-in", data={"email": "bob@example.test"}, headers=headers)
+    await installation.link_for("bob", LINKS_AT_MOST)
+    with installation.store.database.reading() as connection:
+        since = datetime.now(UTC) - timedelta(hours=1)
+        assert sessions.asked_since(connection, "person", "bob", since) == LINKS_AT_MOST + 4
+    assert await installation.links_of("bob") == LINKS_AT_MOST
+    assert await installation.links_of("dora") == 0
+
+
+@pytest.mark.parametrize("link", ["x", "x.y", "a" * 32 + "." + "b" * 54, "a" * 32 + ".", ".", "a" * 101])
+async def test_a_link_that_nobody_made_opens_nothing(client: httpx.AsyncClient, link: str) -> None:
+    reply = await client.post(f"/sign-in/{link}", headers={"Sec-Fetch-Site": "same-origin"})
+    assert reply.status_code in (403, 422)
+    assert "Set-Cookie" not in reply.headers

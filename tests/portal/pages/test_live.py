@@ -1,0 +1,87 @@
+"""Pages that go on showing requests as they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.portal.pages.conftest import Site
+from tests.portal.pages.test_requests import asked
+from tests.proxy import Proxy
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MARK = "document.body.dataset.seen = 'yes'"
+
+
+async def never_reloaded(page: Page) -> None:
+    assert await page.evaluate("document.body.dataset.seen") == "yes"
+
+
+async def test_two_browsers_watch_a_request_come_and_settle(site: Site) -> None:
+    alice, grace, ada = [await site.signed_in(one) for one in ("alice", "grace", "ada")]
+    await grace.goto("/approvals")
+    await ada.goto("/approvals/all")
+    for page in (grace, ada):
+        await page.evaluate(MARK)
+    number = await asked(alice, next(site.portal.devices))
+    await alice.evaluate(MARK)
+    card, line = grace.locator(f"article#r{number}"), ada.locator(f"li#r{number}")
+    await expect(card).to_be_visible()
+    await expect(line).to_contain_text("Waiting")
+    await card.get_by_label("Comment").fill("half a sentence")
+    # The comment that is being written stays, whatever happens to the request meanwhile.
+    reply = await site.portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+    assert reply.status_code == 200
+    await expect(line).to_contain_text("Approved")
+    await expect(alice.locator(".status").first).to_have_text("Approved")
+    for page in (alice, grace, ada):
+        await never_reloaded(page)
+
+
+async def test_after_the_network_was_away_nothing_is_missed(site: Site) -> None:
+    alice = await site.signed_in("alice")
+    with Proxy(("127.0.0.1", int(site.url.rpartition(":")[2]))) as network:
+        ada = await site.signed_in("ada", "/approvals/all", base_url=f"http://127.0.0.1:{network.port}")
+        await ada.evaluate(MARK)
+        await expect(ada.locator("#away")).to_be_hidden()
+        network.refuse()
+        network.cut()
+        await expect(ada.locator("#away")).to_be_visible(timeout=60_000)
+        number = await asked(alice, next(site.portal.devices))
+        network.refuse(False)
+        await expect(ada.locator(f"li#r{number}")).to_be_visible(timeout=60_000)
+        await expect(ada.locator("#away")).to_be_hidden()
+        await never_reloaded(ada)
+
+
+async def test_an_ended_session_ends_its_stream(site: Site) -> None:
+    grace = await site.signed_in("grace")
+    await grace.goto("/approvals/all")
+    other = await site.signed_in("grace")
+    sessions = {one.id for one in site.store.sessions.lasting(datetime.now(UTC), "grace")}
+    mine = (await cookie_of(other)).partition("_")[0]
+    assert mine in sessions
+    await other.goto("/sessions")
+    for _ in range(len(sessions) - 1):
+        await other.get_by_role("button", name="End").first.click()
+    await expect(grace.get_by_role("heading", level=1)).to_have_text("Sign in", timeout=30_000)
+
+
+async def cookie_of(page: Page) -> str:
+    return next(one["value"] for one in await page.context.cookies() if one["name"] == "session")
+
+
+async def test_many_tabs_have_one_stream(site: Site) -> None:
+    alice, ada = await site.signed_in("alice"), await site.signed_in("ada")
+    streams: list[str] = []
+    ada.context.on("request", lambda one: streams.append(one.url) if "/live?" in one.url else None)
+    tabs = [await ada.context.new_page() for _ in range(3)]
+    for tab in tabs:
+        await tab.goto("/approvals/all")
+    number = await asked(alice, next(site.portal.devices))
+    for tab in tabs:
+        await expect(tab.locator(f"li#r{number}")).to_be_visible()
+    assert len(streams) == 1
