@@ -20,6 +20,7 @@ from sandbox.slack.workspace import Json
 SECONDS = 30
 POLL_SECONDS = 0.05
 ANSWERS = ("approve", "approve_with_comment", "reject")
+OTHERS = {"give_back", "open"}
 NAMES = {user_id(one): one.capitalize() for one in (*PEOPLE, STRANGER)}
 
 T = TypeVar("T")
@@ -161,6 +162,6 @@ def _is_about(number: int, message: Json) -> bool:
 
 def _shows(message: Json, text: tuple[str, ...], buttons: tuple[str, ...]) -> bool:
     said = texts_of(message["blocks"], NAMES)
-    # Who holds a grant may give it back, which has nothing to do with what was asked.
-    has = tuple(one["action_id"] for one in buttons_of(message["blocks"]) if one["action_id"] != "give_back")
+    # Who holds a grant may give it back, and a page can be opened: neither has to do with what was asked.
+    has = tuple(one["action_id"] for one in buttons_of(message["blocks"]) if one["action_id"] not in OTHERS)
     return has == buttons and all(one in said for one in text)
