@@ -188,11 +188,13 @@ def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
 
 def withdrawn(cancellation: Cancel, run: str, level: int, requester: str) -> Transition:
     """The transition that cancels a request when its workflow can't do it."""
-    proof = {"wish": cancellation.id} if cancellation.id else {}
-    message = cancellation.message("Cancelled")
-    now = datetime.now(UTC)
     event = AuditEvent(
-        kind="cancelled", at=now, who=cancellation.who, detail=message, channel=cancellation.channel, proof=proof
+        kind="cancelled",
+        at=datetime.now(UTC),
+        who=cancellation.who,
+        detail=cancellation.message("Cancelled"),
+        channel=cancellation.channel,
+        proof=cancellation.on_record,
     )
     return _cancelled(cancellation.approval_id, run, level, requester, "cancelled", event)
 
@@ -307,7 +309,8 @@ class GrantEnd(Model):
     who: str
     channel: str = ""
     message: SentAsWords
-    undo_id: Annotated[str, Field(alias="wish_id")] = ""  # of the Revoke that brought it about
+    undo_id: Annotated[str, Field(alias="wish_id")] = ""  # of the Revoke that brought it about, by earlier versions
+    proof: dict[str, str] = {}
     run: str | None = None  # of its request, where the grant's workflow ends it; None of an earlier version's
 
 
@@ -325,7 +328,7 @@ class AskAgain(OfRequest):
 
 
 class Undo(Model):
-    """Asks to undo something; `name` is the name of `who`.
+    """Asks to undo something; `name` is the name of `who`, `proof` what shows that it was them.
 
     `id` is the same when the call is repeated; "" where it never is.
     """
@@ -336,6 +339,12 @@ class Undo(Model):
     reason: SentAsWords = ""
     id: str = ""
     name: str = ""
+    proof: dict[str, str] = {}
+
+    @property
+    def on_record(self) -> dict[str, str]:
+        """The proof as the record keeps it, with the id by which the same call is known again."""
+        return {**({"wish": self.id} if self.id else {}), **self.proof}
 
     def message(self, how: str) -> str:
         """The text for people and the record: `Cancelled by Alice Ainsworth: not needed`."""
@@ -366,4 +375,5 @@ class Revoke(Undo):
             channel=self.channel,
             message=self.message("Given back" if self.given_back else "Revoked"),
             undo_id=self.id,
+            proof=self.on_record,
         )

@@ -68,7 +68,7 @@ class Granting:
     def end(self, end: GrantEnd) -> bool:
         """End or revoke a grant, and write who must be told; False when it had ended already."""
         kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
-        proof = {"wish": end.undo_id} if end.undo_id else {}
+        proof = end.proof or ({"wish": end.undo_id} if end.undo_id else {})
         audit_event = AuditEvent(
             kind=kind, at=end.at, who=end.who, channel=end.channel, detail=end.message, proof=proof
         )

@@ -29,7 +29,14 @@ class Undoing:
         self._settling = settling
 
     async def cancel(
-        self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, undo_id: str = ""
+        self,
+        approval_id: int,
+        who: str,
+        channel: str,
+        reason: str = "",
+        admin: bool = False,
+        undo_id: str = "",
+        proof: dict[str, str] | None = None,
     ) -> Judgement:
         """Cancel a waiting request: its requester may, and an admin (rule 7).
 
@@ -38,7 +45,7 @@ class Undoing:
         """
         view = await self._allowed(Action.CANCEL, approval_id, who, admin)
         cancellation = await self._undo(
-            Cancel, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id
+            Cancel, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id, proof=proof or {}
         )
         try:
             return await self._client.cancel(view.question.workflow_id, cancellation)
@@ -67,20 +74,35 @@ class Undoing:
         return Judgement(accepted=True, message=view.message, status=view.status)
 
     async def revoke(
-        self, approval_id: int, who: str, channel: str, reason: str = "", admin: bool = False, undo_id: str = ""
+        self,
+        approval_id: int,
+        who: str,
+        channel: str,
+        reason: str = "",
+        admin: bool = False,
+        undo_id: str = "",
+        proof: dict[str, str] | None = None,
     ) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
         view = await self._allowed(Action.REVOKE, approval_id, who, admin)
         revocation = await self._undo(
-            Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id
+            Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id, proof=proof or {}
         )
         await self._end_grant(view, revocation)
 
-    async def give_back(self, approval_id: int, who: str, channel: str, reason: str = "", undo_id: str = "") -> None:
+    async def give_back(
+        self,
+        approval_id: int,
+        who: str,
+        channel: str,
+        reason: str = "",
+        undo_id: str = "",
+        proof: dict[str, str] | None = None,
+    ) -> None:
         """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
         view = await self._allowed(Action.GIVE_BACK, approval_id, who)
         revocation = await self._undo(
-            Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id
+            Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id, proof=proof or {}
         )
         await self._end_grant(view, revocation.model_copy(update={"given_back": True}))
 

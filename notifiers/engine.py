@@ -6,6 +6,8 @@ from countersign.models import Answer, Asked, Judgement, Question
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer, SubmittedComment
 from countersign.views import Mine, RequestView
 
+Proof = dict[str, str] | None
+
 
 class Engine(Protocol):
     """What a channel calls with everything it receives."""
@@ -20,17 +22,22 @@ class Engine(Protocol):
         """Have its request judge a stored answer; a refusal is recorded before this returns. Raises Unavailable."""
 
     async def cancel(
-        self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = ""
+        self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = "", proof: Proof = None
     ) -> Judgement:
         """Withdraw a waiting request; raises NotAllowed, Refused, NotFound, Unavailable.
 
-        A call with the same `undo_id`, here and below, returns what the first brought about.
+        A call with the same `undo_id`, here and below, returns what the first brought about. `proof`: what shows that
+        it is them, for the record.
         """
 
-    async def revoke(self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = "") -> None:
+    async def revoke(
+        self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = "", proof: Proof = None
+    ) -> None:
         """End a grant early; raises NotAllowed, Refused, NotFound, Unavailable."""
 
-    async def give_back(self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = "") -> None:
+    async def give_back(
+        self, approval_id: int, who: str, channel: str, reason: str = "", *, undo_id: str = "", proof: Proof = None
+    ) -> None:
         """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
 
     async def inquire(self, given: SubmittedComment) -> None:

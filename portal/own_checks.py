@@ -32,6 +32,11 @@ NO_ANSWER = (
     "was asked about {} requests by {}, has never answered, and nothing came back; see that it arrives (their address "
     "in the policy, a spam filter), or ask them"
 )
+QUARANTINED = (
+    "has {} mails of the last seven days in its folder Countersign/Quarantine, which could not be read and decided "
+    "nothing (the latest: {}); look whether an answer is among them"
+)
+QUARANTINE_SHOWN = timedelta(days=7)
 # Who was asked less long ago may not have come to it yet.
 LONG_ENOUGH = timedelta(hours=1)
 NO_WRITING = "nothing can be written: see that its disk is not full and that it is not read-only; the log says more"
@@ -45,6 +50,7 @@ def own_checks(context: Context) -> list[Check]:
         Check("Temporal", "worker", partial(_worker, context)),
         Check("policy", "channels", partial(_channels_used, context)),
         Check("people", "answers", partial(_unanswered, context)),
+        Check("mailbox", "quarantine", partial(_quarantined, context)),
     ]
 
 
@@ -99,6 +105,12 @@ async def _unanswered(context: Context, policy: Policy | None) -> list[Finding]:
         for one in found
         if policy is not None and policy.enabled(one.person)
     ]
+
+
+async def _quarantined(context: Context, _: Policy | None) -> list[Finding]:
+    """Which mails of the last week can't be read."""
+    found = await context.run(context.store.mails.quarantined, datetime.now(UTC) - QUARANTINE_SHOWN)
+    return [_finding("mailbox", "warning", mailbox, QUARANTINED.format(*more)) for mailbox, *more in found]
 
 
 def _why_missing(channel: str) -> str:

@@ -104,11 +104,12 @@ class MailServer:
         """
         verdict = "pass" if login and self._wrote_as_themselves(login, content) else "fail"
         protocol = "ESMTPA" if login else "ESMTP"
-        now = format_datetime(datetime.now(UTC))
+        now, domain = format_datetime(datetime.now(UTC)), from_domain(content)
+        results = f"spf={verdict} smtp.mailfrom={domain}; dmarc={verdict} header.from={domain}"
         head = [
             f"Return-Path: <{_one_line(sender)}>",
             f"Delivered-To: {_one_line(recipient)}",
-            f"Authentication-Results: {self.authserv_id}; dmarc={verdict} header.from={from_domain(content)}",
+            f"Authentication-Results: {self.authserv_id}; {results}",
             f"Received: from {_one_line(helo) or 'unknown'} by {self.authserv_id} with {protocol}; {now}",
         ]
         raw = "".join(f"{line}\r\n" for line in head).encode() + without_results_of(self.authserv_id, content)

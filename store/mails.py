@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import Connection, Row, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store.database import Database, insert_new
+from store.database import Database, insert_new, reads
 from store.tables import mailboxes, mails
 
 # A watcher tells more often than this that it looks, but for the time that a server takes to answer.
@@ -81,6 +81,18 @@ class Mails:
         """Say for good what became of a mail: `handled` or `quarantined`."""
         with self.database.transaction() as connection:
             connection.execute(update(mails).where(self._is(mail)).values(state=disposition, why=why))
+
+    @reads
+    def quarantined(self, since: datetime) -> list[tuple[str, int, str]]:
+        """The mailboxes with mails that were quarantined since a moment, how many, and why the latest was."""
+        ours = (mails.c.claimed_until > since) & (mails.c.state == "quarantined")
+        query = select(mails.c.mailbox, mails.c.why).where(ours).order_by(mails.c.claimed_until)
+        with self.database.reading() as connection:
+            found = connection.execute(query).all()
+        whys: dict[str, list[str]] = {}
+        for mailbox, why in found:
+            whys.setdefault(mailbox, []).append(why)
+        return [(mailbox, len(each), each[-1]) for mailbox, each in whys.items()]
 
     def read_through(self, mailbox: str, at: datetime) -> None:
         """Note that everything that had arrived before `at` has been dealt with."""

@@ -387,7 +387,7 @@ class Approval:
 
     async def _withdraw(self, cancellation: Cancel) -> None:
         self._open_ballot.cancel(cancellation.message("Cancelled"))
-        await self._change(Change(who=cancellation.who, channel=cancellation.channel, undo_id=cancellation.id))
+        await self._change(Change(who=cancellation.who, channel=cancellation.channel, proof=cancellation.on_record))
 
     async def _recheck(self) -> None:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is asked in vain."""

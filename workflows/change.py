@@ -35,7 +35,7 @@ class Change:
     availability: dict[str, str] = field(default_factory=dict)
     who: str = ENGINE
     channel: str = ""
-    undo_id: str = ""  # of the Cancel that brought it about
+    proof: dict[str, str] = field(default_factory=dict)  # of the Cancel that brought it about
 
     def transition(
         self, ballot: Ballot, opened: Opened, asked_so_far: Iterable[str], at: datetime, relies_on: Sequence[str] = ()
@@ -44,14 +44,13 @@ class Change:
         events = self.events
         tell = [*self.recipients, *(Recipient(event=Event.ASKED, person=one.person) for one in self.asked)]
         if ballot.settled:
-            proof = {"wish": self.undo_id} if self.undo_id else {}
             settled = AuditEvent(
                 kind=SETTLED_AS[ballot.status],
                 at=at,
                 who=self.who,
                 detail=ballot.message,
                 channel=self.channel,
-                proof=proof,
+                proof=self.proof,
             )
             events = [*events, settled]
             tell = [

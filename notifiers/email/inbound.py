@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from datetime import datetime
 from functools import partial
@@ -28,7 +28,7 @@ from notifiers.email.explanation import Explanation
 from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.judge import Facts, judge, whose_token
 from notifiers.email.mailbox import EngineFault
-from notifiers.email.reply import KnownNames, Reply, read_reply
+from notifiers.email.reply import KnownNames, Reply, read_head, read_reply
 from notifiers.email.token import KeyRing, Kind
 from notifiers.engine import Engine
 
@@ -73,7 +73,13 @@ class Inbound:
         Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
         raises is because of the mail itself.
         """
-        taking = self._take(raw, read_reply(raw, languages=self.languages), arrived)
+        self._store(self._take(raw, read_reply(raw, languages=self.languages), arrived))
+
+    def take_head(self, head: bytes, arrived: datetime) -> None:
+        """Take the header of a mail that is too large, as `take` does: it decides nothing, and its sender is told."""
+        self._store(self._take(head, read_head(head), arrived))
+
+    def _store(self, taking: Coroutine[Any, Any, None]) -> None:
         try:
             taken = asyncio.run_coroutine_threadsafe(taking, self.loop)
         except RuntimeError:  # the loop is closed
@@ -193,13 +199,12 @@ class Inbound:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
         view, who = mail.request, mail.judged.person
         assert view is not None
+        undo: Callable[..., Awaitable[object]] = self.engine.revoke
+        if who == view.question.requester:
+            undo = self.engine.cancel if view.status is Status.WAITING else self.engine.give_back
         undo_id = explanation.source_id(mail.reply, mail.judged, raw)
-        if who != view.question.requester:
-            await self.engine.revoke(view.approval_id, who, CHANNEL, undo_id=undo_id)
-        elif view.status is Status.WAITING:
-            await self.engine.cancel(view.approval_id, who, CHANNEL, undo_id=undo_id)
-        else:
-            await self.engine.give_back(view.approval_id, who, CHANNEL, undo_id=undo_id)
+        proof = explanation.proof(mail.reply, mail.judged)
+        await undo(view.approval_id, who, CHANNEL, mail.judged.comment, undo_id=undo_id, proof=proof)
 
     async def _inquire(self, mail: Explanation, raw: bytes) -> str:
         """Pass a question on to the requester; what its sender is told of that, "" where it was not passed on."""

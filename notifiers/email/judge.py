@@ -1,4 +1,4 @@
-"""Whether a reply decides: one ordered table of small checks, each with its reason for people.
+"""Whether a reply decides: one ordered table of checks, each with what it saw and, for people, why a mail fails it.
 
 Pure: what only the outside knows (whether the mail is authentic, whose address and whose token it carries, how the
 request stands) comes in as `Facts`. The first check that fails says why; all of them are kept for whoever asks.
@@ -6,31 +6,33 @@ request stands) comes in as `Facts`. The first check that fails says why; all of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
-from countersign.models import Model, SentAsWords
-from notifiers.email.judge_rules import (
-    ANSWERS,
-    BY_A_PERSON,
-    COMMENT_RULES,
-    ONE_ANSWER,
-    RULES,
-    UNDO_RULES,
-    AnswerBack,
-    Facts,
-    Rule,
-    wants_undone,
-)
+from countersign.models import Model, SentAsWords, Status
+from notifiers.email.authenticity import Authentic
 from notifiers.email.reply import Reply
-from notifiers.email.token import Kind, kind_said
+from notifiers.email.token import Kind, in_message_id, in_subject, kind_said, masked
 
-__all__ = ["RULES", "UNDO_RULES", "Check", "Facts", "Judged", "judge", "whose_token"]
-
+AnswerBack = Literal["none", "help", "refusal"]
 # (token, approval id, level, person id) -> in which kind of mail the token was sent to them; compares in constant time.
 KindOf = Callable[[str, int, int, str], Kind | None]
+
+
+class Facts(Model):
+    """What the outside knows of a mail."""
+
+    authentic: Authentic
+    addresses: list[str] = []  # ours, without tags: a reply is written to one of them
+    person: str = ""  # the id of who has the From address and is enabled, "" for a stranger
+    token_of: str = ""  # the id of whom the token was made for, "" where it is nobody's
+    mail_kind: Kind = "answer"  # in which kind of mail it was sent
+    status: Status | None = None  # of the request the token names; None leaves that to the request itself
+    outcome: str = ""  # how the request ended, once it has
+    level: int | None = None  # the level that is being asked now; None leaves that to the request itself
 
 
 class Check(Model):
@@ -65,6 +67,133 @@ class Judged(Model):
     checks: list[Check]
 
 
+class Rule(NamedTuple):
+    """One check of a mail: its name, what it saw, whether that is right and why not if it isn't, and who is told."""
+
+    name: str
+    check: Callable[[Reply, Facts], tuple[str, bool, str]]
+    back: AnswerBack = "help"
+    reads: bool = False  # whether it is about what the mail itself says, whose code and message the reader gives
+
+
+def _reads(name: str, *codes: str, back: AnswerBack = "help") -> Rule:
+    """A check that the reader has made: it fails for mails that came out with one of these codes."""
+
+    def check(reply: Reply, facts: Facts) -> tuple[str, bool, str]:
+        against = reply.code in codes
+        return reply.code if against else "nothing against it", not against, reply.reason
+
+    return Rule(name, check, back, reads=True)
+
+
+def _is_ours(recipient: str, addresses: Iterable[str]) -> bool:
+    """Whether an address, folded, is one of ours, with a tag or without."""
+    user, _, host = recipient.rpartition("@")
+    ours = (address.lower().rpartition("@") for address in addresses)
+    return any(host == its_host and (user == its or user.startswith(f"{its}+")) for its, _, its_host in ours)
+
+
+def _written_to_us(reply: Reply, facts: Facts) -> tuple[str, bool, str]:
+    ours = [one for one in reply.recipients if _is_ours(one, facts.addresses)]
+    saw = masked(", ".join((ours or reply.recipients)[:3])) or "to nobody"
+    return saw, bool(ours), f"The mail was not written to our own address, which an answer has in To: {_COPY}."
+
+
+def _replies_to_ours(reply: Reply, facts: Facts) -> tuple[str, bool, str]:
+    """The mail that it replies to, where it says so, is one of ours about this request.
+
+    Amazon SES gives a mail another Message-ID, but leaves it the References: a reply then names our thread beside it.
+    """
+    saw = masked(reply.answers[0])[:200] if reply.answers else "says none"
+    ours = [ids is not None and ids.approval_id == reply.approval_id for ids in map(in_message_id, reply.answers)]
+    passed = not ours or ours[0] or (any(ours) and bool(_BY_SES.fullmatch(reply.answers[0])))
+    return saw, passed, f"The mail replies to one that is none of ours about #{reply.approval_id}: {_COPY}."
+
+
+def wants_undone(reply: Reply, facts: Facts) -> bool:
+    """Whether a reply to a mail of what can be undone, or to one that asks the requester something, asks for that."""
+    return facts.mail_kind in ("undo", "comment") and reply.asks_to_undo
+
+
+# docs.aws.amazon.com/ses/latest/dg/header-fields.html: SES overrides Message-ID. `email` is its first region's.
+_BY_SES = re.compile(r"<[0-9a-f-]{20,120}@(?:email|[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d)\.amazonses\.com>")
+_COPY = "answer from the mail that was sent to you, which carries your own reply address"
+_MALFORMED = ("malformed", "too_large", "too_many_headers", "too_many_parts", "repeated_header", "broken")
+BY_A_PERSON = _reads("by a person", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", back="none")
+# "written to us": who sees a reply knows its token. What says that this mail is an answer must be its sender's own
+# words, in what a signature covers; else any "Yes" that an approver ever wrote could be sent to us anew, with a token
+# put on it. "replies to ours": To and Subject may be somebody else's choice, as in a mail they wrote with a Reply-To
+# of ours.
+_OF_ANY_REPLY = [
+    _reads("well formed", *_MALFORMED),
+    BY_A_PERSON,
+    Rule("one sender",
+         lambda reply, facts: (reply.sender or "no one From address", bool(reply.sender),
+             "The mail doesn't come from exactly one address."), "none"),
+    Rule("known sender",
+         lambda reply, facts: (facts.person or "a stranger", bool(facts.person),
+             f"Nobody in the directory has the address {reply.sender}."), "none"),
+    Rule("authentic",
+         lambda reply, facts: (facts.authentic.how, facts.authentic.passed,
+             f"It is not proven that {reply.sender} sent the mail: {facts.authentic.how}."), "refusal"),
+    Rule("names one request",
+         lambda reply, facts: (f"#{reply.approval_id}" if reply.ids else f"{reply.tokens_found} tokens",
+             bool(reply.ids), f"The mail doesn't say which request it answers: {_COPY}.")),
+    Rule("own copy",
+         lambda reply, facts: (f"a token of {facts.token_of or 'nobody'}", facts.token_of == facts.person != "",
+             "The mail answers a copy that was not sent to you. If you are an approver, "
+             f"{_COPY}."), "refusal"),
+    Rule("written to us", _written_to_us),
+    Rule("subject names it",
+         lambda reply, facts: (reply.subject[:200] or "no subject", in_subject(reply.subject) == reply.approval_id,
+             f"The subject of the mail doesn't name #{reply.approval_id}: reply with the subject left "
+             "as it is.")),
+    Rule("replies to ours", _replies_to_ours),
+    _reads("sent by themselves", "sent_by_another", "resent"),
+    _reads("not forwarded", "forwarded"),
+    _reads("has text", "encrypted", "tnef", "no_text", "unknown_alternative", "empty"),
+    _reads("nothing disguised", "disguised"),
+]  # fmt: skip
+ONE_ANSWER = _reads("one answer only", "bodies_differ", "both")
+ANSWERS = Rule(
+    "answers plainly", lambda reply, facts: (reply.verdict, reply.verdict != "none", reply.reason), reads=True
+)
+RULES = [
+    *_OF_ANY_REPLY,
+    ONE_ANSWER,
+    ANSWERS,
+    Rule("says it in full",
+         lambda reply, facts: (reply.line or "no line",
+             reply.verdict == "none" or facts.mail_kind != "help" or reply.explicit,
+             "The mail answers one that only said why a reply did not count, where a short word may "
+             "mean that you have seen it. To answer the request, write APPROVE or REJECT as the first "
+             "line.")),
+    Rule("still waiting",
+         lambda reply, facts: (facts.status.value if facts.status else "left to the request",
+             facts.status in (None, Status.WAITING),
+             facts.outcome or "The request is not waiting for an answer any more."), "refusal"),
+    Rule("this level",
+         lambda reply, facts: (f"level {reply.level}, asked now: {facts.level or 'any'}",
+             facts.level is None or reply.level == facts.level,
+             "The mail answers an earlier step of the request, which has been taken."), "refusal"),
+    Rule("asked for",
+         lambda reply, facts: (f"a reply to a mail of the kind {facts.mail_kind}", facts.mail_kind != "undo",
+             f"The mail replies to one that asks for no answer: {_COPY}.")),
+]  # fmt: skip
+# A reply that asks to end what was asked for or approved. Whether there is anything to end the engine says.
+UNDO_RULES = [
+    *_OF_ANY_REPLY,
+    ONE_ANSWER,
+    Rule("asks to undo", lambda reply, facts: (reply.line, wants_undone(reply, facts), reply.reason), reads=True),
+]
+# The requester's reply to a mail that asks them something. Whether it is passed on the engine says.
+COMMENT_RULES = [
+    *_OF_ANY_REPLY,
+    Rule("holds a comment",
+         lambda reply, facts: (reply.text[:200] or "no text", bool(reply.text), reply.reason), reads=True),
+]  # fmt: skip
+
+
 def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[str, Kind]:
     """The id of the person the reply's token was made for, of those who may have got one, and in which kind of mail.
 
@@ -85,30 +214,25 @@ def judge(reply: Reply, facts: Facts) -> Judged:
     undoes = wants_undone(reply, facts)
     comments = facts.mail_kind == "comment" and not undoes
     rules = UNDO_RULES if undoes else COMMENT_RULES if comments else RULES
-    failing = [rule for rule in rules if not rule.passes(reply, facts)]
-    failed = failing[0] if failing else None
+    found = [(rule, *rule.check(reply, facts)) for rule in rules]
     checks = [
-        Check(name=rule.name, saw=rule.saw(reply, facts), passed=rule not in failing,
-              reason=rule.reason(reply, facts) if rule in failing else "")
-        for rule in rules
-    ]  # fmt: skip
-    about = {"person": facts.person, "approval_id": reply.approval_id, "level": reply.level, "checks": checks}
+        Check(name=rule.name, saw=saw, passed=passed, reason="" if passed else why) for rule, saw, passed, why in found
+    ]
+    said: dict[str, object] = {"comment": reply.comment}
+    failed = next(((rule, why) for rule, _, passed, why in found if not passed), None)
     if failed:
-        code = reply.code if failed.reads else failed.name.replace(" ", "_")
-        said: dict[str, object] = {
-            "code": code,
-            "message": failed.reason(reply, facts),
-            "answer_back": _back(failed, reply, facts),
-            "inquires": reply.asks and failed in (ONE_ANSWER, ANSWERS),
-        }
+        rule, why = failed
+        code = reply.code if rule.reads else rule.name.replace(" ", "_")
+        inquires = reply.asks and rule in (ONE_ANSWER, ANSWERS)
+        said = {"code": code, "message": why, "answer_back": _back(rule, reply, facts), "inquires": inquires}
     elif undoes:
-        said = {"undoes": True, "code": "undo", "message": "The mail asks to undo it."}
+        said |= {"undoes": True, "code": "undo", "message": "The mail asks to undo it."}
     elif comments:
         message = "The mail is a comment for those who are asked."
         said = {"comments": True, "comment": reply.text, "code": "comment", "message": message}
     else:
-        message = f"The mail says {reply.verdict}."
-        said = {"verdict": reply.verdict, "comment": reply.comment, "code": "answer", "message": message}
+        said |= {"verdict": reply.verdict, "code": "answer", "message": f"The mail says {reply.verdict}."}
+    about = {"person": facts.person, "approval_id": reply.approval_id, "level": reply.level, "checks": checks}
     return Judged.model_validate({"decides": failed is None, **said, **about})
 
 

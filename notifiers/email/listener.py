@@ -30,7 +30,8 @@ class MailboxListener:
         def beat_on_loop() -> None:
             loop.call_soon_threadsafe(beat, context=context)
 
-        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, self._inbound.take, stop, beat_on_loop)
+        handlers = self._inbound.take, stop, beat_on_loop, self._inbound.take_head
+        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, *handlers)
         thread = asyncio.create_task(watching)
         try:
             await asyncio.shield(thread)

@@ -16,8 +16,8 @@ from notifiers.email import limits, machines, people
 from notifiers.email.folding import UNSURE, read_toml
 from notifiers.email.grammar import Names, words_of_name
 from notifiers.email.grammar.lexicon import CODES, lexicon
-from notifiers.email.header_values import decoded
-from notifiers.email.mime.parts import Fields, Part, Unreadable, read_parts
+from notifiers.email.header_values import decoded, keyword
+from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields, read_parts
 from notifiers.email.token import Ids
 from notifiers.email.verdict import Context, Reading, read_mail
 
@@ -33,7 +33,7 @@ class Reply(Model):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     verdict: Literal["approve", "reject", "none"] = "none"
-    comment: str = ""
+    comment: str = ""  # what follows the line, of the sender's own
     explicit: bool = False  # that line holds a word that can mean nothing but an answer
     asks_to_undo: bool = False  # it is no answer, but that line says to end what was asked for or approved
     line: str = ""  # the first line that says anything, as far as the record shows it
@@ -77,21 +77,26 @@ def read_reply(raw: bytes, names: KnownNames | None = None, languages: Sequence[
     `names` are all that may stand beside an answer; without them, those in the mail's own headers may, and behind a
     greeting what is written like a name. `languages`: codes of the languages in use.
     """
-    about: dict[str, object] = {}
     try:
         mail = read_parts(raw)
-        about = _about(mail.fields)
-        return _read(mail, about, names, tuple(languages))
+        return _of_machine(mail) or _read(mail, _about(mail.fields), names, tuple(languages))
     except Unreadable as problem:
-        return _none(problem.code, "unreadable", str(problem), about)
+        return read_head(raw, problem.code, str(problem))
     except Exception as problem:  # a fault of ours must not stop the mailbox; it decides nothing and says so
-        return _none("broken", "unreadable", f"{REASONS['broken']} ({type(problem).__name__})")
+        return read_head(raw, "broken", f"{REASONS['broken']} ({type(problem).__name__})")
+
+
+def read_head(raw: bytes, code: str = "too_large", reason: str = "") -> Reply:
+    """Read only the header of a mail whose rest can't be: who wrote it about which request, if no machine did."""
+    try:
+        fields = read_fields(raw)
+        head = Part(fields, keyword(fields.first("content-type")), {}, b"")
+        return _of_machine(head) or _none(code, "unreadable", reason, _about(fields))
+    except Exception:  # Unreadable, or a fault of ours once more
+        return _none(code, "unreadable", reason)
 
 
 def _read(mail: Part, about: dict[str, object], known: KnownNames | None, languages: tuple[str, ...]) -> Reply:
-    wrote = machines.machine(mail)
-    if wrote:
-        return _of_machine(mail, wrote, about)
     for code, kind, refuses in _REFUSALS:
         if refuses(mail, str(about["sender"])):
             return _none(code, kind, "", about)
@@ -125,20 +130,20 @@ _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
     ("repeated_header", "unreadable", lambda mail, sender: bool(mail.fields.repeated())),
     ("no_one_sender", "unreadable", lambda mail, sender: not sender),
     ("sent_by_another", "reply", lambda mail, sender: people.sender_differs(mail.fields, sender)),
-    ("forwarded", "forward", lambda mail, sender: machines.is_forward(decoded(mail.fields.first("subject")))),
+    ("forwarded", "forward", lambda mail, sender: machines.is_forward(mail)),
 ]  # fmt: skip
 
 
 def _of_person(answer: Reading, context: Context, about: dict[str, object]) -> Reply:
     line = _line(answer)
     about = {**about, "line": line, "text": _harmless(answer.text), "asks": answer.asks}
+    about["comment"] = _harmless(answer.comment)
     if answer.verdict == "none":
         kind = "forward" if answer.code == "forwarded" else "reply"
         undoes = answer.code == "undo"
-        code = "unclear" if undoes else answer.code
-        return _none(code, kind, _reads(answer), {**about, "asks_to_undo": undoes})
-    read = {"verdict": answer.verdict, "code": "answer", "comment": _harmless(answer.comment)}
-    return Reply.model_validate({**read, "explicit": context.words.is_explicit(line), **about})
+        return _none("unclear" if undoes else answer.code, kind, _reads(answer), {**about, "asks_to_undo": undoes})
+    about["explicit"] = context.words.is_explicit(line)
+    return Reply.model_validate({"verdict": answer.verdict, "code": "answer", **about})
 
 
 def _harmless(text: str) -> str:
@@ -158,16 +163,18 @@ def _line(answer: Reading) -> str:
     return " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[: limits.LONGEST_LINE_SHOWN]
 
 
-def _of_machine(mail: Part, wrote: machines.Machine, about: dict[str, object]) -> Reply:
-    more: dict[str, object] = {"guessed": wrote.guessed}
+def _of_machine(mail: Part) -> Reply | None:
+    wrote = machines.machine(mail)
+    if wrote is None:
+        return None
+    about = {**_about(mail.fields), "guessed": wrote.guessed}
     if wrote.kind == "bounce":
-        more["failed_recipient"] = machines.failed_recipient(mail)
-        if about["token"] is None:
-            ids = machines.returned_ids(mail)
-            more |= _named([ids]) if ids else {}
+        about["failed_recipient"] = machines.failed_recipient(mail)
+        ids = machines.returned_ids(mail) if about["token"] is None else None
+        about |= _named([ids]) if ids else {}
     if wrote.kind == "auto_reply":
-        more["away"] = machines.is_away(mail)
-    return _none(wrote.kind, wrote.kind, f"{REASONS[wrote.kind]}: {wrote.sign}.", {**about, **more})
+        about["away"] = machines.is_away(mail)
+    return _none(wrote.kind, wrote.kind, f"{REASONS[wrote.kind]}: {wrote.sign}.", about)
 
 
 def _about(fields: Fields) -> dict[str, object]:

@@ -100,7 +100,8 @@ def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context
         if clean.verdict == "reject":
             return Reading("reject", "answer", _comment([clean.behind, *lines[at + 1 :]], signature, about), lines[at])
     if line.verdict == "none":
-        return Reading("none", line.code, line=shown.replace(DISPLACED, ""))
+        reason = _comment(lines[first + 1 :], signature, about) if line.code == "undo" else ""
+        return Reading("none", line.code, reason, shown.replace(DISPLACED, ""))
     if any(DISPLACED in each for each in own.lines):
         return Reading("none", "disguised", line=shown)
     if own.foreign and _number_in(own.lines, shown) in own.foreign:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from countersign.directory import Policy
 from countersign.errors import Unavailable
 from countersign.views import Finding
 from engine.policy import ReadPolicy, put_in_force
+from notifiers.email.mailbox import MailRef
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
@@ -43,6 +45,17 @@ async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
     assert found["Temporal", "worker"][0] == "ok"
     assert found["policy", "policy"][0] == "ok"
     assert found["mail", "SMTP"][0] == "ok", "the channels' checks are wired in"
+
+
+async def test_mails_in_quarantine_are_warned_of(portal: Portal) -> None:
+    mail = MailRef("approvals@example.test/INBOX", 1, 1, "<large@example.test>", "d" * 64)
+    portal.store.mails.claim(mail, timedelta(seconds=30))
+    portal.store.mails.mark_handled(mail, "quarantined", "too big: 30000000 bytes")
+    found = (await portal.get("ada", "/doctor")).json()
+    (said,) = (one for one in found if one["about"] == mail.mailbox)
+    assert (said["part"], said["state"]) == ("mailbox", "warning")
+    assert said["words"].startswith("has 1 mails of the last seven days in its folder Countersign/Quarantine")
+    assert "too big: 30000000 bytes" in said["words"]
 
 
 @pytest.mark.parametrize(

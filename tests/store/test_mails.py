@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from store import Store
 from tests.store.requests import at_once
@@ -56,3 +56,12 @@ def test_what_was_handled_or_quarantined_stays_so(store: Store) -> None:
 
 def test_a_message_id_of_any_length_is_kept(store: Store) -> None:
     assert store.mails.claim(Mail(message_id="<" + "x" * 5000 + ">"), LEASE) == "ours"
+
+
+def test_what_was_quarantined_lately_is_counted_for_each_mailbox(store: Store) -> None:
+    for digest, why in (("d", "too big"), ("e", "its handler failed"), ("f", "")):
+        store.mails.claim(Mail(digest=digest * 64), LEASE)
+        store.mails.mark_handled(Mail(digest=digest * 64), "quarantined" if why else "handled", why)
+    now = datetime.now(UTC)
+    assert store.mails.quarantined(now - timedelta(hours=1)) == [(Mail().mailbox, 2, "its handler failed")]
+    assert store.mails.quarantined(now + timedelta(hours=1)) == []

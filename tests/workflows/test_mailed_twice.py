@@ -22,7 +22,9 @@ RULE = AuthenticityRule(mode="authentication_results", authserv_id="mail.example
 async def a_reply(request: Request, login: str, text: str, message_id: str) -> EmailMessage:
     asked = await asyncio.to_thread(request.deployment.person(login).wait_for_mail, request.id)
     reply = EmailMessage()
-    reply["Authentication-Results"] = "mail.example.test; dmarc=pass header.from=example.test"
+    reply["Authentication-Results"] = (
+        "mail.example.test; spf=pass smtp.mailfrom=example.test; dmarc=pass header.from=example.test"
+    )
     reply["From"] = f"{login}@example.test"
     reply["To"] = str(asked["Reply-To"])
     reply["Subject"] = f"Re: {asked['Subject']}"

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 import pytest
 
 from countersign.models import GrantStatus, Status
+from countersign.views import AuditEventView
 from notifiers.email.authenticity import AuthenticityRule
 from notifiers.email.inbound import Inbound
 from notifiers.email.read_settings import key_ring
@@ -24,7 +25,9 @@ async def reply_to(request: Request, login: str, saying: str, text: str, sender:
     """What somebody writes in reply to the mail to `login` that says so."""
     told = await asyncio.to_thread(request.deployment.person(login).wait_for_mail, request.id, saying)
     reply = EmailMessage()
-    reply["Authentication-Results"] = "mail.example.test; dmarc=pass header.from=example.test"
+    reply["Authentication-Results"] = (
+        "mail.example.test; spf=pass smtp.mailfrom=example.test; dmarc=pass header.from=example.test"
+    )
     reply["From"] = f"{sender or login}@example.test"
     reply["To"] = str(told["Reply-To"])
     reply["Subject"] = f"Re: {told['Subject']}"
@@ -44,6 +47,15 @@ def grant_of(request: Request) -> GrantStatus | None:
     return grant.status if grant else None
 
 
+def rows(request: Request, kind: str) -> list[AuditEventView]:
+    return [row for row in request.deployment.store.events.of(request.id) if row.kind == kind]
+
+
+def checks(row: AuditEventView) -> set[str]:
+    """Which checks a mail passed, as the record keeps it."""
+    return {name.partition(": ")[2] for name, saw in row.proof.items() if saw.startswith("passed")}
+
+
 async def approved(deployment: Deployment) -> Request:
     request = await deployment.ask("alice")
     assert (await request.says("grace")).status is Status.APPROVED
@@ -53,17 +65,19 @@ async def approved(deployment: Deployment) -> Request:
 
 async def test_an_approver_revokes_by_a_reply_to_the_mail_that_says_it_was_approved(deployment: Deployment) -> None:
     request = await approved(deployment)
-    mail = await reply_to(request, "grace", "may connect", "REVOKE\n\nGrace\n")
+    mail = await reply_to(request, "grace", "may connect", "REVOKE\n\nHer laptop was stolen.\n\nGrace\n")
     await take(request, mail)
     await until(lambda: grant_of(request) is GrantStatus.REVOKED)
     await take(request, mail)  # it arrives once more
     assert request.lines("grant_revoked", "answer_refused") == ["grant_revoked grace"]
+    (row,) = rows(request, "grant_revoked")
+    assert row.detail == "Revoked by Grace G.: Her laptop was stolen."
+    assert checks(row) >= {"authentic", "own copy", "written to us", "asks to undo"}
     await request.until_mailed(grace=["asked", "settled", "grant_ended"], alice=["settled", "grant_ended"])
 
     await take(request, await reply_to(request, "grace", "may connect", "Revoke it"))
     assert request.lines("grant_revoked", "answer_refused") == ["grant_revoked grace", "answer_refused grace"]
-    refused = [row for row in deployment.store.events.of(request.id) if row.kind == "answer_refused"]
-    assert refused[0].detail == f"The grant of #{request.id} is over already."
+    assert rows(request, "answer_refused")[0].detail == f"The grant of #{request.id} is over already."
 
 
 async def test_the_requester_gives_back_by_a_reply(deployment: Deployment) -> None:
@@ -71,14 +85,19 @@ async def test_the_requester_gives_back_by_a_reply(deployment: Deployment) -> No
     await take(request, await reply_to(request, "alice", "you may connect", "Cancel, please"))
     await until(lambda: grant_of(request) is not GrantStatus.ACTIVE)
     assert request.lines("grant_ended") == ["grant_ended alice"]
+    assert "authentic" in checks(*rows(request, "grant_ended"))
 
 
 async def test_who_was_asked_for_cancels_by_a_reply(deployment: Deployment) -> None:
     question = deployment.question("alice", "web", reason="deploy")
     request = Request(deployment, question, await deployment.engine.ask(question, "ada", uuid.uuid4().hex))
-    await take(request, await reply_to(request, "alice", "in your name", "CANCEL"))
+    await take(request, await reply_to(request, "alice", "in your name", "CANCEL\n\nNot me."))
     assert (await request.outcome()).status is Status.CANCELLED
     assert request.lines("cancelled") == ["cancelled alice"]
+    (row,) = rows(request, "cancelled")
+    assert row.detail.startswith("Cancelled by Alice")
+    assert row.detail.endswith(": Not me.")
+    assert "authentic" in checks(row)
 
 
 @pytest.mark.parametrize(

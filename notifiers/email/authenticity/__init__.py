@@ -113,15 +113,12 @@ def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:
     """Why the mail may be one to somebody else, with other words in To or Subject; or "".
 
     What has passed by a signature alone is proven as far as that signs (RFC 6376, section 8.6): whoever got a signed
-    "Yes" may send it on. An SPF pass of the same domain says that it came straight from there. Where no signature is
-    in the mail, nor a result for one, and none for SPF either, DMARC can have passed by SPF alone, which says the same.
+    "Yes" may send it on. An SPF pass of the same domain says that it came straight from there.
     """
     spf = [each for each in results if each.method == "spf"]
-    if spf and _came_straight(spf, domain):
+    if _came_straight(spf, domain):
         return ""
     signers = {ascii_domain(_signer(each)) for each in results if each.method == "dkim" and each.value == "pass"}
-    if not spf and not signers and not fields.all("dkim-signature"):
-        return ""
     problem = left_open(fields, domain, signers)
     straight = f"SPF doesn't show that it came straight from {domain}"
     return f"it may be a mail to somebody else that was sent on: {problem}, and {straight}" if problem else ""

@@ -49,17 +49,15 @@ def left_open(fields: Fields, domain: str, signers: set[str]) -> str:
 
     Which field was verified nothing says for sure, and who sends a mail on can add more of them. So each that could
     vouch for an address of `domain` has to cover all; where no signer is aligned as we want it, those by any signer
-    too, as DMARC takes a sibling's, and where no signer is known, all that there are.
+    too, as DMARC takes a sibling's, and where no signer is known, all that there are, beside one that is aligned.
     """
     siblings = set() if any(aligned(domain, signer) for signer in signers) else signers
-    vouching = [
-        tags
-        for tags in map(_tags, fields.all("dkim-signature"))
-        if aligned(domain, by := ascii_domain(tags.get("d", ""))) or by in siblings or not signers
-    ]
+    found = [(ascii_domain(tags.get("d", "")), tags) for tags in map(_tags, fields.all("dkim-signature"))]
+    vouching = [tags for signer, tags in found if aligned(domain, signer) or signer in siblings]
     if not vouching:
         return f"the mail holds no DKIM signature of {domain}"
-    return next(filter(None, (_left_open(tags, fields) for tags in vouching)), "")
+    concerned = vouching if signers else [tags for _, tags in found]
+    return next(filter(None, (_left_open(tags, fields) for tags in concerned)), "")
 
 
 def _is_costly(raw: bytes) -> bool:

@@ -11,7 +11,7 @@ from notifiers.email.folding import MACHINES
 from notifiers.email.header_values import addresses_anywhere, decoded, keyword, without_comments
 from notifiers.email.machines.absence import is_away
 from notifiers.email.machines.bounces import failed_recipient, is_report, is_report_of, returned_ids
-from notifiers.email.machines.subjects import heading, is_forward
+from notifiers.email.machines.subjects import kind_by_subject
 from notifiers.email.mime.charset import beginning
 from notifiers.email.mime.parts import Part
 from notifiers.email.people import one_sender
@@ -40,6 +40,11 @@ class Machine(NamedTuple):
     kind: str
     sign: str
     guessed: bool = False
+
+
+def is_forward(mail: Part) -> bool:
+    """Whether a mail's subject says that it hands another one on."""
+    return kind_by_subject(decoded(mail.fields.first("subject"))) == "forward"
 
 
 def machine(mail: Part) -> Machine | None:
@@ -109,7 +114,7 @@ def _submitted_by_machine(mail: Part) -> bool:
 
 
 def _subject_is_automatic(mail: Part) -> bool:
-    return heading(decoded(mail.fields.first("subject"))).kind == "automatic"
+    return kind_by_subject(decoded(mail.fields.first("subject"))) == "automatic"
 
 
 def _looped_by_sender(mail: Part) -> bool:

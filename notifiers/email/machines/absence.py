@@ -8,7 +8,7 @@ from notifiers.email import limits
 from notifiers.email.folding import MACHINES, any_of, loose
 from notifiers.email.header_values import decoded
 from notifiers.email.html import html_text
-from notifiers.email.machines.subjects import before_ours, heading
+from notifiers.email.machines.subjects import says_away
 from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Part, Unreadable
 from notifiers.email.mime.shown import shown_texts
@@ -19,12 +19,10 @@ _AWAY = any_of(MACHINES["away"])
 
 def is_away(mail: Part) -> bool:
     """Whether an automatic reply says that its author is away."""
-    subject = decoded(mail.fields.first("subject"))
-    if _marked(mail) or heading(subject).away:
+    if _marked(mail) or says_away(decoded(mail.fields.first("subject"))):
         return True
-    put = before_ours(subject)
-    said = f"{put}\n{_own(mail)}"[: limits.LONGEST_ABSENCE + len(put)]
-    return bool(_AWAY.search(loose(said).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
+    said = loose(_own(mail)[: limits.LONGEST_ABSENCE])
+    return bool(_AWAY.search(said.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
 def _marked(mail: Part) -> bool:

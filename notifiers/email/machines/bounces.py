@@ -1,4 +1,4 @@
-"""Read bounces: whom a mail did not reach, and which mail that was (RFC 3464, RFC 6533; Exim and qmail before them)."""
+"""Read bounces: whom a mail did not reach, and which mail that was (RFC 3464, RFC 6533)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ _RETURNED = (
 )  # fmt: skip
 
 _ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
-_COPIED = re.compile(r"^(Message-ID|Reply-To):[ \t]*(?:\r?\n[ \t]{1,9})?([^\r\n]{1,400})", re.MULTILINE | re.IGNORECASE)
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")  # RFC 6533, section 3: EmbeddedUnicodeChar
 _XTEXT = {"+2B": "+", "+3D": "="}  # RFC 3461, section 4: the two characters of an address that must be written so
 
@@ -37,9 +36,7 @@ def failed_recipient(mail: Part) -> str:
         reports = islice((part for part in mail.walk() if part.type in DELIVERY_STATUS), limits.MOST_REPORTS)
         blocks = (block for part in reports for block in _blocks(part))
         return next(filter(None, map(_failed_in, blocks)), "")
-    for value in mail.fields.all("x-failed-recipients"):
-        return _address(value)
-    return _qmails_failed(mail)
+    return _address(mail.fields.first("x-failed-recipients"))  # Exim's
 
 
 def returned_ids(mail: Part) -> Ids | None:
@@ -49,7 +46,7 @@ def returned_ids(mail: Part) -> Ids | None:
             return _ids(read_fields(beginning(part, limits.LARGEST_HEADER_BLOCK).lstrip(b"\r\n")))
         except Unreadable:
             continue
-    return _ids_in_text(mail)
+    return None
 
 
 def is_report_of(kind: str, part: Part) -> bool:
@@ -66,26 +63,10 @@ def _ids(fields: Fields) -> Ids | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _ids_in_text(mail: Part) -> Ids | None:
-    """qmail, and old versions of Exim, copy the returned mail into their text, below a line that says so."""
-    if mail.type != "text/plain":
-        return None
-    text = beginning(mail, limits.LARGEST_REPORT).decode("ascii", "replace")
-    return _ids(Fields([(name.lower(), value.strip()) for name, value in _COPIED.findall(text)]))
-
-
-def _qmails_failed(mail: Part) -> str:
-    """qmail names the address in its text, as `<address>:`, below a sentence of its own (QSBMF)."""
-    _, sign, rest = mail.body[: limits.LARGEST_REPORT].decode("ascii", "replace").partition("qmail-send")
-    found = re.search(r"^<([^\s<>@]{1,64}@[^\s<>@]{1,255})>:", rest, re.MULTILINE)
-    return folded_address(found[1]) if sign and found else ""
-
-
 def _blocks(part: Part) -> list[Fields]:
     blocks = []
-    for piece in re.split(rb"\r?\n\r?\n", beginning(part, limits.LARGEST_REPORT), maxsplit=limits.MOST_BLOCKS)[
-        : limits.MOST_BLOCKS
-    ]:
+    pieces = re.split(rb"\r?\n\r?\n", beginning(part, limits.LARGEST_REPORT), maxsplit=limits.MOST_BLOCKS)
+    for piece in pieces[: limits.MOST_BLOCKS]:
         try:
             blocks.append(read_fields(piece.strip(b"\r\n")))
         except Unreadable:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, message_of
@@ -36,56 +37,64 @@ EMPTY_WAKES_IN_A_ROW = 20  # an IDLE that ends at once, without news, comes from
 EMPTY_WAKE_SECONDS = 0.05
 
 
-def watch(mailbox: Mailbox, ledger: Ledger, handle: Handle, stop: threading.Event, beat: Callable[[], None]) -> None:
+def watch(
+    mailbox: Mailbox,
+    ledger: Ledger,
+    handle: Handle,
+    stop: threading.Event,
+    beat: Callable[[], None],
+    handle_head: Handle | None = None,
+) -> None:
     """Watch until `stop` is set; never raises for what a server, a mail or an outage does.
 
     `handle(raw, arrived)` must have stored what it needs when it returns. It raises Unavailable to see the mail again
     later; any other exception quarantines the mail, and is for what the mail itself breaks. After a crash in the midst
-    of it, it is called again once the claim's lease is over, so it must not mind the same mail twice. `beat` is called
-    every BEAT_SECONDS from another thread, until this one hangs.
+    of it, it is called again once the claim's lease is over, so it must not mind the same mail twice. `handle_head` is
+    given the header alone of a mail that is too big to be fetched, before that is quarantined. `beat` is called every
+    BEAT_SECONDS from another thread, until this one hangs.
     """
     with Heartbeat(beat, BEAT_SECONDS, patience=2 * mailbox.network_seconds) as heartbeat:
-        _Watcher(mailbox, ledger, handle, stop, heartbeat.progress).run()
+        _Watcher(mailbox, ledger, handle, stop, heartbeat.progress, handle_head).run()
 
 
+@dataclass
 class _Watcher:
-    def __init__(
-        self, mailbox: Mailbox, ledger: Ledger, handle: Handle, stop: threading.Event, progress: Callable[[], None]
-    ) -> None:
-        self._mailbox = mailbox
-        self._ledger = ledger
-        self._handle = handle
-        self._stop = stop
-        self._progress = progress
-        self._retries = FetchRetries()
-        self._noted = -LOOKING_SECONDS
+    mailbox: Mailbox
+    ledger: Ledger
+    handle: Handle
+    stop: threading.Event
+    progress: Callable[[], None]
+    handle_head: Handle | None
+    retries: FetchRetries = field(default_factory=FetchRetries)
+    noted: float = -LOOKING_SECONDS
 
     def run(self) -> None:
         delays = _delays()
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             started = time.monotonic()
             try:
                 self._note()
-                with Connection(self._mailbox) as connection:
+                with Connection(self.mailbox) as connection:
                     self._follow(connection)
             except Exception as error:
                 # Servers, proxies and libraries fail in every way there is; each means the same: connect again.
                 message = message_of(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
-                log.warning("%s: %s", self._mailbox.name, message)
+                log.warning("%s: %s", self.mailbox.name, message)
             if time.monotonic() - started > STABLE_SECONDS:
                 delays = _delays()
-            if not self._stop.is_set():
+            if not self.stop.is_set():
                 self._pause(next(delays))
 
     def _follow(self, connection: Connection) -> None:
         """Read all there is, then wait for more, for as long as the connection holds."""
-        intake = Intake(connection, self._mailbox, self._ledger, self._handle, self._go_on, self._retries)
+        handlers = self.handle, self._go_on, self.retries, self.handle_head
+        intake = Intake(connection, self.mailbox, self.ledger, *handlers)
         retries, empty_wakes = _delays(), 0
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             done, left = self._read(intake)
             if not left:
                 retries = _delays()
-            patience = self._mailbox.believe_silence_seconds
+            patience = self.mailbox.believe_silence_seconds
             if left or intake.strays_lie:
                 patience = next(retries) if left else min(patience, STRAY_SECONDS)
             waited = 0.0 if connection.told_of_more() else self._wait(connection, patience)
@@ -95,47 +104,47 @@ class _Watcher:
 
     def _read(self, intake: Intake) -> tuple[int, int]:
         """Deal with every mail there is; gives how many were dealt with, and how many are left for later."""
-        self._progress()
+        self.progress()
         at = datetime.now(UTC)
         done, left = intake.take_all()
         if not left:
-            self._ledger.read_through(self._mailbox.name, at)
+            self.ledger.read_through(self.mailbox.name, at)
         return done, left
 
     def _go_on(self) -> bool:
-        self._progress()
+        self.progress()
         self._note()
-        return not self._stop.is_set()
+        return not self.stop.is_set()
 
     def _wait(self, connection: Connection, at_most: float) -> float:
         """Wait for news, at most so many seconds; gives the seconds it took."""
         started = time.monotonic()
         if not connection.can_idle:
-            self._pause(min(at_most, self._mailbox.poll_seconds))
+            self._pause(min(at_most, self.mailbox.poll_seconds))
             return time.monotonic() - started
         connection.idle()
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             remaining = started + at_most - time.monotonic()
             if remaining <= 0 or connection.heard(min(TICK_SECONDS, remaining)):
                 break
-            self._progress()
+            self.progress()
         connection.leave_idle()
         return time.monotonic() - started
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while (remaining := end - time.monotonic()) > 0 and not self._stop.wait(min(TICK_SECONDS, remaining)):
-            self._progress()
+        while (remaining := end - time.monotonic()) > 0 and not self.stop.wait(min(TICK_SECONDS, remaining)):
+            self.progress()
             self._note()
-        self._progress()
+        self.progress()
 
     def _note(self) -> None:
         """Note now and then that we look, as expiries wait for a mailbox only while somebody does."""
-        if time.monotonic() - self._noted < LOOKING_SECONDS:
+        if time.monotonic() - self.noted < LOOKING_SECONDS:
             return
-        self._noted = time.monotonic()
+        self.noted = time.monotonic()
         with suppress(Unavailable):  # then nobody can ask for it either
-            self._ledger.looking(self._mailbox.name, datetime.now(UTC))
+            self.ledger.looking(self.mailbox.name, datetime.now(UTC))
 
 
 def _delays() -> Iterator[float]:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from imapclient import IMAPClient
 
+from notifiers.email.limits import LARGEST_HEADER_BLOCK
 from notifiers.email.mailbox.login import Mailbox, connect, hang_up, log_in, namespace
 
 __all__ = ["Connection", "Fetched", "Mailbox"]
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fetched:
-    """A mail as the server gave it; `arrived` is the server's INTERNALDATE, in UTC."""
+    """A mail, or only its header, as the server gave it; `arrived` is the server's INTERNALDATE, in UTC."""
 
     raw: bytes
     arrived: datetime
@@ -68,11 +69,19 @@ class Connection:
 
     def fetch(self, uids: list[int]) -> dict[int, Fetched]:
         """Fetch whole mails; one that is gone meanwhile, or that the server doesn't give, is left out."""
-        found = self._ask_about(uids, ["BODY.PEEK[]", "INTERNALDATE"])
+        return self._fetched(uids, "BODY.PEEK[]", b"BODY[]")
+
+    def heads(self, uids: list[int]) -> dict[int, Fetched]:
+        """Fetch the headers alone, likewise; of longer ones than are read, one byte more than that."""
+        most = LARGEST_HEADER_BLOCK + 1
+        return self._fetched(uids, f"BODY.PEEK[HEADER]<0.{most}>", b"BODY[HEADER]<0>")
+
+    def _fetched(self, uids: list[int], what: str, given_as: bytes) -> dict[int, Fetched]:
+        found = self._ask_about(uids, [what, "INTERNALDATE"])
         return {
-            uid: Fetched(found[uid][b"BODY[]"], found[uid][b"INTERNALDATE"].astimezone(UTC))
+            uid: Fetched(found[uid][given_as], found[uid][b"INTERNALDATE"].astimezone(UTC))
             for uid in uids
-            if found.get(uid, {}).get(b"BODY[]") is not None
+            if found.get(uid, {}).get(given_as) is not None
         }
 
     def move(self, uids: list[int], folder: str) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -42,33 +43,27 @@ Handle = Callable[[bytes, datetime], None]
 Given = TypeVar("Given")
 
 
+@dataclass
 class Intake:
     """Deals with the mails of one connection; `go_on` is asked between mails, and tells that we live."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        mailbox: Mailbox,
-        ledger: Ledger,
-        handle: Handle,
-        go_on: Callable[[], bool],
-        retries: FetchRetries,
-    ) -> None:
-        self._connection = connection
-        self._mailbox = mailbox
-        self._ledger = ledger
-        self._handle = handle
-        self._go_on = go_on
-        self._retries = retries
-        self._unavailable_in_a_row = 0
-        self._ledger_lock = threading.Lock()  # a database file has one writer, and who waits for it polls
-        self._strays: dict[int, float] = {}  # handled by somebody, not yet moved: UID to when it was seen first
-        self.strays_lie = False  # after a look: whether such mails were left for now
+    connection: Connection
+    mailbox: Mailbox
+    ledger: Ledger
+    handle: Handle
+    go_on: Callable[[], bool]
+    retries: FetchRetries
+    handle_head: Handle | None = None
+    strays_lie: bool = False  # after a look: whether mails that others handled were left for now
+    _strays: dict[int, float] = field(default_factory=dict)  # these: UID to when it was seen first
+    _unavailable_in_a_row: int = 0
+    # A database file has one writer, and who waits for it polls.
+    _ledger_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take_all(self) -> tuple[int, int]:
         """Deal with every mail there is; gives how many were dealt with, and how many are left for later."""
-        uids = self._connection.uids()
-        self._retries.forget_all_but(self._connection.uidvalidity, uids)
+        uids = self.connection.uids()
+        self.retries.forget_all_but(self.connection.uidvalidity, uids)
         self._unavailable_in_a_row = done = 0
         self.strays_lie = False
         for group in self._groups(uids):
@@ -79,21 +74,21 @@ class Intake:
 
     def _groups(self, uids: list[int]) -> Iterator[list[int]]:
         """Cut the listing into groups to ask for at once; mails that made trouble come last, each alone."""
-        calm = [uid for uid in uids if uid not in self._retries]
+        calm = [uid for uid in uids if uid not in self.retries]
         for start in range(0, len(calm), LISTED_AT_ONCE):
             yield calm[start : start + LISTED_AT_ONCE]
         for uid in uids:
-            if uid in self._retries and self._retries.is_due(uid):
+            if uid in self.retries and self.retries.is_due(uid):
                 yield [uid]
 
     def _take(self, group: list[int]) -> int:
         """Deal with a group of mails and move them; gives how many were dealt with."""
-        if self._retries.is_hopeless(group[0]):
+        if self.retries.is_hopeless(group[0]):
             ends = {group[0]: self._set_aside(self._ref_unread(group[0], 0), "the server does not give it")}
             return self._move(ends)
-        sizes = self._ask(self._connection.sizes, group)
+        sizes = self._ask(self.connection.sizes, group)
         done = 0
-        for batch in _batches(sizes, self._mailbox.largest_mail_bytes):
+        for batch in _batches(sizes, self.mailbox.largest_mail_bytes):
             if not self._may_go_on():
                 break
             done += self._move(self._deal_with(batch, sizes))
@@ -105,19 +100,31 @@ class Intake:
         try:
             given = question(uids)
         finally:
-            self._retries.failed([uid for uid in uids if uid not in given], alone=len(uids) == 1)
+            self.retries.failed([uid for uid in uids if uid not in given], alone=len(uids) == 1)
         return given
 
     def _deal_with(self, batch: list[int], sizes: dict[int, int]) -> dict[int, Disposition | None]:
-        small = [uid for uid in batch if sizes[uid] <= self._mailbox.largest_mail_bytes]
-        mails = self._ask(self._connection.fetch, small)
-        self._retries.given(mails)
+        small = [uid for uid in batch if sizes[uid] <= self.mailbox.largest_mail_bytes]
+        mails = self._ask(self.connection.fetch, small)
+        self.retries.given(mails)
         ends = self._handle_side_by_side(mails)
         for uid in (uid for uid in batch if uid not in small):
             if not self._may_go_on():
                 break
-            ends[uid] = self._set_aside(self._ref_unread(uid, sizes[uid]), f"too big: {sizes[uid]} bytes")
+            ends[uid] = self._take_head(uid, sizes[uid])
         return ends
+
+    def _take_head(self, uid: int, size: int) -> Disposition | None:
+        """Quarantine a mail that is too big, once what its header says of its sender was taken in."""
+        ref, why = self._ref_unread(uid, size), f"too big: {size} bytes"
+        if self.handle_head is None:
+            return self._set_aside(ref, why)
+        given = self._ask(self.connection.heads, [uid])
+        self.retries.given(given)
+        if uid not in given:
+            return None
+        ref = replace(ref, message_id=_message_id(_head(given[uid].raw)))
+        return self._handle_once(ref, given[uid], self.handle_head, "quarantined", why)
 
     def _handle_side_by_side(self, mails: dict[int, Fetched]) -> dict[int, Disposition | None]:
         """Handle each sender's mails in their order, and those of several senders at once."""
@@ -134,7 +141,7 @@ class Intake:
         for ref, mail in mails:
             if not self._may_go_on():
                 break
-            ends[ref.uid] = self._handle_once(ref, mail)
+            ends[ref.uid] = self._handle_once(ref, mail, self.handle)
         return ends
 
     def _move(self, ends: dict[int, Disposition | None]) -> int:
@@ -142,8 +149,8 @@ class Intake:
         dealt_with = {uid: end for uid, end in ends.items() if end}
         ours = [uid for uid in dealt_with if self._is_ours_to_move(uid)]
         self.strays_lie |= len(ours) < len(dealt_with)
-        self._connection.move([uid for uid in ours if ends[uid] == "handled"], self._mailbox.done_folder)
-        self._connection.move([uid for uid in ours if ends[uid] == "quarantined"], self._mailbox.quarantine_folder)
+        self.connection.move([uid for uid in ours if ends[uid] == "handled"], self.mailbox.done_folder)
+        self.connection.move([uid for uid in ours if ends[uid] == "quarantined"], self.mailbox.quarantine_folder)
         return len(dealt_with)
 
     def _is_ours_to_move(self, uid: int) -> bool:
@@ -152,32 +159,35 @@ class Intake:
         return first_seen is None or time.monotonic() - first_seen > STRAY_SECONDS
 
     def _may_go_on(self) -> bool:
-        return self._go_on() and self._unavailable_in_a_row < UNAVAILABLE_IN_A_ROW
+        return self.go_on() and self._unavailable_in_a_row < UNAVAILABLE_IN_A_ROW
 
-    def _handle_once(self, ref: MailRef, mail: Fetched) -> Disposition | None:
+    def _handle_once(
+        self, ref: MailRef, mail: Fetched, handle: Handle, end: Disposition = "handled", why: str = ""
+    ) -> Disposition | None:
         claim = self._claim(ref)
         if claim != "ours":
             return claim
         try:
-            self._handle(mail.raw, mail.arrived)
+            handle(mail.raw, mail.arrived)
         except Unavailable as problem:
             log.warning("%s: mail %s is left for later: %s", ref.mailbox, ref.uid, problem)
             self._unavailable_in_a_row += not isinstance(problem, EngineFault)
             with self._ledger_lock:
-                self._ledger.release(ref)
+                self.ledger.release(ref)
             return None
         except Exception as problem:  # whatever a hostile mail can break; the mailbox goes on
             log.exception("%s: mail %s broke its handler and is quarantined", ref.mailbox, ref.uid)
-            why = f"its handler failed: {type(problem).__name__}"
-            self._mark(ref, "quarantined", why)
+            self._mark(ref, "quarantined", f"its handler failed: {type(problem).__name__}")
             return "quarantined"
         self._unavailable_in_a_row = 0
-        self._mark(ref, "handled")
-        return "handled"
+        if why:
+            log.warning("%s: mail %s is quarantined: %s", ref.mailbox, ref.uid, why)
+        self._mark(ref, end, why)
+        return end
 
     def _mark(self, ref: MailRef, disposition: Disposition, why: str = "") -> None:
         with self._ledger_lock:
-            self._ledger.mark_handled(ref, disposition, why)
+            self.ledger.mark_handled(ref, disposition, why)
 
     def _set_aside(self, ref: MailRef, why: str) -> Disposition | None:
         claim = self._claim(ref)
@@ -189,7 +199,7 @@ class Intake:
 
     def _claim(self, ref: MailRef) -> Literal["ours"] | Disposition | None:
         with self._ledger_lock:
-            claim = self._ledger.claim(ref, LEASE)
+            claim = self.ledger.claim(ref, LEASE)
         if claim == "elsewhere":
             return None
         if claim != "ours":
@@ -198,12 +208,12 @@ class Intake:
 
     def _ref(self, uid: int, raw: bytes, head: Message | None) -> MailRef:
         digest = hashlib.sha256(raw).hexdigest()
-        return MailRef(self._mailbox.name, self._connection.uidvalidity, uid, _message_id(head), digest)
+        return MailRef(self.mailbox.name, self.connection.uidvalidity, uid, _message_id(head), digest)
 
     def _ref_unread(self, uid: int, size: int) -> MailRef:
-        place = f"{self._connection.uidvalidity}:{uid}:{size}"
+        place = f"{self.connection.uidvalidity}:{uid}:{size}"
         return MailRef(
-            self._mailbox.name, self._connection.uidvalidity, uid, "", hashlib.sha256(place.encode()).hexdigest()
+            self.mailbox.name, self.connection.uidvalidity, uid, "", hashlib.sha256(place.encode()).hexdigest()
         )
 
 

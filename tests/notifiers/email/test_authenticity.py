@@ -84,15 +84,12 @@ def test_everything_else_does_not(value: str) -> None:
 
 
 def test_only_the_topmost_header_is_believed() -> None:
-    passed = "mx.example.test; dmarc=pass header.from=example.com"
-    assert authenticate(
-        with_results(passed, "mx.example.test; dmarc=fail header.from=example.com"), SENDER, TRUSTED
-    ).passed
-    assert not authenticate(
-        with_results("mx.example.test; dmarc=fail header.from=example.com", passed), SENDER, TRUSTED
-    ).passed
-    assert not authenticate(with_results("other.example.test; none", passed), SENDER, TRUSTED).passed
-    assert not authenticate(MAIL, SENDER, TRUSTED).passed
+    passed, failed = (f"mx.example.test; dmarc={each} header.from=example.com" for each in ("pass", "fail"))
+    mail = COVERED + MAIL
+    assert authenticate(with_results(passed, failed, mail=mail), SENDER, TRUSTED).passed
+    assert not authenticate(with_results(failed, passed, mail=mail), SENDER, TRUSTED).passed
+    assert not authenticate(with_results("other.example.test; none", passed, mail=mail), SENDER, TRUSTED).passed
+    assert not authenticate(mail, SENDER, TRUSTED).passed
 
 
 def test_exchange_online_is_read_only_where_the_rule_says_so() -> None:
@@ -159,7 +156,8 @@ def test_a_pass_without_spf_is_worth_as_much_as_the_signature_covers() -> None:
             assert not with_signature(results, loose, domain=b"mail.example.com").passed
     # No signer is known, and DMARC lets a sibling of From's domain sign.
     assert not with_signature(dmarc, NO_TO, domain=b"sibling.test").passed
-    assert with_signature(dmarc).passed  # it can have passed by SPF alone
+    assert not with_signature(dmarc).passed
+    assert not with_signature(dmarc, b"From:To:Subject", domain=b"stranger.test").passed
     assert not with_signature(PASSED).passed
 
 

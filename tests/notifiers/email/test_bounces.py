@@ -110,15 +110,6 @@ def test_the_header_counts_where_there_is_no_report() -> None:
     assert read_reply(f"{head}\r\nSorry.\r\n".encode()).failed_recipient == GRACE
 
 
-@pytest.mark.parametrize("copied", [f"Message-ID: {OURS}", f"Message-Id:\r\n {OURS}", f"Reply-To: {TAGGED}"])
-def test_bounces_without_a_report_copy_the_mail_into_their_text(copied: str) -> None:
-    head = f"From: MAILER-DAEMON@mx.example.com\r\nX-Failed-Recipients: {GRACE}\r\n"
-    copy = f"------ This is a copy of the message. ------\r\n\r\nFrom: Acme\r\n{copied}\r\n"
-    assert read_reply(f"{head}\r\nSorry.\r\n\r\n{copy}".encode()).ids == IDS
-    other = copy + f"Message-ID: {OURS.replace('1042', '1043')}\r\n"
-    assert read_reply(f"{head}\r\nSorry.\r\n\r\n{other}".encode()).ids is None
-
-
 @pytest.mark.parametrize(
     "text", ["\r\n\r\n" * 100_000, "a" * 900_000, "a@" * 200_000, "=" * 900_000, "\\x{41}" * 90_000]
 )

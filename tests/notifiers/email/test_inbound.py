@@ -118,7 +118,8 @@ def mail(text: str, sender: str = "grace", tag: str | None = None, *, passed: bo
     domain = "example.test"
     tag = f"+1042-1-{token.make(RING, 1042, 1, 'grace')}" if tag is None else tag
     result = "pass" if passed else "fail"
-    message["Authentication-Results"] = f"mail.example.test; dmarc={result} header.from={domain}"
+    results = f"spf={result} smtp.mailfrom={domain}; dmarc={result} header.from={domain}"
+    message["Authentication-Results"] = f"mail.example.test; {results}"
     message["From"] = f"{sender}@{domain}"
     message["To"] = headers.pop("to", f"countersign{tag}@{domain}")
     message["Message-ID"] = "<m1@example.test>"
@@ -294,6 +295,40 @@ async def test_what_can_never_be_stored_is_the_mail_s_fault() -> None:
     engine.refuses = BadQuestion("Something in it can't be stored.")
     with pytest.raises(BadQuestion):
         await taker(engine)(mail("Approved"))
+
+
+async def test_the_sender_of_a_mail_that_is_too_large_is_told_so_by_its_header_alone() -> None:
+    engine = Engine()
+    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
+    for raw in (
+        mail("Approved"),
+        mail("Approved", passed=False),
+        mail("Approved", sender="eve", tag="", passed=False),
+        mail("Approved", Auto_Submitted="auto-replied"),
+        mail("Approved", Precedence="bulk"),
+    ):
+        await asyncio.to_thread(inbound.take_head, raw.partition(b"\n\n")[0] + b"\n\n", NOW)
+    assert not engine.given
+    assert [one.event for one in engine.rejected_input] == [Event.HELP, Event.HELP, None, None, None]
+    told = engine.rejected_input[0]
+    assert (told.person, told.approval_id, told.proof["code"]) == (PEOPLE["grace"], 1042, "too_large")
+    assert told.reason == "The mail is too large to be read. Answer with the text alone, without files."
+
+
+@pytest.mark.parametrize(
+    ("header", "event"),
+    [("X-Mailer: x", Event.HELP), ("Auto-Submitted: auto-replied", None), ("Return-Path: <>", None), ("a\rb: c", None)],
+)
+async def test_the_sender_of_a_mail_that_is_broken_is_told_so_where_its_header_is_whole(
+    header: str, event: Event | None
+) -> None:
+    engine = Engine()
+    head, _, _ = mail("Approved").partition(b"Content-Type")
+    broken = b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=b\n\nApprove\n"
+    await taker(engine)(header.encode() + b"\n" + head + broken)
+    (refused,) = engine.rejected_input
+    assert (refused.event, refused.proof["code"] in ("malformed", "auto_reply", "bounce")) == (event, True)
+    assert not engine.given
 
 
 def test_a_mail_that_comes_after_the_worker_has_ended_is_shown_again_later() -> None:

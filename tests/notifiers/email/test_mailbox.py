@@ -137,6 +137,27 @@ def test_a_mail_over_the_limit_is_quarantined_unread(server: Server, ledger: Mem
     assert mails_in(server, QUARANTINE) == [b"big" * 1000]
 
 
+def test_of_a_mail_over_the_limit_the_header_alone_is_taken(server: Server, ledger: MemoryLedger) -> None:
+    heads: list[bytes] = []
+
+    def once_in_vain(head: bytes, arrived: datetime) -> None:
+        assert datetime.now(UTC) - arrived < timedelta(minutes=5)
+        heads.append(head)
+        if len(heads) == 1:
+            raise Unavailable("the database is down")
+
+    server.deliver(mail("big" * 1000, "large"))
+    with Watching(mailbox_on(server, largest_mail_bytes=1000), ledger, None, once_in_vain) as watching:
+        watching.until(lambda: len(ledger.marked) == 1)
+        watching.until_read_through()
+    assert watching.bodies == []
+    assert [head.strip() for head in heads] == [b"From: grace@example.test\r\nMessage-ID: <large@test>"] * 2
+    ((ref, disposition, why),) = ledger.marked.values()
+    assert (ref.message_id, disposition) == ("<large@test>", "quarantined")
+    assert why.startswith("too big: 3")
+    assert mails_in(server, QUARANTINE) == [b"big" * 1000]
+
+
 def test_what_is_unavailable_is_tried_again_and_nothing_counts_as_read_before(
     server: Server, ledger: MemoryLedger
 ) -> None:

@@ -152,16 +152,10 @@ def test_exims_bounces_name_the_recipient_in_a_header() -> None:
     assert (read.kind, read.failed_recipient) == ("bounce", "grace@example.com")
 
 
-def test_qmails_bounces_name_the_recipient_in_their_text() -> None:
-    body = "Hi. This is the qmail-send program at mx.example.com.\r\n\r\n<Grace@example.com>:\r\nNo such user.\r\n"
-    read = reply(body, "From: MAILER-DAEMON@mx.example.com\r\nSubject: failure notice\r\n")
-    assert (read.kind, read.failed_recipient) == ("bounce", "grace@example.com")
-
-
 @pytest.mark.parametrize(
     ("header", "body", "away"),
     [
-        ("Subject: Automatic reply: #1042", "I am travelling.", True),
+        ("Subject: Automatic reply: Acme - Device Approval Notification - #1042", "I am travelling.", True),
         ("Subject: Abwesenheitsnotiz: #1042", "Ja", True),
         ("Auto-Submitted: auto-replied", "I am out of office until Monday.", True),
         ("Auto-Submitted: auto-replied", "Bin bis Montag im Urlaub.", True),

@@ -38,7 +38,13 @@ class Watching:
     """`with Watching(mailbox, ledger) as watching:`; `bodies` are the texts of the handled mails, in order."""
 
     def __init__(
-        self, mailbox: Mailbox, ledger: MemoryLedger, handle: Handle | None = None, *, seconds: float = SECONDS
+        self,
+        mailbox: Mailbox,
+        ledger: MemoryLedger,
+        handle: Handle | None = None,
+        handle_head: Handle | None = None,
+        *,
+        seconds: float = SECONDS,
     ) -> None:
         self.seconds = seconds
         self.ledger = ledger
@@ -46,7 +52,8 @@ class Watching:
         self.beats = 0
         self.stop = threading.Event()
         self._handle = handle
-        self._thread = threading.Thread(target=watch, args=(mailbox, ledger, self._record, self.stop, self._beat))
+        args = mailbox, ledger, self._record, self.stop, self._beat, handle_head
+        self._thread = threading.Thread(target=watch, args=args)
 
     def __enter__(self) -> Self:
         self._thread.start()
