@@ -1,7 +1,5 @@
 """How long it takes to read a large policy, from its bytes to what is stored."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 A part of `make bench`; by itself, `python -m benchmarks.history --help`.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """Which indexes a query relies on, and which tables it reads as a whole, as the database says."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

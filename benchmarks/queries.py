@@ -1,7 +1,5 @@
 """What the API and the sweeper ask of the database again and again: the one list that is measured and explained."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

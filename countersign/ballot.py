@@ -4,8 +4,6 @@ Rules 2 to 6 of approval live here. Every answer is judged (`judge`, which chang
 which changes) at once, with no wait between, so that no two answers can both find the same place free.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal

@@ -3,8 +3,6 @@
 The composition roots bring together those of all parts.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence

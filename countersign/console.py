@@ -1,7 +1,5 @@
 """Text for people: wrapped in a terminal; in whole lines where it goes to a file or another program."""
 
-from __future__ import annotations
-
 from rich.console import Console, RenderableType
 
 # Longer lines are hard to read.

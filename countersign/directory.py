@@ -1,7 +1,5 @@
 """The policy document: who exists, how people and devices are grouped, and who must agree to what."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Durations as people write them: `90s`, `15m`, `36h`, `180d`; a plain number is of the unit that its field has."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

@@ -11,8 +11,6 @@ Every method may raise, each with a message for people: BadQuestion and BadPolic
 something answers that is not Countersign).
 """
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import re

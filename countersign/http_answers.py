@@ -1,7 +1,5 @@
 """The HTTP API's answers beside requests: whose token it is, the portal's health, the policy, a mail explained."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from countersign.models import Model, SentAsWords

@@ -1,7 +1,5 @@
 """The terms of the domain as types. Times are aware datetimes in UTC; those of a question are whole minutes."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import unicodedata
@@ -235,7 +233,7 @@ class LevelRule(Model):
     quorum: int = Field(default=1, ge=1)
     members_may_approve_themselves: bool = False
 
-    def own_approval_counts(self, requester: Approver) -> bool:
+    def own_approval_counts(self, requester: "Approver") -> bool:
         """Whether the requester, an approver of this level, counts as having approved, where the policy allows that."""
         return requester.as_manager or self.members_may_approve_themselves
 

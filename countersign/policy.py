@@ -1,7 +1,5 @@
 """From a policy and a question to who must agree: rules 1, 2 and 4 of approval, as pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What differs between two policies, described for people: what a new one adds, changes and takes away."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -33,7 +31,7 @@ class Part(Model):
     items: list[Item]
 
     @classmethod
-    def of(cls, kind: str, items: Iterable[Item], takes_away: bool = False) -> list[Part]:
+    def of(cls, kind: str, items: Iterable[Item], takes_away: bool = False) -> list["Part"]:
         """The part, in a list; an empty list where there is nothing of it."""
         found = list(items)
         return [cls(kind=kind, takes_away=takes_away, total=len(found), items=found[:MOST_ITEMS])] if found else []

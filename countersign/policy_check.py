@@ -1,7 +1,5 @@
 """What is wrong with a policy that reads well: found before it is applied, so that no request ever meets it."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple

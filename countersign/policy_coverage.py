@@ -1,7 +1,5 @@
 """Who would find nobody to ask (rule 4), worked out for everybody before a policy is applied."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

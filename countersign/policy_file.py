@@ -1,7 +1,5 @@
 """The policy file: YAML in, a checked Policy out, every mistake named with its line."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Container, Iterable, Iterator
 from itertools import groupby

@@ -1,7 +1,5 @@
 """What applying a policy would do, worked out before it is done: to the policy in force, and to what is open."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 

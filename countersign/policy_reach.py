@@ -1,7 +1,5 @@
 """Whom a policy can ask on a channel, and in which rooms: what `countersign doctor` looks for beforehand."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """A policy with its mistakes of form taken out, so that its mistakes of meaning can be named with them, all at once."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable
 from typing import Any

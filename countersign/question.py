@@ -1,7 +1,5 @@
 """From whatever JSON somebody sent to a question, or to an error that says what to write instead."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar

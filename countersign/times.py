@@ -1,7 +1,5 @@
 """How a time and a length of time are written, everywhere alike."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 SECOND = timedelta(seconds=1)

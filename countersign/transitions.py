@@ -1,7 +1,5 @@
 """What passes between a workflow and its activities: the opening, then a transition for each change of the request."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -186,7 +184,7 @@ def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
     return _cancelled(approval_id, run, level, requester, "gone", event)
 
 
-def withdrawn(cancellation: Cancel, run: str, level: int, requester: str) -> Transition:
+def withdrawn(cancellation: "Cancel", run: str, level: int, requester: str) -> Transition:
     """The transition that cancels a request when its workflow can't do it."""
     event = AuditEvent(
         kind="cancelled",

@@ -1,7 +1,5 @@
 """Which version this is, and how every command line shows its help."""
 
-from __future__ import annotations
-
 from importlib.metadata import version as installed_version
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Why a text is no YAML, for whoever wrote it: where the mistake begins, what it is, and what to write."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,7 +24,7 @@ class Point(NamedTuple):
     column: int
 
     @classmethod
-    def at(cls, mark: Mark) -> Point:
+    def at(cls, mark: Mark) -> "Point":
         """A mark of the parser's."""
         return cls(mark.line, mark.column)
 

@@ -4,8 +4,6 @@ Every scalar stays the text it was written as, or None for a plain null, so that
 id; the models read numbers and booleans out of the text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -44,7 +42,7 @@ class Place(NamedTuple):
     """Where a value, or its key, begins, and the places of what is in it."""
 
     mark: Mark
-    inside: dict[str, Place] | list[Place] | None = None
+    inside: dict[str, "Place"] | list["Place"] | None = None
 
 
 Inside = dict[str, Place] | list[Place] | None

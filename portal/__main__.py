@@ -3,8 +3,6 @@
 Exit codes: 0 done, 1 it could not be done, 2 an argument or a setting is wrong.
 """
 
-from __future__ import annotations
-
 import asyncio
 import getpass
 from collections.abc import Callable, Iterator, Sequence
@@ -198,14 +196,14 @@ def show_policy(
         typer.echo(text.rstrip("\n"))
 
 
-def plan(settings: Settings) -> Plan:
+def plan(settings: Settings) -> "Plan":
     """How to open the portal with these settings."""
     from countersign.client import Client
     from notifiers import channels
     from portal.connections import most_connections
     from portal.context import Plan
 
-    async def connect() -> Client:
+    async def connect() -> "Client":
         # Lazily: the portal answers what it can while Temporal is away.
         return await Client.connect(
             settings.temporal_address,
@@ -231,7 +229,7 @@ def plan(settings: Settings) -> Plan:
     )
 
 
-def site_of(settings: Settings, found: Sequence[Channel]) -> Site:
+def site_of(settings: Settings, found: "Sequence[Channel]") -> "Site":
     """What the pages are told of the installation."""
     from portal.pages.site import Site
 
@@ -242,7 +240,7 @@ def site_of(settings: Settings, found: Sequence[Channel]) -> Site:
     return Site(settings.instance_name, public_url)
 
 
-def _listener(make: Callable[[Engine, Any], Listener], engine: Engine) -> Listener:
+def _listener(make: "Callable[[Engine, Any], Listener]", engine: "Engine") -> "Listener":
     return make(engine, None)
 
 

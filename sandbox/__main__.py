@@ -1,7 +1,5 @@
 """`python -m sandbox`: a mail server to play with, and its people, one of whom is you."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import signal

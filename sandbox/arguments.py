@@ -1,7 +1,5 @@
 """What every command line of the sandbox takes beside its own options: `-h`, `--help` and `--version`."""
 
-from __future__ import annotations
-
 import argparse
 
 from countersign.version import version

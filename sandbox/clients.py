@@ -1,7 +1,5 @@
 """How real mail clients write: replies, forwards and out-of-office notes, headers and quoting included."""
 
-from __future__ import annotations
-
 import html
 import re
 import textwrap

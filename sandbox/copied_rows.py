@@ -1,7 +1,5 @@
 """Copies of requests, made by the database itself: a million of them in some minutes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import JSON, Column, Connection, String, select, text

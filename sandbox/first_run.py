@@ -1,7 +1,5 @@
 """What a first user needs before anything starts: a policy in force, and a token of its admin; both kept in var/."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A database with a past: requests written in bulk, as their workflows would have left them."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections import defaultdict

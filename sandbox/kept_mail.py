@@ -1,7 +1,5 @@
 """Delivered mail as files, one a mail, so that the sandbox starts where it ended."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path

@@ -4,8 +4,6 @@ It knows its people: who logs in may submit mail, and every delivery gets an Aut
 whether the sender was the person in From. It can be told to fail as real servers do (`faults`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from datetime import UTC, datetime

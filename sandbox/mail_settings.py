@@ -1,7 +1,5 @@
 """The settings of an installation whose mail server is the sandbox's."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from pathlib import Path

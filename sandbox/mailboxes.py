@@ -1,7 +1,5 @@
 """The mailboxes of the sandbox: pymap's in-memory backend, where an account exists as soon as somebody writes to it."""
 
-from __future__ import annotations
-
 import asyncio
 from argparse import Namespace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Somebody with a mailbox on the sandbox's server: reads by IMAP, writes by SMTP as themselves, or as somebody else."""
 
-from __future__ import annotations
-
 import re
 import smtplib
 import time

@@ -1,7 +1,5 @@
 """A throwaway PostgreSQL cluster: made, served on loopback, and removed again. Nothing in it survives the machine."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import re

@@ -1,7 +1,5 @@
 """Policies where there is Slack."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from io import StringIO
 from typing import Any

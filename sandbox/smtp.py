@@ -1,7 +1,5 @@
 """The sandbox's way in: SMTP as aiosmtpd speaks it, with the faults of real servers on demand."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from dataclasses import dataclass, field
@@ -44,7 +42,7 @@ class Faults:
 class SmtpConnection(SMTP):
     """One SMTP connection."""
 
-    def __init__(self, server: MailServer) -> None:
+    def __init__(self, server: "MailServer") -> None:
         super().__init__(
             _Handler(server),
             hostname=server.authserv_id,
@@ -83,7 +81,7 @@ class SmtpConnection(SMTP):
 class _Handler:
     """What aiosmtpd asks at each step; the names of the methods are its own."""
 
-    def __init__(self, server: MailServer) -> None:
+    def __init__(self, server: "MailServer") -> None:
         self._server = server
 
     async def handle_EHLO(

@@ -1,7 +1,5 @@
 """What our workflows need of their Temporal namespace: search attributes, and histories kept long enough."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from datetime import timedelta

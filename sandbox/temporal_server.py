@@ -3,8 +3,6 @@
 Where TEMPORAL_ADDRESS is set, that server is used and nothing is started.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

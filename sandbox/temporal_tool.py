@@ -1,7 +1,5 @@
 """Find the `temporal` command line tool, which holds the real server, or fetch it into the project's cache."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

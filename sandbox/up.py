@@ -1,7 +1,5 @@
 """`make up`: everything of the Procfile that the settings don't name elsewhere, until Ctrl-C; state is kept in var/."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import signal

@@ -1,7 +1,5 @@
 """What the sandbox's mail server says about who wrote a mail: the Authentication-Results header of RFC 8601."""
 
-from __future__ import annotations
-
 import re
 from email import message_from_bytes, policy
 

@@ -1,7 +1,5 @@
 """The last lines that a start prints: what runs where, and what to type next. They come once everything answers."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """The policy and directory, one version after another; each process reads a version once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from threading import Lock

@@ -1,7 +1,5 @@
 """whoami, health, reply explain: about oneself, the portal, and a mail."""
 
-from __future__ import annotations
-
 import typer
 from rich.text import Text
 

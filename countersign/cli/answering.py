@@ -1,7 +1,5 @@
 """approve, reject, comment, cancel, revoke, give-back: what people do about a request."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

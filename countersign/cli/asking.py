@@ -1,7 +1,5 @@
 """request, list, show, watch: asking, and seeing what becomes of it."""
 
-from __future__ import annotations
-
 import uuid
 from contextlib import suppress
 from functools import partial

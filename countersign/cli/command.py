@@ -1,7 +1,5 @@
 """All commands, and how they end: with an answer or an exit code, without a traceback for an expected error."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import traceback

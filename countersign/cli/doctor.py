@@ -1,7 +1,5 @@
 """doctor: the findings of all checks, the problems first."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The exit codes, and the code for each error; documented in docs/commands.md."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import IntEnum
 

@@ -1,7 +1,5 @@
 """Reading a file that the user named, up to a limit; every error names the file."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

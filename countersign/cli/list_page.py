@@ -1,7 +1,5 @@
 """Many requests as a table that still reads in a narrow terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 

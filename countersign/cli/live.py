@@ -1,7 +1,5 @@
 """Following a request until it is decided: a live status in a terminal, a line for each change anywhere else."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

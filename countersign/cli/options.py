@@ -1,7 +1,5 @@
 """What commands have in common: where the portal is, who asks, and the form of the output."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

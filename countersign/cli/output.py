@@ -1,7 +1,5 @@
 """What is printed: a page for people, or with --json exactly one JSON value. No text is read as markup."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping

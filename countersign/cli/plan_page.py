@@ -1,7 +1,5 @@
 """What applying a policy would do, shown to people before it is done."""
 
-from __future__ import annotations
-
 import sys
 
 import typer

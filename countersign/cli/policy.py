@@ -1,7 +1,5 @@
 """policy check, apply, show, list, diff, roll-back: the policy file, here and in the portal."""
 
-from __future__ import annotations
-
 import difflib
 from pathlib import Path
 from typing import Annotated

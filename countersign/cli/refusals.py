@@ -1,7 +1,5 @@
 """Why an answer did not count: the checks that the record keeps with each refusal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

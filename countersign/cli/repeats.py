@@ -1,7 +1,5 @@
 """Shows what somebody did again and again as one row: twenty refused replies don't hide what else happened."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 

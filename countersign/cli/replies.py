@@ -1,7 +1,5 @@
 """reply explain: how a mail is read, and what would become of it."""
 
-from __future__ import annotations
-
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from pathlib import Path

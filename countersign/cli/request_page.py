@@ -1,7 +1,5 @@
 """One request as a page: the facts, who is asked at which level, what they said, the grant, the timeline."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 

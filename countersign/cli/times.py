@@ -1,7 +1,5 @@
 """Times in a terminal: by the clock of whoever reads, and how long ago or how long still."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from countersign.times import ago, ahead, day

@@ -1,7 +1,5 @@
 """watch: what happens, as it happens."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated

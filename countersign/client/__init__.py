@@ -9,8 +9,6 @@ Whoever can do this is an admin of Countersign: the Temporal namespace is closed
 trusted starters.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 import uuid
@@ -98,7 +96,7 @@ class Client:
     @classmethod
     async def connect(
         cls, address: str, namespace: str = "default", task_queue: str = TASK_QUEUE, **options: Any
-    ) -> Client:
+    ) -> "Client":
         """Connect to a Temporal server; `options` go to temporalio's own `Client.connect` (tls, api_key...)."""
         try:
             temporal = await TemporalClient.connect(
@@ -111,7 +109,7 @@ class Client:
         return cls(temporal, task_queue)
 
     @classmethod
-    async def connect_when_up(cls, address: str, patience: timedelta = START_PATIENCE, **options: Any) -> Client:
+    async def connect_when_up(cls, address: str, patience: timedelta = START_PATIENCE, **options: Any) -> "Client":
         """Connect, waiting for a server that is still starting; Unavailable when `patience` is over.
 
         Raises BadSetting at once where the server answers, but knows no such namespace or refuses our login.

@@ -1,7 +1,5 @@
 """What a call to Temporal that failed means, as an error of ours."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar

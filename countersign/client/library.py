@@ -1,7 +1,5 @@
 """How Temporal's library reads payloads and logs."""
 
-from __future__ import annotations
-
 import logging
 
 from temporalio.contrib.pydantic import PydanticPayloadConverter

@@ -1,7 +1,5 @@
 """The configuration of the Slack channel, checked once at the start."""
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 
@@ -33,7 +31,7 @@ class SlackConfig(Model):
     instance_name: str = Field(default="Countersign", min_length=1, max_length=60)
 
     @model_validator(mode="after")
-    def _all_that_the_mode_needs(self) -> SlackConfig:
+    def _all_that_the_mode_needs(self) -> "SlackConfig":
         for name in NEEDED[self.mode]:
             begins, what = SECRETS[name]
             secret: str = getattr(self, name).get_secret_value()

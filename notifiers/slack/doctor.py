@@ -1,7 +1,5 @@
 """What `countersign doctor` checks of Slack: the app and its scopes, the socket, the rooms, all who are asked."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """`make demo`: the story from request to grant, on real servers, with real mail. Ends with 0 if all of it happened."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal

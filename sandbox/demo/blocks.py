@@ -1,7 +1,5 @@
 """Slack's blocks in a terminal: what a person would see of a message, a form or a page, in few lines."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What people of the story see and do in Slack: waited for, checked, and drawn as it was."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time

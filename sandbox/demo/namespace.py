@@ -1,7 +1,5 @@
 """A Temporal namespace for the story alone, so that it meets nobody else's requests on a server that is shared."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """Our programs as processes that can die: the worker, and the portal."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

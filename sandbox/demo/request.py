@@ -1,7 +1,5 @@
 """One request of the story: every row of its record is printed as it appears, and checked."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """The scenes of the story. Each says what it does, does it for real, and checks that it happened."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What the demo prints: one calm timeline, at 80 columns as in a wide terminal, with colours or without."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The scenes in Slack, where there is one: asked, answered, refused and revoked there, beside mail."""
 
-from __future__ import annotations
-
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import GrantStatus, Status
 from sandbox.clients import Client

@@ -1,7 +1,5 @@
 """What the story runs on: Temporal, mail, Slack where it can be had, a database, and our programs as processes."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

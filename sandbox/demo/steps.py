@@ -1,7 +1,5 @@
 """A step of the story that did not happen, and how that is said."""
 
-from __future__ import annotations
-
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Slack as the story finds it: who is there, and in which room."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sandbox.mail_server import DOMAIN

@@ -1,7 +1,5 @@
 """What Slack's Web API answers, where local-slack says less than Slack."""
 
-from __future__ import annotations
-
 from sandbox.slack import views
 from sandbox.slack.inside import Inside
 from sandbox.slack.state import State

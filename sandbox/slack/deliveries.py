@@ -1,7 +1,5 @@
 """What Slack sends to the app, on its way through the proxy."""
 
-from __future__ import annotations
-
 import time
 
 from sandbox.slack.state import Delivery, State, Trigger

@@ -1,7 +1,5 @@
 """The way to local-slack inside its fence."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What people do in Slack, and what they see there."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 It adds what local-slack doesn't keep, and remembers what was said.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from contextlib import suppress

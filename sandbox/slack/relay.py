@@ -5,8 +5,6 @@ local-slack listens. Out: HOOK_PORT, where local-slack calls the app, to the uni
 that everything in the fence, when its standard input is closed: also where whoever started it was killed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import socket

@@ -1,7 +1,5 @@
 """The Slack to test against, started, fenced in, and stopped again."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket

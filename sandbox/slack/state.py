@@ -1,7 +1,5 @@
 """What the proxy remembers: the calls, the deliveries, and what local-slack doesn't keep."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Find the `local-slack` program, or fetch it into the project's cache; and see that it can be fenced in."""
 
-from __future__ import annotations
-
 import base64
 import fcntl
 import hashlib

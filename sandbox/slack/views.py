@@ -4,8 +4,6 @@ local-slack has one stack of modals for everybody, and gives a view a new id wit
 has their own, and an id stays. So the proxy keeps them.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 

@@ -1,7 +1,5 @@
 """How the proxy reads calls and carries WebSockets."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Coroutine

@@ -1,7 +1,5 @@
 """Who and what there is in the test's Slack: people, channels, our app."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Slack's accounts: which are members of our workspace, and how long that is cached."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple

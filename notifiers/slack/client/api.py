@@ -1,7 +1,5 @@
 """The one place that calls Slack's Web API: rate-limited, and with every failure as one of our errors."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping

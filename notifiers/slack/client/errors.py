@@ -3,8 +3,6 @@
 The errors: https://docs.slack.dev/reference/methods/chat.postMessage#errors, and the pages of the other methods.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

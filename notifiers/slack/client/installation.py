@@ -1,7 +1,5 @@
 """Which app, bot and workspace we are: a payload that names others is not for us."""
 
-from __future__ import annotations
-
 import asyncio
 
 from countersign.errors import Unavailable

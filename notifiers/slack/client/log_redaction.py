@@ -1,7 +1,5 @@
 """Loggers for Slack's libraries, without the secrets that tokens, links and payloads hold."""
 
-from __future__ import annotations
-
 import logging
 import re
 

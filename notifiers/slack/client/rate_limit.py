@@ -1,7 +1,5 @@
 """Calls no faster than Slack allows: https://docs.slack.dev/apis/web-api/rate-limits."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

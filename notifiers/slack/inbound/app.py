@@ -1,7 +1,5 @@
 """The way in from Slack: clicks, forms, `/connect` and the Home page, by Socket Mode or signed HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

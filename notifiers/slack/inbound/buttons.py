@@ -1,7 +1,5 @@
 """Buttons on our messages and on the Home page: approve, cancel, revoke, give back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Ask for a connection: `/connect`, the shortcut and the form. The requester is always who asks."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime

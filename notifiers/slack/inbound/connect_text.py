@@ -1,7 +1,5 @@
 """Reads what somebody typed after `/connect`: from Slack's markup back to plain text, and then to a question."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

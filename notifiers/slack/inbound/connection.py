@@ -4,8 +4,6 @@ Slack's own client reconnects by itself and ignores why a connection ended and h
 (https://github.com/slackapi/python-slack-sdk/issues/1940). So this is our own.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """Deliveries that were taken already: Slack may deliver twice, and a signed request may be played again."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """What every delivery goes through: taken once, from somebody we know; refused with the reason, and on the record."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable

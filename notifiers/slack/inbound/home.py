@@ -1,7 +1,5 @@
 """The app's Home page: https://docs.slack.dev/surfaces/app-home."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from typing import Any

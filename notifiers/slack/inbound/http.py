@@ -4,8 +4,6 @@ https://docs.slack.dev/authentication/verifying-requests-from-slack. The signatu
 anything in it is parsed, and again by Bolt.
 """
 
-from __future__ import annotations
-
 import re
 
 from slack_bolt.adapter.starlette.async_handler import to_starlette_response

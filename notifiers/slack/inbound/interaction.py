@@ -1,7 +1,5 @@
 """One conversation about one delivery: acknowledged once, in time, and then told what became of it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Coroutine

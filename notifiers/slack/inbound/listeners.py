@@ -1,7 +1,5 @@
 """Which of our functions takes which button, form, command and event, through Bolt."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re

@@ -1,7 +1,5 @@
 """The form behind "Approve with comment" and "Reject": opened at once, filled after, and taken when it is sent."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 

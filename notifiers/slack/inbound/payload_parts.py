@@ -3,8 +3,6 @@
 https://docs.slack.dev/reference/interaction-payloads/block_actions-payload and its neighbours.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any

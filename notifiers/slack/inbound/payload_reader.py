@@ -4,8 +4,6 @@ Bolt looks into many parts of a payload and takes their types for granted. So it
 payload that is none of the known shapes never gets further.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping

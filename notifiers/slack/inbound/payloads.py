@@ -5,8 +5,6 @@ https://docs.slack.dev/interactivity/implementing-slash-commands#app_command_han
 nothing in it is trusted: each part that is used has its type and length, and all else is left out.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, TypeVar

@@ -1,7 +1,5 @@
 """Who a Slack user is: their account, its confirmed mail address, the person of the directory with that address."""
 
-from __future__ import annotations
-
 import time
 from functools import partial
 from typing import Protocol

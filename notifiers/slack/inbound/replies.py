@@ -1,7 +1,5 @@
 """Messages back to whoever clicked or typed, which nobody else sees."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from urllib.parse import urlsplit

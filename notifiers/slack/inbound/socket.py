@@ -6,8 +6,6 @@ each ping (https://github.com/slackapi/bolt-python/issues/1529). So there is one
 counts no other, and Slack's API is called where nothing came for a minute.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

@@ -1,7 +1,5 @@
 """The findings about the socket."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from functools import partial
 

@@ -1,7 +1,5 @@
 """From a notification to the message that shows it. Pure: no clock, no network; the templates are read once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

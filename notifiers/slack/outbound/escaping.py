@@ -4,8 +4,6 @@ Slack's own rule is to escape & < > (https://docs.slack.dev/messaging/formatting
 bold, italic, struck out, code and emoji have no escape, so in a value each is replaced by another character.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The parts of messages and views, each within Slack's limits: https://docs.slack.dev/reference/block-kit."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Finds what was posted before: Slack has no key that prevents posting twice, so an unsure sender looks first."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where to write to somebody: from their mail address to their account in Slack and the conversation with them."""
 
-from __future__ import annotations
-
 import time
 from functools import partial
 

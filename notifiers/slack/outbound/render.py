@@ -1,7 +1,5 @@
 """The texts of `templates/slack`, filled in: those of `.plain.j2` are plain text, all others Slack's markup."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from countersign import times

@@ -1,7 +1,5 @@
 """The way out by Slack: post a notification once, keep its message up to date, and report what became of it."""
 
-from __future__ import annotations
-
 import logging
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The forms that Slack opens over a message, and the app's Home page. Pure, like the messages."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
