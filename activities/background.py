@@ -7,6 +7,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.chores import Chore, repeating
+from countersign.tasks import first_of
 
 BEAT_SECONDS = 1.0
 
@@ -30,7 +31,7 @@ class BackgroundActivities:
         if self.listen is None:
             raise ApplicationError("This worker has no mailbox in its settings.")
         listening = asyncio.ensure_future(self.listen(activity.heartbeat))
-        await _either(activity.wait_for_worker_shutdown(), listening)
+        await first_of(activity.wait_for_worker_shutdown(), listening)
         if not listening.cancelled():
             listening.result()
         if not activity.is_worker_shutdown():
@@ -42,14 +43,4 @@ class BackgroundActivities:
         async with repeating(self.chores):
             while not activity.is_worker_shutdown():
                 activity.heartbeat()
-                await _either(activity.wait_for_worker_shutdown(), asyncio.sleep(BEAT_SECONDS))
-
-
-async def _either(*works: Awaitable[object]) -> None:
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+                await first_of(activity.wait_for_worker_shutdown(), asyncio.sleep(BEAT_SECONDS))

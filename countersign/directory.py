@@ -241,6 +241,14 @@ class Policy(Described):
         """The members of a user group; an unknown group has none."""
         return self.user_groups[group].members if group in self.user_groups else []
 
+    @cached_property
+    def people_by_groups(self) -> dict[tuple[str, ...], list[str]]:
+        """The enabled people, by their user groups: the same rules hold for all who are in the same ones."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        for person in filter(self.enabled, sorted(self.users)):
+            found.setdefault(tuple(self.groups_of(person)), []).append(person)
+        return found
+
     # A policy is never changed after it was read, so what is looked up again and again is sorted once.
 
     @cached_property

@@ -81,8 +81,7 @@ class Coverage:
         self.members_of = cache(lambda group: self._enabled(policy.members_of(group)))
         self.found: dict[tuple[str, str], Shortage] = {}
         self.looked_at = 0
-        # All who are in the same user groups are judged by the same levels.
-        self.people_by_groups = self._people_by_groups()
+        self.people_by_groups = policy.people_by_groups
         self.with_group: dict[str, list[Groups]] = defaultdict(list)
         for groups in self.people_by_groups:
             for name in groups:
@@ -137,18 +136,6 @@ class Coverage:
         self.looked_at += sum(1 + len(groups) for groups in some)
         if self.looked_at > MOST_LOOKED_AT:
             raise TooManyPairs
-
-    def _people_by_groups(self) -> dict[Groups, list[str]]:
-        """Enabled people by their user groups."""
-        groups_of: dict[str, list[str]] = {person: [] for person in self._enabled(self.policy.users)}
-        for name in self.policy.user_groups:
-            for person in self.members_of(name):
-                if person in groups_of:
-                    groups_of[person].append(name)
-        by_groups = defaultdict(list)
-        for person, groups in sorted(groups_of.items()):
-            by_groups[tuple(groups)].append(person)
-        return by_groups
 
     def _requires(self, group: str) -> bool:
         return self.policy.user_groups[group].require_managerial_approval

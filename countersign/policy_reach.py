@@ -1,6 +1,5 @@
 """Whom a policy can ask on a channel, and in which rooms: what `countersign doctor` looks for beforehand."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -49,24 +48,12 @@ def is_on(terms: dict[str, Any], channel: str) -> bool:
 
 
 def _ways(policy: Policy) -> Iterator[_Way]:
-    """Every way on which anybody is asked; people who are in the same groups go the same ways."""
-    for groups, requesters in _people_by_groups(policy).items():
+    """Every way on which anybody is asked."""
+    for groups, requesters in policy.people_by_groups.items():
         for device_group in policy.device_groups:
             _, levels, workflow = levels_for(policy, groups, device_group)
             if levels:
                 yield _Way(levels, terms_for(policy, device_group, workflow), requesters)
-
-
-def _people_by_groups(policy: Policy) -> dict[tuple[str, ...], list[str]]:
-    groups_of: dict[str, list[str]] = {person: [] for person in policy.users if policy.enabled(person)}
-    for name, group in policy.user_groups.items():
-        for person in group.members:
-            if person in groups_of:
-                groups_of[person].append(name)
-    by_groups = defaultdict(list)
-    for person, groups in groups_of.items():
-        by_groups[tuple(groups)].append(person)
-    return by_groups
 
 
 def _named(policy: Policy, level: LevelRule, requesters: Iterable[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What people and programs see of a request, over HTTP and on the command line."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, computed_field
@@ -57,7 +57,8 @@ class RequestView(Model):
     opened_at: datetime
     deadline: datetime
     settled_at: datetime | None
-    grant_minutes: int
+    grant_minutes: int  # rounded up
+    grant_seconds: int = 0  # the same exactly; 0 from a portal that does not say it
     rejection_needs_reason: bool = False
     channels: dict[str, ChannelUse] = {}
     approvers: list[ApproverView] = []
@@ -72,6 +73,11 @@ class RequestView(Model):
     def subject(self) -> Subject:
         """What is asked for."""
         return self.question.subject
+
+    @property
+    def grant_lasts(self) -> timedelta:
+        """How long its grant lasts from the approval on."""
+        return timedelta(seconds=self.grant_seconds) or timedelta(minutes=self.grant_minutes)
 
     @property
     def token_run(self) -> str:

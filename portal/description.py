@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader
 
-from countersign.error_codes import TITLES, ErrorCode
+from countersign.error_codes import ErrorCode
 from portal.problems import TYPES
 
 PAGE = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True).get_template(
@@ -31,7 +31,7 @@ async def docs(request: Request) -> HTMLResponse:
         operations=list(_operations(described)),
         schemas=described["components"]["schemas"],
         kind=kind,
-        problems=TITLES,
+        problems=ErrorCode,
     )
     return HTMLResponse(page, headers=HEADERS)
 

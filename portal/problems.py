@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from countersign.error_codes import TITLES, ErrorCode
+from countersign.error_codes import ErrorCode
 from countersign.errors import (
     BadPolicy,
     BadQuestion,
@@ -85,7 +85,7 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
     """A problem as a response; `code` is one of ErrorCode, `fields` are the details of this kind."""
     told = Problem(
         type=f"{TYPES}{code}",
-        title=TITLES.get(ErrorCode(code), HTTPStatus(status).phrase),
+        title=ErrorCode(code).meaning,
         status=status,
         detail=without_controls(detail),
         **fields,

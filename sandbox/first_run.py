@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.errors import Refused
+from countersign.policy_file import load
+from countersign.policy_reach import channels_on
 from engine.policy import apply_policy
-from sandbox.slack_policy import asks_in_slack, told_in_slack
+from sandbox.slack_policy import told_in_slack
 from store import Store
 from store.file_permissions import FILE_OURS_ALONE, OURS_ALONE
 from store.listing import Wanted
@@ -50,7 +52,7 @@ def prepare(database_url: str, example: str, token_file: Path, is_own: bool, has
         is_example=policy in (example, told_in_slack(example)),
         token_file=token_file if kept else None,
         is_unused=is_unused,
-        asks_in_slack=policy is not None and asks_in_slack(policy),
+        asks_in_slack=policy is not None and "slack" in channels_on(load(policy)),
     )
 
 

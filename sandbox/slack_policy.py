@@ -6,8 +6,6 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from countersign.policy_file import load
-
 WIDTH = 120
 
 
@@ -28,11 +26,3 @@ def told_in_slack(policy: str, rooms: Mapping[str, str] | None = None, **also: A
     written = StringIO()
     yaml.dump(document, written)
     return written.getvalue()
-
-
-def asks_in_slack(policy: str) -> bool:
-    """Whether anybody is asked in Slack by this policy."""
-    read = load(policy)
-    scopes = [*read.device_groups.values(), *read.approval_workflows]
-    used = [read.channels, *(scope.channels for scope in scopes)]
-    return any(channels.get("slack", "off") != "off" for channels in used)

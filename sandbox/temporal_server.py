@@ -16,6 +16,7 @@ from typing import Self
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from countersign.tasks import first_of
 from sandbox.arguments import parser
 from sandbox.temporal_namespace import add_search_attributes, keep_histories, retention
 from sandbox.temporal_tool import NoTemporal, Say, find_temporal, say_on_stderr
@@ -186,10 +187,7 @@ async def serve(database: Path, port: int, ui_port: int) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with TemporalServer(database, port, ui_port) as server:
         say_on_stderr(f"Temporal answers at {server.address}; its web UI at http://{HOST}:{ui_port}")
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(server.ended())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+        await first_of(stop.wait(), server.ended())
         return 0 if stop.is_set() else await server.ended() or 1
 
 

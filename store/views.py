@@ -11,6 +11,7 @@ from countersign.durations import whole_minutes
 from countersign.kinds import question_from
 from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Decision, GrantView, Route, Status
 from countersign.notifications import Person
+from countersign.times import SECOND
 from countersign.views import ApproverView, RequestView
 from store import grants as held
 from store.answers import decisions_by_request
@@ -131,6 +132,7 @@ def _view(
         deadline=row.deadline,
         settled_at=row.settled_at,
         grant_minutes=whole_minutes(route.grant_lasts),
+        grant_seconds=route.grant_lasts // SECOND,
         rejection_needs_reason=route.rejection_needs_reason,
         channels=route.channels,
         approvers=[

@@ -1,7 +1,7 @@
 """One request as a page: the facts, who is asked at which level, what they said, the grant, the timeline."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -180,7 +180,7 @@ def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
     if view.grant is not None:
         yield "Grant", grant_text(view.grant, at)
     elif view.status is Status.WAITING:
-        yield "Grant", Text(f"{duration(timedelta(minutes=view.grant_minutes))}, from the approval on")
+        yield "Grant", Text(f"{duration(view.grant_lasts)}, from the approval on")
     if view.because:
         yield "Rule", Text(view.because)
 

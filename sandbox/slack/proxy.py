@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
+from countersign.tasks import first_of
 from sandbox.slack import deliveries
 from sandbox.slack.answers import answer_to
 from sandbox.slack.inside import Inside
 from sandbox.slack.state import Call, Delivery, State
-from sandbox.slack.wire import arguments, first_of, pump
+from sandbox.slack.wire import arguments, pump
 from sandbox.slack.workspace import Json
 
 BIGGEST = 8 * 1024 * 1024

@@ -1,8 +1,6 @@
 """How the proxy reads calls and carries WebSockets."""
 
-import asyncio
 import json
-from collections.abc import Coroutine
 
 import aiohttp
 from aiohttp import web
@@ -35,17 +33,6 @@ def json_or_none(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return None
-
-
-async def first_of(*ways: Coroutine[None, None, None]) -> None:
-    """Carry both ways until one is closed."""
-    tasks = [asyncio.create_task(way) for way in ways]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def pump(source: Socket, target: Socket) -> None:

@@ -88,6 +88,11 @@ def test_a_waiting_request_says_who_agreed_and_whom_it_waits_for() -> None:
     assert request_page.awaited(WAITING) == ["ivan"]
 
 
+def test_a_grant_of_less_than_a_minute_is_said_in_seconds() -> None:
+    short = WAITING.model_copy(update={"grant_minutes": 1, "grant_seconds": 45})
+    assert "45 seconds, from the approval on" in printed(request_page.page(short, [], NOW))
+
+
 def test_asked_is_said_of_those_only_who_were_told() -> None:
     untold = WAITING.approvers[2].model_copy(update={"told": False})
     waiting = WAITING.model_copy(update={"approvers": [*WAITING.approvers[:2], untold]})

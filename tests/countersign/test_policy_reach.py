@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from countersign.directory import Policy
-from countersign.policy_reach import people_asked, rooms_used
+from countersign.policy_reach import channels_on, people_asked, rooms_used
 
 PEOPLE = ("alice", "bob", "boss", "grace", "heidi", "ivan", "judy", "kim", "mallory")
 MANAGERS = [{"managers_of": "engineers"}]
@@ -65,3 +65,22 @@ def test_the_rooms_where_somebody_can_be_asked() -> None:
     assert rooms_used(policy(rooms={"slack": "C1"}), "slack") == []  # nobody requires approval
     off = policy(approval_workflows=[workflow(MANAGERS, rooms={"slack": "C2"}, channels={"slack": "off"})])
     assert rooms_used(off, "slack") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "on"),
+    [
+        ({"channels": {"email": "decide"}}, ["email"]),
+        ({"channels": {"email": "decide", "slack": "off"}}, ["email"]),
+        ({"channels": {"email": "decide", "slack": "link_only"}}, ["email", "slack"]),
+        (
+            {
+                "channels": {"email": "off"},
+                "device_groups": {"web": {"devices": ["web-1"], "channels": {"slack": "decide"}}},
+            },
+            ["slack"],
+        ),
+    ],
+)
+def test_a_channel_is_on_where_anything_in_the_policy_turns_it_on(changed: dict[str, Any], on: list[str]) -> None:
+    assert channels_on(policy(**changed)) == on

@@ -53,7 +53,8 @@ def test_a_policy_may_say_seconds(store: Store) -> None:
     assert grant is not None
     assert grant.ends_at == grant.starts_at + timedelta(seconds=2)
     # Whole minutes, rounded up, where they have to be a number.
-    assert store.reading.request(request.approval_id).grant_minutes == 1
+    view = store.reading.request(request.approval_id)
+    assert (view.grant_minutes, view.grant_seconds) == (1, 2)
 
 
 def test_what_was_opened_by_a_policy_of_minutes_is_stored_and_sent_as_it_always_was(store: Store) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from countersign.error_codes import TITLES, ErrorCode
+from countersign.error_codes import ErrorCode
 from tests.portal.context import DB, WEB, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -20,7 +20,7 @@ def kind_and_fields(reply: httpx.Response) -> tuple[int, str, dict[str, Any]]:
     assert reply.headers["Content-Type"] == "application/problem+json"
     prefix, _, code = problem.pop("type").rpartition("/")
     assert prefix == "/api/v1/problems"
-    assert problem.pop("title") == TITLES[ErrorCode(code)]
+    assert problem.pop("title") == ErrorCode(code).meaning
     assert problem.pop("status") == reply.status_code
     assert problem.pop("detail")
     return reply.status_code, code, problem

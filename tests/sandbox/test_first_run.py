@@ -10,7 +10,7 @@ import pytest
 from countersign.errors import Unavailable
 from engine.policy import apply_policy
 from sandbox.first_run import Installation, prepare
-from sandbox.slack_policy import asks_in_slack, told_in_slack
+from sandbox.slack_policy import told_in_slack
 from sandbox.up import POLICY
 from store import Store
 from store.tokens import Owner
@@ -50,21 +50,6 @@ def test_slack_changes_nothing_else_of_a_policy() -> None:
     added = ["    rooms:", "      slack: C1", "  slack: decide", "rejection_needs_reason: true"]
     assert [line for line in changed if line not in added] == EXAMPLE.splitlines()
     assert len(changed) == len(EXAMPLE.splitlines()) + len(added)
-
-
-@pytest.mark.parametrize(
-    ("written", "asks"),
-    [
-        ("channels:\n  email: decide\n", False),
-        ("channels: {email: decide, slack: off}\n", False),
-        ("channels: {email: decide, slack: link_only}\n", True),
-    ],
-)
-def test_who_asks_in_slack_is_seen(written: str, asks: bool) -> None:
-    assert asks_in_slack(EXAMPLE.replace("channels:\n  email: decide\n", written)) is asks
-    if not asks:
-        one_group = EXAMPLE.replace("devices: [web-1]", "devices: [web-1]\n    channels: {slack: decide}")
-        assert asks_in_slack(one_group)
 
 
 def test_the_next_start_changes_nothing(sqlite_url: str, token_file: Path) -> None:

@@ -21,14 +21,15 @@ TIMEOUT_SECONDS = 10.0
 # Where Slack says "too many" without saying for how long.
 USUAL_HOLD = 30.0
 LONGEST_HOLD = 3600.0
+NOT_SAID = "Slack does not say who the app is: set a bot token, which begins with xoxb-"
 
 
 class Self(Model):
-    """Who the app is in Slack."""
+    """Who the app is in Slack: https://docs.slack.dev/reference/methods/auth.test."""
 
     team_id: str
-    user_id: str
     bot_id: str
+    enterprise_id: str = ""
 
 
 class SlackApi:
@@ -70,10 +71,10 @@ class SlackApi:
         """Who the app is, asked once."""
         if self._self is None:
             answer = await self.call("auth.test", "the app")
-            ids = {name: str(answer.get(name) or "") for name in Self.model_fields}
-            if not all(ids.values()):
-                raise Unavailable("Slack does not say who the app is: set a bot token, which begins with xoxb-")
-            self._self = Self(**ids)
+            found = Self(**{name: str(answer.get(name) or "") for name in Self.model_fields})
+            if not (found.team_id and found.bot_id):
+                raise Unavailable(NOT_SAID)
+            self._self = found
         return self._self
 
     @property

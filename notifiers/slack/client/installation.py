@@ -3,18 +3,8 @@
 import asyncio
 
 from countersign.errors import Unavailable
-from countersign.models import Model
-from notifiers.slack.client.api import SlackApi
+from notifiers.slack.client.api import NOT_SAID, SlackApi
 from notifiers.slack.inbound.payload_parts import Author, Sender
-
-
-class Ours(Model):
-    """As Slack says it: https://docs.slack.dev/reference/methods/auth.test and bots.info."""
-
-    team: str
-    enterprise: str
-    bot: str
-    app: str
 
 
 class Installation:
@@ -22,33 +12,27 @@ class Installation:
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
-        self._ours: Ours | None = None
+        self._app = ""
         self._asking = asyncio.Lock()
 
-    async def ours(self) -> Ours:
-        """Who we are. Raises Unavailable."""
+    async def app(self) -> str:
+        """The id of our app. Raises Unavailable."""
         async with self._asking:
-            if self._ours is None:
-                self._ours = await self._ask()
-            return self._ours
+            if not self._app:
+                bot = (await self._api.myself()).bot_id
+                known = (await self._api.call("bots.info", "the app", bot=bot)).get("bot")
+                self._app = str(known.get("app_id") or "") if isinstance(known, dict) else ""
+            if not self._app:
+                raise Unavailable(NOT_SAID)
+            return self._app
 
     async def why_not_ours(self, sender: Sender, author: Author | None = None) -> str:
         """Why a payload is not for us, or ""; `author` wrote the message that was clicked. Raises Unavailable."""
-        ours = await self.ours()
-        if sender.is_org_install or sender.app != ours.app:
+        app, ours = await self.app(), await self._api.myself()
+        if sender.is_org_install or sender.app != app:
             return "This came from another app."
-        if {sender.team, sender.user_team} != {ours.team} or sender.enterprise not in ("", ours.enterprise):
+        if {sender.team, sender.user_team} != {ours.team_id} or sender.enterprise not in ("", ours.enterprise_id):
             return "Only members of our own workspace can do this, and this came from another one."
-        if author and not (author.bot_id == ours.bot and author.app_id in ("", ours.app)):
+        if author and not (author.bot_id == ours.bot_id and author.app_id in ("", app)):
             return "This message is not ours."
         return ""
-
-    async def _ask(self) -> Ours:
-        said = await self._api.call("auth.test", "the app")
-        bot = str(said.get("bot_id") or "")
-        known = (await self._api.call("bots.info", "the app", bot=bot)).get("bot") if bot else None
-        app = str(known.get("app_id") or "") if isinstance(known, dict) else ""
-        team = str(said.get("team_id") or "")
-        if not (bot and app and team):
-            raise Unavailable("Slack does not say who the app is: set a bot token, which begins with xoxb-")
-        return Ours(team=team, enterprise=str(said.get("enterprise_id") or ""), bot=bot, app=app)

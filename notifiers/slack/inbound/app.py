@@ -91,6 +91,6 @@ class SlackListener:
     async def _look_who_we_are(self) -> None:
         """Ask Slack who we are: the first click need not wait for it, and a wrong token is logged at the start."""
         try:
-            await self._installation.ours()
+            await self._installation.app()
         except CountersignError as error:
             log.error("Slack clicks can't be taken yet: %s", error)

@@ -47,11 +47,13 @@ def live(notification: RequestNotification, config: SlackConfig, slack_ids: Mapp
     blocks += _why(notification) + _what_happened(notification) + _decisions(notification, shown)
     if not over:
         blocks += parts.actions(
-            _cancel(notification, shown) if kind == "status" else _answers(notification, config, shown)
+            [parts.sure_button("cancel", notification, shown, sure_style="danger")]
+            if kind == "status"
+            else _answers(notification, config, shown)
         )
         blocks.append(parts.context(markup(f"{kind}/how", **shown)))
     elif shown["to_requester"] and notification.grant and notification.grant.status is GrantStatus.ACTIVE:
-        blocks += parts.actions(_give_back(notification, shown))
+        blocks += parts.actions([parts.sure_button("give_back", notification, shown)])
     blocks.append(parts.context(markup("foot", **shown)))
     return Content(f"#{notification.approval_id} · {sentence}", parts.as_json(blocks))
 
@@ -80,37 +82,15 @@ def _answers(notification: RequestNotification, config: SlackConfig, shown: Mapp
     page = _page(notification, config)
     if notification.use != "decide":
         return [parts.link_button(page, style="primary")] if page else []
-    value = parts.value(notification.approval_id, notification.level, notification.token_run)
+    value = parts.value_of(notification)
     reject = parts.button("reject", value, style="danger")
     opened = [parts.link_button(page)] if page else []
     if shown["mine"]:
         return [reject, *opened]
     if shown["passed"]:
         return opened
-    question = plain("confirm", question=label("approve"), number=notification.approval_id)
-    sure = parts.confirm("approve", question, markup("prompt/confirm", **shown), style="primary")
-    approve = parts.button("approve", value, style="primary", confirm=sure)
+    approve = parts.sure_button("approve", notification, shown, style="primary")
     return [approve, parts.button("approve_with_comment", value), reject, *opened]
-
-
-def _cancel(notification: RequestNotification, shown: Mapping[str, Any]) -> list[ButtonElement]:
-    question = plain("confirm", question=label("cancel"), number=notification.approval_id)
-    sure = parts.confirm("cancel", question, markup("status/confirm", **shown), style="danger")
-    return [
-        parts.button(
-            "cancel", parts.value(notification.approval_id, notification.level, notification.token_run), confirm=sure
-        )
-    ]
-
-
-def _give_back(notification: RequestNotification, shown: Mapping[str, Any]) -> list[ButtonElement]:
-    question = plain("confirm", question=label("give_back"), number=notification.approval_id)
-    sure = parts.confirm("give_back", question, markup("settled/confirm", **shown))
-    return [
-        parts.button(
-            "give_back", parts.value(notification.approval_id, notification.level, notification.token_run), confirm=sure
-        )
-    ]
 
 
 def _why(notification: RequestNotification) -> list[Block]:
@@ -148,6 +128,7 @@ def _shown(notification: RequestNotification, config: SlackConfig, slack_ids: Ma
     passed = notification.at_level > notification.level
     return {
         "n": notification,
+        "quorum": notification.quorum,
         "subject": notification.subject,
         "lasts": notification.grant_lasts,
         "instance": config.instance_name,

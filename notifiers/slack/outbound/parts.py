@@ -1,6 +1,6 @@
 """The parts of messages and views, each within Slack's limits: https://docs.slack.dev/reference/block-kit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -15,9 +15,11 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
+from countersign.notifications import RequestNotification
+from countersign.views import RequestView
 from notifiers.slack.inbound.payload_parts import short_run
 from notifiers.slack.outbound import escaping
-from notifiers.slack.outbound.render import label
+from notifiers.slack.outbound.render import label, markup, plain
 
 MOST_FIELDS = 10
 
@@ -70,10 +72,25 @@ def link_button(url: str, *, style: str | None = None) -> ButtonElement:
     return ButtonElement(text=plain_text(label("open")), action_id="open", url=url, style=style)
 
 
-def confirm(action: str, title: str, text: str, *, style: str | None = None) -> ConfirmObject:
-    """The question behind a button."""
+def sure_button(
+    action: str,
+    about: RequestNotification | RequestView,
+    shown: Mapping[str, Any],
+    *,
+    style: str | None = None,
+    sure_style: str | None = None,
+) -> ButtonElement:
+    """A button about a request that first asks whether it is meant; `shown` is all that its template may use."""
+    title = plain("confirm/title", question=label(action), number=about.approval_id)
     yes, no = plain_text(label(action)), plain_text(label("go_back"))
-    return ConfirmObject(title=plain_text(title), text=_markup(text), confirm=yes, deny=no, style=style)
+    text = _markup(markup(f"confirm/{action}", **shown))
+    sure = ConfirmObject(title=plain_text(title), text=text, confirm=yes, deny=no, style=sure_style or style)
+    return button(action, value_of(about), style=style, confirm=sure)
+
+
+def value_of(about: RequestNotification | RequestView) -> str:
+    """The value of the buttons about a request, at the level that it shows."""
+    return value(about.approval_id, about.level, about.token_run)
 
 
 def value(approval_id: int, level: int, run: str) -> str:

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from slack_sdk.models.blocks import (
     Block,
-    ButtonElement,
     DividerBlock,
     InputBlock,
     Option,
@@ -103,11 +101,9 @@ def _listing(name: str, entries: Sequence[list[Block]]) -> list[Block]:
 
 def _to_answer(request: RequestView) -> list[Block]:
     shown = _shown(request)
-    value = parts.value(request.approval_id, request.level, request.token_run)
-    question = plain("confirm", question=label("approve"), number=request.approval_id)
-    sure = parts.confirm("approve", question, markup("home/confirm", **shown), style="primary")
+    value = parts.value_of(request)
     buttons = [
-        parts.button("approve", value, style="primary", confirm=sure),
+        parts.sure_button("approve", request, shown, style="primary"),
         parts.button("approve_with_comment", value),
         parts.button("reject", value, style="danger"),
     ]
@@ -122,10 +118,7 @@ def _asked_for(request: RequestView) -> list[Block]:
     shown = _shown(request)
     blocks = [parts.section(markup("home/asked_for", **shown))]
     if request.status is Status.WAITING:
-        question = plain("confirm", question=label("cancel"), number=request.approval_id)
-        sure = parts.confirm("cancel", question, markup("home/confirm_cancel", **shown), style="danger")
-        value = parts.value(request.approval_id, request.level, request.token_run)
-        blocks += parts.actions([parts.button("cancel", value, confirm=sure)])
+        blocks += parts.actions([parts.sure_button("cancel", request, shown, sure_style="danger")])
     return blocks
 
 
@@ -134,18 +127,10 @@ def _grant(request: RequestView, person: str) -> list[Block]:
     shown = _shown(request) | {"mine": request.question.requester == person}
     buttons = []
     if not why_not(who, Action.REVOKE, request):
-        buttons.append(_ending("revoke", request, shown, style="danger"))
+        buttons.append(parts.sure_button("revoke", request, shown, style="danger"))
     if not why_not(who, Action.GIVE_BACK, request):
-        buttons.append(_ending("give_back", request, shown))
+        buttons.append(parts.sure_button("give_back", request, shown))
     return [parts.section(markup("home/grant", **shown)), *parts.actions(buttons)]
-
-
-def _ending(action: str, request: RequestView, shown: Mapping[str, Any], style: str | None = None) -> ButtonElement:
-    """A button that ends a grant early."""
-    question = plain("confirm", question=label(action), number=request.approval_id)
-    sure = parts.confirm(action, question, markup(f"home/confirm_{action}", **shown), style=style)
-    value = parts.value(request.approval_id, request.level, request.token_run)
-    return parts.button(action, value, style=style, confirm=sure)
 
 
 def _shown(request: RequestView) -> dict[str, Any]:
@@ -155,8 +140,9 @@ def _shown(request: RequestView) -> dict[str, Any]:
     asker = request.asked_by_name if request.asked_by != request.question.requester else ""
     return {
         "r": request,
+        "quorum": request.quorum,
         "subject": request.subject,
-        "lasts": timedelta(minutes=request.grant_minutes),
+        "lasts": request.grant_lasts,
         "requester": requester,
         "asker": escaping.name(asker, ""),
         "asked": escaping.listed(asked),
