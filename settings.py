@@ -8,7 +8,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -64,6 +64,17 @@ class Settings(BaseSettings, AllSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+
+    @property
+    def temporal(self) -> dict[str, Any]:
+        """The arguments of `Client.connect` for reaching Temporal."""
+        return {
+            "address": self.temporal_address,
+            "namespace": self.temporal_namespace,
+            "task_queue": self.task_queue,
+            "tls": self.temporal_tls,
+            "api_key": self.temporal_api_key.get_secret_value() or None,
+        }
 
     @field_validator("database_url")
     @classmethod

@@ -205,14 +205,7 @@ def plan(settings: Settings) -> "Plan":
 
     async def connect() -> "Client":
         # Lazily: the portal answers what it can while Temporal is away.
-        return await Client.connect(
-            settings.temporal_address,
-            namespace=settings.temporal_namespace,
-            task_queue=settings.task_queue,
-            tls=settings.temporal_tls,
-            api_key=settings.temporal_api_key.get_secret_value() or None,
-            lazy=True,
-        )
+        return await Client.connect(**settings.temporal, lazy=True)
 
     found = channels(settings)
     explainers = [one.explainer for one in found if one.explainer]

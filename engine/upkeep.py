@@ -1,0 +1,48 @@
+"""What keeps an installation in order beside its requests: their numbers, the clocks, and what is kept no longer."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from countersign.client import Client
+from countersign.errors import Unavailable
+from store import Store
+from store.clock import apart, difference_message, read_clock
+from store.retention import Retention
+from store.tables import FIRST_APPROVAL_ID
+
+# How often what is kept no longer is looked for, and in how many small transactions at most.
+FORGET_EVERY = timedelta(minutes=10)
+FORGET_AT_MOST = 500
+
+log = logging.getLogger(__name__)
+
+
+async def number_above_temporal(client: Client, store: Store) -> None:
+    """Number requests above all that Temporal knows, where the database is new or was restored."""
+    newest = await store.database.run(store.numbers.newest)
+    number, opened_at = newest or (FIRST_APPROVAL_ID - 1, None)
+    try:
+        highest = await client.highest_number(number, opened_at)
+    except Unavailable as error:  # an old message still decides nothing of a new request with its number
+        log.warning("which numbers Temporal knows can't be seen: %s", error)
+        return
+    if highest > number and await store.database.run(store.numbers.start_above, highest):
+        log.warning("Temporal knows requests that the database does not: the next one is above #%d", highest)
+
+
+async def compare_clocks(client: Client, store: Store) -> None:
+    """Log by how much our clock differs from the database's and Temporal's, where that may do harm."""
+    clock = await store.database.run(read_clock, store.database)
+    before = datetime.now(UTC)
+    theirs = await client.server_time()
+    for ahead, other in ((clock.ahead, "the database"), (apart(theirs, before, datetime.now(UTC)), "Temporal")):
+        if said := difference_message(ahead, other):
+            log.warning("the clock of this machine %s", said)
+
+
+async def forget(store: Store, retention: Retention) -> None:
+    """Forget, a little at a time, what need not be kept any longer; write down what was only counted."""
+    await store.database.run(store.repeats.sum_up)
+    for _ in range(FORGET_AT_MOST):
+        if not await store.database.run(retention.forget_some):
+            return
