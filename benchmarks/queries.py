@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from countersign.kinds.connection import ConnectionQuestion
-from countersign.models import Event, Status
+from countersign.models import Event, Scope, Status
 from countersign.notifications import Person, RejectedInput
 from engine.messages import Messages
 from engine.transactions import Transactions
@@ -85,7 +85,8 @@ def _page(store: Store, wanted: Wanted) -> Callable[[], object]:
 def _gateway(waiting_id: int, devices: int) -> Visibility:
     """One of so many devices, each of them asked for once, long ago."""
     numbers = range(waiting_id // 2, waiting_id // 2 + devices)
-    return Visibility(devices=frozenset(f"device-{n}" for n in numbers), protocols=frozenset({"ssh", "rdp"}))
+    targets = frozenset(f"device-{n}" for n in numbers)
+    return Visibility(scope=Scope(targets=targets, variants=frozenset({"ssh", "rdp"})))
 
 
 def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:

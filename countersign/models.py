@@ -161,16 +161,35 @@ class Subject(Model):
     """What is asked for. `kind` is one of `countersign.kinds`.
 
     `key` identifies it: there is one open request for it, and it is the id of that request's workflow. `target` is what
-    access is asked to; lists and gateways find requests by it. `fields` are what people are shown of it, by name.
+    access is asked to, and `variant` which of several ways to it, as a connection's protocol: gateways find requests by
+    both, and none by a subject without a variant. `fields` are what people are shown of it, by name.
     """
 
     kind: str
     key: str
     target: str
+    variant: str = Field(default="", exclude=True)
     fields: dict[str, str]
 
     def __str__(self) -> str:
         return f"{self.kind} {' '.join(self.fields.values())}"
+
+
+class Scope(Model):
+    """The subjects that a gateway asks for, and so may see: those of these targets, in these variants."""
+
+    model_config = ConfigDict(frozen=True)
+
+    targets: frozenset[str] = frozenset()
+    variants: frozenset[str] = frozenset()
+
+    def includes(self, target: str, variant: str) -> bool:
+        """Whether a subject is one of them."""
+        return target in self.targets and variant in self.variants
+
+
+# Of whoever is no gateway.
+NO_SCOPE = Scope()
 
 
 class Question(Model):

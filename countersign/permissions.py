@@ -17,8 +17,8 @@ from countersign.errors import (
     counted_at,
     other_level,
 )
-from countersign.kinds.connection import why_no_gateway_asks
-from countersign.models import GATEWAY, Question, Status, Verdict
+from countersign.kinds import kind_of
+from countersign.models import GATEWAY, NO_SCOPE, Question, Scope, Status, Verdict
 from countersign.views import RequestView
 
 
@@ -34,13 +34,12 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls: a person's id, or `gateway:<name>`, which may ask for these devices and protocols."""
+    """Who calls: a person's id, or `gateway:<name>`, which asks for what is in its `scope`."""
 
     name: str
     enabled: bool = True
     admin: bool = False
-    devices: frozenset[str] = frozenset()
-    protocols: frozenset[str] = frozenset()
+    scope: Scope = NO_SCOPE
     # The requests that it asked for, too, while they waited, as far as that was looked up.
     joined: frozenset[int] = frozenset()
 
@@ -82,13 +81,13 @@ def disabled() -> NotAllowed:
 
 
 def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
-    """Why somebody may not ask this: a person asks for themselves, an admin for all, a gateway for its devices."""
+    """Why somebody may not ask this: a person asks for themselves, an admin for all, a gateway in its scope."""
     if not who.is_gateway:
         if question.requester == who.name or who.admin:
             return None
         message = f"This token asks for {who.name} only; leave the requester out."
         return NotAllowed(message, ErrorCode.OTHER_REQUESTER, requester=question.requester)
-    return why_no_gateway_asks(who.name.removeprefix(GATEWAY), who.devices, who.protocols, question)
+    return kind_of(question).why_not_in(who.name.removeprefix(GATEWAY), who.scope, question.subject)
 
 
 def why_not_answer(

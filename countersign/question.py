@@ -8,7 +8,6 @@ from pydantic import Field, ValidationError
 
 from countersign.errors import BadQuestion
 from countersign.kinds import KINDS, kind_named
-from countersign.kinds.connection import CONNECTION
 from countersign.kinds.kind import Q, SubjectKind
 from countersign.models import AS_BEFORE, LONGEST_PRINCIPAL, Model, PlainText, Question
 from countersign.remedies import remedy
@@ -46,7 +45,7 @@ class QuestionBy:
 
 def read_question(raw: Any, called: Mapping[str, str] | None = None) -> Question:
     """Validate a question; BadQuestion names each field that is wrong, as it is `called` there, and the remedy."""
-    kind = kind_named(raw.get("kind")) if isinstance(raw, dict) else CONNECTION
+    kind = kind_named(raw.get("kind") if isinstance(raw, dict) else None)
     if kind is None:
         raise BadQuestion(f"kind must be {' or '.join(KINDS)}.")
     question: Question = read_of(kind, raw, called)

@@ -107,8 +107,8 @@ def create(
         if person and not (gateway or device or device_group or protocol):
             owner = _owner(kind="person", name=person, is_admin=admin)
         elif gateway and (device or device_group) and protocol and not (person or admin):
-            groups = device_group or []
-            owner = _owner(kind="gateway", name=gateway, devices=device or [], device_groups=groups, protocols=protocol)
+            of_scope = {"targets": device or [], "target_groups": device_group or [], "variants": protocol}
+            owner = _owner(kind="gateway", name=gateway, **of_scope)
         else:
             raise BadQuestion(FOR_WHOM)
         _must_be_known(store, owner)
@@ -244,7 +244,7 @@ def _owner(**fields: Any) -> Owner:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
-        option = {"name": fields["kind"], "devices": "device", "device_groups": "device-group"}.get(field, field)
+        option = {"name": fields["kind"], "targets": "device", "target_groups": "device-group"}.get(field, field)
         raise BadQuestion(f"--{option}: {remedy(first)}.") from None
 
 
@@ -256,16 +256,16 @@ def _must_be_known(store: Store, owner: Owner) -> None:
         return
     if owner.kind == "person" and not policy.enabled(owner.name):
         raise BadQuestion(f"{owner.name} is disabled or not in the policy; add them, and apply it first.")
-    if unknown := [name for name in owner.device_groups if name not in policy.device_groups]:
+    if unknown := [name for name in owner.target_groups if name not in policy.device_groups]:
         raise BadQuestion(f"{unknown[0]} is no device group of the policy; it has {', '.join(policy.device_groups)}.")
-    if unknown := [name for name in owner.devices if policy.group_with(name) is None]:
+    if unknown := [name for name in owner.targets if policy.group_with(name) is None]:
         raise BadQuestion(f"{unknown[0]} is in no device group of the policy; add it, and apply it first.")
 
 
 def _may(owner: Owner) -> str:
     if owner.kind == "person":
         return "all, as admin" if owner.is_admin else "what the person may"
-    return f"ask for {', '.join([*owner.devices, *owner.device_groups])} over {', '.join(owner.protocols)}"
+    return f"ask for {', '.join([*owner.targets, *owner.target_groups])} over {', '.join(owner.variants)}"
 
 
 def _operator() -> str:

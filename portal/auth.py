@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, message_of
-from countersign.models import GATEWAY, Question
+from countersign.models import GATEWAY, Question, Scope
 from countersign.permissions import Principal, principal, why_not_ask
 from portal.problems import problem
 from store import Store
@@ -145,10 +145,9 @@ def _credential(token: Token) -> Credential:
 
 def _of_gateway(token: Token, policy: Policy) -> Caller:
     owner = token.owner
-    groups = (policy.device_groups[name].devices for name in owner.device_groups if name in policy.device_groups)
-    devices, protocols = frozenset(owner.devices).union(*groups), frozenset(owner.protocols)
-    who = Principal(f"{GATEWAY}{owner.name}", devices=devices, protocols=protocols)
-    return Caller(_credential(token), who, Visibility(devices=devices, protocols=protocols))
+    groups = (policy.device_groups[name].devices for name in owner.target_groups if name in policy.device_groups)
+    scope = Scope(targets=frozenset(owner.targets).union(*groups), variants=frozenset(owner.variants))
+    return Caller(_credential(token), Principal(f"{GATEWAY}{owner.name}", scope=scope), Visibility(scope=scope))
 
 
 def _of_person(token: Token, policy: Policy) -> Caller:

@@ -59,11 +59,11 @@ def _channels(context: Context) -> dict[str, ChannelHealth]:
 @router.get("/me")
 async def me(caller: CallerHere) -> Me:
     """Whose token this is."""
-    visibility = caller.visibility
+    scope = caller.visibility.scope
     return Me(
         name=caller.name.removeprefix(GATEWAY),
         kind="person" if caller.is_person else "gateway",
         admin=caller.is_admin,
-        devices=sorted(visibility.devices),
-        protocols=sorted(visibility.protocols),
+        devices=sorted(scope.targets),
+        protocols=sorted(scope.variants),
     )

@@ -3,17 +3,18 @@
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from fastapi import Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, create_model
 
 from countersign.errors import Delayed, message_of, no_request
 from countersign.grant_reuse import is_yes, must_be_for
-from countersign.kinds.connection import ConnectionQuestion
-from countersign.models import Asked, GrantStatus, Id, Status
+from countersign.kinds import KINDS, kind_named, kind_of
+from countersign.kinds.kind import SubjectKind
+from countersign.models import Asked, GrantStatus, Id, Question, Status
 from countersign.redaction import redacted_event
 from countersign.views import AuditEventView, DelayedView, RequestView
 from portal.auth import Caller, CallerHere
@@ -39,10 +40,20 @@ Seconds = Annotated[
 ]
 
 
-class Asking(ConnectionQuestion):
-    """A question; the requester may be left out by a person, who then asks for themselves."""
+WHO_ASKS = "who it is for; without it, the person whose token this is"
 
-    requester: Id = Field(default="", description="who wants to connect; without it, the person whose token this is")
+
+def _asking(kind: SubjectKind[Any]) -> type[Question]:
+    """The body that asks for this kind: a person may leave the requester out, who then asks for themselves."""
+    name = "Asking" if kind is kind_named(None) else f"Asking{kind.name.title()}"
+    requester = (Id, Field(default="", description=WHO_ASKS))
+    return create_model(name, __base__=kind.question, __doc__="A question.", requester=requester)
+
+
+if TYPE_CHECKING:
+    Asking = Question
+else:
+    Asking = Union[tuple(_asking(kind) for kind in KINDS.values())]  # noqa: UP007 - it is not known how many there are
 
 
 @router.post(
@@ -59,7 +70,7 @@ class Asking(ConnectionQuestion):
     },
 )
 async def ask(body: Asking, context: ContextHere, caller: CallerHere, once: IdempotencyHere) -> JSONResponse:
-    """Ask whether a requester may connect to a device.
+    """Ask for something, such as whether a requester may connect to a device.
 
     201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
     says until when. 202: it is open and goes on by itself, once a worker is back. 409: refused; `detail` says why.
@@ -72,14 +83,15 @@ async def ask(body: Asking, context: ContextHere, caller: CallerHere, once: Idem
     )
 
 
-def _question(body: Asking, caller: Caller) -> ConnectionQuestion:
+def _question(body: Question, caller: Caller) -> Question:
     requester = body.requester or (caller.name if caller.is_person else "")
     if not requester:
         raise RequestValidationError([{"type": "missing", "loc": ("body", "requester")}])
-    return ConnectionQuestion.model_validate(body.model_dump() | {"requester": requester})
+    question: Question = kind_of(body).question.model_validate(body.model_dump() | {"requester": requester})
+    return question
 
 
-async def _ask(context: Context, caller: Caller, question: ConnectionQuestion, request_id: str) -> JSONResponse:
+async def _ask(context: Context, caller: Caller, question: Question, request_id: str) -> JSONResponse:
     try:
         asked = await context.engine.ask(question, caller.name, request_id)
     except Delayed as error:
@@ -91,7 +103,7 @@ async def _ask(context: Context, caller: Caller, question: ConnectionQuestion, r
     return JSONResponse(asked.model_dump(mode="json"), status, location)
 
 
-async def _as_it_is(context: Context, caller: Caller, question: ConnectionQuestion, body: Body) -> Body:
+async def _as_it_is(context: Context, caller: Caller, question: Question, body: Body) -> Body:
     """The reply to a question that was asked before, with the request and its grant as they are now (rule 8)."""
     view = await seen(context, caller, body["approval_id"])
     if view.grant is not None and is_yes(view.grant, datetime.now(UTC)):

@@ -11,7 +11,7 @@ from countersign.models import GrantStatus, GrantView, Question
 from countersign.transitions import GrantEnd, GrantTerms
 from store.database import Database, reads
 from store.due import among
-from store.subjects import CONNECTION_COLUMNS, columns_of
+from store.subjects import SUBJECT_COLUMNS, columns_of
 from store.tables import LONGEST_WHO, as_written, grants, requests
 
 REVOKE = (
@@ -27,7 +27,7 @@ NEWEST_ACTIVE: Select[Any] = (
     .join(requests, requests.c.approval_id == grants.c.approval_id)
     .where(
         grants.c.requester == bindparam("who"),
-        *(grants.c[name] == bindparam(name) for name in CONNECTION_COLUMNS),
+        *(grants.c[name] == bindparam(name) for name in SUBJECT_COLUMNS),
         grants.c.status == GrantStatus.ACTIVE,
         requests.c.workflow_id == bindparam("key"),
     )

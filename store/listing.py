@@ -90,7 +90,7 @@ class Path(NamedTuple):
 def numbers_of(connection: Connection, wanted: Wanted) -> tuple[Select[Any], int]:
     """The query for the numbers of a page, newest first, and down to which number it reads: 0 for all there are."""
     if _is_gateways(wanted):
-        return _of_devices(connection, wanted), 0
+        return _of_scope(connection, wanted), 0
     paths, conditions = _way(wanted)
     sqlite = connection.dialect.name == "sqlite"
     down_to = _down_to(connection, paths, wanted.before) if conditions else 0
@@ -158,41 +158,41 @@ def _is_gateways(wanted: Wanted) -> bool:
     """Whether it is all that a gateway sees, and not narrowed by anything else."""
     visibility = wanted.visibility
     narrowed = wanted.status or wanted.requester or wanted.approver or visibility.everything or visibility.person
-    return not narrowed and bool(visibility.devices and visibility.protocols)
+    return not narrowed and bool(visibility.scope.targets and visibility.scope.variants)
 
 
-# The newest requests for any of these devices by any of these protocols are among those of the pairs of a device and a
-# protocol whose newest request is newest: so no more pairs are read on than the page is long, and none further.
+# The newest requests of a scope are among those of the pairs of a target and a variant, `device` and `protocol` in the
+# database, whose newest request is newest: so no more pairs are read on than the page is long, and none further.
 OF_PAIR = """
 SELECT approval_id FROM requests
 WHERE device = {pair}.device AND (protocol, approval_id) < ({pair}.protocol, :before) AND protocol >= {pair}.protocol
 ORDER BY protocol DESC, approval_id DESC LIMIT {limit}
 """
-OF_DEVICES = """
+OF_SCOPE = """
 WITH pairs AS (
-    SELECT d.value AS device, p.value AS protocol FROM {devices} AS d CROSS JOIN {protocols} AS p
+    SELECT d.value AS device, p.value AS protocol FROM {targets} AS d CROSS JOIN {variants} AS p
 ), newest AS (
     SELECT device, protocol FROM pairs ORDER BY ({newest}) DESC NULLS LAST LIMIT :limit
 ) SELECT found.approval_id FROM newest {found} ORDER BY found.approval_id DESC LIMIT :limit
 """
 NEWEST_OF_PAIR = OF_PAIR.format(pair="pairs", limit=1)
 OF_NEWEST = OF_PAIR.format(pair="newest", limit=":limit")
-SQLITE = OF_DEVICES.format(
-    devices="json_each(:devices)",
-    protocols="json_each(:protocols)",
+SQLITE = OF_SCOPE.format(
+    targets="json_each(:targets)",
+    variants="json_each(:variants)",
     newest=NEWEST_OF_PAIR,
     found=f"JOIN requests AS found ON found.approval_id IN ({OF_NEWEST})",
 )
-POSTGRES = OF_DEVICES.format(
-    devices="json_array_elements_text(CAST(:devices AS json))",
-    protocols="json_array_elements_text(CAST(:protocols AS json))",
+POSTGRES = OF_SCOPE.format(
+    targets="json_array_elements_text(CAST(:targets AS json))",
+    variants="json_array_elements_text(CAST(:variants AS json))",
     newest=NEWEST_OF_PAIR,
     found=f"CROSS JOIN LATERAL ({OF_NEWEST}) AS found",
 )
 
 
-def _of_devices(connection: Connection, wanted: Wanted) -> Select[Any]:
+def _of_scope(connection: Connection, wanted: Wanted) -> Select[Any]:
     statement = text(SQLITE if connection.dialect.name == "sqlite" else POSTGRES)
-    lists = {name: json.dumps(sorted(getattr(wanted.visibility, name))) for name in ("devices", "protocols")}
-    bound = statement.bindparams(**lists, before=wanted.before, limit=wanted.limit)
+    scope = {name: json.dumps(sorted(values)) for name, values in wanted.visibility.scope}
+    bound = statement.bindparams(**scope, before=wanted.before, limit=wanted.limit)
     return select(bound.columns(NUMBER).subquery().c.approval_id)

@@ -1,12 +1,11 @@
-"""The columns for what is asked for: its key, and for gateways the parts of a connection."""
+"""The columns for what is asked for: by these gateways find requests and grants."""
 
 from countersign.models import Subject
 
-# Gateways find connections by these; they are empty for other kinds, which no gateway sees.
-CONNECTION_COLUMNS = ("device", "protocol")
+# In the database they are called `device` and `protocol`.
+SUBJECT_COLUMNS = ("target", "variant")
 
 
 def columns_of(subject: Subject) -> dict[str, str]:
-    """The values of these columns for a subject."""
-    is_connection = set(CONNECTION_COLUMNS) <= subject.fields.keys()
-    return {name: subject.fields[name] if is_connection else "" for name in CONNECTION_COLUMNS}
+    """The values of these columns for a subject: empty for one that no gateway asks for, so that none sees it."""
+    return {name: getattr(subject, name) if subject.variant else "" for name in SUBJECT_COLUMNS}

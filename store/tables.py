@@ -100,8 +100,8 @@ requests = Table(
     Column("asked_by", String(LONGEST_WHO), nullable=False),  # who asked; empty for old ones, where that is not known
     Column("route", JSON, nullable=False),
     Column("requester", String(128), nullable=False),
-    Column("device", String(128), nullable=False),
-    Column("protocol", String(16), nullable=False),
+    Column("device", String(128), key="target", nullable=False),
+    Column("protocol", String(16), key="variant", nullable=False),
     Column("status", String(16), nullable=False),
     Column("words", Text, key="message", nullable=False),  # `words` in the database, in every table
     Column("level", Integer, nullable=False),
@@ -112,7 +112,7 @@ requests = Table(
     Index("requests_by_status", "status", "approval_id"),
     Index("requests_by_requester", "requester", "approval_id"),
     Index("requests_by_requester_and_status", "requester", "status", "approval_id"),
-    Index("requests_by_device", "device", "protocol", "approval_id"),
+    Index("requests_by_device", "target", "variant", "approval_id"),
     Index("requests_by_deadline", "deadline"),
     sqlite_autoincrement=True,
 )
@@ -214,8 +214,8 @@ grants = Table(
     metadata,
     Column("approval_id", ForeignKey("requests.approval_id"), primary_key=True),
     Column("requester", String(128), nullable=False),
-    Column("device", String(128), nullable=False),
-    Column("protocol", String(16), nullable=False),
+    Column("device", String(128), key="target", nullable=False),
+    Column("protocol", String(16), key="variant", nullable=False),
     Column("source_address", String(64), nullable=False),
     Column("status", String(16), nullable=False),
     Column("starts_at", Instant, nullable=False),
@@ -225,7 +225,7 @@ grants = Table(
     # Who has a new policy revoke it, and why; the sweeper carries that out.
     Column("revoke_for", String(LONGEST_WHO), nullable=False, server_default=""),
     Column("revoke_words", Text, key="revoke_reason", nullable=False, server_default=""),
-    Index("grants_by_question", "requester", "device", "protocol", "status"),
+    Index("grants_by_question", "requester", "target", "variant", "status"),
     _index_where("grants_active", "status = 'Active'", "approval_id"),
     _index_where("grants_active_by_end", "status = 'Active'", "ends_at"),
 )

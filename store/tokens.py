@@ -11,7 +11,6 @@ from pydantic import Field
 from sqlalchemy import Connection, Row, insert, select, update
 
 from countersign.errors import NotFound
-from countersign.kinds.connection import Protocol
 from countersign.models import Id, Model
 from countersign.transitions import AuditEvent
 from store.database import Database, reads
@@ -24,14 +23,14 @@ FORM = re.compile(rf"cs_(?P<id>[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{
 
 
 class Owner(Model):
-    """Whom a token speaks for: a person, or a gateway with its devices and protocols. Gateways are never admins."""
+    """Whom a token speaks for: a person, or a gateway with what it asks for. Gateways are never admins."""
 
     kind: Literal["person", "gateway"]
     name: Id
     is_admin: bool = False
-    devices: list[Id] = Field(default=[], description="the gateway's devices, one by one")
-    device_groups: list[Id] = Field(default=[], description="groups whose devices are the gateway's")
-    protocols: list[Protocol] = []
+    targets: list[Id] = Field(default=[], description="what a gateway asks for, one by one")
+    target_groups: list[Id] = Field(default=[], description="groups of the policy: it asks for all that is in them")
+    variants: list[str] = Field(default=[], description="by which ways to these, such as protocols")
 
 
 class Token(Model):
@@ -59,8 +58,8 @@ class Tokens:
             "kind": owner.kind,
             "owner": owner.name,
             "is_admin": owner.is_admin and owner.kind == "person",
-            "devices": {"devices": owner.devices, "device_groups": owner.device_groups},
-            "protocols": owner.protocols,
+            "devices": {"devices": owner.targets, "device_groups": owner.target_groups},
+            "protocols": owner.variants,
             "created_at": now,
         }
         with self.database.transaction() as connection:
@@ -107,7 +106,14 @@ def _hash(secret: str) -> str:
 
 
 def _view(row: Row[Any]) -> Token:
-    owner = Owner(kind=row.kind, name=row.owner, is_admin=row.is_admin, protocols=row.protocols, **row.devices)
+    owner = Owner(
+        kind=row.kind,
+        name=row.owner,
+        is_admin=row.is_admin,
+        targets=row.devices.get("devices", []),
+        target_groups=row.devices.get("device_groups", []),
+        variants=row.protocols,
+    )
     return Token(id=row.id, owner=owner, created_at=row.created_at, ended_at=row.ended_at)
 
 

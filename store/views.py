@@ -16,14 +16,14 @@ from countersign.views import ApproverView, RequestView
 from store import grants as held
 from store.answers import decisions_by_request
 from store.notifications import ASKING
-from store.subjects import CONNECTION_COLUMNS
+from store.subjects import SUBJECT_COLUMNS
 from store.tables import ROOM, approvers, events, grants, notifications, requests
 
 # What the columns of a grant begin with when they are read with its request.
 GRANT = "grant_"
 
 # What nobody is shown of a request; the subject's own columns stand in its question, too.
-NOT_SHOWN = {"workflow_id", "run_id", "started_at", *CONNECTION_COLUMNS}
+NOT_SHOWN = {"workflow_id", "run_id", "started_at", *SUBJECT_COLUMNS}
 _NEWEST = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
 ALL = (
     select(

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, false, or_, select, true
 
+from countersign.models import NO_SCOPE, Scope
 from countersign.views import AuditEventView, RequestView
 from store.database import Database, reads
 from store.events import view
@@ -21,8 +22,8 @@ class Concern:
     """Whom a request concerns, who made it or was asked about it, and what it is for."""
 
     people: frozenset[str]
-    device: str
-    protocol: str
+    target: str
+    variant: str
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class Visibility:
 
     everything: bool = False
     person: str = ""
-    devices: frozenset[str] = frozenset()
-    protocols: frozenset[str] = frozenset()
+    scope: Scope = NO_SCOPE
 
     def sees(self, request: RequestView) -> bool:
         """Whether this request may be seen."""
@@ -43,7 +43,7 @@ class Visibility:
         """Whether what belongs to such a request may be seen; None where it belongs to none."""
         if self.everything or concern is None:
             return self.everything
-        own = concern.device in self.devices and concern.protocol in self.protocols
+        own = self.scope.includes(concern.target, concern.variant)
         return own or (self.person != "" and self.person in concern.people)
 
     @property
@@ -53,11 +53,11 @@ class Visibility:
             return true()
         if self.person:
             return or_(requests.c.requester == self.person, is_asked(self.person))
-        if not self.devices or not self.protocols:
+        if not self.scope.targets or not self.scope.variants:
             return false()
-        # A gateway may have more devices than a statement may have parameters.
-        devices: BindParameter[str] = bindparam("devices", sorted(self.devices), expanding=True, literal_execute=True)
-        return requests.c.device.in_(devices) & requests.c.protocol.in_(sorted(self.protocols))
+        # A gateway may have more targets than a statement may have parameters.
+        targets = bindparam("targets", sorted(self.scope.targets), expanding=True, literal_execute=True)
+        return requests.c.target.in_(targets) & requests.c.variant.in_(sorted(self.scope.variants))
 
 
 def is_asked(one: str, at_level: bool = False) -> ColumnElement[bool]:
@@ -69,7 +69,7 @@ def is_asked(one: str, at_level: bool = False) -> ColumnElement[bool]:
 
 def concerns(connection: Connection, numbers: Collection[int]) -> dict[int, Concern]:
     """Whom each of these requests concerns, and what it is for."""
-    columns = requests.c.approval_id, requests.c.requester, requests.c.device, requests.c.protocol
+    columns = requests.c.approval_id, requests.c.requester, requests.c.target, requests.c.variant
     asked = select(*columns, approvers.c.person).join(
         approvers, approvers.c.approval_id == requests.c.approval_id, isouter=True
     )
@@ -77,7 +77,7 @@ def concerns(connection: Connection, numbers: Collection[int]) -> dict[int, Conc
     people: dict[int, set[str]] = defaultdict(set)
     for row in rows:
         people[row.approval_id] |= {row.requester, row.person or row.requester}
-    return {row.approval_id: Concern(frozenset(people[row.approval_id]), row.device, row.protocol) for row in rows}
+    return {row.approval_id: Concern(frozenset(people[row.approval_id]), row.target, row.variant) for row in rows}
 
 
 class VisibleEvents:

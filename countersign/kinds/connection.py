@@ -1,6 +1,5 @@
 """Connections: a requester, to a device, by a protocol."""
 
-from collections.abc import Collection
 from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
@@ -12,7 +11,7 @@ from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Refused
 from countersign.kinds.kind import SubjectKind
-from countersign.models import Id, Question, Route, Subject, key_of
+from countersign.models import Id, Question, Route, Scope, Subject, key_of
 from countersign.times import MINUTE, duration
 
 
@@ -39,7 +38,7 @@ class ConnectionQuestion(Question):
         """The connection."""
         key = key_of(self.kind, self.requester, self.device, self.protocol)
         fields = {"device": self.device, "protocol": self.protocol.value}
-        return Subject(kind=self.kind, key=key, target=self.device, fields=fields)
+        return Subject(kind=self.kind, key=key, target=self.device, variant=self.protocol.value, fields=fields)
 
 
 def route(policy: Policy, question: ConnectionQuestion) -> Route:
@@ -66,18 +65,14 @@ def route(policy: Policy, question: ConnectionQuestion) -> Route:
     return by.model_copy(update={"grant_lasts": wanted})
 
 
-def why_no_gateway_asks(
-    gateway: str, devices: Collection[str], protocols: Collection[str], question: Question
-) -> NotAllowed | None:
-    """Why a gateway of these devices and protocols may not ask this; None where it may."""
-    if not isinstance(question, ConnectionQuestion):
-        return NotAllowed(f"Gateway {gateway} asks for connections only.", ErrorCode.OTHER_DEVICE)
-    if question.device not in devices:
-        message = f"{question.device} is not a device of gateway {gateway}."
-        return NotAllowed(message, ErrorCode.OTHER_DEVICE, device=question.device)
-    if question.protocol not in protocols:
-        message = f"Gateway {gateway} does not ask for {question.protocol}."
-        return NotAllowed(message, ErrorCode.OTHER_PROTOCOL, protocol=question.protocol)
+def why_not_in(gateway: str, scope: Scope, subject: Subject) -> NotAllowed | None:
+    """Why a gateway of these devices and protocols may not ask for a connection; None where it may."""
+    device, protocol = subject.target, subject.variant
+    if device not in scope.targets:
+        return NotAllowed(f"{device} is not a device of gateway {gateway}.", ErrorCode.OTHER_DEVICE, device=device)
+    if protocol not in scope.variants:
+        message = f"Gateway {gateway} does not ask for {protocol}."
+        return NotAllowed(message, ErrorCode.OTHER_PROTOCOL, protocol=protocol)
     return None
 
 
@@ -88,4 +83,5 @@ CONNECTION = SubjectKind(
     route=route,
     example='{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}',
     title=lambda subject: "{device} by {protocol}".format(**subject.fields),
+    why_not_in=why_not_in,
 )

@@ -5,9 +5,18 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from countersign.directory import Policy
-from countersign.models import Question, Route, Subject
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotAllowed
+from countersign.models import Question, Route, Scope, Subject
 
 Q = TypeVar("Q", bound=Question)
+
+
+def why_not_in(gateway: str, scope: Scope, subject: Subject) -> NotAllowed | None:
+    """Why a gateway of this scope may not ask for a subject; None where it may."""
+    if subject.variant and scope.includes(subject.target, subject.variant):
+        return None
+    return NotAllowed(f"Gateway {gateway} does not ask for {subject}.", ErrorCode.OTHER_DEVICE)
 
 
 @dataclass(frozen=True)
@@ -17,7 +26,7 @@ class SubjectKind(Generic[Q]):
     `question` is the form of the input, and says its subject. `route` says who must agree, and what an approval brings:
     a grant that lasts so long, none where that is 0; it raises Refused where the rules refuse the question.
     `workflow` is the name of its workflow in Temporal; `example` is shown to who sent something else. `title` names a
-    subject in a list or a line of plain text.
+    subject in a list or a line of plain text. `why_not_in` says why a gateway may not ask for it.
     """
 
     name: str
@@ -26,3 +35,4 @@ class SubjectKind(Generic[Q]):
     route: Callable[[Policy, Q], Route]
     example: str
     title: Callable[[Subject], str] = lambda subject: " ".join(subject.fields.values())
+    why_not_in: Callable[[str, Scope, Subject], NotAllowed | None] = why_not_in

@@ -113,7 +113,7 @@ def installed(temporal_address: str, folder: Path) -> Iterator[Installation]:
         connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {first} WHERE name = 'requests'")
     apply_policy(store, POLICY, "ada")
     tokens = {name: store.tokens.create(Owner(kind="person", name=name), "tests") for name in PEOPLE}
-    gateway = Owner(kind="gateway", name="bastion", device_groups=["web", "lab"], protocols=["ssh"])
+    gateway = Owner(kind="gateway", name="bastion", target_groups=["web", "lab"], variants=["ssh"])
     tokens["bastion"] = store.tokens.create(gateway, "tests")
     store.close()
     mail = ["-m", "sandbox", "serve", "--smtp-port", str(smtp_port), "--imap-port", str(imap_port)]

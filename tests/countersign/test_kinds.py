@@ -29,6 +29,7 @@ def test_what_was_written_before_there_were_kinds_asks_for_a_connection() -> Non
         kind="connection",
         key="connection:alice:db-1:ssh",
         target="db-1",
+        variant="ssh",
         fields={"device": "db-1", "protocol": "ssh"},
     )
 

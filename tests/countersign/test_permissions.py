@@ -9,7 +9,7 @@ import pytest
 
 from countersign.error_codes import ErrorCode
 from countersign.kinds.connection import ConnectionQuestion, Protocol
-from countersign.models import Decision, Status, Verdict
+from countersign.models import Decision, Scope, Status, Verdict
 from countersign.permissions import Action, Principal, principal, why_not, why_not_answer, why_not_ask
 from countersign.policy_file import load
 from countersign.views import ApproverView, RequestView
@@ -24,7 +24,7 @@ users:
 ALICE, GRACE, BOB = Principal("alice"), Principal("grace"), Principal("bob")
 ADA, VPN = (
     Principal("ada", admin=True),
-    Principal("gateway:vpn", devices=frozenset({"web-1"}), protocols=frozenset({"ssh"})),
+    Principal("gateway:vpn", scope=Scope(targets=frozenset({"web-1"}), variants=frozenset({"ssh"}))),
 )
 OTHER = Principal("gateway:other")
 

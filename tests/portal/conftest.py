@@ -73,9 +73,9 @@ def _hand_out(portal: Portal) -> None:
     for person in ("ada", "grace", "heidi", "alice", "bob", "carol", "dora"):
         portal.tokens[person] = portal.store.tokens.create(Owner(kind="person", name=person), "tests")
     portal.tokens["root"] = portal.store.tokens.create(Owner(kind="person", name="grace", is_admin=True), "tests")
-    bastion = Owner(kind="gateway", name="bastion", device_groups=["web", "short"], protocols=["ssh", "sftp"])
+    bastion = Owner(kind="gateway", name="bastion", target_groups=["web", "short"], variants=["ssh", "sftp"])
     portal.tokens["bastion"] = portal.store.tokens.create(bastion, "tests")
     # A gateway that took the name of a person is still no person.
     portal.tokens["twin"] = portal.store.tokens.create(
-        Owner(kind="gateway", name="alice", device_groups=["web"], protocols=["ssh"]), "tests"
+        Owner(kind="gateway", name="alice", target_groups=["web"], variants=["ssh"]), "tests"
     )

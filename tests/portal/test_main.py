@@ -87,8 +87,8 @@ def test_a_gateways_token(environment: dict[str, str], store: Store) -> None:
     token = store.tokens.find(done.stdout.strip())
     assert token
     assert token.owner.model_dump() == {
-        "kind": "gateway", "name": "bastion", "is_admin": False, "devices": [], "device_groups": ["web", "short"],
-        "protocols": ["ssh", "sftp"],
+        "kind": "gateway", "name": "bastion", "is_admin": False, "targets": [], "target_groups": ["web", "short"],
+        "variants": ["ssh", "sftp"],
     }  # fmt: skip
 
 

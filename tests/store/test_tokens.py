@@ -19,7 +19,7 @@ from store.tokens import FORM, Owner
 
 ADA = Owner(kind="person", name="ada", is_admin=True)
 BASTION = Owner(
-    kind="gateway", name="bastion", devices=["db-1"], device_groups=["web"], protocols=[Protocol.SSH, Protocol.SFTP]
+    kind="gateway", name="bastion", targets=["db-1"], target_groups=["web"], variants=[Protocol.SSH, Protocol.SFTP]
 )
 
 

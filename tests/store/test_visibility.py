@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from countersign.kinds.connection import ConnectionQuestion, Protocol
-from countersign.models import Approver, Status
+from countersign.models import Approver, Scope, Status
 from countersign.transitions import AuditEvent, Opening, Transition
 from engine.policy import apply_policy
 from store import Store
@@ -35,12 +35,14 @@ VISIBILITIES = [
     Visibility(person="bob"),
     Visibility(person="grace"),
     Visibility(person="nobody"),
-    Visibility(devices=frozenset({"web-1"}), protocols=frozenset({"ssh"})),
-    Visibility(devices=frozenset({"web-1", "web-2"}), protocols=frozenset({"ssh", "rdp"})),
-    Visibility(devices=frozenset({"web-1"})),
-    Visibility(protocols=frozenset({"ssh"})),
+    Visibility(scope=Scope(targets=frozenset({"web-1"}), variants=frozenset({"ssh"}))),
+    Visibility(scope=Scope(targets=frozenset({"web-1", "web-2"}), variants=frozenset({"ssh", "rdp"}))),
+    Visibility(scope=Scope(targets=frozenset({"web-1"}))),
+    Visibility(scope=Scope(variants=frozenset({"ssh"}))),
     Visibility(
-        devices=frozenset({"it's", "%s", "web-2", *(f"d{n}" for n in range(70_000))}), protocols=frozenset({"ssh"})
+        scope=Scope(
+            targets=frozenset({"it's", "%s", "web-2", *(f"d{n}" for n in range(70_000))}), variants=frozenset({"ssh"})
+        )
     ),
 ]
 

@@ -20,7 +20,7 @@ from countersign.directory import Policy
 from countersign.errors import BadQuestion, Refused
 from countersign.kinds import KINDS
 from countersign.kinds.kind import SubjectKind
-from countersign.models import Id, LevelRule, NamedUser, Outcome, Question, Route, Status, Subject, key_of
+from countersign.models import Id, LevelRule, NamedUser, Outcome, Question, Route, Scope, Status, Subject, key_of
 from countersign.question import read_question
 from notifiers.slack.outbound.views import home_view
 from notifiers.templates import loader
@@ -169,7 +169,7 @@ async def test_its_rules_refuse_it_and_wrong_input_is_told_what_to_write(deploym
 
 async def test_a_gateway_sees_connections_alone(deployment: Deployment) -> None:
     request = await deployment.ask_for(lunch("web-1"))
-    gateway = Visibility(devices=frozenset({"web-1"}), protocols=frozenset({"ssh", ""}))
+    gateway = Visibility(scope=Scope(targets=frozenset({"web-1"}), variants=frozenset({"ssh", ""})))
     view = deployment.store.reading.request(request.id)
     assert view.subject == Subject(
         kind="lunch", key="lunch:alice:web-1", target="web-1", fields={"restaurant": "web-1"}
