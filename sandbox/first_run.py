@@ -1,6 +1,5 @@
 """What a first user needs before anything starts: a policy in force, and a token of its admin; both kept in var/."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from countersign.policy_reach import channels_on
 from engine.policy import apply_policy
 from sandbox.slack_policy import told_in_slack
 from store import Store
-from store.file_permissions import FILE_OURS_ALONE, OURS_ALONE
+from store.file_permissions import write_for_us_alone
 from store.listing import Wanted
 from store.tokens import Owner
 
@@ -67,14 +66,5 @@ def _kept_token(store: Store, file: Path, may_make: bool) -> bool:
     """Whether the file holds a token that is good; it is made where there never was one, and not made again."""
     if may_make and not store.tokens.all():
         token = store.tokens.create(Owner(kind="person", name=ADMIN, is_admin=True), WHO)
-        _write_for_us_alone(file, token)
+        write_for_us_alone(file, token + "\n")
     return file.exists() and store.tokens.find(file.read_text().strip()) is not None
-
-
-def _write_for_us_alone(file: Path, text: str) -> None:
-    file.parent.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
-    # A file of an earlier database may be there, with whatever mode; a new one is made in its place.
-    file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=FILE_OURS_ALONE)
-    with os.fdopen(descriptor, "w") as opened:
-        opened.write(text + "\n")

@@ -1,11 +1,10 @@
 """The settings of an installation whose mail server is the sandbox's."""
 
-import os
 import secrets
 from pathlib import Path
 
 from sandbox.mail_server import DOMAIN, ENGINE, HOST, PASSWORD
-from store.file_permissions import FILE_OURS_ALONE, OURS_ALONE
+from store.file_permissions import write_for_us_alone
 
 SECRET_BYTES = 32
 
@@ -35,8 +34,5 @@ def new_mail_keys() -> str:
 def kept_mail_keys(file: Path) -> str:
     """The secret kept in the file, made at the first call: mails of an earlier run can still be answered."""
     if not file.exists():
-        file.parent.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=FILE_OURS_ALONE)
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(new_mail_keys())
+        write_for_us_alone(file, new_mail_keys())
     return file.read_text()

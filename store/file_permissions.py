@@ -24,6 +24,15 @@ def close_database(file: Path) -> None:
         close(file.with_name(file.name + ending))
 
 
+def write_for_us_alone(file: Path, text: str) -> None:
+    """Write a new file that nobody else may read, in place of one that is there; make its folder, too."""
+    file.parent.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
+    # One that is there may have whatever mode.
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=FILE_OURS_ALONE), "w") as opened:
+        opened.write(text)
+
+
 def close_folder(folder: Path) -> None:
     """Let nobody else read a folder and what is in it; make it if it is not there."""
     folder.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)

@@ -103,6 +103,23 @@ def test_a_wrong_value_is_told_by_what_it_must_be_and_never_shown(
     assert "pydantic" not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("COUNTERSIGN_INSTANCE_NAME", "a\nb"),
+        ("COUNTERSIGN_INSTANCE_NAME", "x" * 61),
+        ("COUNTERSIGN_PUBLIC_URL", "javascript:alert(1)"),
+        ("COUNTERSIGN_PUBLIC_URL", "https://x.example/|"),
+    ],
+)
+def test_what_every_message_shows_is_checked_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    [problem] = problems()
+    assert problem.strip().startswith(f"{name} (in the environment) ")
+
+
 def test_all_mistakes_are_told_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("COUNTERSIGN_SMTP_PORT=x\nCOUNTERSIGN_IMAP_PROT=y\n")
     monkeypatch.setenv("COUNTERSIGN_IMAP_PORT", "z")

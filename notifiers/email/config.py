@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 from countersign.models import Model
 from notifiers.email.header_values import is_plain_address
 from notifiers.email.token import KeyRing
+from notifiers.settings import InstanceName, Name, WebAddress
 
 # RFC 5321, section 4.5.3.1.1, allows a local part of 64 octets; the tag `+<id>-<level>-<token>` takes up to 43 of them.
 LONGEST_REPLY_USER = 21
@@ -68,21 +69,14 @@ class EmailConfig(Model):
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
 
-    instance_name: str = Field(min_length=1, max_length=60)
+    instance_name: InstanceName
     sender_address: str
-    sender_name: str = Field(default="", max_length=60)
+    sender_name: Name = ""
     reply_address: str
     message_id_domain: str
     keys: KeyRing
-    public_url: str = ""
+    public_url: WebAddress = ""
     smtp: SmtpConfig
-
-    @field_validator("instance_name", "sender_name")
-    @classmethod
-    def _one_printable_line(cls, value: str) -> str:
-        if not value.isprintable() or value != value.strip():
-            raise ValueError("use one line of printable characters, without spaces around it")
-        return value
 
     @field_validator("sender_address", "reply_address")
     @classmethod
@@ -106,10 +100,3 @@ class EmailConfig(Model):
         if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?", value):
             raise ValueError("use a host name like example.com")
         return value
-
-    @field_validator("public_url")
-    @classmethod
-    def _a_web_address(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[^\s<>\"'\\]+", value):
-            raise ValueError("use an address like https://countersign.example.com, or leave it empty")
-        return value.rstrip("/")

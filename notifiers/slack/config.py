@@ -3,9 +3,10 @@
 import re
 from typing import Literal
 
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, SecretStr, field_validator, model_validator
 
 from countersign.models import Model
+from notifiers.settings import InstanceName, WebAddress
 
 SLACK = "https://slack.com/api/"
 # How each secret begins, and where the app's pages at api.slack.com/apps show it. The signing secret has no prefix.
@@ -27,8 +28,8 @@ class SlackConfig(Model):
     app_token: SecretStr = SecretStr("")
     signing_secret: SecretStr = SecretStr("")
     api_url: str = SLACK
-    public_url: str = ""
-    instance_name: str = Field(default="Countersign", min_length=1, max_length=60)
+    public_url: WebAddress = ""
+    instance_name: InstanceName = "Countersign"
 
     @model_validator(mode="after")
     def _all_that_the_mode_needs(self) -> "SlackConfig":
@@ -43,13 +44,6 @@ class SlackConfig(Model):
                 raise ValueError(f"{name} is no such secret: give {what}, {looks}")
         return self
 
-    @field_validator("instance_name")
-    @classmethod
-    def _one_printable_line(cls, value: str) -> str:
-        if not value.isprintable() or value != value.strip():
-            raise ValueError("use one line of printable characters, without spaces around it")
-        return value
-
     @field_validator("api_url")
     @classmethod
     def _an_api(cls, value: str) -> str:
@@ -58,10 +52,3 @@ class SlackConfig(Model):
         ):
             raise ValueError(f"use an https address like {SLACK}, or plain http on this machine only")
         return value.rstrip("/") + "/"
-
-    @field_validator("public_url")
-    @classmethod
-    def _a_web_address(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[^\s<>\"'\\|]{1,2000}", value):
-            raise ValueError("use an address like https://countersign.example.com, or leave it empty")
-        return value.rstrip("/")

@@ -4,10 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-import aiohttp
-from slack_sdk.errors import SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
-
 from countersign.checks import Check
 from countersign.directory import Policy
 from countersign.errors import CountersignError, Unavailable, Unreachable
@@ -39,7 +35,7 @@ def slack_checks(config: SlackConfig | None) -> list[Check]:
     """The checks of this channel; `config` is None where it is off."""
     if config is None:
         return [Check(PART, "mode", _off)]
-    checks: dict[str, CheckWithApi] = {"app": partial(_app, config), "rooms": _rooms, "people": _people}
+    checks: dict[str, CheckWithApi] = {"app": _app, "rooms": _rooms, "people": _people}
     if config.mode == "socket":
         checks["socket"] = partial(_socket, config)
     return [Check(PART, about, partial(_with_api, config, check)) for about, check in checks.items()]
@@ -63,33 +59,16 @@ async def _with_api(config: SlackConfig, check: CheckWithApi, policy: Policy | N
         await api.close()
 
 
-async def _app(config: SlackConfig, api: SlackApi, policy: Policy | None) -> list[Finding]:
+async def _app(api: SlackApi, policy: Policy | None) -> list[Finding]:
     """Whether the bot token is good, and what it may do."""
     said = await api.call("auth.test", "the app")
     found = [ok(about="app", message=f"is {said.get('user')} in the workspace {said.get('team')}")]
     needed = SCOPES | (ROOM_SCOPES if policy and rooms_used(policy, CHANNEL) else {})
-    granted = await _granted(config)
+    granted = await api.scopes()
     missing = {scope: why for scope, why in needed.items() if scope not in granted}
     for scope, why in missing.items():
         found.append(problem(about=scope, message=f"the app lacks this scope, needed to {why}: {REINSTALL}"))
     return found if missing else [*found, ok(about="scopes", message=f"has all {len(needed)} that it needs")]
-
-
-async def _granted(config: SlackConfig) -> set[str]:
-    """The scopes of the bot token, from a header: https://docs.slack.dev/reference/methods/auth.test."""
-    async with aiohttp.ClientSession() as session:
-        token = config.bot_token.get_secret_value()
-        client = AsyncWebClient(token=token, base_url=config.api_url, session=session, retry_handlers=[])
-        if config.api_url.startswith("http:"):
-            client.proxy = None  # it is on this machine
-        try:
-            response = await client.auth_test()
-            headers = {name.lower(): str(value) for name, value in response.headers.items()}
-            return {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
-        # A proxy's page, which is no JSON, makes the library fail in one of these ways.
-        except (SlackClientError, aiohttp.ClientError, OSError, ValueError, AttributeError, KeyError):
-            message = "Slack does not say which scopes the app has; compare them with docs/slack.md"
-            raise Unavailable(message) from None
 
 
 async def _socket(config: SlackConfig, api: SlackApi, policy: Policy | None) -> list[Finding]:

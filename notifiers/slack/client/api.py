@@ -47,11 +47,23 @@ class SlackApi:
         Raises Unreachable where that person, room or message is out of reach for good, and Unavailable for all that
         another try or a better configuration can mend. Nothing is tried twice here: a message might be posted twice.
         """
+        answer: dict[str, Any] = (await self._response(method, about, **arguments)).data
+        return answer
+
+    async def scopes(self) -> set[str]:
+        """What the bot token may do, from a header: https://docs.slack.dev/reference/methods/auth.test."""
+        response = await self._response("auth.test", "the app")
+        said = {name.lower(): str(value) for name, value in response.headers.items()}
+        if "x-oauth-scopes" not in said:
+            raise Unavailable("Slack does not say which scopes the app has; compare them with docs/slack.md")
+        return {scope.strip() for scope in said["x-oauth-scopes"].split(",")}
+
+    async def _response(self, method: str, about: str, **arguments: Any) -> Any:
         conversation = arguments["channel"] if method == "chat.postMessage" else ""
         await self._rate_limit.turn(method, conversation)
         function = getattr(self._client(), method.replace(".", "_"))
         try:
-            response = await function(**arguments)
+            return await function(**arguments)
         except SlackClientError as error:
             raise self._our_error(method, about, getattr(error, "response", None)) from None
         except TimeoutError:
@@ -64,8 +76,6 @@ class SlackApi:
             raise Unavailable(
                 f"{self._where} does not answer {method} as Slack does ({type(error).__name__})"
             ) from None
-        answer: dict[str, Any] = response.data
-        return answer
 
     async def myself(self) -> Self:
         """Who the app is, asked once."""
