@@ -1,7 +1,7 @@
 """The ballot of one request: levels, quorum, decisions, the deadline. A pure state machine, run inside the workflow.
 
 Rules 2 to 6 of approval live here. Every answer is judged (`judge`, which changes nothing) and then counted (`count`,
-which changes) at once, with no wait between, so that no two answers can both find the same place free.
+which changes) at once, with no wait between, so that no two answers can both be the one that completes a quorum.
 """
 
 from collections.abc import Sequence

@@ -120,8 +120,8 @@ def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
             yield Problem((*path, "reminder_minutes"), message)
 
 
-def nobody_would_hear(policy: Policy) -> Iterator[Problem]:
-    """With every channel off a request would wait unheard until it expires."""
+def nobody_would_be_told(policy: Policy) -> Iterator[Problem]:
+    """With every channel off nobody would be told of a request, and it would wait until it expires."""
     for path, said, terms in _terms_said(policy):
         # What says nothing itself is told where it has it from.
         if (said.channels or not path) and all(use == "off" for use in terms["channels"].values()):
@@ -185,7 +185,7 @@ CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     line_manager_circles,
     workflows_never_reached,
     reminders_after_the_end,
-    nobody_would_hear,
+    nobody_would_be_told,
     nobody_is_admin,
     unknown_channels,
 )

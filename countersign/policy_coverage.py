@@ -43,7 +43,7 @@ class Shortage:
 
 @dataclass
 class Pool:
-    """Who could answer at one level, before it is known who asks."""
+    """The people who could answer at one level, before it is known who asks."""
 
     rule: LevelRule
     named: frozenset[str]

@@ -89,27 +89,29 @@ class Once:
 
     async def _claim(self, what: tuple[str, str, str]) -> Reply | None:
         """The stored reply, once there is one; None where this call has to make it."""
-        book, pause = self.context.store.idempotency, FIRST_PAUSE_SECONDS
+        replies, pause = self.context.store.idempotency, FIRST_PAUSE_SECONDS
         found: Reply | str = "free"
         while isinstance(found, str):
             if found == "free":
-                found = await self.context.run(book.claim, *what)
+                found = await self.context.run(replies.claim, *what)
                 if found == "ours":
                     return None
             else:
                 # Another process makes it. This ends when it replies, gives the claim back, or its lease is over.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                found = await self.context.run(book.look, *what)
+                found = await self.context.run(replies.look, *what)
         return found
 
     async def _keep(self, key: str, response: JSONResponse) -> None:
-        book = self.context.store.idempotency
+        replies = self.context.store.idempotency
         if response.status_code == HTTPStatus.ACCEPTED:  # the final reply is still to come
-            await self.context.run(book.release, self.token_id, key)
+            await self.context.run(replies.release, self.token_id, key)
             return
         reply = {"status": response.status_code, "body": json.loads(bytes(response.body))}
-        await self.context.run(book.reply, self.token_id, key, reply | {"location": response.headers.get("Location")})
+        await self.context.run(
+            replies.reply, self.token_id, key, reply | {"location": response.headers.get("Location")}
+        )
 
 
 async def _repeated(reply: Reply, as_it_is: Callable[[Body], Awaitable[Body]]) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""`python -m sandbox`: a mail server to play with, and its people, one of whom is you."""
+"""`python -m sandbox`: a mail server to try things with, and its people, one of whom is you."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     context_settings=HELP_OPTIONS,
-    help="A mail server to play with, and its people.",
+    help="A mail server to try things with, and its people.",
 )
 console = Console(highlight=False)
 
@@ -48,7 +48,7 @@ MailOf = Annotated[str, typer.Option(help="Answer the copy in this person's inbo
 def options(
     version: VersionOption = False,
 ) -> None:
-    """A mail server to play with, and its people."""
+    """A mail server to try things with, and its people."""
 
 
 @app.command()
@@ -83,7 +83,7 @@ def inbox(
 ) -> None:
     """List somebody's mail, or show the one about a request."""
     person = Person(name, smtp_port, imap_port, domain=domain)
-    with _words_for_failures(person):
+    with _failures_as_messages(person):
         if approval_id is None:
             show(_listing(person, person.inbox()))
         else:
@@ -95,7 +95,7 @@ def reply(
     approval_id: ApprovalId,
     text: Annotated[str, typer.Argument(help='What to write, such as "Approved".')],
     as_: As,
-    client: Annotated[Client, typer.Option(help="The manner of which mail client.")] = Client.PLAIN,
+    client: Annotated[Client, typer.Option(help="Write and quote as this mail client does.")] = Client.PLAIN,
     forged_by: Annotated[str, typer.Option(help="Somebody else, who sends it in this person's name.")] = "",
     mail_of: MailOf = "",
     smtp_port: SmtpPort = SMTP_PORT,
@@ -105,7 +105,7 @@ def reply(
     """Answer the mail about a request, as its reader would in their mail client."""
     person = Person(as_, smtp_port, imap_port, domain=domain)
     reader = Person(mail_of or as_, smtp_port, imap_port, domain=domain)
-    with _words_for_failures(person):
+    with _failures_as_messages(person):
         sent = person.reply(reader.mail_about(approval_id), text, client, forged_by=forged_by)
         _tell(sent, forged_by)
 
@@ -122,7 +122,7 @@ def forward(
 ) -> None:
     """Pass the mail about a request on to somebody else."""
     person = Person(as_, smtp_port, imap_port, domain=domain)
-    with _words_for_failures(person):
+    with _failures_as_messages(person):
         _tell(person.forward(person.mail_about(approval_id), to, text))
 
 
@@ -137,7 +137,7 @@ def away(
 ) -> None:
     """Answer the mail about a request with an out-of-office note."""
     person = Person(as_, smtp_port, imap_port, domain=domain)
-    with _words_for_failures(person):
+    with _failures_as_messages(person):
         _tell(person.be_away(person.mail_about(approval_id), text))
 
 
@@ -194,7 +194,7 @@ def _masked(address: str) -> str:
 
 
 @contextmanager
-def _words_for_failures(person: Person) -> Iterator[None]:
+def _failures_as_messages(person: Person) -> Iterator[None]:
     try:
         yield
     except NoSuchMail as problem:

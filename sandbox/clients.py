@@ -17,7 +17,7 @@ QUOTE_WIDTH = 76
 
 
 class Client(StrEnum):
-    """The clients whose manner is known here."""
+    """The clients that are imitated here."""
 
     PLAIN = "plain"  # the answer on top, the question quoted below
     BOTTOM = "bottom"  # the question quoted on top, the answer below
@@ -52,7 +52,7 @@ def forward(original: EmailMessage, sender: Address, to: Address, text: str = ""
 
 
 def out_of_office(original: EmailMessage, sender: Address, text: str) -> EmailMessage:
-    """Answer as an autoresponder does (RFC 3834), even to a mail that asks for none, as ill-mannered ones do."""
+    """Answer as an autoresponder does (RFC 3834), even to a mail that asks for none, as bad ones do."""
     message = _headers(sender, original.get("Reply-To") or original["From"], _prefixed("Automatic reply: ", original))
     message["In-Reply-To"] = original["Message-ID"]
     message["References"] = original["Message-ID"]

@@ -19,7 +19,7 @@ from store import tables as t
 Row = dict[str, Any]
 Rows = dict[Table, list[Row]]
 
-# Asked about every request, and so with the longest past of all.
+# Asked about every request, and so with more past requests than anybody else.
 APPROVER = "grace"
 SECOND_APPROVER = "heidi"
 PEOPLE = 20
@@ -72,8 +72,8 @@ def write_history(
 ) -> None:
     """Write so many settled requests, and so many that wait, after all that a store has. Nothing of it is due.
 
-    Of the newest `lasting` settled ones, those that were approved have grants that still last. `say` hears how far it
-    has come.
+    Of the newest `lasting` settled ones, those that were approved have grants that still last. `say` is called with
+    how many are written.
     """
     with store.database.transaction() as connection:
         newest = select(t.requests.c.approval_id).order_by(t.requests.c.approval_id.desc()).limit(1)

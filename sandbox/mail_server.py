@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sandbox.authentication_results import from_address, from_domain, without_results_of
 from sandbox.kept_mail import KeptMail
-from sandbox.mailboxes import PostOffice
+from sandbox.mailboxes import Mailboxes
 from sandbox.smtp import Faults, SmtpConnection
-from sandbox.vouching import from_address, from_domain, without_results_of
 
 HOST = "127.0.0.1"
 DOMAIN = "example.test"
@@ -49,7 +49,7 @@ class MailServer:
         self.faults = Faults()
         self.delivered = 0
         greeting = f"{self.authserv_id} ready"
-        self.mailboxes = PostOffice(PASSWORD, ENGINE_ALIASES, greeting)
+        self.mailboxes = Mailboxes(PASSWORD, ENGINE_ALIASES, greeting)
         self._kept = KeptMail(keep) if keep else None
         self._servers: list[asyncio.Server] = []
         self.smtp_connections: set[SmtpConnection] = set()
@@ -84,7 +84,7 @@ class MailServer:
             server.close()
         for session in list(self.smtp_connections):
             session.cut()
-        await self.mailboxes.hang_up()
+        await self.mailboxes.disconnect()
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()

@@ -21,7 +21,7 @@ from pysasl.hashing import Cleartext
 TAG_SEPARATOR = "+"
 
 
-class PostOffice:
+class Mailboxes:
     """Accounts, their one shared password, and their mail; it outlives a restart of the servers in front of it."""
 
     def __init__(self, password: str, aliases: dict[str, str], greeting: str) -> None:
@@ -46,7 +46,7 @@ class PostOffice:
         await inbox.append(AppendMessage(raw, came or datetime.now(UTC)), recent=True)
 
     def open(self, account: str) -> MailboxSet:
-        """Give an account's mailboxes, made at first sight."""
+        """Give an account's mailboxes, made when they are first asked for."""
         if account not in self._config.set_cache:
             self._login.users_dict[account] = UserMetadata(self._config, account, password=self.password)
             self._config.set_cache[account] = (_MailboxSet(), FilterSet())
@@ -66,7 +66,7 @@ class PostOffice:
         callback = ProxyProtocolReader(self._config.proxy_protocol).get_callback(connection)
         return await asyncio.start_server(callback, host, port)
 
-    async def hang_up(self) -> None:
+    async def disconnect(self) -> None:
         """End every IMAP connection with a BYE, as a server does that is shut down."""
         connections = list(self._connections)
         for connection in connections:
@@ -98,17 +98,17 @@ class _Config(Config):
 
 
 class _Login(Login):
-    def __init__(self, config: Config, office: PostOffice) -> None:
+    def __init__(self, config: Config, mailboxes: Mailboxes) -> None:
         super().__init__(config)
-        self._office = office
+        self._mailboxes = mailboxes
 
     async def authenticate(self, credentials: ServerCredentials) -> Any:
-        self._office.open(credentials.authcid)
+        self._mailboxes.open(credentials.authcid)
         return await super().authenticate(credentials)
 
 
 class _WholeResponses:
-    """A writer that sends a response at once; pymap writes crumbs, on which clients reading an IDLE line choke."""
+    """A writer that sends a response as a whole: pymap writes small pieces, and a client that idles expects lines."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer

@@ -1,4 +1,4 @@
-"""The sandbox's way in: SMTP as aiosmtpd speaks it, with the faults of real servers on demand."""
+"""The sandbox's SMTP server, by aiosmtpd, with the faults of real servers on demand."""
 
 import asyncio
 import logging
@@ -27,10 +27,12 @@ class Faults:
     delay: float = 0.0  # seconds before each answer to RCPT and DATA
     slow: set[str] = field(default_factory=set)  # the answer to RCPT comes after SLOW_SECONDS
     answer_after: float = 0.0  # seconds between keeping a mail and saying so, as Exchange Online takes them
-    drop_at: Stage | None = None  # cut the connection there; at "delivered" the mail was kept, the sender never hears
+    drop_at: Stage | None = (
+        None  # cut the connection there; at "delivered" the mail was kept, and its sender gets no reply
+    )
 
     def reply_for(self, address: str) -> str | None:
-        """Say how RCPT is refused, if it is."""
+        """The reply that refuses RCPT, if it is refused."""
         plain = _untagged(address)
         if plain in {_untagged(each) for each in self.refused}:
             return "550 5.1.1 No such user here"
@@ -56,17 +58,17 @@ class SmtpConnection(SMTP):
         self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Be known to the server, which may have to cut this connection."""
+        """Add it to the server's connections, which it may have to cut."""
         self._server.smtp_connections.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Be forgotten."""
+        """Remove it from them."""
         self._server.smtp_connections.discard(self)
         super().connection_lost(error)
 
     def cut(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a reply."""
         assert isinstance(self.transport, asyncio.Transport)
         self.transport.abort()
 

@@ -87,7 +87,7 @@ def places(settings: Settings, told: dict[str, str], running: Collection[str]) -
 
 
 def slack_place(settings: Settings, installation: Installation) -> list[Place]:
-    """The same of Slack, where the settings turn it on: how the portal hears it, and whether anybody is asked there."""
+    """The same of Slack, where it is on: how the portal is connected to it, and whether anybody is asked there."""
     slack = slack_config(settings)
     if slack is None:
         return []

@@ -67,7 +67,7 @@ class DatabaseUnavailable(Unavailable):
 
 
 def for_operators(error: BaseException) -> str:
-    """The message of an error for who runs Countersign, who may hear why a database fails."""
+    """The message of an error for who runs Countersign, who may know why a database fails."""
     return error.why if isinstance(error, DatabaseUnavailable) else message_of(error)
 
 

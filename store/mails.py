@@ -45,14 +45,14 @@ def mailboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[A
 
 
 class Mails:
-    """The ledger of the mailbox watchers. Each call is one transaction."""
+    """What became of each mail, for the mailbox watchers. Each call is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
     def claim(self, mail: Mail, lease: timedelta) -> Literal["ours", "elsewhere", "handled", "quarantined"]:
-        """Take a mail: of any number of callers one hears `ours`, until it marks, releases, or its lease is over."""
+        """Take a mail: of any number of callers one gets `ours`, until it marks, releases, or its lease is over."""
         now = datetime.now(UTC)
         row = {
             "mailbox": mail.mailbox,

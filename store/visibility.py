@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, false, or_, select, true
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, false, or_, select, true
 
 from countersign.models import NO_SCOPE, Scope
 from countersign.views import AuditEventView, RequestView
@@ -56,7 +56,9 @@ class Visibility:
         if not self.scope.targets or not self.scope.variants:
             return false()
         # A gateway may have more targets than a statement may have parameters.
-        targets = bindparam("targets", sorted(self.scope.targets), expanding=True, literal_execute=True)
+        targets: BindParameter[str] = bindparam(
+            "targets", sorted(self.scope.targets), expanding=True, literal_execute=True
+        )
         return requests.c.target.in_(targets) & requests.c.variant.in_(sorted(self.scope.variants))
 
 

@@ -45,7 +45,7 @@ class Chat:
         """What this person alone is shown, once it holds `wanted`."""
 
         async def look() -> str:
-            seen = await people.whispers(self.slack, user_id(person))
+            seen = await people.ephemerals(self.slack, user_id(person))
             said = [text_of({"type": "mrkdwn", "text": one["text"]}, NAMES).plain for one in seen]
             return next((text for text in reversed(said) if wanted in text), "")
 

@@ -1,4 +1,4 @@
-"""A Slack to test against: `local-slack` (npm), fenced in, with a proxy before it and people who use it.
+"""A Slack to test against: `local-slack` (npm), isolated, with a proxy before it and people who use it.
 
     from sandbox.slack import people
     from sandbox.slack.server import SlackServer

@@ -30,12 +30,12 @@ def finish(state: State, delivery: Delivery, answer: object, status: int = 200) 
     delivery.status = status
     delivery.answer = answer if isinstance(answer, dict) else {}
     if delivery.kind == "slash_commands" and delivery.answer:
-        delivery.answer = whispered(delivery.answer)
+        delivery.answer = as_ephemeral(delivery.answer)
     if delivery.payload.get("type") == "view_submission" and status == 200:
         _after_submission(state, delivery)
 
 
-def whispered(answer: Json) -> Json:
+def as_ephemeral(answer: Json) -> Json:
     """An answer to a command or an interaction, only for the person who asked unless it says otherwise.
 
     https://docs.slack.dev/interactivity/handling-user-interaction#message_responses; local-slack tells everybody.

@@ -1,4 +1,4 @@
-"""The way to local-slack inside its fence."""
+"""Calls local-slack in its own network namespace."""
 
 import asyncio
 from pathlib import Path

@@ -34,7 +34,7 @@ async def messages(slack: SlackServer, channel: str) -> list[Json]:
     ]
 
 
-async def whispers(slack: SlackServer, user: str, channel: str = "") -> list[Json]:
+async def ephemerals(slack: SlackServer, user: str, channel: str = "") -> list[Json]:
     """The ephemeral messages that a person was shown, in one channel or anywhere, oldest first."""
     channels = [channel] if channel else [c["id"] for c in (await slack.inside.get("/_control/state"))["channels"]]
     seen = [message for c in channels for message in await _all_messages(slack, c)]

@@ -84,7 +84,7 @@ class Proxy:
         if request.path.startswith("/_hooks/response/"):
             answer = json.loads(body)
             self._state.calls.append(Call("response_url", answer))
-            body = json.dumps(deliveries.whispered(answer)).encode()
+            body = json.dumps(deliveries.as_ephemeral(answer)).encode()
         headers = {key: value for key, value in request.headers.items() if key.lower() not in HOP}
         url = self._inside.base + request.path_qs
         async with self._inside.session.request(request.method, url, data=body, headers=headers) as response:

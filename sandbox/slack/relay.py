@@ -1,8 +1,9 @@
-"""The first process inside the fence: raises the loopback, starts local-slack, carries connections in and out.
+"""The first process in a network namespace of its own: raises the loopback, starts local-slack, carries connections in
+and out.
 
 Run by server.py as `relay.py FOLDER PORT HOOK_PORT COMMAND ...`. In: the unix socket FOLDER/in to PORT, where
 local-slack listens. Out: HOOK_PORT, where local-slack calls the app, to the unix socket FOLDER/out. It ends, and by
-that everything in the fence, when its standard input is closed: also where whoever started it was killed.
+that everything in the namespace, when its standard input is closed: also where whoever started it was killed.
 """
 
 import asyncio

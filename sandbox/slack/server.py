@@ -1,4 +1,4 @@
-"""The Slack to test against, started, fenced in, and stopped again."""
+"""The Slack to test against, started, isolated, and stopped again."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from sandbox.slack import relay
 from sandbox.slack.inside import Inside
 from sandbox.slack.proxy import CLOSE_SECONDS, Proxy
 from sandbox.slack.state import State
-from sandbox.slack.tool import FENCE, check_fence, find_slack
+from sandbox.slack.tool import ISOLATION, check_isolation, find_slack
 from sandbox.slack.workspace import Channel, Json, Mode, User, Workspace
 from sandbox.temporal_tool import Say, say_on_stderr
 
@@ -55,7 +55,7 @@ class SlackServer:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             tool = await asyncio.to_thread(find_slack, self._say)
-            await asyncio.to_thread(check_fence)
+            await asyncio.to_thread(check_isolation)
             self.folder = folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slack-")))
             listening = stack.enter_context(socket.create_server((HOST, 0)))
             port = listening.getsockname()[1]
@@ -85,12 +85,12 @@ class SlackServer:
     async def _start(self, tool: Path, folder: Path, port: int, stack: AsyncExitStack) -> asyncio.subprocess.Process:
         config = folder / "config.json"
         config.write_text(json.dumps(self.workspace.settings(f"http://{HOST}:{HOOK_PORT}/")))
-        fenced = [sys.executable, "-I", relay.__file__, str(folder), str(port), str(HOOK_PORT)]
+        relayed = [sys.executable, "-I", relay.__file__, str(folder), str(port), str(HOOK_PORT)]
         slack = [str(tool), "--config", str(config), "--port", str(port), "--base-host", HOST]
         with (folder / "output").open("w") as output:
             process = await asyncio.create_subprocess_exec(
-                *FENCE,
-                *fenced,
+                *ISOLATION,
+                *relayed,
                 *slack,
                 *("--files-dir", str(folder / "files")),
                 stdin=asyncio.subprocess.PIPE,
@@ -123,7 +123,7 @@ async def serve(app: web.Application, site: Callable[[web.AppRunner], web.BaseSi
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Close its input, by which it ends; where it doesn't, kill it, and by that all in the fence."""
+    """Close its input, by which it ends; where it doesn't, kill it, and by that all that runs in its namespace."""
     if process.stdin:
         process.stdin.close()
     try:

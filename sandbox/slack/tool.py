@@ -1,4 +1,4 @@
-"""Find the `local-slack` program, or fetch it into the project's cache; and see that it can be fenced in."""
+"""Find the `local-slack` program, or fetch it into the project's cache; and check that it can be isolated."""
 
 import base64
 import fcntl
@@ -22,7 +22,7 @@ PROGRAM = "package/bin/local-slack"
 VERSION_SECONDS = 120
 FETCH_SECONDS = 300
 # Its own users, network and processes: it listens on every address, and all of it ends with the first process.
-FENCE = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
+ISOLATION = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
 MISSING = f"No Slack to test against: put `local-slack` {VERSION} (https://www.npmjs.com/package/local-slack) on PATH"
 
 
@@ -47,11 +47,11 @@ def find_slack(say: Say = say_on_stderr, cache: Path | None = None) -> Path:
     return kept
 
 
-def check_fence() -> None:
+def check_isolation() -> None:
     """Raise NoSlack where a program can't be given a network of its own."""
-    if not shutil.which(FENCE[0]):
+    if not shutil.which(ISOLATION[0]):
         raise NoSlack("No Slack to test against: install `unshare` (util-linux), which gives it a network of its own.")
-    done = subprocess.run([*FENCE, "true"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
+    done = subprocess.run([*ISOLATION, "true"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
     if done.returncode != 0:
         raise NoSlack(
             "No Slack to test against: this system lets nobody but root make user namespaces "
@@ -123,7 +123,7 @@ def main() -> None:
     """The command line: `python -m sandbox.slack.tool`."""
     parser("sandbox.slack.tool", __doc__).parse_args()
     try:
-        check_fence()
+        check_isolation()
         print(find_slack())
     except NoSlack as error:
         sys.exit(str(error))

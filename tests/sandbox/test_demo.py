@@ -14,7 +14,7 @@ import pytest
 
 from sandbox.demo.__main__ import POLICY
 from sandbox.demo.processes import ROOT
-from sandbox.slack.tool import NoSlack, check_fence, find_slack
+from sandbox.slack.tool import NoSlack, check_isolation, find_slack
 
 # It waits for a minute of the policy to pass, and a busy machine adds to that.
 WHOLE_STORY_SECONDS = 300
@@ -76,7 +76,7 @@ def is_gone(pid: int) -> bool:
 
 def slack_can_be_had() -> bool:
     try:
-        check_fence()
+        check_isolation()
         find_slack()
     except NoSlack:
         return False

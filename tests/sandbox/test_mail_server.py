@@ -14,9 +14,9 @@ from threading import Event
 import pytest
 from imapclient import IMAPClient
 
+from sandbox.authentication_results import without_results_of
 from sandbox.mail_server import MailServer
 from sandbox.smtp import Stage
-from sandbox.vouching import without_results_of
 
 PLAIN = "From: Grace <grace@example.test>\r\nSubject: hello\r\n\r\nhello\r\n"
 

@@ -239,7 +239,7 @@ async def test_history_keeps_metadata_and_comes_in_pages(slack: FaultySlack, cli
     assert [(m["text"], "metadata" in m) for m in later["messages"]] == [("2", False)]
     thread = await client.conversations_replies(channel=dm, ts=sent[0]["ts"])
     assert [m["text"] for m in thread["messages"]] == ["changed", "reply"]
-    assert [m["text"] for m in await people.whispers(slack, ADA, dm)] == ["psst"]
+    assert [m["text"] for m in await people.ephemerals(slack, ADA, dm)] == ["psst"]
 
 
 async def test_an_archived_room_says_so(slack: FaultySlack, client: AsyncWebClient) -> None:

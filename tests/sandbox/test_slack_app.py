@@ -159,8 +159,8 @@ async def test_a_click_reaches_the_app_and_its_whisper_the_person(slack: FaultyS
     [prompt] = await people.messages(slack, await people.dm_of(slack, ADA))
     delivery = await people.click(slack, prompt, "approve", ADA)
     assert delivery.payload["actions"][0]["value"] == "r1:1"
-    assert texts(await until_seen(lambda: people.whispers(slack, ADA))) == ["Thanks, ada."]
-    assert not await people.whispers(slack, BEN)
+    assert texts(await until_seen(lambda: people.ephemerals(slack, ADA))) == ["Thanks, ada."]
+    assert not await people.ephemerals(slack, BEN)
 
 
 @pytest.mark.parametrize("way_in", ["command", "shortcut"])
@@ -215,11 +215,11 @@ async def test_a_delivery_can_come_twice(slack: FaultySlack, client: AsyncWebCli
     await people.click(slack, prompt, "approve", ADA)
 
     async def two() -> bool:
-        return len(await people.whispers(slack, ADA)) == 2
+        return len(await people.ephemerals(slack, ADA)) == 2
 
     await until_seen(two)
     await people.click(slack, prompt, "approve", BEN)
-    assert len(await until_seen(lambda: people.whispers(slack, BEN))) == 1
+    assert len(await until_seen(lambda: people.ephemerals(slack, BEN))) == 1
 
 
 async def test_a_trigger_is_good_once_and_not_for_long(slack: FaultySlack, client: AsyncWebClient) -> None:
@@ -278,11 +278,11 @@ async def test_somebody_from_another_workspace_comes_with_theirs(slack: FaultySl
 
 async def test_a_response_url_is_good_five_times(slack: FaultySlack, client: AsyncWebClient) -> None:
     url = (await people.click(slack, await prompted(slack, client), "approve", ADA)).payload["response_url"]
-    await until_seen(lambda: people.whispers(slack, ADA))
+    await until_seen(lambda: people.ephemerals(slack, ADA))
     webhook = AsyncWebhookClient(url)
     statuses = [(await webhook.send(text=str(n))).status_code for n in range(5)]
     assert statuses == [200] * 4 + [404], "the app used one"
-    assert len(await people.whispers(slack, ADA)) == 5, "only she sees them, where nothing else is said"
+    assert len(await people.ephemerals(slack, ADA)) == 5, "only she sees them, where nothing else is said"
 
 
 @pytest.mark.parametrize("mode", ["socket"])

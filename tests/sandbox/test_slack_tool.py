@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from sandbox.slack.server import SlackServer
-from sandbox.slack.tool import NoSlack, check_fence, check_integrity, find_slack
+from sandbox.slack.tool import NoSlack, check_integrity, check_isolation, find_slack
 from sandbox.slack.workspace import User
 from tests.local_slack.people import until_seen
 
@@ -31,7 +31,7 @@ asyncio.run(main())
 @pytest.fixture(scope="module", autouse=True)
 def program() -> Path:
     try:
-        check_fence()
+        check_isolation()
         return find_slack()
     except NoSlack as error:
         pytest.skip(str(error))
@@ -103,7 +103,7 @@ def test_where_nothing_can_be_fenced_in_the_reason_is_said(path: Path, unshare: 
     if unshare:
         script(path / "unshare", unshare)
     with pytest.raises(NoSlack, match=reason):
-        check_fence()
+        check_isolation()
 
 
 def test_a_package_with_another_byte_is_refused(tmp_path: Path) -> None:

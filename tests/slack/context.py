@@ -96,11 +96,11 @@ class Context:
         """Somebody presses a button."""
         return await insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
-    async def whispers(self, person: str, words: str) -> str:
+    async def ephemerals(self, person: str, words: str) -> str:
         """What somebody alone was shown, once there is something with these words."""
 
         async def look() -> str:
-            seen = [str(one["text"]) for one in await people.whispers(self.slack, user_id(person))]
+            seen = [str(one["text"]) for one in await people.ephemerals(self.slack, user_id(person))]
             return next((text for text in reversed(seen) if words in text), "")
 
         return await until_seen(look, SECONDS)

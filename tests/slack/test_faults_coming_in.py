@@ -129,7 +129,7 @@ async def test_a_click_whose_connection_is_cut_before_it_is_answered_counts_once
             await delivered_again(context, click)
         context.slack.request_url = ours
     assert answers_by_slack(request) == ["answered grace"]
-    assert len(await people.whispers(context.slack, user_id("grace"), prompt["channel"])) == 0
+    assert len(await people.ephemerals(context.slack, user_id("grace"), prompt["channel"])) == 0
 
 
 async def delivered_again(context: Context, delivery: Delivery) -> None:
@@ -261,7 +261,7 @@ async def test_somebody_deactivated_since_they_were_asked_decides_nothing(contex
     prompt = await context.message("erin", request.id)
     context.slack.state.people[user_id("erin")] = {"deleted": True}
     await context.click(prompt, "approve", "erin")
-    await context.whispers("erin", "deactivated")
+    await context.ephemerals("erin", "deactivated")
     assert (request.status, answers_by_slack(request)) == (Status.WAITING, ["answer_refused slack:UERIN"])
     assert actions_of(await context.message("erin", request.id))
 
@@ -274,7 +274,7 @@ async def test_a_click_that_can_not_be_taken_now_says_so_and_counts_the_next_tim
     prompt = await context.message("dave", request.id)
     context.slack.fail("users.info", faults.server_error())
     await context.click(prompt, "approve", "dave")
-    await context.whispers("dave", "try again")
+    await context.ephemerals("dave", "try again")
     assert "HTTP status 503" in caplog.text
     assert (request.status, answers_by_slack(request)) == (Status.WAITING, [])
     await context.click(prompt, "approve", "dave")

@@ -148,7 +148,7 @@ def give_back(context: Context) -> None:
 async def reads(context: Context, person: str, message: str) -> bool:
     """Whether somebody has a form with these words before them, or was told them alone."""
     form = people.open_modal_of(context.slack, user_id(person))
-    told = await people.whispers(context.slack, user_id(person))
+    told = await people.ephemerals(context.slack, user_id(person))
     return message in str(form) + str(told)
 
 

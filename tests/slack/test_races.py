@@ -289,7 +289,7 @@ async def messages_to(context: Context, person: str) -> dict[int, list[Json]]:
 
 async def explanations(context: Context, everybody: set[str]) -> list[str]:
     """What anybody alone was told in Slack: beside a message, or in the form they sent; not that it takes a while."""
-    told = [str(one["text"]) for person in everybody for one in await people.whispers(context.slack, user_id(person))]
+    told = [str(one["text"]) for person in everybody for one in await people.ephemerals(context.slack, user_id(person))]
     answers = [one.answer.get("view") for one in context.slack.deliveries]
     views = [view for view in [*answers, *(one["view"] for one in context.slack.calls_of("views.update"))] if view]
     told += [str(view) for view in views if not any(block["type"] == "input" for block in view["blocks"])]

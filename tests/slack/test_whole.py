@@ -75,7 +75,7 @@ async def test_a_room_gets_one_message_that_names_all(context: Context) -> None:
     prompt = await context.in_room(request.id, "<@UHEIDI>", "<@UIVAN>")
     assert await context.messages("heidi", request.id) == []
     await context.click(prompt, "approve", "bob")
-    await context.whispers("bob", "not")
+    await context.ephemerals("bob", "not")
     await context.click(prompt, "approve", "heidi")
     assert (await request.outcome()).status is Status.APPROVED
     done = await context.in_room(request.id, "Approved")
@@ -111,7 +111,7 @@ async def test_cancelling_takes_the_buttons_away(context: Context) -> None:
     await context.deployment.engine.cancel(late.id, "alice", "test")
     await context.settled(late, "Cancelled", "grace")
     await context.click(prompt, "approve", "grace")
-    await context.whispers("grace", f"#{late.id} is already Cancelled")
+    await context.ephemerals("grace", f"#{late.id} is already Cancelled")
     assert late.status is Status.CANCELLED
 
 
@@ -120,12 +120,12 @@ async def test_who_holds_a_grant_gives_it_back(context: Context) -> None:
     await context.click(await context.message("grace", request.id), "approve", "grace")
     held = await context.message("alice", request.id, "Give back #")
     await context.click(held, "give_back", "grace")
-    await context.whispers("grace", "may give it back")
+    await context.ephemerals("grace", "may give it back")
     await context.click(held, "give_back", "alice")
     for person in ("alice", "grace"):
         assert actions_of(await context.message(person, request.id, "Ended", "Given back by Alice A.")) == []
     await context.click(held, "give_back", "alice")
-    await context.whispers("alice", "is over already")
+    await context.ephemerals("alice", "is over already")
 
 
 async def test_who_asks_in_whose_name_is_shown(context: Context) -> None:

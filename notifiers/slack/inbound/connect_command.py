@@ -26,7 +26,7 @@ HELP = Ready(
     f"*Ask for a connection:* `{USAGE}`\n"
     f"The protocol is one of {', '.join(Protocol)}. The time is written as 60m, 2h or 1h30m; without one, the policy "
     "says how long. For example: `/connect db-1 ssh 60m restore the backup`\n"
-    "`/connect` alone opens a form. You ask for yourself only, and you hear what became of it in our direct messages."
+    "`/connect` alone opens a form. You ask for yourself only, and are told what became of it in a direct message."
 )
 
 log = logging.getLogger(__name__)

@@ -116,12 +116,12 @@ async def test_nobody_asks_for_another_or_without_being_known(way: WayIn) -> Non
 @ours
 async def test_a_slow_or_absent_engine(way: WayIn) -> None:
     way.seam.slow["ask"] = 3.0
-    before = len(await people.whispers(way.slack, ALICE, ROOM))
+    before = len(await people.ephemerals(way.slack, ALICE, ROOM))
     device = way.deployment.devices.fresh("web")
     delivery = await people.command(way.slack, "/connect", f"{device} ssh", ALICE, ROOM)
     assert delivery.seconds < 3
     assert "on its way" in delivery.answer["text"]
-    assert "is open" in (await way.whispers(ALICE, before + 2, ROOM))[-1]
+    assert "is open" in (await way.ephemerals(ALICE, before + 2, ROOM))[-1]
     way.seam.failing["ask"] = Unavailable("Temporal does not answer")
     way.seam.slow.clear()
     assert "Temporal does not answer. Please try again." in await connect(way, f"{device} rdp")
@@ -129,10 +129,10 @@ async def test_a_slow_or_absent_engine(way: WayIn) -> None:
     assert (await connect(way, f"{device} rdp")).endswith("ask again in 7 minutes.")
     way.seam.failing["ask"] = Unavailable("Temporal does not answer; try again.")
     assert (await connect(way, f"{device} rdp")).endswith("Temporal does not answer. Please try again.")
-    before = len(await people.whispers(way.slack, ALICE, ROOM))
+    before = len(await people.ephemerals(way.slack, ALICE, ROOM))
     way.slack.fail("views.open", faults.fails("expired_trigger_id"))
     await people.command(way.slack, "/connect", "", ALICE, ROOM)
-    assert "could not open the form" in (await way.whispers(ALICE, before + 1, ROOM))[-1]
+    assert "could not open the form" in (await way.ephemerals(ALICE, before + 1, ROOM))[-1]
 
 
 @ours
@@ -168,9 +168,9 @@ async def test_the_form_asks_too(way: WayIn, by: str) -> None:
 async def test_the_requester_cancels_and_nobody_else(way: WayIn) -> None:
     request = await way.deployment.ask("alice")
     message = await way.prompt(request)
-    before = len(await people.whispers(way.slack, CAROL))
+    before = len(await people.ephemerals(way.slack, CAROL))
     await way.click(message, "cancel", "carol")
-    assert "Only Alice" in (await way.whispers(CAROL, before + 1))[-1]
+    assert "Only Alice" in (await way.ephemerals(CAROL, before + 1))[-1]
     await until(lambda: [line.who for line in way.refusals(request)] == ["carol"])
     way.slack.deliver_twice()
     await way.click(message, "cancel", "alice")

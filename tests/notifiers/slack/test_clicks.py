@@ -46,12 +46,12 @@ async def test_what_is_delivered_twice_counts_and_is_told_once(way: WayIn) -> No
     request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     way.slack.deliver_twice(3)
-    before = len(await people.whispers(way.slack, BOB))
+    before = len(await people.ephemerals(way.slack, BOB))
     await way.click(message, "approve", "bob")
     await way.click(message, "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
     await way.click(message, "approve", "bob")
-    assert len(await way.whispers(BOB, before + 2)) == before + 2
+    assert len(await way.ephemerals(BOB, before + 2)) == before + 2
     assert answers(way.deployment, request.id) == [("grace", Verdict.APPROVE)]
     assert way.seam.calls.count("store") == 3
 
@@ -75,10 +75,10 @@ async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
         (new, "cancel", "bob", "Only Alice"),
     ):
         user = user_id(person)
-        before = len(await people.whispers(way.slack, user))
+        before = len(await people.ephemerals(way.slack, user))
         await way.click(message, action, person)
         if expected:
-            said = (await way.whispers(user, before + 1))[before:]
+            said = (await way.ephemerals(user, before + 1))[before:]
             assert len(said) == 1
             assert expected in said[0]
         else:
@@ -89,9 +89,9 @@ async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
 @pytest.mark.parametrize("user", [*STRANGERS, "UNOBODY"])
 async def test_strangers_are_refused_in_words_and_on_the_record(way: WayIn, user: str) -> None:
     request = await way.deployment.ask("alice")
-    before = len(await people.whispers(way.slack, user))
+    before = len(await people.ephemerals(way.slack, user))
     await people.click(way.slack, await way.prompt(request), "approve", user)
-    assert (await way.whispers(user, before + 1))[before:]
+    assert (await way.ephemerals(user, before + 1))[before:]
     await people.click(way.slack, await way.prompt(request), "reject", user)
     await until(lambda: [line.proof["user"] for line in way.refusals(request)] == [user, user])
     assert request.status is Status.WAITING
@@ -109,10 +109,10 @@ async def test_who_is_disabled_may_do_nothing(way: WayIn) -> None:
     way.deployment.apply(slack_policy(disabled=("grace", "heidi")))
     try:
         way.seam.calls.clear()
-        before = len(await people.whispers(way.slack, GRACE))
+        before = len(await people.ephemerals(way.slack, GRACE))
         for count, action in enumerate(("approve", "cancel", "revoke"), 1):
             await way.click(messages[action], action, "grace")
-            assert "disabled" in (await way.whispers(GRACE, before + count))[-1]
+            assert "disabled" in (await way.ephemerals(GRACE, before + count))[-1]
         await people.submit_view(way.slack, form, {"comment": "no"}, GRACE)
         assert "disabled" in await way.said_in_modal("grace")
         asked = await people.command(way.slack, "/connect", f"{way.deployment.devices.fresh('web')} ssh now", GRACE)
@@ -147,13 +147,13 @@ async def shows(way: WayIn, user: str, message: str) -> bool:
 )
 async def test_a_value_that_is_none_of_ours_is_refused(way: WayIn, value: str) -> None:
     for action in ("approve", "reject", "cancel"):
-        before = len(await people.whispers(way.slack, BOB))
+        before = len(await people.ephemerals(way.slack, BOB))
         message = await way.buttons("1:1")
         message["blocks"][0]["elements"] = [
             {**each, "value": value} for each in message["blocks"][0]["elements"] if each["action_id"] == action
         ]
         await way.click(message, action, "bob")
-        assert "can't be read" in (await way.whispers(BOB, before + 1))[-1]
+        assert "can't be read" in (await way.ephemerals(BOB, before + 1))[-1]
     assert not {"store", "cancel"} & set(way.seam.calls)
 
 
@@ -161,14 +161,14 @@ async def test_who_sends_what_cant_be_read_again_and_again_is_told_a_few_times_o
     way: WayIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(per_hour, "HOUR_SECONDS", 3600.0)
-    before = len(await people.whispers(way.slack, HEIDI))
+    before = len(await people.ephemerals(way.slack, HEIDI))
     message = await way.buttons("none:1")
     for _ in range(2 * CANT_READ_TOLD_AT_MOST):
         await way.click(message, "approve", "heidi")
-    told = await way.whispers(HEIDI, before + CANT_READ_TOLD_AT_MOST)
+    told = await way.ephemerals(HEIDI, before + CANT_READ_TOLD_AT_MOST)
     assert len(told) == before + CANT_READ_TOLD_AT_MOST
     await way.click(await way.prompt(await way.deployment.ask("alice")), "cancel", "heidi")
-    assert "Only Alice" in (await way.whispers(HEIDI, before + CANT_READ_TOLD_AT_MOST + 1))[-1]
+    assert "Only Alice" in (await way.ephemerals(HEIDI, before + CANT_READ_TOLD_AT_MOST + 1))[-1]
 
 
 EARLIER = "an earlier request that had the number"
@@ -185,10 +185,10 @@ async def test_a_button_of_an_earlier_request_of_the_same_number_changes_nothing
         (granted, "revoke", "grace"),
         (granted, "give_back", "alice"),
     ):
-        before = len(await people.whispers(way.slack, user_id(person)))
+        before = len(await people.ephemerals(way.slack, user_id(person)))
         old = await way.buttons(parts.value(request.id, 1, "the run of an earlier request"))
         await way.click(old, action, person)
-        assert EARLIER in (await way.whispers(user_id(person), before + 1))[-1]
+        assert EARLIER in (await way.ephemerals(user_id(person), before + 1))[-1]
         assert way.refusals(request)[-1].who == person
     await way.click(await way.buttons(parts.value(waits.id, 1, "")), "reject", "grace")
     assert EARLIER in await way.said_in_modal("grace")
@@ -223,9 +223,9 @@ async def test_where_slack_only_links_nothing_is_decided(way: WayIn) -> None:
     try:
         request = await way.deployment.ask("alice")
         message = await way.prompt(request)
-        before = len(await people.whispers(way.slack, GRACE))
+        before = len(await people.ephemerals(way.slack, GRACE))
         await way.click(message, "approve", "grace")
-        assert "can't be decided" in (await way.whispers(GRACE, before + 1))[-1]
+        assert "can't be decided" in (await way.ephemerals(GRACE, before + 1))[-1]
         await way.click(message, "reject", "grace")
         assert "can't be decided" in await way.said_in_modal("grace")
         assert [line.who for line in way.refusals(request)] == ["grace", "grace"]
@@ -235,21 +235,21 @@ async def test_where_slack_only_links_nothing_is_decided(way: WayIn) -> None:
 
 
 async def test_a_request_that_never_was_and_a_button_that_is_none(way: WayIn) -> None:
-    before = len(await people.whispers(way.slack, GRACE))
+    before = len(await people.ephemerals(way.slack, GRACE))
     message = await way.buttons("2147483647:1")
     for count, (action, expected) in enumerate(
         [("approve", "There is no request"), ("cancel", "no request"), ("unheard_of", "can't be read")], 1
     ):
         await way.click(message, action, "grace")
-        assert expected in (await way.whispers(GRACE, before + count))[-1]
+        assert expected in (await way.ephemerals(GRACE, before + count))[-1]
 
 
 async def test_a_stored_answer_is_kept_while_the_engine_is_away(way: WayIn) -> None:
     request = await way.deployment.ask("alice")
-    before = len(await people.whispers(way.slack, GRACE))
+    before = len(await people.ephemerals(way.slack, GRACE))
     way.seam.failing["submit"] = Unavailable("Temporal does not answer")
     await way.click(await way.prompt(request), "approve", "grace")
-    assert "is kept" in (await way.whispers(GRACE, before + 1))[-1]
+    assert "is kept" in (await way.ephemerals(GRACE, before + 1))[-1]
     assert answers(way.deployment, request.id) == []
     [left] = [
         one
@@ -266,10 +266,10 @@ async def test_what_was_not_stored_can_be_clicked_again(
 ) -> None:
     request = await way.deployment.ask("alice")
     message = await way.prompt(request)
-    before = len(await people.whispers(way.slack, GRACE))
+    before = len(await people.ephemerals(way.slack, GRACE))
     way.seam.failing["store"] = error
     await way.click(message, "approve", "grace")
-    said = (await way.whispers(GRACE, before + 1))[-1]
+    said = (await way.ephemerals(GRACE, before + 1))[-1]
     assert "not recorded" in said
     assert "xoxb" not in said
     way.seam.failing.clear()
@@ -365,10 +365,10 @@ async def test_a_form_is_kept_while_the_engine_is_away_or_slow(way: WayIn) -> No
     ],
 )
 async def test_a_form_that_slack_does_not_open(way: WayIn, method: str, fault: faults.Fault) -> None:
-    before = len(await people.whispers(way.slack, GRACE))
+    before = len(await people.ephemerals(way.slack, GRACE))
     way.slack.fail(method, fault, times=2)
     await opened(way, "reject", "grace")
-    assert "press the button again" in (await way.whispers(GRACE, before + 1))[-1]
+    assert "press the button again" in (await way.ephemerals(GRACE, before + 1))[-1]
 
 
 async def test_metadata_that_is_not_ours_is_refused(way: WayIn) -> None:

@@ -106,7 +106,7 @@ async def test_a_page_that_can_not_be_shown_costs_nothing(way: WayIn) -> None:
     await people.open_home(way.slack, GRACE)
     way.seam.failing.clear()
     request = await way.deployment.ask("alice")
-    before = len(await people.whispers(way.slack, GRACE))
+    before = len(await people.ephemerals(way.slack, GRACE))
     await way.click(await way.prompt(request), "approve", "grace")
     assert (await request.outcome()).status is Status.APPROVED
-    assert len(await people.whispers(way.slack, GRACE)) == before
+    assert len(await people.ephemerals(way.slack, GRACE)) == before

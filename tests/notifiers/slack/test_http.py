@@ -69,7 +69,7 @@ async def pressed(way: WayIn) -> tuple[Request, Json]:
 
 async def test_a_signed_click_counts_once_however_often_it_is_played(way: WayIn) -> None:
     request, payload = await pressed(way)
-    before = len(await people.whispers(way.slack, GRACE))
+    before = len(await people.ephemerals(way.slack, GRACE))
     body = urlencode({"payload": json.dumps(payload)})
     headers = signed(way, body)
     for _ in range(5):
@@ -78,7 +78,7 @@ async def test_a_signed_click_counts_once_however_often_it_is_played(way: WayIn)
     assert (await request.outcome()).status is Status.APPROVED
     assert answers(way.deployment, request.id) == [("grace", Verdict.APPROVE)]
     assert way.seam.calls.count("store") == 1
-    assert len(await people.whispers(way.slack, GRACE)) == before
+    assert len(await people.ephemerals(way.slack, GRACE)) == before
 
 
 async def test_what_slack_did_not_sign_is_refused(way: WayIn) -> None:
@@ -203,10 +203,10 @@ async def test_a_response_url_elsewhere_is_never_called(way: WayIn) -> None:
         "https://a@evil.example/x",
         "//[",
     ):
-        before = len(await people.whispers(way.slack, user_id("bob")))
+        before = len(await people.ephemerals(way.slack, user_id("bob")))
         payload["actions"][0]["action_ts"] = f"{time.time():.6f}"
         await send(way, payload | {"user": {"id": user_id("bob"), "team_id": "T01TEST"}, "response_url": url})
-        assert len(await way.whispers(user_id("bob"), before + 1)) == before + 1
+        assert len(await way.ephemerals(user_id("bob"), before + 1)) == before + 1
 
 
 async def test_what_was_taken_is_finished_at_the_end(way: WayIn) -> None:

@@ -116,11 +116,11 @@ class WayIn:
         """Somebody of the directory presses a button."""
         return await insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
-    async def whispers(self, user: str, count: int = 1, channel: str = "") -> list[str]:
+    async def ephemerals(self, user: str, count: int = 1, channel: str = "") -> list[str]:
         """What a Slack user was told alone, once there is so much of it."""
 
         async def look() -> list[str]:
-            seen = await people.whispers(self.slack, user, channel)
+            seen = await people.ephemerals(self.slack, user, channel)
             return [str(one["text"]) for one in seen] if len(seen) >= count else []
 
         return await until_seen(look)

@@ -1,4 +1,4 @@
-"""What the sandbox's mail server says about who wrote a mail: the Authentication-Results header of RFC 8601."""
+"""How the sandbox's mail server says whether a From is true: the Authentication-Results header of RFC 8601."""
 
 import re
 from email import message_from_bytes, policy
@@ -36,7 +36,7 @@ def _claims(authserv_id: str, line: bytes) -> bool:
     name, _, value = line.partition(b":")
     if name.strip().lower() != b"authentication-results":
         return False
-    # Quotes, comments and folds can dress the name up; one that merely mentions it is no loss.
+    # Without quotes, comments and folds, which can hide the name; a header that only mentions it may go, too.
     return authserv_id.encode().lower() in re.sub(rb'[\s"\\]|\([^()]*\)', b"", value).lower()
 
 
