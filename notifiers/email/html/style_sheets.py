@@ -3,76 +3,85 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import Any
 
 import tinycss2
 
 from notifiers.email import limits
-from notifiers.email.html.declarations import PLAIN, Style, read
+from notifiers.email.html import allowed
+from notifiers.email.html.styles import read
 
-_NAME = re.compile(r"([.#]?)(-?[a-z_\u0080-\U0010ffff][\w-]*)", re.IGNORECASE)
+_NAME = re.compile(r"[.#]?-?[a-z_\u0080-\U0010ffff][\w-]*")
+_NO_NAMES = re.compile(r"\[[^\]]*\]?|::?[\w-]+(\([^)]*\)?)?")
 _GROUPS = frozenset({"media", "supports", "layer"})
 _HARMLESS = frozenset({"font-face", "page", "list", "charset", "viewport", "-ms-viewport"})
+_DARK_MODE = re.compile(r"\s*((only )?(screen|all) and )?\(prefers-color-scheme:\s*dark\)\s*")
 DEEPEST_GROUP = 3
 
 
 class StyleSheets:
-    """The rules that change what is shown, by the names an element must have for them to hold."""
+    """The names of elements (a tag, `.class` or `#id`) whose text the sheets may change."""
 
     def __init__(self) -> None:
-        self.doubtful = False  # of everything
-        self._rules: dict[str, list[tuple[frozenset[str], Style]]] = {}
+        self.doubtful = False  # all text is
+        self.rule = False  # at all
+        self.keep_lines = False  # of some element
+        self._changed: set[str] = set()
+        self._displaced: set[str] = set()
         self._room = limits.MOST_RULES
 
     def add(self, css: str) -> None:
         """Read one sheet."""
-        self._read(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True), 0, dark=False)
+        self._read(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True), 0, dark_mode=False)
 
-    def of(self, names: frozenset[str]) -> list[Style]:
-        """What the sheets may say of an element that has these names: its tag, `.class` and `#id`."""
-        return [style for name in names for needed, style in self._rules.get(name, ()) if needed <= names]
+    def change(self, names: Set[str]) -> bool:
+        """Whether the text of an element with these names may look otherwise."""
+        return not self._changed.isdisjoint(names)
 
-    def _read(self, rules: list[Any], depth: int, *, dark: bool) -> None:
+    def displace(self, names: Set[str]) -> bool:
+        """Whether an element with these names may stand anywhere."""
+        return not self._displaced.isdisjoint(names)
+
+    def _read(self, rules: list[Any], depth: int, *, dark_mode: bool) -> None:
         for rule in rules:
             self._room -= 1
             if self._room < 0 or rule.type == "error":
                 self.doubtful = True
                 return
             if rule.type == "qualified-rule":
-                self._add(rule, dark=dark)
+                self._add(rule, dark_mode=dark_mode)
             elif rule.type == "at-rule":
-                self._group(rule, depth, dark=dark)
+                self._group(rule, depth, dark_mode=dark_mode)
 
-    def _group(self, rule: Any, depth: int, *, dark: bool) -> None:
+    def _group(self, rule: Any, depth: int, *, dark_mode: bool) -> None:
         keyword = rule.lower_at_keyword
         if keyword in _GROUPS and rule.content is not None and depth < DEEPEST_GROUP:
-            asks = tinycss2.serialize(rule.prelude)[:1_000].lower()
+            dark_mode = dark_mode or bool(_DARK_MODE.fullmatch(tinycss2.serialize(rule.prelude).lower()))
             inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
-            self._read(inner, depth + 1, dark=dark or "prefers-color-scheme" in asks)
-        elif keyword not in _HARMLESS or "data:" in tinycss2.serialize(rule.content or []):
-            self.doubtful = True  # a font within the mail may draw any letter as another
+            self._read(inner, depth + 1, dark_mode=dark_mode)
+        elif keyword not in _HARMLESS or "src" in tinycss2.serialize(rule.content or []).lower():
+            self.doubtful = True  # a font from elsewhere may draw any letter as another
 
-    def _add(self, rule: Any, *, dark: bool) -> None:
+    def _add(self, rule: Any, *, dark_mode: bool) -> None:
         found = tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
-        style = read(found, dark=dark)
-        selectors = tinycss2.serialize(rule.prelude)[: limits.LONGEST_STYLE].lower()
-        unseen = re.search(r"::?(before|after|marker|first-line|first-letter)", selectors)
-        style = style._replace(doubtful=style.doubtful or style.hidden, hidden=False)
-        if style == PLAIN or (unseen and not style.doubtful and not style.displaced):
-            return
-        for selector in selectors.split(","):
-            self._add_selector(selector, style)
+        style = read(found, dark_mode=dark_mode)
+        selectors = tinycss2.serialize(rule.prelude).lower()
+        nested = any(each.type in ("qualified-rule", "at-rule") for each in found)  # and may rule anything
+        self.doubtful = self.doubtful or nested or len(selectors) > limits.LONGEST_STYLE
+        self.rule = True
+        self.keep_lines = self.keep_lines or bool(style.keeps_lines)
+        changes = style.hidden or style.doubtful or style.dark or style.scale != 1
+        if not self.doubtful and (changes or style.displaced or style.block is not None):
+            for name in map(self._name, selectors.split(",")):
+                if changes or name not in (allowed.BLOCKS if style.block else allowed.INLINE):
+                    self._changed.add(name)
+                if style.displaced:
+                    self._displaced.add(name)
 
-    def _add_selector(self, selector: str, style: Style) -> None:
-        """By the last compound alone, without its attributes and pseudo-classes: too many elements, never too few."""
-        last = re.split(r"[\s>+~]+", re.sub(r"\[[^\]]*\]?|:not\([^)]*\)?", "", selector).strip())[-1]
-        names = frozenset(sign + name for sign, name in _NAME.findall(re.sub(r"::?[\w-]+(\([^)]*\)?)?", "", last)))
-        if not names or "\\" in selector:
-            self.doubtful = True
-            return
-        key = max(names, key=lambda name: (name[0] in "#.", name))
-        rules = self._rules.setdefault(key, [])
-        if len(rules) < limits.MOST_RULES_OF_ONE:
-            rules.append((names, style))
-        else:
-            self.doubtful = True
+    def _name(self, selector: str) -> str:
+        """One name that an element must have for a rule to hold: too many elements will have it, never too few."""
+        last = re.split(r"[\s>+~]+", _NO_NAMES.sub("", selector).strip())[-1]
+        names = _NAME.findall(last)
+        self.doubtful = self.doubtful or not names or "\\" in selector
+        return max(names, key=lambda name: name[0] in ".#", default="")
