@@ -24,49 +24,28 @@ _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.
 
 # Codecs that Python counts as text but no mail client reads a mail in; some of them are quadratic.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
-# Names of Java's, IANA's, Microsoft's and MySQL's registers, by one that is known.
+# Names that neither the standard nor Python knows, and what is meant where Python's codec is the narrower standard.
 _FURTHER_NAMES = {
-    "utf-16": "csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff",
-    "utf-8": "unicode-2-0-utf-8 utf8mb4 utf-8mb4",
-    "windows-1252": "ansi x-ansi",
-    "iso-8859-15": "latin-9 latin9",
-    "cp850": "cspc850multilingual",
-    "gbk": "cn-gb gb2312-80 x-euc-cn x-mac-chinesesimp",
-    "big5": "big5-eten x-big5 x-mac-chinesetrad",
-    "euc-jp": "cp51932",
-    "iso-2022-jp": "cp50220 cp50221 iso-2022-jp-ms x-windows-iso2022jp",
-    "shift_jis": "cswindows31j x-ms-cp932",
-}
-_NAMES = {further: name for name, names in _FURTHER_NAMES.items() for further in names.split()}
-# What is meant where the codec is the narrower standard.
-_WIDER = {"gbk": "gb18030", "iso2022_jp": "iso2022_jp_ext"}
+    "ucs-2": "utf-16", "unicode": "utf-16", "utf8mb4": "utf-8", "cp65001": "utf-8", "ansi": "cp1252",
+    "latin9": "iso8859-15", "koi8-ru": "koi8-u", "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext",
+    "windows-936": "gb18030", "gbk": "gb18030", "iso2022_jp": "iso2022_jp_ext",
+}  # fmt: skip
 _NAME = re.compile(r"[!-~]{1,60}")
-# Names made of a number: dos-850, iso-8859-10-i.
-_NUMBERED = re.compile(r"(?:x-)?(?:(?:windows|dos|ibm|cp|ms)[-_]?([0-9]{2,5})|iso[-_]?8859[-_]?([0-9]{1,2})(?:-[ei])?)")
 
 
 def codec_of(label: str) -> str:
     """Python's codec for a name in lower case; "" where no mail client reads a mail in it, or nobody knows it."""
     if not _NAME.fullmatch(label):
         return ""
-    label = _NAMES.get(label, label)
-    numbered = _NUMBERED.fullmatch(label)
-    name = _known(label) or (
-        _known(f"cp{numbered[1]}" if numbered[1] else f"iso8859-{numbered[2]}") if numbered else ""
-    )
-    meant = webencodings.lookup(label) or webencodings.lookup(name.replace("_", "-"))
-    if meant and meant.name not in ("replacement", "x-user-defined") and name not in ("ascii", "utf-16"):
-        name = str(meant.codec_info.name)
-    return _WIDER.get(name, name)
-
-
-def _known(label: str) -> str:
+    known = webencodings.lookup(label)
+    if known and known.name not in ("replacement", "x-user-defined", "utf-16le") and label not in ("ascii", "us-ascii"):
+        label = str(known.codec_info.name)
     try:
-        b"text".decode(label, "replace")  # refuses what Python knows but not as text, such as base64
-        name = codecs.lookup(label).name
+        name = codecs.lookup(_FURTHER_NAMES.get(label, label)).name
+        b"text".decode(name, "replace")  # refuses what Python knows but not as text, such as base64
     except (LookupError, ValueError):
         return ""
-    return "" if name.replace("-", "_") in _NO_CHARSETS else name
+    return "" if name.replace("-", "_") in _NO_CHARSETS else _FURTHER_NAMES.get(name, name)
 
 
 def beginning(part: Part, most: int) -> bytes:

@@ -14,7 +14,7 @@ from email.message import Message
 
 from notifiers.email import limits
 
-_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+_EMPTY_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _BOUNDARY = re.compile(r"[ -~]{1,200}")
 # How some stores mark the beginning of a mail; but `From : grace@example.com` is a field (RFC 5322, section 4.5).
@@ -145,16 +145,11 @@ class _Cutter:
 
 def _header_end(raw: bytes, start: int, end: int, most: int) -> tuple[int, int]:
     """Where a header of at most so many bytes ends, and where the body begins."""
-    for blank in (b"\r\n", b"\n"):
-        if raw.startswith(blank, start, end):
-            return start, start + len(blank)
     limit = min(end, start + most)
-    found = _END_OF_HEADER.search(raw, start, limit)
-    if found:
-        return found.start(), found.end()
-    if limit < end:
+    found = _EMPTY_LINE.search(raw, start, limit)
+    if not found and limit < end:
         raise Unreadable("too_many_headers", "The headers of the mail are too long.")
-    return end, end
+    return found.span() if found else (end, end)
 
 
 def _fields(block: bytes) -> Fields:
@@ -214,15 +209,17 @@ def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
     boundary = part.params.get("boundary", "").rstrip(" ")
     if not _BOUNDARY.fullmatch(boundary):
         raise Unreadable("malformed", "A multipart of the mail has no boundary.")
+    delimiter = re.compile(rb"\n--%b(--)?[ \t\r]*(?=\n|\Z)" % re.escape(boundary.encode("ascii")))
     begin, count = -1, 0
-    for at, after, closing in _delimiters(raw, part, b"--" + boundary.encode("ascii")):
+    for found in delimiter.finditer(raw, part.start - 1, part.end):
+        at = max(found.start() - (raw[found.start() - 1 : found.start()] == b"\r"), begin, part.start)
         if begin >= 0:
-            yield begin, max(begin, at)
+            yield begin, at
             count += 1
         else:
-            _check_preamble(raw[part.start : max(part.start, min(at, part.start + limits.LONGEST_NOTICE + 1))])
-        begin = after
-        if closing:
+            _check_preamble(raw[part.start : min(at, part.start + limits.LONGEST_NOTICE + 1)])
+        begin = min(found.end() + 1, part.end)
+        if found[1]:
             return
     if begin >= 0 and not count and part.type == "multipart/alternative":
         raise Unreadable("malformed", "The mail was cut off, or an alternative of it isn't closed.")
@@ -241,24 +238,3 @@ def _check_preamble(preamble: bytes) -> None:
     fits = len(preamble) <= limits.LONGEST_NOTICE and all(line.strip() and not line.startswith(b"--") for line in lines)
     if not fits or (lines and not _NAMES_MIME.search(lines[0])):
         raise Unreadable("malformed", "Above its first part the mail has a text that mail programs don't show.")
-
-
-def _delimiters(raw: bytes, part: Part, dashes: bytes) -> Iterator[tuple[int, int, bool]]:
-    """Each line that is a delimiter: where the text before it ends, where the next begins, whether it closes."""
-    at = part.start if raw.startswith(dashes, part.start) else _next(raw, part.start, part.end, dashes)
-    for _ in range(limits.MOST_DELIMITERS):
-        if at < 0:
-            return
-        line_end = raw.find(b"\n", at, part.end)
-        after = part.end if line_end < 0 else line_end + 1
-        rest = raw[at + len(dashes) : after].rstrip(b" \t\r\n")
-        if rest in (b"", b"--"):
-            before = at - 1 if at > part.start else at
-            yield before - (raw[before - 1 : before] == b"\r"), after, rest == b"--"
-        at = _next(raw, after - 1, part.end, dashes)
-    raise Unreadable("too_many_parts", "The mail has too many lines that may divide its parts.")
-
-
-def _next(raw: bytes, start: int, end: int, dashes: bytes) -> int:
-    found = raw.find(b"\n" + dashes, start, end)
-    return found + 1 if found >= 0 else -1

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import binascii
-
-from asn1crypto import cms
+from collections.abc import Iterator
+from itertools import islice
 
 from notifiers.email import limits
 from notifiers.email.mime.parts import Part, read_parts
 
-_CONSTRUCTED = 0x20
 TYPES = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_CONSTRUCTED, _IDENTIFIER, _OCTETS = 0x20, 0x06, 0x04
+# RFC 5652, sections 4 and 5.1: signedData that holds data, 1.2.840.113549.1.7.2 and .1.
+_SIGNED_DATA = [bytes.fromhex("2a864886f70d010702"), bytes.fromhex("2a864886f70d010701")]
 
 
 def unwrapped(mail: Part) -> Part:
@@ -18,59 +20,49 @@ def unwrapped(mail: Part) -> Part:
 
     Whether the signature is good is not looked at, as with any signature within a mail: DMARC or DKIM vouch for it.
     """
-    if mail.type not in TYPES or mail.end - mail.start > limits.LARGEST_TEXT:
+    if mail.type not in TYPES or mail.is_cut:
         return mail
+    encoding = mail.fields.first("content-transfer-encoding").strip().lower()
     try:
-        data = _decoded(mail)
-        if not _is_simple(data):
-            return mail
-        wrapper = cms.ContentInfo.load(data)
-        if wrapper["content_type"].native != "signed_data":
-            return mail
-        content = wrapper["content"]["encap_content_info"]["content"].native
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):  # what broken ASN.1 raises
+        content = _signed(binascii.a2b_base64(mail.body) if encoding == "base64" else mail.body)
+    except (ValueError, IndexError):  # cut off, or no ASN.1
         return mail
-    return read_parts(content) if isinstance(content, bytes) else mail
+    return read_parts(content) if content else mail
 
 
-def _is_simple(data: bytes) -> bool:
-    """Whether this is one well-formed element of BER (X.690, section 8.1) with not too many within.
+def _signed(data: bytes) -> bytes:
+    """The content of a signedData, which other elements follow; b"" of anything else (RFC 5652, section 5.1)."""
+    kinds: list[bytes] = []
+    pieces: list[bytes] = []
+    for depth, tag, content in islice(_elements(data), limits.MOST_ELEMENTS):
+        if depth == 3 and kinds[1:]:
+            return b"".join(pieces) if kinds == _SIGNED_DATA else b""
+        if tag == _IDENTIFIER and depth in (1, 4):
+            kinds.append(content)
+        elif tag == _OCTETS and kinds[1:]:
+            pieces.append(content)
+    return b""
 
-    The library walks through all there is in an element of indefinite length, once for each level around it.
-    """
+
+def _elements(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """How deep each element of BER lies, its tag, and what it holds if it holds no others (X.690, section 8.1)."""
     at = 0
-    open_ends: list[int | None] = []  # of the elements around; None where the length is indefinite
-    for _ in range(limits.MOST_ELEMENTS):
-        limit = next((end for end in reversed(open_ends) if end is not None), len(data))
-        tag, size, at = _element(data, at)
-        if at + (size or 0) > limit or len(open_ends) > limits.DEEPEST_ELEMENT:
-            return False
-        if (tag, size) == (0, 0) and open_ends and open_ends[-1] is None:
-            open_ends.pop()
-        elif tag & _CONSTRUCTED:
-            open_ends.append(None if size is None else at + size)
-        elif size is None:
-            return False
+    ends: list[int] = []  # of the elements around; -1 where the length is indefinite
+    while at < len(data):
+        tag, size, at = data[at], data[at + 1], at + 2
+        if size > 0x80:
+            size, at = int.from_bytes(data[at : at + size - 0x80]), at + size - 0x80
+        elif size == 0x80:
+            size = -1 - at
+        if (tag, size) == (0, 0):
+            ends.pop()
+            continue
+        if (size < 0 and not tag & _CONSTRUCTED) or (ends and at + size > ends[-1] >= 0):
+            raise ValueError("an element has no end, or goes beyond that of the one around it")
+        yield len(ends), tag, b"" if tag & _CONSTRUCTED else data[at : at + size]
+        if tag & _CONSTRUCTED:
+            ends.append(at + size)
         else:
             at += size
-        while open_ends and open_ends[-1] == at:
-            open_ends.pop()
-        if not open_ends:
-            return True
-    return False
-
-
-def _element(data: bytes, at: int) -> tuple[int, int | None, int]:
-    """The tag of an element, its length or None where that is indefinite, and where its content begins."""
-    tag, size = data[at], data[at + 1]
-    if tag & 0x1F == 0x1F:
-        raise ValueError("no S/MIME has tags of more than a byte")
-    if size < 0x80:
-        return tag, size, at + 2
-    after = at + 2 + (size & 0x7F)
-    return tag, int.from_bytes(data[at + 2 : after]) if size & 0x7F else None, after
-
-
-def _decoded(mail: Part) -> bytes:
-    encoding = mail.fields.first("content-transfer-encoding").strip().lower()
-    return binascii.a2b_base64(mail.body) if encoding == "base64" else mail.body
+        while ends and at >= ends[-1] >= 0:
+            ends.pop()
