@@ -104,7 +104,7 @@ class _Page:
             if ends:
                 self._leave(node, states.pop())
             elif node.name == "#text":
-                self._say(node.data or "", states[-1], node.parent)
+                self._say(node.data or "", states[-1])
             elif node.name == "#comment":
                 self._comment((node.data or "").lower(), states[-1])
             elif node.name != "!doctype":
@@ -112,14 +112,13 @@ class _Page:
                 pending.append((node, True))
                 pending.extend((child, False) for child in reversed(node.children or ()))
 
-    def _say(self, text: str, state: _State, parent: Any) -> None:
+    def _say(self, text: str, state: _State) -> None:
         blank = not text.strip(" \t\n\f\r")
         if state.gone:
             self.lines.parted = self.lines.parted or not blank
             return
-        out_of_place = parent is not None and parent.name in ("table", "tbody", "tr")
         may_break = self._sheets.keep_lines and "\n" in text.strip()
-        if not blank and (state.doubtful or self._conditional or out_of_place or may_break):
+        if not blank and (state.doubtful or self._conditional or may_break):
             self.lines.put(UNSURE)
         if state.keeps_lines:
             self.lines.put_as_is(text)
@@ -131,13 +130,14 @@ class _Page:
             return around
         style, names = self._style_of(node), _names(node)
         hides = _is_known(node) and (node.attrs.get("hidden", "no") or "").lower() in allowed.HIDING
-        changes, displaced = self._sheets.change(names), style.displaced or self._sheets.displace(names)
+        changes, moves = not names.isdisjoint(self._sheets.changed), not names.isdisjoint(self._sheets.displaced)
+        displaced = style.displaced or moves
         is_shown = style.doubtful or displaced or changes or style.block is not None or (hides and self._sheets.rule)
         if (style.hidden or hides or node.name in allowed.UNSHOWN) and not is_shown:
             if node.name == "br":
                 self.lines.put(UNSURE)  # whether it breaks the line is for a style to say
             return around._replace(gone=True)
-        self._displaced = self._displaced or style.anywhere or self._sheets.displace(names)
+        self._displaced = self._displaced or style.anywhere or moves
         scale = around.scale * style.scale * (0.7 if node.name in allowed.SMALL else 1)
         doubtful = (
             hides or style.hidden or style.doubtful or displaced or changes or not _is_known(node)
@@ -179,8 +179,6 @@ class _Page:
         name, marks = node.name, _marks(node)
         if name == "br":
             self.lines.end(forced=True)
-        elif name == "wbr":
-            self.lines.parted = True
         elif name == "hr":
             self.lines.mark("________________________________")
         elif name in ("img", "input"):
@@ -189,8 +187,6 @@ class _Page:
             self.lines.put("\t" if self.lines.begun else "")
         elif name == "li":
             self.lines.put("1. " if node.parent is not None and node.parent.name == "ol" else "* ")
-        elif name == "q":
-            self.lines.put('"')
         elif marks & allowed.QUOTES:
             self.lines.mark("-----Original Message-----")
         elif name in allowed.SIGNED and any(allowed.SIGNATURE in m or m in allowed.SIGNATURES for m in marks):
@@ -204,8 +200,6 @@ class _Page:
             return
         if state.block:
             self.lines.end()
-        if node.name == "q":
-            self.lines.put('"')
         self.lines.depth -= _quotes(node)
 
     def _comment(self, text: str, state: _State) -> None:

@@ -10,8 +10,8 @@ BLOCKS = _words("""
     header hr li main nav ol p pre section table tbody tfoot thead tr ul""")
 INLINE = _words("""
     #document a abbr acronym b basefont bdi big br cite code dfn em font i img input ins kbd label mark
-    nobr o:p q samp small span st1:city st1:place st1:country-region st1:personname st1:date st1:time st1:placename
-    st1:placetype st1:state st1:street st1:address strong sub sup td th tt u var wbr time data""")
+    nobr o:p samp small span st1:city st1:place st1:country-region st1:personname st1:date st1:time st1:placename
+    st1:placetype st1:state st1:street st1:address strong sub sup td th tt u var time data""")
 # Shown by no program, unless a style says so; a picture of one pixel is one of them.
 UNSHOWN = _words("head title style script meta link base datalist area param")
 CELLS = _words("td th")

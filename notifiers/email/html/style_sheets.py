@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
 from typing import Any
 
 import tinycss2
@@ -21,27 +20,19 @@ DEEPEST_GROUP = 3
 
 
 class StyleSheets:
-    """The names of elements (a tag, `.class` or `#id`) whose text the sheets may change."""
+    """The names (a tag, `.class` or `#id`) of elements whose text the sheets may change, or put anywhere."""
 
     def __init__(self) -> None:
         self.doubtful = False  # all text is
         self.rule = False  # at all
         self.keep_lines = False  # of some element
-        self._changed: set[str] = set()
-        self._displaced: set[str] = set()
+        self.changed: set[str] = set()
+        self.displaced: set[str] = set()
         self._room = limits.MOST_RULES
 
     def add(self, css: str) -> None:
         """Read one sheet."""
         self._read(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True), 0, dark_mode=False)
-
-    def change(self, names: Set[str]) -> bool:
-        """Whether the text of an element with these names may look otherwise."""
-        return not self._changed.isdisjoint(names)
-
-    def displace(self, names: Set[str]) -> bool:
-        """Whether an element with these names may stand anywhere."""
-        return not self._displaced.isdisjoint(names)
 
     def _read(self, rules: list[Any], depth: int, *, dark_mode: bool) -> None:
         for rule in rules:
@@ -75,9 +66,9 @@ class StyleSheets:
         if not self.doubtful and (changes or style.displaced or style.block is not None):
             for name in map(self._name, selectors.split(",")):
                 if changes or name not in (allowed.BLOCKS if style.block else allowed.INLINE):
-                    self._changed.add(name)
+                    self.changed.add(name)
                 if style.displaced:
-                    self._displaced.add(name)
+                    self.displaced.add(name)
 
     def _name(self, selector: str) -> str:
         """One name that an element must have for a rule to hold: too many elements will have it, never too few."""
