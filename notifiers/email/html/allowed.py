@@ -63,7 +63,8 @@ LENGTHS = {
     "font": (8, 100), "font-size": (8, 100), "line-height": (8, 100),
     "width": (100, 2500), "max-width": (100, 8000), "min-width": (0, 800), "opacity": (1, 1),
     "height": (15, 8000), "max-height": (15, 80000), "min-height": (0, 1000), "vertical-align": (-8, 80),
-    "text-indent": (-40, 100), "letter-spacing": (-1, 5), "word-spacing": (-1, 10), "text-stroke-width": (0, 0),
+    "text-indent": (-40, 100), "letter-spacing": (-1, 5), "word-spacing": (-1, 10), "text-stroke": (0, 0),
+    "text-stroke-width": (0, 0),
     "left": (-2, 5), "top": (-2, 2), "right": (-2, 2), "bottom": (-2, 2), "outline": (0, 10), "outline-width": (0, 10),
     "mso-text-raise": (-8, 8), "margin": (0, 800), "padding": (0, 400), "border": (0, 50), "text-decoration": (0, 3),
 }  # fmt: skip

@@ -13,11 +13,9 @@ import webencodings
 
 from notifiers.email import limits
 from notifiers.email.folding import UNSURE
-from notifiers.email.header_values import keyword
 from notifiers.email.mime.parts import Part, Unreadable
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*+=*+")
 _BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
 # Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
 _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
@@ -49,17 +47,11 @@ def codec_of(label: str) -> str:
 
 
 def beginning(part: Part, most: int) -> bytes:
-    """The first bytes of a part, its transfer encoding undone as far as it can be."""
-    encoding = keyword(part.fields.first("content-transfer-encoding"))
-    body = part.body[: 2 * most]
-    if encoding == "base64":
-        packed = _NOT_BASE64.sub(b"", body)
-        packed = packed[: len(packed) - (len(packed) % 4 == 1)]  # one character alone says nothing
-        try:
-            return binascii.a2b_base64(packed + b"=" * (-len(packed) % 4))[:most]
-        except binascii.Error:
-            return b""
-    return (binascii.a2b_qp(body) if encoding == "quoted-printable" else body)[:most]
+    """The first bytes of a part; none where its encoding is unknown or broken."""
+    try:
+        return _transferred(part)[:most]
+    except Unreadable:
+        return b""
 
 
 def part_text(part: Part) -> str:
@@ -83,19 +75,19 @@ def _text(part: Part) -> str:
 
 
 def _transferred(part: Part) -> bytes:
+    """The body without its transfer encoding (RFC 2045, section 6). Raises Unreadable, as `part_text` does."""
     encoding = part.fields.first("content-transfer-encoding").strip().lower()
-    body = part.body
     if encoding in ("", "7bit", "8bit", "binary"):
-        return body
+        return part.body
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(body)
-    if encoding == "base64" and _BASE64.fullmatch(body):
-        packed = b"".join(body.split())
-        whole = packed[: len(packed) // 4 * 4] if packed[-1:] != b"=" else packed
-        try:
+        return binascii.a2b_qp(part.body)
+    packed = b"".join(part.body.split())
+    whole = packed if packed.endswith(b"=") else packed[: len(packed) // 4 * 4]
+    try:
+        if encoding == "base64" and _BASE64.fullmatch(packed):
             return binascii.a2b_base64(whole, strict_mode=True) if whole else b""
-        except binascii.Error as problem:
-            raise Unreadable("malformed", "The text of the mail is not encoded as it says.") from problem
+    except binascii.Error as problem:
+        raise Unreadable("malformed", "The text of the mail is not encoded as it says.") from problem
     raise Unreadable("malformed", "The text of the mail is encoded in a way that can't be read.")
 
 

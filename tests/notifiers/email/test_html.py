@@ -110,7 +110,7 @@ SHOWN = (
     "-qt-block-indent:0", "-qt-paragraph-type:empty", "--darkreader-inline-color:#e8e6e3", "color:var(--x,#000)",
     "color:var(--x, rgb(1, 2, 3))", "font-family:a, 'b;c'", "outline:0", "box-shadow:none", "mask:none",
     "margin:13px 0;margin-top:0", "display:block;;", "text-decoration:none;text-decoration-color:initial",
-    "orphans:2", "unicode-bidi:isolate",
+    "orphans:2", "unicode-bidi:isolate", "font:12.0px Helvetica;color:#000000;-webkit-text-stroke:#000000",
 )  # fmt: skip
 
 
