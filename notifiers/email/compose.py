@@ -14,7 +14,7 @@ from countersign import times
 from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person, RequestNotification
-from notifiers.email import headers, token, wording
+from notifiers.email import compose_headers, token, wording
 from notifiers.email.config import EmailConfig
 from notifiers.email.header_values import is_message_id, is_plain_address
 from notifiers.templates import Templates
@@ -26,9 +26,9 @@ def compose(notification: Notification, config: EmailConfig, now: datetime | Non
     Raises Unreachable where the person's address can't be written to.
     """
     address = writable(notification.to.email)
-    message = EmailMessage(headers.POLICY if address.isascii() else headers.UTF8_POLICY)
-    message["From"] = headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
-    message["To"] = headers.mailbox(wording.name(notification.to.name, ""), address)
+    message = EmailMessage(compose_headers.POLICY if address.isascii() else compose_headers.UTF8_POLICY)
+    message["From"] = compose_headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
+    message["To"] = compose_headers.mailbox(wording.name(notification.to.name, ""), address)
     if isinstance(notification, RequestNotification):
         ids = ids_of(notification, config)
         _address(message, notification, ids, config)
@@ -88,7 +88,7 @@ def _commentable(notification: RequestNotification, ids: token.Ids) -> bool:
 
 def _address(message: EmailMessage, notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> None:
     message["Reply-To"] = _reply_to(notification, ids, config)
-    message["Subject"] = headers.words(_subject(notification, config))
+    message["Subject"] = compose_headers.words(_subject(notification, config))
     message["Message-ID"] = token.message_id(
         config.message_id_domain, ids, notification.event, _of_run(notification, notification.id)
     )
@@ -114,7 +114,7 @@ def _address_general(message: EmailMessage, notification: Notification, config: 
     """What is about no request has a subject line of its own, and nothing in it that an answer could be known by."""
     title = _template(f"{notification.event}/title.j2").render(_shown_general(notification, config)).strip()
     message["Reply-To"] = config.reply_address
-    message["Subject"] = headers.words(f"{config.instance_name} - {title}")
+    message["Subject"] = compose_headers.words(f"{config.instance_name} - {title}")
     message["Message-ID"] = token.message_id(config.message_id_domain, None, notification.event, notification.id)
 
 

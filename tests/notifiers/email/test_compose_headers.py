@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from notifiers.email.headers import POLICY, UTF8_POLICY
+from notifiers.email.compose_headers import POLICY, UTF8_POLICY
 
 
 @pytest.mark.parametrize("value", ["a\r\nBcc: x@y.example", "a\nb", "a\x00b", "a\u2028b", "a\u202eb", "ä"])
