@@ -154,7 +154,7 @@ def _write(message: EmailMessage, notification: Notification, shown: dict[str, o
 
 
 def _part(subtype: str, text: str, encoding: str | None = None) -> EmailMessage:
-    part = EmailMessage(headers.POLICY)
+    part = EmailMessage(compose_headers.POLICY)
     part.set_content(text, subtype=subtype, cte=encoding)
     return part
 
