@@ -133,18 +133,23 @@ async def comment(
 
     Returns the request as it is then.
     """
-    person = caller.must_be_person()
+    caller.must_be_person()
     view = await seen(context, caller, approval_id)
-    pass_on = context.engine.comment if person == view.question.requester else context.engine.inquire
 
     async def write(source_id: str) -> JSONResponse:
-        given = SubmittedComment(
-            channel=CHANNEL, source_id=source_id, approval_id=approval_id, person=person, text=said.text
-        )
-        await pass_on(given)
+        await pass_on(context, caller, view, said.text, source_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(write, lambda _: _view(context, caller, approval_id))
+
+
+async def pass_on(context: Context, caller: Caller, view: RequestView, text: str, source_id: str) -> None:
+    """Have what a person writes passed on, once for each `source_id`. Raises NotAllowed, Refused, TooMany."""
+    is_requester = caller.name == view.question.requester
+    given = SubmittedComment(
+        channel=CHANNEL, source_id=source_id, approval_id=view.approval_id, person=caller.name, text=text
+    )
+    await (context.engine.comment if is_requester else context.engine.inquire)(given)
 
 
 @router.post(

@@ -28,7 +28,7 @@ class Card:
 
     @property
     def may(self) -> frozenset[str]:
-        """What the reader may do now: approve, reject, cancel, revoke, give back."""
+        """What the reader may do now: `approve`, `reject`, and the values of Action."""
         answers = [
             verdict.value
             for verdict in Verdict
@@ -46,12 +46,13 @@ class Card:
 
     @property
     def _actions(self) -> Iterable[Action]:
-        open_for = {Action.CANCEL: self.request.status is Status.WAITING}
+        waits = self.request.status is Status.WAITING
         lasts = self.request.grant is not None and self.request.grant.status is GrantStatus.ACTIVE
+        possible = {Action.REVOKE: lasts, Action.GIVE_BACK: lasts}
         return (
             action
             for action in Action
-            if open_for.get(action, lasts) and not why_not(self.reader, action, self.request)
+            if possible.get(action, waits) and not why_not(self.reader, action, self.request)
         )
 
     @property

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Status, Verdict
 from countersign.redaction import redacted_event
 from countersign.views import RequestView
-from portal.answers import CHANNEL, Deciding, decided, may_try
+from portal.answers import CHANNEL, Deciding, decided, may_try, pass_on
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.cards import Card
@@ -127,6 +127,20 @@ async def answer(
     given = Deciding(verdict=verdict, comment=comment, level=level)
     view = await may_try(context, caller, approval_id, given)
     await decided(context, caller, view, given, f"{once}.{verdict}.{_digest(comment)}")
+    return to_request(approval_id)
+
+
+@router.post("/requests/{approval_id}/comment")
+async def comment(
+    approval_id: ApprovalId,
+    context: ContextHere,
+    caller: CallerHere,
+    once: Nonce,
+    text: Annotated[str, Form(min_length=1, max_length=LONGEST_COMMENT)],
+) -> Response:
+    """Have what the reader writes passed on: to the requester, or to those who are asked."""
+    view = await seen(context, caller, approval_id)
+    await pass_on(context, caller, view, text, call_id(caller, once))
     return to_request(approval_id)
 
 

@@ -69,6 +69,19 @@ async def test_a_requester_cancels_and_gives_back(site: Site) -> None:
     await expect(alice.locator(".status").first).to_have_text("Ended")
 
 
+async def test_a_question_and_its_answer_are_passed_on_and_decide_nothing(site: Site) -> None:
+    alice, grace = await site.signed_in("alice"), await site.signed_in("grace")
+    number = await asked(alice, next(site.portal.devices))
+    await grace.goto(f"/requests/{number}")
+    await grace.get_by_label("A question for Alice?").fill("For how long?")
+    await grace.get_by_role("button", name="Ask", exact=True).click()
+    await expect(alice.locator("table")).to_contain_text("For how long?")
+    await alice.get_by_label("A word to those who are asked?").fill("An hour.")
+    await alice.get_by_role("button", name="Send").click()
+    await expect(grace.locator("table")).to_contain_text("An hour.")
+    assert site.store.reading.request(number).status is Status.WAITING
+
+
 async def test_who_may_not_see_a_request_is_told_nothing_of_it(site: Site) -> None:
     alice, carol = await site.signed_in("alice"), await site.signed_in("carol")
     number = await asked(alice, DB)
