@@ -1,0 +1,71 @@
+"""What each page owes its reader: nothing serious for axe in either theme, no need to scroll sideways or of scripts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+
+from countersign.models import Status
+from tests.portal.pages.conftest import Site
+from tests.portal.pages.test_requests import asked
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SERIOUS = {"serious", "critical"}
+WIDTH_OF_A_PHONE = 360
+OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site, scheme: Literal["light", "dark"]) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": WIDTH_OF_A_PHONE, "height": 740}, "color_scheme": scheme}
+    grace = await site.signed_in("grace", **phone)
+    alice = await site.signed_in("alice")
+    number = await asked(alice, next(site.portal.devices), "a-word-that-is-as-long-as-no-line-of-a-phone-is " * 3)
+    pages = [
+        "/approvals",
+        "/approvals/all",
+        "/requests",
+        "/requests/new",
+        f"/requests/{number}",
+        "/sessions",
+        "/sign-in",
+    ]
+    for path in [*pages, "/sign-in/x.y", "/requests/1"]:
+        await grace.goto(path)
+        found = await Axe().run(grace)
+        serious = [(one["id"], one["nodes"]) for one in found.response["violations"] if one["impact"] in SERIOUS]
+        assert not serious, (path, serious)
+        assert not await grace.evaluate(OVERFLOWS), path
+        assert await grace.get_by_role("heading", level=1).count() == 1, path
+
+
+async def test_without_scripts_all_of_it_works(site: Site) -> None:
+    alice, grace = [await site.signed_in(one, java_script_enabled=False) for one in ("alice", "grace")]
+    number = await asked(alice, next(site.portal.devices))
+    await grace.goto("/approvals")
+    await grace.locator(f"#r{number}").get_by_role("button", name="Reject").click()
+    await grace.wait_for_url(re.compile(rf"/requests/{number}$"))
+    await expect(grace.locator(".status").first).to_have_text("Rejected")
+    assert site.store.reading.request(number).status is Status.REJECTED
+    await grace.get_by_role("button", name="Sign out").click()
+    await expect(grace.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+async def test_the_keyboard_alone_is_enough(site: Site) -> None:
+    alice, grace = await site.signed_in("alice"), await site.signed_in("grace")
+    number = await asked(alice, next(site.portal.devices))
+    await grace.goto(f"/requests/{number}")
+    await grace.keyboard.press("Tab")
+    await expect(grace.locator(":focus")).to_have_text("Skip to the content")
+    await grace.keyboard.press("Enter")
+    for _ in range(30):
+        await grace.keyboard.press("Tab")
+        if await grace.locator(":focus").inner_text() == "Approve":
+            break
+    await grace.keyboard.press("Enter")
+    await expect(grace.locator(".status").first).to_have_text("Approved")
