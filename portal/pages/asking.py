@@ -1,7 +1,5 @@
 """The page on which a person asks for a connection."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Form, Request, Response

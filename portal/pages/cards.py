@@ -1,7 +1,5 @@
 """A request as pages show it: what is asked, who else is, and what the reader may do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -4,8 +4,6 @@ The feed is read once for all, and each change is read from the database and mad
 reader more costs no query. Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """From what is known to a page: the templates of `templates/pages`, in which every value is escaped."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The pages of requests: what waits for me, what I asked for, and one request with what I may do about it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Routes of pages: who calls is known by the session's cookie, and what goes wrong is told on a page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any

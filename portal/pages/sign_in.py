@@ -1,7 +1,5 @@
 """Signing in by a link that is mailed, signing out, and the sessions that last."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated

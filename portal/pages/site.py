@@ -1,7 +1,5 @@
 """What the pages are told of the installation, and the cookies of a browser."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Links to sign in by, and sessions: the rules, on a database alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 

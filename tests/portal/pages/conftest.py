@@ -1,7 +1,5 @@
 """A portal whose pages are opened by a real browser, with a worker, a mail server and its people behind it."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import shutil

@@ -1,7 +1,5 @@
 """What no page of ours sends: forged posts, stolen or stale cookies, addresses that lead elsewhere, hostile values."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import re

@@ -1,7 +1,5 @@
 """Pages that go on showing requests as they are."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

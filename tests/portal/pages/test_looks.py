@@ -1,7 +1,5 @@
 """What each page owes its reader: nothing serious for axe in either theme, no need to scroll sideways or of scripts."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Asking, deciding and undoing on pages, with real browsers."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Signing in by a mailed link, with a real browser."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 from playwright.async_api import expect
