@@ -41,10 +41,7 @@ class Comments:
 
         Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
         """
-        now, (kind, event) = datetime.now(UTC), KINDS[action]
-        digest = hashlib.sha256(f"{given.channel} {given.person} {given.source_id}".encode()).hexdigest()[
-            :LONGEST_DIGEST
-        ]
+        now, (kind, event), digest = datetime.now(UTC), KINDS[action], _digest(given)
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
             rows = rows_of(connection, [given.approval_id])
@@ -54,7 +51,9 @@ class Comments:
                 return
             [view], route = views(connection, policy, rows), Route.model_validate(rows[0].route)
             must_be_allowed(principal(policy, given.person), action, view)
-            _must_have_room(connection, view, kind, given.person, now)
+            if view.status is not Status.WAITING:
+                raise already_settled(view.approval_id, view.status, view.message)
+            _must_have_room(connection, view.approval_id, kind, given.person, now)
             about = {"approval_id": view.approval_id, "level": view.level, "message": given.text, "retry_at": now}
             about["fields"] = {"author": principal_name(policy, given.person)}
             what = f"{view.approval_id}.{ANSWERING_STEP}.{event}.{digest}"
@@ -67,14 +66,18 @@ class Comments:
             append(connection, view.approval_id, [said])
 
 
-def _must_have_room(connection: Connection, view: RequestView, kind: Kind, person: str, now: datetime) -> None:
-    """Raise Refused where the request has ended, and TooMany where this person has had enough passed on."""
-    if view.status is not Status.WAITING:
-        raise already_settled(view.approval_id, view.status, view.message)
-    if events.written_since(connection, view.approval_id, kind, person, now - WITHIN) >= MOST_PASSED_ON:
-        minutes = WITHIN // timedelta(minutes=1)
-        message = f"{MOST_PASSED_ON} of your messages about #{view.approval_id} were passed on within {minutes} minutes"
-        raise TooMany(f"{message}; try again later.", limit=MOST_PASSED_ON, retry_after=WITHIN.seconds)
+def _digest(given: SubmittedComment) -> str:
+    """Identifies it within its request."""
+    return hashlib.sha256(f"{given.channel} {given.person} {given.source_id}".encode()).hexdigest()[:LONGEST_DIGEST]
+
+
+def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person: str, now: datetime) -> None:
+    """Raise TooMany where so many of this person's were passed on lately as may be."""
+    if events.written_since(connection, approval_id, kind, person, now - WITHIN) >= MOST_PASSED_ON:
+        message = (
+            f"{MOST_PASSED_ON} messages of yours about #{approval_id} were passed on within an hour; more are not."
+        )
+        raise TooMany(message, limit=MOST_PASSED_ON, retry_after=WITHIN.seconds)
 
 
 def _recipients(action: Action, policy: Policy, view: RequestView, route: Route) -> Iterator[tuple[str, str]]:

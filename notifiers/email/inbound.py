@@ -207,11 +207,13 @@ class Inbound:
         await undo(view.approval_id, who, CHANNEL, mail.judged.comment, undo_id=undo_id, proof=proof)
 
     async def _inquire(self, mail: Explanation, raw: bytes) -> str:
-        """Pass a question on to the requester; what its sender is told of that, "" where it was not passed on."""
+        """Pass a question on to the requester; returns what its sender is told of that, if anything."""
         assert mail.request is not None
         try:
             await _of_engine(self.engine.inquire(_said(mail, raw)), *NOT_DONE)
-        except NOT_DONE as error:
+        except TooMany as error:
+            return f"{error} "
+        except NOT_DONE as error:  # the help mail says how the request ended
             log.info("mail %s not passed on: %s", mail.reply.message_id, message_of(error))
             return ""
         return f"Your question was passed on to {mail.request.requester_name}. "
@@ -251,7 +253,7 @@ def _said(mail: Explanation, raw: bytes) -> SubmittedComment:
         source_id=explanation.source_id(reply, judged, raw),
         approval_id=judged.approval_id,
         person=judged.person,
-        text=reply.text,
+        text=token.masked(reply.text),
         proof=explanation.proof(reply, judged),
     )
 
