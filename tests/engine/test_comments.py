@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from countersign.errors import NotFound, TooMany
@@ -14,7 +16,7 @@ from tests.store.requests import asking, at_once, kinds, lost, messages, opened,
 from tests.workflows.people import policy
 
 
-def waiting(store: Store, **changed: object) -> int:
+def waiting(store: Store, **changed: Any) -> int:
     """A request about which Grace, Ada and Ivan are asked; its number."""
     apply_policy(store, policy(**{"channels": {"email": "decide", "slack": "decide"}} | changed), "ada")
     number = opened(store).approval_id

@@ -42,12 +42,15 @@ async def arrives_twice(deployment: Deployment, mail: EmailMessage) -> None:
         await asyncio.to_thread(inbound.take, again, datetime.now(UTC))
 
 
-async def test_an_unclear_mail_that_arrives_twice_gets_one_help_mail_and_one_row(deployment: Deployment) -> None:
+async def test_an_unclear_mail_that_arrives_twice_is_passed_on_once_and_gets_one_help_mail_and_one_row(
+    deployment: Deployment,
+) -> None:
     request = await deployment.ask("alice")
     await arrives_twice(deployment, await a_reply(request, "grace", "Hm, let me see.", "<unclear@example.test>"))
-    assert request.lines("answer_refused") == ["answer_refused grace"]
-    await until(lambda: len(request.lines("noticed")) == 2)
-    assert not [row for row in deployment.store.notifications.of_step(request.id, 0) if row.event == "help"]
+    assert request.lines("inquired", "answer_refused") == ["inquired grace", "answer_refused grace"]
+    told = ["noticed alice", "noticed grace", "noticed grace"]
+    await until(lambda: sorted(request.lines("noticed")) == told)
+    assert not deployment.store.notifications.of_step(request.id, 0)
 
 
 async def test_an_approval_that_arrives_again_after_it_settled_the_request_is_not_called_refused(
