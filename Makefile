@@ -14,6 +14,9 @@ COVERED := $(filter-out benchmarks sandbox tests,$(patsubst %/__init__.py,%,$(wi
 COVERAGE := 95
 AT_ONCE ?= 4
 
+# What is compiled once is not compiled again by each program that a test starts.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DELETE_ON_ERROR:
 .PHONY: demo up check test bench format lock venv
 

@@ -43,7 +43,6 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     ("arguments", "code", "message"),
     [
         (["--help"], 0, "--check"),
-        (["-h"], 0, "--check"),
         (["--version"], 0, "countersign "),
         (["--chekc"], 2, "--chekc"),
         (["start"], 2, "start"),

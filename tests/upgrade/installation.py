@@ -29,7 +29,7 @@ PROGRAMS = {"worker": ["worker.py"], "portal": ["-m", "portal", "serve"]}
 WAIT_SECONDS = 120.0  # a program may take a minute to start on a busy machine
 STOP_SECONDS = 120.0
 CALL_SECONDS = 120.0  # an answer waits for a worker for 20
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.25
 
 
 class NoRelease(Exception):

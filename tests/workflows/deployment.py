@@ -38,7 +38,7 @@ from tests.workflows.people import Devices, policy
 from tests.workflows.sandboxed import sandboxed
 
 WAIT_SECONDS = 120.0
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
 MAIL_KEYS = "a1:" + "k" * 40
 # What kind of mail it is stands in its Message-ID.
 EVENT = re.compile(r"\.(opened|asked|reminded|settled|grant_ended|answer_refused|inquiry|comment)\.")
