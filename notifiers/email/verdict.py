@@ -9,8 +9,8 @@ from countersign.models import LONGEST_COMMENT, without_controls
 from notifiers.email import limits
 from notifiers.email.folding import DISPLACED, UNSURE
 from notifiers.email.grammar import Line, Names, read_line
-from notifiers.email.grammar.confusables import fold_case
-from notifiers.email.grammar.doubt import begins_with_doubt, runs_on, word_of_doubt
+from notifiers.email.grammar.doubt import begins_with_doubt, word_of_doubt
+from notifiers.email.grammar.folded import fold_case
 from notifiers.email.grammar.lexicon import Lexicon
 from notifiers.email.html import html_text
 from notifiers.email.mime.charset import part_text
@@ -107,8 +107,6 @@ def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context
     if own.foreign and _number_in(own.lines, shown) in own.foreign:
         return Reading("none", "below_a_quote", line=shown)
     rest = lines[first + 1 :][: limits.MOST_BELOW // about.texts]
-    if runs_on(shown, next(filter(str.strip, rest), ""), about.words):
-        return Reading("none", "turned", line=shown)
     marked = [each.rstrip(" ?？") for each in own.marked]  # a question there is the one that is answered
     doubt = _doubt([*rest, *marked], signature, line, about)
     if doubt:

@@ -1,6 +1,6 @@
 """Whether a line is an answer, and whether the lines below put it in doubt.
 
-`lexicon` holds the words, from the files in `languages`; `confusables` folds what people write, `names` knows a name,
+`lexicon` holds the words, from the files in `languages`; `folded` folds what people write, `names` knows a name,
 `segments` says what each part of a line is, `line` what the whole line says, and `doubt` what follows it.
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from notifiers.email.grammar.confusables import fold_case
+from notifiers.email.grammar.folded import fold_case
 from notifiers.email.grammar.lexicon import WORD, Lexicon
 from notifiers.email.grammar.line import read_line
 from notifiers.email.grammar.names import Names
@@ -17,8 +17,7 @@ LONGEST_PHRASE = 6  # words
 LONGEST_COMMENT = 40_000  # characters below an approval
 MOST_SHOWN = 100  # of them, where there are more
 _QUESTION = re.compile(r"([^.!?。！？؟;…]*)[?？؟\u037e⁇⁈⁉]+(?![\w/&=%#-])")
-_STOPS = (".", "!", "?", "。", "！", "？", "…")
-_GOING_ON = (",", ";", ":", "?", ")", "、", "，", "？", "；", "：")
+_GOES_ON = re.compile(r"\s*[,;:)、，；：](?![-)DP(])")  # what smiles aside
 _LEADING = " \t.-–—*•…([<{/\"'"
 
 
@@ -26,7 +25,7 @@ def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexico
     """The first word of refusal, delay or condition in the lines below `answer`, or ""."""
     lines = list(lines)
     for line in lines:
-        if read_line(line, names, words).verdict == "reject" or _asks(line, words):
+        if read_line(line, names, words).verdict == "reject" or _asks(line, words) or _GOES_ON.match(line):
             return line.strip()
     text = " ".join(lines)
     if len(text) > LONGEST_COMMENT:  # nobody has read it all
@@ -42,7 +41,7 @@ def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexico
         for form in forms:
             found = next((each for each in windows if form.holds(each)), "")
             numbers = found == "no" and spoken[at + 1 : at + 2] and spoken[at + 1].isdigit()  # "Ticket No. 4711"
-            if found and not numbers and not (names.sender and names.is_sender([found])):
+            if found and not numbers and not names.is_sender([found]):
                 return found.strip("^ ")
         at += 1
     bare = fold_case(text)
@@ -73,19 +72,6 @@ def begins_with_doubt(line: str, words: Lexicon) -> bool:
     windows = [" ".join(spoken[:size]) for size in range(1, LONGEST_PHRASE) if size <= len(spoken)]
     numbered = len(spoken) > 1 and spoken[1].isdigit()
     return not numbered and any(map(words.below.holds, windows)) and len(spoken) <= 12
-
-
-def runs_on(line: str, following: str, words: Lexicon) -> bool:
-    """Whether a sentence runs on from one line into the next: "Approved", "by Bob only"."""
-    said, more = line.rstrip(), following.strip()
-    if not more or (said.endswith(_STOPS) and not more.startswith(_GOING_ON)):
-        return False
-    if more.startswith(_GOING_ON) and not more.startswith((":)", ":-)", ";)")):
-        return True
-    if more.lstrip(_LEADING)[:1].isupper():
-        return False
-    folded = fold_case(more[:200]).lstrip(_LEADING)
-    return any(folded == each or folded.startswith(f"{each} ") for each in words.runs_on)
 
 
 def _languages_of(answer: str, words: Lexicon) -> set[str]:

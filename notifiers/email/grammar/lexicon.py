@@ -9,17 +9,15 @@ from itertools import product
 from pathlib import Path
 
 from notifiers.email.folding import read_toml
-from notifiers.email.grammar.confusables import fold_case, fold_known
+from notifiers.email.grammar.folded import fold_case, fold_known
 
 LANGUAGES = Path(__file__).parent.parent / "languages"
 REQUIRED = frozenset({"approve", "reject", "explicit", "undo", "greetings", "thanks", "closings", "below"})
 OPTIONAL = frozenset({
     "approve_orders", "reject_orders", "before_no", "mere_no", "no_reject", "ambiguous", "bare_verbs", "please", "own",
     "by", "with_answer", "sorry", "agrees", "titles", "honorifics", "and", "below_in_its_language", "harmless_below",
-    "runs_on", "no_names",
 })  # fmt: skip
 CODES = tuple(sorted(path.stem for path in LANGUAGES.glob("*.toml")))
-LONGEST_PLAIN_STEM = 5
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*'?")
 _CHOICE = re.compile(r"\{([^}]*)\}")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
@@ -89,39 +87,19 @@ class Lexicon:
         self.reject_by_language = {code: of("reject", "reject_orders", among=[code]) for code in codes}
         self.agrees = {code: of("agrees", among=[code]) for code in codes}
         self.sorry, self.titles, self.and_ = of("sorry"), of("titles"), of("and")
-        self.honorifics = tuple(sorted(of("honorifics").folded()))
-        self.below, self.harmless_below, self.runs_on = Forms(of("below")), Forms(of("harmless_below")), of("runs_on")
+        self.written_with_names = tuple(filter(is_eastern, (*self.greetings.folded(), *of("honorifics").folded())))
+        self.below, self.harmless_below = Forms(of("below")), Forms(of("harmless_below"))
         self.below_in = {code: Forms(of("below_in_its_language", among=[code])) for code in codes}
         self.answers = self.approve.folded() | self.reject.folded()
         self.answering_words = self.approve.words() | self.reject.words()
         of_doubt = of("below", "below_in_its_language").folded()
         self.below_words = frozenset(phrase.rstrip("*") for phrase in of_doubt if " " not in phrase)
-        self.beside = frozenset().union(
-            *(
-                table.words()
-                for table in (
-                    self.please,
-                    self.thanks,
-                    self.sorry,
-                    self.own,
-                    self.greetings,
-                    self.closings,
-                    of("no_names"),
-                )
-            )
-        )
-        self._stems = frozenset(
-            phrase
-            for phrase in self.answers
-            if " " not in phrase and len(phrase) > (LONGEST_PLAIN_STEM if phrase.isascii() else 1)
-        )
-        self._lengths = sorted({len(stem) for stem in self._stems})
+        # "If" in two languages where its accent is left out, and "as approved": beside another answer they are none.
+        self.conditions = Phrases(["si", "conforme"])
 
-    def holds_answer(self, text: str) -> bool:
-        """Whether an answer stands anywhere in a text, though it be within a word ("unapproved")."""
-        return any(
-            text[at : at + length] in self._stems for length in self._lengths for at in range(len(text) - length + 1)
-        )
+    def turns(self, word: str) -> bool:
+        """Whether a word answers, or turns an answer."""
+        return word in self.answers or word in self.below_words or self.below.holds(word)
 
     def agreeing(self, phrase: str) -> list[Phrases]:
         """What agrees behind a rejecting phrase: in its languages, and in English."""

@@ -13,15 +13,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from notifiers.email.folding import UNSURE
-from notifiers.email.grammar.confusables import ODD, fold, fold_known, is_blank
+from notifiers.email.grammar.folded import fold, fold_known, has_other_letters, is_blank
 from notifiers.email.grammar.lexicon import Lexicon, is_eastern, lexicon
-from notifiers.email.grammar.names import Names, introduces_sender, is_harmless, written_like_names
+from notifiers.email.grammar.names import Names
 from notifiers.email.grammar.segments import Reader
 
 LONGEST_ANSWER = 120  # characters of a line that may still approve
 LONGEST_NO = 500  # and of one that may still reject
 MOST_SEGMENTS = 6  # between full stops and commas, as in "Hi Bob, yes, approved. Thanks, Grace"
-MOST_CALLED = 2  # words of a name with which a letter begins
 MOST_OPENINGS, MOST_WORDS_OF_OPENING = 4, 4  # "Sorry, I have to": how many, and of how many words each
 MOST_WORDS_OF_NO = 10  # of a rejecting phrase
 YES_SIGNS = frozenset(["👍", "👌", "✅", "✔", "🙂", "😊", "😀", "😃", "😄", "🎉", "🙏", ":)", ":-)", "^^"])
@@ -30,22 +29,18 @@ NO_SIGNS = frozenset(["👎", "❌", "🚫", "⛔", "✖", "✗", "✘", "🙅"]
 # Shown as nothing at the ends of a line; editors and web mail leave them there. Within a line they split words.
 _EDGES = " \t\r\n\f\v\N{NO-BREAK SPACE}\u3000\u200b\ufeff\u2060"
 _BULLET = re.compile(r"[-*•–] +(?=\w)")
-_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "'": "'", "‘": "’"}
+_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "'": "'", "‘": "’", "*": "*", "_": "_"}
 _NUMBER = re.compile(r" *(?:\brequest *)?#(\d{1,12})(?!\d)", re.IGNORECASE)
-_MARKS_APART = re.compile(r"(?<=[.!,]) +(?=[.!,])")  # as full-width marks come out
-_OK_DOTTED = re.compile(r"(?<![^ ])o\. ?k\.?(?![^ .!,])")
 _TITLE_DOT = re.compile(r"(?<![^ ])(mr|mrs|ms|dr|prof|sr|sra|srta|sig|sigra|dott|ing|sn|m)\. ?(?=[^ .!,])")
 _BREAK = re.compile(r" ?[.!,]+(?= |$)|,(?=[^\W\d])| [-–—]{1,2} ?(?=\w)|: ?$")
-_EMPHASIS = re.compile(r"(\*\*|__|\*|_)(\w(?:.*[\w.!,:])?)\1([.!,:]*)")
 _QUESTION_MARKS = frozenset("?？¿⁇⁈⁉؟\u037e")
 _SIGN = "(?:" + "|".join(map(re.escape, sorted(YES_SIGNS | NO_SIGNS))) + ")[\ufe0f\U0001f3fb-\U0001f3ff]*"
 _SIGNS_BEFORE = re.compile(rf"(?:{_SIGN} *)+")
 _SIGNS_BEHIND = re.compile(rf"(?: *{_SIGN})+$")
 _PARTS_NO = re.compile(r" ?(?:[!,;:–—(]|\.(?! ?\d))| - ")  # but "No. 5"
 _WORD = re.compile(r"[\w'+-]+")
-_ADVERBS = ("ly", "lich", "weise", "ment", "mente")
 _HARMLESS = frozenset({"thanks", "closing", "greeting", "address", "name", "please", "sorry", "own", "beside"})
-_OPENS_LETTER = frozenset({"greeting", "address", "stranger", "name", "thanks"})
+_OPENS_LETTER = frozenset({"greeting", "address", "name", "thanks"})
 
 
 class Line(NamedTuple):
@@ -82,20 +77,17 @@ def read_line(
     folded = None if UNSURE in text else fold(text)
     if folded is None:
         return Line("none", "disguised")
-    reader = Reader(words, names, written_like_names(text))
+    reader = Reader(words, names, text)
     segments = segments_of(folded)
     if len(shown) <= LONGEST_ANSWER and len(segments) <= MOST_SEGMENTS:
         kinds = _kinds(segments, reader)
-        if names.sender and segments[0] and names.is_sender(folded.split()) and kinds != ["name"]:
+        if names.is_sender(folded.split()) and kinds != ["name"]:
             return Line("none", "name")
         verdict = _verdict(kinds, signs, spoken_to=spoken_to)
         if verdict:
             return Line("none", "undo") if verdict == "undo" else Line(verdict, "answer", folded)
-        bare = _kinds(segments_of(folded.rstrip(" :-–—")), reader)
-        if not signs and (set(kinds) <= _OPENS_LETTER or set(bare) <= _OPENS_LETTER):
-            return Line("none", "greeting", folded if {*kinds, *bare} & {"address", "stranger", "name"} else "")
-        if not signs and _is_called(shown, folded, reader):
-            return Line("none", "greeting", folded)
+        if not signs and set(kinds) <= _OPENS_LETTER:
+            return Line("none", "greeting", folded if {*kinds} & {"address", "name"} else "")
     if "approve" not in signs and (words_of_no := _rejects(folded, segments, reader)):
         return Line("reject", "answer", behind=_behind(text, words_of_no))
     return Line("none", _why_none(shown, folded, words))
@@ -106,10 +98,9 @@ def _bare(line: str) -> str:
     shown = line.strip(_EDGES)
     if shown not in ("+1", "-1"):
         shown = _BULLET.sub("", shown, count=1) if _BULLET.match(shown) else shown
-    shown = shown[1:] if shown.startswith("¡") and shown.endswith("!") else shown
-    inner = shown.rstrip(".!:")
-    if len(inner) > 2 and _QUOTES.get(inner[0]) == inner[-1] and inner[-1] not in inner[1:-1]:
-        shown = inner[1:-1]
+    inner = shown.rstrip(".!:,")
+    while len(inner) > 2 and _QUOTES.get(inner[0]) == inner[-1] and not inner[0].isspace():
+        shown = inner = inner[1:-1]
     return shown.strip(_EDGES)
 
 
@@ -126,18 +117,8 @@ def _without_signs(shown: str) -> tuple[str, frozenset[str]]:
 
 def segments_of(folded: str) -> list[str]:
     """Part a folded line at its full stops, commas and dashes."""
-    match = _EMPHASIS.fullmatch(folded)  # how mail clients write bold and italics in plain text
-    inner = _MARKS_APART.sub("", match[2] + match[3] if match else folded)
-    parts = [part.strip(" ¡") for part in _BREAK.split(_TITLE_DOT.sub(r"\1 ", _OK_DOTTED.sub("ok", inner)))]
-    return parts[:-1] if len(parts) > 1 and not parts[-1] else parts
-
-
-def _is_called(shown: str, folded: str, reader: Reader) -> bool:
-    """Whether a line is somebody's name with a comma behind it, as letters begin; no adverb ("Possibly,")."""
-    name = folded.rstrip(" ,").split(" ")
-    if not reader.names.guesses or shown[-1] not in ",，" or len(name) > MOST_CALLED or name[-1].endswith(_ADVERBS):
-        return False
-    return all(fold_known(word) in reader.written and is_harmless(word, reader.lexicon) for word in name)
+    parts = [part.strip(" ¡") for part in _BREAK.split(_TITLE_DOT.sub(r"\1 ", folded))]
+    return [parts[0], *filter(None, parts[1:])]
 
 
 def _kinds(segments: list[str], reader: Reader) -> list[str]:
@@ -145,13 +126,8 @@ def _kinds(segments: list[str], reader: Reader) -> list[str]:
     for at, segment in enumerate(segments):
         if kinds[at] in ("approve", "reject") and segment in reader.lexicon.bare_verbs and "please" in kinds[at:]:
             kinds[at] += " asked"  # "Hallo Alice, freigeben, bitte"
-        if segment in ("si", "conforme") and at and "approve" in kinds[:at]:
+        if segment in reader.lexicon.conditions and at and "approve" in kinds[:at]:
             kinds[at] = "other"  # "oui, si" only begins a condition
-        if kinds[at] == "other" and at and kinds[at - 1] == "greeting" and reader.names.guesses:
-            if introduces_sender(segment, reader.lexicon):
-                kinds[at] = "name"
-            elif fold_known(segment) in reader.written and is_harmless(segment, reader.lexicon):
-                kinds[at] = "stranger"  # "Hi, Bob"
     alone = sum(kind == "approve" for kind in kinds) == 1  # "Tak" alone is thanks in another language
     for at, segment in enumerate(segments):
         if segment in reader.lexicon.ambiguous and (kinds[at] == "reject" or (alone and kinds[at] == "approve")):
@@ -232,14 +208,14 @@ def _stands(phrase: str, behind: str, reader: Reader) -> bool:
     agrees = (" ".join(spoken[at : at + size]) for at in range(len(spoken)) for size in range(1, 5))
     agreeing = words.agreeing(phrase)
     return not any(
-        any(each in table for table in agreeing) and not (reader.names.sender and reader.names.is_sender([each]))
+        any(each in table for table in agreeing) and not reader.names.is_sender([each])
         for each in {*agrees, *(f"{phrase} {each}" for each in nearest)}
     )
 
 
 def _why_none(shown: str, folded: str, words: Lexicon) -> str:
     spoken = set(re.findall(r"[\w']+", fold_known(folded)))
-    if ODD in folded:
+    if has_other_letters(shown):
         return "disguised"
     if not spoken:
         return "no_words"

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from notifiers.email.grammar.confusables import ODD, fold_known, skeleton
-from notifiers.email.grammar.lexicon import Lexicon, Phrases
-from notifiers.email.grammar.names import (
-    MOST_NAME_WORDS,
-    Names,
-    greets_by_name,
-    is_eastern,
-    is_harmless,
-    is_titled,
-)
+from notifiers.email.grammar.folded import fold_known, has_other_letters
+from notifiers.email.grammar.lexicon import Lexicon, Phrases, is_eastern
+from notifiers.email.grammar.names import MOST_NAME_WORDS, Names
 
 LONGEST_PHRASE = 10  # words
-_NEVER_JOINED = frozenset({"si", "conforme"})  # "if" in two languages, and "as approved"; sí is another word
-
-_GIVEN_NAMES = frozenset({"will", "may", "grant", "can"})  # other words, too: names where they are written like one
+LONGEST_SIGNED_NAME = 6  # ideographs or kana, without the honorific
 
 
 class Reader:
-    """Reads the segments of one line. `written`: its words that are written like names."""
+    """Reads the segments of one line, `shown` as it is written."""
 
-    def __init__(self, lexicon: Lexicon, names: Names, written: frozenset[str]) -> None:
-        self.lexicon, self.names, self.written = lexicon, names, written
+    def __init__(self, lexicon: Lexicon, names: Names, shown: str) -> None:
+        self.lexicon, self.names = lexicon, names
+        words = (word.strip(" ,.!:，。！：、") for word in shown.split())
+        self._capitalized = {fold_known(word) for word in words if word[:1].isupper() and word[1:2].islower()}
         self._tables: list[tuple[str, Phrases]] = [
             ("approve", lexicon.approve), ("reject", lexicon.reject), ("undo", lexicon.undo),
-            ("thanks", lexicon.thanks),
-            ("please", lexicon.please), ("closing", lexicon.closings), ("sorry", lexicon.sorry), ("own", lexicon.own),
-            ("beside", lexicon.with_answer), ("greeting", lexicon.greetings),
+            ("thanks", lexicon.thanks), ("please", lexicon.please), ("closing", lexicon.closings),
+            ("sorry", lexicon.sorry), ("own", lexicon.own), ("beside", lexicon.with_answer),
+            ("greeting", lexicon.greetings),
         ]  # fmt: skip
 
     def kind_of(self, segment: str) -> str:
@@ -36,47 +29,49 @@ class Reader:
         for kind, table in self._tables:
             if segment in table:
                 return f"{kind} order" if segment in self.lexicon.orders else kind
-        if segment.count(" ") > LONGEST_PHRASE + MOST_NAME_WORDS:
+        spoken = segment.split(" ")
+        if len(spoken) > LONGEST_PHRASE + MOST_NAME_WORDS:
             return "other"
-        if self.names.guesses and (is_titled(segment, self.lexicon) or greets_by_name(segment, self.lexicon)):
-            return "address"
-        return self._with_name(segment.split(" ")) or self._with_more(segment.split(" ")) or "other"
+        return self._with_name(spoken) or self._with_more(spoken) or "other"
 
     def _with_name(self, spoken: list[str]) -> str:
-        if len(spoken) <= MOST_NAME_WORDS and all(map(self.names.knows, spoken)):
+        if self._is_known(spoken):
             return "name"
         for count in range(len(spoken) - 1, 0, -1):
             opening, name = " ".join(spoken[:count]), spoken[count:]
             if opening in self.lexicon.greetings:
-                return self._greeted(name)
-            known = len(name) <= MOST_NAME_WORDS and all(map(self.names.knows, name))
-            if opening in self.lexicon.thanks and (known or (len(name) == 1 and self._may_be_name(name[0]))):
+                return "address" if self._is_person(name) else ""
+            if opening in self.lexicon.thanks and self._is_person(name):
                 return "thanks"
-            if opening in self.lexicon.closings and known:
+            if opening in self.lexicon.closings and self._is_known(name):
                 return "closing"
-        titled = any(word in self.lexicon.titles for word in spoken)
+        titled = any(word in self.lexicon.titles or self._untitled(word) != word for word in spoken)
         return "address" if titled and self._is_person(spoken) else ""
 
-    def _greeted(self, name: list[str]) -> str:
-        name = [word for word in name if word not in self.lexicon.and_] if len(name) > 1 else name
-        if self._is_person(name):
-            return "address"
-        odd = len(name) == 1 and name[0].startswith(ODD) and is_harmless(name[0], self.lexicon)
-        return "stranger" if odd and self.names.guesses else ""
+    def _is_known(self, name: list[str]) -> bool:
+        return len(name) <= MOST_NAME_WORDS and all(map(self.names.knows, name))
 
     def _is_person(self, name: list[str]) -> bool:
-        bare = [word for word in name if word not in self.lexicon.titles]
-        if len(bare) > MOST_NAME_WORDS:
-            return False
-        return all(self.names.knows(word) or self._may_be_name(word, alone=len(bare) == 1) for word in bare)
+        bare = [word for word in name if word not in self.lexicon.titles and word not in self.lexicon.and_]
+        return len(bare) <= MOST_NAME_WORDS and all(map(self._is_name, bare))
 
-    def _may_be_name(self, word: str, *, alone: bool = False) -> bool:
-        """Whether an unknown word may be a name: written like one, or the one word behind a greeting."""
-        if not self.names.guesses or not (word in _GIVEN_NAMES or is_harmless(word, self.lexicon)):
-            return False
-        alone = alone and word not in _GIVEN_NAMES
-        letters = skeleton(word).replace("-", "").replace("'", "")
-        return (alone or fold_known(word) in self.written) and (letters.isascii() or is_eastern(word, self.lexicon))
+    def _is_name(self, word: str) -> bool:
+        """Whether a word is a known name, with an honorific or without; or a guess may take it for one."""
+        bare = self._untitled(word)
+        if self.names.knows(bare) or not self.names.guesses:
+            return self.names.knows(bare)
+        if is_eastern(word):
+            return bare != word and len(bare) <= LONGEST_SIGNED_NAME and not self.lexicon.below.sign_in(bare)
+        plain = fold_known(word)
+        readable = plain.isascii() or has_other_letters(plain)  # "nøt" may be read as "not"
+        return readable and plain.isalpha() and plain in self._capitalized and not self.lexicon.turns(plain)
+
+    def _untitled(self, word: str) -> str:
+        """A word without the honorific or greeting that is written together with a name, as in 田中様 or 王经理您好."""
+        for each in self.lexicon.written_with_names if not word.isascii() else ():
+            word = word.removesuffix(each) or word
+            word = word.removeprefix(each) or word
+        return word
 
     def _with_more(self, spoken: list[str]) -> str:
         """An answer and what may stand beside it unparted, or two that say yes ("yes approved").
@@ -91,12 +86,12 @@ class Reader:
                 return "approve"
             for said, beside, after in ((opening, rest, True), (rest, opening, False)):
                 kind = "approve" if said in self.lexicon.approve else "reject" if said in self.lexicon.reject else ""
-                if kind and self._goes_with(kind, said, beside.split(" "), after=after):
+                if kind and self._goes_with(kind, beside.split(" "), after=after):
                     asks = beside in self.lexicon.please and said in self.lexicon.bare_verbs
                     return f"{kind} order" if said in self.lexicon.orders or asks else kind
         return ""
 
-    def _goes_with(self, kind: str, said: str, beside: list[str], *, after: bool) -> bool:
+    def _goes_with(self, kind: str, beside: list[str], *, after: bool) -> bool:
         text = " ".join(beside)
         if text in self.lexicon.own or (kind == "reject" and text in self.lexicon.sorry):
             return True
@@ -108,6 +103,6 @@ class Reader:
         return any(text in table for table in tables) or self._with_name(beside) == "thanks"
 
     def _says_yes_twice(self, one: str, other: str) -> bool:
-        if one in _NEVER_JOINED or other in _NEVER_JOINED:
+        if one in self.lexicon.conditions or other in self.lexicon.conditions:
             return False
         return any(one in table and other in table for table in self.lexicon.approve_by_language.values())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from notifiers.email.folding import CLIENTS
-from notifiers.email.grammar.confusables import fold_known
+from notifiers.email.grammar.folded import fold_known
 from notifiers.email.grammar.lexicon import lexicon
 
 LONGEST_ATTRIBUTION = 4  # lines that "On ... wrote:" may be wrapped over

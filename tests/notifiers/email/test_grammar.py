@@ -3,11 +3,11 @@
 import pytest
 
 from notifiers.email.grammar import Names, read_line, words_of_name
-from notifiers.email.grammar.doubt import runs_on, word_of_doubt
+from notifiers.email.grammar.doubt import word_of_doubt
 from notifiers.email.grammar.lexicon import lexicon
 
 WORDS = lexicon()
-NAMES = Names(words_of_name("Grace Hopper"), frozenset({"jean", "luc", "o", "connor", "\ufffdиван"}))
+NAMES = Names(words_of_name("Grace Hopper"), frozenset({"jean", "luc", "o", "connor", "иван"}))
 
 
 def verdict(line: str) -> str:
@@ -28,7 +28,7 @@ def doubt(line: str, answer: str = "approved") -> str:
         "Approved 👍", "✅ Approved", "Yes 👍🏽", "I approve the request", "Access granted", "Zugriff genehmigt",
         "Hiermit genehmigt.", "Apruebo la solicitud", "La demande est approuvée.", "Aprovo o pedido", "d´accord",
         "Si'", "Sì, grazie", "yes please", "Approve please", "Hi Will, approved", "OK, have a nice day",
-        "Hi 田中さん、承認します", "Merhaba ahmet bey, onaylıyorum", "Yes, please", "Bestaetigt", "はい！！",
+        "Hi 田中さん、承認します", "Yes, please", "Bestaetigt", "はい！！",
         "同意。。", "はい｡", "ＯＫ, thanks", "承認て\u3099す", "OKです", "承認致しました", "田中様、承認します",
         "お疲れ様です。佐藤です。承認します。", "王经理您好，同意", "kabul edi\u0307yorum",
         "Merhaba Ahmet Bey, onaylıyorum",
@@ -111,10 +111,10 @@ def test_anything_else_is_no_answer(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "Hi,", "Hi Bob,", "Dear Mr. Jones,", "Hola Bob:", "Estimado Bob:", "Hi, Bob", "Hi Bob, thanks.", "Hi Will,",
-        "Hi Grant,", "Hi May,", "Hi Bob and Alice,", "Sehr geehrte Frau Dr. Meyer,", "Madame, Monsieur,", "Grace,",
+        "Hi,", "Hi Bob,", "Dear Mr. Jones,", "Hola Bob:", "Estimado Bob:", "Hi Bob, thanks.", "Hi Will,",
+        "Hi May,", "Hi Bob and Alice,", "Sehr geehrte Frau Dr. Meyer,", "Madame, Monsieur,", "Grace,",
         "Hi Иван,", "王经理：", "您好：", "王经理，您好：", "田中様", "お疲れ様です。佐藤です。", "Merhaba Can Bey,",
-        "Szanowny Panie,", "Hi 田中さん、", "Thanks!", "Hi 김민수,", "Hello Γιώργος,",
+        "Szanowny Panie,", "Hi 田中さん、", "Thanks!", "Hello Γιώργος,",
     ],
 )  # fmt: skip
 def test_a_salutation_leaves_the_answer_to_the_line_below(line: str) -> None:
@@ -189,32 +189,14 @@ def test_a_word_that_is_harmless_elsewhere_counts_in_its_language(answer: str, l
     assert not doubt("see you, se, om, men", "approved")
 
 
-@pytest.mark.parametrize(
-    ("line", "below"),
-    [
-        ("Approved", "by Bob only"),
-        ("Yes,", "or no"),
-        ("Genehmigt", "von Bob"),
-        ("承認", "しません"),
-        ("Approved", ", he said"),
-    ],
-)
-def test_a_sentence_may_run_on_into_the_next_line(line: str, below: str) -> None:
-    assert runs_on(line, below, WORDS)
+@pytest.mark.parametrize("line", ["by Bob only", "or no", "von Bob", "しません", "?", ", he said", "或者不"])
+def test_a_sentence_may_run_on_into_the_next_line(line: str) -> None:
+    assert doubt(line)
 
 
-@pytest.mark.parametrize(
-    ("line", "below"),
-    [
-        ("Approved.", "if you need more, ask"),
-        ("Approved", "If you need more, ask"),
-        ("Approved", ""),
-        ("Yes", "iffy but ok"),
-        ("Approved", "https://tickets.example.com/" + "4711" * 20),
-    ],
-)
-def test_a_comment_begins_a_sentence_of_its_own(line: str, below: str) -> None:
-    assert not runs_on(line, below, WORDS)
+@pytest.mark.parametrize("line", ["By the way, thanks", "Iffy", "https://tickets.example.com/" + "4711" * 20])
+def test_a_comment_begins_a_sentence_of_its_own(line: str) -> None:
+    assert not doubt(line)
 
 
 @pytest.mark.parametrize(
@@ -242,6 +224,22 @@ def test_only_known_names_stand_beside_an_answer_where_the_directory_was_asked()
     assert read_line("Hi Alice, approved. Thanks, Grace", known).verdict == "approve"
     assert read_line("Hi Carol, approved", known).verdict == "none"
     assert read_line("Hi Carol, rejected because of the freeze", known).verdict == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("Bob Babbage", "Hi, Bob"), ("Bob Babbage", "Bob,"), ("Grant Miller", "Hi Grant,"), ("김민수", "Hi 김민수,"),
+        ("Ahmet Yılmaz", "Merhaba ahmet bey,"), ("田中 太郎", "田中様"), ("田中 太郎", "田中さん、お疲れ様です。"),
+        ("王 伟", "王经理您好："), ("Иван Петров", "Hi Иван,"), ("Ștefan Pop", "Hi Ștefan,"),
+        ("Bjørn Østby", "Hej Bjørn,"), ("Jean-Luc Picard", "Cher Jean-Luc,"), ("Sinéad O'Connor", "Dear Ms. O'Connor,"),
+    ],
+)  # fmt: skip
+def test_a_name_that_the_directory_knows_opens_a_letter(name: str, line: str) -> None:
+    known = Names(words_of_name("佐藤 花子"), words_of_name(name), guesses=False)
+    assert read_line(line, known).code == "greeting"
+    assert read_line(line, Names(guesses=False)).code != "greeting"
+    assert read_line("お疲れ様です。佐藤です。承認します。", known).verdict == "approve"
 
 
 def test_no_phrase_says_both() -> None:
