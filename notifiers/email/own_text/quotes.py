@@ -20,25 +20,17 @@ LONGEST_HELD = 250  # characters of a copied header's line in which signs are lo
 LEAST_SUBJECT = 8  # characters; a shorter one may stand in any line
 MOST_WORDS_OF_A_NAME = 5  # in "Grace Hopper wrote:", with the verb
 MOST_WORDS_OF_AN_OPENING = 10  # in "On Friday Grace Hopper wrote:"
-SHORTEST_WRAPPED = 45  # columns: a shorter line was not wrapped, it ends where its writer ended it
 
 QUOTE_MARK = ">"
 _SEPARATORS = "-_=*"
-_RULE = re.compile(r"[-_=*]{3,}")
-_KEY_LINE = re.compile(r"[*]{0,2}(?P<key>[^\W\d_][^:*]{0,30}?)[*]{0,2} ?:[*]{0,2} ?(?P<value>.*)")
-_KEY_ROW = re.compile(r"\| ?(?P<key>[^\W\d_][^|]{0,30}?) ?:? ?\| ?(?P<value>[^|]*)\|?")  # of a table, in plain text
+# A line of a copied header, as `From: ...`, `*From:* ...`, or as a row of a table: `| From | ... |`.
+_KEY_LINE = re.compile(r"(?:\| ?)?[*]{0,2}(?P<key>[^\W\d_][^:*|]{0,30}?)[*]{0,2} ?[:|][*]{0,2} ?(?P<value>.*)")
 _ENDS_ATTRIBUTION = re.compile(r":[ *]*$")
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 # Of a date. No number of a ticket: a year stands alone.
 _YEAR = re.compile(r"(?<![a-z\d#-])\d{4}(?!\d)")
 _DAY = re.compile(r"\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2}")
 _TIME = re.compile(r"(?<![\d.:])\d{1,2}[:.h]\d{2}(?![.\d])|\d{1,2}:\d{2}")
-_NUMBER = re.compile(r"(?<![\d:.])\d{1,2}(?![\d:h])")
-
-
-def is_rule(mark: str) -> bool:
-    """Whether a line is nothing but dashes or their like."""
-    return _RULE.fullmatch(mark) is not None
 
 
 def begins_forward(mark: str) -> bool:
@@ -55,60 +47,36 @@ def begins_quote(marks: list[str], at: int, subject: str = "") -> bool:
         return True
     if title and mark[:2] == "--" and _tells_who_and_when(title, marked=False):
         return True
-    if is_rule(mark) or (title and mark[0] in _SEPARATORS) or mark.strip(" *:") in CLIENTS["original"]:
-        below = next((n for n in range(at + 1, min(at + 4, len(marks))) if marks[n]), None)
-        return below is not None and _is_header_block(marks, below, subject)
     return _is_header_block(marks, at, subject)
-
-
-def is_group_wise(marks: list[str], at: int) -> bool:
-    """Whether GroupWise's `>>> Name <address> date >>>` begins here, below which nothing is marked."""
-    if not marks[at].startswith(">>> ") or marks[at].startswith(">>> >"):
-        return False
-    for length, mark in enumerate(marks[at : at + LONGEST_ATTRIBUTION]):
-        if not mark or (length and mark.startswith(QUOTE_MARK)):
-            return False
-        if mark.endswith(">>>"):
-            return True
-    return False
 
 
 def attribution(marks: list[str], at: int) -> int:
     """How many lines from here introduce a quote ("On ... wrote:"), or 0."""
-    joined = ""
-    for length in range(1, LONGEST_ATTRIBUTION + 1):
-        mark = "".join(marks[at + length - 1 : at + length])
+    if not _may_open(marks[at]):
+        return 0
+    for end in range(at + 1, min(at + LONGEST_ATTRIBUTION, len(marks)) + 1):
+        mark = marks[end - 1]
         if not mark or mark.startswith(QUOTE_MARK) or len(mark) > LONGEST_ATTRIBUTION_LINE:
             return 0
-        joined = f"{joined} {mark}".strip()
-        if _ENDS_ATTRIBUTION.search(joined):
-            marked = is_marked(marks, at + length)
-            is_one = _tells_who_and_when(joined, marked=marked)
-            return length if is_one and not _begins_with_more(marks[at : at + length], marked=marked) else 0
-        if length == 1 and not _may_open(mark):
-            return 0
+        if _ENDS_ATTRIBUTION.search(mark):
+            is_one = _tells_who_and_when(" ".join(marks[at:end]), marked=is_marked(marks, end))
+            # The latest line that may be its first one is: above it somebody's own may stand, with an hour in it.
+            return end - at if is_one and not any(_is_whole(marks[n:end]) for n in range(at + 1, end)) else 0
     return 0
 
 
-def only_attributes(marked: list[str]) -> bool:
-    """Whether quoted lines end in what introduces a quote: then the quote itself is what stands unmarked below them.
+def _is_whole(lines: list[str]) -> bool:
+    return _has_date(lines[0]) and _signs_of_attribution(" ".join(lines)) > 1
 
-    Some clients mark "On ... wrote:" or the copied header, and leave the text that belongs to it as it was.
+
+def only_attributes(bare: list[str]) -> bool:
+    """Whether lines that were marked end in what introduces a quote, which then stands below them without marks.
+
+    So GroupWise writes it (`>>> Grace 21.11.26 >>>`), and whoever marks "On ... wrote:" alone.
     """
-    bare = [mark for mark in (mark.lstrip("> ") for mark in marked) if mark]
-    if not bare:
-        return False
-    if begins_forward(bare[-1]) or _title(bare[-1]).startswith(CLIENTS["original"]):
-        return True
-    ends = [" ".join(bare[-length:]) for length in range(1, min(LONGEST_ATTRIBUTION, len(bare)) + 1)]
-    if _ENDS_ATTRIBUTION.search(bare[-1]):
-        alone = ends[-1] if len(ends) == len(bare) else ""  # nothing else is marked: one sign will do
-        if _has_verb(alone) or _held(alone, "") == "moment" or any(_signs_of_attribution(end) > 1 for end in ends):
-            return True
-    if len(bare) == 1 and _signs_of_attribution(bare[0]) > 1:
-        return True
-    others = sum(not _key_line(mark) for mark in bare)  # a title, or the rest of a wrapped line
-    return others <= 2 and any(begins_quote(bare, at) for at in range(min(2, len(bare))))
+    last = [mark for mark in bare if mark][-LONGEST_ATTRIBUTION:]
+    introduces = bool(last and _ENDS_ATTRIBUTION.search(last[-1])) and _signs_of_attribution(" ".join(last)) > 1
+    return introduces or bool(last and last[-1].endswith(">>>"))
 
 
 def is_marked(marks: list[str], at: int) -> bool:
@@ -132,15 +100,15 @@ def _is_header_block(marks: list[str], at: int, subject: str) -> bool:
     By the names of its lines, From and then at least two of Sent, To and Subject; or, in any language, by what its
     lines hold. A line of somebody's own right above ("Ticket: ...") is no part of it.
     """
-    first = _key_line(marks[at])
+    first = _KEY_LINE.fullmatch(marks[at])
     if not first:
         return False
     window = marks[at + 1 : at + LONGEST_HEADER_BLOCK]
-    below = list(filter(None, map(_key_line, window)))
+    below = list(filter(None, map(_KEY_LINE.fullmatch, window)))
     if first["key"] in CLIENTS["from_keys"] and len({each["key"] for each in below} & set(CLIENTS["other_keys"])) >= 2:
         return True
     neighbours = window[: window.index("")] if "" in window else window
-    held = [_held(each["value"], subject) for each in filter(None, map(_key_line, [marks[at], *neighbours]))]
+    held = [_held(each["value"], subject) for each in filter(None, map(_KEY_LINE.fullmatch, [marks[at], *neighbours]))]
     return _holds_header(held) and (held[0] != "" or not _holds_header(held[1:]))
 
 
@@ -148,10 +116,6 @@ def _holds_header(held: list[str]) -> bool:
     """Whether neighbouring lines with these signs are a header: two signs, and more lines where none is the subject."""
     signs = {*held} - {""}
     return len(signs) >= 2 and len(held) >= (3 if "subject" in signs else 4)
-
-
-def _key_line(mark: str) -> re.Match[str] | None:
-    return _KEY_LINE.fullmatch(mark) or _KEY_ROW.fullmatch(mark)
 
 
 def _held(value: str, subject: str) -> str:
@@ -162,27 +126,6 @@ def _held(value: str, subject: str) -> str:
     if _TIME.search(value) and (_YEAR.search(value) or _DAY.search(value)):
         return "moment"
     return "address" if _ADDRESS.search(value) else ""
-
-
-def _begins_with_more(lines: list[str], *, marked: bool) -> bool:
-    """Whether the first of these lines is the sender's own, and only those below it introduce the quote.
-
-    So it is where the others say as much without it, where they are a whole attribution from its first word on, or
-    where it is too short to have been wrapped.
-    """
-    if len(lines) < 2:
-        return False
-    rest = " ".join(lines[1:])
-    if not _may_open(rest):
-        return False
-    whole = f"{lines[0]} {rest}"
-    if _signs(whole) == _signs(rest):
-        return True
-    complete = _opening(rest) != "" and _held(rest, "") == "moment"
-    if complete and _signs_of_attribution(whole) == _signs_of_attribution(rest) > 1:
-        return True
-    short = len(lines[0]) + 1 + len(rest.split(" ", 1)[0]) < SHORTEST_WRAPPED
-    return short and _tells_who_and_when(rest, marked=marked)
 
 
 def _may_open(mark: str) -> bool:
@@ -217,12 +160,6 @@ def _tells_who_and_when(joined: str, *, marked: bool) -> bool:
 
 def _signs_of_attribution(joined: str) -> int:
     return sum((_has_date(joined), _ADDRESS.search(joined) is not None, _has_verb(joined)))
-
-
-def _signs(joined: str) -> tuple[bool, ...]:
-    """Which parts of an attribution stand in a line, finely: a wrapped one has some here and some there."""
-    parts = (_YEAR, _TIME, _NUMBER, _ADDRESS)
-    return (*(pattern.search(joined) is not None for pattern in parts), _has_verb(joined))
 
 
 def _has_date(joined: str) -> bool:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from notifiers.email.folding import CLIENTS
 from notifiers.email.grammar.folded import fold_case
 from notifiers.email.grammar.lexicon import Lexicon
-from notifiers.email.own_text import fold_mark, quotes
+from notifiers.email.own_text import fold_mark
 
-LONGEST_SIGNATURE = 12  # lines, below a closing or in a box
+LONGEST_SIGNATURE = 12  # lines, below a closing
 LONGEST_PHONE_LINE = 80  # characters
 MOST_OF_NOTICE = 60  # lines of a paragraph that are looked at
 LEAST_NOTICE = 6  # words of a paragraph with two words of legal notices
@@ -27,15 +27,15 @@ class Signed(NamedTuple):
 def signed(lines: list[str], words: Lexicon) -> Signed:
     """Part a text at the first mark of a signature.
 
-    RFC 3676's `-- `, a closing, a ruled box at the end, a legal notice, or a list's footer is one; a phone's line is
+    RFC 3676's `-- `, a closing, a long rule or a legal notice is one; a phone's line is
     none: what stands below it may be said as well.
     """
     marks = [fold_mark(line, 200) for line in lines]
     notices = _notices(marks)
     kept = [at for at, mark in enumerate(marks) if not is_left_over(mark)]
     for at in kept:
-        ends = at > 0 and (_is_closing(lines[at], words) or _is_box(marks, at)) and _is_short(lines[at:])
-        if lines[at].rstrip() in ("--", "—") or ends or _is_footer(marks, at) or at in notices:
+        ends = at > 0 and _is_closing(lines[at], words) and _is_short(lines[at:])
+        if lines[at].rstrip() in ("--", "—") or ends or _RULE.fullmatch(marks[at]) or at in notices:
             return Signed([lines[n] for n in kept if n < at], [lines[n] for n in kept if n >= at])
     return Signed([lines[n] for n in kept], [])
 
@@ -63,18 +63,6 @@ def _is_closing(line: str, words: Lexicon) -> bool:
 
 def _is_short(lines: list[str]) -> bool:
     return sum(map(bool, map(str.strip, lines))) <= LONGEST_SIGNATURE
-
-
-def _is_box(marks: list[str], at: int) -> bool:
-    """Whether a rule opens here what the last line, a rule as well, closes."""
-    last = next(filter(None, reversed(marks[at + 1 :])), "")
-    return quotes.is_rule(marks[at]) and quotes.is_rule(last)
-
-
-def _is_footer(marks: list[str], at: int) -> bool:
-    """Whether the footer of a mailing list begins here: a long rule with an address of the list below it."""
-    below = " ".join(marks[at + 1 : at + 5])
-    return bool(_RULE.fullmatch(marks[at].replace(" ", ""))) and ("mailing list" in below or "unsubscribe" in below)
 
 
 def _notices(marks: list[str]) -> frozenset[int]:
