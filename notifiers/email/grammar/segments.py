@@ -41,8 +41,9 @@ class Reader:
             opening, name = " ".join(spoken[:count]), spoken[count:]
             if opening in self.lexicon.greetings:
                 return "address" if self._is_person(name) else ""
-            if opening in self.lexicon.thanks and self._is_person(name):
-                return "thanks"
+            for kind, table in (("thanks", self.lexicon.thanks), ("sorry", self.lexicon.sorry)):
+                if opening in table and self._is_person(name):
+                    return kind
             if opening in self.lexicon.closings and self._is_known(name):
                 return "closing"
         titled = any(word in self.lexicon.titles or self._untitled(word) != word for word in spoken)
@@ -86,12 +87,12 @@ class Reader:
                 return "approve"
             for said, beside, after in ((opening, rest, True), (rest, opening, False)):
                 kind = "approve" if said in self.lexicon.approve else "reject" if said in self.lexicon.reject else ""
-                if kind and self._goes_with(kind, beside.split(" "), after=after):
+                if kind and self._goes_with(kind, said, beside.split(" "), after=after):
                     asks = beside in self.lexicon.please and said in self.lexicon.bare_verbs
                     return f"{kind} order" if said in self.lexicon.orders or asks else kind
         return ""
 
-    def _goes_with(self, kind: str, beside: list[str], *, after: bool) -> bool:
+    def _goes_with(self, kind: str, said: str, beside: list[str], *, after: bool) -> bool:
         text = " ".join(beside)
         if text in self.lexicon.own or (kind == "reject" and text in self.lexicon.sorry):
             return True
@@ -100,7 +101,8 @@ class Reader:
         if beside[0] in self.lexicon.by and len(beside) > 1:
             return self.names.is_sender(beside[1:])
         tables = (self.lexicon.please, self.lexicon.with_answer, self.lexicon.thanks, self.lexicon.closings)
-        return any(text in table for table in tables) or self._with_name(beside) == "thanks"
+        spoken_to = self._is_known(beside) and said not in self.lexicon.bare_verbs and said not in self.lexicon.orders
+        return spoken_to or any(text in table for table in tables) or self._with_name(beside) == "thanks"
 
     def _says_yes_twice(self, one: str, other: str) -> bool:
         if one in self.lexicon.conditions or other in self.lexicon.conditions:

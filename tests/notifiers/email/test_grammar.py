@@ -100,7 +100,9 @@ def test_a_plain_no_is_one(line: str) -> None:
         "Decline to comment", "No need to wait, go ahead", "Nothing rejected", "Kein Problem", "Approved until Monday",
         "Sí, pero espera", "1. Approved", "Approved (Monday)", "dènied", "ápproved",
         "I will not reject", "I'm not rejecting this", "I won't decline", "We rejected such things, but this is fine",
-        "I would approve", "👍🏽", "👍👎", "Cancel", "REVOKE", "I reject nothing", "I have to reject or approve",
+        "Ich lehne das nicht ab", "Je refuse pas", "Avslår inte", "Ik weiger niet", "I have not approved this",
+        "Decline to state", "I would approve", "👍🏽", "👍👎", "Cancel", "REVOKE", "I reject nothing",
+        "I have to reject or approve",
         "approv\u0435", "＼approve", "appro\u200bve", "ⓐpprove", "n̶o",
     ],
 )  # fmt: skip
@@ -222,6 +224,9 @@ def test_nothing_behind_a_name_is_part_of_it() -> None:
 def test_only_known_names_stand_beside_an_answer_where_the_directory_was_asked() -> None:
     known = Names(words_of_name("Grace Hopper"), words_of_name("Alice Arundel"), guesses=False)
     assert read_line("Hi Alice, approved. Thanks, Grace", known).verdict == "approve"
+    assert read_line("OK Alice", known).verdict == "approve"
+    assert read_line("Sorry Alice, no.", known).verdict == "reject"
+    assert read_line("Approve Alice", known).verdict == "none"
     assert read_line("Hi Carol, approved", known).verdict == "none"
     assert read_line("Hi Carol, rejected because of the freeze", known).verdict == "none"
 
