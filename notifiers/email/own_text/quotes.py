@@ -171,6 +171,7 @@ def _has_verb(joined: str) -> bool:
 
 
 def _holds_answer(text: str) -> bool:
-    """Whether any word of a text could answer or negate, in whatever sense."""
-    words = re.findall(r"[\w']+", fold_known(text))
-    return any(word in CLIENTS["negations"] or word in lexicon().answers for word in words)
+    """Whether any word of a text could answer, or turn an answer, in whatever sense."""
+    return any(
+        word in CLIENTS["negations"] or lexicon().turns(word) for word in re.findall(r"[\w']+", fold_known(text))
+    )

@@ -155,7 +155,11 @@ def test_a_name_may_hold_any_word_in_an_introduction_that_is_surely_one() -> Non
 
 
 def test_a_sentence_above_a_quote_is_no_introduction_for_its_verb_or_hour() -> None:
-    for said in ("Please wait, see below what Bob wrote:", "Hold it until 16:00, because of this:"):
+    for said in (
+        "Please wait, see below what Bob wrote:",
+        "Hold it until 16:00, because of this:",
+        "Only after 21.11.2026 18:00, ask bob@example.test:",
+    ):
         assert own(f"{said}\n> asks\n\nApprove").startswith(said)
 
 
