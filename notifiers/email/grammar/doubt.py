@@ -16,7 +16,8 @@ from notifiers.email.grammar.names import Names
 LONGEST_PHRASE = 6  # words
 LONGEST_COMMENT = 40_000  # characters below an approval
 MOST_SHOWN = 100  # of them, where there are more
-_QUESTION = re.compile(r"([^.!?。！？؟;…]*)[?？؟\u037e⁇⁈⁉]+(?![\w/&=%#-])")
+# Where a sentence ends: captured where it asks. No address of a page has its mark at a word's end.
+_ENDS = re.compile(r"([?？؟\u037e⁇⁈⁉]+(?![\w/&=%#-]))|[.!。！;…]+")
 _GOES_ON = re.compile(r"\s*[,;:)、，；：](?![-)DP(])")  # what smiles aside
 _LEADING = " \t.-–—*•…([<{/\"'"
 
@@ -24,12 +25,12 @@ _LEADING = " \t.-–—*•…([<{/\"'"
 def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexicon) -> str:
     """The first word of refusal, delay or condition in the lines below `answer`, or ""."""
     lines = list(lines)
-    for line in lines:
-        if read_line(line, names, words).verdict == "reject" or _asks(line, words) or _GOES_ON.match(line):
-            return line.strip()
     text = " ".join(lines)
     if len(text) > LONGEST_COMMENT:  # nobody has read it all
         return text[:MOST_SHOWN]
+    for line in lines:
+        if read_line(line, names, words).verdict == "reject" or _asks(line, words) or _GOES_ON.match(line):
+            return line.strip()
     forms = [words.below, *(words.below_in[code] for code in _languages_of(answer, words))]
     spoken = [word for line in lines if not _is_courtesy(line, words) for word in ("^", *_words(line))]
     at = 0
@@ -61,8 +62,9 @@ def _is_courtesy(line: str, words: Lexicon) -> bool:
 
 
 def _asks(line: str, words: Lexicon) -> bool:
-    """Whether a question stands in a line, in whatever script; no address of a page has its mark at a word's end."""
-    asked = (fold_case(each).strip(" ?¿") for each in _QUESTION.findall(line))
+    """Whether a question stands in a line, in whatever script."""
+    pieces = _ENDS.split(line)  # sentences, and how each ends
+    asked = (fold_case(said).strip(" ¿") for said, asks in zip(pieces[::2], pieces[1::2], strict=False) if asks)
     return any(each not in words.harmless_below.plain for each in asked)
 
 

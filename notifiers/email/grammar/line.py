@@ -90,7 +90,7 @@ def read_line(
             return Line("none", "greeting", folded if {*kinds} & {"address", "name"} else "")
     if "approve" not in signs and (words_of_no := _rejects(folded, segments, reader)):
         return Line("reject", "answer", behind=_behind(text, words_of_no))
-    return Line("none", _why_none(shown, folded, words))
+    return Line("none", _why_none(shown[:LONGEST_NO], folded, words))
 
 
 def _bare(line: str) -> str:
