@@ -132,7 +132,13 @@ class _Page:
         hides = _is_known(node) and (node.attrs.get("hidden", "no") or "").lower() in allowed.HIDING
         changes, moves = not names.isdisjoint(self._sheets.changed), not names.isdisjoint(self._sheets.displaced)
         displaced = style.displaced or moves
-        is_shown = style.doubtful or displaced or changes or style.block is not None or (hides and self._sheets.rule)
+        is_shown = (
+            style.doubtful
+            or displaced
+            or changes
+            or style.block is not None
+            or ((hides or style.hidden) and self._sheets.display)
+        )
         if (style.hidden or hides or node.name in allowed.UNSHOWN) and not is_shown:
             if node.name == "br":
                 self.lines.put(UNSURE)  # whether it breaks the line is for a style to say
@@ -167,13 +173,15 @@ class _Page:
         return inline_style(text)
 
     def _place(self, node: Any, *, block: bool, doubtful: bool, displaced: bool) -> None:
-        """End the line where a block begins, and tell where it is open that it does."""
+        """End the line where a block begins; in doubt it may not, and may show something without a text."""
         if displaced or node.name in allowed.ELSEWHERE:
             self.lines.put(DISPLACED)
         if doubtful and self.lines.begun:
             self.lines.put(UNSURE)
         if block:
             self.lines.end(forced=node.name == "p" and bool(self.lines.done))
+        if doubtful:
+            self.lines.put(UNSURE)
 
     def _begin(self, node: Any) -> None:
         name, marks = node.name, _marks(node)
@@ -182,7 +190,7 @@ class _Page:
         elif name == "hr":
             self.lines.mark("________________________________")
         elif name in ("img", "input"):
-            self.lines.put("" if _is_unseen(node) else UNSURE)
+            self.lines.put("" if _is_unseen(node) and not self._sheets.rule else UNSURE)
         elif name in allowed.CELLS:
             self.lines.put("\t" if self.lines.begun else "")
         elif name == "li":
@@ -191,8 +199,6 @@ class _Page:
             self.lines.mark("-----Original Message-----")
         elif name in allowed.SIGNED and any(allowed.SIGNATURE in m or m in allowed.SIGNATURES for m in marks):
             self.lines.mark("-- ")
-        elif not _is_known(node) and not _is_of_extension(node):
-            self.lines.put(UNSURE)
         self.lines.depth += _quotes(node)
 
     def _leave(self, node: Any, state: _State) -> None:
@@ -247,6 +253,8 @@ def _is_plain_attribute(element: str, name: str, value: str) -> bool:
     if name in allowed.COLOURS:
         style = inline_style(f"{allowed.COLOURS[name]}:{value}")
         return style == PLAIN and bool(_COLOUR.fullmatch(value)) and value not in allowed.NO_COLOURS
+    if name == "face":
+        return value not in allowed.FONTS_OF_SIGNS
     if name == "align" and element in ("table", "img"):
         return value not in ("left", "right")
     return name in allowed.ATTRIBUTES or name.startswith(allowed.ATTRIBUTE_PREFIXES)
@@ -259,4 +267,5 @@ def _quotes(node: Any) -> bool:
 def _is_unseen(node: Any) -> bool:
     """A hidden field, or a picture of at most one pixel: shown, but not seen."""
     sizes = {(node.attrs.get(name) or "").removesuffix("px") for name in ("width", "height")}
-    return (node.attrs.get("type") or "").lower() == "hidden" or (sizes <= {"0", "1"} and not node.attrs.get("alt"))
+    more = any(node.attrs.get(name) for name in ("alt", "border", "style"))
+    return (node.attrs.get("type") or "").lower() == "hidden" or (sizes <= {"0", "1"} and not more)

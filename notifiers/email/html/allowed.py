@@ -75,6 +75,7 @@ MOVING = (
     "translate", "rotate", "scale", "order", "all", "content", "clip", "mask", "filter", "columns", "grid", "flex",
     "anchor",
 )  # fmt: skip
+FONTS_OF_SIGNS = _words("wingdings webdings symbol")
 MOVING_DISPLAYS = _words("table-header-group table-footer-group table-caption")
 # No plain value of these hides, moves or covers text.
 FREE_PREFIXES = (

@@ -25,6 +25,7 @@ class StyleSheets:
     def __init__(self) -> None:
         self.doubtful = False  # all text is
         self.rule = False  # at all
+        self.display = False  # some element, whether it is hidden or not
         self.keep_lines = False  # of some element
         self.changed: set[str] = set()
         self.displaced: set[str] = set()
@@ -61,6 +62,7 @@ class StyleSheets:
         nested = any(each.type in ("qualified-rule", "at-rule") for each in found)  # and may rule anything
         self.doubtful = self.doubtful or nested or len(selectors) > limits.LONGEST_STYLE
         self.rule = True
+        self.display = self.display or style.block is not None
         self.keep_lines = self.keep_lines or bool(style.keeps_lines)
         changes = style.hidden or style.doubtful or style.dark or style.scale != 1
         if not self.doubtful and (changes or style.displaced or style.block is not None):

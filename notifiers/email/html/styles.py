@@ -109,11 +109,11 @@ def _word(value: Value) -> str:
 
 
 def _is_plain(name: str, value: Value) -> bool:
-    """Words, numbers, colours and names of fonts, whatever they are, but a line through the text."""
+    """Words, numbers, colours and names of fonts, whatever they are, but a line through the text, and fonts of signs."""
     names_font = name.startswith(("font", "mso-"))  # elsewhere a string may be shown
     return all(
-        (token.type in _PLAIN and _word([token]) != "line-through")
-        or (token.type == "string" and names_font)
+        (token.type in _PLAIN and _word([token]) not in ("line-through", *allowed.FONTS_OF_SIGNS))
+        or (token.type == "string" and names_font and token.value.lower() not in allowed.FONTS_OF_SIGNS)
         or (token.type == "function" and token.lower_name in _COLOUR_FUNCTIONS)
         for token in value
     )
@@ -156,7 +156,8 @@ def _is_background(token: Any) -> bool:
     """Whether dark text is read on a background that is said with this, among others."""
     if token.type in (*_NUMBERS, "literal") or _word([token]) in allowed.BACKGROUNDS:
         return True
-    return _brightness(color3.parse_color(token)) >= DARKEST_BACKGROUND
+    colour = color3.parse_color(token)  # those that shine through add up
+    return getattr(colour, "alpha", 0) in (0, 1) and _brightness(colour) >= DARKEST_BACKGROUND
 
 
 def _is_light_on_dark(said: list[tuple[str, Value]]) -> bool:
