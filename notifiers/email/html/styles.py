@@ -109,7 +109,7 @@ def _word(value: Value) -> str:
 
 
 def _is_plain(name: str, value: Value) -> bool:
-    """Words, numbers, colours and names of fonts, whatever they are, but a line through the text, and fonts of signs."""
+    """Words, numbers, colours and names of fonts, but a line through the text and fonts of signs."""
     names_font = name.startswith(("font", "mso-"))  # elsewhere a string may be shown
     return all(
         (token.type in _PLAIN and _word([token]) not in ("line-through", *allowed.FONTS_OF_SIGNS))
