@@ -124,8 +124,8 @@ class Ballot(Model):
     def start_level(self, people: LevelPeople, at: datetime) -> list[Approver]:
         """Enter the next level with its people; returns those now to be asked.
 
-        The requester is seated by nobody's act but counted by rule 3, or left out. ValueError before the level it is at
-        is passed, and after the last.
+        The requester is not asked: their own approval is counted by rule 3, or they are left out. ValueError before the
+        current level is passed, and after the last one.
         """
         self._must_wait()
         if not self.level_passed or self.level == len(self.levels):

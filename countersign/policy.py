@@ -68,7 +68,7 @@ def levels_for(
 
 
 def terms_for(policy: Policy, device_group: str, workflow: ApprovalWorkflow | None) -> dict[str, Any]:
-    """What holds here, by the field names of `Terms`: the workflow's, else the device group's, else the policy's."""
+    """The terms that apply, by their names in `Terms`: the workflow's, else the device group's, else the policy's."""
     scopes = [scope for scope in (workflow, policy.device_groups[device_group], policy) if scope is not None]
     said = {
         field: next((value for scope in scopes if (value := getattr(scope, field)) is not None), None)
@@ -114,7 +114,7 @@ def level_without_people(
 
 
 def why_gone(policy: Policy, version: int, requester: str) -> str:
-    """Why a requester who is disabled, or not in the directory, loses what they have (rule 6)."""
+    """Why a requester who is disabled, or not in the directory, loses requests and grants (rule 6)."""
     return f"The requester is {'disabled' if requester in policy.users else 'not'} in policy version {version}."
 
 

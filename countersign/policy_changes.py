@@ -62,7 +62,7 @@ def _section(kind: str, old: Mapping[str, Model], new: Mapping[str, Model]) -> I
     both = [(name, old[name], one) for name, one in new.items() if name in old and old[name] != one]
     changed = [Item(name=name, description="; ".join(_differences(before, after))) for name, before, after in both]
     yield from Part.of(f"{kind}_removed", removed, takes_away=True)
-    # What differs in its devices alone is said of each device.
+    # A group of which only the devices differ is left out: each device is listed itself.
     yield from Part.of(
         f"{kind}_changed",
         filter(lambda one: one.description, changed),

@@ -1,4 +1,4 @@
-"""What is wrong with a policy that reads well: found before it is applied, so that no request ever meets it."""
+"""What is wrong with a policy that is well-formed: found before it is applied, so that no request is affected."""
 
 import difflib
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -28,7 +28,7 @@ class Problem(NamedTuple):
 def problems(policy: Policy, whole: bool = True) -> list[Problem]:
     """Every mistake in the meaning of a policy; an empty list says that it may be applied.
 
-    `whole` says that nothing was left out of it: else it can't be told who would have nobody to ask.
+    `whole`: nothing was left out of it. Otherwise it is not checked who would have nobody to ask.
     """
     found = [problem for check in CHECKS for problem in check(policy)]
     # A group that is not there would be said to have nobody in it.
@@ -229,7 +229,7 @@ def _rules(policy: Policy) -> Iterator[tuple[Path, ApproverRule]]:
 
 
 def _terms_said(policy: Policy) -> Iterator[tuple[Path, Policy | Terms, dict[str, Any]]]:
-    """Each place that may say terms, what it says itself, and what holds there."""
+    """Each place that may have terms of its own, what it says itself, and the terms that apply there."""
     yield (), policy, policy.model_dump(include=set(Terms.model_fields))
     for name, group in policy.device_groups.items():
         yield ("device_groups", name), group, terms_for(policy, name, None)

@@ -1,4 +1,4 @@
-"""Who would find nobody to ask (rule 4), worked out for everybody before a policy is applied."""
+"""Finds the requesters who would have nobody to ask (rule 4), before a policy is applied."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +11,11 @@ from countersign.policy import terms_for
 from countersign.yaml_lines import Path
 
 MOST_NAMED = 3
-# A level of one approval has somebody to ask, whoever asks, where it has two.
+# With two approvers a level of quorum 1 has somebody to ask, also where one of them is the requester.
 ENOUGH = 2
-# How many groups are looked at one by one, counted anew for each device group.
+# How many groups are checked one by one, counted anew for each device group.
 MOST_LOOKED_AT = 250_000
-# The level of managerial approval; whose managers they are is known beside it.
+# The level of managerial approval; who the managers are is worked out apart from it.
 ONE_MANAGER = LevelRule(approvers=[ManagersOf(managers_of="any")])
 NO_GROUP = "people in no user group"
 
@@ -66,13 +66,13 @@ class Pool:
 
 
 class TooManyPairs(Exception):
-    """So many groups have so few approvers that it would take too long to look at all of them."""
+    """So many groups have so few approvers that it would take too long to check all of them."""
 
 
 class Coverage:
-    """Looks for requesters with too few to ask; what does not depend on the requester is worked out once.
+    """Finds requesters who have too few people to ask; what does not depend on the requester is worked out once.
 
-    Where everybody has enough to ask, whoever they are, nothing is looked at one by one.
+    Where everybody has enough people to ask, nobody is checked one by one.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -88,7 +88,7 @@ class Coverage:
                 self.with_group[name].append(groups)
         self.all_managers = {groups: self._managers(groups) for groups in self.people_by_groups}
         self.required = {groups: self._managers(filter(self._requires, groups)) for groups in self.people_by_groups}
-        # Of those in these groups somebody may have too few managers: none, or one who asks.
+        # In these groups somebody may have too few managers: none, or only one, who may be the requester.
         self.few_of_all = _few(self.all_managers)
         self.few = _few(self.required)
         self.few_though_required = [groups for groups in self.few if any(map(self._requires, groups))]
@@ -104,7 +104,7 @@ class Coverage:
         return list(self.found.values())
 
     def _try_workflows(self, device_group: str) -> set[Groups]:
-        """Look at the approval workflows for a device group; returns whom they are for."""
+        """Check the approval workflows for a device group; returns whom they are for."""
         met: set[Groups] = set()
         for workflow in self.policy.workflows_for(device_group):
             theirs = [groups for groups in self.with_group[workflow.user_group] if groups not in met]
@@ -118,7 +118,7 @@ class Coverage:
         return met
 
     def _try_managers(self, device_group: str, by_workflow: set[Groups]) -> None:
-        """Look at those who need a manager's approval for a device group, if there may be too few."""
+        """Check those who need a manager's approval for a device group, if there may be too few managers."""
         group, fallback = self.policy.device_groups[device_group], self._fallback(device_group, None)
         own = self.managers_of(device_group) if group.require_managerial_approval else frozenset()
         if len(fallback) >= ENOUGH or len(own) >= ENOUGH:
@@ -166,7 +166,7 @@ class Coverage:
     def _blamed(
         self, groups: Sequence[str], device_group: str, workflow: ApprovalWorkflow | None, n: int
     ) -> list[tuple[str, Path]]:
-        """The user groups whose pair is at fault, each with the place in the file to mend."""
+        """The user groups to name in the message, each with the place in the file to correct."""
         if workflow:
             return [(workflow.user_group, self._level(workflow, n))]
         return [(group, ("user_groups", group)) for group in groups] or [(NO_GROUP, ("device_groups", device_group))]

@@ -49,7 +49,7 @@ MESSAGES = {
 }
 NO_POLICY = "is a {kind}, not a policy; begin with `users:`, and write everybody indented below it"
 
-# What may stand at a place, by the path without ids and numbers: to say which field was meant.
+# The model at each place, by the path without ids and numbers: to say which field was meant.
 MODELS: dict[tuple[str | int, ...], type[BaseModel]] = {
     (): Policy,
     ("users",): User,
@@ -75,7 +75,7 @@ def load_with_places(file: str | bytes) -> tuple[Policy, Document]:
 
 
 def warnings(policy: Policy, document: Document, set_up: Container[str]) -> list[str]:
-    """What is no mistake of the file but won't work here, where only these channels are set up; by line."""
+    """What is no mistake of the file, but does not work where only these channels are set up; by line."""
     return messages_of(document.mistake(*problem) for problem in channels_not_set_up(policy, set_up))
 
 
@@ -113,7 +113,7 @@ def _validated(document: Document) -> tuple[Policy | None, list[Mistake]]:
 
 
 def _elsewhere(found: Iterable[Mistake], known: Iterable[Path]) -> list[Mistake]:
-    """What is neither within nor around what is known to be wrong: one mistake gets one message."""
+    """The mistakes that are neither in nor around a place that is known to be wrong: one mistake gets one message."""
     paths = [_as_compared(path) for path in known]
     wrong, around = set(paths), {path[:n] for path in paths for n in range(1, len(path))}
     return [one for one in found if not _is_near(_as_compared(one.path), wrong, around)]

@@ -1,4 +1,4 @@
-"""What applying a policy would do, worked out before it is done: to the policy in force, and to what is open."""
+"""What applying a policy would change: of the policy in force, and for requests and grants that are open."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta

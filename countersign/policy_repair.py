@@ -1,4 +1,4 @@
-"""A policy with its mistakes of form taken out, so that its mistakes of meaning can be named with them, all at once."""
+"""Leaves malformed parts out of a policy, so that its other mistakes can be listed together with these."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ STAND_INS: dict[str, Callable[[int], Plain]] = {
 def repaired(document: Plain, wrong: Iterable[Path], named_twice: Iterable[Path] = ()) -> Policy | None:
     """The policy with whatever is wrong left out or replaced; changes the document. None where too little is left.
 
-    Of what is `named_twice` one was perhaps meant to have another name, which others refer to.
+    Where a name stands twice (`named_twice`), one of the two may have been meant for another name that is referred to.
     """
     if any(len(path) == 2 and path[0] in REFERRED_TO for path in named_twice):
         return None
