@@ -33,8 +33,8 @@ NO_ANSWER = (
     "in the policy, a spam filter), or ask them"
 )
 QUARANTINED = (
-    "has {} mails of the last seven days in its folder Countersign/Quarantine, which could not be read and decided "
-    "nothing (the latest: {}); look whether an answer is among them"
+    "in its folder for quarantine lie mails of the last seven days that could not be read and decided nothing: {} (the "
+    "latest: {}); look whether an answer is among them"
 )
 QUARANTINE_SHOWN = timedelta(days=7)
 # Who was asked less long ago may not have come to it yet.
