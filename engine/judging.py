@@ -60,6 +60,9 @@ class Judging:
         Raises Refused, NotFound, Unavailable; NotYet where it still can't judge.
         """
         workflow_id = await self._run(self._requests.workflow_of, answer.approval_id)
+        if await self._run(self._answers.counted_before, answer):
+            # A workflow that has lost the first one would count the same person once more.
+            await tell_what_counted(self._resources, workflow_id, answer.approval_id)
         try:
             return await self._client.decide(workflow_id, answer)
         except NotYet:

@@ -74,6 +74,12 @@ class Answers:
             return [view(row) for row in connection.execute(query)]
 
     @reads
+    def counted_before(self, answer: Answer) -> bool:
+        """Whether another answer of theirs to the same level counted."""
+        with self.database.reading() as connection:
+            return "accepted" in states_of(connection, answer.approval_id, answer.level, answer.person)
+
+    @reads
     def outcome(self, answer_id: str) -> AnswerOutcome:
         """What became of a stored answer."""
         with self.database.reading() as connection:

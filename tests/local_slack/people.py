@@ -13,7 +13,7 @@ from sandbox.slack.server import SlackServer
 from sandbox.slack.state import Delivery
 
 T = TypeVar("T")
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.1
 LATE_SECONDS = 20.0
 WAIT_SECONDS = 120.0
 

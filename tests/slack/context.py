@@ -88,7 +88,7 @@ class Context:
         deadline = time.monotonic() + SECONDS
         while not (found := await look()):
             assert time.monotonic() < deadline, f"there is no message: {what}"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         [message] = found
         return message
 

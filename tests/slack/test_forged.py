@@ -77,7 +77,7 @@ async def recorded(aim: Aim, version: int) -> list[AuditEventView]:
         lines = aim.context.deployment.store.events.since(version)
         if time.monotonic() > deadline or any(line.kind == "answer_refused" for line in lines):
             return lines
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
 
 
 def spoken_of(records: list[logging.LogRecord]) -> str:

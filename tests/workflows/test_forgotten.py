@@ -56,6 +56,18 @@ async def test_answers_to_a_forgotten_level_count(deployment: Deployment) -> Non
     assert request.lines("answer_refused", "answered") == ["answered grace", "answered heidi", "answered ivan"]
 
 
+async def test_who_answers_again_after_a_forgotten_approval_counts_once(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "databases")
+    assert (await request.says("grace")).accepted
+    await until(lambda: request.asked_people(2), "level 2 starts")
+    forgotten = counting(await request.store("heidi", level=2))
+    deployment.transactions.transitions.write(forgotten.model_copy(update={"level": 2}))
+    again = await request.says("heidi", level=2)
+    assert (again.accepted, again.details["code"]) == (False, "counted-already")
+    assert (await request.says("ivan", level=2)).status is Status.APPROVED
+    assert request.decided() == ["grace approve 1", "heidi approve 2", "ivan approve 2"]
+
+
 async def test_answers_to_two_levels_that_come_in_one_task_count(asleep: Deployment) -> None:
     asleep.start_worker()
     request = await asleep.ask("alice", "databases")

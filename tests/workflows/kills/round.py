@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from countersign.models import Status
 from store import Store
-from store.tables import answers, notifications, requests
+from store.tables import answers, events, notifications, requests
 from tests.workflows.kills.facts import Facts, gather_facts
 from tests.workflows.kills.invariants import INVARIANTS
 from tests.workflows.kills.killer import Killer
@@ -129,8 +129,16 @@ class Round:
             "an answer is not judged": select(answers.c.approval_id).where(answers.c.state == "open"),
             "a notification is not sent": select(notifications.c.id).where(notifications.c.state == "waiting"),
         }
+        # What was not stored, as it came too late, is an event.
+        stored = select(answers.c.approval_id, answers.c.person, answers.c.level).where(answers.c.channel == "email")
+        refused = select(events.c.approval_id, events.c.who).where(
+            events.c.channel == "email", events.c.kind == "answer_refused"
+        )
         with self.store.database.reading() as connection:
-            return [f"{what}: {one}" for what, query in waits.items() for one in connection.execute(query).scalars()]
+            left = [f"{what}: {one}" for what, query in waits.items() for one in connection.execute(query).scalars()]
+            read = {tuple(row) for query in (stored, refused) for row in connection.execute(query)}
+        mailed = [(one.number, one.person, one.level) for one in self.people.said if one.heard == "mailed"]
+        return left + [f"a mail is not read: {one}" for one in mailed if one not in read and one[:2] not in read]
 
     def _say(self, facts: Facts, seconds: float) -> None:
         missed = sum("did not come" in one.moment for one in self.killer.kills)
