@@ -129,24 +129,16 @@ class _Page:
         if around.gone:
             return around
         style, names = self._style_of(node), _names(node)
-        hides = _is_known(node) and (node.attrs.get("hidden", "no") or "").lower() in allowed.HIDING
         changes, moves = not names.isdisjoint(self._sheets.changed), not names.isdisjoint(self._sheets.displaced)
         displaced = style.displaced or moves
-        is_shown = (
-            style.doubtful
-            or displaced
-            or changes
-            or style.block is not None
-            or ((hides or style.hidden) and self._sheets.display)
-        )
-        if (style.hidden or hides or node.name in allowed.UNSHOWN) and not is_shown:
+        if self._is_gone(node, style) and not (changes or moves):
             if node.name == "br":
                 self.lines.put(UNSURE)  # whether it breaks the line is for a style to say
             return around._replace(gone=True)
         self._displaced = self._displaced or style.anywhere or moves
         scale = around.scale * style.scale * (0.7 if node.name in allowed.SMALL else 1)
         doubtful = (
-            hides or style.hidden or style.doubtful or displaced or changes or not _is_known(node)
+            _hides(node) or style.hidden or style.doubtful or displaced or changes or not _is_known(node)
             or not _has_plain_attributes(node)
             or (around.dark and (node.attrs or node.name == "table")) or (style.dark and self._sheets.rule)
             or not SMALLEST_SCALE <= scale <= LARGEST_SCALE or around.depth > limits.DEEPEST_TAG
@@ -164,6 +156,12 @@ class _Page:
             scale=scale,
             depth=around.depth + 1,
         )
+
+    def _is_gone(self, node: Any, style: Style) -> bool:
+        """Whether an element is surely hidden, if no sheet changes it."""
+        if style.doubtful or style.displaced or style.block is not None:
+            return False
+        return node.name in allowed.UNSHOWN or ((style.hidden or _hides(node)) and not self._sheets.display)
 
     def _style_of(self, node: Any) -> Style:
         text = node.attrs.get("style") or ""
@@ -219,6 +217,10 @@ class _Page:
 
 def _is_known(node: Any) -> bool:
     return node.name in allowed.BLOCKS or node.name in allowed.INLINE
+
+
+def _hides(node: Any) -> bool:
+    return _is_known(node) and (node.attrs.get("hidden", "no") or "").lower() in allowed.HIDING
 
 
 def _is_of_extension(node: Any) -> bool:

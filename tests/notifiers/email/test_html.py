@@ -330,6 +330,7 @@ def test_what_shows_something_else_is_no_plain_answer(html: str) -> None:
         "<div>Approved<grammarly-extension data-x=1></grammarly-extension></div>",
         "<div bis_skin_checked=1 style='--tw-x:rgb(59 130 246/.5);white-space-collapse:preserve'>Approved</div>",
         "<div style='margin-block-start:0;padding-inline-start:40px'>Approved</div>",
+        "<style style='display:none'>p{display:block}</style><p>Approved</p>",
         "<style type=text/css style='display:none;'> P {margin-top:0;margin-bottom:0;} </style><p>Approved</p>",
         "<p>Approved</p><blockquote><p style='margin-top:-9px'>On</p><table>x</table></blockquote>",
         "<p>Approved</p><p>-----Original Message-----</p><div style='foo:bar'>x</div>",
