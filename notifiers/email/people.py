@@ -1,7 +1,5 @@
 """Who a mail is from, whom it is to, and which of our mails it answers."""
 
-from __future__ import annotations
-
 import re
 
 from notifiers.email import limits

@@ -1,7 +1,5 @@
 """How values read in a mail: all that a template prints passes through here, so that none breaks out of its line."""
 
-from __future__ import annotations
-
 import textwrap
 import unicodedata
 

@@ -3,8 +3,6 @@
 A rejection stands, whatever follows.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 
@@ -32,18 +30,23 @@ def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexico
         if read_line(line, names, words).verdict == "reject" or _asks(line, words) or _GOES_ON.match(line):
             return line.strip()
     forms = [words.below, *(words.below_in[code] for code in _languages_of(answer, words))]
-    spoken = [word for line in lines if not _is_courtesy(line, words) for word in ("^", *_words(line))]
+    spoken: list[str] = []
+    starts = set[int]()  # of lines; a phrase may be wrapped over two of them
+    for line in lines:
+        starts.add(len(spoken))
+        spoken += [] if _is_courtesy(line, words) else _words(line)
     at = 0
     while at < len(spoken):
         windows = [" ".join(spoken[at : at + size]) for size in range(min(LONGEST_PHRASE, len(spoken) - at), 0, -1)]
+        windows = [f"^ {each}" for each in windows if at in starts] + windows
         if harmless := next((each for each in windows if each in words.harmless_below.plain), ""):
-            at += harmless.count(" ") + 1
+            at += harmless.removeprefix("^ ").count(" ") + 1
             continue
         for form in forms:
             found = next((each for each in windows if form.holds(each)), "")
             numbers = found == "no" and spoken[at + 1 : at + 2] and spoken[at + 1].isdigit()  # "Ticket No. 4711"
             if found and not numbers and not names.is_sender([found]):
-                return found.strip("^ ")
+                return found.removeprefix("^ ")
         at += 1
     bare = fold_case(text)
     for sign in words.harmless_below.signs:

@@ -1,7 +1,5 @@
 """How the letters of answers are folded: people write them with other case, width and accents, and none disguised."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

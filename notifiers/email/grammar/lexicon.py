@@ -1,7 +1,5 @@
 """The words of answers in the languages in use, from the files in `languages`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache

@@ -5,8 +5,6 @@ name or a sign that can't turn its meaning. A rejection is read more widely, sin
 open door: a line that begins with a rejecting word rejects, unless it also agrees.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

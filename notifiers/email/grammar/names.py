@@ -1,7 +1,5 @@
 """The names that may stand beside an answer: those that the directory knows of a request, or those in the headers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What one segment of a line is: an answer, thanks, a greeting, a name, or something else."""
 
-from __future__ import annotations
-
 from notifiers.email.grammar.folded import fold_known, has_other_letters
 from notifiers.email.grammar.lexicon import Lexicon, Phrases, is_eastern
 from notifiers.email.grammar.names import MOST_NAME_WORDS, Names

@@ -5,8 +5,6 @@ begins. Quotes marked with `>` are skipped: an approval may stand below one only
 mails that tells how to answer.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from typing import NamedTuple

@@ -5,8 +5,6 @@ client writes is told by its structure first: which signs stand together (a date
 words of the languages are one way more, never the only one.
 """
 
-from __future__ import annotations
-
 import re
 
 from notifiers.email.folding import CLIENTS

@@ -1,7 +1,5 @@
 """What stands below what a person says: a signature, a phone's line, a legal notice, the footer of a list."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

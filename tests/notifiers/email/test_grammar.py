@@ -197,6 +197,11 @@ def test_a_sentence_may_run_on_into_the_next_line(line: str) -> None:
     assert doubt(line)
 
 
+def test_a_phrase_may_be_wrapped_over_two_lines() -> None:
+    assert word_of_doubt(["That is fine with me, as", "long as it is short"], "approved", NAMES, WORDS) == "as long as"
+    assert word_of_doubt(["Let me know if", "you need anything"], "approved", NAMES, WORDS) == ""
+
+
 @pytest.mark.parametrize("line", ["By the way, thanks", "Iffy", "https://tickets.example.com/" + "4711" * 20])
 def test_a_comment_begins_a_sentence_of_its_own(line: str) -> None:
     assert not doubt(line)
