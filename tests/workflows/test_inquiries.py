@@ -175,6 +175,13 @@ async def test_ok_in_reply_to_a_help_mail_is_no_question(deployment: Deployment)
     assert request.lines(*SAID) == ["answer_refused ivan"] * 2
 
 
+async def test_ok_in_reply_to_a_comment_means_i_see_and_approves_nothing(deployment: Deployment) -> None:
+    request = await deployment.ask("alice", "vaults")
+    await deployment.engine.comment(inquiry(request, "alice", "The nightly backup failed."))
+    await takes(deployment, await reply_to(request, "grace", "Alice A. commented", "OK"))
+    assert (request.status, request.lines(*SAID)) == (Status.WAITING, ["commented alice", "answer_refused grace"])
+
+
 @pytest.mark.parametrize("sender", ["heidi", "alice", "stranger"])
 async def test_only_who_is_asked_has_a_question_passed_on(deployment: Deployment, sender: str) -> None:
     request = await deployment.ask("alice")
