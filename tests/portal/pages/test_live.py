@@ -74,6 +74,7 @@ async def cookie_of(page: Page) -> str:
 
 async def test_many_tabs_have_one_stream(site: Site) -> None:
     alice, ada = await site.signed_in("alice"), await site.signed_in("ada")
+    await ada.goto("about:blank")  # which ends the stream of the page that was shown
     streams: list[str] = []
     ada.context.on("request", lambda one: streams.append(one.url) if "/live?" in one.url else None)
     tabs = [await ada.context.new_page() for _ in range(3)]
