@@ -21,9 +21,9 @@ SHORTEST_SECRET = 16  # bytes; what the tag below is cut to, so that the key is 
 TAG_BYTES = 16  # 128 bits of HMAC-SHA256: RFC 2104, section 5, allows cutting to half the hash
 DIGEST_BYTES = 10  # of a notification's id in a Message-ID: unique among the mails of one request, secret to nobody
 
-# What a mail is to its reader: it asks for an answer, or says why a reply was none or what the requester wrote, or tells
-# of what can be undone, or asks the requester something. A word as weak as "OK" answers only the first, as it may mean "I
-# see" beside the second, and nothing answers the last two.
+# What a mail is to its reader: it asks for an answer, or says why a reply was none or what the requester wrote, or
+# tells of what can be undone, or asks the requester something. A word as weak as "OK" answers only the first, as it may
+# mean "I see" beside the second, and nothing answers the last two.
 Kind = Literal["answer", "help", "undo", "comment"]
 KINDS: tuple[Kind, ...] = ("answer", "help", "undo", "comment")
 KIND_OF_EVENT: dict[Event, Kind] = {
