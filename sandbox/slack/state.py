@@ -9,11 +9,15 @@ from sandbox.slack.workspace import SCOPES, TEAM, Json, Workspace
 
 @dataclass
 class Call:
-    """One call of the Web API; `answer` is what Slack's side made of it, also where the caller never got it."""
+    """One call of the Web API; `answer` is what Slack's side made of it, also where the caller never got it.
+
+    `at` is when it came, in seconds by `time.monotonic`.
+    """
 
     method: str
     args: Json
     answer: Json = field(default_factory=dict)
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass
