@@ -167,17 +167,18 @@ def _shown_general(notification: Notification, config: EmailConfig) -> dict[str,
 
 
 def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> dict[str, object]:
-    """All that those of a notification about a request may use."""
+    """All that those of a notification about a request may use; the replies to send only where one is asked for."""
+    answerable = _answerable(notification, ids)
+    words = {"approve": "Approve", "reject": "Reject"} if answerable else {}
     return {
         **_shown_general(notification, config),
         "subject": notification.subject,
         "lasts": notification.grant_lasts,
         "to_requester": notification.to.id == notification.requester.id,
-        "answerable": _answerable(notification, ids),
+        "answerable": answerable,
         "undoable": _undoable(notification, ids),
         "commentable": _commentable(notification, ids),
-        "approve": _ready_reply(notification, ids, config, "Approve"),
-        "reject": _ready_reply(notification, ids, config, "Reject"),
+        **{name: _ready_reply(notification, ids, config, word) for name, word in words.items()},
         "page": f"{config.public_url}/requests/{notification.approval_id}" if config.public_url else "",
         "requester": _name(notification.requester),
         "asker": wording.one_line(notification.asked_by, wording.LONGEST_NAME),
