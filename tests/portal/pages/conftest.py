@@ -24,6 +24,7 @@ from settings import Settings
 from store import Store, sessions
 from store.tokens import Owner
 from tests.portal.context import MARK, POLICY, Portal, serving, until
+from tests.workflows.deployment import new_namespace
 from tests.workflows.sandboxed import sandboxed
 
 CHROMIUM = shutil.which("chromium") or ""
@@ -122,6 +123,8 @@ async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathF
     async with MailServer() as server:
         settings = Settings(
             TEMPORAL_ADDRESS=temporal_address,
+            # Its devices are called as those of the tests of the API, which use the same server.
+            TEMPORAL_NAMESPACE=await new_namespace(temporal_address),
             database_url=f"sqlite:///{tmp_path_factory.mktemp('pages')}/countersign.db",
             task_queue=f"pages-{MARK}",
             portal_port=port,
