@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Called again and again by machines, and changes nothing.
 QUIET = ("/health", "/doctor")
+FILES = "/static/"
 LONGEST_PATH = 200
 # A link to sign in by.
 SECRET_IN_PATH = re.compile(r"^(/sign-in/).+")
@@ -46,7 +47,7 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     caller = scope.get("state", {}).get("caller")
     who = caller.name if caller else "nobody"
     log.log(
-        logging.DEBUG if path.endswith(QUIET) else logging.INFO,
+        logging.DEBUG if path.endswith(QUIET) or path.startswith(FILES) else logging.INFO,
         "%s %s for %s: %s in %.0f ms",
         method,
         path,

@@ -6,15 +6,20 @@ import signal
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from countersign.errors import CountersignError
-from notifiers.email.read_settings import email_config, mailbox
-from sandbox.up import ROOT, alone, environment, must_be_free, processes
+from engine.sign_in import From, SignIn
+from notifiers.email.read_settings import email_config, key_ring, mailbox
+from notifiers.email.token import is_link_secret
+from sandbox.first_run import prepare
+from sandbox.up import PEOPLE, POLICY, ROOT, alone, environment, must_be_free, processes, sign_in_links, welcome
 from sandbox.welcome import Place
 from settings import Settings
+from store import Store
 
 DEADLINE_SECONDS = 180
 RUN = """
@@ -36,6 +41,26 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def started() -> list[str]:
     return list(processes(Settings(), (ROOT / "Procfile").read_text()))
+
+
+def test_it_prints_links_by_which_its_people_sign_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", f"sqlite:///{tmp_path}/countersign.db")
+    installation = prepare(Settings().database_url, POLICY.read_text(), tmp_path / "token", is_own=True)
+    told = environment(Settings(), tmp_path)
+    links = sign_in_links(Settings(), told, PEOPLE)
+    assert list(links) == ["alice", "grace", "ada"]
+    printed = welcome(Settings(), [], installation, True, links)
+    assert all(f"  {person:10}{link}" in printed for person, link in links.items())
+    link_id, _, secret = links["grace"].removeprefix("http://127.0.0.1:8080/sign-in/").partition(".")
+    assert is_link_secret(key_ring(told["COUNTERSIGN_MAIL_KEYS"]), link_id, secret)
+    store = Store(Settings().database_url)
+    try:
+        begun = SignIn(store).by_link(link_id, From("", "", ""))
+        session = store.sessions.find(begun.cookie, datetime.now(UTC))
+    finally:
+        store.close()
+    assert session
+    assert session.person == "grace"
 
 
 def start(one: str, two: str) -> tuple[subprocess.Popen[str], list[int]]:
