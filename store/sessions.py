@@ -4,10 +4,10 @@ import hashlib
 import hmac
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from countersign.models import Model
 from store.database import Database, insert_new, reads
@@ -18,6 +18,9 @@ SECRET_BYTES = 32
 # What a session's cookie holds: its id begins with an s, which no token's does, and behind it stands its secret.
 FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
 LONGEST_BROWSER = 200
+# How long after their end sessions and links are kept; the record has who signed in for ever.
+KEPT = timedelta(days=30)
+FORGOTTEN_AT_ONCE = 200
 
 
 class Session(Model):
@@ -54,6 +57,17 @@ class Sessions:
         same = hmac.compare_digest(row.hash if row else "", hashed(form["secret"]))
         lasts = row is not None and row.ended_at is None and row.ends_at > now
         return _view(row) if row is not None and same and lasts else None
+
+    def forget_old(self, now: datetime) -> None:
+        """Delete what has been over for KEPT, a few rows at a time, so that nobody waits for that."""
+        for table in (sessions, sign_ins):
+            full = True
+            while full:
+                with self.database.transaction() as connection:
+                    some = select(table.c.id).where(table.c.ends_at < now - KEPT).limit(FORGOTTEN_AT_ONCE)
+                    found = list(connection.execute(some).scalars())
+                    connection.execute(delete(table).where(table.c.id.in_(found)))
+                full = len(found) == FORGOTTEN_AT_ONCE
 
     @reads
     def lasting(self, now: datetime, person: str = "", limit: int = 200) -> list[Session]:

@@ -293,7 +293,7 @@ sign_ins = Table(
     Column("used_at", Instant),
     Index("sign_ins_by_person", "person", "asked_at"),
     Index("sign_ins_by_source", "source_address", "asked_at"),
-    Index("sign_ins_by_time", "asked_at"),
+    Index("sign_ins_by_end", "ends_at"),
 )
 
 idempotency = Table(

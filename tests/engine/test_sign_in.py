@@ -8,9 +8,10 @@ from sqlalchemy import update
 
 from countersign.errors import NotAllowed, NotFound
 from engine.policy import apply_policy
-from engine.sign_in import LINKS_FROM_ONE_SOURCE, From, SignIn
+from engine.sign_in import LINK_LASTS, LINKS_FROM_ONE_SOURCE, SESSION_LASTS, From, SignIn
 from store import Store
-from store.tables import notifications, sign_ins
+from store.sessions import KEPT
+from store.tables import notifications, sessions, sign_ins
 from tests.workflows.people import policy
 
 HERE = From("a secret of this browser", "Firefox\n<b>", "192.0.2.7")
@@ -90,6 +91,23 @@ def test_an_operators_link_works_in_any_browser_and_is_on_record(store: Store) -
     assert kinds(store)[0] == ("sign_in", "operator:root", "a link for grace was made")
     with pytest.raises(NotFound, match="not in the policy"):
         rules.make_link("nobody", "operator:root")
+
+
+def test_what_has_been_over_for_long_is_forgotten(store: Store) -> None:
+    rules = SignIn(store)
+    rules.by_link(rules.make_link("grace", "operator"), HERE)
+    store.sessions.forget_old(datetime.now(UTC) + KEPT)
+    assert counts(store) == (1, 1)
+    store.sessions.forget_old(datetime.now(UTC) + KEPT + LINK_LASTS)
+    assert counts(store) == (1, 0)
+    store.sessions.forget_old(datetime.now(UTC) + KEPT + SESSION_LASTS)
+    assert counts(store) == (0, 0)
+
+
+def counts(store: Store) -> tuple[int, int]:
+    with store.database.reading() as connection:
+        found = [len(connection.execute(table.select()).all()) for table in (sessions, sign_ins)]
+    return found[0], found[1]
 
 
 def test_a_session_is_ended_by_its_owner_and_by_who_may_end_all(store: Store) -> None:

@@ -39,4 +39,4 @@ def upgrade() -> None:
     )
     op.create_index("sign_ins_by_person", "sign_ins", ["person", "asked_at"])
     op.create_index("sign_ins_by_source", "sign_ins", ["source_address", "asked_at"])
-    op.create_index("sign_ins_by_time", "sign_ins", ["asked_at"])
+    op.create_index("sign_ins_by_end", "sign_ins", ["ends_at"])
