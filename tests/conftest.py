@@ -26,6 +26,8 @@ for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
 # What Python says to audit hooks when a server, or another program, is started.
 STARTS = {"socket.bind", "subprocess.Popen"}
+# The files whose tests take a minute or more each.
+LONGEST = {"test_kills.py", "test_demo.py", "test_running.py"}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -76,6 +78,11 @@ def pytest_configure(config: pytest.Config) -> None:
         # What a test was about to use when it was skipped stays open.
         config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
         warnings.simplefilter("ignore", pytest.PytestUnraisableExceptionWarning)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, lest one process is left with one of them when the others are done."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def skip_at_server(event: str, _: object) -> None:
