@@ -7,9 +7,9 @@ link and who checks it derive it from the link's id and a key of the settings.
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy, folded_address
 from countersign.error_codes import ErrorCode
@@ -21,7 +21,8 @@ from engine.general_notifications import write
 from store import Store, sessions
 from store.events import append
 from store.repeats import append_or_count
-from store.sessions import Session, hashed
+from store.sessions import Session
+from store.tokens import hashed
 
 CHANNEL = "portal"
 LINK_LASTS = timedelta(minutes=15)
@@ -123,15 +124,12 @@ class SignIn:
         with self.database.transaction() as connection:
             link = sessions.link(connection, link_id)
             _, policy = self.policies.in_force(connection)
-            why = "It is unknown." if link is None else ""
-            if link is not None:
-                why = _why_not(policy, link.person, link.browser_hash, link.ends_at, caller, now)
-                if not why and not sessions.use(connection, link_id, now):
-                    why = "It was used already."
-            if why:
+            why = _why_not(policy, link, caller, now)
+            if link is not None and not why and not sessions.use(connection, link_id, now):
+                why = "It was used already."
+            if link is None or why:
                 _refused(connection, now, caller, why, link.person if link is not None else "")
             else:
-                assert link is not None
                 row = {
                     "person": link.person,
                     "signed_in_by": BY_LINK,
@@ -159,12 +157,15 @@ class SignIn:
         return session
 
 
-def _why_not(policy: Policy, person: str, browser_hash: str, ends_at: datetime, caller: From, now: datetime) -> str:
-    if browser_hash not in (ANY_BROWSER, hashed(caller.secret)):
+def _why_not(policy: Policy, link: Row[Any] | None, caller: From, now: datetime) -> str:
+    """Why this link begins no session; empty where it may, if it is unused."""
+    if link is None:
+        return "It is unknown."
+    if link.browser_hash not in (ANY_BROWSER, hashed(caller.secret)):
         return "It works only in the browser where you asked for it."
-    if ends_at <= now:
+    if link.ends_at <= now:
         return "It is too old."
-    return "" if policy.enabled(person) else "Your account is disabled."
+    return "" if policy.enabled(link.person) else "Your account is disabled."
 
 
 def _record(connection: Connection, kind: str, who: str, detail: str, proof: dict[str, str], now: datetime) -> None:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -180,7 +179,6 @@ async def _tidy(store: Store, turns: FairExecutor, seconds: float) -> None:
     while True:
         try:
             await run(turns, store.idempotency.forget_old)
-            await run(turns, store.sessions.forget_old, datetime.now(UTC))
         except Unavailable:
             pass  # it is in the log, and is tried again
         except Exception:

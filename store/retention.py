@@ -1,4 +1,5 @@
-"""Forgets what is no longer needed: which mails were read, what was reported of people, what was sent.
+"""Forgets what is no longer needed: which mails were read, what was reported of people, what was sent, and
+who was signed in.
 
 Requests, answers, grants and the record are kept for ever.
 """
@@ -11,7 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, or_, se
 
 from countersign.models import GrantStatus, Status
 from store.database import Database
-from store.tables import grants, mails, notifications, rejected_input, requests, signals
+from store.sessions import KEPT as SESSIONS_KEPT
+from store.tables import grants, mails, notifications, rejected_input, requests, sessions, sign_ins, signals
 
 # So many rows, or the notifications of so many requests, are deleted in one transaction of some milliseconds.
 AT_ONCE = 200
@@ -64,6 +66,8 @@ class Retention:
             (mails, (mails.c.claimed_until < now - self.kept.mails) & (mails.c.state != "claimed")),
             (rejected_input, rejected_input.c.at < now - self.kept.mails),
             (signals, (signals.c.at < now - self.kept.signals) & ~_is_open(signals)),
+            (sessions, sessions.c.ends_at < now - SESSIONS_KEPT),
+            (sign_ins, sign_ins.c.ends_at < now - SESSIONS_KEPT),
             (notifications, _IS_GENERAL & (notifications.c.written_at < now - self.kept.notifications)),
         ]
 

@@ -1,26 +1,23 @@
 """Sessions of browsers, and the links that people sign in by; of their secrets the database holds only hashes."""
 
-import hashlib
 import hmac
 import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from countersign.models import Model
 from store.database import Database, insert_new, reads
 from store.tables import sessions, sign_ins
+from store.tokens import ID_BYTES, SECRET_BYTES, hashed
 
-ID_BYTES = 6
-SECRET_BYTES = 32
 # What a session's cookie holds: its id begins with an s, which no token's does, and behind it stands its secret.
 FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
 LONGEST_BROWSER = 200
 # How long after their end sessions and links are kept; the record has who signed in for ever.
 KEPT = timedelta(days=30)
-FORGOTTEN_AT_ONCE = 200
 
 
 class Session(Model):
@@ -58,17 +55,6 @@ class Sessions:
         lasts = row is not None and row.ended_at is None and row.ends_at > now
         return _view(row) if row is not None and same and lasts else None
 
-    def forget_old(self, now: datetime) -> None:
-        """Delete what has been over for KEPT, a few rows at a time, so that nobody waits for that."""
-        for table in (sessions, sign_ins):
-            full = True
-            while full:
-                with self.database.transaction() as connection:
-                    some = select(table.c.id).where(table.c.ends_at < now - KEPT).limit(FORGOTTEN_AT_ONCE)
-                    found = list(connection.execute(some).scalars())
-                    connection.execute(delete(table).where(table.c.id.in_(found)))
-                full = len(found) == FORGOTTEN_AT_ONCE
-
     @reads
     def lasting(self, now: datetime, person: str = "", limit: int = 200) -> list[Session]:
         """The sessions that last, the newest first: of one person, or of everybody."""
@@ -77,11 +63,6 @@ class Sessions:
         query = select(sessions).where(*lasts, *whose).order_by(sessions.c.started_at.desc()).limit(limit)
         with self.database.reading() as connection:
             return [_view(row) for row in connection.execute(query)]
-
-
-def hashed(secret: str) -> str:
-    """A secret of many random bits, as it is kept: there is nothing to guess, so a slow hash would gain nothing."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def start(connection: Connection, row: dict[str, Any]) -> str:
@@ -126,19 +107,9 @@ def use(connection: Connection, link_id: str, now: datetime) -> bool:
 
 
 def _view(row: Row[Any]) -> Session:
-    return Session(
-        id=row.id,
-        person=row.person,
-        signed_in_by=row.signed_in_by,
-        browser=row.browser,
-        source_address=row.source_address,
-        started_at=row.started_at,
-        confirmed_at=row.confirmed_at,
-        ends_at=row.ends_at,
-        ended_at=row.ended_at,
-    )
+    return Session(**{name: row._mapping[name] for name in Session.model_fields})
 
 
-def as_kept(text: str, longest: int = LONGEST_BROWSER) -> str:
+def as_kept(text: str) -> str:
     """What a browser says of itself, cut, and without what isn't printable."""
-    return "".join(one for one in text[:longest] if one.isprintable())
+    return "".join(one for one in text[:LONGEST_BROWSER] if one.isprintable())

@@ -54,7 +54,7 @@ class Tokens:
         now = datetime.now(UTC)
         row = {
             "id": token_id,
-            "hash": _hash(secret),
+            "hash": hashed(secret),
             "kind": owner.kind,
             "owner": owner.name,
             "is_admin": owner.is_admin and owner.kind == "person",
@@ -90,7 +90,7 @@ class Tokens:
         known = select(tokens).where(tokens.c.id == form["id"])
         with self.database.reading() as connection:
             row = connection.execute(known).one_or_none()
-        same = hmac.compare_digest(row.hash if row else "", _hash(form["secret"]))
+        same = hmac.compare_digest(row.hash if row else "", hashed(form["secret"]))
         return _view(row) if row and same and row.ended_at is None else None
 
     @reads
@@ -100,8 +100,8 @@ class Tokens:
             return [_view(row) for row in connection.execute(select(tokens).order_by(tokens.c.created_at))]
 
 
-def _hash(secret: str) -> str:
-    # The secret has 256 random bits: there is nothing to guess, so a slow hash would gain nothing.
+def hashed(secret: str) -> str:
+    """A secret of 256 random bits, as it is kept: there is nothing to guess, so a slow hash would gain nothing."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -78,9 +78,3 @@ class Card:
             for one in self.request.approvers
             if one.level == self.request.level and one.person != self.reader.name
         ]
-
-    @property
-    def my_decision(self) -> Decision | None:
-        """What the reader answered last, where it counts."""
-        mine = [one for one in self.request.decisions if one.person == self.reader.name and not one.lapsed]
-        return mine[-1] if mine else None

@@ -1,7 +1,7 @@
 """The live stream: what has changed on the requests that a reader may see, as server-sent events.
 
-The feed is read once for all, and each change is read from the database and made into a line once for all readers: a
-reader more costs no query. Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html
+The feed is read once for all readers, and so is each request that changed: a reader more costs no query.
+Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 import json

@@ -148,8 +148,7 @@ async def cancel(
 ) -> Response:
     """Withdraw a request that waits."""
     await seen(context, caller, approval_id)
-    undo = call_id(caller, once)
-    await context.engine.cancel(approval_id, caller.name, CHANNEL, reason, caller.is_admin, undo)
+    await context.engine.cancel(approval_id, caller.name, CHANNEL, reason, caller.is_admin, call_id(caller, once))
     return to_request(approval_id)
 
 
@@ -159,8 +158,7 @@ async def revoke(
 ) -> Response:
     """End a grant early, as an approver or admin."""
     await seen(context, caller, approval_id)
-    undo = call_id(caller, once)
-    await context.engine.revoke(approval_id, caller.name, CHANNEL, reason, caller.is_admin, undo)
+    await context.engine.revoke(approval_id, caller.name, CHANNEL, reason, caller.is_admin, call_id(caller, once))
     return to_request(approval_id)
 
 

@@ -10,6 +10,7 @@ from countersign.errors import NotAllowed, NotFound
 from engine.policy import apply_policy
 from engine.sign_in import LINK_LASTS, LINKS_FROM_ONE_SOURCE, SESSION_LASTS, From, SignIn
 from store import Store
+from store.retention import Kept, Retention
 from store.sessions import KEPT
 from store.tables import notifications, sessions, sign_ins
 from tests.workflows.people import policy
@@ -96,11 +97,12 @@ def test_an_operators_link_works_in_any_browser_and_is_on_record(store: Store) -
 def test_what_has_been_over_for_long_is_forgotten(store: Store) -> None:
     rules = SignIn(store)
     rules.by_link(rules.make_link("grace", "operator"), HERE)
-    store.sessions.forget_old(datetime.now(UTC) + KEPT)
+    retention = Retention(store.database, Kept(mails=KEPT, signals=KEPT, notifications=KEPT))
+    retention.forget_some(datetime.now(UTC) + KEPT)
     assert counts(store) == (1, 1)
-    store.sessions.forget_old(datetime.now(UTC) + KEPT + LINK_LASTS)
+    retention.forget_some(datetime.now(UTC) + KEPT + LINK_LASTS)
     assert counts(store) == (1, 0)
-    store.sessions.forget_old(datetime.now(UTC) + KEPT + SESSION_LASTS)
+    retention.forget_some(datetime.now(UTC) + KEPT + SESSION_LASTS)
     assert counts(store) == (0, 0)
 
 
