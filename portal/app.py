@@ -5,24 +5,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from portal import (
-    answers,
-    auth,
-    channel_webhooks,
-    description,
-    doctor,
-    events,
-    health,
-    policy,
-    problems,
-    replies,
-    requests,
-)
+from portal import auth, channel_webhooks
 from portal.access_log import AccessLog
+from portal.api import answers, description, doctor, events, health, policy, problems, replies, requests
+from portal.api.routes import PREFIX, operation_id
 from portal.context import Plan
 from portal.pages import asking, live, sign_in, static
 from portal.pages import requests as pages
-from portal.routes import PREFIX, operation_id
 
 ABOUT = """
 Countersign decides whether a person may connect. A gateway or a person asks (`POST /requests`), approvers answer, and

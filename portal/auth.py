@@ -14,7 +14,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, message_of
 from countersign.models import GATEWAY, Question, Scope
 from countersign.permissions import Principal, principal, why_not_ask
-from portal.problems import problem
+from portal.api.problems import problem
 from store import Store
 from store.database import reads
 from store.tokens import FORM, Token

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from countersign.models import Decision, GrantStatus, Status, Verdict
 from countersign.permissions import Action, Principal, why_not, why_not_answer
 from countersign.views import ApproverView, RequestView
-from portal.answers import CHANNEL
+from portal.api.answers import CHANNEL
 
 
 class Level(NamedTuple):

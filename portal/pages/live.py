@@ -16,12 +16,12 @@ from countersign.errors import CountersignError
 from countersign.models import Status
 from countersign.views import AuditEventView, RequestView
 from portal import auth
+from portal.api.requests import LARGEST
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.cards import Card
 from portal.pages.render import part
 from portal.pages.route import page_router
-from portal.requests import LARGEST
 
 # How long nothing may be sent: proxies end a connection that is silent for a minute.
 BEAT_SECONDS = 20.0

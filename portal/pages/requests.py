@@ -11,13 +11,13 @@ from fastapi.responses import RedirectResponse
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Status, Verdict
 from countersign.redaction import redacted_event
 from countersign.views import RequestView
-from portal.answers import CHANNEL, Deciding, decided, may_try, pass_on
+from portal.api.answers import CHANNEL, Deciding, decided, may_try, pass_on
+from portal.api.requests import LONGEST_TIMELINE, ApprovalId, seen
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.cards import Card
 from portal.pages.render import page
 from portal.pages.route import page_router
-from portal.requests import LONGEST_TIMELINE, ApprovalId, seen
 from store.listing import NO_NUMBER, Wanted
 
 PER_PAGE = 25

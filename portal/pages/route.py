@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from countersign.errors import CountersignError, NotAllowed, message_of
 from countersign.remedies import remedy
 from portal import auth
+from portal.api.problems import status_of
+from portal.api.routes import LARGEST_BODY_BYTES, at_most, refusals_counted
 from portal.context import Context
 from portal.fair_executor import WHOSE
 from portal.pages.render import page
-from portal.problems import status_of
-from portal.routes import LARGEST_BODY_BYTES, at_most, refusals_counted
 
 HEADERS = {
     # Nothing is loaded from elsewhere, no script or style stands in a page, and no page stands in another.

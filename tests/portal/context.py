@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from countersign.client import Client
+from portal.api.routes import PREFIX
 from portal.context import Plan
-from portal.routes import PREFIX
 from portal.server import Server
 from store import Store
 

@@ -20,8 +20,8 @@ from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
 from engine.policy import apply_policy
 from portal.__main__ import plan
+from portal.api.events import VERSION_HEADER
 from portal.app import create_app
-from portal.events import VERSION_HEADER
 from portal.feed import KEPT, Feed
 from portal.server import Server
 from settings import Settings

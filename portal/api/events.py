@@ -6,10 +6,10 @@ from fastapi import Query, Request, Response
 
 from countersign.redaction import redacted_event
 from countersign.views import AuditEventView
+from portal.api.requests import LARGEST, Seconds
+from portal.api.routes import gone, token_router
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from portal.requests import LARGEST, Seconds
-from portal.routes import gone, token_router
 
 LONGEST_LIST = 500
 VERSION_HEADER = "Countersign-Version"

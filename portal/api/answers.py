@@ -12,12 +12,12 @@ from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgeme
 from countersign.notifications import PassedOn, SubmittedAnswer, SubmittedComment
 from countersign.transitions import AuditEvent
 from countersign.views import RequestView
+from portal.api.idempotency import Body, IdempotencyHere
+from portal.api.problems import described
+from portal.api.requests import ApprovalId, seen
+from portal.api.routes import WITH_BODY, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
-from portal.idempotency import Body, IdempotencyHere
-from portal.problems import described
-from portal.requests import ApprovalId, seen
-from portal.routes import WITH_BODY, token_router
 
 CHANNEL = "portal"
 STORED = "Your answer is stored; it will be judged as soon as a worker is back."

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Response
 from countersign.errors import Unavailable
 from countersign.http_answers import ChannelHealth, Health, Me
 from countersign.models import GATEWAY
+from portal.api.problems import described
+from portal.api.routes import StrictRoute, token_router
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
-from portal.problems import described
-from portal.routes import StrictRoute, token_router
 
 # Longer than anything healthy takes, and shorter than health checks wait.
 HEALTH_SECONDS = 3.0

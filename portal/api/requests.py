@@ -17,11 +17,11 @@ from countersign.kinds.kind import SubjectKind
 from countersign.models import Asked, GrantStatus, Id, Question, Status
 from countersign.redaction import redacted_event
 from countersign.views import AuditEventView, DelayedView, RequestView
+from portal.api.idempotency import Body, IdempotencyHere
+from portal.api.problems import described
+from portal.api.routes import WITH_BODY, gone, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
-from portal.idempotency import Body, IdempotencyHere
-from portal.problems import described
-from portal.routes import WITH_BODY, gone, token_router
 from store.listing import LONGEST_LIST, NO_NUMBER, Wanted
 
 LONGEST_WAIT_SECONDS = 60

@@ -6,11 +6,11 @@ from countersign.checks import findings, in_order
 from countersign.directory import Policy
 from countersign.errors import CountersignError, message_of
 from countersign.views import Finding
+from portal.api.problems import described
+from portal.api.routes import token_router
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 from portal.own_checks import own_checks
-from portal.problems import described
-from portal.routes import token_router
 from store.database_errors import for_operators
 
 router = token_router("standing")

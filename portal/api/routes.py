@@ -13,10 +13,10 @@ from starlette.types import Message, Receive
 
 from countersign.errors import NotAllowed, NotFound, Refused
 from portal import auth
+from portal.api.problems import UNKNOWN_PARAMETER, described
 from portal.context import Context
 from portal.fair_executor import WHOSE
 from portal.limits import AtOnce
-from portal.problems import UNKNOWN_PARAMETER, described
 
 PREFIX = "/api/v1"
 LARGEST_BODY_BYTES = 64 * 1024

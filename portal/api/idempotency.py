@@ -12,9 +12,9 @@ from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 
 from countersign.errors import Refused
+from portal.api.problems import MEDIA_TYPE, of_error
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from portal.problems import MEDIA_TYPE, of_error
 from store.idempotency import Reply
 
 # How long a repeat waits between two tries to read the reply that another process makes: at first, and at most.

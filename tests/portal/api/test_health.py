@@ -30,7 +30,7 @@ from tests.workflows.deployment import environment_for, new_namespace
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @asynccontextmanager

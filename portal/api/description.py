@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader
 
 from countersign.error_codes import ErrorCode
-from portal.problems import TYPES
+from portal.api.problems import TYPES
 
 PAGE = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True).get_template(
     "description.html.j2"

@@ -10,10 +10,10 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
 from countersign.redaction import masked
 from countersign.views import Explained
+from portal.api.problems import described
+from portal.api.routes import HeavyRoute, token_router
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from portal.problems import described
-from portal.routes import HeavyRoute, token_router
 
 LARGEST_MAIL_BYTES = 32 * 1024 * 1024
 MAIL = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}}

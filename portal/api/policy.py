@@ -19,11 +19,11 @@ from countersign.policy_plan import Held, PolicyPlan, Waiting, keeps_admin, plan
 from countersign.views import AppliedPolicy
 from engine.engine import Engine
 from engine.policy import ReadPolicy
+from portal.api.idempotency import IdempotencyHere
+from portal.api.problems import described
+from portal.api.routes import HeavyRoute, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
-from portal.idempotency import IdempotencyHere
-from portal.problems import described
-from portal.routes import HeavyRoute, token_router
 from store.workers import CHANNEL_KEPT
 
 LOCKS_OUT = (
