@@ -252,6 +252,11 @@ class Policy(Described):
     # A policy is never changed after it was read, so what is looked up again and again is sorted once.
 
     @cached_property
+    def devices(self) -> list[str]:
+        """All devices that are in a group, sorted."""
+        return sorted(self._group_by_device)
+
+    @cached_property
     def _groups_by_member(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name, group in self.user_groups.items():

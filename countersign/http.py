@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from countersign.devices import Device
 from countersign.errors import (
     BadPolicy,
     BadQuestion,
@@ -39,6 +40,7 @@ from countersign.http_answers import Applied, Explanation, Health, Me, PolicyTex
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
 from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
+from countersign.who_approves import WhoApproves
 
 CONNECT_SECONDS = 5.0
 # The portal waits 20 s for a worker before it answers that none is there.
@@ -56,6 +58,7 @@ VERSION_HEADER = "Countersign-Version"
 NEXT_PAGE = re.compile(r'<[^>?]*\?(?P<query>[^>]*)>; rel="next"')
 # A list is followed for so many pages and no further.
 MOST_PAGES = 1_000
+MOST_DEVICES_AT_ONCE = 200
 # These are tried once more at once; a timeout is not.
 LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
 
@@ -73,8 +76,11 @@ class Reply(NamedTuple):
 class Api:
     """One connection to a portal. Unknown fields in its answers are left out, so that it may be newer than this."""
 
-    def __init__(self, url: str, token: str = "") -> None:
-        """Raises BadQuestion for an URL or a token that can't be one; the token itself is in no message."""
+    def __init__(self, url: str, token: str = "", answer_seconds: float = ANSWER_SECONDS) -> None:
+        """`answer_seconds`: how long an answer is waited for.
+
+        Raises BadQuestion for an URL or a token that can't be one; the token itself is in no message.
+        """
         self.url = _checked(url)
         headers = {"Accept": "application/json", "User-Agent": "countersign"}
         if token.strip():
@@ -82,7 +88,7 @@ class Api:
         self._http = httpx.Client(
             base_url=self.url.join(self.url.path.rstrip("/") + PREFIX),
             headers=headers,
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
             # Through a proxy, 127.0.0.1 would be the proxy's own.
             trust_env=not is_loopback(self.url.host),
         )
@@ -179,6 +185,23 @@ class Api:
     def give_back(self, approval_id: int, reason: str = "") -> RequestView:
         """End a grant of one's own early; a gateway, one that it asked for."""
         return self._read(RequestView, self._post(f"requests/{approval_id}/give-back", {"words": reason}))
+
+    # --- before asking -----------------------------------------------------------------------------------------------
+
+    def devices(self, query: str = "", limit: int = 50) -> list[Device]:
+        """The devices that this token may ask for, with `query` in their id, sorted by id."""
+        params = {"limit": str(min(limit, MOST_DEVICES_AT_ONCE))} | ({"query": query} if query else {})
+        found: list[Device] = []
+        for page in self._pages("devices", "after", params):
+            found += self._read(list[Device], page)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def who_approves(self, device: str, protocol: str, requester: str = "") -> WhoApproves:
+        """Who would have to agree to a connection, and why; nothing is asked. For oneself where nobody is named."""
+        params = {"device": device, "protocol": protocol} | ({"requester": requester} if requester else {})
+        return self._read(WhoApproves, self._get("route", params=params))
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from portal import auth, channel_webhooks
 from portal.access_log import AccessLog
-from portal.api import answers, description, doctor, events, health, policy, problems, replies, requests
+from portal.api import answers, description, devices, doctor, events, health, policy, problems, replies, requests
 from portal.api.routes import PREFIX, operation_id
 from portal.context import Plan
 from portal.pages import asking, live, sign_in, static
@@ -50,7 +50,7 @@ def create_app(plan: Plan) -> FastAPI:
     auth.add_handler(app)
     for router in (health.open_to_all, health.router, requests.router, answers.router, events.router):
         app.include_router(router, prefix=PREFIX)
-    for router in (policy.router, replies.router, doctor.router):
+    for router in (devices.router, policy.router, replies.router, doctor.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(channel_webhooks.router)
     for router in (sign_in.open_to_all, sign_in.router, asking.router, live.router, pages.router, static.router):

@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from countersign.cli import exits, list_page, request_page, times
+from countersign.cli.completion import device_names
 from countersign.cli.live import changes, follow, patiently, rest
 from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, connect, person
 from countersign.cli.output import console, show, show_json
@@ -49,7 +50,9 @@ commands = typer.Typer()
 
 @commands.command()
 def request(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.")],
+    device: Annotated[
+        str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.", autocompletion=device_names)
+    ],
     protocol: Annotated[
         Protocol, typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(Protocol)}.")
     ],

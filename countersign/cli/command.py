@@ -9,7 +9,7 @@ from io import TextIOWrapper
 import typer
 from typer.exceptions import Abort, TyperException
 
-from countersign.cli import account, answering, asking, doctor, exits, policy, replies, watching
+from countersign.cli import account, answering, asking, devices, doctor, exits, policy, replies, watching
 from countersign.cli.exits import Code
 from countersign.cli.output import show_error
 from countersign.errors import BadPolicy, CountersignError
@@ -25,6 +25,7 @@ app = typer.Typer(
     context_settings=HELP_OPTIONS,
 )
 app.add_typer(asking.commands)
+app.add_typer(devices.commands)
 app.add_typer(watching.commands)
 app.add_typer(answering.commands)
 app.add_typer(policy.commands, name="policy")

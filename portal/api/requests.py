@@ -19,7 +19,7 @@ from countersign.redaction import redacted_event
 from countersign.views import AuditEventView, DelayedView, RequestView
 from portal.api.idempotency import Body, IdempotencyHere
 from portal.api.problems import described
-from portal.api.routes import WITH_BODY, gone, token_router
+from portal.api.routes import WITH_BODY, gone, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from store.listing import LONGEST_LIST, NO_NUMBER, Wanted
@@ -143,14 +143,8 @@ async def newest(
     wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit)
     page, goes_on = await context.run(context.store.reading.page, wanted)
     if goes_on is not None:
-        _lead_on(request, response, before=goes_on)
+        lead_on(request, response, before=goes_on)
     return page
-
-
-def _lead_on(request: Request, response: Response, **start: int) -> None:
-    """Lead to the next page of a list, which begins there (RFC 8288)."""
-    query = request.url.include_query_params(**start).query
-    response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
 
 
 @router.get("/requests/{approval_id}", responses=described(HTTPStatus.NOT_FOUND))
@@ -176,7 +170,7 @@ async def timeline(
     await seen(context, caller, approval_id)
     page = await context.run(context.store.events.of, approval_id, after, limit)
     if len(page) == limit:
-        _lead_on(request, response, after=page[-1].version)
+        lead_on(request, response, after=page[-1].version)
     return [redacted_event(event) for event in await context.run(context.store.reading.named, page)]
 
 

@@ -114,6 +114,12 @@ def token_router(tag: str, route_class: type[TokenRoute] = TokenRoute) -> APIRou
     )
 
 
+def lead_on(request: Request, response: Response, **start: int | str) -> None:
+    """Lead to the next page of a list, which begins there (RFC 8288)."""
+    query = request.url.include_query_params(**start).query
+    response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+
+
 def operation_id(route: APIRoute) -> str:
     """What an operation is called in the API's description, such as `requests_ask`."""
     return "_".join([*map(str, route.tags), route.name.strip("_")])

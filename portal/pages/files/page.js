@@ -94,5 +94,27 @@ function listen() {
   }));
 }
 
+// While somebody types a device, those that are called so are offered; then it is said who would have to agree.
+function suggest(asking) {
+  const { device, protocol } = asking.elements;
+  device.addEventListener("input", async () => {
+    const query = device.value;
+    const read = await fetch("/requests/new/devices?" + new URLSearchParams({ query }));
+    if (!read.ok || query !== device.value) return;
+    const options = (await read.json()).map((name) => Object.assign(document.createElement("option"), { value: name }));
+    document.getElementById("devices").replaceChildren(...options);
+  });
+  asking.addEventListener("change", async ({ target }) => {
+    if (target !== device && target !== protocol) return;
+    const typed = new URLSearchParams({ device: device.value, protocol: protocol.value });
+    asking.dataset.last = typed;
+    const read = await fetch("/requests/new?" + typed);
+    const fresh = new DOMParser().parseFromString(await read.text(), "text/html").getElementById("who");
+    if (fresh && asking.dataset.last === typed.toString()) document.getElementById("who").replaceWith(fresh);
+  });
+}
+
 localTimes(document);
+const asking = document.getElementById("asking");
+if (asking) suggest(asking);
 if (page.live) listen();

@@ -1,0 +1,34 @@
+"""The devices that somebody may ask to connect to, and by which protocols (rule 1)."""
+
+from bisect import bisect_right
+from itertools import islice
+
+from countersign.directory import Policy
+from countersign.kinds.connection import Protocol
+from countersign.models import Model
+from countersign.permissions import Principal
+
+
+class Device(Model):
+    """A device, and the protocols by which somebody may ask for it."""
+
+    device: str
+    protocols: list[Protocol]
+
+
+def devices_for(policy: Policy, who: Principal, query: str = "", after: str = "", limit: int = 50) -> list[Device]:
+    """The first devices behind `after`, by id, that have `query` in their id and that `who` may ask for.
+
+    A person may ask for each device that is in a group, a gateway for what is in its scope.
+    """
+    if not who.enabled:
+        return []
+    protocols = [one for one in Protocol if not who.is_gateway or one in who.scope.variants]
+    wanted = query.strip().lower()
+    devices = policy.devices
+    found = (
+        device
+        for device in islice(devices, bisect_right(devices, after), None)
+        if wanted in device and (not who.is_gateway or device in who.scope.targets)
+    )
+    return [Device(device=device, protocols=protocols) for device in islice(found, limit) if protocols]
