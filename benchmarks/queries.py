@@ -12,6 +12,7 @@ from engine.messages import Messages
 from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
 from store import Store
+from store.filters import Filters
 from store.listing import LONGEST_LIST, Wanted
 from store.repeats import Repeats
 from store.retention import Kept, Retention
@@ -68,6 +69,9 @@ def _lists(store: Store, waiting_id: int) -> list[Query]:
         "50 seen by a gateway": Wanted(visibility=gateway),
         "50 seen by a gateway of 2,000 devices": Wanted(visibility=_gateway(waiting_id, 2_000)),
         "50 approved, seen by a gateway": Wanted(Status.APPROVED, visibility=gateway),
+        **{f"50 by {name}": Wanted(filters=filters) for name, filters in _filters(waiting_id).items()},
+        "50 that wait, by a text": Wanted(Status.WAITING, filters=Filters(text="no such text")),
+        "50 approved, by a text": Wanted(Status.APPROVED, filters=Filters(text="no such text")),
     }
     reading = store.reading
     return [
@@ -76,6 +80,20 @@ def _lists(store: Store, waiting_id: int) -> list[Query]:
         Query("list: what one may revoke, at most 200", "list", lambda: reading.revocable_by(APPROVER)),
         Query("list: versions of the policy", "list", store.policies.versions),
     ]
+
+
+def _filters(waiting_id: int) -> dict[str, Filters]:
+    """What people look for on the page of all requests; the groups are those of the history's policy."""
+    return {
+        "a person": Filters(person=APPROVER),
+        "a device": Filters(device=f"device-{waiting_id // 2}"),
+        "a user group": Filters(user_group="everybody"),
+        "a device group": Filters(device_group="servers"),
+        "a text that there is": Filters(text="backup"),
+        "a text that there is not": Filters(text="no such text"),
+        "a user group and a text": Filters(user_group="everybody", text="no such text"),
+        "a person and a device": Filters(person="nobody", device=f"device-{waiting_id // 2}"),
+    }
 
 
 def _page(store: Store, wanted: Wanted) -> Callable[[], object]:

@@ -84,7 +84,7 @@ class Context:
         self.writable = ShortCache(self._writable, TRY_TO_WRITE_SECONDS)
         self.heavy = AtOnce(HEAVY_AT_ONCE, HEAVY_IN_ALL)
         self.streams = AtOnce(STREAMS_AT_ONCE, self.at_once.in_all)
-        self.changes = Changes(partial(self.run, self.store.reading.request))
+        self.changes = Changes(partial(self.run, self.store.reading.changed))
         self.working = asyncio.Semaphore(WORKING_AT_ONCE)
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:

@@ -154,6 +154,8 @@ def _postgres(url: URL, connections: int) -> Engine:
 def _tune_sqlite(connection: Any, _record: object) -> None:
     # The driver's transactions start deferred and may fail at their first write; `_begin_immediate` starts ours.
     connection.isolation_level = None
+    # SQLite's own knows the letters of English alone.
+    connection.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")

@@ -1,7 +1,8 @@
 """Which requests a page of a list shows, found at a cost that neither what is over nor what waits adds to.
 
-A page is read backwards along one index: that of a status, a requester, an approver, or what somebody may see. Of the
-rows that other conditions may leave out at most MOST_READ are read; such a page ends early and says where to go on.
+A page is read backwards along one index: that of a status, a requester, an approver, a device, or what somebody may
+see; for a small group, of each of its members. Of the rows that other conditions may leave out, such as a text, at most
+MOST_READ are read; such a page ends early and says where to go on.
 """
 
 import json
@@ -11,24 +12,29 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, exists, false, literal, select, text, tuple_, union
 
+from countersign.directory import Policy
 from countersign.models import Status
+from store.filters import Filters, devices_of
 from store.tables import approvers, requests
 from store.visibility import Visibility, is_asked
 
 LONGEST_LIST = 200
 # Reading so many takes some 10 milliseconds.
 MOST_READ = 2_000
+# A group of so many is read by an index for each of its members.
+FEW = 20
 # Above every number: the largest that every JSON reader keeps exactly.
 NO_NUMBER = 2**53
 NUMBER = requests.c.approval_id
 EVERYTHING = Visibility(everything=True)
+NO_FILTERS = Filters()
 
 
 @dataclass(frozen=True)
 class Wanted:
     """The newest requests: of one status, by one requester, asked of one approver, or seen by one, where given.
 
-    Only those with a number below `before`.
+    Only those with a number below `before` that pass the filters.
     """
 
     status: Status | None = None
@@ -37,6 +43,7 @@ class Wanted:
     visibility: Visibility = EVERYTHING
     before: int = NO_NUMBER
     limit: int = 50
+    filters: Filters = NO_FILTERS
 
 
 class Path(NamedTuple):
@@ -53,16 +60,19 @@ class Path(NamedTuple):
     but: Sequence[ColumnElement[bool]] = ()
 
     def read(
-        self, before: int, down_to: int, conditions: Sequence[ColumnElement[bool]], limit: int, sqlite: bool
+        self, before: int, down_to: int, conditions: Sequence[ColumnElement[bool]], limit: int, most: int, sqlite: bool
     ) -> Select[Any]:
-        """The newest numbers below `before` and not below `down_to` of requests that fulfil all conditions."""
+        """The newest numbers below `before` and not below `down_to` of requests that fulfil all conditions.
+
+        At most the newest `most` are looked at.
+        """
         if sqlite or not conditions:
             query = self.rows(before, sqlite).where(self.number >= down_to, *self.but, *self._fulfil(conditions))
             return query.limit(limit)
         # PostgreSQL reads a range of two columns beyond its lower end, to the last row with that value, unless it is
         # told how many rows to read.
         columns = [self.column.label("value")] if self.column is not None else []
-        some = self.rows(before, sqlite).where(*self.but).add_columns(*columns).limit(MOST_READ).subquery()
+        some = self.rows(before, sqlite).where(*self.but).add_columns(*columns).limit(most).subquery()
         fits = exists().where(some.c.approval_id == NUMBER, *conditions)
         query = select(some.c.approval_id).where(some.c.approval_id >= down_to, fits).limit(limit)
         return query.order_by(*(some.c[one.name].desc() for one in columns), some.c.approval_id.desc())
@@ -87,14 +97,16 @@ class Path(NamedTuple):
         return [exists().where(self.number == NUMBER, *conditions)]
 
 
-def numbers_of(connection: Connection, wanted: Wanted) -> tuple[Select[Any], int]:
+def numbers_of(connection: Connection, wanted: Wanted, policy: Policy) -> tuple[Select[Any], int]:
     """The query for the numbers of a page, newest first, and down to which number it reads: 0 for all there are."""
     if _is_gateways(wanted):
         return _of_scope(connection, wanted), 0
-    paths, conditions = _way(wanted)
-    sqlite = connection.dialect.name == "sqlite"
-    down_to = _down_to(connection, paths, wanted.before) if conditions else 0
-    pages = [path.read(wanted.before, down_to, conditions, wanted.limit, sqlite) for path in paths]
+    conditions = _conditions(wanted, policy)
+    paths, covered = _paths(wanted, policy)
+    left = [condition for name, condition in conditions.items() if name not in covered]
+    sqlite, most = connection.dialect.name == "sqlite", MOST_READ // len(paths)
+    down_to = _down_to(connection, paths, wanted.before, most) if left else 0
+    pages = [path.read(wanted.before, down_to, left, wanted.limit, most, sqlite) for path in paths]
     return (pages[0] if len(pages) == 1 else _either(pages, wanted.limit)), down_to
 
 
@@ -103,30 +115,63 @@ def goes_on(wanted: Wanted, found: Sequence[int], down_to: int) -> int | None:
     return (found[-1] if len(found) >= wanted.limit else down_to) or None
 
 
-def _way(wanted: Wanted) -> tuple[list[Path], list[ColumnElement[bool]]]:
-    """Along which indexes a page is read, and what is left to look at in each row."""
-    status, visibility = wanted.status, wanted.visibility
-    of_status = [requests.c.status == status] if status else []
-    of_approver = [is_asked(wanted.approver)] if wanted.approver else []
-    seen = (
-        []
-        if visibility.everything or visibility.person in {wanted.requester, wanted.approver} - {""}
-        else [visibility.requests]
-    )
+def _conditions(wanted: Wanted, policy: Policy) -> dict[str, ColumnElement[bool]]:
+    """All that a request has to fulfil, by names."""
+    found = wanted.filters.conditions(policy)
+    if wanted.status:
+        found["status"] = requests.c.status == wanted.status
+    if wanted.requester:
+        found["requester"] = requests.c.requester == wanted.requester
+    if wanted.approver:
+        found["approver"] = is_asked(wanted.approver)
+    visibility = wanted.visibility
+    if not (visibility.everything or visibility.person in {wanted.requester, wanted.approver} - {""}):
+        found["visibility"] = visibility.requests
+    return found
+
+
+def _paths(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[str]]:
+    """Along which indexes a page is read, and which of the conditions all their rows fulfil."""
+    status, visibility, filters = wanted.status, wanted.visibility, wanted.filters
+    if _sees_nothing(visibility):
+        return [Path(prefix=[false()])], {*_conditions(wanted, policy)}
     if wanted.requester and status:
         made = [requests.c.requester == wanted.requester]
-        return [Path(NUMBER, requests.c.status, status, prefix=made)], of_approver + seen
+        return [Path(NUMBER, requests.c.status, status, prefix=made)], {"requester", "status"}
     if wanted.requester:
-        return [_made_by(wanted.requester)], of_approver + seen
+        return [_made_by(wanted.requester)], {"requester"}
+    if filters.device:
+        return [_for_device(filters.device)], {"device"}
     if status is Status.WAITING:
-        return [Path(NUMBER, requests.c.status, status)], of_approver + seen
+        return [Path(NUMBER, requests.c.status, status)], {"status"}
     if wanted.approver:
-        return [_asked_of(wanted.approver)], of_status + seen
+        return [_asked_of(wanted.approver)], {"approver"}
+    if filters.person:
+        return [_made_by(filters.person), _asked_of(filters.person)], {"person"}
     if visibility.person and not visibility.everything:
-        return [_made_by(visibility.person), _asked_of(visibility.person)], of_status
+        return [_made_by(visibility.person), _asked_of(visibility.person)], {"visibility"}
+    return _paths_of_groups(wanted, policy)
+
+
+def _paths_of_groups(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[str]]:
+    """The same by the members of a small group, or else by the status, or along all requests."""
+    status, filters = wanted.status, wanted.filters
+    if filters.user_group and len(members := policy.members_of(filters.user_group)) <= FEW:
+        return [_made_by(one) for one in members] or [Path(prefix=[false()])], {"user_group"}
+    if filters.device_group and len(devices := devices_of(policy, filters.device_group)) <= FEW:
+        return [_for_device(one) for one in devices] or [Path(prefix=[false()])], {"device_group"}
     if status:
-        return [Path(NUMBER, requests.c.status, status)], seen
-    return [Path(prefix=[] if visibility.everything else [false()])], []
+        return [Path(NUMBER, requests.c.status, status)], {"status"}
+    return [Path()], set()
+
+
+def _sees_nothing(visibility: Visibility) -> bool:
+    sees_scope = visibility.scope.targets and visibility.scope.variants
+    return not (visibility.everything or visibility.person or sees_scope)
+
+
+def _for_device(device: str) -> Path:
+    return Path(NUMBER, requests.c.target, device)
 
 
 def _made_by(person: str) -> Path:
@@ -141,10 +186,10 @@ def _asked_of(person: str) -> Path:
     return Path(approvers.c.approval_id, approvers.c.person, person, but=[~again])
 
 
-def _down_to(connection: Connection, paths: Sequence[Path], before: int) -> int:
-    """Down to which number all paths are read where each reads at most MOST_READ rows."""
+def _down_to(connection: Connection, paths: Sequence[Path], before: int, most: int) -> int:
+    """Down to which number all paths are read where each reads at most `most` rows."""
     sqlite = connection.dialect.name == "sqlite"
-    ends = [path.rows(before, sqlite).offset(MOST_READ - 1).limit(1).scalar_subquery() for path in paths]
+    ends = [path.rows(before, sqlite).offset(most - 1).limit(1).scalar_subquery() for path in paths]
     return max(number or 0 for number in connection.execute(select(*ends)).one())
 
 
@@ -157,8 +202,9 @@ def _either(several: Sequence[Select[Any]], limit: int) -> Select[Any]:
 def _is_gateways(wanted: Wanted) -> bool:
     """Whether it is all that a gateway sees, and not narrowed by anything else."""
     visibility = wanted.visibility
-    narrowed = wanted.status or wanted.requester or wanted.approver or visibility.everything or visibility.person
-    return not narrowed and bool(visibility.scope.targets and visibility.scope.variants)
+    narrowed = wanted.status or wanted.requester or wanted.approver or wanted.filters != NO_FILTERS
+    own = visibility.everything or visibility.person or _sees_nothing(visibility)
+    return not narrowed and not own
 
 
 # The newest requests of a scope are among those of the pairs of a target and a variant, `device` and `protocol` in the

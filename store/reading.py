@@ -14,6 +14,7 @@ from countersign.transitions import WHILE_OPEN
 from countersign.views import AuditEventView, Mine, RequestView
 from store.database import Database, reads
 from store.events import view as event_view
+from store.filters import found_by
 from store.grants import IS_ACTIVE
 from store.listing import LONGEST_LIST, Wanted, goes_on, numbers_of
 from store.policies import Policies
@@ -48,12 +49,23 @@ class Reading:
     @reads
     def request(self, approval_id: int) -> RequestView:
         """One request; NotFound when there is none of that number."""
-        with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            found = views(connection, policy, rows_of(connection, [approval_id]))
+        found = self.several([approval_id])
         if not found:
             raise no_request(approval_id)
         return found[0]
+
+    @reads
+    def several(self, approval_ids: Sequence[int]) -> list[RequestView]:
+        """The requests of these numbers that there are, newest first."""
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            return views(connection, policy, rows_of(connection, approval_ids))
+
+    @reads
+    def changed(self, approval_id: int) -> tuple[RequestView, dict[str, list[str]]]:
+        """One request, and what it is found by; NotFound when there is none of that number."""
+        view = self.request(approval_id)
+        return view, found_by(view, self.policy())
 
     @reads
     def workflow_of(self, approval_id: int) -> str:
@@ -96,7 +108,7 @@ class Reading:
         wanted = replace(wanted, limit=min(wanted.limit, LONGEST_LIST))
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            numbers, down_to = numbers_of(connection, wanted)
+            numbers, down_to = numbers_of(connection, wanted, policy)
             shown = views(connection, policy, rows_of(connection, numbers))
         return shown, goes_on(wanted, [view.approval_id for view in shown], down_to)
 

@@ -113,6 +113,7 @@ requests = Table(
     Index("requests_by_requester", "requester", "approval_id"),
     Index("requests_by_requester_and_status", "requester", "status", "approval_id"),
     Index("requests_by_device", "target", "variant", "approval_id"),
+    Index("requests_by_target", "target", "approval_id"),
     Index("requests_by_deadline", "deadline"),
     sqlite_autoincrement=True,
 )

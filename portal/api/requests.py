@@ -5,7 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field, TypeAdapter, create_model
@@ -14,7 +14,7 @@ from countersign.errors import Delayed, message_of, no_request
 from countersign.grant_reuse import is_yes, must_be_for
 from countersign.kinds import KINDS, kind_named, kind_of
 from countersign.kinds.kind import SubjectKind
-from countersign.models import Asked, GrantStatus, Id, Question, Status
+from countersign.models import Asked, GrantStatus, Id, PlainText, Question, Status
 from countersign.redaction import redacted_event
 from countersign.views import AuditEventView, DelayedView, RequestView
 from portal.api.idempotency import Body, IdempotencyHere
@@ -22,6 +22,7 @@ from portal.api.problems import described
 from portal.api.routes import WITH_BODY, gone, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
+from store.filters import LONGEST_TEXT, Filters
 from store.listing import LONGEST_LIST, NO_NUMBER, Wanted
 
 LONGEST_WAIT_SECONDS = 60
@@ -119,6 +120,19 @@ def _message(view: RequestView, body: Body) -> str:
     return message
 
 
+def _filters(
+    person: Annotated[Id | None, Query(description="Only those that this person made or was asked about.")] = None,
+    device: Annotated[Id | None, Query(description="Only those for this device.")] = None,
+    user_group: Annotated[Id | None, Query(description="Only those of members of this group, as it is now.")] = None,
+    device_group: Annotated[Id | None, Query(description="Only those for devices of this group, as it is now.")] = None,
+    text: Annotated[
+        PlainText,
+        Query(max_length=LONGEST_TEXT, description="Part of the reason, ticket, device or requester, in either case."),
+    ] = "",
+) -> Filters:
+    return Filters(person or "", device or "", user_group or "", device_group or "", text)
+
+
 @router.get(
     "/requests",
     response_model=list[RequestView],
@@ -132,6 +146,8 @@ async def newest(
     status: Status | None = None,
     requester: Annotated[Id | None, Query(description="Only those that this person made.")] = None,
     approver: Annotated[Id | None, Query(description="Only those that this person was asked about.")] = None,
+    *,
+    filters: Annotated[Filters, Depends(_filters)],
     before: Annotated[int, Query(ge=1, le=NO_NUMBER, description="Only those with a lower number.")] = NO_NUMBER,
     limit: Annotated[int, Query(ge=1, le=LONGEST_LIST)] = 50,
 ) -> list[RequestView]:
@@ -140,7 +156,7 @@ async def newest(
     Where there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
     still lead on: one call searches only so far.
     """
-    wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit)
+    wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit, filters)
     page, goes_on = await context.run(context.store.reading.page, wanted)
     if goes_on is not None:
         lead_on(request, response, before=goes_on)

@@ -36,6 +36,13 @@ class Card:
         return frozenset([*answers, *(action.value for action in self._actions)])
 
     @property
+    def bulk_action(self) -> str:
+        """What rejecting many does to this one: `reject`, or `cancel` where an admin isn't asked; empty for nothing."""
+        if "reject" in self.may:
+            return "reject"
+        return "cancel" if self.reader.admin and Action.CANCEL in self.may else ""
+
+    @property
     def _may_take_back(self) -> bool:
         return any(
             not why_not_answer(self.reader, self.request, level, Verdict.REJECT, CHANNEL)

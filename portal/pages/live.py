@@ -43,7 +43,8 @@ async def live(
 ) -> Response:
     """What changed after a version, and then what changes, until the session ends; `id` is the version to go on from.
 
-    Event `request`: its `id`, and `line` and `card` as lists show it; `card` is empty where the reader isn't asked.
+    Event `request`: its `id`, `line` and `card` as lists show it, and what filters it is `found_by`; `card` is empty
+    where the reader isn't asked.
     Event `stale`: so much has happened that the page has to be read again.
     """
     version = int(last_event_id) if last_event_id.isdecimal() and int(last_event_id) <= LARGEST else after
@@ -71,9 +72,10 @@ async def _stream(context: Context, caller: Caller, cookie: str, version: int) -
                     return
                 caller = again
             for event in _last_of_each(events):
-                view = await context.changes.after(event)
+                view, found_by = await context.changes.after(event)
                 if caller.visibility.sees(view):
-                    yield f"event: request\nid: {event.version}\ndata: {json.dumps(_shown(caller, view))}\n\n"
+                    shown = _shown(caller, view) | {"found_by": found_by}
+                    yield f"event: request\nid: {event.version}\ndata: {json.dumps(shown)}\n\n"
 
 
 async def _next(context: Context, caller: Caller, version: int) -> tuple[Sequence[AuditEventView] | None, int] | None:
@@ -99,8 +101,6 @@ def _shown(caller: Caller, view: RequestView) -> dict[str, object]:
     asks = view.status is Status.WAITING and "approve" in card.may
     return {
         "id": view.approval_id,
-        "status": view.status,
-        "mine": view.question.requester == caller.name,
         "line": part("line", card),
         "card": part("card", card) if asks else "",
     }

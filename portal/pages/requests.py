@@ -1,16 +1,14 @@
-"""The pages of requests: what waits for me, what I asked for, and one request with what I may do about it."""
+"""The page of one request, and what its reader may do about it there."""
 
 import hashlib
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import Form, Query, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Status, Verdict
+from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Verdict
 from countersign.redaction import redacted_event
-from countersign.views import RequestView
 from portal.api.answers import CHANNEL, Deciding, decided, may_try, pass_on
 from portal.api.requests import LONGEST_TIMELINE, ApprovalId, seen
 from portal.auth import Caller, CallerHere
@@ -18,86 +16,17 @@ from portal.context import Context, ContextHere
 from portal.pages.cards import Card
 from portal.pages.render import page
 from portal.pages.route import page_router
-from store.listing import NO_NUMBER, Wanted
 
-PER_PAGE = 25
 Nonce = Annotated[str, Form(max_length=40)]
 Text = Annotated[str, Form(max_length=LONGEST_REASON)]
 
 router = page_router()
 
 
-@router.get("/")
-async def start() -> Response:
-    """Lead to what waits for the reader."""
-    return RedirectResponse("/approvals", HTTPStatus.SEE_OTHER)
-
-
-@router.get("/approvals")
-async def approvals(request: Request, context: ContextHere, caller: CallerHere) -> Response:
-    """What waits for the reader, the most urgent first, and what they were asked about before."""
-    version = await _version(context)
-    waiting = await context.run(context.store.reading.waiting_for, caller.name)
-    wanted = Wanted(approver=caller.name, limit=PER_PAGE)
-    asked, _ = await context.run(context.store.reading.page, wanted)
-    mine = sorted(waiting, key=lambda one: one.deadline)
-    done = [one for one in asked if one.approval_id not in {each.approval_id for each in mine}]
-    return page(
-        request, "approvals", live="approvals", version=version, waiting=_cards(caller, mine), done=_cards(caller, done)
-    )
-
-
-@router.get("/approvals/all")
-async def everything(
-    request: Request,
-    context: ContextHere,
-    caller: CallerHere,
-    status: Status | Literal[""] = "",
-    before: Annotated[int, Query(ge=1, le=NO_NUMBER)] = NO_NUMBER,
-) -> Response:
-    """All requests that the reader may see, newest first."""
-    version = await _version(context)
-    wanted = Wanted(status or None, visibility=caller.visibility, before=before, limit=PER_PAGE)
-    found, goes_on = await context.run(context.store.reading.page, wanted)
-    return page(
-        request,
-        "all",
-        live="all",
-        version=version,
-        first=before == NO_NUMBER,
-        cards=_cards(caller, found),
-        status=status,
-        goes_on=goes_on,
-        statuses=list(Status),
-    )
-
-
-@router.get("/requests")
-async def mine(
-    request: Request,
-    context: ContextHere,
-    caller: CallerHere,
-    before: Annotated[int, Query(ge=1, le=NO_NUMBER)] = NO_NUMBER,
-) -> Response:
-    """What the reader asked for, or others for them, newest first."""
-    version = await _version(context)
-    wanted = Wanted(requester=caller.name, before=before, limit=PER_PAGE)
-    found, goes_on = await context.run(context.store.reading.page, wanted)
-    return page(
-        request,
-        "mine",
-        live="mine",
-        version=version,
-        first=before == NO_NUMBER,
-        cards=_cards(caller, found),
-        goes_on=goes_on,
-    )
-
-
 @router.get("/requests/{approval_id}")
 async def one(request: Request, approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> Response:
     """One request: what is asked, its levels, what happened, and what the reader may do."""
-    version = await _version(context)
+    version = await version_of(context)
     view = await seen(context, caller, approval_id)
     events = await context.run(context.store.events.of, approval_id, 0, LONGEST_TIMELINE)
     named = await context.run(context.store.reading.named, events)
@@ -172,13 +101,9 @@ async def give_back(
     return to_request(approval_id)
 
 
-async def _version(context: Context) -> int:
-    """From which version on the page has to be told of changes; read before what it shows."""
+async def version_of(context: Context) -> int:
+    """From which version on a page has to be told of changes; read before what it shows."""
     return await context.run(context.store.events.last_version)
-
-
-def _cards(caller: Caller, views: Sequence[RequestView]) -> list[Card]:
-    return [Card(view, caller.principal) for view in views]
 
 
 def to_request(approval_id: int) -> Response:

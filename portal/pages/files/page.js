@@ -41,12 +41,17 @@ function showCard(changed) {
   document.getElementById("nothing").hidden = waiting.children.length > 0;
 }
 
+// Whether a request passes the filters of this page, as the server compares them.
+function isWanted(found) {
+  return Object.entries(JSON.parse(lines.dataset.wanted)).every(([name, value]) =>
+    name === "text" ? found.text.some((text) => text.includes(value.toLowerCase())) : found[name].includes(value));
+}
+
 function showLine(changed) {
   const old = document.getElementById("r" + changed.id);
-  const wanted = page.live === "mine" ? changed.mine : !lines.dataset.status || lines.dataset.status === changed.status;
   if (old) return old.replaceWith(element(changed.line));
   const first = Number(lines.firstElementChild?.id.slice(1) || 0);
-  if (wanted && lines.dataset.first === "1" && changed.id > first) lines.prepend(element(changed.line));
+  if (isWanted(changed.found_by) && lines.dataset.first === "1" && changed.id > first) lines.prepend(element(changed.line));
   document.getElementById("nothing").hidden = lines.children.length > 0;
 }
 

@@ -61,7 +61,8 @@ async def test_a_parameter_that_there_is_not_is_refused(portal: Portal, path: st
     said = {one["field"]: one["words"] for one in reply.json()["errors"]}
     assert said["statsu"].startswith("is no parameter here; ")
     if path == "/requests":
-        assert said["statsu"] == "is no parameter here; use status, requester, approver, before, limit"
+        known = "status, requester, approver, before, limit, person, device, user_group, device_group, text"
+        assert said["statsu"] == f"is no parameter here; use {known}"
 
 
 async def test_who_has_no_token_learns_of_no_parameter(portal: Portal) -> None:

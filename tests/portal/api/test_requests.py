@@ -180,7 +180,18 @@ async def test_a_list_and_a_timeline_have_pages_that_lead_on(portal: Portal) -> 
 
 @pytest.mark.parametrize(
     "query",
-    [{"status": "Open"}, {"limit": 0}, {"limit": 201}, {"limit": "x"}, {"requester": "a b"}, {"approver": "\0"}],
+    [
+        {"text": "a" * 201},
+        {"device": "a b"},
+        {"person": "a b"},
+        {"user_group": " / "},
+        {"status": "Open"},
+        {"limit": 0},
+        {"limit": 201},
+        {"limit": "x"},
+        {"requester": "a b"},
+        {"approver": "\0"},
+    ],
 )
 async def test_a_wrong_filter_is_named(portal: Portal, query: dict[str, object]) -> None:
     reply = await portal.get("ada", "/requests", **query)
@@ -214,3 +225,24 @@ async def test_an_end_of_a_short_grant_is_told_to_who_waits(portal: Portal) -> N
         view = (await portal.get("bastion", f"/requests/{asked}/wait", after=after, timeout=30)).json()
         assert view["version"] > after
     assert view["grant"]["status"] == "Ended"
+
+
+async def test_a_list_is_narrowed_by_the_filters_of_the_page_and_leads_on_with_them(portal: Portal) -> None:
+    device, reason = next(portal.devices), f"Because {uuid.uuid4().hex}"
+    numbers = [
+        (await portal.post("alice", "/requests", {"device": device, "protocol": one, "reason": reason})).json()
+        for one in ("ssh", "rdp")
+    ]
+    wanted = sorted((one["approval_id"] for one in numbers), reverse=True)
+    for narrow in (
+        {"device": device},
+        {"text": reason.upper()},
+        {"text": reason, "person": "grace", "user_group": "engineers", "device_group": "web"},
+    ):
+        found = (await portal.get("ada", "/requests", **narrow)).json()
+        assert [one["approval_id"] for one in found] == wanted, narrow
+        page = await portal.get("ada", "/requests", limit=1, **narrow)
+        following = await portal.client("ada").get(httpx.URL(portal.url).join(page.links["next"]["url"]))
+        assert [one["approval_id"] for one in page.json() + following.json()] == wanted, narrow
+        assert (await portal.get("carol", "/requests", **narrow)).json() == []
+    assert (await portal.get("ada", "/requests", text=reason, device_group="databases")).json() == []

@@ -42,6 +42,7 @@ POSTS = {
     "/requests/{number}/cancel": {"once": "a"},
     "/requests/{number}/revoke": {"once": "a"},
     "/requests/{number}/give-back": {"once": "a"},
+    "/approvals/reject": {"once": "a", "reason": "No.", "choice": "reject.{number}.1"},
     "/requests/new": {"device": LAB, "protocol": "ssh", "once": "a"},
     "/sign-out": {},
 }
@@ -96,9 +97,8 @@ async def test_a_post_from_elsewhere_does_nothing(
     host = installation.url.removeprefix("http://")
     sent = {name: value.format(host=host) for name, value in headers.items()}
     cookie = await asyncio.to_thread(installation.session, "grace")
-    reply = await client.post(
-        post.format(number=waiting), data=POSTS[post], headers=sent | {"Cookie": f"session={cookie}"}
-    )
+    data = {name: value.format(number=waiting) for name, value in POSTS[post].items()}
+    reply = await client.post(post.format(number=waiting), data=data, headers=sent | {"Cookie": f"session={cookie}"})
     assert (reply.status_code, "nothing was done" in reply.text) == (403, True)
     assert installation.store.reading.request(waiting).status is Status.WAITING
     assert installation.store.sessions.find(cookie, datetime.now(UTC))

@@ -27,6 +27,8 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site, schem
     pages = [
         "/approvals",
         "/approvals/all",
+        "/approvals/all?person=grace&text=nothing&status=Waiting",
+        f"/approvals/reject?number={number}&number=1",
         "/requests",
         "/requests/new",
         f"/requests/{number}",
