@@ -58,6 +58,12 @@ class Settings(BaseSettings, AllSettings):
     refusals_an_hour: int = Field(default=100, ge=0)
     portal_connections: int = Field(default=1000, ge=16)
 
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_scopes: str = "openid email"
+    oidc_name: str = "single sign-on"
+
     keep_mails_days: Days = timedelta(days=180)
     keep_signals_days: Days = timedelta(days=180)
     keep_notifications_days: Days = timedelta(days=180)

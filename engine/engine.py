@@ -129,6 +129,22 @@ class Engine:
         """Begin a session by a link whose secret was right. Raises NotAllowed, which says what to do."""
         return await self._resources.run(self.transactions.sign_in.by_link, link_id, caller)
 
+    async def begin_with_provider(self, caller: From, go_to: str) -> str:
+        """The `state` of a sign-in by a provider. Raises TooMany."""
+        return await self._resources.run(self.transactions.sign_in.begin_with_provider, caller, go_to)
+
+    async def returned_from_provider(self, state: str, caller: From) -> str:
+        """Use that up, and return the page to show then. Raises NotAllowed."""
+        return await self._resources.run(self.transactions.sign_in.returned_from_provider, state, caller)
+
+    async def sign_in_by_provider(self, address: str, issuer: str, caller: From) -> str:
+        """The cookie of a new session of who has this address. Raises NotAllowed."""
+        return await self._resources.run(self.transactions.sign_in.by_provider, address, issuer, caller)
+
+    async def refuse_sign_in(self, why: str, caller: From) -> None:
+        """Record that a sign-in by a provider failed."""
+        await self._resources.run(self.transactions.sign_in.refuse, why, caller)
+
     async def end_session(self, session_id: str, who: str, may_end_all: bool = False) -> Session:
         """End a session of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
         return await self._resources.run(self.transactions.sign_in.end_session, session_id, who, may_end_all)

@@ -7,6 +7,7 @@ import asyncio
 import getpass
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,10 +43,12 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from notifiers.base import Channel
     from portal.context import Listener, Plan
+    from portal.oidc import Provider
     from portal.pages.site import Site
 
 # The record shows that this was done at the database, and by which account of that machine.
 LOCAL = "operator"
+NO_PROVIDER = "COUNTERSIGN_OIDC_ISSUER needs {}, too; or leave it out, and people sign in by mail alone."
 NO_LINKS = "Set COUNTERSIGN_PUBLIC_URL, where browsers reach the portal, and a mail server (COUNTERSIGN_SMTP_HOST)."
 FOR_WHOM = "Say for whom: --person NAME [--admin]; or --gateway NAME, --device or --device-group, and --protocol."
 
@@ -208,6 +211,7 @@ def plan(settings: Settings) -> "Plan":
         return await Client.connect(**settings.temporal, lazy=True)
 
     found = channels(settings)
+    site = site_of(settings, found)
     explainers = [one.explainer for one in found if one.explainer]
     return Plan(
         settings.database_url,
@@ -215,8 +219,8 @@ def plan(settings: Settings) -> "Plan":
         explainers[0] if explainers else None,
         # Channels that read a mailbox are listened to by one worker.
         {one.name: partial(_listener, one.listener) for one in found if one.listener and not one.mailbox},
-        [check for one in found for check in one.checks],
-        site=site_of(settings, found),
+        [*(check for one in found for check in one.checks), *(site.provider.checks() if site.provider else ())],
+        site=site,
         calls_in_all=most_connections(settings.portal_connections) * 3 // 4,
         refusals_an_hour=settings.refusals_an_hour,
     )
@@ -227,10 +231,34 @@ def site_of(settings: Settings, found: "Sequence[Channel]") -> "Site":
     from portal.pages.site import Site
 
     public_url = settings.public_url.rstrip("/")
+    site = Site(settings.instance_name, public_url, provider=provider_of(settings, public_url))
     for one in found:
         if one.link_secret and one.is_link_secret:
-            return Site(settings.instance_name, public_url, one.name, one.link_secret, one.is_link_secret)
-    return Site(settings.instance_name, public_url)
+            return replace(site, link_channel=one.name, link_secret=one.link_secret, is_link_secret=one.is_link_secret)
+    return site
+
+
+def provider_of(settings: Settings, public_url: str) -> "Provider | None":
+    """The provider that people sign in with; None where none is set. Raises BadSetting."""
+    from portal.oidc import Provider, encrypted
+
+    if not settings.oidc_issuer:
+        return None
+    needed = {"COUNTERSIGN_OIDC_CLIENT_ID": settings.oidc_client_id, "COUNTERSIGN_PUBLIC_URL": public_url}
+    if missing := [name for name, value in needed.items() if not value]:
+        raise BadSetting(NO_PROVIDER.format(" and ".join(missing)))
+    try:
+        encrypted(settings.oidc_issuer)
+    except ValueError as error:
+        raise BadSetting(f"COUNTERSIGN_OIDC_ISSUER {error}.") from None
+    return Provider(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        settings.oidc_client_secret,
+        settings.oidc_scopes,
+        settings.oidc_name,
+        public_url,
+    )
 
 
 def _listener(make: "Callable[[Engine, Any], Listener]", engine: "Engine") -> "Listener":

@@ -10,7 +10,7 @@ from portal.access_log import AccessLog
 from portal.api import answers, description, devices, doctor, events, health, policy, problems, replies, requests
 from portal.api.routes import PREFIX, operation_id
 from portal.context import Plan
-from portal.pages import asking, bulk, lists, live, sign_in, static
+from portal.pages import asking, bulk, lists, live, oidc, sign_in, static
 from portal.pages import requests as pages
 
 ABOUT = """
@@ -53,7 +53,10 @@ def create_app(plan: Plan) -> FastAPI:
     for router in (devices.router, policy.router, replies.router, doctor.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(channel_webhooks.router)
-    for router in (sign_in.open_to_all, sign_in.router, asking.router, lists.router, bulk.router):
+    # The first: what stands behind /sign-in/ would else be taken for a link.
+    for router in (oidc.router, sign_in.open_to_all, sign_in.router):
+        app.include_router(router)
+    for router in (asking.router, lists.router, bulk.router):
         app.include_router(router)
     for router in (live.router, pages.router, static.router):
         app.include_router(router)

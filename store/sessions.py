@@ -16,12 +16,14 @@ from store.tokens import ID_BYTES, SECRET_BYTES, hashed
 # What a session's cookie holds: its id begins with an s, which no token's does, and behind it stands its secret.
 FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
 LONGEST_BROWSER = 200
+# The ids of those links that are the `state` of a sign-in by a provider begin with it.
+STATE_PREFIX = "oidc-"
 # How long after their end sessions and links are kept; the record has who signed in for ever.
 KEPT = timedelta(days=30)
 
 
 class Session(Model):
-    """A session as its owner and admins see it. `signed_in_by` is how: `link`.
+    """A session as its owner and admins see it. `signed_in_by` is how: `link` or `oidc`.
 
     `confirmed_at`: when its person last proved who they are.
     """
@@ -85,13 +87,14 @@ def session_row(connection: Connection, session_id: str) -> Session | None:
 
 
 def add_link(connection: Connection, row: dict[str, Any]) -> None:
-    """Add a link to sign in by; its id is its primary key."""
+    """Add a link to sign in by, or a `state`; its id is its primary key."""
     insert_new(connection, sign_ins, row)
 
 
-def asked_since(connection: Connection, column: str, value: str, since: datetime) -> int:
-    """How many links were asked for since then, for a `person` or from a `source_address`."""
-    query = select(func.count()).where(sign_ins.c[column] == value, sign_ins.c.asked_at > since)
+def asked_since(connection: Connection, column: str, value: str, since: datetime, of_provider: bool = False) -> int:
+    """How many links, or sign-ins by a provider, were begun since then, for a `person` or from a `source_address`."""
+    kind = sign_ins.c.id.startswith(STATE_PREFIX) == of_provider
+    query = select(func.count()).where(sign_ins.c[column] == value, sign_ins.c.asked_at > since, kind)
     return connection.execute(query).scalar_one()
 
 

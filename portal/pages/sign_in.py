@@ -13,9 +13,8 @@ from portal.auth import CallerHere
 from portal.context import ContextHere
 from portal.pages.render import page
 from portal.pages.route import OpenRoute, page_router
-from portal.pages.site import BROWSER_SECONDS, comes_from, is_own_page
+from portal.pages.site import BROWSER_SECONDS, START, comes_from, is_own_page
 
-START = "/approvals"
 NO_LINKS = (
     "Nobody can sign in by mail here yet: an administrator has to set COUNTERSIGN_PUBLIC_URL and a mail server "
     "(COUNTERSIGN_SMTP_HOST)."
@@ -29,8 +28,14 @@ router = page_router()
 
 @open_to_all.get("/sign-in")
 async def form(request: Request, context: ContextHere, go_to: str = "") -> Response:
-    """Where one asks for a link."""
-    return page(request, "sign_in", go_to=go_to if is_own_page(go_to) else "", works=bool(context.site.link_channel))
+    """Where one asks for a link, or goes on to the provider.
+
+    The browser gets its secret here already: so tabs that are opened one after another begin with the same.
+    """
+    site = context.site
+    response = page(request, "sign_in", go_to=go_to if is_own_page(go_to) else "", works=bool(site.link_channel))
+    site.set(response, site.browser_cookie, comes_from(request, site).secret, BROWSER_SECONDS)
+    return response
 
 
 @open_to_all.post("/sign-in")
@@ -67,7 +72,6 @@ async def sign_in(request: Request, context: ContextHere, link: Annotated[str, P
     begun = await context.engine.sign_in_by_link(link_id, comes_from(request, site))
     response = RedirectResponse(begun.go_to, HTTPStatus.SEE_OTHER)
     site.set(response, site.session_cookie, begun.cookie)
-    site.forget(response, site.browser_cookie)
     return response
 
 

@@ -8,21 +8,28 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 
 from engine.sign_in import From
+from portal.oidc import Provider
 
 SECRET_BYTES = 32
+# Where somebody is led who has signed in, and wanted no other page.
+START = "/approvals"
 # Longer than a link to sign in by lasts, and than anybody thinks of it.
 BROWSER_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class Site:
-    """`link_channel` sends links to sign in by; empty where no channel can, or `public_url` is not set."""
+    """`link_channel` sends links to sign in by; empty where no channel can, or `public_url` is not set.
+
+    `provider` is the other way to sign in; None where none is set up.
+    """
 
     instance_name: str = "Countersign"
     public_url: str = ""
     link_channel: str = ""
     link_secret: Callable[[str], str] = lambda link_id: ""
     is_link_secret: Callable[[str, str], bool] = lambda link_id, given: False
+    provider: Provider | None = None
 
     def link(self, link_id: str) -> str:
         """The whole link of this id."""
@@ -40,7 +47,7 @@ class Site:
 
     @property
     def browser_cookie(self) -> str:
-        """The name of the one that tells whether a link is opened in the browser where it was asked for."""
+        """The name of the one that tells whether a sign-in ends in the browser where it was begun."""
         return "__Host-browser" if self.is_secure else "browser"
 
     def set(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:

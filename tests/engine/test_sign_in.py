@@ -94,6 +94,46 @@ def test_an_operators_link_works_in_any_browser_and_is_on_record(store: Store) -
         rules.make_link("nobody", "operator:root")
 
 
+def test_a_provider_signs_in_who_has_the_address_or_alias_and_each_refusal_is_on_record(store: Store) -> None:
+    apply_policy(store, policy(users={"grace": {"aliases": ["g@example.test"]}, "alice": {"disabled": True}}), "ada")
+    rules, issuer = SignIn(store), "https://login.example.com"
+    state = rules.begin_with_provider(HERE, "/requests/7")
+    with pytest.raises(NotAllowed, match="only in the browser"):
+        rules.returned_from_provider(state, ELSEWHERE)
+    assert rules.returned_from_provider(state, HERE) == "/requests/7"
+    with pytest.raises(NotAllowed, match="used already"):
+        rules.returned_from_provider(state, HERE)
+    late = rules.begin_with_provider(HERE, "/")
+    aged(store, timedelta(seconds=1))
+    with pytest.raises(NotAllowed, match="too old"):
+        rules.returned_from_provider(late, HERE)
+    session = store.sessions.find(rules.by_provider("G@Example.test", issuer, HERE), datetime.now(UTC))
+    assert session
+    assert (session.person, session.signed_in_by) == ("grace", "oidc")
+    for address, said in {"alice@example.test": "disabled", "nobody@example.test": "not in the directory"}.items():
+        with pytest.raises(NotAllowed, match=said):
+            rules.by_provider(address, issuer, HERE)
+    rules.refuse("its token is wrong", HERE)
+    of_nobody = f"{issuer} knows an address that nobody enabled has"
+    assert kinds(store) == [
+        ("sign_in_refused", "", "It works only in the browser where you asked for it."),
+        ("sign_in_refused", "", "It was used already."),
+        ("sign_in_refused", "", "It is too old."),
+        ("signed_in", "grace", "oidc"),
+        ("sign_in_refused", "alice", of_nobody),
+        ("sign_in_refused", "", of_nobody),
+        ("sign_in_refused", "", "its token is wrong"),
+    ]
+
+
+def test_sign_ins_by_a_provider_take_nothing_from_the_links_that_an_office_may_ask_for(store: Store) -> None:
+    rules = SignIn(store)
+    for _ in range(LINKS_FROM_ONE_SOURCE + 1):
+        rules.begin_with_provider(HERE, "/")
+    rules.send_link("grace@example.test", HERE, "/", "email")
+    assert link_of(store)
+
+
 def test_what_has_been_over_for_long_is_forgotten(store: Store) -> None:
     rules = SignIn(store)
     rules.by_link(rules.make_link("grace", "operator"), HERE)

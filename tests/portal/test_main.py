@@ -10,19 +10,23 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from countersign.errors import BadSetting
 from notifiers.email.token import KeyRing, is_link_secret
-from portal.__main__ import app
+from portal.__main__ import app, provider_of
 from sandbox.temporal_server import free_port
+from settings import Settings
 from store import Store
 from store.tokens import FORM
 from tests.portal.context import POLICY
 
 ROOT = Path(__file__).parents[2]
+WHOLE = {"oidc_client_id": "x", "public_url": "https://access.example.com"}
 
 
 @pytest.fixture
@@ -188,6 +192,21 @@ def test_a_wrong_setting_is_named_without_its_value(environment: dict[str, str])
     assert done.exit_code == 2
     assert "COUNTERSIGN_PORTAL_PORT" in done.stderr
     assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "COUNTERSIGN_OIDC_CLIENT_ID and COUNTERSIGN_PUBLIC_URL"),
+        ({"oidc_client_id": "x"}, "COUNTERSIGN_OIDC_ISSUER needs COUNTERSIGN_PUBLIC_URL"),
+        ({"oidc_issuer": "http://login.example.com", **WHOLE}, "COUNTERSIGN_OIDC_ISSUER must begin with https://"),
+        ({"oidc_issuer": "login", **WHOLE}, "COUNTERSIGN_OIDC_ISSUER must begin with https://"),
+    ],
+)
+def test_a_provider_that_is_set_up_by_half_is_refused(settings: dict[str, str], said: str) -> None:
+    given: dict[str, Any] = {"oidc_issuer": "https://login.example.com", **settings}
+    with pytest.raises(BadSetting, match=said):
+        provider_of(Settings(**given), given.get("public_url", ""))
 
 
 def test_a_database_that_is_away(environment: dict[str, str]) -> None:

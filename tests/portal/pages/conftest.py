@@ -139,6 +139,8 @@ async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathF
             smtp_security="none",
             smtp_username="countersign",
             smtp_password=server.password,
+            oidc_issuer="https://login.example.test",
+            oidc_client_id="countersign",
         )
         store = Store(settings.database_url)
         apply_policy(store, POLICY, "ada")
