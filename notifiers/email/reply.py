@@ -102,8 +102,7 @@ def _read(mail: Part, about: dict[str, object], known: KnownNames | None, langua
             return _none(code, kind, "", about)
     subject = str(about["subject"])
     number = about["approval_id"] if isinstance(about["approval_id"], int) else _number(subject)
-    ours = frozenset(word for word in words_of_name(decoded(mail.fields.first("to"))) if word[1:])
-    context = Context(_names(mail.fields, known), lexicon(languages), subject, ours, number)
+    context = Context(_names(mail.fields, known), lexicon(languages), number)
     return _of_person(read_mail(mail, context), context, about)
 
 

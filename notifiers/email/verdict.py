@@ -47,8 +47,6 @@ class Context(NamedTuple):
 
     names: Names
     words: Lexicon
-    subject: str = ""
-    ours: frozenset[str] = frozenset()  # the words of our own name
     number: int | None = None
     texts: int = 1
 
@@ -75,7 +73,7 @@ def _read_text(part: Part, text: str, about: Context) -> Reading:
     if is_html:
         text = html_text(text, about.texts)
     most = limits.MOST_LINES // about.texts
-    own = own_lines(text, most, subject=about.subject, wrapped=not is_html, ours=about.ours)
+    own = own_lines(text, most, wrapped=not is_html)
     if own.forwarded:
         return Reading("none", "forwarded")
     lines, signature = signed(own.lines, about.words)
@@ -104,7 +102,7 @@ def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context
         return Reading("none", line.code, reason, shown.replace(DISPLACED, ""))
     if any(DISPLACED in each for each in own.lines):
         return Reading("none", "disguised", line=shown)
-    if own.foreign and _number_in(own.lines, shown) in own.foreign:
+    if shown in own.foreign:
         return Reading("none", "below_a_quote", line=shown)
     rest = lines[first + 1 :][: limits.MOST_BELOW // about.texts]
     marked = [each.rstrip(" ?？") for each in own.marked]  # a question there is the one that is answered
@@ -112,10 +110,6 @@ def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context
     if doubt:
         return Reading("none", "doubted", line=shown, doubt=doubt)
     return Reading(line.verdict, line.code, _comment(rest, signature, about), shown)
-
-
-def _number_in(lines: list[str], shown: str) -> int:
-    return next((at for at, line in enumerate(lines) if line == shown), -1)
 
 
 def _doubt(rest: list[str], signature: list[str], line: Line, about: Context) -> str:

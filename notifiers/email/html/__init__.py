@@ -1,8 +1,8 @@
 """What an HTML body shows, as lines of plain text in which quoted lines begin with `>`.
 
-The tree is the WHATWG's, made by a library; what of it is readable, the allow-lists of `elements` and `declarations`
-say. Text that may be hidden, struck or beside what stands around it has UNSURE before it: it never gives a yes, and
-still counts for a no and for the comment. Where text may stand above or over other text, DISPLACED stands in its line.
+The tree is the WHATWG's, made by a library; what of it is readable, the allow-lists of `html.toml` say. Text that may
+be hidden, struck or beside what stands around it has UNSURE before it: it never gives a yes, and still counts for a no
+and for the comment. Where text may stand above or over other text, DISPLACED stands in its line.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from justhtml import JustHTML
 
 from notifiers.email import limits
 from notifiers.email.folding import DISPLACED, UNSURE
-from notifiers.email.html import allowed
-from notifiers.email.html.lines import Lines
-from notifiers.email.html.style_sheets import StyleSheets
-from notifiers.email.html.styles import PLAIN, Style, inline_style
+from notifiers.email.html.styles import ALLOWED, PLAIN, Style, StyleSheets, inline_style, listed
 from notifiers.email.mime.parts import Unreadable
 
-SMALLEST_SCALE, LARGEST_SCALE = 0.6, 6.0  # of the font, by all elements around a text together
+_BLOCKS, _KNOWN = listed("blocks"), listed("blocks") | listed("inline")
+_UNSHOWN, _ELSEWHERE, _SMALL = listed("unshown"), listed("elsewhere"), listed("small")
+_ATTRIBUTES, _ATTRIBUTE_PREFIXES = listed("attributes"), tuple(ALLOWED["attribute_prefixes"].split())
+_COLOURS: dict[str, str] = ALLOWED["colours"]
+_NO_COLOURS = listed("text_colours") | listed("backgrounds")  # of an attribute, where these words are other colours
+_QUOTES, _SIGNATURES, _SIGNS = listed("quotes"), listed("signatures"), listed("fonts_of_signs")
 _SPACES = re.compile(r"[ \t\n\f\r]+")
 # Where programs differ on what is a comment, or what stands in the head is shown or not.
 _READ_DIFFERENTLY = re.compile(r"(?<!\]>)<!---?>|--!>|<head[^>]{0,200}>\s{0,99}[^<\s]", re.IGNORECASE)
@@ -35,9 +37,7 @@ class _State(NamedTuple):
     doubtful: bool = False
     keeps_lines: bool = False
     block: bool = False
-    dark: bool = False  # light text on a dark background
-    scale: float = 1.0
-    depth: int = 0
+    resized: bool = False
 
 
 def html_text(html: str, share: int = 1) -> str:
@@ -56,11 +56,9 @@ def html_text(html: str, share: int = 1) -> str:
 def _capped(html: str, share: int) -> str:
     """No more than so many characters, tags and references."""
     cut = html[: limits.LARGEST_TEXT // share]
-    at = -1
     for sign, most in (("<", limits.MOST_TAGS // share), ("&", limits.MOST_REFERENCES // share)):
         if cut.count(sign) > most:
-            at = len(sign.join(cut.split(sign, most)[:most]))
-            cut = cut[:at]
+            cut = sign.join(cut.split(sign, most)[:most])
     return cut
 
 
@@ -68,38 +66,38 @@ class _Page:
     """Lays a tree out as lines, without recursion: a tree may be as deep as it likes."""
 
     def __init__(self, share: int, *, doubtful: bool) -> None:
-        self.lines = Lines()
-        self._sheets = StyleSheets()
-        self._sheets.doubtful = doubtful
+        self.doubtful = doubtful
         self._room = limits.LARGEST_STYLES // share
+        self._done: list[str] = []
+        self._line: list[str] = []
+        self._depth = 0  # how many quotes are open
+        self._parted = False  # something unsaid stands right here
         self._displaced = False  # something may stand anywhere
         self._conditional = False
-
-    def text(self, *, is_cut: bool) -> str:
-        """The lines so far as one text; the last that says anything may go on where the rest was cut off."""
-        self.lines.end()
-        last = next((at for at in range(len(self.lines.done) - 1, -1, -1) if self.lines.done[at].strip()), -1)
-        if is_cut and last >= 0:
-            self.lines.done[last] += UNSURE
-        return f"{DISPLACED}\n" * self._displaced + "\n".join(self.lines.done)
+        self._sheets = StyleSheets()
 
     def read_sheets(self, tree: JustHTML) -> None:
         """Read all style sheets before anything they may rule."""
-        if any(map(_styles_elsewhere, tree.query("script, noscript, link, meta"))):
-            self._sheets.doubtful = True
         for node in tree.query("style"):
             css = "".join(child.data or "" for child in node.children or ())
             self._room -= len(css)
-            if self._room < 0:
-                self._sheets.doubtful = True
-                return
-            self._sheets.add(css)
+            if self._room >= 0 and not self._sheets.doubtful:
+                self._sheets.add(css)
+        self.doubtful |= any(map(_styles_elsewhere, tree.query("script, noscript, link, meta")))
+
+    def text(self, *, is_cut: bool) -> str:
+        """The lines as one text; the last that says anything may go on where the rest was cut off."""
+        self._end()
+        last = next((at for at in range(len(self._done) - 1, -1, -1) if self._done[at].strip()), -1)
+        if is_cut and last >= 0:
+            self._done[last] += UNSURE
+        return f"{DISPLACED}\n" * self._displaced + "\n".join(self._done)
 
     def lay_out(self, root: Any) -> None:
         """Walk the tree in order."""
-        states = [_State(doubtful=self._sheets.doubtful)]
+        states = [_State(doubtful=self.doubtful or self._sheets.doubtful or self._room < 0)]
         pending: list[tuple[Any, bool]] = [(root, False)]
-        while pending and len(self.lines.done) <= limits.MOST_LINES:
+        while pending and len(self._done) <= limits.MOST_LINES:
             node, ends = pending.pop()
             if ends:
                 self._leave(node, states.pop())
@@ -112,56 +110,72 @@ class _Page:
                 pending.append((node, True))
                 pending.extend((child, False) for child in reversed(node.children or ()))
 
+    def _put(self, text: str, *, keeps: bool = False) -> None:
+        """Go on with this text; a space at the start stays only where spaces are to be kept."""
+        if not text:
+            return
+        if self._parted and self._line and self._line[-1][-1:].isalnum() and text[0].isalnum():
+            self._line.append(UNSURE)  # a word that something unsaid splits is no word
+        self._parted = False
+        if text[0] == " " and (not self._line or self._line[-1].endswith(" ")) and not keeps:
+            text = text[1:]
+        self._line += [text] if text else []
+
+    def _end(self, *, forced: bool = False) -> None:
+        """End the line; an empty one stays only where a line break was `forced`."""
+        if self._line or forced:
+            marks = ">" * self._depth + " " * bool(self._depth)
+            self._done.append(marks + "".join(self._line).rstrip(" "))
+        self._line, self._parted = [], False
+
+    def _mark(self, line: str) -> None:
+        """Put in a line of structure."""
+        self._end()
+        self._done.append(">" * self._depth + line)
+
     def _say(self, text: str, state: _State) -> None:
         blank = not text.strip(" \t\n\f\r")
         if state.gone:
-            self.lines.parted = self.lines.parted or not blank
+            self._parted = self._parted or not blank
             return
         may_break = self._sheets.keep_lines and "\n" in text.strip()
         if not blank and (state.doubtful or self._conditional or may_break):
-            self.lines.put(UNSURE)
-        if state.keeps_lines:
-            self.lines.put_as_is(text)
-        else:
-            self.lines.put(_SPACES.sub(" ", text))
+            self._put(UNSURE)
+        if not state.keeps_lines:
+            self._put(_SPACES.sub(" ", text))
+            return
+        for at, line in enumerate(text.split("\n", limits.MOST_LINES)[: limits.MOST_LINES]):
+            if at:
+                self._end(forced=True)
+            self._put(line, keeps=True)
 
     def _enter(self, node: Any, around: _State) -> _State:
         if around.gone:
             return around
-        style, names = self._style_of(node), _names(node)
-        changes, moves = not names.isdisjoint(self._sheets.changed), not names.isdisjoint(self._sheets.displaced)
-        displaced = style.displaced or moves
-        if self._is_gone(node, style) and not (changes or moves):
-            if node.name == "br":
-                self.lines.put(UNSURE)  # whether it breaks the line is for a style to say
+        name, style, hides, names = node.name, self._style_of(node), _hides(node), _names(node)
+        changes, moves = names & self._sheets.changed, names & self._sheets.displaced
+        if not (style.doubtful or style.displaced or style.block is not None or changes) and (
+            name in _UNSHOWN or ((style.hidden or hides) and not self._sheets.shows)
+        ):
+            if name == "br":
+                self._put(UNSURE)  # whether it breaks the line is for a style to say
             return around._replace(gone=True)
-        self._displaced = self._displaced or style.anywhere or moves
-        scale = around.scale * style.scale * (0.7 if node.name in allowed.SMALL else 1)
+        self._displaced = self._displaced or style.anywhere or bool(moves)
+        resized = style.resized or name in _SMALL
         doubtful = (
-            _hides(node) or style.hidden or style.doubtful or displaced or changes or not _is_known(node)
-            or not _has_plain_attributes(node)
-            or (around.dark and (node.attrs or node.name == "table")) or (style.dark and self._sheets.rule)
-            or not SMALLEST_SCALE <= scale <= LARGEST_SCALE or around.depth > limits.DEEPEST_TAG
+            hides or style.hidden or style.doubtful or style.displaced or bool(changes) or name not in _KNOWN
+            or not _has_plain_attributes(node) or (resized and around.resized)
         )  # fmt: skip
-        block = node.name in allowed.BLOCKS if style.block is None else style.block
-        keeps_lines = around.keeps_lines if style.keeps_lines is None else style.keeps_lines
-        marks = bool(doubtful) and node.name != "hr" and not _is_of_extension(node)
-        self._place(node, block=block, doubtful=marks, displaced=displaced)
+        block = name in _BLOCKS if style.block is None else style.block
+        # What a program that changes pages has put in shows nothing but the text within.
+        self._place(node, block=block, doubtful=doubtful and name != "hr" and "-" not in name)
+        if style.displaced or name in _ELSEWHERE:
+            self._put(DISPLACED)
         self._begin(node)
+        keeps_lines = around.keeps_lines if style.keeps_lines is None else style.keeps_lines
         return _State(
-            doubtful=bool(doubtful or around.doubtful),
-            keeps_lines=keeps_lines or node.name == "pre",
-            block=block,
-            dark=around.dark or style.dark,
-            scale=scale,
-            depth=around.depth + 1,
+            False, doubtful or around.doubtful, keeps_lines or name == "pre", block, resized or around.resized
         )
-
-    def _is_gone(self, node: Any, style: Style) -> bool:
-        """Whether an element is surely hidden, if no sheet changes it."""
-        if style.doubtful or style.displaced or style.block is not None:
-            return False
-        return node.name in allowed.UNSHOWN or ((style.hidden or _hides(node)) and not self._sheets.display)
 
     def _style_of(self, node: Any) -> Style:
         text = node.attrs.get("style") or ""
@@ -170,67 +184,59 @@ class _Page:
             return Style(doubtful=True)
         return inline_style(text)
 
-    def _place(self, node: Any, *, block: bool, doubtful: bool, displaced: bool) -> None:
+    def _place(self, node: Any, *, block: bool, doubtful: bool) -> None:
         """End the line where a block begins; in doubt it may not, and may show something without a text."""
-        if displaced or node.name in allowed.ELSEWHERE:
-            self.lines.put(DISPLACED)
-        if doubtful and self.lines.begun:
-            self.lines.put(UNSURE)
+        if doubtful and self._line:
+            self._put(UNSURE)
         if block:
-            self.lines.end(forced=node.name == "p" and bool(self.lines.done))
+            self._end(forced=node.name == "p" and bool(self._done))
         if doubtful:
-            self.lines.put(UNSURE)
+            self._put(UNSURE)
 
     def _begin(self, node: Any) -> None:
         name, marks = node.name, _marks(node)
         if name == "br":
-            self.lines.end(forced=True)
+            self._end(forced=True)
         elif name == "hr":
-            self.lines.mark("________________________________")
+            self._mark("________________________________")
         elif name in ("img", "input"):
-            self.lines.put("" if _is_unseen(node) and not self._sheets.rule else UNSURE)
-        elif name in allowed.CELLS:
-            self.lines.put("\t" if self.lines.begun else "")
+            self._put("" if _is_unseen(node) and not self._sheets.used else UNSURE)
+        elif name in ("td", "th"):
+            self._put("\t" if self._line else "")
         elif name == "li":
-            self.lines.put("1. " if node.parent is not None and node.parent.name == "ol" else "* ")
-        elif marks & allowed.QUOTES:
-            self.lines.mark("-----Original Message-----")
-        elif name in allowed.SIGNED and any(allowed.SIGNATURE in m or m in allowed.SIGNATURES for m in marks):
-            self.lines.mark("-- ")
-        self.lines.depth += _quotes(node)
+            self._put("1. " if node.parent is not None and node.parent.name == "ol" else "* ")
+        elif marks & _QUOTES:
+            self._mark("-----Original Message-----")
+        elif name in ("div", "span", "p", "pre", "table", "section") and (
+            marks & _SIGNATURES or any("signature" in mark for mark in marks)
+        ):
+            self._mark("-- ")
+        self._depth += _quotes(node)
 
     def _leave(self, node: Any, state: _State) -> None:
         if state.gone:
             return
         if state.block:
-            self.lines.end()
-        self.lines.depth -= _quotes(node)
+            self._end()
+        self._depth -= _quotes(node)
 
     def _comment(self, text: str, state: _State) -> None:
         """Outlook's conditional comments: what stands in them, or between them, only some programs show."""
-        self.lines.parted = True
+        self._parted = True
         if "[if" in text or "[endif]" in text:
             self._conditional = "[endif]" not in text
             if "[if" in text and not state.gone:
-                self.lines.put(UNSURE)
-
-
-def _is_known(node: Any) -> bool:
-    return node.name in allowed.BLOCKS or node.name in allowed.INLINE
+                self._put(UNSURE)
 
 
 def _hides(node: Any) -> bool:
-    return _is_known(node) and (node.attrs.get("hidden", "no") or "").lower() in allowed.HIDING
+    """With no style of its own such text is hidden in any program; with other values in some."""
+    return node.name in _KNOWN and (node.attrs.get("hidden", "no") or "").lower() in ("", "hidden", "true")
 
 
-def _is_of_extension(node: Any) -> bool:
-    """Whether a program that changes pages has put the element in: it shows nothing but the text within."""
-    return "-" in node.name
-
-
-def _names(node: Any) -> frozenset[str]:
-    classes = (f".{name}" for name in (node.attrs.get("class") or "").lower()[:1_000].split())
-    return frozenset([node.name, f"#{(node.attrs.get('id') or '').lower()[:100]}", *classes])
+def _names(node: Any) -> set[str]:
+    classes = (node.attrs.get("class") or "").lower()[:1_000].split()
+    return {node.name, f"#{(node.attrs.get('id') or '').lower()[:100]}", *(f".{name}" for name in classes)}
 
 
 def _marks(node: Any) -> set[str]:
@@ -252,14 +258,14 @@ def _has_plain_attributes(node: Any) -> bool:
 
 
 def _is_plain_attribute(element: str, name: str, value: str) -> bool:
-    if name in allowed.COLOURS:
-        style = inline_style(f"{allowed.COLOURS[name]}:{value}")
-        return style == PLAIN and bool(_COLOUR.fullmatch(value)) and value not in allowed.NO_COLOURS
+    if name in _COLOURS:
+        style = inline_style(f"{_COLOURS[name]}:{value}")
+        return style == PLAIN and bool(_COLOUR.fullmatch(value)) and value not in _NO_COLOURS
     if name == "face":
-        return value not in allowed.FONTS_OF_SIGNS
+        return value not in _SIGNS
     if name == "align" and element in ("table", "img"):
         return value not in ("left", "right")
-    return name in allowed.ATTRIBUTES or name.startswith(allowed.ATTRIBUTE_PREFIXES)
+    return name in _ATTRIBUTES or name.startswith(_ATTRIBUTE_PREFIXES)
 
 
 def _quotes(node: Any) -> bool:

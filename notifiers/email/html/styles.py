@@ -14,20 +14,33 @@ from typing import Any, NamedTuple
 import tinycss2
 from tinycss2 import color3
 
-from notifiers.email.html import allowed
+from notifiers.email import limits
+from notifiers.email.folding import read_toml
 
+ALLOWED = read_toml("html")
+_WORDS = {name: frozenset(words.split()) for name, words in ALLOWED["words"].items()}
+_LENGTHS: dict[str, tuple[float, float]] = ALLOWED["lengths"]
 DARKEST_BACKGROUND, LIGHTEST_TEXT = 0.88, 0.58  # brightness, from 0 to 1
-LEAST_DIFFERENCE = 0.5  # of brightness, as the W3C's techniques for accessibility ask for (AERT, 2.2)
 _PIXELS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "em": 16.0, "rem": 16.0, "ex": 8.0}
 _NUMBERS = ("number", "dimension", "percentage")
-_PLAIN = (*_NUMBERS, "ident", "hash", "literal")
 _COLOUR_FUNCTIONS = ("rgb", "rgba", "hsl", "hsla")
-_TEXT_COLOURS, _BACKGROUNDS = ("color", "text-fill-color"), ("background", "background-color")
-_OF_FONT = ("font", "font-size", "line-height")
-_COLOURED = (*_TEXT_COLOURS, *_BACKGROUNDS)
 _BROWSER = re.compile("^-(?:webkit|moz|ms|apple|qt)-")
+_NAME = re.compile(r"[.#]?-?[a-z_\u0080-\U0010ffff][\w-]*")
+_NO_NAMES = re.compile(r"\[[^\]]*\]?|::?[\w-]+(\([^)]*\)?)?")
+_DARK_MODE = re.compile(r"\s*((only )?(screen|all) and )?\(prefers-color-scheme:\s*dark\)\s*")
+DEEPEST_GROUP = 3  # of `@media` and its like in each other
 
 Value = Sequence[Any]  # tinycss2's tokens, without white space and comments
+
+
+def listed(key: str) -> frozenset[str]:
+    """The words of one list of `html.toml`."""
+    return frozenset(ALLOWED[key].split())
+
+
+_MOVING, _FREE_PREFIXES = tuple(ALLOWED["moving"].split()), tuple(ALLOWED["free_prefixes"].split())
+_NEUTRAL, _FREE, _BACKGROUNDS = listed("neutral"), listed("free"), listed("backgrounds")
+_BLOCKS, _TEXT_COLOURS, _SIGNS = listed("blocks"), listed("text_colours"), listed("fonts_of_signs")
 
 
 class Style(NamedTuple):
@@ -37,10 +50,9 @@ class Style(NamedTuple):
     doubtful: bool = False
     displaced: bool = False  # may stand over, or above, what is shown before it
     anywhere: bool = False  # may stand over anything
-    dark: bool = False  # light text on a dark background: readable until something within says a colour, too
     block: bool | None = None
     keeps_lines: bool | None = None
-    scale: float = 1.0  # of the font
+    resized: bool = False  # to a part, or several times, of the text around
 
 
 PLAIN = Style()
@@ -51,20 +63,19 @@ def inline_style(text: str) -> Style:
     """What a style attribute says; what is escaped or commented in it, programs read differently."""
     if "\\" in text or "/*" in text or "\xa0" in text:
         return Style(doubtful=True)
-    return read(tinycss2.parse_blocks_contents(text, skip_comments=True, skip_whitespace=True))
+    return _read(tinycss2.parse_blocks_contents(text, skip_comments=True, skip_whitespace=True))
 
 
-def read(declarations: Sequence[Any], *, dark_mode: bool = False) -> Style:
+def _read(declarations: Sequence[Any], *, dark_mode: bool = False) -> Style:
     """What a list of declarations says together; where it holds in dark mode only, its colours are no matter."""
     known = [each for each in declarations if each.type == "declaration"]
     said = [(_BROWSER.sub("", each.lower_name), _without_spaces(each.value)) for each in known]
     if dark_mode:
         said = [(name, value) for name, value in said if not name.endswith(("color", "background"))]
-    dark = _is_light_on_dark(said)
-    wrong = {name for name, value in said if not (_is_listed(name, value) or (dark and name in _COLOURED))}
-    moving = {name for name in wrong if name.startswith(allowed.MOVING)} - {"margin-left", "margin-right"}
+    wrong = {name for name, value in said if not _is_plain(name, value)}
+    moving = {name for name in wrong if name.startswith(_MOVING)} - {"margin-left", "margin-right"}
     displays = {_word(value) for name, value in said if name == "display"}
-    moving |= displays & allowed.MOVING_DISPLAYS
+    moving |= displays & listed("moving_displays")
     hidden = displays == {"none"} and not moving
     spaces = [_word(value).startswith("pre") for name, value in said if name == "white-space"]
     return Style(
@@ -72,32 +83,32 @@ def read(declarations: Sequence[Any], *, dark_mode: bool = False) -> Style:
         doubtful=not hidden and (bool(wrong) or len(displays) > 1 or len(known) < len(declarations)),
         displaced=bool(moving),
         anywhere="position" in moving,
-        dark=dark,
-        block=not displays.isdisjoint(allowed.BLOCK_DISPLAYS) if displays and not hidden else None,
+        block=not displays.isdisjoint(listed("block_displays")) if displays and not hidden else None,
         keeps_lines=spaces[-1] if spaces else None,
-        scale=math.prod(_scale(value) for name, value in said if name in ("font", "font-size")),
+        resized=any(_is_relative(token) for name, value in said if name in ("font", "font-size") for token in value),
     )
 
 
-def _is_listed(name: str, value: Value) -> bool:
+def _is_plain(name: str, value: Value) -> bool:
     """Whether a declaration is known to leave text readable where it stands."""
     word = _word(value)
-    if name in _TEXT_COLOURS:
-        return word in allowed.TEXT_COLOURS or _is_text_colour(value)
-    if name in _BACKGROUNDS:
-        return all(_is_background(token) for token in value)
-    if word in allowed.NEUTRAL:
+    if name in ("color", "text-fill-color"):
+        return word in _TEXT_COLOURS or _is_text_colour(value)
+    if name in ("background", "background-color"):
+        return all(map(_is_background, value))
+    if word in _NEUTRAL:
         return name not in ("all", "display")
     if name == "color-scheme":
         return _word(value[:1]) == "light"
-    if name in allowed.WORDS:
-        return word in allowed.WORDS[name]
-    key = next((each for each in allowed.LENGTHS_OF_ALL if name.startswith(each)), name)
-    if key in allowed.LENGTHS:
-        low, high = allowed.LENGTHS[key]
+    if name in _WORDS:
+        return word in _WORDS[name]
+    # Also of what begins so, as `margin-left`.
+    key = next((each for each in ("margin", "padding", "border", "text-decoration") if name.startswith(each)), name)
+    if key in _LENGTHS:
+        low, high = _LENGTHS[key]
         numbers = [token for token in value if token.type in _NUMBERS]
-        return _is_plain(name, value) and all(low <= _pixels(name, token) <= high for token in numbers)
-    return (name in allowed.FREE or name.startswith(allowed.FREE_PREFIXES)) and _is_plain(name, value)
+        return _has_plain_tokens(name, value) and all(low <= _pixels(name, token) <= high for token in numbers)
+    return (name in _FREE or name.startswith(_FREE_PREFIXES)) and _has_plain_tokens(name, value)
 
 
 def _without_spaces(value: Value) -> Value:
@@ -108,12 +119,12 @@ def _word(value: Value) -> str:
     return value[0].lower_value if len(value) == 1 and value[0].type == "ident" else ""
 
 
-def _is_plain(name: str, value: Value) -> bool:
+def _has_plain_tokens(name: str, value: Value) -> bool:
     """Words, numbers, colours and names of fonts, but a line through the text and fonts of signs."""
     names_font = name.startswith(("font", "mso-"))  # elsewhere a string may be shown
     return all(
-        (token.type in _PLAIN and _word([token]) not in ("line-through", *allowed.FONTS_OF_SIGNS))
-        or (token.type == "string" and names_font and token.value.lower() not in allowed.FONTS_OF_SIGNS)
+        (token.type in (*_NUMBERS, "ident", "hash", "literal") and _word([token]) not in ("line-through", *_SIGNS))
+        or (token.type == "string" and names_font and token.value.lower() not in _SIGNS)
         or (token.type == "function" and token.lower_name in _COLOUR_FUNCTIONS)
         for token in value
     )
@@ -124,20 +135,20 @@ def _pixels(name: str, token: Any) -> float:
     if token.type == "dimension":
         return float(token.value) * _PIXELS.get(token.lower_unit, math.nan)
     if token.type == "percentage":
-        return float(token.value) * (0.16 if name in _OF_FONT else 8)
+        return float(token.value) * (0.16 if name in ("font", "font-size", "line-height") else 8)
     return float(token.value) * (16 if name in ("font", "line-height") else 1)
 
 
-def _scale(value: Value) -> float:
-    """By how much a size of font is smaller, or larger, than that around it."""
-    factors = {"em": 1.0, "ex": 0.5, "%": 0.01}
-    units = [(token, "%" if token.type == "percentage" else getattr(token, "lower_unit", "")) for token in value]
-    relative = [float(token.value) * factors[unit] for token, unit in units if unit in factors]
-    return math.prod(relative) * (0.8 if _word(value) == "smaller" else 1)
+def _is_relative(token: Any) -> bool:
+    unit = "%" if token.type == "percentage" else getattr(token, "lower_unit", "")
+    return _word([token]) in ("smaller", "larger") or (unit in ("em", "ex", "%") and token.value not in (1, 100))
 
 
 def _brightness(colour: Any) -> float:
-    """How light a colour is on white, from 0 to 1 (AERT, 2.2); NaN, neither light nor dark, where it can't be told."""
+    """How light a colour is on white, from 0 to 1; NaN, neither light nor dark, where it can't be told.
+
+    By the W3C's techniques for accessibility (AERT, 2.2).
+    """
     if colour is None or colour == "currentColor":
         return math.nan
     return float((0.299 * colour.red + 0.587 * colour.green + 0.114 * colour.blue - 1) * colour.alpha + 1)
@@ -147,23 +158,81 @@ def _is_text_colour(value: Value) -> bool:
     """Whether text in this colour is read on a light background. An undefined variable leaves the colour as it was."""
     if len(value) == 1 and value[0].type == "function" and value[0].lower_name == "var":
         name, *fallback = _without_spaces(value[0].arguments) or [None]
-        is_free = str(getattr(name, "value", "")).startswith(allowed.FREE_PREFIXES)
+        is_free = str(getattr(name, "value", "")).startswith(_FREE_PREFIXES)
         return not is_free and (not fallback or _is_text_colour(fallback[1:]))
     return len(value) == 1 and _brightness(color3.parse_color(value[0])) <= LIGHTEST_TEXT
 
 
 def _is_background(token: Any) -> bool:
     """Whether dark text is read on a background that is said with this, among others."""
-    if token.type in (*_NUMBERS, "literal") or _word([token]) in allowed.BACKGROUNDS:
+    if token.type in (*_NUMBERS, "literal") or _word([token]) in _BACKGROUNDS:
         return True
     colour = color3.parse_color(token)  # those that shine through add up
     return getattr(colour, "alpha", 0) in (0, 1) and _brightness(colour) >= DARKEST_BACKGROUND
 
 
-def _is_light_on_dark(said: list[tuple[str, Value]]) -> bool:
-    """Whether a style says one colour and one background, both opaque, the first much lighter than the second."""
-    text = [color3.parse_color(token) for name, value in said if name in _TEXT_COLOURS for token in value]
-    behind = [color3.parse_color(token) for name, value in said if name in _BACKGROUNDS for token in value]
-    if len(text) != 1 or len(behind) != 1 or not all(getattr(each, "alpha", 0) == 1 for each in (*text, *behind)):
-        return False
-    return _brightness(text[0]) - _brightness(behind[0]) >= LEAST_DIFFERENCE
+class StyleSheets:
+    """Which elements the sheets of a mail put in doubt, by a name of theirs: a tag, `.class` or `#id`.
+
+    A sheet never makes text readable, nor surely hides it.
+    """
+
+    def __init__(self) -> None:
+        self._room = limits.MOST_RULES
+        self.doubtful = False  # all text is
+        self.used = False  # there is a rule at all
+        self.shows = False  # a rule says of some element whether it is shown
+        self.keep_lines = False  # of some element
+        self.changed: set[str] = set()
+        self.displaced: set[str] = set()
+
+    def add(self, css: str) -> None:
+        """Read one sheet."""
+        self._read(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True), 0, dark_mode=False)
+
+    def _read(self, rules: list[Any], depth: int, *, dark_mode: bool) -> None:
+        for rule in rules:
+            self._room -= 1
+            if self._room < 0 or rule.type == "error":
+                self.doubtful = True
+            elif rule.type == "qualified-rule":
+                self._add(rule, dark_mode=dark_mode)
+            elif rule.type == "at-rule":
+                self._group(rule, depth, dark_mode=dark_mode)
+            if self.doubtful:
+                return
+
+    def _group(self, rule: Any, depth: int, *, dark_mode: bool) -> None:
+        keyword = rule.lower_at_keyword
+        if keyword in ("media", "supports", "layer") and rule.content is not None and depth < DEEPEST_GROUP:
+            dark_mode = dark_mode or bool(_DARK_MODE.fullmatch(tinycss2.serialize(rule.prelude).lower()))
+            inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
+            self._read(inner, depth + 1, dark_mode=dark_mode)
+        else:  # a font from elsewhere may draw any letter as another
+            is_harmless = keyword in ("font-face", "page", "list", "charset", "viewport", "-ms-viewport")
+            self.doubtful = not is_harmless or "src" in tinycss2.serialize(rule.content or []).lower()
+
+    def _add(self, rule: Any, *, dark_mode: bool) -> None:
+        found = tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
+        style = _read(found, dark_mode=dark_mode)
+        selectors = tinycss2.serialize(rule.prelude).lower()
+        nests = any(each.type in ("qualified-rule", "at-rule") for each in found)  # and may rule anything
+        self.doubtful = nests or len(selectors) > limits.LONGEST_STYLE
+        self.used = True
+        self.shows = self.shows or style.block is not None
+        self.keep_lines = self.keep_lines or bool(style.keeps_lines)
+        is_plain = style._replace(keeps_lines=None, block=None) == PLAIN
+        if is_plain and style.block is None:
+            return
+        for name in map(self._name, [] if self.doubtful else selectors.split(",")):
+            if not (is_plain and style.block and name in _BLOCKS):
+                self.changed.add(name)
+            if style.displaced:
+                self.displaced.add(name)
+
+    def _name(self, selector: str) -> str:
+        """One name that an element must have for a rule to hold: too many elements will have it, never too few."""
+        last = re.split(r"[\s>+~]+", _NO_NAMES.sub("", selector).strip())[-1]
+        names = _NAME.findall(last)
+        self.doubtful = self.doubtful or not names or "\\" in selector
+        return max(names, key=lambda name: name[0] in ".#", default="")

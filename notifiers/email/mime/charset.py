@@ -28,6 +28,8 @@ _FURTHER_NAMES = {
     "latin9": "iso8859-15", "koi8-ru": "koi8-u", "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext",
     "windows-936": "gb18030", "gbk": "gb18030", "iso2022_jp": "iso2022_jp_ext",
 }  # fmt: skip
+# Lines that end in a space, but the separator of a signature, and the one they flow into (RFC 3676).
+_FLOWING = re.compile(r"(?m)^(?!>)(?:(?! ?-- $).* \n(?!>| ?-- $))+.*$")
 _NAME = re.compile(r"[!-~]{1,60}")
 
 
@@ -121,39 +123,27 @@ def _codecs(part: Part, data: bytes) -> list[str]:
 
 
 def _own_label(data: bytes) -> str:
-    """What HTML calls its own charset; it can't be UTF-16, or nobody could have read that (WHATWG HTML, 13.2.3.2).
+    """What HTML calls its own charset, where it can be that (WHATWG HTML, 13.2.3.2): in UTF-16 nobody could read it.
 
     Nor is it UTF-7 (RFC 2152), which browsers gave up since it served to hide text: only a mail's header may say so.
     """
     meta = _META.search(data, 0, limits.LONGEST_META)
     label = meta[1].decode("ascii").lower() if meta else ""
-    codec = codec_of(label)
-    return "utf-8" if codec.startswith(("utf-16", "utf-32")) else "" if codec == "utf-7" else label
+    return "" if codec_of(label).startswith(("utf-7", "utf-16", "utf-32")) else label
 
 
 def _unflowed(text: str, del_sp: bool) -> str:
-    """Join the lines that RFC 3676 says are one: a line that ends in a space flows on, at the same quote depth.
+    """Join the lines that RFC 3676 says are one, where nobody quoted them: one that ends in a space flows on.
 
     A line that is one space is stuffed and empty (section 4.4), but a program that looks at its end first takes it for
-    one that flows on: what stands on both sides of it may be one line or two.
+    one that flows on: what stands behind it may be one line with what stands before.
     """
-    lines: list[tuple[int, list[str]]] = []
-    open_depth = -1
-    unsure = False
-    found = text.split("\n", limits.MOST_FLOWED)
-    for line in found[: limits.MOST_FLOWED]:
-        said = line.lstrip(">")
-        depth = len(line) - len(said)
-        goes_on = open_depth == depth and said not in ("-- ", " -- ")
-        unsure = goes_on and (unsure or said == " ")
-        bare = said.removeprefix(" ")
-        flows = (goes_on and said == " ") or (bare.endswith(" ") and bare != "-- ")
-        kept = bare[:-1] if flows and del_sp else bare
-        if goes_on:
-            lines[-1][1].append(f"{UNSURE}{kept}" if unsure and kept.strip() else kept)
-        else:
-            lines.append((depth, [kept]))
-        open_depth = depth if flows else -1
-    if len(found) > limits.MOST_FLOWED:
-        lines[-1][1].append(UNSURE)
-    return "\n".join(">" * depth + (" " if depth else "") + "".join(pieces) for depth, pieces in lines)
+    joined = _FLOWING.sub(lambda found: _joined(found[0], del_sp), text)
+    return re.sub(r"(?m)^ ", "", joined)
+
+
+def _joined(lines: str, del_sp: bool) -> str:
+    bare = [line.removeprefix(" ") for line in lines.split("\n")]
+    pieces = [line.removesuffix(" ") if del_sp else line for line in bare[:-1]]
+    unsure = [UNSURE] if "" in bare[1:-1] and bare[-1].strip() else []
+    return "".join([*pieces, *unsure, bare[-1]])

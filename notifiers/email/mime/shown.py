@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from notifiers.email import limits
-from notifiers.email.mime import smime
 from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Part, Unreadable
 
 _TEXTS = ("text/plain", "text/html")
 _ENCRYPTED = ("multipart/encrypted", "application/pgp-encrypted")
+_SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")  # the text within is encrypted, or signed with its form
 # Files by their type: messages that were collected (RFC 2046, section 5.1.5), a Macintosh file (RFC 1740).
 _FILES = ("multipart/digest", "multipart/appledouble")
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
@@ -25,7 +25,7 @@ class Shown(NamedTuple):
 
 def shown_texts(mail: Part) -> Shown:
     """The texts a mail client shows, in order. Raises Unreadable where there are none, and says why."""
-    shown = _shown(smime.unwrapped(mail))
+    shown = _shown(mail)
     if not shown.ways:
         raise _why_no_text(mail)
     return shown
@@ -33,7 +33,7 @@ def shown_texts(mail: Part) -> Shown:
 
 def _shown(part: Part) -> Shown:
     shown = Shown([], [])
-    if part.is_file or part.type in _FILES:
+    if part.is_file or part.type in (*_FILES, *_ENCRYPTED):
         return shown
     if part.type in _TEXTS:
         return Shown([part], [])
@@ -41,7 +41,7 @@ def _shown(part: Part) -> Shown:
         shown = _alternatives(part)
     elif part.type == "multipart/signed":
         shown = _signed(part)
-    elif part.type.startswith("multipart/") and part.type not in _ENCRYPTED:
+    elif part.type.startswith("multipart/"):
         shown = _in_turn(part)
     if len(shown.ways) + len(shown.further) > limits.MOST_TEXTS:
         raise Unreadable("too_many_parts", "The mail has too many texts.")
@@ -91,10 +91,11 @@ def _says_something(part: Part) -> bool:
 
 def _why_no_text(mail: Part) -> Unreadable:
     types = {part.type for part in mail.walk()}
-    if types & {*_ENCRYPTED} or mail.type in smime.TYPES:
+    if types & {*_ENCRYPTED}:
         return Unreadable("encrypted", "The mail is encrypted, so it can't be read here.")
-    if types & {*smime.TYPES}:
-        return Unreadable("encrypted", "What the mail says is inside an S/MIME file, which isn't read here.")
-    if types & set(_TNEF):
+    if types & {*_SMIME}:
+        message = "What the mail says is inside an S/MIME file, which isn't read here. Sign it as clear text."
+        return Unreadable("encrypted", message)
+    if types & {*_TNEF}:
         return Unreadable("tnef", "The mail is in a format of Outlook's own (TNEF), which can't be read here.")
     return Unreadable("no_text", "The mail has no text of its own.")

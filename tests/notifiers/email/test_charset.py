@@ -102,7 +102,7 @@ BLANKS = (" " * 1_500 + "\n") * (MUCH // 1_501) + "\n" * (MUCH % 1_501 - 8)  # a
         ("text/html", f"<p>Approved<span hidden>{FILLER}</span> only if Bob agrees"),
         ("text/html", f"<p>Approved<i title='{FILLER}'></i> only if Bob agrees"),
         ("text/html", f"<p>Approved<!--{FILLER}--> only if Bob agrees"),
-        ("text/plain; format=flowed; delsp=yes", "Approved \n" + "  \n" * limits.MOST_FLOWED + " only if Bob agrees"),
+        ("text/plain; format=flowed; delsp=yes", "Approved \n" + "  \n" * 4_000 + " only if Bob agrees"),
     ],
 )
 def test_a_line_that_was_cut_is_no_answer(kind: str, body: str) -> None:

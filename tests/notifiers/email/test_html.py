@@ -55,6 +55,7 @@ HIDDEN = (
 )  # fmt: skip
 # What may hide text, or only seems to; such text never gives a yes, and still counts for a no and for the comment.
 DOUBTFUL = (
+    "color:white;background:#333",
     "width:40px;overflow:hidden", "height:9px;overflow:hidden", "line-height:1px", "max-height:10px;overflow-y:hidden",
     "border-left:300px solid", "d\\69splay:none", "dis/**/play:none", "/*;display:none;*/", "x:(;display:none",
     "x:';display:none", "x:{;display:none", "x:[;display:none", "font-family:';display:none",
@@ -100,7 +101,7 @@ SHOWN = (
     "", "color:red", "color:#1f497d", "color:rgb(0, 0, 0)", "color:rgba(0,0,0,.87)",
     "color:windowtext", "color:#000c", "color:var(--text)", "color:inherit", "background:white",
     "background:#fff none repeat scroll 0% 0%", "opacity:1", "background-color:transparent",
-    "color:white;background:#333", "font-size:11.0pt", "font-size:medium", "font-size:larger", "font-size:80%",
+    "font-size:11.0pt", "font-size:medium", "font-size:larger", "font-size:80%",
     "font-size:1rem", "font:12px/1.5 Arial", "font:inherit", "line-height:107%", "line-height:normal",
     "line-height:1.2", "line-height:15px", "margin:0 0 0 .8ex", "margin:auto", "padding:3.0pt 0cm 0cm 0cm",
     "width:98%", "height:auto", "max-width:560px", "text-indent:-18.0pt", "mso-fareast-language:EN-US",

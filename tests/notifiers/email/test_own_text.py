@@ -173,16 +173,16 @@ HEADERS = [
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=lambda header: header[0].split()[0])
-def test_a_copied_header_is_known_by_what_it_holds(header: list[str]) -> None:
+def test_a_copied_header_is_known_by_the_names_of_its_lines(header: list[str]) -> None:
     block = "\n".join(header)
     assert own(f"Reject\n\nTicket: 4711\n\n{block}\n\nApprove") == "Reject\n\nTicket: 4711"
     assert own(f"Reject\n\nTicket: 4711\n{block}\n\nApprove") == "Reject\n\nTicket: 4711"
 
 
-def test_the_mails_own_subject_is_a_sign_of_a_copied_header() -> None:
-    block = "Fra: C\nSendt: 21. november 2026 13:00\nEmne: SV: Acme - Request - #7"
-    assert own_lines(f"Reject\n{block}\nApprove", subject="Re: SV: Acme - Request - #7").lines == ["Reject"]
-    assert own(f"Reject\n{block}\nApprove") == f"Reject\n{block}\nApprove"
+def test_a_copied_header_begins_with_from_or_its_moment() -> None:
+    header = "From: C\nSent: 21. november 2026 13:00\nSubject: x"
+    assert own(f"Reject\nSubject: not today\n{header}\nApprove") == "Reject\nSubject: not today"
+    assert own(f"Reject\nDate: not before Monday\n\n{header}\nApprove") == "Reject\nDate: not before Monday"
 
 
 @pytest.mark.parametrize(
