@@ -18,6 +18,7 @@ from benchmarks.reading import mails_per_second
 from benchmarks.throughput import requests_per_second
 from benchmarks.waiting import with_others_waiting
 from benchmarks.waking import reply_to_approved
+from benchmarks.watching import event_on_pages
 from garbage import collect_seldom
 from sandbox.temporal_server import TemporalServer
 
@@ -43,6 +44,7 @@ async def measure() -> dict[str, float]:
             figures["ratio: reply to Approved / bare wake-up"] = (
                 woken["reply delivered to Approved, ms"] / woken["bare IDLE wake-up, ms"]
             )
+            figures |= await event_on_pages(place, say)
             figures |= await with_others_waiting(place, say)
             figures |= mails_per_second(say)
             figures |= milliseconds_to_read(say)

@@ -127,7 +127,7 @@ async def until(true: Callable[[], bool], seconds: float, every: float = 0.02) -
 
 
 def policy() -> str:
-    """Sixty people under one manager, sixty devices: each question can be asked once."""
+    """Sixty people under one manager, an admin, sixty devices: each question can be asked once."""
     users = [f"  user-{n}: {{name: User {n}, email: user-{n}@example.test}}" for n in range(PEOPLE)]
     members = ", ".join(f"user-{n}" for n in range(PEOPLE))
     devices = ", ".join(f"device-{n}" for n in range(DEVICES))
@@ -136,6 +136,7 @@ def policy() -> str:
             "users:",
             *users,
             f"  grace: {{name: Grace Hopper, email: {APPROVER}, roles: [admin]}}",
+            "  ada: {name: Ada Admin, email: ada@example.test, roles: [admin]}",
             "user_groups:",
             f"  everybody: {{members: [{members}], managers: [grace], require_managerial_approval: true}}",
             f"device_groups: {{servers: {{devices: [{devices}]}}}}",

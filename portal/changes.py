@@ -1,21 +1,36 @@
-"""Requests as they are after a change, read once for all who are shown it."""
+"""Requests as they are after a change, read and rendered once for all who are shown it."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from countersign.views import AuditEventView, RequestView
 
 # How many are kept: more than change while the slowest reader is sent one batch.
 KEPT = 1000
-# A request, and what it is found by.
-Changed = tuple[RequestView, dict[str, list[str]]]
+FoundBy = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A request, what it is found by, and its lines in lists: one for readers who may do the same to it."""
+
+    request: RequestView
+    found_by: FoundBy
+    _lines: dict[str, str] = field(default_factory=dict)
+
+    def line(self, bulk_action: str, render: Callable[[], str]) -> str:
+        """Its line in lists, rendered for the first of the readers who are shown the same."""
+        if bulk_action not in self._lines:
+            self._lines[bulk_action] = render()
+        return self._lines[bulk_action]
 
 
 class Changes:
     """The requests of the latest KEPT changes; `read` reads one from the database."""
 
-    def __init__(self, read: Callable[[int], Awaitable[Changed]]) -> None:
+    def __init__(self, read: Callable[[int], Awaitable[tuple[RequestView, FoundBy]]]) -> None:
         self._read = read
         self._found: OrderedDict[int, asyncio.Future[Changed]] = OrderedDict()
 
@@ -23,7 +38,10 @@ class Changes:
         """The request of this event, as it is then or later."""
         assert event.approval_id is not None
         if event.version not in self._found:
-            self._found[event.version] = asyncio.ensure_future(self._read(event.approval_id))
+            self._found[event.version] = asyncio.ensure_future(self._changed(event.approval_id))
             if len(self._found) > KEPT:
                 self._found.popitem(last=False)
         return await asyncio.shield(self._found[event.version])
+
+    async def _changed(self, approval_id: int) -> Changed:
+        return Changed(*await self._read(approval_id))

@@ -7,6 +7,7 @@ Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Header, Query, Request, Response
@@ -14,10 +15,11 @@ from fastapi.responses import StreamingResponse
 
 from countersign.errors import CountersignError
 from countersign.models import Status
-from countersign.views import AuditEventView, RequestView
+from countersign.views import AuditEventView
 from portal import auth
 from portal.api.requests import LARGEST
 from portal.auth import Caller, CallerHere
+from portal.changes import Changed
 from portal.context import Context, ContextHere
 from portal.pages.cards import Card
 from portal.pages.render import part
@@ -72,10 +74,9 @@ async def _stream(context: Context, caller: Caller, cookie: str, version: int) -
                     return
                 caller = again
             for event in _last_of_each(events):
-                view, found_by = await context.changes.after(event)
-                if caller.visibility.sees(view):
-                    shown = _shown(caller, view) | {"found_by": found_by}
-                    yield f"event: request\nid: {event.version}\ndata: {json.dumps(shown)}\n\n"
+                changed = await context.changes.after(event)
+                if caller.visibility.sees(changed.request):
+                    yield f"event: request\nid: {event.version}\ndata: {json.dumps(_shown(caller, changed))}\n\n"
 
 
 async def _next(context: Context, caller: Caller, version: int) -> tuple[Sequence[AuditEventView] | None, int] | None:
@@ -96,11 +97,12 @@ def _last_of_each(events: Sequence[AuditEventView]) -> list[AuditEventView]:
     return sorted(last.values(), key=lambda event: event.version)
 
 
-def _shown(caller: Caller, view: RequestView) -> dict[str, object]:
-    card = Card(view, caller.principal)
-    asks = view.status is Status.WAITING and "approve" in card.may
+def _shown(caller: Caller, changed: Changed) -> dict[str, object]:
+    card = Card(changed.request, caller.principal)
+    asks = changed.request.status is Status.WAITING and "approve" in card.may
     return {
-        "id": view.approval_id,
-        "line": part("line", card),
+        "id": changed.request.approval_id,
+        "found_by": changed.found_by,
+        "line": changed.line(card.bulk_action, partial(part, "line", card)),
         "card": part("card", card) if asks else "",
     }
