@@ -56,6 +56,7 @@ class Settings(BaseSettings, AllSettings):
     portal_port: int = Field(default=8080, ge=0, le=65535)
     requests_an_hour: int = Field(default=60, ge=0)
     refusals_an_hour: int = Field(default=100, ge=0)
+    calls_a_minute: int = Field(default=6000, ge=0)
     portal_connections: int = Field(default=1000, ge=16)
 
     oidc_issuer: str = ""

@@ -104,6 +104,7 @@ async def deployment(place: Place, name: str, **settings: str) -> AsyncIterator[
         "COUNTERSIGN_TASK_QUEUE": f"bench-{name}",
         "COUNTERSIGN_LOG_LEVEL": "info",
         "COUNTERSIGN_REQUESTS_AN_HOUR": "0",
+        "COUNTERSIGN_CALLS_A_MINUTE": "0",
         "COUNTERSIGN_MAIL_KEYS": new_mail_keys(),
         "COUNTERSIGN_SMTP_HOST": "127.0.0.1",
         "COUNTERSIGN_SMTP_PORT": str(place.sink.port),

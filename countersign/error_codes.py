@@ -79,6 +79,7 @@ class ErrorCode(StrEnum):
 
     # Too much of it.
     TOO_MANY_AT_ONCE = "too-many-at-once", "Too many calls of one token at the same time"
+    TOO_MANY_CALLS = "too-many-calls", "Too many calls of one token within a minute"
     TOO_MANY_REQUESTS = "too-many-requests", "Too many requests of one person within an hour"
     TOO_MANY_REFUSALS = "too-many-refusals", "Too much of what one person tried was refused"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from datetime import timedelta
 from functools import partial
 
 from countersign.client import Client
@@ -40,6 +41,7 @@ from engine.transactions import Transactions
 from engine.undoing import Undoing
 from store import Store
 from store.sessions import Session
+from store.tokens import Token
 
 
 class Engine:
@@ -148,6 +150,14 @@ class Engine:
     async def end_session(self, session_id: str, who: str, may_end_all: bool = False) -> Session:
         """End a session of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
         return await self._resources.run(self.transactions.sign_in.end_session, session_id, who, may_end_all)
+
+    async def make_token(self, person: str, lasts: timedelta, label: str) -> str:
+        """A new token of a person, to be read only now. Raises Refused for who has too many."""
+        return await self._resources.run(self.transactions.tokens.make, person, lasts, label)
+
+    async def end_token(self, token_id: str, who: str, may_end_all: bool = False) -> Token:
+        """End a token of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
+        return await self._resources.run(self.transactions.tokens.end, token_id, who, may_end_all)
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now. Raises NotFound."""

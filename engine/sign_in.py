@@ -186,6 +186,7 @@ class SignIn:
                 raise NotFound(f"There is no session {session_id} of yours.")
             if sessions.end(connection, session_id, now):
                 _record(connection, "signed_out", who, f"session of {session.person}", {"session": session_id}, now)
+                session = session.model_copy(update={"ended_at": now})
         return session
 
 

@@ -14,6 +14,7 @@ from engine.rechecks import Rechecks
 from engine.rejected_input import RejectedInputs
 from engine.sign_in import SignIn
 from engine.signals import Signals
+from engine.tokens import PersonalTokens
 from engine.transitions import Transitions
 from store import Store
 
@@ -40,3 +41,4 @@ class Transactions:
         self.deliveries = Deliveries(store)
         self.general_notifications = GeneralNotifications(store)
         self.sign_in = SignIn(store)
+        self.tokens = PersonalTokens(store)

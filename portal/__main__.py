@@ -8,6 +8,7 @@ import getpass
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from countersign import policy_plan
 from countersign.cli.files import content
 from countersign.cli.plan_page import confirmed, page
 from countersign.console import console, show
+from countersign.durations import reads
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.kinds.connection import Protocol
 from countersign.remedies import remedy, said_of
@@ -35,7 +37,7 @@ from garbage import collect_seldom
 from settings import Settings
 from store import Store
 from store.database_errors import for_operators, is_lasting
-from store.tokens import Owner
+from store.tokens import LONGEST_LABEL, Owner
 
 # `serve` alone imports the web server and the channels, so that the other commands start fast.
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ def create(
     protocol: Annotated[
         list[Protocol] | None, typer.Option(case_sensitive=False, help="What it asks for; may be repeated.")
     ] = None,
+    lasts: Annotated[str, typer.Option(help="For how long, such as 12h or 90d; without it until it is ended.")] = "",
+    label: Annotated[str, typer.Option(help="What it is for, as lists show it.")] = "",
 ) -> None:
     """Make a token. It is printed alone on standard output, this once."""
     with _failures_as_messages(), _store() as store:
@@ -115,25 +119,20 @@ def create(
         else:
             raise BadQuestion(FOR_WHOM)
         _must_be_known(store, owner)
-        made = store.tokens.create(owner, _operator())
+        made = store.tokens.create(owner, _operator(), _duration(lasts), label[:LONGEST_LABEL])
         messages.print(f"A token for {owner.kind} {escape(owner.name)}. Keep it safe: it is shown only now.")
         typer.echo(made)
 
 
 @token_app.command("list")
 def list_() -> None:
-    """List all tokens there ever were; their secrets are kept nowhere."""
-    table = Table("id", "for", "may", "since", "ended")
+    """List all tokens; their secrets are kept nowhere, and those that ended by themselves are, for a month."""
+    table = Table("id", "for", "may", "label", "since", "used", "ends", "ended")
     with _failures_as_messages(), _store() as store:
         for one in store.tokens.all():
-            ended = moment(one.ended_at) if one.ended_at else ""
-            cells = (
-                one.id,
-                f"{one.owner.kind} {one.owner.name}",
-                _may(one.owner),
-                moment(one.created_at),
-            )
-            table.add_row(*cells, ended)
+            times = (one.created_at, one.used_at, one.ends_at, one.ended_at)
+            about = (one.id, f"{one.owner.kind} {one.owner.name}", _may(one.owner), escape(one.label))
+            table.add_row(*about, *(moment(at) if at else "" for at in times))
     show(table)
 
 
@@ -223,6 +222,7 @@ def plan(settings: Settings) -> "Plan":
         site=site,
         calls_in_all=most_connections(settings.portal_connections) * 3 // 4,
         refusals_an_hour=settings.refusals_an_hour,
+        calls_a_minute=settings.calls_a_minute,
     )
 
 
@@ -274,6 +274,13 @@ def _owner(**fields: Any) -> Owner:
         field = str(first["loc"][0])
         option = {"name": fields["kind"], "targets": "device", "target_groups": "device-group"}.get(field, field)
         raise BadQuestion(f"--{option}: {remedy(first)}.") from None
+
+
+def _duration(lasts: str) -> timedelta | None:
+    try:
+        return reads("days")(lasts) if lasts else None
+    except ValueError as error:
+        raise BadQuestion(f"--lasts {error}.") from None
 
 
 def _must_be_known(store: Store, owner: Owner) -> None:

@@ -7,10 +7,22 @@ from fastapi import FastAPI
 
 from portal import auth, channel_webhooks
 from portal.access_log import AccessLog
-from portal.api import answers, description, devices, doctor, events, health, policy, problems, replies, requests
+from portal.api import (
+    access,
+    answers,
+    description,
+    devices,
+    doctor,
+    events,
+    health,
+    policy,
+    problems,
+    replies,
+    requests,
+)
 from portal.api.routes import PREFIX, operation_id
 from portal.context import Plan
-from portal.pages import asking, bulk, lists, live, oidc, sign_in, static
+from portal.pages import asking, bulk, lists, live, oidc, sign_in, static, tokens
 from portal.pages import requests as pages
 
 ABOUT = """
@@ -50,11 +62,11 @@ def create_app(plan: Plan) -> FastAPI:
     auth.add_handler(app)
     for router in (health.open_to_all, health.router, requests.router, answers.router, events.router):
         app.include_router(router, prefix=PREFIX)
-    for router in (devices.router, policy.router, replies.router, doctor.router):
+    for router in (access.router, devices.router, policy.router, replies.router, doctor.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(channel_webhooks.router)
     # The first: what stands behind /sign-in/ would else be taken for a link.
-    for router in (oidc.router, sign_in.open_to_all, sign_in.router):
+    for router in (oidc.router, sign_in.open_to_all, sign_in.router, tokens.router):
         app.include_router(router)
     for router in (asking.router, lists.router, bulk.router):
         app.include_router(router)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -18,11 +19,12 @@ from engine.engine import Engine
 from portal.changes import Changes
 from portal.fair_executor import FairExecutor
 from portal.feed import Feed
-from portal.limits import AtOnce, Refusals
+from portal.limits import AtOnce, Calls, Refusals
 from portal.pages.site import Site
 from portal.short_cache import ShortCache
 from portal.single_flight import SingleFlight
 from store import Store
+from store.tokens import USED_EVERY
 
 # How often old replies for repeated requests are deleted.
 TIDY_SECONDS = 3600
@@ -76,8 +78,10 @@ class Context:
     turns: FairExecutor
     at_once: AtOnce
     refusals: Refusals
-    # The ids of tokens that were valid here before; never more than were made.
-    known_tokens: set[str] = field(default_factory=set)
+    calls: Calls
+    # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
+    known_tokens: dict[str, float] = field(default_factory=dict)
+    writing: set[asyncio.Task[None]] = field(default_factory=set)
     under_way: SingleFlight = field(default_factory=SingleFlight)
 
     def __post_init__(self) -> None:
@@ -95,6 +99,19 @@ class Context:
         """Do long work for the processor in other threads than the store's, a few at a time."""
         async with self.working:
             return await asyncio.to_thread(function, *args)
+
+    def note_use(self, token_id: str) -> None:
+        """Have it written that a token is used, at most once a minute; nobody waits for that."""
+        now = asyncio.get_running_loop().time()
+        if now >= self.known_tokens.get(token_id, 0.0):
+            self.known_tokens[token_id] = now + USED_EVERY.total_seconds()
+            task = asyncio.create_task(self._write_use(token_id))
+            self.writing.add(task)
+            task.add_done_callback(self.writing.discard)
+
+    async def _write_use(self, token_id: str) -> None:
+        with suppress(Unavailable):  # it is in the log, and the next use is written
+            await self.run(self.store.tokens.note_use, token_id, datetime.now(UTC))
 
     async def _writable(self) -> bool:
         try:
@@ -122,6 +139,7 @@ class Plan:
     calls_at_once: int = CALLS_AT_ONCE
     calls_in_all: int = CALLS_IN_ALL
     refusals_an_hour: int = 0
+    calls_a_minute: int = 0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Context]:
@@ -139,10 +157,13 @@ class Plan:
             async with _listening({name: listen(engine) for name, listen in self.listeners.items()}) as listeners:
                 explain = self.explain(engine) if self.explain else None
                 at_once = AtOnce(self.calls_at_once, self.calls_in_all)
-                refusals = Refusals(self.refusals_an_hour)
-                yield Context(
-                    store, client, engine, feed, explain, listeners, self.checks, self.site, turns, at_once, refusals
+                refusals, calls = Refusals(self.refusals_an_hour), Calls(self.calls_a_minute)
+                context = Context(
+                    *(store, client, engine, feed, explain, listeners, self.checks, self.site),
+                    *(turns, at_once, refusals, calls),
                 )
+                yield context
+                await asyncio.gather(*context.writing, return_exceptions=True)
         finally:
             feed.close()
             for task in tasks:

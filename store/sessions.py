@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from countersign.models import Model
 from store.database import Database, insert_new, reads
+from store.paging import newest_first
 from store.tables import sessions, sign_ins
 from store.tokens import ID_BYTES, SECRET_BYTES, hashed
 
@@ -58,13 +59,13 @@ class Sessions:
         return _view(row) if row is not None and same and lasts else None
 
     @reads
-    def lasting(self, now: datetime, person: str = "", limit: int = 200) -> list[Session]:
-        """The sessions that last, the newest first: of one person, or of everybody."""
-        lasts = sessions.c.ended_at.is_(None), sessions.c.ends_at > now
-        whose = [sessions.c.person == person] if person else []
-        query = select(sessions).where(*lasts, *whose).order_by(sessions.c.started_at.desc()).limit(limit)
+    def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Session]:
+        """A page of the sessions that last, newest first, of one person or of everybody; `before` is a session's id."""
+        which = [sessions.c.ended_at.is_(None), sessions.c.ends_at > now]
+        if person:
+            which.append(sessions.c.person == person)
         with self.database.reading() as connection:
-            return [_view(row) for row in connection.execute(query)]
+            return [_view(row) for row in newest_first(connection, sessions.c.started_at, before, limit, *which)]
 
 
 def start(connection: Connection, row: dict[str, Any]) -> str:

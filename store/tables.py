@@ -258,8 +258,14 @@ tokens = Table(
     Column("is_admin", Boolean, nullable=False),
     Column("devices", JSON, nullable=False),
     Column("protocols", JSON, nullable=False),
+    Column("label", String(100), nullable=False, server_default=""),  # what it is for, in its owner's words
     Column("created_at", Instant, nullable=False),
+    Column("ends_at", Instant),  # by itself; empty where it does not
     Column("ended_at", Instant),
+    Column("used_at", Instant),  # when last, to a minute
+    Index("tokens_by_owner", "owner", "created_at", "id"),
+    Index("tokens_by_creation", "created_at", "id"),
+    Index("tokens_by_end", "ends_at"),
 )
 
 # Sessions of browsers. `hash` is that of the secret in the cookie.
@@ -277,6 +283,7 @@ sessions = Table(
     Column("ends_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Index("sessions_by_person", "person", "started_at"),
+    Index("sessions_by_start", "started_at", "id"),
     Index("sessions_by_end", "ends_at"),
 )
 

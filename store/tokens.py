@@ -4,19 +4,25 @@ import hashlib
 import hmac
 import re
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from countersign.errors import NotFound
 from countersign.models import Id, Model
 from countersign.transitions import AuditEvent
 from store.database import Database, reads
 from store.events import append
+from store.paging import newest_first
 from store.tables import tokens
 
+# How often at most the use of a token is written.
+USED_EVERY = timedelta(minutes=1)
+# How long a token that ended by itself is listed; the record has for ever that it was made.
+KEPT = timedelta(days=30)
+LONGEST_LABEL = 100
 ID_BYTES = 6
 SECRET_BYTES = 32
 FORM = re.compile(rf"cs_(?P<id>[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
@@ -34,12 +40,18 @@ class Owner(Model):
 
 
 class Token(Model):
-    """A token as it is listed; its secret is nowhere."""
+    """A token as it is listed; its secret is nowhere.
+
+    `ends_at`: when it ends by itself, if it does. `used_at`: when it was last used, to a minute.
+    """
 
     id: str
     owner: Owner
+    label: str = ""
     created_at: datetime
+    ends_at: datetime | None = None
     ended_at: datetime | None = None
+    used_at: datetime | None = None
 
 
 class Tokens:
@@ -48,24 +60,10 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def create(self, owner: Owner, who: str) -> str:
-        """Make a token; this is the only time that it can be read. `who` makes it, for the record."""
-        token_id, secret = secrets.token_hex(ID_BYTES), secrets.token_hex(SECRET_BYTES)
-        now = datetime.now(UTC)
-        row = {
-            "id": token_id,
-            "hash": hashed(secret),
-            "kind": owner.kind,
-            "owner": owner.name,
-            "is_admin": owner.is_admin and owner.kind == "person",
-            "devices": {"devices": owner.targets, "device_groups": owner.target_groups},
-            "protocols": owner.variants,
-            "created_at": now,
-        }
+    def create(self, owner: Owner, who: str, lasts: timedelta | None = None, label: str = "") -> str:
+        """Make a token that ends after `lasts`; this is the only time that it can be read. `who` is for the record."""
         with self.database.transaction() as connection:
-            connection.execute(insert(tokens).values(row))
-            _record(connection, "token_created", token_id, owner, who, now)
-        return f"cs_{token_id}_{secret}"
+            return create(connection, owner, who, lasts, label)
 
     def end(self, token_id: str, who: str) -> Token:
         """End a token for good; ending it again changes nothing. Raises NotFound."""
@@ -75,7 +73,7 @@ class Tokens:
             ended = connection.execute(update(tokens).where(lasting).values(ended_at=now)).rowcount
             row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
             if row is None:
-                raise NotFound(f"There is no token {token_id}.")
+                raise no_token(token_id)
             token = _view(row)
             if ended:
                 _record(connection, "token_ended", token_id, token.owner, who, now)
@@ -91,13 +89,67 @@ class Tokens:
         with self.database.reading() as connection:
             row = connection.execute(known).one_or_none()
         same = hmac.compare_digest(row.hash if row else "", hashed(form["secret"]))
-        return _view(row) if row and same and row.ended_at is None else None
+        lasts = row is not None and row.ended_at is None and (row.ends_at is None or row.ends_at > datetime.now(UTC))
+        return _view(row) if row and same and lasts else None
+
+    def note_use(self, token_id: str, now: datetime) -> None:
+        """Remember that it is used now, unless it is known to have been within the last minute."""
+        not_known = tokens.c.used_at.is_(None) | (tokens.c.used_at <= now - USED_EVERY)
+        with self.database.transaction() as connection:
+            connection.execute(update(tokens).where(tokens.c.id == token_id, not_known).values(used_at=now))
+
+    @reads
+    def one(self, token_id: str) -> Token:
+        """A token by its id, whether it lasts or not. Raises NotFound."""
+        with self.database.reading() as connection:
+            row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
+        if row is None:
+            raise no_token(token_id)
+        return _view(row)
+
+    @reads
+    def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Token]:
+        """A page of the tokens that last, newest first, of one person or of all; `before` is a token's id."""
+        which: list[ColumnElement[bool]] = [
+            tokens.c.ended_at.is_(None),
+            tokens.c.ends_at.is_(None) | (tokens.c.ends_at > now),
+        ]
+        if person:
+            which += [tokens.c.owner == person, tokens.c.kind == "person"]
+        with self.database.reading() as connection:
+            return [_view(row) for row in newest_first(connection, tokens.c.created_at, before, limit, *which)]
 
     @reads
     def all(self) -> list[Token]:
         """Every token there was, oldest first."""
         with self.database.reading() as connection:
             return [_view(row) for row in connection.execute(select(tokens).order_by(tokens.c.created_at))]
+
+
+def create(connection: Connection, owner: Owner, who: str, lasts: timedelta | None, label: str) -> str:
+    """Make a token, on record."""
+    token_id, secret = secrets.token_hex(ID_BYTES), secrets.token_hex(SECRET_BYTES)
+    now = datetime.now(UTC)
+    row = {
+        "id": token_id,
+        "hash": hashed(secret),
+        "kind": owner.kind,
+        "owner": owner.name,
+        "is_admin": owner.is_admin and owner.kind == "person",
+        "devices": {"devices": owner.targets, "device_groups": owner.target_groups},
+        "protocols": owner.variants,
+        "label": label,
+        "created_at": now,
+        "ends_at": now + lasts if lasts else None,
+    }
+    connection.execute(insert(tokens).values(row))
+    _record(connection, "token_created", token_id, owner, who, now)
+    return f"cs_{token_id}_{secret}"
+
+
+def no_token(token_id: str) -> NotFound:
+    """There is no such token, or it is somebody else's."""
+    return NotFound(f"There is no token {token_id}.")
 
 
 def hashed(secret: str) -> str:
@@ -114,7 +166,8 @@ def _view(row: Row[Any]) -> Token:
         target_groups=row.devices.get("device_groups", []),
         variants=row.protocols,
     )
-    return Token(id=row.id, owner=owner, created_at=row.created_at, ended_at=row.ended_at)
+    same = ("id", "label", "created_at", "ends_at", "ended_at", "used_at")
+    return Token(owner=owner, **{name: row._mapping[name] for name in same})
 
 
 def _record(

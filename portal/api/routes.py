@@ -89,7 +89,8 @@ class TokenRoute(StrictRoute):
         WHOSE.set(f"token {token_id}" if token_id in context.known_tokens else f"address {address}")
         caller = await context.run(auth.caller, context.store, authorization)
         WHOSE.set(f"token {caller.credential.id}")
-        context.known_tokens.add(caller.credential.id)
+        context.note_use(caller.credential.id)
+        context.calls.count(caller.credential.id)
         return caller
 
     def _at_once(self, context: Context) -> AtOnce:

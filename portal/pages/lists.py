@@ -15,7 +15,7 @@ from countersign.views import RequestView
 from portal.auth import Caller, CallerHere
 from portal.context import ContextHere
 from portal.pages.cards import Card
-from portal.pages.render import page
+from portal.pages.render import next_page, page
 from portal.pages.requests import version_of
 from portal.pages.route import page_router
 from store.filters import LONGEST_TEXT, Filters
@@ -89,7 +89,7 @@ async def everything(
         typed=typed,
         narrowed=json.dumps(narrowed),
         is_narrowed=bool(narrowed),
-        next_page=_next_page(request, goes_on),
+        next_page=next_page(request, goes_on),
         searched=MOST_READ if goes_on and len(found) < PER_PAGE else 0,
         statuses=list(Status),
         policy=policy,
@@ -110,18 +110,13 @@ async def mine(request: Request, context: ContextHere, caller: CallerHere, befor
         first=before == NO_NUMBER,
         cards=cards(caller, found),
         narrowed=json.dumps({"requester": caller.name}),
-        next_page=_next_page(request, goes_on),
+        next_page=next_page(request, goes_on),
     )
 
 
 def cards(caller: Caller, views: Sequence[RequestView]) -> list[Card]:
     """Requests as the caller sees them."""
     return [Card(view, caller.principal) for view in views]
-
-
-def _next_page(request: Request, goes_on: int | None) -> str:
-    """The query of the next page; empty where there is none."""
-    return request.url.include_query_params(before=goes_on).query if goes_on else ""
 
 
 def _person(policy: Policy, typed: str) -> str:

@@ -35,6 +35,11 @@ def part(name: str, card: object) -> str:
     return str(macro(card, datetime.now(UTC)))
 
 
+def next_page(request: Request, goes_on: int | str | None) -> str:
+    """The query of the next page of a list; empty where there is none."""
+    return request.url.include_query_params(before=goes_on).query if goes_on else ""
+
+
 def nonce() -> str:
     """What tells one form from all others, so that a form that is sent twice is one answer."""
     return secrets.token_hex(NONCE_BYTES)

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Form, Path, Request, Response
+from fastapi import Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from portal.pages.render import page
+from portal.pages.render import next_page, page
 from portal.pages.route import OpenRoute, page_router
 from portal.pages.site import BROWSER_SECONDS, START, comes_from, is_own_page
 
@@ -21,6 +21,7 @@ NO_LINKS = (
 )
 WRONG_LINK = "This link is not whole. Copy it once more from the mail, or ask for a new one."
 LONGEST_ADDRESS = 320
+PER_PAGE = 50
 
 open_to_all = page_router(OpenRoute)
 router = page_router()
@@ -85,11 +86,19 @@ async def sign_out(context: ContextHere, caller: CallerHere) -> Response:
 
 
 @router.get("/sessions")
-async def sessions(request: Request, context: ContextHere, caller: CallerHere, everybody: bool = False) -> Response:
+async def sessions(
+    request: Request,
+    context: ContextHere,
+    caller: CallerHere,
+    everybody: bool = False,
+    before: Annotated[str, Query(max_length=16)] = "",
+) -> Response:
     """The sessions that last: one's own, or, for an admin who wants so, everybody's."""
     whose = "" if everybody and caller.is_admin else caller.name
-    found = await context.run(context.store.sessions.lasting, datetime.now(UTC), whose)
-    return page(request, "sessions", sessions=found, everybody=not whose)
+    found = await context.run(context.store.sessions.lasting, datetime.now(UTC), whose, before, PER_PAGE)
+    older = next_page(request, found[-1].id if len(found) == PER_PAGE else None)
+    policy = await context.run(context.store.reading.policy)
+    return page(request, "sessions", sessions=found, everybody=not whose, users=policy.users, next_page=older)
 
 
 @router.post("/sessions/{session_id}/end")

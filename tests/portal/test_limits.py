@@ -148,3 +148,22 @@ async def test_who_is_refused_again_and_again_has_to_wait_and_fills_no_record(tm
     attempts = [row.who for row in store.events.since(0) if row.kind == "answer_refused"]
     assert attempts == ["bob"] * WRITTEN_EACH + ["ada"]
     store.close()
+
+
+async def test_a_token_that_calls_too_often_within_a_minute_is_told_when_to_try_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'countersign.db'}"
+    store = Store(url)
+    apply_policy(store, POLICY, "ada")
+    tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
+    plan = replace(without_temporal(url), calls_a_minute=3)
+    async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
+        portal = Portal(where, tokens)
+        replies = [await portal.get("bob", "/me") for _ in range(8)]
+        refused = replies[-1]
+        assert refused.status_code == 429
+        assert refused.json()["type"] == "/api/v1/problems/too-many-calls"
+        assert "3 calls within a minute" in refused.json()["detail"]
+        assert 0 < int(refused.headers["Retry-After"]) <= 20
+        assert (await portal.get("ada", "/me")).status_code == 200
+        await portal.aclose()
+    store.close()

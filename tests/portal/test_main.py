@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from countersign.errors import BadSetting
+from countersign.times import moment
 from notifiers.email.token import KeyRing, is_link_secret
 from portal.__main__ import app, provider_of
 from sandbox.temporal_server import free_port
@@ -64,6 +65,20 @@ def test_a_token_is_printed_alone(environment: dict[str, str], store: Store) -> 
     (line,) = store.events.since(0)
     assert line.kind == "token_created"
     assert line.who.startswith("operator")
+
+
+def test_a_token_that_ends_by_itself(environment: dict[str, str], store: Store) -> None:
+    arguments = ("token", "create", "--person", "ada", "--label", "a script", "--lasts")
+    token = store.tokens.find(run(environment, *arguments, "90d").stdout.strip())
+    assert token
+    assert token.ends_at
+    assert (token.ends_at - token.created_at).days == 90
+    listed = run(environment | {"COLUMNS": "300"}, "token", "list").stdout
+    assert "a script" in listed
+    assert moment(token.ends_at) in listed
+    for lasts in ("x", "0", "90y"):
+        refused = run(environment, *arguments, lasts)
+        assert (refused.exit_code, "--lasts must be a duration" in refused.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("policy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,9 @@ from sqlalchemy import select
 from countersign.errors import NotFound
 from countersign.kinds.connection import Protocol
 from store import Store
+from store.retention import Kept, Retention
 from store.tables import metadata
-from store.tokens import FORM, Owner
+from store.tokens import FORM, KEPT, Owner
 
 ADA = Owner(kind="person", name="ada", is_admin=True)
 BASTION = Owner(
@@ -118,3 +120,21 @@ def test_a_name_that_is_none(name: str) -> None:
 @given(st.text())
 def test_only_one_form_is_a_token(text: str) -> None:
     assert (FORM.fullmatch(text) is not None) == bool(re.fullmatch(r"cs_[0-9a-f]{12}_[0-9a-f]{64}", text))
+
+
+def test_a_token_ends_by_itself_and_is_forgotten_a_month_later(store: Store) -> None:
+    text = store.tokens.create(ADA, "ada", timedelta(hours=12), "a label")
+    for_ever = store.tokens.create(BASTION, "ada")
+    token = store.tokens.find(text)
+    assert token
+    assert token.ends_at
+    assert (token.label, token.ends_at - token.created_at) == ("a label", timedelta(hours=12))
+    now = datetime.now(UTC)
+    assert [one.id for one in store.tokens.lasting(now, "ada")] == [token.id]
+    assert store.tokens.lasting(token.ends_at, "ada") == []
+    retention = Retention(store.database, Kept(mails=KEPT, signals=KEPT, notifications=KEPT))
+    retention.forget_some(token.ends_at + KEPT)
+    assert len(store.tokens.all()) == 2
+    retention.forget_some(token.ends_at + KEPT + timedelta(seconds=1))
+    assert [one.owner for one in store.tokens.all()] == [BASTION]
+    assert store.tokens.find(for_ever)

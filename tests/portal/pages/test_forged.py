@@ -45,6 +45,8 @@ POSTS = {
     "/approvals/reject": {"once": "a", "reason": "No.", "choice": "reject.{number}.1"},
     "/requests/new": {"device": LAB, "protocol": "ssh", "once": "a"},
     "/sign-out": {},
+    "/sign-in/oidc": {},
+    "/tokens": {"lasts": "7"},
 }
 ELSEWHERE = [
     "https://evil.example/",
@@ -132,6 +134,14 @@ async def test_a_session_is_over_at_its_end_when_it_is_ended_and_when_its_person
     assert not await is_open(ended)
     assert "dora: {name: Dora, email: dora@example.test, disabled: true}" in POLICY
     assert not await is_open(dora)
+
+
+async def test_nobody_ends_the_token_of_another(installation: Site, client: httpx.AsyncClient) -> None:
+    text = installation.portal.tokens["grace"]
+    for token_id in (text.split("_")[1], "0" * 12, "x"):
+        reply = await client.post(f"/tokens/{token_id}/end", headers=await as_person(installation, "alice"))
+        assert reply.status_code == 404
+    assert installation.store.tokens.find(text)
 
 
 async def test_nobody_ends_the_session_of_another(installation: Site, client: httpx.AsyncClient) -> None:

@@ -33,6 +33,7 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site, schem
         "/requests/new",
         f"/requests/{number}",
         "/sessions",
+        "/tokens",
         "/sign-in",
     ]
     for path in [*pages, "/sign-in/x.y", "/requests/1"]:
