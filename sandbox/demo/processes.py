@@ -29,7 +29,7 @@ class Process:
         self._environment |= {"PYTHONPATH": str(ROOT), **settings}
         self.name = name
         self._arguments = arguments
-        self._ready = ready.encode()
+        self._ready = ready
         self._folder = folder
         self._log = folder / f"{name}.log"
         self._process: asyncio.subprocess.Process | None = None
@@ -49,14 +49,19 @@ class Process:
                 stderr=log,
                 start_new_session=True,
             )
+        await self.says(self._ready, position)
+        return self._process.pid
+
+    async def says(self, text: str, position: int = 0) -> None:
+        """Wait until its log says so, behind a position."""
+        assert self._process
         deadline = time.monotonic() + READY_SECONDS
-        while self._ready not in self._log.read_bytes()[position:]:
+        while text.encode() not in self._log.read_bytes()[position:]:
             if self._process.returncode is not None:
                 raise StepFailed(f"the {self.name} ended at once, with exit code {self._process.returncode}")
             if time.monotonic() > deadline:
-                raise StepFailed(f"the {self.name} was not ready after {READY_SECONDS} seconds")
+                raise StepFailed(f"the {self.name} did not say “{text}” within {READY_SECONDS} seconds")
             await asyncio.sleep(POLL_SECONDS)
-        return self._process.pid
 
     async def kill(self) -> int:
         """End it by SIGKILL, so that it can finish nothing and tell nobody; returns its process id."""
@@ -92,6 +97,5 @@ def worker(settings: Mapping[str, str], folder: Path) -> Process:
 
 
 def portal(settings: Mapping[str, str], folder: Path) -> Process:
-    """`python -m portal serve`, at any free port, ready once it hears Slack."""
-    told = {**settings, "COUNTERSIGN_PORTAL_PORT": "0"}
-    return Process("portal", ["-m", "portal", "serve"], "connected to Slack's socket", told, folder)
+    """`python -m portal serve`."""
+    return Process("portal", ["-m", "portal", "serve"], "running on", settings, folder)

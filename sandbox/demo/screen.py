@@ -39,6 +39,7 @@ LABELS = {
     "mail": "blue",
     "reply": "magenta",
     "slack": "yellow",
+    "page": "green",
     "outcome": "bold",
 }
 KINDS = {
@@ -182,6 +183,10 @@ class Screen:
     def slack(self, name: str, text: str) -> None:
         """What somebody does in Slack, or is told there."""
         self._line("slack", Text.assemble((name, "bold"), f" {text}"))
+
+    def page(self, name: str, text: str) -> None:
+        """What somebody does on a page, or reads there."""
+        self._line("page", Text.assemble((name, "bold"), f" {text}"))
 
     def in_slack(self, title: str, shown: RenderableType) -> None:
         """Something as it stands in Slack."""

@@ -22,12 +22,12 @@ OPENING = (
 
 
 async def into_slack(play: Play) -> None:
-    """Put the policy in force that uses Slack, and start the portal, which hears what is pressed there."""
+    """Put the policy in force that uses Slack; the portal hears what is pressed there."""
     play.stage.apply(told_in_slack(play.stage.policy, {"web": ROOM}, rejection_needs_reason=True))
     with play.screen.waiting() as waiting:
-        waiting.tell("starting the portal")
-        pid = await play.stage.portal.start()
-    play.screen.aside(f"The portal runs, as process {pid}, and listens to Slack by Socket Mode; the worker writes.")
+        waiting.tell("the portal connects to Slack")
+        await play.stage.portal.says("connected to Slack's socket")
+    play.screen.aside("The portal listens to Slack by Socket Mode; the worker writes.")
 
 
 async def by_a_click(play: Play) -> Told:

@@ -17,7 +17,7 @@ from sandbox.mail_settings import mail_settings, new_mail_keys
 from sandbox.people import Person
 from sandbox.slack.server import SlackServer
 from sandbox.slack.tool import NoSlack
-from sandbox.temporal_server import TemporalServer
+from sandbox.temporal_server import HOST, TemporalServer, free_port
 from sandbox.temporal_tool import Say
 from store import Store
 
@@ -35,6 +35,7 @@ class Stage:
     slack: SlackServer | None
     worker: Process
     portal: Process
+    portal_url: str
 
     def person(self, name: str) -> Person:
         """Somebody of the policy, at their mailbox."""
@@ -56,8 +57,11 @@ async def stage(policy: str, say: Say) -> AsyncIterator[Stage]:
             MailServer() as mail,
             slack_if_any(say) as slack,
         ):
-            folder = Path(name)
+            folder, portal_port = Path(name), free_port()
+            portal_url = f"http://{HOST}:{portal_port}"
             settings = {
+                "COUNTERSIGN_PORTAL_PORT": str(portal_port),
+                "COUNTERSIGN_PUBLIC_URL": portal_url,
                 "COUNTERSIGN_DATABASE_URL": f"sqlite:///{name}/countersign.db",
                 "TEMPORAL_ADDRESS": temporal.address,
                 "TEMPORAL_NAMESPACE": namespace,
@@ -69,7 +73,7 @@ async def stage(policy: str, say: Say) -> AsyncIterator[Stage]:
             try:
                 with step("the client connects to Temporal"):
                     client = await Client.connect(temporal.address, namespace)
-                found = Stage(policy, client, store, mail, slack, *programs)
+                found = Stage(policy, client, store, mail, slack, *programs, portal_url)
                 found.apply(policy)
                 yield found
             finally:

@@ -4,16 +4,18 @@ import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 from imapclient import IMAPClient
 from temporalio.service import RPCError
 
 from countersign.errors import CountersignError
+from sandbox.browser import NoSuchButton
 from sandbox.people import NoSuchMail
 from sandbox.slack.people import CannotDo, NotDelivered
 
 EXPECTED = (
     *(CountersignError, RPCError, NoSuchMail, smtplib.SMTPException, IMAPClient.Error, OSError, TimeoutError),
-    *(CannotDo, NotDelivered),
+    *(CannotDo, NotDelivered, NoSuchButton, httpx.HTTPError),
 )
 
 

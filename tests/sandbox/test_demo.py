@@ -28,30 +28,38 @@ SCENES = [
     ("5. The worker is killed", "#1006", "Approved"),
     ("6. Somebody else answers", "#1007", "Cancelled"),
     ("7. Asking again", "#1002", "Approved"),
-    ("8. Too late", "#1001", "Expired"),
+    ("8. Approved on a page", "#1008", "Approved"),
+    ("9. Given back", "#1008", "Ended"),
+    ("10. Too late", "#1001", "Expired"),
 ]
 SCENES_WITH_SLACK = [
     *SCENES[:-1],
-    ("8. Approved by a click", "#1008", "Approved"),
-    ("9. By mail and in Slack", "#1009", "Rejected"),
-    ("10. Who isn't asked", "#1010", "Cancelled"),
-    ("11. Taken back", "#1008", "Revoked"),
-    ("12. Too late", "#1001", "Expired"),
+    ("10. Approved by a click", "#1009", "Approved"),
+    ("11. By mail and in Slack", "#1010", "Rejected"),
+    ("12. Who isn't asked", "#1011", "Cancelled"),
+    ("13. Taken back", "#1009", "Revoked"),
+    ("14. Too late", "#1001", "Expired"),
+]
+ON_PAGES = [
+    "Grace opens the link, presses [ Sign in ], and reads “Request #1008”",
+    "Grace types “Only the dump, please.” and presses [ Approve ]",
+    "answered grace by portal: approved: Only the dump, please.",
+    "Alice types “Done” and presses [ Give it back ]",
 ]
 IN_SLACK = [
     "Alice types /connect lab-1 ssh 60m disk full",
     "Slack: to Grace ─",
     "[ Approve ] [ Approve with comment ] [ Reject ]",
-    "Grace presses [ Approve ] and confirms “Approve #1008?",
-    "Every message about #1008 says “Approved” now, and can be answered no more: Grace, Alice.",
+    "Grace presses [ Approve ] and confirms “Approve #1009?",
+    "Every message about #1009 says “Approved” now, and can be answered no more: Grace, Alice.",
     "Heidi Huber approved at level 2 by email",
-    "Slack: Ivan's form, “Reject #1009” ─",
+    "Slack: Ivan's form, “Reject #1010” ─",
     "Rejected by Ivan Ivanov: you may not connect",
     "Slack: to #web ─",
-    "Mallory alone is told: “You are not asked about #1010.”",
+    "Mallory alone is told: “You are not asked about #1011.”",
     "answer refused mallory by slack",
     "Slack: Grace's Home page ─",
-    "Grace presses [ Revoke ] and confirms “Revoke #1008?",
+    "Grace presses [ Revoke ] and confirms “Revoke #1009?",
 ]
 
 
@@ -93,7 +101,9 @@ def test_the_whole_story_happens() -> None:
     for scene in SCENES_WITH_SLACK if with_slack else SCENES:
         assert any(row.startswith(" ".join(scene)) for row in rows), scene
     text = " ".join(told.replace("│", " ").split())
-    for line in IN_SLACK if with_slack else ["The scenes in Slack are left out. No Slack to test against: "]:
+    for line in ON_PAGES + (
+        IN_SLACK if with_slack else ["The scenes in Slack are left out. No Slack to test against: "]
+    ):
         assert line in text
     assert "All of it happened" in closing
     assert max(map(len, played.stdout.splitlines())) <= 80
