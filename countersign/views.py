@@ -85,6 +85,39 @@ class RequestView(Model):
         return self._token_run
 
 
+class NotificationView(Model):
+    """One message to one person, or to a room, about an event of a request, and what became of it.
+
+    `state` is `waiting`, `sent`, `not delivered` or `not needed`, as what it asked was settled before it left.
+    `ended_at` is when it was sent or given up, as far as that is on record, and `why` the reason.
+    """
+
+    id: str
+    event: str
+    person: str
+    name: str
+    is_room: bool = False
+    channel: str
+    level: int
+    state: Literal["waiting", "sent", "not delivered", "not needed"]
+    written_at: datetime
+    ended_at: datetime | None = None
+    tries: int = 0
+    next_try_at: datetime | None = None
+    why: str = ""
+
+
+class NotificationText(NotificationView):
+    """The same with what it says, composed again without the secrets by which it could be answered.
+
+    It says what was known when it was sent; where it is `kept_up_to_date`, what is known now. `text` is empty where
+    this portal isn't set up for its channel.
+    """
+
+    kept_up_to_date: bool
+    text: str
+
+
 class DelayedView(Model):
     """A request that is open although no worker is there; it gets its number from the first that is."""
 

@@ -34,6 +34,7 @@ from engine.planning import Planning
 from engine.policy import ReadPolicy, put_in_force
 from engine.recovery import Recovery
 from engine.resources import Resources
+from engine.sent_messages import SentMessages
 from engine.settling import Settling
 from engine.sign_in import From, SignedIn
 from engine.sweeping import Sweeping
@@ -62,6 +63,7 @@ class Engine:
     ) -> None:
         self.transactions = Transactions(store, most_an_hour)
         self.planning = Planning(store)
+        self.sent = SentMessages(store)
         self._reading, self._repeats = store.reading, store.repeats
         self._put_in_force = partial(put_in_force, store)
         self._resources = Resources(client, store, self.transactions, executor or store.database.executor, outbox)

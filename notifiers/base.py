@@ -54,6 +54,8 @@ class Channel:
     listener: Callable[[Engine, Any], Listener] | None = None  # of the engine and the ledger of what was handled
     mailbox: str = ""  # which it reads in one worker at a time, and expiries wait for; "": it listens in each portal
     explainer: Callable[[Engine], Callable[[bytes], Awaitable[Explained]]] | None = None
+    # What a notification about a request says, as plain text, without what could answer in its reader's place.
+    preview: Callable[[RequestNotification], str] | None = None
     # The secret in a link to sign in by that it sends, by the link's id, and whether a given one is right.
     link_secret: Callable[[str], str] | None = None
     is_link_secret: Callable[[str, str], bool] | None = None

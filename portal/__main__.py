@@ -220,6 +220,7 @@ def plan(settings: Settings) -> "Plan":
         {one.name: partial(_listener, one.listener) for one in found if one.listener and not one.mailbox},
         [*(check for one in found for check in one.checks), *(site.provider.checks() if site.provider else ())],
         site=site,
+        previews={one.name: one.preview for one in found if one.preview},
         calls_in_all=most_connections(settings.portal_connections) * 3 // 4,
         refusals_an_hour=settings.refusals_an_hour,
         calls_a_minute=settings.calls_a_minute,

@@ -15,6 +15,7 @@ from portal.api import (
     doctor,
     events,
     health,
+    notifications,
     policy,
     problems,
     replies,
@@ -34,6 +35,34 @@ Send `Authorization: Bearer cs_...` with everything but `/health`. A person's to
 that person; a gateway's asks for its own devices and protocols. Send an `Idempotency-Key` with a POST to be free to
 repeat it. Every error is `application/problem+json` (RFC 9457); its `detail` says what to do.
 """
+
+API = (
+    health.open_to_all,
+    health.router,
+    requests.router,
+    answers.router,
+    events.router,
+    notifications.router,
+    access.router,
+    devices.router,
+    policy.router,
+    replies.router,
+    doctor.router,
+)
+PAGES = (
+    channel_webhooks.router,
+    # Before `sign_in`: what stands behind /sign-in/ would else be taken for a link.
+    oidc.router,
+    sign_in.open_to_all,
+    sign_in.router,
+    tokens.router,
+    asking.router,
+    lists.router,
+    bulk.router,
+    live.router,
+    pages.router,
+    static.router,
+)
 
 
 def create_app(plan: Plan) -> FastAPI:
@@ -60,17 +89,9 @@ def create_app(plan: Plan) -> FastAPI:
     app.add_middleware(AccessLog)
     problems.add_handlers(app)
     auth.add_handler(app)
-    for router in (health.open_to_all, health.router, requests.router, answers.router, events.router):
+    for router in API:
         app.include_router(router, prefix=PREFIX)
-    for router in (access.router, devices.router, policy.router, replies.router, doctor.router):
-        app.include_router(router, prefix=PREFIX)
-    app.include_router(channel_webhooks.router)
-    # The first: what stands behind /sign-in/ would else be taken for a link.
-    for router in (oidc.router, sign_in.open_to_all, sign_in.router, tokens.router):
-        app.include_router(router)
-    for router in (asking.router, lists.router, bulk.router):
-        app.include_router(router)
-    for router in (live.router, pages.router, static.router):
+    for router in PAGES:
         app.include_router(router)
     app.include_router(description.router)
     problems.describe(app)

@@ -14,6 +14,7 @@ from fastapi import Depends, Request, Response
 from countersign.checks import Check
 from countersign.client import Client
 from countersign.errors import Unavailable
+from countersign.notifications import RequestNotification
 from countersign.views import Explained, Finding
 from engine.engine import Engine
 from portal.changes import Changes
@@ -46,6 +47,8 @@ T = TypeVar("T")
 
 
 Explain = Callable[[bytes], Awaitable[Explained]]
+# By the names of channels, what a notification says.
+Previews = Mapping[str, Callable[[RequestNotification], str]]
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +82,7 @@ class Context:
     at_once: AtOnce
     refusals: Refusals
     calls: Calls
+    previews: Previews = field(default_factory=dict)
     # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
     known_tokens: dict[str, float] = field(default_factory=dict)
     writing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -135,6 +139,7 @@ class Plan:
     listeners: Mapping[str, Callable[[Engine], Listener]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     site: Site = field(default_factory=Site)
+    previews: Previews = field(default_factory=dict)
     tidy_seconds: float = TIDY_SECONDS
     calls_at_once: int = CALLS_AT_ONCE
     calls_in_all: int = CALLS_IN_ALL
@@ -160,7 +165,7 @@ class Plan:
                 refusals, calls = Refusals(self.refusals_an_hour), Calls(self.calls_a_minute)
                 context = Context(
                     *(store, client, engine, feed, explain, listeners, self.checks, self.site),
-                    *(turns, at_once, refusals, calls),
+                    *(turns, at_once, refusals, calls, self.previews),
                 )
                 yield context
                 await asyncio.gather(*context.writing, return_exceptions=True)

@@ -93,3 +93,9 @@ def is_known(connection: Connection, approval_id: int | None, kind: str, who: st
     """Whether the record has such an event of somebody about this request."""
     same = events.c.approval_id == approval_id, events.c.who == who, events.c.kind == kind
     return connection.execute(select(events.c.version).where(*same).limit(1)).first() is not None
+
+
+def deliveries_of(connection: Connection, approval_id: int, limit: int) -> Sequence[Row[Any]]:
+    """Which notifications about a request got through or were given up, oldest first."""
+    own = events.c.approval_id == approval_id, events.c.kind.in_(("noticed", "unreachable"))
+    return connection.execute(select(events).where(*own).order_by(events.c.version).limit(limit)).all()

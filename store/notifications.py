@@ -299,6 +299,12 @@ def shown_of(connection: Connection, approval_ids: Collection[int]) -> Sequence[
     return connection.execute(select(notifications).where(*shown).order_by(notifications.c.written_at)).all()
 
 
+def of_request(connection: Connection, approval_id: int, limit: int) -> Sequence[Row[Any]]:
+    """The notifications about a request, in the order in which they were written."""
+    own = select(notifications).where(notifications.c.approval_id == approval_id)
+    return connection.execute(own.order_by(notifications.c.written_at, notifications.c.id).limit(limit)).all()
+
+
 def unsent(connection: Connection, approval_id: int, step: int) -> Sequence[Row[Any]]:
     """The notifications of one transition that were not sent yet."""
     return connection.execute(UNSENT, {"number": approval_id, "step": f"{approval_id}.{step}."}).all()

@@ -11,6 +11,7 @@ from notifiers.email.doctor import email_checks
 from notifiers.email.inbound import Inbound
 from notifiers.email.listener import MailboxListener
 from notifiers.email.mailbox import Ledger
+from notifiers.email.preview import preview
 from notifiers.email.read_settings import EmailChannel, email_channel
 from notifiers.email.send import EmailNotifier
 from notifiers.email.settings import EmailSettings
@@ -40,6 +41,7 @@ def channel(settings: EmailSettings) -> Channel:
         listener=listener if keys and mailbox else None,
         mailbox=mailbox.name if mailbox else "",
         explainer=(lambda engine: inbound(engine).explained) if keys else None,
+        preview=partial(preview, email.config) if email.config else None,
         link_secret=partial(link_secret, linking) if linking else None,
         is_link_secret=partial(is_link_secret, linking) if linking else None,
         warnings=tuple(_warnings(email)),

@@ -12,6 +12,7 @@ from notifiers.engine import Engine
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.doctor import slack_checks
 from notifiers.slack.inbound.app import SlackListener
+from notifiers.slack.outbound.preview import preview
 from notifiers.slack.outbound.send import SlackNotifier
 from notifiers.slack.settings import SlackSettings
 
@@ -25,7 +26,13 @@ def channel(settings: SlackSettings) -> Channel:
     def listener(engine: Engine, _: Any) -> SlackListener:
         return SlackListener(config, engine)
 
-    return Channel(name="slack", checks=slack_checks(config), live=partial(SlackNotifier, config), listener=listener)
+    return Channel(
+        name="slack",
+        checks=slack_checks(config),
+        live=partial(SlackNotifier, config),
+        listener=listener,
+        preview=partial(preview, config),
+    )
 
 
 def slack_config(settings: SlackSettings) -> SlackConfig | None:

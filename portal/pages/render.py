@@ -13,8 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from countersign import times
+from countersign.refused_checks import checks_of
 from portal.auth import Caller
 from portal.context import Context
+from portal.pages import record
 
 STATIC = Path(__file__).parent / "files"
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "pages"
@@ -69,5 +71,6 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {"time": _time, "duration": times.duration, "ahead": times.ahead, "ago": times.ago}
-    environment.globals |= {"static": _version, "nonce": nonce}
+    environment.filters |= {"sentence": record.sentence, "detail": record.detail, "checks": checks_of}
+    environment.globals |= {"static": _version, "nonce": nonce, "tells_of": record.NOTIFICATIONS}
     return environment

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Verdict
 from countersign.redaction import redacted_event
 from portal.api.answers import CHANNEL, Deciding, decided, may_try, pass_on
+from portal.api.notifications import NotificationId, text_of
 from portal.api.requests import LONGEST_TIMELINE, ApprovalId, seen
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
@@ -37,7 +38,21 @@ async def one(request: Request, approval_id: ApprovalId, context: ContextHere, c
         version=version,
         card=Card(view, caller.principal),
         events=[redacted_event(one) for one in named],
+        notifications=await context.run(context.engine.sent.of, approval_id),
     )
+
+
+@router.get("/requests/{approval_id}/notifications/{notification_id}")
+async def notification(
+    request: Request,
+    approval_id: ApprovalId,
+    notification_id: NotificationId,
+    context: ContextHere,
+    caller: CallerHere,
+) -> Response:
+    """One notification about a request, and what it said."""
+    found = await text_of(context, caller, approval_id, notification_id)
+    return page(request, "notification", found=found, approval_id=approval_id)
 
 
 @router.post("/requests/{approval_id}/answer")

@@ -32,6 +32,7 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site, schem
         "/requests",
         "/requests/new",
         f"/requests/{number}",
+        f"/requests/{number}/notifications/{number}.1.asked.grace.email",
         "/sessions",
         "/tokens",
         "/sign-in",

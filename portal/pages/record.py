@@ -1,0 +1,67 @@
+"""Rows of the record as sentences: "Grace Hopper answered #1042 by email: approved"."""
+
+from countersign.views import AuditEventView
+
+# As the record calls Countersign itself.
+PROGRAM = "countersign"
+# What somebody did; `{}` is the request.
+PHRASES = {
+    "opened": "asked for {}",
+    "asked_again": "asked again for {}",
+    "refused": "asked, and was refused",
+    "level_started": "started a level of {}",
+    "fallback": "was asked about {} in place of others",
+    "left_out": "could not be asked about {}",
+    "approval_lapsed": "approved {}, which counts no longer",
+    "noticed": "was told of {}",
+    "unreachable": "could not be told of {}",
+    "away": "was reported as away, about {}",
+    "answered": "answered {}",
+    "answer_refused": "answered {}, which did not count",
+    "inquired": "asked the requester about {}",
+    "commented": "commented on {}",
+    "reminder_due": "reminded of {} who had not answered",
+    "reminded": "reminded of {} who had not answered",
+    "approved": "approved {}",
+    "rejected": "rejected {}",
+    "expired": "let {} expire",
+    "cancelled": "cancelled {}",
+    "granted": "got access by {}",
+    "grant_ended": "ended the access of {}",
+    "grant_revoked": "revoked the access of {}",
+    "policy_applied": "applied a policy",
+    "token_created": "made a token",
+    "token_ended": "ended a token",
+    "signed_in": "signed in",
+    "signed_out": "signed out",
+    "sign_in": "asked for a link to sign in",
+    "sign_in_refused": "could not sign in",
+    "mailbox_unread": "told admins that a mailbox can't be read",
+}
+# What a notification tells of.
+NOTIFICATIONS = {
+    "opened": "it waits for approval",
+    "asked": "an approval is asked for",
+    "reminded": "a reminder",
+    "settled": "how it was decided",
+    "grant_ended": "the access is over",
+    "answer_refused": "an answer did not count",
+    "help": "how to answer",
+    "inquiry": "an approver's question",
+    "comment": "the requester's comment",
+}
+
+
+def sentence(event: AuditEventView) -> str:
+    """Who did what, to which request, and by which channel; its detail follows elsewhere."""
+    who = "Countersign" if event.who == PROGRAM else event.name or event.who or "Somebody unknown"
+    about = f"#{event.approval_id}" if event.approval_id else "no request"
+    did = PHRASES.get(event.kind, event.kind.replace("_", " ")).format(about)
+    return f"{who} {did}" + (f" by {event.channel}" if event.channel else "")
+
+
+def detail(event: AuditEventView) -> str:
+    """What more the row says."""
+    if event.kind in ("noticed", "unreachable"):
+        return ": ".join(filter(None, (NOTIFICATIONS.get(event.detail, event.detail), event.proof.get("error", ""))))
+    return event.detail
