@@ -11,6 +11,25 @@ from countersign.times import duration
 # Of what there is more of, so many are named.
 MOST_ITEMS = 100
 MOST_NAMED = 5
+# Singular and plural. Other kinds are shown by their names.
+HEADINGS = {
+    "users_removed": ("person removed", "people removed"),
+    "users_changed": ("person changed", "people changed"),
+    "users_added": ("person added", "people added"),
+    "admins_lost": ("person is an admin no more", "people are admins no more"),
+    "admins_gained": ("person becomes an admin", "people become admins"),
+    "devices_moved": ("device moved to another group", "devices moved to other groups"),
+    "terms_changed": ("term of the whole policy changed", "terms of the whole policy changed"),
+    "requests_cancelled": (
+        "request cancelled, as its requester may not ask any more",
+        "requests cancelled, as their requesters may not ask any more",
+    ),
+    "grants_revoked": (
+        "grant revoked, as its requester may not connect any more",
+        "grants revoked, as their requesters may not connect any more",
+    ),
+    "grants_not_given": ("grant that this policy would not give", "grants that this policy would not give"),
+}
 SECTIONS = {"users", "user_groups", "device_groups", "approval_workflows"}
 
 
@@ -29,6 +48,12 @@ class Part(Model):
     takes_away: bool
     total: int
     items: list[Item]
+
+    @property
+    def heading(self) -> str:
+        """How many there are of what: `2 people removed`."""
+        one, several = HEADINGS.get(self.kind, (_heading(self.kind, True), _heading(self.kind, False)))
+        return f"{self.total} {one if self.total == 1 else several}"
 
     @classmethod
     def of(cls, kind: str, items: Iterable[Item], takes_away: bool = False) -> list["Part"]:
@@ -184,3 +209,8 @@ def _approver(rule: object) -> str:
 def _some(names: Sequence[object]) -> str:
     more = len(names) - MOST_NAMED
     return ", ".join(map(str, names[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _heading(kind: str, one: bool) -> str:
+    thing, _, how = kind.replace("_", " ").rpartition(" ")
+    return f"{thing.removesuffix('s') if one else thing} {how}"

@@ -14,6 +14,8 @@ from countersign.times import duration
 
 # Any moment will do: nothing expires while it is worked out who has approved.
 NOW = datetime(2000, 1, 1, tzinfo=UTC)
+LOSES_ADMIN = "You would be no admin any more: another admin would have to apply the next policy."
+NOTHING = "Nothing changes but the text."
 
 
 class Waiting(Model):

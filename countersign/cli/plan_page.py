@@ -11,32 +11,11 @@ from rich.text import Text
 from countersign.console import console
 from countersign.errors import BadQuestion
 from countersign.policy_changes import Item, Part
-from countersign.policy_plan import PolicyPlan
+from countersign.policy_plan import LOSES_ADMIN, NOTHING, PolicyPlan
 
 # So many of a kind are shown; the plan in JSON has more.
 MOST_SHOWN = 20
-# Singular and plural. Other kinds are shown by their names.
-HEADINGS = {
-    "users_removed": ("person removed", "people removed"),
-    "users_changed": ("person changed", "people changed"),
-    "users_added": ("person added", "people added"),
-    "admins_lost": ("person is an admin no more", "people are admins no more"),
-    "admins_gained": ("person becomes an admin", "people become admins"),
-    "devices_moved": ("device moved to another group", "devices moved to other groups"),
-    "terms_changed": ("term of the whole policy changed", "terms of the whole policy changed"),
-    "requests_cancelled": (
-        "request cancelled, as its requester may not ask any more",
-        "requests cancelled, as their requesters may not ask any more",
-    ),
-    "grants_revoked": (
-        "grant revoked, as its requester may not connect any more",
-        "grants revoked, as their requesters may not connect any more",
-    ),
-    "grants_not_given": ("grant that this policy would not give", "grants that this policy would not give"),
-}
-LOSES_ADMIN = "You would be no admin any more: another admin would have to apply the next policy."
 UNCONFIRMED = "This policy takes something away, and nobody is here to be asked. Read what it does, then say --yes."
-NOTHING = "Nothing changes but the text."
 
 
 def page(plan: PolicyPlan, end_grants: bool) -> RenderableType:
@@ -61,8 +40,7 @@ def confirmed(plan: PolicyPlan) -> bool:
 
 
 def _part(part: Part, end_grants: bool) -> RenderableType:
-    one, several = HEADINGS.get(part.kind, (_heading(part.kind, True), _heading(part.kind, False)))
-    heading = Text(f"{part.total} {one if part.total == 1 else several}", "bold red" if part.takes_away else "bold")
+    heading = Text(part.heading, "bold red" if part.takes_away else "bold")
     if part.kind == "grants_not_given":
         heading.append("; they end" if end_grants else "; they last on (--end-grants ends them)", "default")
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -77,8 +55,3 @@ def _part(part: Part, end_grants: bool) -> RenderableType:
 
 def _name(item: Item) -> Text:
     return Text(f"#{item.approval_id} {item.name}" if item.approval_id else item.name)
-
-
-def _heading(kind: str, one: bool) -> str:
-    thing, _, how = kind.replace("_", " ").rpartition(" ")
-    return f"{thing.removesuffix('s') if one else thing} {how}"

@@ -1,6 +1,5 @@
 """policy check, apply, show, list, diff, roll-back: the policy file, here and in the portal."""
 
-import difflib
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from countersign.cli.output import console, show, show_json
 from countersign.cli.plan_page import confirmed, page
 from countersign.directory import Policy
 from countersign.http import Api
+from countersign.policy_difference import difference, unified
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy, in YAML; - reads standard input.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A version, as `policy list` shows it.")]
@@ -125,7 +125,7 @@ def diff(
     with connect(url, token) as api:
         before, after = api.policy(old), api.policy(new)
     names = f"version {before.version}", f"version {after.version}"
-    lines = list(difflib.unified_diff(before.text.splitlines(), after.text.splitlines(), *names, lineterm=""))
+    lines = unified(difference(before.text, after.text), *names)
     if as_json:
         show_json({"old": before.version, "new": after.version, "diff": lines})
         return

@@ -1,44 +1,34 @@
 """The policy and directory over HTTP."""
 
-import logging
-from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from fastapi import BackgroundTasks, Query, Request
+from fastapi import BackgroundTasks, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from countersign import policy_file
-from countersign.directory import CHANNELS, Policy
-from countersign.error_codes import ErrorCode
-from countersign.errors import BadPolicy, CountersignError, Refused, message_of
+from countersign.errors import BadPolicy
 from countersign.http_answers import Applied, PolicyText
 from countersign.models import Model
-from countersign.policy_plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
+from countersign.policy_difference import PolicyDifference
+from countersign.policy_plan import PolicyPlan
 from countersign.views import AppliedPolicy
-from engine.engine import Engine
-from engine.policy import ReadPolicy
+from portal import policies
 from portal.api.idempotency import IdempotencyHere
 from portal.api.problems import described
-from portal.api.routes import HeavyRoute, token_router
+from portal.api.requests import LINKED
+from portal.api.routes import WITH_BODY, HeavyRoute, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
-from store.workers import CHANNEL_KEPT
 
-LOCKS_OUT = (
-    "By this policy {} would be no admin any more. Keep the role admin for yourself, have another admin apply it, or "
-    "say that you give it up (give_up_admin=true; `countersign policy apply --yes`)."
-)
+LARGEST_VERSION = 2**31 - 1
 YAML: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 }
 
-Version = Annotated[int, Query(ge=1, le=2**31 - 1)]
+Version = Annotated[int, Query(ge=1, le=LARGEST_VERSION)]
 EndGrants = Annotated[bool, Query(description="also end the grants that the new policy would not give")]
-
-log = logging.getLogger(__name__)
-P = TypeVar("P", Waiting, Held)
 
 
 class PolicyRoute(HeavyRoute):
@@ -60,24 +50,60 @@ class Checked(Model):
     warnings: list[str] = []
 
 
+@dataclass
+class Applying:
+    """How a policy is put in force."""
+
+    replaces: Annotated[
+        int | None,
+        Query(ge=0, le=LARGEST_VERSION, description="the version in force that it was planned against; 0: none"),
+    ] = None
+    end_grants: EndGrants = False
+    give_up_admin: Annotated[bool, Query(description="apply it although you would be no admin any more")] = False
+
+
+ApplyingHere = Annotated[Applying, Depends()]
+
+
 @router.get("/policy", responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND))
 async def show(context: ContextHere, caller: CallerHere, version: Version | None = None) -> PolicyText:
     """The policy in force, or a version of it, as it was written. For admins: it names everybody and their address."""
     caller.must_be_admin()
-    found, text = await context.run(context.store.policies.text, version)
-    return PolicyText(version=found, text=text)
+    return await policies.version_of(context, version)
 
 
-@router.get("/policy/versions", responses=described(HTTPStatus.FORBIDDEN))
+@router.get("/policy/versions", responses={200: {"headers": LINKED}, **described(HTTPStatus.FORBIDDEN)})
 async def versions(
+    request: Request,
+    response: Response,
     context: ContextHere,
     caller: CallerHere,
     before: Version | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[AppliedPolicy]:
-    """Who applied which version when, the newest first; the first is in force. For admins."""
+    """Who applied which version when, the newest first; the first is in force. For admins.
+
+    Where there may be more, the header `Link` leads to the next page.
+    """
     caller.must_be_admin()
-    return await context.run(context.store.policies.versions, before, limit)
+    found = await context.run(context.store.policies.versions, before, limit)
+    if len(found) == limit:
+        lead_on(request, response, before=found[-1].version)
+    return found
+
+
+@router.get("/policy/difference", responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND))
+async def difference(
+    context: ContextHere, caller: CallerHere, old: Version, new: Version | None = None
+) -> PolicyDifference:
+    """What differs between two versions, line by line; without `new`, between one and the policy in force. For admins.
+
+    Each part has a few equal lines (`sign` is a space) around those of the old one alone (`-`) and the new one (`+`).
+    """
+    caller.must_be_admin()
+    return await policies.compared(
+        context, await policies.version_of(context, old), await policies.version_of(context, new)
+    )
 
 
 @router.post(
@@ -92,35 +118,45 @@ async def apply(
     caller: CallerHere,
     once: IdempotencyHere,
     later: BackgroundTasks,
-    replaces: Annotated[
-        int | None, Query(ge=0, le=2**31 - 1, description="the version in force that it was planned against; 0: none")
-    ] = None,
-    end_grants: EndGrants = False,
-    give_up_admin: Annotated[bool, Query(description="apply it although you would be no admin any more")] = False,
+    applying: ApplyingHere,
 ) -> JSONResponse:
     """Put a policy file in force, or name all its mistakes. For admins.
 
     Who it disables can no longer decide; their requests are then cancelled, and their grants revoked. 409: another
     version is in force than the one it `replaces`, or you would be no admin any more.
     """
-    admin = caller.must_be_admin()
-    body = await request.body()
+    caller.must_be_admin()
+    text = await request.body()
+    return await once(lambda _: _put_in_force(context, caller, text, applying, later))
 
-    async def put_in_force(_: str) -> JSONResponse:
-        # Read and checked outside the store's threads, which others wait for.
-        read = await context.work(ReadPolicy.of, body)
-        if not give_up_admin and not _keeps_admin(caller, read.policy):
-            raise Refused(LOCKS_OUT.format(admin), ErrorCode.AUTHOR_LOSES_ADMIN)
-        end = (
-            await context.work(to_end, read.policy, await _all_of(context, context.engine.planning.held))
-            if end_grants
-            else []
-        )
-        version = await context.engine.put_in_force(read, admin, replaces, end)
-        later.add_task(_enforce, context.engine)
-        return JSONResponse({"version": version})
 
-    return await once(put_in_force)
+@router.post(
+    "/policy/versions/{version}/roll-back",
+    response_model=Applied,
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
+)
+async def roll_back(
+    version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)],
+    context: ContextHere,
+    caller: CallerHere,
+    once: IdempotencyHere,
+    later: BackgroundTasks,
+    applying: ApplyingHere,
+) -> JSONResponse:
+    """Put an earlier version in force again, as a new one. For admins; refused as `POST /policy` is."""
+    caller.must_be_admin()
+    text = (await policies.version_of(context, version)).text
+    return await once(lambda _: _put_in_force(context, caller, text, applying, later))
+
+
+async def _put_in_force(
+    context: Context, caller: Caller, text: str | bytes, applying: Applying, later: BackgroundTasks
+) -> JSONResponse:
+    version = await policies.put_in_force(
+        context, caller, text, applying.replaces, applying.end_grants, applying.give_up_admin
+    )
+    later.add_task(policies.enforce, context.engine)
+    return JSONResponse({"version": version})
 
 
 @router.post(
@@ -128,19 +164,10 @@ async def apply(
     openapi_extra=YAML,
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
-async def plan_(
-    request: Request, context: ContextHere, caller: CallerHere, end_grants: EndGrants = False
-) -> PolicyPlan:
+async def plan(request: Request, context: ContextHere, caller: CallerHere, end_grants: EndGrants = False) -> PolicyPlan:
     """What applying a policy file would do, or all its mistakes. For admins. Changes nothing."""
     caller.must_be_admin()
-    policy, document = await context.work(policy_file.load_with_places, await request.body())
-    version, old = await context.run(context.engine.planning.in_force)
-    planning = context.engine.planning
-    waiting, held = await _all_of(context, planning.waiting), await _all_of(context, planning.held)
-    planned = await context.work(plan, version, old, policy, waiting, held, end_grants)
-    planned.warnings = policy_file.warnings(policy, document, await _set_up(context))
-    planned.author_loses_admin = not _keeps_admin(caller, policy)
-    return planned
+    return await policies.planned(context, caller, await request.body(), end_grants)
 
 
 @router.post(
@@ -152,32 +179,6 @@ async def check(request: Request, context: ContextHere, caller: CallerHere) -> C
     """Name all mistakes of a policy file, and change nothing."""
     caller.must_be_person()
     try:
-        policy, document = await context.work(policy_file.load_with_places, await request.body())
+        return Checked(problems=[], warnings=await policies.warnings_of(context, await request.body()))
     except BadPolicy as error:
         return Checked(problems=error.problems)
-    return Checked(problems=[], warnings=policy_file.warnings(policy, document, await _set_up(context)))
-
-
-def _keeps_admin(caller: Caller, policy: Policy) -> bool:
-    return keeps_admin(policy, caller.name, caller.appointed)
-
-
-async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:
-    """All that is read in such parts, between which others get their turn."""
-    found: list[P] = []
-    while part := await context.run(read, found[-1].approval_id if found else 0):
-        found += part
-    return found
-
-
-async def _set_up(context: Context) -> frozenset[str]:
-    """The channels by which people can be told: those of the workers, or all where none was seen lately."""
-    workers = await context.run(context.store.workers.seen_since, datetime.now(UTC) - CHANNEL_KEPT)
-    return frozenset(name for one in workers for name in one.channels) if workers else frozenset(CHANNELS)
-
-
-async def _enforce(engine: Engine) -> None:
-    try:
-        await engine.enforce_directory()
-    except CountersignError as error:
-        log.warning("the sweeper will enforce the new policy: %s", message_of(error))

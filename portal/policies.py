@@ -1,0 +1,105 @@
+"""The policy, as admins work with it over HTTP and on pages: check, plan, put in force, compare, roll back."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from countersign import policy_file
+from countersign.directory import CHANNELS, Policy
+from countersign.error_codes import ErrorCode
+from countersign.errors import CountersignError, Refused, message_of
+from countersign.http_answers import PolicyText
+from countersign.policy_difference import PolicyDifference, difference
+from countersign.policy_plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
+from engine.engine import Engine
+from engine.policy import ReadPolicy
+from portal.auth import Caller
+from portal.context import Context
+from store.workers import CHANNEL_KEPT
+
+LOCKS_OUT = (
+    "By this policy {} would be no admin any more. Keep the role admin for yourself, have another admin apply it, or "
+    "say that you give it up (give_up_admin=true; `countersign policy apply --yes`)."
+)
+
+log = logging.getLogger(__name__)
+P = TypeVar("P", Waiting, Held)
+
+
+async def version_of(context: Context, version: int | None = None) -> PolicyText:
+    """A version of the policy, as it was written; the one in force where none is named. Raises NotFound, Refused."""
+    found, text = await context.run(context.store.policies.text, version)
+    return PolicyText(version=found, text=text)
+
+
+async def compared(context: Context, old: PolicyText, new: PolicyText) -> PolicyDifference:
+    """What differs between two versions."""
+    parts = await context.work(difference, old.text, new.text)
+    return PolicyDifference(old=old.version, new=new.version, parts=parts)
+
+
+async def warnings_of(context: Context, text: str | bytes) -> list[str]:
+    """What of a policy file won't work as the workers are set up now. BadPolicy names all its mistakes."""
+    policy, document = await context.work(policy_file.load_with_places, text)
+    return policy_file.warnings(policy, document, await _set_up(context))
+
+
+async def planned(context: Context, caller: Caller, text: str | bytes, end_grants: bool) -> PolicyPlan:
+    """What applying a policy file would do. BadPolicy names all its mistakes."""
+    policy, document = await context.work(policy_file.load_with_places, text)
+    version, old = await context.run(context.engine.planning.in_force)
+    planning = context.engine.planning
+    waiting, held = await _all_of(context, planning.waiting), await _all_of(context, planning.held)
+    found = await context.work(plan, version, old, policy, waiting, held, end_grants)
+    found.warnings = policy_file.warnings(policy, document, await _set_up(context))
+    found.author_loses_admin = not _keeps_admin(caller, policy)
+    return found
+
+
+async def put_in_force(
+    context: Context,
+    caller: Caller,
+    text: str | bytes,
+    replaces: int | None = None,
+    end_grants: bool = False,
+    give_up_admin: bool = False,
+) -> int:
+    """Put a policy file in force; returns its version. The caller then has `enforce` called.
+
+    BadPolicy names all its mistakes. Raises Refused where another version is in force than the one it `replaces`, or
+    the caller would be no admin any more and doesn't `give_up_admin`.
+    """
+    # Read and checked outside the store's threads, which others wait for.
+    read = await context.work(ReadPolicy.of, text)
+    if not give_up_admin and not _keeps_admin(caller, read.policy):
+        raise Refused(LOCKS_OUT.format(caller.name), ErrorCode.AUTHOR_LOSES_ADMIN)
+    held = await _all_of(context, context.engine.planning.held) if end_grants else []
+    end = await context.work(to_end, read.policy, held)
+    return await context.engine.put_in_force(read, caller.name, replaces, end)
+
+
+async def enforce(engine: Engine) -> None:
+    """Carry out what a new policy disables."""
+    try:
+        await engine.enforce_directory()
+    except CountersignError as error:
+        log.warning("the sweeper will enforce the new policy: %s", message_of(error))
+
+
+def _keeps_admin(caller: Caller, policy: Policy) -> bool:
+    return keeps_admin(policy, caller.name, caller.appointed)
+
+
+async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:
+    """All that is read in such parts, between which others get their turn."""
+    found: list[P] = []
+    while part := await context.run(read, found[-1].approval_id if found else 0):
+        found += part
+    return found
+
+
+async def _set_up(context: Context) -> frozenset[str]:
+    """The channels by which people can be told: those of the workers, or all where none was seen lately."""
+    workers = await context.run(context.store.workers.seen_since, datetime.now(UTC) - CHANNEL_KEPT)
+    return frozenset(name for one in workers for name in one.channels) if workers else frozenset(CHANNELS)
