@@ -24,6 +24,7 @@ from portal.api import (
 from portal.api.routes import PREFIX, operation_id
 from portal.context import Plan
 from portal.pages import asking, bulk, lists, live, oidc, sign_in, static, tokens
+from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
 
 ABOUT = """
@@ -57,6 +58,7 @@ PAGES = (
     sign_in.router,
     tokens.router,
     asking.router,
+    policy_pages.router,
     lists.router,
     bulk.router,
     live.router,

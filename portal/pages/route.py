@@ -12,12 +12,14 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from countersign.errors import CountersignError, NotAllowed, message_of
+from countersign.policy_file import LARGEST_FILE_BYTES
 from countersign.remedies import remedy
 from portal import auth
 from portal.api.problems import status_of
 from portal.api.routes import LARGEST_BODY_BYTES, at_most, refusals_counted
 from portal.context import Context
 from portal.fair_executor import WHOSE
+from portal.limits import AtOnce
 from portal.pages.render import page
 
 HEADERS = {
@@ -39,6 +41,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class OpenRoute(APIRoute):
     """A page for everybody. A POST is taken from our own pages only."""
 
+    largest_body_bytes = LARGEST_BODY_BYTES
+
     def get_route_handler(self) -> Handler:
         """Check where a POST comes from, and tell of errors on a page."""
         handle = super().get_route_handler()
@@ -47,7 +51,7 @@ class OpenRoute(APIRoute):
             try:
                 if request.method == "POST" and not _is_ours(request):
                     raise NotAllowed(FOREIGN)
-                bounded = Request(request.scope, at_most(LARGEST_BODY_BYTES, request.receive))
+                bounded = Request(request.scope, at_most(self.largest_body_bytes, request.receive))
                 response = await self.called(bounded, handle)
             except (CountersignError, RequestValidationError, HTTPException) as error:
                 response = _told(request, error)
@@ -75,8 +79,22 @@ class PageRoute(OpenRoute):
             return _to_sign_in(request)
         WHOSE.set(f"session {caller.credential.id}")
         request.state.caller = caller
-        with context.at_once.one(caller.credential.id), refusals_counted(request, context, caller):
+        with self._at_once(context).one(caller.credential.id), refusals_counted(request, context, caller):
             return await handle(request)
+
+    def _at_once(self, context: Context) -> AtOnce:
+        """The limit on a session's calls at the same time."""
+        return context.at_once
+
+
+class PolicyRoute(PageRoute):
+    """A page that takes a policy, which is much work for the processor."""
+
+    # In a form each byte may take three, and other fields some more.
+    largest_body_bytes = 3 * LARGEST_FILE_BYTES + LARGEST_BODY_BYTES
+
+    def _at_once(self, context: Context) -> AtOnce:
+        return context.heavy if "POST" in (self.methods or ()) else context.at_once
 
 
 def page_router(route_class: type[OpenRoute] = PageRoute) -> APIRouter:

@@ -240,3 +240,44 @@ async def test_a_policy_is_in_force_also_while_temporal_is_away(portal: Portal, 
         assert (await portal.get("ada", f"/requests/{number}")).status_code == 200
     finally:
         apply_policy(portal.store, POLICY, "ada")
+
+
+async def test_versions_are_compared_line_by_line(portal: Portal) -> None:
+    old = apply_policy(portal.store, POLICY, "ada")
+    new = apply_policy(portal.store, POLICY.replace("\ngrant_minutes: 600", "\ngrant_minutes: 30"), "ada")
+    found = (await portal.get("ada", "/policy/difference", old=old)).json()
+    assert (found["old"], found["new"], len(found["parts"])) == (old, new, 1)
+    changed = [(one["sign"], one["text"]) for one in found["parts"][0] if one["sign"] != " "]
+    assert changed == [("-", "grant_minutes: 600"), ("+", "grant_minutes: 30")]
+    back = (await portal.get("ada", "/policy/difference", old=new, new=old)).json()
+    assert [one["sign"] for one in back["parts"][0] if one["sign"] != " "] == ["-", "+"]
+    assert (await portal.get("ada", "/policy/difference", old=new, new=new)).json()["parts"] == []
+    assert (await portal.get("ada", "/policy/difference", old=new + 100)).status_code == 404
+    assert (await portal.get("alice", "/policy/difference", old=old)).status_code == 403
+    apply_policy(portal.store, POLICY, "ada")
+
+
+async def test_an_earlier_version_is_put_in_force_again_as_a_new_one(portal: Portal) -> None:
+    text = POLICY + "# back to here\n"
+    earlier = apply_policy(portal.store, text, "ada")
+    newest = apply_policy(portal.store, POLICY, "ada")
+    path = f"/policy/versions/{earlier}/roll-back"
+    post = portal.client("ada").post
+    refused = await post(path, params={"replaces": earlier})
+    assert (refused.status_code, refused.json()["version"]) == (409, newest)
+    replies = [
+        await post(path, params={"replaces": newest}, headers={"Idempotency-Key": f"back-{earlier}"}) for _ in range(2)
+    ]
+    assert [one.json() for one in replies] == [{"version": newest + 1}] * 2
+    assert (await portal.get("ada", "/policy")).json() == {"version": newest + 1, "text": text}
+    assert (await post(f"/policy/versions/{newest + 100}/roll-back")).status_code == 404
+    assert (await portal.client("alice").post(path)).status_code == 403
+    apply_policy(portal.store, POLICY, "ada")
+
+
+async def test_the_list_of_versions_leads_on(portal: Portal) -> None:
+    version = apply_policy(portal.store, POLICY, "ada")
+    first = await portal.get("ada", "/policy/versions", limit=1)
+    assert [one["version"] for one in first.json()] == [version]
+    second = await portal.client("ada").get(first.links["next"]["url"].removeprefix("/api/v1"))
+    assert [one["version"] for one in second.json()] == [version - 1]

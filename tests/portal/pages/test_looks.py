@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from countersign.models import Status
+from engine.policy import apply_policy
+from tests.portal.context import POLICY
 from tests.portal.pages.conftest import Site
 from tests.portal.pages.test_requests import asked
 
@@ -39,11 +41,38 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site, schem
     ]
     for path in [*pages, "/sign-in/x.y", "/requests/1"]:
         await grace.goto(path)
-        found = await Axe().run(grace)
-        serious = [(one["id"], one["nodes"]) for one in found.response["violations"] if one["impact"] in SERIOUS]
-        assert not serious, (path, serious)
-        assert not await grace.evaluate(OVERFLOWS), path
-        assert await grace.get_by_role("heading", level=1).count() == 1, path
+        await looks_well(grace, path)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light", "dark"]) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": WIDTH_OF_A_PHONE, "height": 740}, "color_scheme": scheme}
+    ada = await site.signed_in("ada", **phone)
+    apply_policy(site.store, POLICY + "# something else\n", "ada")
+    version = apply_policy(site.store, POLICY, "ada")
+    pages = [
+        "/policy?requester=alice&device=no-such-device",
+        "/policy/edit",
+        f"/policy/versions/{version - 1}",
+        f"/policy/difference?old={version - 1}&new={version}",
+    ]
+    for path in pages:
+        await ada.goto(path)
+        await looks_well(ada, path)
+    for text in (POLICY.replace("[grace]", "[nobody]"), POLICY.replace("[heidi]", "[bob]")):
+        await ada.goto("/policy/edit")
+        await ada.get_by_label("The text, in YAML").fill(text)
+        await ada.get_by_role("button", name="Look at the plan").click()
+        await looks_well(ada, text)
+
+
+async def looks_well(page: Page, what: str) -> None:
+    """Axe finds nothing serious, a phone shows all, and there is one heading."""
+    found = await Axe().run(page)
+    serious = [(one["id"], one["nodes"]) for one in found.response["violations"] if one["impact"] in SERIOUS]
+    assert not serious, (what, serious)
+    assert not await page.evaluate(OVERFLOWS), what
+    assert await page.get_by_role("heading", level=1).count() == 1, what
 
 
 async def test_without_scripts_all_of_it_works(site: Site) -> None:
