@@ -18,7 +18,7 @@ from portal import policies
 from portal.api.idempotency import IdempotencyHere
 from portal.api.problems import described
 from portal.api.requests import LINKED
-from portal.api.routes import WITH_BODY, HeavyRoute, lead_on, token_router
+from portal.api.routes import HeavyRoute, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 
@@ -133,7 +133,7 @@ async def apply(
 @router.post(
     "/policy/versions/{version}/roll-back",
     response_model=Applied,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
+    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 async def roll_back(
     version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)],

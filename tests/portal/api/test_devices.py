@@ -30,9 +30,9 @@ async def test_devices_are_found_by_a_part_of_their_id_in_pages(portal: Portal) 
 
 
 async def test_a_gateway_sees_what_it_asks_for(portal: Portal) -> None:
-    seen = (await portal.get("bastion", "/devices", limit=200)).json()
-    assert {"device": WEB, "protocols": ["ssh", "sftp"]} in seen
-    assert DB not in [one["device"] for one in seen]
+    assert {"device": WEB, "protocols": ["ssh", "sftp"]} in (await portal.get("bastion", "/devices", query=WEB)).json()
+    assert (await portal.get("alice", "/devices", query=DB)).json()
+    assert (await portal.get("bastion", "/devices", query=DB)).json() == []
 
 
 async def test_who_would_have_to_agree_is_told_as_it_then_is(portal: Portal) -> None:
