@@ -3,7 +3,7 @@
 #   make up       everything on, until Ctrl-C; what it knows is kept in var/
 #   make check    what needs no server        make test     all that CI checks
 #   make bench    how fast it is              make lock     renew constraints.txt
-#   make format   tidy the code
+#   make format   tidy the code                make screenshots   every page of the portal, as pictures
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +18,7 @@ AT_ONCE ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: demo up check test bench format lock venv
+.PHONY: demo up check test bench format lock venv screenshots
 
 demo: $(READY)
 	@$(BIN)/python -m sandbox.demo
@@ -50,6 +50,10 @@ test: code
 	done
 	@echo "Coverage of the modules at the top:"
 	@$(BIN)/coverage report --include="./*.py" --fail-under=$(COVERAGE) --skip-covered
+
+# Chromium shows them; those in README.md are drawn anew.
+screenshots: $(READY)
+	@$(BIN)/python -m tests.pictures.portal
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -5,9 +5,10 @@ import re
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -103,20 +104,26 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed (Debian's package is chromium)")
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's Chromium; as root it runs only without its sandbox."""
     async with async_playwright() as playwright:
-        # As root it runs only without its sandbox.
         found = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         await found.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def browser() -> AsyncIterator[Browser]:
+    """A browser for the whole session."""
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed (Debian's package is chromium)")
+    async with chromium() as found:
+        yield found
+
+
+@asynccontextmanager
+async def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> AsyncIterator[Site]:
     """An installation with everything on."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -125,7 +132,7 @@ async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathF
             TEMPORAL_ADDRESS=temporal_address,
             # Its devices are called as those of the tests of the API, which use the same server.
             TEMPORAL_NAMESPACE=await new_namespace(temporal_address),
-            database_url=f"sqlite:///{tmp_path_factory.mktemp('pages')}/countersign.db",
+            database_url=f"sqlite:///{folder}/countersign.db",
             task_queue=f"pages-{MARK}",
             portal_port=port,
             public_url=url,
@@ -143,7 +150,7 @@ async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathF
             oidc_client_id="countersign",
         )
         store = Store(settings.database_url)
-        apply_policy(store, POLICY, "ada")
+        apply_policy(store, policy, "ada")
         stop = asyncio.Event()
         work = asyncio.create_task(worker.run(settings, stop, runner=sandboxed()))
         async with serving(Server(create_app(plan(settings)), settings.portal_host, port)) as where:
@@ -157,6 +164,13 @@ async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathF
         stop.set()
         await work
         store.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """An installation for the whole session."""
+    async with installed(temporal_address, tmp_path_factory.mktemp("pages")) as found:
+        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="session")
