@@ -64,6 +64,10 @@ class ErrorCode(StrEnum):
     # Who calls.
     NO_TOKEN = "no-token", "A token is needed"
     INVALID_TOKEN = "invalid-token", "The token is unknown, has ended, or opens nothing"
+    AUTHORIZATION_PENDING = "authorization-pending", "The person has not answered yet"
+    SLOW_DOWN = "slow-down", "The program polls too often"
+    ACCESS_DENIED = "access-denied", "The person said no"
+    EXPIRED_TOKEN = "expired-token", "The login is too old, or was used"
     PERSON_ONLY = "person-only", "This is for people"
     ADMIN_ONLY = "admin-only", "This is for admins"
     OTHER_REQUESTER = "other-requester", "The token does not ask for this requester"

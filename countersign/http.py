@@ -36,7 +36,7 @@ from countersign.errors import (
     Unavailable,
 )
 from countersign.grant_reuse import must_be_for
-from countersign.http_answers import Applied, Explanation, Health, Me, PolicyText
+from countersign.http_answers import Applied, Explanation, Health, LoginBegun, LoginToken, Me, PolicyText
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
 from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
@@ -54,6 +54,10 @@ PREFIX = "/api/v1/"
 PROBLEM_TYPES = "/api/v1/problems/"
 # The standard members of a problem (RFC 9457, section 3.1); all others belong to its kind.
 STANDARD_MEMBERS = ("type", "title", "status", "detail", "instance")
+LOG_IN = (
+    "There is no token. Run `countersign login`; or make one on the page Tokens, or have an operator make one with "
+    "`python -m portal token create`, and set COUNTERSIGN_TOKEN to it."
+)
 VERSION_HEADER = "Countersign-Version"
 NEXT_PAGE = re.compile(r'<[^>?]*\?(?P<query>[^>]*)>; rel="next"')
 # A list is followed for so many pages and no further.
@@ -98,6 +102,11 @@ class Api:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._http.close()
+
+    @property
+    def sends_token(self) -> bool:
+        """Whether a token goes with each call."""
+        return "Authorization" in self._http.headers
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
@@ -245,6 +254,24 @@ class Api:
         """The findings of all checks of what Countersign needs; for admins. Takes ten seconds at most."""
         return self._read(list[Finding], self._get("doctor"))
 
+    # --- logging in --------------------------------------------------------------------------------------------------
+
+    def begin_login(self, machine: str) -> LoginBegun:
+        """Begin a login of this program; its person then allows it in a browser."""
+        return self._read(LoginBegun, self._post("login", {"machine": machine}))
+
+    def poll_login(self, device_code: str) -> LoginToken:
+        """The token of a login that was allowed.
+
+        Before that, an error whose `code` is authorization-pending or slow-down; access-denied or expired-token where
+        it never comes.
+        """
+        return self._read(LoginToken, self._post("login/token", {"device_code": device_code}))
+
+    def end_token(self, token_id: str) -> None:
+        """End a token of one's own, for good."""
+        self._post(f"tokens/{token_id}/end", b"")
+
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _pages(self, path: str, place: str, params: dict[str, str]) -> Iterator[Reply]:
@@ -319,8 +346,8 @@ class Api:
         if not message:
             return self._not_ours()
         if reply.status == HTTPStatus.UNAUTHORIZED:
-            if "Authorization" not in self._http.headers:
-                message = "There is no token; an admin makes one with `python -m portal token create`."
+            if not self.sends_token:
+                return NotAllowed(LOG_IN, **_details(problem))
             return NotAllowed(f"{message} Then set COUNTERSIGN_TOKEN to it.", **_details(problem))
         if isinstance(problem.get("problems"), list):
             return BadPolicy([str(one) for one in problem["problems"]])

@@ -15,6 +15,28 @@ class Me(Model):
     protocols: list[str] = []
 
 
+class LoginBegun(Model):
+    """A login that was begun (RFC 8628, 3.2): what its program polls with, and what its person types where.
+
+    `expires_in` and `interval` are seconds.
+    """
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int
+    interval: int = 5
+
+
+class LoginToken(Model):
+    """The token of a login that was allowed; `expires_in` is seconds."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
 class ChannelHealth(Model):
     """Whether what people do in a channel reaches the portal now; the message says what is known of that."""
 

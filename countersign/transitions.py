@@ -54,6 +54,10 @@ Kind = Literal[
     "signed_in",
     "signed_out",
     "sign_in_refused",
+    "login_asked",
+    "login_allowed",
+    "login_denied",
+    "login_refused",
 ]
 
 

@@ -28,6 +28,7 @@ from countersign.transitions import (
 )
 from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
+from engine.device_login import Begun, WaitingLogin
 from engine.judging import Judging
 from engine.outbox import Outbox
 from engine.planning import Planning
@@ -160,6 +161,22 @@ class Engine:
     async def end_token(self, token_id: str, who: str, may_end_all: bool = False) -> Token:
         """End a token of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
         return await self._resources.run(self.transactions.tokens.end, token_id, who, may_end_all)
+
+    async def begin_login(self, machine: str, source_address: str) -> Begun:
+        """Begin a login of a command line. Raises TooMany."""
+        return await self._resources.run(self.transactions.logins.begin, machine, source_address)
+
+    async def waiting_login(self, typed: str, person: str, source_address: str) -> WaitingLogin:
+        """The login with the code that a person typed. Raises NotFound."""
+        return await self._resources.run(self.transactions.logins.waiting, typed, person, source_address)
+
+    async def answer_login(self, typed: str, person: str, allow: bool, proof: dict[str, str]) -> None:
+        """Allow or deny a login. Raises NotFound."""
+        await self._resources.run(self.transactions.logins.answer, typed, person, allow, proof)
+
+    async def poll_login(self, device_code: str) -> str:
+        """The token of a login that was allowed, once. Raises Refused with the codes of RFC 8628."""
+        return await self._resources.run(self.transactions.logins.poll, device_code)
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now. Raises NotFound."""

@@ -5,6 +5,7 @@ from engine.asking import Asking
 from engine.comments import Comments
 from engine.deadline import Deadline
 from engine.deliveries import Deliveries
+from engine.device_login import DeviceLogin
 from engine.general_notifications import GeneralNotifications
 from engine.granting import Granting
 from engine.notifying import Notifying
@@ -42,3 +43,4 @@ class Transactions:
         self.general_notifications = GeneralNotifications(store)
         self.sign_in = SignIn(store)
         self.tokens = PersonalTokens(store)
+        self.logins = DeviceLogin(store)

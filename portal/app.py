@@ -15,6 +15,7 @@ from portal.api import (
     doctor,
     events,
     health,
+    login,
     notifications,
     policy,
     problems,
@@ -23,7 +24,7 @@ from portal.api import (
 )
 from portal.api.routes import PREFIX, operation_id
 from portal.context import Plan
-from portal.pages import asking, bulk, lists, live, oidc, sign_in, static, tokens
+from portal.pages import asking, bulk, device_login, lists, live, oidc, sign_in, static, tokens
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
 
@@ -32,13 +33,14 @@ Countersign decides whether a person may connect. A gateway or a person asks (`P
 who waits (`GET /requests/{id}/wait`) is told at once. **Yes** means: the grant's status is `Active`, its `ends_at` lies
 ahead, and its `source_address` is the one the connection comes from (unless `same_source_address` is false).
 
-Send `Authorization: Bearer cs_...` with everything but `/health`. A person's token asks, reads, cancels and answers as
-that person; a gateway's asks for its own devices and protocols. Send an `Idempotency-Key` with a POST to be free to
-repeat it. Every error is `application/problem+json` (RFC 9457); its `detail` says what to do.
+Send `Authorization: Bearer cs_...` with everything but `/health` and `/login`. A person's token asks, reads, cancels
+and answers as that person; a gateway's asks for its own devices and protocols. Send an `Idempotency-Key` with a POST to
+be free to repeat it. Every error is `application/problem+json` (RFC 9457); its `detail` says what to do.
 """
 
 API = (
     health.open_to_all,
+    login.open_to_all,
     health.router,
     requests.router,
     answers.router,
@@ -57,6 +59,7 @@ PAGES = (
     sign_in.open_to_all,
     sign_in.router,
     tokens.router,
+    device_login.router,
     asking.router,
     policy_pages.router,
     lists.router,

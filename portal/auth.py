@@ -20,7 +20,9 @@ from store.database import reads
 from store.tokens import FORM, Token
 from store.visibility import Visibility
 
-REMEDY = "an admin makes one with `python -m portal token create`"
+REMEDY = (
+    "people make one on the page Tokens or by `countersign login`, an operator with `python -m portal token create`"
+)
 NEVER = datetime.max.replace(tzinfo=UTC)
 # For the API's description only: `TokenRoute` checks the token.
 BEARER = HTTPBearer(

@@ -38,6 +38,8 @@ HEAVY_AT_ONCE = 4
 HEAVY_IN_ALL = 16
 # How many live streams of one session: a browser opens one, whatever number of tabs it has.
 STREAMS_AT_ONCE = 8
+# How many codes of logins a person may mistype.
+GUESSES_AN_HOUR = 20
 # How much of that work is done at the same time, for all tokens together.
 WORKING_AT_ONCE = 2
 # How often at most a write to the database is tried.
@@ -90,6 +92,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.writable = ShortCache(self._writable, TRY_TO_WRITE_SECONDS)
+        self.guesses = Refusals(GUESSES_AN_HOUR)
         self.heavy = AtOnce(HEAVY_AT_ONCE, HEAVY_IN_ALL)
         self.streams = AtOnce(STREAMS_AT_ONCE, self.at_once.in_all)
         self.changes = Changes(partial(self.run, self.store.reading.changed))

@@ -13,7 +13,18 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, or_, se
 from countersign.models import GrantStatus, Status
 from store.database import Database
 from store.sessions import KEPT as SESSIONS_KEPT
-from store.tables import grants, mails, notifications, rejected_input, requests, sessions, sign_ins, signals, tokens
+from store.tables import (
+    grants,
+    logins,
+    mails,
+    notifications,
+    rejected_input,
+    requests,
+    sessions,
+    sign_ins,
+    signals,
+    tokens,
+)
 from store.tokens import KEPT as TOKENS_KEPT
 
 # So many rows, or the notifications of so many requests, are deleted in one transaction of some milliseconds.
@@ -69,6 +80,7 @@ class Retention:
             (signals, (signals.c.at < now - self.kept.signals) & ~_is_open(signals)),
             (sessions, sessions.c.ends_at < now - SESSIONS_KEPT),
             (tokens, tokens.c.ends_at < now - TOKENS_KEPT),
+            (logins, logins.c.ends_at < now - SESSIONS_KEPT),
             (sign_ins, sign_ins.c.ends_at < now - SESSIONS_KEPT),
             (notifications, _IS_GENERAL & (notifications.c.written_at < now - self.kept.notifications)),
         ]

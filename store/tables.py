@@ -304,6 +304,25 @@ sign_ins = Table(
     Index("sign_ins_by_end", "ends_at"),
 )
 
+# Logins of command lines, which their person allows in a browser.
+logins = Table(
+    "logins",
+    metadata,
+    Column("device_hash", String(64), primary_key=True),  # of the secret that the program polls with
+    Column("user_code", String(16), nullable=False),
+    Column("machine", String(100), nullable=False),  # as it calls itself
+    Column("source_address", String(64), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("interval_seconds", Integer, nullable=False),
+    Column("polled_at", Instant),
+    Column("person", String(128), nullable=False, server_default=""),
+    Column("state", String(16), nullable=False, server_default="waiting"),  # allowed, denied, used
+    Index("logins_by_code", "user_code", unique=True),
+    Index("logins_by_source", "source_address", "asked_at"),
+    Index("logins_by_end", "ends_at"),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 import typer
 from typer.exceptions import Abort, TyperException
 
-from countersign.cli import account, answering, asking, devices, doctor, exits, policy, replies, watching
+from countersign.cli import account, answering, asking, devices, doctor, exits, login, policy, replies, watching
 from countersign.cli.exits import Code
 from countersign.cli.output import show_error
 from countersign.errors import BadPolicy, CountersignError
@@ -30,6 +30,7 @@ app.add_typer(watching.commands)
 app.add_typer(answering.commands)
 app.add_typer(policy.commands, name="policy")
 app.add_typer(replies.commands, name="reply")
+app.add_typer(login.commands)
 app.add_typer(account.commands)
 app.add_typer(doctor.commands)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from countersign.cli.options import DEFAULT_URL
+from countersign.cli.options import of_login
 from countersign.errors import CountersignError
 from countersign.http import Api, is_loopback
 
@@ -22,8 +22,10 @@ KEPT_SECONDS = 30
 
 def device_names(context: typer.Context, incomplete: str) -> list[str]:
     """The devices that begin with what was typed so far."""
-    url = str(context.params.get("url") or os.environ.get("COUNTERSIGN_URL") or DEFAULT_URL)
-    token = str(context.params.get("token") or os.environ.get("COUNTERSIGN_TOKEN") or "")
+    given = [
+        str(context.params.get(one) or os.environ.get(f"COUNTERSIGN_{one.upper()}") or "") for one in ("url", "token")
+    ]
+    url, token = of_login(*given)
     typed = incomplete.strip().lower()
     asked = hashlib.sha256("\n".join([url, token, typed]).encode()).hexdigest()
     found = _kept(asked)

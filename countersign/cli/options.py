@@ -5,12 +5,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from countersign.cli import kept_login
 from countersign.cli.output import console
 from countersign.errors import NotAllowed
 from countersign.http import Api, is_loopback
 from countersign.http_answers import Me
 
-DEFAULT_URL = "http://127.0.0.1:8080"
+# Where nothing is said: the portal of the login that is kept, else that of this machine.
+DEFAULT_URL = ""
+LOCAL_URL = "http://127.0.0.1:8080"
 # The largest number that JSON carries exactly (RFC 8259, section 6).
 LARGEST_NUMBER = 2**53 - 1
 
@@ -23,7 +26,15 @@ def approval_id(typed: str) -> int:
     return int(digits)
 
 
-Url = Annotated[str, typer.Option(metavar="URL", envvar="COUNTERSIGN_URL", help="Where the portal is.")]
+Url = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        envvar="COUNTERSIGN_URL",
+        show_default=False,
+        help=f"Where the portal is; where you are logged in, else {LOCAL_URL}.",
+    ),
+]
 Token = Annotated[
     str,
     typer.Option(
@@ -41,11 +52,32 @@ Number = Annotated[
 
 def connect(url: str, token: str) -> Api:
     """The portal; warns where the token would be sent unencrypted."""
-    api = Api(url, token)
-    if token and api.url.scheme == "http" and not is_loopback(api.url.host):
+    api = Api(*of_login(url, token))
+    warn_unencrypted(api)
+    return api
+
+
+def of_login(url: str, token: str) -> tuple[str, str]:
+    """Where the portal is, and the token: as given, else those of the login that is kept.
+
+    Its token goes to its own portal alone, and only until it ends.
+    """
+    kept = kept_login.read() if not token else None
+    if kept is None or (url and not is_same(url, kept.url)):
+        return url or LOCAL_URL, token
+    return kept.url, kept.token.get_secret_value() if kept.lasts else ""
+
+
+def is_same(url: str, other: str) -> bool:
+    """Whether both lead to the same portal."""
+    return url.strip().rstrip("/") == other.rstrip("/")
+
+
+def warn_unencrypted(api: Api) -> None:
+    """Warn where a token travels over the network as it is."""
+    if api.sends_token and api.url.scheme == "http" and not is_loopback(api.url.host):
         message = f"The token goes to {api.url.host} unencrypted; set COUNTERSIGN_URL to an https:// address."
         console(stderr=True).print(Text(f"Warning: {message}", style="yellow"))
-    return api
 
 
 def person(me: Me, remedy: str) -> str:

@@ -20,6 +20,7 @@ from portal.limits import AtOnce
 
 PREFIX = "/api/v1"
 LARGEST_BODY_BYTES = 64 * 1024
+LARGEST_OPEN_BODY_BYTES = 4 * 1024
 # The problems of any call with a token: 409 where no policy is in force yet.
 ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
@@ -96,6 +97,20 @@ class TokenRoute(StrictRoute):
     def _at_once(self, context: Context) -> AtOnce:
         """The limit on a token's calls at the same time."""
         return context.at_once
+
+
+class OpenBodyRoute(StrictRoute):
+    """A route that needs no token; its body is read up to a small size, in the turn of the caller's address."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Bound the body."""
+        handle = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            WHOSE.set(f"address {request.client.host if request.client else ''}")
+            return await handle(Request(request.scope, at_most(LARGEST_OPEN_BODY_BYTES, request.receive)))
+
+        return bounded
 
 
 class HeavyRoute(TokenRoute):

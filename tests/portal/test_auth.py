@@ -14,7 +14,7 @@ from tests.portal.context import DEVICES, POLICY, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-OPEN_TO_ALL = {("get", "/api/v1/health")}
+OPEN_TO_ALL = {("get", "/api/v1/health"), ("post", "/api/v1/login"), ("post", "/api/v1/login/token")}
 
 
 async def routes(portal: Portal) -> list[tuple[str, str]]:

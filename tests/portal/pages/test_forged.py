@@ -51,6 +51,8 @@ POSTS = {
     "/sign-out": {},
     "/sign-in/oidc": {},
     "/tokens": {"lasts": "7"},
+    "/device": {"code": "WDJB-MJHT"},
+    "/device/answer": {"code": "WDJB-MJHT", "verdict": "allow"},
 }
 ELSEWHERE = [
     "https://evil.example/",
