@@ -54,6 +54,8 @@ def edited(text: str, change: Change) -> str:
     """
     policy = load(text)
     path = [folded(part) for part in change.path]
+    if change.action != "set":
+        change = change.model_copy(update={"value": folded(str(change.value))})
     wanted = _with(policy, path, change)
     if wanted == policy.model_dump(mode="json"):
         return text
@@ -107,11 +109,13 @@ class _Text:
         """Where to change the text, and how."""
         self.path = path
         node: Any = yaml.compose(self.text, Loader=CSafeLoader)
-        key, wanted = node, self.wanted
-        for part in path:
+        key: Any = node
+        wanted: Any = self.wanted
+        for depth, part in enumerate(path, 1):
             if not isinstance(node, MappingNode):
                 raise _unknown(path)
-            wanted = wanted[part]
+            # As it was said, where it is this very value: `2h` and not 120.
+            wanted = change.value if (depth, change.action) == (len(path), "set") else wanted[part]
             pair = next((one for one in node.value if folded(str(one[0].value)) == part), None)
             if pair is None:
                 return self._inserted(node, f"{part}: {_written(wanted)}")

@@ -24,7 +24,7 @@ from portal.api import (
 )
 from portal.api.routes import PREFIX, operation_id
 from portal.context import Plan
-from portal.pages import asking, bulk, device_login, lists, live, oidc, sign_in, static, tokens
+from portal.pages import asking, bulk, device_login, groups, lists, live, oidc, settings, sign_in, static, tokens
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
 
@@ -62,6 +62,8 @@ PAGES = (
     device_login.router,
     asking.router,
     policy_pages.router,
+    groups.router,
+    settings.router,
     lists.router,
     bulk.router,
     live.router,

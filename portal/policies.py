@@ -11,6 +11,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, message_of
 from countersign.http_answers import PolicyText
 from countersign.policy_difference import PolicyDifference, difference
+from countersign.policy_edit import Change, edited
 from countersign.policy_plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
 from engine.engine import Engine
 from engine.policy import ReadPolicy
@@ -37,6 +38,15 @@ async def compared(context: Context, old: PolicyText, new: PolicyText) -> Policy
     """What differs between two versions."""
     parts = await context.work(difference, old.text, new.text)
     return PolicyDifference(old=old.version, new=new.version, parts=parts)
+
+
+async def changed(context: Context, change: Change) -> PolicyText:
+    """The text in force with one change, and the version that it was made from; nothing is changed.
+
+    Raises Refused where that can only be changed in the text, and BadPolicy for a value that the field can't have.
+    """
+    current = await version_of(context)
+    return PolicyText(version=current.version, text=await context.work(edited, current.text, change))
 
 
 async def warnings_of(context: Context, text: str | bytes) -> list[str]:

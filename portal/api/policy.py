@@ -12,13 +12,14 @@ from countersign.errors import BadPolicy
 from countersign.http_answers import Applied, PolicyText
 from countersign.models import Model
 from countersign.policy_difference import PolicyDifference
+from countersign.policy_edit import Change
 from countersign.policy_plan import PolicyPlan
 from countersign.views import AppliedPolicy
 from portal import policies
 from portal.api.idempotency import IdempotencyHere
 from portal.api.problems import described
 from portal.api.requests import LINKED
-from portal.api.routes import HeavyRoute, lead_on, token_router
+from portal.api.routes import WITH_BODY, HeavyRoute, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 
@@ -168,6 +169,20 @@ async def plan(request: Request, context: ContextHere, caller: CallerHere, end_g
     """What applying a policy file would do, or all its mistakes. For admins. Changes nothing."""
     caller.must_be_admin()
     return await policies.planned(context, caller, await request.body(), end_grants)
+
+
+@router.post(
+    "/policy/change",
+    responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY),
+)
+async def change(body: Change, context: ContextHere, caller: CallerHere) -> PolicyText:
+    """The text in force with one change, and the version that it replaces. For admins.
+
+    Nothing is changed: plan and apply the text. All else in it stays as it was written, comments too. 409: there is no
+    such place, or it is written in a way that can be changed in the text alone.
+    """
+    caller.must_be_admin()
+    return await policies.changed(context, body)
 
 
 @router.post(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from fastapi import BackgroundTasks, Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -23,7 +23,9 @@ from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.render import page
 from portal.pages.route import PolicyRoute, page_router
+from portal.pages.site import is_own_page
 
+HOME = "/policy"
 PER_PAGE = 25
 PLACE = re.compile(r"line (\d+)(?:, column \d+)?: (.*)", re.DOTALL)
 LOCKED_OUT = "By this policy you would be no admin any more, and you have not said that you give it up."
@@ -31,7 +33,7 @@ LOCKED_OUT = "By this policy you would be no admin any more, and you have not sa
 Text = Annotated[str, Form(max_length=LARGEST_FILE_BYTES)]
 VersionField = Annotated[int, Form(ge=1, le=LARGEST_VERSION)]
 Typed = Annotated[str, Query(max_length=LONGEST_ID)]
-Back = Annotated[Literal["policy", "groups", "settings"], Form()]
+Back = Annotated[str, Form(max_length=2 * LONGEST_ID)]
 
 router = page_router(PolicyRoute)
 
@@ -63,7 +65,7 @@ async def show(
         request,
         "policy",
         current=await policies.version_of(context),
-        names=_names(policy),
+        names=names_of(policy),
         versions=versions[:PER_PAGE],
         next_before=versions[PER_PAGE - 1].version if len(versions) > PER_PAGE else None,
         typed={"requester": requester, "device": device, "protocol": protocol},
@@ -87,7 +89,7 @@ async def one(
     [applied] = await context.run(context.store.policies.versions, version + 1, 1)
     _, policy = await context.run(context.store.policies.current)
     return page(
-        request, "policy_version", shown=shown, applied=applied, in_force=in_force.version, names=_names(policy)
+        request, "policy_version", shown=shown, applied=applied, in_force=in_force.version, names=names_of(policy)
     )
 
 
@@ -149,7 +151,7 @@ async def apply(
     text: Text,
     end_grants: Annotated[bool, Form()] = False,
     give_up_admin: Annotated[bool, Form()] = False,
-    back: Back = "policy",
+    back: Back = HOME,
 ) -> Response:
     """Put a text in force that was planned against a version."""
     caller.must_be_admin()
@@ -168,7 +170,7 @@ async def apply(
             return await _other_version(request, context, text, replaces)
     later.add_task(policies.enforce, context.engine)
     # One who gave up being an admin may not see the page that they come from.
-    return RedirectResponse("/" if give_up_admin else f"/{back}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse("/" if give_up_admin else _own(back), HTTPStatus.SEE_OTHER)
 
 
 async def planned(
@@ -177,7 +179,7 @@ async def planned(
     caller: Caller,
     text: str,
     replaces: int | None = None,
-    back: Literal["policy", "groups", "settings"] = "policy",
+    back: str = HOME,
 ) -> Response:
     """The page that says what applying a text would do, with the button that applies it.
 
@@ -202,8 +204,8 @@ async def planned(
         difference=differs,
         text=text,
         may_end=may_end,
-        back=back,
-        names=_names(policy),
+        back=_own(back),
+        names=names_of(policy),
     )
 
 
@@ -238,7 +240,7 @@ async def _other_version(request: Request, context: Context, text: str, replaces
     """The editor, with what somebody else has applied meanwhile."""
     [newest] = await context.run(context.store.policies.versions, None, 1)
     _, policy = await context.run(context.store.policies.current)
-    who = _names(policy).get(newest.applied_by, newest.applied_by)
+    who = names_of(policy).get(newest.applied_by, newest.applied_by)
     said = (
         f"{who} has applied version {newest.version} meanwhile, so nothing was changed. Look at what they changed and "
         "take it over into your text, then look at the plan again."
@@ -261,7 +263,12 @@ async def _who_approves(
     return await approvers_of(context, caller, question), ""
 
 
-def _names(policy: Policy) -> dict[str, str]:
+def _own(back: str) -> str:
+    return back if is_own_page(back) else HOME
+
+
+def names_of(policy: Policy) -> dict[str, str]:
+    """Everybody's name, by id."""
     return {person: user.name for person, user in policy.users.items()}
 
 

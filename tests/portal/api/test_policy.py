@@ -281,3 +281,21 @@ async def test_the_list_of_versions_leads_on(portal: Portal) -> None:
     assert [one["version"] for one in first.json()] == [version]
     second = await portal.client("ada").get(first.links["next"]["url"].removeprefix("/api/v1"))
     assert [one["version"] for one in second.json()] == [version - 1]
+
+
+async def test_one_change_to_the_text_is_made_for_programs_and_changes_nothing(portal: Portal) -> None:
+    version = apply_policy(portal.store, POLICY, "ada")
+    change = {"path": ["user_groups", "finance", "require_managerial_approval"], "action": "set", "value": True}
+    reply = await portal.post("ada", "/policy/change", change)
+    finance = "finance: {members: [heidi], managers: [heidi]"
+    assert reply.json() == {
+        "version": version,
+        "text": POLICY.replace(finance, f"{finance}, require_managerial_approval: true"),
+    }
+    assert (await portal.get("ada", "/policy")).json() == {"version": version, "text": POLICY}
+    gone = await portal.post("ada", "/policy/change", change | {"path": ["user_groups", "nobody", "members"]})
+    assert (gone.status_code, gone.json()["detail"]) == (409, "There is no nobody in the policy any more.")
+    wrong = await portal.post("ada", "/policy/change", {"path": ["reminder_minutes"], "action": "set", "value": "soon"})
+    assert wrong.status_code == 422
+    assert wrong.json()["problems"][0].startswith("reminder_minutes: must be a duration")
+    assert (await portal.post("alice", "/policy/change", change)).status_code == 403

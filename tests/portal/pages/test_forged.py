@@ -48,6 +48,7 @@ POSTS = {
     "/policy/edit": {"replaces": "1", "text": "users: []"},
     "/policy/apply": {"replaces": "1", "text": "users: []"},
     "/policy/versions/1/roll-back": {},
+    "/policy/change": {"action": "set", "path": "rejection_needs_reason", "value": "true"},
     "/sign-out": {},
     "/sign-in/oidc": {},
     "/tokens": {"lasts": "7"},

@@ -54,6 +54,11 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
     pages = [
         "/policy?requester=alice&device=no-such-device",
         "/policy/edit",
+        "/groups",
+        "/groups?section=device_groups&query=no-such-group",
+        "/groups/user_groups/engineers",
+        "/groups/device_groups/web",
+        "/settings",
         f"/policy/versions/{version - 1}",
         f"/policy/difference?old={version - 1}&new={version}",
     ]

@@ -1,0 +1,67 @@
+"""Settings, for admins: what the policy says for all, with forms that change it."""
+
+from typing import NamedTuple
+
+from fastapi import Request, Response
+
+from countersign.directory import CHANNELS, Policy
+from portal.auth import CallerHere
+from portal.context import ContextHere
+from portal.pages.policy import names_of
+from portal.pages.render import page
+from portal.pages.route import PolicyRoute, page_router
+
+USES = ("decide", "link_only", "off")
+
+
+class Switch(NamedTuple):
+    """A field that is true or false: its name, and what it says."""
+
+    field: str
+    name: str
+    about: str
+
+
+SWITCHES = (
+    Switch(
+        "auto_approve_when_requester_is_approver",
+        "Auto-approval when the requester is an approver",
+        "The own approval of a requester who is an approver of the level, as a manager, is counted at once.",
+    ),
+    Switch("rejection_needs_reason", "A rejection needs a reason", "It counts only with a comment that says why."),
+    Switch(
+        "same_source_address",
+        "Same source address",
+        "Who asks again while a grant lasts is told yes only from the address it was first asked from.",
+    ),
+)
+DURATIONS = (
+    Switch("approval_status_change_to_expire", "Time to expire", "How long a request waits before it expires."),
+    Switch("reminder_minutes", "Reminder", "When those who have not answered are reminded; empty for never."),
+    Switch("grant_minutes", "Longest access", "How long access lasts, unless less is asked for."),
+)
+
+router = page_router(PolicyRoute)
+
+
+@router.get("/settings")
+async def settings(request: Request, context: ContextHere, caller: CallerHere) -> Response:
+    """What holds for all requests, unless a device group or an approval workflow says otherwise."""
+    caller.must_be_admin()
+    _, policy = await context.run(context.store.policies.current)
+    return page(
+        request,
+        "settings",
+        policy=policy,
+        names=names_of(policy),
+        written=policy.model_dump(mode="json", include={one.field for one in DURATIONS}),
+        switches=SWITCHES,
+        durations=DURATIONS,
+        channels=_channels(policy),
+        uses=USES,
+    )
+
+
+def _channels(policy: Policy) -> dict[str, str]:
+    """What each channel is used for."""
+    return {name: policy.channels.get(name, "off") for name in CHANNELS}
