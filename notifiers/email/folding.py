@@ -1,7 +1,8 @@
-"""Text folded so loosely that every way to write a mark of structure comes out alike, and the tables of such marks.
+"""How text is folded to be compared with tables, and the tables of marks.
 
-For what stands around an answer (an attribution line, a forward's banner, an absence's subject), where taking too much
-for such a mark decides nothing. Never for the answer itself: there a disguise must stay one.
+Loosely (`loose`) for what stands around an answer (an attribution line, a forward's banner, an absence's subject):
+taking too much for such a mark decides nothing. Strictly (`fold`) for the answer itself, where a disguise must stay
+one: people write it with other case, width and accents.
 """
 
 from __future__ import annotations
@@ -49,3 +50,67 @@ def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
 
 
 CLIENTS, MACHINES = table("clients"), table("machines")
+
+# Letters of the languages in the tables, and full-width Latin. No compatibility forms: those are look-alikes.
+_LETTERS = re.compile(r"[A-Za-zÀ-ÖØ-öø-žぁ-ゖァ-ヺー々一-鿿Ａ-Ｚａ-ｚ]+")
+_TWO_WIDTHS = re.compile(r"[Ａ-Ｚａ-ｚ][A-Za-z]|[A-Za-z][Ａ-Ｚａ-ｚ]")
+_WIDE = {0xFF01 + i: 0x21 + i for i in range(94)} | {
+    0x3000: " ",
+    0x3002: ". ",
+    0xFF61: ". ",
+    0x3001: ", ",
+    0xFF64: ", ",
+    0xFF0C: ", ",
+    0xFF01: "! ",
+    0x2026: "...",
+}
+# What keyboards and editors write for an apostrophe.
+_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ´`"), "'")
+_NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
+
+
+def fold(text: str) -> str | None:
+    """Fold a line. None where something in it isn't shown, or is another letter than the one that it folds into."""
+    text = text.translate(_APOSTROPHES).replace("i\u0307", "i")  # which is how programs write a small İ
+    return None if any(map(_is_disguised, text)) or _TWO_WIDTHS.search(text) else fold_case(text)
+
+
+def fold_case(text: str) -> str:
+    """Fold case, width, apostrophes and spaces of what holds no disguise, as tables and quoted lines do."""
+    if text.isascii():
+        return " ".join(text.replace("`", "'").casefold().split())
+    plain = text.translate(_WIDE).translate(_APOSTROPHES).casefold().replace("i\u0307", "i")
+    return " ".join(unicodedata.normalize("NFC", plain).split())
+
+
+def fold_known(text: str) -> str:
+    """The same without accents."""
+    folded = fold_case(text)
+    return folded if folded.isascii() else "".join(map(_bare, folded))
+
+
+def is_blank(text: str) -> bool:
+    """Whether a line shows nothing at all."""
+    return all(c.isspace() or unicodedata.category(c) == "Cf" for c in text)
+
+
+def has_other_letters(text: str) -> bool:
+    """Whether a text has letters, or marks on them, that none of the tables' languages writes."""
+    return any(unicodedata.category(c)[0] in "LM" and not _LETTERS.match(c) for c in unicodedata.normalize("NFC", text))
+
+
+def _is_disguised(char: str) -> bool:
+    if char.isascii():
+        return not char.isprintable() and char != "\t"
+    category = unicodedata.category(char)
+    looks_alike = category[0] == "L" and not _LETTERS.match(char) and _LETTERS.fullmatch(char.casefold()) is not None
+    return category in _NEVER_SHOWN or char in _FILLERS or looks_alike
+
+
+@lru_cache(maxsize=4096)
+def _bare(char: str) -> str:
+    """A Latin letter without its accent; any other character as it is."""
+    if char in "ıł":
+        return "i" if char == "ı" else "l"
+    return unicodedata.normalize("NFD", char)[0] if "À" <= char <= "ž" else char

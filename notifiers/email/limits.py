@@ -32,7 +32,6 @@ LONGEST_META = 1_024  # bytes at the top of an HTML body in which it may say how
 LONGEST_SENTENCE = 4_000  # characters of a quote in which our instruction is looked for
 MOST_GREETINGS = 10  # lines above an answer
 MOST_BELOW = 200  # lines below an answer that may put it in doubt, and of a signature
-MOST_NAMED = 20  # people in To or Cc whose names may stand beside an answer
 LONGEST_LINE_SHOWN = 100  # characters of the line that is quoted back
 LONGEST_KEPT = 998  # characters of a header that is passed on
 MOST_PREFIXES = 20  # of a subject

@@ -6,7 +6,7 @@ It says what the mail says. Whether that decides anything is the judge's part: s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
@@ -14,8 +14,8 @@ from pydantic import ConfigDict
 from countersign.models import LONGEST_COMMENT, Model, without_controls
 from notifiers.email import limits, machines, people
 from notifiers.email.folding import UNSURE, read_toml
-from notifiers.email.grammar import Names, words_of_name
 from notifiers.email.grammar.lexicon import CODES, lexicon
+from notifiers.email.grammar.segments import Names, words_of_name
 from notifiers.email.header_values import decoded, keyword
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields, read_parts
 from notifiers.email.token import Ids
@@ -107,16 +107,9 @@ def _read(mail: Part, about: dict[str, object], known: KnownNames | None, langua
 
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
-    if known is not None:
-        ours = decoded(fields.first("to"))  # "Hi Countersign team,"
-        return Names(words_of_name(known.sender), _words_of([*known.others, ours]), guesses=False)
-    named = [decoded(value) for name in ("to", "cc") for value in fields.all(name)]
-    others = _words_of(one for each in named for one in each.split(",")[: limits.MOST_NAMED])
-    return Names(words_of_name(decoded(fields.first("from"))), others)
-
-
-def _words_of(names: Iterable[str]) -> frozenset[str]:
-    return frozenset().union(*map(words_of_name, names))
+    known = known or KnownNames(decoded(fields.first("from")))
+    ours = decoded(fields.first("to"))  # "Hi Countersign team,"
+    return Names(words_of_name(known.sender), frozenset().union(*map(words_of_name, [*known.others, ours])))
 
 
 def _number(subject: str) -> int | None:

@@ -6,8 +6,7 @@ from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
-from notifiers.email.folding import read_toml
-from notifiers.email.grammar.folded import fold_case, fold_known
+from notifiers.email.folding import fold_case, fold_known, read_toml
 
 LANGUAGES = Path(__file__).parent.parent / "languages"
 REQUIRED = frozenset({"approve", "reject", "explicit", "undo", "greetings", "thanks", "closings", "below"})

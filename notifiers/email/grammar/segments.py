@@ -1,20 +1,54 @@
-"""What one segment of a line is: an answer, thanks, a greeting, a name, or something else."""
+"""What one segment of a line is: an answer, thanks, a greeting, a name that the directory knows, or something else."""
 
-from notifiers.email.grammar.folded import fold_known, has_other_letters
-from notifiers.email.grammar.lexicon import Lexicon, Phrases, is_eastern
-from notifiers.email.grammar.names import MOST_NAME_WORDS, Names
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from notifiers.email.folding import fold, fold_known
+from notifiers.email.grammar.lexicon import Lexicon, Phrases
 
 LONGEST_PHRASE = 10  # words
-LONGEST_SIGNED_NAME = 6  # ideographs or kana, without the honorific
+MOST_NAME_WORDS = 4
+
+_PIECES = re.compile(r"[-'.]")
+# What follows a name in a display name, such as "(back Monday)" or "| Acme", is no part of it.
+_END_OF_NAME = re.compile(r"[(\[{|/<>@\d:;]| - | – ")
+
+
+class Names(NamedTuple):
+    """The folded words of the names that an answer may be signed by or speak to."""
+
+    sender: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+
+    def knows(self, word: str) -> bool:
+        """Whether a name has this word, whole or in its pieces."""
+        pieces = _pieces(word)
+        return bool(pieces) and pieces <= self.sender | self.others
+
+    def is_sender(self, words: Iterable[str]) -> bool:
+        """Whether all these words are of the sender's own name."""
+        pieces = frozenset[str]().union(*map(_pieces, words))
+        return bool(pieces) and pieces <= self.sender
+
+
+def words_of_name(name: str) -> frozenset[str]:
+    """The folded words of one person's name, and its first letters; nothing of what is written behind it."""
+    bare = _END_OF_NAME.split(name.strip(" \"'"))[0]
+    words = (fold(word.strip(" ,.\"'")) for word in re.split(r"[\s,]+", bare)[: MOST_NAME_WORDS + 2])
+    found = frozenset[str]().union(*(_pieces(word) for word in words if word))
+    return found | {word[0] for word in found}
+
+
+def _pieces(word: str) -> frozenset[str]:
+    return frozenset(filter(None, _PIECES.split(fold_known(word))))
 
 
 class Reader:
-    """Reads the segments of one line, `shown` as it is written."""
+    """Reads the segments of lines."""
 
-    def __init__(self, lexicon: Lexicon, names: Names, shown: str) -> None:
+    def __init__(self, lexicon: Lexicon, names: Names) -> None:
         self.lexicon, self.names = lexicon, names
-        words = (word.strip(" ,.!:，。！：、") for word in shown.split())
-        self._capitalized = {fold_known(word) for word in words if word[:1].isupper() and word[1:2].islower()}
         self._tables: list[tuple[str, Phrases]] = [
             ("approve", lexicon.approve), ("reject", lexicon.reject), ("undo", lexicon.undo),
             ("thanks", lexicon.thanks), ("please", lexicon.please), ("closing", lexicon.closings),
@@ -33,37 +67,25 @@ class Reader:
         return self._with_name(spoken) or self._with_more(spoken) or "other"
 
     def _with_name(self, spoken: list[str]) -> str:
+        words = self.lexicon
         if self._is_known(spoken):
             return "name"
+        openings = {"address": words.greetings, "thanks": words.thanks, "sorry": words.sorry, "closing": words.closings}
         for count in range(len(spoken) - 1, 0, -1):
-            opening, name = " ".join(spoken[:count]), spoken[count:]
-            if opening in self.lexicon.greetings:
-                return "address" if self._is_person(name) else ""
-            for kind, table in (("thanks", self.lexicon.thanks), ("sorry", self.lexicon.sorry)):
-                if opening in table and self._is_person(name):
-                    return kind
-            if opening in self.lexicon.closings and self._is_known(name):
-                return "closing"
-        titled = any(word in self.lexicon.titles or self._untitled(word) != word for word in spoken)
+            opening = " ".join(spoken[:count])
+            kind = next((kind for kind, table in openings.items() if opening in table), "")
+            if kind and self._is_person(spoken[count:]):
+                return kind
+        titled = any(word in words.titles or self._untitled(word) != word for word in spoken)
         return "address" if titled and self._is_person(spoken) else ""
 
     def _is_known(self, name: list[str]) -> bool:
         return len(name) <= MOST_NAME_WORDS and all(map(self.names.knows, name))
 
     def _is_person(self, name: list[str]) -> bool:
+        """Whether these are known names, with titles or without, or titles alone."""
         bare = [word for word in name if word not in self.lexicon.titles and word not in self.lexicon.and_]
-        return len(bare) <= MOST_NAME_WORDS and all(map(self._is_name, bare))
-
-    def _is_name(self, word: str) -> bool:
-        """Whether a word is a known name, with an honorific or without; or a guess may take it for one."""
-        bare = self._untitled(word)
-        if self.names.knows(bare) or not self.names.guesses:
-            return self.names.knows(bare)
-        if is_eastern(word):
-            return bare != word and len(bare) <= LONGEST_SIGNED_NAME and not self.lexicon.below.sign_in(bare)
-        plain = fold_known(word)
-        readable = plain.isascii() or has_other_letters(plain)  # "nøt" may be read as "not"
-        return readable and plain.isalpha() and plain in self._capitalized and not self.lexicon.turns(plain)
+        return self._is_known(list(map(self._untitled, bare)))
 
     def _untitled(self, word: str) -> str:
         """A word without the honorific or greeting that is written together with a name, as in 田中様 or 王经理您好."""
@@ -77,29 +99,30 @@ class Reader:
 
         Two that say no may cancel out ("no rechazar"), and two of different languages may mean something else in one.
         """
-        if self.lexicon.answering_words.isdisjoint(map(fold_known, spoken)):
+        words = self.lexicon
+        if words.answering_words.isdisjoint(map(fold_known, spoken)):
             return ""
         for count in range(1, len(spoken)):
             opening, rest = " ".join(spoken[:count]), " ".join(spoken[count:])
             if self._says_yes_twice(opening, rest):
                 return "approve"
             for said, beside, after in ((opening, rest, True), (rest, opening, False)):
-                kind = "approve" if said in self.lexicon.approve else "reject" if said in self.lexicon.reject else ""
-                if kind and self._goes_with(kind, said, beside.split(" "), after=after):
-                    asks = beside in self.lexicon.please and said in self.lexicon.bare_verbs
-                    return f"{kind} order" if said in self.lexicon.orders or asks else kind
+                kind = "approve" if said in words.approve else "reject" if said in words.reject else ""
+                if kind and self._goes_with(kind, said, beside, after=after):
+                    asks = beside in words.please and said in words.bare_verbs
+                    return f"{kind} order" if said in words.orders or asks else kind
         return ""
 
-    def _goes_with(self, kind: str, said: str, beside: list[str], *, after: bool) -> bool:
-        text = " ".join(beside)
-        if text in self.lexicon.own or (kind == "reject" and text in self.lexicon.sorry):
+    def _goes_with(self, kind: str, said: str, text: str, *, after: bool) -> bool:
+        words, beside = self.lexicon, text.split(" ")
+        if text in words.own or (kind == "reject" and text in words.sorry):
             return True
         if not after:
             return False
-        if beside[0] in self.lexicon.by and len(beside) > 1:
+        if beside[0] in words.by and len(beside) > 1:
             return self.names.is_sender(beside[1:])
-        tables = (self.lexicon.please, self.lexicon.with_answer, self.lexicon.thanks, self.lexicon.closings)
-        spoken_to = self._is_known(beside) and said not in self.lexicon.bare_verbs and said not in self.lexicon.orders
+        tables = (words.please, words.with_answer, words.thanks, words.closings)
+        spoken_to = self._is_known(beside) and said not in words.bare_verbs and said not in words.orders
         return spoken_to or any(text in table for table in tables) or self._with_name(beside) == "thanks"
 
     def _says_yes_twice(self, one: str, other: str) -> bool:

@@ -6,8 +6,7 @@ sure mark of a quote is the sender's own text, so that no word of theirs is lost
 
 import re
 
-from notifiers.email.folding import CLIENTS
-from notifiers.email.grammar.folded import fold_known
+from notifiers.email.folding import CLIENTS, fold_known
 from notifiers.email.grammar.lexicon import lexicon
 
 LONGEST_ATTRIBUTION = 4  # lines that "On ... wrote:" may be wrapped over

@@ -3,8 +3,7 @@
 import re
 from typing import NamedTuple
 
-from notifiers.email.folding import CLIENTS
-from notifiers.email.grammar.folded import fold_case
+from notifiers.email.folding import CLIENTS, fold_case
 from notifiers.email.grammar.lexicon import Lexicon
 from notifiers.email.own_text import fold_mark
 

@@ -2,12 +2,17 @@
 
 import pytest
 
-from notifiers.email.grammar import Names, read_line, words_of_name
+from notifiers.email.grammar import Names, read_line
 from notifiers.email.grammar.doubt import word_of_doubt
 from notifiers.email.grammar.lexicon import lexicon
+from notifiers.email.grammar.segments import words_of_name
 
 WORDS = lexicon()
-NAMES = Names(words_of_name("Grace Hopper"), frozenset({"jean", "luc", "o", "connor", "иван"}))
+OTHERS = (
+    "Bob Jones", "Alice Meyer", "Jean-Luc O'Connor", "Will May", "Иван", "Γιώργος", "Ștefan Nguyễn", "Ahmet Can",
+    "田中", "佐藤", "王",
+)  # fmt: skip
+NAMES = Names(words_of_name("Grace Hopper"), frozenset().union(*map(words_of_name, OTHERS)))
 
 
 def verdict(line: str) -> str:
@@ -228,7 +233,7 @@ def test_nothing_behind_a_name_is_part_of_it() -> None:
 
 
 def test_only_known_names_stand_beside_an_answer_where_the_directory_was_asked() -> None:
-    known = Names(words_of_name("Grace Hopper"), words_of_name("Alice Arundel"), guesses=False)
+    known = Names(words_of_name("Grace Hopper"), words_of_name("Alice Arundel"))
     assert read_line("Hi Alice, approved. Thanks, Grace", known).verdict == "approve"
     assert read_line("OK Alice", known).verdict == "approve"
     assert read_line("Sorry Alice, no.", known).verdict == "reject"
@@ -247,9 +252,9 @@ def test_only_known_names_stand_beside_an_answer_where_the_directory_was_asked()
     ],
 )  # fmt: skip
 def test_a_name_that_the_directory_knows_opens_a_letter(name: str, line: str) -> None:
-    known = Names(words_of_name("佐藤 花子"), words_of_name(name), guesses=False)
+    known = Names(words_of_name("佐藤 花子"), words_of_name(name))
     assert read_line(line, known).code == "greeting"
-    assert read_line(line, Names(guesses=False)).code != "greeting"
+    assert read_line(line, Names()).code != "greeting"
     assert read_line("お疲れ様です。佐藤です。承認します。", known).verdict == "approve"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifiers.email.reply import Reply, read_reply
+from notifiers.email.reply import KnownNames, Reply, read_reply
 
 TOKEN = "k1abcdefghijklmnopqrstuvwxyz"
 HEAD = (
@@ -12,6 +12,9 @@ HEAD = (
     "Message-ID: <answer-1@example.com>\r\n"
     f"In-Reply-To: <1042.2.{TOKEN}.asked.abcdefghijklmnop@example.test>\r\n"
 )
+
+
+KNOWN = KnownNames("Grace Hopper", ["Alice Arundel", "Bob Babbage"])
 
 
 def reply(body: str, head: str = HEAD) -> Reply:
@@ -218,7 +221,7 @@ def test_a_broken_subject_harms_nothing(value: str) -> None:
 )
 def test_who_gave_no_answer_is_told_which_line_was_read(text: str, line: str) -> None:
     raw = f"From: grace@example.com\nTo: c@example.test\nSubject: Re: x\n\n{text}".encode()
-    assert read_reply(raw).reason.endswith(f' It reads "{line}".')
+    assert read_reply(raw, KNOWN).reason.endswith(f' It reads "{line}".')
 
 
 def test_what_may_be_quoted_is_no_comment() -> None:
@@ -272,7 +275,7 @@ def test_what_may_be_quoted_is_no_comment() -> None:
 )
 def test_what_stands_around_the_answer(text: str, verdict: str, comment: str) -> None:
     raw = f"From: grace@example.com\nTo: c@example.test\nSubject: Re: x\n\n{text}".encode()
-    read = read_reply(raw)
+    read = read_reply(raw, KNOWN)
     assert (read.verdict, read.comment) == (verdict, comment)
 
 
