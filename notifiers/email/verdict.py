@@ -8,9 +8,10 @@ from typing import NamedTuple
 from countersign.models import LONGEST_COMMENT, without_controls
 from notifiers.email import limits
 from notifiers.email.folding import DISPLACED, UNSURE, fold_case
-from notifiers.email.grammar import Line, Names, read_line
+from notifiers.email.grammar import Line, read_line
 from notifiers.email.grammar.doubt import begins_with_doubt, word_of_doubt
 from notifiers.email.grammar.lexicon import Lexicon
+from notifiers.email.grammar.segments import Names
 from notifiers.email.html import html_text
 from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Part

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 
 from notifiers.email.folding import fold_case
-from notifiers.email.grammar import Names, read_line
+from notifiers.email.grammar import read_line
 from notifiers.email.grammar.lexicon import WORD, Lexicon
+from notifiers.email.grammar.segments import Names
 
 LONGEST_PHRASE = 6  # words
 LONGEST_COMMENT = 40_000  # characters below an approval

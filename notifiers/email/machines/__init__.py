@@ -27,7 +27,7 @@ MOST_HOPS = 50  # Received fields; RFC 5321, section 6.3, asks for at least 100 
 _CALENDARS = ("text/calendar", "application/ics")
 # What attendees send; RFC 5546, section 3.2. An invitation among the files of a mail is nobody's answer.
 _ANSWERS = ("reply", "counter", "refresh")
-_METHOD = re.compile(rb"^METHOD(?:;[^:\n]{0,100})?:[ \t]*([A-Za-z]{1,20})", re.MULTILINE | re.IGNORECASE)
+_METHOD = re.compile(rb"^METHOD(?:;[^:\n]{0,100})?:[ \t]*(?:REPLY|COUNTER|REFRESH)\b", re.MULTILINE | re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]")  # RFC 5545, section 3.1
 
 
@@ -42,18 +42,28 @@ class Machine(NamedTuple):
     guessed: bool = False
 
 
+class Sign(NamedTuple):
+    """What a kind of machine is known by; where it is only `guessed`, a person's mail may bear it, too."""
+
+    kind: str
+    sign: str
+    shows: Test
+    guessed: bool = False
+
+
 def is_forward(mail: Part) -> bool:
     """Whether a mail's subject says that it hands another one on."""
-    return kind_by_subject(decoded(mail.fields.first("subject"))) == "forward"
+    return _says("forward")(mail)
 
 
 def machine(mail: Part) -> Machine | None:
     """The machine that wrote this mail, or None where a person may have."""
-    shown = [(kind, sign, shows) for kind, sign, shows in _SIGNS if shows(mail)]
-    if not shown:
-        return None
-    kind, sign, _ = shown[0]
-    return Machine(kind, sign, guessed=all(shows in _GUESSES for _, _, shows in shown))
+    shown = [each for each in _SIGNS if each.shows(mail)]
+    return Machine(shown[0].kind, shown[0].sign, all(each.guessed for each in shown)) if shown else None
+
+
+def _says(kind: str) -> Test:
+    return lambda mail: kind_by_subject(decoded(mail.fields.first("subject"))) == kind
 
 
 def _holds(*kinds: str) -> Test:
@@ -69,8 +79,8 @@ def _bears(*names: str) -> Test:
     return lambda mail: any(map(mail.fields.first, names))
 
 
-def _value(names: tuple[str, ...], *prefixes: str) -> Test:
-    return lambda mail: any(keyword(value).startswith(prefixes) for name in names for value in mail.fields.all(name))
+def _value(name: str, *prefixes: str) -> Test:
+    return lambda mail: any(keyword(value).startswith(prefixes) for value in mail.fields.all(name))
 
 
 def _is_from(users: tuple[str, ...]) -> Test:
@@ -86,20 +96,18 @@ def _is_receipt(mail: Part) -> bool:
 def _answers_invitation(mail: Part) -> bool:
     """Whether a mail is a calendar's, or holds the answer to an invitation anywhere: no yes to a request (RFC 5546)."""
     outlooks = keyword(mail.fields.first("content-class")) == "urn:content-classes:calendarmessage"
-    return outlooks or mail.type in _CALENDARS or any(_method(part) in _ANSWERS for part in mail.walk())
+    return outlooks or mail.type in _CALENDARS or any(map(_is_answer, mail.walk()))
 
 
-def _method(part: Part) -> str:
+def _is_answer(part: Part) -> bool:
     """By the parameter that must repeat it (RFC 6047, section 2.4), on whatever part, or by the calendar itself."""
-    said = keyword(part.params.get("method", ""))
-    if said in _ANSWERS or part.type not in _CALENDARS:
-        return said
+    if keyword(part.params.get("method", "")) in _ANSWERS or part.type not in _CALENDARS:
+        return keyword(part.params.get("method", "")) in _ANSWERS
     calendar = beginning(part, limits.LARGEST_CALENDAR).replace(b"\0", b"")  # as UTF-16 has them
-    found = _METHOD.search(_FOLD.sub(b"", calendar))
-    return found[1].decode("ascii").lower() if found else ""
+    return bool(_METHOD.search(_FOLD.sub(b"", calendar)))
 
 
-def _resent(mail: Part) -> bool:
+def _is_resent(mail: Part) -> bool:
     return any(name.startswith("resent-") for name, _ in mail.fields.pairs)
 
 
@@ -113,10 +121,6 @@ def _submitted_by_machine(mail: Part) -> bool:
     return any(value.strip() and keyword(value) != "no" for value in mail.fields.all("auto-submitted"))
 
 
-def _subject_is_automatic(mail: Part) -> bool:
-    return kind_by_subject(decoded(mail.fields.first("subject"))) == "automatic"
-
-
 def _looped_by_sender(mail: Part) -> bool:
     """procmail's autoresponders (procmailex(5)) and Exchange's rules mark what they send with their owner's address."""
     return one_sender(mail.fields) in _named(mail, "x-loop") | _named(mail, "x-ms-exchange-inbox-rules-loop")
@@ -128,43 +132,43 @@ def _came_back(mail: Part) -> bool:
 
 
 def _named(mail: Part, name: str) -> set[str]:
-    """The addresses a field names, without the tag behind `+`, folded."""
-    values = (
-        without_comments(value) if name == "x-loop" else value for value in mail.fields.all(name)[: limits.MOST_MARKS]
-    )
-    found = (each for value in values for each in addresses_anywhere(value[: limits.LONGEST_STRUCTURED]))
-    return {re.sub(r"\+[^@]*", "", each).lower() for each in found}
+    """The addresses a field names, without comments and the tag behind `+`, folded."""
+    values = (without_comments(value) for value in mail.fields.all(name)[: limits.MOST_MARKS])
+    return {re.sub(r"\+[^@]*", "", each).lower() for value in values for each in addresses_anywhere(value)}
 
 
-# What forwarders and scanners put on what they pass on, and add-ins on what people write.
-_is_marked_against_loops = _bears("x-loop")
-_may_be_bulk = _bears("list-unsubscribe")
-_GUESSES = (_subject_is_automatic, _is_marked_against_loops, _may_be_bulk)
-
-# In order: what says more comes first. Each sign with its source.
-_SIGNS: list[tuple[str, str, Callable[[Part], bool]]] = [
-    ("receipt", "it is a read receipt (RFC 8098)", _is_receipt),
-    ("receipt", "Content-Class says it is a receipt", _value(("content-class",), "urn:content-classes:mdn")),
-    ("bounce", "it is a delivery report (RFC 3464)", is_report),
-    ("bounce", "it names failed recipients", _bears("x-failed-recipients")),
-    ("bounce", "a mail server wrote it", _is_from(MACHINES["daemons"])),
-    ("calendar", "it answers an invitation (RFC 5546)", _answers_invitation),
-    ("auto_reply", "another report of a machine", _holds("multipart/report")),
-    ("auto_reply", "it reports abuse (RFC 5965)", _holds("message/feedback-report")),
-    ("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
-    ("auto_reply", "a machine's address wrote it", _is_from(MACHINES["robots"])),
-    ("auto_reply", "its subject begins like that of one. Reply with the subject left as it is", _subject_is_automatic),
-    ("auto_reply", "its headers are those of an automatic reply", _has(*MACHINES["automatic_headers"])),
-    ("auto_reply", "its headers are those of an automatic reply", _value(("x-post-messageclass",), "9")),
-    ("list", "it came through a mailing list (RFC 2919, RFC 2369)", _bears(*MACHINES["list_headers"])),
-    ("list", "it came through a mailing list", _value(("precedence",), "list")),
-    ("auto_reply", "Precedence says so", _value(("precedence", "x-precedence"), *_BULK)),
-    ("auto_reply", "it was delivered by an autoresponder", _value(("delivered-to",), "autoresponder")),
-    ("auto_reply", "its sender's own program marked it against loops", _looped_by_sender),
-    ("bounce", "its return path is empty (RFC 5321)", _null_sender),
-    ("loop", "it has been here before", _came_back),
-    ("loop", "it went round in circles", lambda mail: len(mail.fields.all("received")) > MOST_HOPS),
-    ("loop", "X-Loop marks it against loops", _is_marked_against_loops),
-    ("list", "List-Unsubscribe marks it as bulk mail (RFC 2369)", _may_be_bulk),
-    ("resent", "it was sent again by somebody (RFC 5322, 3.6.6)", _resent),
-]  # fmt: skip
+_AUTOMATIC = "its headers are those of an automatic reply"
+_LIST = "it came through a mailing list (RFC 2919, RFC 2369)"
+_SUBJECT = "its subject begins like that of one. Reply with the subject left as it is"
+# In order: what says more comes first. Each sign with its source. What forwarders and scanners put on what they pass
+# on, and add-ins on what people write, is guessed.
+_SIGNS = [
+    Sign("receipt", "it is a read receipt (RFC 8098)", _is_receipt),
+    Sign("receipt", "Content-Class says it is a receipt", _value("content-class", "urn:content-classes:mdn")),
+    Sign("bounce", "it is a delivery report (RFC 3464)", is_report),
+    Sign("bounce", "it names failed recipients", _bears("x-failed-recipients")),
+    Sign("bounce", "a mail server wrote it", _is_from(MACHINES["daemons"])),
+    Sign("calendar", "it answers an invitation (RFC 5546)", _answers_invitation),
+    Sign("auto_reply", "another report of a machine", _holds("multipart/report", "message/feedback-report")),
+    Sign("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
+    Sign("auto_reply", "a machine's address wrote it", _is_from(MACHINES["robots"])),
+    Sign("auto_reply", _SUBJECT, _says("automatic"), guessed=True),
+    Sign("auto_reply", _AUTOMATIC, _has(*MACHINES["automatic_headers"])),
+    Sign("auto_reply", _AUTOMATIC, _value("x-post-messageclass", "9")),
+    Sign("list", _LIST, _bears(*MACHINES["list_headers"])),
+    Sign("list", _LIST, _value("precedence", "list")),
+    Sign("auto_reply", "Precedence says so", _value("precedence", *_BULK)),
+    Sign("auto_reply", "X-Precedence says so", _value("x-precedence", *_BULK)),
+    Sign("auto_reply", "it was delivered by an autoresponder", _value("delivered-to", "autoresponder")),
+    Sign("auto_reply", "its sender's own program marked it against loops", _looped_by_sender),
+    Sign("bounce", "its return path is empty (RFC 5321)", _null_sender),
+    Sign("loop", "it has been here before", _came_back),
+    Sign("loop", "it went round in circles", lambda mail: len(mail.fields.all("received")) > MOST_HOPS),
+    Sign("loop", "X-Loop marks it against loops", _bears("x-loop"), guessed=True),
+    Sign("list", "List-Unsubscribe marks it as bulk mail (RFC 2369)", _bears("list-unsubscribe"), guessed=True),
+    Sign(
+        "resent",
+        "it was sent again by somebody (RFC 5322, 3.6.6)",
+        lambda mail: any(name.startswith("resent-") for name, _ in mail.fields.pairs),
+    ),
+]

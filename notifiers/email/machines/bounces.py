@@ -18,8 +18,6 @@ _RETURNED = (
 )  # fmt: skip
 
 _ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.){1,64}"|[^\s<>;,@"]{1,64})@[^\s<>;,@()]{1,255}')
-_UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")  # RFC 6533, section 3: EmbeddedUnicodeChar
-_XTEXT = {"+2B": "+", "+3D": "="}  # RFC 3461, section 4: the two characters of an address that must be written so
 
 
 def is_report(mail: Part) -> bool:
@@ -82,15 +80,5 @@ def _failed_in(block: Fields) -> str:
 
 def _address(value: str) -> str:
     """The address of `rfc822; <address>` and its like, comments left out."""
-    value = without_comments(value)
-    if value.lower().startswith("utf-8"):
-        value = _UNICODE.sub(_character, value)
-    match = _ADDRESS.search(value)
-    if not match:
-        return ""
-    return folded_address(re.sub(r"\+(?:2B|3D)", lambda found: _XTEXT[found[0]], match[0]))
-
-
-def _character(found: re.Match[str]) -> str:
-    code = int(found[1], 16)
-    return chr(code) if code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF else found[0]
+    match = _ADDRESS.search(without_comments(value))
+    return folded_address(match[0]) if match else ""

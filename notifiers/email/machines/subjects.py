@@ -9,7 +9,6 @@ is a reply, "Fwd: Re:" was handed on.
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Literal
 
 from notifiers.email import limits
@@ -25,34 +24,24 @@ _TAG = re.compile(
     r"\[[^\[\]]{0,80}\]|\([^()]{0,80}\)|\{[^{}]{0,80}\}|<[^<>]{0,80}>|【[^【】]{0,80}】|\*{2,9}[^*]{0,80}\*{2,9}"
 )
 _FORWARD_TAG = re.compile(r"[\[{(]fwd?[\]})]")  # RFC 5256, section 2.1: subj-fwd; pine writes it behind
-_MACHINE = any_of(
-    (*MACHINES["away_subjects"], *MACHINES["away"], *MACHINES["outlook_away"], *MACHINES["automatic_subjects"])
-)
 _SAYS_AUTO = re.compile(r"(?<![a-z])auto(?:(?![a-z])|mat(?!t|ion))")  # as many languages do; not "Automation"
 _AWAY = any_of((*MACHINES["away_subjects"], *MACHINES["away"]))
-_OUTLOOK = any_of(MACHINES["outlook_away"])
+_OUTLOOK, _AUTOMATIC = any_of(MACHINES["outlook_away"]), any_of(MACHINES["automatic_subjects"])
 
-Kind = Literal["", "forward", "automatic"]
+Kind = Literal["", "forward", "automatic", "reply"]
 
 
 def kind_by_subject(subject: str) -> Kind:
-    """Whether a decoded subject says that a mail was handed on, or that a machine wrote it."""
+    """What a decoded subject says that a mail is; "" where that is nothing."""
     before, ours = _split(subject)
     if _FORWARD_TAG.search(ours[-len("(fwd)") :]):
         return "forward"
     *prefixes, rest = before.split(":", limits.MOST_PREFIXES + 1)
     for prefix in prefixes[: limits.MOST_PREFIXES]:
-        if _FORWARD_TAG.search(prefix):
-            return "forward"
         if _is_machines(f"{prefix}:"):
             return "automatic"
-        ends = _ends_with(_words(prefix))
-        if ends:
-            return "forward" if ends == "forward" else ""
-        if not ours:
-            return ""
-        if not all(map(_may_stand_before_a_prefix, _TAG.sub(" ", prefix).split(" - "))):
-            return "automatic"
+        if kind := _kind_of_prefix(prefix):
+            return kind if ours or kind != "automatic" else ""
     if ":" in rest:  # no client and no gateway writes so many
         return "automatic"
     if _FORWARD_TAG.search(rest):
@@ -63,9 +52,8 @@ def kind_by_subject(subject: str) -> Kind:
 def says_away(subject: str) -> bool:
     """Whether the subject of an automatic reply says that its author is away; Outlook's words do on a reply to us."""
     before, ours = _split(subject)
-    return bool(
-        _AWAY.search(before) or (ours and (_OUTLOOK.search(before) or ours.startswith(MACHINES["outlook_away"])))
-    )
+    by_outlook = ours and (_OUTLOOK.search(before) or ours.startswith(MACHINES["outlook_away"]))
+    return bool(_AWAY.search(before) or by_outlook)
 
 
 def _split(subject: str) -> tuple[str, str]:
@@ -79,46 +67,37 @@ def _split(subject: str) -> tuple[str, str]:
     if not found:
         return text, ""
     name = text[: found.start()].rstrip().removesuffix("-").rstrip()
-    brackets = max(name.rfind(mark, 0, -1) for mark in "])}>】*")  # but "Acme (Test)" is a name
-    dash = name.rfind(" - ")
-    at = max(name.rfind(":") + 1, brackets + 1, dash + len(" - ") if dash >= 0 else 0)
-    return text[:at], text[at:].lstrip()
+    # But "Acme (Test)" is a name.
+    at = max(name.rfind(":") + 1, name.rfind(" - ") + 1, *(name.rfind(mark, 0, -1) + 1 for mark in "])}>】*"))
+    return text[:at], text[at:].lstrip(" -")
 
 
 def _is_machines(prefix: str) -> bool:
-    return bool(_MACHINE.search(prefix) or _SAYS_AUTO.search(prefix))
+    return any(marks.search(prefix) for marks in (_AWAY, _OUTLOOK, _AUTOMATIC, _SAYS_AUTO))
 
 
-def _words(prefix: str) -> list[str]:
-    """The words of a prefix, without a count ("Re[2]") and the labels behind a client's own word ("RE [EXT]")."""
-    words = re.findall(r"[^\W\d_]+", prefix)
-    while len(words) > 1 and words[-1] in MACHINES["labels"]:
-        words.pop()
-    return words
+def _kind_of_prefix(prefix: str) -> Kind:
+    """What a prefix says, beside a gateway's label ("INTERNAL - FW", "RE [EXT]", "P1 RE") and a count ("Re[2]").
 
-
-def _ends_with(words: list[str]) -> Literal["", "reply", "forward"]:
-    """What a client's word at the end of a prefix says, beside a gateway's label: "INTERNAL - FW", "P1 RE".
-
-    Some are words of sentences as well ("Sjálfvirkt svar"): those say it alone, or beside known labels.
+    Most of the clients' own words are words of no sentence: before those any label may stand.
     """
-    for size in (2, 1):
-        last, before = " ".join(words[-size:]), words[:-size]
-        if last in MACHINES["forward_prefixes"]:
-            return "forward"
-        labels = [word for word in before if word in MACHINES["labels"]]
-        if last in MACHINES["reply_prefixes"] and (
-            len(labels) == len(before) or (last in MACHINES["clients_own"] and len(before) <= LONGEST_LABEL)
-        ):
-            return "reply"
-    return ""
+    if _FORWARD_TAG.search(prefix):
+        return "forward"
+    words = [word for word in re.findall(r"[^\W\d_]+", prefix) if word not in MACHINES["labels"]]
+    last = "".join(words[-1:])
+    if last in MACHINES["forward_prefixes"] or " ".join(words[-2:]) in MACHINES["forward_prefixes"]:
+        return "forward"
+    by_client = last in MACHINES["clients_own"] and len(words) <= LONGEST_LABEL + 1
+    if by_client or " ".join(words) in MACHINES["reply_prefixes"]:
+        return "reply"
+    unknown = [each for each in _TAG.sub(" ", prefix).split(" - ") if not _may_stand_before_ours(each.strip())]
+    return "automatic" if unknown else ""
 
 
-def _may_stand_before_a_prefix(part: str) -> bool:
+def _may_stand_before_ours(part: str) -> bool:
     """Whether this is a gateway's label, an answer written into the subject, or so short that it can be "Re"."""
     words = re.findall(r"\w+", part)
+    columns = len(part) + sum(char >= "\u1100" for char in part)
     is_label = {*MACHINES["labels"]} & {*words} and words[-1] not in MACHINES["reply_prefixes"]
-    if not words or is_label or read_line(part).verdict != "none":
-        return True
-    columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in unicodedata.normalize("NFC", words[0]))
-    return len(words) == 1 and columns <= LONGEST_UNKNOWN
+    is_short = len(words) == 1 and columns <= LONGEST_UNKNOWN
+    return not words or bool(is_label) or is_short or read_line(part).verdict != "none"

@@ -50,10 +50,7 @@ def encoded(text: str, encoding: str) -> str:
         ("Final-Recipient: rfc822; (was bob@example.com) grace@example.com", GRACE),
         ('Final-Recipient: rfc822; "grace hopper"@example.com', '"grace hopper"@example.com'),
         (f"Original-Recipient: rfc822;{GRACE}\r\nFinal-Recipient: rfc822; g@inside.example", GRACE),
-        ("Original-Recipient: rfc822;grace+2Bx@example.com", "grace+x@example.com"),
         ("Final-Recipient: utf-8; gräce@example.com", "gräce@example.com"),
-        ("Final-Recipient: utf-8; gr\\x{E4}ce@example.com", "gräce@example.com"),
-        ("Final-Recipient: utf-8; gr\\x{FFFFFF}ce@example.com", "gr\\x{ffffff}ce@example.com"),
         ("Final-Recipient: X400;/O=CORP/CN=grace", ""),
     ],
 )

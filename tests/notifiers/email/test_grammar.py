@@ -2,10 +2,10 @@
 
 import pytest
 
-from notifiers.email.grammar import Names, read_line
+from notifiers.email.grammar import read_line
 from notifiers.email.grammar.doubt import word_of_doubt
 from notifiers.email.grammar.lexicon import lexicon
-from notifiers.email.grammar.segments import words_of_name
+from notifiers.email.grammar.segments import Names, words_of_name
 
 WORDS = lexicon()
 OTHERS = (
