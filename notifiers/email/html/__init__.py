@@ -157,8 +157,6 @@ class _Page:
         if not (style.doubtful or style.displaced or style.block is not None or changes) and (
             name in _UNSHOWN or ((style.hidden or hides) and not self._sheets.shows)
         ):
-            if name == "br":
-                self._put(UNSURE)  # whether it breaks the line is for a style to say
             return around._replace(gone=True)
         self._displaced = self._displaced or style.anywhere or bool(moves)
         resized = style.resized or name in _SMALL
@@ -200,7 +198,7 @@ class _Page:
         elif name == "hr":
             self._mark("________________________________")
         elif name in ("img", "input"):
-            self._put("" if _is_unseen(node) and not self._sheets.used else UNSURE)
+            self._put(UNSURE)
         elif name in ("td", "th"):
             self._put("\t" if self._line else "")
         elif name == "li":
@@ -270,10 +268,3 @@ def _is_plain_attribute(element: str, name: str, value: str) -> bool:
 
 def _quotes(node: Any) -> bool:
     return bool(node.name == "blockquote" or (node.name == "div" and node.attrs.get("name") == "quote"))
-
-
-def _is_unseen(node: Any) -> bool:
-    """A hidden field, or a picture of at most one pixel: shown, but not seen."""
-    sizes = {(node.attrs.get(name) or "").removesuffix("px") for name in ("width", "height")}
-    more = any(node.attrs.get(name) for name in ("alt", "border", "style"))
-    return (node.attrs.get("type") or "").lower() == "hidden" or (sizes <= {"0", "1"} and not more)

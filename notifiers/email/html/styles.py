@@ -180,7 +180,6 @@ class StyleSheets:
     def __init__(self) -> None:
         self._room = limits.MOST_RULES
         self.doubtful = False  # all text is
-        self.used = False  # there is a rule at all
         self.shows = False  # a rule says of some element whether it is shown
         self.keep_lines = False  # of some element
         self.changed: set[str] = set()
@@ -218,7 +217,6 @@ class StyleSheets:
         selectors = tinycss2.serialize(rule.prelude).lower()
         nests = any(each.type in ("qualified-rule", "at-rule") for each in found)  # and may rule anything
         self.doubtful = nests or len(selectors) > limits.LONGEST_STYLE
-        self.used = True
         self.shows = self.shows or style.block is not None
         self.keep_lines = self.keep_lines or bool(style.keeps_lines)
         is_plain = style._replace(keeps_lines=None, block=None) == PLAIN

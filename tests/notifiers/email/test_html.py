@@ -40,8 +40,7 @@ def read(html: str) -> Reply:
         ("<div id=divRplyFwdMsg>From</div>", "-----Original Message-----\nFrom"),
         ("<p style='display:inline'>a</p><p style='display:inline'>b</p>", "ab"),
         ("<span style='display:block'>a</span>b", "a\nb"),
-        ("<img src=x style='display:none'>a<img width=1 height=1 src=y>", "a"),
-        ("<input type=hidden value=x>a", "a"),
+        ("<img src=x style='display:none'>a", "a"),
     ],
 )
 def test_html_as_it_is_shown(html: str, text: str) -> None:
