@@ -1,9 +1,6 @@
 """Who a mail is from, whom it is to, and which of our mails it answers."""
 
-import re
-
 from notifiers.email import limits
-from notifiers.email.folding import MACHINES
 from notifiers.email.header_values import addresses, addresses_anywhere, message_ids, one_address
 from notifiers.email.mime.parts import Fields
 from notifiers.email.token import Ids, in_address, in_message_id
@@ -38,18 +35,6 @@ def written_to(fields: Fields) -> list[str]:
     one; but a Cc could be put into a signed mail that had none, and Delivered-To and its like are words of servers.
     """
     return addresses(fields.first("to"))
-
-
-def from_mail_server(fields: Fields) -> bool:
-    """Whether a mail has the shape of a server's own about delivery: by itself no proof, but no person's either.
-
-    It is such a report as a whole (RFC 3464), comes from a daemon, or was sent with the empty return path that keeps
-    bounces from being bounced (RFC 5321, section 4.5.5); the topmost Return-Path is that of the last server.
-    """
-    kind = fields.first("content-type").lower()
-    report = kind.strip().startswith("multipart/report") and "delivery-status" in kind
-    null = re.fullmatch(r"<\s*>", fields.first("return-path").strip()) is not None
-    return report or null or one_sender(fields).rpartition("@")[0] in MACHINES["daemons"]
 
 
 def answered_ids(fields: Fields) -> list[str]:

@@ -5,7 +5,6 @@ It says what the mail says. Whether that decides anything is the judge's part: s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -18,7 +17,7 @@ from notifiers.email.grammar.lexicon import CODES, lexicon
 from notifiers.email.grammar.segments import Names, words_of_name
 from notifiers.email.header_values import decoded, keyword
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields, read_parts
-from notifiers.email.token import Ids
+from notifiers.email.token import Ids, in_subject
 from notifiers.email.verdict import Context, Reading, read_mail
 
 REASONS: dict[str, str] = read_toml("refusals")  # why a mail decides nothing, by code
@@ -79,7 +78,7 @@ def read_reply(raw: bytes, names: KnownNames | None = None, languages: Sequence[
     """
     try:
         mail = read_parts(raw)
-        return _of_machine(mail) or _read(mail, _about(mail.fields), names, tuple(languages))
+        return _of_machine(mail) or _of_person(mail, names, tuple(languages))
     except Unreadable as problem:
         return read_head(raw, problem.code, str(problem))
     except Exception as problem:  # a fault of ours must not stop the mailbox; it decides nothing and says so
@@ -96,26 +95,30 @@ def read_head(raw: bytes, code: str = "too_large", reason: str = "") -> Reply:
         return _none(code, "unreadable", reason)
 
 
-def _read(mail: Part, about: dict[str, object], known: KnownNames | None, languages: tuple[str, ...]) -> Reply:
+def _of_person(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> Reply:
+    about = _about(mail.fields)
     for code, kind, refuses in _REFUSALS:
         if refuses(mail, str(about["sender"])):
             return _none(code, kind, "", about)
-    subject = str(about["subject"])
-    number = about["approval_id"] if isinstance(about["approval_id"], int) else _number(subject)
-    context = Context(_names(mail.fields, known), lexicon(languages), number)
-    return _of_person(read_mail(mail, context), context, about)
+    number = about["approval_id"] if isinstance(about["approval_id"], int) else in_subject(str(about["subject"]))
+    words = lexicon(languages)
+    answer = read_mail(mail, Context(_names(mail.fields, known), words, number))
+    line = " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[: limits.LONGEST_LINE_SHOWN]
+    text, comment = (without_controls(each)[:LONGEST_COMMENT] for each in (answer.text, answer.comment))
+    about |= {"line": line, "text": text, "comment": comment, "asks": answer.asks}
+    if answer.verdict != "none":
+        answers = {"verdict": answer.verdict, "code": "answer", "explicit": words.is_explicit(line)}
+        return Reply.model_validate({**about, **answers})
+    undoes = answer.code == "undo"
+    kind = "forward" if answer.code == "forwarded" else "reply"
+    code = "unclear" if undoes else answer.code
+    return _none(code, kind, _why(answer, line), {**about, "asks_to_undo": undoes})
 
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
     known = known or KnownNames(decoded(fields.first("from")))
     ours = decoded(fields.first("to"))  # "Hi Countersign team,"
     return Names(words_of_name(known.sender), frozenset().union(*map(words_of_name, [*known.others, ours])))
-
-
-def _number(subject: str) -> int | None:
-    """The number of the request that a subject names."""
-    found = re.search(r"#([0-9]{1,12})\s*$", subject)
-    return int(found[1]) if found else None
 
 
 _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
@@ -126,33 +129,12 @@ _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
 ]  # fmt: skip
 
 
-def _of_person(answer: Reading, context: Context, about: dict[str, object]) -> Reply:
-    line = _line(answer)
-    about = {**about, "line": line, "text": _harmless(answer.text), "asks": answer.asks}
-    about["comment"] = _harmless(answer.comment)
-    if answer.verdict == "none":
-        kind = "forward" if answer.code == "forwarded" else "reply"
-        undoes = answer.code == "undo"
-        return _none("unclear" if undoes else answer.code, kind, _reads(answer), {**about, "asks_to_undo": undoes})
-    about["explicit"] = context.words.is_explicit(line)
-    return Reply.model_validate({"verdict": answer.verdict, "code": "answer", **about})
-
-
-def _harmless(text: str) -> str:
-    return without_controls(text)[:LONGEST_COMMENT]
-
-
-def _reads(answer: Reading) -> str:
+def _why(answer: Reading, line: str) -> str:
     """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
-    line = _line(answer)
     if answer.doubt:
         return REASONS["doubted"].format(word=answer.doubt[: limits.LONGEST_LINE_SHOWN], answer=line)
     message = REASONS.get(answer.code, REASONS["unclear"])
     return f'{message} It reads "{line}".' if line else message
-
-
-def _line(answer: Reading) -> str:
-    return " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[: limits.LONGEST_LINE_SHOWN]
 
 
 def _of_machine(mail: Part) -> Reply | None:
@@ -162,6 +144,7 @@ def _of_machine(mail: Part) -> Reply | None:
     about = {**_about(mail.fields), "guessed": wrote.guessed}
     if wrote.kind == "bounce":
         about["failed_recipient"] = machines.failed_recipient(mail)
+        about["from_mail_server"] = machines.is_from_mail_server(mail)
         ids = machines.returned_ids(mail) if about["token"] is None else None
         about |= _named([ids]) if ids else {}
     if wrote.kind == "auto_reply":
@@ -176,7 +159,6 @@ def _about(fields: Fields) -> dict[str, object]:
         "subject": without_controls(decoded(fields.first("subject")))[: limits.LONGEST_KEPT],
         "message_id": fields.first("message-id")[: limits.LONGEST_KEPT],
         "recipients": people.written_to(fields),
-        "from_mail_server": people.from_mail_server(fields),
         "answers": people.answered_ids(fields),
         **_named(people.ids_named(fields)),
     }

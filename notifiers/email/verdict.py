@@ -104,9 +104,10 @@ def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context
         return Reading("none", "disguised", line=shown)
     if shown in own.foreign:
         return Reading("none", "below_a_quote", line=shown)
-    rest = lines[first + 1 :][: limits.MOST_BELOW // about.texts]
+    rest, most = lines[first + 1 :], limits.MOST_BELOW // about.texts
     marked = [each.rstrip(" ?？") for each in own.marked]  # a question there is the one that is answered
-    doubt = _doubt([*rest, *marked], signature, line, about)
+    unread = rest[most].strip() or "..." if len(rest) > most else ""
+    doubt = unread or _doubt([*rest, *marked], signature, line, about)
     if doubt:
         return Reading("none", "doubted", line=shown, doubt=doubt)
     return Reading(line.verdict, line.code, _comment(rest, signature, about), shown)

@@ -17,7 +17,7 @@ from notifiers.email.mime.parts import Part
 from notifiers.email.people import one_sender
 from notifiers.email.token import in_message_id
 
-__all__ = ["Machine", "failed_recipient", "is_away", "is_forward", "machine", "returned_ids"]
+__all__ = ["failed_recipient", "is_away", "is_forward", "is_from_mail_server", "machine", "returned_ids"]
 
 Test = Callable[[Part], bool]
 
@@ -29,17 +29,6 @@ _CALENDARS = ("text/calendar", "application/ics")
 _ANSWERS = ("reply", "counter", "refresh")
 _METHOD = re.compile(rb"^METHOD(?:;[^:\n]{0,100})?:[ \t]*(?:REPLY|COUNTER|REFRESH)\b", re.MULTILINE | re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]")  # RFC 5545, section 3.1
-
-
-class Machine(NamedTuple):
-    """What kind of machine wrote a mail, and the sign it was known by.
-
-    `guessed` where its only signs are such as a person's mail may bear, too: it decides nothing, but they are told.
-    """
-
-    kind: str
-    sign: str
-    guessed: bool = False
 
 
 class Sign(NamedTuple):
@@ -56,10 +45,21 @@ def is_forward(mail: Part) -> bool:
     return _says("forward")(mail)
 
 
-def machine(mail: Part) -> Machine | None:
-    """The machine that wrote this mail, or None where a person may have."""
+def machine(mail: Part) -> Sign | None:
+    """The sign that a machine wrote this mail, which is guessed where all are; None where a person may have."""
     shown = [each for each in _SIGNS if each.shows(mail)]
-    return Machine(shown[0].kind, shown[0].sign, all(each.guessed for each in shown)) if shown else None
+    return shown[0]._replace(guessed=all(each.guessed for each in shown)) if shown else None
+
+
+def is_from_mail_server(mail: Part) -> bool:
+    """Whether a mail has the shape of a server's own about delivery: by itself no proof, but no person's either.
+
+    It is such a report as a whole (RFC 3464), comes from a daemon, or was sent with the empty return path that keeps
+    bounces from being bounced (RFC 5321, section 4.5.5); the topmost Return-Path is that of the last server.
+    """
+    null = re.fullmatch(r"<\s*>", mail.fields.first("return-path").strip()) is not None
+    is_whole = is_report_of("delivery-status", mail)
+    return is_whole or null or one_sender(mail.fields).rpartition("@")[0] in MACHINES["daemons"]
 
 
 def _says(kind: str) -> Test:

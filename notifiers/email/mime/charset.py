@@ -28,8 +28,8 @@ _FURTHER_NAMES = {
     "latin9": "iso8859-15", "koi8-ru": "koi8-u", "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext",
     "windows-936": "gb18030", "gbk": "gb18030", "iso2022_jp": "iso2022_jp_ext",
 }  # fmt: skip
-# Lines that end in a space, but the separator of a signature, and the one they flow into (RFC 3676).
-_FLOWING = re.compile(r"(?m)^(?!>)(?:(?! ?-- $).* \n(?!>| ?-- $))+.*$")
+# A line that ends in a space, but the separator of a signature, with another to flow into (RFC 3676).
+_FLOWING = re.compile(r"(?m)^(?!>|-- $)(.*) \n(?=[^>\s])(?!-- $)")
 _NAME = re.compile(r"[!-~]{1,60}")
 
 
@@ -133,17 +133,6 @@ def _own_label(data: bytes) -> str:
 
 
 def _unflowed(text: str, del_sp: bool) -> str:
-    """Join the lines that RFC 3676 says are one, where nobody quoted them: one that ends in a space flows on.
-
-    A line that is one space is stuffed and empty (section 4.4), but a program that looks at its end first takes it for
-    one that flows on: what stands behind it may be one line with what stands before.
-    """
-    joined = _FLOWING.sub(lambda found: _joined(found[0], del_sp), text)
+    """Join the lines that RFC 3676 says are one, where nobody quoted them: one that ends in a space flows on."""
+    joined = _FLOWING.sub(r"\1" if del_sp else r"\1 ", text)
     return re.sub(r"(?m)^ ", "", joined)
-
-
-def _joined(lines: str, del_sp: bool) -> str:
-    bare = [line.removeprefix(" ") for line in lines.split("\n")]
-    pieces = [line.removesuffix(" ") if del_sp else line for line in bare[:-1]]
-    unsure = [UNSURE] if "" in bare[1:-1] and bare[-1].strip() else []
-    return "".join([*pieces, *unsure, bare[-1]])

@@ -224,6 +224,11 @@ def test_who_gave_no_answer_is_told_which_line_was_read(text: str, line: str) ->
     assert read_reply(raw, KNOWN).reason.endswith(f' It reads "{line}".')
 
 
+def test_an_approval_below_which_stands_more_than_is_read_decides_nothing() -> None:
+    assert reply("Approved\n" + "fine\n" * 250 + "only if Bob agrees\n").code == "doubted"
+    assert reply("Rejected\n" + "fine\n" * 250).verdict == "reject"
+
+
 def test_what_may_be_quoted_is_no_comment() -> None:
     quoted = "> " + "Reason " * 9 + "and so on"
     text = f"Approved\n\nOnly today.\n\n{quoted}\nwith words of the requester"
