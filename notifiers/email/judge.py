@@ -14,7 +14,7 @@ from pydantic import ConfigDict
 
 from countersign.models import Model, SentAsWords, Status
 from notifiers.email.authenticity import Authentic
-from notifiers.email.reply import Reply
+from notifiers.email.reply import REASONS, Reply
 from notifiers.email.token import Kind, in_message_id, in_subject, kind_said, masked
 
 AnswerBack = Literal["none", "help", "refusal"]
@@ -68,20 +68,36 @@ class Judged(Model):
 
 
 class Rule(NamedTuple):
-    """One check of a mail: its name, what it saw, whether that is right and why not if it isn't, and who is told."""
+    """One check of a mail: its name, what it saw and whether that is right, and who is told where it isn't.
+
+    Why not `refusals.toml` says under the name, but where the check is about what the mail itself `reads`: there the
+    reader gives code and message.
+    """
 
     name: str
-    check: Callable[[Reply, Facts], tuple[str, bool, str]]
+    check: Callable[[Reply, Facts], tuple[str, bool]]
     back: AnswerBack = "help"
-    reads: bool = False  # whether it is about what the mail itself says, whose code and message the reader gives
+    reads: bool = False
+
+    @property
+    def code(self) -> str:
+        """The name as a key."""
+        return self.name.replace(" ", "_")
+
+    def why(self, reply: Reply, facts: Facts) -> str:
+        """Why a mail fails this check."""
+        if self.reads:
+            return reply.reason
+        said = REASONS[self.code].format(reply=reply, authentic=facts.authentic.how, copy=REASONS["own_mail"])
+        return facts.outcome or said if self.name == "still waiting" else said
 
 
 def _reads(name: str, *codes: str, back: AnswerBack = "help") -> Rule:
     """A check that the reader has made: it fails for mails that came out with one of these codes."""
 
-    def check(reply: Reply, facts: Facts) -> tuple[str, bool, str]:
+    def check(reply: Reply, facts: Facts) -> tuple[str, bool]:
         against = reply.code in codes
-        return reply.code if against else "nothing against it", not against, reply.reason
+        return reply.code if against else "nothing against it", not against
 
     return Rule(name, check, back, reads=True)
 
@@ -93,21 +109,19 @@ def _is_ours(recipient: str, addresses: Iterable[str]) -> bool:
     return any(host == its_host and (user == its or user.startswith(f"{its}+")) for its, _, its_host in ours)
 
 
-def _written_to_us(reply: Reply, facts: Facts) -> tuple[str, bool, str]:
+def _written_to_us(reply: Reply, facts: Facts) -> tuple[str, bool]:
     ours = [one for one in reply.recipients if _is_ours(one, facts.addresses)]
-    saw = masked(", ".join((ours or reply.recipients)[:3])) or "to nobody"
-    return saw, bool(ours), f"The mail was not written to our own address, which an answer has in To: {_COPY}."
+    return masked(", ".join((ours or reply.recipients)[:3])) or "to nobody", bool(ours)
 
 
-def _replies_to_ours(reply: Reply, facts: Facts) -> tuple[str, bool, str]:
+def _replies_to_ours(reply: Reply, facts: Facts) -> tuple[str, bool]:
     """The mail that it replies to, where it says so, is one of ours about this request.
 
     Amazon SES gives a mail another Message-ID, but leaves it the References: a reply then names our thread beside it.
     """
     saw = masked(reply.answers[0])[:200] if reply.answers else "says none"
     ours = [ids is not None and ids.approval_id == reply.approval_id for ids in map(in_message_id, reply.answers)]
-    passed = not ours or ours[0] or (any(ours) and bool(_BY_SES.fullmatch(reply.answers[0])))
-    return saw, passed, f"The mail replies to one that is none of ours about #{reply.approval_id}: {_COPY}."
+    return saw, not ours or ours[0] or (any(ours) and bool(_BY_SES.fullmatch(reply.answers[0])))
 
 
 def wants_undone(reply: Reply, facts: Facts) -> bool:
@@ -117,7 +131,6 @@ def wants_undone(reply: Reply, facts: Facts) -> bool:
 
 # docs.aws.amazon.com/ses/latest/dg/header-fields.html: SES overrides Message-ID. `email` is its first region's.
 _BY_SES = re.compile(r"<[0-9a-f-]{20,120}@(?:email|[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d)\.amazonses\.com>")
-_COPY = "answer from the mail that was sent to you, which carries your own reply address"
 _MALFORMED = ("malformed", "too_large", "too_many_headers", "too_many_parts", "repeated_header", "broken")
 BY_A_PERSON = _reads("by a person", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", back="none")
 # "written to us": who sees a reply knows its token. What says that this mail is an answer must be its sender's own
@@ -127,27 +140,18 @@ BY_A_PERSON = _reads("by a person", "auto_reply", "bounce", "receipt", "list", "
 _OF_ANY_REPLY = [
     _reads("well formed", *_MALFORMED),
     BY_A_PERSON,
-    Rule("one sender",
-         lambda reply, facts: (reply.sender or "no one From address", bool(reply.sender),
-             "The mail doesn't come from exactly one address."), "none"),
-    Rule("known sender",
-         lambda reply, facts: (facts.person or "a stranger", bool(facts.person),
-             f"Nobody in the directory has the address {reply.sender}."), "none"),
-    Rule("authentic",
-         lambda reply, facts: (facts.authentic.how, facts.authentic.passed,
-             f"It is not proven that {reply.sender} sent the mail: {facts.authentic.how}."), "refusal"),
+    Rule("one sender", lambda reply, facts: (reply.sender or "no one From address", bool(reply.sender)), "none"),
+    Rule("known sender", lambda reply, facts: (facts.person or "a stranger", bool(facts.person)), "none"),
+    Rule("authentic", lambda reply, facts: (facts.authentic.how, facts.authentic.passed), "refusal"),
     Rule("names one request",
          lambda reply, facts: (f"#{reply.approval_id}" if reply.ids else f"{reply.tokens_found} tokens",
-             bool(reply.ids), f"The mail doesn't say which request it answers: {_COPY}.")),
+                               bool(reply.ids))),
     Rule("own copy",
-         lambda reply, facts: (f"a token of {facts.token_of or 'nobody'}", facts.token_of == facts.person != "",
-             "The mail answers a copy that was not sent to you. If you are an approver, "
-             f"{_COPY}."), "refusal"),
+         lambda reply, facts: (f"a token of {facts.token_of or 'nobody'}", facts.token_of == facts.person != ""),
+         "refusal"),
     Rule("written to us", _written_to_us),
     Rule("subject names it",
-         lambda reply, facts: (reply.subject[:200] or "no subject", in_subject(reply.subject) == reply.approval_id,
-             f"The subject of the mail doesn't name #{reply.approval_id}: reply with the subject left "
-             "as it is.")),
+         lambda reply, facts: (reply.subject[:200] or "no subject", in_subject(reply.subject) == reply.approval_id)),
     Rule("replies to ours", _replies_to_ours),
     _reads("sent by themselves", "sent_by_another", "resent"),
     _reads("not forwarded", "forwarded"),
@@ -155,43 +159,34 @@ _OF_ANY_REPLY = [
     _reads("nothing disguised", "disguised"),
 ]  # fmt: skip
 ONE_ANSWER = _reads("one answer only", "bodies_differ", "both")
-ANSWERS = Rule(
-    "answers plainly", lambda reply, facts: (reply.verdict, reply.verdict != "none", reply.reason), reads=True
-)
+ANSWERS = Rule("answers plainly", lambda reply, facts: (reply.verdict, reply.verdict != "none"), reads=True)
 RULES = [
     *_OF_ANY_REPLY,
     ONE_ANSWER,
     ANSWERS,
     Rule("says it in full",
          lambda reply, facts: (reply.line or "no line",
-             reply.verdict == "none" or facts.mail_kind != "help" or reply.explicit,
-             "The mail answers one that only said why a reply did not count, where a short word may "
-             "mean that you have seen it. To answer the request, write APPROVE or REJECT as the first "
-             "line.")),
+                               reply.verdict == "none" or facts.mail_kind != "help" or reply.explicit)),
     Rule("still waiting",
          lambda reply, facts: (facts.status.value if facts.status else "left to the request",
-             facts.status in (None, Status.WAITING),
-             facts.outcome or "The request is not waiting for an answer any more."), "refusal"),
+                               facts.status in (None, Status.WAITING)), "refusal"),
     Rule("this level",
          lambda reply, facts: (f"level {reply.level}, asked now: {facts.level or 'any'}",
-             facts.level is None or reply.level == facts.level,
-             "The mail answers an earlier step of the request, which has been taken."), "refusal"),
+                               facts.level is None or reply.level == facts.level), "refusal"),
     Rule("asked for",
-         lambda reply, facts: (f"a reply to a mail of the kind {facts.mail_kind}", facts.mail_kind != "undo",
-             f"The mail replies to one that asks for no answer: {_COPY}.")),
+         lambda reply, facts: (f"a reply to a mail of the kind {facts.mail_kind}", facts.mail_kind != "undo")),
 ]  # fmt: skip
 # A reply that asks to end what was asked for or approved. Whether there is anything to end the engine says.
 UNDO_RULES = [
     *_OF_ANY_REPLY,
     ONE_ANSWER,
-    Rule("asks to undo", lambda reply, facts: (reply.line, wants_undone(reply, facts), reply.reason), reads=True),
+    Rule("asks to undo", lambda reply, facts: (reply.line, wants_undone(reply, facts)), reads=True),
 ]
 # The requester's reply to a mail that asks them something. Whether it is passed on the engine says.
 COMMENT_RULES = [
     *_OF_ANY_REPLY,
-    Rule("holds a comment",
-         lambda reply, facts: (reply.text[:200] or "no text", bool(reply.text), reply.reason), reads=True),
-]  # fmt: skip
+    Rule("holds a comment", lambda reply, facts: (reply.text[:200] or "no text", bool(reply.text)), reads=True),
+]
 
 
 def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[str, Kind]:
@@ -216,15 +211,15 @@ def judge(reply: Reply, facts: Facts) -> Judged:
     rules = UNDO_RULES if undoes else COMMENT_RULES if comments else RULES
     found = [(rule, *rule.check(reply, facts)) for rule in rules]
     checks = [
-        Check(name=rule.name, saw=saw, passed=passed, reason="" if passed else why) for rule, saw, passed, why in found
+        Check(name=rule.name, saw=saw, passed=passed, reason="" if passed else rule.why(reply, facts))
+        for rule, saw, passed in found
     ]
     said: dict[str, object] = {"comment": reply.comment}
-    failed = next(((rule, why) for rule, _, passed, why in found if not passed), None)
+    failed = next((rule for rule, _, passed in found if not passed), None)
     if failed:
-        rule, why = failed
-        code = reply.code if rule.reads else rule.name.replace(" ", "_")
-        inquires = reply.asks and rule in (ONE_ANSWER, ANSWERS)
-        said = {"code": code, "message": why, "answer_back": _back(rule, reply, facts), "inquires": inquires}
+        code, why = reply.code if failed.reads else failed.code, failed.why(reply, facts)
+        inquires = reply.asks and failed in (ONE_ANSWER, ANSWERS)
+        said = {"code": code, "message": why, "answer_back": _back(failed, reply, facts), "inquires": inquires}
     elif undoes:
         said |= {"undoes": True, "code": "undo", "message": "The mail asks to undo it."}
     elif comments:
