@@ -157,6 +157,8 @@ class _Page:
         if not (style.doubtful or style.displaced or style.block is not None or changes) and (
             name in _UNSHOWN or ((style.hidden or hides) and not self._sheets.shows)
         ):
+            if name == "br":
+                self._put(UNSURE)  # whether it breaks the line is for a style to say
             return around._replace(gone=True)
         self._displaced = self._displaced or style.anywhere or bool(moves)
         resized = style.resized or name in _SMALL
@@ -165,10 +167,10 @@ class _Page:
             or not _has_plain_attributes(node) or (resized and around.resized)
         )  # fmt: skip
         block = name in _BLOCKS if style.block is None else style.block
-        # What a program that changes pages has put in shows nothing but the text within.
-        self._place(node, block=block, doubtful=doubtful and name != "hr" and "-" not in name)
         if style.displaced or name in _ELSEWHERE:
             self._put(DISPLACED)
+        # What a program that changes pages has put in shows nothing but the text within.
+        self._place(node, block=block, doubtful=doubtful and name != "hr" and "-" not in name)
         self._begin(node)
         keeps_lines = around.keeps_lines if style.keeps_lines is None else style.keeps_lines
         return _State(

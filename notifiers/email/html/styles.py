@@ -141,7 +141,7 @@ def _pixels(name: str, token: Any) -> float:
 
 def _is_relative(token: Any) -> bool:
     unit = "%" if token.type == "percentage" else getattr(token, "lower_unit", "")
-    return _word([token]) in ("smaller", "larger") or (unit in ("em", "ex", "%") and token.value not in (1, 100))
+    return _word([token]) == "smaller" or (unit in ("em", "ex", "%") and token.value not in (1, 100))
 
 
 def _brightness(colour: Any) -> float:

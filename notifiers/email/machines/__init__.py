@@ -166,9 +166,5 @@ _SIGNS = [
     Sign("loop", "it went round in circles", lambda mail: len(mail.fields.all("received")) > MOST_HOPS),
     Sign("loop", "X-Loop marks it against loops", _bears("x-loop"), guessed=True),
     Sign("list", "List-Unsubscribe marks it as bulk mail (RFC 2369)", _bears("list-unsubscribe"), guessed=True),
-    Sign(
-        "resent",
-        "it was sent again by somebody (RFC 5322, 3.6.6)",
-        lambda mail: any(name.startswith("resent-") for name, _ in mail.fields.pairs),
-    ),
+    Sign("resent", "it was sent again by somebody (RFC 5322, 3.6.6)", _is_resent),
 ]
