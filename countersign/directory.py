@@ -132,6 +132,8 @@ class UserGroup(Described):
     """People by id."""
     require_managerial_approval: bool = False
     """Whatever its members want to connect to, one of its managers has to agree."""
+    confirm: Literal["sign_in_again"] | None = None
+    """The same as for a device group, where this group requires managerial approval."""
 
 
 class Terms(Described):
@@ -154,6 +156,8 @@ class Terms(Described):
     """For a channel that has rooms: the one where a single message asks all approvers, instead of one each."""
     rejection_needs_reason: bool | None = None
     """A rejection counts only with a comment that says why."""
+    confirm: Literal["sign_in_again"] | None = None
+    """`sign_in_again`: an approval counts only on the portal's page, within five minutes of signing in there."""
 
 
 class DeviceGroup(Terms):
@@ -209,6 +213,8 @@ class Policy(Described):
     """For a channel that has rooms: the one where a single message asks all approvers, instead of one each."""
     rejection_needs_reason: bool = False
     """A rejection counts only with a comment that says why."""
+    confirm: Literal["sign_in_again"] | None = None
+    """`sign_in_again`: an approval counts only on the portal's page, within five minutes of signing in there."""
 
     @cached_property
     def by_address(self) -> dict[str, str]:

@@ -53,6 +53,7 @@ class ErrorCode(StrEnum):
     OTHER_REQUEST = "other-request", "That is not the request which is open here"
     COUNTED_ALREADY = "counted-already", "This person's approval was counted before"
     CHANNEL_NOT_ALLOWED = "channel-not-allowed", "The policy lets nobody decide by this channel"
+    CONFIRMATION_NEEDED = "confirmation-needed", "Approving needs a fresh sign-in on the page"
     REASON_NEEDED = "reason-needed", "A rejection needs a reason here"
 
     # Cancelling and revoking.

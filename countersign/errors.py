@@ -134,6 +134,15 @@ def channel_not_allowed(approval_id: int, channel: str) -> Refused:
     return Refused(message, ErrorCode.CHANNEL_NOT_ALLOWED, channel=channel)
 
 
+def confirmation_needed(approval_id: int) -> Refused:
+    """An approval that counts only on the page, after signing in again."""
+    message = (
+        f"#{approval_id} can be approved on its page alone: open it in the portal, and sign in again when it says so. "
+        "A rejection counts by any channel."
+    )
+    return Refused(message, ErrorCode.CONFIRMATION_NEEDED)
+
+
 def refused_with(message: str, details: Any) -> CountersignError:
     """A refusal as it was stored or sent, Refused or TooMany; `details` is ignored where it is no mapping."""
     named = dict(details) if isinstance(details, Mapping) else {}

@@ -258,6 +258,8 @@ class LevelRule(Model):
 
 
 ChannelUse = Literal["decide", "link_only", "off"]
+# What an approval needs beside somebody's word; empty for nothing.
+Confirm = Literal["", "sign_in_again"]
 
 
 class Route(Model):
@@ -277,6 +279,7 @@ class Route(Model):
     rooms: dict[str, str] = {}
     rejection_needs_reason: bool = False
     same_source_address: bool = True
+    confirm: Confirm = ""
     policy_version: int = 0
 
 

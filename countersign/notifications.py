@@ -9,6 +9,7 @@ from countersign.kinds import AnyQuestion
 from countersign.models import (
     LONGEST_COMMENT,
     ChannelUse,
+    Confirm,
     Decision,
     Event,
     GrantView,
@@ -70,6 +71,7 @@ class RequestNotification(Notification):
     names: dict[str, str] = {}  # person id -> name, for everyone in `decisions`
     grant: GrantView | None = None
     rejection_needs_reason: bool = False
+    confirm: Confirm = ""
     in_reply_to: str = ""  # the source's own id of the message this one answers, where there is one
     room: str = ""  # where the policy wants one message for all who are asked; `to` is then no person
     holds: str = ""  # the channel's reference of the message that shows this request to `to` already
@@ -137,6 +139,7 @@ class SubmittedAnswer(Model):
     signed_in: bool = (
         False  # to the portal, which every policy allows; else the policy says whether the channel may decide
     )
+    confirmed: bool = False  # on its page, by somebody who has just proven who they are
 
 
 class SubmittedComment(Model):

@@ -9,6 +9,7 @@ from countersign.errors import Refused
 from countersign.models import (
     Approver,
     ApproverRule,
+    Confirm,
     LevelPeople,
     LevelRule,
     ManagersOf,
@@ -35,10 +36,12 @@ def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:
     """
     because, levels, workflow = levels_for(policy, groups, device_group)
     terms = terms_for(policy, device_group, workflow)
+    confirm = terms["confirm"] or _confirmed_by_groups(policy, groups, workflow)
     return Route(
         because=because,
         levels=levels,
-        auto_approve_when_requester_is_approver=policy.auto_approve_when_requester_is_approver,
+        # Nobody's approval is counted without them where it needs a fresh sign-in.
+        auto_approve_when_requester_is_approver=policy.auto_approve_when_requester_is_approver and not confirm,
         expires_after=terms["approval_status_change_to_expire"],
         grant_lasts=terms["grant_minutes"],
         fallback_approvers=terms["fallback_approvers"],
@@ -47,6 +50,7 @@ def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:
         rooms=terms["rooms"],
         rejection_needs_reason=terms["rejection_needs_reason"],
         same_source_address=policy.same_source_address,
+        confirm=confirm or "",
     )
 
 
@@ -116,6 +120,12 @@ def level_without_people(
 def why_gone(policy: Policy, version: int, requester: str) -> str:
     """Why a requester who is disabled, or not in the directory, loses requests and grants (rule 6)."""
     return f"The requester is {'disabled' if requester in policy.users else 'not'} in policy version {version}."
+
+
+def _confirmed_by_groups(policy: Policy, groups: Sequence[str], workflow: ApprovalWorkflow | None) -> Confirm | None:
+    """What the user groups say that require managerial approval, where no approval workflow goes before them."""
+    asked = [policy.user_groups[group] for group in groups] if workflow is None else []
+    return next((one.confirm for one in asked if one.require_managerial_approval and one.confirm), None)
 
 
 def _requiring_managers(policy: Policy, groups: Sequence[str], device_group: str) -> list[str]:

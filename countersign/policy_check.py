@@ -120,6 +120,14 @@ def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
             yield Problem((*path, "reminder_minutes"), message)
 
 
+def confirmation_without_effect(policy: Policy) -> Iterator[Problem]:
+    """What a user group says of confirming holds only where it requires managerial approval."""
+    for name, group in policy.user_groups.items():
+        if group.confirm and not group.require_managerial_approval:
+            message = "has no effect without require_managerial_approval: true; add that, or say it for device groups"
+            yield Problem(("user_groups", name, "confirm"), message)
+
+
 def nobody_would_be_told(policy: Policy) -> Iterator[Problem]:
     """With every channel off nobody would be told of a request, and it would wait until it expires."""
     for path, said, terms in _terms_said(policy):
@@ -185,6 +193,7 @@ CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     line_manager_circles,
     workflows_never_reached,
     reminders_after_the_end,
+    confirmation_without_effect,
     nobody_would_be_told,
     nobody_is_admin,
     unknown_channels,

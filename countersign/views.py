@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, computed_field
 
 from countersign.kinds import AnyQuestion
-from countersign.models import ChannelUse, Decision, GrantView, Model, SentAsWords, Status, Subject
+from countersign.models import ChannelUse, Confirm, Decision, GrantView, Model, SentAsWords, Status, Subject
 
 
 class ApproverView(Model):
@@ -60,6 +60,7 @@ class RequestView(Model):
     grant_minutes: int  # rounded up
     grant_seconds: int = 0  # the same exactly; 0 from a portal that does not say it
     rejection_needs_reason: bool = False
+    confirm: Confirm = ""
     channels: dict[str, ChannelUse] = {}
     approvers: list[ApproverView] = []
     decisions: list[Decision] = []

@@ -8,7 +8,15 @@ from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotFound, Refused, channel_not_allowed, counted_at, no_request, other_level
+from countersign.errors import (
+    NotFound,
+    Refused,
+    channel_not_allowed,
+    confirmation_needed,
+    counted_at,
+    no_request,
+    other_level,
+)
 from countersign.models import Answer, Event, Route, Status, Verdict
 from countersign.notifications import SubmittedAnswer
 from countersign.transitions import AuditEvent
@@ -75,7 +83,7 @@ def _stored(connection: Connection, given: SubmittedAnswer) -> Answer:
 
 
 def _row(given: SubmittedAnswer, refused: Refused | NotFound | None) -> dict[str, Any]:
-    row = given.model_dump(exclude={"signed_in"}) | {
+    row = given.model_dump(exclude={"signed_in", "confirmed"}) | {
         "id": uuid.uuid4().hex,
         "state": "open",
         "message": "",
@@ -103,6 +111,8 @@ def _objection(policy: Policy, route: Route, given: SubmittedAnswer) -> Refused 
         return Refused(message, ErrorCode.DISABLED_PERSON)
     if not given.signed_in and route.channels.get(given.channel) != "decide":
         return channel_not_allowed(given.approval_id, given.channel)
+    if given.verdict is Verdict.APPROVE and route.confirm and not given.confirmed:
+        return confirmation_needed(given.approval_id)
     if given.verdict is Verdict.REJECT and route.rejection_needs_reason and not given.comment.strip():
         message = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
         return Refused(message, ErrorCode.REASON_NEEDED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from countersign.client import Client
@@ -142,9 +142,9 @@ class Engine:
         """Use that up, and return the page to show then. Raises NotAllowed."""
         return await self._resources.run(self.transactions.sign_in.returned_from_provider, state, caller)
 
-    async def sign_in_by_provider(self, address: str, issuer: str, caller: From) -> str:
+    async def sign_in_by_provider(self, address: str, issuer: str, caller: From, proven_at: datetime) -> str:
         """The cookie of a new session of who has this address. Raises NotAllowed."""
-        return await self._resources.run(self.transactions.sign_in.by_provider, address, issuer, caller)
+        return await self._resources.run(self.transactions.sign_in.by_provider, address, issuer, caller, proven_at)
 
     async def refuse_sign_in(self, why: str, caller: From) -> None:
         """Record that a sign-in by a provider failed."""

@@ -111,6 +111,7 @@ def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], tol
         names={d.person: principal_name(policy, d.person) for d in view.decisions},
         grant=view.grant,
         rejection_needs_reason=view.rejection_needs_reason,
+        confirm=view.confirm,
         in_reply_to=row.in_reply_to,
         room=row.person.removeprefix(ROOM) if row.person.startswith(ROOM) else "",
         again=row.tries > 0,

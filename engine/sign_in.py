@@ -157,8 +157,10 @@ class SignIn:
             _refused(connection, now, caller, why)
         raise NotAllowed(f"This doesn't sign you in. {why} Sign in once more.", ErrorCode.REFUSED)
 
-    def by_provider(self, address: str, issuer: str, caller: From) -> str:
+    def by_provider(self, address: str, issuer: str, caller: From, proven_at: datetime) -> str:
         """The cookie of a new session of who has this address, which a provider has verified.
+
+        `proven_at`: when they last proved there who they are.
 
         Raises NotAllowed, recorded, where that is nobody enabled.
         """
@@ -168,7 +170,8 @@ class SignIn:
             person = policy.by_address.get(folded_address(address), "")
             why = _why_not_person(policy, person)
             if not why:
-                return _begun(connection, person, BY_PROVIDER, caller, now, {"issuer": issuer})
+                proof = {"issuer": issuer}
+                return _begun(connection, person, BY_PROVIDER, caller, now, proof, proven_at)
             _refused(connection, now, caller, f"{issuer} knows an address that nobody enabled has", person)
         raise NotAllowed(f"You are not signed in. {why} Ask an administrator.", ErrorCode.REFUSED)
 
@@ -220,7 +223,13 @@ def _why_not_person(policy: Policy, person: str) -> str:
 
 
 def _begun(
-    connection: Connection, person: str, by: str, caller: From, now: datetime, proof: Mapping[str, str] | None = None
+    connection: Connection,
+    person: str,
+    by: str,
+    caller: From,
+    now: datetime,
+    proof: Mapping[str, str] | None = None,
+    confirmed_at: datetime | None = None,
 ) -> str:
     """Begin a session, on record; returns its cookie."""
     row = {
@@ -229,7 +238,7 @@ def _begun(
         "browser": sessions.as_kept(caller.browser),
         "source_address": caller.source_address,
         "started_at": now,
-        "confirmed_at": now,
+        "confirmed_at": confirmed_at or now,
         "ends_at": now + SESSION_LASTS,
     }
     cookie = sessions.start(connection, row)

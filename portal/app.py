@@ -24,7 +24,20 @@ from portal.api import (
 )
 from portal.api.routes import PREFIX, operation_id
 from portal.context import Plan
-from portal.pages import asking, bulk, device_login, groups, lists, live, oidc, settings, sign_in, static, tokens
+from portal.pages import (
+    asking,
+    bulk,
+    confirm,
+    device_login,
+    groups,
+    lists,
+    live,
+    oidc,
+    settings,
+    sign_in,
+    static,
+    tokens,
+)
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
 
@@ -66,6 +79,7 @@ PAGES = (
     settings.router,
     lists.router,
     bulk.router,
+    confirm.router,
     live.router,
     pages.router,
     static.router,

@@ -1,7 +1,7 @@
 """Who calls: a person or a gateway, by a token or a session, known before anything of the body is read."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -14,6 +14,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, message_of
 from countersign.models import GATEWAY, Question, Scope
 from countersign.permissions import Principal, principal, why_not_ask
+from countersign.times import moment
 from portal.api.problems import problem
 from store import Store
 from store.database import reads
@@ -23,6 +24,8 @@ from store.visibility import Visibility
 REMEDY = (
     "people make one on the page Tokens or by `countersign login`, an operator with `python -m portal token create`"
 )
+# How long after somebody signed in, or confirmed that it is them, an approval counts that needs it.
+CONFIRMED_FOR = timedelta(minutes=5)
 NEVER = datetime.max.replace(tzinfo=UTC)
 # For the API's description only: `TokenRoute` checks the token.
 BEARER = HTTPBearer(
@@ -57,8 +60,8 @@ class Credential:
 class Caller:
     """Who calls, by their credential and the policy in force.
 
-    `appointed`: an admin by their token, whatever the policy says. `shown_name` is a person's name, and `ends_at` when
-    their session does.
+    `appointed`: an admin by their token, whatever the policy says. `shown_name` is a person's name, `ends_at` when
+    their session does, and `confirmed_at` when they last proved who they are.
     """
 
     credential: Credential
@@ -67,6 +70,13 @@ class Caller:
     appointed: bool = False
     shown_name: str = ""
     ends_at: datetime = NEVER
+    confirmed_at: datetime | None = None
+
+    @property
+    def proof(self) -> dict[str, str]:
+        """As it stands in the record, with when they last proved who they are."""
+        confirmed = {"confirmed_at": moment(self.confirmed_at)} if self.confirmed_at else {}
+        return self.credential.proof | confirmed
 
     @property
     def is_admin(self) -> bool:
@@ -82,6 +92,11 @@ class Caller:
     def name(self) -> str:
         """The name in the record: a person's id, or `gateway:<name>`, which is no person's id."""
         return self.principal.name
+
+    @property
+    def has_confirmed(self) -> bool:
+        """Whether it is somebody in a browser who has just proven who they are."""
+        return self.confirmed_at is not None and datetime.now(UTC) - self.confirmed_at <= CONFIRMED_FOR
 
     def must_be_person(self) -> str:
         """The person's id; NotAllowed for a gateway."""
@@ -138,7 +153,14 @@ def by_session(store: Store, cookie: str) -> Caller | None:
     if not who.enabled:
         return None
     name = policy.users[who.name].name or who.name
-    return Caller(Credential("session", session.id), who, seen_by(who), shown_name=name, ends_at=session.ends_at)
+    return Caller(
+        Credential("session", session.id),
+        who,
+        seen_by(who),
+        shown_name=name,
+        ends_at=session.ends_at,
+        confirmed_at=session.confirmed_at,
+    )
 
 
 def _credential(token: Token) -> Credential:

@@ -9,7 +9,8 @@ import hmac
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
@@ -73,6 +74,16 @@ class Metadata(Model, extra="ignore"):
         return encrypted(address) if address else ""
 
 
+class Identity(NamedTuple):
+    """A mail address that the provider has verified, and when its person last proved there who they are.
+
+    That is 1970 where the provider does not say it; it does where it was asked to have them prove it anew.
+    """
+
+    address: str
+    proven_at: datetime
+
+
 @dataclass(frozen=True)
 class _Known:
     """What was fetched: the provider's addresses, and its keys."""
@@ -95,8 +106,11 @@ class Provider:
         self._known: _Known | None = None
         self._old_at = 0.0
 
-    async def address(self, state: str, secret: str) -> str:
-        """Where to send the browser that has this secret. Raises Unavailable."""
+    async def address(self, state: str, secret: str, fresh: bool = False) -> str:
+        """Where to send the browser that has this secret; with `fresh` its person has to prove anew who they are.
+
+        Raises Unavailable.
+        """
         known = await self._fetch()
         uri: str = prepare_grant_uri(
             known.metadata.authorization_endpoint,
@@ -108,11 +122,12 @@ class Provider:
             nonce=_derived("nonce", state, secret),
             code_challenge=create_s256_code_challenge(_derived("verifier", state, secret)),
             code_challenge_method="S256",
+            **({"prompt": "login", "max_age": "0"} if fresh else {}),
         )
         return uri
 
-    async def verified_address(self, code: str, state: str, secret: str) -> str:
-        """The mail address of whom this code is for, which the provider has verified.
+    async def identity(self, code: str, state: str, secret: str) -> Identity:
+        """Whom this code is for.
 
         Raises Unavailable; NotAllowed, with why, where what the provider says proves nothing.
         """
@@ -120,6 +135,7 @@ class Provider:
         async with _client() as client:
             tokens = await self._exchange(client, known.metadata, code, _derived("verifier", state, secret))
             claims = await self._claims(tokens, _derived("nonce", state, secret))
+            proven = claims.get("auth_time", 0)
             if not claims.get("email"):
                 claims |= await self._user_info(client, known.metadata, tokens, claims["sub"])
         address = claims.get("email")
@@ -128,7 +144,7 @@ class Provider:
         # The standard says true; some providers say "true".
         if claims.get("email_verified") not in (True, "true"):
             raise _refused(f"{self.name} has not verified your mail address.")
-        return address
+        return Identity(address, _time_of(proven))
 
     def checks(self) -> list[Check]:
         """The checks of `doctor`."""
@@ -242,6 +258,12 @@ class Provider:
     def _unavailable(self, why: str) -> Unavailable:
         log.warning("%s can't be used: %s", self.issuer, why)
         return Unavailable(f"{self.name} can't be reached now: {why}. Try again, or sign in another way.")
+
+
+def _time_of(seconds: object) -> datetime:
+    """A time that a provider tells, whose clock may be ahead of ours; 1970 for what is none."""
+    known = seconds if isinstance(seconds, int | float) and seconds >= 0 else 0
+    return datetime.fromtimestamp(min(known, datetime.now(UTC).timestamp()), UTC)
 
 
 def _client() -> httpx.AsyncClient:

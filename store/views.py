@@ -134,6 +134,7 @@ def _view(
         grant_minutes=whole_minutes(route.grant_lasts),
         grant_seconds=route.grant_lasts // SECOND,
         rejection_needs_reason=route.rejection_needs_reason,
+        confirm=route.confirm,
         channels=route.channels,
         approvers=[
             ApproverView(

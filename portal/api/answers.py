@@ -100,8 +100,9 @@ async def decided(context: Context, caller: Caller, view: RequestView, answer: D
             verdict=answer.verdict,
             comment=answer.comment,
             at=datetime.now(UTC),
-            proof=caller.credential.proof,
+            proof=caller.proof,
             signed_in=True,
+            confirmed=caller.has_confirmed,
         )
     )
     try:

@@ -16,13 +16,16 @@ from portal.pages.route import OpenRoute, page_router
 from portal.pages.site import BROWSER_SECONDS, START, Site, comes_from, is_own_page
 
 NOT_SET_UP = "This installation has no other sign-in than by mail."
+Fresh = Annotated[bool, Form()]
 
 router = page_router(OpenRoute)
 
 
 @router.post("/sign-in/oidc")
-async def begin(request: Request, context: ContextHere, go_to: Annotated[str, Form(max_length=400)] = "") -> Response:
-    """Lead to the provider.
+async def begin(
+    request: Request, context: ContextHere, go_to: Annotated[str, Form(max_length=400)] = "", fresh: Fresh = False
+) -> Response:
+    """Lead to the provider; with `fresh` the person has to sign in there again.
 
     By a page, and not by a redirect: browsers apply `form-action` to where a form's answer redirects, and to where the
     provider redirects from there (https://www.w3.org/TR/CSP3/#directive-form-action).
@@ -30,7 +33,7 @@ async def begin(request: Request, context: ContextHere, go_to: Annotated[str, Fo
     site, provider = context.site, _provider(context.site)
     caller = comes_from(request, site)
     state = await context.engine.begin_with_provider(caller, go_to if is_own_page(go_to) else START)
-    address = await provider.address(state, caller.secret)
+    address = await provider.address(state, caller.secret, fresh)
     response = page(request, "to_provider", address=address)
     response.headers["Refresh"] = f"0; url={address}"
     site.set(response, site.browser_cookie, caller.secret, BROWSER_SECONDS)
@@ -53,10 +56,10 @@ async def returned(
     if error or not code or iss not in ("", provider.issuer):
         await _refuse(context, caller, NotAllowed(f"{provider.name} did not sign you in.", ErrorCode.REFUSED))
     try:
-        address = await provider.verified_address(code, state, caller.secret)
+        found = await provider.identity(code, state, caller.secret)
     except NotAllowed as refused:
         await _refuse(context, caller, refused)
-    cookie = await context.engine.sign_in_by_provider(address, provider.issuer, caller)
+    cookie = await context.engine.sign_in_by_provider(found.address, provider.issuer, caller, found.proven_at)
     response = RedirectResponse(go_to, HTTPStatus.SEE_OTHER)
     site.set(response, site.session_cookie, cookie)
     return response

@@ -15,6 +15,7 @@ from portal.api.requests import LONGEST_TIMELINE, ApprovalId, seen
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.cards import Card
+from portal.pages.confirm import to_confirm
 from portal.pages.render import page
 from portal.pages.route import page_router
 
@@ -68,6 +69,8 @@ async def answer(
     """Approve or reject."""
     given = Deciding(verdict=verdict, comment=comment, level=level)
     view = await may_try(context, caller, approval_id, given)
+    if view.confirm and verdict is Verdict.APPROVE and not caller.has_confirmed:
+        return to_confirm(f"/requests/{approval_id}")
     await decided(context, caller, view, given, f"{once}.{verdict}.{_digest(comment)}")
     return to_request(approval_id)
 

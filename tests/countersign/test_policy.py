@@ -293,6 +293,26 @@ def test_terms_come_from_the_workflow_then_the_device_group_then_the_policy() ->
     assert by_group.channels == {"email": "off", "slack": "link_only", "webhook": "off"}
 
 
+@pytest.mark.parametrize("where", ["policy", "device group", "workflow", "user group", "nowhere"])
+def test_what_an_approval_needs_comes_from_whoever_requires_it(where: str) -> None:
+    said = {"confirm": "sign_in_again"}
+    policy = a_policy(
+        auto_approve_when_requester_is_approver=True,
+        device_groups=databases(**(said if where == "device group" else {})),
+        approval_workflows=[a_workflow({"user": "dave"}, **said)] if where == "workflow" else [],
+        **(said if where == "policy" else {}),
+    )
+    engineers = policy.user_groups["engineers"]
+    if where == "user group":
+        needs = engineers.model_copy(update={"require_managerial_approval": True, **said})
+        policy = policy.model_copy(update={"user_groups": policy.user_groups | {"engineers": needs}})
+    found = route_of(policy, asked("alice"))
+    confirmed = where != "nowhere"
+    assert found.confirm == ("sign_in_again" if confirmed else "")
+    # And then nobody's approval is counted without them.
+    assert found.auto_approve_when_requester_is_approver is not confirmed
+
+
 def test_the_minutes_wanted_are_granted_up_to_the_longest() -> None:
     policy = a_policy(grant_minutes=30)
     assert route_of(policy, asked("alice")).grant_lasts == 30 * MINUTE

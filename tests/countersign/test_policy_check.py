@@ -207,6 +207,13 @@ def test_a_channel_that_does_not_exist(fields: dict[str, Any], path: tuple[str |
     assert only(a_policy(**fields)) == Problem(path, message)
 
 
+def test_what_a_user_group_says_of_confirming_holds_only_where_it_requires_approval() -> None:
+    groups = {"engineers": {"members": ["alice"], "managers": ["dave"], "confirm": "sign_in_again"}}
+    message = "has no effect without require_managerial_approval: true; add that, or say it for device groups"
+    found = [one for one in problems(a_policy(user_groups=groups)) if one.path[-1] == "confirm"]
+    assert found == [Problem(("user_groups", "engineers", "confirm"), message)]
+
+
 def test_the_channels_that_can_be_named_are_those_there_are() -> None:
     there = {one.name for one in channels(AllSettings())}
     assert there == set(CHANNELS)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from countersign.errors import NotFound, Refused
-from countersign.models import Event
+from countersign.models import Event, Verdict
 from countersign.notifications import Person, RejectedInput
 from countersign.transitions import DeadlineCheck, TimelyAnswers
 from engine.deadline import LONGEST_WAIT
@@ -51,8 +51,23 @@ def test_an_answer_delivered_twice_is_one(store: Store) -> None:
 def test_a_stored_answer_is_as_it_was_given(store: Store) -> None:
     answer = given(a_request(store), comment="ok \N{GRINNING FACE}", proof={"dkim": "pass"})
     stored = store_answer(store, answer)
-    assert stored.model_dump(exclude={"id"}) == answer.model_dump(exclude={"source_id", "proof", "signed_in"})
+    assert stored.model_dump(exclude={"id"}) == answer.model_dump(
+        exclude={"source_id", "proof", "signed_in", "confirmed"}
+    )
     assert store.answers.outcome(stored.id)[:2] == ("open", "")
+
+
+def test_an_approval_that_needs_a_fresh_sign_in_counts_by_no_other_way_and_a_rejection_by_any(store: Store) -> None:
+    apply_policy(store, policy(confirm="sign_in_again"), "ada")
+    number = a_request(store)
+    other_ways: dict[str, dict[str, Any]] = {"mail": {}, "a token": {"signed_in": True, "channel": "portal"}}
+    for source, fields in other_ways.items():
+        with pytest.raises(Refused, match="on its page alone") as refused:
+            store_answer(store, given(number, source_id=source, **fields))
+        assert refused.value.code == "confirmation-needed"
+    page: dict[str, Any] = {"signed_in": True, "channel": "portal", "confirmed": True}
+    assert store_answer(store, given(number, source_id="page", **page)).id
+    assert store_answer(store, given(number, source_id="no", verdict=Verdict.REJECT)).id
 
 
 def test_the_disabled_the_unknown_and_answers_to_nothing_are_refused_and_recorded(store: Store) -> None:

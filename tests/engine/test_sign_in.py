@@ -17,6 +17,7 @@ from tests.workflows.people import policy
 
 HERE = From("a secret of this browser", "Firefox\n<b>", "192.0.2.7")
 ELSEWHERE = HERE._replace(secret="another")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -107,12 +108,12 @@ def test_a_provider_signs_in_who_has_the_address_or_alias_and_each_refusal_is_on
     aged(store, timedelta(seconds=1))
     with pytest.raises(NotAllowed, match="too old"):
         rules.returned_from_provider(late, HERE)
-    session = store.sessions.find(rules.by_provider("G@Example.test", issuer, HERE), datetime.now(UTC))
+    session = store.sessions.find(rules.by_provider("G@Example.test", issuer, HERE, NOON), datetime.now(UTC))
     assert session
-    assert (session.person, session.signed_in_by) == ("grace", "oidc")
+    assert (session.person, session.signed_in_by, session.confirmed_at) == ("grace", "oidc", NOON)
     for address, said in {"alice@example.test": "disabled", "nobody@example.test": "not in the directory"}.items():
         with pytest.raises(NotAllowed, match=said):
-            rules.by_provider(address, issuer, HERE)
+            rules.by_provider(address, issuer, HERE, NOON)
     rules.refuse("its token is wrong", HERE)
     of_nobody = f"{issuer} knows an address that nobody enabled has"
     assert kinds(store) == [

@@ -18,7 +18,7 @@ from store import Store
 
 # Other tests use the same Temporal server: devices and numbers of our own make ids of our own.
 MARK = uuid.uuid4().hex[:8]
-WEB, DB, LAB, SHORT = (f"{name}-{MARK}" for name in ("web", "db", "lab", "short"))
+WEB, DB, LAB, SHORT, VAULT = (f"{name}-{MARK}" for name in ("web", "db", "lab", "short", "vault"))
 
 DEVICES = 600
 POLICY = f"""
@@ -38,6 +38,7 @@ device_groups:
   databases: {{devices: [{DB}], managers: [heidi], require_managerial_approval: true}}
   lab: {{devices: [{LAB}]}}
   short: {{devices: [{SHORT}], grant_minutes: 2s}}
+  vaults: {{devices: [{VAULT}], confirm: sign_in_again}}
 fallback_approvers: [ada]
 approval_status_change_to_expire: 600
 grant_minutes: 600

@@ -84,6 +84,8 @@ def _answers(notification: RequestNotification, config: SlackConfig, shown: Mapp
         return [parts.link_button(page, style="primary")] if page else []
     value = parts.value_of(notification)
     reject = parts.button("reject", value, style="danger")
+    if notification.confirm and not shown["passed"]:
+        return [*([parts.link_button(page, style="primary")] if page and not shown["mine"] else []), reject]
     opened = [parts.link_button(page)] if page else []
     if shown["mine"]:
         return [reject, *opened]

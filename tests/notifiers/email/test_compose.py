@@ -44,6 +44,17 @@ def text(told: RequestNotification) -> str:
     return text_of(compose(told, CONFIG, NOON))
 
 
+def test_where_an_approval_needs_a_fresh_sign_in_the_mail_links_to_the_page_and_takes_a_rejection() -> None:
+    mail = compose(notification(confirm="sign_in_again"), CONFIG, NOON)
+    for said in (text_of(mail), html_of(mail)):
+        assert "sign in again" in said
+        assert "/requests/1042" in said
+        assert "REJECT" in said
+        assert "APPROVE" not in said
+        assert ("To reject: <mailto:" in said) or ('href="mailto:' in said)
+        assert "body=approve" not in said.lower()
+
+
 # --- the headers ----------------------------------------------------------------------------------------------------
 
 

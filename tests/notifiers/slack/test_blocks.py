@@ -130,6 +130,15 @@ def test_where_slack_may_only_link_nothing_can_be_decided(url: str, expected: li
     assert message in texts(blocks)
 
 
+@pytest.mark.parametrize(("url", "expected"), [("https://x.example", ["open", "reject"]), ("", ["reject"])])
+def test_where_an_approval_needs_a_fresh_sign_in_slack_links_to_the_page_and_takes_a_rejection(
+    url: str, expected: list[str]
+) -> None:
+    blocks = live(notification(confirm="sign_in_again"), config(public_url=url)).blocks
+    assert actions(blocks) == expected
+    assert "To approve, open the page and sign in again; a rejection counts here, too." in texts(blocks)
+
+
 def test_who_approved_sees_so_and_may_take_it_back() -> None:
     told = notification(decisions=[decided("grace", comment="Fine with me.")], quorum=2)
     shown = said(told)

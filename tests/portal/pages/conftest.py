@@ -29,6 +29,7 @@ from tests.workflows.deployment import new_namespace
 from tests.workflows.sandboxed import sandboxed
 
 CHROMIUM = shutil.which("chromium") or ""
+JUST_NOW = timedelta(0)
 LINK = re.compile(r"http://\S+/sign-in/\S+")
 
 
@@ -60,22 +61,27 @@ class Site:
                     return links[-1]
                 await asyncio.sleep(0.05)
 
+    async def mails_of(self, person: str) -> list[str]:
+        """The texts of all mails that somebody got, with their subjects."""
+        mails = await asyncio.to_thread(Person(person, self.mail.smtp_port, self.mail.imap_port).inbox)
+        return [f"{mail['Subject']}\n{text_of(mail)}" for mail in mails]
+
     async def links_of(self, person: str) -> int:
         """How many links were mailed to somebody so far."""
         mails = await asyncio.to_thread(Person(person, self.mail.smtp_port, self.mail.imap_port).inbox)
         return sum(bool(LINK.search(text_of(mail))) for mail in mails)
 
-    async def signed_in(self, person: str, go_to: str = "/", **options: object) -> Page:
-        """A page of somebody who has signed in."""
+    async def signed_in(self, person: str, go_to: str = "/", ago: timedelta = JUST_NOW, **options: object) -> Page:
+        """A page of somebody who signed in so long ago."""
         page = await self.page(**options)
-        cookie = await asyncio.to_thread(self.session, person)
+        cookie = await asyncio.to_thread(self.session, person, ago)
         await page.context.add_cookies([{"name": "session", "value": cookie, "url": self.url}])
         await page.goto(go_to)
         return page
 
-    def session(self, person: str) -> str:
-        """The cookie of a new session of somebody."""
-        now = datetime.now(UTC)
+    def session(self, person: str, ago: timedelta = JUST_NOW) -> str:
+        """The cookie of a session of somebody that began so long ago."""
+        now = datetime.now(UTC) - ago
         row = {"person": person, "signed_in_by": "email link", "browser": "A test", "source_address": "127.0.0.1"}
         times = {"started_at": now, "confirmed_at": now, "ends_at": now + timedelta(hours=1)}
         with self.store.database.transaction() as connection:

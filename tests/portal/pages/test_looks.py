@@ -37,6 +37,7 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site, schem
         f"/requests/{number}/notifications/{number}.1.asked.grace.email",
         "/sessions",
         "/tokens",
+        "/confirm",
         "/device?code=WDJB-MJHT",
         "/sign-in",
     ]

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,10 @@ async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
         yield portal, hostile
 
 
-async def begun(browser: httpx.AsyncClient, go_to: str = "/requests?before=7") -> str:
+async def begun(browser: httpx.AsyncClient, go_to: str = "/requests?before=7", **more: str) -> str:
     """Where a browser is led that begins to sign in."""
     await browser.get("/sign-in")
-    reply = await browser.post("/sign-in/oidc", data={"go_to": go_to}, headers=OURS)
+    reply = await browser.post("/sign-in/oidc", data={"go_to": go_to, **more}, headers=OURS)
     assert reply.status_code == 200, reply.text
     address = reply.headers["Refresh"].removeprefix("0; url=")
     assert unescape(reply.text).count(address) == 1
@@ -151,6 +152,39 @@ async def test_two_tabs_and_a_callback_that_comes_again(real: Portal) -> None:
         again = await browser.get(there)
         assert (again.status_code, "used already" in again.text) == (403, True)
         assert await is_signed_in(browser)
+
+
+async def test_a_fresh_sign_in_is_one_at_the_provider_and_counts_from_then(real: Portal) -> None:
+    async def confirmed_at(browser: httpx.AsyncClient, **more: str) -> datetime:
+        there = await consented(await begun(browser, **more), "grace@example.test")
+        cookie = (await browser.get(there)).cookies["session"]
+        session = real.store.sessions.find(cookie, datetime.now(UTC))
+        assert session
+        return session.confirmed_at
+
+    async with real.browser() as browser:
+        address = await begun(browser, fresh="true")
+        query = parse_qs(urlsplit(address).query)
+        assert (query["prompt"], query["max_age"]) == (["login"], ["0"])
+        before = datetime.now(UTC) - timedelta(seconds=1)
+        assert before <= await confirmed_at(browser, fresh="true") <= datetime.now(UTC)
+        # The provider, which was not asked to, does not say when its person proved who they are.
+        assert (await confirmed_at(browser)).year == 1970
+
+
+@pytest.mark.parametrize("said", [None, 0, -1, "x", True, 9e99])
+async def test_a_time_that_is_none_confirms_nothing_and_none_lies_ahead(
+    lying: tuple[Portal, HostileProvider], said: object
+) -> None:
+    portal, hostile = lying
+    reply = await brought(portal, hostile, GOOD | {"auth_time": said})
+    if said == "x":
+        assert reply.status_code == 403
+        return
+    session = portal.store.sessions.find(reply.cookies["session"], datetime.now(UTC))
+    assert session
+    assert session.confirmed_at <= datetime.now(UTC)
+    assert session.confirmed_at.year == (1970 if said != 9e99 else datetime.now(UTC).year)
 
 
 async def test_a_state_is_good_for_the_browser_that_asked_alone(real: Portal) -> None:
