@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from countersign.kinds.connection import ConnectionQuestion
@@ -12,6 +13,7 @@ from engine.messages import Messages
 from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
 from store import Store
+from store.audit import WantedEvents
 from store.filters import Filters
 from store.listing import LONGEST_LIST, Wanted
 from store.repeats import Repeats
@@ -39,6 +41,7 @@ def queries(store: Store, waiting_id: int) -> list[Query]:
     engine = Transactions(store)
     return [
         *_lists(store, waiting_id),
+        *_searches(store, waiting_id),
         *_views(store, engine, waiting_id),
         *_sweeps(store, engine),
         *_others(store, engine, waiting_id),
@@ -94,6 +97,26 @@ def _filters(waiting_id: int) -> dict[str, Filters]:
         "a user group and a text": Filters(user_group="everybody", text="no such text"),
         "a person and a device": Filters(person="nobody", device=f"device-{waiting_id // 2}"),
     }
+
+
+def _searches(store: Store, waiting_id: int) -> list[Query]:
+    """What an admin looks for in the record."""
+    now = datetime.now(UTC)
+    device = f"device-{waiting_id // 2}"
+    wanted = {
+        "the newest 50": WantedEvents(),
+        "50 of long ago": WantedEvents(until=now - timedelta(days=2)),
+        "50 within a day": WantedEvents(since=now - timedelta(days=2), until=now - timedelta(days=1)),
+        "50 far down": WantedEvents(before=waiting_id),
+        "50 by one person": WantedEvents(person=APPROVER, until=now - timedelta(days=1)),
+        "50 of one kind": WantedEvents(kind="approved", since=now - timedelta(days=365)),
+        "50 of a kind that there is not": WantedEvents(kind="sign_in_refused"),
+        "50 by one person, of another kind": WantedEvents(person=APPROVER, kind="policy_applied"),
+        "50 of one request": WantedEvents(approval_id=waiting_id),
+        "50 about one device": WantedEvents(device=device),
+        "50 about one device, by nobody": WantedEvents(device=device, person="nobody", since=now),
+    }
+    return [Query(f"record: {name}", "list", partial(store.audit.page, one)) for name, one in wanted.items()]
 
 
 def _page(store: Store, wanted: Wanted) -> Callable[[], object]:

@@ -49,6 +49,7 @@ Kind = Literal[
     "grant_ended",
     "grant_revoked",
     "policy_applied",
+    "audit_exported",
     "token_created",
     "token_ended",
     "signed_in",

@@ -10,6 +10,7 @@ from portal.access_log import AccessLog
 from portal.api import (
     access,
     answers,
+    audit,
     description,
     devices,
     doctor,
@@ -38,6 +39,7 @@ from portal.pages import (
     static,
     tokens,
 )
+from portal.pages import audit as audit_page
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
 
@@ -59,6 +61,7 @@ API = (
     answers.router,
     events.router,
     notifications.router,
+    audit.router,
     access.router,
     devices.router,
     policy.router,
@@ -80,6 +83,7 @@ PAGES = (
     lists.router,
     bulk.router,
     confirm.router,
+    audit_page.router,
     live.router,
     pages.router,
     static.router,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from store.answers import Answers
+from store.audit import Audit
 from store.database import Database
 from store.database_errors import DatabaseUnavailable
 from store.events import Events
@@ -60,6 +61,7 @@ class Store:
         self.answers = Answers(self.database)
         self.reading = Reading(self.database, self.policies)
         self.events = Events(self.database)
+        self.audit = Audit(self.database, self.reading)
         self.mails = Mails(self.database)
         self.tokens = Tokens(self.database)
         self.sessions = Sessions(self.database)

@@ -172,15 +172,16 @@ class Reading:
             if not found:
                 return FeedPage([], {})
             about = {event.approval_id for event in found if event.approval_id is not None}
-            return FeedPage(self._named(connection, found), concerns(connection, about))
+            return FeedPage(self.named_in(connection, found), concerns(connection, about))
 
     @reads
     def named(self, events: Sequence[AuditEventView]) -> list[AuditEventView]:
         """Rows of the record with the names of who did it."""
         with self.database.reading() as connection:
-            return self._named(connection, events)
+            return self.named_in(connection, events)
 
-    def _named(self, connection: Connection, events: Sequence[AuditEventView]) -> list[AuditEventView]:
+    def named_in(self, connection: Connection, events: Sequence[AuditEventView]) -> list[AuditEventView]:
+        """The same within a transaction."""
         try:
             _, policy = self.policies.in_force(connection)
         except Refused:  # before the first policy nobody has a name

@@ -243,6 +243,10 @@ events = Table(
     Column("words", Text, key="detail", nullable=False),
     Column("proof", JSON, nullable=False),
     Index("events_by_request", "approval_id", "version"),
+    # For who searches the record, as what is written late bears the time at which it happened.
+    Index("events_by_time", "at", "version"),
+    Index("events_by_person", "who", "at", "version"),
+    Index("events_by_kind", "kind", "at", "version"),
 )
 
 # One row: the number of the last event. Its lock orders all writers, so events become visible in order, without gaps.

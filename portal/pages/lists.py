@@ -74,7 +74,7 @@ async def everything(
         return RedirectResponse(f"/requests/{int(typed.text[1:])}", HTTPStatus.SEE_OTHER)
     version = await version_of(context)
     policy = await context.run(context.store.reading.policy)
-    filters = Filters(**asdict(typed) | {"person": _person(policy, typed.person)})
+    filters = Filters(**asdict(typed) | {"person": person_of(policy, typed.person)})
     wanted = Wanted(status or None, visibility=caller.visibility, before=before, limit=PER_PAGE, filters=filters)
     found, goes_on = await context.run(context.store.reading.page, wanted)
     narrowed = {name: value for name, value in {"status": status, **asdict(filters)}.items() if value}
@@ -119,7 +119,7 @@ def cards(caller: Caller, views: Sequence[RequestView]) -> list[Card]:
     return [Card(view, caller.principal) for view in views]
 
 
-def _person(policy: Policy, typed: str) -> str:
+def person_of(policy: Policy, typed: str) -> str:
     """The id of somebody by their id, name or address; what is none of them is taken for an id."""
     folded = typed.lower()
     if folded in policy.users:

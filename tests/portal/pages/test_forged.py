@@ -43,6 +43,7 @@ POSTS = {
     "/requests/{number}/revoke": {"once": "a"},
     "/requests/{number}/give-back": {"once": "a"},
     "/approvals/reject": {"once": "a", "reason": "No.", "choice": "reject.{number}.1"},
+    "/audit/export": {"format": "csv"},
     "/requests/new": {"device": LAB, "protocol": "ssh", "once": "a"},
     "/policy/plan": {"replaces": "1", "text": "users: []"},
     "/policy/edit": {"replaces": "1", "text": "users: []"},

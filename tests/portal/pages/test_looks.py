@@ -53,6 +53,9 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
     apply_policy(site.store, POLICY + "# something else\n", "ada")
     version = apply_policy(site.store, POLICY, "ada")
     pages = [
+        "/approvals/all",
+        "/audit",
+        "/audit?device=no-such-device",
         "/policy?requester=alice&device=no-such-device",
         "/policy/edit",
         "/groups",
