@@ -30,6 +30,7 @@ _FURTHER_NAMES = {
 }  # fmt: skip
 # A line that ends in a space, but the separator of a signature, with another to flow into (RFC 3676).
 _FLOWING = re.compile(r"(?m)^(?!>|-- $)(.*) \n(?=[^>\s])(?!-- $)")
+_MAY_FLOW = re.compile(r"(?m)^(?!>|-- $)(.*) \n(?: \n)+(?=[^>\s])")
 _NAME = re.compile(r"[!-~]{1,60}")
 
 
@@ -133,6 +134,10 @@ def _own_label(data: bytes) -> str:
 
 
 def _unflowed(text: str, del_sp: bool) -> str:
-    """Join the lines that RFC 3676 says are one, where nobody quoted them: one that ends in a space flows on."""
-    joined = _FLOWING.sub(r"\1" if del_sp else r"\1 ", text)
+    """Join the lines that RFC 3676 says are one, where nobody quoted them: one that ends in a space flows on.
+
+    A line that is one space is stuffed and empty (section 4.4), but a program that looks at its end first takes it for
+    one that flows on: what stands on both sides of it may be one line or two.
+    """
+    joined = _FLOWING.sub(r"\1" if del_sp else r"\1 ", _MAY_FLOW.sub(rf"\1 {UNSURE}", text))
     return re.sub(r"(?m)^ ", "", joined)

@@ -18,8 +18,10 @@ QUOTE_MARK = ">"
 _SEPARATORS = "-_=*"
 # A line of a copied header, as `From: ...`, `*From:* ...`, or as a row of a table: `| From | ... |`.
 _KEY_LINE = re.compile(r"(?:\| ?)?[*]{0,2}(?P<key>[^\W\d_][^:*|]{0,30}?)[*]{0,2} ?[:|][*]{0,2} ?(?P<value>.*)")
+_OPENINGS = "|".join(map(re.escape, CLIENTS["attribution_openings"]))
+_OPENING = re.compile(rf"[* ]*(?:{_OPENINGS})(?:(?<![^\W\d_])|(?![^\W\d_]))")  # whole words
 _ENDS_ATTRIBUTION = re.compile(r":[ *]*$")
-_ADDRESS = re.compile(r"[^\s@]@[^\s@]")
+_ADDRESS, _NAMED = re.compile(r"[^\s@]@[^\s@]"), re.compile(r"<[^\s@<]*@[^\s@]")
 # A year (no number of a ticket: it stands alone), a day and an hour.
 _DAY = re.compile(r"(?<![a-z\d#-])\d{4}(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2}")
 _TIME = re.compile(r"(?<![\d.:])\d{1,2}[:.h]\d{2}(?![.\d])|\d{1,2}:\d{2}")
@@ -47,8 +49,8 @@ def attribution(marks: list[str], at: int) -> int:
             return 0
         if _ENDS_ATTRIBUTION.search(mark):
             # The latest line that may be its first one is: above it somebody's own may stand, with an hour in it.
-            begins = end == at + 1 or bool(_signs(marks[at]))
-            is_first = begins and not any(_is_whole(marks[n:end]) for n in range(at + 1, end))
+            begins = _OPENING.match(marks[at]) or "date" in _signs(marks[at]) or _NAMED.search(marks[at])
+            is_first = bool(begins) and not any(_is_whole(marks[n:end]) for n in range(at + 1, end))
             return end - at if is_first and _introduces(" ".join(marks[at:end]), is_marked(marks, end)) else 0
     return 0
 
@@ -83,11 +85,14 @@ def _is_header_block(marks: list[str], at: int) -> bool:
 
     It begins with From, or with its moment right above that.
     """
-    found = [_KEY_LINE.fullmatch(mark) for mark in marks[at : at + LONGEST_HEADER_BLOCK]]
-    keys = [each["key"] if each else "" for each in found]
-    first = found[0]
-    is_moment = first is not None and bool(_DAY.search(first["value"]) and _TIME.search(first["value"]))
-    begins = keys[0] in CLIENTS["from_keys"] or (is_moment and keys[1:2] and keys[1] in CLIENTS["from_keys"])
+    # An address may be wrapped.
+    lines = [mark for mark in marks[at : at + LONGEST_HEADER_BLOCK] if mark and not mark.startswith("<")]
+    found = list(filter(None, map(_KEY_LINE.fullmatch, lines[:3])))
+    if len(found) < 3 or not _KEY_LINE.fullmatch(marks[at]):
+        return False
+    is_moment = bool(_DAY.search(found[0]["value"]) and _TIME.search(found[0]["value"]))
+    keys = [each["key"] for each in found]
+    begins = {*keys[: 1 + is_moment]} & {*CLIENTS["from_keys"]}
     return bool(begins) and len({*keys} & {*CLIENTS["other_keys"]}) >= 2
 
 
@@ -101,7 +106,7 @@ def _introduces(joined: str, marked: bool) -> bool:
     Before marked lines the whole moment will do, in whatever language the verb is. A line that says yes or no is
     nobody's attribution, unless it has all the signs of one: names may hold any word.
     """
-    signs, opens = _signs(joined), joined.lstrip("* ").startswith(CLIENTS["attribution_openings"])
+    signs, opens = _signs(joined), _OPENING.match(joined) is not None
     if _holds_answer(joined):
         return len(signs) == 3 and opens
     if "verb" in signs and opens and joined.count(" ") < MOST_WORDS:

@@ -159,6 +159,8 @@ def test_a_sentence_above_a_quote_is_no_introduction_for_its_verb_or_hour() -> N
         "Please wait, see below what Bob wrote:",
         "Hold it until 16:00, because of this:",
         "Only after 21.11.2026 18:00, ask bob@example.test:",
+        "See what bob@example.test wrote:",
+        "Embargo\nBob wrote:",
     ):
         assert own(f"{said}\n> asks\n\nApprove").startswith(said)
 
