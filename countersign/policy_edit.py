@@ -11,14 +11,14 @@ from typing import Any, Literal, NamedTuple
 
 import yaml
 from pydantic import Field, ValidationError
-from yaml import CSafeLoader, MappingNode, Node, ScalarNode, SequenceNode
+from yaml import CBaseLoader, MappingNode, Node, ScalarNode, SequenceNode
 
 from countersign.directory import Policy
 from countersign.errors import BadPolicy, Refused
 from countersign.models import Model
 from countersign.policy_file import load
 from countersign.remedies import remedy
-from countersign.yaml_lines import NULLS, dotted, folded, read
+from countersign.yaml_lines import NULLS, dotted, folded, read, shown
 
 UNKNOWN_LAYOUT = "{} is written in a way that can't be changed here; edit the text on the Policy page."
 # Words that need no quotes: whatever reads YAML takes them for text.
@@ -77,7 +77,7 @@ def _with(policy: Policy, path: Sequence[str], change: Change) -> dict[str, Any]
     for part in path[:-1]:
         holder = holder.get(part) if isinstance(holder, dict) else None
     if not isinstance(holder, dict):
-        raise Refused(f"There is no {path[-2]} in the policy any more.")
+        raise Refused(f"There is no {shown(path[-2])} in the policy any more.")
     before = holder.get(path[-1])
     entries = before if isinstance(before, list) else []
     match change.action:
@@ -108,7 +108,8 @@ class _Text:
     def splice(self, path: Sequence[str], change: Change) -> Splice:
         """Where to change the text, and how."""
         self.path = path
-        node: Any = yaml.compose(self.text, Loader=CSafeLoader)
+        # Its values are not looked at, so it need not find out their types.
+        node: Any = yaml.compose(self.text, Loader=CBaseLoader)
         key: Any = node
         wanted: Any = self.wanted
         for depth, part in enumerate(path, 1):

@@ -13,6 +13,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import BadPolicy, BadQuestion, Refused
 from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protocol
 from countersign.models import LONGEST_ID
+from countersign.policy_difference import DifferentLine
 from countersign.policy_file import LARGEST_FILE_BYTES
 from countersign.question import read_of
 from countersign.who_approves import WhoApproves
@@ -21,12 +22,13 @@ from portal.api.devices import approvers_of
 from portal.api.policy import LARGEST_VERSION, Version
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
-from portal.pages.render import page
+from portal.pages.render import long_page, page
 from portal.pages.route import PolicyRoute, page_router
 from portal.pages.site import is_own_page
 
 HOME = "/policy"
 PER_PAGE = 25
+MOST_LINES = 2_000
 PLACE = re.compile(r"line (\d+)(?:, column \d+)?: (.*)", re.DOTALL)
 LOCKED_OUT = "By this policy you would be no admin any more, and you have not said that you give it up."
 
@@ -61,7 +63,7 @@ async def show(
     _, policy = await context.run(context.store.policies.current)
     versions = await context.run(context.store.policies.versions, before, PER_PAGE + 1)
     found, problem = await _who_approves(context, caller, requester, device, protocol)
-    return page(
+    return await long_page(
         request,
         "policy",
         current=await policies.version_of(context),
@@ -88,7 +90,7 @@ async def one(
     in_force = await policies.version_of(context)
     [applied] = await context.run(context.store.policies.versions, version + 1, 1)
     _, policy = await context.run(context.store.policies.current)
-    return page(
+    return await long_page(
         request, "policy_version", shown=shown, applied=applied, in_force=in_force.version, names=names_of(policy)
     )
 
@@ -102,7 +104,7 @@ async def difference(
     found = await policies.compared(
         context, await policies.version_of(context, old), await policies.version_of(context, new)
     )
-    return page(request, "policy_difference", difference=found)
+    return await long_page(request, "policy_difference", difference=found, parts=_first(found.parts))
 
 
 @router.get("/policy/edit")
@@ -197,11 +199,12 @@ async def planned(
     differs = await policies.compared(context, old, new)
     may_end = any(part.kind == "grants_not_given" for part in found.parts)
     _, policy = await context.run(context.store.policies.current)
-    return page(
+    return await long_page(
         request,
         "policy_plan",
         plan=found,
         difference=differs,
+        parts=_first(differs.parts),
         text=text,
         may_end=may_end,
         back=_own(back),
@@ -261,6 +264,16 @@ async def _who_approves(
     except BadQuestion as error:
         return None, str(error)
     return await approvers_of(context, caller, question), ""
+
+
+def _first(parts: Sequence[Sequence[DifferentLine]]) -> list[Sequence[DifferentLine]]:
+    """As many lines of what differs as anybody reads."""
+    found: list[Sequence[DifferentLine]] = []
+    room = MOST_LINES
+    for part in parts:
+        found.append(part[: max(room, 0)])
+        room -= len(part)
+    return [part for part in found if part]
 
 
 def _own(back: str) -> str:

@@ -3,9 +3,10 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -29,6 +30,12 @@ def page(request: Request, name: str, answer: HTTPStatus = HTTPStatus.OK, **fiel
     caller: Caller | None = getattr(request.state, "caller", None)
     about = {"site": context.site, "caller": caller, "path": request.url.path, "now": datetime.now(UTC)}
     return HTMLResponse(_environment().get_template(f"{name}.html.j2").render(about | fields), answer)
+
+
+async def long_page(request: Request, name: str, **fields: Any) -> HTMLResponse:
+    """The same for one that may have thousands of lines: others don't wait while it is made."""
+    context: Context = request.app.state.context
+    return await context.work(partial(page, request, name, **fields))
 
 
 def part(name: str, card: object) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from benchmarks.applying import large_policy
 from engine.policy import apply_policy
 from tests.portal.context import DB, LAB, POLICY
 from tests.portal.pages.conftest import Site
@@ -189,3 +190,27 @@ async def test_versions_go_on_page_by_page(site: Site, policy: int) -> None:
     await expect(ada.locator(".line").first).to_contain_text(f"Version {policy + 5}")
     await ada.goto(f"/policy/versions/{policy + 1000}")
     await expect(ada.get_by_role("alert")).to_have_text(re.compile("There is no policy version"))
+
+
+async def test_a_policy_of_thousands_is_planned_applied_and_changed_as_any(site: Site, policy: int) -> None:
+    large = large_policy(11_000)
+    assert len(large) > 1_400_000
+    before = apply_policy(site.store, large, "ada")
+    boss = await site.signed_in("p00000")
+    headers = {"Sec-Fetch-Site": "same-origin"}
+
+    async def posted(address: str, **form: str | float | bool) -> str:
+        reply = await boss.request.post(address, form=form, headers=headers, timeout=120_000, max_redirects=0)
+        return await reply.text() if reply.ok else str(reply.status)
+
+    moved = large.replace("@example.test", "@example.org")
+    shown = await posted("/policy/plan", replaces=before, text=moved)
+    assert "11000 people changed" in shown
+    assert "lines more" in shown
+    assert await posted("/policy/apply", replaces=before, text=moved) == "303"
+    assert in_force(site) == (before + 1, moved)
+    data = {"action": "set", "path": "rejection_needs_reason", "value": "true"}
+    assert "+ rejection_needs_reason: true" in await posted("/policy/change", **data)
+    assert await posted("/policy/plan", replaces=before, text="#" * (7 * 1024 * 1024)) == "413"
+    await boss.goto("/policy")
+    await expect(boss.locator("ol.code li").first).to_have_text("users:")
