@@ -1,25 +1,20 @@
-"""Groups, for admins: their members and managers, and whether a manager has to agree; and what changes them."""
+"""Groups, for admins: their members and managers, and whether a manager has to agree."""
 
 from typing import Annotated, Literal
 
-from fastapi import Form, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from countersign.directory import DeviceGroup, Policy, UserGroup
-from countersign.errors import NotFound, Refused
+from countersign.errors import NotFound
 from countersign.models import LONGEST_ID
-from countersign.policy_edit import Change
-from portal import policies
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from portal.pages.policy import HOME, Back, names_of, planned
-from portal.pages.render import page
+from portal.pages.policy import names_of
+from portal.pages.render import long_page, page
 from portal.pages.route import PolicyRoute, page_router
 
 PER_PAGE = 100
 Section = Literal["user_groups", "device_groups"]
-Word = Annotated[str, Form(max_length=LONGEST_ID)]
-# What a form sends for a switch.
-SWITCHES = {"true": True, "false": False}
 
 router = page_router(PolicyRoute)
 
@@ -62,28 +57,9 @@ async def group(
     found = _section(policy, section).get(name)
     if found is None:
         raise NotFound(f"There is no group {name}.")
-    return page(request, "group", section=section, group_name=name, group=found, policy=policy, names=names_of(policy))
-
-
-@router.post("/policy/change")
-async def change(
-    request: Request,
-    context: ContextHere,
-    caller: CallerHere,
-    action: Annotated[Literal["set", "add", "remove"], Form()],
-    path: Annotated[list[str], Form(min_length=1, max_length=3)],
-    value: Word = "",
-    back: Back = HOME,
-) -> Response:
-    """The plan of one change of the policy in force, to be confirmed; an empty value leaves a field out."""
-    caller.must_be_admin()
-    wanted: bool | str | None = value.strip() or None
-    if action == "set":
-        wanted = SWITCHES.get(value, wanted)
-    elif wanted is None:
-        raise Refused("Nobody was named; write an id.")
-    new = await policies.changed(context, Change(path=path, action=action, value=wanted))
-    return await planned(request, context, caller, new.text, new.version, back)
+    return await long_page(
+        request, "group", section=section, group_name=name, group=found, policy=policy, names=names_of(policy)
+    )
 
 
 def _section(policy: Policy, section: Section) -> dict[str, UserGroup] | dict[str, DeviceGroup]:

@@ -119,7 +119,23 @@ function suggest(asking) {
   });
 }
 
+// What is wrong with a policy names a line: that line is selected in its text.
+function selectLine(link) {
+  link.addEventListener("click", (event) => {
+    const text = document.getElementById("text");
+    const before = text.value.split("\n").slice(0, link.dataset.line - 1).join("\n");
+    const start = before.length + (link.dataset.line > 1 ? 1 : 0);
+    const end = text.value.indexOf("\n", start);
+    event.preventDefault();
+    text.focus();
+    text.setSelectionRange(start, end < 0 ? text.value.length : end);
+    text.scrollTop = text.scrollHeight * (link.dataset.line - 5) / text.value.split("\n").length;
+    text.scrollIntoView({ block: "nearest" });
+  });
+}
+
 localTimes(document);
+document.querySelectorAll("a[data-line]").forEach(selectLine);
 const asking = document.getElementById("asking");
 if (asking) suggest(asking);
 if (page.live) listen();

@@ -161,4 +161,4 @@ async def test_groups_are_found_by_a_part_of_their_name(site: Site) -> None:
     await ada.get_by_role("button", name="Find").click()
     assert await ada.locator(".line").count() == 1
     await ada.get_by_role("link", name="Device groups").click()
-    assert await ada.locator(".line").count() == 4
+    assert await ada.locator(".line").count() == len(site.store.policies.current()[1].device_groups)

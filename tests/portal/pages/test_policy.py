@@ -67,6 +67,16 @@ async def test_mistakes_stand_beside_the_lines_that_they_name(site: Site, policy
     assert in_force(site)[0] == policy
 
 
+async def test_with_scripts_the_line_of_a_mistake_is_selected(site: Site) -> None:
+    ada = await site.signed_in("ada")
+    await planned(ada, POLICY.replace("managers: [grace]", "managers: [nobody]"))
+    await ada.get_by_role("link", name=re.compile("Line ")).first.click()
+    selected = "text => text.value.slice(text.selectionStart, text.selectionEnd)"
+    line = await ada.get_by_label("The text, in YAML").evaluate(selected)
+    assert line == next(one for one in POLICY.split("\n") if "grace]" in one).replace("grace]", "nobody]")
+    assert await ada.get_by_label("The text, in YAML").evaluate("text => text.scrollTop > 0 || text.scrollHeight < 700")
+
+
 async def test_two_admins_at_once_lose_nothing(site: Site, policy: int) -> None:
     ada = await site.signed_in("ada")
     mine = POLICY + "# mine\n"
