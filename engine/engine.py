@@ -31,6 +31,7 @@ from engine.alerts import Alerts
 from engine.device_login import Begun, WaitingLogin
 from engine.judging import Judging
 from engine.outbox import Outbox
+from engine.passkeys import NewPasskey
 from engine.planning import Planning
 from engine.policy import ReadPolicy, put_in_force
 from engine.recovery import Recovery
@@ -42,6 +43,7 @@ from engine.sweeping import Sweeping
 from engine.transactions import Transactions
 from engine.undoing import Undoing
 from store import Store
+from store.passkeys import Passkey
 from store.sessions import Session
 from store.tokens import Token
 
@@ -161,6 +163,30 @@ class Engine:
     async def end_token(self, token_id: str, who: str, may_end_all: bool = False) -> Token:
         """End a token of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
         return await self._resources.run(self.transactions.tokens.end, token_id, who, may_end_all)
+
+    async def passkey_challenge(self, session_id: str) -> bytes:
+        """A new challenge for the browser of a session."""
+        return await self._resources.run(self.transactions.passkeys.challenge, session_id)
+
+    async def take_passkey_challenge(self, session_id: str) -> bytes:
+        """That challenge, once. Raises NotAllowed."""
+        return await self._resources.run(self.transactions.passkeys.take_challenge, session_id)
+
+    async def add_passkey(self, person: str, made: NewPasskey, label: str, proof: dict[str, str]) -> None:
+        """Add a passkey that was verified. Raises Refused."""
+        await self._resources.run(self.transactions.passkeys.add, person, made, label, proof)
+
+    async def confirm_by_passkey(self, used: Passkey, sign_count: int, session_id: str, proof: dict[str, str]) -> None:
+        """Record that its person has proven with it, in this session, that it is them."""
+        await self._resources.run(self.transactions.passkeys.confirm, used, sign_count, session_id, proof)
+
+    async def remove_passkey(self, passkey_id: str, person: str, proof: dict[str, str]) -> None:
+        """Remove a passkey of one's own. Raises NotFound."""
+        await self._resources.run(self.transactions.passkeys.remove, passkey_id, person, proof)
+
+    async def refuse_passkey(self, person: str, why: str, proof: dict[str, str]) -> None:
+        """Record that what a browser answered proves nothing."""
+        await self._resources.run(self.transactions.passkeys.refuse, person, why, proof)
 
     async def begin_login(self, machine: str, source_address: str) -> Begun:
         """Begin a login of a command line. Raises TooMany."""

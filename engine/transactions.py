@@ -10,6 +10,7 @@ from engine.general_notifications import GeneralNotifications
 from engine.granting import Granting
 from engine.notifying import Notifying
 from engine.opening import Opener
+from engine.passkeys import PasskeyRules
 from engine.people import People
 from engine.rechecks import Rechecks
 from engine.rejected_input import RejectedInputs
@@ -43,4 +44,5 @@ class Transactions:
         self.general_notifications = GeneralNotifications(store)
         self.sign_in = SignIn(store)
         self.tokens = PersonalTokens(store)
+        self.passkeys = PasskeyRules(store)
         self.logins = DeviceLogin(store)

@@ -18,6 +18,7 @@ from store.mails import Mails
 from store.migrate import migrate
 from store.notifications import Notifications
 from store.numbers import Numbers
+from store.passkeys import Passkeys
 from store.policies import Policies
 from store.reading import Reading
 from store.repeats import Repeats
@@ -65,6 +66,7 @@ class Store:
         self.mails = Mails(self.database)
         self.tokens = Tokens(self.database)
         self.sessions = Sessions(self.database)
+        self.passkeys = Passkeys(self.database)
         self.idempotency = Idempotency(self.database)
         self.seen = VisibleEvents(self.database)
         self.repeats = Repeats(self.database)

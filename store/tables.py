@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -286,6 +287,8 @@ sessions = Table(
     Column("confirmed_at", Instant, nullable=False),  # when its person last proved who they are
     Column("ends_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("challenge", String(64)),  # that its browser has to answer with a passkey
+    Column("challenge_ends_at", Instant),
     Index("sessions_by_person", "person", "started_at"),
     Index("sessions_by_start", "started_at", "id"),
     Index("sessions_by_end", "ends_at"),
@@ -306,6 +309,22 @@ sign_ins = Table(
     Index("sign_ins_by_person", "person", "asked_at"),
     Index("sign_ins_by_source", "source_address", "asked_at"),
     Index("sign_ins_by_end", "ends_at"),
+)
+
+# The public halves of keys that people's devices hold.
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("credential_id", Text, nullable=False),  # as its device calls it, in base64url
+    Column("person", String(128), nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("label", String(100), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index("passkeys_by_credential", "credential_id", unique=True),
+    Index("passkeys_by_person", "person", "created_at"),
 )
 
 # Logins of command lines, which their person allows in a browser.

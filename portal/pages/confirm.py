@@ -19,8 +19,9 @@ router = page_router()
 async def form(request: Request, context: ContextHere, caller: CallerHere, go_to: str = "") -> Response:
     """The ways to sign in again."""
     person = await context.engine.person(caller.name)
+    passkeys = await context.run(context.store.passkeys.of, caller.name)
     to = go_to if is_own_page(go_to) else START
-    return page(request, "confirm", go_to=to, email=person.email, lasts=CONFIRMED_FOR)
+    return page(request, "confirm", go_to=to, email=person.email, passkeys=passkeys, lasts=CONFIRMED_FOR)
 
 
 def to_confirm(go_to: str) -> Response:

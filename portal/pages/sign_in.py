@@ -98,7 +98,10 @@ async def sessions(
     found = await context.run(context.store.sessions.lasting, datetime.now(UTC), whose, before, PER_PAGE)
     older = next_page(request, found[-1].id if len(found) == PER_PAGE else None)
     policy = await context.run(context.store.reading.policy)
-    return page(request, "sessions", sessions=found, everybody=not whose, users=policy.users, next_page=older)
+    passkeys = await context.run(context.store.passkeys.of, caller.name)
+    return page(
+        request, "sessions", sessions=found, passkeys=passkeys, everybody=not whose, users=policy.users, next_page=older
+    )
 
 
 @router.post("/sessions/{session_id}/end")

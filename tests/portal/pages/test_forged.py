@@ -53,6 +53,9 @@ POSTS = {
     "/sign-out": {},
     "/sign-in/oidc": {},
     "/tokens": {"lasts": "7"},
+    "/passkeys/options": {"purpose": "confirm"},
+    "/passkeys": {"credential": "x"},
+    "/confirm": {"credential": "x"},
     "/device": {"code": "WDJB-MJHT"},
     "/device/answer": {"code": "WDJB-MJHT", "verdict": "allow"},
 }

@@ -1,0 +1,117 @@
+"""Passkeys: added and removed by their person, who confirms with one that it is them, in a session that lasts.
+
+What a browser answered is verified by the caller, against a challenge that is kept here and given out once.
+"""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotAllowed, NotFound, Refused
+from countersign.transitions import AuditEvent
+from engine.sign_in import CHANNEL
+from store import Store
+from store.database import insert_new
+from store.events import append
+from store.passkeys import Passkey
+from store.repeats import append_or_count
+from store.tables import passkeys, sessions
+
+CHALLENGE_BYTES = 32
+CHALLENGE_LASTS = timedelta(minutes=5)
+MOST_PASSKEYS = 20
+ID_BYTES = 6
+LONGEST_LABEL = 100
+
+
+class NewPasskey(NamedTuple):
+    """A passkey whose making was verified."""
+
+    credential_id: str
+    public_key: bytes
+    sign_count: int
+
+
+class PasskeyRules:
+    """Each method is one transaction. `proof` names the session, as it stands in the record."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+
+    def challenge(self, session_id: str) -> bytes:
+        """A new challenge for the browser of a session, in place of the one before."""
+        challenge = secrets.token_bytes(CHALLENGE_BYTES)
+        values = {"challenge": challenge.hex(), "challenge_ends_at": datetime.now(UTC) + CHALLENGE_LASTS}
+        with self.database.transaction() as connection:
+            connection.execute(_of_session(session_id).values(values))
+        return challenge
+
+    def take_challenge(self, session_id: str) -> bytes:
+        """The challenge of a session, once. Raises NotAllowed where there is none that lasts."""
+        now = datetime.now(UTC)
+        query = select(sessions.c.challenge, sessions.c.challenge_ends_at).where(sessions.c.id == session_id)
+        with self.database.transaction() as connection:
+            row = connection.execute(query.with_for_update()).one_or_none()
+            connection.execute(_of_session(session_id).values(challenge=None, challenge_ends_at=None))
+        if row is None or row.challenge is None or row.challenge_ends_at <= now:
+            raise NotAllowed("That took too long, or was sent twice; try again.", ErrorCode.REFUSED)
+        return bytes.fromhex(row.challenge)
+
+    def add(self, person: str, made: NewPasskey, label: str, proof: dict[str, str]) -> None:
+        """Add a passkey. Raises Refused for one that is known, and for who has too many."""
+        passkey_id = f"p{secrets.token_hex(ID_BYTES)}"
+        now = datetime.now(UTC)
+        row = {"id": passkey_id, "person": person, "label": label, "created_at": now, **made._asdict()}
+        count = select(func.count()).where(passkeys.c.person == person)
+        with self.database.transaction() as connection:
+            if connection.execute(count).scalar_one() >= MOST_PASSKEYS:
+                raise Refused(f"You have {MOST_PASSKEYS} passkeys; remove one that you don't use first.")
+            if not insert_new(connection, passkeys, row):
+                raise Refused("This passkey is known already.")
+            _record(connection, "passkey_added", person, label, {**proof, "passkey": passkey_id}, now)
+
+    def confirm(self, used: Passkey, sign_count: int, session_id: str, proof: dict[str, str]) -> None:
+        """Their person has proven now, with this passkey, that it is them."""
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            of = passkeys.c.id == used.id
+            connection.execute(update(passkeys).where(of).values(sign_count=sign_count, used_at=now))
+            connection.execute(_of_session(session_id).values(confirmed_at=now))
+            _record(connection, "confirmed", used.person, used.label, {**proof, "passkey": used.id}, now)
+
+    def remove(self, passkey_id: str, person: str, proof: dict[str, str]) -> None:
+        """Remove a passkey of one's own. Raises NotFound."""
+        now = datetime.now(UTC)
+        which = passkeys.c.id == passkey_id, passkeys.c.person == person
+        with self.database.transaction() as connection:
+            row = connection.execute(select(passkeys.c.label).where(*which)).one_or_none()
+            if row is None:
+                raise NotFound("You have no such passkey.")
+            connection.execute(delete(passkeys).where(*which))
+            _record(connection, "passkey_removed", person, row.label, {**proof, "passkey": passkey_id}, now)
+
+    def refuse(self, person: str, why: str, proof: dict[str, str]) -> None:
+        """Record that what a browser answered proves nothing."""
+        now = datetime.now(UTC)
+        event = AuditEvent(kind="passkey_refused", at=now, who=person, channel=CHANNEL, detail=why, proof=proof)
+        with self.database.transaction() as connection:
+            append_or_count(connection, None, event, person)
+
+
+def _of_session(session_id: str) -> Any:
+    return update(sessions).where(sessions.c.id == session_id)
+
+
+def _record(
+    connection: Connection,
+    kind: Literal["passkey_added", "passkey_removed", "confirmed"],
+    person: str,
+    label: str,
+    proof: dict[str, str],
+    now: datetime,
+) -> None:
+    detail = f"passkey {label}"
+    append(connection, None, [AuditEvent(kind=kind, at=now, who=person, channel=CHANNEL, detail=detail, proof=proof)])
