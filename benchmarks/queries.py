@@ -10,6 +10,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, Scope, Status
 from countersign.notifications import Person, RejectedInput
 from engine.messages import Messages
+from engine.statistics import Overviews
 from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
 from store import Store
@@ -116,7 +117,11 @@ def _searches(store: Store, waiting_id: int) -> list[Query]:
         "50 about one device": WantedEvents(device=device),
         "50 about one device, by nobody": WantedEvents(device=device, person="nobody", since=now),
     }
-    return [Query(f"record: {name}", "list", partial(store.audit.page, one)) for name, one in wanted.items()]
+    counted = Query("overview: of 30 days", "list", partial(Overviews(store).of_days, 30))
+    return [
+        counted,
+        *(Query(f"record: {name}", "list", partial(store.audit.page, one)) for name, one in wanted.items()),
+    ]
 
 
 def _page(store: Store, wanted: Wanted) -> Callable[[], object]:

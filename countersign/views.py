@@ -119,6 +119,52 @@ class NotificationText(NotificationView):
     text: str
 
 
+class Durations(Model):
+    """How long decisions by people took, of the requests of a group, or by a channel, in seconds."""
+
+    name: str
+    count: int
+    median_seconds: float
+    p90_seconds: float
+
+
+class Response(Model):
+    """How somebody answered: how often they were asked and answered, and how long that took after their level began.
+
+    `let_expire` counts the requests that expired at a level that waited for them.
+    """
+
+    person: str
+    name: str
+    asked: int
+    answered: int
+    let_expire: int
+    median_seconds: float
+    p90_seconds: float
+
+
+class RefusalCount(Model):
+    """How many replies by a channel did not count for one reason."""
+
+    channel: str
+    reason: str
+    count: int
+
+
+class Overview(Model):
+    """What happened to the requests of the last days, or, where it `is_partial`, to the newest of them."""
+
+    days: int
+    requests: int
+    is_partial: bool
+    outcomes: dict[Status, int]
+    by_user_group: list[Durations]
+    by_device_group: list[Durations]
+    by_channel: list[Durations]
+    people: list[Response]
+    refusals: list[RefusalCount]
+
+
 class DelayedView(Model):
     """A request that is open although no worker is there; it gets its number from the first that is."""
 

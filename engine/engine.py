@@ -39,6 +39,7 @@ from engine.resources import Resources
 from engine.sent_messages import SentMessages
 from engine.settling import Settling
 from engine.sign_in import From, SignedIn
+from engine.statistics import Overviews
 from engine.sweeping import Sweeping
 from engine.transactions import Transactions
 from engine.undoing import Undoing
@@ -67,6 +68,7 @@ class Engine:
         self.transactions = Transactions(store, most_an_hour)
         self.planning = Planning(store)
         self.sent = SentMessages(store)
+        self.overviews = Overviews(store)
         self._reading, self._repeats = store.reading, store.repeats
         self._put_in_force = partial(put_in_force, store)
         self._resources = Resources(client, store, self.transactions, executor or store.database.executor, outbox)

@@ -18,6 +18,7 @@ from portal.api import (
     health,
     login,
     notifications,
+    overview,
     policy,
     problems,
     replies,
@@ -42,6 +43,7 @@ from portal.pages import (
     tokens,
 )
 from portal.pages import audit as audit_page
+from portal.pages import overview as overview_page
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
 
@@ -64,6 +66,7 @@ API = (
     events.router,
     notifications.router,
     audit.router,
+    overview.router,
     access.router,
     devices.router,
     policy.router,
@@ -88,6 +91,7 @@ PAGES = (
     confirm.router,
     audit_page.router,
     passkeys.router,
+    overview_page.router,
     live.router,
     pages.router,
     static.router,

@@ -42,6 +42,9 @@ STREAMS_AT_ONCE = 8
 GUESSES_AN_HOUR = 20
 # How much of that work is done at the same time, for all tokens together.
 WORKING_AT_ONCE = 2
+# The overviews that there are, by their days, and how long one that was counted is shown.
+OVERVIEWS = (7, 30, 90)
+COUNT_SECONDS = 60.0
 # How often at most a write to the database is tried.
 TRY_TO_WRITE_SECONDS = 5.0
 
@@ -93,6 +96,8 @@ class Context:
     def __post_init__(self) -> None:
         self.writable = ShortCache(self._writable, TRY_TO_WRITE_SECONDS)
         self.guesses = Refusals(GUESSES_AN_HOUR)
+        count = self.engine.overviews.of_days
+        self.overviews = {days: ShortCache(partial(self.run, count, days), COUNT_SECONDS) for days in OVERVIEWS}
         self.heavy = AtOnce(HEAVY_AT_ONCE, HEAVY_IN_ALL)
         self.streams = AtOnce(STREAMS_AT_ONCE, self.at_once.in_all)
         self.changes = Changes(partial(self.run, self.store.reading.changed))

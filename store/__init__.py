@@ -24,6 +24,7 @@ from store.reading import Reading
 from store.repeats import Repeats
 from store.requests import Requests
 from store.sessions import Sessions
+from store.statistics import Statistics
 from store.tables import feed
 from store.tokens import Tokens
 from store.visibility import VisibleEvents
@@ -63,6 +64,7 @@ class Store:
         self.reading = Reading(self.database, self.policies)
         self.events = Events(self.database)
         self.audit = Audit(self.database, self.reading)
+        self.statistics = Statistics(self.database)
         self.mails = Mails(self.database)
         self.tokens = Tokens(self.database)
         self.sessions = Sessions(self.database)

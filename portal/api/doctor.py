@@ -20,6 +20,11 @@ router = token_router("standing")
 async def doctor(context: ContextHere, caller: CallerHere) -> list[Finding]:
     """Check all that Countersign needs, for ten seconds at most; problems come first. For admins."""
     caller.must_be_admin()
+    return await diagnosis(context)
+
+
+async def diagnosis(context: Context) -> list[Finding]:
+    """What all checks find, within ten seconds, the worst first."""
     policy, found = await _policy(context)
     listening = [finding for listener in context.listeners.values() for finding in listener.findings()]
     return in_order(

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
@@ -78,6 +78,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {"time": _time, "duration": times.duration, "ahead": times.ahead, "ago": times.ago}
+    environment.filters["seconds"] = lambda seconds: times.span(timedelta(seconds=seconds))
     environment.filters |= {"sentence": record.sentence, "detail": record.detail, "checks": checks_of}
     environment.globals |= {"static": _version, "nonce": nonce, "tells_of": record.NOTIFICATIONS}
     return environment

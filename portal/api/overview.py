@@ -1,0 +1,31 @@
+"""What happened lately, counted."""
+
+from enum import IntEnum
+from http import HTTPStatus
+
+from countersign.views import Overview
+from portal.api.problems import described
+from portal.api.routes import token_router
+from portal.auth import CallerHere
+from portal.context import ContextHere
+
+
+class Days(IntEnum):
+    """How many days back an overview goes."""
+
+    WEEK = 7
+    MONTH = 30
+    QUARTER = 90
+
+
+router = token_router("overview")
+
+
+@router.get("/overview", responses=described(HTTPStatus.FORBIDDEN))
+async def overview(context: ContextHere, caller: CallerHere, days: Days = Days.MONTH) -> Overview:
+    """How requests of the last 7, 30 or 90 days ended, how long decisions took, and why replies did not count.
+
+    Of many requests the newest 2,000 are counted. Counted anew at most once a minute. For admins.
+    """
+    caller.must_be_admin()
+    return await context.overviews[days]()

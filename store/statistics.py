@@ -1,0 +1,61 @@
+"""What the overview counts: the newest requests of a while, with the answers that counted and who was asked."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, select
+
+from store.database import Database, reads
+from store.tables import answers, approvers, requests
+
+# So many of the newest requests are looked at, however many there were; it takes some 30 milliseconds.
+MOST_COUNTED = 2_000
+REQUEST = ("approval_id", "requester", "target", "status", "level", "opened_at", "settled_at")
+ANSWER = ("approval_id", "level", "person", "channel", "at")
+
+
+class Counted(NamedTuple):
+    """Requests, newest first, and by their numbers the answers that counted, oldest first, and who was asked.
+
+    `is_partial`: there were more in that time than were looked at.
+    """
+
+    requests: Sequence[Row[Any]]
+    answers: dict[int, list[Row[Any]]]
+    asked: dict[int, list[Row[Any]]]
+    is_partial: bool
+
+
+class Statistics:
+    """Reads what is counted."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @reads
+    def since(self, moment: datetime) -> Counted:
+        """The newest requests that were opened since then."""
+        newest = select(*(requests.c[name] for name in REQUEST)).order_by(requests.c.approval_id.desc())
+        answered = select(*(answers.c[name] for name in ANSWER)).where(answers.c.state == "accepted")
+        asked = select(approvers.c.approval_id, approvers.c.level, approvers.c.person)
+        with self.database.reading() as connection:
+            # Numbers grow with time: what comes after the first that is older is older still.
+            rows = connection.execute(newest.limit(MOST_COUNTED)).all()
+            counted = [row for row in rows if row.opened_at >= moment]
+            if not counted:
+                return Counted([], {}, {}, False)
+            # Each request's rows lie beside those of the next, so that one range of an index holds all.
+            first = counted[-1].approval_id
+            answered = answered.where(answers.c.approval_id >= first).order_by(answers.c.approval_id, answers.c.at)
+            its_answers = _by_request(connection.execute(answered).all())
+            its_people = _by_request(connection.execute(asked.where(approvers.c.approval_id >= first)).all())
+        return Counted(counted, its_answers, its_people, len(counted) == MOST_COUNTED)
+
+
+def _by_request(rows: Sequence[Any]) -> dict[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.approval_id].append(row)
+    return found
