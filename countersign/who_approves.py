@@ -7,7 +7,7 @@ from countersign.ballot import Ballot
 from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.kinds import route_of
-from countersign.models import Approver, LevelRule, Model, Question, Route, SentAsWords
+from countersign.models import Approver, Confirm, LevelRule, Model, Question, Route, SentAsWords
 from countersign.policy import level_without_people, people
 from countersign.times import SECOND
 
@@ -38,6 +38,7 @@ class WhoApproves(Model):
     """What would become of a question that was asked now: who must agree to it, and why.
 
     `outcome`: it waits for people; it is approved or rejected at once; or it is refused, so that no request is opened.
+    `confirm` is `sign_in_again` where an approval counts only after a fresh sign-in.
     """
 
     requester: str
@@ -46,6 +47,7 @@ class WhoApproves(Model):
     message: SentAsWords
     because: str = ""
     levels: list[LevelPreview] = []
+    confirm: Confirm = ""
     expires_seconds: int = 0
     grant_seconds: int = 0
 
@@ -68,6 +70,7 @@ def who_approves(policy: Policy, question: Question) -> WhoApproves:
         message="",
         because=route.because,
         levels=[_level(policy, route, n, requester) for n in range(1, len(route.levels) + 1)],
+        confirm=route.confirm,
         expires_seconds=route.expires_after // SECOND,
         grant_seconds=route.grant_lasts // SECOND,
     )

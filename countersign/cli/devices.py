@@ -62,6 +62,8 @@ def who_approves(
 
 def _page(found: WhoApproves) -> Text:
     page = Text(found.message, style="bold")
+    if found.confirm and found.levels:
+        page.append("\nWho approves has to sign in again first.", style="default")
     for level in found.levels:
         needs = f", {level.needed} must agree" if level.asked else ": passed at once"
         own = "; the requester's own approval is counted" if level.own_approval else ""

@@ -14,31 +14,40 @@ from portal.pages.route import PolicyRoute, page_router
 USES = ("decide", "link_only", "off")
 
 
-class Switch(NamedTuple):
-    """A field that is true or false: its name, and what it says."""
+class Setting(NamedTuple):
+    """A field, its name and what it says; of a switch, the values that turn it on and off, none where that is empty."""
 
     field: str
     name: str
     about: str
+    on: str = "true"
+    off: str = "false"
 
 
 SWITCHES = (
-    Switch(
+    Setting(
         "auto_approve_when_requester_is_approver",
         "Auto-approval when the requester is an approver",
         "The own approval of a requester who is an approver of the level, as a manager, is counted at once.",
     ),
-    Switch("rejection_needs_reason", "A rejection needs a reason", "It counts only with a comment that says why."),
-    Switch(
+    Setting("rejection_needs_reason", "A rejection needs a reason", "It counts only with a comment that says why."),
+    Setting(
         "same_source_address",
         "Same source address",
         "Who asks again while a grant lasts is told yes only from the address it was first asked from.",
     ),
+    Setting(
+        "confirm",
+        "Sign in again to approve",
+        "An approval counts only on the page, within five minutes of signing in there.",
+        "sign_in_again",
+        "",
+    ),
 )
 DURATIONS = (
-    Switch("approval_status_change_to_expire", "Time to expire", "How long a request waits before it expires."),
-    Switch("reminder_minutes", "Reminder", "When those who have not answered are reminded; empty for never."),
-    Switch("grant_minutes", "Longest access", "How long access lasts, unless less is asked for."),
+    Setting("approval_status_change_to_expire", "Time to expire", "How long a request waits before it expires."),
+    Setting("reminder_minutes", "Reminder", "When those who have not answered are reminded; empty for never."),
+    Setting("grant_minutes", "Longest access", "How long access lasts, unless less is asked for."),
 )
 
 router = page_router(PolicyRoute)

@@ -104,6 +104,11 @@ def test_what_would_be_refused_is_said_with_the_reason(asked_with: dict[str, obj
     assert one.message.startswith(message)
 
 
+def test_it_says_where_who_approves_has_to_sign_in_again() -> None:
+    assert found(a_policy(managed=["engineers"], confirm="sign_in_again")).confirm == "sign_in_again"
+    assert found(a_policy(managed=["engineers"])).confirm == ""
+
+
 def test_many_approvers_are_counted_after_the_fifth() -> None:
     level = {"approvers": [{"user": one} for one in ("bob", "carol", "dave", "grace", "heidi", "ivan")]}
     one = found(a_policy(approval_workflows=[ENGINEERS | {"levels": [level]}]))

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from engine.policy import apply_policy
-from tests.portal.context import POLICY
+from tests.portal.context import DB, POLICY
 from tests.portal.pages.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -102,6 +102,15 @@ async def test_settings_are_changed_one_by_one(site: Site) -> None:
         .replace("fallback_approvers: [ada]", "fallback_approvers: [ada, heidi]")
     )
     assert text_of(site) == expected + "auto_approve_when_requester_is_approver: true\nreminder_minutes: 15m\n"
+    await ada.get_by_role("button", name="Turn on: Sign in again").click()
+    await confirmed(ada, "/settings")
+    assert text_of(site).endswith("confirm: sign_in_again\n")
+    await ada.goto(f"/policy?requester=alice&device={DB}")
+    await expect(ada.locator(".card")).to_contain_text("Who approves has to sign in again first.")
+    await ada.goto("/settings")
+    await ada.get_by_role("button", name="Turn off: Sign in again").click()
+    await confirmed(ada, "/settings")
+    assert text_of(site).endswith("confirm: null\n")
     await ada.get_by_label("Reminder", exact=True).fill("")
     await ada.get_by_role("button", name="Change: Reminder").click()
     await confirmed(ada, "/settings")
