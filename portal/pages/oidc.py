@@ -1,10 +1,8 @@
 """Signing in by a provider (OpenID Connect): to it and back."""
 
-from http import HTTPStatus
 from typing import Annotated, NoReturn
 
 from fastapi import Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, message_of
@@ -13,6 +11,7 @@ from portal.context import Context, ContextHere
 from portal.oidc import CALLBACK, Provider
 from portal.pages.render import page
 from portal.pages.route import OpenRoute, page_router
+from portal.pages.sign_in import signed_in
 from portal.pages.site import BROWSER_SECONDS, START, Site, comes_from, is_own_page
 
 NOT_SET_UP = "This installation has no other sign-in than by mail."
@@ -60,9 +59,7 @@ async def returned(
     except NotAllowed as refused:
         await _refuse(context, caller, refused)
     cookie = await context.engine.sign_in_by_provider(found.address, provider.issuer, caller, found.proven_at)
-    response = RedirectResponse(go_to, HTTPStatus.SEE_OTHER)
-    site.set(response, site.session_cookie, cookie)
-    return response
+    return await signed_in(request, context, cookie, go_to)
 
 
 def _provider(site: Site) -> Provider:

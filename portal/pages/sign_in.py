@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
 from portal.auth import CallerHere
-from portal.context import ContextHere
+from portal.context import Context, ContextHere
 from portal.pages.render import next_page, page
 from portal.pages.route import OpenRoute, page_router
 from portal.pages.site import BROWSER_SECONDS, START, comes_from, is_own_page
@@ -71,8 +71,17 @@ async def sign_in(request: Request, context: ContextHere, link: Annotated[str, P
     if not site.is_link_secret(link_id, secret):
         raise NotAllowed(WRONG_LINK, ErrorCode.REFUSED)
     begun = await context.engine.sign_in_by_link(link_id, comes_from(request, site))
-    response = RedirectResponse(begun.go_to, HTTPStatus.SEE_OTHER)
-    site.set(response, site.session_cookie, begun.cookie)
+    return await signed_in(request, context, begun.cookie, begun.go_to)
+
+
+async def signed_in(request: Request, context: Context, cookie: str, go_to: str) -> Response:
+    """Lead somebody on with the cookie of a new session; the one that this browser had before ends."""
+    site = context.site
+    before = request.cookies.get(site.session_cookie, "")
+    if before and (old := await context.run(context.store.sessions.find, before, datetime.now(UTC))):
+        await context.engine.end_session(old.id, old.person)
+    response = RedirectResponse(go_to, HTTPStatus.SEE_OTHER)
+    site.set(response, site.session_cookie, cookie)
     return response
 
 

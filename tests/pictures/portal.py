@@ -39,6 +39,8 @@ PAGES = {
     "all": ("ada", "/approvals/all"),
     "sessions": ("grace", "/sessions"),
     "tokens": ("grace", "/tokens"),
+    "confirm": ("grace", "/confirm"),
+    "device": ("grace", "/device?code=WDJB-MJHT"),
 }
 NUMBERS = {"request-waiting": 0, "request-approved": 1}
 # Those that README.md shows, and how high they are drawn.

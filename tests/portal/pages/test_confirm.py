@@ -1,7 +1,7 @@
 """Approvals that need a fresh sign-in, with a real browser, and by the API."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -29,6 +29,7 @@ async def test_an_approval_counts_after_signing_in_again_and_by_no_token(site: S
     by_token = await site.portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
     assert (by_token.status_code, by_token.json()["type"].rpartition("/")[2]) == (409, "confirmation-needed")
     page = await site.signed_in("grace", f"/requests/{number}", CONFIRMED_FOR + timedelta(seconds=1))
+    old = {one["name"]: one["value"] for one in await page.context.cookies()}["session"]
     await page.get_by_role("button", name="Approve").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in again")
     assert site.store.reading.request(number).status is Status.WAITING
@@ -37,6 +38,7 @@ async def test_an_approval_counts_after_signing_in_again_and_by_no_token(site: S
     await page.goto(await site.link_for("grace", before + 1))
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(re.compile(rf"/requests/{number}$"))
+    assert site.store.sessions.find(old, datetime.now(UTC)) is None
     await page.get_by_role("button", name="Approve").click()
     await expect(page.locator(".status").first).to_have_text("Approved")
     with site.store.database.reading() as connection:
