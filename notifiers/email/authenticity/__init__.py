@@ -6,7 +6,6 @@ checked here. With no rule nothing is authentic, and so no mail decides.
 
 from __future__ import annotations
 
-import re
 from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, model_validator
@@ -22,8 +21,6 @@ from notifiers.email.mime.parts import Fields, Unreadable, read_fields
 # What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2); the
 # second is Microsoft's, for a guess.
 UNDECIDED = ("none", "bestguesspass", "temperror")
-# RFC 5322 allows it of old; a server that takes out forged headers may overlook it.
-_SPACED_NAME = re.compile(rb"^authentication-results[ \t]+:", re.IGNORECASE | re.MULTILINE)
 
 
 class Authentic(NamedTuple):
@@ -70,20 +67,18 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
         fields = read_fields(raw)
         if rule.mode == "dkim":
             return Authentic(*check_signatures(raw, fields, domain, dnsfunc))
-        found = _by_results(raw, fields, domain, rule)
-        return _by_tenant(raw, fields, sender, rule.tenant, found) if rule.tenant and not found.passed else found
+        found = _by_results(fields, domain, rule)
+        return _by_tenant(fields, sender, rule.tenant, found) if rule.tenant and not found.passed else found
     except Unreadable as problem:
         return Authentic(False, str(problem))
     except Exception as problem:  # hostile headers raise many kinds in the libraries; none of them is a proof
         return Authentic(False, f"the proof could not be read ({type(problem).__name__})")
 
 
-def _by_results(raw: bytes, fields: Fields, domain: str, rule: AuthenticityRule) -> Authentic:
+def _by_results(fields: Fields, domain: str, rule: AuthenticityRule) -> Authentic:
     topmost = fields.first("authentication-results")
     if not topmost:
         return Authentic(False, "the mail server wrote no Authentication-Results")
-    if _SPACED_NAME.search(raw, 0, limits.LARGEST_HEADER_BLOCK):
-        return Authentic(False, "an Authentication-Results of the mail is not written as servers write it")
     first, *pieces = cut(topmost)
     if rule.exchange_online:
         if not read_result(first).value:
@@ -97,13 +92,13 @@ def _by_results(raw: bytes, fields: Fields, domain: str, rule: AuthenticityRule)
     return Authentic(False, doubt) if doubt else found
 
 
-def _by_tenant(raw: bytes, fields: Fields, sender: str, tenant: str, found: Authentic) -> Authentic:
+def _by_tenant(fields: Fields, sender: str, tenant: str, found: Authentic) -> Authentic:
     """What Exchange says of a mail that its results don't prove; a DMARC result that says anything is not overruled."""
     topmost = fields.first("authentication-results")
     results = [read_result(piece) for piece in cut(topmost)] if topmost else []
     if any(each.method == "dmarc" and each.value not in UNDECIDED for each in results):
         return found
-    problem = why_not_internal(raw[: limits.LARGEST_HEADER_BLOCK], fields, sender, tenant)
+    problem = why_not_internal(fields, sender, tenant)
     if problem:
         return Authentic(False, f"{found.how}, and {problem}")
     return Authentic(True, f"Exchange Online says that a mailbox of the tenant {tenant} submitted it")

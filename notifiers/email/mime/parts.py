@@ -17,7 +17,7 @@ from notifiers.email import limits
 _EMPTY_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _BOUNDARY = re.compile(r"[ -~]{1,200}")
-# How some stores mark the beginning of a mail; but `From : grace@example.com` is a field (RFC 5322, section 4.5).
+# How some stores mark the beginning of a mail; but `From : grace@example.com` is a field of old.
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*:)")
 # What must come once. RFC 5322, section 3.6, and RFC 2045 for the last ones, which stand in parts too.
 SINGLE_OF_PART = ("content-type", "content-transfer-encoding", "content-disposition", "content-id")
@@ -176,11 +176,11 @@ def _fields(block: bytes) -> Fields:
 
 
 def _new_field(line: str) -> tuple[str, list[str]]:
+    """No space before the colon, as RFC 5322, section 4.5, allows of old: who takes forged fields out overlooks it."""
     name, colon, value = line.partition(":")
-    name = name.rstrip(" \t").lower()
     if not colon or not _FIELD_NAME.fullmatch(name):
         raise Unreadable("malformed", "The header of the mail is malformed.")
-    return name, [value]
+    return name.lower(), [value]
 
 
 def _content_type(fields: Fields) -> tuple[str, dict[str, str]]:

@@ -44,7 +44,7 @@ async def test_harmless_changes(old: str, new: str) -> None:
     ("old", "new", "code"),
     [
         ("Authentication", f"{FAILED}\nAuthentication", "authentic"),
-        ("From: Grace", "Authentication-Results : mail.example.test; dmarc=pass\nFrom: Grace", "authentic"),
+        ("From: Grace", "Authentication-Results : mail.example.test; dmarc=pass\nFrom: Grace", "malformed"),
         ("From: Grace", "from: Eve <eve@example.test>\nFrom: Grace", "repeated_header"),
         ("To: Counter", "to: bob@example.test\nTo: Counter", "repeated_header"),
         ("Subject: Re", "SUBJECT: Lunch\nSubject: Re", "repeated_header"),

@@ -68,7 +68,9 @@ class Engine:
         if self.refuses is not None:
             raise self.refuses
         self.given.append(given)
-        return Answer.model_validate(given.model_dump(exclude={"source_id", "proof", "signed_in"}) | {"id": "a1"})
+        return Answer.model_validate(
+            given.model_dump(exclude={"source_id", "proof", "signed_in", "confirmed"}) | {"id": "a1"}
+        )
 
     async def submit(self, answer: Answer) -> Judgement:
         self.submitted.set()
