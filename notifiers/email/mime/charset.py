@@ -30,7 +30,7 @@ _FURTHER_NAMES = {
 }  # fmt: skip
 # A line that ends in a space, but the separator of a signature, with another to flow into (RFC 3676).
 _FLOWING = re.compile(r"(?m)^(?!>|-- $)(.*) \n(?=[^>\s])(?!-- $)")
-_MAY_FLOW = re.compile(r"(?m)^(?!>|-- $)(.*) \n(?: \n)+(?=[^>\s])")
+_MAY_FLOW = re.compile(r"(?m)^(?!>|-- $)(.*\S) \n(?: \n)+(?=[^>\s])")
 _NAME = re.compile(r"[!-~]{1,60}")
 
 

@@ -53,6 +53,8 @@ SHAPES = {
     "questions": typed("text/plain", b"Yes\n" + (b"a? " * 600 + b"\n") * 22),
     "marks of questions": typed("text/plain", b"Yes\n" + (b"?" * 1_800 + b"a\n") * 22),
     "flowing": typed("text/plain; format=flowed", b"a \n" * MUCH),
+    "flowing blank lines": typed("text/plain; format=flowed", b" \n" * MUCH),
+    "flowing lines among blank ones": typed("text/plain; format=flowed", (b"a \n" + b" \n" * 300) * (MUCH // 600)),
     "flowing quotes": typed("text/plain; format=flowed", b">" * MUCH),
     "marks": typed("text/plain; charset=utf-8", ("a" + "\u0301\u0323" * MUCH).encode()),
     "base64 of spaces": typed("text/plain", b" " * MUCH + b"!", b"Content-Transfer-Encoding: base64\n"),
