@@ -234,6 +234,22 @@ async def test_where_slack_only_links_nothing_is_decided(way: WayIn) -> None:
         way.deployment.apply(slack_policy())
 
 
+async def test_an_approval_that_needs_a_fresh_sign_in_counts_by_no_click_and_a_rejection_by_one(way: WayIn) -> None:
+    way.deployment.apply(slack_policy(confirm="sign_in_again"))
+    try:
+        request = await way.deployment.ask("alice")
+        message = await way.prompt(request)
+        before = len(await people.ephemerals(way.slack, GRACE))
+        await way.click(message, "approve", "grace")
+        assert "on its page alone" in (await way.ephemerals(GRACE, before + 1))[-1]
+        assert request.status is Status.WAITING
+        await way.click(message, "reject", "grace")
+        await people.submit_view(way.slack, await way.modal("grace", "answer"), {"comment": "no"}, GRACE)
+        assert (await request.outcome()).status is Status.REJECTED
+    finally:
+        way.deployment.apply(slack_policy())
+
+
 async def test_a_request_that_never_was_and_a_button_that_is_none(way: WayIn) -> None:
     before = len(await people.ephemerals(way.slack, GRACE))
     message = await way.buttons("2147483647:1")
