@@ -20,7 +20,7 @@ from store.database import insert_new
 from store.events import append
 from store.repeats import append_or_count
 from store.tables import logins
-from store.tokens import SECRET_BYTES, Owner, create, hashed
+from store.tokens import LONGEST_LABEL, SECRET_BYTES, Owner, create, hashed
 
 LOGIN_LASTS = timedelta(minutes=10)
 TOKEN_LASTS = timedelta(hours=12)
@@ -124,7 +124,7 @@ class DeviceLogin:
                 why = ErrorCode.SLOW_DOWN
             elif row.state == "allowed":
                 connection.execute(_update(row.device_hash).values(state="used"))
-                owner, label = Owner(kind="person", name=row.person), f"login on {row.machine}"
+                owner, label = Owner(kind="person", name=row.person), f"login on {row.machine}"[:LONGEST_LABEL]
                 return create(connection, owner, row.person, TOKEN_LASTS, label)
             else:
                 connection.execute(_update(row.device_hash).values(polled_at=now))

@@ -19,6 +19,7 @@ from countersign.errors import NotAllowed, NotFound, TooMany
 from countersign.models import GeneralEvent
 from countersign.times import duration
 from countersign.transitions import AuditEvent
+from engine.browser_names import browser_name
 from engine.general_notifications import write
 from store import Store, sessions
 from store.events import append
@@ -43,7 +44,9 @@ USED = "It was used already."
 
 
 class From(NamedTuple):
-    """Where a call of a browser comes from: a secret that only this browser has, its name, and its address."""
+    """Where a call of a browser comes from: a secret that only this browser has, its header `User-Agent`, and its
+    address.
+    """
 
     secret: str
     browser: str
@@ -92,7 +95,7 @@ class SignIn:
                 fields = {
                     "link_id": link_id,
                     "lasts": duration(LINK_LASTS),
-                    "browser": sessions.as_kept(caller.browser),
+                    "browser": browser_name(caller.browser),
                     "source_address": caller.source_address,
                 }
                 write(connection, GeneralEvent.SIGN_IN, link_id, [person], [channel], fields)
@@ -235,7 +238,7 @@ def _begun(
     row = {
         "person": person,
         "signed_in_by": by,
-        "browser": sessions.as_kept(caller.browser),
+        "browser": browser_name(caller.browser),
         "source_address": caller.source_address,
         "started_at": now,
         "confirmed_at": confirmed_at or now,

@@ -16,7 +16,6 @@ from store.tokens import ID_BYTES, SECRET_BYTES, hashed
 
 # What a session's cookie holds: its id begins with an s, which no token's does, and behind it stands its secret.
 FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
-LONGEST_BROWSER = 200
 # The ids of those links that are the `state` of a sign-in by a provider begin with it.
 STATE_PREFIX = "oidc-"
 # How long after their end sessions and links are kept; the record has who signed in for ever.
@@ -112,8 +111,3 @@ def use(connection: Connection, link_id: str, now: datetime) -> bool:
 
 def _view(row: Row[Any]) -> Session:
     return Session(**{name: row._mapping[name] for name in Session.model_fields})
-
-
-def as_kept(text: str) -> str:
-    """What a browser says of itself, cut, and without what isn't printable."""
-    return "".join(one for one in text[:LONGEST_BROWSER] if one.isprintable())

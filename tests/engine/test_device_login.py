@@ -8,10 +8,19 @@ from sqlalchemy import update
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, TooMany
-from engine.device_login import INTERVAL_SECONDS, LETTERS, LOGINS_FROM_ONE_SOURCE, TOKEN_LASTS, DeviceLogin, as_shown
+from engine.device_login import (
+    INTERVAL_SECONDS,
+    LETTERS,
+    LOGINS_FROM_ONE_SOURCE,
+    LONGEST_MACHINE,
+    TOKEN_LASTS,
+    DeviceLogin,
+    as_shown,
+)
 from engine.policy import apply_policy
 from store import Store
 from store.tables import logins
+from store.tokens import LONGEST_LABEL
 from tests.workflows.people import policy
 
 HERE, PROOF = "192.0.2.7", {"session": "s1", "from": "192.0.2.9"}
@@ -116,3 +125,12 @@ def test_from_one_address_come_so_many_logins_an_hour(store: Store) -> None:
     rules.begin("a", "192.0.2.8")
     moved(store, asked_at=timedelta(hours=1))
     rules.begin("a", HERE)
+
+
+def test_the_longest_name_of_a_machine_makes_a_token(store: Store) -> None:
+    rules = DeviceLogin(store)
+    begun = rules.begin("m" * 2 * LONGEST_MACHINE, HERE)
+    rules.answer(begun.user_code, "grace", True, PROOF)
+    token = store.tokens.find(rules.poll(begun.device_code))
+    assert token
+    assert token.label == f"login on {'m' * LONGEST_MACHINE}"[:LONGEST_LABEL]

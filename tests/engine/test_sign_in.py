@@ -15,7 +15,7 @@ from store.sessions import KEPT
 from store.tables import notifications, sessions, sign_ins
 from tests.workflows.people import policy
 
-HERE = From("a secret of this browser", "Firefox\n<b>", "192.0.2.7")
+HERE = From("a secret of this browser", "Firefox/128.0 (Windows) see https://evil.example\n<b>", "192.0.2.7")
 ELSEWHERE = HERE._replace(secret="another")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -54,7 +54,7 @@ def test_a_link_begins_one_session_in_the_browser_that_asked(store: Store) -> No
     assert begun.go_to == "/requests/1042"
     session = store.sessions.find(begun.cookie, datetime.now(UTC))
     assert session
-    assert (session.person, session.signed_in_by, session.browser) == ("grace", "link", "Firefox<b>")
+    assert (session.person, session.signed_in_by, session.browser) == ("grace", "link", "Firefox on Windows")
     with pytest.raises(NotAllowed, match="used already"):
         rules.by_link(link, HERE)
     assert [kind for kind, _, _ in kinds(store)] == ["sign_in", "sign_in_refused", "signed_in", "sign_in_refused"]
