@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Form, Query, Request, Response
 
 from countersign.errors import CountersignError, Refused, message_of
-from countersign.models import LONGEST_REASON, Verdict
+from countersign.models import LONGEST_REASON, PlainText, Verdict
 from portal.api.answers import CHANNEL, Deciding, decided, may_try
 from portal.api.requests import LARGEST, seen
 from portal.api.routes import refusals_counted
@@ -25,7 +25,7 @@ NOTHING_CHOSEN = "Nothing was chosen. Go back, and tick the requests to reject."
 
 Number = Annotated[int, Query(ge=1, le=LARGEST)]
 # What is done, to which request, at which level: as the page said that was confirmed.
-Choice = Annotated[str, Form(pattern=r"^(reject|cancel)[.][0-9]{1,16}[.][0-9]{1,4}$")]
+Choice = Annotated[str, Form(pattern=r"^(reject|cancel)[.][0-9]{1,16}[.]([0-9]{1,3}|1000)$")]
 
 router = page_router()
 
@@ -60,7 +60,7 @@ class Bulk:
         return Outcome(int(number), True, "")
 
     async def _reject(self, number: int, level: int) -> None:
-        given = Deciding(verdict=Verdict.REJECT, comment=self.reason, level=level)
+        given = Deciding(verdict=Verdict.REJECT, comment=self.reason, level=level or None)
         view = await may_try(self.context, self.caller, number, given)
         await decided(self.context, self.caller, view, given, f"{self.once}.{number}")
 
@@ -91,10 +91,10 @@ async def reject(
     caller: CallerHere,
     once: Nonce,
     choice: Annotated[list[Choice], Form(max_length=MOST_AT_ONCE)],
-    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+    reason: Annotated[PlainText, Form(max_length=LONGEST_REASON)] = "",
 ) -> Response:
     """Reject or cancel them; the form sent again does nothing twice."""
-    if not reason.strip():
+    if not reason:
         raise Refused(NO_REASON)
     bulk = Bulk(request, context, caller, once, reason)
     outcomes = await asyncio.gather(*(bulk.outcome(one) for one in dict.fromkeys(choice)))

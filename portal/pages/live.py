@@ -13,8 +13,8 @@ from typing import Annotated
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from countersign.errors import CountersignError
-from countersign.models import Status
+from countersign.errors import CountersignError, NotAllowed
+from countersign.models import LONGEST_ID, Status
 from countersign.views import AuditEventView
 from portal import auth
 from portal.api.requests import LARGEST
@@ -29,6 +29,8 @@ from portal.pages.route import page_router
 BEAT_SECONDS = 20.0
 EVENTS_AT_ONCE = 200
 RETRY_MS = 2000
+LONGEST_VERSION = len(str(LARGEST))
+OTHER_READER = "Somebody else has signed in with this browser; open the page again."
 # After these somebody's rights may be others than before.
 RIGHTS = {"policy_applied", "signed_out"}
 
@@ -41,14 +43,18 @@ async def live(
     context: ContextHere,
     caller: CallerHere,
     after: Annotated[int, Query(ge=0, le=LARGEST)],
-    last_event_id: Annotated[str, Header()] = "",
+    reader: Annotated[str, Query(max_length=LONGEST_ID)] = "",
+    last_event_id: Annotated[str, Header(max_length=LONGEST_VERSION)] = "",
 ) -> Response:
     """What changed after a version, and then what changes, until the session ends; `id` is the version to go on from.
 
     Event `request`: its `id`, `line` and `card` as lists show it, and what filters it is `found_by`; `card` is empty
     where the reader isn't asked.
     Event `stale`: so much has happened that the page has to be read again.
+    Raises NotAllowed where the page was shown to another `reader`: somebody else has signed in with this browser since.
     """
+    if reader not in ("", caller.name):
+        raise NotAllowed(OTHER_READER)
     version = int(last_event_id) if last_event_id.isdecimal() and int(last_event_id) <= LARGEST else after
     cookie = request.cookies.get(context.site.session_cookie, "")
     stream = _stream(context, caller, cookie, version)

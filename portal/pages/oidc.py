@@ -12,7 +12,7 @@ from portal.oidc import CALLBACK, Provider
 from portal.pages.render import page
 from portal.pages.route import OpenRoute, page_router
 from portal.pages.sign_in import signed_in
-from portal.pages.site import BROWSER_SECONDS, START, Site, comes_from, is_own_page
+from portal.pages.site import BROWSER_SECONDS, LONGEST_PAGE, START, Site, comes_from, is_own_page
 
 NOT_SET_UP = "This installation has no other sign-in than by mail."
 Fresh = Annotated[bool, Form()]
@@ -22,7 +22,10 @@ router = page_router(OpenRoute)
 
 @router.post("/sign-in/oidc")
 async def begin(
-    request: Request, context: ContextHere, go_to: Annotated[str, Form(max_length=400)] = "", fresh: Fresh = False
+    request: Request,
+    context: ContextHere,
+    go_to: Annotated[str, Form(max_length=LONGEST_PAGE)] = "",
+    fresh: Fresh = False,
 ) -> Response:
     """Lead to the provider; with `fresh` the person has to sign in there again.
 

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from countersign.models import LONGEST_COMMENT, LONGEST_REASON, Verdict
+from countersign.models import LONGEST_COMMENT, LONGEST_REASON, PlainText, Verdict
+from countersign.notifications import PassedOn
 from countersign.redaction import redacted_event
 from portal.api.answers import CHANNEL, Deciding, decided, may_try, pass_on
 from portal.api.notifications import NotificationId, text_of
@@ -20,7 +21,7 @@ from portal.pages.render import page
 from portal.pages.route import page_router
 
 Nonce = Annotated[str, Form(max_length=40)]
-Text = Annotated[str, Form(max_length=LONGEST_REASON)]
+Text = Annotated[PlainText, Form(max_length=LONGEST_REASON)]
 
 router = page_router()
 
@@ -81,7 +82,7 @@ async def comment(
     context: ContextHere,
     caller: CallerHere,
     once: Nonce,
-    text: Annotated[str, Form(min_length=1, max_length=LONGEST_COMMENT)],
+    text: Annotated[PassedOn, Form()],
 ) -> Response:
     """Have what the reader writes passed on: to the requester, or to those who are asked."""
     view = await seen(context, caller, approval_id)

@@ -13,7 +13,7 @@ from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.render import next_page, page
 from portal.pages.route import OpenRoute, page_router
-from portal.pages.site import BROWSER_SECONDS, START, comes_from, is_own_page
+from portal.pages.site import BROWSER_SECONDS, LONGEST_PAGE, START, comes_from, is_own_page
 
 NO_LINKS = (
     "Nobody can sign in by mail here yet: an administrator has to set COUNTERSIGN_PUBLIC_URL and a mail server "
@@ -44,7 +44,7 @@ async def ask(
     request: Request,
     context: ContextHere,
     email: Annotated[str, Form(max_length=LONGEST_ADDRESS)],
-    go_to: Annotated[str, Form(max_length=400)] = "",
+    go_to: Annotated[str, Form(max_length=LONGEST_PAGE)] = "",
 ) -> Response:
     """Send a link, if the address is somebody's; the page says the same in either case."""
     site = context.site

@@ -15,6 +15,8 @@ SECRET_BYTES = 32
 START = "/approvals"
 # Longer than a link to sign in by lasts, and than anybody thinks of it.
 BROWSER_SECONDS = 3600
+# As long as the database keeps one.
+LONGEST_PAGE = 400
 
 
 @dataclass(frozen=True)
@@ -69,5 +71,6 @@ def comes_from(request: Request, site: Site) -> From:
 
 
 def is_own_page(path: str) -> bool:
-    """Whether this is a page of ours to lead somebody to, and not the address of another site."""
-    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isascii() and path.isprintable()
+    """Whether this is a page of ours to lead somebody to: not the address of another site, and not too long to keep."""
+    is_path = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return is_path and path.isascii() and path.isprintable() and len(path) <= LONGEST_PAGE

@@ -72,9 +72,9 @@ function show(message) {
   else if (page.live === "request " + message.id) showRequest();
 }
 
-// One stream a browser, however many tabs: the tab that holds the lock has it, and tells the others.
+// One stream for each person in a browser, however many tabs: the tab that holds the lock has it, and tells the others.
 function listen() {
-  const tabs = new BroadcastChannel("live");
+  const tabs = new BroadcastChannel("live " + page.reader);
   tabs.onmessage = ({ data }) => {
     page.version = data.version;
     if (data.message) show(data.message);
@@ -84,9 +84,9 @@ function listen() {
     tabs.postMessage({ version: page.version, message });
     if (message) show(message);
   };
-  const hold = (run) => (navigator.locks ? navigator.locks.request("live", run) : run());
+  const hold = (run) => (navigator.locks ? navigator.locks.request("live " + page.reader, run) : run());
   hold(() => new Promise(() => {
-    const stream = new EventSource("/live?after=" + page.version);
+    const stream = new EventSource("/live?" + new URLSearchParams({ after: page.version, reader: page.reader }));
     stream.addEventListener("request", (event) => tell(event, JSON.parse(event.data)));
     stream.addEventListener("stale", (event) => tell(event, { stale: true }));
     stream.onmessage = (event) => tell(event);

@@ -39,6 +39,7 @@ FOREIGN: list[dict[str, str]] = [
 ]
 POSTS = {
     "/requests/{number}/answer": {"verdict": "approve", "level": "1", "once": "a"},
+    "/requests/{number}/comment": {"once": "a", "text": "Why?"},
     "/requests/{number}/cancel": {"once": "a"},
     "/requests/{number}/revoke": {"once": "a"},
     "/requests/{number}/give-back": {"once": "a"},
@@ -51,8 +52,12 @@ POSTS = {
     "/policy/versions/1/roll-back": {},
     "/policy/change": {"action": "set", "path": "rejection_needs_reason", "value": "true"},
     "/sign-out": {},
+    "/sign-in": {"email": "grace@example.test"},
+    "/sign-in/x.y": {},
     "/sign-in/oidc": {},
+    "/sessions/s0/end": {},
     "/tokens": {"lasts": "7"},
+    "/tokens/x/end": {},
     "/passkeys/options": {"purpose": "confirm"},
     "/passkeys": {"credential": "x"},
     "/confirm": {"credential": "x"},
@@ -70,6 +75,19 @@ ELSEWHERE = [
     "/\t/evil.example",
     "/%0d%0aSet-Cookie:a=b\r\nX: y",
     "/ä",
+]
+# What no form of ours can send, and in which field.
+BROKEN = [
+    ("/requests/{number}/answer", "level", "0"),
+    ("/requests/{number}/answer", "verdict", "maybe"),
+    ("/requests/{number}/comment", "text", " "),
+    ("/requests/{number}/comment", "text", "\x00\u202e"),
+    ("/approvals/reject", "choice", "reject.{number}.1001"),
+    ("/approvals/reject", "choice", "approve.{number}.1"),
+    ("/approvals/reject", "choice", "reject.-1.1"),
+    ("/policy/change", "action", "rename"),
+    ("/tokens", "lasts", "36500"),
+    ("/device/answer", "verdict", "maybe"),
 ]
 COOKIES = [
     "",
@@ -115,6 +133,42 @@ async def test_a_post_from_elsewhere_does_nothing(
     assert (reply.status_code, "nothing was done" in reply.text) == (403, True)
     assert installation.store.reading.request(waiting).status is Status.WAITING
     assert installation.store.sessions.find(cookie, datetime.now(UTC))
+
+
+@pytest.mark.parametrize(("post", "field", "value"), BROKEN)
+async def test_what_no_form_of_ours_sends_is_refused_by_the_name_of_its_field(
+    installation: Site, client: httpx.AsyncClient, waiting: int, post: str, field: str, value: str
+) -> None:
+    data = {name: one.format(number=waiting) for name, one in {**POSTS[post], field: value}.items()}
+    reply = await client.post(post.format(number=waiting), data=data, headers=await as_person(installation, "ada"))
+    assert (reply.status_code, "That did not work" in reply.text) == (422, True)
+    assert installation.store.reading.request(waiting).status is Status.WAITING
+
+
+async def test_reasons_lose_what_disguises_them(installation: Site, client: httpx.AsyncClient, waiting: int) -> None:
+    data = {"once": "d", "reason": "\u202eNot needed\x00"}
+    await client.post(f"/requests/{waiting}/cancel", data=data, headers=await as_person(installation, "alice"))
+    [row] = [one for one in installation.store.events.of(waiting, 0, 100) if one.kind == "cancelled"]
+    assert row.detail.endswith("Not needed")
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "-1", "\u00b2", "x"])
+async def test_a_version_that_is_none_is_no_fault(installation: Site, client: httpx.AsyncClient, version: str) -> None:
+    headers = {**await as_person(installation, "grace"), "Last-Event-ID": version.encode()}
+    after = installation.store.events.last_version()
+    async with client.stream("GET", f"/live?after={after}", headers=headers) as reply:  # type: ignore[arg-type]
+        assert reply.status_code in (200, 422)
+
+
+async def test_a_page_of_somebody_else_gets_no_stream(installation: Site, client: httpx.AsyncClient) -> None:
+    reply = await client.get("/live?after=0&reader=alice", headers=await as_person(installation, "grace"))
+    assert (reply.status_code, "Somebody else has signed in" in reply.text) == (403, True)
+
+
+async def test_whoever_comes_from_a_long_address_can_sign_in(client: httpx.AsyncClient) -> None:
+    long = await client.get("/approvals/all", params={"text": "\u00e4" * 150})
+    shown = await client.get(long.headers["Location"])
+    assert (shown.status_code, 'name="go_to" value=""' in shown.text) == (200, True)
 
 
 @pytest.mark.parametrize("go_to", ELSEWHERE)

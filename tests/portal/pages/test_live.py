@@ -84,3 +84,15 @@ async def test_many_tabs_have_one_stream(site: Site) -> None:
     for tab in tabs:
         await expect(tab.locator(f"li#r{number}")).to_be_visible()
     assert len(streams) == 1
+
+
+async def test_who_signs_in_next_is_not_shown_what_the_last_one_saw(site: Site) -> None:
+    alice = await site.signed_in("alice", "/requests")
+    await expect(alice.locator("#away")).to_be_hidden()
+    cookie = site.session("grace")
+    await alice.context.add_cookies([{"name": "session", "value": cookie, "url": site.url}])
+    grace = await alice.context.new_page()
+    await grace.goto("/approvals")
+    device = next(site.portal.devices)
+    reply = await site.portal.post("alice", "/requests", {"device": device, "protocol": "ssh"})
+    await expect(grace.locator(f"article#r{reply.json()['approval_id']}")).to_be_visible()
