@@ -1,5 +1,6 @@
 """Groups, for admins: their members and managers, and whether a manager has to agree."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request, Response
@@ -10,7 +11,7 @@ from countersign.models import LONGEST_ID
 from portal.auth import CallerHere
 from portal.context import ContextHere
 from portal.pages.policy import names_of
-from portal.pages.render import long_page, page
+from portal.pages.render import MOST_ENTRIES, page
 from portal.pages.route import PolicyRoute, page_router
 
 PER_PAGE = 100
@@ -50,16 +51,30 @@ async def group(
     caller: CallerHere,
     section: Section,
     name: Annotated[str, Path(max_length=LONGEST_ID)],
+    query: Annotated[str, Query(max_length=LONGEST_ID)] = "",
 ) -> Response:
-    """One group, with what may be changed."""
+    """One group, with what may be changed; of its lists the entries with `query` in their id or name."""
     caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
     found = _section(policy, section).get(name)
     if found is None:
         raise NotFound(f"There is no group {name}.")
-    return await long_page(
-        request, "group", section=section, group_name=name, group=found, policy=policy, names=names_of(policy)
+    return page(
+        request,
+        "group",
+        section=section,
+        group_name=name,
+        group=found,
+        policy=policy,
+        names=names_of(policy),
+        query=query.strip(),
+        is_long=any(len(ids) > MOST_ENTRIES for ids in (found.managers, _entries(found))),
     )
+
+
+def _entries(group: UserGroup | DeviceGroup) -> Sequence[str]:
+    """What it groups."""
+    return group.members if isinstance(group, UserGroup) else group.devices
 
 
 def _section(policy: Policy, section: Section) -> dict[str, UserGroup] | dict[str, DeviceGroup]:

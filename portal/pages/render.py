@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from http import HTTPStatus
@@ -22,6 +23,8 @@ from portal.pages import record
 STATIC = Path(__file__).parent / "files"
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "pages"
 NONCE_BYTES = 8
+# So many entries of a list of the policy are shown at once.
+MOST_ENTRIES = 100
 
 
 def page(request: Request, name: str, answer: HTTPStatus = HTTPStatus.OK, **fields: object) -> HTMLResponse:
@@ -61,6 +64,13 @@ def _time(at: datetime) -> Markup:
     )
 
 
+def _entries_with(ids: Sequence[str], query: str, names: Mapping[str, str]) -> tuple[Sequence[str], int]:
+    """The first of the entries with this in their id or name, and how many more there are."""
+    wanted = query.lower()
+    found = [one for one in ids if wanted in one or wanted in names.get(one, "").lower()]
+    return found[:MOST_ENTRIES], len(found[MOST_ENTRIES:])
+
+
 @cache
 def _version(name: str) -> str:
     """The address of a static file, which changes with what is in it, so that browsers may keep it for ever."""
@@ -80,5 +90,6 @@ def _environment() -> Environment:
     environment.filters |= {"time": _time, "duration": times.duration, "ahead": times.ahead, "ago": times.ago}
     environment.filters["seconds"] = lambda seconds: times.span(timedelta(seconds=seconds))
     environment.filters |= {"sentence": record.sentence, "detail": record.detail, "checks": checks_of}
+    environment.filters |= {"entries_with": _entries_with}
     environment.globals |= {"static": _version, "nonce": nonce, "tells_of": record.NOTIFICATIONS}
     return environment

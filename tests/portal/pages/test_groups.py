@@ -171,3 +171,21 @@ async def test_groups_are_found_by_a_part_of_their_name(site: Site) -> None:
     assert await ada.locator(".line").count() == 1
     await ada.get_by_role("link", name="Device groups").click()
     assert await ada.locator(".line").count() == len(site.store.policies.current()[1].device_groups)
+
+
+async def test_a_group_of_thousands_shows_some_and_finds_the_others(site: Site) -> None:
+    people = "".join(f"  many-{n}: {{name: Person {n}, email: many-{n}@example.test}}\n" for n in range(3000))
+    members = ", ".join(f"many-{n}" for n in range(3000))
+    with_people = POLICY.replace("user_groups:\n", f"{people}user_groups:\n  all-of-them: {{members: [{members}]}}\n")
+    apply_policy(site.store, with_people, "ada")
+    ada = await site.signed_in("ada", "/groups/user_groups/all-of-them", **WITHOUT_SCRIPTS)
+    entries = ada.get_by_role("button", name="from members")
+    await expect(entries).to_have_count(100)
+    await expect(ada.locator("main")).to_contain_text("and 2900 more")
+    await ada.get_by_label("Name").fill("person 2999")
+    await ada.get_by_role("button", name="Find").click()
+    await expect(entries).to_have_count(1)
+    await entries.click()
+    await expect(ada.locator("main")).to_contain_text("members without many-2999")
+    await confirmed(ada, "/groups/user_groups/all-of-them")
+    await expect(ada.locator("main")).to_contain_text("and 2899 more")
