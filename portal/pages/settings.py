@@ -11,7 +11,8 @@ from portal.pages.policy import names_of
 from portal.pages.render import page
 from portal.pages.route import PolicyRoute, page_router
 
-USES = ("decide", "link_only", "off")
+# What a channel may be used for, and what that means.
+USES = {"decide": "Told, and can answer", "link_only": "Told, with a link to answer here", "off": "Off"}
 
 
 class Setting(NamedTuple):
@@ -28,13 +29,13 @@ SWITCHES = (
     Setting(
         "auto_approve_when_requester_is_approver",
         "Auto-approval when the requester is an approver",
-        "The own approval of a requester who is an approver of the level, as a manager, is counted at once.",
+        "Whoever asks and is an approver of the level, as a manager, need not approve it: that is counted at once.",
     ),
     Setting("rejection_needs_reason", "A rejection needs a reason", "It counts only with a comment that says why."),
     Setting(
         "same_source_address",
         "Same source address",
-        "Who asks again while a grant lasts is told yes only from the address it was first asked from.",
+        "Access holds only for the address that it was first asked from.",
     ),
     Setting(
         "confirm",

@@ -71,10 +71,10 @@ async def test_a_question_and_its_answer_are_passed_on_and_decide_nothing(site: 
     alice, grace = await site.signed_in("alice"), await site.signed_in("grace")
     number = await asked(alice, next(site.portal.devices))
     await grace.goto(f"/requests/{number}")
-    await grace.get_by_label("A question for Alice?").fill("For how long?")
+    await grace.get_by_label("A question for Alice").fill("For how long?")
     await grace.get_by_role("button", name="Ask", exact=True).click()
     await expect(alice.get_by_role("region", name="What happened")).to_contain_text("For how long?")
-    await alice.get_by_label("A word to those who are asked?").fill("An hour.")
+    await alice.get_by_label("A comment for those who are asked").fill("An hour.")
     await alice.get_by_role("button", name="Send").click()
     await expect(grace.get_by_role("region", name="What happened")).to_contain_text("An hour.")
     assert site.store.reading.request(number).status is Status.WAITING
