@@ -44,7 +44,7 @@ async def test_a_request_is_asked_approved_shown_and_revoked_on_pages(site: Site
     assert view.status is Status.APPROVED
     assert (view.decisions[0].channel, view.decisions[0].comment) == ("portal", "Until the audit.")
 
-    await grace.get_by_label("End it now").fill("Enough.")
+    await grace.get_by_label("Ends the access at once").fill("Enough.")
     await grace.get_by_role("button", name="Revoke access").click()
     await heading_is(grace, f"Request #{number}")
     await alice.reload()
