@@ -73,7 +73,7 @@ async def search(
         query=request.url.remove_query_params("before").query,
         is_narrowed=any(typed.values()),
         by_request=bool(wanted.device or wanted.approval_id),
-        kinds=sorted(PHRASES),
+        kinds={kind: phrase.format("a request").capitalize() for kind, phrase in PHRASES.items()},
         next_page=next_page(request, goes_on),
         is_partial=goes_on is not None and len(found) < PER_PAGE,
     )

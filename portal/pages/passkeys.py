@@ -13,7 +13,7 @@ from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.confirm import to_confirm
 from portal.pages.route import page_router
-from portal.pages.site import START, is_own_page
+from portal.pages.site import LONGEST_PAGE, START, is_own_page
 from portal.passkeys import RelyingParty
 
 SESSIONS = "/sessions"
@@ -73,7 +73,7 @@ async def confirm(
     context: ContextHere,
     caller: CallerHere,
     credential: Credential = "",
-    go_to: Annotated[str, Form(max_length=400)] = "",
+    go_to: Annotated[str, Form(max_length=LONGEST_PAGE)] = "",
 ) -> Response:
     """Confirm with a passkey that it is oneself."""
     challenge = await _challenge(context, caller, credential)

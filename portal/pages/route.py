@@ -48,6 +48,8 @@ class OpenRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def told(request: Request) -> Response:
+            # Until it is known who calls; a flood of attempts to sign in slows down nobody else.
+            WHOSE.set(f"address {request.client.host if request.client else ''}")
             try:
                 if request.method == "POST" and not _is_ours(request):
                     raise NotAllowed(FOREIGN)
@@ -72,8 +74,6 @@ class PageRoute(OpenRoute):
         """Find out who calls first."""
         context: Context = request.app.state.context
         cookie = request.cookies.get(context.site.session_cookie, "")
-        address = request.client.host if request.client else ""
-        WHOSE.set(f"address {address}")
         caller = await context.run(auth.by_session, context.store, cookie) if cookie else None
         if caller is None:
             return _to_sign_in(request)
