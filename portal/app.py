@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 
 from portal import auth, channel_webhooks
 from portal.access_log import AccessLog
@@ -46,6 +47,7 @@ from portal.pages import audit as audit_page
 from portal.pages import overview as overview_page
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
+from portal.pages.route import no_such_page
 
 ABOUT = """
 Countersign decides whether a person may connect. A gateway or a person asks (`POST /requests`), approvers answer, and
@@ -122,6 +124,7 @@ def create_app(plan: Plan) -> FastAPI:
     app.add_middleware(AccessLog)
     problems.add_handlers(app)
     auth.add_handler(app)
+    app.add_exception_handler(HTTPException, no_such_page)
     for router in API:
         app.include_router(router, prefix=PREFIX)
     for router in PAGES:

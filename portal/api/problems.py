@@ -130,7 +130,7 @@ def add_handlers(app: FastAPI) -> None:
     for kind in STATUSES:
         app.add_exception_handler(kind, _ours)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _internal)
 
@@ -155,7 +155,8 @@ def _field(error: ErrorDetails) -> FieldProblem:
     return FieldProblem(field=field, message=without_controls(message))
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def of_http(request: Request, error: Exception) -> JSONResponse:
+    """A refusal of the framework as a response."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     message = MESSAGES.get(HTTPStatus(error.status_code), "{}").format(error.detail)

@@ -15,8 +15,8 @@ from countersign.errors import CountersignError, NotAllowed, message_of
 from countersign.policy_file import LARGEST_FILE_BYTES
 from countersign.remedies import remedy
 from portal import auth
-from portal.api.problems import status_of
-from portal.api.routes import LARGEST_BODY_BYTES, at_most, refusals_counted
+from portal.api.problems import of_http, status_of
+from portal.api.routes import LARGEST_BODY_BYTES, PREFIX, at_most, refusals_counted
 from portal.context import Context
 from portal.fair_executor import WHOSE
 from portal.limits import AtOnce
@@ -34,6 +34,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 FOREIGN = "This was not sent by a page of this portal, so nothing was done. Open the page here, and try again."
+
+NO_PAGE = "There is no page at this address."
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -105,6 +107,16 @@ class PolicyRoute(PageRoute):
 
     def _at_once(self, context: Context) -> AtOnce:
         return context.heavy if "POST" in (self.methods or ()) else context.at_once
+
+
+async def no_such_page(request: Request, error: Exception) -> Response:
+    """What is told about an address that has nothing: a page to people, a problem to programs."""
+    assert isinstance(error, HTTPException)
+    if request.url.path.startswith(PREFIX) or "text/html" not in request.headers.get("Accept", ""):
+        return await of_http(request, error)
+    response = page(request, "error", HTTPStatus(error.status_code), said=NO_PAGE)
+    response.headers.update(HEADERS)
+    return response
 
 
 def page_router(route_class: type[OpenRoute] = PageRoute) -> APIRouter:

@@ -201,6 +201,17 @@ async def test_a_session_is_over_at_its_end_when_it_is_ended_and_when_its_person
     assert not await is_open(dora)
 
 
+@pytest.mark.parametrize("path", ["/no-such-page", "/sessions/s0/end", "/requests/1/answer", "/static"])
+async def test_an_address_that_has_nothing_is_a_page_to_people_and_a_problem_to_programs(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    shown = await client.get(path, headers={"Accept": "text/html"})
+    assert (shown.status_code in (404, 405), "There is no page at this address." in shown.text) == (True, True)
+    assert "frame-ancestors 'none'" in shown.headers["Content-Security-Policy"]
+    told = await client.get(path)
+    assert (told.status_code, told.json()["status"]) == (shown.status_code, shown.status_code)
+
+
 async def test_nobody_ends_the_token_of_another(installation: Site, client: httpx.AsyncClient) -> None:
     text = installation.portal.tokens["grace"]
     for token_id in (text.split("_")[1], "0" * 12, "x"):
