@@ -16,6 +16,7 @@ from portal.api import (
     devices,
     doctor,
     events,
+    examples,
     health,
     login,
     notifications,
@@ -131,4 +132,5 @@ def create_app(plan: Plan) -> FastAPI:
         app.include_router(router)
     app.include_router(description.router)
     problems.describe(app)
+    examples.add_examples(app.openapi())
     return app

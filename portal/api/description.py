@@ -1,5 +1,6 @@
 """`/docs`: the API's description as a page for people, which loads nothing from anywhere; and the kinds of problems."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader
 
 from countersign.error_codes import ErrorCode
+from portal.api.examples import shown
 from portal.api.problems import TYPES
 
 PAGE = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True).get_template(
@@ -32,6 +34,7 @@ async def docs(request: Request) -> HTMLResponse:
         schemas=described["components"]["schemas"],
         kind=kind,
         problems=ErrorCode,
+        examples={status: shown(one["value"]) for status, one in described["components"]["examples"].items()},
     )
     return HTMLResponse(page, headers=HEADERS)
 
@@ -44,10 +47,19 @@ async def problem_type(code: ErrorCode) -> RedirectResponse:
 
 def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        {"method": method.upper(), "path": path, **operation}
+        {"method": method.upper(), "path": path, "examples": list(_examples(operation)), **operation}
         for path, operations in described["paths"].items()
         for method, operation in operations.items()
     ]
+
+
+def _examples(operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Of what each example of its own is, and the example."""
+    parts = {"body": operation.get("requestBody", {}), **operation["responses"]}
+    for part, said in parts.items():
+        for media_type, body in said.get("content", {}).items():
+            if "example" in body:
+                yield f"{part}, {media_type}", shown(body["example"])
 
 
 def kind(schema: dict[str, Any]) -> str:

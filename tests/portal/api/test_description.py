@@ -94,6 +94,9 @@ async def test_the_page_for_people_shows_every_operation_and_loads_nothing(porta
     assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
     for one in await operations(portal):
         assert f"<code>{one}</code>" in reply.text
+    assert reply.text.count("<summary>Example: 200, application/json</summary>") > 30
+    assert "<summary>Example: body, application/yaml</summary>" in reply.text
+    assert "&#34;requester_name&#34;: &#34;Alice Ainsworth&#34;" in reply.text
     assert re.findall(r"<(?:script|link|img|iframe|object)\b", reply.text) == []
     assert [link for link in re.findall(r'(?:href|src)="([^"]*)"', reply.text) if not link.startswith("#")] == [
         "api/v1/openapi.json"
