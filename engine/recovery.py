@@ -42,6 +42,16 @@ def written_before(connection: Connection, transition: Transition, row: Row[Any]
     return RecordedTransition(number=number, instead=None if as_on_record else settled(connection, row), grant=grant)
 
 
+def end_alone(transition: Transition) -> Transition:
+    """The end that a transition brings which was written before without it.
+
+    A workflow that counts answers again, in another order, settles the request with one that was not the last before.
+    """
+    nothing_else: dict[str, Any] = {"decision": None, "seated": [], "availability": {}, "lapsed": []}
+    end = {"key": f"{transition.key}.end", "events": transition.events[-1:]}
+    return transition.model_copy(update=nothing_else | end)
+
+
 def settled(connection: Connection, row: Row[Any]) -> Settled:
     """How a request ended, as the record says."""
     return Settled(status=Status(row.status), message=row.message, decisions=decisions_of(connection, row.approval_id))

@@ -15,7 +15,7 @@ from countersign.transitions import (
     Transition,
 )
 from engine.notifying import Notifying
-from engine.recovery import written_before
+from engine.recovery import end_alone, written_before
 from store import Store, answers, approvers, grants, requests, steps
 from store.events import append
 from store.requests import request_row
@@ -47,8 +47,13 @@ class Transitions:
         """The same, within a transaction."""
         row = request_row(connection, transition.approval_id, transition.run, lock=True)
         number = row.step + 1
-        if row.status != Status.WAITING or not steps.add(connection, transition.approval_id, transition.key, number):
+        if row.status != Status.WAITING:
             return written_before(connection, transition, row)
+        if not steps.add(connection, transition.approval_id, transition.key, number):
+            if transition.status is Status.WAITING:
+                return written_before(connection, transition, row)
+            transition = end_alone(transition)
+            steps.add(connection, transition.approval_id, transition.key, number)
         self.policies.in_force(connection)  # reading a new version takes long, and the feed's lock is not held yet
         self._write(connection, transition, row, number)
         of_grant, grant = _open_grant(connection, transition, row) if transition.opens_grant else ([], None)

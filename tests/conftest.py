@@ -27,7 +27,7 @@ for name in ("COLUMNS", "LINES"):
 # What Python says to audit hooks when a server, or another program, is started.
 STARTS = {"socket.bind", "subprocess.Popen"}
 # The files whose tests take a minute or more each.
-LONGEST = {"test_kills.py", "test_demo.py", "test_running.py"}
+LONGEST = {"test_kills.py", "test_demo.py", "test_running.py", "test_recorded.py", "test_races.py"}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -103,6 +103,28 @@ def test_steps_count_by_what_they_are_in_whatever_order_they_are_written_again(s
     assert kinds(store, number) == ["opened", "level_started", "reminded", "answered", "approved", "granted"]
 
 
+def test_answers_counted_again_in_another_order_end_the_request_once(store: Store) -> None:
+    """Of two who must agree one was written, then, by a workflow that had lost that, the other, and then the first."""
+    number = opened(store).approval_id
+    write(store, asking(number, "grace", "heidi"))
+    last = approving(store_answer(store, given(number, "grace")))
+    waits = {"status": Status.WAITING, "message": "", "opens_grant": False, "recipients": []}
+    other = approving(store_answer(store, given(number, "heidi")))
+    for step in (last, other):
+        write(store, step.model_copy(update={**waits, "events": step.events[:1]}))
+    assert store.reading.request(number).status is Status.WAITING
+    first, again = write(store, last), write(store, last)
+    assert first.instead is again.instead is None
+    assert first.grant is not None
+    assert again.grant == first.grant
+    view = store.reading.request(number)
+    assert (view.status, view.message) == (Status.APPROVED, "Approved by grace.")
+    assert sorted(one.person for one in view.decisions) == ["grace", "heidi"]
+    assert kinds(store, number) == ["opened", "level_started", "answered", "answered", "approved", "granted"]
+    told = sorted(row.person for row in store.notifications.of_step(number, first.number))
+    assert told == ["alice", "grace", "heidi"]
+
+
 def test_a_request_that_has_ended_on_record_stays_as_it_ended(store: Store) -> None:
     number = approved(store)
     before = store.events.last_version()
