@@ -81,6 +81,7 @@ async def recorded(aim: Aim, version: int) -> list[AuditEventView]:
 
 
 def spoken_of(records: list[logging.LogRecord]) -> str:
-    """What the log says of a failure."""
-    failures = [one for one in records if one.levelno >= logging.ERROR or one.exc_info]
+    """What the log says of a failure; Temporal's library may speak of another test's worker, which is ending."""
+    ours = [one for one in records if not one.name.startswith("temporalio")]
+    failures = [one for one in ours if one.levelno >= logging.ERROR or one.exc_info]
     return "; ".join(f"{one.name}: {one.getMessage()[:300]} {one.exc_info or ''}" for one in failures)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import (
@@ -49,17 +50,18 @@ def try_all(description: dict[str, Any], url: str, token: str) -> set[tuple[str,
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
         operation = found.ok()
-        try_one(operation, token)
+        with requests.Session() as session:
+            try_one(operation, token, session)
         tried.add((operation.path, operation.method))
     return tried
 
 
-def try_one(operation: schemathesis.APIOperation[Any, Any, Any, Any], token: str) -> None:
+def try_one(operation: schemathesis.APIOperation[Any, Any, Any, Any], token: str, session: requests.Session) -> None:
     @ALWAYS_THE_SAME
     @given(case=operation.as_strategy())
     def one(case: schemathesis.Case[Any]) -> None:
         if "timeout" in case.operation.query:
             case.query["timeout"] = 0  # or it waits for as long as that
-        case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=CONFORMANCE)
+        case.call_and_validate(session=session, headers={"Authorization": f"Bearer {token}"}, checks=CONFORMANCE)
 
     one()
