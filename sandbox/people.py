@@ -57,7 +57,7 @@ class Person:
         deadline = time.monotonic() + seconds
         with self._imap() as imap:
             while True:
-                found = _newest_about(approval_id, [each for each in _read(imap) if containing in _text(each)])
+                found = _newest_about(approval_id, [each for each in _read(imap) if containing in text_of(each)])
                 if found:
                     return found
                 imap.idle()
@@ -113,7 +113,7 @@ def wants_answer(mail: EmailMessage) -> bool:
 
 def headline(mail: EmailMessage) -> str:
     """What a mail says first: the first paragraph of its text, on one line."""
-    return " ".join(_text(mail).replace("\r\n", "\n").strip().split("\n\n")[0].split())
+    return " ".join(text_of(mail).replace("\r\n", "\n").strip().split("\n\n")[0].split())
 
 
 def _read(imap: IMAPClient) -> list[EmailMessage]:
@@ -126,6 +126,7 @@ def _newest_about(approval_id: int, mails: list[EmailMessage]) -> EmailMessage |
     return max(about, key=lambda mail: (wants_answer(mail), about.index(mail)), default=None)
 
 
-def _text(mail: EmailMessage) -> str:
+def text_of(mail: EmailMessage) -> str:
+    """The text of a mail, or its HTML where it has no other; empty where it has neither."""
     body = mail.get_body(("plain", "html"))
     return str(body.get_content()) if body else ""

@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from email.message import EmailMessage
 
 from countersign.kinds.connection import Protocol
 from countersign.models import GrantStatus
@@ -13,7 +12,7 @@ from sandbox.browser import Browser, Page
 from sandbox.demo.scenes import Play, Scene, approved
 from sandbox.demo.screen import Told
 from sandbox.demo.steps import must, step
-from sandbox.people import NoSuchMail
+from sandbox.people import NoSuchMail, text_of
 
 LINK = re.compile(r"http://\S+/sign-in/\S+")
 MAIL_SECONDS, LOOK_AGAIN_SECONDS = 30.0, 0.2
@@ -67,7 +66,7 @@ class Reader:
 
     def _links(self) -> list[str]:
         mails = self.play.stage.person(self.person).inbox()
-        return [found[0] for mail in mails if (found := LINK.search(_text(mail)))]
+        return [found[0] for mail in mails if (found := LINK.search(text_of(mail)))]
 
 
 async def open_portal(play: Play) -> None:
@@ -84,7 +83,7 @@ async def by_a_page(play: Play) -> Told:
     request = await play.ask("alice", "web-1", Protocol.SFTP, "Fetch the crash dump")
     await request.record("opened alice", "level_started countersign", "noticed grace")
     link = f"{play.stage.portal_url}/requests/{request.approval_id}"
-    must(link in _text(await request.mail("grace", "asks to connect")), f"Grace's mail does not link to {link}")
+    must(link in text_of(await request.mail("grace", "asks to connect")), f"Grace's mail does not link to {link}")
     async with _reader(play, "grace") as grace:
         page = await grace.sign_in(link)
         must("Fetch the crash dump" in page.text, f"the page of {request.number} does not say why")
@@ -114,11 +113,6 @@ async def _reader(play: Play, person: str) -> AsyncIterator[Reader]:
         yield reader
     finally:
         await reader.browser.close()
-
-
-def _text(mail: EmailMessage) -> str:
-    body = mail.get_body(("plain",))
-    return str(body.get_content()) if body else ""
 
 
 SCENES: list[tuple[str, str, Scene]] = [

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,8 @@ from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
 from sandbox.mail_server import MailServer
-from sandbox.people import Person
+from sandbox.people import Person, text_of
+from sandbox.temporal_server import free_port
 from settings import Settings
 from store import Store, sessions
 from store.tokens import Owner
@@ -97,17 +97,6 @@ class Site:
         await page.goto(await self.link_for(person, before + 1))
         await page.get_by_role("button", name="Sign in").click()
         return page
-
-
-def text_of(mail: object) -> str:
-    body = mail.get_body(("plain",))  # type: ignore[attr-defined]
-    return str(body.get_content()) if body else ""
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
+from sandbox.temporal_server import free_port
 from tests.oidc import CLIENT_ID, CLIENT_SECRET
-from tests.portal.pages.conftest import free_port
 
 
 def encoded(part: dict[str, Any]) -> str:

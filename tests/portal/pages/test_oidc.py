@@ -24,10 +24,10 @@ from portal.app import create_app
 from portal.oidc import CALLBACK, Provider
 from portal.pages.site import Site
 from portal.server import Server
+from sandbox.temporal_server import free_port
 from store import Store
 from tests import oidc
 from tests.portal.context import POLICY, serving, without_temporal
-from tests.portal.pages.conftest import free_port
 from tests.portal.pages.hostile_provider import HostileProvider
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

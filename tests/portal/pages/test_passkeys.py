@@ -19,12 +19,12 @@ from portal.app import create_app
 from portal.auth import CONFIRMED_FOR
 from portal.pages.site import Site as About
 from portal.server import Server
+from sandbox.temporal_server import free_port
 from store import Store, sessions
 from store.sessions import Session
 from store.tables import passkeys
 from store.tables import sessions as session_table
 from tests.portal.context import POLICY, serving, without_temporal
-from tests.portal.pages.conftest import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
