@@ -27,14 +27,14 @@ async def add_search_attributes(client: Client) -> None:
         request = AddSearchAttributesRequest(namespace=client.namespace)
         for name in missing:
             request.search_attributes[name] = wanted[name].value  # type: ignore[assignment]
-        await client.operator_service.add_search_attributes(request)
+        await client.operator_service.add_search_attributes(request, retry=True)
         await asyncio.sleep(POLL_SECONDS)
 
 
 async def registered_search_attributes(client: Client) -> set[str]:
     """The names of the namespace's own search attributes."""
     request = ListSearchAttributesRequest(namespace=client.namespace)
-    return set((await client.operator_service.list_search_attributes(request)).custom_attributes)
+    return set((await client.operator_service.list_search_attributes(request, retry=True)).custom_attributes)
 
 
 async def retention(client: Client) -> timedelta:
@@ -49,4 +49,5 @@ async def keep_histories(client: Client) -> None:
         return
     config = NamespaceConfig()
     config.workflow_execution_retention_ttl.FromTimedelta(RETENTION)
-    await client.workflow_service.update_namespace(UpdateNamespaceRequest(namespace=client.namespace, config=config))
+    request = UpdateNamespaceRequest(namespace=client.namespace, config=config)
+    await client.workflow_service.update_namespace(request, retry=True)

@@ -32,7 +32,7 @@ async def own_namespace() -> AsyncIterator[str]:
     request = RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=retention)
     with step(f"the server at {given} makes a namespace"):
         temporal = (await Client.connect(given)).temporal
-        await temporal.workflow_service.register_namespace(request)
+        await temporal.workflow_service.register_namespace(request, retry=True)
     try:
         yield name
     finally:

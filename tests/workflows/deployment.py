@@ -64,7 +64,8 @@ async def new_namespace(address: str) -> str:
     kept = Duration()
     kept.FromTimedelta(RETENTION)
     await client.workflow_service.register_namespace(
-        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=kept)
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=kept),
+        retry=True,  # the development server sometimes breaks off a query
     )
     await add_search_attributes(client)
     return name
