@@ -38,6 +38,7 @@ from store.workers import HEARTBEAT_EVERY
 from worker_checks import checked, end_with_replay
 from workflows.background import BackgroundWork
 from workflows.connection import ConnectionApproval
+from workflows.device import DeviceApproval
 from workflows.grant import Grant
 
 # A killed worker's workflows come back to another one after this (Temporal's own default is 10 s).
@@ -54,7 +55,7 @@ CHECK_TEMPORAL_EVERY = timedelta(seconds=10)
 NEW_NOTIFICATIONS_EVERY = timedelta(seconds=1)
 # The exit codes where something can't be reached, and where a setting is wrong.
 NOT_REACHED, WRONG_SETTING = 1, 2
-WORKFLOWS = [ConnectionApproval, Grant, BackgroundWork]
+WORKFLOWS = [ConnectionApproval, DeviceApproval, Grant, BackgroundWork]
 
 log = logging.getLogger("worker")
 
@@ -103,6 +104,7 @@ async def _run(
         [
             Chore("people who may no longer act", engine.enforce_directory),
             Chore("answers left over", engine.submit_left_over),
+            Chore("devices left over", engine.devices.ask_left_over),
             Chore("workflows that are gone", engine.settle_gone),
             Chore("answers that counted", engine.remind_workflows, once=True),
             Chore("what admins are told of", engine.alert_admins),

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import IPv4Network
+from itertools import chain
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -20,9 +22,11 @@ from countersign.models import (
     without_controls,
 )
 
+ADMIN = "admin"
 DEFAULT_LENGTH = timedelta(hours=1)
 LONGEST_WAIT = timedelta(days=90)
 LONGEST_NAME = 200
+SMALLEST_NETWORK = 29
 LONGEST_CHANNEL_NAME = 32
 # The channels there are, and which of them have rooms where one message asks several people.
 CHANNELS = ("email", "slack")
@@ -71,10 +75,39 @@ def _no_twins(value: object) -> object:
     return value
 
 
+def _network(value: object) -> object:
+    try:
+        network = IPv4Network(str(value))
+    except ValueError:
+        raise ValueError(f"{str(value)[:40]!r} is no IPv4 network; write one such as 10.64.0.0/16") from None
+    if network.prefixlen > SMALLEST_NETWORK:
+        raise ValueError(f"{network} has too few addresses; write /{SMALLEST_NETWORK} or a larger network")
+    return str(network)
+
+
 T = TypeVar("T")
+Network = Annotated[str, BeforeValidator(_network)]
 ById = Annotated[dict[Id, T], BeforeValidator(_no_twins)]
 Ids = Annotated[list[Id], AfterValidator(_no_repeats), Field(json_schema_extra={"uniqueItems": True})]
 Email = Annotated[str, Field(max_length=LONGEST_EMAIL), AfterValidator(_email)]
+# What a fingerprint says that a policy may watch.
+Watched = Literal[
+    "hostname",
+    "platform",
+    "os",
+    "os_version",
+    "kernel",
+    "architecture",
+    "model",
+    "user",
+    "client_version",
+    "disk_encrypted",
+    "firewall",
+    "biometrics",
+    "auto_update",
+    "tpm",
+    "antivirus",
+]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
 ChannelName = Annotated[str, Field(max_length=LONGEST_CHANNEL_NAME), AfterValidator(canonical_id)]
 Channels = Annotated[dict[ChannelName, ChannelUse], BeforeValidator(_no_twins)]
@@ -136,18 +169,13 @@ class UserGroup(Described):
     """The same as for a device group, where this group requires managerial approval."""
 
 
-class Terms(Described):
-    """What may be said for an approval workflow or a device group alone.
-
-    What is left out comes from the policy; an approval workflow goes before its device group.
-    """
+class RequestTerms(Described):
+    """What may be said for a part of the requests alone; what is left out comes from the policy."""
 
     fallback_approvers: Ids | None = None
     """Asked where a level has fewer people than its quorum."""
     approval_status_change_to_expire: Wait | None = None
     """How long a request waits before it becomes Expired: `90s`, `15m`, `36h`, `2d`; a number alone means minutes."""
-    grant_minutes: GrantLength | None = None
-    """How long a grant lasts, unless less is asked for; more is refused. A number alone means minutes."""
     reminder_minutes: Wait | None = None
     """How long until those who were asked and have not answered are reminded. A number alone means minutes."""
     channels: Channels = {}
@@ -158,6 +186,16 @@ class Terms(Described):
     """A rejection counts only with a comment that says why."""
     confirm: Literal["sign_in_again"] | None = None
     """`sign_in_again`: an approval counts only on the portal's page, within five minutes of signing in there."""
+
+
+class Terms(RequestTerms):
+    """What may be said for an approval workflow or a device group alone.
+
+    What is left out comes from the policy; an approval workflow goes before its device group.
+    """
+
+    grant_minutes: GrantLength | None = None
+    """How long a grant lasts, unless less is asked for; more is refused. A number alone means minutes."""
 
 
 class DeviceGroup(Terms):
@@ -184,6 +222,41 @@ class ApprovalWorkflow(Terms):
     """Passed in this order."""
 
 
+class Role(Described):
+    """What people are, and what that demands of the devices they connect with."""
+
+    people: Ids = []
+    """People by id."""
+    user_groups: Ids = []
+    """Groups by name: all their members have this role."""
+    require_device_approval: bool = False
+    """A new device of theirs waits for an approval. Devices that are known already stay as they are."""
+
+
+class RegisteredDeviceRules(RequestTerms):
+    """The rules for the devices that people connect with."""
+
+    approved_by: Literal["admins", "managers"] = "admins"
+    """Who agrees to a new device, where no levels are given: any admin, or a manager of one of its person's groups."""
+    levels: list[LevelRule] = []
+    """Passed in this order; without any, it is one level of those in `approved_by`."""
+    ask_about_changes: list[Watched] = []
+    """What may not change without another approval; other changes are recorded and shown."""
+    allow_devices_to_leave: bool = True
+    """A person may remove their own device."""
+    network: Network | None = None
+    """IPv4 network from which each approved device gets an address of its own; no address is given to another."""
+    team: ChannelName = "countersign"
+    """A device of no person is known as `non_identity@<team>`."""
+
+
+def _admins_need_no_approval(roles: dict[str, Role]) -> dict[str, Role]:
+    """Somebody has to be able to approve the first device."""
+    if ADMIN in roles and roles[ADMIN].require_device_approval:
+        raise ValueError("admins approve devices, so their own need no approval; remove require_device_approval here")
+    return roles
+
+
 class Policy(Described):
     """The directory and the rules of approval, as one document."""
 
@@ -195,6 +268,10 @@ class Policy(Described):
     """How devices are grouped, by name."""
     approval_workflows: list[ApprovalWorkflow] = []
     """The first for a user group of the requester and the group of the device holds."""
+    roles: Annotated[ById[Role], AfterValidator(_admins_need_no_approval)] = {}
+    """Roles by name; the role `admin` is that of `users`, and may be given here too."""
+    registered_devices: RegisteredDeviceRules = RegisteredDeviceRules()
+    """The devices that people connect with."""
     fallback_approvers: Ids = []
     """Asked where a level has fewer people than its quorum."""
     auto_approve_when_requester_is_approver: bool = False
@@ -225,6 +302,14 @@ class Policy(Described):
         """Whether this person exists and may act."""
         user = self.users.get(person)
         return user is not None and not user.disabled
+
+    def roles_of(self, person: str) -> list[str]:
+        """The roles of this person, by the groups they are in too."""
+        return self._roles_by_person.get(person, [])
+
+    def is_admin(self, person: str) -> bool:
+        """Whether this person exists, may act, and is an admin."""
+        return self.enabled(person) and ADMIN in self.roles_of(person)
 
     def groups_of(self, person: str) -> list[str]:
         """The user groups this person is a member of, in the policy's order."""
@@ -261,6 +346,16 @@ class Policy(Described):
     def devices(self) -> list[str]:
         """All devices that are in a group, sorted."""
         return sorted(self._group_by_device)
+
+    @cached_property
+    def _roles_by_person(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {one: [ADMIN] for one, user in self.users.items() if ADMIN in user.roles}
+        for name, role in self.roles.items():
+            in_groups = (self.members_of(group) for group in role.user_groups)
+            for person in dict.fromkeys([*role.people, *chain.from_iterable(in_groups)]):
+                if name not in (roles := found.setdefault(person, [])):
+                    roles.append(name)
+        return found
 
     @cached_property
     def _groups_by_member(self) -> dict[str, list[str]]:

@@ -74,6 +74,8 @@ class ErrorCode(StrEnum):
     OTHER_REQUESTER = "other-requester", "The token does not ask for this requester"
     OTHER_DEVICE = "other-device", "The gateway does not ask for this device"
     OTHER_PROTOCOL = "other-protocol", "The gateway does not ask for this protocol"
+    KEY_TAKEN = "key-taken", "The key belongs to a device of somebody else"
+    MAY_NOT_LEAVE = "may-not-leave", "Devices may not leave here"
     OTHER_MAIL = "other-mail", "The mail is somebody else's"
 
     # HTTP.
@@ -87,6 +89,8 @@ class ErrorCode(StrEnum):
     TOO_MANY_CALLS = "too-many-calls", "Too many calls of one token within a minute"
     TOO_MANY_REQUESTS = "too-many-requests", "Too many requests of one person within an hour"
     TOO_MANY_REFUSALS = "too-many-refusals", "Too much of what one person tried was refused"
+
+    TOO_MANY_DEVICES = "too-many-devices", "Too many devices wait for an approval"
 
     # What is needed can't be reached.
     NO_WORKER = "no-worker", "No worker answers"

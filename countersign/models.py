@@ -175,6 +175,14 @@ class Subject(Model):
         return f"{self.kind} {' '.join(self.fields.values())}"
 
 
+class Detail(Model):
+    """One line of a table: what it is called, its value, and what that was before, where it has changed."""
+
+    label: str
+    value: str
+    before: str | None = None
+
+
 class Scope(Model):
     """The subjects that a gateway asks for, and so may see: those of these targets, in these variants."""
 
@@ -211,6 +219,11 @@ class Question(Model):
         raise NotImplementedError
 
     @property
+    def details(self) -> list[Detail]:
+        """What an approver is shown of it as a table; nothing, unless its kind says something."""
+        return []
+
+    @property
     def workflow_id(self) -> str:
         """The subject's key: Temporal keeps one open request for each."""
         return self.subject.key
@@ -242,7 +255,8 @@ class NamedUser(Model):
     user: Id
 
 
-ApproverRule = ManagersOf | MembersOf | NamedUser | Literal["line_manager"]
+# `admins` are all who are admins by the policy, `line_manager` is the requester's.
+ApproverRule = ManagersOf | MembersOf | NamedUser | Literal["line_manager", "admins"]
 
 
 class LevelRule(Model):

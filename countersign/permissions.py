@@ -19,6 +19,7 @@ from countersign.errors import (
 )
 from countersign.kinds import kind_of
 from countersign.models import GATEWAY, NO_SCOPE, Question, Scope, Status, Verdict
+from countersign.registration import DeviceAction
 from countersign.views import RequestView
 
 
@@ -54,7 +55,7 @@ def principal(policy: Policy, name: str, admin: bool = False) -> Principal:
     if name.startswith(GATEWAY):
         return Principal(name)
     enabled = policy.enabled(name)
-    return Principal(name, enabled=enabled, admin=enabled and (admin or "admin" in policy.users[name].roles))
+    return Principal(name, enabled=enabled, admin=enabled and (admin or policy.is_admin(name)))
 
 
 def must_be_allowed(who: Principal, action: Action, request: RequestView) -> None:
@@ -88,6 +89,21 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
         message = f"This token asks for {who.name} only; leave the requester out."
         return NotAllowed(message, ErrorCode.OTHER_REQUESTER, requester=question.requester)
     return kind_of(question).why_not_in(who.name.removeprefix(GATEWAY), who.scope, question.subject)
+
+
+def must_be_allowed_device(who: Principal, action: DeviceAction, person: str, may_leave: bool) -> None:
+    """Raise NotAllowed where this principal may not do this to a device of this person (empty for a machine's).
+
+    Admins do everything; a person has their own device leave, unless the policy forbids that.
+    """
+    if not who.enabled:
+        raise disabled()
+    if who.admin:
+        return
+    if action is not DeviceAction.LEAVE or not person or person != who.name:
+        raise NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
+    if not may_leave:
+        raise NotAllowed("Devices may not leave here; ask an administrator.", ErrorCode.MAY_NOT_LEAVE)
 
 
 def why_not_answer(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from countersign.directory import ApprovalWorkflow, Policy, Terms
+from countersign.directory import ApprovalWorkflow, Policy, RequestTerms, Terms
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.models import (
@@ -73,10 +73,14 @@ def levels_for(
 
 def terms_for(policy: Policy, device_group: str, workflow: ApprovalWorkflow | None) -> dict[str, Any]:
     """The terms that apply, by their names in `Terms`: the workflow's, else the device group's, else the policy's."""
-    scopes = [scope for scope in (workflow, policy.device_groups[device_group], policy) if scope is not None]
+    return combined(Terms, *filter(None, (workflow, policy.device_groups[device_group])), policy)
+
+
+def combined(terms: type[RequestTerms], *scopes: RequestTerms | Policy) -> dict[str, Any]:
+    """The terms that apply, by the names of their fields, from the closest scope that says something to the widest."""
     said = {
         field: next((value for scope in scopes if (value := getattr(scope, field)) is not None), None)
-        for field in Terms.model_fields
+        for field in terms.model_fields
     }
     by_channel = {
         "channels": {name: use for scope in reversed(scopes) for name, use in scope.channels.items()},
@@ -145,6 +149,9 @@ def _named(policy: Policy, rules: Iterable[ApproverRule], requester: str) -> Ite
                     yield Approver(person=person, because=f"member of {group}")
             case NamedUser(user=person):
                 yield Approver(person=person, because="named approver")
+            case "admins":
+                for person in filter(policy.is_admin, policy.users):
+                    yield Approver(person=person, because="an admin")
             case "line_manager":
                 # Nobody is their own line manager, whatever the directory says; and the requester may be gone from it.
                 asking = policy.users.get(requester)

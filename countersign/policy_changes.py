@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, User, UserGroup
+from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, Role, User, UserGroup
 from countersign.models import LevelRule, ManagersOf, MembersOf, Model, NamedUser, SentAsWords
 from countersign.times import duration
 
@@ -30,7 +30,7 @@ HEADINGS = {
     ),
     "grants_not_given": ("grant that this policy would not give", "grants that this policy would not give"),
 }
-SECTIONS = {"users", "user_groups", "device_groups", "approval_workflows"}
+SECTIONS = {"users", "user_groups", "device_groups", "roles", "registered_devices", "approval_workflows"}
 
 
 class Item(Model):
@@ -70,6 +70,7 @@ def changes(old: Policy, new: Policy) -> list[Part]:
         *_admins(old, new),
         *_section("user_groups", old.user_groups, new.user_groups),
         *_section("device_groups", old.device_groups, new.device_groups),
+        *_section("roles", old.roles, new.roles),
         *_devices(_group_of_each(old), _group_of_each(new)),
         *_section("approval_workflows", *workflows),
         *_general(old, new),
@@ -78,7 +79,7 @@ def changes(old: Policy, new: Policy) -> list[Part]:
 
 def admins(policy: Policy) -> list[str]:
     """The enabled people with the role `admin`."""
-    return [person for person, user in policy.users.items() if "admin" in user.roles and not user.disabled]
+    return [person for person in policy.users if policy.is_admin(person)]
 
 
 def _section(kind: str, old: Mapping[str, Model], new: Mapping[str, Model]) -> Iterator[Part]:
@@ -122,6 +123,8 @@ def _group_of_each(policy: Policy) -> dict[str, str]:
 def _general(old: Policy, new: Policy) -> Iterator[Part]:
     fields = [name for name in Policy.model_fields if name not in SECTIONS]
     items = [Item(name=name, description=one) for name in fields for one in _difference(old, new, name, "")]
+    devices = _differences(old.registered_devices, new.registered_devices)
+    items += [Item(name="registered_devices", description=one) for one in devices]
     order = [one.name for one in new.approval_workflows]
     known = {one.name for one in old.approval_workflows} & set(order)
     if [one for one in order if one in known] != [one.name for one in old.approval_workflows if one.name in known]:
@@ -138,6 +141,8 @@ def _described(one: Model) -> str:
             return f"{len(one.members)} member{'s' * (len(one.members) != 1)}"
         case DeviceGroup():
             return f"{len(one.devices)} device{'s' * (len(one.devices) != 1)}"
+        case Role(require_device_approval=True):
+            return "new devices wait for an approval"
         case ApprovalWorkflow():
             return f"{one.user_group} to {one.device_group}"
     return ""
@@ -147,7 +152,7 @@ def _loses(old: Model, new: Model) -> bool:
     """Whether people lose something by this change: they are disabled, or in or over a group no more."""
     if isinstance(old, User) and isinstance(new, User):
         return (new.disabled and not old.disabled) or bool(set(old.roles) - set(new.roles))
-    lists = [name for name in ("members", "managers") if name in type(old).model_fields]
+    lists = [name for name in ("members", "managers", "people", "user_groups") if name in type(old).model_fields]
     return any(set(getattr(old, name)) - set(getattr(new, name)) for name in lists)
 
 
@@ -203,6 +208,8 @@ def _approver(rule: object) -> str:
             return f"members of {group}"
         case NamedUser(user=person):
             return person
+        case "admins":
+            return "admins"
     return "line manager"
 
 

@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Callable, Container, Iterable, Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 
-from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy, Terms
-from countersign.models import ApproverRule, ManagersOf, MembersOf, NamedUser
-from countersign.policy import terms_for
+from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy, RequestTerms, Terms
+from countersign.models import ApproverRule, LevelRule, ManagersOf, MembersOf, NamedUser, Route
+from countersign.policy import combined, level_without_people, terms_for
 from countersign.policy_changes import admins
 from countersign.policy_coverage import Coverage, TooManyPairs
 from countersign.times import duration
@@ -184,6 +185,22 @@ def nobody_to_ask(policy: Policy) -> Iterator[Problem]:
         yield Problem(shortage.path, shortage.message)
 
 
+def too_few_for_devices(policy: Policy) -> Iterator[Problem]:
+    """Rule 4, for new devices: a level that fewer people could pass than it needs rejects every device."""
+    rules = policy.registered_devices
+    for n, level in enumerate(rules.levels):
+        route = Route(
+            because="",
+            levels=[level],
+            fallback_approvers=combined(RequestTerms, rules, policy)["fallback_approvers"],
+            expires_after=policy.approval_status_change_to_expire,
+            grant_lasts=timedelta(0),
+        )
+        if "line_manager" not in level.approvers and level_without_people(policy, route, ""):
+            message = f"needs {level.quorum} and has fewer, fallback approvers included; name more approvers"
+            yield Problem(("registered_devices", "levels", n), message)
+
+
 CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     two_people_with_one_address,
     device_in_two_groups,
@@ -197,6 +214,7 @@ CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     nobody_would_be_told,
     nobody_is_admin,
     unknown_channels,
+    too_few_for_devices,
 )
 
 
@@ -214,6 +232,10 @@ def _people_named(policy: Policy) -> Iterator[tuple[Path, str]]:
         lists.append((("device_groups", name, "fallback_approvers"), devices.fallback_approvers))
     for i, workflow in enumerate(policy.approval_workflows):
         lists.append((("approval_workflows", i, "fallback_approvers"), workflow.fallback_approvers))
+    for name, role in policy.roles.items():
+        lists.append((("roles", name, "people"), role.people))
+    devices_rules = policy.registered_devices
+    lists.append((("registered_devices", "fallback_approvers"), devices_rules.fallback_approvers))
     yield from (((*path, n), person) for path, people in lists for n, person in enumerate(people or []))
     yield from (((*path, "user"), rule.user) for path, rule in _rules(policy) if isinstance(rule, NamedUser))
 
@@ -223,6 +245,8 @@ def _groups_named(policy: Policy) -> Iterator[tuple[Path, str, tuple[str, ...]]]
     for n, workflow in enumerate(policy.approval_workflows):
         yield ("approval_workflows", n, "user_group"), workflow.user_group, ("user group",)
         yield ("approval_workflows", n, "device_group"), workflow.device_group, ("device group",)
+    for name, role in policy.roles.items():
+        yield from ((("roles", name, "user_groups", n), one, ("user group",)) for n, one in enumerate(role.user_groups))
     for path, rule in _rules(policy):
         if isinstance(rule, ManagersOf):
             yield (*path, "managers_of"), rule.managers_of, ("user group", "device group")
@@ -231,17 +255,21 @@ def _groups_named(policy: Policy) -> Iterator[tuple[Path, str, tuple[str, ...]]]
 
 
 def _rules(policy: Policy) -> Iterator[tuple[Path, ApproverRule]]:
-    for i, workflow in enumerate(policy.approval_workflows):
-        for j, level in enumerate(workflow.levels):
+    levels: list[tuple[Path, list[LevelRule]]] = [
+        (("approval_workflows", i), workflow.levels) for i, workflow in enumerate(policy.approval_workflows)
+    ]
+    for place, of_place in [*levels, (("registered_devices",), policy.registered_devices.levels)]:
+        for j, level in enumerate(of_place):
             for k, rule in enumerate(level.approvers):
-                yield ("approval_workflows", i, "levels", j, "approvers", k), rule
+                yield (*place, "levels", j, "approvers", k), rule
 
 
-def _terms_said(policy: Policy) -> Iterator[tuple[Path, Policy | Terms, dict[str, Any]]]:
+def _terms_said(policy: Policy) -> Iterator[tuple[Path, Policy | RequestTerms, dict[str, Any]]]:
     """Each place that may have terms of its own, what it says itself, and the terms that apply there."""
     yield (), policy, policy.model_dump(include=set(Terms.model_fields))
     for name, group in policy.device_groups.items():
         yield ("device_groups", name), group, terms_for(policy, name, None)
+    yield ("registered_devices",), policy.registered_devices, combined(RequestTerms, policy.registered_devices, policy)
     for n, workflow in enumerate(policy.approval_workflows):
         if workflow.device_group in policy.device_groups:
             yield ("approval_workflows", n), workflow, terms_for(policy, workflow.device_group, workflow)

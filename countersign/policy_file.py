@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, User, UserGroup
+from countersign.directory import (
+    ApprovalWorkflow,
+    DeviceGroup,
+    Policy,
+    RegisteredDeviceRules,
+    Role,
+    User,
+    UserGroup,
+)
 from countersign.errors import BadPolicy
 from countersign.models import LevelRule
 from countersign.policy_check import channels_not_set_up, problems
@@ -29,7 +37,7 @@ from countersign.yaml_lines import (
 
 __all__ = ["LARGEST_FILE_BYTES", "load", "schema", "text_of"]
 
-APPROVER_FORMS = "{managers_of: GROUP}, {members_of: GROUP}, {user: PERSON} or line_manager"
+APPROVER_FORMS = "{managers_of: GROUP}, {members_of: GROUP}, {user: PERSON}, line_manager or admins"
 
 # Messages for pydantic's kinds of error in a policy, where those of countersign.remedies don't fit.
 MESSAGES = {
@@ -56,6 +64,8 @@ MODELS: dict[tuple[str | int, ...], type[BaseModel]] = {
     ("user_groups",): UserGroup,
     ("device_groups",): DeviceGroup,
     ("approval_workflows",): ApprovalWorkflow,
+    ("roles",): Role,
+    ("registered_devices",): RegisteredDeviceRules,
     ("approval_workflows", "levels"): LevelRule,
 }
 
@@ -139,15 +149,16 @@ def _by_place(errors: Iterable[ErrorDetails]) -> Iterator[_Wrong]:
 
 def _approver(error: ErrorDetails) -> Path | None:
     loc = error["loc"]
-    return loc[:6] if len(loc) > 6 and loc[4] == "approvers" else None
+    end = loc.index("approvers", 3) + 2 if "approvers" in loc[3:] else len(loc)
+    return loc[:end] if len(loc) > end else None
 
 
 def _of_approver(path: Path, errors: list[ErrorDetails]) -> _Wrong:
-    for _, form in groupby(errors, key=lambda error: error["loc"][6]):
+    for _, form in groupby(errors, key=lambda error: error["loc"][len(path)]):
         found = list(form)
         # The form that was meant has its field, and no other; only the value is wrong.
         if all(error["type"] in {"value_error", "string_type"} for error in found):
-            return _Wrong((*path, *found[0]["loc"][7:]), found[0])
+            return _Wrong((*path, *found[0]["loc"][len(path) + 1 :]), found[0])
     return _Wrong(path, None)
 
 

@@ -65,5 +65,7 @@ def _named(policy: Policy, level: LevelRule, requesters: Iterable[str]) -> Itera
                 yield from policy.members_of(group)
             case NamedUser(user=person):
                 yield person
+            case "admins":
+                yield from filter(policy.is_admin, policy.users)
             case "line_manager":
                 yield from filter(None, (policy.users[one].line_manager for one in requesters))

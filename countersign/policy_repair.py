@@ -56,8 +56,8 @@ def _is_id(key: str | int) -> bool:
 
 
 def _repair(document: dict[str, Plain], path: Path, n: int) -> None:
-    if "approvers" in path[4:]:
-        path = path[:5]
+    if "approvers" in path[3:]:
+        path = path[: path.index("approvers", 3) + 1]
     holder, key = _last_field(document, path)
     if len(path) == 2 and path[0] in REFERRED_TO:
         holder[key] = {name: STAND_INS[name](n) for name in ("name", "email")} if path[0] == "users" else {}

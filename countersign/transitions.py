@@ -63,6 +63,19 @@ Kind = Literal[
     "login_allowed",
     "login_denied",
     "login_refused",
+    "device_registered",
+    "device_refused",
+    "device_changed",
+    "device_pending",
+    "device_approved",
+    "device_blocked",
+    "device_unblocked",
+    "device_archived",
+    "device_restored",
+    "device_revoked",
+    "device_unrevoked",
+    "device_left",
+    "enrolment_refused",
 ]
 
 

@@ -29,6 +29,7 @@ from countersign.transitions import (
 from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
 from engine.device_login import Begun, WaitingLogin
+from engine.devices import Devices
 from engine.judging import Judging
 from engine.outbox import Outbox
 from engine.passkeys import NewPasskey
@@ -77,6 +78,7 @@ class Engine:
         self._undoing = Undoing(self._resources, settling)
         alerts = Alerts(self._resources)
         sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, judging.submit)
+        self.devices = Devices(self._resources, self._undoing)
         # What people do, on any channel.
         self.store, self.submit, self.record_rejected = judging.store, judging.submit, judging.record_rejected
         self.cancel, self.revoke, self.give_back = self._undoing.cancel, self._undoing.revoke, self._undoing.give_back

@@ -14,6 +14,7 @@ from countersign.grant_reuse import on_record
 from countersign.kinds import route_of
 from countersign.models import Outcome, Question, Route, Status
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
+from engine import device_decisions
 from engine.granting import Granting
 from engine.transitions import Transitions
 from store import Store, requests
@@ -106,6 +107,7 @@ def _add(connection: Connection, opening: Opening, route: Route) -> Row[Any]:
     now, who, requester = datetime.now(UTC), _who_asks(opening), opening.question.requester
     row = requests.add(connection, opening, route, now, deadline=now + route.expires_after)
     detail = route.because if who == requester else f"for {requester}: {route.because}"
+    device_decisions.opened(connection, row)
     append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, detail=detail)])
     return row
 

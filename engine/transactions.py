@@ -5,6 +5,7 @@ from engine.asking import Asking
 from engine.comments import Comments
 from engine.deadline import Deadline
 from engine.deliveries import Deliveries
+from engine.device_actions import DeviceActions
 from engine.device_login import DeviceLogin
 from engine.general_notifications import GeneralNotifications
 from engine.granting import Granting
@@ -13,6 +14,7 @@ from engine.opening import Opener
 from engine.passkeys import PasskeyRules
 from engine.people import People
 from engine.rechecks import Rechecks
+from engine.registering import Registering
 from engine.rejected_input import RejectedInputs
 from engine.sign_in import SignIn
 from engine.signals import Signals
@@ -46,3 +48,5 @@ class Transactions:
         self.tokens = PersonalTokens(store)
         self.passkeys = PasskeyRules(store)
         self.logins = DeviceLogin(store)
+        self.registering = Registering(store)
+        self.device_actions = DeviceActions(store)

@@ -14,6 +14,7 @@ from countersign.transitions import (
     RecordedTransition,
     Transition,
 )
+from engine import device_decisions
 from engine.notifying import Notifying
 from engine.recovery import end_alone, written_before
 from store import Store, answers, approvers, grants, requests, steps
@@ -58,6 +59,7 @@ class Transitions:
         self._write(connection, transition, row, number)
         of_grant, grant = _open_grant(connection, transition, row) if transition.opens_grant else ([], None)
         append(connection, transition.approval_id, [*transition.events, *of_grant])
+        device_decisions.settled(connection, row, transition)
         # A policy is put in force under the feed's lock, which is held from here on: no other can be meanwhile.
         _, policy = self.policies.in_force(connection)
         if disabled := [one for one in transition.relies_on if not policy.enabled(one)]:

@@ -28,6 +28,7 @@ from countersign.console import console, show
 from countersign.durations import reads
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.kinds.connection import Protocol
+from countersign.kinds.device import DEVICE
 from countersign.remedies import remedy, said_of
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, VersionOption
@@ -52,7 +53,10 @@ if TYPE_CHECKING:
 LOCAL = "operator"
 NO_PROVIDER = "COUNTERSIGN_OIDC_ISSUER needs {}, too; or leave it out, and people sign in by mail alone."
 NO_LINKS = "Set COUNTERSIGN_PUBLIC_URL, where browsers reach the portal, and a mail server (COUNTERSIGN_SMTP_HOST)."
-FOR_WHOM = "Say for whom: --person NAME [--admin]; or --gateway NAME, --device or --device-group, and --protocol."
+FOR_WHOM = (
+    "Say for whom: --person NAME [--admin]; or --gateway NAME, and --device or --device-group with --protocol, or "
+    "--registers-devices."
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -106,15 +110,20 @@ def create(
     protocol: Annotated[
         list[Protocol] | None, typer.Option(case_sensitive=False, help="What it asks for; may be repeated.")
     ] = None,
+    registers_devices: Annotated[
+        bool, typer.Option("--registers-devices", help="It registers the devices that people connect with.")
+    ] = False,
     lasts: Annotated[str, typer.Option(help="For how long, such as 12h or 90d; without it until it is ended.")] = "",
     label: Annotated[str, typer.Option(help="What it is for, as lists show it.")] = "",
 ) -> None:
     """Make a token. It is printed alone on standard output, this once."""
     with _failures_as_messages(), _store() as store:
-        if person and not (gateway or device or device_group or protocol):
+        by_scope = bool((device or device_group) and protocol)
+        if person and not (gateway or device or device_group or protocol or registers_devices):
             owner = _owner(kind="person", name=person, is_admin=admin)
-        elif gateway and (device or device_group) and protocol and not (person or admin):
-            of_scope = {"targets": device or [], "target_groups": device_group or [], "variants": protocol}
+        elif gateway and (by_scope or registers_devices) and not (person or admin):
+            variants = [*(protocol or []), *([DEVICE.name] if registers_devices else [])]
+            of_scope = {"targets": device or [], "target_groups": device_group or [], "variants": variants}
             owner = _owner(kind="gateway", name=gateway, **of_scope)
         else:
             raise BadQuestion(FOR_WHOM)
@@ -301,7 +310,9 @@ def _must_be_known(store: Store, owner: Owner) -> None:
 def _may(owner: Owner) -> str:
     if owner.kind == "person":
         return "all, as admin" if owner.is_admin else "what the person may"
-    return f"ask for {', '.join([*owner.targets, *owner.target_groups])} over {', '.join(owner.variants)}"
+    over = [one for one in owner.variants if one != DEVICE.name]
+    asks = f"ask for {', '.join([*owner.targets, *owner.target_groups])} over {', '.join(over)}" if over else ""
+    return ", ".join(filter(None, [asks, "register devices" if DEVICE.name in owner.variants else ""]))
 
 
 def _operator() -> str:

@@ -23,6 +23,7 @@ from portal.api import (
     overview,
     policy,
     problems,
+    registered_devices,
     replies,
     requests,
 )
@@ -72,6 +73,7 @@ API = (
     overview.router,
     access.router,
     devices.router,
+    registered_devices.router,
     policy.router,
     replies.router,
     doctor.router,

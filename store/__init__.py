@@ -21,6 +21,7 @@ from store.numbers import Numbers
 from store.passkeys import Passkeys
 from store.policies import Policies
 from store.reading import Reading
+from store.registered_devices import RegisteredDevices
 from store.repeats import Repeats
 from store.requests import Requests
 from store.sessions import Sessions
@@ -69,6 +70,7 @@ class Store:
         self.tokens = Tokens(self.database)
         self.sessions = Sessions(self.database)
         self.passkeys = Passkeys(self.database)
+        self.registered_devices = RegisteredDevices(self.database, self.policies)
         self.idempotency = Idempotency(self.database)
         self.seen = VisibleEvents(self.database)
         self.repeats = Repeats(self.database)

@@ -73,9 +73,10 @@ def one_of(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[b
     return column.in_(bindparam(None, list(values), expanding=True, literal_execute=True))
 
 
-def _index_where(name: str, condition: str, *columns: str, sqlite: str = "") -> Index:
+def _index_where(name: str, condition: str, *columns: str, sqlite: str = "", unique: bool = False) -> Index:
     """A partial index: on the rows that fulfil a condition, such as what is open."""
-    return Index(name, *columns, sqlite_where=text(sqlite or condition), postgresql_where=text(condition))
+    on_sqlite, on_postgres = text(sqlite or condition), text(condition)
+    return Index(name, *columns, unique=unique, sqlite_where=on_sqlite, postgresql_where=on_postgres)
 
 
 policies = Table(
@@ -344,6 +345,64 @@ logins = Table(
     Index("logins_by_code", "user_code", unique=True),
     Index("logins_by_source", "source_address", "asked_at"),
     Index("logins_by_end", "ends_at"),
+)
+
+# What people and machines connect with. Rows stay for ever, so that an address is never given to another.
+registered_devices = Table(
+    "registered_devices",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("person", String(128), nullable=False),  # empty for a machine
+    Column("service_token", String(40), nullable=False, server_default=""),  # that it was enrolled by
+    Column("provisioning_key", String(40), nullable=False, server_default=""),
+    Column("key", String(120), nullable=False),  # base64
+    Column("key_type", String(16), nullable=False),
+    Column("serial", String(128), nullable=False),  # empty where it is not known
+    Column("name", String(128), nullable=False),
+    Column("fingerprint", JSON, nullable=False),  # the newest
+    Column("approved_fingerprint", JSON),  # as it was when it was approved
+    Column("registered_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("source_address", String(64), nullable=False),  # from which it registered last
+    Column("first_source", String(64), nullable=False),  # and first
+    # Empty until it is enrolled, then pending, approved or denied. The three below go before it.
+    Column("decision", String(16), nullable=False, server_default=""),
+    Column("archived_at", Instant),
+    Column("blocked_at", Instant),
+    Column("revoked_at", Instant),
+    Column("message", Text, nullable=False, server_default=""),  # who did that last, and why
+    Column("to_ask", Boolean, nullable=False, server_default=false()),  # a request has to be opened
+    Column("justification", Text, nullable=False, server_default=""),
+    Column("approval_id", Number),  # of the last request about it
+    Column("rule", String(200), nullable=False, server_default=""),  # by which it was enrolled
+    Column("identity", JSON),  # what was known of its person then
+    Column("session_seconds", BigInteger),  # how long it may connect until it has to register again
+    Column("session_ends_at", Instant),
+    Column("address_number", Number, unique=True),
+    Index("devices_by_person", "person", "serial"),
+    Index("devices_by_key", "key"),
+    Index("devices_by_serial", "serial"),
+    Index("devices_by_service_token", "service_token"),
+    Index("devices_by_registration", "registered_at", "id"),
+    _index_where("devices_of_key", "archived_at IS NULL", "key", unique=True),
+    _index_where("devices_to_ask", "to_ask", "last_seen_at", sqlite="to_ask = 1"),
+    _index_where("devices_waiting_by_person", "decision IN ('', 'pending') AND archived_at IS NULL", "person"),
+    _index_where("devices_waiting_by_source", "decision IN ('', 'pending') AND archived_at IS NULL", "first_source"),
+    _index_where("devices_admitted", "decision = 'approved' AND archived_at IS NULL", "id"),
+)
+
+# What they said of themselves, each time that it changed.
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("device", ForeignKey("registered_devices.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("source_address", String(64), nullable=False),
+    Column("fingerprint", JSON, nullable=False),
+    Column("changed", JSON, nullable=False),
+    Index("fingerprints_by_device", "device", "id"),
+    sqlite_autoincrement=True,
 )
 
 idempotency = Table(

@@ -18,7 +18,12 @@ MIGRATIONS = ROOT / "store" / "migrations"
 NAMES_A_CHANNEL = re.compile(r"notifiers\.(email|slack)|[\"'](email|slack)[\"']")
 # A person's address in the policy file is called so, too.
 # A claim of OpenID Connect is called as a channel is.
-NAME_ONE_ALL_THE_SAME = {"countersign/policy_check.py", "countersign/policy_repair.py", "portal/oidc.py"}
+NAME_ONE_ALL_THE_SAME = {
+    "countersign/policy_check.py",
+    "countersign/policy_repair.py",
+    "portal/oidc.py",
+    "store/registered_devices.py",
+}
 
 
 def checked_packages() -> list[str]:
@@ -97,9 +102,11 @@ def test_no_package_imports_the_worker() -> None:
 
 # What a connection is made of, as code or a template would name it.
 OF_A_CONNECTION = re.compile(r"(question|subject|fields)\S{0,2}\.(device|protocol)\b|\[\"(device|protocol)\"\]")
-# Slack's /connect and its form ask for connections; how one is said stands in its own template.
+# Slack's /connect and its form ask for connections, and how one is said stands in its own template. The question
+# about a device that people connect with names that, too.
 ITS_OWN = re.compile(
-    r"countersign/kinds/connection\.py|notifiers/slack/inbound/connect_\w+\.py|templates/\w+/subject/connection\.j2"
+    r"countersign/kinds/(connection|device)\.py|engine/device_decisions\.py|notifiers/slack/inbound/connect_\w+\.py"
+    r"|templates/\w+/subject/connection\.j2"
 )
 
 
@@ -109,6 +116,8 @@ def test_only_its_kind_and_its_templates_know_what_a_connection_is_made_of() -> 
     named = {path.relative_to(ROOT).as_posix() for path in files if OF_A_CONNECTION.search(path.read_text())}
     assert {name for name in named if ITS_OWN.fullmatch(name)} == {
         "countersign/kinds/connection.py",
+        "countersign/kinds/device.py",
+        "engine/device_decisions.py",
         "notifiers/slack/inbound/connect_command.py",
         "templates/email/subject/connection.j2",
         "templates/pages/subject/connection.j2",

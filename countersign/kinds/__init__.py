@@ -8,11 +8,12 @@ from pydantic_core import CoreSchema
 
 from countersign.directory import Policy
 from countersign.kinds.connection import CONNECTION
+from countersign.kinds.device import DEVICE
 from countersign.kinds.kind import SubjectKind
 from countersign.models import Question, Route
 from countersign.policy import must_be_enabled
 
-KINDS: dict[str, SubjectKind[Any]] = {CONNECTION.name: CONNECTION}
+KINDS: dict[str, SubjectKind[Any]] = {CONNECTION.name: CONNECTION, DEVICE.name: DEVICE}
 
 
 def kind_named(name: object) -> SubjectKind[Any] | None:

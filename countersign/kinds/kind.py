@@ -26,7 +26,8 @@ class SubjectKind(Generic[Q]):
     `question` is the form of the input, and says its subject. `route` says who must agree, and what an approval brings:
     a grant that lasts so long, none where that is 0; it raises Refused where the rules refuse the question.
     `workflow` is the name of its workflow in Temporal; `example` is shown to who sent something else. `title` names a
-    subject in a list or a line of plain text. `why_not_in` says why a gateway may not ask for it.
+    subject in a list or a line of plain text. `asked_by_engine`: the engine alone asks, for what is registered there.
+    `why_not_in` says why a gateway may not ask for it.
     """
 
     name: str
@@ -35,4 +36,5 @@ class SubjectKind(Generic[Q]):
     route: Callable[[Policy, Q], Route]
     example: str
     title: Callable[[Subject], str] = lambda subject: " ".join(subject.fields.values())
+    asked_by_engine: bool = False
     why_not_in: Callable[[str, Scope, Subject], NotAllowed | None] = why_not_in

@@ -54,7 +54,7 @@ def _asking(kind: SubjectKind[Any]) -> type[Question]:
 if TYPE_CHECKING:
     Asking = Question
 else:
-    Asking = Union[tuple(_asking(kind) for kind in KINDS.values())]  # noqa: UP007 - it is not known how many there are
+    Asking = Union[tuple(_asking(kind) for kind in KINDS.values() if not kind.asked_by_engine)]  # noqa: UP007 - it is not known how many there are
 
 
 @router.post(

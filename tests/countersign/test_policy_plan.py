@@ -93,7 +93,7 @@ def test_nothing_changes() -> None:
             [("    grant_minutes: 15\n", "    grant_minutes: 20\n    channels: {email: link_only}\n")],
             {
                 "device_groups_changed": [
-                    ("bastions", "grant 15 minutes -> 20 minutes; channels none -> email link_only")
+                    ("bastions", "channels none -> email link_only; grant 15 minutes -> 20 minutes")
                 ]
             },
             [],

@@ -163,7 +163,7 @@ async def test_its_rules_refuse_it_and_wrong_input_is_told_what_to_write(deploym
     assert await refused(deployment.ask_for(lunch("closed"))) == "Nobody has lunch there."
     with pytest.raises(BadQuestion, match="table is not a field; use requester, restaurant, reason"):
         lunch(table=1)
-    with pytest.raises(BadQuestion, match="kind must be connection or lunch"):
+    with pytest.raises(BadQuestion, match="kind must be connection or device or lunch"):
         read_question({"kind": "dinner"})
 
 

@@ -1,0 +1,121 @@
+"""Registering the devices that people and machines connect with: what is sent, and what is known of one."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from countersign.device_keys import KeyText, KeyType, canonical_key
+from countersign.fingerprints import Fingerprint
+from countersign.models import Model
+
+Answer = Literal["approved", "pending", "denied", "blocked", "archived"]
+
+
+class DeviceStatus(StrEnum):
+    """The status of a registered device."""
+
+    NOT_ENROLLED = "Not enrolled"
+    PENDING = "Pending approval"
+    APPROVED = "Approved"
+    DENIED = "Denied"
+    BLOCKED = "Blocked"
+    REVOKED = "Revoked"
+    ARCHIVED = "Archived"
+
+
+ANSWERS: dict[DeviceStatus, Answer] = {
+    DeviceStatus.NOT_ENROLLED: "denied",
+    DeviceStatus.PENDING: "pending",
+    DeviceStatus.APPROVED: "approved",
+    DeviceStatus.DENIED: "denied",
+    DeviceStatus.BLOCKED: "blocked",
+    DeviceStatus.REVOKED: "denied",
+    DeviceStatus.ARCHIVED: "archived",
+}
+
+
+class DeviceAction(StrEnum):
+    """What may be done to a registered device, beside deciding on the request that it waits for."""
+
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    ARCHIVE = "archive"
+    RESTORE = "restore"
+    REVOKE = "revoke"
+    UNREVOKE = "unrevoke"
+    LEAVE = "leave"
+
+
+class Presented(Model):
+    """What a device presents: its public key, in base64, and what it says of itself."""
+
+    key: KeyText
+    key_type: KeyType = "x25519"
+    fingerprint: Fingerprint = Fingerprint()
+
+    @model_validator(mode="after")
+    def _canonical(self) -> Self:
+        self.key = canonical_key(self.key, self.key_type)
+        return self
+
+
+class Registered(Model):
+    """What becomes of a registration: the answer, why, and the request that is open about it.
+
+    `address`: what it has in the network of the policy, once it was approved. `session_ends_at`: when it has to
+    register again at the latest.
+    """
+
+    id: str
+    status: Answer
+    message: str
+    approval_id: int | None = None
+    address: str | None = None
+    session_ends_at: datetime | None = None
+
+
+class RegisteredDevice(Model):
+    """A device that somebody connects with. `person` is empty for a machine's, whose `email` is that of no person.
+
+    `rule` is the enrolment rule that let it in. `last_seen_at` is when it last registered, to a minute.
+    """
+
+    id: str
+    person: str
+    email: str
+    name: str
+    status: DeviceStatus
+    key: str
+    key_type: KeyType
+    fingerprint: Fingerprint
+    registered_at: datetime
+    last_seen_at: datetime
+    source_address: str = ""
+    address: str | None = None
+    approval_id: int | None = None
+    rule: str = ""
+    service_token: str = ""
+    provisioning_key: str = ""
+    session_ends_at: datetime | None = None
+    message: str = Field(default="", description="Who blocked, archived or revoked it, and why.")
+
+
+class Snapshot(Model):
+    """What a device said of itself at some moment, and which of it had changed."""
+
+    at: datetime
+    source_address: str
+    fingerprint: Fingerprint
+    changed: list[str]
+
+
+class Admitted(Model):
+    """A device that a gate lets through, with its key and address, until it has to register again."""
+
+    id: str
+    key: str
+    address: str | None
+    person: str
+    until: datetime | None = None

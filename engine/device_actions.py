@@ -1,0 +1,156 @@
+"""What people do to registered devices: block, archive, revoke, each undone again, and leave."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from countersign.errors import Refused
+from countersign.models import Status, sentence
+from countersign.permissions import Principal, must_be_allowed_device
+from countersign.registration import DeviceAction, RegisteredDevice
+from countersign.transitions import AuditEvent, Kind
+from store import Store, requests
+from store import registered_devices as devices
+from store.events import append
+from store.repeats import append_or_count
+from store.tables import registered_devices
+
+DONE: dict[DeviceAction, tuple[str, Kind]] = {
+    DeviceAction.BLOCK: ("Blocked", "device_blocked"),
+    DeviceAction.UNBLOCK: ("Unblocked", "device_unblocked"),
+    DeviceAction.ARCHIVE: ("Archived", "device_archived"),
+    DeviceAction.RESTORE: ("Restored", "device_restored"),
+    DeviceAction.REVOKE: ("Revoked", "device_revoked"),
+    DeviceAction.UNREVOKE: ("Given back", "device_unrevoked"),
+    DeviceAction.LEAVE: ("Removed", "device_left"),
+}
+# After these nobody is asked about the device any more.
+TAKES_OUT = {DeviceAction.BLOCK, DeviceAction.ARCHIVE, DeviceAction.REVOKE, DeviceAction.LEAVE}
+
+
+class DeviceActions:
+    """Each method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+
+    def act(
+        self, device_id: str, action: DeviceAction, who: Principal, reason: str, channel: str, proof: dict[str, str]
+    ) -> tuple[RegisteredDevice, int | None]:
+        """Do it, on record; returns the device, and the request about it that nobody need answer any more.
+
+        Raises NotFound, NotAllowed, recorded, and Refused where that changes nothing or may not be.
+        """
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            devices.one_at_a_time(connection)
+            _, policy = self.policies.in_force(connection)
+            row = devices.device_row(connection, device_id, lock=True)
+            must_be_allowed_device(who, action, row.person, policy.registered_devices.allow_devices_to_leave)
+            values = CHANGES[action](connection, row, now)
+            name = policy.users[who.name].name if who.name in policy.users else who.name
+            self._write(connection, row, action, values, (who.name, name), reason, channel, proof, now)
+            row = devices.device_row(connection, device_id)
+            return devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None
+
+    def revoke_all(
+        self, who: str, name: str, reason: str, proof: dict[str, str], person: str = "", service_token: str = ""
+    ) -> list[str]:
+        """Revoke all devices of a person, or that a service token enrolled; returns their ids."""
+        own = registered_devices.c.person == person if person else registered_devices.c.service_token == service_token
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            devices.one_at_a_time(connection)
+            lasting = own & registered_devices.c.revoked_at.is_(None) & registered_devices.c.archived_at.is_(None)
+            rows = connection.execute(select(registered_devices).where(lasting).with_for_update()).all()
+            for row in rows:
+                self._write(
+                    connection, row, DeviceAction.REVOKE, {"revoked_at": now}, (who, name), reason, "", proof, now
+                )
+        return [row.id for row in rows]
+
+    def record_refusal(self, device_id: str, action: DeviceAction, who: str, why: str, proof: dict[str, str]) -> None:
+        """Record that somebody tried what they may not do."""
+        detail = f"{action} {device_id}: {why}"
+        event = AuditEvent(kind="device_refused", at=datetime.now(UTC), who=who, detail=detail, proof=proof)
+        with self.database.transaction() as connection:
+            append_or_count(connection, None, event, who)
+
+    def _write(
+        self,
+        connection: Connection,
+        row: Row[Any],
+        action: DeviceAction,
+        values: dict[str, Any],
+        by: tuple[str, str],
+        reason: str,
+        channel: str,
+        proof: dict[str, str],
+        now: datetime,
+    ) -> None:
+        done, kind = DONE[action]
+        message = sentence(f"{done} by {by[1]}", reason)
+        devices.change(connection, row.id, message=message, **values)
+        proof = {**proof, "device": row.id}
+        event = AuditEvent(kind=kind, at=now, who=by[0], detail=message, channel=channel, proof=proof)
+        append(connection, None, [event])
+
+
+def _must_be(row: Row[Any], column: str, holds: bool, message: str) -> None:
+    if (row._mapping[column] is not None) is not holds:
+        raise Refused(f"{row.name} {message}")
+
+
+def _block(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+    _must_be(row, "blocked_at", False, "is blocked already.")
+    return {"blocked_at": now, "to_ask": False}
+
+
+def _unblock(_: Connection, row: Row[Any], __: datetime) -> dict[str, Any]:
+    """Back to waiting for an approval, never to approved; a machine's is judged anew when it registers."""
+    if row.blocked_at is None and row.decision != devices.DENIED:
+        raise Refused(f"{row.name} is neither blocked nor denied.")
+    decision = devices.PENDING if row.person else ""
+    asks = bool(row.person) and row.archived_at is None and row.revoked_at is None
+    return {"blocked_at": None, "decision": decision, "to_ask": asks}
+
+
+def _archive(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+    _must_be(row, "archived_at", False, "is archived already.")
+    return {"archived_at": now, "to_ask": False}
+
+
+def _restore(connection: Connection, row: Row[Any], _: datetime) -> dict[str, Any]:
+    _must_be(row, "archived_at", True, "is not archived.")
+    if any(one.archived_at is None for one in devices.with_key(connection, row.key)):
+        raise Refused(f"Another device has the key of {row.name} now; archive that one first.")
+    return {"archived_at": None}
+
+
+def _revoke(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+    _must_be(row, "revoked_at", False, "is revoked already.")
+    return {"revoked_at": now, "to_ask": False}
+
+
+def _unrevoke(_: Connection, row: Row[Any], __: datetime) -> dict[str, Any]:
+    _must_be(row, "revoked_at", True, "is not revoked.")
+    return {"revoked_at": None}
+
+
+CHANGES: dict[DeviceAction, Callable[[Connection, Row[Any], datetime], dict[str, Any]]] = {
+    DeviceAction.BLOCK: _block,
+    DeviceAction.UNBLOCK: _unblock,
+    DeviceAction.ARCHIVE: _archive,
+    DeviceAction.RESTORE: _restore,
+    DeviceAction.REVOKE: _revoke,
+    DeviceAction.UNREVOKE: _unrevoke,
+    DeviceAction.LEAVE: _archive,
+}
+
+
+def _waiting_request(connection: Connection, row: Row[Any]) -> int | None:
+    request = requests.known(connection, row.approval_id) if row.approval_id else None
+    return request.approval_id if request is not None and request.status == Status.WAITING else None

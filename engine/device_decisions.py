@@ -1,0 +1,43 @@
+"""What a request about a device brings about when it is opened and when it is settled, in the same transactions."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign.kinds import question_from
+from countersign.kinds.device import DEVICE, DeviceQuestion
+from countersign.models import Status
+from countersign.transitions import Transition
+from engine.registering import approved
+from store import registered_devices as devices
+
+
+def opened(connection: Connection, request: Row[Any]) -> None:
+    """The request that waits about a device is known with it."""
+    if (question := _about_device(request)) is not None:
+        devices.change(connection, question.device, approval_id=request.approval_id, to_ask=False)
+
+
+def settled(connection: Connection, request: Row[Any], transition: Transition) -> None:
+    """Approved or denied is the device; one that nobody decided about, or not in time, waits until it asks again.
+
+    The feed's lock is held, so that no other device gets the same address.
+    """
+    question = _about_device(request)
+    if question is None or transition.status not in (Status.APPROVED, Status.REJECTED):
+        return
+    row = devices.device_row(connection, question.device, lock=True)
+    if row.decision != devices.PENDING or row.approval_id != request.approval_id:
+        return
+    if transition.status is Status.APPROVED:
+        fingerprint = question.fingerprint.model_dump(mode="json")
+        devices.change(connection, row.id, **approved(connection, row, fingerprint, transition.at))
+    else:
+        devices.change(connection, row.id, decision=devices.DENIED, message=transition.message)
+
+
+def _about_device(request: Row[Any]) -> DeviceQuestion | None:
+    if request.question.get("kind") != DEVICE.name:
+        return None
+    question = question_from(request.question)
+    return question if isinstance(question, DeviceQuestion) else None

@@ -1,0 +1,208 @@
+"""The devices that people connect with, over HTTP: registered, listed, acted on, and let through by gates."""
+
+import hashlib
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+
+from countersign.errors import NotAllowed
+from countersign.fingerprints import LONGEST_VALUE
+from countersign.kinds.device import DEVICE
+from countersign.models import LONGEST_ID, LONGEST_REASON, Id, Model, PlainText, SourceAddress
+from countersign.registration import Admitted, DeviceAction, DeviceStatus, Presented, Registered, RegisteredDevice
+from engine.registering import Registrant
+from portal.api.problems import described
+from portal.api.requests import LINKED, Seconds
+from portal.api.routes import WITH_BODY, gone, lead_on, token_router
+from portal.auth import Caller, CallerHere
+from portal.context import Context, ContextHere
+from store.registered_devices import LONGEST_QUERY, WantedDevices, no_device
+
+CHANNEL = "portal"
+MOST_LISTED = 200
+MOST_CLAIMS = 50
+TheDevice = Annotated[str, Path(pattern="^d[0-9a-f]{12}$", description="The id of a registered device.")]
+LongestClaim = Annotated[str, Field(max_length=LONGEST_ID)]
+
+router = token_router("registered_devices")
+
+
+class Registering(Presented):
+    """A device that registers. What follows `person` is for gateways: what they know of who connects."""
+
+    person: Id | None = Field(default=None, description="whose device it is; you, unless a gateway says it")
+    source_address: SourceAddress = ""
+    country: str = Field(default="", pattern="^([A-Za-z]{2})?$", description="ISO 3166-1, two letters")
+    claims: dict[LongestClaim, list[LongestClaim]] = Field(default={}, max_length=MOST_CLAIMS)
+    login_method: str = Field(default="", max_length=LONGEST_ID)
+    justification: PlainText = Field(default="", max_length=LONGEST_REASON)
+
+
+class Reason(Model):
+    """Why something is done to a device."""
+
+    reason: PlainText = Field(default="", max_length=LONGEST_REASON)
+
+
+class Peers(Model):
+    """The devices that a gate lets through; `version` changes with them."""
+
+    version: str
+    peers: list[Admitted]
+
+
+@router.post("/devices/register", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
+async def register(
+    request: Request, body: Registering, context: ContextHere, caller: CallerHere, wait: Seconds = 0
+) -> Registered:
+    """Register a device, or say that a known one is here; may wait for its approval.
+
+    Call it at every connection: `approved` holds for this one. A device is its key and its serial number; with another
+    of either it is a new one.
+    """
+    presented = Presented(key=body.key, key_type=body.key_type, fingerprint=body.fingerprint)
+    found = await context.engine.devices.register(presented, _registrant(request, body, caller))
+    if found.status != "pending" or not wait:
+        return found
+    return await context.feed.first(
+        lambda: context.engine.devices.registered(found.id),
+        lambda now: now.status != "pending",
+        wait,
+        about=found.approval_id,
+        gone=gone(request),
+    )
+
+
+def _registrant(request: Request, body: Registering, caller: Caller) -> Registrant:
+    if caller.is_person:
+        if body.person not in (None, caller.name):
+            raise NotAllowed("You register your own devices alone; leave the person out.")
+        address = request.client.host if request.client else ""
+        return Registrant(
+            caller.name,
+            person=caller.name,
+            source_address=address,
+            login_method=caller.credential.kind,
+            justification=body.justification,
+            proof=caller.proof,
+        )
+    must_register(caller)
+    if body.person is None:
+        raise RequestValidationError([{"type": "missing", "loc": ("body", "person")}])
+    return Registrant(
+        caller.name,
+        person=body.person,
+        source_address=body.source_address,
+        country=body.country.upper(),
+        claims=body.claims,
+        login_method=body.login_method,
+        justification=body.justification,
+        proof=caller.proof,
+    )
+
+
+def registers_devices(caller: Caller) -> bool:
+    """Whether it is a gateway whose token is for devices."""
+    return caller.principal.is_gateway and DEVICE.name in caller.principal.scope.variants
+
+
+def must_register(caller: Caller) -> None:
+    """NotAllowed for a gateway whose token is not for devices."""
+    if not registers_devices(caller):
+        raise NotAllowed(f"{caller.name} has nothing to do with devices; make its token with `--registers-devices`.")
+
+
+@router.get("/devices/admitted", responses=described(HTTPStatus.FORBIDDEN))
+async def admitted(
+    request: Request,
+    context: ContextHere,
+    caller: CallerHere,
+    version: Annotated[str, Query(max_length=LONGEST_ID, description="The version that is known already.")] = "",
+    wait: Seconds = 0,
+) -> Peers:
+    """The devices that a gate lets through now, as soon as they are others than in `version`.
+
+    For the token of a gateway that registers devices.
+    """
+    must_register(caller)
+
+    async def look() -> Peers:
+        found = await context.run(context.store.registered_devices.admitted, datetime.now(UTC))
+        written = "".join(one.model_dump_json() for one in found)
+        return Peers(version=hashlib.sha256(written.encode()).hexdigest()[:32], peers=found)
+
+    return await context.feed.first(look, lambda peers: peers.version != version, wait, gone=gone(request))
+
+
+def _wanted(
+    person: Annotated[Id | None, Query(description="Only those of this person.")] = None,
+    serial: Annotated[str, Query(max_length=LONGEST_VALUE, description="Only those with this serial number.")] = "",
+    key: Annotated[str, Query(max_length=LONGEST_ID, description="Only those with this key, in base64.")] = "",
+    status: DeviceStatus | None = None,
+    query: Annotated[str, Query(max_length=LONGEST_QUERY, description="Part of the name, id or person.")] = "",
+) -> WantedDevices:
+    return WantedDevices(person or "", serial, key, status, query)
+
+
+@router.get("/devices/registered", responses={200: {"headers": LINKED}, **described(HTTPStatus.FORBIDDEN)})
+async def registered(
+    request: Request,
+    response: Response,
+    context: ContextHere,
+    caller: CallerHere,
+    wanted: Annotated[WantedDevices, Depends(_wanted)],
+    before: Annotated[str, Query(max_length=16, description="Only those behind the one with this id.")] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
+) -> list[RegisteredDevice]:
+    """A page of registered devices, the newest first: your own, for an admin those of everybody.
+
+    Archived ones are listed only where that status is asked for.
+    """
+    found = await context.run(context.store.registered_devices.page, seen_by(caller, wanted), before, limit)
+    if len(found) == limit:
+        lead_on(request, response, before=found[-1].id)
+    return found
+
+
+def seen_by(caller: Caller, wanted: WantedDevices) -> WantedDevices:
+    """The same, of the devices that this caller may see. Raises NotAllowed."""
+    if caller.is_admin:
+        return wanted
+    person = caller.must_be_person()
+    if wanted.person not in ("", person):
+        raise NotAllowed("You see your own devices alone; leave the person out.")
+    return WantedDevices(person, wanted.serial, wanted.key, wanted.status, wanted.query)
+
+
+@router.get("/devices/{device_id}", responses=described(HTTPStatus.NOT_FOUND))
+async def one(device_id: TheDevice, context: ContextHere, caller: CallerHere) -> RegisteredDevice:
+    """A registered device as it is now."""
+    return await seen_device(context, caller, device_id)
+
+
+async def seen_device(context: Context, caller: Caller, device_id: str) -> RegisteredDevice:
+    """A device that this caller may see; NotFound, with the same message, for one that they may not."""
+    found = await context.run(context.store.registered_devices.one, device_id)
+    if not (caller.is_admin or registers_devices(caller) or (caller.is_person and caller.name == found.person)):
+        raise no_device(device_id)
+    return found
+
+
+@router.post(
+    "/devices/{device_id}/{action}", responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY)
+)
+async def act(
+    device_id: TheDevice, action: DeviceAction, context: ContextHere, caller: CallerHere, why: Reason
+) -> RegisteredDevice:
+    """Do something to a device; all but `leave` is for admins.
+
+    `block` at once, which survives archiving; `unblock` it, or take a denial back: it waits for an approval again.
+    `archive`: it leaves the lists, and stays archived until somebody will `restore` it. `revoke`: it may connect no
+    more; `unrevoke`: it is as it was. `leave`: remove your own device, where the policy lets devices leave.
+    """
+    await seen_device(context, caller, device_id)
+    return await context.engine.devices.act(device_id, action, caller.principal, why.reason, CHANNEL, caller.proof)

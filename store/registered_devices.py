@@ -1,0 +1,224 @@
+"""The devices that people and machines connect with. Each function works within its caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv4Network
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, false, func, insert, or_, select, true, update
+
+from countersign.directory import Policy
+from countersign.errors import NotFound
+from countersign.registration import Admitted, DeviceStatus, RegisteredDevice, Snapshot
+from store.database import Database, reads
+from store.paging import newest_first
+from store.policies import Policies
+from store.tables import as_written, feed, fingerprints, registered_devices
+
+PENDING, APPROVED, DENIED = "pending", "approved", "denied"
+DECISIONS = {
+    "": DeviceStatus.NOT_ENROLLED,
+    PENDING: DeviceStatus.PENDING,
+    APPROVED: DeviceStatus.APPROVED,
+    DENIED: DeviceStatus.DENIED,
+}
+# What goes before the decision; the first that holds is the status.
+STANDS_BEFORE = (
+    ("archived_at", DeviceStatus.ARCHIVED),
+    ("blocked_at", DeviceStatus.BLOCKED),
+    ("revoked_at", DeviceStatus.REVOKED),
+)
+LONGEST_QUERY = 128
+MOST_SNAPSHOTS = 100
+devices = registered_devices.c
+# Written into the statements, as the indexes are on these conditions.
+NOT_ARCHIVED = devices.archived_at.is_(None)
+WAITS = devices.decision.in_(["", PENDING]) & NOT_ARCHIVED
+IS_IN = (devices.decision == as_written(APPROVED)) & NOT_ARCHIVED
+
+
+@dataclass(frozen=True)
+class WantedDevices:
+    """Which devices are listed: those that fulfil all of it. `query` is part of the name, id or person."""
+
+    person: str = ""
+    serial: str = ""
+    key: str = ""
+    status: DeviceStatus | None = None
+    query: str = ""
+    service_token: str = ""
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same as conditions; those that are archived are left out, unless they are asked for."""
+        same = {"person": self.person, "serial": self.serial, "key": self.key, "service_token": self.service_token}
+        wanted = [devices[name] == value for name, value in same.items() if value]
+        if self.query:
+            text = f"%{_escaped(self.query[:LONGEST_QUERY].lower())}%"
+            wanted.append(or_(*(func.lower(devices[name]).like(text, "\\") for name in ("name", "id", "person"))))
+        return [*wanted, NOT_ARCHIVED if self.status is None else _has(self.status)]
+
+
+class RegisteredDevices:
+    """Reading what is known of devices."""
+
+    def __init__(self, database: Database, policies: Policies) -> None:
+        self.database = database
+        self.policies = policies
+
+    @reads
+    def one(self, device_id: str) -> RegisteredDevice:
+        """A device as it is now. Raises NotFound."""
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            return view(device_row(connection, device_id), policy)
+
+    @reads
+    def page(self, wanted: WantedDevices, before: str = "", limit: int = 50) -> list[RegisteredDevice]:
+        """A page of devices, the newest first; `before` is the id of the last that was shown."""
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            rows = newest_first(connection, devices.registered_at, before, limit, *wanted.conditions)
+            return [view(row, policy) for row in rows]
+
+    @reads
+    def snapshots(self, device_id: str) -> list[Snapshot]:
+        """What a device said of itself, the newest first, at most MOST_SNAPSHOTS."""
+        own = select(fingerprints).where(fingerprints.c.device == device_id)
+        with self.database.reading() as connection:
+            rows = connection.execute(own.order_by(fingerprints.c.id.desc()).limit(MOST_SNAPSHOTS)).all()
+        names = ("at", "source_address", "fingerprint", "changed")
+        return [Snapshot.model_validate({name: row._mapping[name] for name in names}) for row in rows]
+
+    @reads
+    def admitted(self, now: datetime) -> list[Admitted]:
+        """Those that a gate lets through at this moment, by their ids."""
+        columns = (devices.id, devices.key, devices.person, devices.address_number, devices.session_ends_at)
+        lets = (devices.blocked_at.is_(None), devices.revoked_at.is_(None))
+        lasting = or_(devices.session_ends_at.is_(None), devices.session_ends_at > now)
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            rows = connection.execute(select(*columns).where(IS_IN, *lets, lasting).order_by(devices.id)).all()
+        return [
+            Admitted(
+                id=row.id,
+                key=row.key,
+                person=row.person,
+                address=address_of(policy, row.address_number),
+                until=row.session_ends_at,
+            )
+            for row in rows
+            if not row.person or policy.enabled(row.person)
+        ]
+
+    @reads
+    def to_ask(self, before: datetime, limit: int) -> list[str]:
+        """The ids of devices about which a request has to be opened, and which were last seen before a moment."""
+        due = select(devices.id).where(devices.to_ask.is_(true()), devices.last_seen_at < before)
+        with self.database.reading() as connection:
+            return list(connection.execute(due.order_by(devices.last_seen_at).limit(limit)).scalars())
+
+
+def device_row(connection: Connection, device_id: str, lock: bool = False) -> Row[Any]:
+    """The row of a device; NotFound where there is none."""
+    query = select(registered_devices).where(devices.id == device_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise no_device(device_id)
+    return row
+
+
+def no_device(device_id: str) -> NotFound:
+    """There is no such device, or it is somebody else's."""
+    return NotFound(f"There is no device {device_id}.")
+
+
+def with_key(connection: Connection, key: str) -> Sequence[Row[Any]]:
+    """The devices that present this key, or did, the newest first."""
+    query = select(registered_devices).where(devices.key == key)
+    return connection.execute(query.order_by(devices.registered_at.desc(), devices.id.desc())).all()
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Wait until no other transaction adds events or devices: what is counted now is so until this one ends."""
+    connection.execute(select(feed.c.version).with_for_update())
+
+
+def waiting(connection: Connection, seen_since: datetime, **of: str) -> int:
+    """How many devices of a person, or from an address, wait; refused ones count as long as they try again."""
+    counted = devices.blocked_at.is_(None) & devices.revoked_at.is_(None)
+    tries = (devices.decision == PENDING) | (devices.last_seen_at > seen_since)
+    same = [devices[name] == value for name, value in of.items()]
+    return connection.execute(select(func.count()).where(WAITS, counted, tries, *same)).scalar_one()
+
+
+def add(connection: Connection, **values: Any) -> None:
+    """Add a device."""
+    connection.execute(insert(registered_devices).values(values))
+
+
+def change(connection: Connection, device_id: str, **values: Any) -> None:
+    """Change a device."""
+    connection.execute(update(registered_devices).where(devices.id == device_id).values(values))
+
+
+def add_snapshot(connection: Connection, **values: Any) -> None:
+    """Keep what a device said of itself."""
+    connection.execute(insert(fingerprints).values(values))
+
+
+def next_address(connection: Connection) -> int:
+    """A number of an address that no device ever had."""
+    highest = connection.execute(select(func.max(devices.address_number))).scalar_one()
+    return 1 if highest is None else highest + 1
+
+
+def address_of(policy: Policy, number: int | None) -> str | None:
+    """The address with this number in the policy's network; the first one is the gate's. None where it has no more."""
+    written = policy.registered_devices.network
+    if written is None or number is None:
+        return None
+    network = IPv4Network(written)
+    # Without the network's own address, the gate's, and the one for broadcasts.
+    return str(network[number + 1]) if number + 1 < network.num_addresses - 1 else None
+
+
+def status_of(row: Row[Any]) -> DeviceStatus:
+    """The status of a device."""
+    before = next((status for name, status in STANDS_BEFORE if row._mapping[name] is not None), None)
+    return before or DECISIONS[row.decision]
+
+
+def view(row: Row[Any], policy: Policy) -> RegisteredDevice:
+    """A device as it is shown."""
+    rules = policy.registered_devices
+    user = policy.users.get(row.person)
+    same = RegisteredDevice.model_fields.keys() & row._mapping.keys()
+    return RegisteredDevice.model_validate(
+        {name: row._mapping[name] for name in same}
+        | {
+            "email": user.email if user else "" if row.person else f"non_identity@{rules.team}",
+            "status": status_of(row),
+            "address": address_of(policy, row.address_number),
+        }
+    )
+
+
+def session_end(row: Row[Any], now: datetime) -> datetime | None:
+    """When a device that registers now has to do so again; None for never."""
+    return now + timedelta(seconds=row.session_seconds) if row.session_seconds else None
+
+
+def _has(status: DeviceStatus) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = true()
+    for name, one in STANDS_BEFORE:
+        if one is status:
+            return found & devices[name].is_not(None)
+        found = found & devices[name].is_(None)
+    decision = next((word for word, one in DECISIONS.items() if one is status), None)
+    return found & (devices.decision == decision) if decision is not None else false()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
