@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -39,6 +40,7 @@ from countersign.grant_reuse import must_be_for
 from countersign.http_answers import Applied, Explanation, Health, LoginBegun, LoginToken, Me, PolicyText
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
+from countersign.registration import DeviceAction, DeviceStatus, RegisteredDevice, Snapshot
 from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
 from countersign.who_approves import WhoApproves
 
@@ -211,6 +213,41 @@ class Api:
         """Who would have to agree to a connection, and why; nothing is asked. For oneself where nobody is named."""
         params = {"device": device, "protocol": protocol} | ({"requester": requester} if requester else {})
         return self._read(WhoApproves, self._get("route", params=params))
+
+    # --- the devices that people connect with ------------------------------------------------------------------------
+
+    def registered_devices(
+        self,
+        person: str = "",
+        serial: str = "",
+        key: str = "",
+        status: DeviceStatus | None = None,
+        query: str = "",
+        limit: int = 50,
+    ) -> list[RegisteredDevice]:
+        """The newest devices that this token may see and that fulfil all of it, newest first."""
+        wanted = {"person": person, "serial": serial, "key": key, "status": status, "query": query}
+        params = {name: str(value) for name, value in wanted.items() if value}
+        params |= {"limit": str(min(limit, MOST_DEVICES_AT_ONCE))}
+        found: list[RegisteredDevice] = []
+        for page in self._pages("devices/registered", "before", params):
+            found += self._read(list[RegisteredDevice], page)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def registered_device(self, device_id: str) -> RegisteredDevice:
+        """One registered device as it is now."""
+        return self._read(RegisteredDevice, self._get(f"devices/{quote(device_id, safe='')}"))
+
+    def device_snapshots(self, device_id: str) -> list[Snapshot]:
+        """What a device said of itself, each time that it was something else, the newest first."""
+        return self._read(list[Snapshot], self._get(f"devices/{quote(device_id, safe='')}/snapshots"))
+
+    def act_on_device(self, device_id: str, action: DeviceAction, reason: str = "") -> RegisteredDevice:
+        """Do something to a device; it is returned as it is then. Refused where that changes nothing."""
+        path = f"devices/{quote(device_id, safe='')}/{action}"
+        return self._read(RegisteredDevice, self._post(path, {"reason": reason}))
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 

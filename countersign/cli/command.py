@@ -9,7 +9,19 @@ from io import TextIOWrapper
 import typer
 from typer.exceptions import Abort, TyperException
 
-from countersign.cli import account, answering, asking, devices, doctor, exits, login, policy, replies, watching
+from countersign.cli import (
+    account,
+    answering,
+    asking,
+    devices,
+    doctor,
+    exits,
+    login,
+    policy,
+    registered_devices,
+    replies,
+    watching,
+)
 from countersign.cli.exits import Code
 from countersign.cli.output import show_error
 from countersign.errors import BadPolicy, CountersignError
@@ -26,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(asking.commands)
 app.add_typer(devices.commands)
+app.add_typer(registered_devices.commands, name="device")
 app.add_typer(watching.commands)
 app.add_typer(answering.commands)
 app.add_typer(policy.commands, name="policy")

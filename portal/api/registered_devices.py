@@ -13,7 +13,15 @@ from countersign.errors import NotAllowed
 from countersign.fingerprints import LONGEST_VALUE
 from countersign.kinds.device import DEVICE
 from countersign.models import LONGEST_ID, LONGEST_REASON, Id, Model, PlainText, SourceAddress
-from countersign.registration import Admitted, DeviceAction, DeviceStatus, Presented, Registered, RegisteredDevice
+from countersign.registration import (
+    Admitted,
+    DeviceAction,
+    DeviceStatus,
+    Presented,
+    Registered,
+    RegisteredDevice,
+    Snapshot,
+)
 from engine.registering import Registrant
 from portal.api.problems import described
 from portal.api.requests import LINKED, Seconds
@@ -182,6 +190,16 @@ def seen_by(caller: Caller, wanted: WantedDevices) -> WantedDevices:
 async def one(device_id: TheDevice, context: ContextHere, caller: CallerHere) -> RegisteredDevice:
     """A registered device as it is now."""
     return await seen_device(context, caller, device_id)
+
+
+@router.get("/devices/{device_id}/snapshots", responses=described(HTTPStatus.NOT_FOUND))
+async def snapshots(device_id: TheDevice, context: ContextHere, caller: CallerHere) -> list[Snapshot]:
+    """What a registered device said of itself, each time that it was something else, the newest first.
+
+    The last 100 of them; `changed` names what was another than the time before.
+    """
+    await seen_device(context, caller, device_id)
+    return await context.run(context.store.registered_devices.snapshots, device_id)
 
 
 async def seen_device(context: Context, caller: Caller, device_id: str) -> RegisteredDevice:
