@@ -6,11 +6,13 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -110,6 +112,16 @@ def test_the_limits_hold_on_every_connection_but_not_while_tables_are_made(postg
             assert connection.execute(text(f"SHOW {name}")).scalar_one() == f"{seconds}s"
         with postgres.patient(database.url).connect() as connection:
             assert connection.execute(text(f"SHOW {name}")).scalar_one() == "0"
+    database.close()
+
+
+def test_no_statement_waits_for_the_network_or_for_more_processes(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with database.reading() as connection:
+        for name, value in postgres.HOW.items():
+            assert connection.execute(text(f"SHOW {name}")).scalar_one().split(",")[0] == value
+        driver: Any = connection.connection.driver_connection
+        assert driver._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     database.close()
 
 
