@@ -10,7 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, exists, false, literal, select, text, tuple_, union
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    TableValuedAlias,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+    text,
+    true,
+    tuple_,
+    union,
+)
 
 from countersign.directory import Policy
 from countersign.models import Status
@@ -46,55 +64,102 @@ class Wanted:
     filters: Filters = NO_FILTERS
 
 
-class Path(NamedTuple):
-    """Numbers of requests along an index, newest first.
+class Part(NamedTuple):
+    """Which part of an index is read: numbers below `before`, at most the newest `most` with each value."""
 
-    Those that fulfil `prefix`, on its first columns, and have one `value` in its `column` before the number; `but` is
-    said of their rows beside that.
+    before: int
+    most: int
+    sqlite: bool
+
+
+class Path(NamedTuple):
+    """Numbers of requests along an index, newest first: for each of the `values` in its `column`, if it has one.
+
+    Its first columns fulfil `prefix`; `but` is said of its rows beside that.
     """
 
     number: Column[Any] = NUMBER
     column: Column[Any] | None = None
-    value: str = ""
+    values: Sequence[str] = ()
     prefix: Sequence[ColumnElement[bool]] = ()
     but: Sequence[ColumnElement[bool]] = ()
 
-    def read(
-        self, before: int, down_to: int, conditions: Sequence[ColumnElement[bool]], limit: int, most: int, sqlite: bool
-    ) -> Select[Any]:
-        """The newest numbers below `before` and not below `down_to` of requests that fulfil all conditions.
+    def read(self, part: Part, down_to: int, conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
+        """The newest numbers, not below `down_to`, of requests that fulfil all conditions."""
+        if len(self.values) < 2:
+            return self._read_one(None, part, down_to, conditions, limit)
+        each = _each(self.values, part.sqlite)
+        page = self._read_one(each, part, down_to, conditions, limit)
+        if part.sqlite:
+            found: Any = requests.alias("found")
+            pages = each.join(found, found.c.approval_id.in_(page))
+        else:
+            found = page.lateral("found")
+            pages = each.join(found, true())
+        query = select(found.c.approval_id).select_from(pages)
+        return query.order_by(found.c.approval_id.desc()).limit(limit)
 
-        At most the newest `most` are looked at.
-        """
-        if sqlite or not conditions:
-            query = self.rows(before, sqlite).where(self.number >= down_to, *self.but, *self._fulfil(conditions))
-            return query.limit(limit)
+    def end(self, part: Part) -> ScalarSelect[Any]:
+        """Down to which number all rows of the part are there; NULL for 0."""
+        if len(self.values) < 2:
+            return self._last(None, part)
+        each = _each(self.values, part.sqlite)
+        return select(func.max(self._last(each, part))).select_from(each).scalar_subquery()
+
+    def _last(self, each: TableValuedAlias | None, part: Part) -> ScalarSelect[Any]:
+        return self._rows(each, part).offset(part.most - 1).limit(1).scalar_subquery()
+
+    def _read_one(
+        self,
+        each: TableValuedAlias | None,
+        part: Part,
+        down_to: int,
+        conditions: Sequence[ColumnElement[bool]],
+        limit: int,
+    ) -> Select[Any]:
+        rows = self._rows(each, part)
+        if part.sqlite or not conditions:
+            return rows.where(self.number >= down_to, *self.but, *self._fulfil(conditions)).limit(limit)
         # PostgreSQL reads a range of two columns beyond its lower end, to the last row with that value, unless it is
         # told how many rows to read.
         columns = [self.column.label("value")] if self.column is not None else []
-        some = self.rows(before, sqlite).where(*self.but).add_columns(*columns).limit(most).subquery()
+        some = rows.where(*self.but).add_columns(*columns).limit(part.most).subquery()
         fits = exists().where(some.c.approval_id == NUMBER, *conditions)
         query = select(some.c.approval_id).where(some.c.approval_id >= down_to, fits).limit(limit)
         return query.order_by(*(some.c[one.name].desc() for one in columns), some.c.approval_id.desc())
 
-    def rows(self, before: int, sqlite: bool) -> Select[Any]:
-        """The numbers below `before` in all rows of the index."""
+    def _rows(self, each: TableValuedAlias | None, part: Part) -> Select[Any]:
+        """The numbers below `before` in all rows with a value: the only one, or that of a row of `each`."""
         query = select(self.number).where(*self.prefix)
-        if self.column is None or sqlite:
-            query = query.where(self.number < before)
-            if self.column is not None:
-                query = query.where(self.column == self.value)
+        if self.column is None:
+            return query.where(self.number < part.before).order_by(self.number.desc())
+        value: ColumnElement[Any] = literal(self.values[0])
+        if each is not None:
+            query, value = query.correlate(each), each.c.value
+        if part.sqlite:
+            query = query.where(self.number < part.before, self.column == value)
             return query.order_by(self.number.desc())
         # A range of the index, not an equality: PostgreSQL would else prefer, where it expects many such rows, to read
         # all requests backwards until it has enough, and reads all there are where those are old. SQLite, which
         # keeps no statistics unless it is told to, doesn't, and finds the place in an index by an equality only.
-        place = tuple_(self.column, self.number) < tuple_(literal(self.value), literal(before))
-        return query.where(place, self.column >= self.value).order_by(self.column.desc(), self.number.desc())
+        place = tuple_(self.column, self.number) < tuple_(value, literal(part.before))
+        return query.where(place, self.column >= value).order_by(self.column.desc(), self.number.desc())
 
     def _fulfil(self, conditions: Sequence[ColumnElement[bool]]) -> Sequence[ColumnElement[bool]]:
         if self.number is NUMBER or not conditions:
             return conditions
         return [exists().where(self.number == NUMBER, *conditions)]
+
+
+NOTHING = Path(prefix=[false()])
+
+
+def _each(values: Sequence[str], sqlite: bool) -> TableValuedAlias:
+    """The values as rows with a `value`."""
+    written = json.dumps(sorted({*values}))
+    if sqlite:
+        return func.json_each(written).table_valued("value", name="each")
+    return func.json_array_elements_text(cast(literal(written), JSON)).table_valued("value", name="each")
 
 
 def numbers_of(connection: Connection, wanted: Wanted, policy: Policy) -> tuple[Select[Any], int]:
@@ -104,9 +169,10 @@ def numbers_of(connection: Connection, wanted: Wanted, policy: Policy) -> tuple[
     conditions = _conditions(wanted, policy)
     paths, covered = _paths(wanted, policy)
     left = [condition for name, condition in conditions.items() if name not in covered]
-    sqlite, most = connection.dialect.name == "sqlite", MOST_READ // len(paths)
-    down_to = _down_to(connection, paths, wanted.before, most) if left else 0
-    pages = [path.read(wanted.before, down_to, left, wanted.limit, most, sqlite) for path in paths]
+    most = MOST_READ // sum(len(path.values) or 1 for path in paths)
+    part = Part(wanted.before, most, connection.dialect.name == "sqlite")
+    down_to = _down_to(connection, paths, part) if left else 0
+    pages = [path.read(part, down_to, left, wanted.limit) for path in paths]
     return (pages[0] if len(pages) == 1 else _either(pages, wanted.limit)), down_to
 
 
@@ -134,16 +200,16 @@ def _paths(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[str]]:
     """Along which indexes a page is read, and which of the conditions all their rows fulfil."""
     status, visibility, filters = wanted.status, wanted.visibility, wanted.filters
     if _sees_nothing(visibility):
-        return [Path(prefix=[false()])], {*_conditions(wanted, policy)}
+        return [NOTHING], {*_conditions(wanted, policy)}
     if wanted.requester and status:
         made = [requests.c.requester == wanted.requester]
-        return [Path(NUMBER, requests.c.status, status, prefix=made)], {"requester", "status"}
+        return [Path(NUMBER, requests.c.status, [status], prefix=made)], {"requester", "status"}
     if wanted.requester:
         return [_made_by(wanted.requester)], {"requester"}
     if filters.device:
         return [_for_device(filters.device)], {"device"}
     if status is Status.WAITING:
-        return [Path(NUMBER, requests.c.status, status)], {"status"}
+        return [Path(NUMBER, requests.c.status, [status])], {"status"}
     if wanted.approver:
         return [_asked_of(wanted.approver)], {"approver"}
     if filters.person:
@@ -157,11 +223,11 @@ def _paths_of_groups(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[st
     """The same by the members of a small group, or else by the status, or along all requests."""
     status, filters = wanted.status, wanted.filters
     if filters.user_group and len(members := policy.members_of(filters.user_group)) <= FEW:
-        return [_made_by(one) for one in members] or [Path(prefix=[false()])], {"user_group"}
+        return [_made_by(*members) if members else NOTHING], {"user_group"}
     if filters.device_group and len(devices := devices_of(policy, filters.device_group)) <= FEW:
-        return [_for_device(one) for one in devices] or [Path(prefix=[false()])], {"device_group"}
+        return [_for_device(*devices) if devices else NOTHING], {"device_group"}
     if status:
-        return [Path(NUMBER, requests.c.status, status)], {"status"}
+        return [Path(NUMBER, requests.c.status, [status])], {"status"}
     return [Path()], set()
 
 
@@ -170,12 +236,12 @@ def _sees_nothing(visibility: Visibility) -> bool:
     return not (visibility.everything or visibility.person or sees_scope)
 
 
-def _for_device(device: str) -> Path:
-    return Path(NUMBER, requests.c.target, device)
+def _for_device(*devices: str) -> Path:
+    return Path(NUMBER, requests.c.target, devices)
 
 
-def _made_by(person: str) -> Path:
-    return Path(NUMBER, requests.c.requester, person)
+def _made_by(*people: str) -> Path:
+    return Path(NUMBER, requests.c.requester, people)
 
 
 def _asked_of(person: str) -> Path:
@@ -183,14 +249,12 @@ def _asked_of(person: str) -> Path:
     lower = approvers.alias()
     same = lower.c.approval_id == approvers.c.approval_id, lower.c.person == approvers.c.person
     again = exists().where(*same, lower.c.level < approvers.c.level)
-    return Path(approvers.c.approval_id, approvers.c.person, person, but=[~again])
+    return Path(approvers.c.approval_id, approvers.c.person, [person], but=[~again])
 
 
-def _down_to(connection: Connection, paths: Sequence[Path], before: int, most: int) -> int:
-    """Down to which number all paths are read where each reads at most `most` rows."""
-    sqlite = connection.dialect.name == "sqlite"
-    ends = [path.rows(before, sqlite).offset(most - 1).limit(1).scalar_subquery() for path in paths]
-    return max(number or 0 for number in connection.execute(select(*ends)).one())
+def _down_to(connection: Connection, paths: Sequence[Path], part: Part) -> int:
+    """Down to which number a part of all paths is read."""
+    return max(number or 0 for number in connection.execute(select(*(path.end(part) for path in paths))).one())
 
 
 def _either(several: Sequence[Select[Any]], limit: int) -> Select[Any]:
