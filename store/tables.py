@@ -64,8 +64,12 @@ class Instant(TypeDecorator[datetime]):
 
 
 def as_written(value: T) -> BindParameter[T]:
-    """A value written into the statement: only then does a database see that a partial index can be used."""
-    return literal(value, literal_execute=True)
+    """A value written into the statement: only then does a database see that a partial index can be used.
+
+    Where all values are, PostgreSQL's driver asks once, and else three times.
+    """
+    kind = Instant() if isinstance(value, datetime) else None
+    return literal(value, kind, literal_execute=True)
 
 
 def one_of(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
