@@ -17,7 +17,7 @@ from engine.notifying import notification
 from store import Store, events, notifications, steps
 from store.events import append
 from store.tables import ROOM
-from store.views import principal_name, rows_of, views
+from store.views import principal_name, route_from, rows_of, views
 
 # So many of one person about one request are passed on within so long a time.
 MOST_PASSED_ON = 5
@@ -49,7 +49,7 @@ class Comments:
                 raise no_request(given.approval_id)
             if not steps.add(connection, given.approval_id, f"{kind}.{digest}", ANSWERING_STEP):
                 return
-            [view], route = views(connection, policy, rows), Route.model_validate(rows[0].route)
+            [view], route = views(connection, policy, rows), route_from(rows[0].route)
             must_be_allowed(principal(policy, given.person), action, view)
             if view.status is not Status.WAITING:
                 raise already_settled(view.approval_id, view.status, view.message)

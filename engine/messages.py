@@ -12,7 +12,7 @@ from countersign.views import RequestView
 from store import Store, notifications
 from store.database import reads
 from store.tables import ROOM
-from store.views import Told, person, principal_name, rows_of, views
+from store.views import Told, person, principal_name, route_from, rows_of, views
 
 
 class Messages:
@@ -38,7 +38,7 @@ class Messages:
         about = {row.approval_id: row for row in rows_of(connection, list(numbers))}
         told = Told(connection, about.values())
         shown = {view.approval_id: view for view in views(connection, policy, list(about.values()), told)}
-        routes = {n: Route.model_validate(row.route) for n, row in about.items()}
+        routes = {n: route_from(row.route) for n, row in about.items()}
         held = self._held(connection, rows)
         return [
             (

@@ -38,12 +38,13 @@ class Overviews:
         since = datetime.now(UTC) - timedelta(days=days)
         counted, policy = self._store.statistics.since(since), self._store.reading.policy()
         refused, _ = self._store.audit.page(WantedEvents(kind="answer_refused", since=since, limit=MOST_REFUSALS))
+        outcomes = Counter(one.status for one in counted.requests)
         reasons = Counter((one.channel, one.proof.get("code") or NUMBER.sub("#…", one.detail)) for one in refused)
         return Overview(
             days=days,
             requests=len(counted.requests),
             is_partial=counted.is_partial,
-            outcomes={status: sum(one.status == status for one in counted.requests) for status in Status},
+            outcomes={status: outcomes[status] for status in Status},
             by_user_group=_durations(_by_user_group(counted, policy)),
             by_device_group=_durations(_by_device_group(counted, policy)),
             by_channel=_durations(_by_channel(counted)),
@@ -83,15 +84,15 @@ def _durations(each: Iterable[tuple[str, float]]) -> list[Durations]:
 def _responses(counted: Counted, policy: Policy) -> list[Response]:
     """Who was asked, the slowest first."""
     took: dict[str, list[float]] = defaultdict(list)
-    asked, let_expire = Counter[str](), Counter[str]()
+    seats = counted.asked
+    asked = Counter(who for one in counted.requests for who in {seat.person for seat in seats.get(one.approval_id, ())})
+    let_expire = Counter[str]()
     for one in counted.requests:
         answers = counted.answers.get(one.approval_id, [])
         for answer in answers:
             took[answer.person].append(_seconds(_level_began(one, answers, answer.level), answer.at))
-        people = {seat.person for seat in counted.asked.get(one.approval_id, ())}
-        asked.update(people)
         if one.status == Status.EXPIRED:
-            last = {seat.person for seat in counted.asked.get(one.approval_id, ()) if seat.level == one.level}
+            last = {seat.person for seat in seats.get(one.approval_id, ()) if seat.level == one.level}
             let_expire.update(last - {answer.person for answer in answers if answer.level == one.level})
     made = [
         Response(

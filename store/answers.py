@@ -12,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign.models import OWN_APPROVAL, Answer, Decision, Verdict
 from countersign.notifications import AnswerOutcome
 from store.database import Database, reads
-from store.tables import answers, as_written, requests
+from store.many_rows import many_rows
+from store.tables import answers, as_written, one_of, requests
 
 COUNTED = "It counted."
 # The columns of an answer that its request judges.
@@ -31,7 +32,7 @@ COUNTED_OF = (
     select(*(answers.c[name] for name in _DECIDES))
     .where(
         answers.c.approval_id.in_(bindparam("numbers", expanding=True, literal_execute=True)),
-        answers.c.state.in_(("accepted", "lapsed")),
+        one_of(answers.c.state, ("accepted", "lapsed")),
     )
     .order_by(answers.c.approval_id, answers.c.at)
 )
@@ -178,7 +179,7 @@ def decisions_of(connection: Connection, approval_id: int) -> list[Decision]:
 def decisions_by_request(connection: Connection, approval_ids: Sequence[int]) -> dict[int, list[Decision]]:
     """The same of several requests, by their numbers."""
     found: dict[int, list[Decision]] = defaultdict(list)
-    for row in connection.execute(COUNTED_OF, {"numbers": approval_ids}):
+    for row in many_rows(connection, COUNTED_OF, {"numbers": approval_ids}):
         found[row.approval_id].append(_decision(row))
     return found
 

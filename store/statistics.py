@@ -9,6 +9,7 @@ from sqlalchemy import Row, select
 
 from store.database import Database, reads
 from store.listing import NO_NUMBER
+from store.many_rows import many_rows
 from store.tables import answers, approvers, requests
 
 # So many of the newest requests are looked at, however many there were; it takes some 30 milliseconds.
@@ -45,15 +46,15 @@ class Statistics:
         asked = select(approvers.c.approval_id, approvers.c.level, approvers.c.person)
         with self.database.reading() as connection:
             # Numbers grow with time: what comes after the first that is older is older still.
-            rows = connection.execute(newest.limit(MOST_COUNTED)).all()
+            rows = many_rows(connection, newest.limit(MOST_COUNTED))
             counted = [row for row in rows if row.opened_at >= moment]
             if not counted:
                 return Counted([], {}, {}, False)
             # Each request's rows lie beside those of the next, so that one range of an index holds all.
             first = counted[-1].approval_id
             answered = answered.where(answers.c.approval_id >= first).order_by(answers.c.approval_id, answers.c.at)
-            its_answers = _by_request(connection.execute(answered).all())
-            its_people = _by_request(connection.execute(asked.where(approvers.c.approval_id >= first)).all())
+            its_answers = _by_request(many_rows(connection, answered))
+            its_people = _by_request(many_rows(connection, asked.where(approvers.c.approval_id >= first)))
         return Counted(counted, its_answers, its_people, len(counted) == MOST_COUNTED)
 
 

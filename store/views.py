@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, Row, Select, Text, bindparam, cast, func, select
 
 from countersign.directory import Policy
 from countersign.durations import whole_minutes
@@ -15,20 +16,22 @@ from countersign.times import SECOND
 from countersign.views import ApproverView, RequestView
 from store import grants as held
 from store.answers import decisions_by_request
+from store.many_rows import many_rows
 from store.notifications import ASKING
 from store.subjects import SUBJECT_COLUMNS
-from store.tables import ROOM, approvers, events, grants, notifications, requests
+from store.tables import ROOM, approvers, as_written, events, grants, notifications, one_of, requests
 
 # What the columns of a grant begin with when they are read with its request.
 GRANT = "grant_"
 
 # What nobody is shown of a request; the subject's own columns stand in its question, too.
-NOT_SHOWN = {"workflow_id", "run_id", "started_at", *SUBJECT_COLUMNS}
+NOT_SHOWN = {"workflow_id", "run_id", "started_at", "route", *SUBJECT_COLUMNS}
 _NEWEST = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
 ALL = (
     select(
         *(column for column in requests.columns if column.key not in NOT_SHOWN),
-        func.coalesce(_NEWEST.scalar_subquery(), 0).label("version"),
+        cast(requests.c.route, Text).label("route"),  # few differ: `route_from`
+        func.coalesce(_NEWEST.scalar_subquery(), as_written(0)).label("version"),
         *(grants.c[name].label(f"{GRANT}{name}") for name in held.SHOWN),
     )
     .join(grants, grants.c.approval_id == requests.c.approval_id, isouter=True)
@@ -39,14 +42,20 @@ OF_NUMBERS = ALL.where(requests.c.approval_id.in_(NUMBERS))
 SEATS = select(approvers).where(approvers.c.approval_id.in_(NUMBERS)).order_by(*approvers.primary_key)
 TOLD = select(
     *(notifications.c[name] for name in ("approval_id", "level", "person", "state", "tries", "held_until"))
-).where(notifications.c.approval_id.in_(NUMBERS), notifications.c.event.in_(ASKING))
+).where(notifications.c.approval_id.in_(NUMBERS), one_of(notifications.c.event, ASKING))
 
 
-def rows_of(connection: Connection, approval_ids: Sequence[int] | Select[Any]) -> list[Row[Any]]:
+def rows_of(connection: Connection, approval_ids: Sequence[int] | Select[Any]) -> Sequence[Row[Any]]:
     """Requests, newest first, each with the `version` of its newest event, and its grant (`_grant`)."""
     if isinstance(approval_ids, Select):
-        return list(connection.execute(ALL.where(requests.c.approval_id.in_(approval_ids))))
-    return list(connection.execute(OF_NUMBERS, {"numbers": approval_ids}))
+        return many_rows(connection, ALL.where(requests.c.approval_id.in_(approval_ids)))
+    return many_rows(connection, OF_NUMBERS, {"numbers": approval_ids})
+
+
+@lru_cache(maxsize=256)
+def route_from(written: str) -> Route:
+    """The route that was read with a request; those of many are the same."""
+    return Route.model_validate_json(written)
 
 
 def views(
@@ -81,7 +90,7 @@ def principal_name(policy: Policy, who: str) -> str:
 def _seats(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
     """Who was asked about each of these requests, in the order of levels."""
     found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(SEATS, {"numbers": numbers}):
+    for row in many_rows(connection, SEATS, {"numbers": numbers}):
         found[row.approval_id].append(row)
     return found
 
@@ -97,7 +106,7 @@ class Told:
     def __init__(self, connection: Connection, rows: Iterable[Row[Any]]) -> None:
         waiting = [row.approval_id for row in rows if row.status == Status.WAITING]
         self._states: dict[tuple[int, int, str], set[str]] = defaultdict(set)
-        for row in connection.execute(TOLD, {"numbers": waiting}) if waiting else ():
+        for row in many_rows(connection, TOLD, {"numbers": waiting}) if waiting else ():
             on_its_way = row.state == "waiting" and (row.tries == 0 or row.held_until is not None)
             self._states[row.approval_id, row.level, row.person].add("on its way" if on_its_way else row.state)
 
@@ -114,7 +123,7 @@ def _view(
     decisions: list[Decision],
     told: Told,
 ) -> RequestView:
-    route = Route.model_validate(row.route)
+    route = route_from(row.route)
     rooms, settled = route.rooms.values(), row.status != Status.WAITING
     view = RequestView(
         approval_id=row.approval_id,
