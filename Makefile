@@ -44,14 +44,14 @@ code: $(READY)
 TESTS := $(BIN)/python -m pytest -q --numprocesses=$(AT_ONCE) --dist=worksteal
 
 # The server is fetched first, as that takes longer than a single test may.
-.PHONY: temporal
-temporal: $(READY)
-	@$(BIN)/python -m sandbox.temporal_tool > /dev/null
+TEMPORAL := $(BIN)/python -m sandbox.temporal_tool > /dev/null
 
-test: code temporal
+test: code
+	@$(TEMPORAL)
 	$(TESTS)
 
-coverage: code temporal
+coverage: code
+	@$(TEMPORAL)
 	$(TESTS) --cov --cov-report=
 	@for part in $(COVERED); do \
 		echo "Coverage of $$part:"; \
