@@ -65,6 +65,8 @@ class Settings(BaseSettings, AllSettings):
     oidc_scopes: str = "openid email"
     oidc_name: str = "single sign-on"
 
+    country_file: str = ""
+
     keep_mails_days: Days = timedelta(days=180)
     keep_signals_days: Days = timedelta(days=180)
     keep_notifications_days: Days = timedelta(days=180)

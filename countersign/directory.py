@@ -1,137 +1,36 @@
 """The policy document: who exists, how people and devices are grouped, and who must agree to what."""
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from ipaddress import IPv4Network
 from itertools import chain
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, Field
 
-from countersign.durations import AS_MINUTES, reads, schema
-from countersign.models import (
-    LONGEST_GRANT,
-    ChannelUse,
-    Id,
-    LevelRule,
-    Model,
-    canonical_id,
-    without_controls,
+from countersign.enrolment.rules import EnrolmentRules
+from countersign.models import Id, LevelRule
+from countersign.policy_fields import (
+    ById,
+    ChannelName,
+    Channels,
+    Described,
+    Email,
+    GrantLength,
+    Ids,
+    Name,
+    Network,
+    Rooms,
+    Wait,
+    Watched,
+    folded_address,
+    no_repeats,
 )
 
 ADMIN = "admin"
 DEFAULT_LENGTH = timedelta(hours=1)
-LONGEST_WAIT = timedelta(days=90)
-LONGEST_NAME = 200
-SMALLEST_NETWORK = 29
-LONGEST_CHANNEL_NAME = 32
 # The channels there are, and which of them have rooms where one message asks several people.
 CHANNELS = ("email", "slack")
 CHANNELS_WITH_ROOMS = ("slack",)
-# RFC 5321, 4.5.3.1.3: a path is at most 256 characters with its angle brackets.
-LONGEST_EMAIL = 254
-# An address that needs no quoting in any header: what stands here goes into To and is compared with From.
-EMAIL_PATTERN = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
-
-
-def _email(value: str) -> str:
-    if not EMAIL_PATTERN.fullmatch(value) or len(value) > LONGEST_EMAIL:
-        raise ValueError(f"{value[:40]!r} is not a mail address; write name@example.org in ASCII, nothing around it")
-    return value
-
-
-def folded_address(address: str) -> str:
-    """A mail address as it is compared, whatever its case.
-
-    Only ASCII is folded, and the directory holds nothing else: Unicode would make a long s, or the sign of the Kelvin,
-    a letter of somebody else's address.
-    """
-    return address.lower() if address.isascii() else address
-
-
-def _one_line(value: str) -> str:
-    if value != without_controls(value) or not value.isprintable() or not value:
-        raise ValueError("must be one line of text, without control characters or space around it")
-    return value
-
-
-def _first_repeat(ids: Iterable[str]) -> str | None:
-    return next((one for one, times in Counter(ids).items() if times > 1), None)
-
-
-def _no_repeats(ids: list[str]) -> list[str]:
-    if repeated := _first_repeat(ids):
-        raise ValueError(f"{repeated} stands here twice; remove one")
-    return ids
-
-
-def _no_twins(value: object) -> object:
-    """Ids are folded to lower case, so that `Grace` and `grace` would silently become one."""
-    if isinstance(value, Mapping) and (twin := _first_repeat(str(key).strip().lower() for key in value)):
-        raise ValueError(f"{twin} stands here twice, in different letters; remove one")
-    return value
-
-
-def _network(value: object) -> object:
-    try:
-        network = IPv4Network(str(value))
-    except ValueError:
-        raise ValueError(f"{str(value)[:40]!r} is no IPv4 network; write one such as 10.64.0.0/16") from None
-    if network.prefixlen > SMALLEST_NETWORK:
-        raise ValueError(f"{network} has too few addresses; write /{SMALLEST_NETWORK} or a larger network")
-    return str(network)
-
-
-T = TypeVar("T")
-Network = Annotated[str, BeforeValidator(_network)]
-ById = Annotated[dict[Id, T], BeforeValidator(_no_twins)]
-Ids = Annotated[list[Id], AfterValidator(_no_repeats), Field(json_schema_extra={"uniqueItems": True})]
-Email = Annotated[str, Field(max_length=LONGEST_EMAIL), AfterValidator(_email)]
-# What a fingerprint says that a policy may watch.
-Watched = Literal[
-    "hostname",
-    "platform",
-    "os",
-    "os_version",
-    "kernel",
-    "architecture",
-    "model",
-    "user",
-    "client_version",
-    "disk_encrypted",
-    "firewall",
-    "biometrics",
-    "auto_update",
-    "tpm",
-    "antivirus",
-]
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
-ChannelName = Annotated[str, Field(max_length=LONGEST_CHANNEL_NAME), AfterValidator(canonical_id)]
-Channels = Annotated[dict[ChannelName, ChannelUse], BeforeValidator(_no_twins)]
-Room = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
-Rooms = Annotated[dict[ChannelName, Room], BeforeValidator(_no_twins)]
-# A number alone means minutes, as it always did.
-Wait = Annotated[
-    timedelta,
-    BeforeValidator(reads("minutes", LONGEST_WAIT)),
-    AS_MINUTES,
-    WithJsonSchema(schema("minutes", LONGEST_WAIT)),
-]
-GrantLength = Annotated[
-    timedelta,
-    BeforeValidator(reads("minutes", LONGEST_GRANT)),
-    AS_MINUTES,
-    WithJsonSchema(schema("minutes", LONGEST_GRANT)),
-]
-
-
-class Described(Model):
-    """Base of what stands in the policy file: the docstring below each field is what an editor shows for it."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class User(Described):
@@ -141,7 +40,7 @@ class User(Described):
     """As pages and mails show it."""
     email: Email
     """Where they are asked and told; a mail from here is known as theirs. No two people share one."""
-    aliases: Annotated[list[Email], AfterValidator(_no_repeats), Field(json_schema_extra={"uniqueItems": True})] = []
+    aliases: Annotated[list[Email], AfterValidator(no_repeats), Field(json_schema_extra={"uniqueItems": True})] = []
     """Other addresses they write from: a mail from one of them is theirs too. None is written to."""
     disabled: bool = False
     """May neither connect nor decide."""
@@ -292,6 +191,8 @@ class Policy(Described):
     """A rejection counts only with a comment that says why."""
     confirm: Literal["sign_in_again"] | None = None
     """`sign_in_again`: an approval counts only on the portal's page, within five minutes of signing in there."""
+    enrolment: EnrolmentRules = Field(default=None, exclude_if=lambda rules: rules is None)
+    """Who may register a device, in this order; without it everybody here may."""
 
     @cached_property
     def by_address(self) -> dict[str, str]:

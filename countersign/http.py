@@ -25,6 +25,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from countersign.devices import Device
+from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion
 from countersign.errors import (
     BadPolicy,
     BadQuestion,
@@ -248,6 +249,10 @@ class Api:
         """Do something to a device; it is returned as it is then. Refused where that changes nothing."""
         path = f"devices/{quote(device_id, safe='')}/{action}"
         return self._read(RegisteredDevice, self._post(path, {"reason": reason}))
+
+    def explain_enrolment(self, asked: EnrolmentQuestion) -> EnrolmentExplained:
+        """Which enrolment rule would answer, and why each before it would not; nothing is registered."""
+        return self._read(EnrolmentExplained, self._post("enrolment/explain", asked.model_dump(mode="json")))
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 

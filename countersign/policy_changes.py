@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from countersign.directory import ApprovalWorkflow, DeviceGroup, Policy, Role, User, UserGroup
+from countersign.enrolment.rules import EnrolmentRule
 from countersign.models import LevelRule, ManagersOf, MembersOf, Model, NamedUser, SentAsWords
 from countersign.times import duration
 
@@ -30,7 +31,7 @@ HEADINGS = {
     ),
     "grants_not_given": ("grant that this policy would not give", "grants that this policy would not give"),
 }
-SECTIONS = {"users", "user_groups", "device_groups", "roles", "registered_devices", "approval_workflows"}
+SECTIONS = {"users", "user_groups", "device_groups", "roles", "registered_devices", "approval_workflows", "enrolment"}
 
 
 class Item(Model):
@@ -65,6 +66,7 @@ class Part(Model):
 def changes(old: Policy, new: Policy) -> list[Part]:
     """What the new policy adds, changes and removes."""
     workflows = ({one.name: one for one in policy.approval_workflows} for policy in (old, new))
+    enrolment = ({one.name: one for one in policy.enrolment or []} for policy in (old, new))
     return [
         *_section("users", old.users, new.users),
         *_admins(old, new),
@@ -73,6 +75,7 @@ def changes(old: Policy, new: Policy) -> list[Part]:
         *_section("roles", old.roles, new.roles),
         *_devices(_group_of_each(old), _group_of_each(new)),
         *_section("approval_workflows", *workflows),
+        *_section("enrolment_rules", *enrolment),
         *_general(old, new),
     ]
 
@@ -125,10 +128,12 @@ def _general(old: Policy, new: Policy) -> Iterator[Part]:
     items = [Item(name=name, description=one) for name in fields for one in _difference(old, new, name, "")]
     devices = _differences(old.registered_devices, new.registered_devices)
     items += [Item(name="registered_devices", description=one) for one in devices]
-    order = [one.name for one in new.approval_workflows]
-    known = {one.name for one in old.approval_workflows} & set(order)
-    if [one for one in order if one in known] != [one.name for one in old.approval_workflows if one.name in known]:
-        items.append(Item(name="order of approval_workflows", description=_some(order)))
+    if (old.enrolment is None) != (new.enrolment is None):
+        items.append(Item(name="who may enrol", description="by the rules" if old.enrolment is None else "everybody"))
+    for name in ("approval_workflows", "enrolment"):
+        before, after = ({one.name: None for one in getattr(policy, name) or []} for policy in (old, new))
+        if [one for one in after if one in before] != [one for one in before if one in after]:
+            items.append(Item(name=f"order of {name}", description=_some(list(after))))
     yield from Part.of("terms_changed", items)
 
 
@@ -143,6 +148,8 @@ def _described(one: Model) -> str:
             return f"{len(one.devices)} device{'s' * (len(one.devices) != 1)}"
         case Role(require_device_approval=True):
             return "new devices wait for an approval"
+        case EnrolmentRule():
+            return one.action
         case ApprovalWorkflow():
             return f"{one.user_group} to {one.device_group}"
     return ""
@@ -192,7 +199,7 @@ def _value(name: str, value: Any) -> str:
             return _some(value) or "nobody"
         case dict():
             return ", ".join(f"{key} {used}" for key, used in value.items()) or "none"
-    return str(value)
+    return str(value) or "nothing"
 
 
 def _level(level: LevelRule) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from countersign.directory import CHANNELS, CHANNELS_WITH_ROOMS, Policy, RequestTerms, Terms
+from countersign.directory import ADMIN, CHANNELS, CHANNELS_WITH_ROOMS, Policy, RequestTerms, Terms
 from countersign.models import ApproverRule, LevelRule, ManagersOf, MembersOf, NamedUser, Route
 from countersign.policy import combined, level_without_people, terms_for
 from countersign.policy_changes import admins
@@ -201,6 +201,37 @@ def too_few_for_devices(policy: Policy) -> Iterator[Problem]:
             yield Problem(("registered_devices", "levels", n), message)
 
 
+def enrolment_names_used_twice(policy: Policy) -> Iterator[Problem]:
+    """The record names the rule by which a device enrolled."""
+    names: set[str] = set()
+    for n, rule in enumerate(policy.enrolment or []):
+        if rule.name in names:
+            yield Problem(("enrolment", n, "name"), f"{rule.name} stands here twice; rename one")
+        names.add(rule.name)
+
+
+def enrolment_roles_unknown(policy: Policy) -> Iterator[Problem]:
+    """Nobody has a role that does not exist, so that a rule which excludes it would exclude nobody."""
+    for n, rule in enumerate(policy.enrolment or []):
+        for part, selectors in rule.parts.items():
+            for i, role in enumerate(selectors.roles):
+                if role != ADMIN and role not in policy.roles:
+                    message = f"there is no role {role}; add it under roles, or correct the name"
+                    yield Problem(("enrolment", n, part, "roles", i), message)
+
+
+def enrolment_terms_without_effect(policy: Policy) -> Iterator[Problem]:
+    """Nobody is asked to approve a machine, or to justify what is blocked."""
+    for n, rule in enumerate(policy.enrolment or []):
+        for term in ("approval_required", "justification"):
+            if getattr(rule, term) and rule.action != "allow":
+                yield Problem(
+                    ("enrolment", n, term), "has an effect on an allow alone; remove it, or change the action"
+                )
+        if rule.session and rule.action == "block":
+            yield Problem(("enrolment", n, "session"), "has no effect on a block; remove it, or change the action")
+
+
 CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     two_people_with_one_address,
     device_in_two_groups,
@@ -215,6 +246,9 @@ CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     nobody_is_admin,
     unknown_channels,
     too_few_for_devices,
+    enrolment_names_used_twice,
+    enrolment_terms_without_effect,
+    enrolment_roles_unknown,
 )
 
 
@@ -247,6 +281,10 @@ def _groups_named(policy: Policy) -> Iterator[tuple[Path, str, tuple[str, ...]]]
         yield ("approval_workflows", n, "device_group"), workflow.device_group, ("device group",)
     for name, role in policy.roles.items():
         yield from ((("roles", name, "user_groups", n), one, ("user group",)) for n, one in enumerate(role.user_groups))
+    for n, one in enumerate(policy.enrolment or []):
+        for part, selectors in one.parts.items():
+            for i, group in enumerate(selectors.user_groups):
+                yield ("enrolment", n, part, "user_groups", i), group, ("user group",)
     for path, rule in _rules(policy):
         if isinstance(rule, ManagersOf):
             yield (*path, "managers_of"), rule.managers_of, ("user group", "device group")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from countersign.directory import (
+    CHANNELS,
     ApprovalWorkflow,
     DeviceGroup,
     Policy,
@@ -17,6 +18,8 @@ from countersign.directory import (
     User,
     UserGroup,
 )
+from countersign.enrolment.rules import EnrolmentRule, Selectors
+from countersign.enrolment.warnings import warnings as enrolment_warnings
 from countersign.errors import BadPolicy
 from countersign.models import LevelRule
 from countersign.policy_check import channels_not_set_up, problems
@@ -67,6 +70,8 @@ MODELS: dict[tuple[str | int, ...], type[BaseModel]] = {
     ("roles",): Role,
     ("registered_devices",): RegisteredDeviceRules,
     ("approval_workflows", "levels"): LevelRule,
+    ("enrolment",): EnrolmentRule,
+    **{("enrolment", part): Selectors for part in ("include", "require", "exclude")},
 }
 
 
@@ -84,9 +89,10 @@ def load_with_places(file: str | bytes) -> tuple[Policy, Document]:
     raise BadPolicy(messages_of(found), len(found))
 
 
-def warnings(policy: Policy, document: Document, set_up: Container[str]) -> list[str]:
-    """What is no mistake of the file, but does not work where only these channels are set up; by line."""
-    return messages_of(document.mistake(*problem) for problem in channels_not_set_up(policy, set_up))
+def warnings(policy: Policy, document: Document, set_up: Container[str] = CHANNELS) -> list[str]:
+    """What is no mistake of the file's form, but surely not meant, or does not work with these channels; by line."""
+    found = [*enrolment_warnings(policy), *channels_not_set_up(policy, set_up)]
+    return messages_of(document.mistake(*problem) for problem in found)
 
 
 def schema() -> dict[str, Any]:

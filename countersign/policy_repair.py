@@ -20,6 +20,8 @@ STAND_INS: dict[str, Callable[[int], Plain]] = {
     "device_group": lambda n: f"stand-in-{n}",
     "levels": lambda _: [{"approvers": ["line_manager"]}],
     "approvers": lambda _: ["line_manager"],
+    "action": lambda _: "block",
+    "include": lambda _: {"everyone": "true"},
 }
 
 

@@ -56,9 +56,9 @@ def read_question_by(raw: Any, kind: SubjectKind[Any], as_before: bool = False) 
     """The same for one kind, with who asks, where that is given; `as_before`: `minutes` may be true, which means 1."""
     if not isinstance(raw, dict):
         return QuestionBy(read_of(kind, raw))
-    by = _read(_AskedBy, {name: value for name, value in raw.items() if name == "asked_by"})
+    by = read_as(_AskedBy, {name: value for name, value in raw.items() if name == "asked_by"})
     asked = {name: value for name, value in raw.items() if name != "asked_by"}
-    return QuestionBy(_read(kind.question, asked, as_before=as_before), by.asked_by)
+    return QuestionBy(read_as(kind.question, asked, as_before=as_before), by.asked_by)
 
 
 def has_true_for_a_number(raw: Any) -> bool:
@@ -70,10 +70,11 @@ def read_of(kind: SubjectKind[Q], raw: Any, called: Mapping[str, str] | None = N
     """Validate a question of this kind, as `read_question` does."""
     if not isinstance(raw, dict):
         raise BadQuestion(f"The input must be one JSON object such as {kind.example}.")
-    return _read(kind.question, raw, called)
+    return read_as(kind.question, raw, called)
 
 
-def _read(shape: type[M], raw: dict[str, Any], called: Mapping[str, str] | None = None, as_before: bool = False) -> M:
+def read_as(shape: type[M], raw: dict[str, Any], called: Mapping[str, str] | None = None, as_before: bool = False) -> M:
+    """Validate what was sent; BadQuestion names each field that is wrong, as it is `called` there, and the remedy."""
     try:
         return shape.model_validate(raw, context={AS_BEFORE: as_before})
     except ValidationError as error:

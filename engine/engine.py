@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from countersign.client import Client
+from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, explained, facts_of
 from countersign.models import Asked, LevelPeople, Question
 from countersign.notifications import Person, SubmittedComment
 from countersign.permissions import Action, disabled
@@ -30,6 +31,7 @@ from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
 from engine.device_login import Begun, WaitingLogin
 from engine.devices import Devices
+from engine.external_evaluation import ExternalEvaluations
 from engine.judging import Judging
 from engine.outbox import Outbox
 from engine.passkeys import NewPasskey
@@ -84,6 +86,8 @@ class Engine:
         self.cancel, self.revoke, self.give_back = self._undoing.cancel, self._undoing.revoke, self._undoing.give_back
         # What is about no request.
         self.notify = self._resources.notify
+        # What is asked before a device enrols.
+        self.external_evaluations = ExternalEvaluations()
         # What sweepers do.
         self.enforce_directory, self.settle_gone = sweeping.enforce_directory, settling.settle_gone
         self.alert_admins = alerts.look
@@ -207,6 +211,12 @@ class Engine:
     async def poll_login(self, device_code: str) -> str:
         """The token of a login that was allowed, once. Raises Refused with the codes of RFC 8628."""
         return await self._resources.run(self.transactions.logins.poll, device_code)
+
+    async def explain_enrolment(self, asked: EnrolmentQuestion) -> EnrolmentExplained:
+        """Which enrolment rule would answer; external evaluations are asked. Raises Refused for an unknown person."""
+        _, policy = await self._resources.run(self._resources.store.policies.current)
+        facts = facts_of(policy, asked)
+        return explained(policy, facts, await self.external_evaluations.answers(policy.enrolment or [], facts))
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now. Raises NotFound."""

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from countersign.directory import Policy, folded_address
+from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, TooMany
 from countersign.models import GeneralEvent
+from countersign.policy_fields import folded_address
 from countersign.times import duration
 from countersign.transitions import AuditEvent
 from engine.browser_names import browser_name

@@ -210,6 +210,7 @@ def show_policy(
 def plan(settings: Settings) -> "Plan":
     """How to open the portal with these settings."""
     from countersign.client import Client
+    from engine.country_file import CountryFile
     from notifiers import channels
     from portal.connections import most_connections
     from portal.context import Plan
@@ -219,7 +220,7 @@ def plan(settings: Settings) -> "Plan":
         return await Client.connect(**settings.temporal, lazy=True)
 
     found = channels(settings)
-    site = site_of(settings, found)
+    site, countries = site_of(settings, found), CountryFile(settings.country_file)
     explainers = [one.explainer for one in found if one.explainer]
     return Plan(
         settings.database_url,
@@ -227,9 +228,14 @@ def plan(settings: Settings) -> "Plan":
         explainers[0] if explainers else None,
         # Channels that read a mailbox are listened to by one worker.
         {one.name: partial(_listener, one.listener) for one in found if one.listener and not one.mailbox},
-        [*(check for one in found for check in one.checks), *(site.provider.checks() if site.provider else ())],
+        [
+            *(check for one in found for check in one.checks),
+            *(site.provider.checks() if site.provider else ()),
+            *countries.checks(),
+        ],
         site=site,
         previews={one.name: one.preview for one in found if one.preview},
+        countries=countries,
         calls_in_all=most_connections(settings.portal_connections) * 3 // 4,
         refusals_an_hour=settings.refusals_an_hour,
         calls_a_minute=settings.calls_a_minute,

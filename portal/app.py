@@ -15,6 +15,7 @@ from portal.api import (
     description,
     devices,
     doctor,
+    enrolment,
     events,
     examples,
     health,
@@ -46,6 +47,7 @@ from portal.pages import (
     tokens,
 )
 from portal.pages import audit as audit_page
+from portal.pages import enrolment as enrolment_page
 from portal.pages import overview as overview_page
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
@@ -75,6 +77,7 @@ API = (
     devices.router,
     registered_devices.router,
     policy.router,
+    enrolment.router,
     replies.router,
     doctor.router,
 )
@@ -89,6 +92,7 @@ PAGES = (
     asking.router,
     policy_pages.router,
     policy_changes.router,
+    enrolment_page.router,
     groups.router,
     settings.router,
     lists.router,

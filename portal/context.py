@@ -16,6 +16,7 @@ from countersign.client import Client
 from countersign.errors import Unavailable
 from countersign.notifications import RequestNotification
 from countersign.views import Explained, Finding
+from engine.country_file import CountryFile
 from engine.engine import Engine
 from portal.changes import Changes
 from portal.fair_executor import FairExecutor
@@ -88,6 +89,7 @@ class Context:
     refusals: Refusals
     calls: Calls
     previews: Previews = field(default_factory=dict)
+    countries: CountryFile = field(default_factory=CountryFile)
     # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
     known_tokens: dict[str, float] = field(default_factory=dict)
     writing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -148,6 +150,7 @@ class Plan:
     checks: Sequence[Check] = ()
     site: Site = field(default_factory=Site)
     previews: Previews = field(default_factory=dict)
+    countries: CountryFile = field(default_factory=CountryFile)
     tidy_seconds: float = TIDY_SECONDS
     calls_at_once: int = CALLS_AT_ONCE
     calls_in_all: int = CALLS_IN_ALL
@@ -173,7 +176,7 @@ class Plan:
                 refusals, calls = Refusals(self.refusals_an_hour), Calls(self.calls_a_minute)
                 context = Context(
                     *(store, client, engine, feed, explain, listeners, self.checks, self.site),
-                    *(turns, at_once, refusals, calls, self.previews),
+                    *(turns, at_once, refusals, calls, self.previews, self.countries),
                 )
                 yield context
                 await asyncio.gather(*context.writing, return_exceptions=True)

@@ -21,7 +21,6 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
-from joserfc.jws import JWSRegistry
 from pydantic import SecretStr, ValidationError, field_validator
 
 from countersign.checks import Check
@@ -30,6 +29,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
 from countersign.models import Model
 from countersign.views import Finding
+from engine.signed_tokens import LEEWAY_SECONDS, decoded
 from portal.short_cache import ShortCache
 
 # For each call to the provider.
@@ -37,10 +37,6 @@ NETWORK_SECONDS = 5.0
 # How long what the provider says of itself is good for, and how often at most it is asked for it.
 KNOWN_SECONDS = 600.0
 ASK_SECONDS = 5.0
-# How far the provider's clock may be from ours.
-LEEWAY_SECONDS = 60
-# Signatures that only the provider can make. `none`, and those by a secret that it shares with us, are not among them.
-ALGORITHMS = (*(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA", "Ed25519")
 CALLBACK = "/sign-in/oidc/callback"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -224,13 +220,13 @@ class Provider:
         """What the ID token says, whose signature, issuer, audience, times and nonce are right."""
         text = tokens.get("id_token")
         try:
-            decoded = await self._decoded(text if isinstance(text, str) else "")
+            token = await self._decoded(text if isinstance(text, str) else "")
             options = {
                 "iss": {"essential": True, "value": self.issuer},
                 "aud": {"essential": True, "value": self._client_id},
             }
             of_flow = {"nonce": nonce, "client_id": self._client_id, "access_token": tokens.get("access_token")}
-            claims = CodeIDToken(decoded.claims, decoded.header, options, of_flow)
+            claims = CodeIDToken(token.claims, token.header, options, of_flow)
             claims.validate(leeway=LEEWAY_SECONDS)
         except (JoseError, ValueError, TypeError) as error:
             log.warning("an ID token of %s is wrong: %s", self.issuer, error)
@@ -239,11 +235,10 @@ class Provider:
 
     async def _decoded(self, text: str) -> jwt.Token:
         """The ID token, whose signature is right; the keys are fetched again where it was made by a new one."""
-        registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
         try:
-            return jwt.decode(text, (await self._fetch()).keys, registry=registry)
+            return decoded(text, (await self._fetch()).keys)
         except InvalidKeyIdError:
-            return jwt.decode(text, (await self._fetch(again=True)).keys, registry=registry)
+            return decoded(text, (await self._fetch(again=True)).keys)
 
     async def _user_info(
         self, client: httpx.AsyncClient, metadata: Metadata, tokens: Mapping[str, Any], subject: str

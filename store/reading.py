@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, select
 
-from countersign.directory import Policy, folded_address
+from countersign.directory import Policy
 from countersign.errors import Refused, no_request
 from countersign.models import Status
 from countersign.notifications import Person
+from countersign.policy_fields import folded_address
 from countersign.transitions import WHILE_OPEN
 from countersign.views import AuditEventView, Mine, RequestView
 from store.database import Database, reads

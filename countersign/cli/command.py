@@ -15,6 +15,7 @@ from countersign.cli import (
     asking,
     devices,
     doctor,
+    enrolment,
     exits,
     login,
     policy,
@@ -42,6 +43,7 @@ app.add_typer(registered_devices.commands, name="device")
 app.add_typer(watching.commands)
 app.add_typer(answering.commands)
 app.add_typer(policy.commands, name="policy")
+app.add_typer(enrolment.commands, name="enrolment")
 app.add_typer(replies.commands, name="reply")
 app.add_typer(login.commands)
 app.add_typer(account.commands)

@@ -28,11 +28,17 @@ commands = typer.Typer(no_args_is_help=True, help="Check, apply and show the pol
 
 @commands.command()
 def check(file: PolicyFile, as_json: AsJson = False) -> None:
-    """Check a policy file here, without the portal: every mistake, with its line and what to write instead."""
-    counts = _counts(policy_file.load(files.content(file)))
+    """Check a policy file here, without the portal: every mistake, with its line and what to write instead.
+
+    It also warns of what may stand there, but is surely not meant.
+    """
+    policy, document = policy_file.load_with_places(files.content(file))
+    counts, warnings = _counts(policy), policy_file.warnings(policy, document)
     if as_json:
-        show_json({"problems": [], **counts})
+        show_json({"problems": [], "warnings": warnings, **counts})
     else:
+        for warning in warnings:
+            show(Text(f"Warning: {warning}", "yellow"))
         said = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
         show(Text.assemble(("Right: ", "bold green"), said, "."))
 
@@ -156,4 +162,4 @@ def _counts(policy: Policy) -> dict[str, int]:
         "device_groups": len(policy.device_groups),
         "devices": sum(len(group.devices) for group in policy.device_groups.values()),
         "approval_workflows": len(policy.approval_workflows),
-    }
+    } | ({} if policy.enrolment is None else {"enrolment_rules": len(policy.enrolment)})

@@ -4,10 +4,10 @@ import hashlib
 from datetime import datetime
 from typing import NamedTuple
 
-from countersign.directory import folded_address
 from countersign.errors import already_settled, read_too_late
 from countersign.models import Status
 from countersign.notifications import Person
+from countersign.policy_fields import folded_address
 from countersign.views import RequestView
 from notifiers.email.authenticity import Authentic
 from notifiers.email.judge import Judged

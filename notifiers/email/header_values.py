@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
-from countersign.directory import folded_address
+from countersign.policy_fields import folded_address
 from notifiers.email import limits
 
 _TOKEN = re.compile(r'(?P<text>(?:[^"()\\]++|\\(?!["();\\]))+)|(?P<quoted>"(?:[^"\\]++|\\.)*")|(?P<open>.)', re.DOTALL)

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from countersign.directory import Policy, folded_address
+from countersign.directory import Policy
 from countersign.models import LONGEST_ID, PlainText, Status
+from countersign.policy_fields import folded_address
 from countersign.views import RequestView
 from portal.auth import Caller, CallerHere
 from portal.context import ContextHere

@@ -31,6 +31,17 @@ def test_with_json_a_right_policy_has_no_problems(command: Run) -> None:
     assert (ran.code, ran.json["problems"], ran.json["users"]) == (0, [], 9)
 
 
+def test_a_right_policy_may_still_be_warned_of(command: Run, tmp_path: Path) -> None:
+    rule = "\n  - name: All\n    action: allow\n    include: {everyone: true}\n"
+    file = written(tmp_path, f"enrolment:{rule}{EXAMPLE.read_text()}")
+    ran = command("policy", "check", file)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Warning: line 4: enrolment[0].include.everyone: lets everybody in")
+    assert ran.out.endswith("2 approval workflows, 1 enrolment rules.\n")
+    [warning] = command("policy", "check", file, "--json").json["warnings"]
+    assert warning.startswith("line 4: enrolment[0].include.everyone: lets everybody in")
+
+
 def test_each_mistake_is_named_with_its_line(command: Run, tmp_path: Path) -> None:
     file = written(tmp_path, "users:\n  grace: {name: Grace}\ndevice_group: {}\n")
     ran = command("policy", "check", file)

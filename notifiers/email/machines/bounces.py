@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import chain, islice
 
-from countersign.directory import folded_address
+from countersign.policy_fields import folded_address
 from notifiers.email import limits
 from notifiers.email.header_values import addresses_anywhere, keyword, without_comments
 from notifiers.email.mime.charset import beginning

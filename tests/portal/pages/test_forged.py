@@ -51,6 +51,7 @@ POSTS = {
     "/policy/apply": {"replaces": "1", "text": "users: []"},
     "/policy/versions/1/roll-back": {},
     "/policy/change": {"action": "set", "path": "rejection_needs_reason", "value": "true"},
+    "/enrolment/explain": {"person": "alice"},
     "/sign-out": {},
     "/sign-in": {"email": "grace@example.test"},
     "/sign-in/x.y": {},

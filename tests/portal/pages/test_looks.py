@@ -11,6 +11,7 @@ from countersign.models import Status
 from engine.policy import apply_policy
 from tests.portal.context import POLICY
 from tests.portal.pages.conftest import Site
+from tests.portal.pages.test_enrolment import ENROLMENT
 from tests.portal.pages.test_requests import asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -60,6 +61,7 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
         "/health",
         "/policy?requester=alice&device=no-such-device",
         "/policy/edit",
+        "/enrolment",
         "/groups",
         "/groups?section=device_groups&query=no-such-group",
         "/groups/user_groups/engineers",
@@ -76,6 +78,14 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
         await ada.get_by_label("The text, in YAML").fill(text)
         await ada.get_by_role("button", name="Look at the plan").click()
         await looks_well(ada, text)
+    apply_policy(site.store, POLICY + ENROLMENT, "ada")
+    await ada.goto("/enrolment")
+    for address in ("here", "192.0.2.7"):
+        await ada.get_by_label("Person").fill("alice")
+        await ada.get_by_label("Source address").fill(address)
+        await ada.get_by_role("button", name="Show").click()
+        await looks_well(ada, f"enrolment from {address}")
+    apply_policy(site.store, POLICY, "ada")
 
 
 async def looks_well(page: Page, what: str) -> None:

@@ -1,0 +1,70 @@
+"""enrolment explain: which enrolment rule would answer, and why each before it would not."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from countersign.cli.exits import Code
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.output import show, show_json
+from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, claims_of
+from countersign.question import read_as
+from countersign.times import SECOND, duration
+
+commands = typer.Typer(no_args_is_help=True, help="See who may enrol a device.")
+
+
+@commands.callback()
+def enrolment() -> None:
+    """See who may enrol a device."""
+
+
+@commands.command()
+def explain(
+    person: Annotated[str, typer.Option(metavar="PERSON", help="Whose device it is; a machine's, unless said.")] = "",
+    source_address: Annotated[str, typer.Option(metavar="ADDRESS", help="Where it connects from.")] = "",
+    country: Annotated[
+        str, typer.Option(metavar="LETTERS", help="The country, such as DE; that of the address, unless said.")
+    ] = "",
+    login_method: Annotated[str, typer.Option(metavar="METHOD", help="How the person signed in.")] = "",
+    claim: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What the provider says of them; may be repeated.")
+    ] = None,
+    service_token: Annotated[str, typer.Option(metavar="ID", help="The service token that it presents.")] = "",
+    common_name: Annotated[
+        str, typer.Option(metavar="NAME", help="The common name of a valid client certificate that it presents.")
+    ] = "",
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say which enrolment rule would answer, and why each that is tried before it does not match. Admins only.
+
+    Registers nothing. External evaluations that the rules come to are asked.
+    """
+    asked = {"person": person, "source_address": source_address, "country": country, "login_method": login_method}
+    asked |= {"service_token": service_token, "common_name": common_name}
+    given = {name: value for name, value in asked.items() if value} | {"claims": claims_of(claim or [])}
+    with connect(url, token) as api:
+        found = api.explain_enrolment(read_as(EnrolmentQuestion, given))
+    if as_json:
+        show_json(found)
+    else:
+        show(_page(found))
+    raise typer.Exit(Code.OK if found.admitted else Code.NO)
+
+
+def _page(found: EnrolmentExplained) -> Text:
+    page = Text(found.message, style="bold")
+    said = [f"Country: {found.facts.country}."] if found.facts.country else []
+    if found.justification:
+        said.append("Whoever registers has to say why.")
+    if found.session_seconds:
+        said.append(f"It may connect for {duration(found.session_seconds * SECOND)}, and then registers again.")
+    if found.tried:
+        said.append("Tried before, without a match:")
+    page.append("".join(f"\n{one}" for one in said), style="default")
+    for one in found.tried:
+        page.append(f"\n  {one.rule}", style="default").append(f" ({one.action})  {one.why}", style="bright_black")
+    return page

@@ -1,0 +1,44 @@
+"""What is known of whoever registers a device: what the enrolment rules are judged by."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from countersign.enrolment.countries import country_or_unknown
+from countersign.models import Model, SourceAddress
+
+Country = Annotated[str, BeforeValidator(country_or_unknown)]
+
+
+class Certificate(Model):
+    """A client certificate that was presented. Only what is `valid` proves its common name.
+
+    `valid`: a trusted authority signed it for this host name, it lasts, and is not revoked.
+    """
+
+    common_name: str
+    serial: str
+    sha256: str
+    valid: bool
+
+
+class Facts(Model):
+    """The facts of an enrolment. What is empty or None is unknown; without token or certificate there is none.
+
+    A machine has no `email`, and nothing of it is an identity. A claim that is not among `claims` is unknown.
+    """
+
+    email: str | None = None
+    user_groups: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    claims: dict[str, list[str]] = {}
+    login_method: str | None = None
+    source_address: SourceAddress = ""
+    country: Country = ""
+    service_token: str | None = None
+    certificate: Certificate | None = None
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether no person registers: a service token stands for a machine, whoever else is named beside it."""
+        return not self.email or self.service_token is not None

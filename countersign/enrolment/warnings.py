@@ -1,0 +1,111 @@
+"""What of the enrolment rules is allowed, but surely a mistake."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from countersign.directory import Policy
+from countersign.enrolment.judge import EXTERNAL, in_order
+from countersign.enrolment.rules import IDENTITY, EnrolmentRule
+from countersign.policy_check import Problem
+
+# Nobody has two of them at once, so that two that are required are never there.
+ONE_AT_A_TIME = {"countries": "country", "common_names": "common name"}
+TOKENS = ("service_tokens", "any_service_token")
+PROOFS_OF_A_MACHINE = {*TOKENS, "valid_certificate", "common_names", EXTERNAL}
+# So many networks of a rule are looked at for one that another is part of.
+MOST_NETWORKS = 100
+NONE: frozenset[Any] = frozenset()
+
+Conditions = dict[str, frozenset[Any]]
+
+
+def warnings(policy: Policy) -> Iterator[Problem]:
+    """Each of them, with its place."""
+    rules = policy.enrolment or []
+    for n, rule in enumerate(rules):
+        for message, *place in _of_rule(rule):
+            yield Problem(("enrolment", n, *place), message)
+    yield from _hidden(rules)
+
+
+def _of_rule(rule: EnrolmentRule) -> Iterator[tuple[str, ...]]:
+    """The warnings about one rule alone, each with its place in it."""
+    if rule.action == "allow" and rule.include.everyone:
+        yield "lets everybody in, whoever they are; name whom you mean, as by user_groups", "include", "everyone"
+    for selector, called in ONE_AT_A_TIME.items():
+        if len(rule.require.conditions.get(selector, NONE)) > 1:
+            message = f"nobody has more than one {called}, and all are required; put them in include, or keep one"
+            yield message, "require", selector
+    if rule.action == "service_auth" and PROOFS_OF_A_MACHINE.isdisjoint(_needed(rule)):
+        yield "lets machines in without a token or a certificate; require any_service_token", "include"
+    for part, selector in _named(rule):
+        if rule.action == "bypass" and selector in IDENTITY:
+            yield "nobody is asked who they are at a bypass, so use allow for people", part, selector
+        if rule.action != "service_auth" and selector in TOKENS:
+            yield "a service token counts at service_auth; make it the rule's action", part, selector
+
+
+def _needed(rule: EnrolmentRule) -> set[str]:
+    return {*rule.include.conditions, *rule.require.conditions}
+
+
+def _named(rule: EnrolmentRule) -> Iterator[tuple[str, str]]:
+    """The selectors of a rule, each with the part that it stands in."""
+    yield from ((part, selector) for part, selectors in rule.parts.items() for selector in selectors.conditions)
+
+
+def _hidden(rules: list[EnrolmentRule]) -> Iterator[Problem]:
+    """The rules that are never come to, as one that is tried before matches whenever they do."""
+    before: list[EnrolmentRule] = []
+    places = {rule.name: n for n, rule in enumerate(rules)}
+    for rule in in_order(rules):
+        hiding = next((one for one in before if _hides(one, rule)), None)
+        if hiding is not None:
+            message = f"is never come to: {hiding.name} is tried before it, and matches whenever it does; remove one"
+            yield Problem(("enrolment", places[rule.name]), message)
+        before.append(rule)
+
+
+def _hides(first: EnrolmentRule, second: EnrolmentRule) -> bool:
+    """Whether `first` surely matches whenever `second` does."""
+    needed, excluded = first.require.conditions, first.exclude.conditions
+    # What is not known is against a rule that lets somebody in, and not against one that blocks.
+    if first.action != "block" and second.action == "block" and (excluded or EXTERNAL in _needed(first)):
+        return False
+    return (
+        all(values <= second.require.conditions.get(selector, NONE) for selector, values in needed.items())
+        and all(values <= second.exclude.conditions.get(selector, NONE) for selector, values in excluded.items())
+        and _includes(first.include.conditions, second)
+    )
+
+
+def _includes(wanted: Conditions, rule: EnrolmentRule) -> bool:
+    """Whether one of these conditions holds wherever the rule matches."""
+    required = rule.require.conditions.items()
+    return (
+        "everyone" in wanted
+        or any(_implied(selector, one, wanted) for selector, values in required for one in values)
+        or all(
+            _implied(selector, one, wanted)
+            for selector, values in rule.include.conditions.items()
+            for one in values - wanted.get(selector, NONE)
+        )
+    )
+
+
+def _implied(selector: str, value: Any, wanted: Conditions) -> bool:
+    """Whether one of the wanted conditions holds wherever this one does."""
+    if value in wanted.get(selector, NONE):
+        return True
+    match selector:
+        case "service_tokens":
+            return "any_service_token" in wanted
+        case "common_names":
+            return "valid_certificate" in wanted
+        case "emails":
+            return value.rpartition("@")[2] in wanted.get("email_domains", NONE)
+        case "source_networks":
+            networks = islice(wanted.get(selector, NONE), MOST_NETWORKS)
+            return any(one.version == value.version and value.subnet_of(one) for one in networks)
+    return False
