@@ -18,7 +18,7 @@ from countersign.registration import (
     Registered,
     RegisteredDevice,
 )
-from engine.registering import Enrolment, Registrant
+from engine.registering import OPEN_TO_DECISION, Enrolment, Registrant
 from engine.resources import Resources
 from engine.together import each_for_itself
 from engine.undoing import Undoing
@@ -56,17 +56,17 @@ class Devices:
         """
         row = await self._run(self._registering.present, presented, by)
         said = await self._enrolment(row, by)
-        row = await self._run(self._registering.enrol, row.id, by, said)
-        if row.to_ask:
-            await self._ask(row.id)
-        return await self.registered(row.id, said.refused)
-
-    async def registered(self, device_id: str, refused: str = "") -> Registered:
-        """What a device is answered now. Raises NotFound."""
-        device = await self._run(self._resources.store.registered_devices.one, device_id)
-        if refused and device.status in (DeviceStatus.NOT_ENROLLED, DeviceStatus.PENDING, DeviceStatus.APPROVED):
-            return Registered(id=device.id, status="denied", message=refused)
+        device, to_ask = await self._run(self._registering.enrol, row.id, by, said)
+        if to_ask:
+            await self._ask(device.id)
+            device = await self._run(self._resources.store.registered_devices.one, device.id)
+        if said.refused and device.status in OPEN_TO_DECISION:
+            return Registered(id=device.id, status="denied", message=said.refused)
         return answer(device)
+
+    async def registered(self, device_id: str) -> Registered:
+        """What a device is answered now. Raises NotFound."""
+        return answer(await self._run(self._resources.store.registered_devices.one, device_id))
 
     async def _enrolment(self, row: Row[Any], by: Registrant) -> Enrolment:
         return Enrolment()

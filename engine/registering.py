@@ -16,7 +16,7 @@ from countersign.fingerprints import Fingerprint, changed, details
 from countersign.kinds.device import DeviceQuestion
 from countersign.models import Status
 from countersign.policy import must_be_enabled
-from countersign.registration import DeviceStatus, Presented
+from countersign.registration import DeviceStatus, Presented, RegisteredDevice
 from countersign.transitions import AuditEvent
 from store import Store, requests
 from store import registered_devices as devices
@@ -82,16 +82,19 @@ class Registering:
                 refused: CountersignError = error
         raise refused
 
-    def enrol(self, device_id: str, by: Registrant, said: Enrolment) -> Row[Any]:
-        """Decide what follows: approved at once, waiting for a request, or refused by the enrolment rules."""
+    def enrol(self, device_id: str, by: Registrant, said: Enrolment) -> tuple[RegisteredDevice, bool]:
+        """Decide what follows: approved at once, waiting for a request, or refused by the enrolment rules.
+
+        Returns the device, and whether a request about it has to be opened.
+        """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             devices.one_at_a_time(connection)
             _, policy = self.policies.in_force(connection)
             row = devices.device_row(connection, device_id, lock=True)
             if devices.status_of(row) in OPEN_TO_DECISION:
-                _enrol(connection, policy, row, by, said, now)
-            return devices.device_row(connection, device_id)
+                row = _enrol(connection, policy, row, by, said, now)
+            return devices.view(row, policy), row.to_ask
 
     def question_about(self, device_id: str) -> DeviceQuestion | None:
         """The question of the request that has to be opened about a device, if one has to."""
@@ -110,7 +113,7 @@ def _present(connection: Connection, policy: Policy, presented: Presented, by: R
         must_be_enabled(policy, by.person)
     serial = presented.fingerprint.serial or ""
     same_key = devices.with_key(connection, presented.key)
-    if any(not _is_owner(row, by) and (row.archived_at is None or row.blocked_at is not None) for row in same_key):
+    if any(not _is_owner(row, by) and row.archived_at is None for row in same_key):
         raise Refused("This key belongs to a device of somebody else; make a new one.", ErrorCode.KEY_TAKEN)
     own = [row for row in same_key if _is_owner(row, by)]
     known = next((row for row in own if row.serial == serial), None)
@@ -159,7 +162,7 @@ def _add(connection: Connection, presented: Presented, serial: str, by: Registra
     device_id = f"d{secrets.token_hex(ID_BYTES)}"
     print_ = presented.fingerprint
     written = print_.model_dump(mode="json")
-    devices.add(
+    row = devices.add(
         connection,
         id=device_id,
         person=by.person,
@@ -180,7 +183,7 @@ def _add(connection: Connection, presented: Presented, serial: str, by: Registra
     whose = f"of {by.person}" if by.person else "of a machine"
     proof = {**by.proof, "key": short_of(presented.key), "from": by.source_address}
     _record(connection, "device_registered", by.who, device_id, f"{print_.hostname or device_id} {whose}", now, proof)
-    return devices.device_row(connection, device_id)
+    return row
 
 
 def _seen_again(connection: Connection, row: Row[Any], presented: Presented, by: Registrant, now: datetime) -> Row[Any]:
@@ -195,12 +198,11 @@ def _seen_again(connection: Connection, row: Row[Any], presented: Presented, by:
         values |= {"last_seen_at": now, "source_address": by.source_address}
     if by.justification:
         values["justification"] = by.justification
-    if values:
-        devices.change(connection, row.id, **values)
+    seen = devices.change(connection, row.id, **values) if values else row
     if names:
         told = [f"{one.label}: {one.before} -> {one.value}" for one in details(after, before) if one.before is not None]
         _record(connection, "device_changed", by.who, row.id, "; ".join(told), now, by.proof)
-    return devices.device_row(connection, row.id)
+    return seen
 
 
 def _keep(
@@ -212,12 +214,12 @@ def _keep(
 
 def _enrol(
     connection: Connection, policy: Policy, row: Row[Any], by: Registrant, said: Enrolment, now: datetime
-) -> None:
+) -> Row[Any]:
     if said.refused:
         event = _event("enrolment_refused", by.who, row.id, said.refused, now, by.proof)
-        devices.change(connection, row.id, message=said.refused)
+        after = devices.change(connection, row.id, message=said.refused)
         append_or_count(connection, None, event, row.id)
-        return
+        return after
     session = said.session and int(said.session.total_seconds())
     values: dict[str, Any] = {"message": "", "session_seconds": session}
     if not row.decision:
@@ -233,11 +235,13 @@ def _enrol(
             values |= {"decision": devices.PENDING, "to_ask": True}
     if values.get("decision", row.decision) == devices.APPROVED:
         values["session_ends_at"] = now + said.session if said.session else None
-    devices.change(connection, row.id, **values)
+    values = {name: value for name, value in values.items() if value != row._mapping[name]}
+    after = devices.change(connection, row.id, **values) if values else row
     if values.get("decision") == devices.APPROVED:
         _record(connection, "device_approved", "countersign", row.id, said.rule or "nobody requires approval", now)
     elif row.decision == devices.APPROVED and values.get("decision") == devices.PENDING:
         _record(connection, "device_pending", "countersign", row.id, "what it says of itself has changed", now)
+    return after
 
 
 def approved(connection: Connection, row: Row[Any], fingerprint: dict[str, Any], now: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, false, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, false, func, insert, or_, select, true, update
 
 from countersign.directory import Policy
 from countersign.errors import NotFound
@@ -14,7 +14,7 @@ from countersign.registration import Admitted, DeviceStatus, RegisteredDevice, S
 from store.database import Database, reads
 from store.paging import newest_first
 from store.policies import Policies
-from store.tables import as_written, feed, fingerprints, one_of, registered_devices
+from store.tables import as_written, feed, fingerprints, registered_devices
 
 PENDING, APPROVED, DENIED = "pending", "approved", "denied"
 DECISIONS = {
@@ -34,8 +34,27 @@ MOST_SNAPSHOTS = 100
 devices = registered_devices.c
 # Written into the statements, as the indexes are on these conditions.
 NOT_ARCHIVED = devices.archived_at.is_(None)
-WAITS = one_of(devices.decision, ["", PENDING]) & NOT_ARCHIVED
+WAITS = devices.decision.in_(["", PENDING]) & NOT_ARCHIVED
 IS_IN = (devices.decision == as_written(APPROVED)) & NOT_ARCHIVED
+# Made once, as making them takes longer than doing them.
+OF_ID = select(registered_devices).where(devices.id == bindparam("of_id"))
+LOCK_OF_ID = OF_ID.with_for_update()
+WITH_KEY = (
+    select(registered_devices)
+    .where(devices.key == bindparam("of_key"))
+    .order_by(devices.registered_at.desc(), devices.id.desc())
+)
+ADD = insert(registered_devices).returning(registered_devices)
+CHANGE = update(registered_devices).where(devices.id == bindparam("of_id")).returning(registered_devices)
+KEEP = insert(fingerprints)
+COUNTED = (devices.decision == as_written(PENDING)) | (devices.last_seen_at > bindparam("seen_since"))
+WAITING = {
+    name: select(func.count()).where(
+        WAITS, devices.blocked_at.is_(None), devices.revoked_at.is_(None), COUNTED, devices[name] == bindparam("of")
+    )
+    for name in ("person", "first_source")
+}
+LOCK_FEED = select(feed.c.version).with_for_update()
 
 
 @dataclass(frozen=True)
@@ -115,15 +134,14 @@ class RegisteredDevices:
     @reads
     def to_ask(self, before: datetime, limit: int) -> list[str]:
         """The ids of devices about which a request has to be opened, and which were last seen before a moment."""
-        due = select(devices.id).where(devices.to_ask, devices.last_seen_at < before)
+        due = select(devices.id).where(devices.to_ask.is_(true()), devices.last_seen_at < before)
         with self.database.reading() as connection:
             return list(connection.execute(due.order_by(devices.last_seen_at).limit(limit)).scalars())
 
 
 def device_row(connection: Connection, device_id: str, lock: bool = False) -> Row[Any]:
     """The row of a device; NotFound where there is none."""
-    query = select(registered_devices).where(devices.id == device_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(LOCK_OF_ID if lock else OF_ID, {"of_id": device_id}).one_or_none()
     if row is None:
         raise no_device(device_id)
     return row
@@ -136,36 +154,34 @@ def no_device(device_id: str) -> NotFound:
 
 def with_key(connection: Connection, key: str) -> Sequence[Row[Any]]:
     """The devices that present this key, or did, the newest first."""
-    query = select(registered_devices).where(devices.key == key)
-    return connection.execute(query.order_by(devices.registered_at.desc(), devices.id.desc())).all()
+    return connection.execute(WITH_KEY, {"of_key": key}).all()
 
 
 def one_at_a_time(connection: Connection) -> None:
     """Wait until no other transaction adds events or devices: what is counted now is so until this one ends."""
-    connection.execute(select(feed.c.version).with_for_update())
+    connection.execute(LOCK_FEED)
 
 
 def waiting(connection: Connection, seen_since: datetime, **of: str) -> int:
     """How many devices of a person, or from an address, wait; refused ones count as long as they try again."""
-    counted = devices.blocked_at.is_(None) & devices.revoked_at.is_(None)
-    tries = (devices.decision == PENDING) | (devices.last_seen_at > seen_since)
-    same = [devices[name] == value for name, value in of.items()]
-    return connection.execute(select(func.count()).where(WAITS, counted, tries, *same)).scalar_one()
+    ((name, value),) = of.items()
+    counted: int = connection.execute(WAITING[name], {"seen_since": seen_since, "of": value}).scalar_one()
+    return counted
 
 
-def add(connection: Connection, **values: Any) -> None:
-    """Add a device."""
-    connection.execute(insert(registered_devices).values(values))
+def add(connection: Connection, **values: Any) -> Row[Any]:
+    """Add a device; returns its row."""
+    return connection.execute(ADD, values).one()
 
 
-def change(connection: Connection, device_id: str, **values: Any) -> None:
-    """Change a device."""
-    connection.execute(update(registered_devices).where(devices.id == device_id).values(values))
+def change(connection: Connection, device_id: str, **values: Any) -> Row[Any]:
+    """Change a device; returns its row."""
+    return connection.execute(CHANGE, {"of_id": device_id, **values}).one()
 
 
 def add_snapshot(connection: Connection, **values: Any) -> None:
     """Keep what a device said of itself."""
-    connection.execute(insert(fingerprints).values(values))
+    connection.execute(KEEP, values)
 
 
 def next_address(connection: Connection) -> int:

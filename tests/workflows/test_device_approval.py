@@ -218,8 +218,8 @@ async def test_what_a_crash_left_unasked_is_asked_by_the_sweeper(devices: Deploy
     assert status(devices, row.id) is DeviceStatus.NOT_ENROLLED
     assert (await register(devices, one)).id == row.id
     # Killed between the decision and the request.
-    left = registering.enrol(registering.present(presented(), by).id, by, Enrolment())
-    assert left.to_ask
+    left, to_ask = registering.enrol(registering.present(presented(), by).id, by, Enrolment())
+    assert to_ask
     with devices.store.database.transaction() as connection:
         long_ago = datetime.now(UTC) - timedelta(minutes=1)
         connection.execute(
