@@ -1,7 +1,8 @@
 # Each target works from a fresh clone: the virtual environment is made on the way, once.
 #   make demo     the story from request to grant, told with real mail on a real Temporal server
 #   make up       everything on, until Ctrl-C; what it knows is kept in var/
-#   make check    what needs no server        make test     all that CI checks
+#   make check    what needs no server        make test     all tests
+#   make coverage the same tests, slower, and how much of the code they run: all that CI checks
 #   make bench    how fast it is              make lock     renew constraints.txt
 #   make format   tidy the code                make screenshots   every page of the portal, as pictures
 
@@ -18,7 +19,7 @@ AT_ONCE ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: demo up check test bench format lock venv screenshots
+.PHONY: demo up check test coverage bench format lock venv screenshots
 
 demo: $(READY)
 	@$(BIN)/python -m sandbox.demo
@@ -39,11 +40,19 @@ code: $(READY)
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
+# Side by side, and more of them than processors: most wait for a server, a mail or a clock.
+TESTS := $(BIN)/python -m pytest -q --numprocesses=$(AT_ONCE) --dist=worksteal
+
+# The server is fetched first, as that takes longer than a single test may.
+TEMPORAL := $(BIN)/python -m sandbox.temporal_tool > /dev/null
+
 test: code
-	@# The server is fetched here, as that takes longer than a single test may.
-	@$(BIN)/python -m sandbox.temporal_tool > /dev/null
-	@# Side by side, and more of them than processors: most wait for a server, a mail or a clock.
-	$(BIN)/python -m pytest -q --numprocesses=$(AT_ONCE) --dist=worksteal --cov --cov-report=
+	@$(TEMPORAL)
+	$(TESTS)
+
+coverage: code
+	@$(TEMPORAL)
+	$(TESTS) --cov --cov-report=
 	@for part in $(COVERED); do \
 		echo "Coverage of $$part:"; \
 		$(BIN)/coverage report --include="$$part/*" --fail-under=$(COVERAGE) --skip-covered || exit 1; \

@@ -113,7 +113,7 @@ def _present(connection: Connection, policy: Policy, presented: Presented, by: R
         must_be_enabled(policy, by.person)
     serial = presented.fingerprint.serial or ""
     same_key = devices.with_key(connection, presented.key)
-    if any(not _is_owner(row, by) and row.archived_at is None for row in same_key):
+    if any(not _is_owner(row, by) and (row.archived_at is None or row.blocked_at is not None) for row in same_key):
         raise Refused("This key belongs to a device of somebody else; make a new one.", ErrorCode.KEY_TAKEN)
     own = [row for row in same_key if _is_owner(row, by)]
     known = next((row for row in own if row.serial == serial), None)

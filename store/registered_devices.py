@@ -14,7 +14,7 @@ from countersign.registration import Admitted, DeviceStatus, RegisteredDevice, S
 from store.database import Database, reads
 from store.paging import newest_first
 from store.policies import Policies
-from store.tables import as_written, feed, fingerprints, registered_devices
+from store.tables import as_written, feed, fingerprints, one_of, registered_devices
 
 PENDING, APPROVED, DENIED = "pending", "approved", "denied"
 DECISIONS = {
@@ -34,7 +34,7 @@ MOST_SNAPSHOTS = 100
 devices = registered_devices.c
 # Written into the statements, as the indexes are on these conditions.
 NOT_ARCHIVED = devices.archived_at.is_(None)
-WAITS = devices.decision.in_(["", PENDING]) & NOT_ARCHIVED
+WAITS = one_of(devices.decision, ["", PENDING]) & NOT_ARCHIVED
 IS_IN = (devices.decision == as_written(APPROVED)) & NOT_ARCHIVED
 # Made once, as making them takes longer than doing them.
 OF_ID = select(registered_devices).where(devices.id == bindparam("of_id"))
@@ -134,7 +134,7 @@ class RegisteredDevices:
     @reads
     def to_ask(self, before: datetime, limit: int) -> list[str]:
         """The ids of devices about which a request has to be opened, and which were last seen before a moment."""
-        due = select(devices.id).where(devices.to_ask.is_(true()), devices.last_seen_at < before)
+        due = select(devices.id).where(devices.to_ask, devices.last_seen_at < before)
         with self.database.reading() as connection:
             return list(connection.execute(due.order_by(devices.last_seen_at).limit(limit)).scalars())
 

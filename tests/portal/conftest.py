@@ -76,6 +76,8 @@ def _hand_out(portal: Portal) -> None:
     portal.tokens["root"] = portal.store.tokens.create(Owner(kind="person", name="grace", is_admin=True), "tests")
     bastion = Owner(kind="gateway", name="bastion", target_groups=["web", "short"], variants=["ssh", "sftp"])
     portal.tokens["bastion"] = portal.store.tokens.create(bastion, "tests")
+    gate = Owner(kind="gateway", name="vpn-1", variants=["device"])
+    portal.tokens["gate"] = portal.store.tokens.create(gate, "tests")
     # A gateway that took the name of a person is still no person.
     portal.tokens["twin"] = portal.store.tokens.create(
         Owner(kind="gateway", name="alice", target_groups=["web"], variants=["ssh"]), "tests"

@@ -49,7 +49,8 @@ def upgrade() -> None:
     op.create_index("devices_by_key", "registered_devices", ["key"])
     op.create_index("devices_by_serial", "registered_devices", ["serial"])
     op.create_index("devices_by_service_token", "registered_devices", ["service_token"])
-    op.create_index("devices_by_registration", "registered_devices", ["registered_at", "id"])
+    _index_where("devices_listed", "archived_at IS NULL", "registered_at", "id")
+    _index_where("devices_archived", "archived_at IS NOT NULL", "registered_at", "id")
     _index_where("devices_of_key", "archived_at IS NULL", "key", unique=True)
     _index_where("devices_to_ask", "to_ask", "last_seen_at", sqlite="to_ask = 1")
     _index_where("devices_waiting_by_person", WAITS, "person")
@@ -68,8 +69,8 @@ def upgrade() -> None:
     op.create_index("fingerprints_by_device", "fingerprints", ["device", "id"])
 
 
-def _index_where(name: str, condition: str, column: str, sqlite: str = "", unique: bool = False) -> None:
+def _index_where(name: str, condition: str, *columns: str, sqlite: str = "", unique: bool = False) -> None:
     on_sqlite, on_postgres = sa.text(sqlite or condition), sa.text(condition)
     op.create_index(
-        name, "registered_devices", [column], unique=unique, sqlite_where=on_sqlite, postgresql_where=on_postgres
+        name, "registered_devices", list(columns), unique=unique, sqlite_where=on_sqlite, postgresql_where=on_postgres
     )

@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 
 from engine.policy import apply_policy
-from store.tokens import Owner
 from tests.portal.context import POLICY, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -27,11 +26,8 @@ registered_devices: {network: 10.64.0.0/16}
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def devices(portal: Portal) -> AsyncIterator[Portal]:
-    """The portal under a policy with rules for devices, and with a gate."""
+    """The portal under a policy with rules for devices."""
     apply_policy(portal.store, POLICY + DEVICES, "ada")
-    if "gate" not in portal.tokens:
-        gate = Owner(kind="gateway", name="vpn-1", variants=["device"])
-        portal.tokens["gate"] = portal.store.tokens.create(gate, "tests")
     yield portal
     apply_policy(portal.store, POLICY, "ada")
 

@@ -128,7 +128,7 @@ async def test_who_may_see_a_request(portal: Portal) -> None:
     }
     assert may == {
         "ada": 200, "root": 200, "alice": 200, "grace": 200, "bastion": 200, "twin": 200,
-        "bob": 404, "carol": 404, "heidi": 404,
+        "bob": 404, "carol": 404, "heidi": 404, "gate": 404,
     }  # fmt: skip
     for path in ("", "/timeline", "/wait"):
         hidden = await portal.get("bob", f"/requests/{number}{path}")
