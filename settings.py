@@ -7,6 +7,7 @@ its section beside its code (`notifiers/<channel>/settings.py`).
 import os
 import re
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,7 @@ SHARE_OF_MEMORY = 4
 # https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
 LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
+Network = IPv4Network | IPv6Network
 # A number alone means days, as it always did.
 Days = Annotated[timedelta, BeforeValidator(reads("days"))]
 
@@ -58,6 +60,7 @@ class Settings(BaseSettings, AllSettings):
     refusals_an_hour: int = Field(default=100, ge=0)
     calls_a_minute: int = Field(default=6000, ge=0)
     portal_connections: int = Field(default=1000, ge=16)
+    tls_proxies: str = ""
 
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -94,6 +97,17 @@ class Settings(BaseSettings, AllSettings):
             Path(url.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return url.render_as_string(hide_password=False)
 
+    @property
+    def tls_networks(self) -> list[Network]:
+        """Where the servers with TLS in front of the portal are."""
+        return networks(self.tls_proxies)
+
+    @field_validator("tls_proxies")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        networks(text)
+        return text
+
     @field_validator("temporal_address")
     @classmethod
     def _host_and_port(cls, text: str) -> str:
@@ -112,6 +126,19 @@ def memory() -> int:
 def workflows_that_fit(available: int) -> int:
     """How many open requests a worker keeps in so many bytes of memory."""
     return max(1, available // SHARE_OF_MEMORY // WORKFLOW_BYTES)
+
+
+def networks(text: str) -> list[Network]:
+    """Addresses and networks, with commas between; ValueError for what is none, and for one that holds everybody."""
+    try:
+        found = [ip_network(one.strip()) for one in text.split(",") if one.strip()]
+    except ValueError:
+        raise ValueError(
+            "must be IP addresses or networks with commas between, such as 127.0.0.1 or 10.0.0.0/29"
+        ) from None
+    if not all(one.prefixlen for one in found):
+        raise ValueError("must not hold every address: anybody could pass on a certificate that is not theirs")
+    return found
 
 
 def _database_url(text: str) -> URL:

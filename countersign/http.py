@@ -24,6 +24,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from countersign.certificates import CertificateAuthority, ClientCertificate
 from countersign.devices import Device
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion
 from countersign.errors import (
@@ -295,6 +296,36 @@ class Api:
     def doctor(self) -> list[Finding]:
         """The findings of all checks of what Countersign needs; for admins. Takes ten seconds at most."""
         return self._read(list[Finding], self._get("doctor"))
+
+    # --- client certificates, for admins ------------------------------------------------------------------------------
+
+    def certificate_authorities(self) -> list[CertificateAuthority]:
+        """The authorities whose client certificates are trusted, by name."""
+        return self._read(list[CertificateAuthority], self._get("certificate-authorities"))
+
+    def trust_authorities(self, pem: str, hosts: list[str]) -> list[CertificateAuthority]:
+        """Trust all authorities of a PEM file for these host names. Refused for one that is trusted already."""
+        reply = self._post("certificate-authorities", {"pem": pem, "hosts": hosts})
+        return self._read(list[CertificateAuthority], reply)
+
+    def remove_authority(self, authority_id: str) -> CertificateAuthority:
+        """Trust an authority no longer; what it has revoked stays revoked."""
+        return self._read(CertificateAuthority, self._post(f"certificate-authorities/{authority_id}/remove", b""))
+
+    def add_revocation_list(self, pem: str) -> CertificateAuthority:
+        """Take a revocation list in place of the one before; returns the authority that issued it."""
+        reply = self._post("certificate-authorities/revocation-lists", {"pem": pem})
+        return self._read(CertificateAuthority, reply)
+
+    def revoke_certificate(self, authority_id: str, serial: str, reason: str = "") -> CertificateAuthority:
+        """Revoke a certificate of an authority by its serial number, in hexadecimal, for good."""
+        body = {"serial": serial, "reason": reason}
+        return self._read(CertificateAuthority, self._post(f"certificate-authorities/{authority_id}/revoke", body))
+
+    def client_certificates(self, serial: str = "", sha256: str = "", limit: int = 50) -> list[ClientCertificate]:
+        """The certificates that were presented and valid, newest first."""
+        params = {"serial": serial, "sha256": sha256, "limit": str(limit)}
+        return self._read(list[ClientCertificate], self._get("client-certificates", params=params))
 
     # --- logging in --------------------------------------------------------------------------------------------------
 

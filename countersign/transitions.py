@@ -76,6 +76,11 @@ Kind = Literal[
     "device_unrevoked",
     "device_left",
     "enrolment_refused",
+    "certificate_authority_added",
+    "certificate_authority_removed",
+    "revocation_list_added",
+    "certificate_revoked",
+    "certificate_refused",
 ]
 
 

@@ -29,6 +29,7 @@ from countersign.transitions import (
 )
 from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
+from engine.client_certificates import ClientCertificates
 from engine.device_login import Begun, WaitingLogin
 from engine.devices import Devices
 from engine.external_evaluation import ExternalEvaluations
@@ -72,6 +73,7 @@ class Engine:
         self.planning = Planning(store)
         self.sent = SentMessages(store)
         self.overviews = Overviews(store)
+        self.certificates = ClientCertificates(store)
         self._reading, self._repeats = store.reading, store.repeats
         self._put_in_force = partial(put_in_force, store)
         self._resources = Resources(client, store, self.transactions, executor or store.database.executor, outbox)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 
 from countersign.device_keys import short_of
 from countersign.directory import Policy
+from countersign.enrolment.facts import Certificate
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, TooMany
 from countersign.fingerprints import Fingerprint, changed, details
@@ -47,6 +48,7 @@ class Registrant:
     provisioning_key: str = ""
     justification: str = ""
     proof: dict[str, str] = field(default_factory=dict)
+    certificate: Certificate | None = None
 
 
 class Enrolment(NamedTuple):

@@ -94,7 +94,11 @@ def serve() -> None:
         report()
         asyncio.run(_until_database_is_up(settings))
         server = Server(
-            create_app(plan(settings)), settings.portal_host, settings.portal_port, settings.portal_connections
+            create_app(plan(settings)),
+            settings.portal_host,
+            settings.portal_port,
+            settings.portal_connections,
+            settings.tls_networks,
         )
         collect_seldom()
         server.run()
@@ -239,6 +243,7 @@ def plan(settings: Settings) -> "Plan":
         calls_in_all=most_connections(settings.portal_connections) * 3 // 4,
         refusals_an_hour=settings.refusals_an_hour,
         calls_a_minute=settings.calls_a_minute,
+        tls_proxies=settings.tls_networks,
     )
 
 

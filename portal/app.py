@@ -12,6 +12,7 @@ from portal.api import (
     access,
     answers,
     audit,
+    certificates,
     description,
     devices,
     doctor,
@@ -29,6 +30,7 @@ from portal.api import (
     requests,
 )
 from portal.api.routes import PREFIX, operation_id
+from portal.client_certificate import CertificatesFromProxies
 from portal.context import Plan
 from portal.pages import (
     asking,
@@ -47,6 +49,7 @@ from portal.pages import (
     tokens,
 )
 from portal.pages import audit as audit_page
+from portal.pages import certificates as certificates_page
 from portal.pages import enrolment as enrolment_page
 from portal.pages import overview as overview_page
 from portal.pages import policy as policy_pages
@@ -74,6 +77,7 @@ API = (
     audit.router,
     overview.router,
     access.router,
+    certificates.router,
     devices.router,
     registered_devices.router,
     policy.router,
@@ -99,6 +103,7 @@ PAGES = (
     bulk.router,
     confirm.router,
     audit_page.router,
+    certificates_page.router,
     passkeys.router,
     overview_page.router,
     live.router,
@@ -128,6 +133,7 @@ def create_app(plan: Plan) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
     )
+    app.add_middleware(CertificatesFromProxies)
     app.add_middleware(AccessLog)
     problems.add_handlers(app)
     auth.add_handler(app)

@@ -22,6 +22,9 @@ ACCEPTED_AT_ONCE = 32
 RESERVED_DESCRIPTORS = 256
 FEWEST_CONNECTIONS = 16
 
+# Where a request finds the address that it came from over the network, in its state.
+PEER = "peer"
+
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -79,6 +82,8 @@ class Connection(H11Protocol):
         """Accept it; where there is no room, in place of one that waits for its client."""
         super().connection_made(transport)
         self.source = self.client[0] if self.client else ""
+        # A proxy's header may change what a request is told of its client, never this.
+        self.app_state = {**self.app_state, PEER: self.source}
         if len(self.connections) > self.room.most and not self.room.make():
             transport.write(FULL)
             transport.close()

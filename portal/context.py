@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Request, Response
@@ -90,6 +91,7 @@ class Context:
     calls: Calls
     previews: Previews = field(default_factory=dict)
     countries: CountryFile = field(default_factory=CountryFile)
+    tls_proxies: Sequence[IPv4Network | IPv6Network] = ()
     # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
     known_tokens: dict[str, float] = field(default_factory=dict)
     writing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -156,6 +158,7 @@ class Plan:
     calls_in_all: int = CALLS_IN_ALL
     refusals_an_hour: int = 0
     calls_a_minute: int = 0
+    tls_proxies: Sequence[IPv4Network | IPv6Network] = ()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Context]:
@@ -177,6 +180,7 @@ class Plan:
                 context = Context(
                     *(store, client, engine, feed, explain, listeners, self.checks, self.site),
                     *(turns, at_once, refusals, calls, self.previews, self.countries),
+                    self.tls_proxies,
                 )
                 yield context
                 await asyncio.gather(*context.writing, return_exceptions=True)

@@ -9,6 +9,7 @@ from countersign.directory import CHANNELS, Policy
 from countersign.errors import NotFound
 from countersign.policy_check import channel_meant
 from countersign.policy_reach import channels_on
+from countersign.times import moment
 from countersign.views import Finding
 from portal.context import Context
 from store.clock import apart, difference_message, read_clock
@@ -36,6 +37,11 @@ QUARANTINED = (
     "in its folder for quarantine lie mails of the last seven days that could not be read and decided nothing: {} (the "
     "latest: {}); look whether an answer is among them"
 )
+OVER = "has expired, {}: upload its new certificate on the page Certificates, and remove this one"
+OUT_OF_DATE = (
+    "its revocation list is out of date since {}, so that no certificate of it is valid: upload the newest "
+    "(`countersign certificate-authority revocation-list FILE`)"
+)
 QUARANTINE_SHOWN = timedelta(days=7)
 # Who was asked less long ago may not have come to it yet.
 LONG_ENOUGH = timedelta(hours=1)
@@ -51,6 +57,7 @@ def own_checks(context: Context) -> list[Check]:
         Check("policy", "channels", partial(_channels_used, context)),
         Check("people", "answers", partial(_unanswered, context)),
         Check("mailbox", "quarantine", partial(_quarantined, context)),
+        Check("certificates", "authorities", partial(_authorities, context)),
     ]
 
 
@@ -111,6 +118,16 @@ async def _quarantined(context: Context, _: Policy | None) -> list[Finding]:
     """Which mails of the last week can't be read."""
     found = await context.run(context.store.mails.quarantined, datetime.now(UTC) - QUARANTINE_SHOWN)
     return [_finding("mailbox", "warning", mailbox, QUARANTINED.format(*more)) for mailbox, *more in found]
+
+
+async def _authorities(context: Context, _: Policy | None) -> list[Finding]:
+    """Which authorities of client certificates, or lists of what they revoked, have ended."""
+    now = datetime.now(UTC)
+    found = await context.run(context.store.certificates.authorities)
+    ended = [(one.name, OVER.format(moment(one.ends_at))) for one in found if one.ends_at <= now]
+    lists = [(one.name, one.revocation_list.ends_at) for one in found if one.revocation_list]
+    ended += [(name, OUT_OF_DATE.format(moment(ends_at))) for name, ends_at in lists if ends_at <= now]
+    return [_finding("certificates", "problem", name, said) for name, said in ended]
 
 
 def _why_missing(channel: str) -> str:

@@ -4,7 +4,9 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Sequence
 from functools import partial
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, cast
 
 import uvicorn
@@ -28,10 +30,18 @@ log = logging.getLogger(__name__)
 class Server(uvicorn.Server):
     """Serves the application on `host` and `port` (0: any free one) until Ctrl-C or SIGTERM.
 
-    `connections` is how many there may be; fewer where the process may not open so many files.
+    `connections` is how many there may be; fewer where the process may not open so many files. `proxies` may say by
+    `X-Forwarded-For` whose a request is; without any, one on this machine may.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int, connections: int = MOST_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        host: str,
+        port: int,
+        connections: int = MOST_CONNECTIONS,
+        proxies: Sequence[IPv4Network | IPv6Network] = (),
+    ) -> None:
         self.room = Room(most_connections(connections))
         # Its access log would hold queries, which name people; that of portal/access_log.py does not.
         super().__init__(
@@ -45,6 +55,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                forwarded_allow_ips=[str(one) for one in proxies] or None,
                 backlog=ACCEPTED_AT_ONCE,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )

@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from store.answers import Answers
 from store.audit import Audit
+from store.certificates import Certificates
 from store.database import Database
 from store.database_errors import DatabaseUnavailable
 from store.events import Events
@@ -71,6 +72,7 @@ class Store:
         self.sessions = Sessions(self.database)
         self.passkeys = Passkeys(self.database)
         self.registered_devices = RegisteredDevices(self.database, self.policies)
+        self.certificates = Certificates(self.database)
         self.idempotency = Idempotency(self.database)
         self.seen = VisibleEvents(self.database)
         self.repeats = Repeats(self.database)

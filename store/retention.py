@@ -17,6 +17,7 @@ from store.database import Database
 from store.sessions import KEPT as SESSIONS_KEPT
 from store.tables import (
     as_written,
+    client_certificates,
     grants,
     logins,
     mails,
@@ -89,6 +90,7 @@ class Retention:
             (signals, (signals.c.at < no_signals) & ~_is_open(signals)),
             (sessions, sessions.c.ends_at < no_sessions),
             (tokens, tokens.c.ends_at < as_written(now - TOKENS_KEPT)),
+            (client_certificates, client_certificates.c.ends_at < as_written(now - TOKENS_KEPT)),
             (logins, logins.c.ends_at < no_sessions),
             (sign_ins, sign_ins.c.ends_at < no_sessions),
             (notifications, _IS_GENERAL & (notifications.c.written_at < no_notifications)),

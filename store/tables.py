@@ -474,3 +474,61 @@ workers = Table(
     Column("ended_at", Instant),
     Index("workers_by_seen_at", "seen_at"),
 )
+
+# Whose client certificates are trusted, and for which host names. `key_id` is the SHA-256 of their public key: what
+# they revoked goes by it, as it outlasts the renewal of their certificate, and its removal here.
+certificate_authorities = Table(
+    "certificate_authorities",
+    metadata,
+    Column("id", String(16), primary_key=True),  # the beginning of `sha256`
+    Column("key_id", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("hosts", JSON, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("added_by", String(LONGEST_WHO), nullable=False),
+    Column("added_at", Instant, nullable=False),
+)
+
+# The newest list of each authority, whose signature was verified.
+revocation_lists = Table(
+    "revocation_lists",
+    metadata,
+    Column("key_id", String(64), primary_key=True),
+    Column("der", LargeBinary, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("revoked", Integer, nullable=False),  # how many
+    Column("added_by", String(LONGEST_WHO), nullable=False),
+    Column("added_at", Instant, nullable=False),
+)
+
+# Certificates that admins revoked here, seen or not.
+revoked_certificates = Table(
+    "revoked_certificates",
+    metadata,
+    Column("key_id", String(64), primary_key=True),
+    Column("serial", String(40), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("revoked_by", String(LONGEST_WHO), nullable=False),
+    Column("revoked_at", Instant, nullable=False),
+)
+
+# Certificates that were valid when they were presented.
+client_certificates = Table(
+    "client_certificates",
+    metadata,
+    Column("sha256", String(64), key="id", primary_key=True),
+    Column("key_id", String(64), nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("common_name", String(200), nullable=False),
+    Column("authority", String(200), nullable=False),  # the name of who issued it
+    Column("ends_at", Instant, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),  # to a minute
+    Index("client_certificates_by_serial", "serial"),
+    Index("client_certificates_by_time", "first_seen_at", "id"),
+    Index("client_certificates_by_end", "ends_at"),
+)

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import grimp
 import pytest
+from alembic.script import ScriptDirectory
+
+from store.migrate import config
 
 ROOT = Path(__file__).parent.parent
 # Alembic loads these by their path: they are no package, and the linter doesn't see them.
@@ -131,3 +134,7 @@ def test_no_pattern_repeats_a_group_possessively() -> None:
     possessive = re.compile(r"\)(?:[*+?]|\{\d*,?\d*\})\+|\(\?>")
     files = [path for package in checked_packages() for path in (ROOT / package).rglob("*.py")]
     assert [path for path in files if possessive.search(path.read_text())] == []
+
+
+def test_each_migration_follows_one_other() -> None:
+    assert len(ScriptDirectory.from_config(config()).get_heads()) == 1

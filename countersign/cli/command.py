@@ -13,6 +13,7 @@ from countersign.cli import (
     account,
     answering,
     asking,
+    certificates,
     devices,
     doctor,
     enrolment,
@@ -45,6 +46,7 @@ app.add_typer(answering.commands)
 app.add_typer(policy.commands, name="policy")
 app.add_typer(enrolment.commands, name="enrolment")
 app.add_typer(replies.commands, name="reply")
+app.add_typer(certificates.commands, name="certificate-authority")
 app.add_typer(login.commands)
 app.add_typer(account.commands)
 app.add_typer(doctor.commands)

@@ -1,6 +1,7 @@
 """The devices that people connect with, over HTTP: registered, listed, acted on, and let through by gates."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -27,6 +28,7 @@ from portal.api.problems import described
 from portal.api.requests import LINKED, Seconds
 from portal.api.routes import WITH_BODY, gone, lead_on, token_router
 from portal.auth import Caller, CallerHere
+from portal.client_certificate import certificate_of
 from portal.context import Context, ContextHere
 from store.registered_devices import LONGEST_QUERY, WantedDevices, no_device
 
@@ -73,7 +75,10 @@ async def register(
     of either it is a new one.
     """
     presented = Presented(key=body.key, key_type=body.key_type, fingerprint=body.fingerprint)
-    found = await context.engine.devices.register(presented, _registrant(request, body, caller))
+    # A gateway's own certificate says nothing of the device that it registers.
+    certificate = None if caller.principal.is_gateway else await certificate_of(request)
+    registrant = replace(_registrant(request, body, caller), certificate=certificate)
+    found = await context.engine.devices.register(presented, registrant)
     if found.status != "pending" or not wait:
         return found
     return await context.feed.first(

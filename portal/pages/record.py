@@ -45,6 +45,11 @@ PHRASES = {
     "signed_out": "signed out",
     "sign_in": "asked for a link to sign in",
     "sign_in_refused": "could not sign in",
+    "certificate_authority_added": "had a certificate authority trusted",
+    "certificate_authority_removed": "removed a certificate authority",
+    "revocation_list_added": "uploaded a revocation list",
+    "certificate_revoked": "revoked a client certificate",
+    "certificate_refused": "presented a client certificate that was refused",
     "mailbox_unread": "told admins that a mailbox can't be read",
 }
 # What a notification tells of.

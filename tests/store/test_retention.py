@@ -7,16 +7,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from countersign.certificates import Revoking
 from countersign.models import GeneralEvent, GrantStatus, Status
 from countersign.notifications import RejectedInput
 from countersign.transitions import GrantEnd
+from engine.client_certificates import ClientCertificates
 from engine.policy import apply_policy
 from notifiers.email.mailbox import MailRef
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history
 from store import Store
 from store.retention import AT_ONCE, FEW_REQUESTS, Kept, Retention
-from store.tables import events, mails, notifications, rejected_input, signals
+from store.tables import (
+    client_certificates,
+    events,
+    mails,
+    notifications,
+    rejected_input,
+    revoked_certificates,
+    signals,
+)
+from tests.authority import Authority
 from tests.store.requests import a_step, approved, asking, kinds, opened, sent, transactions, write
 
 YEAR = timedelta(days=365)
@@ -147,3 +158,15 @@ def test_notifications_about_no_request_are_forgotten_once_they_were_sent(store:
     forget(store)
     with store.database.reading() as connection:
         assert connection.execute(select(notifications.c.state)).scalars().all() == ["waiting"]
+
+
+def test_client_certificates_are_forgotten_a_month_after_their_end_and_what_was_revoked_is_not(store: Store) -> None:
+    authority = Authority()
+    [trusted] = ClientCertificates(store).trust(authority.pem, ["access.example.com"], "ada", {})
+    presented = authority.issue()
+    ClientCertificates(store).judge(presented.der, "access.example.com", "192.0.2.7")
+    ClientCertificates(store).revoke(trusted, Revoking(serial=presented.serial), "ada", {})
+    forget(store, presented.certificate.not_valid_after_utc + timedelta(days=29))
+    assert count(store, client_certificates) == 1
+    forget(store, presented.certificate.not_valid_after_utc + timedelta(days=31))
+    assert (count(store, client_certificates), count(store, revoked_certificates)) == (0, 1)

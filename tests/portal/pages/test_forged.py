@@ -59,6 +59,10 @@ POSTS = {
     "/sessions/s0/end": {},
     "/tokens": {"lasts": "7"},
     "/tokens/x/end": {},
+    "/certificates": {"hosts": "access.example.com"},
+    "/certificates/revocation-lists": {},
+    "/certificates/x/remove": {},
+    "/certificates/x/revoke": {"serial": "1"},
     "/passkeys/options": {"purpose": "confirm"},
     "/passkeys": {"credential": "x"},
     "/confirm": {"credential": "x"},
@@ -89,6 +93,8 @@ BROKEN = [
     ("/policy/change", "action", "rename"),
     ("/tokens", "lasts", "36500"),
     ("/device/answer", "verdict", "maybe"),
+    ("/certificates", "hosts", "*.example.com"),
+    ("/certificates/x/revoke", "serial", "laptop"),
 ]
 COOKIES = [
     "",

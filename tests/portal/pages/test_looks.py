@@ -8,7 +8,9 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from countersign.models import Status
+from engine.client_certificates import ClientCertificates
 from engine.policy import apply_policy
+from tests.authority import Authority
 from tests.portal.context import POLICY
 from tests.portal.pages.conftest import Site
 from tests.portal.pages.test_enrolment import ENROLMENT
@@ -53,6 +55,11 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
     ada = await site.signed_in("ada", **phone)
     apply_policy(site.store, POLICY + "# something else\n", "ada")
     version = apply_policy(site.store, POLICY, "ada")
+    authority = Authority("an-authority-whose-name-is-longer-than-a-line-of-a-phone-is-wide")
+    certificates = ClientCertificates(site.store)
+    if not site.store.certificates.authorities():
+        certificates.trust(authority.pem, ["access.example.com"], "ada", {})
+        certificates.judge(authority.issue().der, "access.example.com", "192.0.2.7")
     pages = [
         "/approvals/all",
         "/audit",
@@ -67,6 +74,7 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
         "/groups/user_groups/engineers",
         "/groups/device_groups/web",
         "/settings",
+        "/certificates",
         f"/policy/versions/{version - 1}",
         f"/policy/difference?old={version - 1}&new={version}",
     ]

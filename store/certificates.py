@@ -1,0 +1,107 @@
+"""Trusted certificate authorities, and the client certificates that they issued."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, tuple_, update
+
+from countersign.certificates import CertificateAuthority, ClientCertificate, RevocationList
+from countersign.errors import NotFound
+from store.database import Database, insert_new, reads
+from store.paging import newest_first
+from store.tables import certificate_authorities, client_certificates, revocation_lists, revoked_certificates
+from store.tokens import USED_EVERY
+
+# Of a list all but the list itself, which may be large.
+ABOUT_LIST = [column for column in revocation_lists.c if column.name != "der"]
+
+
+class Certificates:
+    """Reads what is known of certificates."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @reads
+    def authorities(self) -> list[CertificateAuthority]:
+        """All authorities that are trusted, by name, each with its list."""
+        with self.database.reading() as connection:
+            lists = {row.key_id: _list(row) for row in connection.execute(select(*ABOUT_LIST))}
+            return [_authority(row, lists.get(row.key_id)) for row in authorities(connection)]
+
+    @reads
+    def authority(self, authority_id: str) -> CertificateAuthority:
+        """One of them. Raises NotFound."""
+        with self.database.reading() as connection:
+            row = authority(connection, authority_id)
+            of = connection.execute(select(*ABOUT_LIST).where(revocation_lists.c.key_id == row.key_id)).one_or_none()
+            return _authority(row, _list(of) if of else None)
+
+    @reads
+    def presented(
+        self, before: str = "", limit: int = 50, serial: str = "", sha256: str = ""
+    ) -> list[ClientCertificate]:
+        """A page of the certificates that were presented, newest first; `before` is the SHA-256 of one."""
+        table = client_certificates
+        which = [column == value for column, value in ((table.c.serial, serial), (table.c.id, sha256)) if value]
+        with self.database.reading() as connection:
+            rows = newest_first(connection, table.c.first_seen_at, before, limit, *which)
+            revoked = {
+                (row.key_id, row.serial): row.revoked_at
+                for row in revoked_here(connection, [(row.key_id, row.serial) for row in rows])
+            }
+        return [_certificate(row, revoked.get((row.key_id, row.serial))) for row in rows]
+
+
+def authorities(connection: Connection) -> Sequence[Row[Any]]:
+    """The rows of all authorities, by name."""
+    query = select(certificate_authorities)
+    return connection.execute(query.order_by(certificate_authorities.c.name, certificate_authorities.c.id)).all()
+
+
+def authority(connection: Connection, authority_id: str) -> Row[Any]:
+    """One of them. Raises NotFound."""
+    of = certificate_authorities.c.id == authority_id
+    row = connection.execute(select(certificate_authorities).where(of)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no trusted authority {authority_id}.")
+    return row
+
+
+def revocation_list(connection: Connection, key_id: str) -> Row[Any] | None:
+    """The list of the authority with this key, whole."""
+    return connection.execute(select(revocation_lists).where(revocation_lists.c.key_id == key_id)).one_or_none()
+
+
+def revoked_here(connection: Connection, certificates: Iterable[tuple[str, str]]) -> Sequence[Row[Any]]:
+    """Which of these, each the key of its authority and its serial number, admins have revoked."""
+    key = tuple_(revoked_certificates.c.key_id, revoked_certificates.c.serial)
+    return connection.execute(select(revoked_certificates).where(key.in_(list(certificates)))).all()
+
+
+def keep(connection: Connection, row: dict[str, Any], now: datetime) -> None:
+    """Remember a certificate that was presented, and to a minute when last."""
+    if not insert_new(connection, client_certificates, row | {"first_seen_at": now, "last_seen_at": now}):
+        known = client_certificates.c.id == row["id"]
+        connection.execute(update(client_certificates).where(known).values(last_seen_at=now))
+
+
+def is_kept(connection: Connection, sha256: str, now: datetime) -> bool:
+    """Whether it is known to have been presented within the last minute."""
+    fresh = client_certificates.c.id == sha256, client_certificates.c.last_seen_at > now - USED_EVERY
+    return connection.execute(select(client_certificates.c.id).where(*fresh)).first() is not None
+
+
+def _list(row: Row[Any]) -> RevocationList:
+    return RevocationList(**{name: row._mapping[name] for name in RevocationList.model_fields})
+
+
+def _authority(row: Row[Any], revoked: RevocationList | None) -> CertificateAuthority:
+    same = CertificateAuthority.model_fields.keys() - {"revocation_list"}
+    return CertificateAuthority(**{name: row._mapping[name] for name in same}, revocation_list=revoked)
+
+
+def _certificate(row: Row[Any], revoked_at: datetime | None) -> ClientCertificate:
+    same = ClientCertificate.model_fields.keys() - {"sha256", "revoked_at"}
+    return ClientCertificate(sha256=row.id, **{name: row._mapping[name] for name in same}, revoked_at=revoked_at)

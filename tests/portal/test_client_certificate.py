@@ -1,0 +1,291 @@
+"""Certificates of clients through the real nginx and Caddy, by the recipes in `deploy/`; and forged ones."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from fastapi import Request
+
+from countersign.certificates import Revoking
+from countersign.enrolment.facts import Certificate
+from engine.client_certificates import ClientCertificates
+from engine.policy import apply_policy
+from portal.api.examples import EXAMPLES
+from portal.app import create_app
+from portal.client_certificate import LONGEST_HEADER, certificate_of
+from portal.server import Server
+from settings import networks
+from store import Store
+from store.tokens import Owner
+from tests.authority import DAY, SERVER, Authority, Issued
+from tests.portal.context import POLICY, serving, without_temporal
+from tests.tls_proxies import HOST, PROXIES, found, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# The portal believes this address, and no other of this machine.
+PROXY, STRANGER = "127.0.0.1", "127.0.0.2"
+PATH = "/tests/certificate"
+NAMES = 500
+ADDRESSES = count(1)
+
+
+@dataclass
+class Scene:
+    """A portal, the store behind it, and the authorities: `elsewhere` is trusted for another host name."""
+
+    url: str
+    store: Store
+    certificates: ClientCertificates
+    authority: Authority
+    elsewhere: Authority
+    server: Issued
+    folder: Path
+    client: str = ""  # where the client is, in each test elsewhere, as what is refused there again and again is counted
+
+    def refused(self) -> list[tuple[str, str]]:
+        """Why certificates were refused, and of which address."""
+        rows = [one for one in self.store.events.since(0) if one.kind == "certificate_refused"]
+        return [(one.detail, one.proof["from"]) for one in rows]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    folder = tmp_path_factory.mktemp("certificates")
+    database = f"sqlite:///{folder / 'countersign.db'}"
+    plan = without_temporal(database)
+    plan.tls_proxies = networks(PROXY)
+    app = create_app(plan)
+
+    @app.get(PATH)
+    async def shown(request: Request) -> Certificate | None:
+        return await certificate_of(request)
+
+    store = Store(database)
+    apply_policy(store, POLICY, "ada")
+    certificates, authority, elsewhere = ClientCertificates(store), Authority(), Authority("Elsewhere")
+    certificates.trust(authority.pem, [HOST], "ada", {})
+    certificates.trust(elsewhere.pem, ["lab.example.com"], "ada", {})
+    server = Authority("Servers").issue(HOST, [SERVER], [HOST])
+    for name, text in (("server.pem", server.pem), ("server.key", server.key_pem)):
+        (folder / name).write_text(text)
+    async with serving(Server(app, "127.0.0.1", 0, proxies=plan.tls_proxies)) as url:
+        yield Scene(url, store, certificates, authority, elsewhere, server, folder)
+    store.close()
+
+
+@pytest_asyncio.fixture(params=sorted(PROXIES), scope="module", loop_scope="session")
+async def proxy(request: pytest.FixtureRequest, scene: Scene) -> AsyncIterator[str]:
+    """Where a server with TLS in front of the portal answers."""
+    if found(request.param) is None:
+        pytest.skip(f"{request.param} is not installed (Debian's package is {request.param})")
+    home = scene.folder / request.param
+    home.mkdir()
+    with running(
+        request.param, home, scene.url, str(scene.folder / "server.pem"), str(scene.folder / "server.key")
+    ) as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def new_address(scene: Scene) -> None:
+    scene.client = f"127.0.1.{next(ADDRESSES)}"
+
+
+async def through(
+    scene: Scene, proxy: str, presented: Issued | None = None, headers: Any = (), path: str = PATH
+) -> httpx.Response:
+    """What a client gets that has a certificate, or none, and may send headers of its own."""
+    context = ssl.create_default_context(cadata=scene.server.pem)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if presented:
+        own = scene.folder / f"{presented.serial}.pem"
+        own.write_text(presented.pem + presented.key_pem)
+        context.load_cert_chain(own)
+    transport = httpx.AsyncHTTPTransport(verify=context, local_address=scene.client)
+    async with httpx.AsyncClient(base_url=proxy, transport=transport) as client:
+        request = client.build_request(
+            "GET", path, headers=[("Host", HOST), *headers], extensions={"sni_hostname": HOST}
+        )
+        return await client.send(request)
+
+
+async def straight(scene: Scene, address: str, *headers: tuple[str, str], path: str = PATH) -> httpx.Response:
+    """What somebody at this address gets who connects to the portal itself."""
+    transport = httpx.AsyncHTTPTransport(local_address=address)
+    async with httpx.AsyncClient(base_url=scene.url, transport=transport) as client:
+        return await client.send(client.build_request("GET", path, headers=[("Host", HOST), *headers]))
+
+
+def as_nginx(one: Issued) -> str:
+    return quote(one.pem, safe="")
+
+
+def as_caddy(one: Issued) -> str:
+    return f":{base64.b64encode(one.der).decode()}:"
+
+
+def sha256(one: Issued) -> str:
+    return one.certificate.fingerprint(hashes.SHA256()).hex()
+
+
+async def test_without_a_certificate_there_is_none(scene: Scene, proxy: str) -> None:
+    reply = await through(scene, proxy)
+    assert (reply.status_code, reply.json()) == (200, None)
+
+
+async def test_one_of_a_trusted_authority_is_valid(scene: Scene, proxy: str) -> None:
+    presented = scene.authority.issue()
+    reply = await through(scene, proxy, presented)
+    known = {"serial": presented.serial, "sha256": sha256(presented)}
+    assert (reply.status_code, reply.json()) == (200, {"common_name": "laptop-7", "valid": True, **known})
+    assert sha256(presented) in [one.sha256 for one in scene.store.certificates.presented()]
+
+
+async def test_one_that_has_expired_gets_nobody_in(scene: Scene, proxy: str) -> None:
+    reply = await through(scene, proxy, scene.authority.issue(lasts=-DAY / 2))
+    if reply.status_code == 400:  # nginx knows by itself that the date is over
+        assert "The SSL certificate error" in reply.text
+    else:
+        assert reply.json()["valid"] is False
+        assert scene.refused()[-1][0].startswith("CN=laptop-7 has expired")
+
+
+async def test_those_of_another_authority_host_or_use_are_not_valid(scene: Scene, proxy: str) -> None:
+    for presented in (Authority().issue(), scene.elsewhere.issue()):
+        assert (await through(scene, proxy, presented)).json()["valid"] is False
+        assert scene.refused()[-1] == ("CN=laptop-7 was issued by no authority trusted here", scene.client)
+
+
+async def test_one_that_was_revoked_is_not_valid(scene: Scene, proxy: str) -> None:
+    by_list, by_serial = scene.authority.issue("by-list"), scene.authority.issue("by-serial")
+    for presented in (by_list, by_serial):
+        assert (await through(scene, proxy, presented)).json()["valid"] is True
+    authority = scene.certificates.add_list(scene.authority.revocation_list(by_list), "ada", {})
+    scene.certificates.revoke(authority, Revoking(serial=by_serial.serial), "ada", {})
+    for presented, why in ((by_list, "is on the revocation list of CN=Example CA"), (by_serial, "was revoked ")):
+        assert (await through(scene, proxy, presented)).json()["valid"] is False
+        assert why in scene.refused()[-1][0]
+
+
+@pytest.mark.parametrize("name", ["Client-Cert", "client-cert", "Client_Cert"])
+@pytest.mark.parametrize("form", [as_nginx, as_caddy])
+async def test_a_header_that_a_client_sends_is_not_passed_on(scene: Scene, proxy: str, name: str, form: Any) -> None:
+    stolen, own = scene.authority.issue("stolen"), Authority().issue("own")
+    forged = [(name, form(stolen)), (name, form(stolen)), ("Client-Cert-Chain", form(stolen))]
+    assert (await through(scene, proxy, headers=forged)).json() is None
+    reply = await through(scene, proxy, own, forged)
+    assert (reply.json()["valid"], reply.json()["sha256"]) == (False, sha256(own))
+
+
+async def test_a_certificate_that_is_too_long_is_refused_in_words(scene: Scene, proxy: str) -> None:
+    names = x509.SubjectAlternativeName([x509.DNSName(f"{'n' * 40}-{n}.example.com") for n in range(NAMES)])
+    reply = await through(scene, proxy, scene.authority.issue(extensions=[(names, False)]))
+    assert (reply.status_code, f"more than {LONGEST_HEADER} characters" in reply.json()["detail"]) == (403, True)
+    assert scene.refused()[-1] == (f"the header has more than {LONGEST_HEADER} characters", scene.client)
+
+
+@pytest.mark.parametrize("form", [as_nginx, as_caddy])
+async def test_both_forms_are_read(scene: Scene, form: Any) -> None:
+    reply = await straight(scene, PROXY, ("Client-Cert", form(scene.authority.issue())))
+    assert reply.json()["valid"] is True
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/v1/health", "/sign-in", "/nothing"])
+@pytest.mark.parametrize("more", [[], [("X-Forwarded-For", PROXY)], [("Forwarded", f"for={PROXY}")]])
+async def test_a_header_from_elsewhere_is_refused_whatever_is_asked_and_recorded(
+    scene: Scene, path: str, more: list[tuple[str, str]]
+) -> None:
+    for value in (as_caddy(scene.authority.issue()), "", "x"):
+        reply = await straight(scene, STRANGER, ("client-cert", value), *more, path=path)
+        assert (reply.status_code, reply.json()["type"]) == (403, "/api/v1/problems/not-allowed")
+        assert "COUNTERSIGN_TLS_PROXIES" in reply.json()["detail"]
+    why = "it was not passed on by a server with TLS in front of the portal"
+    assert scene.refused()[-1] == (why, STRANGER)
+
+
+async def test_a_device_registers_with_its_certificate_and_with_none_that_can_not_be_read(scene: Scene) -> None:
+    token = scene.store.tokens.create(Owner(kind="person", name="alice"), "tests")
+    body = EXAMPLES["operations"]["registered_devices_register"]["body"]
+    presented = scene.authority.issue()
+    async with httpx.AsyncClient(base_url=scene.url, trust_env=False) as client:
+        for value, status in ((":YWJj:", 403), (as_caddy(presented), 200)):
+            headers = {"Host": HOST, "Authorization": f"Bearer {token}", "Client-Cert": value}
+            reply = await client.post("/api/v1/devices/register", json=body, headers=headers)
+            assert reply.status_code == status, reply.text
+    assert [one.serial for one in scene.store.certificates.presented(serial=presented.serial)] == [presented.serial]
+
+
+async def test_without_that_setting_no_header_is_believed(tmp_path: Path) -> None:
+    app = create_app(without_temporal(f"sqlite:///{tmp_path / 'countersign.db'}"))
+    async with serving(Server(app, "127.0.0.1", 0)) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        assert (await client.get("/api/v1/health", headers={"Client-Cert": "::"})).status_code == 403
+        assert (await client.get("/api/v1/health")).status_code == 503
+
+
+MALFORMED = {
+    "empty": "",
+    "a word": "valid",
+    "one colon": ":",
+    "two colons": "::",
+    "no base64": ":a:",
+    "no certificate in it": ":YWJj:",
+    "two certificates": "{nginx}{nginx}",
+    "two of RFC 9440": "{caddy},{caddy}",
+    "a parameter": "{caddy};valid",
+    "half of one": "{half}",
+    "not escaped": "-----BEGIN CERTIFICATE----- {base64} -----END CERTIFICATE-----",
+    "DER in hexadecimal": "{hex}",
+    "much of nothing": ":{much}:",
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+async def test_what_is_no_certificate_is_refused_and_recorded(scene: Scene, case: str) -> None:
+    one = scene.authority.issue()
+    parts = {
+        "nginx": as_nginx(one),
+        "caddy": as_caddy(one),
+        "half": as_nginx(one)[:200],
+        "base64": base64.b64encode(one.der).decode(),
+        "hex": one.der.hex(),
+        "much": "A" * 40_000,
+    }
+    before = len(scene.refused())
+    reply = await straight(scene, PROXY, ("Client-Cert", MALFORMED[case].format(**parts)), ("X-Forwarded-For", case))
+    assert reply.status_code == 403, reply.text
+    assert one.pem[40:60] not in reply.text
+    assert len(scene.refused()) == before + 1
+
+
+async def test_two_headers_are_refused_though_both_are_the_same(scene: Scene) -> None:
+    value = as_caddy(scene.authority.issue())
+    reply = await straight(scene, PROXY, ("Client-Cert", value), ("client-cert", value))
+    assert (reply.status_code, "stands there twice" in reply.json()["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("host", "valid"),
+    [
+        ("ACCESS.example.com", True),
+        ("access.example.com.:8443", True),
+        ("access.example.com.evil", False),
+        ("[::1]", False),
+    ],
+)
+async def test_the_host_that_was_asked_decides(scene: Scene, host: str, valid: bool) -> None:
+    async with httpx.AsyncClient(base_url=scene.url, trust_env=False) as client:
+        headers = {"Host": host, "Client-Cert": as_caddy(scene.authority.issue())}
+        assert (await client.get(PATH, headers=headers)).json()["valid"] is valid

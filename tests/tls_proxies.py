@@ -1,0 +1,116 @@
+"""The real nginx and Caddy in front of a portal, by the recipes in `deploy/`, for tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sandbox.temporal_server import free_port
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+SYSTEM = "/usr/sbin:/usr/bin"
+HOST = "access.example.com"
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+NGINX = """
+daemon off;
+{user}
+pid {home}/pid;
+error_log stderr;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    include {home}/countersign.conf;
+}}
+"""
+CADDY = """{
+	admin off
+	auto_https disable_redirects
+	default_bind 127.0.0.1
+	skip_install_trust
+}
+"""
+
+Command = Callable[[Path, int, str, str, str], list[str]]
+
+
+def found(name: str) -> str | None:
+    """Where the program is, if it is installed."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SYSTEM}")
+
+
+def nginx(home: Path, port: int, portal: str, certificate: str, key: str) -> list[str]:
+    recipe = replaced(
+        (DEPLOY / "nginx" / "countersign.conf").read_text(),
+        {
+            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+            "/etc/ssl/access.example.com.pem": certificate,
+            "/etc/ssl/private/access.example.com.key": key,
+            "127.0.0.1:8080": portal,
+        },
+    )
+    (home / "countersign.conf").write_text(recipe)
+    user = "user root root;" if os.geteuid() == 0 else ""
+    (home / "nginx.conf").write_text(NGINX.format(home=home, user=user))
+    return [str(found("nginx")), "-p", str(home), "-e", "stderr", "-c", str(home / "nginx.conf")]
+
+
+def caddy(home: Path, port: int, portal: str, certificate: str, key: str) -> list[str]:
+    changes = {
+        f"{HOST} {{": f"https://{HOST}:{port} {{",
+        "tls {": f"tls {certificate} {key} {{",
+        "127.0.0.1:8080": portal,
+    }
+    (home / "Caddyfile").write_text(CADDY + replaced((DEPLOY / "caddy" / "Caddyfile").read_text(), changes))
+    return [str(found("caddy")), "run", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
+
+
+PROXIES: dict[str, Command] = {"nginx": nginx, "caddy": caddy}
+
+
+def replaced(recipe: str, changes: dict[str, str]) -> str:
+    """A recipe with other addresses and files in it, and nothing else."""
+    for old, new in changes.items():
+        assert old in recipe, old
+        recipe = recipe.replace(old, new)
+    return recipe
+
+
+@contextmanager
+def running(name: str, home: Path, portal_url: str, certificate: str, key: str) -> Iterator[str]:
+    """Run it with a server's certificate and key, in PEM files; yields where it answers."""
+    port = free_port()
+    command = PROXIES[name](home, port, urlsplit(portal_url).netloc, certificate, key)
+    environment = {"PATH": SYSTEM, "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        _wait(process, port, home / "log")
+        yield f"https://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    over = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < over:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError(f"it did not start: {log.read_text()}")
