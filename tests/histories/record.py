@@ -1,7 +1,7 @@
 """Record the histories that tests/workflows/test_replay.py replays: `python -m tests.histories.record`.
 
-Run it after a change of the workflows that open requests need not survive, or to add a story; else leave the files as
-they are, since they stand for the requests that are open when a new version is deployed. Each file is the history of
+Run it after a change of the workflows that open requests need not survive, or, with the names of stories, to add these;
+else leave the files as they are, since they stand for the requests that are open when a new version is deployed. Each file is the history of
 one workflow as Temporal's own tools export it, named after its story. A history holds no path and no secret; what names
 the worker's process and machine is taken out.
 """
@@ -9,20 +9,29 @@ the worker's process and machine is taken out.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
+import secrets
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from countersign.client import grant_workflow
-from countersign.models import GrantStatus, Status
+from countersign.fingerprints import Fingerprint, Posture
+from countersign.kinds.device import DeviceQuestion
+from countersign.models import Asked, GrantStatus, Status
+from countersign.permissions import Principal
+from countersign.registration import DeviceAction, Presented
+from engine.registering import Registrant
 from sandbox.temporal_server import TemporalServer
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
 from tests.workflows.people import policy
 
 FOLDER = Path(__file__).parent
 STICKY_QUEUE = re.compile(r"^\d+@.+$")  # named after the process and machine of its worker
+VENDORS = {"vendor": {"people": ["alice", "bob", "carol", "dave"], "require_device_approval": True}}
 NEVER_TOLD = {"identity": "worker", "binaryChecksum": "", "buildId": "", "stackTrace": ""}
 
 
@@ -195,6 +204,31 @@ async def grant_ended(deployment: Deployment) -> str:
     return await grant_over(request, GrantStatus.ENDED)
 
 
+async def device_approved(deployment: Deployment) -> str:
+    """A new device of somebody whose devices have to be approved."""
+    return await ended(await about_device(deployment, "alice", "ada", "approve"), Status.APPROVED)
+
+
+async def device_denied(deployment: Deployment) -> str:
+    """The same, denied."""
+    return await ended(await about_device(deployment, "bob", "ada", "reject"), Status.REJECTED)
+
+
+async def device_blocked_while_it_waited(deployment: Deployment) -> str:
+    """Blocked by an admin before anybody has answered."""
+    request = await about_device(deployment, "carol")
+    assert isinstance(request.question, DeviceQuestion)
+    ada = Principal("ada", admin=True)
+    await deployment.engine.devices.act(request.question.device, DeviceAction.BLOCK, ada, "stolen")
+    return await ended(request, Status.CANCELLED)
+
+
+async def device_still_waiting(deployment: Deployment) -> str:
+    """Nobody has answered yet."""
+    deployment.apply(policy(roles=VENDORS))
+    return (await about_device(deployment, "dave")).question.workflow_id
+
+
 STORIES: list[Callable[[Deployment], Awaitable[str]]] = [
     approved_by_two_levels,
     rejected,
@@ -217,7 +251,25 @@ STORIES: list[Callable[[Deployment], Awaitable[str]]] = [
     relied_on_somebody_disabled,
     nobody_at_a_later_level,
     grant_given_back,
+    device_approved,
+    device_denied,
+    device_blocked_while_it_waited,
+    device_still_waiting,
 ]
+
+
+async def about_device(deployment: Deployment, person: str, answers: str = "", verdict: str = "") -> Request:
+    """The request about a device that has just registered, and what somebody answers to it."""
+    fingerprint = Fingerprint(hostname="carbon", os="Debian", serial="PF-1", posture=Posture(tpm=True))
+    presented = Presented(key=base64.b64encode(secrets.token_bytes(32)).decode(), fingerprint=fingerprint)
+    found = await deployment.engine.devices.register(presented, Registrant(person, person=person))
+    assert found.approval_id is not None, found
+    view = deployment.store.reading.request(found.approval_id)
+    asked = Asked(approval_id=view.approval_id, status=view.status, joined=False)
+    request = Request(deployment, view.question, asked)
+    if answers:
+        await request.says(answers, verdict)
+    return request
 
 
 async def ended(request: Request, status: Status) -> str:
@@ -234,15 +286,15 @@ async def grant_over(request: Request, status: GrantStatus) -> str:
     return workflow_id
 
 
-async def main() -> None:
-    """Play every story on an engine whose requests expire within seconds, and save its history."""
+async def main(*only: str) -> None:
+    """Play every story, or only these, on an engine whose requests expire within seconds, and save its history."""
     with tempfile.TemporaryDirectory() as folder:
         async with TemporalServer() as server:
             namespace = await new_namespace(server.address)
             url = f"sqlite:///{folder}/countersign.db"
             async with Deployment(server.address, namespace, url) as deployment:
-                for story in STORIES:
-                    deployment.apply(policy(approval_status_change_to_expire="4s", grant_minutes="60s"))
+                for story in [one for one in STORIES if not only or one.__name__ in only]:
+                    deployment.apply(policy(approval_status_change_to_expire="4s", grant_minutes="60s", roles=VENDORS))
                     deployment.mail.faults.refused.clear()
                     await save(deployment, story.__name__, await story(deployment))
 
@@ -264,4 +316,4 @@ def without_machine(value: object) -> object:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(*sys.argv[1:]))
