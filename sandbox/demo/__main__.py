@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.arguments import parser
-from sandbox.demo import page_scenes, slack_scenes
+from sandbox.demo import device_scene, page_scenes, slack_scenes
 from sandbox.demo.processes import ROOT
 from sandbox.demo.scenes import SCENES, Play, Scene, nobody_answers, too_late
 from sandbox.demo.screen import Screen, Told, plain_where_needed
@@ -65,6 +65,8 @@ class Story:
         self._begin(*page_scenes.OPENING)
         await page_scenes.open_portal(play)
         await self._play_all(play, page_scenes.SCENES)
+        self._begin(*device_scene.OPENING)
+        await self._play_all(play, device_scene.SCENES)
         if play.stage.slack:
             self._begin(*slack_scenes.OPENING)
             await slack_scenes.into_slack(play)

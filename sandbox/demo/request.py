@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from itertools import groupby
 
-from countersign.kinds.connection import ConnectionQuestion
-from countersign.models import GrantStatus, Status, Verdict
+from countersign.models import GrantStatus, Question, Status, Verdict
 from countersign.transitions import Cancel
 from countersign.views import RequestView
 from sandbox.clients import Client
@@ -29,7 +28,7 @@ class Request:
 
     stage: Stage
     screen: Screen
-    question: ConnectionQuestion
+    question: Question
     approval_id: int
     read: int = 0
 

@@ -151,7 +151,8 @@ async def strangers(play: Play) -> Told:
 
 async def asking_again(play: Play) -> Told:
     """While a grant lasts the answer is yes, without a number or a mail of its own."""
-    request = next(each for each in play.requests if each.question.device == "web-1")
+    request = next(each for each in play.requests if each.question.subject.target == "web-1")
+    assert isinstance(request.question, ConnectionQuestion)
     delivered = play.stage.mail.delivered
     asked = await play.put(request.question)
     must(asked.approval_id == request.approval_id, f"asking again got #{asked.approval_id}, not {request.number}")

@@ -51,7 +51,14 @@ KINDS = {
     "expired": "yellow",
     "cancelled": "yellow",
 }
-OUTCOMES = {"Approved": "green", "Rejected": "red", "Revoked": "red", "Expired": "yellow", "Cancelled": "yellow"}
+OUTCOMES = {
+    "Approved": "green",
+    "Rejected": "red",
+    "Revoked": "red",
+    "Blocked": "red",
+    "Expired": "yellow",
+    "Cancelled": "yellow",
+}
 MANNERS = {
     Client.PLAIN: "a plain-text mail client",
     Client.BOTTOM: "Thunderbird, below the quoted question",

@@ -100,7 +100,7 @@ async def not_asked(play: Play) -> Told:
 async def revoked(play: Play) -> Told:
     """An approver takes a grant back, on the app's Home page."""
     chat = _chat(play)
-    request = next(each for each in play.requests if each.question.device == "lab-1")
+    request = next(each for each in play.requests if each.question.subject.target == "lab-1")
     number = request.approval_id
 
     def to_revoke(home: Json) -> list[str]:

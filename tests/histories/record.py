@@ -1,9 +1,9 @@
 """Record the histories that tests/workflows/test_replay.py replays: `python -m tests.histories.record`.
 
 Run it after a change of the workflows that open requests need not survive, or, with the names of stories, to add these;
-else leave the files as they are, since they stand for the requests that are open when a new version is deployed. Each file is the history of
-one workflow as Temporal's own tools export it, named after its story. A history holds no path and no secret; what names
-the worker's process and machine is taken out.
+else leave the files as they are, since they stand for the requests that are open when a new version is deployed. Each
+file is the history of one workflow as Temporal's own tools export it, named after its story. A history holds no path
+and no secret; what names the worker's process and machine is taken out.
 """
 
 from __future__ import annotations

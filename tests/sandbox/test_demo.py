@@ -30,15 +30,16 @@ SCENES = [
     ("7. Asking again", "#1002", "Approved"),
     ("8. Approved on a page", "#1008", "Approved"),
     ("9. Given back", "#1008", "Ended"),
-    ("10. Too late", "#1001", "Expired"),
+    ("10. A new device", "#1009", "Blocked"),
+    ("11. Too late", "#1001", "Expired"),
 ]
 SCENES_WITH_SLACK = [
     *SCENES[:-1],
-    ("10. Approved by a click", "#1009", "Approved"),
-    ("11. By mail and in Slack", "#1010", "Rejected"),
-    ("12. Who isn't asked", "#1011", "Cancelled"),
-    ("13. Taken back", "#1009", "Revoked"),
-    ("14. Too late", "#1001", "Expired"),
+    ("11. Approved by a click", "#1010", "Approved"),
+    ("12. By mail and in Slack", "#1011", "Rejected"),
+    ("13. Who isn't asked", "#1012", "Cancelled"),
+    ("14. Taken back", "#1010", "Revoked"),
+    ("15. Too late", "#1001", "Expired"),
 ]
 ON_PAGES = [
     "Grace opens the link, presses [ Sign in ], and reads “Request #1008”",
@@ -50,16 +51,16 @@ IN_SLACK = [
     "Alice types /connect lab-1 ssh 60m disk full",
     "Slack: to Grace ─",
     "[ Approve ] [ Approve with comment ] [ Reject ]",
-    "Grace presses [ Approve ] and confirms “Approve #1009?",
-    "Every message about #1009 says “Approved” now, and can be answered no more: Grace, Alice.",
+    "Grace presses [ Approve ] and confirms “Approve #1010?",
+    "Every message about #1010 says “Approved” now, and can be answered no more: Grace, Alice.",
     "Heidi Huber approved at level 2 by email",
-    "Slack: Ivan's form, “Reject #1010” ─",
+    "Slack: Ivan's form, “Reject #1011” ─",
     "Rejected by Ivan Ivanov: you may not connect",
     "Slack: to #web ─",
-    "Mallory alone is told: “You are not asked about #1011.”",
+    "Mallory alone is told: “You are not asked about #1012.”",
     "answer refused mallory by slack",
     "Slack: Grace's Home page ─",
-    "Grace presses [ Revoke ] and confirms “Revoke #1009?",
+    "Grace presses [ Revoke ] and confirms “Revoke #1010?",
 ]
 
 

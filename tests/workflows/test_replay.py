@@ -14,7 +14,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunne
 import worker
 from countersign.client import grant_workflow
 from countersign.client.library import DATA_CONVERTER
-from countersign.kinds.connection import CONNECTION
+from countersign.kinds import kind_named
 from countersign.question import read_question_by
 from tests.histories.record import STORIES
 from tests.workflows.deployment import MAIL_KEYS
@@ -35,7 +35,9 @@ def workflow_id(saved: str) -> str:
     asked = json.loads(b64decode(payload["data"]))
     if "approval_id" in asked:
         return grant_workflow(asked["approval_id"], asked.get("run", ""))
-    return read_question_by(asked, CONNECTION).question.workflow_id
+    kind = kind_named(asked.get("kind"))
+    assert kind
+    return read_question_by(asked, kind).question.workflow_id
 
 
 @pytest.mark.parametrize("runner", [sandboxed(), UnsandboxedWorkflowRunner()], ids=["sandboxed", "as in production"])

@@ -1,0 +1,94 @@
+"""The scene of a device that somebody connects with: it registers, waits, is approved by mail, and is blocked."""
+
+import asyncio
+import base64
+import secrets
+from typing import Any
+
+import httpx
+
+from countersign.http import Api
+from countersign.models import Status
+from countersign.registration import DeviceAction, DeviceStatus
+from sandbox.clients import Client
+from sandbox.demo.request import Request
+from sandbox.demo.scenes import Play, Scene
+from sandbox.demo.screen import Told
+from sandbox.demo.steps import must, step
+from store.tokens import Owner
+
+OPENING = (
+    "The device, beside the person",
+    "The policy now has a role: of whoever works for somebody else, each new device has to be approved before it may "
+    "connect. A device is its key; what it says of itself is kept, and shown to who decides.",
+)
+# What is added to the policy.
+RULES = """
+roles:
+  contractor: {user_groups: [contractors], require_device_approval: true}
+registered_devices: {network: 10.64.0.0/16}
+"""
+LAPTOP = {
+    "hostname": "carbon",
+    "platform": "linux",
+    "os": "Debian GNU/Linux",
+    "os_version": "12",
+    "model": "ThinkPad X1 Carbon",
+    "serial": "PF-4K2J7M",
+    "posture": {"disk_encrypted": True, "firewall": False},
+}
+
+
+class Laptop:
+    """A device of Dave's; its client says at each connection that it is here."""
+
+    def __init__(self, play: Play) -> None:
+        self.url = play.stage.portal_url
+        self.token = play.stage.store.tokens.create(Owner(kind="person", name="dave"), "demo")
+        self.key = base64.b64encode(secrets.token_bytes(32)).decode()
+
+    async def connects(self, status: str) -> dict[str, Any]:
+        """Register, or say that it is here; must be answered with this status."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        sent = {"key": self.key, "fingerprint": LAPTOP}
+        with step("Dave's laptop registers"):
+            async with httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, timeout=30) as http:
+                reply = (await http.post("/api/v1/devices/register", json=sent)).raise_for_status()
+        found: dict[str, Any] = reply.json()
+        must(found["status"] == status, f"Dave's laptop is {found['status']}, not {status}: {found['message']}")
+        return found
+
+
+async def new_device(play: Play) -> Told:
+    """Registered, approved by a reply, let in; then blocked, at once."""
+    play.stage.apply(play.stage.policy + RULES)
+    laptop = Laptop(play)
+    first = await laptop.connects("pending")
+    play.screen.aside(f"Dave's new laptop registers: “{first['message']}”")
+    view = play.stage.store.reading.request(first["approval_id"])
+    request = Request(play.stage, play.screen, view.question, view.approval_id)
+    play.requests.append(request)
+    await request.record("opened dave", "level_started countersign", "noticed ada")
+    play.screen.letter(await request.mail("ada", "asks to connect with"))
+    await request.reply("ada", "Approved", Client.GMAIL)
+    await request.record("answered ada", "approved ada", "noticed dave", "noticed ada")
+    must(request.view().status is Status.APPROVED, f"{request.number} should be approved")
+    address = (await laptop.connects("approved"))["address"]
+    play.screen.outcome("Approved", f"{request.number} is Approved: the laptop may connect, as {address}")
+    play.screen.aside("The laptop is stolen. Ada blocks it, as `countersign device block` does.")
+    blocked = await asyncio.to_thread(_block, play, first["id"])
+    must(blocked is DeviceStatus.BLOCKED, f"the laptop is {blocked}, not blocked")
+    told = await laptop.connects("blocked")
+    play.screen.outcome("Blocked", f"The laptop is Blocked, and is told: “{told['message']}”")
+    return Told("", request.number, "Blocked", "Approved, then blocked")
+
+
+def _block(play: Play, device: str) -> DeviceStatus:
+    token = play.stage.store.tokens.create(Owner(kind="person", name="ada"), "demo")
+    with step("Ada blocks the laptop"), Api(play.stage.portal_url, token) as api:
+        return api.act_on_device(device, DeviceAction.BLOCK, "stolen").status
+
+
+SCENES: list[tuple[str, str, Scene]] = [
+    ("A new device", "Dave is a contractor, and connects with a laptop that nobody knows yet.", new_device),
+]
