@@ -7,7 +7,7 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +32,8 @@ T = TypeVar("T")
 class WorkerProcess:
     """`python worker.py`, as often as it is started; `settings` are more of them, by their names."""
 
+    arguments: Sequence[str] = [str(ROOT / "worker.py")]
+
     def __init__(self, deployment: Deployment, log: Path, **settings: object) -> None:
         where = environment_for(deployment.database_url, deployment.address, deployment.namespace, deployment.mail)
         where |= {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in settings.items()}
@@ -42,7 +44,7 @@ class WorkerProcess:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, str(ROOT / "worker.py"), cwd=ROOT, env=self._environment, stdout=log, stderr=log
+                sys.executable, *self.arguments, cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
 
     async def kill(self) -> None:
