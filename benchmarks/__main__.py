@@ -16,6 +16,7 @@ from benchmarks.enrolment import milliseconds_to_judge
 from benchmarks.history import milliseconds_of_history
 from benchmarks.place import Place, Sink
 from benchmarks.reading import mails_per_second
+from benchmarks.registering import registrations_per_second
 from benchmarks.throughput import requests_per_second
 from benchmarks.waiting import with_others_waiting
 from benchmarks.waking import reply_to_approved
@@ -45,6 +46,7 @@ async def measure() -> dict[str, float]:
             figures["ratio: reply to Approved / bare wake-up"] = (
                 woken["reply delivered to Approved, ms"] / woken["bare IDLE wake-up, ms"]
             )
+            figures |= await registrations_per_second(place, say)
             figures |= await event_on_pages(place, say)
             figures |= await with_others_waiting(place, say)
             figures |= mails_per_second(say)

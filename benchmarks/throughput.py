@@ -40,13 +40,13 @@ async def requests_per_second(place: Place, say: Callable[[str], None]) -> dict[
         }
         say("warming up")
         for one in contenders.values():
-            await _seconds(one, range(WARM_UP))
+            await seconds_of(one, range(WARM_UP))
         seconds: dict[str, list[float]] = {name: [] for name in contenders}
         for turn in range(ROUNDS):
             say(f"round {turn + 1} of {ROUNDS}: {IN_A_ROUND} requests each, {AT_ONCE} at a time")
             first = WARM_UP + turn * IN_A_ROUND
             for name, one in contenders.items():
-                seconds[name].append(await _seconds(one, range(first, first + IN_A_ROUND)))
+                seconds[name].append(await seconds_of(one, range(first, first + IN_A_ROUND)))
     return _rates(seconds)
 
 
@@ -97,7 +97,7 @@ def skeleton(client: TemporalClient, sink: Sink, kind: str) -> One:
     return one
 
 
-async def _seconds(one: One, numbers: range) -> float:
+async def seconds_of(one: One, numbers: range) -> float:
     """Do all of these, AT_ONCE at a time; returns how long it took."""
     places = asyncio.Semaphore(AT_ONCE)
 

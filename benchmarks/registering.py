@@ -1,0 +1,69 @@
+"""How many devices register in a second, beside transactions that insert one row each."""
+
+import base64
+import secrets
+from collections.abc import Callable
+from statistics import median
+
+from benchmarks.place import PEOPLE, Deployment, Place, deployment, policy
+from benchmarks.throughput import AT_ONCE, One, seconds_of
+from countersign.fingerprints import Fingerprint, Posture
+from countersign.registration import Presented
+from engine.policy import apply_policy
+from engine.registering import MOST_WAITING_OF_PERSON, Registrant
+
+ROUNDS = 5
+IN_A_ROUND = 16
+# The devices of the first half have to be approved.
+HALF = PEOPLE // 2
+assert ROUNDS * IN_A_ROUND <= HALF * MOST_WAITING_OF_PERSON
+RULES = f"""
+roles:
+  vendor: {{people: [{", ".join(f"user-{n}" for n in range(HALF))}], require_device_approval: true}}
+registered_devices: {{network: 10.0.0.0/8}}
+"""
+INSERT = "INSERT INTO bench (text) VALUES ('a device that registers')"
+
+
+async def registrations_per_second(place: Place, say: Callable[[str], None]) -> dict[str, float]:
+    """Measure in turn, round after round; gives each one's rate, and the medians of the rounds' ratios to inserts."""
+    async with deployment(place, "registering") as running:
+        apply_policy(running.store, policy() + RULES, "bench")
+        with running.store.database.transaction() as connection:
+            connection.exec_driver_sql("CREATE TABLE bench (id INTEGER PRIMARY KEY, text TEXT)")
+        contenders: dict[str, One] = {
+            "plain insert": lambda _: running.store.database.run(_insert, running),
+            "device approved at once": lambda number: _register(running, number, HALF, "approved"),
+            "device with an approval": lambda number: _register(running, number, 0, "pending"),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        for turn in range(ROUNDS):
+            say(f"round {turn + 1} of {ROUNDS}: {IN_A_ROUND} devices register, {AT_ONCE} at a time")
+            for name, one in contenders.items():
+                seconds[name].append(await seconds_of(one, range(turn * IN_A_ROUND, (turn + 1) * IN_A_ROUND)))
+    return _rates(seconds)
+
+
+def _rates(seconds: dict[str, list[float]]) -> dict[str, float]:
+    inserts = seconds.pop("plain insert")
+    figures = {"plain inserts/s": ROUNDS * IN_A_ROUND / sum(inserts)}
+    for name, taken in seconds.items():
+        figures[f"registrations/s, {name}"] = ROUNDS * IN_A_ROUND / sum(taken)
+        ratios = [plain / ours for plain, ours in zip(inserts, taken, strict=True)]
+        figures[f"ratio: {name} / plain insert, median of {ROUNDS} rounds"] = median(ratios)
+    return figures
+
+
+def _insert(running: Deployment) -> None:
+    with running.store.database.transaction() as connection:
+        connection.exec_driver_sql(INSERT)
+
+
+async def _register(running: Deployment, number: int, first: int, status: str) -> None:
+    """A new device registers, each from an address of its own."""
+    person = f"user-{first + number % HALF}"
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    fingerprint = Fingerprint(hostname=f"laptop-{number}", serial=secrets.token_hex(4), posture=Posture(tpm=True))
+    by = Registrant(person, person=person, source_address=f"10.1.{number // 250}.{number % 250}")
+    found = await running.engine.devices.register(Presented(key=key, fingerprint=fingerprint), by)
+    assert found.status == status, found
