@@ -9,6 +9,7 @@ from typing import Literal
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, Scope, Status
 from countersign.notifications import Person, RejectedInput
+from countersign.registration import DeviceStatus
 from engine.messages import Messages
 from engine.statistics import Overviews
 from engine.transactions import Transactions
@@ -17,6 +18,7 @@ from store import Store
 from store.audit import WantedEvents
 from store.filters import Filters
 from store.listing import LONGEST_LIST, Wanted
+from store.registered_devices import WantedDevices
 from store.repeats import Repeats
 from store.retention import Kept, Retention
 from store.visibility import Visibility
@@ -82,8 +84,23 @@ def _lists(store: Store, waiting_id: int) -> list[Query]:
         *(Query(f"list: {name}", "list", _page(store, one)) for name, one in wanted.items()),
         Query("list: what waits for one, at most 200", "list", lambda: reading.waiting_for(APPROVER)),
         Query("list: what one may revoke, at most 200", "list", lambda: reading.revocable_by(APPROVER)),
+        *_devices(store),
         Query("list: versions of the policy", "list", store.policies.versions),
     ]
+
+
+def _devices(store: Store) -> list[Query]:
+    """The devices that people connect with."""
+    wanted = {
+        "devices": WantedDevices(),
+        "devices that wait": WantedDevices(status=DeviceStatus.PENDING),
+        "archived devices": WantedDevices(status=DeviceStatus.ARCHIVED),
+        "devices of one person": WantedDevices(person=requester(7)),
+        "devices with one serial number": WantedDevices(serial="S-7"),
+        "devices with a name that there is not": WantedDevices(query="no such name"),
+    }
+    found = store.registered_devices
+    return [Query(f"list: 50 {name}", "list", partial(found.page, one)) for name, one in wanted.items()]
 
 
 def _filters(waiting_id: int) -> dict[str, Filters]:
@@ -155,6 +172,7 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
     long_ago = now - timedelta(seconds=15)
     work: dict[str, Callable[[], object]] = {
         "requests to look at again": engine.rechecks.due,
+        "devices left over": lambda: store.registered_devices.to_ask(now, 20),
         "grants to revoke": engine.granting.to_revoke,
         "grants whose time is over": lambda: store.grants.overdue(long_ago, 20),
         "waiting requests, in turn": lambda: store.reading.waiting_after(0, 20),

@@ -13,6 +13,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import LevelRule, Route
 from countersign.transitions import GRANT_STEP
 from sandbox.copied_rows import copy_rows
+from sandbox.device_history import write_devices
 from store import Store
 from store import tables as t
 
@@ -23,6 +24,8 @@ Rows = dict[Table, list[Row]]
 APPROVER = "grace"
 SECOND_APPROVER = "heidi"
 PEOPLE = 20
+# For so many past requests one device was registered.
+REQUESTS_FOR_A_DEVICE = 10
 LIVE_CHANNEL = "slack"
 # What is over has been for so long, at least; a request is a minute older than the next.
 ONE_DAY_MINUTES = 24 * 60
@@ -86,6 +89,7 @@ def write_history(
     for start in range(done, past + waiting, CHUNK):
         numbers = range(first + start, first + min(start + CHUNK, past + waiting))
         _write(store, numbers, past - start, lasting)
+    write_devices(store, past // REQUESTS_FOR_A_DEVICE, PEOPLE)
     say(f"{past:,} past and {waiting:,} waiting requests are written")
 
 
