@@ -4,9 +4,6 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
-
-from sqlalchemy import Row
 
 from countersign.errors import CountersignError, NotAllowed, Refused, TooMany, Unavailable
 from countersign.permissions import Principal
@@ -18,7 +15,9 @@ from countersign.registration import (
     Registered,
     RegisteredDevice,
 )
-from engine.registering import OPEN_TO_DECISION, Enrolment, Registrant
+from engine.enrolling import Enrolling
+from engine.external_evaluation import ExternalEvaluations
+from engine.registering import OPEN_TO_DECISION, Registrant
 from engine.resources import Resources
 from engine.together import each_for_itself
 from engine.undoing import Undoing
@@ -42,10 +41,11 @@ log = logging.getLogger(__name__)
 class Devices:
     """Registers devices, and acts on them."""
 
-    def __init__(self, resources: Resources, undoing: Undoing) -> None:
+    def __init__(self, resources: Resources, undoing: Undoing, external: ExternalEvaluations) -> None:
         self._resources = resources
         self._run = resources.run
         self._undoing = undoing
+        self._enrolling = Enrolling(external)
         self._registering = resources.transactions.registering
         self._actions = resources.transactions.device_actions
 
@@ -55,7 +55,8 @@ class Devices:
         Raises Refused for a person who may not or a key of somebody else, and TooMany where too many wait.
         """
         row = await self._run(self._registering.present, presented, by)
-        said = await self._enrolment(row, by)
+        policy = await self._run(self._resources.store.reading.policy)
+        said = await self._enrolling.judge(policy, row, by)
         device, to_ask = await self._run(self._registering.enrol, row.id, by, said)
         if to_ask:
             await self._ask(device.id)
@@ -67,9 +68,6 @@ class Devices:
     async def registered(self, device_id: str) -> Registered:
         """What a device is answered now. Raises NotFound."""
         return answer(await self._run(self._resources.store.registered_devices.one, device_id))
-
-    async def _enrolment(self, row: Row[Any], by: Registrant) -> Enrolment:
-        return Enrolment()
 
     async def _ask(self, device_id: str) -> None:
         """Open the request about a device; what fails for now is tried again by the sweeper."""

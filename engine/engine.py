@@ -82,14 +82,13 @@ class Engine:
         self._undoing = Undoing(self._resources, settling)
         alerts = Alerts(self._resources)
         sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, judging.submit)
-        self.devices = Devices(self._resources, self._undoing)
+        self.external_evaluations = ExternalEvaluations()
+        self.devices = Devices(self._resources, self._undoing, self.external_evaluations)
         # What people do, on any channel.
         self.store, self.submit, self.record_rejected = judging.store, judging.submit, judging.record_rejected
         self.cancel, self.revoke, self.give_back = self._undoing.cancel, self._undoing.revoke, self._undoing.give_back
         # What is about no request.
         self.notify = self._resources.notify
-        # What is asked before a device enrols.
-        self.external_evaluations = ExternalEvaluations()
         # What sweepers do.
         self.enforce_directory, self.settle_gone = sweeping.enforce_directory, settling.settle_gone
         self.alert_admins = alerts.look

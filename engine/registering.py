@@ -219,13 +219,15 @@ def _enrol(
 ) -> Row[Any]:
     if said.refused:
         event = _event("enrolment_refused", by.who, row.id, said.refused, now, by.proof)
-        after = devices.change(connection, row.id, message=said.refused)
+        # A gate lets it through no more, until the rules let it in again.
+        ends = {"session_ends_at": now} if row.decision == devices.APPROVED else {}
+        after = devices.change(connection, row.id, message=said.refused, **ends)
         append_or_count(connection, None, event, row.id)
         return after
-    session = said.session and int(said.session.total_seconds())
-    values: dict[str, Any] = {"message": "", "session_seconds": session}
-    if not row.decision:
-        values |= {"rule": said.rule, "identity": said.identity}
+    values: dict[str, Any] = {"message": ""}
+    if anew := not has_enrolled(row, now):
+        session = said.session and int(said.session.total_seconds())
+        values |= {"rule": said.rule, "identity": said.identity, "session_seconds": session}
     match row.decision:
         case "" if not _needs_approval(policy, by, said):
             values |= approved(connection, row, row.fingerprint, now)
@@ -235,7 +237,7 @@ def _enrol(
             values |= {"to_ask": True}
         case devices.APPROVED if _has_to_ask_again(policy, row):
             values |= {"decision": devices.PENDING, "to_ask": True}
-    if values.get("decision", row.decision) == devices.APPROVED:
+    if anew and values.get("decision", row.decision) == devices.APPROVED:
         values["session_ends_at"] = now + said.session if said.session else None
     values = {name: value for name, value in values.items() if value != row._mapping[name]}
     after = devices.change(connection, row.id, **values) if values else row
@@ -244,6 +246,11 @@ def _enrol(
     elif row.decision == devices.APPROVED and values.get("decision") == devices.PENDING:
         _record(connection, "device_pending", "countersign", row.id, "what it says of itself has changed", now)
     return after
+
+
+def has_enrolled(row: Row[Any], now: datetime) -> bool:
+    """Whether it is known who its person was when it enrolled, and its session is not over."""
+    return row.identity is not None and (row.session_ends_at is None or row.session_ends_at > now)
 
 
 def approved(connection: Connection, row: Row[Any], fingerprint: dict[str, Any], now: datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
+from countersign.enrolment.facts import Country
 from countersign.errors import NotAllowed
 from countersign.fingerprints import LONGEST_VALUE
 from countersign.kinds.device import DEVICE
@@ -46,7 +47,7 @@ class Registering(Presented):
 
     person: Id | None = Field(default=None, description="whose device it is; you, unless a gateway says it")
     source_address: SourceAddress = ""
-    country: str = Field(default="", pattern="^([A-Za-z]{2})?$", description="ISO 3166-1, two letters")
+    country: Country = Field(default="", max_length=2, description="ISO 3166-1, two letters; looked up, unless said")
     claims: dict[LongestClaim, list[LongestClaim]] = Field(default={}, max_length=MOST_CLAIMS)
     login_method: str = Field(default="", max_length=LONGEST_ID)
     justification: PlainText = Field(default="", max_length=LONGEST_REASON)
@@ -75,10 +76,11 @@ async def register(
     of either it is a new one.
     """
     presented = Presented(key=body.key, key_type=body.key_type, fingerprint=body.fingerprint)
+    by = _registrant(request, body, caller)
     # A gateway's own certificate says nothing of the device that it registers.
     certificate = None if caller.principal.is_gateway else await certificate_of(request)
-    registrant = replace(_registrant(request, body, caller), certificate=certificate)
-    found = await context.engine.devices.register(presented, registrant)
+    country = by.country or context.countries.country_of(by.source_address)
+    found = await context.engine.devices.register(presented, replace(by, country=country, certificate=certificate))
     if found.status != "pending" or not wait:
         return found
     return await context.feed.first(
@@ -110,7 +112,7 @@ def _registrant(request: Request, body: Registering, caller: Caller) -> Registra
         caller.name,
         person=body.person,
         source_address=body.source_address,
-        country=body.country.upper(),
+        country=body.country,
         claims=body.claims,
         login_method=body.login_method,
         justification=body.justification,
