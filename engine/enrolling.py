@@ -12,8 +12,8 @@ from countersign.enrolment.judge import EnrolmentVerdict
 from engine.external_evaluation import ExternalEvaluations
 from engine.registering import Enrolment, Registrant, has_enrolled
 
-# The facts that are kept with a device that has enrolled.
-IDENTITY = {"email", "user_groups", "roles", "claims", "login_method"}
+# The other facts say who somebody is, and are kept with a device that has enrolled.
+OF_A_CONNECTION = {"source_address", "country", "service_token", "certificate"}
 NO_RULE = "No enrolment rule lets this device in."
 NO_MACHINES = "The policy has no enrolment rule that lets machines in."
 NOT_FOR_MACHINES = "The enrolment rule {} is for people; machines enrol by `service_auth` or `bypass`."
@@ -39,31 +39,32 @@ class Enrolling:
             rule=verdict.rule,
             approval_required=verdict.approval_required,
             session=verdict.session,
-            identity=facts.model_dump(mode="json", include=IDENTITY),
+            identity=facts.model_dump(mode="json", exclude=OF_A_CONNECTION),
         )
 
 
-def _facts(policy: Policy, by: Registrant, identity: dict[str, Any] | None) -> Facts:
+def _facts(policy: Policy, by: Registrant, kept: dict[str, Any] | None) -> Facts:
     """What is known now, with who they were when the device enrolled, if it has."""
-    now = {
-        "source_address": by.source_address,
-        "country": by.country,
-        "service_token": by.service_token or None,
-        "certificate": by.certificate,
-    }
-    return Facts.model_validate(now | (_identity(policy, by) if identity is None else identity))
+    who = _identity(policy, by) if kept is None else Facts.model_validate(kept)
+    now = Facts(
+        source_address=by.source_address,
+        country=by.country,
+        service_token=by.service_token or None,
+        certificate=by.certificate,
+    )
+    return who.model_copy(update={name: getattr(now, name) for name in OF_A_CONNECTION})
 
 
-def _identity(policy: Policy, by: Registrant) -> dict[str, Any]:
+def _identity(policy: Policy, by: Registrant) -> Facts:
     if not by.person:
-        return {}
-    return {
-        "email": policy.users[by.person].email,
-        "user_groups": policy.groups_of(by.person),
-        "roles": policy.roles_of(by.person),
-        "claims": by.claims,
-        "login_method": by.login_method or None,
-    }
+        return Facts()
+    return Facts(
+        email=policy.users[by.person].email,
+        user_groups=frozenset(policy.groups_of(by.person)),
+        roles=frozenset(policy.roles_of(by.person)),
+        claims=by.claims,
+        login_method=by.login_method or None,
+    )
 
 
 def _why_refused(policy: Policy, verdict: EnrolmentVerdict, facts: Facts, by: Registrant, enrolled: bool) -> str:
