@@ -64,7 +64,7 @@ def find_temporal(say: Say = say_on_stderr, cache: Path | None = None) -> Path:
     if tool:
         return tool
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / ".lock"):
+    with locked(cache / ".lock"):
         # Somebody else may have fetched it while we waited for the lock.
         tool = _in_cache(cache, say) or _downloaded(cache, say) or _built(cache, say)
     if not tool:
@@ -73,7 +73,8 @@ def find_temporal(say: Say = say_on_stderr, cache: Path | None = None) -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that other processes wait for."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -147,7 +148,7 @@ def _built(cache: Path, say: Say) -> Path | None:
         return None
     say("Temporal: building the tool with Go (about 3 minutes and 250 MB, once) ...")
     with tempfile.TemporaryDirectory(dir=cache) as folder:
-        problem = _build(go, Path(folder))
+        problem = go_install(go, GO_PACKAGE, Path(folder), "Temporal")
         if problem:
             say(f"Temporal: the build failed: {problem}")
             return None
@@ -155,19 +156,19 @@ def _built(cache: Path, say: Say) -> Path | None:
     return _in_cache(cache, say)
 
 
-def _build(go: str, folder: Path) -> str:
-    """Build the tool into the folder, in a terminal with one line of progress; returns the problem, or nothing."""
+def go_install(go: str, package: str, folder: Path, name: str) -> str:
+    """Build a package into the folder, in a terminal with one line of progress; returns the problem, or nothing."""
     started = time.monotonic()
     output = folder / "output"
     environment = os.environ | {"GOBIN": str(folder), "GOFLAGS": ""}
     with output.open("w") as log:
-        build = subprocess.Popen([go, "install", GO_PACKAGE], env=environment, stdout=log, stderr=log)
+        build = subprocess.Popen([go, "install", package], env=environment, stdout=log, stderr=log)
     try:
         while build.poll() is None and time.monotonic() - started < BUILD_SECONDS:
             try:
                 build.wait(PROGRESS_SECONDS)
             except subprocess.TimeoutExpired:
-                _progress(f"\rTemporal: building, {time.monotonic() - started:.0f} s ...")
+                _progress(f"\r{name}: building, {time.monotonic() - started:.0f} s ...")
     finally:
         _progress("\n")
         build.kill()

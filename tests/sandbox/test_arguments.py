@@ -16,6 +16,7 @@ MODULES = [
     "sandbox.temporal_server",
     "sandbox.temporal_tool",
     "sandbox.up",
+    "sandbox.wireguard_tool",
 ]
 
 
