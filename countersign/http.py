@@ -42,7 +42,15 @@ from countersign.grant_reuse import must_be_for
 from countersign.http_answers import Applied, Explanation, Health, LoginBegun, LoginToken, Me, PolicyText
 from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
-from countersign.registration import DeviceAction, DeviceStatus, RegisteredDevice, Snapshot
+from countersign.registration import (
+    DeviceAction,
+    DeviceStatus,
+    Peers,
+    Presented,
+    Registered,
+    RegisteredDevice,
+    Snapshot,
+)
 from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
 from countersign.who_approves import WhoApproves
 
@@ -218,6 +226,18 @@ class Api:
 
     # --- the devices that people connect with ------------------------------------------------------------------------
 
+    def admitted(self, version: str, seconds: float = POLL_SECONDS) -> Peers:
+        """The devices that may connect, as soon as they are others than in this version, or after so many seconds."""
+        params = {"version": version, "wait": f"{seconds:g}"}
+        return self._read(Peers, self._get("devices/admitted", params=params, timeout=_poll_timeout(seconds)))
+
+    def register(self, presented: Presented, justification: str = "", seconds: float = 0) -> Registered:
+        """Register a device, or one that is known again; waits so many seconds for a decision where one is to come."""
+        body = {**presented.model_dump(mode="json"), "justification": justification}
+        params = {"wait": f"{seconds:g}"}
+        reply = self._post("devices/register", body, params=params, timeout=_poll_timeout(seconds))
+        return self._read(Registered, reply)
+
     def registered_devices(
         self,
         person: str = "",
@@ -361,7 +381,7 @@ class Api:
 
     def _poll(self, path: str, after: int | None, seconds: float) -> Reply:
         params = {"timeout": str(seconds)} | ({} if after is None else {"after": str(after)})
-        return self._get(path, params=params, timeout=httpx.Timeout(seconds + LATE_SECONDS, connect=CONNECT_SECONDS))
+        return self._get(path, params=params, timeout=_poll_timeout(seconds))
 
     def _post(
         self,
@@ -370,10 +390,11 @@ class Api:
         key: str = "",
         kind: str = "application/json",
         params: dict[str, str] | None = None,
+        **options: Any,
     ) -> Reply:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Idempotency-Key": key or uuid.uuid4().hex, "Content-Type": kind}
-        return self._send("POST", path, content=content, headers=headers, params=params or {})
+        return self._send("POST", path, content=content, headers=headers, params=params or {}, **options)
 
     def _post_policy(self, path: str, text: str, params: dict[str, Any]) -> Reply:
         said = {name: str(value).lower() for name, value in params.items() if value is not None}
@@ -446,6 +467,11 @@ ERRORS: dict[int, type[CountersignError]] = {
     HTTPStatus.CONFLICT: Refused,
     HTTPStatus.TOO_MANY_REQUESTS: TooMany,
 }
+
+
+def _poll_timeout(seconds: float) -> httpx.Timeout:
+    """For an answer that may take so many seconds."""
+    return httpx.Timeout(seconds + LATE_SECONDS, connect=CONNECT_SECONDS)
 
 
 def _details(problem: dict[str, Any]) -> dict[str, Any]:

@@ -119,3 +119,10 @@ class Admitted(Model):
     address: str | None
     person: str
     until: datetime | None = None
+
+
+class Peers(Model):
+    """The devices that a gate lets through; `version` changes with them."""
+
+    version: str
+    peers: list[Admitted]

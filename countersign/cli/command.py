@@ -18,7 +18,9 @@ from countersign.cli import (
     doctor,
     enrolment,
     exits,
+    gate,
     login,
+    own_device,
     policy,
     registered_devices,
     replies,
@@ -41,7 +43,9 @@ app = typer.Typer(
 app.add_typer(asking.commands)
 app.add_typer(devices.commands)
 app.add_typer(registered_devices.commands, name="device")
+registered_devices.commands.add_typer(own_device.commands)
 app.add_typer(watching.commands)
+app.add_typer(gate.commands, name="gate")
 app.add_typer(answering.commands)
 app.add_typer(policy.commands, name="policy")
 app.add_typer(enrolment.commands, name="enrolment")

@@ -16,9 +16,9 @@ from countersign.fingerprints import LONGEST_VALUE
 from countersign.kinds.device import DEVICE
 from countersign.models import LONGEST_ID, LONGEST_REASON, Id, Model, PlainText, SourceAddress
 from countersign.registration import (
-    Admitted,
     DeviceAction,
     DeviceStatus,
+    Peers,
     Presented,
     Registered,
     RegisteredDevice,
@@ -57,13 +57,6 @@ class Reason(Model):
     """Why something is done to a device."""
 
     reason: PlainText = Field(default="", max_length=LONGEST_REASON)
-
-
-class Peers(Model):
-    """The devices that a gate lets through; `version` changes with them."""
-
-    version: str
-    peers: list[Admitted]
 
 
 @router.post("/devices/register", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))

@@ -94,7 +94,7 @@ class Installation:
 
 
 @contextmanager
-def installed(temporal_address: str, folder: Path) -> Iterator[Installation]:
+def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iterator[Installation]:
     """Run the worker and the portal until the end of the block."""
     port, smtp_port, imap_port = free_port(), free_port(), free_port()
     settings = {
@@ -111,10 +111,11 @@ def installed(temporal_address: str, folder: Path) -> Iterator[Installation]:
     with store.database.transaction() as connection:
         first = random.randrange(10**6, 10**9)
         connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {first} WHERE name = 'requests'")
-    apply_policy(store, POLICY, "ada")
+    apply_policy(store, policy, "ada")
     tokens = {name: store.tokens.create(Owner(kind="person", name=name), "tests") for name in PEOPLE}
     gateway = Owner(kind="gateway", name="bastion", target_groups=["web", "lab"], variants=["ssh"])
     tokens["bastion"] = store.tokens.create(gateway, "tests")
+    tokens["vpn-1"] = store.tokens.create(Owner(kind="gateway", name="vpn-1", variants=["device"]), "tests")
     store.close()
     mail = ["-m", "sandbox", "serve", "--smtp-port", str(smtp_port), "--imap-port", str(imap_port)]
     with (

@@ -34,8 +34,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.seen.append({"path": self.path, **dict(self.headers.items())})
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(errors="replace")
+        self.server.seen.append({"path": self.path, "body": sent, **dict(self.headers.items())})
         status, body, headers = self.server.answers.pop(0)
         if not status:
             self.close_connection = True

@@ -1,0 +1,76 @@
+"""gate wireguard: admits the registered devices that are approved, and nobody else."""
+
+import signal
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from countersign.cli.exits import Code
+from countersign.cli.files import content
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.output import show, show_json
+from countersign.cli.times import now
+from countersign.durations import reads
+from countersign.errors import BadQuestion
+from countersign.wireguard import interface_name
+
+GRACE = "5m"
+LONGEST_GRACE = timedelta(days=1)
+
+commands = typer.Typer(help="Let approved devices in, and nobody else.", no_args_is_help=True)
+
+
+@commands.callback()
+def gates() -> None:
+    """Let approved devices in, and nobody else."""
+
+
+@commands.command()
+def wireguard(
+    interface: Annotated[str, typer.Option(metavar="NAME", help="The interface, such as wg0, whose peers are kept.")],
+    grace: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long peers stay while the portal does not answer.")
+    ] = GRACE,
+    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="The file that holds the token.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Have an interface's peers be the approved devices, until it is stopped; then it has none."""
+    # Other commands need not load it.
+    from countersign.gates.wireguard import Gate
+
+    name, seconds = interface_name(interface), _seconds(grace)
+    if token_file is not None:
+        token = content(token_file).decode(errors="replace").strip()
+        if not token:
+            raise BadQuestion(f"{token_file} is empty; put the gateway's token there.")
+    signal.signal(signal.SIGTERM, _end)
+    with connect(url, token) as api:
+        Gate(api, name, seconds, _say_json if as_json else _say).run()
+
+
+def _seconds(grace: str) -> float:
+    try:
+        return reads("seconds", LONGEST_GRACE)(grace).total_seconds()
+    except ValueError as error:
+        raise BadQuestion(f"--grace {error}.") from None
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End once; a second signal must not interrupt the removal of the peers."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise typer.Exit(Code.OK)
+
+
+def _say(message: str) -> None:
+    show(Text(message))
+
+
+def _say_json(message: str) -> None:
+    show_json({"at": now(), "words": message}, one_line=True)

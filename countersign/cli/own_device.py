@@ -1,0 +1,208 @@
+"""device enrol, status, leave: this machine as a device that connects by WireGuard (Linux)."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from countersign import wireguard
+from countersign.cli import own_files
+from countersign.cli.exits import Code
+from countersign.cli.live import patiently, rest
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, is_same
+from countersign.cli.output import console, show, show_json
+from countersign.errors import BadQuestion, NotFound, Refused
+from countersign.http import POLL_SECONDS
+from countersign.linux_fingerprint import fingerprint
+from countersign.models import Model
+from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered
+from countersign.times import moment
+
+KEY_FILE, DEVICE_FILE = "device.key", "device.json"
+ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
+
+# Further commands of `countersign device`.
+commands = typer.Typer()
+
+
+class KeptDevice(Model):
+    """The device that this machine is; `interface` is empty where none was brought up."""
+
+    url: str = ""
+    id: str = ""
+    interface: str = ""
+
+
+@commands.command()
+def enrol(
+    endpoint: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the gate's WireGuard listens.")] = "",
+    gate_key: Annotated[str, typer.Option(metavar="KEY", help="The gate's public key.")] = "",
+    network: Annotated[
+        list[str] | None, typer.Option(metavar="NETWORK", help="What is reached through it, such as 10.64.0.0/16.")
+    ] = None,
+    interface: Annotated[str, typer.Option(metavar="NAME", help="The interface to bring up.")] = "countersign0",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the approvers read it.")] = "",
+    wait: Annotated[bool, typer.Option(help="Wait for the decision.")] = True,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Register this machine, wait until it is approved, and bring its interface up."""
+    if sys.platform != "linux":
+        raise BadQuestion("Only a Linux machine can be enrolled by this command.")
+    gate = _gate(endpoint, gate_key, network or [])
+    kept = _kept() or KeptDevice()
+    name = wireguard.interface_name(interface)
+    if gate:
+        _must_be_free(name, kept)
+    with connect(url, token) as api:
+        if kept.url and not is_same(str(api.url), kept.url):
+            raise Refused(f"This machine is a device of {kept.url}; run `countersign device leave` first.")
+        presented = Presented(key=wireguard.public_key(_private_key()), fingerprint=fingerprint())
+        answer = api.register(presented, reason)
+        kept = _keep(kept, url=str(api.url), id=answer.id)
+        if wait:
+            answer = _wait(answer, partial(api.register, presented, reason, POLL_SECONDS))
+    up = gate is not None and answer.status == "approved"
+    if gate and up:
+        if kept.interface not in {"", name}:
+            wireguard.take_down(kept.interface)
+        _bring_up(answer, gate, _keep(kept, interface=name).interface)
+    if as_json:
+        show_json(answer)
+    else:
+        show(_page(answer, name if up else ""))
+    raise typer.Exit(Code.OK if answer.status in {"approved", "pending"} else Code.NO)
+
+
+@commands.command()
+def status(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """Say what this machine is to the portal, and whether its interface is up."""
+    kept = _must_be_kept()
+    with connect(url or kept.url, token) as api:
+        device = api.registered_device(kept.id)
+    is_up = bool(kept.interface) and wireguard.exists(kept.interface)
+    if as_json:
+        show_json({**device.model_dump(mode="json"), "interface": kept.interface, "up": is_up})
+        return
+    show(Text.assemble((device.status, "bold"), f"  {device.id}, {device.name}"))
+    for line in (device.message, f"Address: {device.address}" if device.address else ""):
+        if line:
+            show(Text(f"  {line}"))
+    if kept.interface:
+        show(Text(f"  {kept.interface} is {'up' if is_up else 'not there; enrol again to bring it up'}."))
+
+
+@commands.command()
+def leave(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """Have this machine be a device no longer: take its interface down, and forget its key."""
+    kept = _must_be_kept()
+    with connect(url or kept.url, token) as api, suppress(NotFound):
+        # One that is archived has left by then.
+        if api.registered_device(kept.id).status is not DeviceStatus.ARCHIVED:
+            api.act_on_device(kept.id, DeviceAction.LEAVE)
+    if kept.interface:
+        wireguard.take_down(kept.interface)
+    own_files.delete(DEVICE_FILE)
+    own_files.delete(KEY_FILE)
+    if as_json:
+        show_json({"id": kept.id})
+    else:
+        show(Text("This machine is a device no longer."))
+
+
+def _gate(endpoint: str, key: str, networks: list[str]) -> wireguard.OtherEnd | None:
+    """The other end as it was typed, None where none was; raises BadQuestion."""
+    if not endpoint and not key and not networks:
+        return None
+    if not ENDPOINT.fullmatch(endpoint):
+        raise BadQuestion("--endpoint is the gate's HOST:PORT, such as vpn.example.com:51820.")
+    if not wireguard.is_key(key):
+        raise BadQuestion("--gate-key is the gate's public key, as `wg show wg0 public-key` prints it there.")
+    if not networks:
+        raise BadQuestion("--network is missing: say what is reached through the gate, such as 10.64.0.0/16.")
+    return wireguard.OtherEnd(key=key, endpoint=endpoint, networks=[wireguard.network_of(one) for one in networks])
+
+
+def _must_be_free(interface: str, kept: KeptDevice) -> None:
+    """Raise BadQuestion where no interface can be made, or one of that name is somebody else's."""
+    if os.geteuid() != 0:
+        raise BadQuestion("Only root can bring an interface up; use sudo, or leave --endpoint out.")
+    if interface != kept.interface and wireguard.exists(interface):
+        raise BadQuestion(f"There is an interface {interface} already; name another with --interface.")
+
+
+def _wait(answer: Registered, again: Callable[[], Registered]) -> Registered:
+    """The answer that is no waiting any more; it may come much later, and the portal be away meanwhile."""
+    screen = console(stderr=True)
+    told = ""
+    with screen.status("") as status:
+        while answer.status == "pending":
+            if (message := _waiting(answer)) != told:
+                status.update(Text(message))
+                told = message
+                if not screen.is_terminal:
+                    screen.print(Text(message), soft_wrap=True)
+            rest()
+            answer = patiently(again)
+    return answer
+
+
+def _waiting(answer: Registered) -> str:
+    asked = f" Request #{answer.approval_id} asks for it." if answer.approval_id else ""
+    return f"{answer.message}{asked} Ctrl-C ends the waiting, not the request."
+
+
+def _private_key() -> str:
+    """The key of this machine, which never leaves it; made where there is none."""
+    key = own_files.read(KEY_FILE).strip()
+    if not wireguard.is_key(key):
+        key = wireguard.new_key()
+        own_files.write(KEY_FILE, f"{key}\n")
+    return key
+
+
+def _bring_up(answer: Registered, gate: wireguard.OtherEnd, interface: str) -> None:
+    address = wireguard.only(answer.address)
+    if address is None:
+        raise Refused("The device is approved and has no address; an administrator sets `network` in the policy.")
+    wireguard.bring_up(interface, own_files.path(KEY_FILE), address, gate)
+
+
+def _page(answer: Registered, interface: str) -> Text:
+    page = Text.assemble((answer.message, "bold"), f"\n  Device {answer.id}")
+    if answer.approval_id:
+        page.append(f"; request #{answer.approval_id}")
+    if answer.address:
+        page.append(f"; address {answer.address}")
+    if answer.session_ends_at:
+        page.append(f"; enrol again before {moment(answer.session_ends_at)}")
+    if interface:
+        page.append(f"\n  {interface} is up.")
+    return page
+
+
+def _kept() -> KeptDevice | None:
+    with suppress(ValueError):
+        return KeptDevice.model_validate(json.loads(own_files.read(DEVICE_FILE)))
+    return None
+
+
+def _keep(kept: KeptDevice, **values: str) -> KeptDevice:
+    kept = kept.model_copy(update=values)
+    own_files.write(DEVICE_FILE, kept.model_dump_json())
+    return kept
+
+
+def _must_be_kept() -> KeptDevice:
+    kept = _kept()
+    if kept is None:
+        raise NotFound("This machine is no device yet; run `countersign device enrol`.")
+    return kept

@@ -1,0 +1,42 @@
+"""Small files that commands keep for their user, who alone can read them."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from countersign.errors import Unavailable
+
+
+def path(name: str) -> Path:
+    """Where it is kept (the XDG Base Directory Specification). Raises RuntimeError where there is no home folder."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "countersign" / name
+
+
+def read(name: str) -> str:
+    """What it holds; nothing where it can't be read."""
+    with suppress(OSError, UnicodeDecodeError, RuntimeError):
+        return path(name).read_text()
+    return ""
+
+
+def write(name: str, text: str) -> Path:
+    """Put a text in place of what it held. Raises Unavailable, with the remedy."""
+    try:
+        file = path(name)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = file.with_suffix(f".{os.getpid()}")
+        made.unlink(missing_ok=True)
+        # Nobody else can read it at any moment, whatever the umask.
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(text)
+        made.replace(file)
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or "there is no home folder"
+        raise Unavailable(f"{name} can't be kept: {why}. Set XDG_CONFIG_HOME to a folder of yours.") from None
+    return file
+
+
+def delete(name: str) -> None:
+    """Delete it, if it is there."""
+    with suppress(OSError, RuntimeError):
+        path(name).unlink()

@@ -1,0 +1,152 @@
+"""Networks of their own for the tests of WireGuard, and how what runs in one reaches a server outside."""
+
+from __future__ import annotations
+
+import ctypes
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+SECONDS = 30
+CLONE_NEWNET = 0x40000000
+# What runs in it ends with its first process, also a daemon; wireguard-go's sockets are its own.
+HOLD = "mkdir -p /run/wireguard; mount -t tmpfs none /run/wireguard; ip link set lo up; echo up; exec sleep infinity"
+ISOLATION = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", HOLD)
+
+
+class Network:
+    """A network that holds nothing but what the test puts there."""
+
+    def __init__(self) -> None:
+        self._holder = subprocess.Popen(ISOLATION, stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout
+        assert self._holder.stdout.readline() == "up\n"
+        children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
+        self.pid = int(children.read_text())
+
+    def end(self) -> None:
+        self._holder.send_signal(signal.SIGKILL)
+        self._holder.wait(SECONDS)
+        assert self._holder.stdout
+        self._holder.stdout.close()
+
+    def inside(self, *command: str, daemons: bool = False) -> list[str]:
+        """The command as it runs within. With `daemons`, what it leaves running ends with the network, too."""
+        return ["nsenter", "--target", str(self.pid), "--net", "--mount", *(["--pid"] if daemons else []), *command]
+
+    def start(self, *command: str) -> None:
+        """Start a daemon, which ends with the network."""
+        subprocess.run(self.inside(*command, daemons=True), check=True, capture_output=True, timeout=SECONDS)
+
+    def run(self, *command: str, check: bool = True) -> str:
+        done = subprocess.run(self.inside(*command), capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert done.returncode == 0 or not check, (command, done.stderr)
+        return done.stdout
+
+    def reaches(self, address: str) -> bool:
+        """Whether one ping is answered within a second."""
+        ping = self.inside("ping", "-c", "1", "-W", "1", address)
+        return subprocess.run(ping, capture_output=True, timeout=SECONDS, check=False).returncode == 0
+
+    def listen(self) -> socket.socket:
+        """A socket that listens within, on some port of 127.0.0.1: where it was made, it stays."""
+        made: list[socket.socket] = []
+
+        def make() -> None:
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open(f"/proc/{self.pid}/ns/net") as network:
+                if libc.setns(network.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            made.append(socket.create_server(("127.0.0.1", 0)))
+
+        # The network of one thread is changed, which ends.
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        return made[0]
+
+
+class Relay:
+    """A port within a network that leads to one outside, and to nothing while it is cut."""
+
+    def __init__(self, network: Network, port: int) -> None:
+        self._target, self._is_cut = port, False
+        self._server = network.listen()
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        """End all connections, and those to come at once."""
+        with self._lock:
+            self._is_cut = True
+            for one in self._open:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    def end(self) -> None:
+        self.cut()
+        self._server.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._server.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                inner, _ = self._server.accept()
+                self._threads.append(threading.Thread(target=self._lead, args=(inner,)))
+                self._threads[-1].start()
+
+    def _lead(self, inner: socket.socket) -> None:
+        with inner, suppress(OSError), socket.create_connection(("127.0.0.1", self._target)) as outer:
+            other = {inner: outer, outer: inner}
+            with self._lock:
+                if self._is_cut:
+                    return
+                self._open |= {*other}
+            try:
+                while True:
+                    for source in select.select([*other], [], [])[0]:
+                        if not (data := source.recv(65536)):
+                            return
+                        other[source].sendall(data)
+            finally:
+                with self._lock:
+                    self._open -= {*other}
+
+
+@contextmanager
+def gate_network(wireguard_go: Path, interface: str, address: str) -> Iterator[Network]:
+    """A network with a WireGuard interface that has a key, a port and an address of its own, and no peer."""
+    network = Network()
+    foreground = network.inside(str(wireguard_go), "-f", interface)
+    program = subprocess.Popen(foreground, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: f"{interface}:" in network.run("ip", "link"))
+        network.run("sh", "-c", f"wg genkey | wg set {interface} private-key /dev/stdin listen-port 51820")
+        network.run("ip", "address", "add", address, "dev", interface)
+        network.run("ip", "link", "set", "up", "dev", interface)
+        yield network
+    finally:
+        program.kill()
+        program.wait(SECONDS)
+        network.end()
+
+
+def wait_until(holds: Callable[[], object], seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.05)
