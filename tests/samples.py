@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from countersign.fingerprints import Fingerprint, Posture
 from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.device import DeviceQuestion
 from countersign.models import Decision, Event, GrantStatus, GrantView, Status, Verdict
 from countersign.notifications import Person, RequestNotification
 
@@ -31,6 +33,36 @@ QUESTION = ConnectionQuestion(
     ticket="INC-4711",
     source_address="203.0.113.7",
     minutes=60,
+)
+LAPTOP = Fingerprint(
+    hostname="carbon",
+    platform="linux",
+    os="Debian",
+    os_version="12",
+    kernel="6.1.0-18-amd64",
+    architecture="x86_64",
+    model="ThinkPad X1 Carbon",
+    serial="PF-3XK9",
+    user="alice",
+    client_version="countersign 1.0",
+    posture=Posture(disk_encrypted=True, firewall=True, auto_update=False),
+)
+NEW_DEVICE = DeviceQuestion(
+    requester="alice",
+    device="d3f9c01a7b42e",
+    name="carbon",
+    key="3q2+7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    fingerprint=LAPTOP,
+    reason="A new laptop.",
+    source_address="203.0.113.7",
+)
+CHANGED_DEVICE = NEW_DEVICE.model_copy(
+    update={
+        "before": LAPTOP,
+        "fingerprint": LAPTOP.model_copy(
+            update={"kernel": "6.1.0-21-amd64", "posture": Posture(disk_encrypted=False, firewall=True)}
+        ),
+    }
 )
 GRANT = GrantView(approval_id=1042, status=GrantStatus.ACTIVE, starts_at=NOON, ends_at=NOON + timedelta(minutes=60))
 

@@ -1,6 +1,6 @@
 """One request as a page: the facts, who is asked at which level, what they said, the grant, the timeline."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -11,7 +11,7 @@ from rich.text import Text
 from countersign.cli import repeats, times
 from countersign.cli.refusals import refusals
 from countersign.kinds import title_of
-from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
+from countersign.models import Decision, Detail, GrantStatus, GrantView, Status, Verdict
 from countersign.times import duration
 from countersign.views import ApproverView, AuditEventView, RequestView
 
@@ -32,7 +32,7 @@ SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 def page(view: RequestView, timeline: Iterable[AuditEventView], at: datetime, *, whole: bool = False) -> RenderableType:
     """Everything that is known of one request; not `whole`, repeats are folded and only failed checks show."""
-    parts = [headline(view, at), who_and_what(view), Text(), _facts(view, at), *_levels(view, at)]
+    parts = [headline(view, at), who_and_what(view), Text(), _facts(view, at), *_details(view), *_levels(view, at)]
     rows = list(timeline)
     if rows:
         parts += [Text(), Text("Timeline", style="bold"), Padding(timeline_table(rows, at, whole=whole), (0, 0, 0, 2))]
@@ -158,11 +158,29 @@ def ended_at(grant: GrantView) -> datetime | None:
 
 
 def _facts(view: RequestView, at: datetime) -> RenderableType:
+    return _labelled(_each_fact(view, at))
+
+
+def _details(view: RequestView) -> Iterator[RenderableType]:
+    """The table of what is asked, what has changed first."""
+    if details := view.question.details:
+        yield Text()
+        yield _labelled(details_table(details))
+
+
+def details_table(details: Sequence[Detail]) -> Iterator[tuple[str, Text]]:
+    """What each is called, and its value with what it was before; what has changed comes first."""
+    for one in sorted(details, key=lambda one: one.before is None):
+        was = (f"  was: {one.before}", "yellow") if one.before is not None else ""
+        yield one.label, Text.assemble(one.value, was)
+
+
+def _labelled(rows: Iterable[tuple[str, Text]]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bright_black")
     table.add_column(overflow="fold")
-    for label, fact in _each_fact(view, at):
-        table.add_row(label, fact)
+    for label, value in rows:
+        table.add_row(label, value)
     return Padding(table, (0, 0, 0, 2))
 
 
@@ -179,7 +197,7 @@ def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
         yield "Settled", Text(f"{times.clock(view.settled_at, at, zone=True)}, {times.ago(view.settled_at, at)}")
     if view.grant is not None:
         yield "Grant", grant_text(view.grant, at)
-    elif view.status is Status.WAITING:
+    elif view.status is Status.WAITING and view.grant_lasts:
         yield "Grant", Text(f"{duration(view.grant_lasts)}, from the approval on")
     if view.because:
         yield "Rule", Text(view.because)

@@ -62,5 +62,6 @@ DEVICE = SubjectKind(
     question=DeviceQuestion,
     route=route,
     example='{"kind": "device", "requester": "alice", "device": "d0123456789ab"}',
+    title=lambda subject: "device {name}".format(**subject.fields),
     asked_by_engine=True,
 )

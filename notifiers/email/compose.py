@@ -173,6 +173,7 @@ def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfi
     return {
         **_shown_general(notification, config),
         "subject": notification.subject,
+        "question": notification.question,
         "lasts": notification.grant_lasts,
         "to_requester": notification.to.id == notification.requester.id,
         "answerable": answerable,

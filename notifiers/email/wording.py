@@ -51,9 +51,12 @@ def _harmless(text: str) -> str:
     return " ".join(without_controls(text).split())
 
 
-def quoted(text: str) -> Harmless:
-    """Somebody's words for a text mail: every line is marked, so that none can pass for one of ours."""
-    wrapped = (piece for line in lines(text) for piece in textwrap.wrap(line, _width(line)))
+def quoted(text: str, indent: str = "") -> Harmless:
+    """Somebody's words for a text mail: every line is marked, so that none can pass for one of ours.
+
+    `indent` stands before what goes on from the line above.
+    """
+    wrapped = (piece for line in lines(text) for piece in textwrap.wrap(line, _width(line), subsequent_indent=indent))
     return Harmless("\n".join(f"  | {piece}" for piece in wrapped))
 
 

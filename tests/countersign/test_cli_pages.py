@@ -14,6 +14,7 @@ from countersign.cli.exits import Code
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
 from countersign.views import ApproverView, AuditEventView, RequestView
+from tests.samples import CHANGED_DEVICE
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LONG = "The nightly backup failed; I need to look at the archive before it fills the disk, and restart it."
@@ -86,6 +87,22 @@ def test_a_waiting_request_says_who_agreed_and_whom_it_waits_for() -> None:
     assert rows["Ivan"].strip().endswith("told, no answer yet")
     assert "1 hour 30 minutes, from the approval on" in page
     assert request_page.awaited(WAITING) == ["ivan"]
+
+
+def test_a_table_of_details_shows_what_has_changed_first_and_no_grant_that_there_will_not_be() -> None:
+    asked = WAITING.model_copy(
+        update={"question": CHANGED_DEVICE, "grant_minutes": 0, "approvers": [], "decisions": []}
+    )
+    page = printed(request_page.page(asked, [], NOW))
+    assert "Alice Ainsworth to device carbon" in page
+    rows = [" ".join(row.split()) for row in page.splitlines()]
+    first = rows.index("Kernel 6.1.0-21-amd64 was: 6.1.0-18-amd64")
+    assert rows[first + 1 : first + 4] == [
+        "Disk encrypted no was: yes",
+        "Automatic updates not known was: no",
+        "Name carbon",
+    ]
+    assert "from the approval on" not in page
 
 
 def test_a_grant_of_less_than_a_minute_is_said_in_seconds() -> None:

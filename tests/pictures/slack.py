@@ -19,7 +19,19 @@ from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound.blocks import live
 from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view
 from tests.pictures.svg import GREY, INK, LINE, PAPER, Canvas, Json, Span
-from tests.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, in_room, notification
+from tests.samples import (
+    ALICE,
+    CHANGED_DEVICE,
+    GRACE,
+    GRANT,
+    HEIDI,
+    IVAN,
+    NOON,
+    QUESTION,
+    decided,
+    in_room,
+    notification,
+)
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
 WIDTH = 660
@@ -60,6 +72,7 @@ def pictures() -> dict[str, str]:
     mentioned = {"grace": "UGRACE", "heidi": "UHEIDI"}
     return {
         "prompt": message(live(notification(Event.ASKED, GRACE), CONFIG).blocks),
+        "device": message(live(notification(Event.ASKED, GRACE, question=CHANGED_DEVICE), CONFIG).blocks),
         "room": message(live(in_room("C0123ABCD"), CONFIG, mentioned).blocks),
         "approved": message(live(notification(Event.SETTLED, HEIDI, **approved), CONFIG).blocks),
         "status": message(live(notification(Event.OPENED, ALICE), CONFIG).blocks),

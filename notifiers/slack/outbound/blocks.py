@@ -44,6 +44,8 @@ def live(notification: RequestNotification, config: SlackConfig, slack_ids: Mapp
     sentence = markup(f"{kind}/sentence", **shown)
     blocks = [parts.header(plain(f"{kind}/header", **shown)), parts.section(sentence)]
     blocks += parts.fields(markup("facts", **shown).split("\n\n"))
+    if kind == "prompt":
+        blocks += parts.details(notification)
     blocks += _why(notification) + _what_happened(notification) + _decisions(notification, shown)
     if not over:
         blocks += parts.actions(
@@ -132,6 +134,7 @@ def _shown(notification: RequestNotification, config: SlackConfig, slack_ids: Ma
         "n": notification,
         "quorum": notification.quorum,
         "subject": notification.subject,
+        "question": notification.question,
         "lasts": notification.grant_lasts,
         "instance": config.instance_name,
         "to_requester": notification.to.id == notification.requester.id,

@@ -22,6 +22,9 @@ from notifiers.slack.outbound import escaping
 from notifiers.slack.outbound.render import label, markup, plain
 
 MOST_FIELDS = 10
+# So that all of them stay below the 3,000 characters of a section.
+MOST_DETAILS = 20
+LONGEST_DETAIL = 50
 
 
 def header(text: str) -> Block:
@@ -55,6 +58,20 @@ def quote(said: str, longest: int, title: str = "") -> list[Block]:
         return []
     marked = "\n".join(f"› {line}" for line in text.splitlines())
     return [*([section(f"*{title}*")] if title else []), SectionBlock(text=plain_text(marked))]
+
+
+def details(about: RequestNotification | RequestView) -> list[Block]:
+    """The table of what is asked: what has changed, else all of it; values that are the same stand on one line."""
+    every = about.question.details
+    shown = [one for one in every if one.before is not None] or every
+    labels: dict[tuple[str, str | None], list[str]] = {}
+    for one in shown:
+        labels.setdefault((one.value, one.before), []).append(one.label)
+    lines = [
+        (", ".join(names), *(escaping.marked_up(one or "", LONGEST_DETAIL) for one in values))
+        for values, names in labels.items()
+    ][:MOST_DETAILS]
+    return [section(markup("details", lines=lines, more=len(every) - len(shown)))] if lines else []
 
 
 def actions(buttons: Sequence[ButtonElement]) -> list[Block]:

@@ -108,7 +108,7 @@ def _to_answer(request: RequestView) -> list[Block]:
         parts.button("reject", value, style="danger"),
     ]
     why = parts.quote(request.question.reason, LONGEST_QUOTE)
-    blocks = [parts.section(markup("home/to_answer", **shown)), *why]
+    blocks = [parts.section(markup("home/to_answer", **shown)), *parts.details(request), *why]
     if request.channels.get("slack") == "decide":
         return [*blocks, *parts.actions(buttons), DividerBlock()]
     return [*blocks, parts.context(markup("home/elsewhere")), DividerBlock()]
@@ -142,6 +142,8 @@ def _shown(request: RequestView) -> dict[str, Any]:
         "r": request,
         "quorum": request.quorum,
         "subject": request.subject,
+        "question": request.question,
+        "to_requester": False,
         "lasts": request.grant_lasts,
         "requester": requester,
         "asker": escaping.name(asker, ""),

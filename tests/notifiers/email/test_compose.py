@@ -20,7 +20,20 @@ from notifiers.email.compose import compose
 from notifiers.email.judge import Facts, judge
 from notifiers.email.reply import read_reply
 from notifiers.email.token import Ids
-from tests.samples import ALICE, GRACE, GRANT, HEIDI, IVAN, NOON, QUESTION, decided, notification, person
+from tests.samples import (
+    ALICE,
+    CHANGED_DEVICE,
+    GRACE,
+    GRANT,
+    HEIDI,
+    IVAN,
+    NEW_DEVICE,
+    NOON,
+    QUESTION,
+    decided,
+    notification,
+    person,
+)
 
 from .notifications import MAILED, config, settled
 
@@ -302,6 +315,45 @@ def test_an_approver_reads_who_what_why_and_how_to_answer_first() -> None:
         "Answer by Tue 14 May 2024, 16:00 UTC.",
         "One approval is enough;",
         "one rejection ends the request.",
+    ]
+
+
+def test_a_table_of_details_shows_what_has_changed_first() -> None:
+    mail = compose(notification(question=CHANGED_DEVICE, grant_lasts=timedelta(0)), CONFIG, NOON)
+    assert mail["Subject"] == "Acme Gateways - Device Approval Notification - #1042"
+    said = text_of(mail)
+    assert said.startswith("Alice Nguyen asks to connect with the device carbon, which has changed.\n")
+    table = said[said.index("What has changed:") : said.index("Reply with")].splitlines()
+    assert table[:7] == [
+        "What has changed:",
+        "  | Kernel: 6.1.0-21-amd64 (was: 6.1.0-18-amd64)",
+        "  | Disk encrypted: no (was: yes)",
+        "  | Automatic updates: not known (was: no)",
+        "",
+        "Details:",
+        "  | Name: carbon",
+    ]
+    shown = html_of(mail)
+    assert shown.index("What has changed:") < shown.index("Details:")
+    assert re.search("Disk encrypted: </span><b>no</b> <span[^>]*>\\(was: yes\\)</span>", shown)
+    assert [shown.count(f"{one.label}: </span>") for one in CHANGED_DEVICE.details] == [1] * len(CHANGED_DEVICE.details)
+
+
+def test_a_new_device_is_said_to_be_new_until_it_is_decided_and_brings_no_access_to_take_back() -> None:
+    new: dict[str, Any] = {"question": NEW_DEVICE, "grant_lasts": timedelta(0)}
+    assert text(notification(**new)).startswith("Alice Nguyen asks to connect with the new device carbon.\n")
+    assert "What has changed" not in text(notification(**new))
+    told = text(settled(Status.APPROVED, decisions=[decided("grace")], **new))
+    assert told.startswith("Approved by Grace Hopper: Alice Nguyen may connect with the new device carbon.\n")
+    assert "take it back" not in told
+
+
+def test_no_value_of_a_table_can_pass_for_a_line_of_it() -> None:
+    forged = NEW_DEVICE.fingerprint.model_copy(update={"hostname": f"{'x' * 50} Disk encrypted: yes"})
+    said = text(notification(question=NEW_DEVICE.model_copy(update={"fingerprint": forged})))
+    assert [line for line in said.splitlines() if "Disk encrypted" in line] == [
+        "  |     Disk encrypted: yes",
+        "  | Disk encrypted: yes",
     ]
 
 

@@ -8,12 +8,13 @@ from email.message import EmailMessage
 
 import pytest
 
+from countersign.fingerprints import Fingerprint
 from countersign.models import Event, Verdict
 from countersign.notifications import RequestNotification
 from notifiers.email.compose import compose
 from notifiers.email.reply import Reply, read_reply
 from notifiers.email.token import KIND_OF_EVENT
-from tests.samples import NOON, QUESTION, decided, notification
+from tests.samples import CHANGED_DEVICE, NEW_DEVICE, NOON, QUESTION, decided, notification
 
 from .notifications import config
 
@@ -31,7 +32,12 @@ VERDICTS_OF_OTHERS = notification(
     ],
     names={"heidi": "Approve", "ivan": "Reject"},
 )
+APPROVE = Fingerprint.model_validate(dict.fromkeys(Fingerprint.model_fields.keys() - {"posture"}, "approve"))
 ASKED = {
+    "a new device": notification(question=NEW_DEVICE),
+    "a device, verdicts everywhere": notification(
+        question=CHANGED_DEVICE.model_copy(update={"name": "approve", "fingerprint": APPROVE})
+    ),
     "asked": notification(),
     "reminded": notification(Event.REMINDED),
     "help": notification(Event.HELP, message="approve"),

@@ -11,7 +11,18 @@ from countersign.notifications import RequestNotification
 from notifiers.slack.inbound.payload_parts import short_run
 from notifiers.slack.inbound.payloads import named
 from notifiers.slack.outbound.blocks import general, live, short
-from tests.samples import ALICE, GRACE, GRANT, HEIDI, QUESTION, decided, in_room, notification
+from tests.samples import (
+    ALICE,
+    CHANGED_DEVICE,
+    GRACE,
+    GRANT,
+    HEIDI,
+    NEW_DEVICE,
+    QUESTION,
+    decided,
+    in_room,
+    notification,
+)
 
 from .limits import check_message
 from .notifications import actions, config, texts
@@ -67,6 +78,27 @@ def test_an_approver_reads_who_what_and_why_and_answers_below() -> None:
         "One approval is enough; one rejection ends the request.",
         "Acme Gateways · <https://countersign.acme.example/requests/1042|request #1042>",
     ]
+
+
+def test_of_a_table_of_details_only_what_has_changed_is_shown_else_all_of_it() -> None:
+    changed = said(notification(question=CHANGED_DEVICE))
+    assert "*Alice Nguyen* asks to connect with the device `carbon`, which has changed." in changed
+    assert changed[changed.index("*Why*") - 1] == (
+        "*Kernel*: 6.1.0-21-amd64 (was: 6.1.0-18-amd64)\n*Disk encrypted*: no (was: yes)\n"
+        "*Automatic updates*: not known (was: no)\n14 more have not changed."
+    )
+    new = said(notification(question=NEW_DEVICE))
+    assert "*Alice Nguyen* asks to connect with the new device `carbon`." in new
+    table = new[new.index("*Why*") - 1].splitlines()
+    assert table[0] == "*Name*: carbon"
+    assert table[-4:-1] == [
+        "*Disk encrypted, Firewall*: yes",
+        "*Biometrics, TPM, Antivirus*: not known",
+        "*Automatic updates*: no",
+    ]
+    assert len(table) == 14
+    settled = said(notification(Event.SETTLED, status=Status.APPROVED, question=NEW_DEVICE))
+    assert not any("*Kernel*" in one for one in settled)
 
 
 def test_the_buttons_name_request_and_level_and_approve_asks_once_more() -> None:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from countersign.fingerprints import Fingerprint
 from countersign.kinds.connection import ConnectionQuestion
+from countersign.kinds.device import DeviceQuestion
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Person, RequestNotification
 from countersign.views import ApproverView, Mine, RequestView
@@ -18,7 +20,7 @@ from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping
 from notifiers.slack.outbound.blocks import live, short
 from notifiers.slack.outbound.views import answer_modal, connect_modal, home_view, message_modal
-from tests.samples import ALICE, GRACE, GRANT, NOON, QUESTION, decided, notification
+from tests.samples import ALICE, GRACE, GRANT, NEW_DEVICE, NOON, QUESTION, decided, notification
 
 from .limits import check_message, check_view
 from .notifications import config
@@ -143,6 +145,24 @@ def test_what_people_write_at_length_stands_in_plain_text_each_line_marked(evil:
     assert not any(escaping.several_lines(evil, 1000) in text for text in marked_up(blocks))
 
 
+def device(said: str) -> DeviceQuestion:
+    """A device of which every value has changed, and none is like another."""
+    texts = Fingerprint.model_fields.keys() - {"posture"}
+    before, after = ({name: f"{said}{n}"[-128:] for n, name in enumerate(texts, start)} for start in (0, 10))
+    update = {"before": Fingerprint.model_validate(before), "fingerprint": Fingerprint.model_validate(after)}
+    return NEW_DEVICE.model_copy(update=update)
+
+
+@settings(max_examples=40, deadline=None)
+@given(ANYTHING | st.just("🦊" * 128) | st.just("&" * 128))
+def test_tables_of_details_keep_the_limits_and_nothing_in_them_has_an_effect(said: str) -> None:
+    content = live(notification(question=device(said)), CONFIG)
+    check_message(*content)
+    for text in marked_up(content.blocks):
+        assert "<" not in text
+        assert ">" not in text
+
+
 def test_the_longest_of_everything_is_shortened() -> None:
     crowd = [Person(id=f"p{number}", name="🦊&" * 40, email="") for number in range(300)]
     question = ConnectionQuestion(
@@ -174,13 +194,15 @@ def test_the_longest_of_everything_is_shortened() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    device=IDS,
+    device_id=IDS,
     said=ANYTHING | st.just("🦊" * 4000) | st.just("&" * 4000),
     status=st.sampled_from(Status),
     count=st.sampled_from([0, 1, 12]),
+    of_device=st.booleans(),
 )
-def test_forms_and_home_keep_the_limits(device: str, said: str, status: Status, count: int) -> None:
-    question = QUESTION.model_copy(update={"device": device, "reason": said[:1000], "ticket": said[:128]})
+def test_forms_and_home_keep_the_limits(device_id: str, said: str, status: Status, count: int, of_device: bool) -> None:
+    asked = device(said) if of_device else QUESTION.model_copy(update={"device": device_id})
+    question = asked.model_copy(update={"reason": said[:1000], "ticket": said[:128]})
     view = RequestView(
         approval_id=2**31 - 1,
         question=question,
