@@ -208,9 +208,18 @@ class Policy(Described):
         """The roles of this person, by the groups they are in too."""
         return self._roles_by_person.get(person, [])
 
+    def people_in(self, role: str) -> list[str]:
+        """Everybody who has this role, by the groups they are in too."""
+        return sorted(person for person, roles in self._roles_by_person.items() if role in roles)
+
     def is_admin(self, person: str) -> bool:
         """Whether this person exists, may act, and is an admin."""
         return self.enabled(person) and ADMIN in self.roles_of(person)
+
+    @property
+    def all_roles(self) -> dict[str, Role]:
+        """The roles by name, that of admins too where the policy names nobody for it but in `users`."""
+        return {ADMIN: Role(), **self.roles}
 
     def groups_of(self, person: str) -> list[str]:
         """The user groups this person is a member of, in the policy's order."""

@@ -184,12 +184,15 @@ class Detail(Model):
 
 
 class Scope(Model):
-    """The subjects that a gateway asks for, and so may see: those of these targets, in these variants."""
+    """The subjects that a gateway asks for, and so may see: those of these targets, in these variants.
+
+    A subject without a variant is in none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     targets: frozenset[str] = frozenset()
-    variants: frozenset[str] = frozenset()
+    variants: Annotated[frozenset[str], AfterValidator(lambda variants: variants - {""})] = frozenset()
 
     def includes(self, target: str, variant: str) -> bool:
         """Whether a subject is one of them."""

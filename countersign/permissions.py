@@ -92,18 +92,25 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
 
 
 def must_be_allowed_device(who: Principal, action: DeviceAction, person: str, may_leave: bool) -> None:
-    """Raise NotAllowed where this principal may not do this to a device of this person (empty for a machine's).
+    """Raise NotAllowed where this principal may not do this to a device of this person (empty for a machine's)."""
+    if why := why_not_device(who, action, person, may_leave):
+        raise why
+
+
+def why_not_device(who: Principal, action: DeviceAction, person: str, may_leave: bool) -> NotAllowed | None:
+    """Why this principal may not do this to a device of this person; None where they may.
 
     Admins do everything; a person has their own device leave, unless the policy forbids that.
     """
     if not who.enabled:
-        raise disabled()
+        return disabled()
     if who.admin:
-        return
+        return None
     if action is not DeviceAction.LEAVE or not person or person != who.name:
-        raise NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
-    if not may_leave:
-        raise NotAllowed("Devices may not leave here; ask an administrator.", ErrorCode.MAY_NOT_LEAVE)
+        return NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
+    return (
+        None if may_leave else NotAllowed("Devices may not leave here; ask an administrator.", ErrorCode.MAY_NOT_LEAVE)
+    )
 
 
 def why_not_answer(

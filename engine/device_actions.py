@@ -56,21 +56,40 @@ class DeviceActions:
             row = devices.device_row(connection, device_id)
             return devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None
 
-    def revoke_all(
-        self, who: str, name: str, reason: str, proof: dict[str, str], person: str = "", service_token: str = ""
-    ) -> list[str]:
-        """Revoke all devices of a person, or that a service token enrolled; returns their ids."""
-        own = registered_devices.c.person == person if person else registered_devices.c.service_token == service_token
+    def act_on_all(
+        self,
+        action: DeviceAction,
+        who: str,
+        reason: str,
+        channel: str,
+        proof: dict[str, str],
+        person: str = "",
+        service_token: str = "",
+    ) -> list[tuple[RegisteredDevice, int | None]]:
+        """Revoke all devices of a person, or that a service token enrolled, or take that back, on record.
+
+        Returns those that it changed, each with the request about it that nobody need answer any more.
+        """
+        all_devices = registered_devices.c
+        own = all_devices.person == person if person else all_devices.service_token == service_token
+        revoked = (
+            all_devices.revoked_at.is_(None) if action is DeviceAction.REVOKE else all_devices.revoked_at.is_not(None)
+        )
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             devices.one_at_a_time(connection)
-            lasting = own & registered_devices.c.revoked_at.is_(None) & registered_devices.c.archived_at.is_(None)
-            rows = connection.execute(select(registered_devices).where(lasting).with_for_update()).all()
+            _, policy = self.policies.in_force(connection)
+            name = policy.users[who].name if who in policy.users else who
+            query = select(registered_devices).where(own, revoked, all_devices.archived_at.is_(None))
+            rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
             for row in rows:
-                self._write(
-                    connection, row, DeviceAction.REVOKE, {"revoked_at": now}, (who, name), reason, "", proof, now
-                )
-        return [row.id for row in rows]
+                values = CHANGES[action](connection, row, now)
+                self._write(connection, row, action, values, (who, name), reason, channel, proof, now)
+            changed = [devices.device_row(connection, row.id) for row in rows]
+            return [
+                (devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None)
+                for row in changed
+            ]
 
     def record_refusal(self, device_id: str, action: DeviceAction, who: str, why: str, proof: dict[str, str]) -> None:
         """Record that somebody tried what they may not do."""

@@ -107,22 +107,36 @@ class Devices:
             await self._run(self._actions.record_refusal, device_id, action, who.name, str(error), proof or {})
             raise
         if waiting is not None:
-            await self._withdraw(waiting, device, who)
+            await self._withdraw(waiting, device, who.name)
         elif action is DeviceAction.UNBLOCK:
             await self._ask(device_id)
         return await self._run(self._resources.store.registered_devices.one, device_id)
 
-    async def _withdraw(self, approval_id: int, device: RegisteredDevice, who: Principal) -> None:
+    async def _withdraw(self, approval_id: int, device: RegisteredDevice, who: str) -> None:
         # An answer that comes first changes nothing: what was done to the device goes before its decision.
         with suppress(CountersignError):
-            await self._undoing.cancel(approval_id, who.name, "", device.message, admin=True)
+            await self._undoing.cancel(approval_id, who, "", device.message, admin=True)
 
     async def revoke_all(
-        self, who: str, reason: str, proof: dict[str, str], person: str = "", service_token: str = ""
+        self,
+        who: str,
+        reason: str,
+        proof: dict[str, str],
+        person: str = "",
+        service_token: str = "",
+        channel: str = "",
     ) -> int:
-        """Revoke all devices of a person, or that a service token enrolled; returns how many."""
-        name = (await self._run(self._resources.store.reading.person, who)).name
-        found = await self._run(self._actions.revoke_all, who, name, reason, proof, person, service_token)
+        """Revoke all devices of a person, or that a service token enrolled; returns how many it changed."""
+        found = await self._run(
+            self._actions.act_on_all, DeviceAction.REVOKE, who, reason, channel, proof, person, service_token
+        )
+        withdrawn = [partial(self._withdraw, waiting, one, who) for one, waiting in found if waiting is not None]
+        await each_for_itself(withdrawn)
+        return len(found)
+
+    async def unrevoke_all(self, who: str, reason: str, proof: dict[str, str], person: str, channel: str = "") -> int:
+        """Take back the revocation of all devices of a person; returns how many it changed."""
+        found = await self._run(self._actions.act_on_all, DeviceAction.UNREVOKE, who, reason, channel, proof, person)
         return len(found)
 
 

@@ -28,6 +28,7 @@ from portal.api import (
     registered_devices,
     replies,
     requests,
+    roles,
 )
 from portal.api.routes import PREFIX, operation_id
 from portal.client_certificate import CertificatesFromProxies
@@ -50,10 +51,12 @@ from portal.pages import (
 )
 from portal.pages import audit as audit_page
 from portal.pages import certificates as certificates_page
+from portal.pages import devices as device_pages
 from portal.pages import enrolment as enrolment_page
 from portal.pages import overview as overview_page
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
+from portal.pages import roles as role_pages
 from portal.pages.route import no_such_page
 
 ABOUT = """
@@ -80,6 +83,7 @@ API = (
     certificates.router,
     devices.router,
     registered_devices.router,
+    roles.router,
     policy.router,
     enrolment.router,
     replies.router,
@@ -98,6 +102,8 @@ PAGES = (
     policy_changes.router,
     enrolment_page.router,
     groups.router,
+    role_pages.router,
+    device_pages.router,
     settings.router,
     lists.router,
     bulk.router,

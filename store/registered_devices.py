@@ -59,7 +59,10 @@ LOCK_FEED = select(feed.c.version).with_for_update()
 
 @dataclass(frozen=True)
 class WantedDevices:
-    """Which devices are listed: those that fulfil all of it. `query` is part of the name, id or person."""
+    """Which devices are listed: those that fulfil all of it. `query` is part of the name, id or person.
+
+    `unasked_of`: only those of these people that are approved without anybody having been asked about them.
+    """
 
     person: str = ""
     serial: str = ""
@@ -67,6 +70,7 @@ class WantedDevices:
     status: DeviceStatus | None = None
     query: str = ""
     service_token: str = ""
+    unasked_of: Sequence[str] | None = None
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -76,6 +80,13 @@ class WantedDevices:
         if self.query:
             text = f"%{_escaped(self.query[:LONGEST_QUERY].lower())}%"
             wanted.append(or_(*(func.lower(devices[name]).like(text, "\\") for name in ("name", "id", "person"))))
+        if self.unasked_of is not None:
+            # Written into the statement: there may be more people than it may have parameters.
+            wanted += [
+                devices.decision == APPROVED,
+                devices.approval_id.is_(None),
+                one_of(devices.person, self.unasked_of),
+            ]
         return [*wanted, NOT_ARCHIVED if self.status is None else _has(self.status)]
 
 

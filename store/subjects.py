@@ -7,5 +7,5 @@ SUBJECT_COLUMNS = ("target", "variant")
 
 
 def columns_of(subject: Subject) -> dict[str, str]:
-    """The values of these columns for a subject: empty for one that no gateway asks for, so that none sees it."""
-    return {name: getattr(subject, name) if subject.variant else "" for name in SUBJECT_COLUMNS}
+    """The values of these columns for a subject; one without a variant is in no gateway's scope."""
+    return {name: getattr(subject, name) for name in SUBJECT_COLUMNS}

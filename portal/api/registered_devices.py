@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -57,6 +57,12 @@ class Reason(Model):
     """Why something is done to a device."""
 
     reason: PlainText = Field(default="", max_length=LONGEST_REASON)
+
+
+class Changed(Model):
+    """How many devices were changed."""
+
+    devices: int
 
 
 @router.post("/devices/register", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
@@ -224,3 +230,22 @@ async def act(
     """
     await seen_device(context, caller, device_id)
     return await context.engine.devices.act(device_id, action, caller.principal, why.reason, CHANNEL, caller.proof)
+
+
+@router.post(
+    "/people/{person}/devices/{action}",
+    responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY),
+)
+async def act_on_all(
+    person: Id, action: Literal["revoke", "unrevoke"], context: ContextHere, caller: CallerHere, why: Reason
+) -> Changed:
+    """Revoke all devices of a person, or take that back; those that are archived are left as they are. For admins."""
+    return Changed(devices=await all_of_person(context, caller, person, action, why.reason))
+
+
+async def all_of_person(context: Context, caller: Caller, person: str, action: str, reason: str) -> int:
+    """Revoke all devices of a person, or take that back; returns how many it changed. Raises NotAllowed."""
+    caller.must_be_admin()
+    devices = context.engine.devices
+    act = devices.revoke_all if action == "revoke" else devices.unrevoke_all
+    return await act(caller.name, reason, caller.proof, person=person, channel=CHANNEL)

@@ -50,6 +50,7 @@ async def live(
 
     Event `request`: its `id`, `line` and `card` as lists show it, and what filters it is `found_by`; `card` is empty
     where the reader isn't asked.
+    Event `device`: the id of a registered device that something happened to, for admins.
     Event `stale`: so much has happened that the page has to be read again.
     Raises NotAllowed where the page was shown to another `reader`: somebody else has signed in with this browser since.
     """
@@ -80,6 +81,9 @@ async def _stream(context: Context, caller: Caller, cookie: str, version: int) -
                     return
                 caller = again
             for event in _last_of_each(events):
+                if event.approval_id is None:
+                    yield f"event: device\nid: {event.version}\ndata: {json.dumps(_about(event))}\n\n"
+                    continue
                 changed = await context.changes.after(event)
                 if caller.visibility.sees(changed.request):
                     yield f"event: request\nid: {event.version}\ndata: {json.dumps(_shown(caller, changed))}\n\n"
@@ -98,9 +102,14 @@ async def _next(context: Context, caller: Caller, version: int) -> tuple[Sequenc
 
 
 def _last_of_each(events: Sequence[AuditEventView]) -> list[AuditEventView]:
-    """The last event of each request, in their order."""
-    last = {event.approval_id: event for event in events if event.approval_id is not None}
+    """The last event of each request and of each registered device, in their order."""
+    last = {about: event for event in events if (about := _about(event))}
     return sorted(last.values(), key=lambda event: event.version)
+
+
+def _about(event: AuditEventView) -> int | str:
+    """The request that an event is about, or the registered device; empty for neither."""
+    return event.approval_id or event.proof.get("device", "")
 
 
 def _shown(caller: Caller, changed: Changed) -> dict[str, object]:

@@ -18,7 +18,7 @@ function element(html) {
 
 // What somebody types is never taken from them: a card that holds a comment, or the focus, stays until it is sent.
 function inUse(one) {
-  return one.contains(document.activeElement) || [...one.querySelectorAll("textarea")].some((text) => text.value);
+  return one.contains(document.activeElement) || [...one.querySelectorAll("textarea, input[name=reason]")].some((text) => text.value);
 }
 
 function showCard(changed) {
@@ -55,7 +55,7 @@ function showLine(changed) {
   document.getElementById("nothing").hidden = lines.children.length > 0;
 }
 
-async function showRequest() {
+async function showAgain() {
   const main = document.getElementById("main");
   if (inUse(main)) return;
   const read = await fetch(location.href);
@@ -67,9 +67,12 @@ async function showRequest() {
 
 function show(message) {
   if (message.stale) return location.reload();
+  const device = message.device || message.found_by.device[0];
+  if (page.live === "device " + device || (page.live === "devices" && /^d[0-9a-f]{12}$/.test(device))) showAgain();
+  if (message.device) return;
   if (waiting) showCard(message);
   else if (lines) showLine(message);
-  else if (page.live === "request " + message.id) showRequest();
+  else if (page.live === "request " + message.id) showAgain();
 }
 
 // One stream for each person in a browser, however many tabs: the tab that holds the lock has it, and tells the others.
@@ -88,6 +91,7 @@ function listen() {
   hold(() => new Promise(() => {
     const stream = new EventSource("/live?" + new URLSearchParams({ after: page.version, reader: page.reader }));
     stream.addEventListener("request", (event) => tell(event, JSON.parse(event.data)));
+    stream.addEventListener("device", (event) => tell(event, { device: JSON.parse(event.data) }));
     stream.addEventListener("stale", (event) => tell(event, { stale: true }));
     stream.onmessage = (event) => tell(event);
     stream.onopen = () => { document.getElementById("away").hidden = true; };

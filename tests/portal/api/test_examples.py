@@ -15,7 +15,7 @@ from portal.api.problems import MEDIA_TYPE, TYPES
 from tests.portal.context import Portal
 
 # The parts of paths; each other one is 1.
-PARTS = {"device_id": "d3f9c01a7b42e", "action": "block"}
+PARTS = {"device_id": "d3f9c01a7b42e", "action": "revoke", "role": "admin", "person": "alice"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 

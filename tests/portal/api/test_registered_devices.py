@@ -13,8 +13,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from countersign.models import Status
 from engine.policy import apply_policy
-from tests.portal.context import POLICY, Portal
+from tests.portal.context import POLICY, Portal, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 DEVICES = """
@@ -141,3 +142,52 @@ async def test_a_key_that_is_none_is_refused(devices: Portal, key: str, says: st
 async def test_a_device_question_cannot_be_asked_by_hand(devices: Portal) -> None:
     forged = {"kind": "device", "requester": "bob", "device": "d0123456789ab"}
     assert (await devices.post("bob", "/requests", forged)).status_code == 422
+
+
+async def test_all_devices_of_a_person_are_revoked_with_what_waits_and_given_back(devices: Portal) -> None:
+    waits = await registered(devices, "carol", body())
+    let_in = await registered(devices, "gate", body(person="alice"))
+    assert (await devices.post("carol", "/people/carol/devices/revoke")).status_code == 403
+    assert (await devices.post("ada", "/people/carol/devices/forget")).status_code == 422
+    done = await devices.post("ada", "/people/carol/devices/revoke", {"reason": "she left"})
+    assert (done.status_code, done.json()) == (200, {"devices": 1})
+    shown = (await devices.get("carol", f"/devices/{waits['id']}")).json()
+    assert (shown["status"], shown["message"]) == ("Revoked", "Revoked by Ada: she left")
+    await until(lambda: devices.store.reading.request(waits["approval_id"]).status is Status.CANCELLED)
+    assert (await devices.get("alice", f"/devices/{let_in['id']}")).json()["status"] == "Approved"
+    assert (await devices.post("ada", "/people/carol/devices/revoke")).json() == {"devices": 0}
+    assert (await devices.post("ada", "/people/carol/devices/unrevoke")).json() == {"devices": 1}
+    assert (await devices.get("carol", f"/devices/{waits['id']}")).json()["status"] == "Pending approval"
+    for one in (waits, let_in):
+        await act(devices, "ada", one["id"], "archive")
+
+
+async def test_roles_are_listed_with_the_devices_that_nobody_was_asked_about(devices: Portal) -> None:
+    apply_policy(devices.store, POLICY, "ada")
+    known = [(await registered(devices, "bob", body()))["id"] for _ in range(3)]
+    apply_policy(devices.store, POLICY + DEVICES, "ada")
+    new = await registered(devices, "bob", body())
+    others = await registered(devices, "alice", body())
+    found = {one["role"]: one for one in (await devices.get("ada", "/roles")).json()}
+    assert found["vendor"]["people"] == ["bob", "carol"]
+    assert {name: (one["members"], one["require_device_approval"]) for name, one in found.items()} == {
+        "admin": (1, False),
+        "vendor": (2, True),
+    }
+    first = await devices.get("ada", "/roles/vendor/devices", limit=2)
+    rest = await devices.client("ada").get(first.links["next"]["url"].removeprefix("/api/v1"))
+    assert [one["id"] for one in [*first.json(), *rest.json()]] == known[::-1]
+    assert (await devices.get("ada", "/roles/no-such-role/devices")).status_code == 404
+    for path in ("/roles", "/roles/vendor/devices"):
+        assert (await devices.get("bob", path)).status_code == 403
+    for one in (*known, new["id"], others["id"]):
+        await act(devices, "ada", one, "archive")
+
+
+async def test_requests_about_a_device_are_found_by_it(devices: Portal) -> None:
+    found = await registered(devices, "bob", body())
+    other = await registered(devices, "bob", body())
+    seen = await devices.get("ada", "/audit", device=found["id"])
+    assert {one["approval_id"] for one in seen.json()} == {found["approval_id"]}
+    for one in (found, other):
+        await act(devices, "ada", one["id"], "archive")

@@ -67,6 +67,10 @@ POSTS = {
     "/passkeys": {"credential": "x"},
     "/confirm": {"credential": "x"},
     "/device": {"code": "WDJB-MJHT"},
+    "/devices/d3f9c01a7b42e/block": {},
+    "/devices/d3f9c01a7b42e/leave": {},
+    "/team/devices/revoke": {"person": "alice"},
+    "/team/devices/unrevoke": {"person": "alice"},
     "/device/answer": {"code": "WDJB-MJHT", "verdict": "allow"},
 }
 ELSEWHERE = [
@@ -92,6 +96,8 @@ BROKEN = [
     ("/approvals/reject", "choice", "reject.-1.1"),
     ("/policy/change", "action", "rename"),
     ("/tokens", "lasts", "36500"),
+    ("/devices/d3f9c01a7b42e/block", "reason", "x" * 1001),
+    ("/team/devices/revoke", "person", " "),
     ("/device/answer", "verdict", "maybe"),
     ("/certificates", "hosts", "*.example.com"),
     ("/certificates/x/revoke", "serial", "laptop"),

@@ -13,6 +13,7 @@ from engine.policy import apply_policy
 from tests.authority import Authority
 from tests.portal.context import POLICY
 from tests.portal.pages.conftest import Site
+from tests.portal.pages.registering import registered
 from tests.portal.pages.test_enrolment import ENROLMENT
 from tests.portal.pages.test_requests import asked
 
@@ -29,6 +30,7 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site, schem
     grace = await site.signed_in("grace", **phone)
     alice = await site.signed_in("alice")
     number = await asked(alice, next(site.portal.devices), "a-word-that-is-as-long-as-no-line-of-a-phone-is " * 3)
+    device = (await registered(site, "grace", model="a-model-that-is-as-long-as-no-line-of-a-phone-is " * 2))["id"]
     pages = [
         "/approvals",
         "/approvals/all",
@@ -38,6 +40,9 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site, schem
         "/requests/new",
         f"/requests/{number}",
         f"/requests/{number}/notifications/{number}.1.asked.grace.email",
+        "/devices",
+        f"/devices/{device}",
+        f"/devices/{device}/leave",
         "/sessions",
         "/tokens",
         "/confirm",
@@ -60,6 +65,7 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
     if not site.store.certificates.authorities():
         certificates.trust(authority.pem, ["access.example.com"], "ada", {})
         certificates.judge(authority.issue().der, "access.example.com", "192.0.2.7")
+    device = (await registered(site, "grace"))["id"]
     pages = [
         "/approvals/all",
         "/audit",
@@ -75,6 +81,13 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
         "/groups/device_groups/web",
         "/settings",
         "/certificates",
+        "/roles",
+        "/roles/admin",
+        "/team/devices?person=grace",
+        "/team/devices?query=no-such-device",
+        "/team/devices/revoke?person=grace",
+        f"/devices/{device}",
+        f"/devices/{device}/block",
         f"/policy/versions/{version - 1}",
         f"/policy/difference?old={version - 1}&new={version}",
     ]
