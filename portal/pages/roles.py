@@ -11,11 +11,11 @@ from portal.auth import CallerHere
 from portal.context import ContextHere
 from portal.pages.policy import names_of
 from portal.pages.render import MOST_ENTRIES, next_page, page
-from portal.pages.route import PolicyRoute, page_router
+from portal.pages.route import page_router
 
 PER_PAGE = 25
 
-router = page_router(PolicyRoute)
+router = page_router()
 
 
 @router.get("/roles")

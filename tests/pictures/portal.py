@@ -16,6 +16,7 @@ from playwright.async_api import Page
 from sandbox.temporal_server import TemporalServer
 from tests.pictures.slack import PICTURES
 from tests.portal.pages.conftest import CHROMIUM, Site, chromium, installed
+from tests.portal.pages.registering import registered
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "var" / "screenshots"
@@ -41,6 +42,10 @@ PAGES = {
     "tokens": ("grace", "/tokens"),
     "groups": ("ada", "/groups"),
     "group": ("ada", "/groups/user_groups/engineers"),
+    "roles": ("ada", "/roles"),
+    "role": ("ada", "/roles/admin"),
+    "team-devices": ("ada", "/team/devices?person=alice"),
+    "my-devices": ("alice", "/devices"),
     "settings": ("ada", "/settings"),
     "policy": ("ada", "/policy?requester=alice&device=db-1&protocol=ssh"),
     "policy-edit": ("ada", "/policy/edit"),
@@ -91,6 +96,7 @@ async def _play(site: Site) -> list[int]:
         await page.get_by_role("button", name="Ask").click()
         await page.wait_for_url(re.compile(r"/requests/\d+$"))
         numbers.append(int(page.url.rpartition("/")[2]))
+    await registered(site, "alice")
     await _answer(site, "grace", numbers[1], "Approve", "Go ahead, and tell the team.")
     await _answer(site, "ivan", numbers[2], "Reject", "The audit is next week; ask again then.")
     return numbers
