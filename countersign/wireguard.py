@@ -71,8 +71,11 @@ def is_key(text: str) -> bool:
 
 def only(address: str | None) -> str | None:
     """One address as a network that holds nothing else; None where it is no address."""
+    # Python takes anything for the zone of an IPv6 address (RFC 4007), also a line break and what follows it.
+    if address is None or "%" in address:
+        return None
     try:
-        return str(ipaddress.ip_network(ipaddress.ip_address(address or "")))
+        return str(ipaddress.ip_network(ipaddress.ip_address(address)))
     except ValueError:
         return None
 

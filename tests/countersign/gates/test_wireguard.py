@@ -6,6 +6,7 @@ import base64
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.countersign.gates.admitting import TOKEN, AdmittingServer
 from tests.countersign.gates.agent import Agent, peers
-from tests.countersign.gates.networks import Network
+from tests.countersign.gates.networks import Network, gate_network
 from tests.countersign.installation import Run
 
 ALICE, BOB, CAROL = (base64.b64encode(os.urandom(32)).decode() for _ in range(3))
@@ -27,6 +28,12 @@ def device(number: int, key: str, **others: object) -> dict[str, object]:
 @pytest.fixture
 def portal(network: Network) -> Iterator[AdmittingServer]:
     network.run("wg", "set", "wg0", "peer", CAROL, "allowed-ips", "10.64.0.4/32")
+    with serving(network) as server:
+        yield server
+
+
+@contextmanager
+def serving(network: Network) -> Iterator[AdmittingServer]:
     with AdmittingServer(network) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -113,6 +120,7 @@ def test_who_cannot_be_a_peer_is_left_out_and_nobody_else_is(
         device(6, keys[2]),
         device(7, keys[3], address="0.0.0.0/0"),
         device(8, keys[4], address="10.64.0.8/32\n[Peer]\nPublicKey = x"),
+        device(9, keys[6], address="fe80::1%x\n[Peer]\nPublicKey = x"),
         device(10, keys[5], address=None),
         device(11, base64.b64encode(os.urandom(33)).decode()),
         device(12, f"{keys[6]}\nAllowedIPs = 0.0.0.0/0"),
@@ -123,7 +131,7 @@ def test_who_cannot_be_a_peer_is_left_out_and_nobody_else_is(
         gate.has_peers({"10.64.0.2/32": ALICE, "10.64.0.14/32": keys[8]})
         [left_out] = [one for one in gate.said if "left out" in one]
         assert left_out.count("another one has its address or its key") == 4
-        assert left_out.count("it has no WireGuard key, or no address") == 5
+        assert left_out.count("it has no WireGuard key, or no address") == 6
 
 
 def test_a_session_that_ends_ends_without_the_portal(network: Network, portal: AdmittingServer, tmp_path: Path) -> None:
@@ -132,6 +140,19 @@ def test_a_session_that_ends_ends_without_the_portal(network: Network, portal: A
         gate.has_peers({"10.64.0.2/32": ALICE, "10.64.0.3/32": BOB})
         portal.misbehave("say_nothing")
         gate.has_peers({"10.64.0.3/32": BOB})
+
+
+def test_an_interface_that_is_made_anew_gets_its_peers(wireguard_go: Path, tmp_path: Path) -> None:
+    with gate_network(wireguard_go, "wg0", "10.64.0.1/16") as network, serving(network) as portal:
+        portal.admit(device(2, ALICE))
+        with Agent(network, portal.url, TOKEN, tmp_path, grace="1h") as gate:
+            gate.has_peers({"10.64.0.2/32": ALICE})
+            network.run("ip", "link", "delete", "dev", "wg0")
+            portal.admit(device(2, ALICE), device(3, BOB))
+            gate.until_said("`wg show wg0` failed")
+            network.start(str(wireguard_go), "wg0")
+            gate.has_peers({"10.64.0.2/32": ALICE, "10.64.0.3/32": BOB})
+            assert len([one for one in gate.said if "`wg show wg0` failed" in one]) == 1
 
 
 @pytest.mark.parametrize(
