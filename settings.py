@@ -61,6 +61,8 @@ class Settings(BaseSettings, AllSettings):
     calls_a_minute: int = Field(default=6000, ge=0)
     portal_connections: int = Field(default=1000, ge=16)
     tls_proxies: str = ""
+    # The header in which a service token may be sent as one JSON object (RFC 9110, 5.6.2 says what a name may hold).
+    service_token_header: str = Field(default="Authorization", pattern=r"^[A-Za-z0-9-]{1,64}$")
 
     oidc_issuer: str = ""
     oidc_client_id: str = ""

@@ -24,6 +24,7 @@ from countersign.client.library import log_through_python
 from countersign.errors import BadSetting, CountersignError, Unavailable
 from countersign.version import HELP_OPTIONS, VersionOption
 from engine.engine import Engine
+from engine.expiring import TELL_OF_EXPIRY_EVERY
 from engine.heartbeat import Heartbeat
 from engine.outbox import Outbox
 from engine.upkeep import FORGET_EVERY, compare_clocks, forget, number_above_temporal
@@ -108,6 +109,7 @@ async def _run(
             Chore("workflows that are gone", engine.settle_gone),
             Chore("answers that counted", engine.remind_workflows, once=True),
             Chore("what admins are told of", engine.alert_admins),
+            Chore("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
             Chore("what is kept no longer", partial(forget, store, retention), pause=FORGET_EVERY),
         ],
     )

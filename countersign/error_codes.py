@@ -71,6 +71,7 @@ class ErrorCode(StrEnum):
     EXPIRED_TOKEN = "expired-token", "The login is too old, or was used"
     PERSON_ONLY = "person-only", "This is for people"
     ADMIN_ONLY = "admin-only", "This is for admins"
+    DEVICES_ONLY = "devices-only", "A machine registers itself, and may do nothing else"
     OTHER_REQUESTER = "other-requester", "The token does not ask for this requester"
     OTHER_DEVICE = "other-device", "The gateway does not ask for this device"
     OTHER_PROTOCOL = "other-protocol", "The gateway does not ask for this protocol"

@@ -24,6 +24,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from countersign import machines
 from countersign.certificates import CertificateAuthority, ClientCertificate
 from countersign.devices import Device
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion
@@ -40,7 +41,7 @@ from countersign.errors import (
 )
 from countersign.grant_reuse import must_be_for
 from countersign.http_answers import Applied, Explanation, Health, LoginBegun, LoginToken, Me, PolicyText
-from countersign.models import Asked, Judgement, Question, Status, Verdict, without_controls
+from countersign.models import Asked, Judgement, Model, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
 from countersign.registration import (
     DeviceAction,
@@ -347,6 +348,39 @@ class Api:
         params = {"serial": serial, "sha256": sha256, "limit": str(limit)}
         return self._read(list[ClientCertificate], self._get("client-certificates", params=params))
 
+    # --- machines, for admins ----------------------------------------------------------------------------------------
+
+    def service_tokens(self) -> list[machines.ServiceToken]:
+        """Those that were not revoked, newest first."""
+        pages = self._pages("service-tokens", "before", {})
+        return [one for page in pages for one in self._read(list[machines.ServiceToken], page)]
+
+    def make_service_token(self, wanted: machines.NewServiceToken) -> machines.ServiceTokenSecret:
+        """Make one; its secret can be read only now."""
+        return self._read(machines.ServiceTokenSecret, self._make("service-tokens", wanted))
+
+    def rotate_service_token(self, token_id: str, rotation: machines.Rotation) -> machines.ServiceTokenSecret:
+        """A new secret, to be read only now; the one before works for a while. Raises Refused."""
+        path = f"service-tokens/{_segment(token_id)}/rotate"
+        return self._read(machines.ServiceTokenSecret, self._make(path, rotation))
+
+    def change_service_token(self, token_id: str, action: machines.ServiceTokenAction) -> machines.ServiceToken:
+        """Refresh, disable, enable or revoke one, or end the secret it had before. Raises Refused."""
+        return self._read(machines.ServiceToken, self._post(f"service-tokens/{_segment(token_id)}/{action}", b""))
+
+    def provisioning_keys(self) -> list[machines.ProvisioningKey]:
+        """Those that were not ended, newest first."""
+        pages = self._pages("provisioning-keys", "before", {})
+        return [one for page in pages for one in self._read(list[machines.ProvisioningKey], page)]
+
+    def make_provisioning_key(self, wanted: machines.NewProvisioningKey) -> machines.ProvisioningKeySecret:
+        """Make one; it can be read only now."""
+        return self._read(machines.ProvisioningKeySecret, self._make("provisioning-keys", wanted))
+
+    def end_provisioning_key(self, key_id: str) -> machines.ProvisioningKey:
+        """End one for good."""
+        return self._read(machines.ProvisioningKey, self._post(f"provisioning-keys/{_segment(key_id)}/end", b""))
+
     # --- logging in --------------------------------------------------------------------------------------------------
 
     def begin_login(self, machine: str) -> LoginBegun:
@@ -396,6 +430,11 @@ class Api:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex, "Content-Type": kind}
         return self._send("POST", path, content=content, headers=headers, params=params or {}, **options)
 
+    def _make(self, path: str, wanted: Model) -> Reply:
+        """Have something made that can be read once: not sent again, as what was made for a lost reply is of no use."""
+        headers = {"Content-Type": "application/json"}
+        return self._send("POST", path, again=False, content=wanted.model_dump_json().encode(), headers=headers)
+
     def _post_policy(self, path: str, text: str, params: dict[str, Any]) -> Reply:
         said = {name: str(value).lower() for name, value in params.items() if value is not None}
         return self._post(path, text.encode(), kind="application/yaml", params=said)
@@ -403,9 +442,9 @@ class Api:
     def _get(self, path: str, also: int = 0, **options: Any) -> Reply:
         return self._send("GET", path, also, **options)
 
-    def _send(self, method: str, path: str, also: int = 0, **options: Any) -> Reply:
-        """Send; on a lost connection once more, as every POST has a key. `also`: one more status that is no error."""
-        for last in (False, True):
+    def _send(self, method: str, path: str, also: int = 0, again: bool = True, **options: Any) -> Reply:
+        """Send; on a lost connection once `again`, as such a POST has a key. `also`: a status that is no error."""
+        for last in (False, True) if again else (True,):
             try:
                 reply = self._once(method, path, options)
                 break
@@ -490,6 +529,11 @@ def _checked(url: str) -> httpx.URL:
     if checked.scheme not in {"http", "https"} or not checked.host or checked.userinfo or checked.query:
         raise BadQuestion("COUNTERSIGN_URL must be the portal's address alone, such as https://access.example.com.")
     return checked
+
+
+def _segment(typed: str) -> str:
+    """An id that somebody typed, as it stands in a path; "." and ".." would lead elsewhere."""
+    return quote(typed, safe="").replace(".", "%2E")
 
 
 def _plain(token: str) -> str:

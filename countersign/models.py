@@ -29,6 +29,9 @@ LONGEST_GRANT = timedelta(days=366)
 # Of whoever asks: a person's id, a gateway's name behind GATEWAY, or STARTED_IN_TEMPORAL.
 LONGEST_PRINCIPAL = 200
 GATEWAY = "gateway:"
+# What precedes the id of a machine's credential.
+SERVICE = "service-token:"
+PROVISIONING = "provisioning-key:"
 # Who asks where nobody is named: a program that may write to the Temporal namespace. No person's id has a colon.
 STARTED_IN_TEMPORAL = "temporal:start"
 # The channel and the answer's id of an approval that nobody had to give, as the requester is an approver (rule 3).
@@ -154,6 +157,7 @@ class GeneralEvent(StrEnum):
     """What a notification about no request is about; each has its folder of templates in every channel, too."""
 
     MAILBOX_UNREAD = "mailbox_unread"
+    EXPIRING = "expiring"
     SIGN_IN = "sign_in"
 
 

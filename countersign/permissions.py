@@ -18,7 +18,7 @@ from countersign.errors import (
     other_level,
 )
 from countersign.kinds import kind_of
-from countersign.models import GATEWAY, NO_SCOPE, Question, Scope, Status, Verdict
+from countersign.models import GATEWAY, NO_SCOPE, PROVISIONING, SERVICE, Question, Scope, Status, Verdict
 from countersign.registration import DeviceAction
 from countersign.views import RequestView
 
@@ -35,7 +35,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls: a person's id, or `gateway:<name>`, which asks for what is in its `scope`."""
+    """Who calls: a person, by id; `gateway:<name>`, which asks for what is in its `scope`; or a machine, by credential.
+
+    A machine registers itself, and may do nothing else.
+    """
 
     name: str
     enabled: bool = True
@@ -46,8 +49,13 @@ class Principal:
 
     @property
     def is_gateway(self) -> bool:
-        """Whether it is no person."""
+        """Whether it is a gateway."""
         return self.name.startswith(GATEWAY)
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether it is a machine, by its service token or provisioning key."""
+        return self.name.startswith((SERVICE, PROVISIONING))
 
 
 def principal(policy: Policy, name: str, admin: bool = False) -> Principal:
@@ -91,22 +99,22 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
     return kind_of(question).why_not_in(who.name.removeprefix(GATEWAY), who.scope, question.subject)
 
 
-def must_be_allowed_device(who: Principal, action: DeviceAction, person: str, may_leave: bool) -> None:
-    """Raise NotAllowed where this principal may not do this to a device of this person (empty for a machine's)."""
-    if why := why_not_device(who, action, person, may_leave):
+def must_be_allowed_device(who: Principal, action: DeviceAction, owner: str, may_leave: bool) -> None:
+    """Raise NotAllowed where this principal may not do this to a device of this owner."""
+    if why := why_not_device(who, action, owner, may_leave):
         raise why
 
 
-def why_not_device(who: Principal, action: DeviceAction, person: str, may_leave: bool) -> NotAllowed | None:
-    """Why this principal may not do this to a device of this person; None where they may.
+def why_not_device(who: Principal, action: DeviceAction, owner: str, may_leave: bool) -> NotAllowed | None:
+    """Why this principal may not do this to a device of this owner; None where they may.
 
-    Admins do everything; a person has their own device leave, unless the policy forbids that.
+    Admins do everything; a person, and a machine by its service token, have their own leave, unless the policy forbids.
     """
     if not who.enabled:
         return disabled()
     if who.admin:
         return None
-    if action is not DeviceAction.LEAVE or not person or person != who.name:
+    if action is not DeviceAction.LEAVE or owner != who.name:
         return NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
     return (
         None if may_leave else NotAllowed("Devices may not leave here; ask an administrator.", ErrorCode.MAY_NOT_LEAVE)

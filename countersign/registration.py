@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from countersign.device_keys import KeyText, KeyType, canonical_key
 from countersign.fingerprints import Fingerprint
-from countersign.models import Model
+from countersign.models import SERVICE, Model
 
 Answer = Literal["approved", "pending", "denied", "blocked", "archived"]
 
@@ -100,6 +100,11 @@ class RegisteredDevice(Model):
     provisioning_key: str = ""
     session_ends_at: datetime | None = None
     message: str = Field(default="", description="Who blocked, archived or revoked it, and why.")
+
+
+def owner(person: str, service_token: str) -> str:
+    """Who has a device leave: its person, or the service token by which a machine registered it."""
+    return person or f"{SERVICE}{service_token}"
 
 
 class Snapshot(Model):

@@ -81,6 +81,16 @@ Kind = Literal[
     "revocation_list_added",
     "certificate_revoked",
     "certificate_refused",
+    "service_token_created",
+    "service_token_refreshed",
+    "service_token_rotated",
+    "service_token_secret_ended",
+    "service_token_disabled",
+    "service_token_enabled",
+    "service_token_revoked",
+    "provisioning_key_created",
+    "provisioning_key_used",
+    "provisioning_key_ended",
 ]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select
 from countersign.errors import Refused
 from countersign.models import Status, sentence
 from countersign.permissions import Principal, must_be_allowed_device
-from countersign.registration import DeviceAction, RegisteredDevice
+from countersign.registration import DeviceAction, RegisteredDevice, owner
 from countersign.transitions import AuditEvent, Kind
 from store import Store, requests
 from store import registered_devices as devices
@@ -49,7 +49,8 @@ class DeviceActions:
             devices.one_at_a_time(connection)
             _, policy = self.policies.in_force(connection)
             row = devices.device_row(connection, device_id, lock=True)
-            must_be_allowed_device(who, action, row.person, policy.registered_devices.allow_devices_to_leave)
+            owned_by = owner(row.person, row.service_token)
+            must_be_allowed_device(who, action, owned_by, policy.registered_devices.allow_devices_to_leave)
             values = CHANGES[action](connection, row, now)
             name = policy.users[who.name].name if who.name in policy.users else who.name
             self._write(connection, row, action, values, (who.name, name), reason, channel, proof, now)
@@ -70,26 +71,40 @@ class DeviceActions:
 
         Returns those that it changed, each with the request about it that nobody need answer any more.
         """
+        with self.database.transaction() as connection:
+            devices.one_at_a_time(connection)
+            return self.act_on_those(connection, action, who, reason, channel, proof, person, service_token)
+
+    def act_on_those(
+        self,
+        connection: Connection,
+        action: DeviceAction,
+        who: str,
+        reason: str,
+        channel: str,
+        proof: dict[str, str],
+        person: str = "",
+        service_token: str = "",
+    ) -> list[tuple[RegisteredDevice, int | None]]:
+        """The same, within a transaction that has all others that register wait."""
         all_devices = registered_devices.c
         own = all_devices.person == person if person else all_devices.service_token == service_token
         revoked = (
             all_devices.revoked_at.is_(None) if action is DeviceAction.REVOKE else all_devices.revoked_at.is_not(None)
         )
         now = datetime.now(UTC)
-        with self.database.transaction() as connection:
-            devices.one_at_a_time(connection)
-            _, policy = self.policies.in_force(connection)
-            name = policy.users[who].name if who in policy.users else who
-            query = select(registered_devices).where(own, revoked, all_devices.archived_at.is_(None))
-            rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
-            for row in rows:
-                values = CHANGES[action](connection, row, now)
-                self._write(connection, row, action, values, (who, name), reason, channel, proof, now)
-            changed = [devices.device_row(connection, row.id) for row in rows]
-            return [
-                (devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None)
-                for row in changed
-            ]
+        _, policy = self.policies.in_force(connection)
+        name = policy.users[who].name if who in policy.users else who
+        query = select(registered_devices).where(own, revoked, all_devices.archived_at.is_(None))
+        rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
+        for row in rows:
+            values = CHANGES[action](connection, row, now)
+            self._write(connection, row, action, values, (who, name), reason, channel, proof, now)
+        changed = [devices.device_row(connection, row.id) for row in rows]
+        return [
+            (devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None)
+            for row in changed
+        ]
 
     def record_refusal(self, device_id: str, action: DeviceAction, who: str, why: str, proof: dict[str, str]) -> None:
         """Record that somebody tried what they may not do."""

@@ -1,10 +1,11 @@
 """The one facade of the engine: channels, pages, workflows and sweepers call it, and nothing behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from functools import partial
 
+from countersign import machines
 from countersign.client import Client
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, explained, facts_of
 from countersign.models import Asked, LevelPeople, Question
@@ -32,6 +33,7 @@ from engine.alerts import Alerts
 from engine.client_certificates import ClientCertificates
 from engine.device_login import Begun, WaitingLogin
 from engine.devices import Devices
+from engine.expiring import Expiring
 from engine.external_evaluation import ExternalEvaluations
 from engine.judging import Judging
 from engine.outbox import Outbox
@@ -91,7 +93,7 @@ class Engine:
         self.notify = self._resources.notify
         # What sweepers do.
         self.enforce_directory, self.settle_gone = sweeping.enforce_directory, settling.settle_gone
-        self.alert_admins = alerts.look
+        self.alert_admins, self.tell_of_expiry = alerts.look, Expiring(self._resources).look
         self.submit_left_over, self.remind_workflows = recovery.submit_left_over, recovery.remind_workflows
 
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
@@ -172,6 +174,34 @@ class Engine:
     async def end_token(self, token_id: str, who: str, may_end_all: bool = False) -> Token:
         """End a token of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
         return await self._resources.run(self.transactions.tokens.end, token_id, who, may_end_all)
+
+    async def make_service_token(
+        self, wanted: machines.NewServiceToken, who: str, proof: Mapping[str, str]
+    ) -> machines.ServiceTokenSecret:
+        """A new service token, whose secret can be read only now."""
+        return await self._resources.run(self.transactions.service_tokens.make, wanted, who, proof)
+
+    async def rotate_service_token(
+        self, token_id: str, overlap: timedelta, who: str, proof: Mapping[str, str]
+    ) -> machines.ServiceTokenSecret:
+        """A new secret, to be read only now; the one before works for so long still. Raises NotFound, Refused."""
+        return await self._resources.run(self.transactions.service_tokens.rotate, token_id, overlap, who, proof)
+
+    async def change_service_token(
+        self, token_id: str, action: machines.ServiceTokenAction, who: str, proof: Mapping[str, str]
+    ) -> machines.ServiceToken:
+        """Refresh, disable, enable or revoke one, or end the secret it had before. Raises NotFound, Refused."""
+        return await self._resources.run(self.transactions.service_tokens.change, token_id, action, who, proof)
+
+    async def make_provisioning_key(
+        self, wanted: machines.NewProvisioningKey, who: str, proof: Mapping[str, str]
+    ) -> machines.ProvisioningKeySecret:
+        """A new provisioning key, to be read only now. Raises NotFound where its person is disabled or unknown."""
+        return await self._resources.run(self.transactions.provisioning_keys.make, wanted, who, proof)
+
+    async def end_provisioning_key(self, key_id: str, who: str, proof: Mapping[str, str]) -> machines.ProvisioningKey:
+        """End a provisioning key for good; its devices stay. Raises NotFound."""
+        return await self._resources.run(self.transactions.provisioning_keys.end, key_id, who, proof)
 
     async def passkey_challenge(self, session_id: str) -> bytes:
         """A new challenge for the browser of a session."""

@@ -12,13 +12,14 @@ from countersign.device_keys import short_of
 from countersign.directory import Policy
 from countersign.enrolment.facts import Certificate
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, Refused, TooMany
+from countersign.errors import CountersignError, NotAllowed, Refused, TooMany
 from countersign.fingerprints import Fingerprint, changed, details
 from countersign.kinds.device import DeviceQuestion
 from countersign.models import Status
 from countersign.policy import must_be_enabled
 from countersign.registration import DeviceStatus, Presented, RegisteredDevice
 from countersign.transitions import AuditEvent
+from engine.machines import must_last, use_provisioning_key
 from store import Store, requests
 from store import registered_devices as devices
 from store.events import append
@@ -46,6 +47,7 @@ class Registrant:
     login_method: str = ""
     service_token: str = ""
     provisioning_key: str = ""
+    skips_approval: bool = False
     justification: str = ""
     proof: dict[str, str] = field(default_factory=dict)
     certificate: Certificate | None = None
@@ -71,7 +73,8 @@ class Registering:
     def present(self, presented: Presented, by: Registrant) -> Row[Any]:
         """Store what a device presents, before anything is decided; returns its row.
 
-        Raises Refused for a key of somebody else, TooMany where too many wait; both are recorded.
+        Raises Refused for a key of somebody else, TooMany where too many wait, and NotAllowed for a machine whose
+        credential does not allow one more; all are recorded.
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
@@ -79,7 +82,7 @@ class Registering:
             _, policy = self.policies.in_force(connection)
             try:
                 return _present(connection, policy, presented, by, now)
-            except (Refused, TooMany) as error:
+            except (Refused, TooMany, NotAllowed) as error:
                 _record_refusal(connection, presented, by, str(error), now)
                 refused: CountersignError = error
         raise refused
@@ -113,6 +116,8 @@ class Registering:
 def _present(connection: Connection, policy: Policy, presented: Presented, by: Registrant, now: datetime) -> Row[Any]:
     if by.person:
         must_be_enabled(policy, by.person)
+    if by.service_token:
+        must_last(connection, by.service_token, now)
     serial = presented.fingerprint.serial or ""
     same_key = devices.with_key(connection, presented.key)
     if any(not _is_owner(row, by) and (row.archived_at is None or row.blocked_at is not None) for row in same_key):
@@ -123,13 +128,19 @@ def _present(connection: Connection, policy: Policy, presented: Presented, by: R
     known = next((row for row in own if row.blocked_at is not None), known)
     if known is not None:
         return _seen_again(connection, known, presented, by, now)
-    _must_have_room(connection, by, now)
+    device_id = f"d{secrets.token_hex(ID_BYTES)}"
+    if by.provisioning_key:  # which has room for a number of its own
+        use_provisioning_key(connection, by.provisioning_key, device_id, now)
+    else:
+        _must_have_room(connection, by, now)
     _replace(connection, own, now)
-    return _add(connection, presented, serial, by, now)
+    return _add(connection, device_id, presented, serial, by, now)
 
 
 def _is_owner(row: Row[Any], by: Registrant) -> bool:
-    return bool((row.person, row.service_token) == (by.person, by.service_token))
+    """Whether it is their device; a provisioning key has nothing to do with those that its person has besides."""
+    own = (row.person, row.service_token) == (by.person, by.service_token)
+    return bool(own and by.provisioning_key in ("", row.provisioning_key))
 
 
 def _must_have_room(connection: Connection, by: Registrant, now: datetime) -> None:
@@ -160,8 +171,9 @@ def _replace(connection: Connection, own: Sequence[Row[Any]], now: datetime) -> 
             _record(connection, "device_archived", "countersign", row.id, message, now)
 
 
-def _add(connection: Connection, presented: Presented, serial: str, by: Registrant, now: datetime) -> Row[Any]:
-    device_id = f"d{secrets.token_hex(ID_BYTES)}"
+def _add(
+    connection: Connection, device_id: str, presented: Presented, serial: str, by: Registrant, now: datetime
+) -> Row[Any]:
     print_ = presented.fingerprint
     written = print_.model_dump(mode="json")
     row = devices.add(
@@ -267,7 +279,11 @@ def approved(connection: Connection, row: Row[Any], fingerprint: dict[str, Any],
 def _needs_approval(policy: Policy, by: Registrant, said: Enrolment) -> bool:
     """A device of no person is enrolled by a rule for machines alone, so there is nobody to ask for."""
     roles = (policy.roles[one] for one in policy.roles_of(by.person) if one in policy.roles)
-    return bool(by.person) and (said.approval_required or any(role.require_device_approval for role in roles))
+    return (
+        bool(by.person)
+        and not by.skips_approval
+        and (said.approval_required or any(role.require_device_approval for role in roles))
+    )
 
 
 def _has_to_ask_again(policy: Policy, row: Row[Any]) -> bool:

@@ -9,6 +9,7 @@ from engine.device_actions import DeviceActions
 from engine.device_login import DeviceLogin
 from engine.general_notifications import GeneralNotifications
 from engine.granting import Granting
+from engine.machines import ProvisioningKeyRules, ServiceTokenRules
 from engine.notifying import Notifying
 from engine.opening import Opener
 from engine.passkeys import PasskeyRules
@@ -46,7 +47,9 @@ class Transactions:
         self.general_notifications = GeneralNotifications(store)
         self.sign_in = SignIn(store)
         self.tokens = PersonalTokens(store)
+        self.device_actions = DeviceActions(store)
+        self.service_tokens = ServiceTokenRules(store, self.device_actions)
+        self.provisioning_keys = ProvisioningKeyRules(store)
         self.passkeys = PasskeyRules(store)
         self.logins = DeviceLogin(store)
         self.registering = Registering(store)
-        self.device_actions = DeviceActions(store)

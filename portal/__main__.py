@@ -244,6 +244,7 @@ def plan(settings: Settings) -> "Plan":
         refusals_an_hour=settings.refusals_an_hour,
         calls_a_minute=settings.calls_a_minute,
         tls_proxies=settings.tls_networks,
+        service_token_header=settings.service_token_header,
     )
 
 

@@ -21,6 +21,7 @@ from portal.api import (
     examples,
     health,
     login,
+    machines,
     notifications,
     overview,
     policy,
@@ -53,6 +54,7 @@ from portal.pages import audit as audit_page
 from portal.pages import certificates as certificates_page
 from portal.pages import devices as device_pages
 from portal.pages import enrolment as enrolment_page
+from portal.pages import machines as machine_pages
 from portal.pages import overview as overview_page
 from portal.pages import policy as policy_pages
 from portal.pages import requests as pages
@@ -81,8 +83,11 @@ API = (
     overview.router,
     access.router,
     certificates.router,
+    machines.router,
     devices.router,
+    # Before the next: these addresses would else be taken for those of a device.
     registered_devices.router,
+    registered_devices.for_machines,
     roles.router,
     policy.router,
     enrolment.router,
@@ -96,6 +101,7 @@ PAGES = (
     sign_in.open_to_all,
     sign_in.router,
     tokens.router,
+    machine_pages.router,
     device_login.router,
     asking.router,
     policy_pages.router,

@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, message_of
+from countersign.machines import ProvisioningKey, ServiceToken
 from countersign.models import GATEWAY, Question, Scope
 from countersign.permissions import Principal, principal, why_not_ask
 from countersign.times import moment
@@ -45,9 +46,9 @@ class NoToken(CountersignError):
 
 @dataclass(frozen=True)
 class Credential:
-    """What proved who calls: an API token, or the session of a browser. Their ids never coincide."""
+    """What proved who calls: an API token, the session of a browser, or a machine's. Their ids never coincide."""
 
-    kind: Literal["token", "session"]
+    kind: Literal["token", "session", "service_token", "provisioning_key"]
     id: str
 
     @property
@@ -60,14 +61,16 @@ class Credential:
 class Caller:
     """Who calls, by their credential and the policy in force.
 
-    `appointed`: an admin by their token, whatever the policy says. `shown_name` is a person's name, `ends_at` when
-    their session does, and `confirmed_at` when they last proved who they are.
+    `appointed`: an admin by their token, whatever the policy says. `machine` is what a machine called with.
+    `shown_name` is a person's name, `ends_at` when their session does, and `confirmed_at` when they last proved who
+    they are.
     """
 
     credential: Credential
     principal: Principal
     visibility: Visibility
     appointed: bool = False
+    machine: ServiceToken | ProvisioningKey | None = None
     shown_name: str = ""
     ends_at: datetime = NEVER
     confirmed_at: datetime | None = None
@@ -86,11 +89,11 @@ class Caller:
     @property
     def is_person(self) -> bool:
         """Whether it is a person."""
-        return not self.principal.is_gateway
+        return not (self.principal.is_gateway or self.principal.is_machine)
 
     @property
     def name(self) -> str:
-        """The name in the record: a person's id, or `gateway:<name>`, which is no person's id."""
+        """The name in the record: a person's id, or one such as `gateway:<name>`, which is no person's."""
         return self.principal.name
 
     @property
@@ -99,7 +102,7 @@ class Caller:
         return self.confirmed_at is not None and datetime.now(UTC) - self.confirmed_at <= CONFIRMED_FOR
 
     def must_be_person(self) -> str:
-        """The person's id; NotAllowed for a gateway."""
+        """The person's id; NotAllowed for a gateway or machine."""
         if not self.is_person:
             raise NotAllowed("A gateway's token asks and reads; this is for a person's.", ErrorCode.PERSON_ONLY)
         return self.name
@@ -130,7 +133,7 @@ def caller(store: Store, authorization: str) -> Caller:
         raise NoToken(f"This needs a token: send `Authorization: Bearer cs_...`; {REMEDY}.")
     token = store.tokens.find(text.strip())
     if token is None:
-        raise _invalid(f"This token is unknown or has ended; {REMEDY}.")
+        raise invalid(f"This token is unknown or has ended; {REMEDY}.")
     try:
         _, policy = store.policies.current()
     except Refused:
@@ -178,7 +181,7 @@ def _of_person(token: Token, policy: Policy) -> Caller:
     owner = token.owner
     who = principal(policy, owner.name, owner.is_admin)
     if not who.enabled:
-        raise _invalid(f"{owner.name} is disabled or not in the directory, so this token opens nothing.")
+        raise invalid(f"{owner.name} is disabled or not in the directory, so this token opens nothing.")
     return Caller(_credential(token), who, seen_by(who), appointed=owner.is_admin)
 
 
@@ -187,8 +190,8 @@ def seen_by(person: Principal) -> Visibility:
     return Visibility(everything=person.admin, person=person.name)
 
 
-def _invalid(message: str) -> NoToken:
-    # RFC 6750, section 3.1.
+def invalid(message: str) -> NoToken:
+    """What was sent proves nothing (RFC 6750, section 3.1)."""
     return NoToken(message, ErrorCode.INVALID_TOKEN, ', error="invalid_token"')
 
 

@@ -50,6 +50,9 @@ COUNT_SECONDS = 60.0
 # How often at most a write to the database is tried.
 TRY_TO_WRITE_SECONDS = 5.0
 
+# Where a service token may be sent as one JSON object.
+MACHINE_HEADER = "Authorization"
+
 T = TypeVar("T")
 
 
@@ -92,6 +95,7 @@ class Context:
     previews: Previews = field(default_factory=dict)
     countries: CountryFile = field(default_factory=CountryFile)
     tls_proxies: Sequence[IPv4Network | IPv6Network] = ()
+    service_token_header: str = MACHINE_HEADER
     # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
     known_tokens: dict[str, float] = field(default_factory=dict)
     writing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -116,18 +120,18 @@ class Context:
         async with self.working:
             return await asyncio.to_thread(function, *args)
 
-    def note_use(self, token_id: str) -> None:
-        """Have it written that a token is used, at most once a minute; nobody waits for that."""
+    def note_use(self, token_id: str, kind: str) -> None:
+        """Have it written that a credential of this kind is used, at most once a minute; nobody waits for that."""
         now = asyncio.get_running_loop().time()
         if now >= self.known_tokens.get(token_id, 0.0):
             self.known_tokens[token_id] = now + USED_EVERY.total_seconds()
-            task = asyncio.create_task(self._write_use(token_id))
+            task = asyncio.create_task(self._write_use(token_id, kind))
             self.writing.add(task)
             task.add_done_callback(self.writing.discard)
 
-    async def _write_use(self, token_id: str) -> None:
+    async def _write_use(self, token_id: str, kind: str) -> None:
         with suppress(Unavailable):  # it is in the log, and the next use is written
-            await self.run(self.store.tokens.note_use, token_id, datetime.now(UTC))
+            await self.run(self.store.tokens.note_use, token_id, datetime.now(UTC), kind)
 
     async def _writable(self) -> bool:
         try:
@@ -159,6 +163,7 @@ class Plan:
     refusals_an_hour: int = 0
     calls_a_minute: int = 0
     tls_proxies: Sequence[IPv4Network | IPv6Network] = ()
+    service_token_header: str = MACHINE_HEADER
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Context]:
@@ -181,6 +186,7 @@ class Plan:
                     *(store, client, engine, feed, explain, listeners, self.checks, self.site),
                     *(turns, at_once, refusals, calls, self.previews, self.countries),
                     self.tls_proxies,
+                    self.service_token_header,
                 )
                 yield context
                 await asyncio.gather(*context.writing, return_exceptions=True)

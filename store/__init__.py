@@ -15,6 +15,7 @@ from store.database_errors import DatabaseUnavailable
 from store.events import Events
 from store.grants import Grants
 from store.idempotency import Idempotency
+from store.machines import ProvisioningKeys, ServiceTokens
 from store.mails import Mails
 from store.migrate import migrate
 from store.notifications import Notifications
@@ -69,6 +70,8 @@ class Store:
         self.statistics = Statistics(self.database)
         self.mails = Mails(self.database)
         self.tokens = Tokens(self.database)
+        self.service_tokens = ServiceTokens(self.database)
+        self.provisioning_keys = ProvisioningKeys(self.database)
         self.sessions = Sessions(self.database)
         self.passkeys = Passkeys(self.database)
         self.registered_devices = RegisteredDevices(self.database, self.policies)

@@ -410,6 +410,45 @@ fingerprints = Table(
     sqlite_autoincrement=True,
 )
 
+# What machines prove themselves with. `hash` is that of the secret under `salt`; `previous_` that of the one before.
+service_tokens = Table(
+    "service_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),  # the client id
+    Column("name", String(100), nullable=False),
+    Column("salt", String(32), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("previous_salt", String(32)),
+    Column("previous_hash", String(64)),
+    Column("previous_secret_ends_at", Instant),
+    Column("created_by", String(LONGEST_WHO), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+    Column("revoked_at", Instant),
+    Column("used_at", Instant),  # when last, to a minute
+    _index_where("service_tokens_lasting", "revoked_at IS NULL", "created_at", "id"),
+    _index_where("service_tokens_in_use", "revoked_at IS NULL AND disabled_at IS NULL", "ends_at"),
+)
+provisioning_keys = Table(
+    "provisioning_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("label", String(100), nullable=False),
+    Column("salt", String(32), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("person", String(128), nullable=False),  # whose the devices become
+    Column("devices", Integer, nullable=False),  # how many may register
+    Column("used", Integer, nullable=False),  # how many have
+    Column("skips_approval", Boolean, nullable=False),
+    Column("created_by", String(LONGEST_WHO), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("used_at", Instant),  # when last sent, to a minute
+    _index_where("provisioning_keys_lasting", "ended_at IS NULL", "created_at", "id"),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,

@@ -16,7 +16,7 @@ from countersign.transitions import AuditEvent
 from store.database import Database, reads
 from store.events import append
 from store.paging import newest_first
-from store.tables import tokens
+from store.tables import provisioning_keys, service_tokens, tokens
 
 # How often at most the use of a token is written.
 USED_EVERY = timedelta(minutes=1)
@@ -25,6 +25,7 @@ KEPT = timedelta(days=30)
 LONGEST_LABEL = 100
 ID_BYTES = 6
 SECRET_BYTES = 32
+USED_IN = {"token": tokens, "service_token": service_tokens, "provisioning_key": provisioning_keys}
 FORM = re.compile(rf"cs_(?P<id>[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
 
 
@@ -92,11 +93,15 @@ class Tokens:
         lasts = row is not None and row.ended_at is None and (row.ends_at is None or row.ends_at > datetime.now(UTC))
         return _view(row) if row and same and lasts else None
 
-    def note_use(self, token_id: str, now: datetime) -> None:
-        """Remember that it is used now, unless it is known to have been within the last minute."""
-        not_known = tokens.c.used_at.is_(None) | (tokens.c.used_at <= now - USED_EVERY)
+    def note_use(self, token_id: str, now: datetime, kind: str = "token") -> None:
+        """Remember that it is used now, unless it is known to have been within the last minute.
+
+        `kind` is that of the credential: those of machines have tables of their own.
+        """
+        table = USED_IN[kind]
+        not_known = table.c.used_at.is_(None) | (table.c.used_at <= now - USED_EVERY)
         with self.database.transaction() as connection:
-            connection.execute(update(tokens).where(tokens.c.id == token_id, not_known).values(used_at=now))
+            connection.execute(update(table).where(table.c.id == token_id, not_known).values(used_at=now))
 
     @reads
     def one(self, token_id: str) -> Token:

@@ -85,7 +85,16 @@ def test_json_is_one_object_a_line_with_its_fields() -> None:
 
 
 @pytest.mark.parametrize("write", [lambda say: line_of(say)[0], lambda say: as_json(say)["message"]])
-@pytest.mark.parametrize("token", ["cs_0123456789ab_00ff", f"a1{'b' * 26}", "approvals+a1secret@example.com"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "cs_0123456789ab_00ff",
+        f"cs_service_{'0f' * 36}",
+        f"cs_provisioning_k0123456789ab_{'0f' * 36}",
+        f"a1{'b' * 26}",
+        "approvals+a1secret@example.com",
+    ],
+)
 def test_no_token_is_written(write: Callable[..., str], token: str) -> None:
     said = write(lambda log: log.warning("refused: %s", token))
     assert "refused: " in said

@@ -20,6 +20,7 @@ from countersign.cli import (
     exits,
     gate,
     login,
+    machines,
     own_device,
     policy,
     registered_devices,
@@ -51,6 +52,8 @@ app.add_typer(policy.commands, name="policy")
 app.add_typer(enrolment.commands, name="enrolment")
 app.add_typer(replies.commands, name="reply")
 app.add_typer(certificates.commands, name="certificate-authority")
+app.add_typer(machines.service_tokens, name="service-token")
+app.add_typer(machines.provisioning_keys, name="provisioning-key")
 app.add_typer(login.commands)
 app.add_typer(account.commands)
 app.add_typer(doctor.commands)

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +14,7 @@ from countersign.enrolment.facts import Country
 from countersign.errors import NotAllowed
 from countersign.fingerprints import LONGEST_VALUE
 from countersign.kinds.device import DEVICE
+from countersign.machines import ProvisioningKey, ServiceToken
 from countersign.models import LONGEST_ID, LONGEST_REASON, Id, Model, PlainText, SourceAddress
 from countersign.registration import (
     DeviceAction,
@@ -23,11 +24,12 @@ from countersign.registration import (
     Registered,
     RegisteredDevice,
     Snapshot,
+    owner,
 )
 from engine.registering import Registrant
 from portal.api.problems import described
 from portal.api.requests import LINKED, Seconds
-from portal.api.routes import WITH_BODY, gone, lead_on, token_router
+from portal.api.routes import WITH_BODY, DeviceRoute, gone, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.client_certificate import certificate_of
 from portal.context import Context, ContextHere
@@ -40,6 +42,8 @@ TheDevice = Annotated[str, Path(pattern="^d[0-9a-f]{12}$", description="The id o
 LongestClaim = Annotated[str, Field(max_length=LONGEST_ID)]
 
 router = token_router("registered_devices")
+# Those that machines may use, too.
+for_machines = token_router("registered_devices", DeviceRoute)
 
 
 class Registering(Presented):
@@ -65,7 +69,7 @@ class Changed(Model):
     devices: int
 
 
-@router.post("/devices/register", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
+@for_machines.post("/devices/register", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
 async def register(
     request: Request, body: Registering, context: ContextHere, caller: CallerHere, wait: Seconds = 0
 ) -> Registered:
@@ -92,17 +96,16 @@ async def register(
 
 
 def _registrant(request: Request, body: Registering, caller: Caller) -> Registrant:
-    if caller.is_person:
+    if caller.is_person or caller.machine:
         if body.person not in (None, caller.name):
             raise NotAllowed("You register your own devices alone; leave the person out.")
         address = request.client.host if request.client else ""
         return Registrant(
             caller.name,
-            person=caller.name,
             source_address=address,
-            login_method=caller.credential.kind,
             justification=body.justification,
             proof=caller.proof,
+            **_owner(caller),
         )
     must_register(caller)
     if body.person is None:
@@ -117,6 +120,17 @@ def _registrant(request: Request, body: Registering, caller: Caller) -> Registra
         justification=body.justification,
         proof=caller.proof,
     )
+
+
+def _owner(caller: Caller) -> dict[str, Any]:
+    """Whose device it becomes that this person or machine registers."""
+    match caller.machine:
+        case ServiceToken(id=token_id):
+            return {"service_token": token_id}
+        case ProvisioningKey() as key:
+            return {"person": key.person, "provisioning_key": key.id, "skips_approval": key.skips_approval}
+        case None:
+            return {"person": caller.name, "login_method": caller.credential.kind}
 
 
 def registers_devices(caller: Caller) -> bool:
@@ -192,7 +206,7 @@ def seen_by(caller: Caller, wanted: WantedDevices) -> WantedDevices:
     return WantedDevices(person, wanted.serial, wanted.key, wanted.status, wanted.query)
 
 
-@router.get("/devices/{device_id}", responses=described(HTTPStatus.NOT_FOUND))
+@for_machines.get("/devices/{device_id}", responses=described(HTTPStatus.NOT_FOUND))
 async def one(device_id: TheDevice, context: ContextHere, caller: CallerHere) -> RegisteredDevice:
     """A registered device as it is now."""
     return await seen_device(context, caller, device_id)
@@ -211,12 +225,12 @@ async def snapshots(device_id: TheDevice, context: ContextHere, caller: CallerHe
 async def seen_device(context: Context, caller: Caller, device_id: str) -> RegisteredDevice:
     """A device that this caller may see; NotFound, with the same message, for one that they may not."""
     found = await context.run(context.store.registered_devices.one, device_id)
-    if not (caller.is_admin or registers_devices(caller) or (caller.is_person and caller.name == found.person)):
+    if not (caller.is_admin or registers_devices(caller) or caller.name == owner(found.person, found.service_token)):
         raise no_device(device_id)
     return found
 
 
-@router.post(
+@for_machines.post(
     "/devices/{device_id}/{action}", responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY)
 )
 async def act(

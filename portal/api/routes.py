@@ -11,8 +11,9 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
+from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
-from portal import auth
+from portal import auth, machines
 from portal.api.problems import UNKNOWN_PARAMETER, described
 from portal.context import Context
 from portal.fair_executor import WHOSE
@@ -57,9 +58,10 @@ class StrictRoute(APIRoute):
 
 
 class TokenRoute(StrictRoute):
-    """A route that needs a token."""
+    """A route that needs a token. `for_machines`: a service token or a provisioning key will do, too."""
 
     largest_body_bytes = LARGEST_BODY_BYTES
+    for_machines = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Check the token first."""
@@ -69,6 +71,8 @@ class TokenRoute(StrictRoute):
             context: Context = request.app.state.context
             caller = await self._caller(request, context)
             request.state.caller = caller
+            if caller.machine and not self.for_machines:
+                raise NotAllowed(machines.ONLY_DEVICES, ErrorCode.DEVICES_ONLY)
             bounded = Request(request.scope, at_most(self.largest_body_bytes, request.receive))
             with self._at_once(context).one(caller.credential.id), refusals_counted(request, context, caller):
                 response = await handle(bounded)
@@ -84,19 +88,31 @@ class TokenRoute(StrictRoute):
 
         Before that, in the turn of the address: a flood of invalid tokens slows down nobody else.
         """
-        authorization = request.headers.get("Authorization", "")
-        token_id = auth.presented_id(authorization)
         address = request.client.host if request.client else ""
-        WHOSE.set(f"token {token_id}" if token_id in context.known_tokens else f"address {address}")
-        caller = await context.run(auth.caller, context.store, authorization)
+        WHOSE.set(f"address {address}")
+        authorization = request.headers.get("Authorization", "")
+        sent = machines.sent_in(request.headers, context.service_token_header)
+        token_id = sent.id if sent else auth.presented_id(authorization)
+        if token_id in context.known_tokens:
+            WHOSE.set(f"token {token_id}")
+        if sent:
+            caller = await context.run(machines.caller, context.store, sent)
+        else:
+            caller = await context.run(auth.caller, context.store, authorization)
         WHOSE.set(f"token {caller.credential.id}")
-        context.note_use(caller.credential.id)
+        context.note_use(caller.credential.id, caller.credential.kind)
         context.calls.count(caller.credential.id)
         return caller
 
     def _at_once(self, context: Context) -> AtOnce:
         """The limit on a token's calls at the same time."""
         return context.at_once
+
+
+class DeviceRoute(TokenRoute):
+    """A route by which devices register, which machines may use, too."""
+
+    for_machines = True
 
 
 class OpenBodyRoute(StrictRoute):

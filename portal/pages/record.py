@@ -64,6 +64,17 @@ PHRASES = {
     "certificate_revoked": "revoked a client certificate",
     "certificate_refused": "presented a client certificate that was refused",
     "mailbox_unread": "told admins that a mailbox can't be read",
+    "expiring": "told admins that something expires soon",
+    "service_token_created": "made a service token",
+    "service_token_refreshed": "refreshed a service token",
+    "service_token_rotated": "rotated the secret of a service token",
+    "service_token_secret_ended": "ended the secret that a service token had before",
+    "service_token_disabled": "disabled a service token",
+    "service_token_enabled": "enabled a service token",
+    "service_token_revoked": "revoked a service token",
+    "provisioning_key_created": "made a provisioning key",
+    "provisioning_key_used": "registered a device by a provisioning key",
+    "provisioning_key_ended": "ended a provisioning key",
 }
 # What a notification tells of.
 NOTIFICATIONS = {

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from countersign import times
+from countersign.durations import reads
 from countersign.refused_checks import checks_of
 from portal.auth import Caller
 from portal.context import Context
@@ -33,6 +34,13 @@ def page(request: Request, name: str, answer: HTTPStatus = HTTPStatus.OK, **fiel
     caller: Caller | None = getattr(request.state, "caller", None)
     about = {"site": context.site, "caller": caller, "path": request.url.path, "now": datetime.now(UTC)}
     return HTMLResponse(_environment().get_template(f"{name}.html.j2").render(about | fields), answer)
+
+
+def secret_page(
+    request: Request, title: str, about: str, secrets: Mapping[str, str], back: str, back_to: str
+) -> HTMLResponse:
+    """The page that shows secrets, by the names of their headers, this once; it leads `back`."""
+    return page(request, "secret_made", title=title, about=about, secrets=secrets, back=back, back_to=back_to)
 
 
 async def long_page(request: Request, name: str, **fields: Any) -> HTMLResponse:
@@ -91,5 +99,6 @@ def _environment() -> Environment:
     environment.filters["seconds"] = lambda seconds: times.span(timedelta(seconds=seconds))
     environment.filters |= {"sentence": record.sentence, "detail": record.detail, "checks": checks_of}
     environment.filters |= {"entries_with": _entries_with}
+    environment.filters["written_duration"] = lambda written: times.duration(reads("days")(written))
     environment.globals |= {"static": _version, "nonce": nonce, "tells_of": record.NOTIFICATIONS}
     return environment

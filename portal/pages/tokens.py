@@ -8,15 +8,17 @@ from fastapi import Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from countersign.models import PlainText
+from countersign.times import duration
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from portal.pages.render import next_page, page
+from portal.pages.render import next_page, page, secret_page
 from portal.pages.route import page_router
 from store.tokens import LONGEST_LABEL
 
 PER_PAGE = 50
 Days = Literal["1", "7", "30", "90", "365"]
 DAYS: tuple[Days, ...] = ("1", "7", "30", "90", "365")
+MADE = "Copy it now: it is shown this once, and kept nowhere. It lasts {}, and whoever has it acts as you."
 
 router = page_router()
 
@@ -47,7 +49,8 @@ async def make(
 ) -> Response:
     """Make a token, and show it, this once."""
     made = await context.engine.make_token(caller.name, timedelta(days=int(lasts)), label.strip())
-    return page(request, "token_made", token=made, lasts=timedelta(days=int(lasts)))
+    about = MADE.format(duration(timedelta(days=int(lasts))))
+    return secret_page(request, "Your new token", about, {"": made}, "/tokens", "To your tokens")
 
 
 @router.post("/tokens/{token_id}/end")

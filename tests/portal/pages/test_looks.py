@@ -88,6 +88,8 @@ async def test_pages_of_admins_look_as_well(site: Site, scheme: Literal["light",
         "/team/devices/revoke?person=grace",
         f"/devices/{device}",
         f"/devices/{device}/block",
+        "/service-tokens",
+        "/provisioning-keys",
         f"/policy/versions/{version - 1}",
         f"/policy/difference?old={version - 1}&new={version}",
     ]

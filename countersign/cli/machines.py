@@ -1,0 +1,185 @@
+"""service-token, provisioning-key: what machines register their devices with."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+from rich.text import Text
+
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.output import console, show, show_json
+from countersign.errors import BadQuestion
+from countersign.machines import (
+    MOST_DEVICES,
+    NewProvisioningKey,
+    NewServiceToken,
+    ProvisioningKey,
+    Rotation,
+    ServiceToken,
+    ServiceTokenAction,
+    ServiceTokenSecret,
+)
+from countersign.models import Model
+from countersign.remedies import said_of
+from countersign.times import moment
+
+ONCE = "Keep it safe: it is shown only now."
+M = TypeVar("M", bound=Model)
+
+TokenId = Annotated[str, typer.Argument(metavar="ID", help="The client id, as `service-token list` shows it.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="Its id, as `provisioning-key list` shows it.")]
+
+service_tokens = typer.Typer(no_args_is_help=True, help="Service tokens, by which machines register. Admins only.")
+provisioning_keys = typer.Typer(no_args_is_help=True, help="Keys with which many machines register. Admins only.")
+
+
+@service_tokens.command("create")
+def create_token(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, as lists and the record show it.")],
+    lasts: Annotated[str, typer.Option(help="For how long, such as 90d; ten years at most.")] = "365d",
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a service token, and print its id and secret, this once."""
+    wanted = _wanted(NewServiceToken, name=name, lasts=lasts)
+    with connect(url, token) as api:
+        _show_secret(api.make_service_token(wanted), as_json)
+
+
+@service_tokens.command()
+def rotate(
+    token_id: TokenId,
+    overlap: Annotated[str, typer.Option(help="How long the secret before still works, from 1h to 30d.")] = "7d",
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a new secret, and print it, this once; the one before works for a while still."""
+    rotation = _wanted(Rotation, overlap=overlap)
+    with connect(url, token) as api:
+        _show_secret(api.rotate_service_token(token_id, rotation), as_json)
+
+
+@service_tokens.command("list")
+def list_tokens(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """List the service tokens that were not revoked, newest first."""
+    with connect(url, token) as api:
+        found = api.service_tokens()
+    rows = ((one.id, one.name, moment(one.ends_at), _used(one.used_at), _state(one)) for one in found)
+    _show_list(found, ("id", "name", "until", "last used", ""), rows, as_json)
+
+
+def _changes(action: ServiceTokenAction, does: str) -> None:
+    """Add the command that does this."""
+
+    @service_tokens.command(action, help=does)
+    def change(token_id: TokenId, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+        with connect(url, token) as api:
+            changed = api.change_service_token(token_id, action)
+        if as_json:
+            show_json(changed)
+        else:
+            show(Text.assemble((changed.name, "bold"), f" ({changed.id}) {_state(changed) or _until(changed)}."))
+
+
+_changes("refresh", "Have it last for a year from now.")
+_changes("disable", "Refuse whoever sends it, until it is enabled.")
+_changes("enable", "Take it again.")
+_changes("end-previous-secret", "End the secret that it had before it was rotated.")
+_changes("revoke", "End it for good, and with it the devices that it registered.")
+
+
+@provisioning_keys.command("create")
+def create_key(
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="What it is for, as lists and the record show it.")],
+    person: Annotated[str, typer.Option(metavar="PERSON", help="Whose the devices become.")],
+    devices: Annotated[int, typer.Option(metavar="N", min=1, max=MOST_DEVICES, help="How many may register.")],
+    lasts: Annotated[str, typer.Option(help="For how long, such as 12h; a year at most.")] = "7d",
+    skips_approval: Annotated[bool, typer.Option("--skips-approval", help="They need no approval.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a provisioning key, and print it alone on standard output, this once."""
+    asked = {"label": label, "person": person, "devices": devices, "lasts": lasts, "skips_approval": skips_approval}
+    wanted = _wanted(NewProvisioningKey, **asked)
+    with connect(url, token) as api:
+        made = api.make_provisioning_key(wanted)
+    if as_json:
+        show_json(made)
+        return
+    console(stderr=True).print(Text(ONCE))
+    print(made.key)
+
+
+@provisioning_keys.command("list")
+def list_keys(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """List the provisioning keys that were not ended, newest first."""
+    with connect(url, token) as api:
+        found = api.provisioning_keys()
+    rows = (
+        (one.id, one.label, one.person, f"{one.used} of {one.devices}", moment(one.ends_at), _skips(one))
+        for one in found
+    )
+    _show_list(found, ("id", "label", "for", "devices", "until", ""), rows, as_json)
+
+
+@provisioning_keys.command()
+def end(key_id: KeyId, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+    """End a provisioning key for good; the devices that registered with it stay."""
+    with connect(url, token) as api:
+        ended = api.end_provisioning_key(key_id)
+    if as_json:
+        show_json(ended)
+    else:
+        show(Text.assemble((ended.label, "bold"), f" ({ended.id}) has ended; {ended.used} devices had registered."))
+
+
+def _wanted(shape: type[M], **given: Any) -> M:
+    """What was typed; BadQuestion names what is wrong."""
+    try:
+        return shape(**given)
+    except ValidationError as error:
+        raise BadQuestion("; ".join(said_of(one) for one in error.errors())) from None
+
+
+def _show_secret(made: ServiceTokenSecret, as_json: bool) -> None:
+    if as_json:
+        show_json(made)
+        return
+    console(stderr=True).print(Text(ONCE))
+    print(f"CF-Access-Client-Id: {made.client_id}\nCF-Access-Client-Secret: {made.client_secret}")
+
+
+def _show_list(found: object, columns: Iterable[str], rows: Iterable[Iterable[str]], as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bright_black")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    show(table)
+
+
+def _until(one: ServiceToken) -> str:
+    return f"lasts until {moment(one.ends_at)}"
+
+
+def _used(at: datetime | None) -> str:
+    return moment(at) if at else "never"
+
+
+def _skips(one: ProvisioningKey) -> str:
+    return "needs no approval" if one.skips_approval else ""
+
+
+def _state(one: ServiceToken) -> str:
+    if one.revoked_at:
+        return "was revoked"
+    return "is disabled" if one.disabled_at else ""

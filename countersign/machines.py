@@ -1,0 +1,133 @@
+"""How machines prove who they are where no person signs in: service tokens, and provisioning keys for many machines."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from countersign.durations import reads, schema
+from countersign.models import NO_BOOL, Id, Model, without_controls
+from countersign.times import SECOND
+
+YEAR = timedelta(days=365)
+LONGEST_LABEL = 100
+MOST_DEVICES = 100_000
+# The longest that a service token and a provisioning key may last when they are made.
+LONGEST_TOKEN, LONGEST_KEY = 10 * YEAR, YEAR
+# How long the secret before still works after a new one was made.
+SHORTEST_OVERLAP, LONGEST_OVERLAP = timedelta(hours=1), timedelta(days=30)
+
+ServiceTokenAction = Literal["refresh", "disable", "enable", "revoke", "end-previous-secret"]
+
+
+def _one_line(value: str) -> str:
+    if not (joined := " ".join(without_controls(value).split())):
+        raise ValueError("must say what it is for")
+    return joined
+
+
+# What something is for, in an admin's words.
+Label = Annotated[str, Field(max_length=LONGEST_LABEL), AfterValidator(_one_line)]
+WRITTEN = PlainSerializer(lambda length: f"{length // SECOND}s", when_used="json")
+TokenLength = Annotated[
+    timedelta, BeforeValidator(reads("days", LONGEST_TOKEN)), WRITTEN, WithJsonSchema(schema("days", LONGEST_TOKEN))
+]
+KeyLength = Annotated[
+    timedelta, BeforeValidator(reads("days", LONGEST_KEY)), WRITTEN, WithJsonSchema(schema("days", LONGEST_KEY))
+]
+Overlap = Annotated[
+    timedelta,
+    BeforeValidator(reads("hours", LONGEST_OVERLAP, SHORTEST_OVERLAP)),
+    WRITTEN,
+    WithJsonSchema(schema("hours", LONGEST_OVERLAP)),
+]
+
+
+class ServiceToken(Model):
+    """A service token as admins see it; its `id` is the client id, and its secret is nowhere.
+
+    `used_at`: when it was last used, to a minute. `previous_secret_ends_at`: until when the secret works that it had
+    before it was rotated.
+    """
+
+    id: str
+    name: str
+    created_by: str
+    created_at: datetime
+    ends_at: datetime
+    disabled_at: datetime | None = None
+    revoked_at: datetime | None = None
+    previous_secret_ends_at: datetime | None = None
+    used_at: datetime | None = None
+
+    def why_not(self, now: datetime) -> str:
+        """Why it proves nothing now; empty where it does."""
+        if self.revoked_at:
+            return "was revoked; ask an admin for another"
+        if self.disabled_at:
+            return "is disabled; an admin can enable it"
+        return "" if self.ends_at > now else "has expired; an admin can refresh it"
+
+
+class NewServiceToken(Model):
+    """What is wanted of a service token. `lasts` is a duration; a number alone means days."""
+
+    name: Label
+    lasts: TokenLength = YEAR
+
+
+class Rotation(Model):
+    """For how long the secret before works beside the new one: from an hour to 30 days; a number alone means hours."""
+
+    overlap: Overlap
+
+
+class ServiceTokenSecret(Model):
+    """What a machine sends: both can be read now, the secret never again."""
+
+    client_id: str
+    client_secret: str
+    token: ServiceToken
+
+
+class ProvisioningKey(Model):
+    """A provisioning key as admins see it; its secret is nowhere.
+
+    `used` of at most `devices` have registered with it, and become those of `person`. `skips_approval`: they need
+    none. `used_at`: when it was last sent, to a minute.
+    """
+
+    id: str
+    label: str
+    person: Id
+    devices: int
+    used: int = 0
+    skips_approval: bool = False
+    created_by: str
+    created_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None = None
+    used_at: datetime | None = None
+
+    def why_not(self, now: datetime) -> str:
+        """Why it proves nothing now; empty where it does."""
+        if self.ended_at:
+            return "was ended; ask an admin for another"
+        return "" if self.ends_at > now else "has expired; ask an admin for another"
+
+
+class NewProvisioningKey(Model):
+    """What is wanted of a provisioning key. `lasts` is a duration; a number alone means days."""
+
+    label: Label
+    person: Id
+    devices: Annotated[int, NO_BOOL, Field(ge=1, le=MOST_DEVICES)]
+    lasts: KeyLength = timedelta(days=7)
+    skips_approval: bool = False
+
+
+class ProvisioningKeySecret(Model):
+    """The key itself, which can be read now and never again."""
+
+    key: str
+    provisioning_key: ProvisioningKey

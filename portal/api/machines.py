@@ -1,0 +1,103 @@
+"""Service tokens and provisioning keys over HTTP, for admins: made, listed, changed and ended."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, Path, Request, Response
+
+from countersign.machines import (
+    NewProvisioningKey,
+    NewServiceToken,
+    ProvisioningKey,
+    ProvisioningKeySecret,
+    Rotation,
+    ServiceToken,
+    ServiceTokenAction,
+    ServiceTokenSecret,
+)
+from portal.api.access import LISTED, Before, Limit
+from portal.api.problems import described
+from portal.api.routes import WITH_BODY, lead_on, token_router
+from portal.auth import CallerHere
+from portal.context import ContextHere
+from store.machines import Credentials, T
+
+TheId = Annotated[str, Path(max_length=16)]
+MADE = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY)
+CHANGED = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+
+router = token_router("machines")
+
+
+@dataclass
+class Page:
+    """The page of a list that an admin asks for."""
+
+    request: Request
+    response: Response
+    context: ContextHere
+    caller: CallerHere
+    before: Before = ""
+    limit: Limit = 50
+
+    async def of(self, kept: Credentials[T]) -> list[T]:
+        """The page, which leads to the next. Raises NotAllowed."""
+        self.caller.must_be_admin()
+        found = await self.context.run(kept.page, self.before, self.limit)
+        if len(found) == self.limit:
+            lead_on(self.request, self.response, before=found[-1].id)
+        return found
+
+
+PageHere = Annotated[Page, Depends()]
+
+
+@router.get("/service-tokens", responses=LISTED)
+async def tokens(context: ContextHere, wanted: PageHere) -> list[ServiceToken]:
+    """A page of the service tokens that were not revoked, newest first. For admins."""
+    return await wanted.of(context.store.service_tokens)
+
+
+@router.post("/service-tokens", status_code=HTTPStatus.CREATED, responses=MADE)
+async def make_token(context: ContextHere, caller: CallerHere, wanted: NewServiceToken) -> ServiceTokenSecret:
+    """Make a service token; its secret can be read only now, so an Idempotency-Key is not taken. For admins."""
+    return await context.engine.make_service_token(wanted, caller.must_be_admin(), caller.proof)
+
+
+@router.post("/service-tokens/{token_id}/rotate", status_code=HTTPStatus.CREATED, responses=MADE)
+async def rotate_token(
+    context: ContextHere, caller: CallerHere, token_id: TheId, rotation: Rotation
+) -> ServiceTokenSecret:
+    """Make a new secret, which can be read only now; the one before works for `overlap` still. For admins."""
+    who = caller.must_be_admin()
+    return await context.engine.rotate_service_token(token_id, rotation.overlap, who, caller.proof)
+
+
+@router.post("/service-tokens/{token_id}/{action}", responses=CHANGED)
+async def change_token(
+    context: ContextHere, caller: CallerHere, token_id: TheId, action: ServiceTokenAction
+) -> ServiceToken:
+    """Refresh (it then lasts a year from now), disable, enable or revoke it, or end the secret before. For admins.
+
+    Revoking is for good, and ends the devices that it registered. Doing it again changes nothing.
+    """
+    return await context.engine.change_service_token(token_id, action, caller.must_be_admin(), caller.proof)
+
+
+@router.get("/provisioning-keys", responses=LISTED)
+async def keys(context: ContextHere, wanted: PageHere) -> list[ProvisioningKey]:
+    """A page of the provisioning keys that were not ended, newest first. For admins."""
+    return await wanted.of(context.store.provisioning_keys)
+
+
+@router.post("/provisioning-keys", status_code=HTTPStatus.CREATED, responses=MADE)
+async def make_key(context: ContextHere, caller: CallerHere, wanted: NewProvisioningKey) -> ProvisioningKeySecret:
+    """Make a key with which so many machines register; it can be read only now. For admins."""
+    return await context.engine.make_provisioning_key(wanted, caller.must_be_admin(), caller.proof)
+
+
+@router.post("/provisioning-keys/{key_id}/end", responses=CHANGED)
+async def end_key(context: ContextHere, caller: CallerHere, key_id: TheId) -> ProvisioningKey:
+    """End it for good; the devices that registered with it stay. Ending it again changes nothing. For admins."""
+    return await context.engine.end_provisioning_key(key_id, caller.must_be_admin(), caller.proof)

@@ -1,0 +1,134 @@
+"""Service tokens and provisioning keys, for admins: what machines register their devices with."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Form, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from countersign.machines import (
+    MOST_DEVICES,
+    NewProvisioningKey,
+    NewServiceToken,
+    Rotation,
+    ServiceTokenAction,
+    ServiceTokenSecret,
+)
+from portal.auth import CallerHere
+from portal.context import ContextHere
+from portal.pages.render import next_page, page, secret_page
+from portal.pages.route import page_router
+
+PER_PAGE = 50
+# Durations that the forms offer.
+TOKEN_LASTS = ("30d", "90d", "365d", "730d")
+KEY_LASTS = ("1d", "7d", "30d", "90d")
+OVERLAPS = ("1h", "1d", "7d", "30d")
+ABOUT_SERVICE = (
+    "Copy both now: the secret is shown this once, and kept nowhere. Machines send them in these headers; whoever has "
+    "both may register devices, as far as the enrolment rules let this token."
+)
+ABOUT_KEY = (
+    "Copy it now: it is shown this once, and kept nowhere. Machines send it in this header, and whoever has it may "
+    "register devices of {}, {} in all."
+)
+Before = Annotated[str, Query(max_length=16)]
+TheId = Annotated[str, Path(max_length=16)]
+
+router = page_router()
+
+
+@router.get("/service-tokens")
+async def service_tokens(request: Request, context: ContextHere, caller: CallerHere, before: Before = "") -> Response:
+    """The service tokens that were not revoked, newest first, with forms that make and change one."""
+    caller.must_be_admin()
+    found = await context.run(context.store.service_tokens.page, before, PER_PAGE)
+    older = next_page(request, found[-1].id if len(found) == PER_PAGE else None)
+    policy = await context.run(context.store.reading.policy)
+    return page(
+        request,
+        "service_tokens",
+        tokens=found,
+        users=policy.users,
+        next_page=older,
+        lasts=TOKEN_LASTS,
+        overlaps=OVERLAPS,
+    )
+
+
+@router.post("/service-tokens")
+async def make_service_token(
+    request: Request, context: ContextHere, caller: CallerHere, wanted: Annotated[NewServiceToken, Form()]
+) -> Response:
+    """Make one, and show its secret, this once."""
+    made = await context.engine.make_service_token(wanted, caller.must_be_admin(), caller.proof)
+    return _secret(request, "Your new service token", made)
+
+
+@router.post("/service-tokens/{token_id}/rotate")
+async def rotate_service_token(
+    request: Request, context: ContextHere, caller: CallerHere, token_id: TheId, rotation: Annotated[Rotation, Form()]
+) -> Response:
+    """Make a new secret, and show it, this once."""
+    who = caller.must_be_admin()
+    made = await context.engine.rotate_service_token(token_id, rotation.overlap, who, caller.proof)
+    return _secret(request, "The new secret", made)
+
+
+@router.post("/service-tokens/{token_id}/{action}")
+async def change_service_token(
+    context: ContextHere, caller: CallerHere, token_id: TheId, action: ServiceTokenAction
+) -> Response:
+    """Refresh, disable, enable or revoke one, or end the secret it had before."""
+    await context.engine.change_service_token(token_id, action, caller.must_be_admin(), caller.proof)
+    return RedirectResponse("/service-tokens", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/provisioning-keys")
+async def provisioning_keys(
+    request: Request, context: ContextHere, caller: CallerHere, before: Before = ""
+) -> Response:
+    """The provisioning keys that were not ended, newest first, and a form that makes one."""
+    caller.must_be_admin()
+    found = await context.run(context.store.provisioning_keys.page, before, PER_PAGE)
+    older = next_page(request, found[-1].id if len(found) == PER_PAGE else None)
+    policy = await context.run(context.store.reading.policy)
+    return page(
+        request,
+        "provisioning_keys",
+        keys=found,
+        users=policy.users,
+        next_page=older,
+        lasts=KEY_LASTS,
+        most_devices=MOST_DEVICES,
+    )
+
+
+@router.post("/provisioning-keys")
+async def make_provisioning_key(
+    request: Request, context: ContextHere, caller: CallerHere, wanted: Annotated[NewProvisioningKey, Form()]
+) -> Response:
+    """Make one, and show it, this once."""
+    made = await context.engine.make_provisioning_key(wanted, caller.must_be_admin(), caller.proof)
+    policy = await context.run(context.store.reading.policy)
+    about = ABOUT_KEY.format(policy.users[wanted.person].name, wanted.devices)
+    return secret_page(
+        request,
+        "Your new provisioning key",
+        about,
+        {"Countersign-Provisioning-Key": made.key},
+        "/provisioning-keys",
+        "To the provisioning keys",
+    )
+
+
+@router.post("/provisioning-keys/{key_id}/end")
+async def end_provisioning_key(context: ContextHere, caller: CallerHere, key_id: TheId) -> Response:
+    """End one; the devices that registered with it stay."""
+    await context.engine.end_provisioning_key(key_id, caller.must_be_admin(), caller.proof)
+    return RedirectResponse("/provisioning-keys", HTTPStatus.SEE_OTHER)
+
+
+def _secret(request: Request, title: str, made: ServiceTokenSecret) -> Response:
+    secrets = {"CF-Access-Client-Id": made.client_id, "CF-Access-Client-Secret": made.client_secret}
+    return secret_page(request, title, ABOUT_SERVICE, secrets, "/service-tokens", "To the service tokens")

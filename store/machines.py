@@ -1,0 +1,91 @@
+"""Service tokens and provisioning keys: found by what a machine sends, and listed for admins."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, select, update
+
+from countersign.machines import ProvisioningKey, ServiceToken
+from store.database import Database, reads
+from store.machine_secrets import is_kept
+from store.paging import newest_first
+from store.tables import provisioning_keys, service_tokens
+
+T = TypeVar("T", ServiceToken, ProvisioningKey)
+
+
+class Credentials(Generic[T]):
+    """Reading the rows of one table."""
+
+    table: ClassVar[Table]
+    model: type[T]
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @reads
+    def find(self, credential_id: str, secret: str, now: datetime) -> T | None:
+        """The one with this id and secret, whether it lasts or not; None where there is none."""
+        with self.database.reading() as connection:
+            row = connection.execute(select(self.table).where(self.table.c.id == credential_id)).one_or_none()
+        columns = dict(row._mapping) if row else {}
+        previous_lasts = (ends_at := columns.get("previous_secret_ends_at")) is not None and ends_at > now
+        same = is_kept(secret, columns), is_kept(secret, columns, "previous_") and previous_lasts
+        return self.view(row) if row and any(same) else None
+
+    @reads
+    def page(self, before: str = "", limit: int = 50) -> list[T]:
+        """A page of those that were not ended for good, newest first; `before` is an id."""
+        with self.database.reading() as connection:
+            rows = newest_first(connection, self.table.c.created_at, before, limit, self.lasting())
+            return [self.view(row) for row in rows]
+
+    def lasting(self) -> ColumnElement[bool]:
+        """Whether one was not ended for good."""
+        raise NotImplementedError
+
+    @classmethod
+    def view(cls, row: Row[Any]) -> T:
+        """A row as admins see it."""
+        return cls.model(**{name: row._mapping[name] for name in cls.model.model_fields})
+
+
+class ServiceTokens(Credentials[ServiceToken]):
+    """Finds service tokens."""
+
+    table = service_tokens
+    model = ServiceToken
+
+    def lasting(self) -> ColumnElement[bool]:
+        """Whether one was not revoked."""
+        return service_tokens.c.revoked_at.is_(None)
+
+    @reads
+    def expiring(self, after: datetime, before: datetime) -> list[ServiceToken]:
+        """Those in use that expire between these moments."""
+        in_use = self.lasting() & service_tokens.c.disabled_at.is_(None)
+        ends_at = service_tokens.c.ends_at
+        with self.database.reading() as connection:
+            rows = connection.execute(select(service_tokens).where(in_use, ends_at > after, ends_at <= before))
+            return [self.view(row) for row in rows]
+
+
+class ProvisioningKeys(Credentials[ProvisioningKey]):
+    """Finds provisioning keys."""
+
+    table = provisioning_keys
+    model = ProvisioningKey
+
+    def lasting(self) -> ColumnElement[bool]:
+        """Whether one was not ended."""
+        return provisioning_keys.c.ended_at.is_(None)
+
+
+def count_device(connection: Connection, key_id: str, now: datetime) -> bool:
+    """Count one more device of a provisioning key; False where it has no room for one, or lasts no longer.
+
+    One statement counts and compares, so that there is never one more than allowed, however many come at once.
+    """
+    keys = provisioning_keys.c
+    has_room = keys.id == key_id, keys.used < keys.devices, keys.ended_at.is_(None), keys.ends_at > now
+    return connection.execute(update(provisioning_keys).where(*has_room).values(used=keys.used + 1)).rowcount > 0
