@@ -4,6 +4,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from countersign.models import LevelRule, Route
 from countersign.transitions import GRANT_STEP
 from sandbox.copied_rows import copy_rows
 from sandbox.device_history import write_devices
-from store import Store
+from store import Store, postgres
 from store import tables as t
 
 Row = dict[str, Any]
@@ -38,9 +39,8 @@ COPIED = 1_000
 COPIED_AT_ONCE = 20_000
 # The indexes that grow stay in memory: so many kB of them.
 SQLITE_COPIES = ("PRAGMA cache_size = -1000000",)
-# What is copied takes its time, and refers to nothing that is not there; only a superuser may say the latter.
+# What is copied refers to nothing that is not there; only a superuser may say so.
 POSTGRES_COPIES = (
-    "SET LOCAL statement_timeout = 0",
     "SET LOCAL work_mem = '256MB'",
     "SET LOCAL session_replication_role = replica",
 )
@@ -115,12 +115,18 @@ def _copy(store: Store, first: int, live_messages: int, say: Callable[[str], Non
     at_once = COPIED_AT_ONCE // COPIED
     for start in range(1, live_messages + 1, at_once):
         some = range(start, min(start + at_once, live_messages + 1))
-        with store.database.transaction() as connection:
+        with _patient(store) as connection:
             for setting in SQLITE_COPIES if store.database.is_sqlite else POSTGRES_COPIES:
                 connection.execute(text(setting))
             copy_rows(connection, first, COPIED, some, versions)
             connection.execute(update(t.feed).values(version=t.feed.c.version + len(some) * versions))
         say(f"{(some[-1] + 1) * COPIED:,} past requests are written")
+
+
+def _patient(store: Store) -> AbstractContextManager[Connection]:
+    """A transaction that takes its time."""
+    database = store.database
+    return database.transaction() if database.is_sqlite else postgres.patient(database.url).begin()
 
 
 class _Request:
