@@ -1,7 +1,7 @@
 """What of the enrolment rules is allowed, but surely a mistake."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import combinations, islice
 from typing import Any
 
 from countersign.directory import Policy
@@ -10,9 +10,17 @@ from countersign.enrolment.rules import IDENTITY, EnrolmentRule
 from countersign.policy_check import Problem
 
 # Nobody has two of them at once, so that two that are required are never there.
-ONE_AT_A_TIME = {"countries": "country", "common_names": "common name"}
+ONE_AT_A_TIME = {
+    "emails": "address",
+    "email_domains": "domain",
+    "login_methods": "way to sign in at a time",
+    "countries": "country",
+    "service_tokens": "service token at a time",
+    "common_names": "common name",
+}
 TOKENS = ("service_tokens", "any_service_token")
 PROOFS_OF_A_MACHINE = {*TOKENS, "valid_certificate", "common_names", EXTERNAL}
+NETWORKS = "source_networks"
 # So many networks of a rule are looked at for one that another is part of.
 MOST_NETWORKS = 100
 NONE: frozenset[Any] = frozenset()
@@ -37,6 +45,13 @@ def _of_rule(rule: EnrolmentRule) -> Iterator[tuple[str, ...]]:
         if len(rule.require.conditions.get(selector, NONE)) > 1:
             message = f"nobody has more than one {called}, and all are required; put them in include, or keep one"
             yield message, "require", selector
+    networks = list(islice(rule.require.conditions.get(NETWORKS, NONE), MOST_NETWORKS))
+    if any(one.version != other.version or not one.overlaps(other) for one, other in combinations(networks, 2)):
+        yield (
+            "nobody is in networks that do not overlap, and all are required; put them in include",
+            "require",
+            NETWORKS,
+        )
     if rule.action == "service_auth" and PROOFS_OF_A_MACHINE.isdisjoint(_needed(rule)):
         yield "lets machines in without a token or a certificate; require any_service_token", "include"
     for part, selector in _named(rule):

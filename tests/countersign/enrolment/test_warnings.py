@@ -52,6 +52,14 @@ EVALUATION = {"external_evaluations": [{"url": "https://a.example", "keys_url": 
             rule("allow", require={"common_names": ["a", "b"]}),
             "require.common_names: nobody has more than one common name, and all are required",
         ),
+        (
+            rule("allow", require={"emails": ["b@example.test", "c@example.test"]}),
+            "require.emails: nobody has more than one address, and all are required",
+        ),
+        (
+            rule("allow", require={"source_networks": ["10.0.0.0/8", "192.0.2.0/24"]}),
+            "require.source_networks: nobody is in networks that do not overlap, and all are required",
+        ),
         (rule("bypass"), "include.user_groups: nobody is asked who they are at a bypass"),
         (
             rule("bypass", include={"countries": ["DE"]}, exclude={"claims": {"team": ["red"]}}),
@@ -79,7 +87,7 @@ def test_what_may_well_be_meant_is_not_warned_of() -> None:
             rule("allow", "people", include={"countries": ["DE", "AT"]}, require={"user_groups": ["staff"]}),
             rule("allow", "admins", include={"roles": ["admin"]}),
             rule("block", "the rest", include={"everyone": True}),
-            rule("service_auth", "machines", include=TOKEN, require={"source_networks": ["10.0.0.0/8"]}),
+            rule("service_auth", "machines", include=TOKEN, require={"source_networks": ["10.0.0.0/8", "10.1.0.0/16"]}),
             rule("bypass", "printers", include={"source_networks": ["192.0.2.0/28"]}),
             rule("service_auth", "evaluated", include={"source_networks": ["192.0.2.0/24"]}, require=EVALUATION),
         )
