@@ -21,7 +21,6 @@ MOST_SHOWN = 5
 MAPPED_BITS = 96
 
 Action = Literal["allow", "block", "service_auth", "bypass"]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # They say who somebody is: judged when a device enrols, and unknown for a machine.
 IDENTITY = frozenset({"emails", "email_domains", "user_groups", "roles", "claims", "login_methods"})
