@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from countersign.directory import Policy
-from countersign.enrolment.explain import verdict_of
+from countersign.enrolment.explain import is_for_others, verdict_of
 from countersign.enrolment.facts import Facts
 from countersign.enrolment.judge import EnrolmentVerdict
 from engine.external_evaluation import ExternalEvaluations
@@ -72,7 +72,7 @@ def _why_refused(policy: Policy, verdict: EnrolmentVerdict, facts: Facts, by: Re
         return NO_MACHINES if policy.enrolment is None else NO_RULE
     if not verdict.admits:
         return BLOCKED.format(verdict.rule)
-    if facts.is_machine and verdict.action == "allow":
+    if is_for_others(verdict, facts):
         return NOT_FOR_MACHINES.format(verdict.rule)
     if verdict.justification and not by.justification and not enrolled:
         return NEEDS_REASON.format(verdict.rule)

@@ -104,8 +104,8 @@ def explained(policy: Policy, facts: Facts, external: External) -> EnrolmentExpl
     """The verdict, for people."""
     verdict = verdict_of(policy, facts, external)
     return EnrolmentExplained(
-        message=_message(policy, verdict),
-        admitted=verdict.admits,
+        message=_message(policy, verdict, facts),
+        admitted=verdict.admits and not is_for_others(verdict, facts),
         session_seconds=verdict.session // SECOND if verdict.session else 0,
         facts=facts,
         **verdict.model_dump(include={"action", "rule", "approval_required", "justification"}),
@@ -113,10 +113,17 @@ def explained(policy: Policy, facts: Facts, external: External) -> EnrolmentExpl
     )
 
 
-def _message(policy: Policy, verdict: EnrolmentVerdict) -> str:
+def is_for_others(verdict: EnrolmentVerdict, facts: Facts) -> bool:
+    """Whether an `allow`, which is for people, is what answers to a machine."""
+    return facts.is_machine and verdict.action == "allow"
+
+
+def _message(policy: Policy, verdict: EnrolmentVerdict, facts: Facts) -> str:
     if policy.enrolment is None:
         return "The policy has no enrolment rules: everybody in the directory may enrol a device, and no machine."
     if verdict.action is None:
         return "No rule matches, so it may not enrol."
+    if is_for_others(verdict, facts):
+        return f"By the rule {verdict.rule} (allow) people may enrol, and this is a machine."
     also = " once somebody has approved it" if verdict.approval_required else ""
     return f"By the rule {verdict.rule} ({verdict.action}) {WHAT_IT_DOES[verdict.action]}{also}."

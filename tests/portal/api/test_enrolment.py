@@ -107,6 +107,18 @@ async def test_a_machine_is_one_whoever_is_named(portal: Portal) -> None:
     assert (other["action"], other["message"]) == (None, "No rule matches, so it may not enrol.")
 
 
+async def test_a_machine_is_not_let_in_by_a_rule_for_people(portal: Portal) -> None:
+    try:
+        rule = "{name: All, action: allow, include: {everyone: true}}"
+        apply_policy(portal.store, f"{POLICY}enrolment: [{rule}]\n", "ada")
+        found = await explained(portal, service_token="t1")
+        assert (found["action"], found["admitted"]) == ("allow", False)
+        assert found["message"] == "By the rule All (allow) people may enrol, and this is a machine."
+        assert (await explained(portal, person="alice"))["admitted"] is True
+    finally:
+        apply_policy(portal.store, POLICY + RULES, "ada")
+
+
 async def test_who_is_no_admin_or_asks_what_can_not_be_is_told_why(portal: Portal) -> None:
     assert (await portal.post("alice", "/enrolment/explain", {"person": "alice"})).status_code == 403
     unknown = await portal.post("ada", "/enrolment/explain", {"person": "zoe"})
