@@ -90,16 +90,24 @@ class Registering:
     def enrol(self, device_id: str, by: Registrant, said: Enrolment) -> tuple[RegisteredDevice, bool]:
         """Decide what follows: approved at once, waiting for a request, or refused by the enrolment rules.
 
-        Returns the device, and whether a request about it has to be opened.
+        Returns the device, and whether a request about it has to be opened. Raises TooMany where it would have to wait
+        and too many do, as others may have come to since it was presented; that is recorded.
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             devices.one_at_a_time(connection)
             _, policy = self.policies.in_force(connection)
             row = devices.device_row(connection, device_id, lock=True)
-            if devices.status_of(row) in OPEN_TO_DECISION:
-                row = _enrol(connection, policy, row, by, said, now)
-            return devices.view(row, policy), row.to_ask
+            try:
+                if devices.status_of(row) in OPEN_TO_DECISION:
+                    row = _enrol(connection, policy, row, by, said, now)
+                return devices.view(row, policy), row.to_ask
+            except TooMany as error:
+                devices.change(connection, device_id, message=str(error))
+                event = _event("device_refused", by.who, device_id, str(error), now, by.proof)
+                append_or_count(connection, None, event, by.who, by.person)
+                refused = error
+        raise refused
 
     def question_about(self, device_id: str) -> DeviceQuestion | None:
         """The question of the request that has to be opened about a device, if one has to."""
@@ -143,9 +151,9 @@ def _is_owner(row: Row[Any], by: Registrant) -> bool:
     return bool(own and by.provisioning_key in ("", row.provisioning_key))
 
 
-def _must_have_room(connection: Connection, by: Registrant, now: datetime) -> None:
+def _must_have_room(connection: Connection, by: Registrant, now: datetime, device_id: str = "") -> None:
     since = now - TRIES_FOR
-    if by.person and devices.waiting(connection, since, person=by.person) >= MOST_WAITING_OF_PERSON:
+    if by.person and devices.waiting(connection, since, device_id, person=by.person) >= MOST_WAITING_OF_PERSON:
         raise TooMany(
             f"{MOST_WAITING_OF_PERSON} devices of {by.person} wait for an approval, and more may not; have one decided "
             "or archived first.",
@@ -153,7 +161,7 @@ def _must_have_room(connection: Connection, by: Registrant, now: datetime) -> No
             limit=MOST_WAITING_OF_PERSON,
         )
     address = by.source_address
-    if address and devices.waiting(connection, since, first_source=address) >= MOST_WAITING_FROM_ADDRESS:
+    if address and devices.waiting(connection, since, device_id, first_source=address) >= MOST_WAITING_FROM_ADDRESS:
         raise TooMany(
             f"{MOST_WAITING_FROM_ADDRESS} devices from {address} wait for an approval, and more may not; try again "
             "when some were decided.",
@@ -244,6 +252,8 @@ def _enrol(
         case "" if not _needs_approval(policy, by, said):
             values |= approved(connection, row, row.fingerprint, now)
         case "":
+            if not by.provisioning_key:  # which has room for a number of its own
+                _must_have_room(connection, by, now, row.id)
             values |= {"decision": devices.PENDING, "to_ask": True}
         case devices.PENDING if not _is_asked_about(connection, row):
             values |= {"to_ask": True}

@@ -47,10 +47,14 @@ WITH_KEY = (
 ADD = insert(registered_devices).returning(registered_devices)
 CHANGE = update(registered_devices).where(devices.id == bindparam("of_id")).returning(registered_devices)
 KEEP = insert(fingerprints)
-COUNTED = (devices.decision == as_written(PENDING)) | (devices.last_seen_at > bindparam("seen_since"))
+# What is being judged just now is not known to wait, and has no message yet.
+COUNTED = (devices.decision == as_written(PENDING)) | (
+    (devices.message != as_written("")) & (devices.last_seen_at > bindparam("seen_since"))
+)
 WAITING = {
     name: select(func.count()).where(
-        WAITS, devices.blocked_at.is_(None), devices.revoked_at.is_(None), COUNTED, devices[name] == bindparam("of")
+        *(WAITS, devices.blocked_at.is_(None), devices.revoked_at.is_(None), COUNTED),
+        *(devices[name] == bindparam("of"), devices.id != bindparam("beside")),
     )
     for name in ("person", "first_source")
 }
@@ -173,10 +177,12 @@ def one_at_a_time(connection: Connection) -> None:
     connection.execute(LOCK_FEED)
 
 
-def waiting(connection: Connection, seen_since: datetime, **of: str) -> int:
-    """How many devices of a person, or from an address, wait; refused ones count as long as they try again."""
+def waiting(connection: Connection, seen_since: datetime, beside: str, **of: str) -> int:
+    """How many devices of a person, or from an address, wait beside one; refused ones count while they try again."""
     ((name, value),) = of.items()
-    counted: int = connection.execute(WAITING[name], {"seen_since": seen_since, "of": value}).scalar_one()
+    counted: int = connection.execute(
+        WAITING[name], {"seen_since": seen_since, "of": value, "beside": beside}
+    ).scalar_one()
     return counted
 
 
