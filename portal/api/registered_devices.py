@@ -82,8 +82,10 @@ async def register(
     by = _registrant(request, body, caller)
     # A gateway's own certificate says nothing of the device that it registers.
     certificate = None if caller.principal.is_gateway else await certificate_of(request)
+    proof = by.proof | ({"certificate": certificate.sha256} if certificate and certificate.valid else {})
     country = by.country or context.countries.country_of(by.source_address)
-    found = await context.engine.devices.register(presented, replace(by, country=country, certificate=certificate))
+    by = replace(by, country=country, certificate=certificate, proof=proof)
+    found = await context.engine.devices.register(presented, by)
     if found.status != "pending" or not wait:
         return found
     return await context.feed.first(
