@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from countersign.fingerprints import Fingerprint
+from countersign.machines import NewServiceToken
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, Presented, Registered
 from engine.registering import Registrant
@@ -144,16 +145,18 @@ async def test_a_block_rule_and_a_blocked_device_stay_out(enrolment: Enrolment) 
 
 
 async def test_machines_enrol_by_rules_for_machines_alone(enrolment: Enrolment) -> None:
+    make = enrolment.deployment.engine.make_service_token
+    token, second = [(await make(NewServiceToken(name=name), "ada", {})).client_id for name in ("t1", "t2")]
     enrolment.rules(rule("all", "allow", {"everyone": True}))
     one = laptop()
-    found = await enrolment.register(one, person="", service_token="t1")
+    found = await enrolment.register(one, person="", service_token=token)
     assert (found.status, "is for people" in found.message) == ("denied", True)
     enrolment.deployment.apply(policy())
-    without_rules = await enrolment.register(one, person="", service_token="t1")
+    without_rules = await enrolment.register(one, person="", service_token=token)
     assert without_rules.message == "The policy has no enrolment rule that lets machines in."
-    enrolment.rules(rule("builders", "service_auth", {"service_tokens": ["t1"]}))
-    assert (await enrolment.register(one, person="", service_token="t1")).status == "approved"
+    enrolment.rules(rule("builders", "service_auth", {"service_tokens": [token]}))
+    assert (await enrolment.register(one, person="", service_token=token)).status == "approved"
     device = enrolment.deployment.store.registered_devices.one(found.id)
-    assert (device.person, device.email, device.service_token) == ("", "non_identity@countersign", "t1")
-    other = await enrolment.register(laptop(), person="", service_token="t2")
+    assert (device.person, device.email, device.service_token) == ("", "non_identity@countersign", token)
+    other = await enrolment.register(laptop(), person="", service_token=second)
     assert other.status == "denied"
