@@ -1,6 +1,7 @@
 """What people do to registered devices: block, archive, revoke, each undone again, and leave."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,45 +67,33 @@ class DeviceActions:
         proof: dict[str, str],
         person: str = "",
         service_token: str = "",
+        within: Connection | None = None,
     ) -> list[tuple[RegisteredDevice, int | None]]:
         """Revoke all devices of a person, or that a service token enrolled, or take that back, on record.
 
-        Returns those that it changed, each with the request about it that nobody need answer any more.
+        Returns those that it changed, each with the request about it that nobody need answer any more. `within`: in
+        this transaction, in place of one of its own.
         """
-        with self.database.transaction() as connection:
-            devices.one_at_a_time(connection)
-            return self.act_on_those(connection, action, who, reason, channel, proof, person, service_token)
-
-    def act_on_those(
-        self,
-        connection: Connection,
-        action: DeviceAction,
-        who: str,
-        reason: str,
-        channel: str,
-        proof: dict[str, str],
-        person: str = "",
-        service_token: str = "",
-    ) -> list[tuple[RegisteredDevice, int | None]]:
-        """The same, within a transaction that has all others that register wait."""
         all_devices = registered_devices.c
         own = all_devices.person == person if person else all_devices.service_token == service_token
         revoked = (
             all_devices.revoked_at.is_(None) if action is DeviceAction.REVOKE else all_devices.revoked_at.is_not(None)
         )
         now = datetime.now(UTC)
-        _, policy = self.policies.in_force(connection)
-        name = policy.users[who].name if who in policy.users else who
-        query = select(registered_devices).where(own, revoked, all_devices.archived_at.is_(None))
-        rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
-        for row in rows:
-            values = CHANGES[action](connection, row, now)
-            self._write(connection, row, action, values, (who, name), reason, channel, proof, now)
-        changed = [devices.device_row(connection, row.id) for row in rows]
-        return [
-            (devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None)
-            for row in changed
-        ]
+        with nullcontext(within) if within is not None else self.database.transaction() as connection:
+            devices.one_at_a_time(connection)
+            _, policy = self.policies.in_force(connection)
+            name = policy.users[who].name if who in policy.users else who
+            query = select(registered_devices).where(own, revoked, all_devices.archived_at.is_(None))
+            rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
+            for row in rows:
+                values = CHANGES[action](connection, row, now)
+                self._write(connection, row, action, values, (who, name), reason, channel, proof, now)
+            changed = [devices.device_row(connection, row.id) for row in rows]
+            return [
+                (devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None)
+                for row in changed
+            ]
 
     def record_refusal(self, device_id: str, action: DeviceAction, who: str, why: str, proof: dict[str, str]) -> None:
         """Record that somebody tried what they may not do."""

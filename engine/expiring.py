@@ -4,7 +4,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Refused
-from countersign.machines import ServiceToken
 from countersign.models import GeneralEvent
 from countersign.policy_changes import admins
 from countersign.times import moment
@@ -23,22 +22,22 @@ class Expiring:
         self._told: set[str] = set()  # another worker may have told it before, which the database knows
 
     async def look(self) -> None:
-        """Tell the admins of each service token that expires within a week, once for each end that it gets."""
+        """Tell the admins of each service token and trusted authority that expires within a week, once for each end."""
         now, store = datetime.now(UTC), self._resources.store
-        for token in await self._resources.run(store.service_tokens.expiring, now, now + TOLD_BEFORE):
+        soon = now + TOLD_BEFORE
+        for token in await self._resources.run(store.service_tokens.expiring, now, soon):
             if token.ends_at - token.created_at > TOLD_BEFORE:  # what is made for a few days is meant to end
-                await self._tell(_of_token(token))
+                await self._tell("service token", token.id, token.name, token.ends_at)
+        for authority in await self._resources.run(store.certificates.authorities):
+            if now < authority.ends_at <= soon:
+                await self._tell("certificate authority", authority.id, authority.name, authority.ends_at)
 
-    async def _tell(self, fields: dict[str, str]) -> None:
-        """`fields` name the `kind` of thing, its `id` and `name`, and when it `ends_at`."""
-        key = f"{fields['kind']} {fields['id']}, {fields['ends_at']}"
+    async def _tell(self, kind: str, its_id: str, name: str, ends_at: datetime) -> None:
+        fields = {"kind": kind, "id": its_id, "name": name, "ends_at": moment(ends_at)}
+        key = f"{kind} {its_id}, {fields['ends_at']}"
         if key in self._told:
             return
         with suppress(Refused):  # no policy was ever applied, so there is nobody to tell
             _, policy = await self._resources.run(self._resources.store.policies.current)
             await self._resources.notify(GeneralEvent.EXPIRING, key, admins(policy), fields)
             self._told.add(key)
-
-
-def _of_token(token: ServiceToken) -> dict[str, str]:
-    return {"kind": "service token", "id": token.id, "name": token.name, "ends_at": moment(token.ends_at)}

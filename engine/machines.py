@@ -111,8 +111,8 @@ class ServiceTokenRules:
     def _revoke_devices(self, connection: Connection, token: ServiceToken, who: str, proof: Mapping[str, str]) -> str:
         """End the devices that a token registered; says how many these were."""
         reason = f"Its service token {token.name} was revoked."
-        ended = self._devices.act_on_those(
-            connection, DeviceAction.REVOKE, who, reason, "", dict(proof), service_token=token.id
+        ended = self._devices.act_on_all(
+            DeviceAction.REVOKE, who, reason, "", dict(proof), service_token=token.id, within=connection
         )
         return f", with {len(ended)} of its devices" if ended else ""
 

@@ -1,5 +1,6 @@
 """Service tokens and provisioning keys, for admins: what machines register their devices with."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,10 +15,11 @@ from countersign.machines import (
     ServiceTokenAction,
     ServiceTokenSecret,
 )
-from portal.auth import CallerHere
-from portal.context import ContextHere
+from portal.auth import Caller, CallerHere
+from portal.context import Context, ContextHere
 from portal.pages.render import next_page, page, secret_page
 from portal.pages.route import page_router
+from store.machines import Credentials, T
 
 PER_PAGE = 50
 # Durations that the forms offer.
@@ -41,19 +43,7 @@ router = page_router()
 @router.get("/service-tokens")
 async def service_tokens(request: Request, context: ContextHere, caller: CallerHere, before: Before = "") -> Response:
     """The service tokens that were not revoked, newest first, with forms that make and change one."""
-    caller.must_be_admin()
-    found = await context.run(context.store.service_tokens.page, before, PER_PAGE)
-    older = next_page(request, found[-1].id if len(found) == PER_PAGE else None)
-    policy = await context.run(context.store.reading.policy)
-    return page(
-        request,
-        "service_tokens",
-        tokens=found,
-        users=policy.users,
-        next_page=older,
-        lasts=TOKEN_LASTS,
-        overlaps=OVERLAPS,
-    )
+    return await _list(request, caller, context, context.store.service_tokens, before, TOKEN_LASTS)
 
 
 @router.post("/service-tokens")
@@ -89,19 +79,7 @@ async def provisioning_keys(
     request: Request, context: ContextHere, caller: CallerHere, before: Before = ""
 ) -> Response:
     """The provisioning keys that were not ended, newest first, and a form that makes one."""
-    caller.must_be_admin()
-    found = await context.run(context.store.provisioning_keys.page, before, PER_PAGE)
-    older = next_page(request, found[-1].id if len(found) == PER_PAGE else None)
-    policy = await context.run(context.store.reading.policy)
-    return page(
-        request,
-        "provisioning_keys",
-        keys=found,
-        users=policy.users,
-        next_page=older,
-        lasts=KEY_LASTS,
-        most_devices=MOST_DEVICES,
-    )
+    return await _list(request, caller, context, context.store.provisioning_keys, before, KEY_LASTS)
 
 
 @router.post("/provisioning-keys")
@@ -132,3 +110,22 @@ async def end_provisioning_key(context: ContextHere, caller: CallerHere, key_id:
 def _secret(request: Request, title: str, made: ServiceTokenSecret) -> Response:
     secrets = {"CF-Access-Client-Id": made.client_id, "CF-Access-Client-Secret": made.client_secret}
     return secret_page(request, title, ABOUT_SERVICE, secrets, "/service-tokens", "To the service tokens")
+
+
+async def _list(
+    request: Request, caller: Caller, context: Context, kept: Credentials[T], before: str, lasts: Sequence[str]
+) -> Response:
+    """A page of one of the lists, which leads to the next. Raises NotAllowed."""
+    caller.must_be_admin()
+    found = await context.run(kept.page, before, PER_PAGE)
+    policy = await context.run(context.store.reading.policy)
+    return page(
+        request,
+        kept.table.name,
+        found=found,
+        users=policy.users,
+        next_page=next_page(request, found[-1].id if len(found) == PER_PAGE else None),
+        lasts=lasts,
+        overlaps=OVERLAPS,
+        most_devices=MOST_DEVICES,
+    )

@@ -9,10 +9,12 @@ from sqlalchemy import delete, update
 from countersign.client import Client
 from countersign.machines import NewServiceToken
 from countersign.times import moment
+from engine.client_certificates import ClientCertificates
 from engine.engine import Engine
 from sandbox.temporal_server import free_port
 from store import Store
-from store.tables import notifications, policies, service_tokens
+from store.tables import certificate_authorities, notifications, policies, service_tokens
+from tests.authority import Authority
 from tests.engine.post import Post
 from tests.engine.test_general_notifications import inbox, states
 from tests.workflows.deployment import until
@@ -71,6 +73,20 @@ async def test_nobody_is_told_of_what_is_over_disabled_or_made_for_a_few_days(st
     await engine.change_service_token(disabled, "disable", "ada", {})
     await engine.tell_of_expiry()
     assert told(store) == []
+
+
+async def test_admins_are_told_of_an_authority_that_expires_soon(
+    store: Store,
+) -> None:
+    engine, at = await engine_of(store), datetime.now(UTC) + DAY
+    ClientCertificates(store).trust(Authority("Machines").pem, ["access.example.test"], "ada", {})
+    await engine.tell_of_expiry()
+    assert told(store) == []
+    with store.database.transaction() as connection:
+        connection.execute(update(certificate_authorities).values(ends_at=at))
+    for _ in range(2):
+        await engine.tell_of_expiry()
+    assert told(store) == [("ada", moment(at))]
 
 
 async def test_without_a_policy_there_is_nobody_to_tell(store: Store) -> None:

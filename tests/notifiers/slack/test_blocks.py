@@ -375,6 +375,21 @@ def test_a_short_message_carries_the_words_and_names_the_request_where_it_stands
     assert list(texts(below.blocks)) == list(texts(alone.blocks))[:-1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("service token", "`countersign service-token refresh x1`"),
+        ("certificate authority", "on the page Certificates"),
+    ],
+)
+def test_a_message_about_what_expires_says_what_to_do(kind: str, says: str) -> None:
+    fields = {"kind": kind, "id": "x1", "name": "<!channel> CI", "ends_at": "Fri 4 Dec 2026, 12:00 UTC"}
+    text, blocks = general(a_general_notification(event="expiring", fields=fields), CONFIG)
+    check_message(text, blocks)
+    assert text.startswith(f"*The {kind} &lt;!channel&gt; CI expires Fri 4 Dec 2026, 12:00 UTC.* From then on ")
+    assert says in text
+
+
 def test_a_message_about_no_request_names_none_and_has_nothing_to_press() -> None:
     text, blocks = general(a_general_notification("<!channel> `x` *bold*"), CONFIG)
     check_message(text, blocks)
