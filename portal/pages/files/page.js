@@ -55,7 +55,7 @@ function showLine(changed) {
   document.getElementById("nothing").hidden = lines.children.length > 0;
 }
 
-async function showAgain() {
+async function readMain() {
   const main = document.getElementById("main");
   if (inUse(main)) return;
   const read = await fetch(location.href);
@@ -63,6 +63,17 @@ async function showAgain() {
   const fresh = new DOMParser().parseFromString(await read.text(), "text/html").getElementById("main");
   localTimes(fresh);
   main.replaceChildren(...fresh.childNodes);
+}
+
+// However much happens meanwhile, the page is read once at a time, and once more after the last of it.
+let reading = null, changedMeanwhile = false;
+function showAgain() {
+  if (reading) return changedMeanwhile = true;
+  changedMeanwhile = false;
+  reading = readMain().finally(() => {
+    reading = null;
+    if (changedMeanwhile) showAgain();
+  });
 }
 
 function show(message) {

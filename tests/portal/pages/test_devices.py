@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from countersign.registration import DeviceStatus
 from engine.policy import apply_policy
@@ -121,6 +122,27 @@ async def test_what_others_do_to_a_device_is_shown_to_an_admin_at_once(site: Sit
     await site.portal.post("ada", f"/devices/{device}/block", {"reason": "stolen"})
     await expect(ada.locator(".status").first).to_have_text("Blocked")
     await expect(list_of_ada.locator(f"#{device} .status")).to_have_text("Blocked")
+    await clear(site, "grace")
+
+
+async def test_however_many_devices_change_a_page_is_read_once_at_a_time(site: Site) -> None:
+    ada = await site.signed_in("ada", "/team/devices")
+    await expect(ada.locator("#away")).to_be_hidden()
+    reads, released = [], asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        reads.append(route.request.url)
+        await released.wait()
+        await route.continue_()
+
+    await ada.route("**/team/devices", hold)
+    made = [(await registered(site, "grace"))["id"] for _ in range(5)]
+    last = site.store.events.last_version()
+    await ada.wait_for_function("last => Number(document.body.dataset.version) >= last", arg=last)
+    released.set()
+    for device in made:
+        await expect(ada.locator(f"#{device}")).to_be_visible()
+    assert len(reads) == 2
     await clear(site, "grace")
 
 
