@@ -23,6 +23,8 @@ PROOFS_OF_A_MACHINE = {*TOKENS, "valid_certificate", "common_names", EXTERNAL}
 NETWORKS = "source_networks"
 # So many networks of a rule are looked at for one that another is part of.
 MOST_NETWORKS = 100
+# Some seconds of the processor: no more values are compared to find rules that are never come to.
+MOST_COMPARISONS = 2_000_000
 NONE: frozenset[Any] = frozenset()
 
 Conditions = dict[str, frozenset[Any]]
@@ -72,14 +74,25 @@ def _named(rule: EnrolmentRule) -> Iterator[tuple[str, str]]:
 
 def _hidden(rules: list[EnrolmentRule]) -> Iterator[Problem]:
     """The rules that are never come to, as one that is tried before matches whenever they do."""
-    before: list[EnrolmentRule] = []
+    tried = in_order(rules)
     places = {rule.name: n for n, rule in enumerate(rules)}
-    for rule in in_order(rules):
-        hiding = next((one for one in before if _hides(one, rule)), None)
-        if hiding is not None:
-            message = f"is never come to: {hiding.name} is tried before it, and matches whenever it does; remove one"
-            yield Problem(("enrolment", places[rule.name]), message)
-        before.append(rule)
+    left = MOST_COMPARISONS
+    for n, rule in enumerate(tried):
+        for hiding in tried[:n]:
+            left -= _comparisons(hiding, rule)
+            if left < 0:
+                return
+            if _hides(hiding, rule):
+                message = f"is never come to: {hiding.name} is tried before it, and matches whenever it does"
+                yield Problem(("enrolment", places[rule.name]), f"{message}; remove one")
+                break
+
+
+def _comparisons(first: EnrolmentRule, second: EnrolmentRule) -> int:
+    """How many values are compared at most, to find whether the first hides the second."""
+    networks = min(len(first.include.source_networks), MOST_NETWORKS)
+    values = sum(map(len, second.include.conditions.values())) + sum(map(len, second.require.conditions.values()))
+    return values + networks * (len(second.include.source_networks) + len(second.require.source_networks))
 
 
 def _hides(first: EnrolmentRule, second: EnrolmentRule) -> bool:

@@ -3,13 +3,11 @@
 import asyncio
 import base64
 import secrets
-from typing import Any
 
-import httpx
-
+from countersign.fingerprints import Fingerprint, Posture
 from countersign.http import Api
 from countersign.models import Status
-from countersign.registration import DeviceAction, DeviceStatus
+from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered
 from sandbox.clients import Client
 from sandbox.demo.request import Request
 from sandbox.demo.scenes import Play, Scene
@@ -28,15 +26,15 @@ roles:
   contractor: {user_groups: [contractors], require_device_approval: true}
 registered_devices: {network: 10.64.0.0/16}
 """
-LAPTOP = {
-    "hostname": "carbon",
-    "platform": "linux",
-    "os": "Debian GNU/Linux",
-    "os_version": "12",
-    "model": "ThinkPad X1 Carbon",
-    "serial": "PF-4K2J7M",
-    "posture": {"disk_encrypted": True, "firewall": False},
-}
+LAPTOP = Fingerprint(
+    hostname="carbon",
+    platform="linux",
+    os="Debian GNU/Linux",
+    os_version="12",
+    model="ThinkPad X1 Carbon",
+    serial="PF-4K2J7M",
+    posture=Posture(disk_encrypted=True, firewall=False),
+)
 
 
 class Laptop:
@@ -45,18 +43,18 @@ class Laptop:
     def __init__(self, play: Play) -> None:
         self.url = play.stage.portal_url
         self.token = play.stage.store.tokens.create(Owner(kind="person", name="dave"), "demo")
-        self.key = base64.b64encode(secrets.token_bytes(32)).decode()
+        self.presented = Presented(key=base64.b64encode(secrets.token_bytes(32)).decode(), fingerprint=LAPTOP)
 
-    async def connects(self, status: str) -> dict[str, Any]:
+    async def connects(self, status: str) -> Registered:
         """Register, or say that it is here; must be answered with this status."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        sent = {"key": self.key, "fingerprint": LAPTOP}
         with step("Dave's laptop registers"):
-            async with httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, timeout=30) as http:
-                reply = (await http.post("/api/v1/devices/register", json=sent)).raise_for_status()
-        found: dict[str, Any] = reply.json()
-        must(found["status"] == status, f"Dave's laptop is {found['status']}, not {status}: {found['message']}")
+            found = await asyncio.to_thread(self._register)
+        must(found.status == status, f"Dave's laptop is {found.status}, not {status}: {found.message}")
         return found
+
+    def _register(self) -> Registered:
+        with Api(self.url, self.token) as api:
+            return api.register(self.presented)
 
 
 async def new_device(play: Play) -> Told:
@@ -64,8 +62,9 @@ async def new_device(play: Play) -> Told:
     play.stage.apply(play.stage.policy + RULES)
     laptop = Laptop(play)
     first = await laptop.connects("pending")
-    play.screen.aside(f"Dave's new laptop registers: “{first['message']}”")
-    view = play.stage.store.reading.request(first["approval_id"])
+    play.screen.aside(f"Dave's new laptop registers: “{first.message}”")
+    must(first.approval_id is not None, "no request is open about Dave's laptop")
+    view = play.stage.store.reading.request(first.approval_id or 0)
     request = Request(play.stage, play.screen, view.question, view.approval_id)
     play.requests.append(request)
     await request.record("opened dave", "level_started countersign", "noticed ada")
@@ -73,13 +72,13 @@ async def new_device(play: Play) -> Told:
     await request.reply("ada", "Approved", Client.GMAIL)
     await request.record("answered ada", "approved ada", "noticed dave", "noticed ada")
     must(request.view().status is Status.APPROVED, f"{request.number} should be approved")
-    address = (await laptop.connects("approved"))["address"]
+    address = (await laptop.connects("approved")).address
     play.screen.outcome("Approved", f"{request.number} is Approved: the laptop may connect, as {address}")
     play.screen.aside("The laptop is stolen. Ada blocks it, as `countersign device block` does.")
-    blocked = await asyncio.to_thread(_block, play, first["id"])
+    blocked = await asyncio.to_thread(_block, play, first.id)
     must(blocked is DeviceStatus.BLOCKED, f"the laptop is {blocked}, not blocked")
     told = await laptop.connects("blocked")
-    play.screen.outcome("Blocked", f"The laptop is Blocked, and is told: “{told['message']}”")
+    play.screen.outcome("Blocked", f"The laptop is Blocked, and is told: “{told.message}”")
     return Told("", request.number, "Blocked", "Approved, then blocked")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from countersign.directory import Policy
+from countersign.enrolment import warnings as enrolment_warnings
 from countersign.enrolment.rules import Selectors
 from countersign.errors import BadPolicy
 from countersign.policy_changes import changes
@@ -222,3 +223,13 @@ def test_a_policy_is_stored_and_read_again_as_it_was() -> None:
     for text in (document(*rules), document(rule("allow", require=every)), HEAD.replace("enrolment:\n", "")):
         policy = load(text)
         assert Policy.model_validate(policy.model_dump(mode="json")) == policy
+
+
+def test_rules_with_very_many_values_are_not_compared_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = [f"10.{n}.0.0/16" for n in range(100)]
+    rules = [rule("allow", "first", include={"source_networks": ["10.0.0.0/8"]})]
+    rules += [rule("allow", f"R{n}", include={"source_networks": inside}) for n in range(3)]
+    # Each of the 100 is compared as it is, and with the one network.
+    for most, found in ((199, 0), (200, 1), (10_000, 3)):
+        monkeypatch.setattr(enrolment_warnings, "MOST_COMPARISONS", most)
+        assert len(warned(*rules)) == found
