@@ -9,11 +9,11 @@ from countersign.models import Detail, Model, without_controls
 LONGEST_VALUE = 128
 
 
-def _one_line(value: str) -> str:
-    return " ".join(without_controls(value).split())
+def _one_line(value: str) -> str | None:
+    return " ".join(without_controls(value).split()) or None
 
 
-# None, and nothing else, stands for what is not known.
+# None stands for what is not known, and so does what shows nothing.
 Known = Annotated[str, Field(max_length=LONGEST_VALUE, min_length=1), AfterValidator(_one_line)] | None
 LABELS = {
     "hostname": "Name",

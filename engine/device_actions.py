@@ -127,8 +127,15 @@ def _must_be(row: Row[Any], column: str, holds: bool, message: str) -> None:
         raise Refused(f"{row.name} {message}")
 
 
-def _block(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+def _must_be_last_of_key(connection: Connection, row: Row[Any], remedy: str) -> None:
+    if any(one.archived_at is None for one in devices.with_key(connection, row.key) if one.id != row.id):
+        raise Refused(f"Another device has the key of {row.name} now; {remedy}.")
+
+
+def _block(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+    """A block is one of the key: what is archived and has its key no more can't be blocked beside what has it."""
     _must_be(row, "blocked_at", False, "is blocked already.")
+    _must_be_last_of_key(connection, row, "block that one")
     return {"blocked_at": now, "to_ask": False}
 
 
@@ -148,8 +155,7 @@ def _archive(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
 
 def _restore(connection: Connection, row: Row[Any], _: datetime) -> dict[str, Any]:
     _must_be(row, "archived_at", True, "is not archived.")
-    if any(one.archived_at is None for one in devices.with_key(connection, row.key)):
-        raise Refused(f"Another device has the key of {row.name} now; archive that one first.")
+    _must_be_last_of_key(connection, row, "archive that one first")
     return {"archived_at": None}
 
 

@@ -4,11 +4,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from countersign.directory import Policy
 from countersign.kinds import question_from
 from countersign.kinds.device import DEVICE, DeviceQuestion
 from countersign.models import Status
+from countersign.registration import DeviceStatus
 from countersign.transitions import Transition
-from engine.registering import approved
+from engine.registering import approved, has_to_ask_again
 from store import registered_devices as devices
 
 
@@ -18,10 +20,12 @@ def opened(connection: Connection, request: Row[Any]) -> None:
         devices.change(connection, question.device, approval_id=request.approval_id, to_ask=False)
 
 
-def settled(connection: Connection, request: Row[Any], transition: Transition) -> None:
+def settled(connection: Connection, policy: Policy, request: Row[Any], transition: Transition) -> None:
     """Approved or denied is the device; one that nobody decided about, or not in time, waits until it asks again.
 
-    The feed's lock is held, so that no other device gets the same address.
+    An approval that comes after a block, an archiving or a revocation does nothing; nor does it let in what has changed
+    since it was asked for: that is asked about anew. The feed's lock is held, so that no other device gets the same
+    address.
     """
     question = _about_device(request)
     if question is None or transition.status not in (Status.APPROVED, Status.REJECTED):
@@ -30,8 +34,12 @@ def settled(connection: Connection, request: Row[Any], transition: Transition) -
     if row.decision != devices.PENDING or row.approval_id != request.approval_id:
         return
     if transition.status is Status.APPROVED:
+        if devices.status_of(row) is not DeviceStatus.PENDING:
+            return
         fingerprint = question.fingerprint.model_dump(mode="json")
-        devices.change(connection, row.id, **approved(connection, row, fingerprint, transition.at))
+        row = devices.change(connection, row.id, **approved(connection, row, fingerprint, transition.at))
+        if has_to_ask_again(policy, row):
+            devices.change(connection, row.id, decision=devices.PENDING, to_ask=True)
     else:
         devices.change(connection, row.id, decision=devices.DENIED, message=transition.message)
 

@@ -67,7 +67,11 @@ class Devices:
 
     async def registered(self, device_id: str) -> Registered:
         """What a device is answered now. Raises NotFound."""
-        return answer(await self._run(self._resources.store.registered_devices.one, device_id))
+        device = await self._run(self._resources.store.registered_devices.one, device_id)
+        policy = await self._run(self._resources.store.reading.policy)
+        if device.person and not policy.enabled(device.person):
+            return Registered(id=device.id, status="denied", message=f"{device.person} is disabled.")
+        return answer(device)
 
     async def _ask(self, device_id: str) -> None:
         """Open the request about a device; what fails for now is tried again by the sweeper."""

@@ -56,7 +56,7 @@ def _facts(policy: Policy, by: Registrant, kept: dict[str, Any] | None) -> Facts
 
 
 def _identity(policy: Policy, by: Registrant) -> Facts:
-    if not by.person:
+    if by.person not in policy.users:  # a machine, or somebody who was just removed, and is refused for that
         return Facts()
     return Facts(
         email=policy.users[by.person].email,

@@ -28,6 +28,9 @@ from store.repeats import append_or_count
 ID_BYTES = 6
 MOST_WAITING_OF_PERSON = 3
 MOST_WAITING_FROM_ADDRESS = 20
+# Each new device is kept for good and may take an address of the network, so nobody may make them without end.
+MOST_NEW_OF_PERSON = 50
+NEW_WITHIN = timedelta(hours=1)
 # A device that was refused counts as one that waits for so long after its last try.
 TRIES_FOR = timedelta(hours=1)
 SEEN_EVERY = timedelta(minutes=1)
@@ -91,7 +94,8 @@ class Registering:
         """Decide what follows: approved at once, waiting for a request, or refused by the enrolment rules.
 
         Returns the device, and whether a request about it has to be opened. Raises TooMany where it would have to wait
-        and too many do, as others may have come to since it was presented; that is recorded.
+        and too many do, and Refused for a person who was disabled: both may be so since it was presented, and are
+        recorded.
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
@@ -100,13 +104,15 @@ class Registering:
             row = devices.device_row(connection, device_id, lock=True)
             try:
                 if devices.status_of(row) in OPEN_TO_DECISION:
+                    if by.person:  # who may have been disabled while the rules were judged
+                        must_be_enabled(policy, by.person)
                     row = _enrol(connection, policy, row, by, said, now)
                 return devices.view(row, policy), row.to_ask
-            except TooMany as error:
+            except (Refused, TooMany) as error:
                 devices.change(connection, device_id, message=str(error))
                 event = _event("device_refused", by.who, device_id, str(error), now, by.proof)
                 append_or_count(connection, None, event, by.who, by.person)
-                refused = error
+                refused: CountersignError = error
         raise refused
 
     def question_about(self, device_id: str) -> DeviceQuestion | None:
@@ -140,6 +146,7 @@ def _present(connection: Connection, policy: Policy, presented: Presented, by: R
     if by.provisioning_key:  # which has room for a number of its own
         use_provisioning_key(connection, by.provisioning_key, device_id, now)
     else:
+        _must_be_slow(connection, by, now)
         _must_have_room(connection, by, now)
     _replace(connection, own, now)
     return _add(connection, device_id, presented, serial, by, now)
@@ -149,6 +156,16 @@ def _is_owner(row: Row[Any], by: Registrant) -> bool:
     """Whether it is their device; a provisioning key has nothing to do with those that its person has besides."""
     own = (row.person, row.service_token) == (by.person, by.service_token)
     return bool(own and by.provisioning_key in ("", row.provisioning_key))
+
+
+def _must_be_slow(connection: Connection, by: Registrant, now: datetime) -> None:
+    if by.person and devices.registered_since(connection, by.person, now - NEW_WITHIN) >= MOST_NEW_OF_PERSON:
+        raise TooMany(
+            f"{by.person} has registered {MOST_NEW_OF_PERSON} new devices within an hour, and may register no more; try"
+            " again later.",
+            ErrorCode.TOO_MANY_DEVICES,
+            limit=MOST_NEW_OF_PERSON,
+        )
 
 
 def _must_have_room(connection: Connection, by: Registrant, now: datetime, device_id: str = "") -> None:
@@ -223,7 +240,8 @@ def _seen_again(connection: Connection, row: Row[Any], presented: Presented, by:
     seen = devices.change(connection, row.id, **values) if values else row
     if names:
         told = [f"{one.label}: {one.before} -> {one.value}" for one in details(after, before) if one.before is not None]
-        _record(connection, "device_changed", by.who, row.id, "; ".join(told), now, by.proof)
+        event = _event("device_changed", by.who, row.id, "; ".join(told), now, by.proof)
+        append_or_count(connection, None, event, row.id)
     return seen
 
 
@@ -239,8 +257,8 @@ def _enrol(
 ) -> Row[Any]:
     if said.refused:
         event = _event("enrolment_refused", by.who, row.id, said.refused, now, by.proof)
-        # A gate lets it through no more, until the rules let it in again.
-        ends = {"session_ends_at": now} if row.decision == devices.APPROVED else {}
+        # A gate lets it through no more, until the rules let it in again: nor is that done by an approval.
+        ends = {"session_ends_at": now} if row.decision == devices.APPROVED else {"identity": None}
         after = devices.change(connection, row.id, message=said.refused, **ends)
         append_or_count(connection, None, event, row.id)
         return after
@@ -257,7 +275,7 @@ def _enrol(
             values |= {"decision": devices.PENDING, "to_ask": True}
         case devices.PENDING if not _is_asked_about(connection, row):
             values |= {"to_ask": True}
-        case devices.APPROVED if _has_to_ask_again(policy, row):
+        case devices.APPROVED if has_to_ask_again(policy, row):
             values |= {"decision": devices.PENDING, "to_ask": True}
     if anew and values.get("decision", row.decision) == devices.APPROVED:
         values["session_ends_at"] = now + said.session if said.session else None
@@ -282,7 +300,8 @@ def approved(connection: Connection, row: Row[Any], fingerprint: dict[str, Any],
         "to_ask": False,
         "approved_fingerprint": fingerprint,
         "address_number": row.address_number or devices.next_address(connection),
-        "session_ends_at": devices.session_end(row, now),
+        # One that the enrolment rules let in no longer, or have not yet, has to register before a gate lets it through.
+        "session_ends_at": devices.session_end(row, now) if row.identity is not None else now,
     }
 
 
@@ -296,7 +315,8 @@ def _needs_approval(policy: Policy, by: Registrant, said: Enrolment) -> bool:
     )
 
 
-def _has_to_ask_again(policy: Policy, row: Row[Any]) -> bool:
+def has_to_ask_again(policy: Policy, row: Row[Any]) -> bool:
+    """Whether something has changed since it was approved that the policy has asked about again."""
     if not row.person or row.approved_fingerprint is None:
         return False
     before, now = (Fingerprint.model_validate(one) for one in (row.approved_fingerprint, row.fingerprint))

@@ -59,9 +59,9 @@ class Transitions:
         self._write(connection, transition, row, number)
         of_grant, grant = _open_grant(connection, transition, row) if transition.opens_grant else ([], None)
         append(connection, transition.approval_id, [*transition.events, *of_grant])
-        device_decisions.settled(connection, row, transition)
         # A policy is put in force under the feed's lock, which is held from here on: no other can be meanwhile.
         _, policy = self.policies.in_force(connection)
+        device_decisions.settled(connection, policy, row, transition)
         if disabled := [one for one in transition.relies_on if not policy.enabled(one)]:
             raise _ReliesOnDisabled(disabled)
         return RecordedTransition(number=number, grant=grant)

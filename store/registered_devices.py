@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, false, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, false, func, insert, or_, select, true, update
 
 from countersign.directory import Policy
 from countersign.errors import NotFound
@@ -51,6 +51,18 @@ KEEP = insert(fingerprints)
 COUNTED = (devices.decision == as_written(PENDING)) | (
     (devices.message != as_written("")) & (devices.last_seen_at > bindparam("seen_since"))
 )
+# All of a device but the newest, of which there are MOST_SNAPSHOTS at most.
+OLDEST_KEPT = (
+    select(fingerprints.c.id)
+    .where(fingerprints.c.device == bindparam("of_device"))
+    .order_by(fingerprints.c.id.desc())
+    .offset(MOST_SNAPSHOTS - 1)
+    .limit(1)
+)
+FORGET = delete(fingerprints).where(
+    fingerprints.c.device == bindparam("of_device"), fingerprints.c.id < OLDEST_KEPT.scalar_subquery()
+)
+NEW = select(func.count()).where(devices.person == bindparam("of"), devices.registered_at > bindparam("since"))
 WAITING = {
     name: select(func.count()).where(
         *(WAITS, devices.blocked_at.is_(None), devices.revoked_at.is_(None), COUNTED),
@@ -186,6 +198,12 @@ def waiting(connection: Connection, seen_since: datetime, beside: str, **of: str
     return counted
 
 
+def registered_since(connection: Connection, person: str, since: datetime) -> int:
+    """How many devices of a person were registered first after a moment, whatever became of them."""
+    counted: int = connection.execute(NEW, {"of": person, "since": since}).scalar_one()
+    return counted
+
+
 def add(connection: Connection, **values: Any) -> Row[Any]:
     """Add a device; returns its row."""
     return connection.execute(ADD, values).one()
@@ -196,9 +214,11 @@ def change(connection: Connection, device_id: str, **values: Any) -> Row[Any]:
     return connection.execute(CHANGE, {"of_id": device_id, **values}).one()
 
 
-def add_snapshot(connection: Connection, **values: Any) -> None:
-    """Keep what a device said of itself."""
-    connection.execute(KEEP, values)
+def add_snapshot(connection: Connection, device: str, changed: list[str], **values: Any) -> None:
+    """Keep what a device said of itself; of each the newest MOST_SNAPSHOTS are kept."""
+    connection.execute(KEEP, {"device": device, "changed": changed, **values})
+    if changed:
+        connection.execute(FORGET, {"of_device": device})
 
 
 def next_address(connection: Connection) -> int:
