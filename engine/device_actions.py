@@ -84,7 +84,9 @@ class DeviceActions:
             devices.one_at_a_time(connection)
             _, policy = self.policies.in_force(connection)
             name = policy.users[who].name if who in policy.users else who
-            query = select(registered_devices).where(own, revoked, all_devices.archived_at.is_(None))
+            # A service token is revoked for good: what it enrolled is not to come back by being restored.
+            listed = [all_devices.archived_at.is_(None)] if person else []
+            query = select(registered_devices).where(own, revoked, *listed)
             rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
             for row in rows:
                 values = CHANGES[action](connection, row, now)

@@ -349,4 +349,6 @@ enrolment:
     assert (now["status"], now["message"]) == ("Revoked", "Revoked by Ada: Its service token CI was revoked.")
     assert (await registering.register(registering.pair(), sent)).status_code == 401
     last = [one for one in registering.portal.store.events.since(0) if one.kind == "service_token_revoked"][-1]
-    assert last.detail == "CI, with 1 of its devices"
+    assert last.detail == "CI, with 2 of its devices"
+    back = await registering.portal.post("ada", f"/devices/{gone}/restore", {"reason": ""})
+    assert back.json()["status"] == "Revoked"  # archived ones are ended, too
