@@ -86,7 +86,7 @@ class Registering:
             try:
                 return _present(connection, policy, presented, by, now)
             except (Refused, TooMany, NotAllowed) as error:
-                _record_refusal(connection, presented, by, str(error), now)
+                _record_refusal(connection, policy, presented, by, str(error), now)
                 refused: CountersignError = error
         raise refused
 
@@ -343,10 +343,13 @@ def _question(row: Row[Any]) -> DeviceQuestion:
     )
 
 
-def _record_refusal(connection: Connection, presented: Presented, by: Registrant, why: str, now: datetime) -> None:
+def _record_refusal(
+    connection: Connection, policy: Policy, presented: Presented, by: Registrant, why: str, now: datetime
+) -> None:
     proof = {**by.proof, "key": short_of(presented.key), "from": by.source_address}
     event = AuditEvent(kind="device_refused", at=now, who=by.who, detail=why, proof=proof)
-    append_or_count(connection, None, event, by.who, by.person)
+    # People who are in no directory have no rows of their own: a gateway may name any number of them.
+    append_or_count(connection, None, event, by.who, by.person if by.person in policy.users else "")
 
 
 def _event(kind: Any, who: str, device_id: str, detail: str, at: datetime, proof: dict[str, str]) -> AuditEvent:

@@ -186,6 +186,15 @@ def test_what_changes_again_and_again_fills_neither_the_record_nor_the_history(h
         assert connection.exec_driver_sql("SELECT count(*) FROM fingerprints").scalar_one() == MOST_SNAPSHOTS
 
 
+def test_a_gateway_that_names_ever_new_people_fills_no_record(here: Here) -> None:
+    before = here.store.events.last_version()
+    for n in range(WRITTEN_EACH + 5):
+        by = Registrant("gateway:vpn-1", person=f"nobody-{n}")
+        with pytest.raises(Refused, match="in the directory"):
+            here.does.registering.present(Presented(key=new_key(), fingerprint=fingerprint()), by)
+    assert [one.kind for one in here.store.events.since(before, 100)] == ["device_refused"] * WRITTEN_EACH
+
+
 def test_what_shows_nothing_is_not_known() -> None:
     assert fingerprint(serial=" \u202e", name="\u200b") == fingerprint(serial=None).model_copy(
         update={"hostname": None}

@@ -205,6 +205,8 @@ async def test_a_person_who_is_disabled_is_let_through_by_no_device(devices: Dep
     assert found.id in admitted(devices)
     devices.apply(policy(registered_devices=RULES, disabled=("heidi",)))
     assert found.id not in admitted(devices)
+    told = await devices.engine.devices.registered(found.id)
+    assert (told.status, told.message) == ("denied", "heidi is disabled.")
     devices.apply(policy(registered_devices=RULES))
     await clear(devices, "heidi")
 
