@@ -1,6 +1,5 @@
 """How many devices register in a second, beside transactions that insert one row each."""
 
-import base64
 import secrets
 from collections.abc import Callable
 from statistics import median
@@ -11,6 +10,7 @@ from countersign.fingerprints import Fingerprint, Posture
 from countersign.registration import Presented
 from engine.policy import apply_policy
 from engine.registering import MOST_WAITING_OF_PERSON, Registrant
+from sandbox.device_keys import new_key
 
 ROUNDS = 5
 IN_A_ROUND = 16
@@ -62,7 +62,7 @@ def _insert(running: Deployment) -> None:
 async def _register(running: Deployment, number: int, first: int, status: str) -> None:
     """A new device registers, each from an address of its own."""
     person = f"user-{first + number % HALF}"
-    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    key = new_key()
     fingerprint = Fingerprint(hostname=f"laptop-{number}", serial=secrets.token_hex(4), posture=Posture(tpm=True))
     by = Registrant(person, person=person, source_address=f"10.1.{number // 250}.{number % 250}")
     found = await running.engine.devices.register(Presented(key=key, fingerprint=fingerprint), by)

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 KeyType = Literal["x25519", "ed25519", "p256"]
-# Bytes of a public key: RFC 7748, RFC 8032, and an uncompressed or compressed point of SEC 1, 2.3.3.
-LENGTHS: dict[str, tuple[int, ...]] = {"x25519": (32,), "ed25519": (32,), "p256": (33, 65)}
-# What a point of P-256 begins with, by its length.
-FIRST_BYTES = {33: (2, 3), 65: (4,)}
+# Bytes of a public key: RFC 7748, RFC 8032, and an uncompressed point of SEC 1, 2.3.3, which begins with 4.
+LENGTHS = {"x25519": 32, "ed25519": 32, "p256": 65}
+UNCOMPRESSED = 4
+# RFC 7748, section 5: this bit of the last byte counts for nothing, so one key could be written in two ways.
+UNUSED_BIT = 0x80
 LONGEST_KEY = 120
 KeyText = Annotated[str, Field(max_length=LONGEST_KEY)]
 
@@ -22,8 +23,10 @@ def canonical_key(text: str, key_type: KeyType) -> str:
         key = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("is no base64; send the raw public key, as `wg pubkey` prints it") from None
-    if len(key) not in LENGTHS[key_type] or (key_type == "p256" and key[0] not in FIRST_BYTES[len(key)]):
+    if len(key) != LENGTHS[key_type] or (key_type == "p256" and key[0] != UNCOMPRESSED):
         raise ValueError(f"has {len(key)} bytes, which no public key of {key_type} is; send the raw public key")
+    if key_type == "x25519" and key[-1] & UNUSED_BIT:
+        raise ValueError("has its highest bit set, which no program that makes keys does; send it as it was made")
     if not any(key):
         raise ValueError("is all zeros; send the public key of the device")
     return base64.b64encode(key).decode()

@@ -1,11 +1,11 @@
 """Registered devices in bulk, most of them archived long ago."""
 
-import base64
 import secrets
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, insert, select
 
+from sandbox.device_keys import new_key
 from store import Store
 from store.tables import registered_devices
 
@@ -31,7 +31,7 @@ def _row(number: int, people: int, now: datetime) -> dict[str, object]:
     return {
         "id": f"d{secrets.token_hex(6)}",
         "person": f"user-{number % people}",
-        "key": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "key": new_key(),
         "key_type": "x25519",
         "serial": f"S-{number}",
         "name": f"laptop-{number}",

@@ -1,8 +1,6 @@
 """The scene of a device that somebody connects with: it registers, waits, is approved by mail, and is blocked."""
 
 import asyncio
-import base64
-import secrets
 
 from countersign.fingerprints import Fingerprint, Posture
 from countersign.http import Api
@@ -13,6 +11,7 @@ from sandbox.demo.request import Request
 from sandbox.demo.scenes import Play, Scene
 from sandbox.demo.screen import Told
 from sandbox.demo.steps import must, step
+from sandbox.device_keys import new_key
 from store.tokens import Owner
 
 OPENING = (
@@ -43,7 +42,7 @@ class Laptop:
     def __init__(self, play: Play) -> None:
         self.url = play.stage.portal_url
         self.token = play.stage.store.tokens.create(Owner(kind="person", name="dave"), "demo")
-        self.presented = Presented(key=base64.b64encode(secrets.token_bytes(32)).decode(), fingerprint=LAPTOP)
+        self.presented = Presented(key=new_key(), fingerprint=LAPTOP)
 
     async def connects(self, status: str) -> Registered:
         """Register, or say that it is here; must be answered with this status."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from typing import Any
 
 import httpx
 import pytest
 
+from sandbox.device_keys import new_key
 from tests.countersign.installation import Installation, Run
 
 SERIAL = f"PF-{secrets.token_hex(4)}"
@@ -28,7 +28,7 @@ def register(installation: Installation, who: str, key: str, **fingerprint: Any)
 
 @pytest.fixture(scope="module")
 def key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
+    return new_key()
 
 
 @pytest.fixture(scope="module")

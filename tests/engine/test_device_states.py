@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +28,7 @@ from countersign.registration import DeviceAction, DeviceStatus, Presented, Regi
 from countersign.transitions import Opened, Opening
 from engine.policy import apply_policy
 from engine.registering import MOST_NEW_OF_PERSON, Enrolment, Registrant
+from sandbox.device_keys import new_key
 from store import Store
 from store.registered_devices import MOST_SNAPSHOTS, WantedDevices
 from store.repeats import WRITTEN_EACH
@@ -44,10 +43,6 @@ WITH_APPROVAL = policy(roles=ROLES, registered_devices=RULES)
 WITHOUT = policy(registered_devices=RULES)
 ADMITTED = Enrolment(identity={})
 REFUSED = Enrolment(refused="The enrolment rule none does not let this device in.")
-
-
-def new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def fingerprint(serial: str | None = "PF-1", encrypted: bool | None = True, name: str = "carbon") -> Fingerprint:

@@ -9,10 +9,8 @@ and no secret; what names the worker's process and machine is taken out.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import re
-import secrets
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -25,6 +23,7 @@ from countersign.models import Asked, GrantStatus, Status
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, Presented
 from engine.registering import Registrant
+from sandbox.device_keys import new_key
 from sandbox.temporal_server import TemporalServer
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
 from tests.workflows.people import policy
@@ -261,7 +260,7 @@ STORIES: list[Callable[[Deployment], Awaitable[str]]] = [
 async def about_device(deployment: Deployment, person: str, answers: str = "", verdict: str = "") -> Request:
     """The request about a device that has just registered, and what somebody answers to it."""
     fingerprint = Fingerprint(hostname="carbon", os="Debian", serial="PF-1", posture=Posture(tpm=True))
-    presented = Presented(key=base64.b64encode(secrets.token_bytes(32)).decode(), fingerprint=fingerprint)
+    presented = Presented(key=new_key(), fingerprint=fingerprint)
     found = await deployment.engine.devices.register(presented, Registrant(person, person=person))
     assert found.approval_id is not None, found
     view = deployment.store.reading.request(found.approval_id)

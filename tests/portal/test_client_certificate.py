@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from portal.api.examples import EXAMPLES
 from portal.app import create_app
 from portal.client_certificate import LONGEST_HEADER, certificate_of
 from portal.server import Server
+from sandbox.device_keys import new_key
 from settings import networks
 from store import Store
 from store.tokens import Owner
@@ -144,7 +144,7 @@ async def straight(scene: Scene, address: str, *headers: tuple[str, str], path: 
 def device() -> dict[str, object]:
     """What a new device presents."""
     body: dict[str, object] = EXAMPLES["operations"]["registered_devices_register"]["body"]
-    return body | {"key": base64.b64encode(os.urandom(32)).decode()}
+    return body | {"key": new_key()}
 
 
 def as_nginx(one: Issued) -> str:

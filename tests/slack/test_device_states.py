@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +16,7 @@ from countersign.cli import main
 from countersign.cli.exits import Code
 from countersign.models import Verdict
 from countersign.registration import DeviceStatus
+from sandbox.device_keys import new_key
 from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from store import sessions
@@ -89,10 +88,6 @@ async def house(temporal_address: str, tmp_path_factory: pytest.TempPathFactory)
 def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without what keeps two people from being told too often."""
     monkeypatch.setattr("notifiers.slack.client.rate_limit.SECONDS_A_MESSAGE", 0.0)
-
-
-def new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 async def by_mail(house: House, number: int, verdict: Verdict) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +15,7 @@ from countersign.models import Asked, Status
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered, RegisteredDevice
 from engine.registering import Enrolment, Registrant
+from sandbox.device_keys import new_key
 from store.registered_devices import WantedDevices
 from store.tables import registered_devices
 from tests.workflows.deployment import Deployment, Request, until
@@ -30,7 +29,7 @@ LAPTOP = Fingerprint(hostname="carbon", os="Debian", serial="PF-1", posture=Post
 
 
 def presented(fingerprint: Fingerprint = LAPTOP, key: str = "") -> Presented:
-    return Presented(key=key or base64.b64encode(secrets.token_bytes(32)).decode(), fingerprint=fingerprint)
+    return Presented(key=key or new_key(), fingerprint=fingerprint)
 
 
 @pytest.fixture

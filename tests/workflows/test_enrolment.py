@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +13,7 @@ from countersign.machines import NewServiceToken
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, Presented, Registered
 from engine.registering import Registrant
+from sandbox.device_keys import new_key
 from tests.workflows.deployment import Deployment, until
 from tests.workflows.people import policy
 
@@ -55,7 +54,7 @@ class Enrolment:
 
 
 def laptop() -> Presented:
-    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    key = new_key()
     return Presented(key=key, fingerprint=Fingerprint(hostname="carbon", serial="S-1"))
 
 

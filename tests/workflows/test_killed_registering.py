@@ -6,8 +6,6 @@ The moments are exact: PostgreSQL holds the statement that would bring it about,
 from __future__ import annotations
 
 import asyncio
-import base64
-import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +20,7 @@ from sqlalchemy import Connection, make_url, select
 
 from countersign.models import Asked
 from countersign.registration import DeviceStatus, RegisteredDevice
+from sandbox.device_keys import new_key
 from sandbox.temporal_server import free_port
 from store import postgres
 from store.registered_devices import WantedDevices
@@ -36,7 +35,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 ROLES = {"vendor": {"people": ["alice"], "require_device_approval": True}}
 RULES = {"network": "10.64.0.0/16"}
 SENT = {
-    "key": base64.b64encode(secrets.token_bytes(32)).decode(),
+    "key": new_key(),
     "fingerprint": {"hostname": "carbon", "serial": "PF-1"},
 }
 HOLD = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from countersign.errors import TooMany
 from countersign.fingerprints import Fingerprint
 from countersign.registration import Presented, Registered
 from engine.registering import MOST_WAITING_FROM_ADDRESS, MOST_WAITING_OF_PERSON, Registrant
+from sandbox.device_keys import new_key
 from store.tables import fingerprints, registered_devices
 from tests.workflows.deployment import Deployment, new_namespace
 from tests.workflows.people import policy
@@ -44,7 +44,7 @@ async def crowd(temporal_address: str, database_url: str) -> AsyncIterator[Deplo
 
 
 async def register(crowd: Deployment, person: str, address: str) -> Registered | TooMany:
-    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    key = new_key()
     presented = Presented(key=key, fingerprint=Fingerprint(hostname="carbon", serial=secrets.token_hex(4)))
     try:
         return await crowd.engine.devices.register(presented, Registrant(person, person, address))

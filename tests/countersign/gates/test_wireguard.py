@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.device_keys import new_key
 from tests.countersign.gates.admitting import TOKEN, AdmittingServer
 from tests.countersign.gates.agent import Agent, peers
 from tests.countersign.gates.networks import Network, gate_network
 from tests.countersign.installation import Run
 
-ALICE, BOB, CAROL = (base64.b64encode(os.urandom(32)).decode() for _ in range(3))
+ALICE, BOB, CAROL = (new_key() for _ in range(3))
 TROUBLES = ["fail", "refuse_token", "say_nonsense", "say_no_json", "hang_up", "say_nothing", "trickle"]
 
 
@@ -111,7 +112,7 @@ def test_after_a_kill_nobody_is_admitted_until_the_portal_answers(
 def test_who_cannot_be_a_peer_is_left_out_and_nobody_else_is(
     network: Network, portal: AdmittingServer, tmp_path: Path
 ) -> None:
-    keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(9)]
+    keys = [new_key() for _ in range(9)]
     portal.admit(
         device(2, ALICE),
         device(3, keys[0], address="10.64.0.9"),

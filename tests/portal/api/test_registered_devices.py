@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from countersign.models import Status
 from engine.policy import apply_policy
+from sandbox.device_keys import new_key
 from tests.portal.context import POLICY, Portal, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -36,7 +37,7 @@ async def devices(portal: Portal) -> AsyncIterator[Portal]:
 def body(**fields: Any) -> dict[str, Any]:
     """What a client sends."""
     fingerprint = {"hostname": "carbon", "serial": secrets.token_hex(4), "posture": {"tpm": True}}
-    return {"key": base64.b64encode(secrets.token_bytes(32)).decode(), "fingerprint": fingerprint} | fields
+    return {"key": new_key(), "fingerprint": fingerprint} | fields
 
 
 async def registered(devices: Portal, who: str, sent: dict[str, Any], **query: str) -> dict[str, Any]:
@@ -130,6 +131,7 @@ async def test_devices_are_listed_by_person_serial_key_and_status_in_pages(devic
         ("not base64!", "is no base64"),
         (base64.b64encode(b"short").decode(), "has 5 bytes"),
         (base64.b64encode(bytes(32)).decode(), "is all zeros"),
+        (base64.b64encode(b"\xff" * 32).decode(), "has its highest bit set"),
         ("A" * 200, "at most 120"),
     ],
 )

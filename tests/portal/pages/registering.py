@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from typing import Any
 
+from sandbox.device_keys import new_key
 from tests.portal.pages.conftest import Site
 
 LAPTOP = {"hostname": "carbon", "os": "Debian", "os_version": "12", "posture": {"disk_encrypted": True}}
-
-
-def new_key() -> str:
-    """The public key of a new device."""
-    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 async def registered(site: Site, person: str, key: str = "", **fingerprint: Any) -> dict[str, Any]:

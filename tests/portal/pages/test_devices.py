@@ -12,11 +12,12 @@ from playwright.async_api import Page, Route, expect
 
 from countersign.registration import DeviceStatus
 from engine.policy import apply_policy
+from sandbox.device_keys import new_key
 from store.registered_devices import WantedDevices
 from store.tokens import Owner
 from tests.portal.context import MARK, POLICY
 from tests.portal.pages.conftest import Site
-from tests.portal.pages.registering import new_key, registered
+from tests.portal.pages.registering import registered
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
