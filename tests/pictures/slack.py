@@ -72,7 +72,9 @@ def pictures() -> dict[str, str]:
     mentioned = {"grace": "UGRACE", "heidi": "UHEIDI"}
     return {
         "prompt": message(live(notification(Event.ASKED, GRACE), CONFIG).blocks),
-        "device": message(live(notification(Event.ASKED, GRACE, question=CHANGED_DEVICE), CONFIG).blocks),
+        "device": message(
+            live(notification(Event.ASKED, GRACE, question=CHANGED_DEVICE, grant_lasts=timedelta(0)), CONFIG).blocks
+        ),
         "room": message(live(in_room("C0123ABCD"), CONFIG, mentioned).blocks),
         "approved": message(live(notification(Event.SETTLED, HEIDI, **approved), CONFIG).blocks),
         "status": message(live(notification(Event.OPENED, ALICE), CONFIG).blocks),
