@@ -8,8 +8,9 @@ from benchmarks.place import PEOPLE, Deployment, Place, deployment, policy
 from benchmarks.throughput import AT_ONCE, One, seconds_of
 from countersign.fingerprints import Fingerprint, Posture
 from countersign.registration import Presented
+from engine.device_limits import MOST_WAITING_OF_PERSON
 from engine.policy import apply_policy
-from engine.registering import MOST_WAITING_OF_PERSON, Registrant
+from engine.registrant import Registrant
 from sandbox.device_keys import new_key
 
 ROUNDS = 5

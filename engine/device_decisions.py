@@ -10,7 +10,7 @@ from countersign.kinds.device import DEVICE, DeviceQuestion
 from countersign.models import Status
 from countersign.registration import DeviceStatus
 from countersign.transitions import Transition
-from engine.registering import approved, has_to_ask_again
+from engine.device_enrolment import approved, has_to_ask_again
 from store import registered_devices as devices
 
 

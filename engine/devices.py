@@ -17,7 +17,8 @@ from countersign.registration import (
 )
 from engine.enrolling import Enrolling
 from engine.external_evaluation import ExternalEvaluations
-from engine.registering import OPEN_TO_DECISION, Registrant
+from engine.registering import OPEN_TO_DECISION
+from engine.registrant import Registrant
 from engine.resources import Resources
 from engine.together import each_for_itself
 from engine.undoing import Undoing

@@ -9,8 +9,9 @@ from countersign.directory import Policy
 from countersign.enrolment.explain import is_for_others, verdict_of
 from countersign.enrolment.facts import Facts
 from countersign.enrolment.judge import EnrolmentVerdict
+from engine.device_enrolment import has_enrolled
 from engine.external_evaluation import ExternalEvaluations
-from engine.registering import Enrolment, Registrant, has_enrolled
+from engine.registrant import Enrolment, Registrant
 
 # The other facts say who somebody is, and are kept with a device that has enrolled.
 OF_A_CONNECTION = {"source_address", "country", "service_token", "certificate"}

@@ -86,6 +86,12 @@ class TemporalServer:
         """Wait for the end of the server we started, and return its exit code."""
         return await self._process.wait() if self._process else 0
 
+    async def restart(self) -> None:
+        """End the server that we started, and start it on the same port; without a database it forgets everything."""
+        await self._end()
+        await self._start(await asyncio.to_thread(find_temporal, self._say))
+        await self._make_ready()
+
     async def _start_until_up(self, tool: Path) -> None:
         """Start it; again where it ends at once, on another port if none was given."""
         for last in (False,) * (MOST_STARTS - 1) + (True,):
@@ -121,6 +127,10 @@ class TemporalServer:
         )
 
     async def _stop(self) -> None:
+        await self._end()
+        self._errors.close()
+
+    async def _end(self) -> None:
         if self._process and self._process.returncode is None:
             self._process.terminate()
             try:
@@ -128,7 +138,6 @@ class TemporalServer:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
-        self._errors.close()
 
     async def _make_ready(self) -> None:
         client = await self._connect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -17,6 +18,7 @@ import pytest_asyncio
 from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
 from sandbox.temporal_server import TemporalServer
 from sandbox.temporal_tool import find_temporal
+from tests.temporal_servers import FOLDER, SERVERS
 
 # A shell without job control starts what runs in its background deaf to Ctrl-C, and so would be what the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -105,8 +107,10 @@ def temporal_tool() -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def temporal_address() -> AsyncIterator[str]:
     """Where a real Temporal server answers, with our search attributes; its state ends with the session."""
-    async with TemporalServer() as server:
-        yield server.address
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        async with TemporalServer(Path(folder) / "temporal.db") as server:
+            SERVERS[server.address] = server
+            yield server.address
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,8 @@ def notification(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any)
         "names": NAMES,
         "fields": {"author": "Grace Hopper"} if event is Event.INQUIRY else {"author": "Alice Nguyen"},
     }
+    if isinstance(changes.get("question"), DeviceQuestion):
+        usual["grant_lasts"] = timedelta(0)  # an approval of a device opens no grant
     return RequestNotification(**(usual | changes))
 
 

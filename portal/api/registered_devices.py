@@ -26,7 +26,7 @@ from countersign.registration import (
     Snapshot,
     owner,
 )
-from engine.registering import Registrant
+from engine.registrant import Registrant
 from portal.api.problems import described
 from portal.api.requests import LINKED, Seconds
 from portal.api.routes import WITH_BODY, DeviceRoute, gone, lead_on, token_router

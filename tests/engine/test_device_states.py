@@ -26,8 +26,9 @@ from countersign.models import Status
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, DeviceStatus, Presented, RegisteredDevice
 from countersign.transitions import Opened, Opening
+from engine.device_limits import MOST_NEW_OF_PERSON
 from engine.policy import apply_policy
-from engine.registering import MOST_NEW_OF_PERSON, Enrolment, Registrant
+from engine.registrant import Enrolment, Registrant
 from sandbox.device_keys import new_key
 from store import Store
 from store.registered_devices import MOST_SNAPSHOTS, WantedDevices

@@ -33,7 +33,7 @@ def token_id(rules: ServiceTokenRules) -> str:
 
 
 def recorded(store: Store) -> list[tuple[str, str, str]]:
-    rows = [one for one in store.events.since(0) if one.kind != "policy_applied"]
+    rows = [one for one in store.events.since(0, 10**6) if one.kind != "policy_applied"]
     assert all(one.proof.items() >= PROOF.items() for one in rows if one.who == "ada")
     return [(one.kind, one.who, one.detail) for one in rows]
 
@@ -143,7 +143,7 @@ def test_a_provisioning_key_is_made_used_and_ended_on_record(store: Store) -> No
         ("provisioning_key_ended", "ada", "kiosks"),
     ]
     assert "for 1 device of alice, without approval" in recorded(store)[0][2]
-    assert store.events.since(0)[-2].proof == {"provisioning_key": key.id, "device": "d1"}
+    assert store.events.since(0, 10**6)[-2].proof == {"provisioning_key": key.id, "device": "d1"}
 
 
 def test_a_provisioning_key_is_of_somebody_who_may_connect(store: Store) -> None:

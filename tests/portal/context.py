@@ -20,7 +20,7 @@ from store import Store
 MARK = uuid.uuid4().hex[:8]
 WEB, DB, LAB, SHORT, VAULT = (f"{name}-{MARK}" for name in ("web", "db", "lab", "short", "vault"))
 
-DEVICES = 600
+DEVICES = 1500
 POLICY = f"""
 users:
   ada: {{name: Ada, email: ada@example.test, roles: [admin]}}

@@ -62,7 +62,7 @@ def test_a_token_is_printed_alone(environment: dict[str, str], store: Store) -> 
     token = store.tokens.find(done.stdout.strip())
     assert token
     assert (token.owner.name, token.owner.is_admin) == ("ada", True)
-    (line,) = store.events.since(0)
+    (line,) = store.events.since(0, 10**6)
     assert line.kind == "token_created"
     assert line.who.startswith("operator")
 
@@ -179,7 +179,7 @@ def test_a_first_policy_that_is_wrong(
     done = run(environment, "policy", "apply", str(file))
     assert done.exit_code == 2
     assert message in done.stderr
-    assert store.events.since(0) == []
+    assert store.events.since(0, 10**6) == []
 
 
 def test_the_rescue_shows_what_it_takes_away_and_needs_a_yes(

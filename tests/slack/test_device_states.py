@@ -63,7 +63,7 @@ class House:
 
     def recorded(self, device: str) -> list[str]:
         """What the record says of a device and of the request about it, as `kind who`."""
-        rows = self.context.deployment.store.events.since(0, 100_000)
+        rows = self.context.deployment.store.events.since(0, 10**6)
         return [f"{row.kind} {row.who}" for row in rows if row.proof.get("device") == device]
 
 

@@ -90,7 +90,7 @@ def test_each_creation_and_end_is_on_record_once(store: Store) -> None:
     assert token
     first = store.tokens.end(token.id, "ada")
     assert store.tokens.end(token.id, "grace") == first
-    lines = store.events.since(0)
+    lines = store.events.since(0, 10**6)
     assert [(one.kind, one.who, one.proof) for one in lines] == [
         ("token_created", "operator", {"token": token.id}),
         ("token_ended", "ada", {"token": token.id}),
@@ -101,7 +101,7 @@ def test_each_creation_and_end_is_on_record_once(store: Store) -> None:
 def test_no_such_token(store: Store) -> None:
     with pytest.raises(NotFound, match="no token nope"):
         store.tokens.end("nope", "ada")
-    assert store.events.since(0) == []
+    assert store.events.since(0, 10**6) == []
 
 
 def test_a_gateway_is_never_an_admin(store: Store) -> None:

@@ -14,7 +14,7 @@ from countersign.fingerprints import Fingerprint, Posture
 from countersign.models import Asked, Status
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered, RegisteredDevice
-from engine.registering import Enrolment, Registrant
+from engine.registrant import Enrolment, Registrant
 from sandbox.device_keys import new_key
 from store.registered_devices import WantedDevices
 from store.tables import registered_devices
@@ -194,7 +194,7 @@ async def test_a_key_of_somebody_else_and_strangers_are_refused_on_record(device
     bob = Principal("bob")
     with pytest.raises(NotAllowed):
         await devices.engine.devices.act(first.id, DeviceAction.BLOCK, bob)
-    recorded = [one for one in devices.store.events.since(0, 100_000) if one.kind == "device_refused"]
+    recorded = [one for one in devices.store.events.since(0, 10**6) if one.kind == "device_refused"]
     assert [one.who for one in recorded][-3:] == ["bob", "mallory", "bob"]
     await clear(devices, "alice")
 

@@ -12,7 +12,7 @@ from countersign.fingerprints import Fingerprint
 from countersign.machines import NewServiceToken
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, Presented, Registered
-from engine.registering import Registrant
+from engine.registrant import Registrant
 from sandbox.device_keys import new_key
 from tests.workflows.deployment import Deployment, until
 from tests.workflows.people import policy
@@ -49,7 +49,7 @@ class Enrolment:
         return {one.id for one in self.deployment.store.registered_devices.admitted(datetime.now(UTC))}
 
     def refusals(self, device: str) -> list[str]:
-        rows = self.deployment.store.events.since(0, 100_000)
+        rows = self.deployment.store.events.since(0, 10**6)
         return [one.detail for one in rows if one.kind == "enrolment_refused" and one.proof["device"] == device]
 
 
