@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 import worker
 from engine.policy import apply_policy
@@ -29,7 +29,10 @@ from tests.workflows.deployment import new_namespace
 from tests.workflows.sandboxed import sandboxed
 
 CHROMIUM = shutil.which("chromium") or ""
+# How long a page may take on a machine that is busy with other tests.
+BUSY_MS = 120_000
 JUST_NOW = timedelta(0)
+expect.set_options(timeout=BUSY_MS)
 LINK = re.compile(r"http://\S+/sign-in/\S+")
 
 
@@ -48,6 +51,7 @@ class Site:
         """A page of a fresh browser, which has no cookies."""
         assert self.browser is not None
         context = await self.browser.new_context(**{"base_url": self.url} | options)  # type: ignore[arg-type]
+        context.set_default_timeout(BUSY_MS)
         self.open.append(context)
         return await context.new_page()
 
