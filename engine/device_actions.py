@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
+from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.models import Status, sentence
+from countersign.models import sentence
 from countersign.permissions import Principal, must_be_allowed_device
 from countersign.registration import DeviceAction, RegisteredDevice, owner
 from countersign.transitions import AuditEvent, Kind
-from store import Store, requests
+from engine.device_enrolment import waiting_request
+from engine.device_record import record
+from store import Store
 from store import registered_devices as devices
-from store.events import append
 from store.repeats import append_or_count
 from store.tables import registered_devices
 
@@ -52,11 +54,7 @@ class DeviceActions:
             row = devices.device_row(connection, device_id, lock=True)
             owned_by = owner(row.person, row.service_token)
             must_be_allowed_device(who, action, owned_by, policy.registered_devices.allow_devices_to_leave)
-            values = CHANGES[action](connection, row, now)
-            name = policy.users[who.name].name if who.name in policy.users else who.name
-            self._write(connection, row, action, values, (who.name, name), reason, channel, proof, now)
-            row = devices.device_row(connection, device_id)
-            return devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None
+            return _done(connection, policy, row, _Act(action, who.name, reason, channel, proof, now))
 
     def act_on_all(
         self,
@@ -83,19 +81,12 @@ class DeviceActions:
         with nullcontext(within) if within is not None else self.database.transaction() as connection:
             devices.one_at_a_time(connection)
             _, policy = self.policies.in_force(connection)
-            name = policy.users[who].name if who in policy.users else who
             # A service token is revoked for good: what it enrolled is not to come back by being restored.
             listed = [all_devices.archived_at.is_(None)] if person else []
             query = select(registered_devices).where(own, revoked, *listed)
             rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
-            for row in rows:
-                values = CHANGES[action](connection, row, now)
-                self._write(connection, row, action, values, (who, name), reason, channel, proof, now)
-            changed = [devices.device_row(connection, row.id) for row in rows]
-            return [
-                (devices.view(row, policy), _waiting_request(connection, row) if action in TAKES_OUT else None)
-                for row in changed
-            ]
+            act = _Act(action, who, reason, channel, proof, now)
+            return [_done(connection, policy, row, act) for row in rows]
 
     def record_refusal(self, device_id: str, action: DeviceAction, who: str, why: str, proof: dict[str, str]) -> None:
         """Record that somebody tried what they may not do."""
@@ -104,24 +95,27 @@ class DeviceActions:
         with self.database.transaction() as connection:
             append_or_count(connection, None, event, who)
 
-    def _write(
-        self,
-        connection: Connection,
-        row: Row[Any],
-        action: DeviceAction,
-        values: dict[str, Any],
-        by: tuple[str, str],
-        reason: str,
-        channel: str,
-        proof: dict[str, str],
-        now: datetime,
-    ) -> None:
-        done, kind = DONE[action]
-        message = sentence(f"{done} by {by[1]}", reason)
-        devices.change(connection, row.id, message=message, **values)
-        proof = {**proof, "device": row.id}
-        event = AuditEvent(kind=kind, at=now, who=by[0], detail=message, channel=channel, proof=proof)
-        append(connection, None, [event])
+
+class _Act(NamedTuple):
+    """What is done, by whom and why."""
+
+    action: DeviceAction
+    who: str
+    reason: str
+    channel: str
+    proof: dict[str, str]
+    at: datetime
+
+
+def _done(connection: Connection, policy: Policy, row: Row[Any], act: _Act) -> tuple[RegisteredDevice, int | None]:
+    """The device once it was done, on record, and the request about it that nobody need answer any more."""
+    values = CHANGES[act.action](connection, row, act.at)
+    done, kind = DONE[act.action]
+    name = policy.users[act.who].name if act.who in policy.users else act.who
+    message = sentence(f"{done} by {name}", act.reason)
+    changed = devices.change(connection, row.id, message=message, **values)
+    record(connection, kind, act.who, row.id, message, act.at, act.proof, act.channel)
+    return devices.view(changed, policy), waiting_request(connection, changed) if act.action in TAKES_OUT else None
 
 
 def _must_be(row: Row[Any], column: str, holds: bool, message: str) -> None:
@@ -180,8 +174,3 @@ CHANGES: dict[DeviceAction, Callable[[Connection, Row[Any], datetime], dict[str,
     DeviceAction.UNREVOKE: _unrevoke,
     DeviceAction.LEAVE: _archive,
 }
-
-
-def _waiting_request(connection: Connection, row: Row[Any]) -> int | None:
-    request = requests.known(connection, row.approval_id) if row.approval_id else None
-    return request.approval_id if request is not None and request.status == Status.WAITING else None

@@ -38,7 +38,7 @@ def enrol(
             if not by.provisioning_key:  # which has room for a number of its own
                 must_have_room(connection, by, now, row.id)
             values |= {"decision": devices.PENDING, "to_ask": True}
-        case devices.PENDING if not _is_asked_about(connection, row):
+        case devices.PENDING if not (row.to_ask or waiting_request(connection, row)):
             values |= {"to_ask": True}
         case devices.APPROVED if has_to_ask_again(policy, row):
             values |= {"decision": devices.PENDING, "to_ask": True}
@@ -88,6 +88,7 @@ def has_to_ask_again(policy: Policy, row: Row[Any]) -> bool:
     return not set(changed(before, now)).isdisjoint(policy.registered_devices.ask_about_changes)
 
 
-def _is_asked_about(connection: Connection, row: Row[Any]) -> bool:
+def waiting_request(connection: Connection, row: Row[Any]) -> int | None:
+    """The number of the request about a device that waits; None where none does."""
     request = requests.known(connection, row.approval_id) if row.approval_id else None
-    return row.to_ask or (request is not None and request.status == Status.WAITING)
+    return request.approval_id if request is not None and request.status == Status.WAITING else None

@@ -8,9 +8,11 @@ from countersign.transitions import AuditEvent, Kind
 from store.events import append
 
 
-def event_of(kind: Kind, who: str, device_id: str, detail: str, at: datetime, proof: dict[str, str]) -> AuditEvent:
+def event_of(
+    kind: Kind, who: str, device_id: str, detail: str, at: datetime, proof: dict[str, str], channel: str = ""
+) -> AuditEvent:
     """A row of the record about a device."""
-    return AuditEvent(kind=kind, at=at, who=who, detail=detail, proof={**proof, "device": device_id})
+    return AuditEvent(kind=kind, at=at, who=who, detail=detail, channel=channel, proof={**proof, "device": device_id})
 
 
 def record(
@@ -21,6 +23,7 @@ def record(
     detail: str,
     at: datetime,
     proof: dict[str, str] | None = None,
+    channel: str = "",
 ) -> None:
     """Add such a row to the record."""
-    append(connection, None, [event_of(kind, who, device_id, detail, at, proof or {})])
+    append(connection, None, [event_of(kind, who, device_id, detail, at, proof or {}, channel)])

@@ -1,6 +1,5 @@
 """Registered devices, with what Temporal has to do with them: requests are opened about them, and withdrawn."""
 
-import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,8 +34,6 @@ MESSAGES = {
     DeviceStatus.REVOKED: "The device was revoked; ask an administrator.",
     DeviceStatus.ARCHIVED: "The device is archived; ask an administrator to restore it.",
 }
-
-log = logging.getLogger(__name__)
 
 
 class Devices:
@@ -122,19 +119,9 @@ class Devices:
         with suppress(CountersignError):
             await self._undoing.cancel(approval_id, who, "", device.message, admin=True)
 
-    async def revoke_all(
-        self,
-        who: str,
-        reason: str,
-        proof: dict[str, str],
-        person: str = "",
-        service_token: str = "",
-        channel: str = "",
-    ) -> int:
-        """Revoke all devices of a person, or that a service token enrolled; returns how many it changed."""
-        found = await self._run(
-            self._actions.act_on_all, DeviceAction.REVOKE, who, reason, channel, proof, person, service_token
-        )
+    async def revoke_all(self, who: str, reason: str, proof: dict[str, str], person: str, channel: str = "") -> int:
+        """Revoke all devices of a person; returns how many it changed."""
+        found = await self._run(self._actions.act_on_all, DeviceAction.REVOKE, who, reason, channel, proof, person)
         withdrawn = [partial(self._withdraw, waiting, one, who) for one, waiting in found if waiting is not None]
         await each_for_itself(withdrawn)
         return len(found)

@@ -85,17 +85,17 @@ class WantedDevices:
     key: str = ""
     status: DeviceStatus | None = None
     query: str = ""
-    service_token: str = ""
     unasked_of: Sequence[str] | None = None
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same as conditions; those that are archived are left out, unless they are asked for."""
-        same = {"person": self.person, "serial": self.serial, "key": self.key, "service_token": self.service_token}
+        same = {"person": self.person, "serial": self.serial, "key": self.key}
         wanted = [devices[name] == value for name, value in same.items() if value]
         if self.query:
-            text = f"%{_escaped(self.query[:LONGEST_QUERY].lower())}%"
-            wanted.append(or_(*(func.lower(devices[name]).like(text, "\\") for name in ("name", "id", "person"))))
+            text = self.query[:LONGEST_QUERY].lower()
+            places = (func.lower(devices[name]) for name in ("name", "id", "person"))
+            wanted.append(or_(*(place.contains(text, autoescape=True) for place in places)))
         if self.unasked_of is not None:
             # Written into the statement: there may be more people than it may have parameters.
             wanted += [
@@ -271,7 +271,3 @@ def _has(status: DeviceStatus) -> ColumnElement[bool]:
         found = found & devices[name].is_(None)
     decision = next((word for word, one in DECISIONS.items() if one is status), None)
     return found & (devices.decision == decision) if decision is not None else false()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

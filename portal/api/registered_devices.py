@@ -205,7 +205,7 @@ def seen_by(caller: Caller, wanted: WantedDevices) -> WantedDevices:
     person = caller.must_be_person()
     if wanted.person not in ("", person):
         raise NotAllowed("You see your own devices alone; leave the person out.")
-    return WantedDevices(person, wanted.serial, wanted.key, wanted.status, wanted.query)
+    return replace(wanted, person=person)
 
 
 @for_machines.get("/devices/{device_id}", responses=described(HTTPStatus.NOT_FOUND))
