@@ -37,8 +37,8 @@ from store.tables import approvers, requests
 from store.visibility import Visibility, is_asked
 
 LONGEST_LIST = 200
-# Reading so many takes some 10 milliseconds.
-MOST_READ = 2_000
+# Looking for a text in so many takes some 10 milliseconds.
+MOST_READ = 1_000
 # A group of so many is read by an index for each of its members.
 FEW = 20
 # Above every number: the largest that every JSON reader keeps exactly.
