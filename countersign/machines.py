@@ -17,6 +17,7 @@ LONGEST_TOKEN, LONGEST_KEY = 10 * YEAR, YEAR
 # How long the secret before still works after a new one was made.
 SHORTEST_OVERLAP, LONGEST_OVERLAP = timedelta(hours=1), timedelta(days=30)
 
+CredentialKind = Literal["service_token", "provisioning_key"]
 ServiceTokenAction = Literal["refresh", "disable", "enable", "revoke", "end-previous-secret"]
 
 

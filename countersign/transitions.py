@@ -88,9 +88,11 @@ Kind = Literal[
     "service_token_disabled",
     "service_token_enabled",
     "service_token_revoked",
+    "service_token_refused",
     "provisioning_key_created",
     "provisioning_key_used",
     "provisioning_key_ended",
+    "provisioning_key_refused",
 ]
 
 

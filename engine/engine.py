@@ -203,6 +203,14 @@ class Engine:
         """End a provisioning key for good; its devices stay. Raises NotFound."""
         return await self._resources.run(self.transactions.provisioning_keys.end, key_id, who, proof)
 
+    async def record_refused_machine(
+        self, kind: machines.CredentialKind, credential_id: str, why: str, source_address: str
+    ) -> None:
+        """Record that a machine was refused which named a credential that there is; repeated ones are counted."""
+        tokens, keys = self.transactions.service_tokens, self.transactions.provisioning_keys
+        refused = tokens.record_refused if kind == "service_token" else keys.record_refused
+        await self._resources.run(refused, credential_id, why, source_address)
+
     async def passkey_challenge(self, session_id: str) -> bytes:
         """A new challenge for the browser of a session."""
         return await self._resources.run(self.transactions.passkeys.challenge, session_id)

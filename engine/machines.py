@@ -24,10 +24,12 @@ from countersign.times import duration, moment
 from countersign.transitions import AuditEvent
 from engine.device_actions import DeviceActions
 from store import Store
+from store.database import Database
 from store.events import append
 from store.machine_secrets import KEY_PREFIX, PREFIX, kept, new_secret
 from store.machines import ProvisioningKeys, ServiceTokens, count_device
 from store.registered_devices import one_at_a_time
+from store.repeats import append_or_count
 from store.tables import provisioning_keys, service_tokens
 
 ID_BYTES = 6
@@ -108,6 +110,10 @@ class ServiceTokenRules:
                 _record(connection, kind, token_id, detail, who, proof, now)
         return changed
 
+    def record_refused(self, token_id: str, why: str, source_address: str) -> None:
+        """Record that somebody called with it and was refused, where there is such a token."""
+        _record_refused(self.database, service_tokens, token_id, why, source_address)
+
     def _revoke_devices(self, connection: Connection, token: ServiceToken, who: str, proof: Mapping[str, str]) -> str:
         """End the devices that a token registered; says how many these were."""
         reason = f"Its service token {token.name} was revoked."
@@ -159,6 +165,10 @@ class ProvisioningKeyRules:
                 key = key.model_copy(update={"ended_at": now})
         return key
 
+    def record_refused(self, key_id: str, why: str, source_address: str) -> None:
+        """Record that somebody called with it and was refused, where there is such a key."""
+        _record_refused(self.database, provisioning_keys, key_id, why, source_address)
+
 
 def use_provisioning_key(connection: Connection, key_id: str, device_id: str, now: datetime) -> None:
     """Count a new device of a key, on record. Raises NotAllowed where it has no room for one."""
@@ -193,6 +203,16 @@ def _lasting(token: ServiceToken) -> ServiceToken:
     if token.revoked_at:
         raise Refused(f"Service token {token.name} was revoked, which is for good; make another.")
     return token
+
+
+def _record_refused(database: Database, table: Table, credential_id: str, why: str, source_address: str) -> None:
+    """One row, or a count of them. That of an id that there is not would be nobody's, and anybody could make it up."""
+    of = table.name.removesuffix("s")
+    proof = {of: credential_id, "from": source_address}
+    event = {"kind": f"{of}_refused", "at": datetime.now(UTC), "who": "", "detail": why, "proof": proof}
+    with database.transaction() as connection:
+        if connection.execute(select(table.c.id).where(table.c.id == credential_id)).one_or_none():
+            append_or_count(connection, None, AuditEvent.model_validate(event), credential_id)
 
 
 def _record(

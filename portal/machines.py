@@ -6,11 +6,11 @@ setting names (https://developers.cloudflare.com/cloudflare-one/access-controls/
 
 import json
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.datastructures import Headers
 
-from countersign.machines import ProvisioningKey
+from countersign.machines import CredentialKind, ProvisioningKey
 from countersign.models import PROVISIONING, SERVICE
 from countersign.permissions import Principal
 from portal.auth import Caller, Credential, invalid
@@ -40,7 +40,7 @@ NO_OBJECT = "In the header {} a service token is one JSON object with exactly tw
 class Sent(NamedTuple):
     """What a machine sent: the id and secret, whose form is right, of a credential of this kind."""
 
-    kind: Literal["service_token", "provisioning_key"]
+    kind: CredentialKind
     id: str
     secret: str
 

@@ -96,13 +96,20 @@ class TokenRoute(StrictRoute):
         if token_id in context.known_tokens:
             WHOSE.set(f"token {token_id}")
         if sent:
-            caller = await context.run(machines.caller, context.store, sent)
+            caller = await self._machine(context, sent, address)
         else:
             caller = await context.run(auth.caller, context.store, authorization)
         WHOSE.set(f"token {caller.credential.id}")
         context.note_use(caller.credential.id, caller.credential.kind)
         context.calls.count(caller.credential.id)
         return caller
+
+    async def _machine(self, context: Context, sent: machines.Sent, address: str) -> auth.Caller:
+        try:
+            return await context.run(machines.caller, context.store, sent)
+        except auth.NoToken as error:
+            await context.engine.record_refused_machine(sent.kind, sent.id, str(error), address)
+            raise
 
     def _at_once(self, context: Context) -> AtOnce:
         """The limit on a token's calls at the same time."""

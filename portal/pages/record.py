@@ -72,9 +72,11 @@ PHRASES = {
     "service_token_disabled": "disabled a service token",
     "service_token_enabled": "enabled a service token",
     "service_token_revoked": "revoked a service token",
+    "service_token_refused": "called with a service token that was refused",
     "provisioning_key_created": "made a provisioning key",
     "provisioning_key_used": "registered a device by a provisioning key",
     "provisioning_key_ended": "ended a provisioning key",
+    "provisioning_key_refused": "called with a provisioning key that was refused",
 }
 # What a notification tells of.
 NOTIFICATIONS = {

@@ -20,6 +20,7 @@ from engine.transactions import Transactions
 from portal.app import create_app
 from portal.server import Server
 from store.machine_secrets import PREFIX, new_secret
+from store.repeats import WRITTEN_EACH
 from store.tables import provisioning_keys, registered_devices, service_tokens
 from tests.portal.api.test_registered_devices import DEVICES, body
 from tests.portal.context import POLICY, Portal, serving, until, without_temporal
@@ -184,6 +185,27 @@ async def test_a_token_that_an_admin_has_stopped_proves_nothing(
     if action == "disable":
         machine.rules.change(machine.id, "enable", "ada", {})
         assert await machine.is_known(machine.pair())
+
+
+async def test_a_call_that_proves_nothing_is_on_record_where_the_credential_is_known(machine: Machine) -> None:
+    def refused(credential_id: str) -> list[tuple[str, str, str]]:
+        rows = machine.portal.store.events.since(0, 10**6)
+        mine = [row for row in rows if row.kind.endswith("_refused") and credential_id in row.proof.values()]
+        return [(row.kind, row.detail, row.proof["from"]) for row in mine]
+
+    other_secret = new_secret(PREFIX)
+    assert not await machine.is_known([(CLOUDFLARE[0], machine.id), (CLOUDFLARE[1], other_secret)])
+    unknown = "This service token is unknown; ask an admin for another."
+    assert refused(machine.id) == [("service_token_refused", unknown, "127.0.0.1")]
+    machine.keys.end(machine.key_id, "ada", {})
+    assert not await machine.is_known([(KEY, machine.key)])
+    ended = "This provisioning key was ended; ask an admin for another."
+    assert refused(machine.key_id) == [("provisioning_key_refused", ended, "127.0.0.1")]
+    assert not await machine.is_known([(CLOUDFLARE[0], "st000000000000"), (CLOUDFLARE[1], other_secret)])
+    assert refused("st000000000000") == []
+    for _ in range(2 * WRITTEN_EACH):
+        assert not await machine.is_known([(CLOUDFLARE[0], machine.id), (CLOUDFLARE[1], other_secret)])
+    assert len(refused(machine.id)) == WRITTEN_EACH
 
 
 async def test_one_that_has_expired_or_ended_proves_nothing(machine: Machine) -> None:
