@@ -46,6 +46,8 @@ class Principal:
     scope: Scope = NO_SCOPE
     # The requests that it asked for, too, while they waited, as far as that was looked up.
     joined: frozenset[int] = frozenset()
+    # The requests that it opened and nobody else asked for, as far as that was looked up.
+    asked_alone: frozenset[int] = frozenset()
 
     @property
     def is_gateway(self) -> bool:
@@ -146,7 +148,7 @@ def why_not_answer(
 def _may(who: Principal, action: Action, request: RequestView) -> bool:
     is_requester = who.name == request.question.requester
     if action is Action.CANCEL:
-        return is_requester or who.admin
+        return is_requester or who.admin or (who.is_gateway and request.approval_id in who.asked_alone)
     if action is Action.COMMENT:
         return is_requester
     is_asked = who.name in {one.person for one in request.approvers}
@@ -161,7 +163,8 @@ def _may(who: Principal, action: Action, request: RequestView) -> bool:
 def _who_may(who: Principal, action: Action, request: RequestView) -> str:
     number, requester = request.approval_id, request.requester_name
     if action is Action.CANCEL:
-        return f"Only {requester} or an admin may cancel #{number}."
+        alone = " A gateway may cancel what it opened itself, where nobody else asked for it." if who.is_gateway else ""
+        return f"Only {requester} or an admin may cancel #{number}.{alone}"
     if action is Action.REVOKE:
         instead = " You may give it back." if who.name == request.question.requester else ""
         return f"Only an approver of #{number} or an admin may revoke it.{instead}"

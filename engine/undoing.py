@@ -38,7 +38,7 @@ class Undoing:
         undo_id: str = "",
         proof: dict[str, str] | None = None,
     ) -> Judgement:
-        """Cancel a waiting request: its requester may, and an admin (rule 7).
+        """Cancel a waiting request: its requester may, an admin, and a gateway that alone asked for it (rule 7).
 
         A call with the same `undo_id` returns what the first brought about, whatever crashed meanwhile. Where
         its workflow can't do it, it is cancelled on record, which is what counts.
@@ -144,14 +144,19 @@ class Undoing:
         if not caller.enabled:
             raise disabled()
         view = await self._run(self._requests.request, approval_id)
-        if (
-            action is Action.GIVE_BACK
-            and caller.is_gateway
-            and await self._run(self._requests.joined, approval_id, who)
-        ):
-            caller = replace(caller, joined=frozenset({approval_id}))
+        if caller.is_gateway:
+            caller = await self._with_asked(caller, view)
         must_be_allowed(caller, action, view)
         return view
+
+    async def _with_asked(self, gateway: Principal, view: RequestView) -> Principal:
+        """A gateway, with what it has to do with a request: whether it joined it, and whether it alone asked for it."""
+        askers = await self._run(self._requests.joined_by, view.approval_id)
+        this, name = frozenset({view.approval_id}), gateway.name
+        alone = view.asked_by == name and askers <= {name}
+        return replace(
+            gateway, joined=this if name in askers else frozenset(), asked_alone=this if alone else frozenset()
+        )
 
     async def principal(self, who: str, admin: bool = False) -> Principal:
         """Who calls, as the policy in force knows them."""

@@ -84,12 +84,12 @@ class Reading:
             return any(proof.get("wish") == undo_id for proof in connection.execute(proofs).scalars())
 
     @reads
-    def joined(self, approval_id: int, who: str) -> bool:
-        """Whether somebody asked for it, too, while it waited, as the record says."""
-        again = events.c.kind == "asked_again", events.c.detail == WHILE_OPEN, events.c.who == who
-        query = select(events.c.version).where(events.c.approval_id == approval_id, *again).limit(1)
+    def joined_by(self, approval_id: int) -> frozenset[str]:
+        """Who asked for it again while it waited, as the record says."""
+        again = events.c.kind == "asked_again", events.c.detail == WHILE_OPEN
+        query = select(events.c.who).where(events.c.approval_id == approval_id, *again).distinct()
         with self.database.reading() as connection:
-            return connection.execute(query).first() is not None
+            return frozenset(connection.execute(query).scalars())
 
     @reads
     def waiting_after(self, approval_id: int, limit: int) -> list[tuple[int, str, str]]:

@@ -161,12 +161,11 @@ async def pass_on(context: Context, caller: Caller, view: RequestView, text: str
 async def cancel(
     approval_id: ApprovalId, undo: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
-    """Withdraw a request that waits: its requester may, and an admin."""
-    person = caller.must_be_person()
+    """Withdraw a request that waits: its requester may, an admin, and a gateway that opened it and asked alone."""
     await seen(context, caller, approval_id)
 
     async def withdraw(undo_id: str) -> JSONResponse:
-        done = await context.engine.cancel(approval_id, person, CHANNEL, undo.reason, caller.is_admin, undo_id)
+        done = await context.engine.cancel(approval_id, caller.name, CHANNEL, undo.reason, caller.is_admin, undo_id)
         return JSONResponse(done.model_dump(mode="json"))
 
     return await once(withdraw)

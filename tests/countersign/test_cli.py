@@ -171,6 +171,12 @@ def test_a_request_is_cancelled_by_its_requester_only(by: Run, installation: Ins
     assert by("alice", "cancel", number).code == 1
 
 
+def test_a_gateway_cancels_what_it_alone_asked_for(by: Run, installation: Installation) -> None:
+    number = by("bastion", "request", next(installation.devices), "ssh", "--for", "alice", "--json").json["approval_id"]
+    ran = by("bastion", "cancel", number, "the connection was closed", "--json")
+    assert (ran.code, ran.json["words"]) == (0, "Cancelled by Gateway bastion: the connection was closed")
+
+
 def test_what_is_written_about_a_request_is_shown(by: Run, installation: Installation) -> None:
     number = opened(by, installation)
     assert by("grace", "comment", number, "What is\nthis about?").code == 0

@@ -80,6 +80,17 @@ def test_a_gateway_that_joined_the_request_asked_for_its_grant_too() -> None:
     assert why_not(replace(BOB, joined=frozenset({1042})), Action.GIVE_BACK, request())
 
 
+def test_a_gateway_cancels_what_it_alone_asked_for() -> None:
+    alone = replace(VPN, asked_alone=frozenset({1042}))
+    assert why_not(alone, Action.CANCEL, request()) is None
+    assert why_not(alone, Action.CANCEL, request(approval_id=1043))
+    assert why_not(replace(BOB, asked_alone=frozenset({1042})), Action.CANCEL, request())
+    assert str(why_not(VPN, Action.CANCEL, request())) == (
+        "Only Alice or an admin may cancel #1042. A gateway may cancel what it opened itself, where nobody else asked "
+        "for it."
+    )
+
+
 @pytest.mark.parametrize("action", list(Action))
 def test_who_is_disabled_may_do_nothing(action: Action) -> None:
     who = Principal("alice", enabled=False, admin=True)

@@ -115,6 +115,38 @@ async def test_rule_7_nobody_else_cancels_but_an_admin(deployment: Deployment) -
     assert (await request.outcome()).message == "Cancelled by Ada A."
 
 
+async def test_rule_7_a_gateway_cancels_what_it_alone_asked_for(deployment: Deployment) -> None:
+    question = deployment.question("alice")
+    asked = await deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex)
+    await deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex)
+    with pytest.raises(NotAllowed, match="A gateway may cancel what it opened itself"):
+        await deployment.engine.cancel(asked.approval_id, "gateway:other", "portal")
+    judged = await deployment.engine.cancel(asked.approval_id, "gateway:bastion", "portal", "the connection was closed")
+    assert (judged.status, judged.message) == (
+        Status.CANCELLED,
+        "Cancelled by Gateway bastion: the connection was closed",
+    )
+    request = Request(deployment, question, asked)
+    assert request.lines()[-1] == "cancelled gateway:bastion"
+    await request.until_mailed(alice=["opened", "settled"], grace=["asked", "settled"])
+
+
+@pytest.mark.parametrize("who", ["alice", "gateway:other"])
+async def test_rule_7_a_gateway_does_not_cancel_what_somebody_else_asked_for_too(
+    deployment: Deployment, who: str
+) -> None:
+    question = deployment.question("alice")
+    asked = await deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex)
+    await deployment.engine.ask(question, who, uuid.uuid4().hex)
+    with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin"):
+        await deployment.engine.cancel(asked.approval_id, "gateway:bastion", "portal")
+    own = await deployment.ask("alice")
+    await deployment.engine.ask(own.question, "gateway:bastion", uuid.uuid4().hex)
+    with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin"):
+        await deployment.engine.cancel(own.id, "gateway:bastion", "portal")
+    assert (Request(deployment, question, asked).status, own.status) == (Status.WAITING, Status.WAITING)
+
+
 async def test_rule_7_what_is_decided_is_not_cancelled(deployment: Deployment) -> None:
     request = await approved(deployment)
     assert f"#{request.id} is already Approved" in await refused(deployment.engine.cancel(request.id, "alice", "page"))

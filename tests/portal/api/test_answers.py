@@ -174,6 +174,26 @@ async def test_an_approver_does_not_cancel_and_an_admin_does(portal: Portal) -> 
     assert (await portal.post("ada", f"/requests/{number}/cancel")).json()["status"] == "Cancelled"
 
 
+async def test_a_gateway_cancels_what_it_alone_asked_for(portal: Portal) -> None:
+    asked = {"requester": "alice", "device": next(portal.devices), "protocol": "ssh"}
+    number = (await portal.post("bastion", "/requests", asked)).json()["approval_id"]
+    assert (await portal.post("twin", f"/requests/{number}/cancel")).status_code == 403
+    for _ in range(2):
+        reply = await portal.post("bastion", f"/requests/{number}/cancel", {"words": "Alice has gone"}, key="gone")
+        assert (reply.status_code, reply.json()["words"]) == (200, "Cancelled by Gateway bastion: Alice has gone")
+    [line] = [one for one in await timeline(portal, number) if one["kind"] == "cancelled"]
+    assert (line["who"], line["channel"]) == ("gateway:bastion", "portal")
+
+
+async def test_a_gateway_cancels_nothing_that_its_person_asked_for_too(portal: Portal) -> None:
+    asked = {"requester": "alice", "device": next(portal.devices), "protocol": "ssh"}
+    number = (await portal.post("bastion", "/requests", asked)).json()["approval_id"]
+    assert (await portal.post("alice", "/requests", asked)).json()["approval_id"] == number
+    refused = await portal.post("bastion", f"/requests/{number}/cancel")
+    assert (refused.status_code, refused.json()["type"]) == (403, "/api/v1/problems/not-theirs")
+    assert (await portal.get("alice", f"/requests/{number}")).json()["status"] == "Waiting"
+
+
 async def test_a_stranger_cancels_and_revokes_nothing(portal: Portal) -> None:
     number = await portal.approved("alice")
     assert (await portal.post("bob", f"/requests/{number}/cancel")).status_code == 404
