@@ -70,6 +70,8 @@ class Settings(BaseSettings, AllSettings):
     oidc_scopes: str = "openid email"
     oidc_name: str = "single sign-on"
 
+    rdp_gate: str = ""
+
     country_file: str = ""
 
     keep_mails_days: Days = timedelta(days=180)
@@ -108,6 +110,13 @@ class Settings(BaseSettings, AllSettings):
     @classmethod
     def _addresses(cls, text: str) -> str:
         networks(text)
+        return text
+
+    @field_validator("rdp_gate")
+    @classmethod
+    def _host_perhaps_with_port(cls, text: str) -> str:
+        if text and not (HOST_AND_PORT.fullmatch(text) or HOST_AND_PORT.fullmatch(f"{text}:3389")):
+            raise ValueError("must be HOST or HOST:PORT, such as rdp.example.com, as RDP clients reach it")
         return text
 
     @field_validator("temporal_address")

@@ -36,6 +36,8 @@ class ErrorCode(StrEnum):
     UNKNOWN_DEVICE = "unknown-device", "The device is in no device group"
     TOO_MANY_MINUTES = "too-many-minutes", "A grant may not last that long here"
     MORE_THAN_GRANTED = "more-than-granted", "A grant lasts, for fewer minutes than these"
+    NO_RDP_GATE = "no-rdp-gate", "There is no gate for RDP"
+    INVALID_ROUTING_TOKEN = "invalid-routing-token", "The routing token lets no connection in"
     OTHER_SOURCE_ADDRESS = "other-source-address", "The grant is for another source address"
 
     # Applying a policy.

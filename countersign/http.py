@@ -43,6 +43,7 @@ from countersign.grant_reuse import must_be_for
 from countersign.http_answers import Applied, Explanation, Health, LoginBegun, LoginToken, Me, PolicyText
 from countersign.models import Asked, Judgement, Model, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
+from countersign.rdp import RoutedConnection, RoutingToken
 from countersign.registration import (
     DeviceAction,
     DeviceStatus,
@@ -207,6 +208,10 @@ class Api:
     def give_back(self, approval_id: int, reason: str = "") -> RequestView:
         """End a grant of one's own early; a gateway, one that it asked for."""
         return self._read(RequestView, self._post(f"requests/{approval_id}/give-back", {"words": reason}))
+
+    def redeem_rdp_token(self, sent: RoutingToken) -> RoutedConnection:
+        """Whose connection comes with this routing token; it is used up. Refused where it opens nothing."""
+        return self._read(RoutedConnection, self._make("rdp-tokens/redeem", sent))
 
     # --- before asking -----------------------------------------------------------------------------------------------
 

@@ -93,6 +93,9 @@ Kind = Literal[
     "provisioning_key_used",
     "provisioning_key_ended",
     "provisioning_key_refused",
+    "rdp_file_made",
+    "rdp_token_redeemed",
+    "rdp_token_refused",
 ]
 
 

@@ -10,7 +10,8 @@ from countersign.client import Client
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, explained, facts_of
 from countersign.models import Asked, LevelPeople, Question
 from countersign.notifications import Person, SubmittedComment
-from countersign.permissions import Action, disabled
+from countersign.permissions import Action, Principal, disabled
+from countersign.rdp import RoutedConnection, RoutingToken
 from countersign.transitions import (
     GRANT_STEP,
     AskAgain,
@@ -210,6 +211,16 @@ class Engine:
         tokens, keys = self.transactions.service_tokens, self.transactions.provisioning_keys
         refused = tokens.record_refused if kind == "service_token" else keys.record_refused
         await self._resources.run(refused, credential_id, why, source_address)
+
+    async def make_rdp_token(self, approval_id: int, person: str, address: str, proof: Mapping[str, str]) -> str:
+        """A routing token for one connection from this address. Raises NotAllowed, Refused."""
+        return await self._resources.run(self.transactions.rdp_tokens.make, approval_id, person, address, proof)
+
+    async def redeem_rdp_token(
+        self, sent: RoutingToken, gateway: Principal, proof: Mapping[str, str]
+    ) -> RoutedConnection:
+        """Whose connection comes to a gateway with this token, once. Raises Refused."""
+        return await self._resources.run(self.transactions.rdp_tokens.redeem, sent, gateway, proof)
 
     async def passkey_challenge(self, session_id: str) -> bytes:
         """A new challenge for the browser of a session."""

@@ -14,6 +14,7 @@ from engine.notifying import Notifying
 from engine.opening import Opener
 from engine.passkeys import PasskeyRules
 from engine.people import People
+from engine.rdp_tokens import RdpTokens
 from engine.rechecks import Rechecks
 from engine.registering import Registering
 from engine.rejected_input import RejectedInputs
@@ -53,3 +54,4 @@ class Transactions:
         self.passkeys = PasskeyRules(store)
         self.logins = DeviceLogin(store)
         self.registering = Registering(store)
+        self.rdp_tokens = RdpTokens(store)

@@ -253,7 +253,8 @@ def site_of(settings: Settings, found: "Sequence[Channel]") -> "Site":
     from portal.pages.site import Site
 
     public_url = settings.public_url.rstrip("/")
-    site = Site(settings.instance_name, public_url, provider=provider_of(settings, public_url))
+    provider = provider_of(settings, public_url)
+    site = Site(settings.instance_name, public_url, provider=provider, rdp_gate=settings.rdp_gate)
     for one in found:
         if one.link_secret and one.is_link_secret:
             return replace(site, link_channel=one.name, link_secret=one.link_secret, is_link_secret=one.is_link_secret)

@@ -26,6 +26,7 @@ from portal.api import (
     overview,
     policy,
     problems,
+    rdp,
     registered_devices,
     replies,
     requests,
@@ -93,6 +94,7 @@ API = (
     enrolment.router,
     replies.router,
     doctor.router,
+    rdp.router,
 )
 PAGES = (
     channel_webhooks.router,

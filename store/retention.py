@@ -22,6 +22,7 @@ from store.tables import (
     logins,
     mails,
     notifications,
+    rdp_tokens,
     rejected_input,
     requests,
     sessions,
@@ -92,6 +93,7 @@ class Retention:
             (tokens, tokens.c.ends_at < as_written(now - TOKENS_KEPT)),
             (client_certificates, client_certificates.c.ends_at < as_written(now - TOKENS_KEPT)),
             (logins, logins.c.ends_at < no_sessions),
+            (rdp_tokens, rdp_tokens.c.ends_at < no_sessions),
             (sign_ins, sign_ins.c.ends_at < no_sessions),
             (notifications, _IS_GENERAL & (notifications.c.written_at < no_notifications)),
         ]

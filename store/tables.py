@@ -571,3 +571,15 @@ client_certificates = Table(
     Index("client_certificates_by_time", "first_seen_at", "id"),
     Index("client_certificates_by_end", "ends_at"),
 )
+
+# What lets one RDP connection of a grant's requester through a gate, once, within minutes.
+rdp_tokens = Table(
+    "rdp_tokens",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("approval_id", ForeignKey("requests.approval_id"), nullable=False),
+    Column("source_address", String(64), nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index("rdp_tokens_by_end", "ends_at"),
+)

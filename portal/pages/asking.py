@@ -11,6 +11,7 @@ from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protoco
 from countersign.models import LONGEST_ID, LONGEST_REASON
 from countersign.question import read_of
 from portal.api.devices import approvers_of, devices_of
+from portal.api.rdp import address_of
 from portal.auth import Caller, CallerHere
 from portal.context import ContextHere
 from portal.pages.render import page
@@ -68,6 +69,7 @@ async def devices(context: ContextHere, caller: CallerHere, query: Typed = "") -
 
 @router.post("/requests/new")
 async def ask(
+    request: Request,
     context: ContextHere,
     caller: CallerHere,
     once: Nonce,
@@ -79,6 +81,9 @@ async def ask(
 ) -> Response:
     """Ask for the reader, and lead to the request."""
     typed = {"device": device, "protocol": protocol, "reason": reason, "ticket": ticket, "minutes": minutes}
+    if protocol == Protocol.RDP and context.site.rdp_gate:
+        # The file that they then connect with is good for where they get it.
+        typed["source_address"] = address_of(request)
     question = _question(caller, typed)
     caller.must_be_allowed(question)
     asked = await context.engine.ask(question, caller.name, call_id(caller, once))

@@ -77,6 +77,9 @@ PHRASES = {
     "provisioning_key_used": "registered a device by a provisioning key",
     "provisioning_key_ended": "ended a provisioning key",
     "provisioning_key_refused": "called with a provisioning key that was refused",
+    "rdp_file_made": "got a file to connect by RDP, for {}",
+    "rdp_token_redeemed": "let an RDP connection in, for {}",
+    "rdp_token_refused": "tried an RDP connection, which was refused, for {}",
 }
 # What a notification tells of.
 NOTIFICATIONS = {

@@ -12,6 +12,7 @@ from countersign.notifications import PassedOn
 from countersign.redaction import redacted_event
 from portal.api.answers import CHANNEL, Deciding, decided, may_try, pass_on
 from portal.api.notifications import NotificationId, text_of
+from portal.api.rdp import HandedOut
 from portal.api.requests import LONGEST_TIMELINE, ApprovalId, seen
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
@@ -118,6 +119,12 @@ async def give_back(
     await seen(context, caller, approval_id)
     await context.engine.give_back(approval_id, caller.name, CHANNEL, reason, call_id(caller, once))
     return to_request(approval_id)
+
+
+@router.post("/requests/{approval_id}/rdp-file")
+async def rdp_file(handed_out: HandedOut) -> Response:
+    """The file for one RDP connection of its requester, through the gate."""
+    return handed_out
 
 
 async def version_of(context: Context) -> int:

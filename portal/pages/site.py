@@ -23,7 +23,7 @@ LONGEST_PAGE = 400
 class Site:
     """`link_channel` sends links to sign in by; empty where no channel can, or `public_url` is not set.
 
-    `provider` is the other way to sign in; None where none is set up.
+    `provider` is the other way to sign in; None where none is set up. `rdp_gate` is where RDP clients reach the gate.
     """
 
     instance_name: str = "Countersign"
@@ -32,6 +32,7 @@ class Site:
     link_secret: Callable[[str], str] = lambda link_id: ""
     is_link_secret: Callable[[str, str], bool] = lambda link_id, given: False
     provider: Provider | None = None
+    rdp_gate: str = ""
 
     def link(self, link_id: str) -> str:
         """The whole link of this id."""

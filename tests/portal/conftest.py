@@ -33,6 +33,7 @@ async def settings(temporal_address: str, tmp_path_factory: pytest.TempPathFacto
             task_queue=f"portal-{MARK}",
             portal_port=0,
             public_url="https://access.example.test",
+            rdp_gate="rdp.example.test:3390",
             requests_an_hour=0,
             refusals_an_hour=0,
             mail_keys=f"a1:{MARK * 4}",

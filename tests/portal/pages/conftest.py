@@ -135,6 +135,7 @@ async def installed(temporal_address: str, folder: Path, policy: str = POLICY) -
             task_queue=f"pages-{MARK}",
             portal_port=port,
             public_url=url,
+            rdp_gate="rdp.example.test",
             instance_name="Access at Example",
             requests_an_hour=0,
             refusals_an_hour=0,

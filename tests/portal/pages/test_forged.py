@@ -43,6 +43,7 @@ POSTS = {
     "/requests/{number}/cancel": {"once": "a"},
     "/requests/{number}/revoke": {"once": "a"},
     "/requests/{number}/give-back": {"once": "a"},
+    "/requests/{number}/rdp-file": {},
     "/approvals/reject": {"once": "a", "reason": "No.", "choice": "reject.{number}.1"},
     "/audit/export": {"format": "csv"},
     "/requests/new": {"device": LAB, "protocol": "ssh", "once": "a"},

@@ -98,6 +98,29 @@ async def test_the_access_shows_its_end_and_asking_again_is_filled_in(site: Site
     assert filled == {"Device": device, "Reason": "Größe & Art", "Ticket": "OPS-7", "Minutes": "5"}
 
 
+async def test_its_requester_gets_a_file_to_connect_by_rdp_while_the_access_lasts(site: Site) -> None:
+    device = next(site.portal.devices)
+    alice = await site.signed_in("alice", f"/requests/new?device={device}&protocol=rdp", java_script_enabled=False)
+    await alice.get_by_role("button", name="Ask", exact=True).click()
+    number = int(alice.url.rpartition("/")[2])
+    button = alice.get_by_role("button", name="Get a file to connect by RDP")
+    await expect(button).to_have_count(0)
+    await site.portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+    grace = await site.signed_in("grace", f"/requests/{number}")
+    await expect(grace.get_by_role("button", name="Revoke access")).to_have_count(1)
+    await expect(grace.get_by_role("button", name="Get a file")).to_have_count(0)
+    await alice.reload()
+    async with alice.expect_download() as download:
+        await button.click()
+    file = await download.value
+    assert file.suggested_filename == f"countersign-{number}.rdp"
+    assert "full address:s:rdp.example.test\n" in (await file.path()).read_text()
+    await alice.get_by_role("button", name="Give it back").click()
+    await expect(button).to_have_count(0)
+    reply = await site.portal.post("alice", f"/requests/{number}/rdp-file")
+    assert "is over; ask again" in reply.json()["detail"]
+
+
 async def test_each_kind_of_event_and_notification_has_its_phrase() -> None:
     assert set(PHRASES) == {*get_args(Kind), *GeneralEvent}
     assert set(NOTIFICATIONS) == set(Event)

@@ -1,0 +1,47 @@
+"""RDP through a gate: what a person is handed to connect by, and what a gate learns of who comes with it.
+
+The routing token of a connection is the field that MS-RDPBCGR, section 2.2.1.1, means for load balancers: a client
+sends it as the first thing, unencrypted, so it is good for one connection and two minutes.
+"""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from countersign.models import Id, Model, SourceAddress
+
+# What subjects that may be reached so are called by.
+VARIANT = "rdp"
+LONGEST_TOKEN = 200
+# How load balancers know a routing token; what a client sends is this and the token.
+ROUTING = "Cookie: msts="
+
+
+class RoutingToken(Model):
+    """What a gate found in the first packet of a connection, and where that came from."""
+
+    token: str = Field(max_length=LONGEST_TOKEN)
+    source_address: SourceAddress
+
+
+class RoutedConnection(Model):
+    """Whose connection it is, to which device, by which request, and until when it is granted."""
+
+    person: Id
+    device: Id
+    approval_id: int
+    ends_at: datetime
+
+
+def rdp_file(gate: str, token: str) -> str:
+    """The file that RDP clients open to connect through the gate; it holds no password.
+
+    A client that reconnects by itself would come with the same token, which was used by then.
+    """
+    lines = [
+        f"full address:s:{gate}",
+        f"loadbalanceinfo:s:{ROUTING}{token}",
+        "prompt for credentials:i:1",
+        "autoreconnection enabled:i:0",
+    ]
+    return "".join(f"{line}\r\n" for line in lines)

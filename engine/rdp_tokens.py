@@ -1,0 +1,145 @@
+"""Routing tokens of RDP: handed out to who holds a grant, and redeemed by the gate that the connection comes to."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from countersign.directory import Policy
+from countersign.error_codes import ErrorCode
+from countersign.errors import CountersignError, NotAllowed, Refused
+from countersign.grant_reuse import is_yes, must_be_for
+from countersign.permissions import Principal, disabled
+from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
+from countersign.times import moment
+from countersign.transitions import AuditEvent
+from store import Store, grants
+from store.events import append
+from store.machine_secrets import new_secret
+from store.repeats import append_or_count
+from store.tables import rdp_tokens
+from store.tokens import hashed
+
+PREFIX = "cs_rdp_"
+LASTS = timedelta(minutes=2)
+CHANNEL = "portal"
+INVALID = (
+    "This routing token opens nothing here: it is unknown, was used, is older than two minutes, or is for another "
+    "device or source address. Get a new file on the request's page."
+)
+
+
+class RdpTokens:
+    """Each method is one transaction, and on record, whether it is refused or not."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+
+    def make(self, approval_id: int, person: str, source_address: str, proof: Mapping[str, str]) -> str:
+        """A token for one connection of the requester from this address; it can be read only now.
+
+        Raises NotAllowed for others than the requester, and Refused without a grant for RDP from there.
+        """
+        now, token = datetime.now(UTC), new_secret(PREFIX)
+        shown = {**proof, "from": source_address}
+        with self.database.transaction() as connection:
+            grant, why = self._grant_of(connection, approval_id, person, source_address, now)
+            if why is None:
+                row = {"hash": hashed(token), "approval_id": approval_id, "source_address": source_address}
+                connection.execute(insert(rdp_tokens).values(row | {"ends_at": now + LASTS}))
+                detail = f"for {grant.target}, from {source_address}"
+                append_or_count(connection, approval_id, _event("rdp_file_made", person, detail, shown, now), person)
+            else:
+                known = approval_id if grant is not None else None
+                append_or_count(connection, known, _event("rdp_token_refused", person, str(why), shown, now), person)
+        if why is not None:
+            raise why
+        return token
+
+    def redeem(self, sent: RoutingToken, gateway: Principal, proof: Mapping[str, str]) -> RoutedConnection:
+        """Whose connection has this token, which is used up by it, even where it is refused.
+
+        Raises Refused, always with the same message; the record says why.
+        """
+        now = datetime.now(UTC)
+        shown = {**proof, "from": sent.source_address}
+        with self.database.transaction() as connection:
+            of = rdp_tokens.c.hash == hashed(sent.token)
+            row = connection.execute(select(rdp_tokens).where(of).with_for_update()).one_or_none()
+            about = row.approval_id if row else None
+            why, found = self._redeemed(connection, row, sent, gateway, now)
+            if row and row.used_at is None:
+                connection.execute(update(rdp_tokens).where(of).values(used_at=now))
+            if found:
+                detail = f"for {found.person}, to {found.device}, from {sent.source_address}"
+                append(connection, about, [_event("rdp_token_redeemed", gateway.name, detail, shown, now)])
+            else:
+                event = _event("rdp_token_refused", gateway.name, why, shown, now)
+                append_or_count(connection, about, event, gateway.name, sent.source_address)
+        if found is None:
+            raise Refused(INVALID, ErrorCode.INVALID_ROUTING_TOKEN)
+        return found
+
+    def _redeemed(
+        self, connection: Connection, row: Row[Any] | None, sent: RoutingToken, gateway: Principal, now: datetime
+    ) -> tuple[str, RoutedConnection | None]:
+        """Why it is refused, or whose connection it is."""
+        if row is None:
+            return "The routing token is unknown.", None
+        if row.used_at is not None:
+            return f"The routing token was used before, on {moment(row.used_at)}.", None
+        if row.ends_at <= now:
+            return f"The routing token was good until {moment(row.ends_at)}.", None
+        if row.source_address != sent.source_address:
+            return f"The routing token is for {row.source_address}, and came from {sent.source_address}.", None
+        [grant] = grants.rows_of(connection, [row.approval_id])
+        if not gateway.scope.includes(grant.target, grant.variant):
+            return f"The routing token is for {grant.target}, of another gateway.", None
+        _, why = self._grant_of(connection, row.approval_id, grant.requester, sent.source_address, now)
+        if why:
+            return str(why), None
+        found = RoutedConnection(
+            person=grant.requester, device=grant.target, approval_id=row.approval_id, ends_at=grant.ends_at
+        )
+        return "", found
+
+    def _grant_of(
+        self, connection: Connection, approval_id: int, person: str, source_address: str, now: datetime
+    ) -> tuple[Any, CountersignError | None]:
+        """The row of the grant, and why this person may not connect by it from there; None where they may."""
+        _, policy = self.policies.in_force(connection)
+        row = next(iter(grants.rows_of(connection, [approval_id])), None)
+        return row, _why_not(policy, row, approval_id, person, source_address, now)
+
+
+def _why_not(
+    policy: Policy, row: Row[Any] | None, approval_id: int, person: str, source_address: str, now: datetime
+) -> CountersignError | None:
+    if not policy.enabled(person):
+        return disabled()
+    if row is None:
+        return Refused(f"#{approval_id} has no grant.", ErrorCode.NO_GRANT, approval_id=approval_id)
+    if row.requester != person:
+        return NotAllowed(f"Only who asked for #{approval_id} may connect by it.", ErrorCode.NOT_THEIRS)
+    if row.variant != VARIANT:
+        return Refused(f"#{approval_id} is not for RDP; ask for the device by that protocol.")
+    grant = grants.view(row, policy)
+    if not is_yes(grant, now):
+        return Refused(f"The grant of #{approval_id} is over; ask again.", ErrorCode.GRANT_OVER)
+    try:
+        must_be_for(grant, source_address)
+    except Refused as error:
+        return error
+    return None
+
+
+def _event(
+    kind: Literal["rdp_file_made", "rdp_token_redeemed", "rdp_token_refused"],
+    who: str,
+    detail: str,
+    proof: dict[str, str],
+    now: datetime,
+) -> AuditEvent:
+    return AuditEvent(kind=kind, at=now, who=who, channel=CHANNEL, detail=detail, proof=proof)
