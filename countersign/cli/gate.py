@@ -11,6 +11,7 @@ from rich.text import Text
 
 from countersign.cli.exits import Code
 from countersign.cli.files import content
+from countersign.cli.gate_install import install
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
 from countersign.cli.output import show, show_json
 from countersign.cli.times import now
@@ -27,6 +28,9 @@ commands = typer.Typer(help="Let approved devices in, and nobody else.", no_args
 @commands.callback()
 def gates() -> None:
     """Let approved devices in, and nobody else."""
+
+
+commands.command()(install)
 
 
 @commands.command()

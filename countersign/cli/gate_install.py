@@ -1,0 +1,62 @@
+"""gate install: the files that set a gate up on this host, printed or written."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from countersign.cli.options import AsJson
+from countersign.cli.output import show, show_json
+
+if TYPE_CHECKING:
+    from countersign.gates.install import File
+
+GROUP = "countersign"
+
+
+class Kind(StrEnum):
+    """A gate whose files are known."""
+
+    SSH = "ssh"
+
+
+def install(
+    gate: Annotated[Kind, typer.Argument(metavar="GATE", help="Which gate: ssh.")],
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the files, as root; without it they are shown.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write also over files that somebody changed.")] = False,
+    group: Annotated[str, typer.Option(metavar="NAME", help="The Unix group of the people who come by SSH.")] = GROUP,
+    as_json: AsJson = False,
+) -> None:
+    """Show the files that set a gate up on this host, or write them; a file that somebody changed is left as it is."""
+    # Other commands need not load them.
+    from countersign.gates import install as files
+
+    wanted = _files(gate, group)
+    if write:
+        done = files.write(wanted, force)
+        _say([(one, "was written" if written else one.state.value) for one, written in done], as_json, in_full=False)
+    else:
+        _say([(one, one.state.value) for one in wanted], as_json, in_full=True)
+
+
+def _files(gate: Kind, group: str) -> "list[File]":
+    from countersign.gates.service_files import service_files
+    from countersign.gates.ssh_files import ssh_files
+
+    return [*service_files(), *ssh_files(group)]
+
+
+def _say(files: "Sequence[tuple[File, str]]", as_json: bool, in_full: bool) -> None:
+    if as_json:
+        show_json(
+            [{"path": one.path, "mode": f"{one.mode:04o}", "state": state, "text": one.text} for one, state in files]
+        )
+        return
+    for one, state in files:
+        show(Text.assemble((f"{one.path}", "bold"), f" (mode {one.mode:04o}) {state}"))
+        if in_full:
+            show(Text(one.text))

@@ -1,0 +1,91 @@
+"""The files that set a gate up on a host: shown, or written where nobody has changed what is there."""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from countersign.errors import BadQuestion, NotAllowed
+
+# The first line of each file: what follows it is as it was written, if the digest is that of it.
+MARK = "# Written by `countersign gate install` ({digest}). Once you change this file, it is left as it is.\n"
+MARKED = re.compile(r"# Written by `countersign gate install` \((?P<digest>[0-9a-f]{16})\)\.[^\n]*\n")
+
+
+class File(NamedTuple):
+    """A file to install; the text begins with the line that says who wrote it."""
+
+    path: Path
+    text: str
+    mode: int
+
+    @property
+    def state(self) -> "State":
+        """What is there now. Raises NotAllowed where that can't be read."""
+        try:
+            there = self.path.read_text(errors="replace")
+        except FileNotFoundError:
+            return State.ABSENT
+        except OSError as error:
+            raise _failed(self.path, "read", error) from None
+        if there == self.text:
+            return State.CURRENT
+        return State.OLDER if is_unchanged(there) else State.EDITED
+
+
+class State(StrEnum):
+    """How what is there compares to what would be written."""
+
+    ABSENT = "is not there"
+    CURRENT = "is there as it should be"
+    OLDER = "is there as it was written before, and would be replaced"
+    EDITED = "was changed by somebody, and is left as it is"
+
+
+def file(path: str, text: str, mode: int = 0o644) -> File:
+    """A file to install, with the line that says who wrote it."""
+    return File(Path(path), MARK.format(digest=_digest(text)) + text, mode)
+
+
+def is_unchanged(text: str) -> bool:
+    """Whether a file is as `countersign gate install` wrote it, now or in an earlier version."""
+    mark = MARKED.match(text)
+    return mark is not None and mark["digest"] == _digest(text[mark.end() :])
+
+
+def write(files: Iterable[File], force: bool = False) -> list[tuple[File, bool]]:
+    """Write the files that differ, but none that somebody changed unless `force`; says of each whether it was written.
+
+    Raises NotAllowed where something can't be written; the files before it are written then.
+    """
+    return [(one, _write(one, force)) for one in files]
+
+
+def _write(one: File, force: bool) -> bool:
+    if one.state is State.CURRENT or (one.state is State.EDITED and not force):
+        return False
+    try:
+        one.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        # Put in place whole: sshd and systemd may read it at any time.
+        handle, name = tempfile.mkstemp(dir=one.path.parent, prefix=".")
+        with os.fdopen(handle, "w") as opened:
+            opened.write(one.text)
+            os.fchmod(opened.fileno(), one.mode)
+        os.replace(name, one.path)
+    except OSError as error:
+        raise _failed(one.path, "written", error) from None
+    return True
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _failed(path: Path, what: str, error: OSError) -> NotAllowed | BadQuestion:
+    if isinstance(error, PermissionError):
+        return NotAllowed(f"{path} can't be {what}: {error.strerror}. Run this as root.")
+    return BadQuestion(f"{path} can't be {what}: {error.strerror}.")

@@ -1,0 +1,68 @@
+"""The files of an SSH bastion: what sshd allows the people who come through it, and what they put into their own."""
+
+import re
+from collections.abc import Sequence
+
+from countersign.errors import BadQuestion
+from countersign.gates.install import File, file
+from countersign.gates.service_files import program
+
+# What a Unix group may be called (useradd(8)); anything else could say more in sshd's configuration.
+GROUP = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+SSHD = """\
+# People of the group {group} reach devices through this host, and nothing else on it.
+PermitUserEnvironment no
+# So many may be about to log in; sshd's own 10 turn people away when many come at once.
+MaxStartups 200:30:400
+
+Match Group {group}
+    ForceCommand {command} ssh
+    AuthenticationMethods publickey
+    AuthorizedKeysFile /etc/countersign/keys/%u
+    AuthorizedKeysCommand none
+    AuthorizedPrincipalsCommand none
+    DisableForwarding yes
+    # Before OpenSSH 10, DisableForwarding left these two alone (CVE-2025-32728).
+    X11Forwarding no
+    AllowAgentForwarding no
+    PermitTunnel no
+    PermitTTY no
+    PermitUserRC no
+    AcceptEnv COUNTERSIGN_WAIT
+    # Somebody whose machine is gone without a word is noticed within a minute.
+    ClientAliveInterval 15
+    ClientAliveCountMax 3
+"""
+PEOPLE = """\
+# For ~/.ssh/config of the people who come through this host.
+Host bastion
+    HostName bastion.example.com
+    # With COUNTERSIGN_WAIT=no set, programs are answered at once.
+    SendEnv COUNTERSIGN_WAIT
+
+Host {devices}
+    ProxyCommand ssh -T bastion %h %p
+    ServerAliveInterval 15
+"""
+# `Match exec` looks at nothing but the exit code; ssh asks for the certificate before it connects.
+CERTIFICATES = """\
+    CertificateFile ~/.ssh/countersign-%n-cert.pub
+Match originalhost {names} exec "ssh -T bastion certificate %n < ~/.ssh/id_ed25519.pub > ~/.ssh/countersign-%n-cert.pub"
+"""
+
+
+def ssh_files(group: str, devices: Sequence[str] = (), certificates: bool = False) -> list[File]:
+    """For people of a Unix group, to these devices; with `certificates` where the gate signs them.
+
+    Raises BadQuestion for what is no name of a group.
+    """
+    if not GROUP.fullmatch(group):
+        raise BadQuestion(f"{group[:40]!r} is no name of a Unix group; name one such as countersign.")
+    people = PEOPLE + CERTIFICATES if certificates else PEOPLE
+    named = devices or ["db-1"]
+    return [
+        file(
+            "/etc/ssh/sshd_config.d/10-countersign.conf", SSHD.format(group=group, command=program("countersign-gate"))
+        ),
+        file("/etc/countersign/ssh_config", people.format(devices=" ".join(named), names=",".join(named))),
+    ]

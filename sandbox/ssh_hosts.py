@@ -1,0 +1,143 @@
+"""Hosts with OpenSSH's own server and accounts of their own, each in a private namespace of this machine.
+
+What is written to /etc, /home and /run there is seen there alone, and is gone with the host. The network is this
+machine's, so that a host reaches what listens on loopback.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).parent.parent
+SSHD = Path("/usr/sbin/sshd")
+PROGRAMS = {"ssh": "openssh-client", "unshare": "util-linux", "nsenter": "util-linux"}
+SECONDS = 30
+FIRST_ACCOUNT = 40001
+# Its first process ends with it, and all others with that one.
+ISOLATION = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc")
+PRIVATE = """
+mount -t proc proc /proc
+mount -t tmpfs -o mode=755 none /mnt
+cp -a /etc /mnt/etc
+mount --bind /mnt/etc /etc
+mount -t tmpfs -o mode=755 none /home
+mount -t tmpfs -o mode=755 none /run
+mkdir /run/sshd
+"""
+HOLD = "echo up; exec sleep infinity"
+
+
+class NoSsh(Exception):
+    """Hosts with OpenSSH can't be had here; the text says what to do."""
+
+
+def check_ssh() -> None:
+    """Raise NoSsh where such hosts can't be made."""
+    missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+    missing += [] if SSHD.exists() else ["openssh-server"]
+    if missing:
+        raise NoSsh(f"No OpenSSH to try with: install {', '.join(missing)}.")
+    done = subprocess.run([*ISOLATION, PRIVATE], capture_output=True, text=True, timeout=SECONDS, check=False)
+    if done.returncode != 0:
+        raise NoSsh(f"No OpenSSH to try with: a namespace can't be made here ({done.stderr.strip()}); that needs root.")
+
+
+class Host:
+    """A host whose files are as this machine's were; whatever is changed is its own. It ends with the block."""
+
+    def __init__(self) -> None:
+        script = PRIVATE + "\n".join(_opened([Path(sys.base_prefix), ROOT])) + "\n" + HOLD
+        self._holder = subprocess.Popen([*ISOLATION, script], stdout=subprocess.PIPE, text=True)
+        self._servers: list[subprocess.Popen[bytes]] = []
+        assert self._holder.stdout
+        if self._holder.stdout.readline() != "up\n":
+            raise NoSsh("No OpenSSH to try with: a namespace can't be made here.")
+        self.pid = int(Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._holder.send_signal(signal.SIGKILL)
+        self._holder.wait(SECONDS)
+        for server in self._servers:
+            server.wait(SECONDS)
+        assert self._holder.stdout
+        self._holder.stdout.close()
+
+    def inside(self, *command: str, daemons: bool = False) -> list[str]:
+        """The command as it runs on this host. With `daemons`, what it leaves running ends with the host, too."""
+        return ["nsenter", "--target", str(self.pid), "--mount", *(["--pid"] if daemons else []), *command]
+
+    @property
+    def files(self) -> Path:
+        """Its file system, as it is seen from outside."""
+        return Path(f"/proc/{self.pid}/root")
+
+    def run(self, *command: str, text: str = "") -> str:
+        """Run a command there, with a text as its standard input; returns what it printed. Raises NoSsh if it fails."""
+        done = subprocess.run(
+            self.inside(*command), input=text, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        if done.returncode != 0:
+            raise NoSsh(f"{' '.join(command)} failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def write(self, path: str, text: str, mode: int = 0o644, owner: str = "root") -> None:
+        """Write a file there, and make the folders that it needs."""
+        self.run("install", "-D", "-m", f"{mode:o}", "-o", owner, "/dev/stdin", path, text=text)
+
+    def add_people(self, names: Sequence[str], group: str, home: str, shell: str) -> None:
+        """Make accounts without a password, all of one group; `home` may hold `%u`, and is made then."""
+        self._append("group", f"{group}:x:{FIRST_ACCOUNT - 1}:\n")
+        for number, name in enumerate(names, FIRST_ACCOUNT):
+            own = home.replace("%u", name)
+            self._append("passwd", f"{name}:x:{number}:{FIRST_ACCOUNT - 1}::{own}:{shell}\n")
+            self._append("shadow", f"{name}:*:20000:0:99999:7:::\n")
+            if own != home:
+                made = self.files / own.lstrip("/")
+                made.mkdir(mode=0o700)
+                os.chown(made, number, FIRST_ACCOUNT - 1)
+
+    def _append(self, file: str, line: str) -> None:
+        with (self.files / "etc" / file).open("a") as opened:
+            opened.write(line)
+
+    def serve_ssh(self, port: int, log: Path, *options: str) -> None:
+        """Run sshd by the host's /etc/ssh/sshd_config, until the host ends; returns when it answers."""
+        given = [f"Port={port}", "ListenAddress=127.0.0.1", "PidFile=none", *options]
+        command = [str(SSHD), "-D", "-e", *(part for one in given for part in ("-o", one))]
+        with log.open("ab") as output:
+            server = subprocess.Popen(self.inside(*command, daemons=True), stdout=output, stderr=output)
+        self._servers.append(server)
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline and server.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+            time.sleep(0.02)
+        raise NoSsh(f"sshd does not answer: {log.read_text()}")
+
+
+def _opened(folders: Iterable[Path]) -> list[str]:
+    """What has every account of a host reach these folders, though one above is for its owner alone, such as /root."""
+    lines, closed = [], dict[Path, list[Path]]()
+    for folder in folders:
+        above = [one for one in reversed(folder.parents) if not one.stat().st_mode & stat.S_IXOTH]
+        if above:
+            closed.setdefault(above[0], []).append(folder)
+    for number, (outer, inner) in enumerate(closed.items()):
+        kept = [(folder, f"/mnt/{number}-{at}") for at, folder in enumerate(inner)]
+        lines += [f"mkdir '{place}'; mount --rbind '{folder}' '{place}'" for folder, place in kept]
+        lines += [f"mount -t tmpfs -o mode=755 none '{outer}'"]
+        lines += [f"mkdir -p '{folder}'; mount --rbind '{place}' '{folder}'" for folder, place in kept]
+    return lines
