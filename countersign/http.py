@@ -76,7 +76,7 @@ VERSION_HEADER = "Countersign-Version"
 NEXT_PAGE = re.compile(r'<[^>?]*\?(?P<query>[^>]*)>; rel="next"')
 # A list is followed for so many pages and no further.
 MOST_PAGES = 1_000
-MOST_DEVICES_AT_ONCE = 200
+LONGEST_PAGE = 200
 # These are tried once more at once; a timeout is not.
 LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
 
@@ -139,11 +139,17 @@ class Api:
         return asked
 
     def requests(
-        self, status: Status | None = None, requester: str = "", approver: str = "", limit: int = 50
+        self,
+        status: Status | None = None,
+        requester: str = "",
+        approver: str = "",
+        limit: int = 50,
+        device: str = "",
     ) -> list[RequestView]:
         """The newest requests that this token may see, newest first."""
-        wanted = {"status": status, "requester": requester, "approver": approver, "limit": limit}
+        wanted = {"status": status, "requester": requester, "approver": approver, "device": device}
         params = {name: str(value) for name, value in wanted.items() if value}
+        params |= {"limit": str(min(limit, LONGEST_PAGE))}
         found: list[RequestView] = []
         for page in self._pages("requests", "before", params):
             found += self._read(list[RequestView], page)
@@ -217,7 +223,7 @@ class Api:
 
     def devices(self, query: str = "", limit: int = 50) -> list[Device]:
         """The devices that this token may ask for, with `query` in their id, sorted by id."""
-        params = {"limit": str(min(limit, MOST_DEVICES_AT_ONCE))} | ({"query": query} if query else {})
+        params = {"limit": str(min(limit, LONGEST_PAGE))} | ({"query": query} if query else {})
         found: list[Device] = []
         for page in self._pages("devices", "after", params):
             found += self._read(list[Device], page)
@@ -256,7 +262,7 @@ class Api:
         """The newest devices that this token may see and that fulfil all of it, newest first."""
         wanted = {"person": person, "serial": serial, "key": key, "status": status, "query": query}
         params = {name: str(value) for name, value in wanted.items() if value}
-        params |= {"limit": str(min(limit, MOST_DEVICES_AT_ONCE))}
+        params |= {"limit": str(min(limit, LONGEST_PAGE))}
         found: list[RegisteredDevice] = []
         for page in self._pages("devices/registered", "before", params):
             found += self._read(list[RegisteredDevice], page)

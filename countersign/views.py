@@ -81,6 +81,12 @@ class RequestView(Model):
         return timedelta(seconds=self.grant_seconds) or timedelta(minutes=self.grant_minutes)
 
     @property
+    def awaited(self) -> list[ApproverView]:
+        """Those whom the current level waits for."""
+        answered = {one.person for one in self.decisions if one.level == self.level}
+        return [one for one in self.approvers if one.level == self.level and one.person not in answered]
+
+    @property
     def token_run(self) -> str:
         """The run of its workflow, over which its tokens are signed; empty where they are signed without one."""
         return self._token_run

@@ -1,5 +1,7 @@
-"""gate wireguard: admits the registered devices that are approved, and nobody else."""
+"""gate wireguard and gate serve: let in who is approved, and nobody else."""
 
+import asyncio
+import logging
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +23,7 @@ from countersign.wireguard import interface_name
 
 GRACE = "5m"
 LONGEST_GRACE = timedelta(days=1)
+CONFIG = Path("/etc/countersign/gate.toml")
 
 commands = typer.Typer(help="Let approved devices in, and nobody else.", no_args_is_help=True)
 
@@ -56,6 +59,19 @@ def wireguard(
     signal.signal(signal.SIGTERM, _end)
     with connect(url, token) as api:
         Gate(api, name, seconds, _say_json if as_json else _say).run()
+
+
+@commands.command()
+def serve(
+    config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = CONFIG,
+) -> None:
+    """Serve the gates of this host, such as `countersign-gate ssh`, until it is stopped; then nobody is let in."""
+    from countersign.gates.config import read_config
+    from countersign.gates.service import serve as serving
+
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("countersign.gates").setLevel(logging.INFO)
+    asyncio.run(serving(read_config(config)))
 
 
 def _seconds(grace: str) -> float:

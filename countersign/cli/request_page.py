@@ -115,8 +115,7 @@ def people(view: RequestView, level: int, at: datetime) -> Table:
 
 def awaited(view: RequestView) -> list[str]:
     """The ids of those whom the current level waits for."""
-    answered = {one.person for one in view.decisions if one.level == view.level}
-    return [one.person for one in view.approvers if one.level == view.level and one.person not in answered]
+    return [one.person for one in view.awaited]
 
 
 def timeline_table(

@@ -86,6 +86,7 @@ class Installation:
     url: str
     tokens: dict[str, str]
     devices: Iterator[str] = field(default_factory=lambda: iter(DEVICES))
+    settings: dict[str, str] = field(default_factory=dict)
 
     def environment(self, who: str, columns: int = 80) -> dict[str, str]:
         """What somebody's shell has set."""
@@ -123,18 +124,28 @@ def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iter
         _running(["worker.py"], settings),
         _running(["-m", "portal", "serve"], settings, port),
     ):
-        here = Installation(f"http://127.0.0.1:{port}", tokens)
+        here = Installation(f"http://127.0.0.1:{port}", tokens, settings=settings)
         _wait_until_healthy(here.url)
         yield here
 
 
 @contextmanager
-def _running(arguments: list[str], settings: dict[str, str], port: int = 0) -> Iterator[None]:
+def another_portal(installation: Installation) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a portal beside that of the installation, and its process, which a test may kill."""
+    port = free_port()
+    settings = installation.settings | {"COUNTERSIGN_PORTAL_PORT": str(port)}
+    with _running(["-m", "portal", "serve"], settings, port) as process:
+        _wait_until_healthy(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}", process
+
+
+@contextmanager
+def _running(arguments: list[str], settings: dict[str, str], port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process of ours; the block begins when it listens on `port`, where one is named."""
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **settings})
     try:
         _wait_until_it_listens(process, port)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)

@@ -1,0 +1,44 @@
+"""Calls to the portal in threads of their own, at most so many at once; none of them keeps the program from ending."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Runs what blocks beside the event loop."""
+
+    def __init__(self, most: int) -> None:
+        """`most`: how many run at once; others wait for one to end."""
+        self._room = asyncio.Semaphore(most)
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        """What the call returns or raises. When this is cancelled the call goes on, and keeps its place."""
+        await self._room.acquire()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def finish(result: T | None, error: BaseException | None) -> None:
+            self._room.release()
+            if done.cancelled():
+                return
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(result)  # type: ignore[arg-type] # without an error there is a result
+
+        def run() -> None:
+            result, error = None, None
+            try:
+                result = call()
+            except Exception as raised:
+                error = raised
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(finish, result, error)
+
+        threading.Thread(target=run, daemon=True).start()
+        return await done

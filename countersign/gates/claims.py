@@ -1,0 +1,109 @@
+"""What a client of the gate service asks for: judged by who it is, which the kernel says, and by gate.toml."""
+
+import pwd
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from countersign.errors import BadQuestion, NotAllowed, Refused
+from countersign.gates.config import GateConfig, Port
+from countersign.gates.tracking import Wanted
+from countersign.models import LONGEST_ID, LONGEST_REASON, Id, Model, PlainText, SourceAddress, canonical_id
+from countersign.question import read_as
+
+ROOT = 0
+# unix(7): struct ucred.
+CREDENTIALS = struct.Struct("3i")
+
+
+class Caller(NamedTuple):
+    """A process on this host, as the kernel knows it."""
+
+    pid: int
+    uid: int
+
+
+class Claim(NamedTuple):
+    """What is wanted; for a gate whose client relays bytes, also where the device is reached."""
+
+    wanted: Wanted
+    address: str = ""
+    port: int = 0
+
+
+class Message(Model):
+    """What the first message of every gate's client may hold; each gate adds its own fields."""
+
+    gate: str
+    source_address: SourceAddress = ""
+    reason: PlainText = Field(default="", max_length=LONGEST_REASON)
+    wait: bool = True
+    person: str = Field(default="", max_length=LONGEST_ID)
+    pid: int | None = Field(default=None, ge=1)
+
+
+class SshMessage(Message):
+    """What `countersign-gate ssh` asks."""
+
+    gate: Literal["ssh"]
+    device: Id
+    port: Port
+
+
+def caller_of(client: Any) -> Caller:
+    """Who is at the other end of a Unix socket."""
+    pid, uid, _ = CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+    return Caller(pid, uid)
+
+
+def person_of(message: Message, caller: Caller) -> str:
+    """Who wants it: the account of the caller, or whom root names. May wait for the system's directory of accounts."""
+    if message.person and caller.uid != ROOT:
+        raise NotAllowed("Only root may ask for another account.")
+    name = message.person or _account(caller.uid)
+    try:
+        is_id = canonical_id(name) == name
+    except ValueError:
+        is_id = False
+    if not is_id:
+        raise NotAllowed(f"The account {name[:40]!r} is nobody's id: accounts here are called as people are there.")
+    return name
+
+
+def ssh_claim(raw: dict[str, Any], caller: Caller, config: GateConfig) -> Claim:
+    """A connection to a port of a device, whose bytes are relayed."""
+    message = read_as(SshMessage, raw)
+    person = person_of(message, caller)
+    target = config.devices.get(message.device)
+    if target is None:
+        raise Refused(f"{message.device} is not reached through this gate.")
+    protocol = target.protocol_at(message.port)
+    if protocol is None:
+        ports = ", ".join(f"{port} ({protocol})" for protocol, port in target.ports.items())
+        raise Refused(f"{message.device} is not reached at port {message.port} through this gate, but at {ports}.")
+    wanted = Wanted(person, message.device, protocol, message.source_address, message.reason, message.wait)
+    return Claim(wanted, target.address, message.port)
+
+
+Reader = Callable[[dict[str, Any], Caller, GateConfig], Claim]
+# By the `gate` of a client's first message.
+READERS: dict[str, Reader] = {"ssh": ssh_claim}
+
+
+def claim_of(raw: dict[str, Any], caller: Caller, config: GateConfig) -> Claim:
+    """What a client's first message claims. Raises BadQuestion, NotAllowed and Refused."""
+    gate = raw.get("gate")
+    reader = READERS.get(gate) if isinstance(gate, str) else None
+    if reader is None:
+        raise BadQuestion(f"gate must be {' or '.join(READERS)}.")
+    return reader(raw, caller, config)
+
+
+def _account(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise NotAllowed(f"This host has no account with the number {uid}.") from None

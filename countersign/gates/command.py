@@ -1,0 +1,35 @@
+"""`countersign-gate`: what a login on this host starts. It holds no secret: the gate service knows who calls.
+
+Of the standard library alone, and each command is imported only when it is called.
+"""
+
+import sys
+
+from countersign.gates.protocol import BAD_INPUT, INTERRUPTED
+
+USAGE = """\
+Usage: countersign-gate ssh [HOST PORT] [--no-wait] [--socket PATH]
+
+ssh   asks whether you may connect to HOST, waits for the yes, and relays standard input and output to its PORT
+"""
+
+
+def main() -> int:
+    """Run one command; returns its exit code."""
+    command, *arguments = sys.argv[1:] or [""]
+    try:
+        if command == "ssh":
+            from countersign.gates import ssh
+
+            return ssh.run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if command in {"-h", "--help", "help"}:
+        sys.stdout.write(USAGE)
+        return 0
+    sys.stderr.write(USAGE)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

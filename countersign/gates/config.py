@@ -1,0 +1,99 @@
+"""The file that says what a gate service is to do: gate.toml. Every error names the field and the remedy."""
+
+import os
+import stat
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+
+from countersign.durations import reads
+from countersign.errors import BadQuestion
+from countersign.gates.protocol import SOCKET
+from countersign.models import NO_BOOL, Id, Model
+from countersign.question import read_question
+from countersign.remedies import remedy
+
+LONGEST_GRACE = timedelta(days=1)
+LONGEST_RETRY = timedelta(hours=1)
+# More than any may hold.
+LARGEST_FILE_BYTES = 1024 * 1024
+# A host name or an address; never what could be taken for an option of a program.
+ADDRESS = r"^[A-Za-z0-9_:\[][A-Za-z0-9_.:%\[\]-]{0,252}$"
+
+Port = Annotated[int, NO_BOOL, Field(ge=1, le=65535)]
+Grace = Annotated[timedelta, BeforeValidator(reads("seconds", LONGEST_GRACE))]
+Retry = Annotated[timedelta, BeforeValidator(reads("seconds", LONGEST_RETRY))]
+
+
+def _one_protocol_a_port(ports: dict[str, int]) -> dict[str, int]:
+    for protocol in ports:
+        try:
+            read_question({"requester": "anybody", "device": "any", "protocol": protocol})
+        except BadQuestion as error:
+            raise ValueError(f"holds {protocol[:40]!r}: {error}") from None
+    if len(set(ports.values())) < len(ports):
+        raise ValueError("must be another port for each protocol: a gate can't tell them apart on one; name one only")
+    return ports
+
+
+class Target(Model):
+    """Where a device is reached, and by which protocol at which port."""
+
+    address: Annotated[str, Field(pattern=ADDRESS)]
+    ports: Annotated[dict[str, Port], Field(min_length=1), AfterValidator(_one_protocol_a_port)]
+
+    def protocol_at(self, port: int) -> str | None:
+        """The protocol whose port this is."""
+        return next((protocol for protocol, its in self.ports.items() if its == port), None)
+
+
+class GateConfig(Model):
+    """What gate.toml says."""
+
+    url: str
+    token_file: Path
+    socket: Path = Path(SOCKET)
+    grace: Grace = timedelta(minutes=5)
+    retry_within: Retry = timedelta(seconds=60)
+    devices: dict[Id, Target] = {}
+
+
+def read_config(file: Path) -> GateConfig:
+    """What the file says; BadQuestion names what is wrong in it."""
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise BadQuestion(f"{file} can't be read: {error.strerror}; name a file that is there.") from None
+    if len(raw) > LARGEST_FILE_BYTES:
+        raise BadQuestion(f"{file} is larger than {LARGEST_FILE_BYTES} bytes; name a smaller file.")
+    try:
+        return GateConfig.model_validate(tomllib.loads(raw.decode()))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadQuestion(f"{file} is no TOML: {error}.") from None
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, one['loc']))} {remedy(one)}" for one in error.errors(include_url=False)[:10]]
+        raise BadQuestion(f"{file}: {'; '.join(problems)}.") from None
+
+
+def read_token(file: Path) -> str:
+    """The token in a file that only its owner can read; BadQuestion where others can, or there is none."""
+    try:
+        with file.open("rb") as opened:
+            about, raw = os.fstat(opened.fileno()), opened.read(4096)
+    except OSError as error:
+        raise BadQuestion(f"{file} can't be read: {error.strerror}; put the gateway's token there.") from None
+    # systemd lets a service's user read a credential of root's by an access list, which shows as root's group.
+    others = 0o037 if about.st_gid == 0 else 0o077
+    if stat.S_IMODE(about.st_mode) & others or about.st_uid not in {0, os.geteuid()}:
+        raise BadQuestion(
+            f"{file} holds the gateway's token, and others can read or write it: have it belong to the gate service's "
+            f"user, and run `chmod 600 {file}`."
+        )
+    token = raw.decode(errors="replace").strip()
+    if not token:
+        raise BadQuestion(f"{file} is empty; put the gateway's token there.")
+    return token

@@ -1,0 +1,84 @@
+"""The portal's feed, followed with one long poll: what happens to all requests that this gateway may see."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NoReturn
+
+from countersign.errors import CountersignError, Unavailable
+from countersign.gates.calls import Calls
+from countersign.http import LATE_SECONDS, Api
+from countersign.views import AuditEventView
+
+POLL_SECONDS = 20.0
+RETRY_SECONDS = 1.0
+# Between two polls, also where the portal answers at once; what happens meanwhile comes together.
+REST_SECONDS = 0.1
+
+log = logging.getLogger(__name__)
+
+
+def now() -> float:
+    """Seconds since the machine was started, those that it slept included: nobody sets this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Feed:
+    """Tells of every event. After an outage all is read again first, so that nothing is missed."""
+
+    def __init__(
+        self,
+        api: Api,
+        grace: float,
+        happened: Callable[[Sequence[AuditEventView]], None],
+        read_again: Callable[[], Awaitable[None]],
+        changed: Callable[[], None],
+    ) -> None:
+        """`read_again` is awaited at the start and after an outage; `changed` is called when `answers` changes.
+
+        `grace`: an answer comes several times within so many seconds, while the portal is there.
+        """
+        self._api, self._happened, self._read_again, self._changed = api, happened, read_again, changed
+        self._seconds = min(POLL_SECONDS, grace / 3)
+        self._calls = Calls(2)
+        self.answers = False
+        self.heard_at = -float("inf")
+        self.problem: CountersignError | None = None
+
+    async def run(self) -> NoReturn:
+        """Follow the feed for ever."""
+        version: int | None = None
+        while True:
+            try:
+                version = await self._follow(version)
+            except CountersignError as error:
+                version = None
+                self._take_problem(error)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                await asyncio.sleep(REST_SECONDS)
+
+    async def _follow(self, version: int | None) -> int:
+        began, seconds = now(), 0.0 if version is None else self._seconds
+        events, newest = await self._calls(partial(self._api.events, version, seconds))
+        if now() - began > seconds + LATE_SECONDS:
+            raise Unavailable("The portal's answer came too late; it may no longer be true.")
+        if version is None:
+            await self._read_again()
+        # What it says was true when it was asked, at the earliest.
+        self.heard_at, self.problem = began if version is None else now(), None
+        if not self.answers:
+            self.answers = True
+            log.info("The portal answers.")
+            self._changed()
+        self._happened(events)
+        return newest
+
+    def _take_problem(self, error: CountersignError) -> None:
+        if str(error) != str(self.problem):
+            log.warning("The portal gives no good answer: %s", error)
+        was, self.answers, self.problem = self.answers, False, error
+        if was:
+            self._changed()

@@ -1,0 +1,87 @@
+"""What the gate service and its clients say to each other over its Unix socket: one JSON object a line, in UTF-8.
+
+A client asks: `{"gate": "ssh", "device": "db-1", "port": 22, "source_address": "192.0.2.7", "wait": true}`, and root
+also for others: `"person"`. `{"cancel": true}` withdraws. The service answers with any number of `{"say": "..."}`, then
+`{"no": "...", "code": 1}` or `{"yes": {...}}`, and behind a yes with more of `{"say": "..."}` and at last
+`{"end": "..."}`. Where either side closes the connection, all is over.
+
+With a yes for `ssh` comes the connected socket to the target (SCM_RIGHTS, unix(7)): the client never connects itself,
+and the service can cut the connection without it.
+
+This module, and what the commands of a login import, is of the standard library alone, lest each login waits for it.
+"""
+
+import array
+import json
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+SOCKET = "/run/countersign/gate.sock"
+LONGEST_LINE_BYTES = 64 * 1024
+# Exit codes, as those of `countersign`.
+OK, NO, BAD_INPUT, NOT_ALLOWED, UNAVAILABLE, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
+
+Message = dict[str, Any]
+
+
+def line_of(message: Message) -> bytes:
+    """A message as a line."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
+
+
+def message_of(line: bytes) -> Message:
+    """The message of a line; ValueError where it is none."""
+    try:
+        read = json.loads(line)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(read, dict):
+        raise ValueError("it is no JSON object")
+    return read
+
+
+class Service:
+    """The connection of a client to the gate service. OSError: nothing listens there, or it has ended."""
+
+    def __init__(self, path: str = SOCKET) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.passed: list[int] = []
+        self._read = b""
+        try:
+            self.socket.connect(path)
+        except OSError:
+            self.socket.close()
+            raise
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+        self.socket.sendall(line_of(message))
+
+    def receive(self) -> Iterator[Message]:
+        """The messages that have come, waiting for some where none has; EOFError where the service has closed.
+
+        File descriptors that came with them are in `passed`. ValueError where what comes is no message.
+        """
+        data, ancillary, _, _ = self.socket.recvmsg(
+            LONGEST_LINE_BYTES, socket.CMSG_SPACE(array.array("i").itemsize), socket.MSG_CMSG_CLOEXEC
+        )
+        for level, kind, content in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                passed = array.array("i")
+                passed.frombytes(content[: len(content) - len(content) % passed.itemsize])
+                self.passed += passed
+        if not data:
+            raise EOFError
+        *lines, self._read = (self._read + data).split(b"\n")
+        if len(self._read) > LONGEST_LINE_BYTES:
+            raise ValueError("a line is too long")
+        for line in lines:
+            yield message_of(line)
+
+    def close(self) -> None:
+        """End the connection, and what was passed with it."""
+        self.socket.close()
+        while self.passed:
+            os.close(self.passed.pop())

@@ -1,0 +1,251 @@
+"""The gate service: it alone holds the gateway's token, and answers the gates of this host over a Unix socket.
+
+Any account of the host may call, so nothing that it sends is believed; who calls is known from the kernel.
+"""
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+from collections import Counter
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from countersign.errors import (
+    BadQuestion,
+    CountersignError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+    message_of,
+)
+from countersign.gates import protocol
+from countersign.gates.access import Access, Session
+from countersign.gates.calls import Calls
+from countersign.gates.claims import ROOT, Caller, Claim, caller_of, claim_of
+from countersign.gates.config import GateConfig, read_token
+from countersign.gates.protocol import LONGEST_LINE_BYTES, Message, line_of
+from countersign.gates.targets import connected, cut
+from countersign.http import Api
+
+FIRST_LINE_SECONDS = 10.0
+# Connections of one account, and of all; each session has one, and one to its target.
+MOST_OF_ONE, MOST_IN_ALL = 512, 4096
+# More than a client that reads leaves unread.
+MOST_UNREAD_BYTES = 256 * 1024
+MOST_ACCOUNTS_LOOKED_UP = 16
+# How long a client may take to close what it was told to close.
+CLOSING_SECONDS = 0.5
+STOPPED = "The gate is being stopped."
+CODES: list[tuple[type[CountersignError], int]] = [
+    (Refused, protocol.NO),
+    (BadQuestion, protocol.BAD_INPUT),
+    (NotAllowed, protocol.NOT_ALLOWED),
+    (NotFound, protocol.NO),
+    (CountersignError, protocol.UNAVAILABLE),
+]
+
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """The connection of one client."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self._writer = reader, writer
+        writer.transport.set_write_buffer_limits(0)
+        self.caller: Caller = caller_of(writer.get_extra_info("socket"))
+
+    def send(self, message: Message) -> None:
+        """Send, unless the client reads nothing: then it is cut off."""
+        transport = self._writer.transport
+        transport.write(line_of(message))
+        if transport.get_write_buffer_size() > MOST_UNREAD_BYTES:
+            transport.abort()
+
+    def say(self, sentence: str) -> None:
+        """Tell its person something."""
+        self.send({"say": sentence})
+
+    async def pass_on(self, message: Message, target: socket.socket) -> None:
+        """Send, and with it a connected socket; OSError where the client is gone or doesn't read."""
+        await self._writer.drain()
+        with self._writer.get_extra_info("socket").dup() as own:
+            line = line_of(message)
+            if socket.send_fds(own, [line], [target.fileno()]) < len(line):
+                raise BlockingIOError
+
+    async def first(self) -> Message:
+        """Its first message; BadQuestion where that is none."""
+        try:
+            async with asyncio.timeout(FIRST_LINE_SECONDS):
+                return protocol.message_of(await self.reader.readuntil(b"\n"))
+        except (TimeoutError, asyncio.LimitOverrunError, ValueError):
+            raise BadQuestion("The first line must be one JSON object, and come at once.") from None
+
+    async def gone(self) -> bool:
+        """Wait until the client goes; whether it said so."""
+        with suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            return protocol.message_of(await self.reader.readuntil(b"\n")).get("cancel") is True
+        return False
+
+    async def close(self) -> None:
+        """End the connection, once what was sent has left, or at once where nobody reads it."""
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._writer.drain()
+        self._writer.transport.abort() if self._writer.transport.get_write_buffer_size() else self._writer.close()
+
+
+class GateService:
+    """Serves the gates of this host."""
+
+    def __init__(self, config: GateConfig, access: Access) -> None:
+        self._config, self.access = config, access
+        self._accounts = Calls(MOST_ACCOUNTS_LOOKED_UP)
+        self._connections: Counter[int] = Counter()
+        self._serving: set[asyncio.Task[None]] = set()
+        self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def stop(self) -> None:
+        """Have `run` end: who waits is told so, and all sessions end."""
+        if not self._stopping.done():
+            self._stopping.set_result(None)
+
+    async def run(self) -> None:
+        """Serve until `stop` is called, or an exception ends it; BadQuestion where it can't listen."""
+        server = await self._listen(self._config.socket)
+        following: asyncio.Task[None] = asyncio.create_task(self.access.run())
+        try:
+            await asyncio.wait({following, self._stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.stop()
+            server.close()
+            following.cancel()
+            self.access.end_all(STOPPED)
+            if self._serving:
+                await asyncio.wait(self._serving, timeout=4 * CLOSING_SECONDS)
+            self._config.socket.unlink(missing_ok=True)
+        if following.done() and not following.cancelled():
+            following.result()
+
+    async def _listen(self, path: Path) -> asyncio.Server:
+        try:
+            protocol.Service(str(path)).close()
+        except OSError:
+            pass
+        else:
+            raise BadQuestion(f"A gate service listens at {path} already: end that first.")
+        try:
+            server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_LINE_BYTES, backlog=MOST_OF_ONE)
+            # Any account may call: who it is, is known from the kernel.
+            os.chmod(path, 0o666)  # noqa: S103
+        except OSError as error:
+            raise BadQuestion(f"{path} can't be listened at: {error.strerror}. Make its folder.") from None
+        return server
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Client(reader, writer)
+        uid = client.caller.uid
+        self._connections[uid] += 1
+        task = asyncio.current_task()
+        assert task
+        self._serving.add(task)
+        try:
+            await self._answer(client)
+        except CountersignError as error:
+            code = next(code for kind, code in CODES if isinstance(error, kind))
+            client.send({"no": message_of(error), "code": code})
+        except (OSError, EOFError):
+            log.debug("A client of uid %s is gone.", uid)
+        except Exception:
+            log.exception("A client could not be served.")
+            client.send({"no": "The gate has a fault; its log has the details.", "code": protocol.FAULT})
+        finally:
+            self._serving.discard(task)
+            self._connections[uid] -= 1
+            await client.close()
+
+    async def _answer(self, client: Client) -> None:
+        caller = client.caller
+        if self._connections.total() > MOST_IN_ALL or (
+            self._connections[caller.uid] > MOST_OF_ONE and caller.uid != ROOT
+        ):
+            raise Unavailable("Too many connections of this account are open here; end some, and try again.")
+        first = await client.first()
+        claim = await self._accounts(partial(claim_of, first, caller, self._config))
+        gone = asyncio.create_task(client.gone())
+        try:
+            session = await self._asked(client, claim, gone)
+            if session is not None:
+                with_target = self._relayed if claim.address else self._kept
+                try:
+                    await with_target(client, claim, session, gone)
+                finally:
+                    session.close()
+        finally:
+            gone.cancel()
+
+    async def _asked(self, client: Client, claim: Claim, gone: asyncio.Task[bool]) -> Session | None:
+        """The session once a grant permits it; None where the client is gone before that."""
+        asking = asyncio.create_task(self.access.ask(claim.wanted, client.say))
+        first: set[asyncio.Future[Any]] = {asking, gone, self._stopping}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if asking.done():
+            return asking.result()
+        asking.cancel()
+        with suppress(asyncio.CancelledError, CountersignError):
+            (await asking).close()
+        if not gone.done():
+            raise Unavailable(f"{STOPPED} Try again in a minute.")
+        if gone.result():
+            self.access.asker_withdrew(claim.wanted)
+        return None
+
+    async def _relayed(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
+        """Connect to the target, and pass the connection on; it is cut when the session ends."""
+        target = await connected(claim.wanted.device, claim.address, claim.port)
+        try:
+            await client.pass_on(_yes(claim, session), target)
+            await self._until_over(client, session, gone)
+        finally:
+            cut(target)
+
+    async def _kept(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
+        client.send(_yes(claim, session))
+        await self._until_over(client, session, gone)
+
+    async def _until_over(self, client: Client, session: Session, gone: asyncio.Task[bool]) -> None:
+        ended = asyncio.create_task(session.ended())
+        try:
+            first: set[asyncio.Future[Any]] = {ended, gone}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                client.send({"end": ended.result()})
+                await asyncio.wait({gone}, timeout=CLOSING_SECONDS)
+        finally:
+            ended.cancel()
+
+
+def _yes(claim: Claim, session: Session) -> Message:
+    yes = {"approval_id": session.approval_id, "ends_at": session.ends_at.isoformat()}
+    return {"yes": yes | ({"address": claim.address, "port": claim.port} if claim.address else {})}
+
+
+async def serve(config: GateConfig) -> None:
+    """Serve as the configuration says, until SIGTERM or SIGINT; BadQuestion where it is wrong."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    os.umask(0o077)
+    loop = asyncio.get_running_loop()
+    with Api(config.url, read_token(config.token_file)) as api:
+        access = Access(api, config.grace.total_seconds(), config.retry_within.total_seconds())
+        service = GateService(config, access)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, service.stop)
+        await service.run()

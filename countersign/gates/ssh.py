@@ -1,0 +1,198 @@
+"""`countersign-gate ssh`: waits until a grant lets its account connect, then relays bytes both ways.
+
+It is the only command of a bastion's sshd (ForceCommand, sshd_config(5)); what the person's client asked to run is in
+SSH_ORIGINAL_COMMAND, and must be `HOST PORT`. Nothing of it reaches a shell. Standard input that ends while it waits
+means that the person has gone; SIGINT and SIGTERM withdraw the request at once.
+"""
+
+import os
+import re
+import select
+import signal
+import socket
+import threading
+from contextlib import suppress
+from typing import NamedTuple, NoReturn
+
+from countersign.gates import protocol
+from countersign.gates.protocol import BAD_INPUT, FAULT, INTERRUPTED, NO, OK, UNAVAILABLE, Message, Service
+
+NO_WAIT = "--no-wait"
+# Of the person's environment, where sshd accepts it (AcceptEnv): `no` does not wait.
+WAIT_VARIABLE = "COUNTERSIGN_WAIT"
+ASKED = re.compile(r"(?:countersign-gate ssh )?([A-Za-z0-9][A-Za-z0-9._@+-]{0,127}) ([0-9]{1,5})( --no-wait)?")
+HOW = (
+    "This host only leads on to others. Write to your ~/.ssh/config, and then connect to the host itself:\n"
+    "  Host db-1\n"
+    "    ProxyCommand ssh BASTION %h %p\n"
+)
+BUFFER_BYTES = 256 * 1024
+IN, OUT, ERR = 0, 1, 2
+# poll(2); of a pipe it is POLLHUP that says that nobody can write to it any more, of a socket POLLRDHUP.
+GONE = select.POLLHUP | select.POLLRDHUP | select.POLLERR | select.POLLNVAL
+
+
+class Asked(NamedTuple):
+    """What to connect to."""
+
+    host: str
+    port: int
+    waits: bool
+    socket: str
+
+
+class Withdrawn(Exception):
+    """A signal says that it is wanted no more."""
+
+
+def run(arguments: list[str]) -> int:
+    """Ask, wait and relay; returns the exit code."""
+    asked = _asked(arguments)
+    if asked is None:
+        _tell(HOW)
+        return BAD_INPUT
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _withdraw)
+    try:
+        service = Service(asked.socket)
+    except OSError as error:
+        _say(f"The gate service can't be reached ({error.strerror}): nobody gets in until it runs; tell who runs it.")
+        return UNAVAILABLE
+    try:
+        return _through(service, asked)
+    except Withdrawn:
+        return _withdrawn(service)
+    except (OSError, EOFError):
+        _say("The gate service has ended, and the connection with it.")
+        return UNAVAILABLE
+    except ValueError:
+        _say("The gate service says what can't be read; is it of another version?")
+        return FAULT
+
+
+def _asked(arguments: list[str]) -> Asked | None:
+    """What the arguments ask or, where they name nothing, the person's client; None where that is unclear."""
+    path, waits = protocol.SOCKET, os.environ.get(WAIT_VARIABLE, "").lower() not in {"no", "0", "false"}
+    rest = list(arguments)
+    if "--socket" in rest[:-1]:
+        at = rest.index("--socket")
+        path = rest[at + 1]
+        del rest[at : at + 2]
+    if NO_WAIT in rest:
+        waits = False
+        rest.remove(NO_WAIT)
+    typed = " ".join(rest) if rest else os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    found = ASKED.fullmatch(typed)
+    if found is None or not 0 < int(found[2]) < 65536:
+        return None
+    return Asked(found[1], int(found[2]), waits and not found[3], path)
+
+
+def _through(service: Service, asked: Asked) -> int:
+    source = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    service.send(
+        {
+            "gate": "ssh",
+            "device": asked.host,
+            "port": asked.port,
+            "source_address": source,
+            "wait": asked.waits,
+        }
+    )
+    poll = select.poll()
+    poll.register(service.socket, select.POLLIN)
+    # Without POLLIN: what the person's client sends before the yes is left where it is, and read only then.
+    poll.register(IN, select.POLLRDHUP)
+    relay: Relay | None = None
+    while True:
+        for place, event in poll.poll():
+            if place == IN and event & GONE:
+                return NO
+            if place == service.socket.fileno():
+                for message in service.receive():
+                    code = _take(message)
+                    if code is not None:
+                        return code
+                    if "yes" in message and relay is None:
+                        poll.unregister(IN)
+                        relay = Relay(socket.socket(fileno=service.passed.pop(0)))
+                        poll.register(relay.done, select.POLLIN)
+            elif relay is not None and place == relay.done.fileno():
+                return OK
+
+
+def _take(message: Message) -> int | None:
+    """Tell the person what the service says; the exit code where that ends it."""
+    for kind in ("say", "no", "end"):
+        if kind in message:
+            _say(str(message[kind]))
+    if "no" in message:
+        code = message.get("code")
+        return code if isinstance(code, int) and 0 < code < 256 else NO
+    return NO if "end" in message else None
+
+
+class Relay:
+    """Bytes both ways, in a thread each: neither a slow reader nor a silent one holds up the other way, or the end."""
+
+    def __init__(self, target: socket.socket) -> None:
+        """`done` is readable when both ways have ended."""
+        self.done, self._done = socket.socketpair()
+        self._target = target
+        for number in (IN, OUT):
+            os.set_blocking(number, True)
+        ways = [threading.Thread(target=way, daemon=True) for way in (self._send, self._receive)]
+        self._left, self._lock = len(ways), threading.Lock()
+        for way in ways:
+            way.start()
+
+    def _send(self) -> None:
+        """To the target. Where it takes no more, what comes from it is still carried."""
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        with suppress(OSError):
+            while size := os.readv(IN, [buffer]):
+                self._target.sendall(buffer[:size])
+            self._target.shutdown(socket.SHUT_WR)
+        self._end_way()
+
+    def _receive(self) -> None:
+        """From the target. Where the person takes no more, both ways end."""
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        try:
+            while size := self._target.recv_into(buffer):
+                sent = 0
+                while sent < size:
+                    sent += os.write(OUT, buffer[sent:size])
+            os.close(OUT)
+        except OSError:
+            self._done.close()
+        self._end_way()
+
+    def _end_way(self) -> None:
+        with self._lock:
+            self._left -= 1
+            if not self._left:
+                self._done.close()
+
+
+def _withdraw(number: int, frame: object) -> NoReturn:
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
+    raise Withdrawn
+
+
+def _withdrawn(service: Service) -> int:
+    with suppress(OSError):
+        service.send({"cancel": True})
+    _say("Withdrawn.")
+    return INTERRUPTED
+
+
+def _say(sentence: str) -> None:
+    _tell(f"countersign: {sentence}\n")
+
+
+def _tell(text: str) -> None:
+    """Write to the person, who may be gone."""
+    with suppress(OSError):
+        os.write(ERR, text.encode(errors="replace"))

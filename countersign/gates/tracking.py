@@ -1,0 +1,177 @@
+"""What a gate knows of one request, and who here waits for it or has a session by it."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from countersign.grant_reuse import is_for, is_yes
+from countersign.models import GrantView, Question, Status
+from countersign.question import read_question
+from countersign.times import MINUTE, moment, span
+from countersign.views import RequestView
+
+# How long before its end somebody in a session is told how to extend it.
+WARNED_BEFORE = timedelta(minutes=5)
+
+Tell = Callable[[str], None]
+
+
+class Wanted(NamedTuple):
+    """What somebody wants at a gate. Not to `wait` is for programs: without a grant that lasts the answer is no.
+
+    `source_address` is where the connection comes from, and `minutes` how long it shall last at most.
+    """
+
+    person: str
+    device: str
+    protocol: str
+    source_address: str
+    reason: str = ""
+    wait: bool = True
+    minutes: int | None = None
+
+    @property
+    def question(self) -> Question:
+        """As it is asked; BadQuestion names what is wrong."""
+        return read_question(
+            {
+                "requester": self.person,
+                "device": self.device,
+                "protocol": self.protocol,
+                "source_address": self.source_address,
+                "reason": self.reason,
+                "minutes": self.minutes,
+            }
+        )
+
+
+class Asking:
+    """One question to the portal, for all who ask it here."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.people = 0
+        self.says = ""
+        # Whether it is the one that whoever asks the same next joins.
+        self.is_current = True
+        self.is_kept = False
+        self.is_withdrawn = False
+        self.opening: asyncio.Task[Request] | None = None
+        self.request: Request | None = None
+        self.leaving: asyncio.TimerHandle | None = None
+
+
+class Request:
+    """One request as the portal last showed it."""
+
+    def __init__(self, approval_id: int) -> None:
+        self.approval_id = approval_id
+        self.view: RequestView | None = None
+        self.sessions: set[Session] = set()
+        self.askings: set[Asking] = set()
+        # Set when something about it changes, and another is put in its place.
+        self.changed = asyncio.Event()
+        # When it was last read, by the feed's clock, and since when that is known to be out of date.
+        self.read_at = 0.0
+        self.stale_since: float | None = None
+        self.is_read = False
+
+    def take(self, view: RequestView) -> None:
+        """Keep what the portal shows, unless it is older than what is known."""
+        if self.view is None or view.version >= self.view.version:
+            self.view = view
+            self.wake()
+
+    def wake(self) -> None:
+        """Have all who wait look again."""
+        woken, self.changed = self.changed, asyncio.Event()
+        woken.set()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether somebody here has to do with it still."""
+        return bool(self.sessions) or any(one.people or one.is_current for one in self.askings)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is undecided, as far as is known."""
+        return self.view is None or self.view.status is Status.WAITING
+
+    def waiting_for(self, now: datetime) -> tuple[str, str]:
+        """Whom it waits for, and how long still: for people."""
+        assert self.view
+        names = ", ".join(one.name or one.person for one in self.view.awaited) or "an answer"
+        channels = ", ".join(name for name, use in self.view.channels.items() if use != "off")
+        level = f" at level {self.view.level} of {self.view.levels}" if self.view.levels > 1 else ""
+        by = f" ({channels})" if channels else ""
+        return f"#{self.approval_id} waits for {names}{by}{level}", f"{span(self.view.deadline - now)} left"
+
+
+class Session:
+    """A connection that a grant lets stay; `ended` says when it has to go."""
+
+    def __init__(self, wanted: Wanted, source_address: str, request: Request, grant: GrantView, tell: Tell) -> None:
+        self.wanted, self.source_address, self.tell = wanted, source_address, tell
+        self.request = request
+        self.starts_at, self.ends_at = datetime.now(UTC), grant.ends_at
+        self.is_warned = self.ends_at - self.starts_at <= WARNED_BEFORE
+        self.is_looked_up = False
+        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        request.sessions.add(self)
+
+    @property
+    def approval_id(self) -> int:
+        """The number of the request whose grant it is."""
+        return self.request.approval_id
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, or was closed."""
+        return self._over.done()
+
+    async def ended(self) -> str:
+        """Wait until the session has to end; returns why, as a sentence."""
+        return await asyncio.shield(self._over)
+
+    def close(self) -> None:
+        """The session is over by itself."""
+        self.end("The session was closed.")
+
+    def end(self, why: str) -> None:
+        """Have it end, for this reason."""
+        self.request.sessions.discard(self)
+        if not self._over.done():
+            self._over.set_result(why)
+
+    def is_covered(self, now: datetime) -> bool:
+        """Whether its own grant lets it stay."""
+        grant = self.request.view.grant if self.request.view else None
+        return grant is not None and covers(grant, self.source_address, now)
+
+    def why_not_covered(self) -> str:
+        """Why its own grant lets it stay no longer."""
+        grant = self.request.view.grant if self.request.view else None
+        message = grant.message if grant and grant.ended_early else ""
+        return f"#{self.approval_id}: {message or 'the grant has ended.'}"
+
+    def go_on_by(self, request: Request, grant: GrantView) -> None:
+        """Stay by another grant."""
+        self.request.sessions.discard(self)
+        request.sessions.add(self)
+        self.request, self.ends_at = request, grant.ends_at
+        self.is_warned = False
+        self.tell(f"#{request.approval_id} lets the session go on until {moment(grant.ends_at)}.")
+
+    def warn(self, now: datetime) -> None:
+        """Say that it ends soon, and how to extend it."""
+        self.is_warned = True
+        minutes = -((now - self.ends_at) // MINUTE)
+        left = f"{minutes} minutes" if minutes > 1 else "a minute"
+        command = f"countersign request {self.wanted.device} {self.wanted.protocol} --renew"
+        self.tell(f"The session ends in {left}, {moment(self.ends_at)}. To go on after that, ask now: `{command}`.")
+
+
+def covers(grant: GrantView, source_address: str, now: datetime) -> bool:
+    """Whether a grant permits a connection from this address now."""
+    return is_yes(grant, now) and is_for(grant, source_address)

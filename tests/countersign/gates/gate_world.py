@@ -1,0 +1,321 @@
+"""An installation with a gateway for gates, targets, and the gate service with accounts of its own.
+
+`gate_installation` (a fixture of the session) brings it all:
+
+    with gate_installation.service(grace="2s") as gate:      # `countersign gate serve`, a process
+        device = gate_installation.device()                  # one that nobody asked for yet; it echoes
+        client = gate.ssh("alice", device)                   # `countersign-gate ssh`, run by the account alice
+        view = gate_installation.until_waiting("alice", device)
+        gate_installation.approve(view.approval_id)
+        assert echoed(client, b"hello") == b"hello"
+        gate_installation.revoke(view.approval_id)
+
+People: alice and bob, of whom Grace is the manager; `crowd` are 200 more of them; ada is an admin. Accounts of the same
+names exist within the service's own mount namespace only, which needs root; where that can't be had, the tests are
+skipped. The gateway is `gate-1`; a portal of its own that a test may kill is `another_portal`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from countersign.gates import protocol
+from countersign.http import Api
+from countersign.models import Status, Verdict
+from countersign.views import RequestView
+from store import Store
+from store.tokens import Owner
+from tests.countersign.gates.networks import SECONDS, wait_until
+from tests.countersign.installation import COMMAND, POLICY, ROOT, Installation, installed
+
+GATEWAY = "gate-1"
+MARK = uuid.uuid4().hex[:8]
+TARGETS = [f"db-{n}-{MARK}" for n in range(60)]
+CROWD = [f"person-{n}" for n in range(200)]
+ACCOUNTS = {"alice": 40001, "bob": 40002, "carol": 40003, "stranger": 40004}
+SOURCE = "192.0.2.7"
+# `countersign-gate` by an account that may not reach this checkout, or the Python that runs it.
+AS_ACCOUNT = """
+import os, sys
+from countersign.gates import command, ssh
+number = int(sys.argv.pop(1))
+os.setgroups([])
+os.setgid(number)
+os.setuid(number)
+sys.exit(command.main())
+"""
+IN_NAMESPACE = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+
+
+def policy() -> str:
+    """The policy of the other tests of the command line, with targets and a crowd of people."""
+    people = "\n".join(f"  {name}: {{name: {name.title()}, email: {name}@example.test}}" for name in CROWD)
+    with_people = POLICY.replace("user_groups:\n", f"{people}\nuser_groups:\n", 1)
+    with_members = with_people.replace("members: [alice, bob]", f"members: [alice, bob, {', '.join(CROWD)}]", 1)
+    groups = f"device_groups:\n  targets: {{devices: [{', '.join(TARGETS)}]}}\n"
+    return with_members.replace("device_groups:\n", groups, 1)
+
+
+class Echo(socketserver.ThreadingTCPServer):
+    """A target that sends back what it gets, and knows who is connected."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), EchoHandler)
+        self.port: int = self.server_address[1]
+        self.connected = 0
+        self.received = 0
+        self.open: set[socket.socket] = set()
+
+
+class EchoHandler(socketserver.BaseRequestHandler):
+    server: Echo
+
+    def handle(self) -> None:
+        self.server.connected += 1
+        self.server.open.add(self.request)
+        with suppress(OSError):
+            while data := self.request.recv(65536):
+                self.server.received += len(data)
+                self.request.sendall(data)
+        self.server.open.discard(self.request)
+
+
+@dataclass
+class GateProcess:
+    """`countersign gate serve`; ends with its block."""
+
+    process: subprocess.Popen[bytes]
+    socket: Path
+    said: Path
+    clients: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(SECONDS)
+
+    def stop(self) -> int:
+        """End it as an operator does; returns its exit code."""
+        self.process.terminate()
+        return self.process.wait(SECONDS)
+
+    def until_said(self, message: str) -> None:
+        wait_until(lambda: message in self.said.read_text())
+
+    def ssh(
+        self, account: str, device: str, *options: str, port: int = 22, source: str = SOURCE
+    ) -> subprocess.Popen[bytes]:
+        """Start `countersign-gate ssh` as this account."""
+        return self.start(account, {}, device, str(port), *options, source=source)
+
+    def start(
+        self, account: str, environment: dict[str, str], *arguments: str, source: str = SOURCE
+    ) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", AS_ACCOUNT, str(ACCOUNTS[account]), "ssh", "--socket", str(self.socket)]
+        client = subprocess.Popen(
+            [*command, *arguments],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "SSH_CONNECTION": f"{source} 50000 192.0.2.1 22", **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+        )
+        self.clients.append(client)
+        return client
+
+    def connect(self) -> protocol.Service:
+        """A connection to its socket, as root, who may name a person."""
+        return protocol.Service(str(self.socket))
+
+    def end(self) -> None:
+        for client in self.clients:
+            client.kill()
+            client.wait(SECONDS)
+            for stream in (client.stdin, client.stdout, client.stderr):
+                if stream is not None:
+                    stream.close()
+        if self.process.poll() is None:
+            self.stop()
+
+
+@dataclass
+class GateInstallation:
+    """All of it; see above."""
+
+    installation: Installation
+    folder: Path
+    echo: Echo
+    token: str
+    devices: Iterator[str] = field(default_factory=lambda: iter(TARGETS))
+
+    def device(self) -> str:
+        """A device that nobody asked for yet."""
+        return next(self.devices)
+
+    def api(self, who: str = "ada") -> Api:
+        return Api(self.installation.url, self.installation.tokens[who])
+
+    def requests(self, person: str, device: str) -> list[RequestView]:
+        """All requests of somebody for a device, the newest first."""
+        with self.api() as api:
+            return api.requests(requester=person, device=device, limit=1000)
+
+    def until_waiting(self, person: str, device: str) -> RequestView:
+        """Their request, as soon as it waits."""
+        found: list[RequestView] = []
+
+        def waits() -> bool:
+            found[:] = [one for one in self.requests(person, device) if one.status is Status.WAITING and one.level]
+            return bool(found)
+
+        wait_until(waits)
+        return found[0]
+
+    def until_status(self, approval_id: int, status: Status) -> None:
+        with self.api() as api:
+            wait_until(lambda: api.request(approval_id).status is status)
+
+    def approve(self, approval_id: int) -> None:
+        with self.api("grace") as api:
+            assert api.decide(approval_id, Verdict.APPROVE).accepted
+
+    def reject(self, approval_id: int, why: str = "") -> None:
+        with self.api("grace") as api:
+            assert api.decide(approval_id, Verdict.REJECT, why).accepted
+
+    def revoke(self, approval_id: int, why: str = "") -> None:
+        with self.api("grace") as api:
+            api.revoke(approval_id, why)
+
+    def config(self, socket_path: Path, url: str, grace: str, retry_within: str, more: str) -> str:
+        targets = "\n".join(
+            f'[devices.{name}]\naddress = "127.0.0.1"\nports = {{ ssh = {self.echo.port} }}' for name in TARGETS
+        )
+        return (
+            f'url = "{url}"\ntoken_file = "{self.folder / "gate.token"}"\nsocket = "{socket_path}"\n'
+            f'grace = "{grace}"\nretry_within = "{retry_within}"\n{targets}\n{more}\n'
+        )
+
+    @contextmanager
+    def service(
+        self, url: str = "", grace: str = "5m", retry_within: str = "60s", more: str = "", folder: Path | None = None
+    ) -> Iterator[GateProcess]:
+        """Run the gate service until the end of the block; `more` is added to its configuration."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as made:
+            here = folder or Path(made)
+            here.chmod(0o755)
+            config = here / "gate.toml"
+            config.write_text(self.config(here / "gate.sock", url or self.installation.url, grace, retry_within, more))
+            gate = self.start(config)
+            try:
+                yield gate
+            finally:
+                gate.end()
+
+    def start(self, config: Path) -> GateProcess:
+        """Start the gate service with this configuration; it listens when this returns."""
+        here, said = config.parent / "gate.sock", config.parent / "said"
+        command = ["unshare", "--mount", "sh", "-c", IN_NAMESPACE, "sh", str(self.folder / "passwd")]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")}
+        with said.open("ab") as output:
+            process = subprocess.Popen(
+                [*command, COMMAND, "gate", "serve", "--config", str(config)],
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
+        gate = GateProcess(process, here, said)
+
+        def listens() -> bool:
+            assert process.poll() is None, said.read_text()
+            with suppress(OSError):
+                gate.connect().close()
+                return True
+            return False
+
+        wait_until(listens)
+        return gate
+
+
+@contextmanager
+def gate_world(temporal_address: str, folder: Path) -> Iterator[GateInstallation]:
+    """Run all of it until the end of the block."""
+    # Accounts that are nobody's but the tests' have to reach what is in it.
+    with tempfile.TemporaryDirectory() as made, installed(temporal_address, folder, policy()) as installation:
+        here = Path(made)
+        here.chmod(0o755)
+        store = Store(installation.settings["COUNTERSIGN_DATABASE_URL"])
+        owner = Owner(kind="gateway", name=GATEWAY, target_groups=["targets"], variants=["ssh", "sftp", "rdp", "http"])
+        token = store.tokens.create(owner, "tests")
+        store.close()
+        (here / "gate.token").touch(0o600)
+        (here / "gate.token").write_text(f"{token}\n")
+        lines = [f"{name}:x:{number}:{number}::/:/bin/false" for name, number in ACCOUNTS.items()]
+        (here / "passwd").write_text("\n".join(["root:x:0:0:root:/root:/bin/sh", *lines, ""]))
+        with Echo() as echo:
+            thread = threading.Thread(target=echo.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            yield GateInstallation(installation, here, echo, token)
+            echo.shutdown()
+            thread.join()
+
+
+def read(stream: IO[bytes] | None, size: int) -> bytes:
+    """So many bytes of what a client gives out; fewer where it ends before."""
+    assert stream
+    parts = bytearray()
+    while len(parts) < size and (part := stream.read(size - len(parts))):
+        parts += part
+    return bytes(parts)
+
+
+def echoed(client: subprocess.Popen[bytes], data: bytes) -> bytes:
+    """What comes back of what is sent, once there is a connection."""
+    assert client.stdin
+    client.stdin.write(data)
+    return read(client.stdout, len(data))
+
+
+def until_told(client: subprocess.Popen[bytes], text: str) -> str:
+    """Read what the client tells its person until this is in it; returns all of it."""
+    assert client.stderr
+    told = b""
+    while text not in told.decode() and (part := os.read(client.stderr.fileno(), 65536)):
+        told += part
+    assert text in told.decode(), told
+    return told.decode()
+
+
+def answers(service: protocol.Service, last: set[str]) -> list[dict[str, Any]]:
+    """What the service says until it has said one of these, or has closed."""
+    said: list[dict[str, Any]] = []
+    service.socket.settimeout(SECONDS)
+    with suppress(EOFError, ConnectionError):
+        while not (said and last & said[-1].keys()):
+            said += service.receive()
+    return said
+
+
+def is_up(url: str) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"{url}/api/v1/health", trust_env=False, timeout=SECONDS).status_code == httpx.codes.OK
+    return False
