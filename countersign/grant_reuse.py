@@ -1,5 +1,6 @@
 """Rule 10: the answer to somebody who asks again while a request waits or its grant lasts."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from countersign.durations import whole_minutes
@@ -60,6 +61,29 @@ def answer_by(grant: GrantView, granted: timedelta, question: Question) -> str:
     return f"The grant of {number} lasts until {end}."
 
 
+def answer_by_any(lasting: Sequence[tuple[GrantView, timedelta]], question: Question) -> tuple[GrantView, str]:
+    """The grant that covers the question, and the message that says yes, of grants that last: the one that ends last.
+
+    Each comes with how long it was opened for. Raises Refused where none does: for what one lacks that is for this
+    source address, if there is one.
+    """
+    refusals = []
+    for grant, granted in sorted(lasting, key=lambda one: one[0].ends_at, reverse=True):
+        try:
+            return grant, answer_by(grant, granted, question)
+        except Refused as refusal:
+            refusals.append(refusal)
+    raise min(refusals, key=lambda one: one.code == ErrorCode.OTHER_SOURCE_ADDRESS)
+
+
+def address_asked_for(question: Question, decided: str) -> str:
+    """The source address that a question is about; `decided` is that of its request.
+
+    A renewal that names none goes on from that of the grant that lasts.
+    """
+    return question.source_address or (decided if question.renew else "")
+
+
 def being_decided(approval_id: int, decided: Question, lasts: timedelta, again: Question) -> str:
     """What is being decided, for who asks again while the request waits; `lasts` is how long the grant would last."""
     ticket = f", ticket {decided.ticket}" if decided.ticket else ""
@@ -79,6 +103,7 @@ def on_record(question: Question) -> dict[str, str]:
         "ticket": question.ticket,
         "minutes": str(question.minutes or ""),
         "source_address": question.source_address,
+        "renew": "yes" if question.renew else "",
     }
     return {name: value for name, value in said.items() if value}
 

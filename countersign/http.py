@@ -39,7 +39,7 @@ from countersign.errors import (
     TooMany,
     Unavailable,
 )
-from countersign.grant_reuse import must_be_for
+from countersign.grant_reuse import address_asked_for, must_be_for
 from countersign.http_answers import Applied, Explanation, Health, LoginBegun, LoginToken, Me, PolicyText
 from countersign.models import Asked, Judgement, Model, Question, Status, Verdict, without_controls
 from countersign.policy_plan import PolicyPlan
@@ -135,7 +135,7 @@ class Api:
             later = self._read(DelayedView, reply)
             raise Delayed(later.message, approval_id=later.approval_id, status=later.status)
         asked = self._read(Asked, reply)
-        must_be_for(asked.grant, question.source_address)
+        must_be_for(asked.grant, address_asked_for(question, asked.source_address))
         return asked
 
     def requests(

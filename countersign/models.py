@@ -219,6 +219,12 @@ class Question(Model):
     ticket: PlainText = Field(default="", max_length=LONGEST_ID)
     source_address: SourceAddress = ""
     minutes: Annotated[int | None, NO_BOOL] = Field(default=None, ge=1, le=LONGEST_GRANT // MINUTE)
+    # Not sent and not stored where it is false: programs of before it was there take no field that they don't know.
+    renew: bool = Field(
+        default=False,
+        exclude_if=lambda renew: not renew,
+        description="While a grant lasts: ask for another one that goes on beside it, in place of being told yes.",
+    )
 
     @property
     def subject(self) -> Subject:

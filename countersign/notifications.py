@@ -59,6 +59,7 @@ class RequestNotification(Notification):
     opened_at: datetime
     deadline: datetime
     grant_lasts: timedelta
+    goes_on_after: datetime | None = None  # of a renewal: when the grant ends, or ended, that lasted when it was asked
     status: Status
     message: SentAsWords = ""  # why it was settled, or what to do next
     level: int = 1

@@ -16,7 +16,7 @@ from countersign.remedies import remedy
 MOST_PROBLEMS = 10
 LONGEST_PLACE = 60
 # Messages list the fields in this order: the requester, what the kind adds, and the rest.
-FIRST, REST = ("requester",), ("reason", "ticket", "source_address", "minutes")
+FIRST, REST = ("requester",), ("reason", "ticket", "source_address", "minutes", "renew")
 
 M = TypeVar("M", bound=Model)
 

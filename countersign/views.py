@@ -65,6 +65,9 @@ class RequestView(Model):
     approvers: list[ApproverView] = []
     decisions: list[Decision] = []
     grant: GrantView | None = None
+    # Of a renewal: the request whose grant lasted when it was asked, and when that ends or ended.
+    renews: int | None = None
+    goes_on_after: datetime | None = None
     version: int = 0
     # Part of what the tokens in its mails are signed over: for the channels, and shown to nobody.
     _token_run: str = PrivateAttr(default="")

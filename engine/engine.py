@@ -105,6 +105,8 @@ class Engine:
         # A disabled person who asks for themselves is refused by the rules, on record.
         if who != question.requester and not (await self._undoing.principal(who)).enabled:
             raise disabled()
+        if question.renew:
+            question = await self._resources.run(self.transactions.granting.with_address, question)
         asked = await self._resources.run(self.transactions.asking.answer_on_record, question, who)
         return asked or await self._resources.client.ask(question, request_id, who)
 

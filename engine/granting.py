@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.grant_reuse import answer_by, is_yes, on_record
+from countersign.grant_reuse import answer_by_any, is_for, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy import why_gone
 from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient, Revoke
@@ -37,7 +37,7 @@ class Granting:
     def ask(self, question: Question, who: str) -> Asked | None:
         """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
 
-        Raises Refused, which is recorded, where the grant doesn't cover the question.
+        A renewal is answered by none. Raises Refused, which is recorded, where the grant doesn't cover the question.
         """
         with self.database.transaction() as connection:
             asked, refused = self.answer_in(connection, question, who)
@@ -49,21 +49,39 @@ class Granting:
         """The same within a transaction: the reply, or the refusal, with its row in the record."""
         now = datetime.now(UTC)
         _, policy = self.policies.in_force(connection)
-        found = _lasting(connection, policy, question, now)
-        if found is None:
+        lasting = _lasting(connection, policy, question, now)
+        if question.renew or not lasting:
             return None, None
-        grant, lasts = found
         if not policy.enabled(question.requester):
             return None, None  # policy.route refuses it, and says why
-        refused = None
+        asked, refused = None, None
         try:
-            message = answer_by(grant, lasts, question)
+            grant, message = answer_by_any(lasting, question)
+            number = grant.approval_id
+            asked = Asked(approval_id=number, status=Status.APPROVED, joined=True, message=message, grant=grant)
         except Refused as error:
-            message, refused = str(error), error
+            number, message, refused = error.details["approval_id"], str(error), error
         event = AuditEvent(kind="asked_again", at=now, who=who, detail=message, proof=on_record(question))
-        append_or_count(connection, grant.approval_id, event, who, grant.approval_id)
-        yes = Asked(approval_id=grant.approval_id, status=Status.APPROVED, joined=True, message=message, grant=grant)
-        return (None if refused else yes), refused
+        append_or_count(connection, number, event, who, number)
+        return asked, refused
+
+    @reads
+    def with_address(self, question: Question) -> Question:
+        """A renewal that names no source address, with that of the grant that lasts; any other question as it is."""
+        if not question.renew or question.source_address:
+            return question
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            lasting = _lasting(connection, policy, question, datetime.now(UTC))
+        return question.model_copy(update={"source_address": lasting[0][0].source_address}) if lasting else question
+
+    def renewed_by(self, connection: Connection, question: Question) -> int | None:
+        """The number of the request whose grant a renewal goes on after; None where none lasts for its address."""
+        if not question.renew:
+            return None
+        _, policy = self.policies.in_force(connection)
+        lasting = _lasting(connection, policy, question, datetime.now(UTC))
+        return next((grant.approval_id for grant, _ in lasting if is_for(grant, question.source_address)), None)
 
     def end(self, end: GrantEnd) -> bool:
         """End or revoke a grant, and write who must be told; False when it had ended already."""
@@ -98,12 +116,13 @@ class Granting:
 
 def _lasting(
     connection: Connection, policy: Policy, question: Question, now: datetime
-) -> tuple[GrantView, timedelta] | None:
-    """The Active grant for what this question asks for, whose end lies ahead, and how long it was for."""
-    row = grants.newest_active(connection, question)
-    if row is None or not is_yes(grant := grants.view(row, policy), now):
-        return None
-    return grant, Route.model_validate(row.route).grant_lasts
+) -> list[tuple[GrantView, timedelta]]:
+    """The Active grants for what this question asks for, whose end lies ahead, and how long each was for.
+
+    The one that ends last comes first.
+    """
+    held = [(grants.view(row, policy), row) for row in grants.active_for(connection, question)]
+    return [(grant, Route.model_validate(row.route).grant_lasts) for grant, row in held if is_yes(grant, now)]
 
 
 def _to_revoke(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:

@@ -99,6 +99,7 @@ def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], tol
         opened_at=view.opened_at,
         deadline=view.deadline,
         grant_lasts=route.grant_lasts,
+        goes_on_after=view.goes_on_after,
         status=view.status,
         message=row.message or view.message,
         level=level,

@@ -69,7 +69,7 @@ class Opener:
         except (Refused, TooMany) as error:
             _record_refusal(connection, policy, question, _who_asks(opening), str(error))
             return OpenReply(), error
-        row = _add(connection, opening, route)
+        row = _add(connection, opening, route, self.granting.renewed_by(connection, question))
         return OpenReply(opened=_opened(row, policy)), None
 
     def _must_have_room(self, connection: Connection, requester: str) -> None:
@@ -103,10 +103,11 @@ class Opener:
             self.transitions.write_in(connection, gone(row.approval_id, row.run_id, row.level, requester))
 
 
-def _add(connection: Connection, opening: Opening, route: Route) -> Row[Any]:
+def _add(connection: Connection, opening: Opening, route: Route, renews: int | None) -> Row[Any]:
     now, who, requester = datetime.now(UTC), _who_asks(opening), opening.question.requester
-    row = requests.add(connection, opening, route, now, deadline=now + route.expires_after)
-    detail = route.because if who == requester else f"for {requester}: {route.because}"
+    row = requests.add(connection, opening, route, now, deadline=now + route.expires_after, renews=renews)
+    renewal = f"to go on after #{renews}: " if renews else ""
+    detail = renewal + (route.because if who == requester else f"for {requester}: {route.because}")
     device_decisions.opened(connection, row)
     append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, detail=detail)])
     return row

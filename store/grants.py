@@ -22,7 +22,9 @@ REVOKE = (
 # The columns of a grant that its view shows.
 SHOWN = [name for name in GrantView.model_fields if name in grants.columns]
 ADD = insert(grants)
-NEWEST_ACTIVE: Select[Any] = (
+# There are several where one was renewed; no more are looked at.
+MOST_AT_ONCE = 100
+ACTIVE_FOR: Select[Any] = (
     select(grants, requests.c.route)
     .join(requests, requests.c.approval_id == grants.c.approval_id)
     .where(
@@ -32,7 +34,7 @@ NEWEST_ACTIVE: Select[Any] = (
         requests.c.workflow_id == bindparam("key"),
     )
     .order_by(grants.c.ends_at.desc())
-    .limit(1)
+    .limit(MOST_AT_ONCE)
 )
 IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 
@@ -51,10 +53,10 @@ class Grants:
             return list(connection.execute(late).scalars())
 
 
-def newest_active(connection: Connection, question: Question) -> Row[Any] | None:
-    """The Active grant for what this question asks for that ends last, with the `route` of its request."""
+def active_for(connection: Connection, question: Question) -> Sequence[Row[Any]]:
+    """The Active grants for what this question asks for, each with the `route` of its request; what ends last first."""
     asked = {"who": question.requester, "key": question.subject.key, **columns_of(question.subject)}
-    return connection.execute(NEWEST_ACTIVE, asked).one_or_none()
+    return connection.execute(ACTIVE_FOR, asked).all()
 
 
 def active_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any]]:

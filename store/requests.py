@@ -104,8 +104,15 @@ def opened_at(connection: Connection, requester: str, newest: int) -> datetime |
     return connection.execute(openings.offset(newest - 1).limit(1)).scalar_one_or_none()
 
 
-def add(connection: Connection, opening: Opening, route: Route, now: datetime, deadline: datetime) -> Row[Any]:
-    """Add a request that waits, and so give it its number."""
+def add(
+    connection: Connection,
+    opening: Opening,
+    route: Route,
+    now: datetime,
+    deadline: datetime,
+    renews: int | None = None,
+) -> Row[Any]:
+    """Add a request that waits, and so give it its number; `renews` is that of the one whose grant it goes on after."""
     question = opening.question
     row = {
         "workflow_id": opening.workflow_id,
@@ -123,6 +130,7 @@ def add(connection: Connection, opening: Opening, route: Route, now: datetime, d
         "opened_at": now,
         "deadline": deadline,
         "step": 0,
+        "renews": renews,
     }
     return connection.execute(ADD, row).one()
 

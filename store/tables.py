@@ -115,6 +115,7 @@ requests = Table(
     Column("deadline", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("step", Integer, nullable=False),  # the number of the last transition
+    Column("renews", Number),  # of a renewal: the request whose grant lasted when it was asked
     Index("requests_by_status", "status", "approval_id"),
     Index("requests_by_requester", "requester", "approval_id"),
     Index("requests_by_requester_and_status", "requester", "status", "approval_id"),

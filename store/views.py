@@ -27,14 +27,17 @@ GRANT = "grant_"
 # What nobody is shown of a request; the subject's own columns stand in its question, too.
 NOT_SHOWN = {"workflow_id", "run_id", "started_at", "route", *SUBJECT_COLUMNS}
 _NEWEST = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
+RENEWED = grants.alias()
 ALL = (
     select(
         *(column for column in requests.columns if column.key not in NOT_SHOWN),
         cast(requests.c.route, Text).label("route"),  # few differ: `route_from`
         func.coalesce(_NEWEST.scalar_subquery(), as_written(0)).label("version"),
         *(grants.c[name].label(f"{GRANT}{name}") for name in held.SHOWN),
+        func.coalesce(RENEWED.c.ended_at, RENEWED.c.ends_at).label("goes_on_after"),
     )
     .join(grants, grants.c.approval_id == requests.c.approval_id, isouter=True)
+    .join(RENEWED, RENEWED.c.approval_id == requests.c.renews, isouter=True)
     .order_by(requests.c.approval_id.desc())
 )
 NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True, literal_execute=True)
@@ -158,6 +161,8 @@ def _view(
         ],
         decisions=decisions,
         grant=_grant(row, policy),
+        renews=row.renews,
+        goes_on_after=row.goes_on_after,
         version=row.version,
     )
     view._token_run = row.token_run

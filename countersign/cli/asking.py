@@ -15,7 +15,7 @@ from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, con
 from countersign.cli.output import console, show, show_json
 from countersign.error_codes import ErrorCode
 from countersign.errors import Delayed, NotAllowed, Unavailable
-from countersign.grant_reuse import must_be_for
+from countersign.grant_reuse import address_asked_for, must_be_for
 from countersign.http import Api
 from countersign.kinds.connection import Protocol
 from countersign.models import LONGEST_GRANT, Asked, Question, Status
@@ -33,6 +33,7 @@ CALLED = {
     "ticket": "--ticket",
     "minutes": "--minutes",
     "source_address": "--source-address",
+    "renew": "--renew",
 }
 
 Minutes = Annotated[
@@ -61,6 +62,7 @@ def request(
     minutes: Minutes = None,
     for_: Annotated[str, typer.Option("--for", metavar="PERSON", help="Who wants to connect; you, unless said.")] = "",
     source_address: Annotated[str, typer.Option(metavar="IP", help="Where the connection will come from.")] = "",
+    renew: Annotated[bool, typer.Option("--renew", help="Ask for more time while a grant lasts.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision, and end with it.")] = False,
     url: Url = DEFAULT_URL,
     token: Token = "",
@@ -77,13 +79,15 @@ def request(
                 "ticket": ticket,
                 "source_address": source_address,
                 "minutes": minutes,
+                "renew": renew,
             },
             CALLED,
         )
         asked = _asked(api, question, wait, as_json)
+        address = address_asked_for(question, asked.source_address)
         if as_json and not wait:
             show_json(asked)
-            raise typer.Exit(exits.of_request(asked, question.source_address, times.now()))
+            raise typer.Exit(exits.of_request(asked, address, times.now()))
         view = api.request(asked.approval_id)
         if wait:
             view = _until_settled(api, view, as_json)
@@ -93,8 +97,8 @@ def request(
         if asked.joined and asked.status is Status.WAITING:
             show(Text(asked.message, style="bright_black"))
         show(request_page.short(view, times.now()))
-        must_be_for(view.grant, question.source_address)
-    raise typer.Exit(exits.of_request(view, question.source_address, times.now()))
+        must_be_for(view.grant, address)
+    raise typer.Exit(exits.of_request(view, address, times.now()))
 
 
 def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:

@@ -188,6 +188,8 @@ def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
     for label, value in (("Reason", question.reason), ("Ticket", question.ticket), ("From", question.source_address)):
         if value:
             yield label, Text(value)
+    if view.goes_on_after is not None:
+        yield "Goes on", Text(f"after #{view.renews}, {times.clock(view.goes_on_after, at, zone=True)}")
     asker = f" by {_line(view.asked_by_name)} for them" if view.asked_by not in ("", question.requester) else ""
     yield "Asked", Text(f"{times.clock(view.opened_at, at, zone=True)}, {times.ago(view.opened_at, at)}{asker}")
     if view.settled_at is None:

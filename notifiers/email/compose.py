@@ -175,6 +175,7 @@ def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfi
         "subject": notification.subject,
         "question": notification.question,
         "lasts": notification.grant_lasts,
+        "after": notification.goes_on_after,
         "to_requester": notification.to.id == notification.requester.id,
         "answerable": answerable,
         "undoable": _undoable(notification, ids),

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field, TypeAdapter, create_model
 
 from countersign.errors import Delayed, message_of, no_request
-from countersign.grant_reuse import is_yes, must_be_for
+from countersign.grant_reuse import address_asked_for, is_yes, must_be_for
 from countersign.kinds import KINDS, kind_named, kind_of
 from countersign.kinds.kind import SubjectKind
 from countersign.models import Asked, GrantStatus, Id, PlainText, Question, Status
@@ -108,7 +108,7 @@ async def _as_it_is(context: Context, caller: Caller, question: Question, body: 
     """The reply to a question that was asked before, with the request and its grant as they are now (rule 8)."""
     view = await seen(context, caller, body["approval_id"])
     if view.grant is not None and is_yes(view.grant, datetime.now(UTC)):
-        must_be_for(view.grant, question.source_address)
+        must_be_for(view.grant, address_asked_for(question, view.question.source_address))
     now = {"status": view.status, "grant": view.grant, "words": _message(view, body)}
     return {**body, **TypeAdapter(Body).dump_python(now, mode="json")}
 

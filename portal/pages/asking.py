@@ -1,7 +1,7 @@
 """The page on which a person asks for a connection: which devices there are, and who would have to agree."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Form, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -22,6 +22,7 @@ from portal.pages.route import page_router
 PER_PAGE = 50
 Field = Annotated[str, Form(max_length=LONGEST_ID)]
 Typed = Annotated[str, Query(max_length=LONGEST_ID)]
+Renew = Literal["", "true"]
 
 router = page_router()
 
@@ -36,12 +37,20 @@ async def form(
     reason: Annotated[str, Query(max_length=LONGEST_REASON)] = "",
     ticket: Typed = "",
     minutes: Typed = "",
+    renew: Renew = "",
     after: Typed = "",
 ) -> Response:
     """Where one asks; what is in the address is filled in. Of a device that is named it says who would have to agree,
     or which there are that are named alike.
     """
-    typed = {"device": device, "protocol": protocol, "reason": reason, "ticket": ticket, "minutes": minutes}
+    typed = {
+        "device": device,
+        "protocol": protocol,
+        "reason": reason,
+        "ticket": ticket,
+        "minutes": minutes,
+        "renew": renew,
+    }
     devices = [one.device for one in await devices_of(context, caller, device, after, PER_PAGE)]
     found, problem = None, ""
     if device:
@@ -78,9 +87,17 @@ async def ask(
     reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
     ticket: Field = "",
     minutes: Field = "",
+    renew: Annotated[Renew, Form()] = "",
 ) -> Response:
     """Ask for the reader, and lead to the request."""
-    typed = {"device": device, "protocol": protocol, "reason": reason, "ticket": ticket, "minutes": minutes}
+    typed = {
+        "device": device,
+        "protocol": protocol,
+        "reason": reason,
+        "ticket": ticket,
+        "minutes": minutes,
+        "renew": renew,
+    }
     if protocol == Protocol.RDP and context.site.rdp_gate:
         # The file that they then connect with is good for where they get it.
         typed["source_address"] = address_of(request)
@@ -92,5 +109,5 @@ async def ask(
 
 def _question(caller: Caller, typed: Mapping[str, str]) -> ConnectionQuestion:
     """The reader's question, as it was typed; BadQuestion."""
-    said = {name: value for name, value in typed.items() if value or name != "minutes"}
+    said = {name: value for name, value in typed.items() if value or name not in ("minutes", "renew")}
     return read_of(CONNECTION, {"requester": caller.name, **said})

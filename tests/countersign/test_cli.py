@@ -63,6 +63,15 @@ def test_what_nobody_has_to_approve_is_yes_at_once(by: Run) -> None:
     assert (again.code, again.json["joined"], again.json["grant"]["status"]) == (0, True, "Active")
 
 
+def test_a_renewal_is_asked_for_while_a_grant_lasts(by: Run, installation: Installation) -> None:
+    device, address = next(installation.devices), ["--source-address", "192.0.2.9"]
+    first = by("alice", "request", device, "ssh", *address, "--json").json["approval_id"]
+    assert by("grace", "approve", first).code == 0
+    ran = by("alice", "request", device, "ssh", "--renew", "--json")
+    assert (ran.code, ran.json["joined"], ran.json["source_address"]) == (0, False, "192.0.2.9")
+    assert f"Goes on after #{first}, " in " ".join(by("alice", "show", ran.json["approval_id"]).out.split())
+
+
 def test_a_protocol_may_be_written_in_any_case(by: Run, installation: Installation) -> None:
     ran = by("alice", "request", next(installation.devices), "SSH", "--json")
     assert by("alice", "show", ran.json["approval_id"], "--json").json["question"]["protocol"] == "ssh"

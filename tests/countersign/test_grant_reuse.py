@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
-from countersign.grant_reuse import answer_by, is_yes
+from countersign.grant_reuse import address_asked_for, answer_by, answer_by_any, is_for, is_yes
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import GrantStatus, GrantView
 
@@ -71,3 +74,54 @@ def test_rule_10_an_ipv4_address_mapped_into_ipv6_is_that_address(address: str) 
     assert answer_by(GRANT, HOUR, question(address))
     as_it_was_stored_before = GrantView.model_validate(GRANT.model_dump() | {"source_address": address})
     assert answer_by(as_it_was_stored_before, HOUR, question("10.0.0.7"))
+
+
+ADDRESSES = ("", "10.0.0.7", "10.0.0.8", "2001:db8::7")
+lasting_grants = st.lists(
+    st.builds(
+        lambda number, address, ends, granted, same: (
+            GRANT.model_copy(
+                update={
+                    "approval_id": number,
+                    "source_address": address,
+                    "ends_at": NOW + timedelta(minutes=ends),
+                    "same_source_address": same,
+                }
+            ),
+            timedelta(minutes=granted),
+        ),
+        st.integers(1, 9),
+        st.sampled_from(ADDRESSES),
+        st.integers(1, 200),
+        st.integers(1, 120),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(lasting_grants, st.sampled_from(ADDRESSES), st.none() | st.integers(1, 120))
+@settings(deadline=None)
+def test_of_several_grants_the_one_that_covers_the_question_and_ends_last_answers_it(
+    lasting: list[tuple[GrantView, timedelta]], address: str, minutes: int | None
+) -> None:
+    wanted = timedelta(minutes=minutes or 0)
+    fitting = [one for one, granted in lasting if is_for(one, address)]
+    covering = [one for one, granted in lasting if is_for(one, address) and granted >= wanted]
+    if not covering:
+        with pytest.raises(Refused) as refusal:
+            answer_by_any(lasting, question(address, minutes))
+        assert refusal.value.code == (ErrorCode.MORE_THAN_GRANTED if fitting else ErrorCode.OTHER_SOURCE_ADDRESS)
+        return
+    grant, message = answer_by_any(lasting, question(address, minutes))
+    assert grant in covering
+    assert grant.ends_at == max(one.ends_at for one in covering)
+    assert f"#{grant.approval_id}" in message
+
+
+def test_a_renewal_that_names_no_address_is_about_that_of_its_request() -> None:
+    renewal = question("").model_copy(update={"renew": True})
+    assert address_asked_for(renewal, "10.0.0.7") == "10.0.0.7"
+    assert address_asked_for(renewal.model_copy(update={"source_address": "10.0.0.8"}), "10.0.0.7") == "10.0.0.8"
+    assert address_asked_for(question(""), "10.0.0.7") == ""

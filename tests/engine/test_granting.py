@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from countersign.models import GrantStatus, Status
+from datetime import timedelta
+
+import pytest
+
+from countersign.errors import Refused
+from countersign.models import Asked, GrantStatus, Question, Status
 from countersign.transitions import (
     GRANT_STEP,
     GrantEnd,
@@ -12,6 +17,8 @@ from store import Store
 from tests.store.requests import (
     approved,
     kinds,
+    messages,
+    opened,
     opening,
     question,
     soon,
@@ -50,3 +57,81 @@ def test_the_grants_of_the_disabled_and_the_deleted_are_found(store: Store) -> N
     assert transactions(store).granting.to_revoke() == []
     apply_policy(store, policy(disabled=("alice",)), "ada")
     assert [one.approval_id for one in transactions(store).granting.to_revoke()] == [number]
+
+
+HERE = {"source_address": "192.0.2.7"}
+
+
+def answered(store: Store, asked: Question) -> Asked | None:
+    return transactions(store).granting.ask(asked, "alice")
+
+
+def ended(store: Store, number: int) -> None:
+    end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", message="enough")
+    assert transactions(store).granting.end(end)
+
+
+def test_a_renewal_opens_a_request_while_a_grant_lasts_and_its_grant_goes_on_beside_it(store: Store) -> None:
+    first = approved(store, **HERE, minutes=30)
+    renewal = transactions(store).granting.with_address(question(renew=True))
+    assert renewal.source_address == "192.0.2.7"
+    assert answered(store, renewal) is None
+    waiting = opened(store, **HERE, renew=True, minutes=20)
+    view, old = store.reading.request(waiting.approval_id), store.reading.request(first)
+    assert old.grant is not None
+    assert (view.status, view.renews, view.goes_on_after) == (Status.WAITING, first, old.grant.ends_at)
+    # What is not a renewal is still answered by the grant that lasts.
+    assert (yes := answered(store, question(**HERE))) is not None
+    assert yes.approval_id == first
+    [line, *_] = store.events.of(waiting.approval_id)
+    assert line.detail.startswith(f"to go on after #{first}: ")
+
+
+def test_of_a_grant_and_its_renewal_the_one_that_ends_last_answers_and_each_ends_for_itself(store: Store) -> None:
+    first, second = approved(store, **HERE, minutes=30), approved(store, **HERE, renew=True, minutes=60)
+    assert first != second
+    assert (yes := answered(store, question(**HERE))) is not None
+    assert yes.approval_id == second
+    ended(store, second)
+    assert (yes := answered(store, question(**HERE))) is not None
+    assert yes.approval_id == first
+    ended(store, first)
+    assert answered(store, question(**HERE)) is None
+    old = store.reading.request(first).grant
+    assert old is not None
+    assert store.reading.request(second).goes_on_after == old.ended_at
+
+
+def test_a_grant_answers_from_its_own_address_also_beside_one_that_ends_later(store: Store) -> None:
+    here = approved(store, **HERE, minutes=30)
+    there = approved(store, source_address="192.0.2.8", renew=True, minutes=60)
+    assert store.reading.request(there).renews is None  # from there it goes on after nothing
+    for address, number in (("192.0.2.7", here), ("192.0.2.8", there)):
+        assert (yes := answered(store, question(source_address=address))) is not None
+        assert yes.approval_id == number
+    with pytest.raises(Refused, match=f"#{there} is for another source address"):
+        answered(store, question(source_address="192.0.2.9"))
+    with pytest.raises(Refused, match=f"45 minutes are more than the 30 minutes that #{here} was granted for"):
+        answered(store, question(**HERE, minutes=45))
+
+
+def test_a_renewal_where_nothing_lasts_is_a_question_like_any_other(store: Store) -> None:
+    request = opened(store, renew=True)
+    view = store.reading.request(request.approval_id)
+    assert (view.renews, view.goes_on_after, view.question.renew) == (None, None, True)
+
+
+def test_both_grants_of_who_is_disabled_end(store: Store) -> None:
+    numbers = [approved(store, **HERE), approved(store, **HERE, renew=True)]
+    apply_policy(store, policy(disabled=("alice",)), "ada")
+    assert sorted(one.approval_id for one in transactions(store).granting.to_revoke()) == numbers
+
+
+def test_a_message_about_a_renewal_knows_after_what_it_goes_on(store: Store) -> None:
+    first = approved(store, **HERE, minutes=30)
+    second = approved(store, **HERE, renew=True)
+    [(_, told), *_] = messages(store, store.notifications.of_step(second, 2))
+    grant = store.reading.request(first).grant
+    assert grant is not None
+    assert told.goes_on_after == grant.ends_at
+    assert told.goes_on_after - grant.starts_at == timedelta(minutes=30)

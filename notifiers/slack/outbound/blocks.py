@@ -136,6 +136,7 @@ def _shown(notification: RequestNotification, config: SlackConfig, slack_ids: Ma
         "subject": notification.subject,
         "question": notification.question,
         "lasts": notification.grant_lasts,
+        "after": notification.goes_on_after,
         "instance": config.instance_name,
         "to_requester": notification.to.id == notification.requester.id,
         "page": escaping.Ready(f"<{page}|request #{notification.approval_id}>")

@@ -145,6 +145,7 @@ def _shown(request: RequestView) -> dict[str, Any]:
         "question": request.question,
         "to_requester": False,
         "lasts": request.grant_lasts,
+        "after": request.goes_on_after,
         "requester": requester,
         "asker": escaping.name(asker, ""),
         "asked": escaping.listed(asked),

@@ -57,6 +57,11 @@ def test_who_else_is_asked_and_was_not_told_yet_is_said() -> None:
     assert any("<@UHEIDI>" in one and "<@UIVAN> (not told yet)" in one for one in in_room)
 
 
+def test_of_a_renewal_it_is_said_after_what_it_goes_on() -> None:
+    told = notification(Event.ASKED, GRACE, goes_on_after=notification(Event.ASKED, GRACE).deadline)
+    assert any(f", to go on after {DEADLINE}." in line for line in said(told))
+
+
 def test_an_approver_reads_who_what_and_why_and_answers_below() -> None:
     text, blocks = live(notification(), CONFIG)
     assert text == "#1042 · *Alice Nguyen* asks to connect to `db-1` by SSH for 1 hour."

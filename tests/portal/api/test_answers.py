@@ -236,6 +236,24 @@ async def test_a_gateway_hands_back_what_it_asked_for(portal: Portal) -> None:
     assert (await portal.post("bastion", f"/requests/{number}/give-back")).status_code == 409
 
 
+async def test_a_renewal_over_http_goes_on_from_the_same_address_and_is_answered_the_same_again(portal: Portal) -> None:
+    device = next(portal.devices)
+    asked = {"requester": "alice", "device": device, "protocol": "ssh", "source_address": "192.0.2.7"}
+    first = (await portal.post("bastion", "/requests", asked)).json()["approval_id"]
+    await portal.post("grace", f"/requests/{first}/decide", {"verdict": "approve"})
+    renewal = {"device": device, "protocol": "ssh", "renew": True}
+    opened = await portal.post("alice", "/requests", renewal, "once-more")
+    assert (opened.status_code, opened.json()["source_address"]) == (201, "192.0.2.7")
+    second = opened.json()["approval_id"]
+    await portal.post("grace", f"/requests/{second}/decide", {"verdict": "approve"})
+    repeated = await portal.post("alice", "/requests", renewal, "once-more")
+    assert (repeated.status_code, repeated.json()["grant"]["approval_id"]) == (201, second)
+    view = (await portal.get("alice", f"/requests/{second}")).json()
+    old = (await portal.get("alice", f"/requests/{first}")).json()
+    assert (view["renews"], view["goes_on_after"]) == (first, old["grant"]["ends_at"])
+    assert (view["question"]["renew"], "renew" in old["question"]) == (True, False)
+
+
 async def test_what_has_no_grant_is_not_revoked(portal: Portal) -> None:
     number = await portal.opened("alice")
     reply = await portal.post("ada", f"/requests/{number}/revoke")
