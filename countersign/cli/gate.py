@@ -1,4 +1,4 @@
-"""gate wireguard and gate serve: let in who is approved, and nobody else."""
+"""gate wireguard, serve, install and check: let in who is approved, and nobody else."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from countersign.cli.exits import Code
 from countersign.cli.files import content
+from countersign.cli.gate_check import check
 from countersign.cli.gate_install import install
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
 from countersign.cli.output import show, show_json
@@ -34,6 +35,7 @@ def gates() -> None:
 
 
 commands.command()(install)
+commands.command()(check)
 
 
 @commands.command()

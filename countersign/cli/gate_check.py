@@ -1,0 +1,82 @@
+"""gate check: says what a gate does right, and what its author has to do."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from countersign.cli import doctor
+from countersign.cli.exits import Code
+from countersign.cli.files import content
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.output import console, show, show_json
+from countersign.durations import reads
+from countersign.errors import BadQuestion
+from countersign.models import canonical_id
+
+LONGEST = timedelta(hours=1)
+GREETING = b"countersign gate check\r\n"
+
+
+def check(
+    entrance: Annotated[
+        str,
+        typer.Argument(metavar="ENTRANCE", help="Where the gate lets people in: tcp://HOST:PORT or an http address."),
+    ],
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="The device that the gate lets into, for this check.")],
+    protocol: Annotated[str, typer.Option(metavar="PROTOCOL", help="And how, such as ssh.")],
+    person: Annotated[str, typer.Option(metavar="PERSON", help="Whom the gate takes whoever connects for.")],
+    send: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What a client sends first, over TCP; a line of text, unless said."),
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME: VALUE", help="A header to send, over HTTP; may be repeated.")
+    ] = None,
+    patience: Annotated[str, typer.Option(metavar="DURATION", help="How long a gate may take for each step.")] = "30s",
+    gone_within: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long a request may stay open whose person has gone.")
+    ] = "150s",
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check a gate: connect as somebody would, with an approver's token, who approves, revokes and rejects that."""
+    from countersign.gates.check import Check, Wants
+    from countersign.gates.entrance import Entrance
+
+    greeting = GREETING if send is None else content(send)
+    at = Entrance(entrance, greeting, dict(_header(one) for one in header or []))
+    wants = Wants(_id("--person", person), _id("--device", device), protocol.lower())
+    seconds = [_seconds(*one) for one in (("--patience", patience), ("--gone-within", gone_within))]
+    with connect(url, token) as api, console(stderr=True).status("Connecting ..."):
+        found = Check(api, at, wants, *seconds).run()
+    if as_json:
+        show_json(found)
+    else:
+        show(doctor.page(found))
+        show(doctor.summary(found))
+    if any(one.state == "problem" for one in found):
+        raise typer.Exit(Code.NO)
+
+
+def _header(typed: str) -> tuple[str, str]:
+    name, colon, value = typed.partition(":")
+    if not (colon and name.strip() and typed.isascii() and typed.isprintable()):
+        raise BadQuestion("--header must be NAME: VALUE, such as 'Cookie: session=...'.")
+    return name.strip(), value.strip()
+
+
+def _id(option: str, typed: str) -> str:
+    try:
+        return canonical_id(typed)
+    except ValueError as error:
+        raise BadQuestion(f"{option}: {error}.") from None
+
+
+def _seconds(option: str, typed: str) -> float:
+    try:
+        return reads("seconds", LONGEST)(typed).total_seconds()
+    except ValueError as error:
+        raise BadQuestion(f"{option} {error}.") from None

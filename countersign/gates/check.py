@@ -1,0 +1,209 @@
+"""Checks a gate: connects as somebody would, and looks at the portal what becomes of it (docs/gateways.md).
+
+It speaks for an approver of the person who connects: it approves, revokes and rejects requests of theirs.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
+
+from countersign.errors import BadQuestion
+from countersign.gates.entrance import Entrance, Visit
+from countersign.grant_reuse import is_yes
+from countersign.http import Api
+from countersign.models import GATEWAY, Status, Verdict
+from countersign.views import Finding, RequestView
+
+POLL_SECONDS = 0.05
+# How long a gate may take to ask, to let somebody in and to refuse.
+PATIENCE_SECONDS = 30.0
+# How long it is watched whether anything comes before the yes, or another request is opened.
+WATCH_SECONDS = 3.0
+# A session ends so soon after its grant.
+MOST_SECONDS = 2.0
+# Who has gone may come back within this time; then the request is to be cancelled, or to have expired.
+GONE_SECONDS = 150.0
+# A person's client tries again: it is the same request.
+TIMES = 3
+
+State = Literal["ok", "warning", "problem"]
+REASON = "The gate is being checked."
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wants:
+    """Who connects to what; the gate must be set up to ask for exactly this."""
+
+    person: str
+    device: str
+    protocol: str
+
+
+class Check:
+    """One check of a gate.
+
+    `patience`: how many seconds are waited for what a gate does at once; `gone_within`: how long a request may stay
+    open whose person has gone.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        entrance: Entrance,
+        wants: Wants,
+        patience: float = PATIENCE_SECONDS,
+        gone_within: float = GONE_SECONDS,
+    ) -> None:
+        self._api, self._entrance, self._wants = api, entrance, wants
+        self._patience, self._gone_within = patience, gone_within
+        self._found: list[Finding] = []
+
+    def run(self) -> list[Finding]:
+        """What was found, in the order of the checks. Raises BadQuestion where nothing can be checked."""
+        self._must_be_free()
+        with self._visits(TIMES) as visits:
+            view = self._asked()
+            if view is not None:
+                self._look_at_question(view)
+                self._one_request(view)
+                self._nothing_before(visits, "nothing comes through before the yes")
+                self._yes(view, visits)
+        if view is not None:
+            self._no()
+            self._gone()
+        return self._found
+
+    # --- the checks --------------------------------------------------------------------------------------------------
+
+    def _asked(self) -> RequestView | None:
+        view = self._until(self._waiting)
+        remedy = "The portal was asked nothing for this person, device and protocol: ask when somebody connects."
+        self._say("somebody connects, and the gate asks", view is not None, remedy)
+        return view
+
+    def _look_at_question(self, view: RequestView) -> None:
+        self._say(
+            "it asks with a gateway's token",
+            view.asked_by.startswith(GATEWAY),
+            f"{view.asked_by_name or view.asked_by} asked: make a token with `token create --gateway`.",
+        )
+        address = view.question.source_address
+        remedy = "Send the address of who connects as `source_address`: the grant holds for that address."
+        self._say("it says where the connection comes from", bool(address), remedy, otherwise="warning")
+
+    def _one_request(self, first: RequestView) -> None:
+        time.sleep(WATCH_SECONDS)  # nothing tells that no other request comes
+        since = [one for one in self._requests() if one.approval_id >= first.approval_id]
+        remedy = f"{len(since)} requests were opened: ask with the same requester, device and protocol each time."
+        self._say(f"{TIMES} connections are one request", len(since) == 1, remedy)
+
+    def _nothing_before(self, visits: Sequence[Visit], name: str) -> None:
+        through = [visit for visit in visits if visit.look()[0]]
+        said = f" It began with {through[0].said!r}." if through else ""
+        remedy = f"Pass nothing on until the grant is Active and its end lies ahead.{said}"
+        self._say(name, not through, remedy)
+
+    def _yes(self, view: RequestView, visits: Sequence[Visit]) -> None:
+        self._api.decide(view.approval_id, Verdict.APPROVE)
+        began = time.monotonic()
+        # A gate may close who waits, and let in who connects again.
+        closed = all(visit.look()[1] for visit in visits) and self._entrance.waits
+        with self._visits(1 if closed else 0) as again:
+            through = self._until(lambda: [one for one in (*visits, *again) if one.look()[0]])
+            remedy = "Wait for the request with GET /requests/{id}/wait, and connect once its grant is Active."
+            self._say("after the yes somebody gets through", bool(through), remedy, time.monotonic() - began)
+            self._cut(view, through or [])
+
+    def _cut(self, view: RequestView, visits: Sequence[Visit]) -> None:
+        self._api.revoke(view.approval_id, REASON)
+        if not visits:
+            return
+        began = time.monotonic()
+        over = self._until(lambda: all(visit.look()[1] for visit in visits))
+        seconds = time.monotonic() - began
+        remedy = "Follow GET /requests/{id}/wait or GET /events, and close what is open when its grant is over."
+        is_well = bool(over) and seconds <= MOST_SECONDS
+        self._say(f"a revocation cuts the connection within {MOST_SECONDS:.0f} s", is_well, remedy, seconds)
+
+    def _no(self) -> None:
+        with self._visits(1) as visits:
+            view = self._until(self._waiting)
+            if view is None:
+                self._say(
+                    "it asks anew after the revocation", False, "Forget the grant once it is over, and ask again."
+                )
+                return
+            self._api.decide(view.approval_id, Verdict.REJECT, REASON)
+            visit, began = visits[0], time.monotonic()
+            closed = self._until(lambda: visit.look()[1])
+            remedy = "Close the connection when the request is Rejected; say why, where the protocol can."
+            self._say("a rejection closes the connection", bool(closed), remedy, time.monotonic() - began)
+            if visit.said:
+                self._found.append(Finding(part="what it said then", state="ok", about="", message=visit.said))
+
+    def _gone(self) -> None:
+        name = "a person who has gone leaves no request behind"
+        if not self._entrance.waits:
+            message = "Not checked: by HTTP nobody holds a connection."
+            self._found.append(Finding(part=name, state="ok", about="", message=message))
+            return
+        with self._visits(1):
+            view = self._until(self._waiting)
+        if view is None:
+            self._say(name, False, "It did not ask anew after a rejection: ask for each new connection.")
+            return
+        number, began = view.approval_id, time.monotonic()
+        settled = (Status.CANCELLED, Status.EXPIRED)
+        over = self._until(lambda: self._api.request(number).status in settled, self._gone_within)
+        if not over:
+            self._api.decide(number, Verdict.REJECT, REASON)
+        remedy = "Cancel the request with POST /requests/{id}/cancel when whoever waited has gone."
+        self._say(name, bool(over), remedy, time.monotonic() - began)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _requests(self) -> list[RequestView]:
+        wants = self._wants
+        found = self._api.requests(requester=wants.person)
+        return [one for one in found if (one.subject.target, one.subject.variant) == (wants.device, wants.protocol)]
+
+    def _waiting(self) -> RequestView | None:
+        return next((one for one in self._requests() if one.status is Status.WAITING and one.level), None)
+
+    def _must_be_free(self) -> None:
+        for one in self._requests():
+            if one.status is Status.WAITING or (one.grant is not None and is_yes(one.grant, datetime.now(UTC))):
+                what = "waits" if one.status is Status.WAITING else "has a grant that lasts"
+                raise BadQuestion(f"#{one.approval_id} {what}: end it first, or check with another device.")
+
+    @contextmanager
+    def _visits(self, times: int) -> Iterator[list[Visit]]:
+        visits: list[Visit] = []
+        try:
+            for _ in range(times):
+                visits.append(self._entrance.visit())
+                visits[-1].look()
+            yield visits
+        finally:
+            for visit in visits:
+                visit.close()
+
+    def _until(self, look: Callable[[], T], seconds: float | None = None) -> T | None:
+        """What is looked for, as soon as it is there; None where it does not come within so many seconds."""
+        over = time.monotonic() + (self._patience if seconds is None else seconds)
+        while not (found := look()):
+            if time.monotonic() > over:
+                return None
+            time.sleep(POLL_SECONDS)
+        return found
+
+    def _say(
+        self, name: str, is_well: bool, remedy: str, seconds: float | None = None, otherwise: State = "problem"
+    ) -> None:
+        about = "" if seconds is None else f"{seconds:.1f} s"
+        state: State = "ok" if is_well else otherwise
+        self._found.append(Finding(part=name, state=state, about=about, message="" if is_well else remedy))
