@@ -71,7 +71,7 @@ DRAW = """([style, width, height]) => {
 async def main() -> None:
     """Play until there is something to see, and take the pictures."""
     if not CHROMIUM:
-        sys.exit("Chromium is needed, and is not installed (Debian's package is chromium).")
+        sys.exit("Chromium is needed, and is not installed (Debian's package is chromium-headless-shell).")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         async with (
