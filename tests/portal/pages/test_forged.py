@@ -1,7 +1,6 @@
 """What no page of ours sends: forged posts, stolen or stale cookies, addresses that lead elsewhere, hostile values."""
 
 import asyncio
-import itertools
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -136,7 +135,8 @@ async def waiting(installation: Site) -> int:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(installation: Site) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=installation.url, trust_env=False) as one:
+    # Certificates are for HTTPS; loading them takes longer than most of these tests.
+    async with httpx.AsyncClient(base_url=installation.url, trust_env=False, verify=False) as one:
         yield one
 
 
@@ -146,18 +146,19 @@ async def as_person(installation: Site, person: str) -> dict[str, str]:
     return {"Cookie": f"session={cookie}", "Sec-Fetch-Site": "same-origin"}
 
 
-@pytest.mark.parametrize(("headers", "post"), list(itertools.product(FOREIGN, POSTS)))
+@pytest.mark.parametrize("post", POSTS)
 async def test_a_post_from_elsewhere_does_nothing(
-    installation: Site, client: httpx.AsyncClient, waiting: int, headers: dict[str, str], post: str
+    installation: Site, client: httpx.AsyncClient, waiting: int, post: str
 ) -> None:
     host = installation.url.removeprefix("http://")
-    sent = {name: value.format(host=host) for name, value in headers.items()}
     cookie = await asyncio.to_thread(installation.session, "grace")
     data = {name: value.format(number=waiting) for name, value in POSTS[post].items()}
-    reply = await client.post(post.format(number=waiting), data=data, headers=sent | {"Cookie": f"session={cookie}"})
-    assert (reply.status_code, "nothing was done" in reply.text) == (403, True)
-    assert installation.store.reading.request(waiting).status is Status.WAITING
-    assert installation.store.sessions.find(cookie, datetime.now(UTC))
+    for headers in FOREIGN:
+        sent = {name: value.format(host=host) for name, value in headers.items()} | {"Cookie": f"session={cookie}"}
+        reply = await client.post(post.format(number=waiting), data=data, headers=sent)
+        assert (headers, reply.status_code, "nothing was done" in reply.text) == (headers, 403, True)
+        assert (headers, installation.store.reading.request(waiting).status) == (headers, Status.WAITING)
+        assert (headers, bool(installation.store.sessions.find(cookie, datetime.now(UTC)))) == (headers, True)
 
 
 @pytest.mark.parametrize(("post", "field", "value"), BROKEN)
