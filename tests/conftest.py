@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
+from itertools import chain, islice
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,16 @@ for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
 # What Python says to audit hooks when a server, or another program, is started.
 STARTS = {"socket.bind", "subprocess.Popen"}
-# The files whose tests take a minute or more each.
-LONGEST = {"test_kills.py", "test_demo.py", "test_running.py", "test_recorded.py", "test_races.py"}
+# The files with tests that take a minute or more, most of it waiting.
+LONGEST = [
+    "test_kills.py",
+    "test_races.py",
+    "test_demo.py",
+    "test_running.py",
+    "test_killed_in_time.py",
+    "test_slow_mail.py",
+    "test_recorded.py",
+]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -83,8 +92,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest, lest one process is left with one of them when the others are done."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    """Begin with the longest, lest one process is left with one of them when the others are done.
+
+    Each process has its share of their files, as xdist gives each a part of the list (its `worksteal`).
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [[item for item in items if item.path.name == name] for name in LONGEST]
+    others = iter([item for item in items if item.path.name not in LONGEST])
+    left = len(items)
+    items.clear()
+    for number in range(processes):
+        size = left // (processes - number)
+        first = list(chain(*longest[number::processes]))
+        items += [*first, *islice(others, max(size - len(first), 0))]
+        left -= size
+    items += others
 
 
 def skip_at_server(event: str, _: object) -> None:
