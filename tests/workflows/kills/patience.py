@@ -11,7 +11,8 @@ from countersign.errors import Unavailable
 
 # Whatever was killed, all of it is over by then; a busy machine has several times what an idle one needs.
 SETTLED_SECONDS = 240.0
-PAUSE_SECONDS = 0.1
+# What people wait for is looked at so often: looking costs more than all that is killed.
+PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
 
