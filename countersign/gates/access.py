@@ -126,6 +126,18 @@ class Access:
         finally:
             self._leave(asking)
 
+    async def resume(self, wanted: Wanted, tell: Tell) -> Session | None:
+        """The session that a grant permits which lasts now; None where there is none. Nothing is asked for.
+
+        Raises Unavailable, and BadQuestion.
+        """
+        if not self._feed.answers:
+            raise Unavailable(f"{AWAY}; try again.")
+        longest = await self._longest_grant(wanted, wanted.source_address, datetime.now(UTC))
+        if longest is None or longest.grant is None:
+            return None
+        return Session(wanted, wanted.source_address, self._followed(longest), longest.grant, tell)
+
     def asker_withdrew(self, wanted: Wanted) -> None:
         """Whoever asked this, and whose `ask` was cancelled, wants it no more.
 
@@ -408,10 +420,7 @@ class Access:
             return
         at = datetime.now(UTC)
         if longer is not None and longer.grant is not None:
-            request = self._requests.setdefault(longer.approval_id, Request(longer.approval_id))
-            request.take(longer)
-            session.go_on_by(request, longer.grant)
-            self._read_soon(request)
+            session.go_on_by(self._followed(longer), longer.grant)
         elif session.is_covered(at):
             session.warn(at)
         else:
@@ -419,18 +428,31 @@ class Access:
 
     async def _longer_grant(self, session: Session) -> RequestView | None:
         """The request with the grant that covers the session for longest, where that is longer than its own does."""
-        wanted, at = session.wanted, datetime.now(UTC)
-        asked = partial(self._api.requests, Status.APPROVED, wanted.person, device=wanted.device)
+        at = datetime.now(UTC)
+        longest = await self._longest_grant(session.wanted, session.source_address, at, session.approval_id)
+        ends_at = session.ends_at if session.is_covered(at) else at
+        return longest if longest and longest.grant and longest.grant.ends_at > ends_at else None
+
+    async def _longest_grant(
+        self, wanted: Wanted, source_address: str, at: datetime, but: int | None = None
+    ) -> RequestView | None:
+        """The request whose grant lets somebody stay for longest; of all but one."""
         key = wanted.question.workflow_id
+        asked = partial(self._api.requests, Status.APPROVED, wanted.person, device=wanted.device)
         found = [
             (view.grant.ends_at, view.approval_id, view)
             for view in await self._reads(asked)
-            if view.question.workflow_id == key and view.grant and covers(view.grant, session.source_address, at)
-            if view.approval_id != session.approval_id
+            if view.question.workflow_id == key and view.grant and covers(view.grant, source_address, at)
+            if view.approval_id != but
         ]
-        ends_at = session.ends_at if session.is_covered(at) else at
-        longest = max(found, default=None, key=lambda one: one[:2])
-        return longest[2] if longest and longest[0] > ends_at else None
+        return max(found, key=lambda one: one[:2])[2] if found else None
+
+    def _followed(self, view: RequestView) -> Request:
+        """A request that the feed tells of from now on, read again lest something happened meanwhile."""
+        request = self._requests.setdefault(view.approval_id, Request(view.approval_id))
+        request.take(view)
+        self._read_soon(request)
+        return request
 
     def _end_sessions(self, request: Request, why: str) -> None:
         for session in list(request.sessions):

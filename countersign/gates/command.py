@@ -11,6 +11,7 @@ USAGE = """\
 Usage: countersign-gate ssh [HOST PORT] [--no-wait] [--socket PATH]
 
 ssh   asks whether you may connect to HOST, waits for the yes, and relays standard input and output to its PORT
+pam   is started by PAM at a login, and lets it go on or refuses it
 """
 
 
@@ -22,6 +23,10 @@ def main() -> int:
             from countersign.gates import ssh
 
             return ssh.run(arguments)
+        if command == "pam":
+            from countersign.gates import pam
+
+            return pam.run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     if command in {"-h", "--help", "help"}:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from countersign.durations import reads
 from countersign.errors import BadQuestion
+from countersign.gates.pam_config import PamConfig
 from countersign.gates.protocol import SOCKET
 from countersign.models import NO_BOOL, Id, Model
 from countersign.question import read_question
@@ -59,6 +60,7 @@ class GateConfig(Model):
     grace: Grace = timedelta(minutes=5)
     retry_within: Retry = timedelta(seconds=60)
     devices: dict[Id, Target] = {}
+    pam: PamConfig | None = None
 
 
 def read_config(file: Path) -> GateConfig:

@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 from collections import Counter
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,8 +30,10 @@ from countersign.gates.access import Access, Session
 from countersign.gates.calls import Calls
 from countersign.gates.claims import ROOT, Caller, Claim, caller_of, claim_of
 from countersign.gates.config import GateConfig, read_token
+from countersign.gates.logins import PAM, Logins
 from countersign.gates.protocol import LONGEST_LINE_BYTES, Message, line_of
 from countersign.gates.targets import connected, cut
+from countersign.gates.tracking import Wanted
 from countersign.http import Api
 
 FIRST_LINE_SECONDS = 10.0
@@ -107,6 +110,7 @@ class GateService:
 
     def __init__(self, config: GateConfig, access: Access) -> None:
         self._config, self.access = config, access
+        self.logins = Logins(access, config.pam, config.grace, config.socket.parent) if config.pam else None
         self._accounts = Calls(MOST_ACCOUNTS_LOOKED_UP)
         self._connections: Counter[int] = Counter()
         self._serving: set[asyncio.Task[None]] = set()
@@ -120,6 +124,8 @@ class GateService:
     async def run(self) -> None:
         """Serve until `stop` is called, or an exception ends it; BadQuestion where it can't listen."""
         server = await self._listen(self._config.socket)
+        if self.logins:
+            self.logins.resume()
         following: asyncio.Task[None] = asyncio.create_task(self.access.run())
         try:
             await asyncio.wait({following, self._stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,6 +133,8 @@ class GateService:
             self.stop()
             server.close()
             following.cancel()
+            if self.logins:
+                await self.logins.close()
             self.access.end_all(STOPPED)
             if self._serving:
                 await asyncio.wait(self._serving, timeout=4 * CLOSING_SECONDS)
@@ -178,10 +186,13 @@ class GateService:
         ):
             raise Unavailable("Too many connections of this account are open here; end some, and try again.")
         first = await client.first()
+        if first.get("gate") == PAM:
+            return await self._log_in(client, first)
         claim = await self._accounts(partial(claim_of, first, caller, self._config))
         gone = asyncio.create_task(client.gone())
         try:
-            session = await self._asked(client, claim, gone)
+            asking = self.access.ask(claim.wanted, client.say)
+            session = await self._asked(asking, claim.wanted, gone)
             if session is not None:
                 with_target = self._relayed if claim.address else self._kept
                 try:
@@ -191,9 +202,26 @@ class GateService:
         finally:
             gone.cancel()
 
-    async def _asked(self, client: Client, claim: Claim, gone: asyncio.Task[bool]) -> Session | None:
+    async def _log_in(self, client: Client, first: Message) -> None:
+        """Answer PAM: the session is the host's, and lasts longer than this connection."""
+        if self.logins is None:
+            raise Unavailable("Nobody is let in: gate.toml has no section [pam]. An administrator has to add it.")
+        question = await self._accounts(partial(self.logins.read, first, client.caller.uid))
+        wanted = self.logins.wanted(question)
+        if wanted is None:
+            return client.send({"yes": {}})
+        gone = asyncio.create_task(client.gone())
+        try:
+            if session := await self._asked(self.logins.admit(question, wanted, client.say), wanted, gone):
+                client.send(_yes(Claim(wanted), session))
+        finally:
+            gone.cancel()
+
+    async def _asked(
+        self, ask: Coroutine[Any, Any, Session], wanted: Wanted, gone: asyncio.Task[bool]
+    ) -> Session | None:
         """The session once a grant permits it; None where the client is gone before that."""
-        asking = asyncio.create_task(self.access.ask(claim.wanted, client.say))
+        asking = asyncio.create_task(ask)
         first: set[asyncio.Future[Any]] = {asking, gone, self._stopping}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if asking.done():
@@ -204,7 +232,7 @@ class GateService:
         if not gone.done():
             raise Unavailable(f"{STOPPED} Try again in a minute.")
         if gone.result():
-            self.access.asker_withdrew(claim.wanted)
+            self.access.asker_withdrew(wanted)
         return None
 
     async def _relayed(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:

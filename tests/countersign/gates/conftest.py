@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from countersign.models import Status
 from sandbox.wireguard_tool import NoWireGuard, check_networks, find_wireguard
 from tests.countersign.gates.gate_world import GateInstallation, gate_world
-from tests.countersign.gates.networks import Network, gate_network
+from tests.countersign.gates.networks import SECONDS, Network, gate_network
+from tests.countersign.gates.pam_host import GatedHost, why_no_host
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +39,30 @@ def gate_installation(temporal_address: str, tmp_path_factory: pytest.TempPathFa
         pytest.skip("accounts for the gate need root, and a mount namespace of their own")
     with gate_world(temporal_address, tmp_path_factory.mktemp("gates")) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+def gated_host(gate_installation: GateInstallation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedHost]:
+    """A host whose logins PAM has the gate asked about: see pam_host.py."""
+    if why := why_no_host():
+        pytest.skip(f"No host to log in to: {why}.")
+    made = GatedHost(tmp_path_factory.mktemp("host"), ["alice", "bob", "rescue"], gate_installation)
+    # A worker's first request takes longer than who doesn't wait is kept waiting.
+    subprocess.run(made.ssh("bob", "true"), capture_output=True, timeout=SECONDS, check=False)
+    with gate_installation.api() as api:
+        api.cancel(made.waiting("bob"))
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def host(gated_host: GatedHost) -> Iterator[GatedHost]:
+    """The same, without requests that wait, grants and sessions of the test before."""
+    gated_host.before |= {one.approval_id for person in ("alice", "bob") for one in gated_host.requests(person)}
+    yield gated_host
+    with gated_host.portal.api() as api:
+        for one in gated_host.requests("alice") + gated_host.requests("bob"):
+            if one.status is Status.WAITING:
+                api.cancel(one.approval_id)
+            elif one.grant and one.grant.status == "Active":
+                api.revoke(one.approval_id)

@@ -75,9 +75,10 @@ class Network:
 class Relay:
     """A port within a network that leads to one outside, and to nothing while it is cut."""
 
-    def __init__(self, network: Network, port: int) -> None:
+    def __init__(self, network: Network | None, port: int) -> None:
+        """Without a network, it is in this one."""
         self._target, self._is_cut = port, False
-        self._server = network.listen()
+        self._server = network.listen() if network else socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()

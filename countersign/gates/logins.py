@@ -1,0 +1,261 @@
+"""The logins of this host that PAM asks about: who may come in, and that they leave when their grant ends.
+
+Whoever logs in (sshd, login, xrdp) is asked about by their account's name, with the address they come from. With `sudo`
+and `su` it is who calls, and within a session here its person, whichever account they have become since.
+"""
+
+import asyncio
+import ipaddress
+import itertools
+import logging
+import pwd
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refused, Unavailable
+from countersign.gates import processes
+from countersign.gates.access import Access, Session, Wanted
+from countersign.gates.feed import now
+from countersign.gates.pam import CALLERS
+from countersign.gates.pam_config import LONGEST_NAME, PamConfig
+from countersign.gates.protocol import Message
+from countersign.gates.sessions import HostSession, Sessions
+from countersign.models import Model
+from countersign.question import read_as
+from countersign.times import duration
+
+# Each wait holds a process, and with sshd a connection that is not logged in yet (MaxStartups of sshd_config(5)).
+MOST_WAITS, MOST_WAITS_OF_ONE = 256, 3
+RETRY_SECONDS = 1.0
+# How often it is looked for what was left in the background.
+LOOK_SECONDS = 5.0
+# Accounts of people begin here (UID_MIN of login.defs(5)).
+ROOT, FIRST_PERSON = 0, 1000
+PROTOCOLS = {"xrdp-sesman": "rdp"}
+PAM, SSH = "pam", "ssh"
+SESSIONS_FILE = "sessions"
+
+Tell = Callable[[str], None]
+Item = Annotated[str, Field(max_length=LONGEST_NAME)]
+log = logging.getLogger(__name__)
+
+
+class PamQuestion(Model):
+    """What `countersign-gate pam` says of a login. `pid` is the process that asks PAM, which leads the session then.
+
+    `rhost`, `ruser` and `tty` are PAM's items, "" where they are not set; `wait`: whether the person can be shown text.
+    """
+
+    gate: Literal["pam"]
+    type: Literal["account", "open_session"]
+    service: Item
+    user: Item
+    ruser: Item = ""
+    rhost: Item = ""
+    tty: Item = ""
+    pid: Annotated[int, Field(gt=1)]
+    wait: bool = False
+
+
+class Logins:
+    """All logins of this host."""
+
+    def __init__(self, access: Access, config: PamConfig, grace: timedelta, folder: Path) -> None:
+        """`grace`: how long sessions that a service before this one let in stay while the portal does not answer.
+
+        The list of sessions is kept in `folder`.
+        """
+        self._access, self._config, self._grace = access, config, grace
+        self._sessions = Sessions(folder / SESSIONS_FILE)
+        self._waits: Counter[str] = Counter()
+        self._watches: set[asyncio.Task[None]] = set()
+
+    def resume(self) -> None:
+        """Go on with the sessions that the service before this one let in. Raises OSError and ValueError."""
+        for session in self._sessions.read():
+            self._start(session, None)
+
+    async def close(self) -> None:
+        """Stop watching; the sessions stay, and the next service goes on with them."""
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
+
+    def read(self, first: Message, uid: int) -> PamQuestion:
+        """What PAM asks, by a program of this account's; raises BadQuestion, and NotAllowed for all but root."""
+        if uid != ROOT:
+            raise NotAllowed("Only root asks as PAM does.")
+        return read_as(PamQuestion, first)
+
+    async def admit(self, asked: PamQuestion, wanted: Wanted, tell: Tell) -> Session:
+        """Let somebody in, or their session begin. Raises CountersignError."""
+        if asked.type == "open_session":
+            return await self._open(asked, wanted)
+        with self._waiting(wanted) as may_wait:
+            return await self._ask(wanted._replace(wait=may_wait), tell)
+
+    async def _ask(self, wanted: Wanted, tell: Tell) -> Session:
+        """Ask; a yes at once is given without a word, lest `sudo` prints it among what its command prints."""
+        loop = asyncio.get_running_loop()
+        told: list[asyncio.Handle] = []
+        try:
+            async with asyncio.timeout(self._config.wait.total_seconds() if wanted.wait else None):
+                session = await self._access.ask(wanted, lambda message: told.append(loop.call_soon(tell, message)))
+        except TimeoutError:
+            raise Refused("A login waits no longer here. Log in again when the request is approved.") from None
+        if len(told) == 1:
+            told[0].cancel()
+        # The login is one thing, its session another, which is opened next.
+        session.close()
+        return session
+
+    # --- who it is ---------------------------------------------------------------------------------------------------
+
+    def wanted(self, asked: PamQuestion) -> Wanted | None:
+        """What is asked of the portal; None for who is not asked about. Raises BadQuestion."""
+        caller = asked.service in CALLERS
+        around = self._sessions.around(asked.pid) if caller else None
+        person = around.person if around else asked.ruser if caller else asked.user
+        if around is None and (person in self._config.exempt or (caller and _is_system_account(person))):
+            return None
+        source_address = around.source_address if around else "" if caller else _address(asked.rhost)
+        return Wanted(
+            person,
+            self._config.device,
+            PROTOCOLS.get(asked.service, SSH),
+            source_address,
+            reason=f"{asked.service} on {self._config.device}",
+            wait=asked.wait,
+        )
+
+    @contextmanager
+    def _waiting(self, wanted: Wanted) -> Iterator[bool]:
+        """Count one more who waits; yields whether they may."""
+        source = wanted.source_address or wanted.person
+        may_wait = wanted.wait and self._waits.total() < MOST_WAITS and self._waits[source] < MOST_WAITS_OF_ONE
+        if not may_wait:
+            yield False
+            return
+        self._waits[source] += 1
+        try:
+            yield True
+        finally:
+            self._waits[source] -= 1
+            self._waits += Counter()  # forget who does not wait any more
+
+    # --- sessions ----------------------------------------------------------------------------------------------------
+
+    async def _open(self, asked: PamQuestion, wanted: Wanted) -> Session:
+        """Have a session begin, which ends with its grant."""
+        leader = processes.look(asked.pid)
+        if leader is None:
+            raise BadQuestion("Whoever logs in has gone.")
+        session = HostSession(
+            leader=leader.process,
+            login=leader.login,
+            user=_user(asked.user),
+            service=asked.service,
+            person=wanted.person,
+            device=wanted.device,
+            protocol=wanted.protocol,
+            source_address=wanted.source_address,
+        )
+        granted = await self._access.resume(wanted, lambda message: self._tell(session, message))
+        if granted is None:
+            raise Refused("The grant has ended meanwhile; log in again to ask for another one.")
+        try:
+            self._sessions.add(session)
+        except OSError as error:
+            granted.close()
+            raise Unavailable(f"The session can't be kept on record ({error.strerror}), so it doesn't begin.") from None
+        self._start(session, granted)
+        return granted
+
+    def _start(self, session: HostSession, granted: Session | None) -> None:
+        watch = asyncio.get_running_loop().create_task(self._watch(session, granted))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
+
+    async def _watch(self, session: HostSession, granted: Session | None) -> None:
+        """End a session when its grant ends, and forget it when it has ended by itself."""
+        gone = asyncio.ensure_future(_gone(session))
+        over = asyncio.ensure_future(self._over(session, granted))
+        try:
+            await asyncio.wait({gone, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not gone.done():
+                await self._end(session, over.result())
+            self._sessions.remove(session)
+        finally:
+            gone.cancel()
+            over.cancel()
+
+    async def _over(self, session: HostSession, granted: Session | None) -> str:
+        """Wait until the session has to end; why it has."""
+        since = now()
+        wanted = Wanted(session.person, session.device, session.protocol, session.source_address)
+        while granted is None:
+            try:
+                granted = await self._access.resume(wanted, lambda message: self._tell(session, message))
+                if granted is None:
+                    return "The grant has ended."
+            except Unavailable as error:
+                if now() - since > self._grace.total_seconds():
+                    return f"The portal has not answered for {duration(self._grace)}: {error}"
+                await asyncio.sleep(RETRY_SECONDS)
+            except CountersignError as error:
+                return str(error)
+        try:
+            return await granted.ended()
+        finally:
+            granted.close()
+
+    async def _end(self, session: HostSession, why: str) -> None:
+        log.info("The session of %s by %s ends: %s", session.person, session.service, why)
+        self._tell(session, f"This session ends now. {why}")
+        while not await processes.end_session(session.leader, session.login, session.user):
+            log.error("Processes of the session of %s could not be ended; it is tried again.", session.person)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _tell(self, session: HostSession, message: str) -> None:
+        processes.write_to_terminals(session.processes, message)
+
+
+async def _gone(session: HostSession) -> None:
+    """Wait until a session has ended by itself, and nothing that was left in the background runs any more."""
+    await processes.end_of(session.leader)
+    for _ in itertools.count():
+        if not session.processes:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _address(rhost: str) -> str:
+    """The address that somebody comes from; "" for this host's console. A name is anybody's who owns its DNS zone."""
+    try:
+        return str(ipaddress.ip_address(rhost)) if rhost else ""
+    except ValueError:
+        raise BadQuestion(
+            "Where the connection comes from is known by a name alone, which proves nothing: set `UseDNS no` in "
+            "sshd_config."
+        ) from None
+
+
+def _user(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return 0
+
+
+def _is_system_account(name: str) -> bool:
+    """Whether it is root, or the account of a service, which `sudo` and `su` are for as for people."""
+    try:
+        return pwd.getpwnam(name).pw_uid < FIRST_PERSON
+    except KeyError:
+        return False

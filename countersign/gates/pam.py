@@ -1,0 +1,204 @@
+"""`countersign-gate pam`: what pam_exec(8) starts at a login. It asks the gate service whether the person may come in.
+
+It runs as root, with variables that the person may have a hand in (`~/.pam_environment`): what counts is what pam_exec
+itself added. What it prints is shown to the person by the program that they log in with: at once by sudo, su and login,
+and by sshd when it is decided. Of the standard library alone, as every login waits for it.
+"""
+
+import os
+import select
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from countersign.gates.protocol import FAULT, NO, NOT_ALLOWED, OK, SOCKET, UNAVAILABLE, Message, Service
+from countersign.gates.terminal import Terminal
+
+# Services where PAM_RUSER says who calls, and PAM_USER may be whom they want to be.
+CALLERS = frozenset({"sudo", "sudo-i", "su", "su-l"})
+# Those that show at once what is printed here, where there is a terminal.
+SHOWN_AT_ONCE = CALLERS | {"login"}
+SSHD = "sshd"
+CONFIG = "/etc/countersign/gate.toml"
+# As pam_exec adds them, in this order, behind all other variables.
+ITEMS = ("PAM_SERVICE", "PAM_USER", "PAM_TTY", "PAM_RHOST", "PAM_RUSER", "PAM_TYPE")
+# How often it is looked whether the person has gone.
+LOOK_SECONDS = 1.0
+# The state of a connection in /proc/net/tcp (tcp_states.h of Linux).
+ESTABLISHED = "01"
+FORGED = "The login has variables that only PAM may set, so nobody is let in. Remove them from ~/.pam_environment."
+AWAY = "The gate service of this host does not answer, so nobody is let in: an administrator has to start it."
+GONE = "The gate service has ended, so nobody is let in: try again."
+Items = Mapping[str, str]
+
+
+def run(arguments: list[str]) -> int:
+    """Answer pam_exec by the exit code: 0 lets the login go on, everything else refuses it."""
+    config = arguments[0] if arguments else CONFIG
+    try:
+        items = read_items(Path("/proc/self/environ").read_bytes())
+    except ValueError as error:
+        return _refuse(str(error), NOT_ALLOWED)
+    if items["PAM_TYPE"] not in {"account", "open_session"}:
+        return OK
+    code = _ask(items, config)
+    if code != OK and items["PAM_TYPE"] == "open_session" and items["PAM_SERVICE"] == SSHD:
+        _stop_sshd()
+    return code
+
+
+def read_items(environment: bytes) -> Items:
+    """PAM's items, of the environment as it was at the start. ValueError: something else has the name of one."""
+    entries = [part.decode(errors="surrogateescape").partition("=") for part in environment.split(b"\0") if part]
+    names = [name for name, _, _ in entries]
+    if "PAM_SERVICE" not in names or "PAM_TYPE" not in names:
+        raise ValueError("This is started by PAM alone: see `countersign gate install pam`.")
+    first = len(names) - 1 - names[::-1].index("PAM_SERVICE")
+    if any(name in ITEMS for name in names[:first]) or len(set(names[first:])) < len(names[first:]):
+        raise ValueError(FORGED)
+    if any("\udc80" <= character <= "\udcff" for _, _, value in entries[first:] for character in value):
+        raise ValueError("The login has a name that is no UTF-8; nobody is let in by it.")
+    return dict.fromkeys(ITEMS, "") | {name: value for name, _, value in entries[first:]}
+
+
+def question(items: Items, leader: int) -> Message:
+    """What the gate service is asked."""
+    return {
+        "gate": "pam",
+        "type": items["PAM_TYPE"],
+        "service": items["PAM_SERVICE"],
+        "user": items["PAM_USER"],
+        "ruser": items["PAM_RUSER"],
+        "rhost": items["PAM_RHOST"],
+        "tty": items["PAM_TTY"],
+        "pid": leader,
+        "wait": can_wait(items, leader),
+    }
+
+
+def can_wait(items: Items, leader: int) -> bool:
+    """Whether the person may be kept waiting: they see what is printed here, or at least chose to answer questions.
+
+    sshd shows what is printed only when it is decided. It asks PAM in the process `sshd: alice [pam]` where the client
+    takes part in a dialogue (keyboard-interactive), and in `[priv]` for a key or a password, as programs have them.
+    """
+    if items["PAM_SERVICE"] == SSHD:
+        with suppress(OSError):
+            return Path(f"/proc/{leader}/cmdline").read_bytes().rstrip(b"\0 ").endswith(b"[pam]")
+        return False
+    return items["PAM_SERVICE"] in SHOWN_AT_ONCE and bool(items["PAM_TTY"])
+
+
+def _ask(items: Items, config: str) -> int:
+    leader = os.getppid()
+    try:
+        watched = os.pidfd_open(leader)
+        service = Service(_socket_of(config))
+        service.send(question(items, leader))
+    except OSError:
+        return OK if _is_exempt(items, config) else _refuse(AWAY, UNAVAILABLE)
+    terminal = _terminal(items, leader)
+    try:
+        return _follow(service, watched, terminal, items, leader)
+    except (EOFError, OSError):
+        return _refuse(GONE, UNAVAILABLE)
+    except ValueError:
+        return _refuse(GONE, FAULT)
+    finally:
+        if terminal:
+            terminal.close()
+
+
+def _follow(service: Service, watched: int, terminal: Terminal | None, items: Items, leader: int) -> int:
+    """Show what the service says until it has decided, or the person has gone."""
+    at_once = items["PAM_SERVICE"] in SHOWN_AT_ONCE
+    last = ""
+    watch = [service.socket.fileno(), watched] + ([terminal.descriptor] if terminal else [])
+    while True:
+        ready, _, _ = select.select(watch, [], [], LOOK_SECONDS)
+        if watched in ready or (terminal and terminal.descriptor in ready and terminal.is_given_up()):
+            service.send({"cancel": True})
+            return NO
+        if service.socket.fileno() not in ready:
+            if items["PAM_SERVICE"] == SSHD and _has_hung_up(leader):
+                return NO
+            continue
+        for message in service.receive():
+            if "say" in message:
+                last = str(message["say"])
+                if at_once:
+                    _show(last)
+            elif "no" in message:
+                return _refuse(str(message["no"]), int(message.get("code", NO)) or NO)
+            elif "yes" in message:
+                if last and not at_once:
+                    _show(last)
+                return OK
+
+
+def _terminal(items: Items, leader: int) -> Terminal | None:
+    """Where somebody may wait at a terminal: that."""
+    if items["PAM_TYPE"] != "account" or not (items["PAM_SERVICE"] in SHOWN_AT_ONCE and items["PAM_TTY"]):
+        return None
+    try:
+        return Terminal(items["PAM_TTY"], leader)
+    except (OSError, IndexError):
+        return None
+
+
+def _has_hung_up(leader: int) -> bool:
+    """Whether the client of an sshd has ended its connection, which sshd itself doesn't notice while PAM decides."""
+    folder = Path(f"/proc/{leader}")
+    try:
+        own = {os.readlink(one) for one in (folder / "fd").iterdir()}
+        tables = [(folder / "net" / name).read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    except OSError:
+        return False
+    connections = [line.split() for table in tables for line in table]
+    return not any(fields[3] == ESTABLISHED and f"socket:[{fields[9]}]" in own for fields in connections)
+
+
+def _socket_of(config: str) -> str:
+    return str(_config(config).get("socket", SOCKET))
+
+
+def _is_exempt(items: Items, config: str) -> bool:
+    """Whether somebody gets in without the service: who is exempt, and root by what it calls."""
+    caller = items["PAM_SERVICE"] in CALLERS
+    section = _config(config).get("pam")
+    exempt = section.get("exempt") if isinstance(section, dict) else None
+    person = items["PAM_RUSER"] if caller else items["PAM_USER"]
+    return (caller and person == "root") or (isinstance(exempt, list) and person in exempt)
+
+
+def _config(file: str) -> Message:
+    import tomllib
+
+    try:
+        with open(file, "rb") as opened:
+            return tomllib.load(opened)
+    except (OSError, ValueError):
+        return {}
+
+
+def _stop_sshd() -> None:
+    """End the connection: sshd goes on without a session that could not be opened (do_pam_session of OpenSSH)."""
+    import signal
+
+    leader = os.getppid()
+    if leader > 1:
+        os.kill(leader, signal.SIGTERM)
+
+
+def _refuse(why: str, code: int) -> int:
+    _show(why)
+    return code
+
+
+def _show(text: str) -> None:
+    """One line, as pam_exec passes lines on; whoever has gone reads no more."""
+    with suppress(OSError):
+        line = "".join(character if character.isprintable() else " " for character in text)
+        sys.stdout.buffer.write(f"{line}\n".encode())
+        sys.stdout.buffer.flush()

@@ -1,0 +1,177 @@
+"""The processes of a session on this host: which they are, and how all of them are ended (Linux, proc(5)).
+
+A pid is used again, so a process is known by its pid and its start time, and signalled through a descriptor of its own
+(pidfd_open(2)): no signal ever reaches a process that came later.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+# How long a session has to end by itself after SIGHUP, and how often what is left of it is killed then.
+HANG_UP_TICKS, KILLS, TICK_SECONDS = 20, 10, 0.05
+LOGINCTL_SECONDS = 1.0
+# sd_booted(3)
+SYSTEMD = Path("/run/systemd/system")
+LOGIND_SCOPE = re.compile(r"/session-(\w+)\.scope")
+# Of a process that belongs to no login (audit_get_session(3)).
+NO_LOGIN = 2**32 - 1
+# The major numbers of pseudoterminals (devices.txt of Linux), each with 256 of them.
+FIRST_PTS, LAST_PTS = 136, 143
+
+
+class Process(NamedTuple):
+    """A process; `started` is in clock ticks since the machine was started."""
+
+    pid: int
+    started: int
+
+
+class Seen(NamedTuple):
+    """What proc(5) says of a process: `tty` is the number of its terminal, `login` that of its login by audit."""
+
+    process: Process
+    parent: int
+    tty: int
+    login: int
+
+
+def look(pid: int) -> Seen | None:
+    """What is known of a process; None where there is none, or none any more."""
+    folder = Path(f"/proc/{pid}")
+    with suppress(OSError, ValueError, IndexError):
+        # Before these is its name, which may hold anything, parentheses too.
+        fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        if fields[0] in "ZX":
+            return None
+        login = (folder / "sessionid").read_text() if (folder / "sessionid").exists() else NO_LOGIN
+        return Seen(Process(pid, int(fields[19])), int(fields[1]), int(fields[4]), int(login))
+    return None
+
+
+def user_of(pid: int) -> int | None:
+    """The number of the account that a process really belongs to, whatever rights it has at the moment."""
+    with suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("Uid:")))
+    return None
+
+
+def is_alive(process: Process) -> bool:
+    """Whether it still runs, and not another one by its pid."""
+    seen = look(process.pid)
+    return seen is not None and seen.process == process
+
+
+def ancestors(pid: int) -> Iterator[Process]:
+    """A process, its parent, and so on."""
+    seen = look(pid)
+    while seen is not None:
+        yield seen.process
+        seen = look(seen.parent) if seen.parent > 0 else None
+
+
+def of_session(known: Iterable[Process], login: int, user: int) -> list[Seen]:
+    """Those of these processes that run, all below them, and what else of this login belongs to the account `user`.
+
+    So what is left in the background counts; of root, with a terminal alone: a daemon restarted in a session goes on.
+    """
+    every = [seen for name in os.listdir("/proc") if name.isdigit() and (seen := look(int(name)))]
+    wanted = set(known)
+    found = {one.process.pid for one in every if one.process in wanted}
+    if login != NO_LOGIN:
+        same = [one for one in every if one.login == login and (user != 0 or one.tty)]
+        found |= {one.process.pid for one in same if user_of(one.process.pid) == user}
+    # A child may have the lower pid, where pids have begun anew.
+    while more := {one.process.pid for one in every if one.parent in found} - found:
+        found |= more
+    return [one for one in every if one.process.pid in found - {os.getpid(), 1}]
+
+
+async def end_of(process: Process) -> None:
+    """Wait until a process has ended."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return
+    try:
+        loop.add_reader(descriptor, ended.set)
+        if is_alive(process):
+            await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+async def end_session(leader: Process, login: int, user: int) -> bool:
+    """End a session by its leader; whether nothing of it is left. Takes two seconds at most."""
+    known = {one.process for one in of_session([leader], login, user)}
+    await asyncio.to_thread(_tell_logind, leader)
+    for each in known:
+        send(each, signal.SIGHUP)
+        send(each, signal.SIGCONT)
+    for _ in range(HANG_UP_TICKS):
+        if not any(map(is_alive, known)):
+            break
+        await asyncio.sleep(TICK_SECONDS)
+    for _ in range(KILLS):
+        left = {one.process for one in of_session(known, login, user)}
+        if not left:
+            return True
+        known |= left
+        for each in left:
+            send(each, signal.SIGKILL)
+        await asyncio.sleep(TICK_SECONDS)
+    return False
+
+
+def send(process: Process, number: signal.Signals) -> None:
+    """Send a signal to this process, and to no other one by its pid."""
+    with suppress(OSError):
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            if is_alive(process):
+                signal.pidfd_send_signal(descriptor, number)
+        finally:
+            os.close(descriptor)
+
+
+def write_to_terminals(processes: Iterable[Seen], message: str) -> None:
+    """Write a line to the pseudoterminals of these processes, where it takes no time."""
+    plain = "".join(character if character.isprintable() else " " for character in message)
+    for tty in {one.tty for one in processes}:
+        major, minor = (tty >> 8) & 0xFFF, (tty & 0xFF) | ((tty >> 12) & 0xFFF00)
+        if FIRST_PTS <= major <= LAST_PTS:
+            with suppress(OSError):
+                terminal = f"/dev/pts/{(major - FIRST_PTS) * 256 + minor}"
+                descriptor = os.open(terminal, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+                try:
+                    os.write(descriptor, f"\r\n{plain}\r\n".encode())
+                finally:
+                    os.close(descriptor)
+
+
+def _tell_logind(leader: Process) -> None:
+    """Have logind end the session whose leader this is; a command in a session of another leader is not its session."""
+    with suppress(OSError, subprocess.SubprocessError):
+        found = LOGIND_SCOPE.search(Path(f"/proc/{leader.pid}/cgroup").read_text())
+        program = shutil.which("loginctl")
+        if found and program and SYSTEMD.is_dir():
+            of_leader = _loginctl(program, "show-session", "--property=Leader", "--value", found[1])
+            if of_leader.strip() == str(leader.pid):
+                _loginctl(program, "terminate-session", found[1])
+
+
+def _loginctl(*command: str) -> str:
+    done = subprocess.run(  # noqa: S603 - without a shell, with the number of a session
+        command, capture_output=True, text=True, timeout=LOGINCTL_SECONDS, check=False
+    )
+    return done.stdout

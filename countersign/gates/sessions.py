@@ -1,0 +1,85 @@
+"""The sessions that are open on this host: a file tells the next gate service of them, where this one is killed.
+
+The file is in a folder that a restart of the machine empties, and root alone may write it.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from countersign.gates import processes
+from countersign.gates.processes import Process, Seen
+
+
+class HostSession(BaseModel):
+    """A session: its leader, which is the program that PAM let in, and whose it is.
+
+    `login` is the number of the leader's login (`processes.Seen`), `user` that of the account it runs as.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    leader: Process
+    login: int
+    user: int
+    service: str
+    person: str
+    device: str
+    protocol: str
+    source_address: str
+
+    @property
+    def processes(self) -> list[Seen]:
+        """All that runs of it, also in the background once its leader has ended."""
+        return processes.of_session([self.leader], self.login, self.user)
+
+
+SESSIONS = TypeAdapter(list[HostSession])
+
+
+class Sessions:
+    """Those that are open, the newest last."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._open: list[HostSession] = []
+
+    def read(self) -> list[HostSession]:
+        """What the service before this one left and still runs. Raises OSError, and ValueError for no such file."""
+        if self._file.exists():
+            try:
+                found = SESSIONS.validate_json(self._file.read_bytes())
+            except ValidationError:
+                raise ValueError(f"{self._file} is not what a gate service wrote") from None
+            self._open = [one for one in found if one.processes]
+        return list(self._open)
+
+    def add(self, session: HostSession) -> None:
+        """Keep a session, before anything is let in. Raises OSError."""
+        self._write([*self._open, session])
+
+    def remove(self, session: HostSession) -> None:
+        """Forget one that is over."""
+        self._write([one for one in self._open if one != session])
+
+    def around(self, pid: int) -> HostSession | None:
+        """The innermost session that a process runs in, also one that was put into the background."""
+        by_leader = {one.leader: one for one in self._open}
+        within = next((by_leader[each] for each in processes.ancestors(pid) if each in by_leader), None)
+        seen = processes.look(pid)
+        if within or seen is None or seen.login == processes.NO_LOGIN:
+            return within
+        return next((one for one in reversed(self._open) if one.login == seen.login), None)
+
+    def _write(self, sessions: Iterable[HostSession]) -> None:
+        """In one step: a service that is killed meanwhile leaves the list before or the list after."""
+        kept = list(sessions)
+        made = self._file.with_suffix(".new")
+        made.unlink(missing_ok=True)
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            json.dump(SESSIONS.dump_python(kept, mode="json"), out)
+        made.replace(self._file)
+        self._open = kept

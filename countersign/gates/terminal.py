@@ -1,0 +1,58 @@
+"""The terminal at which somebody waits while PAM decides: Ctrl-C ends the wait, of which `sudo` alone takes no notice.
+
+Of the standard library alone, as every login waits for it.
+"""
+
+import os
+import stat
+import termios
+from contextlib import suppress
+from pathlib import Path
+
+# Of what tcgetattr gives: the local modes, and the characters that mean something.
+LOCAL, CHARACTERS = 3, 6
+
+
+class Terminal:
+    """Reads what is typed while it is open, and nothing of it is shown or kept; OSError where that can't be.
+
+    What PAM runs is no process of the terminal, so Ctrl-C comes as a character once it sends no signal (termios(3)).
+    """
+
+    def __init__(self, tty: str, leader: int) -> None:
+        """`tty`: as PAM_TTY says it; `leader`: the program that somebody started there, and which asks PAM."""
+        if not _is_in_foreground(leader):
+            raise OSError("the terminal is another program's now")
+        self.descriptor = os.open(Path("/dev") / tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISCHR(os.fstat(self.descriptor).st_mode):
+                raise OSError("it is no terminal")
+            self._before = termios.tcgetattr(self.descriptor)
+            changed = termios.tcgetattr(self.descriptor)
+            changed[LOCAL] &= ~(termios.ISIG | termios.ICANON | termios.ECHO)
+            termios.tcsetattr(self.descriptor, termios.TCSANOW, changed)
+        except (OSError, termios.error) as error:
+            os.close(self.descriptor)
+            raise OSError(str(error)) from None
+
+    def is_given_up(self) -> bool:
+        """Whether Ctrl-C was typed, or the terminal has gone; call it when there is something to read."""
+        try:
+            typed = os.read(self.descriptor, 1024)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return not typed or any(self._before[CHARACTERS][one] in typed for one in (termios.VINTR, termios.VQUIT))
+
+    def close(self) -> None:
+        """Have the terminal as it was."""
+        with suppress(OSError, termios.error):
+            termios.tcsetattr(self.descriptor, termios.TCSANOW, self._before)
+        os.close(self.descriptor)
+
+
+def _is_in_foreground(pid: int) -> bool:
+    """Whether what is typed at its terminal is for this process (proc(5): pgrp and tpgid)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return fields[2] == fields[5]
