@@ -15,7 +15,10 @@ from notifiers.email.reply import Reply
 
 
 class Explanation(NamedTuple):
-    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves."""
+    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves.
+
+    `digest` is that of the mail as it came.
+    """
 
     reply: Reply
     judged: Judged
@@ -23,6 +26,7 @@ class Explanation(NamedTuple):
     addressee: Person | None
     request: RequestView | None
     authentic: Authentic
+    digest: str
 
     @property
     def is_from_an_unknown_address(self) -> bool:
@@ -33,47 +37,75 @@ class Explanation(NamedTuple):
     @property
     def sender_is_concerned(self) -> bool:
         """Whether the sender may be told of the request: they asked, were asked, or hold a mail about it."""
-        view, sender = self.request, self.sender
-        if view is None or sender is None:
+        if self.request is None or self.sender is None:
             return False
-        people = {view.question.requester, *(one.person for one in view.approvers)}
-        return self.addressee is not None or sender.id in people
+        return self.addressee is not None or self.sender.id in concerned(self.request)
 
+    @property
+    def signal(self) -> tuple[str, str] | None:
+        """What a mail that no person wrote tells of whose copy it answers, and in which words.
 
-def signal(mail: Explanation) -> tuple[str, str] | None:
-    """What a mail that no person wrote tells of whose copy it answers, and in which words.
-
-    Only they themselves are away, though an address of theirs may be unknown to us: a redirected mail is answered by
-    somebody else's autoresponder, and what the mail server calls forged by anybody. And no colleague writes bounces.
-    """
-    reply, addressee = mail.reply, mail.addressee
-    if addressee is None or (mail.sender and (reply.kind == "bounce" or mail.sender.id != addressee.id)):
+        Only they themselves are away, though an address of theirs may be unknown to us: a redirected mail is answered
+        by somebody else's autoresponder, and what the mail server calls forged by anybody. And no colleague writes
+        bounces.
+        """
+        reply, addressee = self.reply, self.addressee
+        if addressee is None or (self.sender and (reply.kind == "bounce" or self.sender.id != addressee.id)):
+            return None
+        # That the mail server says nothing of it is common: many autoresponders' mails bear no proof.
+        forged = not self.authentic.passed and self.authentic.how.startswith("dmarc=fail")
+        if reply.kind == "auto_reply" and reply.away and reply.sender and not forged:
+            return "away", reply.subject
+        # A bounce without that address is a delay, or about somebody else.
+        failed = reply.failed_recipient
+        if reply.kind == "bounce" and reply.from_mail_server and failed == folded_address(addressee.email):
+            return "unreachable", f"mail to {failed} came back"
         return None
-    # That the mail server says nothing of it is common: many autoresponders' mails bear no proof.
-    forged = not mail.authentic.passed and mail.authentic.how.startswith("dmarc=fail")
-    if reply.kind == "auto_reply" and reply.away and reply.sender and not forged:
-        return "away", reply.subject
-    # A bounce without that address is a delay, or about somebody else.
-    if reply.kind == "bounce" and reply.from_mail_server and reply.failed_recipient == folded_address(addressee.email):
-        return "unreachable", f"mail to {reply.failed_recipient} came back"
-    return None
+
+    @property
+    def from_elsewhere(self) -> str:
+        """What is told to whom a copy was sent that was answered from an unknown address."""
+        assert self.addressee is not None
+        return (
+            f"A reply to your copy came from {self.reply.sender}, which is nobody's address in the directory, so it "
+            f"decided nothing. If it is yours, answer from {self.addressee.email}, or have it added to your aliases in "
+            "the policy; if not, somebody else can read your mail."
+        )
+
+    @property
+    def who(self) -> str:
+        """Whom the record names: a person only where it is proven to be theirs, as it says that they can be reached."""
+        if self.authentic.passed:
+            return self.sender.id if self.sender else self.reply.sender
+        return f"{self.reply.sender} (unproven)" if self.reply.sender else "an unknown sender"
+
+    @property
+    def message_id(self) -> str:
+        """What tells the mail from others."""
+        return self.reply.message_id or self.digest
+
+    @property
+    def source_id(self) -> str:
+        """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
+        reply, judged = self.reply, self.judged
+        said = reply.text if reply.verdict == "none" else reply.comment
+        says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {said}"
+        return hashlib.sha256(f"{self.message_id}\n{says}".encode()).hexdigest()
+
+    @property
+    def proof(self) -> dict[str, str]:
+        """What the record keeps of how the mail was judged: each check, what it saw, and how it came out."""
+        checks = {
+            f"check {n}: {one.name}": f"{'passed' if one.passed else 'FAILED'}: {one.saw}"
+            for n, one in enumerate(self.judged.checks, 1)
+        }
+        about = {"message_id": self.reply.message_id[:400], "sender": self.reply.sender, "code": self.judged.code}
+        return {**about, **checks}
 
 
-def from_elsewhere(mail: Explanation) -> str:
-    """What is told to whom a copy was sent that was answered from an unknown address."""
-    assert mail.addressee is not None
-    return (
-        f"A reply to your copy came from {mail.reply.sender}, which is nobody's address in the directory, so it "
-        f"decided nothing. If it is yours, answer from {mail.addressee.email}, or have it added to your aliases in the "
-        "policy; if not, somebody else can read your mail."
-    )
-
-
-def who(mail: Explanation) -> str:
-    """Whom the record names: a person only where it is proven to be theirs, for it says that they can be reached."""
-    if mail.authentic.passed:
-        return mail.sender.id if mail.sender else mail.reply.sender
-    return f"{mail.reply.sender} (unproven)" if mail.reply.sender else "an unknown sender"
+def concerned(view: RequestView) -> set[str]:
+    """The ids of those who hold mails about a request: who asked, and who were asked."""
+    return {view.question.requester, *(one.person for one in view.approvers)}
 
 
 def outcome(view: RequestView, arrived: datetime | None) -> str:
@@ -83,20 +115,3 @@ def outcome(view: RequestView, arrived: datetime | None) -> str:
     if view.status is Status.EXPIRED and arrived and arrived <= view.deadline:
         return str(read_too_late(view.approval_id, arrived, view.deadline))
     return str(already_settled(view.approval_id, view.status, view.message))
-
-
-def source_id(reply: Reply, judged: Judged, raw: bytes) -> str:
-    """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
-    said = reply.text if reply.verdict == "none" else reply.comment
-    says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {said}"
-    own = reply.message_id or hashlib.sha256(raw).hexdigest()
-    return hashlib.sha256(f"{own}\n{says}".encode()).hexdigest()
-
-
-def proof(reply: Reply, judged: Judged) -> dict[str, str]:
-    """What the record keeps of how the mail was judged: each check, what it saw, and how it came out."""
-    checks = {
-        f"check {n}: {one.name}": f"{'passed' if one.passed else 'FAILED'}: {one.saw}"
-        for n, one in enumerate(judged.checks, 1)
-    }
-    return {"message_id": reply.message_id[:400], "sender": reply.sender, "code": judged.code, **checks}

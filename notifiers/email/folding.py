@@ -5,8 +5,6 @@ taking too much for such a mark decides nothing. Strictly (`fold`) for the answe
 one: people write it with other case, width and accents.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 import unicodedata

@@ -1,7 +1,5 @@
 """What header values are made of: quoted strings, comments, addresses, Message-IDs (RFC 5322, sections 3.2 to 3.6)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from email.errors import MessageError

@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from countersign.errors import (
     message_of,
 )
 from countersign.models import Answer, Event, Status, Verdict
-from countersign.notifications import Person, RejectedInput, SubmittedAnswer, SubmittedComment
+from countersign.notifications import RejectedInput, SubmittedAnswer, SubmittedComment
 from countersign.views import Explained, RequestView
 from notifiers.email import explanation, token
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
@@ -29,7 +30,7 @@ from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.judge import Facts, judge, whose_token
 from notifiers.email.mailbox import EngineFault
 from notifiers.email.reply import KnownNames, Reply, read_head, read_reply
-from notifiers.email.token import KeyRing, Kind
+from notifiers.email.token import KeyRing
 from notifiers.engine import Engine
 
 CHANNEL = "email"
@@ -110,14 +111,13 @@ class Inbound:
     async def _take(self, raw: bytes, reply: Reply, arrived: datetime) -> None:
         mail = await self._judge(raw, reply, arrived)
         if mail.judged.undoes or mail.judged.comments:
-            await self._act(mail, raw)
-            return
-        if mail.judged.decides:
-            await self._answer(mail, arrived, raw)
-            return
-        if mail.addressee and (signal := explanation.signal(mail)):
-            await _of_engine(self.engine.report(mail.addressee.id, reply.approval_id, *signal))
-        await self._turn_down(mail, raw)
+            await self._act(mail)
+        elif mail.judged.decides:
+            await self._answer(mail, arrived)
+        else:
+            if mail.addressee and mail.signal:
+                await _of_engine(self.engine.report(mail.addressee.id, reply.approval_id, *mail.signal))
+            await self._turn_down(mail)
 
     async def _judge(self, raw: bytes, reply: Reply, arrived: datetime | None = None) -> Explanation:
         sender = await _of_engine(self.engine.person_at(reply.sender)) if reply.sender else None
@@ -126,10 +126,12 @@ class Inbound:
         if sender and view and reply.kind == "reply":  # again, now that the names are known that may stand in it
             known = KnownNames(sender.name, [view.requester_name, *(one.name for one in view.approvers)])
             reply = await asyncio.to_thread(read_reply, raw, known, self.languages)
-        addressee, kind = await self._addressee(reply, view)
+        # Whose copy this is, of those who have one that whom the token names.
+        is_kind = partial(token.kind_of, self.keys, run=view.token_run if view else "")
+        holder, kind = whose_token(reply, explanation.concerned(view) if view else (), is_kind)
+        addressee = await _of_engine(self.engine.person(holder)) if holder else None
         # What strangers write is not worth a look-up in DNS, for which they may let us wait.
-        concerned = sender or addressee
-        check = asyncio.to_thread(authenticate, raw, reply.sender, self.rule) if concerned else None
+        check = asyncio.to_thread(authenticate, raw, reply.sender, self.rule) if sender or addressee else None
         facts = Facts(
             authentic=await check if check else Authentic(False, "not checked, as a stranger sent it"),
             addresses=self.addresses,
@@ -140,44 +142,38 @@ class Inbound:
             status=view.status if view and addressee else None,
             outcome=explanation.outcome(view, arrived) if view and addressee else "",
         )
-        return Explanation(reply, judge(reply, facts), sender, addressee, view, facts.authentic)
+        digest = hashlib.sha256(raw).hexdigest()
+        return Explanation(reply, judge(reply, facts), sender, addressee, view, facts.authentic, digest)
 
     async def _request(self, approval_id: int | None) -> RequestView | None:
-        try:
+        with suppress(NotFound):
             return await _of_engine(self.engine.request(approval_id), NotFound) if approval_id else None
-        except NotFound:
-            return None
+        return None
 
-    async def _addressee(self, reply: Reply, view: RequestView | None) -> tuple[Person | None, Kind]:
-        """Whose copy this is, of those who have one that whom the token names, and of which kind of mail."""
-        people = [*(one.person for one in view.approvers), view.question.requester] if view else []
-        asked = dict.fromkeys(people)
-        run = view.token_run if view else ""
-        person, kind = whose_token(reply, asked, partial(token.kind_of, self.keys, run=run))
-        return await _of_engine(self.engine.person(person)) if person else None, kind
-
-    async def _answer(self, mail: Explanation, arrived: datetime, raw: bytes) -> None:
-        reply, judged = mail.reply, mail.judged
+    async def _answer(self, mail: Explanation, arrived: datetime) -> None:
+        judged = mail.judged
         assert judged.approval_id is not None
         assert judged.level is not None
         given = SubmittedAnswer(
             channel=CHANNEL,
-            source_id=explanation.source_id(reply, judged, raw),
+            source_id=mail.source_id,
             approval_id=judged.approval_id,
             level=judged.level,
             person=judged.person,
             verdict=Verdict(judged.verdict),
             comment=judged.comment,
             at=arrived,
-            proof=explanation.proof(reply, judged),
+            proof=mail.proof,
         )
         try:
             answer = await _of_engine(self.engine.store(given), Refused, NotFound)
         except (Refused, NotFound) as error:
-            log.info("mail %s refused: %s", reply.message_id, message_of(error))
+            log.info("mail %s refused: %s", mail.reply.message_id, message_of(error))
             return
         # Stored is enough for the mailbox; judging may take its time, and the sweeper submits what a crash leaves.
-        self._later(self._submit(answer))
+        task = self.loop.create_task(self._submit(answer))
+        self._submitting.add(task)
+        task.add_done_callback(self._submitting.discard)
 
     async def _submit(self, answer: Answer) -> None:
         try:
@@ -186,31 +182,30 @@ class Inbound:
         except CountersignError as error:
             log.warning("answer %s waits: %s", answer.id, message_of(error))
 
-    async def _act(self, mail: Explanation, raw: bytes) -> None:
+    async def _act(self, mail: Explanation) -> None:
         """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
         try:
-            act = self.engine.comment(_said(mail, raw)) if mail.judged.comments else self._undo(mail, raw)
+            act = self.engine.comment(_said(mail)) if mail.judged.comments else self._undo(mail)
             await _of_engine(act, *NOT_DONE)
         except NOT_DONE as error:
             refusal = {"message": message_of(error), "answer_back": "refusal"}
-            await self._turn_down(mail._replace(judged=mail.judged.model_copy(update=refusal)), raw)
+            await self._turn_down(mail._replace(judged=mail.judged.model_copy(update=refusal)))
 
-    async def _undo(self, mail: Explanation, raw: bytes) -> None:
+    async def _undo(self, mail: Explanation) -> None:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
         view, who = mail.request, mail.judged.person
         assert view is not None
         undo: Callable[..., Awaitable[object]] = self.engine.revoke
         if who == view.question.requester:
             undo = self.engine.cancel if view.status is Status.WAITING else self.engine.give_back
-        undo_id = explanation.source_id(mail.reply, mail.judged, raw)
-        proof = explanation.proof(mail.reply, mail.judged)
-        await undo(view.approval_id, who, CHANNEL, mail.judged.comment, undo_id=undo_id, proof=proof)
+        comment = mail.judged.comment
+        await undo(view.approval_id, who, CHANNEL, comment, undo_id=mail.source_id, proof=mail.proof)
 
-    async def _inquire(self, mail: Explanation, raw: bytes) -> str:
+    async def _inquire(self, mail: Explanation) -> str:
         """Pass a question on to the requester; returns what its sender is told of that, if anything."""
         assert mail.request is not None
         try:
-            await _of_engine(self.engine.inquire(_said(mail, raw)), *NOT_DONE)
+            await _of_engine(self.engine.inquire(_said(mail)), *NOT_DONE)
         except TooMany as error:
             return f"{error} "
         except NOT_DONE as error:  # the help mail says how the request ended
@@ -218,43 +213,37 @@ class Inbound:
             return ""
         return f"Your question was passed on to {mail.request.requester_name}. "
 
-    async def _turn_down(self, mail: Explanation, raw: bytes) -> None:
-        reply, judged = mail.reply, mail.judged
+    async def _turn_down(self, mail: Explanation) -> None:
+        judged = mail.judged
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
-        passed_on = await self._inquire(mail, raw) if judged.inquires else ""
+        passed_on = await self._inquire(mail) if judged.inquires else ""
         told, message = mail.sender if mail.sender_is_concerned else None, passed_on + judged.message
         if mail.is_from_an_unknown_address:
-            told, event, message = mail.addressee, Event.HELP, explanation.from_elsewhere(mail)
+            told, event, message = mail.addressee, Event.HELP, mail.from_elsewhere
         refused = RejectedInput(
             channel=CHANNEL,
-            source_id=reply.message_id or hashlib.sha256(raw).hexdigest(),
-            answer_id=explanation.source_id(reply, judged, raw) if judged.code == "still_waiting" else "",
+            source_id=mail.message_id,
+            answer_id=mail.source_id if judged.code == "still_waiting" else "",
             approval_id=mail.request.approval_id if mail.request else None,
-            who=explanation.who(mail),
+            who=mail.who,
             person=told or mail.sender,
             event=event if told else None,
             reason=message,
-            proof=explanation.proof(reply, judged),
+            proof=mail.proof,
         )
         await _of_engine(self.engine.record_rejected(refused))
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self.loop.create_task(work)
-        self._submitting.add(task)
-        task.add_done_callback(self._submitting.discard)
 
-
-def _said(mail: Explanation, raw: bytes) -> SubmittedComment:
+def _said(mail: Explanation) -> SubmittedComment:
     """What a person wrote about a request for others to read."""
-    reply, judged = mail.reply, mail.judged
-    assert judged.approval_id is not None
+    assert mail.judged.approval_id is not None
     return SubmittedComment(
         channel=CHANNEL,
-        source_id=explanation.source_id(reply, judged, raw),
-        approval_id=judged.approval_id,
-        person=judged.person,
-        text=token.masked(reply.text),
-        proof=explanation.proof(reply, judged),
+        source_id=mail.source_id,
+        approval_id=mail.judged.approval_id,
+        person=mail.judged.person,
+        text=token.masked(mail.reply.text),
+        proof=mail.proof,
     )
 
 
@@ -265,11 +254,9 @@ async def _of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:
     """
     try:
         return await call
-    except answers:
-        raise
-    except (BadQuestion, Unavailable):
-        raise
     except CountersignError as error:
+        if isinstance(error, (*answers, BadQuestion, Unavailable)):
+            raise
         raise Unavailable(message_of(error)) from error
     except Exception as error:
         log.exception("a mail is left for later, as something else than the mail is at fault")

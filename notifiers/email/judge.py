@@ -4,8 +4,6 @@ Pure: what only the outside knows (whether the mail is authentic, whose address 
 request stands) comes in as `Facts`. The first check that fails says why; all of them are kept for whoever asks.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
@@ -32,7 +30,6 @@ class Facts(Model):
     mail_kind: Kind = "answer"  # in which kind of mail it was sent
     status: Status | None = None  # of the request the token names; None leaves that to the request itself
     outcome: str = ""  # how the request ended, once it has
-    level: int | None = None  # the level that is being asked now; None leaves that to the request itself
 
 
 class Check(Model):
@@ -170,9 +167,6 @@ RULES = [
     Rule("still waiting",
          lambda reply, facts: (facts.status.value if facts.status else "left to the request",
                                facts.status in (None, Status.WAITING)), "refusal"),
-    Rule("this level",
-         lambda reply, facts: (f"level {reply.level}, asked now: {facts.level or 'any'}",
-                               facts.level is None or reply.level == facts.level), "refusal"),
     Rule("asked for",
          lambda reply, facts: (f"a reply to a mail of the kind {facts.mail_kind}", facts.mail_kind != "undo")),
 ]  # fmt: skip

@@ -3,8 +3,6 @@
 It says what the mail says. Whether that decides anything is the judge's part: see `judge`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 

@@ -5,8 +5,6 @@ of an answer must still be that approver, and the request judges the rest. Token
 never stored.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """What a mail says: the texts a mail client would show of it, and the one answer they give together."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

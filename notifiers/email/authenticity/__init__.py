@@ -67,41 +67,44 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
         fields = read_fields(raw)
         if rule.mode == "dkim":
             return Authentic(*check_signatures(raw, fields, domain, dnsfunc))
-        found = _by_results(fields, domain, rule)
-        return _by_tenant(fields, sender, rule.tenant, found) if rule.tenant and not found.passed else found
+        results, problem = _results(fields, rule)
+        found = Authentic(False, problem) if problem else _judge(results, fields, domain)
+        if found.passed or not rule.tenant or any(_decided(each) for each in results):
+            return found
+        # What the results leave open Exchange may say of a mailbox of the tenant.
+        problem = why_not_internal(fields, sender, rule.tenant)
+        if problem:
+            return Authentic(False, f"{found.how}, and {problem}")
+        return Authentic(True, f"Exchange Online says that a mailbox of the tenant {rule.tenant} submitted it")
     except Unreadable as problem:
         return Authentic(False, str(problem))
     except Exception as problem:  # hostile headers raise many kinds in the libraries; none of them is a proof
         return Authentic(False, f"the proof could not be read ({type(problem).__name__})")
 
 
-def _by_results(fields: Fields, domain: str, rule: AuthenticityRule) -> Authentic:
+def _results(fields: Fields, rule: AuthenticityRule) -> tuple[list[Result], str]:
+    """What the topmost header says, and why that is no proof, or ""."""
     topmost = fields.first("authentication-results")
     if not topmost:
-        return Authentic(False, "the mail server wrote no Authentication-Results")
+        return [], "the mail server wrote no Authentication-Results"
     first, *pieces = cut(topmost)
     if rule.exchange_online:
-        if not read_result(first).value:
-            return Authentic(False, "the topmost Authentication-Results isn't in the form of Exchange Online")
-        pieces = [first, *pieces]
-    elif server_of(first) != rule.authserv_id.strip().lower():
-        return Authentic(False, "the topmost Authentication-Results isn't by the server that is trusted")
-    results = [read_result(piece) for piece in pieces]
-    found = _judge(results, domain)
+        results = list(map(read_result, [first, *pieces]))
+        wrong = not results[0].value
+        return results, "the topmost Authentication-Results isn't in the form of Exchange Online" if wrong else ""
+    if server_of(first) != rule.authserv_id.strip().lower():
+        return [], "the topmost Authentication-Results isn't by the server that is trusted"
+    return list(map(read_result, pieces)), ""
+
+
+def _decided(result: Result) -> bool:
+    return result.method == "dmarc" and result.value not in UNDECIDED
+
+
+def _judge(results: list[Result], fields: Fields, domain: str) -> Authentic:
+    found = _vouched(results, domain)
     doubt = _may_be_sent_on(results, fields, domain) if found.passed else ""
     return Authentic(False, doubt) if doubt else found
-
-
-def _by_tenant(fields: Fields, sender: str, tenant: str, found: Authentic) -> Authentic:
-    """What Exchange says of a mail that its results don't prove; a DMARC result that says anything is not overruled."""
-    topmost = fields.first("authentication-results")
-    results = [read_result(piece) for piece in cut(topmost)] if topmost else []
-    if any(each.method == "dmarc" and each.value not in UNDECIDED for each in results):
-        return found
-    problem = why_not_internal(fields, sender, tenant)
-    if problem:
-        return Authentic(False, f"{found.how}, and {problem}")
-    return Authentic(True, f"Exchange Online says that a mailbox of the tenant {tenant} submitted it")
 
 
 def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:
@@ -110,8 +113,12 @@ def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:
     What has passed by a signature alone is proven as far as that signs (RFC 6376, section 8.6): whoever got a signed
     "Yes" may send it on. An SPF pass of the same domain says that it came straight from there.
     """
+    # Some servers give results for other identities than the envelope's sender beside that; Yandex writes `smtp.mail`.
+    others = {"smtp.helo", "smtp.pra"}
     spf = [each for each in results if each.method == "spf"]
-    if _came_straight(spf, domain):
+    spf = [each for each in spf if "smtp.mailfrom" in each.properties or not others & set(each.properties)]
+    senders = [_domain_of(each.properties.get("smtp.mailfrom", each.properties.get("smtp.mail", ""))) for each in spf]
+    if spf and all(each.value == "pass" for each in spf) and all(aligned(domain, sender) for sender in senders):
         return ""
     signers = {ascii_domain(_signer(each)) for each in results if each.method == "dkim" and each.value == "pass"}
     problem = left_open(fields, domain, signers)
@@ -119,19 +126,7 @@ def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:
     return f"it may be a mail to somebody else that was sent on: {problem}, and {straight}" if problem else ""
 
 
-def _came_straight(spf: list[Result], domain: str) -> bool:
-    """Whether SPF passed for the envelope's sender; some servers give results for other identities beside it."""
-    others = {"smtp.helo", "smtp.pra"}
-    of_sender = [each for each in spf if "smtp.mailfrom" in each.properties or not others & set(each.properties)]
-    return bool(of_sender) and all(each.value == "pass" and aligned(domain, _envelope(each)) for each in of_sender)
-
-
-def _envelope(spf: Result) -> str:
-    """The domain of the envelope's sender; Yandex writes `smtp.mail`."""
-    return _domain_of(spf.properties.get("smtp.mailfrom", spf.properties.get("smtp.mail", "")))
-
-
-def _judge(results: list[Result], domain: str) -> Authentic:
+def _vouched(results: list[Result], domain: str) -> Authentic:
     """DMARC's word counts; where it has none to say, a signature's."""
     unread = [each.method for each in results if each.method in ("dmarc", "dkim") and not each.value]
     if unread:

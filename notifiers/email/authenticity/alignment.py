@@ -1,7 +1,5 @@
 """Which domain may vouch for which."""
 
-from __future__ import annotations
-
 import importlib.resources
 import re
 from functools import lru_cache
@@ -24,7 +22,8 @@ def aligned(domain: str, signer: str) -> bool:
     one, two = sorted((ascii_domain(domain), ascii_domain(signer)), key=len)
     if not (_HOSTNAME.fullmatch(one) and _HOSTNAME.fullmatch(two)):
         return False
-    return one == two or (two.endswith(f".{one}") and not _is_public_suffix(one))
+    # Not strict: the rule for what is not listed is `*`, so that a lone label is a public suffix (publicsuffix.org).
+    return one == two or (two.endswith(f".{one}") and _suffixes().get_tld(one, strict=False) != one)
 
 
 def ascii_domain(domain: str) -> str:
@@ -43,11 +42,6 @@ def ascii_domain(domain: str) -> str:
         return encoded.decode("ascii") if encoded.decode("idna") == lower else ""
     except UnicodeError:
         return ""
-
-
-def _is_public_suffix(domain: str) -> bool:
-    # Not strict: the rule for what is not listed is `*`, so that a lone label is a public suffix (publicsuffix.org).
-    return bool(_suffixes().get_tld(domain, strict=False) == domain)
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,5 @@
 """Verify a mail's DKIM signatures (RFC 6376), by the keys that its sender's domain has in DNS."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable

@@ -5,8 +5,6 @@ and takes out of what comes from outside, by its "header firewall"
 (learn.microsoft.com/exchange/header-firewall-exchange-2013-help).
 """
 
-from __future__ import annotations
-
 import re
 
 from notifiers.email.header_values import one_address
@@ -31,11 +29,9 @@ def why_not_internal(fields: Fields, sender: str, tenant: str) -> str:
         if [each.strip().lower() for each in fields.all(name)] != [value]:
             return f"{name} is not {value}, once"
     sources = [fields.all(name) for name in _SOURCES]
-    if not any(sources) or not all(len(each) < 2 and all(map(_is_microsofts, each)) for each in sources):
+    if not any(sources) or not all(
+        len(each) < 2 and all(_OF_MICROSOFT.fullmatch(source.strip()) for source in each) for each in sources
+    ):
         return f"{_SOURCES[0]} is not a server under outlook.com, once"
     same = all(one_address(value) == sender for value in fields.all("sender"))
     return "" if same else "its Sender is another than its From"
-
-
-def _is_microsofts(source: str) -> bool:
-    return _OF_MICROSOFT.fullmatch(source.strip()) is not None

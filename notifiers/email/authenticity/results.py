@@ -7,8 +7,6 @@ result only. Where two programs could cut in two places, the whole header is Unr
 nothing divides from the one before it can't be read.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

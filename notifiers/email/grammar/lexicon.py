@@ -9,11 +9,6 @@ from pathlib import Path
 from notifiers.email.folding import fold_case, fold_known, read_toml
 
 LANGUAGES = Path(__file__).parent.parent / "languages"
-REQUIRED = frozenset({"approve", "reject", "explicit", "undo", "greetings", "thanks", "closings", "below"})
-OPTIONAL = frozenset({
-    "approve_orders", "reject_orders", "before_no", "mere_no", "no_reject", "ambiguous", "bare_verbs", "please", "own",
-    "by", "with_answer", "sorry", "agrees", "titles", "honorifics", "and", "below_in_its_language", "harmless_below",
-})  # fmt: skip
 CODES = tuple(sorted(path.stem for path in LANGUAGES.glob("*.toml")))
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*'?")
 _CHOICE = re.compile(r"\{([^}]*)\}")

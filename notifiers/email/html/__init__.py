@@ -5,8 +5,6 @@ be hidden, struck or beside what stands around it has UNSURE before it: it never
 and for the comment. Where text may stand above or over other text, DISPLACED stands in its line.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, NamedTuple
 

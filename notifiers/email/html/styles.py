@@ -3,8 +3,6 @@
 An allow-list, not a model of a browser: a declaration that is not known to leave text as it was puts the text in doubt.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

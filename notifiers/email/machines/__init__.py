@@ -1,7 +1,5 @@
 """Mail that no person wrote just now: automatic replies, bounces, receipts, lists. None of it is an answer."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple

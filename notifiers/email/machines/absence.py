@@ -1,7 +1,5 @@
 """Whether an automatic reply says that its author is away: by signs free of language first, by its words second."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from notifiers.email import limits

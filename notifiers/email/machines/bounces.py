@@ -1,7 +1,5 @@
 """Read bounces: whom a mail did not reach, and which mail that was (RFC 3464, RFC 6533)."""
 
-from __future__ import annotations
-
 import re
 from itertools import chain, islice
 

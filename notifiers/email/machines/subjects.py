@@ -6,8 +6,6 @@ longer than any client's prefix, was put there by a machine. The outermost prefi
 is a reply, "Fwd: Re:" was handed on.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

@@ -3,8 +3,6 @@
 What a charset's name means says the WHATWG Encoding Standard, as for all browsers; what it lacks Python may know.
 """
 
-from __future__ import annotations
-
 import binascii
 import codecs
 import re

@@ -1,7 +1,5 @@
 """Which texts of a mail a mail client shows, and which of them are the same text in another form."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from notifiers.email import limits

@@ -32,7 +32,6 @@ FACTS = Facts(
     person="grace",
     token_of="grace",
     status=Status.WAITING,
-    level=1,
 )
 
 
@@ -100,7 +99,6 @@ def test_a_plain_answer_decides() -> None:
         ({"code": "bodies_differ", "reason": "Differ."}, {}, "one answer only", "help"),
         ({"verdict": "none", "code": "question", "reason": "A question."}, {}, "answers plainly", "help"),
         ({}, {"status": Status.EXPIRED, "undo": "It expired."}, "still waiting", "refusal"),
-        ({}, {"level": 2}, "this level", "refusal"),
     ],
 )
 def test_what_is_wrong_decides_nothing(
@@ -176,7 +174,7 @@ def test_a_reply_to_what_the_requester_is_asked_is_a_comment_unless_it_undoes() 
 
 
 def test_what_is_not_known_is_left_to_the_request() -> None:
-    assert judged(status=None, level=None).decides
+    assert judged(status=None).decides
 
 
 def test_every_code_of_the_reader_has_its_check() -> None:
