@@ -1,7 +1,7 @@
 """Who a mail is from, whom it is to, and which of our mails it answers."""
 
 from notifiers.email import limits
-from notifiers.email.header_values import addresses, addresses_anywhere, message_ids, one_address
+from notifiers.email.header_values import addresses_anywhere, message_ids, one_address
 from notifiers.email.mime.parts import Fields
 from notifiers.email.token import Ids, in_address, in_message_id
 
@@ -20,21 +20,12 @@ def sender_differs(fields: Fields, sender: str) -> bool:
     A sub-address (RFC 5233) and a host of the domain are the same person's: Exim and other old Unix programs put the
     user and the machine there. So is an empty field nobody's.
     """
-    return not all(_is_same(one_address(value), sender) for value in fields.all("sender") if value.strip())
-
-
-def _is_same(address: str, sender: str) -> bool:
-    (user, _, host), (own, _, domain) = address.rpartition("@"), sender.rpartition("@")
-    return user.partition("+")[0] == own.partition("+")[0] and f".{host}".endswith(f".{domain}")
-
-
-def written_to(fields: Fields) -> list[str]:
-    """The addresses in To, folded.
-
-    To alone is surely what the sender said: it is signed where it stands (RFC 6376, section 5.4.1), and a reply has
-    one; but a Cc could be put into a signed mail that had none, and Delivered-To and its like are words of servers.
-    """
-    return addresses(fields.first("to"))
+    own, _, domain = sender.rpartition("@")
+    named = [one_address(value).rpartition("@") for value in fields.all("sender") if value.strip()]
+    same = (
+        user.partition("+")[0] == own.partition("+")[0] and f".{host}".endswith(f".{domain}") for user, _, host in named
+    )
+    return not all(same)
 
 
 def answered_ids(fields: Fields) -> list[str]:

@@ -13,7 +13,9 @@ from notifiers.email import limits, machines, people
 from notifiers.email.folding import UNSURE, read_toml
 from notifiers.email.grammar.lexicon import CODES, lexicon
 from notifiers.email.grammar.segments import Names, words_of_name
-from notifiers.email.header_values import decoded, keyword
+from notifiers.email.header_values import addresses, decoded, keyword
+from notifiers.email.machines import bounces
+from notifiers.email.machines.absence import is_away
 from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields, read_parts
 from notifiers.email.token import Ids, in_subject
 from notifiers.email.verdict import Context, Reading, read_mail
@@ -141,12 +143,12 @@ def _of_machine(mail: Part) -> Reply | None:
         return None
     about = {**_about(mail.fields), "guessed": wrote.guessed}
     if wrote.kind == "bounce":
-        about["failed_recipient"] = machines.failed_recipient(mail)
+        about["failed_recipient"] = bounces.failed_recipient(mail)
         about["from_mail_server"] = machines.is_from_mail_server(mail)
-        ids = machines.returned_ids(mail) if about["token"] is None else None
+        ids = bounces.returned_ids(mail) if about["token"] is None else None
         about |= _named([ids]) if ids else {}
     if wrote.kind == "auto_reply":
-        about["away"] = machines.is_away(mail)
+        about["away"] = is_away(mail)
     return _none(wrote.kind, wrote.kind, f"{REASONS[wrote.kind]}: {wrote.sign}.", about)
 
 
@@ -156,7 +158,9 @@ def _about(fields: Fields) -> dict[str, object]:
         "sender": people.one_sender(fields),
         "subject": without_controls(decoded(fields.first("subject")))[: limits.LONGEST_KEPT],
         "message_id": fields.first("message-id")[: limits.LONGEST_KEPT],
-        "recipients": people.written_to(fields),
+        # To alone is surely what the sender said: it is signed where it stands (RFC 6376, section 5.4.1), and a reply
+        # has one; but a Cc could be put into a signed mail that had none, and Delivered-To is a word of servers.
+        "recipients": addresses(fields.first("to")),
         "answers": people.answered_ids(fields),
         **_named(people.ids_named(fields)),
     }

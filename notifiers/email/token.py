@@ -117,9 +117,13 @@ def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_i
     # With a run it is another context, so that none of these reads as one without; so it is with each kind.
     context = "countersign.email" if kind == "answer" else f"countersign.email.{kind}"
     context = f"{context}.run:{run}" if run else context
-    said = f"{context}:{approval_id:d}:{level:d}:{approver_id}".encode("utf-8", "surrogatepass")
-    mac = hmac.digest(ring.secret(key_id) or b"", said, "sha256")
-    return key_id + _base32(mac[:TAG_BYTES])
+    return _code(ring, key_id, f"{context}:{approval_id:d}:{level:d}:{approver_id}", TAG_BYTES)
+
+
+def _code(ring: KeyRing, key_id: str, said: str, most: int | None = None) -> str:
+    """A key's id and the code it makes of a text, of at most so many bytes."""
+    mac = hmac.digest(ring.secret(key_id) or b"", said.encode("utf-8", "surrogatepass"), "sha256")
+    return key_id + _base32(mac[:most])
 
 
 def _base32(raw: bytes) -> str:
@@ -154,26 +158,20 @@ def thread_id(domain: str, approval_id: int, person_id: str) -> str:
 
 def boundary(ring: KeyRing, notification_id: str) -> str:
     """The boundary of a notification's mail: always the same for one notification, and in no body."""
-    said = f"countersign.email.boundary:{notification_id}".encode("utf-8", "surrogatepass")
-    return _base32(hmac.digest(ring.secret(ring.signs) or b"", said, "sha256")[:TAG_BYTES])
+    return _code(ring, ring.signs, f"countersign.email.boundary:{notification_id}", TAG_BYTES)[2:]
 
 
-def link_secret(ring: KeyRing, link_id: str) -> str:
+def link_secret(ring: KeyRing, link_id: str, key_id: str = "") -> str:
     """What only the mail with a one-time link shows, beside the link's id."""
-    return _link_secret(ring, ring.signs, link_id)
+    return _code(ring, key_id or ring.signs, f"countersign.link:{link_id}")
 
 
 def is_link_secret(ring: KeyRing, link_id: str, given: str) -> bool:
     """Whether this is the secret of that link, made by any key of the ring."""
     key_id = given[:2]
     known = ring.secret(key_id) is not None
-    expected = _link_secret(ring, key_id if known else ring.signs, link_id)
+    expected = link_secret(ring, link_id, key_id if known else ring.signs)
     return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("ascii"))
-
-
-def _link_secret(ring: KeyRing, key_id: str, link_id: str) -> str:
-    said = f"countersign.link:{link_id}".encode("utf-8", "surrogatepass")
-    return key_id + _base32(hmac.digest(ring.secret(key_id) or b"", said, "sha256"))
 
 
 def in_subject(subject: str) -> int | None:
@@ -182,16 +180,11 @@ def in_subject(subject: str) -> int | None:
     return int(numbers.pop()) if len(numbers) == 1 else None
 
 
-def event_in(text: str) -> str:
-    """Which event one of our Message-IDs tells of ("thread" where it is a thread's own id); "" for anybody else's."""
-    found = _MESSAGE_ID.fullmatch(text.strip().lower())
-    return found["event"] if found else ""
-
-
 def kind_said(message_id: str, kind: Kind) -> Kind:
-    """Of which kind one of our mails is by its Message-ID; `kind` where that doesn't tell."""
-    event = event_in(message_id)
-    return KIND_OF_EVENT[Event(event)] if event in KIND_OF_EVENT else kind
+    """Of which kind one of our mails is by its Message-ID; `kind` where that doesn't tell, as for anybody else's."""
+    found = _MESSAGE_ID.fullmatch(message_id.strip().lower())
+    kinds = {event.value: its for event, its in KIND_OF_EVENT.items()}
+    return kinds.get(found["event"], kind) if found else kind
 
 
 def in_message_id(text: str) -> Ids | None:

@@ -134,15 +134,14 @@ def _postscript(signature: list[str]) -> list[str]:
 def _comment(rest: list[str], signature: list[str], about: Context) -> str:
     """What follows the answer, without the names it ends in."""
     rest = [line.replace(UNSURE, "").replace(DISPLACED, "").replace("\N{NO-BREAK SPACE}", " ") for line in rest]
-    while rest and (not rest[-1].strip() or _is_name(rest[-1], about.names)):
+    while rest:
+        spoken = rest[-1][: limits.LONGEST_LINE].replace(".", " ").split()
+        is_name = 0 < len(spoken) < 6 and all(map(about.names.knows, spoken))
+        if rest[-1].strip() and not is_name:
+            break
         rest.pop()
     text = "\n".join(line.rstrip() for line in [*rest, "", *_postscript(signature)])
     return text.strip()[:LONGEST_COMMENT].strip()
-
-
-def _is_name(line: str, names: Names) -> bool:
-    spoken = line[: limits.LONGEST_LINE].replace(".", " ").split()
-    return bool(spoken) and len(spoken) < 6 and all(map(names.knows, spoken))
 
 
 def _first_that_says(lines: list[str], about: Context) -> tuple[int, Line]:

@@ -73,7 +73,9 @@ def read_line(
     if folded is None:
         return Line("none", "disguised")
     reader = Reader(words, names)
-    segments = segments_of(folded)
+    # Parted at full stops, commas and dashes.
+    parts = [part.strip(" ¡") for part in _BREAK.split(_TITLE_DOT.sub(r"\1 ", folded))]
+    segments = [parts[0], *filter(None, parts[1:])]
     if len(shown) <= LONGEST_ANSWER and len(segments) <= MOST_SEGMENTS:
         kinds = _kinds(segments, reader)
         if names.is_sender(folded.split()) and kinds != ["name"]:
@@ -108,12 +110,6 @@ def _without_signs(shown: str) -> tuple[str, frozenset[str]]:
     sides = {"approve" for sign in YES_SIGNS if sign in signs} | {"reject" for sign in NO_SIGNS if sign in signs}
     start, end = before.end() if before else 0, behind.start() if behind else len(shown)
     return shown[start:end].strip(_EDGES), frozenset(sides)
-
-
-def segments_of(folded: str) -> list[str]:
-    """Part a folded line at its full stops, commas and dashes."""
-    parts = [part.strip(" ¡") for part in _BREAK.split(_TITLE_DOT.sub(r"\1 ", folded))]
-    return [parts[0], *filter(None, parts[1:])]
 
 
 def _kinds(segments: list[str], reader: Reader) -> list[str]:

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 
 from notifiers.email.folding import fold_case
 from notifiers.email.grammar import read_line
-from notifiers.email.grammar.lexicon import WORD, Lexicon
+from notifiers.email.grammar.lexicon import LONGEST_PHRASE, WORD, Lexicon
 from notifiers.email.grammar.segments import Names
 
-LONGEST_PHRASE = 6  # words
 LONGEST_COMMENT = 40_000  # characters below an approval
 MOST_SHOWN = 100  # of them, where there are more
 # Where a sentence ends: captured where it asks. No address of a page has its mark at a word's end.
@@ -29,12 +28,14 @@ def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexico
     for line in lines:
         if read_line(line, names, words).verdict == "reject" or _asks(line, words) or _GOES_ON.match(line):
             return line.strip()
-    forms = [words.below, *(words.below_in[code] for code in _languages_of(answer, words))]
+    forms = [words.below, *(words.below_in[code] for code in words.languages_of(answer))]
     spoken: list[str] = []
     starts = set[int]()  # of lines; a phrase may be wrapped over two of them
     for line in lines:
         starts.add(len(spoken))
-        spoken += [] if _is_courtesy(line, words) else _words(line)
+        folded = fold_case(line)
+        only_thanks = folded.strip(" ,.!") in words.closings or folded.strip(" ,.!") in words.thanks
+        spoken += [] if only_thanks else [word.strip("'") for word in WORD.findall(folded)]
     at = 0
     while at < len(spoken):
         windows = [" ".join(spoken[at : at + size]) for size in range(min(LONGEST_PHRASE, len(spoken) - at), 0, -1)]
@@ -54,16 +55,6 @@ def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexico
     return words.below.sign_in(bare)
 
 
-def _words(line: str) -> list[str]:
-    return [word.strip("'") for word in WORD.findall(fold_case(line))]
-
-
-def _is_courtesy(line: str, words: Lexicon) -> bool:
-    """Whether a line only thanks or closes."""
-    bare = fold_case(line).strip(" ,.!")
-    return bare in words.closings or bare in words.thanks
-
-
 def _asks(line: str, words: Lexicon) -> bool:
     """Whether a question stands in a line, in whatever script."""
     pieces = _ENDS.split(line)  # sentences, and how each ends
@@ -77,9 +68,3 @@ def begins_with_doubt(line: str, words: Lexicon) -> bool:
     windows = [" ".join(spoken[:size]) for size in range(1, LONGEST_PHRASE) if size <= len(spoken)]
     numbered = len(spoken) > 1 and spoken[1].isdigit()
     return not numbered and any(map(words.below.holds, windows)) and len(spoken) <= 12
-
-
-def _languages_of(answer: str, words: Lexicon) -> set[str]:
-    spoken = WORD.findall(answer)
-    windows = (" ".join(spoken[at : at + size]) for at in range(len(spoken)) for size in range(1, LONGEST_PHRASE))
-    return {code for window in windows for code in words.languages_of(window)}

@@ -10,6 +10,7 @@ from notifiers.email.folding import fold_case, fold_known, read_toml
 
 LANGUAGES = Path(__file__).parent.parent / "languages"
 CODES = tuple(sorted(path.stem for path in LANGUAGES.glob("*.toml")))
+LONGEST_PHRASE = 6  # words
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*'?")
 _CHOICE = re.compile(r"\{([^}]*)\}")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
@@ -103,9 +104,11 @@ class Lexicon:
         text = fold_case(line)
         return any(map(self._explicit.holds, WORD.findall(text))) or self._explicit.sign_in(text) != ""
 
-    def languages_of(self, phrase: str) -> list[str]:
-        """The languages in which a phrase approves."""
-        return [code for code, table in self.approve_by_language.items() if phrase in table]
+    def languages_of(self, answer: str) -> set[str]:
+        """The languages in which a phrase of an answer approves."""
+        spoken = WORD.findall(answer)
+        windows = [" ".join(spoken[at:end]) for at in range(len(spoken)) for end in range(at + 1, at + LONGEST_PHRASE)]
+        return {code for code, table in self.approve_by_language.items() if any(each in table for each in windows)}
 
 
 @lru_cache(maxsize=16)

@@ -98,7 +98,10 @@ class _Page:
         while pending and len(self._done) <= limits.MOST_LINES:
             node, ends = pending.pop()
             if ends:
-                self._leave(node, states.pop())
+                state = states.pop()
+                if state.block and not state.gone:
+                    self._end()
+                self._depth -= _quotes(node) and not state.gone
             elif node.name == "#text":
                 self._say(node.data or "", states[-1])
             elif node.name == "#comment":
@@ -210,13 +213,6 @@ class _Page:
         ):
             self._mark("-- ")
         self._depth += _quotes(node)
-
-    def _leave(self, node: Any, state: _State) -> None:
-        if state.gone:
-            return
-        if state.block:
-            self._end()
-        self._depth -= _quotes(node)
 
     def _comment(self, text: str, state: _State) -> None:
         """Outlook's conditional comments: what stands in them, or between them, only some programs show."""

@@ -7,15 +7,12 @@ from typing import NamedTuple
 from notifiers.email import limits
 from notifiers.email.folding import MACHINES
 from notifiers.email.header_values import addresses_anywhere, decoded, keyword, without_comments
-from notifiers.email.machines.absence import is_away
-from notifiers.email.machines.bounces import failed_recipient, is_report, is_report_of, returned_ids
+from notifiers.email.machines.bounces import is_report, is_report_of
 from notifiers.email.machines.subjects import kind_by_subject
 from notifiers.email.mime.charset import beginning
 from notifiers.email.mime.parts import Part
 from notifiers.email.people import one_sender
 from notifiers.email.token import in_message_id
-
-__all__ = ["failed_recipient", "is_away", "is_forward", "is_from_mail_server", "machine", "returned_ids"]
 
 Test = Callable[[Part], bool]
 
@@ -64,10 +61,6 @@ def _says(kind: str) -> Test:
     return lambda mail: kind_by_subject(decoded(mail.fields.first("subject"))) == kind
 
 
-def _holds(*kinds: str) -> Test:
-    return lambda mail: any(part.type in kinds for part in mail.walk())
-
-
 def _has(*names: str) -> Test:
     """Whether one of these fields says anything but no."""
     return lambda mail: any(keyword(value) not in _NO for name in names for value in mail.fields.all(name))
@@ -91,6 +84,10 @@ def _is_receipt(mail: Part) -> bool:
     return any(part.type == f"message/{kind}" or is_report_of(kind, part) for part in mail.walk())
 
 
+def _is_other_report(mail: Part) -> bool:
+    return any(part.type in ("multipart/report", "message/feedback-report") for part in mail.walk())
+
+
 def _answers_invitation(mail: Part) -> bool:
     """Whether a mail is a calendar's, or holds the answer to an invitation anywhere: no yes to a request (RFC 5546)."""
     outlooks = keyword(mail.fields.first("content-class")) == "urn:content-classes:calendarmessage"
@@ -103,10 +100,6 @@ def _is_answer(part: Part) -> bool:
         return keyword(part.params.get("method", "")) in _ANSWERS
     calendar = beginning(part, limits.LARGEST_CALENDAR).replace(b"\0", b"")  # as UTF-16 has them
     return bool(_METHOD.search(_FOLD.sub(b"", calendar)))
-
-
-def _is_resent(mail: Part) -> bool:
-    return any(name.startswith("resent-") for name, _ in mail.fields.pairs)
 
 
 def _null_sender(mail: Part) -> bool:
@@ -147,7 +140,7 @@ _SIGNS = [
     Sign("bounce", "it names failed recipients", _bears("x-failed-recipients")),
     Sign("bounce", "a mail server wrote it", _is_from(MACHINES["daemons"])),
     Sign("calendar", "it answers an invitation (RFC 5546)", _answers_invitation),
-    Sign("auto_reply", "another report of a machine", _holds("multipart/report", "message/feedback-report")),
+    Sign("auto_reply", "another report of a machine", _is_other_report),
     Sign("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
     Sign("auto_reply", "a machine's address wrote it", _is_from(MACHINES["robots"])),
     Sign("auto_reply", _SUBJECT, _says("automatic"), guessed=True),
@@ -164,5 +157,9 @@ _SIGNS = [
     Sign("loop", "it went round in circles", lambda mail: len(mail.fields.all("received")) > MOST_HOPS),
     Sign("loop", "X-Loop marks it against loops", _bears("x-loop"), guessed=True),
     Sign("list", "List-Unsubscribe marks it as bulk mail (RFC 2369)", _bears("list-unsubscribe"), guessed=True),
-    Sign("resent", "it was sent again by somebody (RFC 5322, 3.6.6)", _is_resent),
+    Sign(
+        "resent",
+        "it was sent again by somebody (RFC 5322, 3.6.6)",
+        lambda mail: any(name.startswith("resent-") for name, _ in mail.fields.pairs),
+    ),
 ]

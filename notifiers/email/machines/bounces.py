@@ -30,8 +30,9 @@ def failed_recipient(mail: Part) -> str:
     """
     if is_report(mail):
         reports = islice((part for part in mail.walk() if part.type in DELIVERY_STATUS), limits.MOST_REPORTS)
-        blocks = (block for part in reports for block in _blocks(part))
-        return next(filter(None, map(_failed_in, blocks)), "")
+        failed = [block for part in reports for block in _blocks(part) if keyword(block.first("action")) == "failed"]
+        named = (_address(block.first(f"{one}-recipient")) for block in failed for one in ("original", "final"))
+        return next(filter(None, named), "")
     return _address(mail.fields.first("x-failed-recipients"))  # Exim's
 
 
@@ -68,12 +69,6 @@ def _blocks(part: Part) -> list[Fields]:
         except Unreadable:
             continue
     return blocks
-
-
-def _failed_in(block: Fields) -> str:
-    if keyword(block.first("action")) != "failed":
-        return ""
-    return _address(block.first("original-recipient")) or _address(block.first("final-recipient"))
 
 
 def _address(value: str) -> str:

@@ -79,12 +79,8 @@ def _in_turn(part: Part) -> Shown:
             opening.further.extend([*shown.ways, *shown.further])
         elif shown.ways:
             opening = Shown(shown.ways, [*shown.further])
-            opened = any(map(_says_something, shown.ways))
+            opened = any(part_text(way).strip() for way in shown.ways)
     return opening
-
-
-def _says_something(part: Part) -> bool:
-    return bool(part_text(part).strip())
 
 
 def _why_no_text(mail: Part) -> Unreadable:

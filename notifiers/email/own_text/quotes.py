@@ -50,7 +50,8 @@ def attribution(marks: list[str], at: int) -> int:
         if _ENDS_ATTRIBUTION.search(mark):
             # The latest line that may be its first one is: above it somebody's own may stand, with an hour in it.
             begins = _OPENING.match(marks[at]) or "date" in _signs(marks[at]) or _NAMED.search(marks[at])
-            is_first = bool(begins) and not any(_is_whole(marks[n:end]) for n in range(at + 1, end))
+            later = [n for n in range(at + 1, end) if "date" in _signs(marks[n])]
+            is_first = bool(begins) and not any(len(_signs(" ".join(marks[n:end]))) > 1 for n in later)
             return end - at if is_first and _introduces(" ".join(marks[at:end]), is_marked(marks, end)) else 0
     return 0
 
@@ -94,10 +95,6 @@ def _is_header_block(marks: list[str], at: int) -> bool:
     keys = [each["key"] for each in found]
     begins = {*keys[: 1 + is_moment]} & {*CLIENTS["from_keys"]}
     return bool(begins) and len({*keys} & {*CLIENTS["other_keys"]}) >= 2
-
-
-def _is_whole(lines: list[str]) -> bool:
-    return "date" in _signs(lines[0]) and len(_signs(" ".join(lines))) > 1
 
 
 def _introduces(joined: str, marked: bool) -> bool:

@@ -31,7 +31,8 @@ def signed(lines: list[str], words: Lexicon) -> Signed:
     notices = _notices(marks)
     kept = [at for at, mark in enumerate(marks) if not is_left_over(mark)]
     for at in kept:
-        ends = at > 0 and _is_closing(lines[at], words) and _is_short(lines[at:])
+        closes = len(lines[at]) < LONGEST_PHONE_LINE and fold_case(lines[at]).strip(" ,.!") in words.closings
+        ends = at > 0 and closes and sum(map(bool, map(str.strip, lines[at:]))) <= LONGEST_SIGNATURE
         if lines[at].rstrip() in ("--", "—") or ends or _RULE.fullmatch(marks[at]) or at in notices:
             return Signed([lines[n] for n in kept if n < at], [lines[n] for n in kept if n >= at])
     return Signed([lines[n] for n in kept], [])
@@ -52,14 +53,6 @@ def without_notices(lines: list[str]) -> list[str]:
     marks = [fold_mark(line, 200) for line in lines]
     notices = _notices(["", *marks])
     return [line for at, line in enumerate(lines) if at + 1 not in notices]
-
-
-def _is_closing(line: str, words: Lexicon) -> bool:
-    return len(line) < LONGEST_PHONE_LINE and fold_case(line).strip(" ,.!") in words.closings
-
-
-def _is_short(lines: list[str]) -> bool:
-    return sum(map(bool, map(str.strip, lines))) <= LONGEST_SIGNATURE
 
 
 def _notices(marks: list[str]) -> frozenset[int]:

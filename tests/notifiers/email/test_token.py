@@ -53,9 +53,9 @@ def test_each_kind_of_mail_has_its_own(run: str) -> None:
 
 def test_what_a_mail_was_is_read_in_its_id() -> None:
     made = token.message_id("acme.example", Ids(5, 0, ""), Event.ANSWER_REFUSED, "notification 7")
-    assert token.event_in(f" {made.upper()}") == Event.ANSWER_REFUSED
-    assert token.event_in(token.thread_id("acme.example", 5, "grace")) == "thread"
-    assert token.event_in("<a@b>") == ""
+    assert token.kind_said(f" {made.upper()}", "answer") == "help"
+    assert token.kind_said(token.thread_id("acme.example", 5, "grace"), "answer") == "answer"
+    assert token.kind_said("<a@b>", "undo") == "undo"
 
 
 def test_neighbouring_triples_are_never_confused() -> None:
