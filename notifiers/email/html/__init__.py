@@ -20,7 +20,7 @@ _UNSHOWN, _ELSEWHERE, _SMALL = listed("unshown"), listed("elsewhere"), listed("s
 _ATTRIBUTES, _ATTRIBUTE_PREFIXES = listed("attributes"), tuple(ALLOWED["attribute_prefixes"].split())
 _COLOURS: dict[str, str] = ALLOWED["colours"]
 _NO_COLOURS = listed("text_colours") | listed("backgrounds")  # of an attribute, where these words are other colours
-_QUOTES, _SIGNATURES, _SIGNS = listed("quotes"), listed("signatures"), listed("fonts_of_signs")
+_QUOTES, _SIGNATURES = listed("quotes"), listed("signatures")
 _SPACES = re.compile(r"[ \t\n\f\r]+")
 # Where programs differ on what is a comment, or what stands in the head is shown or not.
 _READ_DIFFERENTLY = re.compile(r"(?<!\]>)<!---?>|--!>|<head[^>]{0,200}>\s{0,99}[^<\s]", re.IGNORECASE)
@@ -153,7 +153,8 @@ class _Page:
     def _enter(self, node: Any, around: _State) -> _State:
         if around.gone:
             return around
-        name, style, hides, names = node.name, self._style_of(node), _hides(node), _names(node)
+        name, style, hides = node.name, self._style_of(node), _hides(node)
+        names = {name, *(f"#{mark}" for mark in _marks(node, "id")), *(f".{mark}" for mark in _marks(node, "class"))}
         changes, moves = names & self._sheets.changed, names & self._sheets.displaced
         if not (style.doubtful or style.displaced or style.block is not None or changes) and (
             name in _UNSHOWN or ((style.hidden or hides) and not self._sheets.shows)
@@ -195,7 +196,7 @@ class _Page:
             self._put(UNSURE)
 
     def _begin(self, node: Any) -> None:
-        name, marks = node.name, _marks(node)
+        name, marks = node.name, _marks(node, "id", "class", "name")
         if name == "br":
             self._end(forced=True)
         elif name == "hr":
@@ -228,37 +229,33 @@ def _hides(node: Any) -> bool:
     return node.name in _KNOWN and (node.attrs.get("hidden", "no") or "").lower() in ("", "hidden", "true")
 
 
-def _names(node: Any) -> set[str]:
-    classes = (node.attrs.get("class") or "").lower()[:1_000].split()
-    return {node.name, f"#{(node.attrs.get('id') or '').lower()[:100]}", *(f".{name}" for name in classes)}
-
-
-def _marks(node: Any) -> set[str]:
-    values = (node.attrs.get(name) or "" for name in ("id", "class", "name"))
-    return {mark[:100] for value in values for mark in value[:1_000].lower().split()}
+def _marks(node: Any, *attributes: str) -> set[str]:
+    """The words of these attributes."""
+    values = (node.attrs.get(name) or "" for name in attributes)
+    return {mark for value in values for mark in value.lower().split()}
 
 
 def _styles_elsewhere(node: Any) -> bool:
     """Whether an element brings in a style sheet from elsewhere, a script or darkness."""
-    said = {name: (node.attrs.get(name) or "").lower()[:100] for name in ("rel", "name", "content")}
+    said = {name: (node.attrs.get(name) or "").lower().strip() for name in ("rel", "name", "content")}
     darkens = said["name"] == "color-scheme" and "light" not in said["content"]
     return "script" in node.name or "stylesheet" in said["rel"] or darkens
 
 
 def _has_plain_attributes(node: Any) -> bool:
     return len(node.attrs) <= limits.MOST_ATTRIBUTES and all(
-        _is_plain_attribute(node.name, name, (value or "")[:40].lower()) for name, value in node.attrs.items()
+        _is_plain_attribute(node.name, name, (value or "").lower()) for name, value in node.attrs.items()
     )
 
 
 def _is_plain_attribute(element: str, name: str, value: str) -> bool:
     if name in _COLOURS:
-        style = inline_style(f"{_COLOURS[name]}:{value}")
-        return style == PLAIN and bool(_COLOUR.fullmatch(value)) and value not in _NO_COLOURS
+        is_colour = bool(_COLOUR.fullmatch(value)) and value not in _NO_COLOURS
+        return is_colour and inline_style(f"{_COLOURS[name]}:{value}") == PLAIN
     if name == "face":
-        return value not in _SIGNS
+        return len(value) <= limits.LONGEST_STYLE and inline_style(f"font-family:{value}") == PLAIN
     if name == "align" and element in ("table", "img"):
-        return value not in ("left", "right")
+        return value.strip() not in ("left", "right")
     return name in _ATTRIBUTES or name.startswith(_ATTRIBUTE_PREFIXES)
 
 
