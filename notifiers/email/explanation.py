@@ -8,7 +8,7 @@ from countersign.errors import already_settled, read_too_late
 from countersign.models import Status
 from countersign.notifications import Person
 from countersign.policy_fields import folded_address
-from countersign.views import RequestView
+from countersign.views import Explained, RequestView
 from notifiers.email.authenticity import Authentic
 from notifiers.email.judge import Judged
 from notifiers.email.reply import Reply
@@ -27,6 +27,16 @@ class Explanation(NamedTuple):
     request: RequestView | None
     authentic: Authentic
     digest: str
+
+    @property
+    def explained(self) -> Explained:
+        """The same, as the portal tells it."""
+        return Explained(
+            told={"reply": self.reply.model_dump(mode="json"), "judged": self.judged.model_dump(mode="json")},
+            has_sender=bool(self.reply.sender),
+            sender=self.sender.id if self.sender else "",
+            token_of=self.addressee.id if self.addressee else "",
+        )
 
     @property
     def is_from_an_unknown_address(self) -> bool:

@@ -100,13 +100,7 @@ class Inbound:
 
     async def explained(self, raw: bytes) -> Explained:
         """The same, as the portal tells it."""
-        found = await self.explain(raw)
-        return Explained(
-            told={"reply": found.reply.model_dump(mode="json"), "judged": found.judged.model_dump(mode="json")},
-            has_sender=bool(found.reply.sender),
-            sender=found.sender.id if found.sender else "",
-            token_of=found.addressee.id if found.addressee else "",
-        )
+        return (await self.explain(raw)).explained
 
     async def _take(self, raw: bytes, reply: Reply, arrived: datetime) -> None:
         mail = await self._judge(raw, reply, arrived)

@@ -124,7 +124,7 @@ def _came_back(mail: Part) -> bool:
 
 def _named(mail: Part, name: str) -> set[str]:
     """The addresses a field names, without comments and the tag behind `+`, folded."""
-    values = (without_comments(value) for value in mail.fields.all(name)[: limits.MOST_MARKS])
+    values = (without_comments(value) for value in mail.fields.all(name))
     return {re.sub(r"\+[^@]*", "", each).lower() for value in values for each in addresses_anywhere(value)}
 
 

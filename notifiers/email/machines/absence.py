@@ -19,7 +19,13 @@ def is_away(mail: Part) -> bool:
     """Whether an automatic reply says that its author is away."""
     if _marked(mail) or says_away(decoded(mail.fields.first("subject"))):
         return True
-    said = loose(_own(mail)[: limits.LONGEST_ABSENCE])
+    # The mail of ours that it may quote tells of other people's days off.
+    own: list[str] = []
+    with suppress(Unreadable):
+        shown = shown_texts(mail).ways[0]
+        text = html_text(part_text(shown)) if shown.type == "text/html" else part_text(shown)
+        own = own_lines(text, limits.MOST_ABSENCE_LINES).lines
+    said = loose("\n".join(own)[: limits.LONGEST_ABSENCE])
     return bool(_AWAY.search(said.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
@@ -34,13 +40,3 @@ def _marked(mail: Part) -> bool:
         or "mailbox rules agent" in fields.first("x-ms-exchange-generated-message-source").lower()
         or ("auto-" in submitted and bool(fields.first(by_rule)))
     )
-
-
-def _own(mail: Part) -> str:
-    """What the reply says itself: the mail of ours that it may quote tells of other people's days off."""
-    text = ""
-    with suppress(Unreadable):
-        shown = shown_texts(mail).ways[0]
-        text = part_text(shown)[: limits.LARGEST_ABSENCE]
-        text = html_text(text) if shown.type == "text/html" else text
-    return "\n".join(own_lines(text, limits.MOST_ABSENCE_LINES).lines)

@@ -53,7 +53,7 @@ def is_report_of(kind: str, part: Part) -> bool:
 
 def _ids(fields: Fields) -> Ids | None:
     """Amazon SES puts a Message-ID of its own in place of ours; two that differ name no mail."""
-    replies = (value[: limits.LONGEST_STRUCTURED] for value in fields.all("reply-to")[: limits.MOST_REPORTS])
+    replies = (value[: limits.LONGEST_STRUCTURED] for value in fields.all("reply-to"))
     tagged = map(addresses_anywhere, replies)
     found = [*map(in_message_id, fields.all("message-id")), *map(in_address, chain.from_iterable(tagged))]
     named = {ids for ids in found if ids and ids.token}
