@@ -6,12 +6,15 @@ from typing import NamedTuple
 
 from countersign.errors import already_settled, read_too_late
 from countersign.models import Status
-from countersign.notifications import Person
+from countersign.notifications import Person, SubmittedComment
 from countersign.policy_fields import folded_address
 from countersign.views import Explained, RequestView
 from notifiers.email.authenticity import Authentic
 from notifiers.email.judge import Judged
 from notifiers.email.reply import Reply
+from notifiers.email.token import masked
+
+CHANNEL = "email"
 
 
 class Explanation(NamedTuple):
@@ -111,6 +114,19 @@ class Explanation(NamedTuple):
         }
         about = {"message_id": self.reply.message_id[:400], "sender": self.reply.sender, "code": self.judged.code}
         return {**about, **checks}
+
+    @property
+    def said(self) -> SubmittedComment:
+        """What a person wrote about a request for others to read."""
+        assert self.judged.approval_id is not None
+        return SubmittedComment(
+            channel=CHANNEL,
+            source_id=self.source_id,
+            approval_id=self.judged.approval_id,
+            person=self.judged.person,
+            text=masked(self.reply.text),
+            proof=self.proof,
+        )
 
 
 def concerned(view: RequestView) -> set[str]:

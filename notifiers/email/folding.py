@@ -52,20 +52,14 @@ CLIENTS, MACHINES = table("clients"), table("machines")
 # Letters of the languages in the tables, and full-width Latin. No compatibility forms: those are look-alikes.
 _LETTERS = re.compile(r"[A-Za-zÀ-ÖØ-öø-žぁ-ゖァ-ヺー々一-鿿Ａ-Ｚａ-ｚ]+")
 _TWO_WIDTHS = re.compile(r"[Ａ-Ｚａ-ｚ][A-Za-z]|[A-Za-z][Ａ-Ｚａ-ｚ]")
-_WIDE = {0xFF01 + i: 0x21 + i for i in range(94)} | {
-    0x3000: " ",
-    0x3002: ". ",
-    0xFF61: ". ",
-    0x3001: ", ",
-    0xFF64: ", ",
-    0xFF0C: ", ",
-    0xFF01: "! ",
-    0x2026: "...",
-}
+_WIDE: dict[int, str] = {0xFF01 + i: chr(0x21 + i) for i in range(94)} | {
+    ord(mark): plain for marks, plain in {"。｡": ". ", "、､，": ", ", "！": "! ", "…": "...", "\u3000": " "}.items()
+    for mark in marks
+}  # fmt: skip
 # What keyboards and editors write for an apostrophe.
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ´`"), "'")
 _NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
+_FILLERS = frozenset(f"\u115f\u1160\u3164\uffa0{UNSURE}")  # letters that show nothing, and what may not be shown
 
 
 def fold(text: str) -> str | None:

@@ -21,11 +21,11 @@ from countersign.errors import (
     message_of,
 )
 from countersign.models import Answer, Event, Status, Verdict
-from countersign.notifications import RejectedInput, SubmittedAnswer, SubmittedComment
+from countersign.notifications import RejectedInput, SubmittedAnswer
 from countersign.views import Explained, RequestView
 from notifiers.email import explanation, token
 from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
-from notifiers.email.explanation import Explanation
+from notifiers.email.explanation import CHANNEL, Explanation
 from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.judge import Facts, judge, whose_token
 from notifiers.email.mailbox import EngineFault
@@ -33,7 +33,6 @@ from notifiers.email.reply import KnownNames, Reply, read_head, read_reply
 from notifiers.email.token import KeyRing
 from notifiers.engine import Engine
 
-CHANNEL = "email"
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
 STORE_SECONDS = 20.0
 
@@ -179,7 +178,7 @@ class Inbound:
     async def _act(self, mail: Explanation) -> None:
         """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
         try:
-            act = self.engine.comment(_said(mail)) if mail.judged.comments else self._undo(mail)
+            act = self.engine.comment(mail.said) if mail.judged.comments else self._undo(mail)
             await _of_engine(act, *NOT_DONE)
         except NOT_DONE as error:
             refusal = {"message": message_of(error), "answer_back": "refusal"}
@@ -199,7 +198,7 @@ class Inbound:
         """Pass a question on to the requester; returns what its sender is told of that, if anything."""
         assert mail.request is not None
         try:
-            await _of_engine(self.engine.inquire(_said(mail)), *NOT_DONE)
+            await _of_engine(self.engine.inquire(mail.said), *NOT_DONE)
         except TooMany as error:
             return f"{error} "
         except NOT_DONE as error:  # the help mail says how the request ended
@@ -226,19 +225,6 @@ class Inbound:
             proof=mail.proof,
         )
         await _of_engine(self.engine.record_rejected(refused))
-
-
-def _said(mail: Explanation) -> SubmittedComment:
-    """What a person wrote about a request for others to read."""
-    assert mail.judged.approval_id is not None
-    return SubmittedComment(
-        channel=CHANNEL,
-        source_id=mail.source_id,
-        approval_id=mail.judged.approval_id,
-        person=mail.judged.person,
-        text=token.masked(mail.reply.text),
-        proof=mail.proof,
-    )
 
 
 async def _of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:

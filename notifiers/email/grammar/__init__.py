@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from notifiers.email.folding import UNSURE, fold, fold_known, has_other_letters, is_blank
+from notifiers.email.folding import fold, fold_known, has_other_letters, is_blank
 from notifiers.email.grammar.lexicon import Lexicon, is_eastern, lexicon
 from notifiers.email.grammar.segments import Names, Reader
 
@@ -62,14 +62,14 @@ def read_line(
     """Read one line, whole. `number` is that of the request; `spoken_to`: somebody was named above."""
     words = words or lexicon()
     shown = _bare(line)
-    if not shown or (len(shown) <= LONGEST_ANSWER and is_blank(shown)):
+    if len(shown) <= LONGEST_ANSWER and is_blank(shown):
         return Line("none", "empty")
     text, signs = _without_signs(shown[:LONGEST_NO])
     if not text and signs == {"reject"}:
         return Line("reject", "answer", shown)
     named = {int(each) for each in _NUMBER.findall(text)}
     text = _bare(_NUMBER.sub("", text) if named == {number} else text)
-    folded = None if UNSURE in text else fold(text)
+    folded = fold(text)
     if folded is None:
         return Line("none", "disguised")
     reader = Reader(words, names)
@@ -96,7 +96,7 @@ def _bare(line: str) -> str:
     if shown not in ("+1", "-1"):
         shown = _BULLET.sub("", shown, count=1) if _BULLET.match(shown) else shown
     inner = shown.rstrip(".!:,")
-    while len(inner) > 2 and _QUOTES.get(inner[0]) == inner[-1] and not inner[0].isspace():
+    while len(inner) > 2 and _QUOTES.get(inner[0]) == inner[-1]:
         shown = inner = inner[1:-1]
     return shown.strip(_EDGES)
 
@@ -104,8 +104,6 @@ def _bare(line: str) -> str:
 def _without_signs(shown: str) -> tuple[str, frozenset[str]]:
     """The line without the signs at its ends, and what they say: "approve", "reject", both or nothing."""
     before, behind = _SIGNS_BEFORE.match(shown), _SIGNS_BEHIND.search(shown)
-    if not before and not behind:
-        return shown, frozenset()
     signs = (before[0] if before else "") + (behind[0] if behind else "")
     sides = {"approve" for sign in YES_SIGNS if sign in signs} | {"reject" for sign in NO_SIGNS if sign in signs}
     start, end = before.end() if before else 0, behind.start() if behind else len(shown)

@@ -43,21 +43,14 @@ def html_text(html: str, share: int = 1) -> str:
     if _LONG_NUMBER.search(html):
         raise Unreadable("malformed", "The HTML of the mail is malformed.")
     whole = html.replace("\r\n", "\n").replace("\r", "\n")
-    html = _capped(whole, share)
+    html = whole[: limits.LARGEST_TEXT // share]
+    for sign, most in (("<", limits.MOST_TAGS // share), ("&", limits.MOST_REFERENCES // share)):
+        html = sign.join(html.split(sign, most)[:most])
     tree = JustHTML(html, sanitize=False, scripting_enabled=False)
     page = _Page(share, doubtful=_READ_DIFFERENTLY.search(html) is not None)
     page.read_sheets(tree)
     page.lay_out(tree.root)
     return page.text(is_cut=html != whole or whole.endswith(f"{UNSURE}<!--"))
-
-
-def _capped(html: str, share: int) -> str:
-    """No more than so many characters, tags and references."""
-    cut = html[: limits.LARGEST_TEXT // share]
-    for sign, most in (("<", limits.MOST_TAGS // share), ("&", limits.MOST_REFERENCES // share)):
-        if cut.count(sign) > most:
-            cut = sign.join(cut.split(sign, most)[:most])
-    return cut
 
 
 class _Page:
@@ -153,7 +146,12 @@ class _Page:
     def _enter(self, node: Any, around: _State) -> _State:
         if around.gone:
             return around
-        name, style, hides = node.name, self._style_of(node), _hides(node)
+        name, text = node.name, node.attrs.get("style") or ""
+        self._room -= len(text)
+        is_long = len(text) > limits.LONGEST_STYLE or self._room < 0
+        style = Style(doubtful=True) if is_long else inline_style(text)
+        # With no style of its own such text is hidden in any program; with other values in some.
+        hides = name in _KNOWN and (node.attrs.get("hidden", "no") or "").lower() in ("", "hidden", "true")
         names = {name, *(f"#{mark}" for mark in _marks(node, "id")), *(f".{mark}" for mark in _marks(node, "class"))}
         changes, moves = names & self._sheets.changed, names & self._sheets.displaced
         if not (style.doubtful or style.displaced or style.block is not None or changes) and (
@@ -178,13 +176,6 @@ class _Page:
         return _State(
             False, doubtful or around.doubtful, keeps_lines or name == "pre", block, resized or around.resized
         )
-
-    def _style_of(self, node: Any) -> Style:
-        text = node.attrs.get("style") or ""
-        self._room -= len(text)
-        if len(text) > limits.LONGEST_STYLE or self._room < 0:
-            return Style(doubtful=True)
-        return inline_style(text)
 
     def _place(self, node: Any, *, block: bool, doubtful: bool) -> None:
         """End the line where a block begins; in doubt it may not, and may show something without a text."""
@@ -222,11 +213,6 @@ class _Page:
             self._conditional = "[endif]" not in text
             if "[if" in text and not state.gone:
                 self._put(UNSURE)
-
-
-def _hides(node: Any) -> bool:
-    """With no style of its own such text is hidden in any program; with other values in some."""
-    return node.name in _KNOWN and (node.attrs.get("hidden", "no") or "").lower() in ("", "hidden", "true")
 
 
 def _marks(node: Any, *attributes: str) -> set[str]:
