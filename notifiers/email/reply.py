@@ -73,8 +73,8 @@ class KnownNames(NamedTuple):
 def read_reply(raw: bytes, names: KnownNames | None = None, languages: Sequence[str] = CODES) -> Reply:
     """Read one mail as it came. What can't be read is a Reply too, of the kind "unreadable".
 
-    `names` are all that may stand beside an answer; without them, those in the mail's own headers may, and behind a
-    greeting what is written like a name. `languages`: codes of the languages in use.
+    `names` are all that may stand beside an answer; without them, those in the mail's own headers may. `languages`:
+    codes of the languages in use.
     """
     try:
         mail = read_parts(raw)

@@ -21,7 +21,7 @@ from notifiers.email.mime.parts import Fields, Unreadable, read_fields
 # What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2); the
 # second is Microsoft's, for a guess.
 UNDECIDED = ("none", "bestguesspass", "temperror")
-STRAY = "the topmost Authentication-Results isn't in the form of Exchange Online"
+NOT_EXCHANGES = "the topmost Authentication-Results isn't in the form of Exchange Online"
 
 
 class Authentic(NamedTuple):
@@ -90,9 +90,9 @@ def _results(fields: Fields, rule: AuthenticityRule) -> tuple[list[Result], str]
         return [], "the mail server wrote no Authentication-Results"
     first, *pieces = cut(topmost)
     if rule.exchange_online:
-        stray = "" if read_result(first).value else STRAY
+        problem = "" if read_result(first).value else NOT_EXCHANGES
         # With a tenant a DMARC result counts even there: what it says against the mail is not overruled.
-        return list(map(read_result, () if stray and not rule.tenant else (first, *pieces))), stray
+        return list(map(read_result, () if problem and not rule.tenant else (first, *pieces))), problem
     if server_of(first) != rule.authserv_id.strip().lower():
         return [], "the topmost Authentication-Results isn't by the server that is trusted"
     return list(map(read_result, pieces)), ""

@@ -87,8 +87,7 @@ class Lexicon:
         self.answering_words = self.approve.words() | self.reject.words()
         of_doubt = of("below", "below_in_its_language").folded()
         self.below_words = frozenset(phrase.rstrip("*") for phrase in of_doubt if " " not in phrase)
-        # "If" in two languages where its accent is left out, and "as approved": beside another answer they are none.
-        self.conditions = Phrases(["si", "conforme"])
+        self.conditions = of("conditions")
 
     def turns(self, word: str) -> bool:
         """Whether a word answers, or turns an answer."""

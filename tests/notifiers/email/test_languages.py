@@ -15,6 +15,7 @@ REQUIRED = frozenset({"approve", "reject", "explicit", "undo", "greetings", "tha
 OPTIONAL = frozenset({
     "approve_orders", "reject_orders", "before_no", "mere_no", "no_reject", "ambiguous", "bare_verbs", "please", "own",
     "by", "with_answer", "sorry", "agrees", "titles", "honorifics", "and", "below_in_its_language", "harmless_below",
+    "conditions",
 })  # fmt: skip
 FILES = sorted(LANGUAGES.glob("*.toml"))
 
