@@ -24,7 +24,7 @@ _NUMBERS = ("number", "dimension", "percentage")
 _COLOUR_FUNCTIONS = ("rgb", "rgba", "hsl", "hsla")
 _BROWSER = re.compile("^-(?:webkit|moz|ms|apple|qt)-")
 _NAME = re.compile(r"[.#]?-?[a-z_\u0080-\U0010ffff][\w-]*")
-_NO_NAMES = re.compile(r"\[[^\]]*\]?|::?[\w-]+(\([^)]*\)?)?")
+_PSEUDO = re.compile(r"::?[\w-]*")
 _DARK_MODE = re.compile(r"\s*((only )?(screen|all) and )?\(prefers-color-scheme:\s*dark\)\s*")
 DEEPEST_GROUP = 3  # of `@media` and its like in each other
 
@@ -212,7 +212,9 @@ class StyleSheets:
     def _add(self, rule: Any, *, dark_mode: bool) -> None:
         found = tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
         style = _read(found, dark_mode=dark_mode)
-        selectors = tinycss2.serialize(rule.prelude).lower()
+        # What stands in brackets names no element that must be there, whatever it looks like: `[title="] .x"]`.
+        named = [token for token in rule.prelude if token.type not in ("[] block", "() block", "function", "comment")]
+        selectors = tinycss2.serialize(named).lower()
         nests = any(each.type in ("qualified-rule", "at-rule") for each in found)  # and may rule anything
         self.doubtful = nests or len(selectors) > limits.LONGEST_STYLE
         self.shows = self.shows or style.block is not None
@@ -228,7 +230,7 @@ class StyleSheets:
 
     def _name(self, selector: str) -> str:
         """One name that an element must have for a rule to hold: too many elements will have it, never too few."""
-        last = re.split(r"[\s>+~]+", _NO_NAMES.sub("", selector).strip())[-1]
+        last = re.split(r"[\s>+~]+", _PSEUDO.sub("", selector).strip())[-1]
         names = _NAME.findall(last)
         self.doubtful = self.doubtful or not names or "\\" in selector
         return max(names, key=lambda name: name[0] in ".#", default="")
