@@ -122,7 +122,7 @@ def _has_plain_tokens(name: str, value: Value) -> bool:
     names_font = name.startswith(("font", "mso-"))  # elsewhere a string may be shown
     return all(
         (token.type in (*_NUMBERS, "ident", "hash", "literal") and _word([token]) not in ("line-through", *_SIGNS))
-        or (token.type == "string" and names_font and token.value.lower() not in _SIGNS)
+        or (token.type == "string" and names_font and token.value.lower().rstrip(" 23") not in _SIGNS)  # "Wingdings 2"
         or (token.type == "function" and token.lower_name in _COLOUR_FUNCTIONS)
         for token in value
     )

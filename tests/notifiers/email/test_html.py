@@ -265,6 +265,8 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
         "<font face=Wingdings>Approved</font>",
         "<font face='Wingdings,Arial'>Approved</font>",
         "<font face=' Wingdings '>Approved</font>",
+        "<span style=\"font-family:'Wingdings 2'\">Approved</span>",
+        "<font face='Zapf Dingbats'>Approved</font>",
         "<style>.h{display:none}</style><p class='" + "a " * 600 + "h'>Approved</p>",
         "<style>#" + "i" * 150 + "{display:none}</style><p id=" + "i" * 150 + ">Approved</p>",
         "<style>[title='] .x']{display:none}</style><p title='] .x'>Approved</p>",
