@@ -90,7 +90,7 @@ def _read(declarations: Sequence[Any], *, dark_mode: bool = False) -> Style:
 def _is_plain(name: str, value: Value) -> bool:
     """Whether a declaration is known to leave text readable where it stands."""
     word = _word(value)
-    if name in ("color", "text-fill-color"):
+    if name in ("color", "text-fill-color", "mso-style-textfill-fill-color"):
         return word in _TEXT_COLOURS or _is_text_colour(value)
     if name in ("background", "background-color"):
         return all(map(_is_background, value))
