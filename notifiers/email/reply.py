@@ -16,9 +16,10 @@ from notifiers.email.grammar.segments import Names, words_of_name
 from notifiers.email.header_values import addresses, decoded, keyword
 from notifiers.email.machines import bounces
 from notifiers.email.machines.absence import is_away
-from notifiers.email.mime.parts import Fields, Part, Unreadable, read_fields, read_parts
+from notifiers.email.machines.subjects import kind_by_subject
+from notifiers.email.mime.parts import SINGLE, Fields, Part, Unreadable, read_fields, read_parts
 from notifiers.email.token import Ids, in_subject
-from notifiers.email.verdict import Context, Reading, read_mail
+from notifiers.email.verdict import Context, read_mail
 
 REASONS: dict[str, str] = read_toml("refusals")  # why a mail decides nothing, by code
 ReplyKind = Literal[
@@ -112,7 +113,11 @@ def _of_person(mail: Part, known: KnownNames | None, languages: tuple[str, ...])
     undoes = answer.code == "undo"
     kind = "forward" if answer.code == "forwarded" else "reply"
     code = "unclear" if undoes else answer.code
-    return _none(code, kind, _why(answer, line), {**about, "asks_to_undo": undoes})
+    # Which line was read is said, too: a gateway may have put it there, unseen by its sender.
+    why = REASONS.get(answer.code, REASONS["unclear"]) + (f' It reads "{line}".' if line else "")
+    if answer.doubt:
+        why = REASONS["doubted"].format(word=answer.doubt[: limits.LONGEST_LINE_SHOWN], answer=line)
+    return _none(code, kind, why, {**about, "asks_to_undo": undoes})
 
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
@@ -122,19 +127,12 @@ def _names(fields: Fields, known: KnownNames | None) -> Names:
 
 
 _REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
-    ("repeated_header", "unreadable", lambda mail, sender: bool(mail.fields.repeated())),
+    ("repeated_header", "unreadable",
+     lambda mail, sender: any(len(mail.fields.all(name)) > 1 for name in SINGLE)),
     ("no_one_sender", "unreadable", lambda mail, sender: not sender),
     ("sent_by_another", "reply", lambda mail, sender: people.sender_differs(mail.fields, sender)),
-    ("forwarded", "forward", lambda mail, sender: machines.is_forward(mail)),
+    ("forwarded", "forward", lambda mail, sender: kind_by_subject(mail) == "forward"),
 ]  # fmt: skip
-
-
-def _why(answer: Reading, line: str) -> str:
-    """Why there is no answer, and which line was read: a gateway may have put it there, unseen by its sender."""
-    if answer.doubt:
-        return REASONS["doubted"].format(word=answer.doubt[: limits.LONGEST_LINE_SHOWN], answer=line)
-    message = REASONS.get(answer.code, REASONS["unclear"])
-    return f'{message} It reads "{line}".' if line else message
 
 
 def _of_machine(mail: Part) -> Reply | None:

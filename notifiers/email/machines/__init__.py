@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from notifiers.email import limits
 from notifiers.email.folding import MACHINES
-from notifiers.email.header_values import addresses_anywhere, decoded, keyword, without_comments
+from notifiers.email.header_values import addresses_anywhere, keyword, without_comments
 from notifiers.email.machines.bounces import is_report, is_report_of
 from notifiers.email.machines.subjects import kind_by_subject
 from notifiers.email.mime.charset import beginning
@@ -35,11 +35,6 @@ class Sign(NamedTuple):
     guessed: bool = False
 
 
-def is_forward(mail: Part) -> bool:
-    """Whether a mail's subject says that it hands another one on."""
-    return _says("forward")(mail)
-
-
 def machine(mail: Part) -> Sign | None:
     """The sign that a machine wrote this mail, which is guessed where all are; None where a person may have."""
     shown = [each for each in _SIGNS if each.shows(mail)]
@@ -55,10 +50,6 @@ def is_from_mail_server(mail: Part) -> bool:
     null = re.fullmatch(r"<\s*>", mail.fields.first("return-path").strip()) is not None
     is_whole = is_report_of("delivery-status", mail)
     return is_whole or null or one_sender(mail.fields).rpartition("@")[0] in MACHINES["daemons"]
-
-
-def _says(kind: str) -> Test:
-    return lambda mail: kind_by_subject(decoded(mail.fields.first("subject"))) == kind
 
 
 def _has(*names: str) -> Test:
@@ -143,7 +134,7 @@ _SIGNS = [
     Sign("auto_reply", "another report of a machine", _is_other_report),
     Sign("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
     Sign("auto_reply", "a machine's address wrote it", _is_from(MACHINES["robots"])),
-    Sign("auto_reply", _SUBJECT, _says("automatic"), guessed=True),
+    Sign("auto_reply", _SUBJECT, lambda mail: kind_by_subject(mail) == "automatic", guessed=True),
     Sign("auto_reply", _AUTOMATIC, _has(*MACHINES["automatic_headers"])),
     Sign("auto_reply", _AUTOMATIC, _value("x-post-messageclass", "9")),
     Sign("list", _LIST, _bears(*MACHINES["list_headers"])),

@@ -4,7 +4,6 @@ from contextlib import suppress
 
 from notifiers.email import limits
 from notifiers.email.folding import MACHINES, any_of, loose
-from notifiers.email.header_values import decoded
 from notifiers.email.html import html_text
 from notifiers.email.machines.subjects import says_away
 from notifiers.email.mime.charset import part_text
@@ -17,7 +16,7 @@ _AWAY = any_of(MACHINES["away"])
 
 def is_away(mail: Part) -> bool:
     """Whether an automatic reply says that its author is away."""
-    if _marked(mail) or says_away(decoded(mail.fields.first("subject"))):
+    if _marked(mail) or says_away(mail):
         return True
     # The mail of ours that it may quote tells of other people's days off.
     own: list[str] = []

@@ -12,6 +12,8 @@ from typing import Literal
 from notifiers.email import limits
 from notifiers.email.folding import MACHINES, any_of, loose
 from notifiers.email.grammar import read_line
+from notifiers.email.header_values import decoded
+from notifiers.email.mime.parts import Part
 
 LONGEST_LABEL = 3  # words
 LONGEST_UNKNOWN = 4  # columns of a prefix that no table has and that a client may write; a CJK character takes two
@@ -29,9 +31,9 @@ _OUTLOOK, _AUTOMATIC = any_of(MACHINES["outlook_away"]), any_of(MACHINES["automa
 Kind = Literal["", "forward", "automatic", "reply"]
 
 
-def kind_by_subject(subject: str) -> Kind:
-    """What a decoded subject says that a mail is; "" where that is nothing."""
-    before, ours = _split(subject)
+def kind_by_subject(mail: Part) -> Kind:
+    """What its subject says that a mail is; "" where that is nothing."""
+    before, ours = _split(mail)
     if _FORWARD_TAG.search(ours[-len("(fwd)") :]):
         return "forward"
     *prefixes, rest = before.split(":", limits.MOST_PREFIXES + 1)
@@ -47,20 +49,21 @@ def kind_by_subject(subject: str) -> Kind:
     return "automatic" if _is_machines(rest) or ours.startswith(MACHINES["outlook_away"]) else ""
 
 
-def says_away(subject: str) -> bool:
+def says_away(mail: Part) -> bool:
     """Whether the subject of an automatic reply says that its author is away; Outlook's words do on a reply to us."""
-    before, ours = _split(subject)
+    before, ours = _split(mail)
     by_outlook = ours and (_OUTLOOK.search(before) or ours.startswith(MACHINES["outlook_away"]))
     return bool(_AWAY.search(before) or by_outlook)
 
 
-def _split(subject: str) -> tuple[str, str]:
-    """What stands before our subject, and ours, both folded; all and "" where ours isn't there.
+def _split(mail: Part) -> tuple[str, str]:
+    """What stands in the subject before ours, and ours, both folded; all and "" where ours isn't there.
 
     Ours begins with the name of the installation, which may be any words ("Out of Office Ltd"): behind the last colon,
     bracket or dash before its fixed words.
     """
-    text = loose(subject[: limits.LONGEST_SUBJECT]).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace(" :", ":")
+    text = loose(decoded(mail.fields.first("subject"))).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    text = text.replace(" :", ":")
     found = _OURS.search(text)
     if not found:
         return text, ""

@@ -52,10 +52,6 @@ class Fields:
         """The topmost value of one name, or ""."""
         return next(iter(self.all(name)), "")
 
-    def repeated(self) -> list[str]:
-        """The names that must come once and come more often."""
-        return [name for name in SINGLE if len(self.all(name)) > 1]
-
 
 @dataclass
 class Part:
