@@ -77,7 +77,8 @@ class RdpTokens:
                 append(connection, about, [_event("rdp_token_redeemed", gateway.name, detail, shown, now)])
             else:
                 event = _event("rdp_token_refused", gateway.name, why, shown, now)
-                append_or_count(connection, about, event, gateway.name, sent.source_address)
+                # By the request, as anybody can come with unknown tokens from as many addresses as they like.
+                append_or_count(connection, about, event, gateway.name, about)
         if found is None:
             raise Refused(INVALID, ErrorCode.INVALID_ROUTING_TOKEN)
         return found

@@ -14,6 +14,7 @@ from countersign.cli import (
     answering,
     asking,
     certificates,
+    connecting,
     devices,
     doctor,
     enrolment,
@@ -42,6 +43,7 @@ app = typer.Typer(
     context_settings=HELP_OPTIONS,
 )
 app.add_typer(asking.commands)
+app.add_typer(connecting.commands)
 app.add_typer(devices.commands)
 app.add_typer(registered_devices.commands, name="device")
 registered_devices.commands.add_typer(own_device.commands)

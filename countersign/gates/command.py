@@ -8,9 +8,10 @@ import sys
 from countersign.gates.protocol import BAD_INPUT, INTERRUPTED
 
 USAGE = """\
-Usage: countersign-gate ssh [HOST PORT] [--no-wait] [--socket PATH]
+Usage: countersign-gate ssh [HOST PORT] [--no-wait | --ask-only] [--socket PATH]
 
-ssh   asks whether you may connect to HOST, waits for the yes, and relays standard input and output to its PORT
+ssh   asks whether you may connect to HOST, waits for the yes, and relays standard input and output to its PORT;
+      with --ask-only it ends with the yes
 pam   is started by PAM at a login, and lets it go on or refuses it
 """
 

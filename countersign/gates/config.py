@@ -13,6 +13,7 @@ from countersign.durations import reads
 from countersign.errors import BadQuestion
 from countersign.gates.pam_config import PamConfig
 from countersign.gates.protocol import SOCKET
+from countersign.gates.rdp import RdpSettings
 from countersign.models import NO_BOOL, Id, Model
 from countersign.question import read_question
 from countersign.remedies import remedy
@@ -61,6 +62,7 @@ class GateConfig(Model):
     retry_within: Retry = timedelta(seconds=60)
     devices: dict[Id, Target] = {}
     pam: PamConfig | None = None
+    rdp: RdpSettings | None = None
 
 
 def read_config(file: Path) -> GateConfig:

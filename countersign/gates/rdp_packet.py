@@ -9,7 +9,7 @@ import struct
 from typing import NamedTuple
 
 from countersign.errors import BadQuestion
-from countersign.rdp import ROUTING
+from countersign.rdp import LONGEST_TOKEN, ROUTING
 
 # The largest that is read; X.224 itself, which counts in one byte, allows for 259.
 LARGEST_BYTES = 512
@@ -55,7 +55,8 @@ def read(packet: bytes) -> FirstPacket:
         raise BadQuestion("This is no connection of RDP; use an RDP client.")
     text, end, rest = packet[HEADERS:].partition(END)
     token = text.removeprefix(ROUTING.encode())
-    if not end or token == text or not token.isascii() or not token.decode().isprintable():
+    is_text = token.isascii() and token.decode(errors="replace").isprintable()
+    if not end or token == text or not is_text or len(token) > LONGEST_TOKEN:
         raise BadQuestion("There is no routing token; open a file that the request's page gave you.")
     if not _is_negotiation(rest):
         raise BadQuestion("What follows the routing token is no request of RDP; use an RDP client.")

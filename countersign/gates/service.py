@@ -10,7 +10,7 @@ import resource
 import signal
 import socket
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from countersign.gates.claims import ROOT, Caller, Claim, caller_of, claim_of
 from countersign.gates.config import GateConfig, read_token
 from countersign.gates.logins import PAM, Logins
 from countersign.gates.protocol import LONGEST_LINE_BYTES, Message, line_of
+from countersign.gates.rdp import RdpGate
 from countersign.gates.targets import connected, cut
 from countersign.gates.tracking import Wanted
 from countersign.http import Api
@@ -52,6 +53,8 @@ CODES: list[tuple[type[CountersignError], int]] = [
     (NotFound, protocol.NO),
     (CountersignError, protocol.UNAVAILABLE),
 ]
+
+Part = Callable[[], Coroutine[Any, Any, None]]
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +111,9 @@ class Client:
 class GateService:
     """Serves the gates of this host."""
 
-    def __init__(self, config: GateConfig, access: Access) -> None:
-        self._config, self.access = config, access
+    def __init__(self, config: GateConfig, access: Access, parts: Sequence[Part] = ()) -> None:
+        """`parts`: what else runs until the service ends, such as gates that listen themselves."""
+        self._config, self.access, self._parts = config, access, parts
         self.logins = Logins(access, config.pam, config.grace, config.socket.parent) if config.pam else None
         self._accounts = Calls(MOST_ACCOUNTS_LOOKED_UP)
         self._connections: Counter[int] = Counter()
@@ -126,21 +130,23 @@ class GateService:
         server = await self._listen(self._config.socket)
         if self.logins:
             self.logins.resume()
-        following: asyncio.Task[None] = asyncio.create_task(self.access.run())
+        running = [asyncio.create_task(run()) for run in (self.access.run, *self._parts)]
         try:
-            await asyncio.wait({following, self._stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*running, self._stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
             server.close()
-            following.cancel()
+            for part in running:
+                part.cancel()
             if self.logins:
                 await self.logins.close()
             self.access.end_all(STOPPED)
             if self._serving:
                 await asyncio.wait(self._serving, timeout=4 * CLOSING_SECONDS)
             self._config.socket.unlink(missing_ok=True)
-        if following.done() and not following.cancelled():
-            following.result()
+        for part in running:
+            if part.done() and not part.cancelled():
+                part.result()
 
     async def _listen(self, path: Path) -> asyncio.Server:
         try:
@@ -273,7 +279,8 @@ async def serve(config: GateConfig) -> None:
     loop = asyncio.get_running_loop()
     with Api(config.url, read_token(config.token_file)) as api:
         access = Access(api, config.grace.total_seconds(), config.retry_within.total_seconds())
-        service = GateService(config, access)
+        parts = [RdpGate(config.rdp, config.devices, access, api).run] if config.rdp else []
+        service = GateService(config, access, parts)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stop)
         await service.run()

@@ -17,10 +17,13 @@ from typing import NamedTuple, NoReturn
 from countersign.gates import protocol
 from countersign.gates.protocol import BAD_INPUT, FAULT, INTERRUPTED, NO, OK, UNAVAILABLE, Message, Service
 
-NO_WAIT = "--no-wait"
+# Behind HOST PORT: to be answered at once, or to wait for the yes alone.
+NO_WAIT, ASK_ONLY = "--no-wait", "--ask-only"
 # Of the person's environment, where sshd accepts it (AcceptEnv): `no` does not wait.
 WAIT_VARIABLE = "COUNTERSIGN_WAIT"
-ASKED = re.compile(r"(?:countersign-gate ssh )?([A-Za-z0-9][A-Za-z0-9._@+-]{0,127}) ([0-9]{1,5})( --no-wait)?")
+ASKED = re.compile(
+    rf"(?:countersign-gate ssh )?([A-Za-z0-9][A-Za-z0-9._@+-]{{0,127}}) ([0-9]{{1,5}})( {NO_WAIT}| {ASK_ONLY})?"
+)
 HOW = (
     "This host only leads on to others. Write to your ~/.ssh/config, and then connect to the host itself:\n"
     "  Host db-1\n"
@@ -38,6 +41,7 @@ class Asked(NamedTuple):
     host: str
     port: int
     waits: bool
+    asks_only: bool
     socket: str
 
 
@@ -85,7 +89,8 @@ def _asked(arguments: list[str]) -> Asked | None:
     found = ASKED.fullmatch(typed)
     if found is None or not 0 < int(found[2]) < 65536:
         return None
-    return Asked(found[1], int(found[2]), waits and not found[3], path)
+    option = (found[3] or "").strip()
+    return Asked(found[1], int(found[2]), waits and option != NO_WAIT, option == ASK_ONLY, path)
 
 
 def _through(service: Service, asked: Asked) -> int:
@@ -113,6 +118,8 @@ def _through(service: Service, asked: Asked) -> int:
                     code = _take(message)
                     if code is not None:
                         return code
+                    if "yes" in message and asked.asks_only:
+                        return OK
                     if "yes" in message and relay is None:
                         poll.unregister(IN)
                         relay = Relay(socket.socket(fileno=service.passed.pop(0)))

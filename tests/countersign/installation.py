@@ -104,6 +104,7 @@ def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iter
         "COUNTERSIGN_PORTAL_PORT": str(port),
         **mail_settings(smtp_port, imap_port, new_mail_keys()),
         "COUNTERSIGN_LOG_LEVEL": "warning",
+        "COUNTERSIGN_RDP_GATE": "rdp.example.test",
         "COUNTERSIGN_REQUESTS_AN_HOUR": "0",
         "COUNTERSIGN_REFUSALS_AN_HOUR": "0",
         "TEMPORAL_ADDRESS": temporal_address,

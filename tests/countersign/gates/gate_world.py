@@ -166,6 +166,8 @@ class GateInstallation:
     echo: Echo
     token: str
     devices: Iterator[str] = field(default_factory=lambda: iter(TARGETS))
+    # Nothing listens there, unless a test has something.
+    rdp_port: int = 3389
 
     def device(self) -> str:
         """A device that nobody asked for yet."""
@@ -207,9 +209,8 @@ class GateInstallation:
             api.revoke(approval_id, why)
 
     def config(self, socket_path: Path, url: str, grace: str, retry_within: str, more: str) -> str:
-        targets = "\n".join(
-            f'[devices.{name}]\naddress = "127.0.0.1"\nports = {{ ssh = {self.echo.port} }}' for name in TARGETS
-        )
+        ports = f"{{ ssh = {self.echo.port}, rdp = {self.rdp_port} }}"
+        targets = "\n".join(f'[devices.{name}]\naddress = "127.0.0.1"\nports = {ports}' for name in TARGETS)
         return (
             f'url = "{url}"\ntoken_file = "{self.folder / "gate.token"}"\nsocket = "{socket_path}"\n'
             f'grace = "{grace}"\nretry_within = "{retry_within}"\n{targets}\n{more}\n'

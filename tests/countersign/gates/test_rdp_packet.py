@@ -53,6 +53,7 @@ def test_the_token_is_read_and_the_rest_goes_on_as_it_came(rest: bytes) -> None:
         packet(b"Cookie: mstshash=alice\r\n" + NEGOTIATION),
         packet(b"tsv://something\r\n" + NEGOTIATION),
         packet(ROUTING.removesuffix(b"\r\n")),
+        packet(b"Cookie: msts=" + b"0" * 201 + b"\r\n"),
         packet(b"Cookie: msts=\xc3\xa4\r\n"),
         packet(b"Cookie: msts=a\x00b\r\n"),
         packet(b"Cookie: msts=a\rb\r\n"),

@@ -1,0 +1,110 @@
+"""connect: the person's own client, led through the gate, which asks, tells what it waits for, and lets it in."""
+
+import re
+import webbrowser
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from countersign.cli import own_files, programs, rdp_client
+from countersign.cli.completion import device_names
+from countersign.cli.options import DEFAULT_URL, Token, Url, connect, person
+from countersign.cli.output import console
+from countersign.errors import BadQuestion, CountersignError
+from countersign.kinds.connection import Protocol
+from countersign.models import GATEWAY, Status, Subject
+from countersign.question import read_question
+
+# The file that keeps the bastion that was named last.
+BASTION = "bastion"
+# What ssh takes for a host, and neither it nor the shell that runs a ProxyCommand for anything else.
+HOST = re.compile(r"(ssh://)?[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,252}")
+NO_BASTION = "--bastion is missing: name the SSH host that leads to devices, such as bastion.example.com."
+GAVE_UP = "Ctrl-C, before it was decided."
+
+commands = typer.Typer()
+
+
+@commands.command("connect")
+def connect_to(
+    device: Annotated[
+        str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.", autocompletion=device_names)
+    ],
+    protocol: Annotated[
+        Protocol, typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(Protocol)}.")
+    ] = Protocol.SSH,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="-- ARGUMENTS", help="What your client is given, too, behind `--`.")
+    ] = None,
+    bastion: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST",
+            envvar="COUNTERSIGN_BASTION",
+            show_default=False,
+            help="The SSH host that leads to devices; kept for the next time.",
+        ),
+    ] = "",
+    client: Annotated[
+        str, typer.Option(metavar="COMMAND", help="Your RDP client, with {} for where it connects.", show_default=False)
+    ] = "",
+    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="The device's port for rdp.")] = 3389,
+    address: Annotated[str, typer.Option(metavar="URL", help="Where the application is, for http.")] = "",
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+) -> None:
+    """Connect by your own client, through the gate: it asks, waits and lets you in. Ctrl-C withdraws while it waits."""
+    asked = {"requester": "anybody", "device": device, "protocol": protocol}
+    subject = read_question(asked, {"device": "DEVICE"}).subject
+    if protocol is Protocol.HTTP:
+        _open(address or f"https://{subject.target}/")
+        return
+    host = _bastion(bastion)
+    try:
+        if protocol is Protocol.RDP:
+            code = rdp_client.run(host, subject.target, port, client, arguments or [])
+        else:
+            code = programs.run(_ssh(host, subject.target, protocol, arguments or []))
+    except KeyboardInterrupt:
+        _withdraw(url, token, subject)
+        raise
+    raise typer.Exit(code)
+
+
+def _ssh(bastion: str, device: str, protocol: Protocol, more: Sequence[str]) -> list[str]:
+    """The client's command: ssh takes options and a command behind the device, sftp takes options before it alone."""
+    through = ["-o", f"ProxyCommand=ssh -T {bastion} {device} %p"]
+    return ["ssh", *through, device, *more] if protocol is Protocol.SSH else ["sftp", *through, *more, device]
+
+
+def _bastion(named: str) -> str:
+    """The bastion, which is kept where it was named; BadQuestion where none is known."""
+    host = named.strip() or own_files.read(BASTION).strip()
+    if not HOST.fullmatch(host):
+        raise BadQuestion(f"{host[:40]!r} is no host of SSH. {NO_BASTION}" if host else NO_BASTION)
+    if named.strip() and host != own_files.read(BASTION).strip():
+        own_files.write(BASTION, f"{host}\n")
+    return host
+
+
+def _open(address: str) -> None:
+    if not address.startswith(("https://", "http://")):
+        raise BadQuestion("--address must be the application's address, such as https://grafana.example.com.")
+    console(stderr=True).print(Text(f"Opening {address}; the page there asks, and lets you in."))
+    webbrowser.open(address)
+
+
+def _withdraw(url: str, token: str, subject: Subject) -> None:
+    """Cancel what a gate asked for its person, who is logged in here; the gate does it a while later by itself."""
+    try:
+        with connect(url, token) as api:
+            waiting = api.requests(Status.WAITING, requester=person(api.me(), ""))
+            for view in waiting:
+                same = (view.subject.target, view.subject.variant) == (subject.target, subject.variant)
+                if same and view.asked_by.startswith(GATEWAY):
+                    api.cancel(view.approval_id, GAVE_UP)
+                    console(stderr=True).print(Text(f"#{view.approval_id} is withdrawn."))
+    except CountersignError as error:
+        console(stderr=True).print(Text(f"The gate withdraws the request, if one waits, within a minute. ({error})"))

@@ -1,0 +1,45 @@
+"""Programs of the person's own that a command starts, and ends with itself."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from countersign.errors import Unavailable
+
+END_SECONDS = 5.0
+
+
+@contextmanager
+def started(command: Sequence[str], stdin: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs while the block does. Unavailable where it is not installed."""
+    process = start(command, stdin)
+    try:
+        yield process
+    finally:
+        end(process)
+        if process.stdin:
+            process.stdin.close()
+
+
+def run(command: Sequence[str], stdin: int | None = None) -> int:
+    """Run a program to its end; returns its exit code. Where this is interrupted, so is the program."""
+    with started(command, stdin) as process:
+        return process.wait()
+
+
+def start(command: Sequence[str], stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:
+    """Start a program, with these as its input and output. Unavailable where it is not installed."""
+    try:
+        return subprocess.Popen(command, stdin=stdin, stdout=stdout)  # noqa: S603 - no shell reads it
+    except OSError as error:
+        raise Unavailable(f"{command[0]} can't be started: {error.strerror}. Install it.") from None
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a program, and wait for it."""
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,168 @@
+"""The gate for RDP clients that can't tunnel: it knows whose connection it is by a one-time token in the first packet.
+
+Nothing is read but that packet, and nothing is sent before the grant was found; then bytes are passed on both ways, as
+they are, and the encryption of RDP is between the client and the host. Where anything is not right, it just closes.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, StringConstraints
+
+from countersign.errors import BadQuestion, CountersignError, Refused, Unavailable
+from countersign.gates.access import Access, Session, Wanted
+from countersign.gates.calls import Calls
+from countersign.gates.rdp_packet import FirstPacket, length_of, read
+from countersign.gates.targets import connected
+from countersign.http import Api
+from countersign.models import Model
+from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
+
+if TYPE_CHECKING:
+    from countersign.gates.config import Target
+
+# For the whole first packet, from the connection on.
+FIRST_PACKET_SECONDS = 10.0
+# A grant that lasted a moment ago answers at once; where it doesn't, nobody waits at a client that shows nothing.
+ANSWER_SECONDS = 10.0
+# Connections that no grant let in yet, of one address and of all.
+MOST_OF_ONE, MOST_IN_ALL = 8, 256
+MOST_REDEEMING = 16
+BUFFER_BYTES = 256 * 1024
+
+log = logging.getLogger(__name__)
+
+
+class RdpSettings(Model):
+    """The section `[rdp]` of gate.toml: the address and port to listen at."""
+
+    listen: Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")] = Field(
+        description="HOST:PORT, such as 0.0.0.0:3389"
+    )
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The host and the port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+class RdpGate:
+    """Lets connections of RDP through to the devices of this host's configuration."""
+
+    def __init__(self, settings: RdpSettings, devices: "Mapping[str, Target]", access: Access, api: Api) -> None:
+        self._settings, self._devices, self._access = settings, devices, access
+        self._redeem = api.redeem_rdp_token
+        self._calls = Calls(MOST_REDEEMING)
+        self._waiting: Counter[str] = Counter()
+        self._serving: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve until this is cancelled, which closes all connections. BadQuestion where it can't listen."""
+        host, port = self._settings.place
+        try:
+            server = await asyncio.start_server(self._serve, host, port, limit=BUFFER_BYTES)
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or "there is no such port"
+            raise BadQuestion(
+                f"listen of [rdp] is {self._settings.listen}, which can't be listened at: {why}."
+            ) from None
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            server.close()
+            for task in self._serving:
+                task.cancel()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._serving.add(task)
+        source = str(writer.get_extra_info("peername")[0])
+        try:
+            await self._through(source, reader, writer)
+        except (CountersignError, TimeoutError) as error:
+            log.info("A connection of RDP from %s is closed: %s", source, error or "it sent no first packet.")
+        except (OSError, EOFError):
+            log.debug("A client at %s is gone.", source)
+        except Exception:
+            log.exception("A connection of RDP could not be served.")
+        finally:
+            self._serving.discard(task)
+            writer.close()
+
+    async def _through(self, source: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._waiting[source] >= MOST_OF_ONE or self._waiting.total() >= MOST_IN_ALL:
+            raise Unavailable("too many wait to be let in.")
+        self._waiting[source] += 1
+        try:
+            async with asyncio.timeout(FIRST_PACKET_SECONDS):
+                packet = await _first(reader)
+            token = RoutingToken(token=packet.token, source_address=source)
+            routed = await self._calls(partial(self._redeem, token))
+            session = await self._session(routed, source)
+        finally:
+            self._waiting[source] -= 1
+            self._waiting += Counter()  # which forgets those that have none
+        try:
+            await self._relay(routed, session, packet, reader, writer)
+        finally:
+            session.close()
+
+    async def _session(self, routed: RoutedConnection, source: str) -> Session:
+        wanted = Wanted(routed.person, routed.device, VARIANT, source)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._access.ask(wanted, lambda _: None)
+        except TimeoutError:
+            self._access.asker_withdrew(wanted)
+            raise Refused(f"#{routed.approval_id} lets {routed.person} in no more.") from None
+
+    async def _relay(
+        self,
+        routed: RoutedConnection,
+        session: Session,
+        packet: FirstPacket,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Pass bytes on until either side closes, or the grant has ended."""
+        target = self._devices.get(routed.device)
+        if target is None or VARIANT not in target.ports:
+            raise Refused(f"{routed.device} has no port for RDP in this gate's configuration.")
+        host = await connected(routed.device, target.address, target.ports[VARIANT])
+        host.setblocking(False)
+        host_reader, host_writer = await asyncio.open_connection(sock=host, limit=BUFFER_BYTES)
+        who = f"{routed.person} to {routed.device}, #{session.approval_id}"
+        log.info("RDP of %s from %s is let in.", who, session.source_address)
+        host_writer.write(packet.without_token)
+        ended = asyncio.create_task(session.ended())
+        ways = [asyncio.create_task(_pass_on(*way)) for way in ((reader, host_writer), (host_reader, writer))]
+        try:
+            await asyncio.wait([ended, *ways], return_when=asyncio.FIRST_COMPLETED)
+            log.info("RDP of %s has ended: %s", who, ended.result() if ended.done() else "it was closed.")
+        finally:
+            for task in (ended, *ways):
+                task.cancel()
+            if ended.done():  # what is on its way is not delivered any more
+                writer.transport.abort()
+                host_writer.transport.abort()
+            host_writer.close()
+
+
+async def _first(reader: asyncio.StreamReader) -> FirstPacket:
+    """The first packet, of which no byte too many is read. Raises BadQuestion."""
+    header = await reader.readexactly(4)
+    return read(header + await reader.readexactly(length_of(header) - len(header)))
+
+
+async def _pass_on(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while part := await source.read(BUFFER_BYTES):
+            to.write(part)
+            await to.drain()

@@ -1,0 +1,111 @@
+"""A host with xrdp, and FreeRDP as the client of somebody who has a screen, in a display of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sandbox.temporal_server import free_port
+from tests.countersign.gates.networks import SECONDS, wait_until
+
+PROGRAMS = {"xrdp": "xrdp", "xfreerdp": "freerdp2-x11", "Xvfb": "xvfb", "openssl": "openssl"}
+# Of the configuration as Debian has it, what is other here.
+INSTALLED = Path("/etc/xrdp/xrdp.ini")
+CHANGES = {
+    "port": "tcp://.:{port}",
+    "security_layer": "tls",
+    "certificate": "{folder}/cert.pem",
+    "key_file": "{folder}/key.pem",
+    "LogFile": "{folder}/xrdp.log",
+    "EnableSyslog": "false",
+}
+# What stands before the pixels of the screen's file (X11's xwd), which has four bytes for each.
+WIDTH, HEIGHT = 800, 600
+# A login window is made of many colours; nothing, of black alone, and perhaps the pointer's.
+COLOURS_OF_A_WINDOW = 50
+PIXELS = WIDTH * HEIGHT * 4
+
+
+def missing() -> str:
+    """What has to be installed; empty where all of it is."""
+    return ", ".join(package for program, package in PROGRAMS.items() if not shutil.which(program))
+
+
+@dataclass
+class RdpHost:
+    """xrdp, where it listens, and what it logs."""
+
+    port: int
+    log: Path
+
+    @property
+    def connections(self) -> int:
+        """How many came so far."""
+        return self.log.read_text(errors="replace").count("connection received from")
+
+
+@contextmanager
+def rdp_host(folder: Path) -> Iterator[RdpHost]:
+    """Run xrdp until the end of the block."""
+    port, log = free_port(), folder / "xrdp.log"
+    certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run([*certificate, *files], capture_output=True, check=True)
+    config = folder / "xrdp.ini"
+    text = INSTALLED.read_text()
+    for name, value in CHANGES.items():
+        text = re.sub(rf"^{name}=.*", f"{name}={value.format(port=port, folder=folder)}", text, count=1, flags=re.M)
+    config.write_text(text)
+    process = subprocess.Popen(["xrdp", "-n", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: log.exists() and "listening" in log.read_text(errors="replace"))
+        yield RdpHost(port, log)
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+class Screen:
+    """A display; what it shows is in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        number, ours = os.pipe()
+        os.set_inheritable(ours, True)
+        command = ["Xvfb", "-displayfd", str(ours), "-fbdir", str(folder), "-screen", "0", f"{WIDTH}x{HEIGHT}x24"]
+        self._process = subprocess.Popen(command, pass_fds=[ours], stderr=subprocess.DEVNULL)
+        os.close(ours)
+        with os.fdopen(number) as told:
+            self.name = f":{told.readline().strip()}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(SECONDS)
+
+    @property
+    def colours(self) -> int:
+        """How many different colours it shows now; an empty one shows black alone."""
+        pixels = (self._folder / "Xvfb_screen0").read_bytes()[-PIXELS:]
+        return len({pixels[at : at + 3] for at in range(0, PIXELS, 4 * 7)})
+
+    def connect(self, file: Path, place: str) -> subprocess.Popen[bytes]:
+        """Open a file with FreeRDP on this screen, as somebody who accepts the host's certificate."""
+        options = [f"/v:{place}", "/cert:ignore", "/sec:tls", "/log-level:OFF", f"/size:{WIDTH}x{HEIGHT}"]
+        environment = {**os.environ, "DISPLAY": self.name, "HOME": str(self._folder)}
+        return subprocess.Popen(
+            ["xfreerdp", str(file), *options],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
