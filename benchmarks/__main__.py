@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.applying import milliseconds_to_read
 from benchmarks.enrolment import milliseconds_to_judge
+from benchmarks.forward_auth import checks_per_second
 from benchmarks.history import milliseconds_of_history
 from benchmarks.place import Place, Sink
 from benchmarks.reading import mails_per_second
@@ -48,6 +49,7 @@ async def measure() -> dict[str, float]:
             )
             figures |= await registrations_per_second(place, say)
             figures |= await event_on_pages(place, say)
+            figures |= await checks_per_second(place, say)
             figures |= await with_others_waiting(place, say)
             figures |= mails_per_second(say)
             figures |= milliseconds_to_read(say)

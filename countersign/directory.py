@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from countersign.enrolment.rules import EnrolmentRules
 from countersign.models import Id, LevelRule
 from countersign.policy_fields import (
+    Applications,
     ById,
     ChannelName,
     Channels,
@@ -191,6 +192,8 @@ class Policy(Described):
     """A rejection counts only with a comment that says why."""
     confirm: Literal["sign_in_again"] | None = None
     """`sign_in_again`: an approval counts only on the portal's page, within five minutes of signing in there."""
+    applications: Applications = {}
+    """Web applications, by the host name of each: the device that people ask for to reach it."""
     enrolment: EnrolmentRules = Field(default=None, exclude_if=lambda rules: rules is None)
     """Who may register a device, in this order; without it everybody here may."""
 

@@ -71,6 +71,7 @@ class ErrorCode(StrEnum):
     SLOW_DOWN = "slow-down", "The program polls too often"
     ACCESS_DENIED = "access-denied", "The person said no"
     EXPIRED_TOKEN = "expired-token", "The login is too old, or was used"
+    SIGN_IN_NEEDED = "sign-in-needed", "A browser has to sign in first, and may have to ask for access"
     PERSON_ONLY = "person-only", "This is for people"
     ADMIN_ONLY = "admin-only", "This is for admins"
     DEVICES_ONLY = "devices-only", "A machine registers itself, and may do nothing else"

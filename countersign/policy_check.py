@@ -201,6 +201,14 @@ def too_few_for_devices(policy: Policy) -> Iterator[Problem]:
             yield Problem(("registered_devices", "levels", n), message)
 
 
+def applications_of_no_device(policy: Policy) -> Iterator[Problem]:
+    """Nobody could ask for a device that is in no group."""
+    for host, device in policy.applications.items():
+        if policy.group_with(device) is None:
+            message = f"{device} is in no device group; add it to one, or correct the name"
+            yield Problem(("applications", host), message)
+
+
 def enrolment_names_used_twice(policy: Policy) -> Iterator[Problem]:
     """The record names the rule by which a device enrolled."""
     names: set[str] = set()
@@ -246,6 +254,7 @@ CHECKS: tuple[Callable[[Policy], Iterable[Problem]], ...] = (
     nobody_is_admin,
     unknown_channels,
     too_few_for_devices,
+    applications_of_no_device,
     enrolment_names_used_twice,
     enrolment_terms_without_effect,
     enrolment_roles_unknown,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from countersign.certificates import HostName
 from countersign.durations import AS_MINUTES, reads, schema
 from countersign.models import LONGEST_GRANT, ChannelUse, Id, Model, canonical_id, without_controls
 
@@ -95,6 +96,8 @@ Watched = Literal[
     "tpm",
     "antivirus",
 ]
+# Host names, folded to lower case.
+Applications = Annotated[dict[HostName, Id], BeforeValidator(_no_twins)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
 ChannelName = Annotated[str, Field(max_length=LONGEST_CHANNEL_NAME), AfterValidator(canonical_id)]
 Channels = Annotated[dict[ChannelName, ChannelUse], BeforeValidator(_no_twins)]

@@ -55,6 +55,8 @@ Kind = Literal[
     "signed_in",
     "signed_out",
     "sign_in_refused",
+    "application_opened",
+    "application_refused",
     "passkey_added",
     "passkey_removed",
     "passkey_refused",

@@ -31,6 +31,7 @@ from countersign.transitions import (
 )
 from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
+from engine.application_sessions import AtApplication
 from engine.client_certificates import ClientCertificates
 from engine.device_login import Begun, WaitingLogin
 from engine.devices import Devices
@@ -76,6 +77,7 @@ class Engine:
         self.planning = Planning(store)
         self.sent = SentMessages(store)
         self.overviews = Overviews(store)
+        self.application_sessions = self.transactions.application_sessions
         self.certificates = ClientCertificates(store)
         self._reading, self._repeats = store.reading, store.repeats
         self._put_in_force = partial(put_in_force, store)
@@ -169,6 +171,17 @@ class Engine:
     async def end_session(self, session_id: str, who: str, may_end_all: bool = False) -> Session:
         """End a session of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
         return await self._resources.run(self.transactions.sign_in.end_session, session_id, who, may_end_all)
+
+    async def offer_application(
+        self, question: Question, host: str, browser_hash: str, session_id: str, lasts: timedelta
+    ) -> str:
+        """The code by which a browser opens a web application, once. Raises Refused where no grant permits it."""
+        offer = self.transactions.application_sessions.offer
+        return await self._resources.run(offer, question, host, browser_hash, session_id, lasts)
+
+    async def open_application(self, code: str, at: AtApplication) -> tuple[str, datetime]:
+        """Use that code up: the cookie of the application's host, and until when it is good. Raises NotAllowed."""
+        return await self._resources.run(self.transactions.application_sessions.begin, code, at)
 
     async def make_token(self, person: str, lasts: timedelta, label: str) -> str:
         """A new token of a person, to be read only now. Raises Refused for who has too many."""

@@ -1,6 +1,7 @@
 """The transactions of the engine."""
 
 from engine.answers import Answers
+from engine.application_sessions import ApplicationSessions
 from engine.asking import Asking
 from engine.comments import Comments
 from engine.deadline import Deadline
@@ -52,6 +53,7 @@ class Transactions:
         self.service_tokens = ServiceTokenRules(store, self.device_actions)
         self.provisioning_keys = ProvisioningKeyRules(store)
         self.passkeys = PasskeyRules(store)
+        self.application_sessions = ApplicationSessions(store)
         self.logins = DeviceLogin(store)
         self.registering = Registering(store)
         self.rdp_tokens = RdpTokens(store)

@@ -35,6 +35,8 @@ from portal.api import (
 from portal.api.routes import PREFIX, operation_id
 from portal.client_certificate import CertificatesFromProxies
 from portal.context import Plan
+from portal.forward_auth import pages as application_pages
+from portal.forward_auth.answers import AnswersProxies
 from portal.pages import (
     asking,
     bulk,
@@ -121,6 +123,8 @@ PAGES = (
     passkeys.router,
     overview_page.router,
     live.router,
+    application_pages.open_to_all,
+    application_pages.router,
     pages.router,
     static.router,
 )
@@ -149,6 +153,8 @@ def create_app(plan: Plan) -> FastAPI:
     )
     app.add_middleware(CertificatesFromProxies)
     app.add_middleware(AccessLog)
+    # The last one is the first to see a request.
+    app.add_middleware(AnswersProxies)
     problems.add_handlers(app)
     auth.add_handler(app)
     app.add_exception_handler(HTTPException, no_such_page)

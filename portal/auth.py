@@ -142,7 +142,7 @@ def caller(store: Store, authorization: str) -> Caller:
         # They may apply the first policy.
         who = Principal(token.owner.name, admin=True)
         return Caller(_credential(token), who, Visibility(everything=True), appointed=True)
-    return _of_gateway(token, policy) if token.owner.kind == "gateway" else _of_person(token, policy)
+    return of_gateway(token, policy) if token.owner.kind == "gateway" else _of_person(token, policy)
 
 
 @reads
@@ -170,7 +170,8 @@ def _credential(token: Token) -> Credential:
     return Credential("token", token.id)
 
 
-def _of_gateway(token: Token, policy: Policy) -> Caller:
+def of_gateway(token: Token, policy: Policy) -> Caller:
+    """The gateway that this token is of, with the scope that it has by this policy."""
     owner = token.owner
     groups = (policy.device_groups[name].devices for name in owner.target_groups if name in policy.device_groups)
     scope = Scope(targets=frozenset(owner.targets).union(*groups), variants=frozenset(owner.variants))

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Protocol, TypeVar
@@ -22,6 +22,7 @@ from engine.engine import Engine
 from portal.changes import Changes
 from portal.fair_executor import FairExecutor
 from portal.feed import Feed
+from portal.forward_auth.answers import ForwardAuth
 from portal.limits import AtOnce, Calls, Refusals
 from portal.pages.site import Site
 from portal.short_cache import ShortCache
@@ -50,6 +51,8 @@ COUNT_SECONDS = 60.0
 # How often at most a write to the database is tried.
 TRY_TO_WRITE_SECONDS = 5.0
 
+# How long a browser may use a web application before its person has to be known here anew.
+HTTP_VALID = timedelta(hours=1)
 # Where a service token may be sent as one JSON object.
 MACHINE_HEADER = "Authorization"
 
@@ -96,6 +99,7 @@ class Context:
     countries: CountryFile = field(default_factory=CountryFile)
     tls_proxies: Sequence[IPv4Network | IPv6Network] = ()
     service_token_header: str = MACHINE_HEADER
+    http_valid: timedelta = HTTP_VALID
     # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
     known_tokens: dict[str, float] = field(default_factory=dict)
     writing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -109,6 +113,7 @@ class Context:
         self.heavy = AtOnce(HEAVY_AT_ONCE, HEAVY_IN_ALL)
         self.streams = AtOnce(STREAMS_AT_ONCE, self.at_once.in_all)
         self.changes = Changes(partial(self.run, self.store.reading.changed))
+        self.forward_auth = ForwardAuth(self.store, self.engine, self.feed, self.run, self.site.public_url)
         self.working = asyncio.Semaphore(WORKING_AT_ONCE)
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
@@ -164,6 +169,7 @@ class Plan:
     calls_a_minute: int = 0
     tls_proxies: Sequence[IPv4Network | IPv6Network] = ()
     service_token_header: str = MACHINE_HEADER
+    http_valid: timedelta = HTTP_VALID
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Context]:
@@ -187,6 +193,7 @@ class Plan:
                     *(turns, at_once, refusals, calls, self.previews, self.countries),
                     self.tls_proxies,
                     self.service_token_header,
+                    self.http_valid,
                 )
                 yield context
                 await asyncio.gather(*context.writing, return_exceptions=True)

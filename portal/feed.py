@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ class Feed:
         self._last_version = last_version
         self._since = since
         self.read_through = 0
+        self.read_at = -math.inf  # when it was last known to be read through, by the event loop's clock
         self._kept: deque[AuditEventView] = deque(maxlen=KEPT)
         self._kept_after = 0  # all that came after this version is kept
         self._concerns: dict[int, Concern] = {}
@@ -145,6 +147,7 @@ class Feed:
             change.set()
 
     async def _read(self) -> None:
+        begun = asyncio.get_running_loop().time()
         if not self._reading.is_set():
             await self._begin()
             self._reading.set()
@@ -154,6 +157,7 @@ class Feed:
             for change in self._waiting:
                 if change.about is None or change.about in changed:
                     change.set()
+        self.read_at = begun
 
     async def _begin(self) -> None:
         """Go on where it stopped, unless more came since than is kept."""

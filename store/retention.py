@@ -16,6 +16,7 @@ from countersign.models import GrantStatus, Status
 from store.database import Database
 from store.sessions import KEPT as SESSIONS_KEPT
 from store.tables import (
+    application_sessions,
     as_written,
     client_certificates,
     grants,
@@ -90,6 +91,7 @@ class Retention:
             (rejected_input, rejected_input.c.at < no_mails),
             (signals, (signals.c.at < no_signals) & ~_is_open(signals)),
             (sessions, sessions.c.ends_at < no_sessions),
+            (application_sessions, application_sessions.c.ends_at < no_sessions),
             (tokens, tokens.c.ends_at < as_written(now - TOKENS_KEPT)),
             (client_certificates, client_certificates.c.ends_at < as_written(now - TOKENS_KEPT)),
             (logins, logins.c.ends_at < no_sessions),

@@ -308,13 +308,31 @@ sign_ins = Table(
     Column("person", String(128), nullable=False),  # empty where nobody of the directory has the address
     Column("browser_hash", String(64), nullable=False),  # of the secret in a cookie of the browser that asked
     Column("source_address", String(64), nullable=False),
-    Column("go_to", String(400), nullable=False),  # the page that is shown then
+    Column("go_to", String(2000), nullable=False),  # the page that is shown then
     Column("asked_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column("used_at", Instant),
     Index("sign_ins_by_person", "person", "asked_at"),
     Index("sign_ins_by_source", "source_address", "asked_at"),
     Index("sign_ins_by_end", "ends_at"),
+)
+
+# Where browsers have a web application open. Until one has come to the application's host with the code, once, `hash`
+# is empty; then it is that of the secret in a cookie of that host.
+application_sessions = Table(
+    "application_sessions",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("code_hash", String(64), nullable=False),
+    Column("code_ends_at", Instant, nullable=False),
+    Column("browser_hash", String(64), nullable=False),  # of the secret in a cookie of the browser that may use it
+    Column("hash", String(64), nullable=False, server_default=""),
+    Column("host", String(260), nullable=False),  # with the port, where it is not that of https
+    Column("session_id", String(16), nullable=False),  # of the person's session here
+    Column("person", String(128), nullable=False),
+    Column("approval_id", Number, nullable=False),  # whose grant lasted then
+    Column("ends_at", Instant, nullable=False),
+    Index("application_sessions_by_end", "ends_at"),
 )
 
 # The public halves of keys that people's devices hold.

@@ -104,6 +104,15 @@ class Tokens:
             connection.execute(update(table).where(table.c.id == token_id, not_known).values(used_at=now))
 
     @reads
+    def signature(self, token_id: str, text: str) -> str:
+        """A signature of a text, which only who has this token or the database can make; empty where it has ended."""
+        now = datetime.now(UTC)
+        lasts = tokens.c.ended_at.is_(None), tokens.c.ends_at.is_(None) | (tokens.c.ends_at > now)
+        with self.database.reading() as connection:
+            key = connection.execute(select(tokens.c.hash).where(tokens.c.id == token_id, *lasts)).scalar_one_or_none()
+        return hmac.digest(key.encode(), text.encode(), "sha256").hex() if key else ""
+
+    @reads
     def one(self, token_id: str) -> Token:
         """A token by its id, whether it lasts or not. Raises NotFound."""
         with self.database.reading() as connection:

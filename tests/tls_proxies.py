@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -89,10 +89,12 @@ def replaced(recipe: str, changes: dict[str, str]) -> str:
 
 
 @contextmanager
-def running(name: str, home: Path, portal_url: str, certificate: str, key: str) -> Iterator[str]:
+def running(
+    name: str, home: Path, portal_url: str, certificate: str, key: str, commands: Mapping[str, Command] = PROXIES
+) -> Iterator[str]:
     """Run it with a server's certificate and key, in PEM files; yields where it answers."""
     port = free_port()
-    command = PROXIES[name](home, port, urlsplit(portal_url).netloc, certificate, key)
+    command = commands[name](home, port, urlsplit(portal_url).netloc, certificate, key)
     environment = {"PATH": SYSTEM, "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

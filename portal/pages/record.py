@@ -45,6 +45,8 @@ PHRASES = {
     "signed_out": "signed out",
     "sign_in": "asked for a link to sign in",
     "sign_in_refused": "could not sign in",
+    "application_opened": "opened a web application, as permitted by {}",
+    "application_refused": "could not open a web application",
     "device_registered": "registered a device",
     "device_refused": "could not register a device, or act on one",
     "device_changed": "registered a device that has changed",

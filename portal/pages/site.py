@@ -16,7 +16,7 @@ START = "/approvals"
 # Longer than a link to sign in by lasts, and than anybody thinks of it.
 BROWSER_SECONDS = 3600
 # As long as the database keeps one.
-LONGEST_PAGE = 400
+LONGEST_PAGE = 2000
 
 
 @dataclass(frozen=True)

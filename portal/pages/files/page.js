@@ -63,6 +63,8 @@ async function readMain() {
   const fresh = new DOMParser().parseFromString(await read.text(), "text/html").getElementById("main");
   localTimes(fresh);
   main.replaceChildren(...fresh.childNodes);
+  const goOn = main.querySelector("a[data-go-on]");
+  if (goOn) location.replace(goOn.href);
 }
 
 // However much happens meanwhile, the page is read once at a time, and once more after the last of it.

@@ -1,0 +1,142 @@
+"""Web applications behind a proxy that asks here: a browser whose person has a grant gets a code, once, and a cookie.
+
+The code leads the browser back to the application's host, and becomes a cookie of that host there. It works in the
+browser that came from there alone: otherwise somebody could have others use an application in their name.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from countersign.directory import Policy
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotAllowed, Refused
+from countersign.grant_reuse import is_for, is_yes, must_be_for
+from countersign.models import GrantView, Question
+from countersign.transitions import AuditEvent
+from engine.sign_in import CHANNEL
+from store import Store, application_sessions, grants
+from store.database import reads
+from store.events import append
+from store.repeats import append_or_count
+from store.tokens import hashed
+
+CODE_LASTS = timedelta(seconds=60)
+NO_GRANT = "There is no access for this; ask for it."
+WRONG_CODE = "You came here by an address that works once, within a minute, in one browser."
+
+
+class AtApplication(NamedTuple):
+    """A browser at a web application: the host, with its port where there is one, and what only this browser has."""
+
+    host: str
+    browser_secret: str
+    source_address: str
+
+
+class Permitted(NamedTuple):
+    """Who may use an application, as whose grant says, and until when that has to be asked again at the latest."""
+
+    person: str
+    name: str
+    email: str
+    approval_id: int
+    ends_at: datetime
+
+
+class ApplicationSessions:
+    """Each method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.database = store.database
+        self.policies = store.policies
+
+    @reads
+    def granted(self, question: Question) -> GrantView | None:
+        """The grant that permits this now. Raises Refused where there is one for another source address."""
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            grant = _grant(connection, policy, question, datetime.now(UTC))
+        must_be_for(grant, question.source_address)
+        return grant
+
+    def offer(self, question: Question, host: str, browser_hash: str, session_id: str, lasts: timedelta) -> str:
+        """A code for a browser whose person has a session here and a grant. Raises Refused."""
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            grant = _grant(connection, policy, question, now)
+            if grant is None:
+                raise Refused(NO_GRANT)
+            must_be_for(grant, question.source_address)
+            row = {
+                "code_ends_at": now + CODE_LASTS,
+                "browser_hash": browser_hash,
+                "host": host,
+                "session_id": session_id,
+                "person": question.requester,
+                "approval_id": grant.approval_id,
+                "ends_at": now + lasts,
+            }
+            return application_sessions.add(connection, row)
+
+    def begin(self, code: str, at: AtApplication) -> tuple[str, datetime]:
+        """The cookie for a code, and until when it is good. Raises NotAllowed, recorded."""
+        now = datetime.now(UTC)
+        proof = {"from": at.source_address, "host": at.host}
+        with self.database.transaction() as connection:
+            row = application_sessions.by_code(connection, code)
+            why = _why_not(row, at, now)
+            cookie = "" if row is None or why else application_sessions.open_once(connection, row.id)
+            if row is not None and cookie:
+                event = _event("application_opened", row.person, at.host, proof | {"session": row.session_id}, now)
+                append(connection, row.approval_id, [event])
+                return cookie, row.ends_at
+            event = _event("application_refused", row.person if row else "", why or "the code was used", proof, now)
+            append_or_count(connection, None, event, at.source_address)
+        raise NotAllowed(WRONG_CODE, ErrorCode.REFUSED)
+
+    @reads
+    def permitted(
+        self, cookie: str, host: str, source_address: str, question: Callable[[str], Question]
+    ) -> Permitted | None:
+        """Whom this cookie of an application's host lets in; None for nobody. `question` is what a person asks for."""
+        now = datetime.now(UTC)
+        with self.database.reading() as connection:
+            session = application_sessions.lasting(connection, cookie, now)
+            _, policy = self.policies.in_force(connection)
+            if session is None or session.host != host or not policy.enabled(session.person):
+                return None
+            grant = _grant(connection, policy, question(session.person), now)
+        if grant is None or not is_for(grant, source_address):
+            return None
+        user = policy.users[session.person]
+        ends_at = min(session.ends_at, grant.ends_at)
+        return Permitted(session.person, user.name, user.email, grant.approval_id, ends_at)
+
+
+def _grant(connection: Connection, policy: Policy, question: Question, now: datetime) -> GrantView | None:
+    """The grant that ends last among those that cover the question; where none does, another that lasts."""
+    if not policy.enabled(question.requester):
+        return None
+    held = [grants.view(row, policy) for row in grants.active_for(connection, question)]
+    lasting = [grant for grant in held if is_yes(grant, now)]
+    covering = [grant for grant in lasting if is_for(grant, question.source_address)]
+    return next(iter(covering or lasting), None)
+
+
+def _why_not(row: Row[Any] | None, at: AtApplication, now: datetime) -> str:
+    """Why a code opens nothing here, for the record; empty where it may, if it is unused."""
+    if row is None:
+        return "the code is unknown"
+    if row.host != at.host:
+        return f"the code is for {row.host}"
+    if row.browser_hash != hashed(at.browser_secret):
+        return "the code is for another browser"
+    return "the code is too old" if row.code_ends_at <= now else ""
+
+
+def _event(kind: Any, who: str, detail: str, proof: dict[str, str], now: datetime) -> AuditEvent:
+    return AuditEvent(kind=kind, at=now, who=who, channel=CHANNEL, detail=detail, proof=proof)

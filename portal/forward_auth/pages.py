@@ -1,0 +1,160 @@
+"""From a web application to the portal and back: signing in, asking for access, and waiting for it.
+
+The pages under /.countersign/ are on the application's host: its proxy sends them here. The others are the portal's.
+"""
+
+import re
+import secrets
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from countersign.errors import NotAllowed, Unavailable
+from countersign.models import LONGEST_REASON
+from engine.application_sessions import AtApplication
+from portal.api.devices import approvers_of
+from portal.api.requests import LARGEST, seen
+from portal.auth import Caller, CallerHere
+from portal.context import Context, ContextHere
+from portal.forward_auth.answers import START
+from portal.forward_auth.proxied import BROWSER_COOKIE, COOKIE, proxied
+from portal.forward_auth.visits import TICKET_LASTS, Visit, ticket, visit_of
+from portal.pages.cards import Card
+from portal.pages.render import page
+from portal.pages.requests import Nonce, call_id, version_of
+from portal.pages.route import OpenRoute, page_router
+from portal.pages.site import is_own_page
+from store.tokens import hashed
+
+OURS = "/.countersign/"
+ACCEPT = f"{OURS}accept"
+SECRET_BYTES = 16
+SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")
+# Together with a ticket, an address that is not too long to be led to after signing in.
+LONGEST_QUOTED = 1400
+LONGEST_TICKET = 500
+NO_ADDRESS = "Nobody can sign in for applications yet: an administrator has to set COUNTERSIGN_PUBLIC_URL."
+Ticket = Annotated[str, Query(max_length=LONGEST_TICKET)]
+To = Annotated[str, Query(max_length=20_000)]
+
+open_to_all = page_router(OpenRoute)
+router = page_router()
+
+
+@open_to_all.get(START)
+async def start(request: Request, context: ContextHere, to: To = "/") -> Response:
+    """Lead a browser from an application to the portal; it gets a secret first, which it has to have when it returns.
+
+    One that has it keeps it, so that tabs which are opened one after another all come back.
+    """
+    asked = proxied(request.scope["headers"])
+    token_id = await context.forward_auth.gateway(asked)
+    if not context.site.public_url:
+        raise Unavailable(NO_ADDRESS)
+    kept = asked.cookie(BROWSER_COOKIE)
+    secret = kept if SECRET.fullmatch(kept) else secrets.token_hex(SECRET_BYTES)
+    now = int(datetime.now(UTC).timestamp())
+    visit = Visit(asked.host, asked.device, asked.source_address, hashed(secret), now)
+    given = await context.run(ticket, context.store, token_id, visit)
+    response = RedirectResponse(f"{context.site.public_url}{_waiting(given, _path(to))}", HTTPStatus.SEE_OTHER)
+    _set(response, BROWSER_COOKIE, secret, int(TICKET_LASTS.total_seconds()))
+    return response
+
+
+@open_to_all.get(ACCEPT)
+async def accept(
+    request: Request, context: ContextHere, code: Annotated[str, Query(max_length=200)] = "", to: To = "/"
+) -> Response:
+    """Give a browser that returns the cookie of the application's host, and lead it to where it wanted to go."""
+    asked = proxied(request.scope["headers"])
+    await context.forward_auth.gateway(asked)
+    at = AtApplication(asked.host, asked.cookie(BROWSER_COOKIE), asked.source_address)
+    try:
+        cookie, ends_at = await context.engine.open_application(code, at)
+    except NotAllowed:
+        return RedirectResponse(f"{context.site.public_url}/applications/refused", HTTPStatus.SEE_OTHER)
+    response = RedirectResponse(_path(to), HTTPStatus.SEE_OTHER)
+    _set(response, COOKIE, cookie, max(1, int((ends_at - datetime.now(UTC)).total_seconds())))
+    return response
+
+
+@open_to_all.get("/applications/refused")
+async def refused(request: Request) -> Response:
+    """Why a browser that returned was not let in."""
+    return page(request, "application_refused", HTTPStatus.FORBIDDEN)
+
+
+@router.get("/applications/open")
+async def waiting(
+    request: Request,
+    context: ContextHere,
+    caller: CallerHere,
+    given: Annotated[Ticket, Query(alias="ticket")],
+    to: To = "/",
+    number: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+) -> Response:
+    """Lead back whose grant lasts; show others their request, or where they ask."""
+    visit = await context.run(visit_of, context.store, given, context.site.public_url)
+    question = visit.question(caller.name)
+    if await context.run(context.engine.application_sessions.granted, question):
+        return await _ready(request, context, caller, visit, _path(to))
+    version = await version_of(context)
+    waits_by = await context.run(context.store.requests.waiting_for, question)
+    number = waits_by or number
+    view = await seen(context, caller, number) if number else None
+    about: dict[str, Any] = {"live": f"request {number}", "version": version} if waits_by else {}
+    return page(
+        request,
+        "application",
+        visit=visit,
+        address=_waiting(given, _path(to)),
+        card=Card(view, caller.principal) if view and view.subject.key == question.subject.key else None,
+        waits=waits_by is not None,
+        found=None if waits_by else await approvers_of(context, caller, question),
+        **about,
+    )
+
+
+@router.post("/applications/open")
+async def ask(
+    context: ContextHere,
+    caller: CallerHere,
+    once: Nonce,
+    given: Annotated[Ticket, Query(alias="ticket")],
+    to: To = "/",
+    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+) -> Response:
+    """Ask for access, and lead to where one waits for it."""
+    visit = await context.run(visit_of, context.store, given, context.site.public_url)
+    question = visit.question(caller.name).model_copy(update={"reason": reason})
+    asked = await context.engine.ask(question, caller.name, call_id(caller, once))
+    return RedirectResponse(f"{_waiting(given, _path(to))}&number={asked.approval_id}", HTTPStatus.SEE_OTHER)
+
+
+async def _ready(request: Request, context: Context, caller: Caller, visit: Visit, to: str) -> Response:
+    """A page that leads on, and no redirect: browsers apply `form-action` to what a form's answer redirects to."""
+    code = await context.engine.offer_application(
+        visit.question(caller.name), visit.host, visit.browser_hash, caller.credential.id, context.http_valid
+    )
+    address = f"https://{visit.host}{ACCEPT}?{urlencode({'code': code, 'to': to})}"
+    response = page(request, "application_ready", visit=visit, address=address)
+    response.headers["Refresh"] = f"0; url={address}"
+    return response
+
+
+def _path(to: str) -> str:
+    """A path of the application to lead to: never another host, nor a page of ours."""
+    fits = is_own_page(to) and len(quote(to, safe="")) <= LONGEST_QUOTED
+    return to if fits and not to.startswith(OURS) else "/"
+
+
+def _waiting(given: str, to: str) -> str:
+    return f"/applications/open?{urlencode({'ticket': given, 'to': to})}"
+
+
+def _set(response: Response, name: str, value: str, seconds: int) -> None:
+    response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")

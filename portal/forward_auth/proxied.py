@@ -1,0 +1,90 @@
+"""What a reverse proxy says of a request to a web application: who the proxy is, for which device, and who asks what.
+
+A header counts once: of two, one may be the client's. Names are compared whole, so that none with an underscore passes
+for one of these.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from countersign.errors import NotAllowed
+
+# What the proxy sets itself, whatever the client has sent.
+GATEWAY, DEVICE = "Countersign-Gateway", "Countersign-Device"
+SCHEME, HOST, URI, ADDRESS = "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-For"
+ONCE = {name.lower().encode(): name for name in (GATEWAY, DEVICE, SCHEME, HOST, URI)}
+NEEDED = (GATEWAY, DEVICE, SCHEME, HOST)
+# A cookie of the application's host alone, sent over TLS alone (RFC 6265bis, 4.1.3.2).
+COOKIE, BROWSER_COOKIE = "__Host-countersign", "__Host-countersign-browser"
+OURS = {COOKIE.encode(), BROWSER_COOKIE.encode()}
+NONE = b"countersign=removed"
+TWICE = "The header {} stands there twice; the proxy has to set it in place of what the client sends."
+MISSING = "The proxy has to set the header {}; docs/http.md says how."
+NOT_ENCRYPTED = "Web applications are opened over https alone."
+NO_ADDRESS = f"The last address in {ADDRESS} is none; the proxy has to set it to the client's."
+
+
+class Proxied(NamedTuple):
+    """A request, as the proxy passes it on; `path` is that with its query, `cookies` are all that came."""
+
+    token: str
+    device: str
+    host: str
+    path: str
+    source_address: str
+    cookies: bytes
+    wants_page: bool
+
+    def cookie(self, name: str) -> str:
+        """A cookie of ours; empty where there is none, or two."""
+        found = [value for one, _, value in _pairs(self.cookies) if one == name.encode()]
+        return found[0].decode("latin-1") if len(found) == 1 else ""
+
+    @property
+    def others(self) -> bytes:
+        """The cookies that the application may see; never empty, as proxies may keep a header without a new value."""
+        return b"; ".join(one + is_ + value for one, is_, value in _pairs(self.cookies) if one not in OURS) or NONE
+
+
+def proxied(headers: Iterable[tuple[bytes, bytes]]) -> Proxied:
+    """Read it from the headers, whose names are in lower case. Raises NotAllowed, which says what the proxy must do."""
+    found: dict[str, str] = {}
+    cookies, addresses, accept = b"", b"", b""
+    for name, value in headers:
+        if known := ONCE.get(name):
+            if known in found:
+                raise NotAllowed(TWICE.format(known))
+            found[known] = value.decode("latin-1")
+        elif name == b"cookie":
+            cookies += b"; " + value if cookies else value
+        elif name == b"x-forwarded-for":
+            addresses = value
+        elif name == b"accept":
+            accept += value
+    for needed in NEEDED:
+        if not found.get(needed):
+            raise NotAllowed(MISSING.format(needed))
+    if found[SCHEME] not in ("https", "wss"):
+        raise NotAllowed(NOT_ENCRYPTED)
+    host = found[HOST].lower().removesuffix(":443")
+    return Proxied(
+        *(found[GATEWAY], found[DEVICE], host, found.get(URI, "/")),
+        *(_last_address(addresses), cookies, b"text/html" in accept),
+    )
+
+
+def _last_address(addresses: bytes) -> str:
+    """The client's, as the proxy itself saw it: what stands before may be the client's invention."""
+    text = addresses.rpartition(b",")[2].strip().partition(b"%")[0].decode("latin-1")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise NotAllowed(NO_ADDRESS) from None
+    return str((address.version == 6 and address.ipv4_mapped) or address)
+
+
+def _pairs(cookies: bytes) -> Iterable[tuple[bytes, bytes, bytes]]:
+    return (
+        (name.strip(), is_, value.strip()) for name, is_, value in (one.partition(b"=") for one in cookies.split(b";"))
+    )

@@ -1,0 +1,234 @@
+"""Web applications behind the real nginx and Caddy, by the recipes in `deploy/`, which ask a portal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from store.tokens import Owner
+from tests.authority import SERVER, Authority
+from tests.portal.context import MARK, POLICY
+from tests.portal.pages.conftest import Site
+from tests.tls_proxies import CADDY, DEPLOY, NGINX, Command, found, replaced, running
+
+APP, WIKI = f"grafana-{MARK}", f"wiki-{MARK}"
+HOST, OTHER = "grafana.example.test", "wiki.example.test"
+APPLICATIONS = POLICY.replace("device_groups:\n", f"device_groups:\n  apps: {{devices: [{APP}, {WIKI}]}}\n", 1) + (
+    f"applications: {{{HOST}: {APP}, {OTHER}: {WIKI}}}\n"
+)
+DEVICES = {HOST: APP, OTHER: WIKI}
+COOKIE, BROWSER = "__Host-countersign", "__Host-countersign-browser"
+PAGE = {"Accept": "text/html"}
+
+
+@dataclass
+class Application:
+    """An application that keeps what it was asked, and answers with it."""
+
+    seen: list[dict[str, list[str]]] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name.decode(), []).append(value.decode())
+        self.seen.append(headers)
+        start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        await send(start)
+        await send({"type": "http.response.body", "body": b"<h1>Dashboards</h1><img src=/picture.png>"})
+
+
+@asynccontextmanager
+async def application() -> AsyncIterator[tuple[str, Application]]:
+    """An application; yields where it listens, too."""
+    app = Application()
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None, access_log=False))
+    task = asyncio.create_task(server._serve())
+    while not server.started:  # noqa: ASYNC110 - it knows no event
+        await asyncio.sleep(0.01)
+    host, port = server.servers[0].sockets[0].getsockname()
+    yield f"{host}:{port}", app
+    server.should_exit = True
+    await task
+
+
+def nginx(
+    tokens: Mapping[str, str], application: str, home: Path, port: int, portal: str, certificate: str, key: str
+) -> list[str]:
+    """The recipe for each host, one after another in one file."""
+    recipes: list[str] = []
+    for host, device in DEVICES.items():
+        gateway = home / f"{host}.gateway"
+        gateway.write_text(_gateway("nginx", tokens[host], device))
+        changes = {
+            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+            "/etc/ssl/grafana.example.com.pem": certificate,
+            "/etc/ssl/private/grafana.example.com.key": key,
+            "/etc/nginx/countersign/grafana": str(gateway),
+            "127.0.0.1:8080": portal,
+            "127.0.0.1:3000": application,
+            "server_name grafana.example.com": f"server_name {host}",
+        }
+        recipe = replaced((DEPLOY / "nginx" / "application.conf").read_text(), changes)
+        recipes.append(recipe[recipe.index("server {") :] if recipes else recipe)
+    (home / "countersign.conf").write_text("\n".join(recipes))
+    user = "user root root;" if os.geteuid() == 0 else ""
+    (home / "nginx.conf").write_text(NGINX.format(home=home, user=user))
+    return [str(found("nginx")), "-p", str(home), "-e", "stderr", "-c", str(home / "nginx.conf")]
+
+
+def caddy(
+    tokens: Mapping[str, str], application: str, home: Path, port: int, portal: str, certificate: str, key: str
+) -> list[str]:
+    """The same for Caddy."""
+    recipes = [CADDY]
+    for host, device in DEVICES.items():
+        gateway = home / f"{host}.gateway"
+        gateway.write_text(_gateway("caddy", tokens[host], device))
+        changes = {
+            "grafana.example.com {": f"https://{host}:{port} {{",
+            "/etc/ssl/grafana.example.com.pem": certificate,
+            "/etc/ssl/private/grafana.example.com.key": key,
+            "/etc/caddy/countersign/grafana": str(gateway),
+            "127.0.0.1:8080": portal,
+            "127.0.0.1:3000": application,
+        }
+        recipes.append(replaced((DEPLOY / "caddy" / "application.Caddyfile").read_text(), changes))
+    (home / "Caddyfile").write_text("\n".join(recipes))
+    return [str(found("caddy")), "run", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
+
+
+PROXIES: dict[str, Any] = {"nginx": nginx, "caddy": caddy}
+
+
+def _gateway(proxy: str, token: str, device: str) -> str:
+    return replaced(
+        (DEPLOY / proxy / "gateway").read_text(), {"cs_0123456789ab_...": token, '"grafana"': f'"{device}"'}
+    )
+
+
+@dataclass
+class Scene:
+    """Applications behind a proxy that asks a portal. `proxy` is where it answers."""
+
+    site: Site
+    application: Application
+    proxy: str
+    certificate: str
+
+    @property
+    def port(self) -> int:
+        """The proxy's."""
+        return urlsplit(self.proxy).port or 443
+
+    @property
+    def app(self) -> str:
+        """Where the application is for a browser that finds its name."""
+        return f"https://{HOST}:{self.port}"
+
+    async def get(
+        self, path: str, cookies: Mapping[str, str] | None = None, headers: Any = PAGE, host: str = HOST, **options: Any
+    ) -> httpx.Response:
+        """What a client gets from the application's host."""
+        context = ssl.create_default_context(cadata=self.certificate)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        given = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if cookies:
+            given.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
+        async with httpx.AsyncClient(base_url=self.proxy, verify=context, trust_env=False) as client:
+            return await client.request(
+                options.pop("method", "GET"),
+                path,
+                headers=[("Host", f"{host}:{self.port}"), *given],
+                extensions={"sni_hostname": host},
+                **options,
+            )
+
+    async def portal(self, person: str, address: str) -> httpx.Response:
+        """What a browser gets from the portal that has signed in there."""
+        cookie = await asyncio.to_thread(self.site.session, person)
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            return await client.get(address, headers={"Cookie": f"session={cookie}"})
+
+    async def started(self, host: str = HOST, to: str = "/") -> tuple[str, str]:
+        """The address of the portal's page that a browser is led to, and the secret that it gets."""
+        reply = await self.get("/.countersign/start", params={"to": to}, host=host)
+        assert reply.status_code == 303, reply.text
+        return reply.headers["Location"], cookie_of(reply, BROWSER)
+
+    async def coming_back(self, person: str, host: str = HOST, to: str = "/") -> tuple[str, str]:
+        """Path and query of the address by which somebody whose grant lasts is led back, and their browser's secret."""
+        address, secret = await self.started(host, to)
+        page = await self.portal(person, address)
+        found = re.fullmatch(r"0; url=https://[^/]*(/.*)", page.headers.get("Refresh", ""))
+        assert found, page.text
+        return found[1], secret
+
+    async def opened(self, person: str, host: str = HOST) -> dict[str, str]:
+        """The cookies of a browser by which somebody whose grant lasts has opened an application."""
+        back, secret = await self.coming_back(person, host)
+        reply = await self.get(back, {BROWSER: secret}, host=host)
+        assert reply.status_code == 303, reply.text
+        return {BROWSER: secret, COOKIE: cookie_of(reply, COOKIE)}
+
+    @asynccontextmanager
+    async def granted(self, person: str, host: str = HOST, **more: object) -> AsyncIterator[int]:
+        """The number of a request of somebody that grace has approved; its grant is revoked at the end."""
+        body = {"device": DEVICES[host], "protocol": "http", "source_address": "127.0.0.1", **more}
+        portal = self.site.portal
+        if person not in portal.tokens:
+            portal.tokens[person] = self.site.store.tokens.create(Owner(kind="person", name=person), "tests")
+        number: int = (await portal.post(person, "/requests", body)).json()["approval_id"]
+        reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+        assert reply.status_code == 200, reply.text
+        try:
+            yield number
+        finally:
+            await self.revoked(number)
+
+    async def revoked(self, number: int) -> None:
+        """Have somebody's grant revoked, if it lasts."""
+        await self.site.portal.post("grace", f"/requests/{number}/revoke", {"reason": "Enough."})
+
+
+def cookie_of(reply: httpx.Response, name: str) -> str:
+    """A cookie that was set."""
+    jar: SimpleCookie = SimpleCookie()
+    for one in reply.headers.get_list("set-cookie"):
+        jar.load(one)
+    assert jar[name]["secure"], reply.headers
+    assert jar[name]["httponly"], reply.headers
+    assert (jar[name]["path"], jar[name]["samesite"].lower(), jar[name]["domain"]) == ("/", "lax", "")
+    return str(jar[name].value)
+
+
+@asynccontextmanager
+async def behind(name: str, site: Site, folder: Path) -> AsyncIterator[Scene]:
+    """Applications behind this proxy, which asks the portal of an installation with APPLICATIONS as its policy."""
+    tokens = {
+        host: site.store.tokens.create(
+            Owner(kind="gateway", name=f"{name}-{host}", targets=[device], variants=["http"]), "tests"
+        )
+        for host, device in DEVICES.items()
+    }
+    server = Authority("Servers").issue(HOST, [SERVER], [HOST, OTHER])
+    files = folder / "server.pem", folder / "server.key"
+    for file, text in zip(files, (server.pem, server.key_pem), strict=True):
+        file.write_text(text)
+    async with application() as (where, app):
+        commands: dict[str, Command] = {one: partial(make, tokens, where) for one, make in PROXIES.items()}
+        with running(name, folder, site.url, str(files[0]), str(files[1]), commands) as url:
+            yield Scene(site, app, url, server.pem)
