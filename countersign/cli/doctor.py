@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,6 +14,7 @@ from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
 from countersign.cli.output import console, show, show_json
 from countersign.views import Finding
 
+CONFIG = Path("/etc/countersign/gate.toml")
 MARKS = {"problem": ("✗", "red"), "warning": ("!", "yellow"), "ok": ("✓", "green")}
 LOOKING = "Looking at every part, for ten seconds at most ..."
 
@@ -19,11 +22,17 @@ commands = typer.Typer()
 
 
 @commands.command()
-def doctor(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+def doctor(
+    gate: Annotated[bool, typer.Option("--gate", help="Look at the gates of this host, as root, instead.")] = False,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = CONFIG,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
     """Say what is wrong with this installation and what to do about it, before a request meets it. Admins only."""
     # In a terminal, a spinner on standard error: standard output holds the findings alone.
-    with connect(url, token) as api, console(stderr=True).status(LOOKING):
-        found = api.doctor()
+    with console(stderr=True).status(LOOKING):
+        found = _of_gates(config) if gate else _of_installation(url, token)
     if as_json:
         show_json(found)
     else:
@@ -31,6 +40,18 @@ def doctor(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
         show(summary(found))
     if any(one.state == "problem" for one in found):
         raise typer.Exit(Code.NO)
+
+
+def _of_installation(url: str, token: str) -> list[Finding]:
+    with connect(url, token) as api:
+        return api.doctor()
+
+
+def _of_gates(config: Path) -> list[Finding]:
+    # The other one need not load it.
+    from countersign.gates.checks import findings
+
+    return findings(config)
 
 
 def page(found: Sequence[Finding]) -> Table:

@@ -20,10 +20,11 @@ class Kind(StrEnum):
     """A gate whose files are known."""
 
     SSH = "ssh"
+    PAM = "pam"
 
 
 def install(
-    gate: Annotated[Kind, typer.Argument(metavar="GATE", help="Which gate: ssh.")],
+    gate: Annotated[Kind, typer.Argument(metavar="GATE", help="Which gate: ssh or pam.")],
     write: Annotated[
         bool, typer.Option("--write", help="Write the files, as root; without it they are shown.")
     ] = False,
@@ -35,7 +36,7 @@ def install(
     # Other commands need not load them.
     from countersign.gates import install as files
 
-    wanted = _files(gate, group)
+    wanted = _files(gate, group, write)
     if write:
         done = files.write(wanted, force)
         _say([(one, "was written" if written else one.state.value) for one, written in done], as_json, in_full=False)
@@ -43,10 +44,14 @@ def install(
         _say([(one, one.state.value) for one in wanted], as_json, in_full=True)
 
 
-def _files(gate: Kind, group: str) -> "list[File]":
+def _files(gate: Kind, group: str, write: bool) -> "list[File]":
     from countersign.gates.service_files import service_files
     from countersign.gates.ssh_files import ssh_files
 
+    if gate is Kind.PAM:
+        from countersign.gates.pam_files import pam_install_files
+
+        return pam_install_files(ready_only=write)
     return [*service_files(), *ssh_files(group)]
 
 

@@ -22,6 +22,8 @@ class File(NamedTuple):
     path: Path
     text: str
     mode: int
+    # Whether the text is what is there with lines of ours, so that nothing of it is lost.
+    adds: bool = False
 
     @property
     def state(self) -> "State":
@@ -34,6 +36,8 @@ class File(NamedTuple):
             raise _failed(self.path, "read", error) from None
         if there == self.text:
             return State.CURRENT
+        if self.adds:
+            return State.LACKING
         return State.OLDER if is_unchanged(there) else State.EDITED
 
 
@@ -43,6 +47,7 @@ class State(StrEnum):
     ABSENT = "is not there"
     CURRENT = "is there as it should be"
     OLDER = "is there as it was written before, and would be replaced"
+    LACKING = "is there without these lines, and would get them"
     EDITED = "was changed by somebody, and is left as it is"
 
 

@@ -42,10 +42,10 @@ WantedBy=multi-user.target
 """
 
 
-def service_files(config: str = CONFIG) -> list[File]:
+def service_files(config: str = CONFIG, skeleton: str = SKELETON) -> list[File]:
     """The configuration to fill in, and the unit that starts the service."""
     return [
-        file(config, SKELETON.format()),
+        file(config, skeleton.format()),
         file(
             "/etc/systemd/system/countersign-gate.service", UNIT.format(program=program("countersign"), config=config)
         ),

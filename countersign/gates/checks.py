@@ -1,0 +1,136 @@
+"""What `countersign doctor --gate` finds on a host: whether its gates can let people in, and keep all others out."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from countersign.checks import in_order
+from countersign.errors import CountersignError
+from countersign.gates import protocol
+from countersign.gates.config import GateConfig, read_config, read_token
+from countersign.gates.pam_config import PAM_FOLDER, PamConfig, pam_files
+from countersign.http import Api
+from countersign.times import duration
+from countersign.views import Finding
+
+SSHD = "/usr/sbin/sshd"
+LOGIN_DEFS = Path("/etc/login.defs")
+RUN_SECONDS = 10.0
+SOCKET_MODE = 0o666
+# Where it says nothing (login(1)).
+LOGIN_TIMEOUT = 60
+
+
+def findings(file: Path) -> list[Finding]:
+    """What is found, the worst first; `file` is gate.toml. Nothing is changed."""
+    try:
+        config = read_config(file)
+    except CountersignError as error:
+        return [Finding(part="gate.toml", state="problem", about=str(file), message=str(error))]
+    found = [_ok("gate.toml", str(file), "can be read"), *_portal(config), *_service(config)]
+    if config.pam:
+        found += [*_pam(file), *_sshd(config.pam), *_login(config.pam)]
+    return in_order(found)
+
+
+def _portal(config: GateConfig) -> Iterator[Finding]:
+    try:
+        with Api(config.url, read_token(config.token_file)) as api:
+            me = api.me()
+    except CountersignError as error:
+        yield _problem("portal", config.url, str(error))
+        return
+    if me.kind != "gateway":
+        remedy = "make one by `python -m portal token create --gateway NAME`"
+        yield _problem("portal", config.url, f"the token is {me.name}'s, who is no gateway; {remedy}")
+        return
+    yield _ok("portal", config.url, f"takes the token of gateway {me.name}")
+    for device in sorted({*config.devices, *([config.pam.device] if config.pam else [])}):
+        if device in me.devices:
+            yield _ok("device", device, "may be asked for")
+        else:
+            remedy = "put it into a device group that the token names, or make another token"
+            yield _problem("device", device, f"the token may not ask for it; {remedy}")
+
+
+def _service(config: GateConfig) -> Iterator[Finding]:
+    about = str(config.socket)
+    try:
+        protocol.Service(about).close()
+        mode = config.socket.stat().st_mode & 0o777
+    except OSError as error:
+        why = (
+            f"nothing answers ({error.strerror}), so nobody is let in; start `countersign gate serve`, as root for PAM"
+        )
+        yield _problem("gate service", about, why)
+        return
+    if mode == SOCKET_MODE:
+        yield _ok("gate service", about, "answers")
+    else:
+        yield _problem("gate service", about, f"has mode {mode:04o}, so people can't ask; start the service again")
+
+
+def _pam(file: Path) -> Iterator[Finding]:
+    for path, wanted in pam_files(file, PAM_FOLDER).items():
+        if path.read_text() == wanted:
+            yield _ok("PAM", str(path), "asks the gate first")
+        else:
+            remedy = "run `countersign gate install pam --write`"
+            yield _problem(
+                "PAM", str(path), f"does not ask the gate first, or in another way, so it lets people in; {remedy}"
+            )
+
+
+def _sshd(pam: PamConfig) -> Iterator[Finding]:
+    if not (PAM_FOLDER / "sshd").is_file():
+        return
+    try:
+        done = subprocess.run([SSHD, "-T"], capture_output=True, text=True, timeout=RUN_SECONDS, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        yield _problem("sshd", SSHD, f"can't say how it is set up ({type(error).__name__}); run `{SSHD} -T` as root")
+        return
+    says = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+    if says.get("usepam") != "yes":
+        yield _problem("sshd", "UsePAM", "is off, so nobody is asked about; set `UsePAM yes`")
+    elif says.get("usedns") == "yes":
+        yield _problem(
+            "sshd", "UseDNS", "names who connects in place of their address, so all are refused; set it to no"
+        )
+    else:
+        yield _ok("sshd", "UsePAM", "is on")
+    if says.get("kbdinteractiveauthentication") != "yes":
+        yield _warning("sshd", "KbdInteractiveAuthentication", "is off, so no login by ssh waits: people connect again")
+    else:
+        yield from _long_enough("sshd", "LoginGraceTime", int(says.get("logingracetime", "0")), pam.wait)
+
+
+def _login(pam: PamConfig) -> Iterator[Finding]:
+    if (PAM_FOLDER / "login").is_file() and LOGIN_DEFS.is_file():
+        found = re.search(r"^LOGIN_TIMEOUT\s+(\d+)", LOGIN_DEFS.read_text(errors="replace"), re.M)
+        yield from _long_enough("login", "LOGIN_TIMEOUT", int(found[1]) if found else LOGIN_TIMEOUT, pam.wait)
+
+
+def _long_enough(part: str, about: str, seconds: int, wait: timedelta) -> Iterator[Finding]:
+    """Whether a login may take as long as it may wait; 0 is for ever."""
+    if seconds == 0 or seconds >= wait.total_seconds():
+        yield _ok(part, about, "is long enough to wait")
+    else:
+        limit, longer = duration(timedelta(seconds=seconds)), int(wait.total_seconds())
+        message = (
+            f"ends a login after {limit}, and it may wait for {duration(wait)}; set it to {longer}, or `wait` to less"
+        )
+        yield _warning(part, about, message)
+
+
+def _ok(part: str, about: str, message: str) -> Finding:
+    return Finding(part=part, state="ok", about=about, message=message)
+
+
+def _warning(part: str, about: str, message: str) -> Finding:
+    return Finding(part=part, state="warning", about=about, message=message)
+
+
+def _problem(part: str, about: str, message: str) -> Finding:
+    return Finding(part=part, state="problem", about=about, message=message)

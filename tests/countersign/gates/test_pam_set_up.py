@@ -1,0 +1,66 @@
+"""Setting a host up: `countersign gate install pam` and `countersign doctor --gate`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from countersign.gates.pam_config import BEGIN, with_gate
+from tests.countersign.gates.networks import SECONDS
+from tests.countersign.gates.pam_host import GatedHost
+from tests.countersign.installation import COMMAND
+
+CONFIG = Path("/etc/countersign/gate.toml")
+
+
+def found(host: GatedHost, code: int) -> dict[tuple[str, str], str]:
+    """The state of each thing that doctor looked at."""
+    command = host.inside(COMMAND, "doctor", "--gate", "--json")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return {(one["part"], one["about"]): one["state"] for one in json.loads(done.stdout)}
+
+
+def installed(host: GatedHost) -> dict[str, str]:
+    said = json.loads(host.run(COMMAND, "gate", "install", "pam", "--write", "--json"))
+    return {one["path"]: one["state"] for one in said}
+
+
+def test_doctor_finds_what_lets_people_in_and_install_mends_it(host: GatedHost) -> None:
+    before = found(host, 0)
+    assert before["PAM", "/etc/pam.d/sudo"] == before["device", host.device] == before["sshd", "UsePAM"] == "ok"
+    assert before["sshd", "LoginGraceTime"] == before["login", "LOGIN_TIMEOUT"] == "warning"
+    host.run("sed", "-i", "/countersign/d", "/etc/pam.d/sudo")
+    host.run("chmod", "644", "/etc/countersign/gate.token")
+    broken = found(host, 1)
+    assert broken["PAM", "/etc/pam.d/sudo"] == "problem"
+    assert [state for (part, _), state in broken.items() if part == "portal"] == ["problem"]
+    host.run("chmod", "600", "/etc/countersign/gate.token")
+    host.run("mkdir", "-p", "/etc/systemd/system")
+    written = installed(host)
+    assert written["/etc/pam.d/sudo"] == "was written"
+    assert written["/etc/pam.d/sshd"] == "is there as it should be"
+    assert written[str(CONFIG)] == "was changed by somebody, and is left as it is"
+    assert found(host, 0)["PAM", "/etc/pam.d/sudo"] == "ok"
+
+
+def test_nothing_is_asked_of_a_service_that_is_not_there(host: GatedHost) -> None:
+    host.end_gate("TERM")
+    try:
+        assert found(host, 1)["gate service", "/run/countersign/gate.sock"] == "problem"
+        host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
+        assert "/etc/pam.d/su" not in installed(host)
+    finally:
+        host.gate = host.start_gate()
+        installed(host)
+
+
+def test_the_gate_stands_first_once_and_what_was_there_stays() -> None:
+    own = "#%PAM-1.0\nauth sufficient pam_rootok.so\n@include common-account\n"
+    once = with_gate("su", own, CONFIG)
+    assert once.startswith(BEGIN)
+    assert once.endswith(own)
+    assert with_gate("su", once, CONFIG) == once
+    assert "pam_loginuid" in with_gate("sshd", own, CONFIG)
+    assert "pam_loginuid" not in once
