@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from countersign.gates.ssh import WAIT_VARIABLE
 from settings import Settings
 from tests.commands import COMMAND_LINES, commands
 
@@ -78,7 +79,7 @@ def test_no_page_names_a_setting_that_is_none(page: Path) -> None:
     named = set(re.findall(r"\bCOUNTERSIGN_[A-Z_]+[A-Z]\b", page.read_text()))
     of_commands = {name for called in COMMAND_LINES for command in commands(called) for name in command.variables}
     of_tests = {name for file in ROOT.glob("tests/**/*.py") for name in re.findall(TEST_VARIABLE, file.read_text())}
-    assert named <= variables() | of_commands | of_tests
+    assert named <= variables() | of_commands | of_tests | {WAIT_VARIABLE}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

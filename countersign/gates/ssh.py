@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> int:
     except (OSError, EOFError):
         _say("The gate service has ended, and the connection with it.")
         return UNAVAILABLE
-    except ValueError:
+    except (ValueError, LookupError):
         _say("The gate service says what can't be read; is it of another version?")
         return FAULT
 

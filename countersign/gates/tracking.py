@@ -56,7 +56,6 @@ class Asking:
         # Whether it is the one that whoever asks the same next joins.
         self.is_current = True
         self.is_kept = False
-        self.is_withdrawn = False
         self.opening: asyncio.Task[Request] | None = None
         self.request: Request | None = None
         self.leaving: asyncio.TimerHandle | None = None
@@ -82,6 +81,16 @@ class Request:
         if self.view is None or view.version >= self.view.version:
             self.view = view
             self.wake()
+
+    def lose(self) -> None:
+        """The portal shows it no longer."""
+        self.view = None
+        self.wake()
+
+    def end_sessions(self, why: str) -> None:
+        """End all its sessions."""
+        for session in list(self.sessions):
+            session.end(why)
 
     def wake(self) -> None:
         """Have all who wait look again."""

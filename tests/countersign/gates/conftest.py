@@ -11,7 +11,7 @@ import pytest
 
 from countersign.models import Status
 from sandbox.wireguard_tool import NoWireGuard, check_networks, find_wireguard
-from tests.countersign.gates.gate_world import GateInstallation, gate_world
+from tests.countersign.gates.gate_world import GateInstallation, GateProcess, gate_world
 from tests.countersign.gates.networks import SECONDS, Network, gate_network
 from tests.countersign.gates.pam_host import GatedHost, why_no_host
 
@@ -39,6 +39,13 @@ def gate_installation(temporal_address: str, tmp_path_factory: pytest.TempPathFa
         pytest.skip("accounts for the gate need root, and a mount namespace of their own")
     with gate_world(temporal_address, tmp_path_factory.mktemp("gates")) as world:
         yield world
+
+
+@pytest.fixture(scope="module")
+def shared_gate(gate_installation: GateInstallation) -> Iterator[GateProcess]:
+    """A gate service for tests that need none of their own."""
+    with gate_installation.service() as gate:
+        yield gate
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,14 @@
         assert echoed(client, b"hello") == b"hello"
         gate_installation.revoke(view.approval_id)
 
-People: alice and bob, of whom Grace is the manager; `crowd` are 200 more of them; ada is an admin. Accounts of the same
-names exist within the service's own mount namespace only, which needs root; where that can't be had, the tests are
-skipped. The gateway is `gate-1`; a portal of its own that a test may kill is `another_portal`.
+People: alice and bob, of whom Grace is the manager; CROWD are 200 whom nobody has to approve; ada is an admin.
+Accounts of the same names exist within the service's own mount namespace only, which needs root; where that can't be
+had, the tests are skipped. The gateway is `gate-1`; a portal that a test may kill is `another_portal`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -46,6 +47,9 @@ from tests.countersign.installation import COMMAND, POLICY, ROOT, Installation, 
 GATEWAY = "gate-1"
 MARK = uuid.uuid4().hex[:8]
 TARGETS = [f"db-{n}-{MARK}" for n in range(60)]
+# One that nobody gets to ask for.
+LAST = f"db-last-{MARK}"
+SHORT, LONG = f"db-short-{MARK}", f"db-long-{MARK}"
 CROWD = [f"person-{n}" for n in range(200)]
 ACCOUNTS = {"alice": 40001, "bob": 40002, "carol": 40003, "stranger": 40004}
 SOURCE = "192.0.2.7"
@@ -59,16 +63,36 @@ os.setgid(number)
 os.setuid(number)
 sys.exit(command.main())
 """
+SEND_AS_ACCOUNT = """
+import os, socket, sys
+number = int(sys.argv[1])
+os.setgroups([])
+os.setgid(number)
+os.setuid(number)
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[2])
+client.sendall(sys.stdin.buffer.read())
+while data := client.recv(65536):
+    sys.stdout.buffer.write(data)
+"""
 IN_NAMESPACE = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
 
 
 def policy() -> str:
-    """The policy of the other tests of the command line, with targets and a crowd of people."""
+    """The policy of the other tests of the command line, with targets and a crowd of people whom nobody has to approve.
+
+    A grant for SHORT lasts a few seconds, and one for LONG a little longer than a session is warned before its end.
+    """
     people = "\n".join(f"  {name}: {{name: {name.title()}, email: {name}@example.test}}" for name in CROWD)
     with_people = POLICY.replace("user_groups:\n", f"{people}\nuser_groups:\n", 1)
-    with_members = with_people.replace("members: [alice, bob]", f"members: [alice, bob, {', '.join(CROWD)}]", 1)
-    groups = f"device_groups:\n  targets: {{devices: [{', '.join(TARGETS)}]}}\n"
-    return with_members.replace("device_groups:\n", groups, 1)
+    groups = f"device_groups:\n  targets: {{devices: [{', '.join([*TARGETS, LAST])}]}}\n"
+    groups += f"  short: {{devices: [{SHORT}]}}\n  long: {{devices: [{LONG}], grant_minutes: 310s}}\n"
+    short = (
+        "approval_workflows:\n  - name: Short\n    user_group: engineers\n    device_group: short\n"
+        "    grant_minutes: 5s\n    levels: [{approvers: [{managers_of: engineers}]}]\n"
+    )
+    with_groups = with_people.replace("device_groups:\n", groups, 1)
+    return with_groups.replace("approval_workflows:\n", short, 1)
 
 
 class Echo(socketserver.ThreadingTCPServer):
@@ -142,6 +166,13 @@ class GateProcess:
         self.clients.append(client)
         return client
 
+    def said_to(self, account: str, message: dict[str, object]) -> list[Any]:
+        """What is answered to this message of an account, which needs no command of ours to send it."""
+        command = [sys.executable, "-c", SEND_AS_ACCOUNT, str(ACCOUNTS[account]), str(self.socket)]
+        sent = f"{json.dumps(message)}\n"
+        done = subprocess.run(command, input=sent, capture_output=True, text=True, check=True, timeout=SECONDS)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def connect(self) -> protocol.Service:
         """A connection to its socket, as root, who may name a person."""
         return protocol.Service(str(self.socket))
@@ -166,6 +197,7 @@ class GateInstallation:
     echo: Echo
     token: str
     devices: Iterator[str] = field(default_factory=lambda: iter(TARGETS))
+    last_device: str = LAST
     # Nothing listens there, unless a test has something.
     rdp_port: int = 3389
 
@@ -210,7 +242,8 @@ class GateInstallation:
 
     def config(self, socket_path: Path, url: str, grace: str, retry_within: str, more: str) -> str:
         ports = f"{{ ssh = {self.echo.port}, rdp = {self.rdp_port} }}"
-        targets = "\n".join(f'[devices.{name}]\naddress = "127.0.0.1"\nports = {ports}' for name in TARGETS)
+        names = [*TARGETS, LAST, SHORT, LONG]
+        targets = "\n".join(f'[devices.{name}]\naddress = "127.0.0.1"\nports = {ports}' for name in names)
         return (
             f'url = "{url}"\ntoken_file = "{self.folder / "gate.token"}"\nsocket = "{socket_path}"\n'
             f'grace = "{grace}"\nretry_within = "{retry_within}"\n{targets}\n{more}\n'
@@ -231,6 +264,21 @@ class GateInstallation:
                 yield gate
             finally:
                 gate.end()
+
+    @contextmanager
+    def started_again(self, gate: GateProcess) -> Iterator[GateProcess]:
+        """The service that was killed, once more, until the end of the block."""
+        again = self.start(gate.socket.parent / "gate.toml")
+        try:
+            yield again
+        finally:
+            again.end()
+
+    def sending(self, stream: IO[bytes], size: int) -> threading.Thread:
+        """Send so many bytes in a thread of its own, which has to be joined."""
+        thread = threading.Thread(target=_write_all, args=(stream, memoryview(bytes(size))))
+        thread.start()
+        return thread
 
     def start(self, config: Path) -> GateProcess:
         """Start the gate service with this configuration; it listens when this returns."""
@@ -265,7 +313,12 @@ def gate_world(temporal_address: str, folder: Path) -> Iterator[GateInstallation
         here = Path(made)
         here.chmod(0o755)
         store = Store(installation.settings["COUNTERSIGN_DATABASE_URL"])
-        owner = Owner(kind="gateway", name=GATEWAY, target_groups=["targets"], variants=["ssh", "sftp", "rdp", "http"])
+        owner = Owner(
+            kind="gateway",
+            name=GATEWAY,
+            target_groups=["targets", "short", "long"],
+            variants=["ssh", "sftp", "rdp", "http"],
+        )
         token = store.tokens.create(owner, "tests")
         store.close()
         (here / "gate.token").touch(0o600)
@@ -287,6 +340,11 @@ def read(stream: IO[bytes] | None, size: int) -> bytes:
     while len(parts) < size and (part := stream.read(size - len(parts))):
         parts += part
     return bytes(parts)
+
+
+def _write_all(stream: IO[bytes], data: memoryview) -> None:
+    while data:
+        data = data[stream.write(data) :]
 
 
 def echoed(client: subprocess.Popen[bytes], data: bytes) -> bytes:

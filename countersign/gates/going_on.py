@@ -1,0 +1,72 @@
+"""Sessions whose own grant is over, or soon will be: another grant may cover them."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from functools import partial
+
+from countersign.errors import CountersignError
+from countersign.gates.background import Background
+from countersign.gates.following import Following
+from countersign.gates.tracking import WARNED_BEFORE, Request, Session, Wanted, covers
+from countersign.http import Api
+from countersign.models import Status
+from countersign.views import RequestView
+
+# How long another grant is looked for before a session ends: it is to end two seconds after its own.
+LOOKING_SECONDS = 1.5
+
+log = logging.getLogger(__name__)
+
+
+class GoingOn:
+    """Has a session stay by another grant of the same person, device and protocol; else warns or ends it."""
+
+    def __init__(self, api: Api, background: Background, following: Following) -> None:
+        self._api, self._background, self._following = api, background, following
+
+    def check(self, request: Request) -> None:
+        """End the sessions of a request that are not covered any more, and warn those that end soon."""
+        at = datetime.now(UTC)
+        for session in list(request.sessions):
+            ends_soon = not session.is_warned and session.ends_at - at <= WARNED_BEFORE
+            if (ends_soon or not session.is_covered(at)) and not session.is_looked_up:
+                session.is_looked_up = True
+                self._background.start(self._go_on_or_end(session))
+
+    async def _go_on_or_end(self, session: Session) -> None:
+        longer: RequestView | None = None
+        try:
+            async with asyncio.timeout(LOOKING_SECONDS):
+                longer = await self._longer_grant(session)
+        except (CountersignError, TimeoutError) as error:
+            log.warning("Other grants than that of #%s could not be looked for: %s", session.approval_id, error)
+        session.is_looked_up = False
+        at = datetime.now(UTC)
+        if session.is_over:
+            return
+        if longer is not None and longer.grant is not None:
+            session.go_on_by(self._following.follow(longer), longer.grant)
+        elif session.is_covered(at):
+            session.warn(at)
+        else:
+            session.end(session.why_not_covered())
+
+    async def _longer_grant(self, session: Session) -> RequestView | None:
+        """The request with the grant that covers the session for longest, where that is longer than its own does."""
+        longest = await self.longest_grant(session.wanted, session.source_address, session.approval_id)
+        at = datetime.now(UTC)
+        ends_at = session.ends_at if session.is_covered(at) else at
+        return longest if longest and longest.grant and longest.grant.ends_at > ends_at else None
+
+    async def longest_grant(self, wanted: Wanted, source_address: str, but: int | None = None) -> RequestView | None:
+        """The request whose grant permits this for longest, of all but one; None where none does."""
+        key, at = wanted.question.workflow_id, datetime.now(UTC)
+        approved = partial(self._api.requests, Status.APPROVED, wanted.person, device=wanted.device)
+        found = [
+            (view.grant.ends_at, view.approval_id, view)
+            for view in await self._following.read(approved)
+            if view.question.workflow_id == key and view.approval_id != but
+            if view.grant is not None and covers(view.grant, source_address, at)
+        ]
+        return max(found, key=lambda one: one[:2])[2] if found else None

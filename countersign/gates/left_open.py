@@ -1,0 +1,82 @@
+"""Requests that this gateway opened and that nobody here waits for any more: they are cancelled."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from countersign.errors import BadQuestion, CountersignError, Unavailable
+from countersign.gates.background import Background
+from countersign.gates.calls import Calls
+from countersign.http import Api
+from countersign.models import GATEWAY, Status
+from countersign.views import AuditEventView
+
+AGAIN_SECONDS = 3.0
+MOST = 1000
+LEFT = "Nobody waits for it any more: whoever wanted to connect has gone."
+
+log = logging.getLogger(__name__)
+
+
+class LeftOpen:
+    """Cancels what is left open, as after a crash; whoever asks for it again within `retry_within` keeps it."""
+
+    def __init__(
+        self,
+        api: Api,
+        background: Background,
+        retry_within: float,
+        is_wanted: Callable[[int], bool],
+        openings: Callable[[], list[asyncio.Task[object]]],
+    ) -> None:
+        """`is_wanted`: whether somebody here asks for a request. `openings`: who has not learnt yet which is theirs."""
+        self._api, self._background, self._retry_within = api, background, retry_within
+        self._is_wanted, self._openings = is_wanted, openings
+        self._calls = Calls(4)
+        self._name = ""
+
+    async def look(self) -> None:
+        """Cancel what waits and nobody asks for again."""
+        if not self._name:
+            self._name = await self._own_name()
+        for view in await self._calls(partial(self._api.requests, Status.WAITING, limit=MOST)):
+            if view.asked_by == self._name:
+                self._background.start(self._cancel_later(view.approval_id))
+
+    def opened(self, event: AuditEventView) -> None:
+        """One was opened that nobody here asks for, as far as is known: the reply may have been lost."""
+        if event.who == self._name and event.approval_id is not None:
+            self._background.start(self._cancel_later(event.approval_id))
+
+    def cancel(self, approval_id: int) -> None:
+        """Cancel one that nobody waits for any more."""
+        self._background.start(self._cancel(approval_id))
+
+    async def _own_name(self) -> str:
+        me = await self._calls(self._api.me)
+        if me.kind != "gateway":
+            error = BadQuestion(f"The token is {me.name}'s, who is no gateway; make one with `token create --gateway`.")
+            self._background.fail(error)
+            raise error
+        return f"{GATEWAY}{me.name}"
+
+    async def _cancel_later(self, approval_id: int) -> None:
+        await asyncio.sleep(self._retry_within)
+        if openings := self._openings():
+            await asyncio.wait(openings)
+        await self._cancel(approval_id)
+
+    async def _cancel(self, approval_id: int) -> None:
+        while not self._is_wanted(approval_id):
+            try:
+                view = await self._calls(partial(self._api.request, approval_id))
+                if view.status is Status.WAITING and view.asked_by == self._name:
+                    await self._calls(partial(self._api.cancel, approval_id, LEFT))
+                    log.info("#%s was cancelled: nobody waits for it any more.", approval_id)
+                return
+            except Unavailable:
+                await asyncio.sleep(AGAIN_SECONDS)
+            except CountersignError as error:
+                log.warning("#%s was not cancelled, though nobody waits for it: %s", approval_id, error)
+                return
