@@ -14,6 +14,7 @@ from countersign.errors import BadQuestion
 from countersign.gates.pam_config import PamConfig
 from countersign.gates.protocol import SOCKET
 from countersign.gates.rdp import RdpSettings
+from countersign.gates.warpgate import WarpgateConfig
 from countersign.models import NO_BOOL, Id, Model
 from countersign.question import read_question
 from countersign.remedies import remedy
@@ -63,6 +64,7 @@ class GateConfig(Model):
     devices: dict[Id, Target] = {}
     pam: PamConfig | None = None
     rdp: RdpSettings | None = None
+    warpgate: WarpgateConfig | None = None
 
 
 def read_config(file: Path) -> GateConfig:

@@ -35,6 +35,7 @@ from countersign.gates.protocol import LONGEST_LINE_BYTES, Message
 from countersign.gates.rdp import RdpGate
 from countersign.gates.targets import connected, cut
 from countersign.gates.tracking import Wanted
+from countersign.gates.warpgate import WarpgateGate
 from countersign.http import Api
 
 # Connections of one account, and of all; each session has one, and one to its target.
@@ -225,7 +226,9 @@ async def serve(config: GateConfig) -> None:
     loop = asyncio.get_running_loop()
     with Api(config.url, read_token(config.token_file)) as api:
         access = Access(api, config.grace.total_seconds(), config.retry_within.total_seconds())
-        parts = [RdpGate(config.rdp, config.devices, access, api).run] if config.rdp else []
+        parts: list[Part] = [RdpGate(config.rdp, config.devices, access, api).run] if config.rdp else []
+        if config.warpgate and config.warpgate.enabled:
+            parts.append(WarpgateGate(config.warpgate, access, read_token(config.warpgate.token_file)).run)
         service = GateService(config, access, parts)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stop)
