@@ -23,6 +23,8 @@ SSHD = Path("/usr/sbin/sshd")
 PROGRAMS = {"ssh": "openssh-client", "unshare": "util-linux", "nsenter": "util-linux"}
 SECONDS = 30
 FIRST_ACCOUNT = 40001
+# Where the homes of people are who have one; other people share `/`, which is root's.
+HOMES = "/home"
 # Its first process ends with it, and all others with that one.
 ISOLATION = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc")
 PRIVATE = """
@@ -75,9 +77,9 @@ class Host:
         assert self._holder.stdout
         self._holder.stdout.close()
 
-    def inside(self, *command: str, daemons: bool = False) -> list[str]:
-        """The command as it runs on this host. With `daemons`, what it leaves running ends with the host, too."""
-        return ["nsenter", "--target", str(self.pid), "--mount", *(["--pid"] if daemons else []), *command]
+    def inside(self, *command: str) -> list[str]:
+        """The command as it runs on this host; what it leaves running ends with the host, too."""
+        return ["nsenter", "--target", str(self.pid), "--mount", "--pid", *command]
 
     @property
     def files(self) -> Path:
@@ -97,15 +99,15 @@ class Host:
         """Write a file there, and make the folders that it needs."""
         self.run("install", "-D", "-m", f"{mode:o}", "-o", owner, "/dev/stdin", path, text=text)
 
-    def add_people(self, names: Sequence[str], group: str, home: str, shell: str) -> None:
-        """Make accounts without a password, all of one group; `home` may hold `%u`, and is made then."""
+    def add_people(self, names: Sequence[str], group: str, shell: str, homes: bool = True) -> None:
+        """Make accounts without a password, all of one group."""
         self._append("group", f"{group}:x:{FIRST_ACCOUNT - 1}:\n")
         for number, name in enumerate(names, FIRST_ACCOUNT):
-            own = home.replace("%u", name)
-            self._append("passwd", f"{name}:x:{number}:{FIRST_ACCOUNT - 1}::{own}:{shell}\n")
+            home = f"{HOMES}/{name}" if homes else "/"
+            self._append("passwd", f"{name}:x:{number}:{FIRST_ACCOUNT - 1}::{home}:{shell}\n")
             self._append("shadow", f"{name}:*:20000:0:99999:7:::\n")
-            if own != home:
-                made = self.files / own.lstrip("/")
+            if homes:
+                made = self.files / home.lstrip("/")
                 made.mkdir(mode=0o700)
                 os.chown(made, number, FIRST_ACCOUNT - 1)
 
@@ -118,7 +120,7 @@ class Host:
         given = [f"Port={port}", "ListenAddress=127.0.0.1", "PidFile=none", *options]
         command = [str(SSHD), "-D", "-e", *(part for one in given for part in ("-o", one))]
         with log.open("ab") as output:
-            server = subprocess.Popen(self.inside(*command, daemons=True), stdout=output, stderr=output)
+            server = subprocess.Popen(self.inside(*command), stdout=output, stderr=output)
         self._servers.append(server)
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline and server.poll() is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,14 +46,18 @@ def install(
 
 
 def _files(gate: Kind, group: str, write: bool) -> "list[File]":
-    from countersign.gates.service_files import service_files
+    from countersign.gates.config import read_config
+    from countersign.gates.service_files import CONFIG, service_files
     from countersign.gates.ssh_files import ssh_files
 
     if gate is Kind.PAM:
         from countersign.gates.pam_files import pam_install_files
 
         return pam_install_files(ready_only=write)
-    return [*service_files(), *ssh_files(group)]
+    # What it names goes into the other files, once there is one.
+    config = read_config(Path(CONFIG)) if Path(CONFIG).exists() else None
+    devices = [name for name, one in config.devices.items() if {"ssh", "sftp"} & one.ports.keys()] if config else []
+    return [*service_files(), *ssh_files(group, devices, certificates=bool(config and config.ssh))]
 
 
 def _say(files: "Sequence[tuple[File, str]]", as_json: bool, in_full: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from countersign.errors import BadQuestion, NotAllowed, Refused
+from countersign.gates import certificates
 from countersign.gates.config import GateConfig, Port
 from countersign.gates.tracking import Wanted
 from countersign.models import LONGEST_ID, LONGEST_REASON, Id, Model, PlainText, SourceAddress, canonical_id
@@ -27,11 +28,15 @@ class Caller(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What is wanted; for a gate whose client relays bytes, also where the device is reached."""
+    """What is wanted; for a gate whose client relays bytes, also where the device is reached.
+
+    With a `public_key`, a certificate for it is wanted, and no connection.
+    """
 
     wanted: Wanted
     address: str = ""
     port: int = 0
+    public_key: str = ""
 
 
 class Message(Model):
@@ -51,6 +56,13 @@ class SshMessage(Message):
     gate: Literal["ssh"]
     device: Id
     port: Port
+
+
+class CertificateMessage(SshMessage):
+    """What `countersign-gate ssh` asks for whoever wants a certificate; `key` is a line as in `id_ed25519.pub`."""
+
+    gate: Literal["certificate"]  # type: ignore[assignment]
+    key: str
 
 
 def caller_of(client: Any) -> Caller:
@@ -75,7 +87,19 @@ def person_of(message: Message, caller: Caller) -> str:
 
 def ssh_claim(raw: dict[str, Any], caller: Caller, config: GateConfig) -> Claim:
     """A connection to a port of a device, whose bytes are relayed."""
-    message = read_as(SshMessage, raw)
+    return _claim_at_port(read_as(SshMessage, raw), caller, config)
+
+
+def certificate_claim(raw: dict[str, Any], caller: Caller, config: GateConfig) -> Claim:
+    """A certificate for a device, asked for as a connection to a port of it is."""
+    message = read_as(CertificateMessage, raw)
+    if config.ssh is None:
+        raise Refused("This gate signs no certificates; connect without one.")
+    certificates.public_key(message.key)
+    return Claim(_claim_at_port(message, caller, config).wanted, public_key=message.key)
+
+
+def _claim_at_port(message: SshMessage, caller: Caller, config: GateConfig) -> Claim:
     person = person_of(message, caller)
     target = config.devices.get(message.device)
     if target is None:
@@ -90,7 +114,7 @@ def ssh_claim(raw: dict[str, Any], caller: Caller, config: GateConfig) -> Claim:
 
 Reader = Callable[[dict[str, Any], Caller, GateConfig], Claim]
 # By the `gate` of a client's first message.
-READERS: dict[str, Reader] = {"ssh": ssh_claim}
+READERS: dict[str, Reader] = {"ssh": ssh_claim, "certificate": certificate_claim}
 
 
 def claim_of(raw: dict[str, Any], caller: Caller, config: GateConfig) -> Claim:

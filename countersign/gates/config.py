@@ -1,7 +1,5 @@
 """The file that says what a gate service is to do: gate.toml. Every error names the field and the remedy."""
 
-import os
-import stat
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from countersign.durations import reads
 from countersign.errors import BadQuestion
+from countersign.gates.certificates import SshSection
 from countersign.gates.pam_config import PamConfig
+from countersign.gates.private_files import read_private
 from countersign.gates.protocol import SOCKET
 from countersign.gates.rdp import RdpSettings
 from countersign.gates.warpgate import WarpgateConfig
@@ -65,6 +65,7 @@ class GateConfig(Model):
     pam: PamConfig | None = None
     rdp: RdpSettings | None = None
     warpgate: WarpgateConfig | None = None
+    ssh: SshSection | None = None
 
 
 def read_config(file: Path) -> GateConfig:
@@ -87,19 +88,7 @@ def read_config(file: Path) -> GateConfig:
 
 def read_token(file: Path) -> str:
     """The token in a file that only its owner can read; BadQuestion where others can, or there is none."""
-    try:
-        with file.open("rb") as opened:
-            about, raw = os.fstat(opened.fileno()), opened.read(4096)
-    except OSError as error:
-        raise BadQuestion(f"{file} can't be read: {error.strerror}; put the gateway's token there.") from None
-    # systemd lets a service's user read a credential of root's by an access list, which shows as root's group.
-    others = 0o037 if about.st_gid == 0 else 0o077
-    if stat.S_IMODE(about.st_mode) & others or about.st_uid not in {0, os.geteuid()}:
-        raise BadQuestion(
-            f"{file} holds the gateway's token, and others can read or write it: have it belong to the gate service's "
-            f"user, and run `chmod 600 {file}`."
-        )
-    token = raw.decode(errors="replace").strip()
+    token = read_private(file, "the gateway's token").decode(errors="replace").strip()
     if not token:
         raise BadQuestion(f"{file} is empty; put the gateway's token there.")
     return token

@@ -11,6 +11,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from countersign.errors import (
 from countersign.gates import protocol
 from countersign.gates.access import Access, Session
 from countersign.gates.calls import Calls
+from countersign.gates.certificates import CertificateAuthority
 from countersign.gates.claims import ROOT, Claim, claim_of
 from countersign.gates.clients import CLOSING_SECONDS, Client
 from countersign.gates.config import GateConfig, read_token
@@ -62,6 +64,7 @@ class GateService:
         """`parts`: what else runs until the service ends, such as gates that listen themselves."""
         self._config, self.access, self._parts = config, access, parts
         self.logins = Logins(access, config.pam, config.grace, config.socket.parent) if config.pam else None
+        self._authority = CertificateAuthority(config.ssh) if config.ssh else None
         self._accounts = Calls(MOST_ACCOUNTS_LOOKED_UP)
         self._connections: Counter[int] = Counter()
         self._serving: set[asyncio.Task[None]] = set()
@@ -198,7 +201,11 @@ class GateService:
             cut(target)
 
     async def _kept(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
-        client.send(_yes(claim, session))
+        yes = _yes(claim, session)
+        if claim.public_key and self._authority:
+            key, now = claim.public_key, datetime.now(UTC)
+            yes["certificate"] = self._authority.sign(key, claim.wanted, session.approval_id, session.ends_at, now)
+        client.send(yes)
         await self._until_over(client, session, gone)
 
     async def _until_over(self, client: Client, session: Session, gone: asyncio.Task[bool]) -> None:

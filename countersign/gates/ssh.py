@@ -51,6 +51,10 @@ class Withdrawn(Exception):
 
 def run(arguments: list[str]) -> int:
     """Ask, wait and relay; returns the exit code."""
+    if not arguments and os.environ.get("SSH_ORIGINAL_COMMAND", "").startswith("certificate "):
+        from countersign.gates import ssh_certificate
+
+        return ssh_certificate.run(os.environ["SSH_ORIGINAL_COMMAND"])
     asked = _asked(arguments)
     if asked is None:
         _tell(HOW)

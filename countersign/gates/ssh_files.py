@@ -1,6 +1,7 @@
 """The files of an SSH bastion: what sshd allows the people who come through it, and what they put into their own."""
 
 import re
+import sys
 from collections.abc import Sequence
 
 from countersign.errors import BadQuestion
@@ -46,8 +47,8 @@ Host {devices}
 """
 # `Match exec` looks at nothing but the exit code; ssh asks for the certificate before it connects.
 CERTIFICATES = """\
-    CertificateFile ~/.ssh/countersign-%n-cert.pub
-Match originalhost {names} exec "ssh -T bastion certificate %n < ~/.ssh/id_ed25519.pub > ~/.ssh/countersign-%n-cert.pub"
+    CertificateFile ~/.ssh/%n-cert.pub
+Match originalhost {names} exec "ssh -T bastion certificate %n %p < ~/.ssh/id_ed25519.pub > ~/.ssh/%n-cert.pub"
 """
 
 
@@ -58,11 +59,11 @@ def ssh_files(group: str, devices: Sequence[str] = (), certificates: bool = Fals
     """
     if not GROUP.fullmatch(group):
         raise BadQuestion(f"{group[:40]!r} is no name of a Unix group; name one such as countersign.")
+    # -I: whatever the person's account holds for Python counts for nothing.
+    command = f"{sys.executable} -I {program('countersign-gate')}"
     people = PEOPLE + CERTIFICATES if certificates else PEOPLE
     named = devices or ["db-1"]
     return [
-        file(
-            "/etc/ssh/sshd_config.d/10-countersign.conf", SSHD.format(group=group, command=program("countersign-gate"))
-        ),
+        file("/etc/ssh/sshd_config.d/10-countersign.conf", SSHD.format(group=group, command=command)),
         file("/etc/countersign/ssh_config", people.format(devices=" ".join(named), names=",".join(named))),
     ]

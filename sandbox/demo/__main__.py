@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.arguments import parser
-from sandbox.demo import device_scene, page_scenes, slack_scenes
+from sandbox.demo import device_scene, page_scenes, slack_scenes, ssh_scene
 from sandbox.demo.processes import ROOT
 from sandbox.demo.scenes import SCENES, Play, Scene, nobody_answers, too_late
 from sandbox.demo.screen import Screen, Told, plain_where_needed
@@ -71,6 +71,7 @@ class Story:
             self._begin(*slack_scenes.OPENING)
             await slack_scenes.into_slack(play)
             await self._play_all(play, slack_scenes.SCENES)
+        await self._play_all(play, ssh_scene.scenes(self.screen.say))
         last = f"{len(self.told) + 1}. Too late"
         self._begin(last, f"Back to {unanswered.number}, which Ivan never answered.")
         self.told.append((await too_late(play, unanswered))._replace(scene=last))

@@ -86,7 +86,7 @@ class Request:
         in_full: bool = False,
     ) -> None:
         """Answer the mail that asked this person, or somebody else's copy of it; print what was sent."""
-        original = await self.mail(copy_of or person, "asks to connect")
+        original = await self.mail(copy_of or person, "to connect ")
         with step(f"{(forged_by or person).capitalize()} sends a reply about {self.number}"):
             write = self.stage.person(person).reply
             sent = await asyncio.to_thread(write, original, text, client, forged_by=forged_by)

@@ -15,6 +15,7 @@ import pytest
 from sandbox.demo.__main__ import POLICY
 from sandbox.demo.processes import ROOT
 from sandbox.slack.tool import NoSlack, check_isolation, find_slack
+from sandbox.ssh_hosts import NoSsh, check_ssh
 
 # It waits for a minute of the policy to pass, and a busy machine adds to that.
 WHOLE_STORY_SECONDS = 300
@@ -92,6 +93,22 @@ def slack_can_be_had() -> bool:
     return True
 
 
+def ssh_can_be_had() -> bool:
+    try:
+        check_ssh()
+    except NoSsh:
+        return False
+    return True
+
+
+def scenes(with_slack: bool, with_ssh: bool) -> list[tuple[str, str, str]]:
+    told = SCENES_WITH_SLACK if with_slack else SCENES
+    if not with_ssh:
+        return told
+    bastion = (f"{len(told)}. Through a bastion", "#1013" if with_slack else "#1010", "Revoked")
+    return [*told[:-1], bastion, (f"{len(told) + 1}. Too late", "#1001", "Expired")]
+
+
 @pytest.mark.timeout(WHOLE_STORY_SECONDS + 20)
 def test_the_whole_story_happens() -> None:
     with_slack = slack_can_be_had()
@@ -99,7 +116,7 @@ def test_the_whole_story_happens() -> None:
     assert played.returncode == 0, played.stdout
     told, _, closing = played.stdout.partition("What happened ─")
     rows = [" ".join(line.split()) for line in closing.splitlines()]
-    for scene in SCENES_WITH_SLACK if with_slack else SCENES:
+    for scene in scenes(with_slack, ssh_can_be_had()):
         assert any(row.startswith(" ".join(scene)) for row in rows), scene
     text = " ".join(told.replace("│", " ").split())
     for line in ON_PAGES + (

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from countersign.models import Status
+from sandbox.ssh_hosts import NoSsh, check_ssh
 from sandbox.wireguard_tool import NoWireGuard, check_networks, find_wireguard
 from tests.countersign.gates.gate_world import GateInstallation, GateProcess, gate_world
 from tests.countersign.gates.networks import SECONDS, Network, gate_network
 from tests.countersign.gates.pam_host import GatedHost, why_no_host
+from tests.countersign.gates.sshd import SshWorld
+from tests.countersign.gates.sshd import ssh_world as run_ssh_world
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +76,14 @@ def host(gated_host: GatedHost) -> Iterator[GatedHost]:
                 api.cancel(one.approval_id)
             elif one.grant and one.grant.status == "Active":
                 api.revoke(one.approval_id)
+
+
+@pytest.fixture(scope="session")
+def ssh_world(gate_installation: GateInstallation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
+    """A bastion and a target with sshd, and people who connect: see sshd.py."""
+    try:
+        check_ssh()
+    except NoSsh as error:
+        pytest.skip(str(error))
+    with run_ssh_world(gate_installation, tmp_path_factory.mktemp("ssh")) as world:
+        yield world

@@ -22,7 +22,7 @@ def host() -> Iterator[Host]:
     except NoSsh as error:
         pytest.skip(str(error))
     with Host() as made:
-        made.add_people(["alice"], "countersign", "/", "/bin/sh")
+        made.add_people(["alice"], "countersign", "/bin/sh")
         yield made
 
 

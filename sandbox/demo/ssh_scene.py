@@ -1,0 +1,173 @@
+"""The scene of an SSH bastion: it waits, Grace replies by mail, the shell opens; she revokes, and it closes."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE
+
+from countersign.http import Api
+from countersign.models import GrantStatus, Status
+from sandbox.clients import Client
+from sandbox.demo.request import Request
+from sandbox.demo.scenes import Play, Scene
+from sandbox.demo.screen import Told
+from sandbox.demo.steps import StepFailed, must, step
+from sandbox.ssh_hosts import HOMES, Host, NoSsh, check_ssh
+from sandbox.temporal_server import free_port
+from sandbox.temporal_tool import Say
+from store.tokens import Owner
+
+SECONDS = 30
+DEVICE = "lab-1"
+COUNTERSIGN = str(Path(sys.executable).parent / "countersign")
+SOCKET = "run/countersign/gate.sock"
+CONFIG = """\
+url = "{url}"
+token_file = "/etc/countersign/gate.token"
+[devices.{device}]
+address = "127.0.0.1"
+ports = {{ ssh = {port} }}
+"""
+OWN = """\
+Host *
+    User alice
+    BatchMode yes
+    IdentitiesOnly yes
+    IdentityAgent none
+    IdentityFile {folder}/key
+    UserKnownHostsFile {folder}/known_hosts
+    StrictHostKeyChecking accept-new
+    LogLevel ERROR
+Host bastion
+    Port {bastion}
+Host {device}
+    Port {target}
+"""
+
+
+@dataclass(frozen=True)
+class Bastion:
+    """A bastion and a lab machine behind it, each with Debian's sshd; `config` is Alice's ssh_config."""
+
+    config: Path
+
+    def connect(self) -> subprocess.Popen[str]:
+        """Alice's ssh, which holds a shell open on the lab machine."""
+        command = ["ssh", "-F", str(self.config), DEVICE, "echo The shell of $(id -un) is open; cat"]
+        return subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True)
+
+
+async def through_a_bastion(play: Play) -> Told:
+    """Waits for the yes, has a shell, and loses it."""
+    play.stage.apply(play.stage.policy)
+    token = play.stage.store.tokens.create(
+        Owner(kind="gateway", name="bastion", targets=[DEVICE], variants=["ssh"]), "demo"
+    )
+    with tempfile.TemporaryDirectory() as folder, _bastion(play.stage.portal_url, token, Path(folder)) as bastion:
+        ssh = bastion.connect()
+        try:
+            return await _connects(play, ssh)
+        finally:
+            ssh.kill()
+            ssh.communicate()
+
+
+async def _connects(play: Play, ssh: subprocess.Popen[str]) -> Told:
+    assert ssh.stdout
+    assert ssh.stderr
+    play.screen.page("Alice", f"types ssh {DEVICE}")
+    told = await _line(ssh.stderr.readline, "tells Alice what it waits for")
+    play.screen.page("Alice", f"reads “{told}”")
+    view = play.stage.store.reading.asked_by("alice")[0]
+    request = Request(play.stage, play.screen, view.question, view.approval_id)
+    play.requests.append(request)
+    await request.record("opened gateway:bastion", "level_started countersign", "noticed alice", "noticed grace")
+    await request.reply("grace", "Approved", Client.GMAIL)
+    await request.record("answered grace", "approved grace", "granted alice", "noticed alice", "noticed grace")
+    must(request.view().status is Status.APPROVED, f"{request.number} should be approved")
+    play.screen.page("Alice", f"reads “{await _line(ssh.stdout.readline, 'opens the shell')}”")
+    began = time.monotonic()
+    with step("Grace revokes the grant"):
+        await asyncio.to_thread(_revoke, play, request.approval_id)
+    with step("the connection closes"):
+        await asyncio.to_thread(ssh.wait, SECONDS)
+    took = time.monotonic() - began
+    await request.record("grant_revoked grace", "noticed alice", "noticed grace")
+    play.screen.page("Alice", f"reads “{' '.join(ssh.stderr.read().split())}”")
+    grant = request.view().grant
+    must(grant is not None and grant.status is GrantStatus.REVOKED, f"the grant of {request.number} is {grant}")
+    play.screen.outcome("Revoked", f"Grace revokes {request.number}, and {took:.1f} s later the shell is closed")
+    return Told("", request.number, "Revoked", "Opened by a yes, closed by a no")
+
+
+async def _line(readline: Callable[[], str], what: str) -> str:
+    async with asyncio.timeout(SECONDS):
+        line = (await asyncio.to_thread(readline)).strip()
+    if not line:
+        raise StepFailed(f"the bastion never {what}")
+    return line
+
+
+def _revoke(play: Play, approval_id: int) -> None:
+    token = play.stage.store.tokens.create(Owner(kind="person", name="grace"), "demo")
+    with Api(play.stage.portal_url, token) as api:
+        api.revoke(approval_id, "Enough for today")
+
+
+@contextmanager
+def _bastion(url: str, token: str, folder: Path) -> Iterator[Bastion]:
+    bastion_port, target_port = free_port(), free_port()
+    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")]
+    subprocess.run(make, check=True, timeout=SECONDS)
+    public = (folder / "key.pub").read_text()
+    with Host() as bastion, Host() as target:
+        target.add_people(["alice"], "people", "/bin/sh")
+        target.write(f"{HOMES}/alice/.ssh/authorized_keys", public, owner="alice")
+        target.serve_ssh(target_port, folder / "target.log")
+        bastion.add_people(["alice"], "countersign", "/bin/sh", homes=False)
+        bastion.write("/etc/countersign/gate.toml", CONFIG.format(url=url, device=DEVICE, port=target_port))
+        bastion.write("/etc/countersign/gate.token", token, mode=0o600)
+        bastion.write("/etc/countersign/keys/alice", public)
+        bastion.run(COUNTERSIGN, "gate", "install", "ssh", "--write")
+        bastion.serve_ssh(bastion_port, folder / "bastion.log")
+        _serve(bastion, folder)
+        config = folder / "config"
+        given = (bastion.files / "etc/countersign/ssh_config").read_text()
+        given = given.replace("bastion.example.com", "127.0.0.1").replace("ssh -T", f"ssh -F {config} -T")
+        own = OWN.format(folder=folder, device=DEVICE, bastion=bastion_port, target=target_port)
+        config.write_text(own + given)
+        yield Bastion(config)
+
+
+def _serve(bastion: Host, folder: Path) -> None:
+    """Run the gate service until the bastion ends."""
+    (bastion.files / SOCKET).parent.mkdir()
+    with (folder / "gate.log").open("ab") as log:
+        subprocess.Popen(bastion.inside(COUNTERSIGN, "gate", "serve"), stdout=log, stderr=log)
+    deadline = time.monotonic() + SECONDS
+    while not (bastion.files / SOCKET).exists():
+        if time.monotonic() > deadline:
+            raise StepFailed(f"the gate service does not start: {(folder / 'gate.log').read_text()}")
+        time.sleep(0.05)
+
+
+def scenes(say: Say) -> list[tuple[str, str, Scene]]:
+    """The scene, or none where it can't be had, which is said."""
+    try:
+        check_ssh()
+    except NoSsh as reason:
+        say(f"The scene of the SSH bastion is left out. {reason}")
+        return []
+    return [
+        (
+            "Through a bastion",
+            "Alice's ssh goes through a bastion with OpenSSH's own sshd, which opens nothing before a yes.",
+            through_a_bastion,
+        )
+    ]

@@ -1,0 +1,222 @@
+"""Ways around the gate on a bastion, tried as the people who log in there can: none works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from countersign.gates import protocol
+from sandbox.ssh_hosts import HOMES
+from sandbox.temporal_server import free_port
+from tests.countersign.gates.networks import SECONDS, wait_until
+from tests.countersign.gates.sshd import SOCKET, SshWorld
+
+# Where `sh` or anything else would run, this is printed.
+REACHED = "reached-a-shell"
+
+
+@pytest.fixture(scope="module")
+def device(ssh_world: SshWorld) -> str:
+    """One that nobody connects to."""
+    return ssh_world.device()
+
+
+def tried(world: SshWorld, *arguments: str, person: str = "alice", key: str = "", program: str = "ssh") -> str:
+    """What a way around the gate brings on stderr; it must fail, and print nothing."""
+    client = world.begin(person, program, *arguments, key=key, wait="no")
+    assert client.stdin
+    # Its input stays open: where that ends, the person has gone, and is told nothing.
+    with suppress(BrokenPipeError):
+        client.stdin.write(f"echo {REACHED}\n")
+        client.stdin.flush()
+    assert client.wait(SECONDS) != 0
+    out, errors = client.communicate()
+    assert out == ""
+    return errors
+
+
+def test_the_key_of_somebody_else_opens_nothing(ssh_world: SshWorld) -> None:
+    assert "Permission denied" in tried(ssh_world, "bastion", "any", key="bob")
+
+
+def test_a_key_in_the_home_of_an_account_opens_nothing(ssh_world: SshWorld) -> None:
+    ssh_world.new_key("own")
+    public = ssh_world.key("own").with_suffix(".key.pub").read_text()
+    ssh_world.bastion.write(f"{HOMES}/carol/.ssh/authorized_keys", public, mode=0o600, owner="carol")
+    assert "Permission denied" in tried(ssh_world, "bastion", "any", person="carol", key="own")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["-W", "127.0.0.1:{target}", "bastion"], id="a channel to the target, as -L, -D and -J open it"),
+        pytest.param(["-J", "bastion", "-p", "{target}", "127.0.0.1", "id"], id="a jump"),
+        pytest.param(["-N", "-R", "{free}:127.0.0.1:22", "bastion"], id="a port of the bastion"),
+        pytest.param(["-N", "-R", "/tmp/countersign-{free}:127.0.0.1:22", "bastion"], id="a socket of the bastion"),
+        pytest.param(["-N", "-w", "any", "bastion"], id="a tunnel"),
+    ],
+)
+def test_nothing_is_forwarded(ssh_world: SshWorld, options: list[str]) -> None:
+    filled = [one.format(target=ssh_world.target_port, free=free_port()) for one in options]
+    tried(ssh_world, "-o", "ExitOnForwardFailure=yes", *filled)
+
+
+def test_the_socket_of_the_service_is_not_forwarded(ssh_world: SshWorld, tmp_path: Path) -> None:
+    local = tmp_path / "gate.sock"
+    ssh_world.begin("alice", "ssh", "-N", "-L", f"{local}:/{SOCKET}", "bastion")
+    wait_until(local.exists)
+    service = protocol.Service(str(local))
+    service.socket.settimeout(SECONDS)
+    service.send({"gate": "ssh", "device": "any", "port": 22})
+    with pytest.raises((EOFError, OSError)):
+        list(service.receive())
+    service.close()
+
+
+@pytest.mark.parametrize("options", [["-tt"], ["-A"], ["-X"]], ids=["a terminal", "an agent", "a display"])
+def test_no_terminal_agent_or_display_is_given(ssh_world: SshWorld, options: list[str]) -> None:
+    tried(ssh_world, *options, "bastion", "bash")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "bash",
+        "sh -c id",
+        "{device} {port}; id",
+        "{device} {port}\nid",
+        "{device} {port} && id",
+        "{device} {port} | id",
+        "{device} `id`",
+        "$(id) {port}",
+        "{device} {port} --socket /tmp/own.sock",
+        "--socket /tmp/own.sock {device} {port}",
+        "../../etc/passwd 22",
+        "-oProxyCommand=id 22",
+        "{device}\x00 {port}",
+        "{device} 0",
+        "{device} 65536",
+        "{device} ٢٢",
+        "d" * 5000 + " 22",
+        "/usr/lib/openssh/sftp-server",
+        "internal-sftp",
+    ],
+)
+def test_no_other_command_runs_on_the_bastion(ssh_world: SshWorld, device: str, command: str) -> None:
+    filled = command.replace("{device}", device).replace("{port}", str(ssh_world.target_port))
+    # A program's argument holds no NUL.
+    assert "uid=" not in tried(ssh_world, "-T", "bastion", *([filled.replace("\x00", "\\0")] if filled else []))
+
+
+def test_there_is_no_sftp_on_the_bastion_itself(ssh_world: SshWorld) -> None:
+    tried(ssh_world, "-b", "-", "bastion", program="sftp")
+    tried(ssh_world, "-T", "-s", "bastion", "sftp")
+
+
+def test_files_and_variables_of_the_person_change_nothing(ssh_world: SshWorld) -> None:
+    marks = [f"/tmp/countersign-{name}-{free_port()}" for name in ("rc", "profile", "environment")]
+    for file, mark in zip((".ssh/rc", ".profile", ".bashrc"), (marks[0], *marks[1:2], marks[1]), strict=True):
+        ssh_world.bastion.write(f"{HOMES}/alice/{file}", f"touch {mark}\n", mode=0o755, owner="alice")
+    ssh_world.bastion.write(f"{HOMES}/alice/.ssh/environment", f"LD_PRELOAD={marks[2]}\nPYTHONSTARTUP={marks[2]}\n")
+    device = ssh_world.device()
+    own = "SetEnv=PYTHONPATH=/tmp LD_PRELOAD=/tmp/own.so SSH_CONNECTION=192.0.2.9 COUNTERSIGN_X=1"
+    ssh_world.begin("alice", "ssh", "-T", "-o", own, "bastion", device, str(ssh_world.target_port))
+    view = ssh_world.gates.until_waiting("alice", device)
+    assert view.question.source_address == "127.0.0.1"
+    asking = ["pgrep", "--newest", "--full", "countersign-gate ssh$"]
+    number = subprocess.run(asking, capture_output=True, text=True, check=True).stdout.strip()
+    environment = Path(f"/proc/{number}/environ").read_text()
+    assert not [one for one in ("PYTHON", "LD_PRELOAD", "COUNTERSIGN_X", "192.0.2.9") if one in environment]
+    assert not [mark for mark in marks if Path(mark).exists()]
+
+
+def test_a_second_channel_of_a_connection_asks_anew(ssh_world: SshWorld, tmp_path: Path) -> None:
+    device, control = ssh_world.device(), tmp_path / "control"
+    port = str(ssh_world.target_port)
+    through = ["-T", "bastion", device, port]
+    master = ssh_world.begin("alice", "ssh", "-o", "ControlMaster=yes", "-o", f"ControlPath={control}", *through)
+    number = ssh_world.approved("alice", device)
+    assert master.stdout
+    assert master.stdout.readline().startswith("SSH-2.0")
+    second = ["-o", "ControlMaster=no", "-o", f"ControlPath={control}", *through]
+    other = ssh_world.begin("alice", "ssh", *second)
+    assert other.stdout
+    assert other.stdout.readline().startswith("SSH-2.0")
+    ssh_world.gates.revoke(number)
+    wait_until(lambda: other.poll() is not None)
+    third = [*second, "--no-wait"]
+    assert "waits for" in tried(ssh_world, *third) or master.poll() is not None
+    # What is left of the first connection carries nothing to the target.
+    assert master.stdout.read() == ""
+
+
+def test_a_second_channel_to_the_target_ends_with_the_first(ssh_world: SshWorld, tmp_path: Path) -> None:
+    device, control = ssh_world.device(), tmp_path / "control"
+    master = ssh_world.begin(
+        "alice", "ssh", "-o", "ControlMaster=yes", "-o", f"ControlPath={control}", device, "echo up; cat"
+    )
+    number = ssh_world.approved("alice", device)
+    assert master.stdout
+    assert master.stdout.readline() == "up\n"
+    second = ssh_world.begin("alice", "ssh", "-o", f"ControlPath={control}", device, "echo up; cat")
+    assert second.stdout
+    assert second.stdout.readline() == "up\n"
+    ssh_world.gates.revoke(number)
+    assert second.wait(SECONDS) != 0
+    assert master.wait(SECONDS) != 0
+
+
+def as_person(world: SshWorld, person: str, *command: str) -> tuple[int, str]:
+    """What an account gets that runs programs on the bastion, as one with a shell there could."""
+    inside = world.bastion.inside("setpriv", "--reuid", person, "--regid", "nogroup", "--clear-groups", *command)
+    done = subprocess.run(inside, capture_output=True, text=True, timeout=SECONDS, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_nobody_reads_the_token(ssh_world: SshWorld) -> None:
+    code, said = as_person(ssh_world, "alice", "cat", "/etc/countersign/gate.token")
+    assert code != 0
+    assert ssh_world.gates.token not in said
+    for file in ("environ", "maps"):
+        one = f"/proc/$(pgrep -f '[g]ate serve')/{file}"
+        assert as_person(ssh_world, "root", "sh", "-c", f"head -c1 {one} > /dev/null")[0] == 0
+        assert as_person(ssh_world, "alice", "sh", "-c", f"head -c1 {one} > /dev/null")[0] != 0
+
+
+ASK = """
+import sys
+from countersign.gates.protocol import Service
+service = Service("/run/countersign/gate.sock")
+service.send({"gate": "ssh", "device": sys.argv[1], "port": int(sys.argv[2]), "person": "bob", "source_address": ""})
+print(next(service.receive()))
+"""
+
+
+def test_nobody_asks_as_somebody_else(ssh_world: SshWorld) -> None:
+    device = ssh_world.device()
+    _, said = as_person(ssh_world, "alice", sys.executable, "-c", ASK, device, str(ssh_world.target_port))
+    assert "Only root may ask for another account." in said
+    assert ssh_world.gates.requests("bob", device) == []
+
+
+@pytest.mark.parametrize("device", ["127.0.0.1", "localhost", "no-such-device", "0x7f000001", "xn--bcher-kva"])
+def test_no_device_is_reached_that_is_not_named(ssh_world: SshWorld, device: str) -> None:
+    assert "not reached through this gate" in tried(ssh_world, "-T", "bastion", device, str(ssh_world.target_port))
+
+
+def test_no_other_port_of_a_device_is_reached(ssh_world: SshWorld, device: str) -> None:
+    errors = tried(ssh_world, "-T", "bastion", device, "8080")
+    assert f"but at {ssh_world.target_port} (ssh)" in errors
+
+
+def test_the_grant_of_one_person_is_not_good_for_another(ssh_world: SshWorld) -> None:
+    device = ssh_world.device()
+    ssh_world.begin("alice", "ssh", device, "cat")
+    ssh_world.approved("alice", device)
+    errors = tried(ssh_world, device, "id", person="bob")
+    assert f"#{ssh_world.gates.until_waiting('bob', device).approval_id}" in errors
