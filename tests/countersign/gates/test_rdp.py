@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,9 +119,11 @@ def shows_the_login_window(screen: Screen, process: subprocess.Popen[bytes]) -> 
     assert process.poll() is None
 
 
-def until_cut(process: subprocess.Popen[bytes], what: str) -> None:
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print how long it took until a connection was cut, counted from before what cuts it."""
     began = time.monotonic()
-    process.wait(SECONDS)
+    yield
     print(f"cut {time.monotonic() - began:.2f} s after {what}")
 
 
@@ -131,8 +133,9 @@ def test_the_login_window_opens_and_closes_with_a_revocation(rdp: Rdp, screen: S
         with client_of(screen, rdp.file(number), port) as process:
             shows_the_login_window(screen, process)
             assert "rdp_token_redeemed" in rdp.record(number)
-            rdp.installation.revoke(number)
-            until_cut(process, "the revocation")
+            with timed("a revocation was sent"):
+                rdp.installation.revoke(number)
+                process.wait(SECONDS)
         gate.until_said("RDP of alice to")
         # A client that goes by itself ends its connection to the host.
         with client_of(screen, rdp.file(rdp.granted()), port) as process:
@@ -176,13 +179,14 @@ def test_whoever_has_no_good_token_gets_no_byte_and_never_reaches_the_host(rdp: 
 def test_a_connection_ends_with_its_grant_and_with_its_person(rdp: Rdp) -> None:
     with rdp.gate() as (_, port), rdp.installation.api() as ada:
         number = rdp.granted()
-        with connected(port, rdp.file(number)) as client:
+        with connected(port, rdp.file(number)) as client, timed("giving back was sent"):
             assert rdp.post("alice", f"requests/{number}/give-back", {}).status_code == 200
-            until_closed(client, "it was given back")
+            until_closed(client)
         policy = ada.policy().text
-        with connected(port, rdp.file(rdp.granted("bob"), "bob")) as client:
+        bobs = rdp.file(rdp.granted("bob"), "bob")
+        with connected(port, bobs) as client, timed("a policy that disables the person was sent"):
             ada.apply_policy(policy.replace("email: bob@", "disabled: true, email: bob@"))
-            until_closed(client, "the person was disabled")
+            until_closed(client)
         ada.apply_policy(policy)
 
 
@@ -193,8 +197,8 @@ def test_a_grant_that_runs_out_ends_its_connection(rdp: Rdp) -> None:
         with connected(port, rdp.file(number)) as client, rdp.installation.api() as api:
             grant = api.request(number).grant
             assert grant
-            until_closed(client, "it was let in, by a grant of a minute")
-            print(f"which is {time.time() - grant.ends_at.timestamp():.2f} s after the end")
+            until_closed(client)
+            print(f"cut {time.time() - grant.ends_at.timestamp():.2f} s after the end")
             assert time.time() >= grant.ends_at.timestamp() - 1
 
 
@@ -203,13 +207,14 @@ def test_with_the_gate_or_the_portal_killed_nothing_stays_open(rdp: Rdp) -> None
         file, waiting = rdp.file(number := rdp.granted()), rdp.file(number)
         with connected(port, file) as client:
             portal.kill()
-            assert told(port, first_packet(waiting)) == b""
-            until_closed(client, "the portal was killed, with a grace of 2 s")
+            with timed("the portal was killed, with a grace of 2 s"):
+                assert told(port, first_packet(waiting)) == b""
+                until_closed(client)
         gate.kill()
     with rdp.gate() as (gate, port):
         with connected(port, rdp.file(number)) as client:
             gate.kill()
-            until_closed(client, "the gate was killed")
+            until_closed(client)
         assert not answers(port)
     assert len(rdp.installation.requests("alice", rdp_device(rdp, number))) == 1
 
@@ -223,15 +228,11 @@ def connected(port: int, file: Path) -> Iterator[socket.socket]:
         yield client
 
 
-def until_closed(client: socket.socket, what: str) -> None:
-    began = time.monotonic()
+def until_closed(client: socket.socket) -> None:
     client.settimeout(4 * SECONDS)
-    try:
+    with suppress(ConnectionResetError):
         while client.recv(4096):
             pass
-    except ConnectionResetError:
-        pass
-    print(f"cut {time.monotonic() - began:.2f} s after {what}")
 
 
 def test_a_source_that_holds_many_connections_open_keeps_out_nobody_else(rdp: Rdp) -> None:
