@@ -111,7 +111,9 @@ def _through(service: Service, asked: Asked) -> int:
     poll = select.poll()
     poll.register(service.socket, select.POLLIN)
     # Without POLLIN: what the person's client sends before the yes is left where it is, and read only then.
-    poll.register(IN, select.POLLRDHUP)
+    # A program that is answered at once may have closed it before.
+    if asked.waits:
+        poll.register(IN, select.POLLRDHUP)
     relay: Relay | None = None
     while True:
         for place, event in poll.poll():
@@ -125,7 +127,8 @@ def _through(service: Service, asked: Asked) -> int:
                     if "yes" in message and asked.asks_only:
                         return OK
                     if "yes" in message and relay is None:
-                        poll.unregister(IN)
+                        if asked.waits:
+                            poll.unregister(IN)
                         relay = Relay(socket.socket(fileno=service.passed.pop(0)))
                         poll.register(relay.done, select.POLLIN)
             elif relay is not None and place == relay.done.fileno():
