@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from countersign.durations import reads
 from countersign.errors import BadQuestion
 from countersign.gates.certificates import SshSection
+from countersign.gates.http_relay import HttpConfig
 from countersign.gates.pam_config import PamConfig
 from countersign.gates.private_files import read_private
 from countersign.gates.protocol import SOCKET
@@ -66,6 +67,7 @@ class GateConfig(Model):
     rdp: RdpSettings | None = None
     warpgate: WarpgateConfig | None = None
     ssh: SshSection | None = None
+    http: HttpConfig | None = None
 
 
 def read_config(file: Path) -> GateConfig:

@@ -32,6 +32,7 @@ from countersign.gates.certificates import CertificateAuthority
 from countersign.gates.claims import ROOT, Claim, claim_of
 from countersign.gates.clients import CLOSING_SECONDS, Client
 from countersign.gates.config import GateConfig, read_token
+from countersign.gates.http_relay import relay
 from countersign.gates.logins import PAM, Logins
 from countersign.gates.protocol import LONGEST_LINE_BYTES, Message
 from countersign.gates.rdp import RdpGate
@@ -236,6 +237,8 @@ async def serve(config: GateConfig) -> None:
         parts: list[Part] = [RdpGate(config.rdp, config.devices, access, api).run] if config.rdp else []
         if config.warpgate and config.warpgate.enabled:
             parts.append(WarpgateGate(config.warpgate, access, read_token(config.warpgate.token_file)).run)
+        if config.http:
+            parts.append(partial(relay, config.http, config.devices, access))
         service = GateService(config, access, parts)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stop)

@@ -216,8 +216,11 @@ def cookie_of(reply: httpx.Response, name: str) -> str:
 
 
 @asynccontextmanager
-async def behind(name: str, site: Site, folder: Path) -> AsyncIterator[Scene]:
-    """Applications behind this proxy, which asks the portal of an installation with APPLICATIONS as its policy."""
+async def behind(name: str, site: Site, folder: Path, upstream: str = "") -> AsyncIterator[Scene]:
+    """Applications behind this proxy, which asks the portal of an installation with APPLICATIONS as its policy.
+
+    `upstream` is where they are in the place of the application that comes with them.
+    """
     tokens = {
         host: site.store.tokens.create(
             Owner(kind="gateway", name=f"{name}-{host}", targets=[device], variants=["http"]), "tests"
@@ -229,6 +232,6 @@ async def behind(name: str, site: Site, folder: Path) -> AsyncIterator[Scene]:
     for file, text in zip(files, (server.pem, server.key_pem), strict=True):
         file.write_text(text)
     async with application() as (where, app):
-        commands: dict[str, Command] = {one: partial(make, tokens, where) for one, make in PROXIES.items()}
+        commands: dict[str, Command] = {one: partial(make, tokens, upstream or where) for one, make in PROXIES.items()}
         with running(name, folder, site.url, str(files[0]), str(files[1]), commands) as url:
             yield Scene(site, app, url, server.pem)

@@ -1,0 +1,283 @@
+"""Passes HTTP on from a reverse proxy to an application, and cuts it at the grant's end: WebSockets and downloads, too.
+
+The proxy asks the portal of each request (forward auth), which can't end what has begun. The headers that it sets are
+believed of the proxy's own account alone, as the kernel says who is connected to the Unix socket. Each connection has
+one request, so that what one person sends is never taken for another's.
+"""
+
+import asyncio
+import logging
+import os
+import pwd
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h11
+
+from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refused, Unavailable, message_of
+from countersign.gates.tracking import Session, Wanted
+from countersign.models import Model
+
+if TYPE_CHECKING:
+    from countersign.gates.access import Access
+    from countersign.gates.config import Target
+
+PROTOCOL = "http"
+FOLDER = Path("/run/countersign/http")
+READ_BYTES = 64 * 1024
+LARGEST_HEAD_BYTES = 64 * 1024
+HEAD_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+# unix(7): struct ucred.
+CREDENTIALS = struct.Struct("3i")
+PERSON, ADDRESS = b"remote-user", b"x-forwarded-for"
+# Of one connection, and so never passed on (RFC 9110, 7.6.1); h11 writes its own.
+HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
+CLOSE = (b"Connection", b"close")
+NOT_TOLD = "The proxy has to pass on Remote-User and X-Forwarded-For, each once; docs/http.md says how."
+NO_GRANT = "There is no access for this any more: load the page again."
+Headers = list[tuple[bytes, bytes]]
+
+log = logging.getLogger(__name__)
+
+
+class HttpConfig(Model):
+    """The section [http]: the account of the proxy, and the folder with a socket for each device that has http."""
+
+    proxy_user: str
+    folder: Path = FOLDER
+
+
+class Side:
+    """One end of a connection, and what it has sent of HTTP."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, role: Any) -> None:
+        self.reader, self.writer = reader, writer
+        self.http = h11.Connection(role, max_incomplete_event_size=LARGEST_HEAD_BYTES)
+
+    async def event(self) -> Any:
+        """What it sends next."""
+        while (event := self.http.next_event()) is h11.NEED_DATA:
+            self.http.receive_data(await self.reader.read(READ_BYTES))
+        return event
+
+    async def send(self, event: h11.Event) -> None:
+        """Send it, when there is room."""
+        if data := self.http.send(event):
+            self.writer.write(data)
+            await self.writer.drain()
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        self.writer.transport.abort()
+
+
+class HttpRelay:
+    """Passes on what comes for one device."""
+
+    def __init__(self, access: "Access", device: str, target: "Target", proxy: int) -> None:
+        """`proxy` is the number of the account that the proxy runs as."""
+        self._access, self._device, self._target, self._proxy = access, device, target, proxy
+        # One for all connections of a person from one address; it ends by itself, or when the service does.
+        self._sessions: dict[Wanted, Session] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass one connection on."""
+        client = Side(reader, writer, h11.SERVER)
+        try:
+            async with asyncio.timeout(HEAD_SECONDS):
+                request = await client.event()
+            self._must_be_proxy(writer)
+            if isinstance(request, h11.Request):
+                await self._pass_on(client, request)
+        except CountersignError as error:
+            with suppress(OSError, h11.LocalProtocolError):
+                await _refuse(client, error)
+        except (OSError, EOFError, TimeoutError, h11.ProtocolError) as error:
+            log.debug("A connection to %s has ended: %s", self._device, type(error).__name__)
+            client.cut()
+        except Exception:
+            log.exception("A connection to %s could not be passed on.", self._device)
+            client.cut()
+        finally:
+            writer.close()
+
+    def _must_be_proxy(self, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+        if CREDENTIALS.unpack(peer)[1] not in {0, self._proxy}:
+            raise NotAllowed("Only the proxy's account may connect here.")
+
+    async def _pass_on(self, client: Side, request: h11.Request) -> None:
+        session = await self._session(request.headers)
+        target = await self._connected()
+        passing = asyncio.create_task(_relayed(client, target, request))
+        ended = asyncio.create_task(session.ended())
+        try:
+            await asyncio.wait({passing, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if passing.done():
+                passing.result()
+            else:
+                client.cut()
+        finally:
+            for task in (passing, ended):
+                task.cancel()
+            await asyncio.gather(passing, return_exceptions=True)
+            target.cut()
+
+    async def _session(self, headers: Iterable[tuple[bytes, bytes]]) -> Session:
+        """The session that the grant of this request permits; nothing is asked for."""
+        told = {name: [value for one, value in headers if one == name] for name in (PERSON, ADDRESS)}
+        if any(len(values) != 1 for values in told.values()):
+            raise NotAllowed(NOT_TOLD)
+        person, address = (told[name][0].decode("latin-1") for name in (PERSON, ADDRESS))
+        wanted = Wanted(person, self._device, PROTOCOL, address.rpartition(",")[2].strip(), wait=False)
+        session = self._sessions.get(wanted)
+        if session is None or session.is_over:
+            session = await self._access.resume(wanted, lambda sentence: None)
+            if session is None:
+                raise Refused(NO_GRANT)
+            lasting = {one: its for one, its in self._sessions.items() if not its.is_over}
+            self._sessions = lasting | {wanted: session}
+        return session
+
+    async def _connected(self) -> Side:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                address, port = self._target.address, self._target.ports[PROTOCOL]
+                return Side(*await asyncio.open_connection(address, port), h11.CLIENT)
+        except (OSError, TimeoutError):
+            raise Unavailable(f"{self._device} does not answer; tell who runs it.") from None
+
+
+async def _relayed(client: Side, target: Side, request: h11.Request) -> None:
+    """Pass on a request and its response; after an agreed upgrade, whatever both send."""
+    await target.send(h11.Request(method=request.method, target=request.target, headers=_request_headers(request)))
+    sending = asyncio.create_task(_send_body(client, target))
+    try:
+        switched = await _send_response(target, client)
+        if switched:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            await _exchange(client, target)
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _send_body(client: Side, target: Side) -> None:
+    while isinstance(event := await client.event(), h11.Data | h11.EndOfMessage):
+        await target.send(event)
+        if isinstance(event, h11.EndOfMessage):
+            return
+
+
+async def _send_response(target: Side, client: Side) -> bool:
+    """Pass the response on; whether both go on with another protocol."""
+    while True:
+        event = await target.event()
+        if isinstance(event, h11.InformationalResponse):
+            switches = event.status_code == 101
+            await client.send(
+                event
+                if switches
+                else h11.InformationalResponse(status_code=event.status_code, headers=_kept(event.headers))
+            )
+            if switches:
+                return True
+        elif isinstance(event, h11.Response):
+            headers = [*_kept(event.headers), CLOSE]
+            await client.send(h11.Response(status_code=event.status_code, headers=headers, reason=event.reason))
+        elif isinstance(event, h11.Data | h11.EndOfMessage):
+            await client.send(event)
+            if isinstance(event, h11.EndOfMessage):
+                return False
+        else:
+            raise EOFError
+
+
+async def _exchange(client: Side, target: Side) -> None:
+    """Pass on all bytes, both ways, until one side ends."""
+    ways = [asyncio.create_task(_copy(*way)) for way in ((client, target), (target, client))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _copy(source: Side, to: Side) -> None:
+    data = source.http.trailing_data[0]
+    while data or (data := await source.reader.read(READ_BYTES)):
+        to.writer.write(data)
+        await to.writer.drain()
+        data = b""
+
+
+def _request_headers(request: h11.Request) -> Headers:
+    """The headers for the application; it may take _ for -, so that none with that is passed on."""
+    upgrade = [value for name, value in request.headers if name == b"upgrade"]
+    connection = [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade[0])] if upgrade else [CLOSE]
+    return [*((name, value) for name, value in _kept(request.headers) if b"_" not in name), *connection]
+
+
+def _kept(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    return [(name, value) for name, value in headers if name not in HOP_BY_HOP]
+
+
+async def _refuse(client: Side, error: CountersignError) -> None:
+    body = f"{message_of(error)}\n".encode()
+    status = 503 if isinstance(error, Unavailable) else 403
+    headers = [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Content-Length", b"%d" % len(body)), CLOSE]
+    await client.send(h11.Response(status_code=status, headers=headers))
+    await client.send(h11.Data(data=body))
+    await client.send(h11.EndOfMessage())
+
+
+async def relay(config: HttpConfig, devices: Mapping[str, "Target"], access: "Access") -> None:
+    """Relay until cancelled."""
+    async with relaying(config, devices, access):
+        await asyncio.Future()
+
+
+@asynccontextmanager
+async def relaying(config: HttpConfig, devices: Mapping[str, "Target"], access: "Access") -> AsyncIterator[None]:
+    """Listen for each device that has http until the block ends; BadQuestion where that is not possible."""
+    try:
+        proxy = pwd.getpwnam(config.proxy_user).pw_uid
+    except KeyError:
+        raise BadQuestion(f"http.proxy_user {config.proxy_user[:40]!r} is no account here; name the proxy's.") from None
+    sockets = {name: config.folder / f"{name}.sock" for name, one in devices.items() if PROTOCOL in one.ports}
+    servers = []
+    try:
+        for name, path in sockets.items():
+            relay = HttpRelay(access, name, devices[name], proxy)
+            servers.append(await _listening(path, relay))
+        yield
+    finally:
+        for server in servers:
+            server.close()
+        for path in sockets.values():
+            path.unlink(missing_ok=True)
+
+
+def _make_room(path: Path) -> None:
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        path.parent.chmod(0o755)  # whatever the umask is: the proxy has to find the sockets
+    path.unlink(missing_ok=True)
+
+
+async def _listening(path: Path, relay: HttpRelay) -> asyncio.Server:
+    try:
+        _make_room(path)
+        server = await asyncio.start_unix_server(relay.serve, path, limit=LARGEST_HEAD_BYTES)
+        # Any account may connect: who it is, is known from the kernel.
+        os.chmod(path, 0o666)  # noqa: S103
+    except OSError as error:
+        raise BadQuestion(f"{path} can't be listened at: {error.strerror}. Make its folder.") from None
+    return server

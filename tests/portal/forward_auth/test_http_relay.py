@@ -1,0 +1,219 @@
+"""The relay between nginx or Caddy and an application: what it passes on, and what it cuts when the grant ends."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from countersign.gates.access import Access
+from countersign.gates.config import Target
+from countersign.gates.http_relay import HttpConfig, relaying
+from countersign.http import Api
+from store.tokens import Owner
+from tests.portal.context import until
+from tests.portal.forward_auth.applications import APP, HOST, PROXIES, Scene, behind
+from tests.portal.pages.conftest import Site
+from tests.tls_proxies import found
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SECONDS = 30
+NOBODY = 65534
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+SAYS = """
+import os, socket, sys
+os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
+one = socket.socket(socket.AF_UNIX); one.connect(sys.argv[1])
+one.sendall(sys.argv[3].encode()); print(one.makefile().read())
+"""
+
+
+@dataclass
+class RawApplication:
+    """An application that keeps the heads of its requests; it has a WebSocket, and a download without an end."""
+
+    heads: list[str] = field(default_factory=list)
+    open: int = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.heads.append(head)
+        self.open += 1
+        try:
+            await self._answer(head, reader, writer)
+        except OSError:
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+    async def _answer(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = head.split()[1]
+        if path == "/socket":
+            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
+            while data := await reader.read(1000):
+                writer.write(data)
+        elif path == "/download":
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                writer.write(b"5\r\nhello\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        else:
+            size = int(next((one[16:] for one in head.splitlines() if one.lower().startswith("content-length: ")), "0"))
+            body = await reader.readexactly(size)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body) + 2, b"ok" + body))
+            await writer.drain()
+
+
+@dataclass
+class Relayed:
+    """Applications behind a proxy and the relay. `path` is the relay's socket."""
+
+    scene: Scene
+    application: RawApplication
+    path: Path
+
+    async def connected(
+        self, path: str, cookies: Mapping[str, str], more: Mapping[str, str]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
+        """A connection through the proxy, and the head of the response."""
+        context = ssl.create_default_context(cadata=self.scene.certificate)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.scene.port, ssl=context, server_hostname=HOST)
+        own = {"Host": f"{HOST}:{self.scene.port}", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
+        head = "".join(f"{name}: {value}\r\n" for name, value in (own | dict(more)).items())
+        writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        return reader, writer, (await reader.readuntil(b"\r\n\r\n")).decode()
+
+
+@asynccontextmanager
+async def relayed(name: str, site: Site, folder: Path) -> AsyncIterator[Relayed]:
+    """Applications behind this proxy, and the relay between."""
+    application = RawApplication()
+    server = await asyncio.start_server(application, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    token = site.store.tokens.create(
+        Owner(kind="gateway", name=f"relay-{name}", targets=[APP], variants=["http"]), "tests"
+    )
+    # The path of a Unix socket may have 107 characters.
+    with Api(site.url, token) as api, tempfile.TemporaryDirectory() as short:
+        os.chmod(short, 0o755)
+        access = Access(api, grace=SECONDS, retry_within=SECONDS)
+        following = asyncio.create_task(access.run())
+        targets = {APP: Target(address="127.0.0.1", ports={"http": port})}
+        async with relaying(HttpConfig(proxy_user=getpass.getuser(), folder=Path(short)), targets, access):
+            path = Path(short) / f"{APP}.sock"
+            await until(lambda: access.answers)
+            upstream = f"unix:{path}" if name == "nginx" else f"unix/{path}"
+            async with behind(name, site, folder, upstream) as scene:
+                yield Relayed(scene, application, path)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    server.close()
+
+
+@pytest_asyncio.fixture(params=sorted(PROXIES), scope="module", loop_scope="session")
+async def relay(
+    request: pytest.FixtureRequest, installation: Site, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Relayed]:
+    """Applications behind a proxy and the relay."""
+    if found(request.param) is None:
+        pytest.skip(f"{request.param} is not installed (Debian's package is {request.param})")
+    async with relayed(request.param, installation, tmp_path_factory.mktemp(f"relay-{request.param}")) as one:
+        yield one
+
+
+async def test_requests_pass_each_as_its_own_persons_and_without_what_is_not_for_the_application(
+    relay: Relayed,
+) -> None:
+    scene = relay.scene
+    async with scene.granted("alice") as mine, scene.granted("bob") as others:
+        for person, number in (("alice", mine), ("bob", others), ("alice", mine)):
+            cookies = await scene.opened(person)
+            reply = await scene.get("/", cookies, method="POST", content=b"x" * 200_000)
+            assert (reply.status_code, len(reply.content)) == (200, 200_002), reply.text
+            lines = [line.lower() for line in relay.application.heads[-1].splitlines()]
+            assert f"remote-user: {person}" in lines
+            assert f"countersign-approval: {number}" in lines
+            assert "connection: close" in lines
+            assert all(value not in relay.application.heads[-1] for value in cookies.values())
+
+
+async def test_a_websocket_and_a_download_end_with_the_grant(relay: Relayed) -> None:
+    scene = relay.scene
+    async with scene.granted("alice") as number:
+        cookies = await scene.opened("alice")
+        talk, say, head = await relay.connected("/socket", cookies, UPGRADE)
+        assert head.startswith("HTTP/1.1 101"), head
+        say.write(b"42")
+        assert await talk.readexactly(7) == b"hello42"
+        download, close, head = await relay.connected("/download", cookies, {"Connection": "close"})
+        assert head.startswith("HTTP/1.1 200"), head
+        assert b"hello" in await download.read(100)
+        begun = asyncio.get_running_loop().time()
+        await scene.revoked(number)
+        async with asyncio.timeout(SECONDS):
+            await asyncio.gather(_until_over(talk), _until_over(download))
+        print(f"both were cut {asyncio.get_running_loop().time() - begun:.2f} s after it was revoked")
+        say.close()
+        close.close()
+    await until(lambda: relay.application.open == 0)
+
+
+async def _until_over(reader: asyncio.StreamReader) -> None:
+    try:
+        while await reader.read(1000):
+            pass
+    except OSError:
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another account needs root")
+async def test_another_account_opens_nothing(relay: Relayed) -> None:
+    before = len(relay.application.heads)
+    async with relay.scene.granted("alice") as number:
+        forged = (
+            f"GET / HTTP/1.1\r\nHost: x\r\nRemote-User: alice\r\nCountersign-Approval: {number}\r\n"
+            "X-Forwarded-For: 127.0.0.1\r\n\r\n"
+        )
+        command = [sys.executable, "-c", SAYS, str(relay.path), str(NOBODY), forged]
+        said = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True, timeout=60)
+        assert said.stdout.startswith("HTTP/1.1 403"), said
+    assert len(relay.application.heads) == before
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("Remote-User: alice\r\nCountersign-Approval: {number}\r\nX-Forwarded-For: 127.0.0.1", 200),
+        ("Remote-User: alice\r\nCountersign-Approval: {number}", 403),
+        ("Remote-User: bob\r\nCountersign-Approval: {number}\r\nX-Forwarded-For: 127.0.0.1", 403),
+        ("Remote-User: alice\r\nCountersign-Approval: {number}\r\nX-Forwarded-For: 192.0.2.7", 403),
+        ("Remote-User: bob\r\nRemote-User: alice\r\nCountersign-Approval: {number}\r\nX-Forwarded-For: 127.0.0.1", 403),
+    ],
+)
+async def test_what_the_proxy_says_has_to_be_what_the_grant_is_for(relay: Relayed, headers: str, status: int) -> None:
+    async with relay.scene.granted("alice") as number:
+        reader, writer = await asyncio.open_unix_connection(relay.path)
+        # What comes behind the first request is no request.
+        second = "GET /second HTTP/1.1\r\nHost: x\r\n\r\n"
+        writer.write(f"GET / HTTP/1.1\r\nHost: x\r\n{headers.format(number=number)}\r\n\r\n{second}".encode())
+        async with asyncio.timeout(SECONDS):
+            answer = await reader.read()
+        assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer
+        assert answer.count(b"HTTP/1.1 ") == 1
+        writer.close()
+    assert not any("/second" in head for head in relay.application.heads)
