@@ -87,6 +87,7 @@ class Installation:
     tokens: dict[str, str]
     devices: Iterator[str] = field(default_factory=lambda: iter(DEVICES))
     settings: dict[str, str] = field(default_factory=dict)
+    worker: subprocess.Popen[bytes] | None = None
 
     def environment(self, who: str, columns: int = 80) -> dict[str, str]:
         """What somebody's shell has set."""
@@ -122,12 +123,17 @@ def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iter
     mail = ["-m", "sandbox", "serve", "--smtp-port", str(smtp_port), "--imap-port", str(imap_port)]
     with (
         _running(mail, settings, imap_port),
-        _running(["worker.py"], settings),
+        _running(["worker.py"], settings) as worker,
         _running(["-m", "portal", "serve"], settings, port),
     ):
-        here = Installation(f"http://127.0.0.1:{port}", tokens, settings=settings)
+        here = Installation(f"http://127.0.0.1:{port}", tokens, settings=settings, worker=worker)
         _wait_until_healthy(here.url)
-        yield here
+        try:
+            yield here
+        finally:
+            if here.worker is not worker and here.worker is not None:
+                here.worker.terminate()
+                here.worker.wait(STOP_SECONDS)
 
 
 @contextmanager
@@ -138,6 +144,20 @@ def another_portal(installation: Installation) -> Iterator[tuple[str, subprocess
     with _running(["-m", "portal", "serve"], settings, port) as process:
         _wait_until_healthy(f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}", process
+
+
+@contextmanager
+def worker_killed(installation: Installation) -> Iterator[None]:
+    """Kill the worker; another one goes on after the block, until the tests of this installation are over."""
+    assert installation.worker
+    installation.worker.kill()
+    installation.worker.wait(STOP_SECONDS)
+    try:
+        yield
+    finally:
+        environment = {**os.environ, **installation.settings}
+        installation.worker = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env=environment)
+        _wait_until_healthy(installation.url)
 
 
 @contextmanager
