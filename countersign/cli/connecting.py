@@ -22,6 +22,8 @@ BASTION = "bastion"
 # What ssh takes for a host, and neither it nor the shell that runs a ProxyCommand for anything else.
 HOST = re.compile(r"(ssh://)?[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,252}")
 NO_BASTION = "--bastion is missing: name the SSH host that leads to devices, such as bastion.example.com."
+# A gate tells these by the port alone: where one has none of its own, it is asked for as the other.
+BY_SSH = {Protocol.SSH.value, Protocol.SFTP.value}
 GAVE_UP = "Ctrl-C, before it was decided."
 
 commands = typer.Typer()
@@ -102,8 +104,8 @@ def _withdraw(url: str, token: str, subject: Subject) -> None:
         with connect(url, token) as api:
             waiting = api.requests(Status.WAITING, requester=person(api.me(), ""))
             for view in waiting:
-                same = (view.subject.target, view.subject.variant) == (subject.target, subject.variant)
-                if same and view.asked_by.startswith(GATEWAY):
+                same = {subject.variant, view.subject.variant} in ({subject.variant}, BY_SSH)
+                if same and view.subject.target == subject.target and view.asked_by.startswith(GATEWAY):
                     api.cancel(view.approval_id, GAVE_UP)
                     console(stderr=True).print(Text(f"#{view.approval_id} is withdrawn."))
     except CountersignError as error:

@@ -67,10 +67,10 @@ def test_a_no_is_told_and_ends_the_client(ssh_world: SshWorld, connect: Connect)
     assert (code, "not today" in errors) == (255, True)
 
 
-@pytest.mark.parametrize("login", [True, False])
-def test_ctrl_c_withdraws(ssh_world: SshWorld, connect: Connect, login: bool) -> None:
+@pytest.mark.parametrize(("protocol", "login"), [("ssh", True), ("sftp", True), ("ssh", False)])
+def test_ctrl_c_withdraws(ssh_world: SshWorld, connect: Connect, protocol: str, login: bool) -> None:
     device = ssh_world.device()
-    client = connect(device, "ssh", "--bastion", "bastion", login=login)
+    client = connect(device, protocol, "--bastion", "bastion", login=login)
     number = ssh_world.gates.until_waiting("alice", device).approval_id
     until_told(client, f"#{number} waits")
     # As a terminal does, to all of the programs in it.
