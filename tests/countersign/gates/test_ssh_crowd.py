@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from countersign.models import Status, Verdict
 from tests.countersign.gates.gate_world import CROWD
-from tests.countersign.gates.networks import wait_until
 from tests.countersign.gates.sshd import SshWorld
 
-# All 200 take minutes on a small machine.
+# All 200 take minutes on a small machine. Nobody has to approve what they ask for.
 PEOPLE = CROWD[: int(os.environ.get("COUNTERSIGN_TEST_CROWD", "30"))]
-WITHIN_SECONDS = 400.0
-APPROVERS = 4
 
 
 @pytest.mark.timeout(1200)
@@ -32,21 +27,11 @@ def test_many_people_come_at_once_and_each_gets_through(
     through = ["-T", "bastion", device, str(ssh_world.target_port)]
     clients = [ssh_world.begin(person, "ssh", *through, key="crowd") for person in PEOPLE]
 
-    def waiting() -> list[int]:
-        with ssh_world.gates.api() as api:
-            found = api.requests(status=Status.WAITING, device=device, limit=1000)
-        return [one.approval_id for one in found if one.level]
-
-    wait_until(lambda: len(waiting()) == len(PEOPLE), WITHIN_SECONDS)
-    asked = time.monotonic()
-    with ssh_world.gates.api("grace") as api, ThreadPoolExecutor(APPROVERS) as pool:
-        list(pool.map(lambda number: api.decide(number, Verdict.APPROVE), waiting()))
     for client in clients:
         assert client.stdout
         assert client.stdout.readline().startswith("SSH-2.0")
-    connected = time.monotonic()
     with capsys.disabled():
-        print(
-            f"\n{len(PEOPLE)} people: {asked - began:.1f} s until all had asked, {connected - asked:.1f} s more until "
-            "all were approved and connected."
-        )
+        print(f"\n{len(PEOPLE)} people: {time.monotonic() - began:.1f} s until all were connected.")
+    with ssh_world.gates.api() as api:
+        asked = api.requests(device=device, limit=1000)
+    assert sorted(one.question.requester for one in asked) == sorted(PEOPLE)
