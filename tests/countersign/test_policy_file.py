@@ -153,6 +153,14 @@ DURATION = "must be a duration such as 90s, 15m, 36h or 2d, from 1s to {}d; a nu
         ("channels: {slack: maybe}", "is not known; use decide, link_only or off"),
         (f"channels: {{{'x' * 33}: decide}}", "is too long; use at most 32 characters"),
         ("channels: decide", "has no entries; write them indented below it as `name: value`, or {} for none"),
+        (
+            "applications: {grafana.example.com: nothing}",
+            "nothing is in no device group; add it to one, or correct the name",
+        ),
+        (
+            "applications: {'https://grafana.example.com': web-1}",
+            "is not a host name; write access.example.com, without https:// and port",
+        ),
         ("auto_approve_when_requester_is_approver: [1]", "is not true or false; write one of the two"),
     ],
 )
