@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from countersign.gates import protocol
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.pam_host import PASSWORD, Dialogue, GatedHost, granted, ran
+from tests.countersign.installation import COMMAND
 
 SESSIONS = "/run/countersign/sessions"
 AWAY = "The gate service of this host does not answer, so nobody is let in"
@@ -67,6 +69,36 @@ def test_without_the_portal_nobody_is_new_and_sessions_stay_for_the_grace(host: 
     wait_until(lambda: host.log.count("The portal answers.") == 2)
 
 
+def test_variables_of_the_person_are_not_taken_for_those_of_pam(host: GatedHost) -> None:
+    items = ["PAM_SERVICE=sshd", "PAM_USER=alice", "PAM_RHOST=192.0.2.7", "PAM_TYPE=account"]
+    for forged in ("PAM_USER=rescue", "PAM_RUSER=root", "PAM_SERVICE=su"):
+        code, said = as_pam(host, [forged, *items])
+        assert (code, "only PAM may set" in said) == (protocol.NOT_ALLOWED, True)
+    code, said = as_pam(host, [*items[:2], "PAM_RHOST=trusted.example.com", items[3]])
+    assert (code, "UseDNS no" in said) == (protocol.BAD_INPUT, True)
+    for user in ("nobody-here", "../../etc", "a" * 300, "alice\nbob", "Ålice"):
+        code, said = as_pam(host, [items[0], f"PAM_USER={user}", *items[2:]])
+        assert (code != 0, len(said.splitlines())) == (True, 1)
+    assert as_pam(host, ["PAM_TYPE=account"])[0] != 0
+
+
+def as_pam(host: GatedHost, environment: list[str]) -> tuple[int, str]:
+    """Start the program as pam_exec does, by an environment that may hold a name twice."""
+    program = Path(COMMAND).with_name("countersign-gate")
+    arguments = [str(program.with_name("python")), "-I", str(program), "pam"]
+    code = (
+        "import ctypes, os, sys\n"
+        "child = os.fork()\n"
+        "if child: sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "def array(parts): return (ctypes.c_char_p * (len(parts) + 1))(*[one.encode() for one in parts], None)\n"
+        f"ctypes.CDLL(None).execve({arguments[0].encode()!r}, array({arguments!r}), array({environment!r}))\n"
+    )
+    done = subprocess.run(
+        host.inside(arguments[0], "-c", code), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    return done.returncode, done.stdout
+
+
 def test_nobody_but_root_asks_as_pam_does(host: GatedHost) -> None:
     question = '{"gate": "pam", "type": "account", "service": "sshd", "user": "rescue", "pid": 2}'
     code = (
@@ -75,6 +107,24 @@ def test_nobody_but_root_asks_as_pam_does(host: GatedHost) -> None:
     )
     said = host.run("setpriv", "--reuid", "alice", "--clear-groups", "/usr/bin/python3", "-c", code)
     assert json.loads(said) == {"no": "Only root asks as PAM does.", "code": protocol.NOT_ALLOWED}
+
+
+def test_who_became_somebody_else_is_asked_about_still_and_ends_with_the_grant(host: GatedHost) -> None:
+    number = granted(host, "alice")
+    with Dialogue(host.ssh("alice", "-tt", "bash --norc")) as session:
+        session.type("su bob\n")
+        session.until("Password:")
+        session.type(f"{PASSWORD}\n")
+        session.until("bob@")
+        # Bob's own grant isn't asked for: it is Alice who sits there.
+        session.type("sudo sleep 1021 & sudo -u rescue sleep 1022 & sleep 1; kill -9 $PPID; echo $((40 + 2))\n")
+        session.until("42")
+        wait_until(lambda: len(host.processes("sleep 102[12]")) == 2)
+        assert {one["person"] for one in sessions(host)} == {"alice"}
+        assert not host.requests("bob")
+        host.portal.revoke(number)
+        session.wait()
+    wait_until(lambda: not host.processes("sleep 102[12]"))
 
 
 def test_a_leader_that_its_person_kills_takes_nobody_out_of_the_session(host: GatedHost) -> None:
