@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,7 @@ from sandbox.mail_settings import mail_settings, new_mail_keys
 from sandbox.temporal_server import free_port
 from store import Store
 from store.tokens import Owner
+from tests.workflows.deployment import new_namespace
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = str(Path(sys.executable).parent / "countersign")
@@ -101,7 +104,8 @@ def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iter
     port, smtp_port, imap_port = free_port(), free_port(), free_port()
     settings = {
         "COUNTERSIGN_DATABASE_URL": f"sqlite:///{folder / 'countersign.db'}",
-        "COUNTERSIGN_TASK_QUEUE": f"cli-{MARK}",
+        # Its own: another installation's worker would take its tasks, and write them into another database.
+        "TEMPORAL_NAMESPACE": _new_namespace(temporal_address),
         "COUNTERSIGN_PORTAL_PORT": str(port),
         **mail_settings(smtp_port, imap_port, new_mail_keys()),
         "COUNTERSIGN_LOG_LEVEL": "warning",
@@ -134,6 +138,12 @@ def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iter
             if here.worker is not worker and here.worker is not None:
                 here.worker.terminate()
                 here.worker.wait(STOP_SECONDS)
+
+
+def _new_namespace(temporal_address: str) -> str:
+    """In a thread, as the one of the tests may have an event loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(new_namespace(temporal_address))).result()
 
 
 @contextmanager

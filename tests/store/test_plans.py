@@ -94,7 +94,10 @@ def test_what_is_over_makes_nothing_dearer_and_no_table_that_grows_is_read_as_a_
     before = _worked(store)
     write_history(store, MUCH, 0)
     after = _worked(store)
-    dearer = {name: (before[name], now) for name, now in after.items() if now > before[name] * TOLERANCE + 20}
+    # PostgreSQL may go along another index than before, as it knows its tables by a sample: the bounded part of a list
+    # is read once more then. What grows would be thousands of rows.
+    bounded = 2 * MOST_READ
+    dearer = {name: (before[name], now) for name, now in after.items() if now > before[name] * TOLERANCE + bounded}
     assert not dearer
     for query in queries(store, WAITS):
         query.ask()  # the first time a sweep looks at all that is open

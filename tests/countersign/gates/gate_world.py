@@ -46,7 +46,7 @@ from tests.countersign.installation import COMMAND, POLICY, ROOT, Installation, 
 
 GATEWAY = "gate-1"
 MARK = uuid.uuid4().hex[:8]
-TARGETS = [f"db-{n}-{MARK}" for n in range(60)]
+TARGETS = [f"db-{n}-{MARK}" for n in range(150)]
 # One that nobody gets to ask for.
 LAST = f"db-last-{MARK}"
 SHORT, LONG = f"db-short-{MARK}", f"db-long-{MARK}"
