@@ -18,14 +18,15 @@ GROUP = "countersign"
 
 
 class Kind(StrEnum):
-    """A gate whose files are known."""
+    """What is set up: the gate service alone, or with what asks it."""
 
+    SERVICE = "service"
     SSH = "ssh"
     PAM = "pam"
 
 
 def install(
-    gate: Annotated[Kind, typer.Argument(metavar="GATE", help="Which gate: ssh or pam.")],
+    gate: Annotated[Kind, typer.Argument(metavar="GATE", help="What to set up: ssh, pam, or the gate service alone.")],
     write: Annotated[
         bool, typer.Option("--write", help="Write the files, as root; without it they are shown.")
     ] = False,
@@ -50,6 +51,8 @@ def _files(gate: Kind, group: str, write: bool) -> "list[File]":
     from countersign.gates.service_files import CONFIG, service_files
     from countersign.gates.ssh_files import ssh_files
 
+    if gate is Kind.SERVICE:
+        return service_files()
     if gate is Kind.PAM:
         from countersign.gates.pam_files import pam_install_files
 

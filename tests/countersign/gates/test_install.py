@@ -60,6 +60,11 @@ def test_files_are_written_once_and_those_that_somebody_changed_stay(host: Host)
     assert (host.files / SSHD).stat().st_mode & 0o777 == 0o644
 
 
+def test_the_service_alone_is_its_configuration_and_its_unit(host: Host) -> None:
+    paths = [one["path"] for one in json.loads(install(host, "service", "--json"))]
+    assert paths == ["/etc/countersign/gate.toml", "/etc/systemd/system/countersign-gate.service"]
+
+
 def test_sshd_takes_it_and_binds_the_group_alone_by_it(host: Host) -> None:
     install(host, "ssh", "--write", "--force")
     host.run("/usr/sbin/sshd", "-t")
