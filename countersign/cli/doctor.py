@@ -12,9 +12,9 @@ from rich.text import Text
 from countersign.cli.exits import Code
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
 from countersign.cli.output import console, show, show_json
+from countersign.gates.protocol import CONFIG
 from countersign.views import Finding
 
-CONFIG = Path("/etc/countersign/gate.toml")
 MARKS = {"problem": ("✗", "red"), "warning": ("!", "yellow"), "ok": ("✓", "green")}
 LOOKING = "Looking at every part, for ten seconds at most ..."
 
@@ -24,7 +24,7 @@ commands = typer.Typer()
 @commands.command()
 def doctor(
     gate: Annotated[bool, typer.Option("--gate", help="Look at the gates of this host, as root, instead.")] = False,
-    config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = CONFIG,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = Path(CONFIG),
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: AsJson = False,

@@ -20,11 +20,11 @@ from countersign.cli.output import show, show_json
 from countersign.cli.times import now
 from countersign.durations import reads
 from countersign.errors import BadQuestion
+from countersign.gates.protocol import CONFIG
 from countersign.wireguard import interface_name
 
 GRACE = "5m"
 LONGEST_GRACE = timedelta(days=1)
-CONFIG = Path("/etc/countersign/gate.toml")
 
 commands = typer.Typer(help="Let approved devices in, and nobody else.", no_args_is_help=True)
 
@@ -65,7 +65,7 @@ def wireguard(
 
 @commands.command()
 def serve(
-    config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = CONFIG,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = Path(CONFIG),
 ) -> None:
     """Serve the gates of this host, such as `countersign-gate ssh`, until it is stopped; then nobody is let in."""
     from countersign.gates.config import read_config

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from countersign.cli.options import AsJson
 from countersign.cli.output import show, show_json
+from countersign.gates.protocol import CONFIG
 
 if TYPE_CHECKING:
     from countersign.gates.install import File
@@ -48,7 +49,7 @@ def install(
 
 def _files(gate: Kind, group: str, write: bool) -> "list[File]":
     from countersign.gates.config import read_config
-    from countersign.gates.service_files import CONFIG, service_files
+    from countersign.gates.service_files import service_files
     from countersign.gates.ssh_files import ssh_files
 
     if gate is Kind.SERVICE:

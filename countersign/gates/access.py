@@ -41,8 +41,8 @@ LIMITS_OF_A_PERSON = {ErrorCode.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_REFUSALS}
 
 log = logging.getLogger(__name__)
 
-# What has to be the same for two who ask to share one question: what for, the source address and the minutes.
-_Key = tuple[str, str, int | None]
+# What has to be the same for two who ask to share one question: what for, and the source address.
+_Key = tuple[str, str]
 
 
 class Access:
@@ -259,7 +259,7 @@ def _session(request: Request, question: Question, wanted: Wanted, tell: Tell) -
 
 
 def _key(question: Question) -> _Key:
-    return question.workflow_id, question.source_address, question.minutes
+    return question.workflow_id, question.source_address
 
 
 def _for_a_person(error: CountersignError) -> CountersignError:

@@ -33,7 +33,7 @@ SFTP = "sftp"
 
 
 class SshSection(Model):
-    """`[ssh]` of gate.toml: whether, and how, certificates are signed."""
+    """The section `[ssh]` of gate.toml: whether, and how, certificates are signed."""
 
     certificate_authority: Path
     certificate_addresses: Annotated[list[IPvAnyNetwork], Field(min_length=1, max_length=16)]

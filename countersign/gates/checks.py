@@ -10,7 +10,8 @@ from countersign.checks import in_order
 from countersign.errors import CountersignError
 from countersign.gates import protocol
 from countersign.gates.config import GateConfig, read_config, read_token
-from countersign.gates.pam_config import PAM_FOLDER, PamConfig, pam_files
+from countersign.gates.logins import PamSection
+from countersign.gates.pam_files import PAM_FOLDER, pam_files
 from countersign.http import Api
 from countersign.times import duration
 from countersign.views import Finding
@@ -73,7 +74,7 @@ def _service(config: GateConfig) -> Iterator[Finding]:
 
 
 def _pam(file: Path) -> Iterator[Finding]:
-    for path, wanted in pam_files(file, PAM_FOLDER).items():
+    for path, wanted in pam_files(file).items():
         if path.read_text() == wanted:
             yield _ok("PAM", str(path), "asks the gate first")
         else:
@@ -83,7 +84,7 @@ def _pam(file: Path) -> Iterator[Finding]:
             )
 
 
-def _sshd(pam: PamConfig) -> Iterator[Finding]:
+def _sshd(pam: PamSection) -> Iterator[Finding]:
     if not (PAM_FOLDER / "sshd").is_file():
         return
     try:
@@ -106,7 +107,7 @@ def _sshd(pam: PamConfig) -> Iterator[Finding]:
         yield from _long_enough("sshd", "LoginGraceTime", int(says.get("logingracetime", "0")), pam.wait)
 
 
-def _login(pam: PamConfig) -> Iterator[Finding]:
+def _login(pam: PamSection) -> Iterator[Finding]:
     if (PAM_FOLDER / "login").is_file() and LOGIN_DEFS.is_file():
         found = re.search(r"^LOGIN_TIMEOUT\s+(\d+)", LOGIN_DEFS.read_text(errors="replace"), re.M)
         yield from _long_enough("login", "LOGIN_TIMEOUT", int(found[1]) if found else LOGIN_TIMEOUT, pam.wait)

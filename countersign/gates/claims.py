@@ -1,8 +1,6 @@
 """What a client of the gate service asks for: judged by who it is, which the kernel says, and by gate.toml."""
 
 import pwd
-import socket
-import struct
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -12,26 +10,15 @@ from countersign.errors import BadQuestion, NotAllowed, Refused
 from countersign.gates import certificates
 from countersign.gates.config import GateConfig, Port
 from countersign.gates.tracking import Wanted
-from countersign.models import LONGEST_ID, LONGEST_REASON, Id, Model, PlainText, SourceAddress, canonical_id
+from countersign.gates.unix_sockets import Caller
+from countersign.models import LONGEST_ID, Id, Model, SourceAddress, canonical_id
 from countersign.question import read_as
 
 ROOT = 0
-# unix(7): struct ucred.
-CREDENTIALS = struct.Struct("3i")
-
-
-class Caller(NamedTuple):
-    """A process on this host, as the kernel knows it."""
-
-    pid: int
-    uid: int
 
 
 class Claim(NamedTuple):
-    """What is wanted; for a gate whose client relays bytes, also where the device is reached.
-
-    With a `public_key`, a certificate for it is wanted, and no connection.
-    """
+    """What is wanted: a connection, with where the device is reached, or a certificate for a `public_key`."""
 
     wanted: Wanted
     address: str = ""
@@ -40,14 +27,12 @@ class Claim(NamedTuple):
 
 
 class Message(Model):
-    """What the first message of every gate's client may hold; each gate adds its own fields."""
+    """What the first message of a client holds; `person` is for root alone, who may ask for another account."""
 
     gate: str
     source_address: SourceAddress = ""
-    reason: PlainText = Field(default="", max_length=LONGEST_REASON)
     wait: bool = True
     person: str = Field(default="", max_length=LONGEST_ID)
-    pid: int | None = Field(default=None, ge=1)
 
 
 class SshMessage(Message):
@@ -63,12 +48,6 @@ class CertificateMessage(SshMessage):
 
     gate: Literal["certificate"]  # type: ignore[assignment]
     key: str
-
-
-def caller_of(client: Any) -> Caller:
-    """Who is at the other end of a Unix socket."""
-    pid, uid, _ = CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
-    return Caller(pid, uid)
 
 
 def person_of(message: Message, caller: Caller) -> str:
@@ -108,7 +87,7 @@ def _claim_at_port(message: SshMessage, caller: Caller, config: GateConfig) -> C
     if protocol is None:
         ports = ", ".join(f"{port} ({protocol})" for protocol, port in target.ports.items())
         raise Refused(f"{message.device} is not reached at port {message.port} through this gate, but at {ports}.")
-    wanted = Wanted(person, message.device, protocol, message.source_address, message.reason, message.wait)
+    wanted = Wanted(person, message.device, protocol, message.source_address, wait=message.wait)
     return Claim(wanted, target.address, message.port)
 
 

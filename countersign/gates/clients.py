@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from countersign.errors import BadQuestion
 from countersign.gates import protocol
-from countersign.gates.claims import Caller, caller_of
 from countersign.gates.protocol import Message, line_of
+from countersign.gates.unix_sockets import Caller, caller_of
 
 FIRST_LINE_SECONDS = 10.0
 # More than a client that reads leaves unread.

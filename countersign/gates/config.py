@@ -10,12 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from countersign.durations import reads
 from countersign.errors import BadQuestion
 from countersign.gates.certificates import SshSection
-from countersign.gates.http_relay import HttpConfig
-from countersign.gates.pam_config import PamConfig
+from countersign.gates.http_relay import HttpSection
+from countersign.gates.logins import PamSection
 from countersign.gates.private_files import read_private
 from countersign.gates.protocol import SOCKET
-from countersign.gates.rdp import RdpSettings
-from countersign.gates.warpgate import WarpgateConfig
+from countersign.gates.rdp import RdpSection
+from countersign.gates.warpgate import WarpgateSection
 from countersign.models import NO_BOOL, Id, Model
 from countersign.question import read_question
 from countersign.remedies import remedy
@@ -63,11 +63,11 @@ class GateConfig(Model):
     grace: Grace = timedelta(minutes=5)
     retry_within: Retry = timedelta(seconds=60)
     devices: dict[Id, Target] = {}
-    pam: PamConfig | None = None
-    rdp: RdpSettings | None = None
-    warpgate: WarpgateConfig | None = None
+    pam: PamSection | None = None
+    rdp: RdpSection | None = None
+    warpgate: WarpgateSection | None = None
     ssh: SshSection | None = None
-    http: HttpConfig | None = None
+    http: HttpSection | None = None
 
 
 def read_config(file: Path) -> GateConfig:

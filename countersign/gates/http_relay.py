@@ -7,10 +7,7 @@ one request, so that what one person sends is never taken for another's.
 
 import asyncio
 import logging
-import os
 import pwd
-import socket
-import struct
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import h11
 
 from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refused, Unavailable, message_of
+from countersign.gates.targets import opened, pass_on
 from countersign.gates.tracking import Session, Wanted
+from countersign.gates.unix_sockets import caller_of, listening
 from countersign.models import Model
 
 if TYPE_CHECKING:
@@ -31,9 +30,6 @@ FOLDER = Path("/run/countersign/http")
 READ_BYTES = 64 * 1024
 LARGEST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 30.0
-CONNECT_SECONDS = 10.0
-# unix(7): struct ucred.
-CREDENTIALS = struct.Struct("3i")
 PERSON, ADDRESS = b"remote-user", b"x-forwarded-for"
 # Of one connection, and so never passed on (RFC 9110, 7.6.1); h11 writes its own.
 HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
@@ -45,8 +41,8 @@ Headers = list[tuple[bytes, bytes]]
 log = logging.getLogger(__name__)
 
 
-class HttpConfig(Model):
-    """The section [http]: the account of the proxy, and the folder with a socket for each device that has http."""
+class HttpSection(Model):
+    """The section `[http]` of gate.toml: the proxy's account, and the folder of the sockets, one for each device."""
 
     proxy_user: str
     folder: Path = FOLDER
@@ -107,13 +103,12 @@ class HttpRelay:
             writer.close()
 
     def _must_be_proxy(self, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-        if CREDENTIALS.unpack(peer)[1] not in {0, self._proxy}:
+        if caller_of(writer.get_extra_info("socket")).uid not in {0, self._proxy}:
             raise NotAllowed("Only the proxy's account may connect here.")
 
     async def _pass_on(self, client: Side, request: h11.Request) -> None:
         session = await self._session(request.headers)
-        target = await self._connected()
+        target = Side(*await opened(self._device, self._target.address, self._target.ports[PROTOCOL]), h11.CLIENT)
         passing = asyncio.create_task(_relayed(client, target, request))
         ended = asyncio.create_task(session.ended())
         try:
@@ -143,14 +138,6 @@ class HttpRelay:
             lasting = {one: its for one, its in self._sessions.items() if not its.is_over}
             self._sessions = lasting | {wanted: session}
         return session
-
-    async def _connected(self) -> Side:
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                address, port = self._target.address, self._target.ports[PROTOCOL]
-                return Side(*await asyncio.open_connection(address, port), h11.CLIENT)
-        except (OSError, TimeoutError):
-            raise Unavailable(f"{self._device} does not answer; tell who runs it.") from None
 
 
 async def _relayed(client: Side, target: Side, request: h11.Request) -> None:
@@ -211,11 +198,8 @@ async def _exchange(client: Side, target: Side) -> None:
 
 
 async def _copy(source: Side, to: Side) -> None:
-    data = source.http.trailing_data[0]
-    while data or (data := await source.reader.read(READ_BYTES)):
-        to.writer.write(data)
-        await to.writer.drain()
-        data = b""
+    to.writer.write(source.http.trailing_data[0])
+    await pass_on(source.reader, to.writer)
 
 
 def _request_headers(request: h11.Request) -> Headers:
@@ -238,46 +222,29 @@ async def _refuse(client: Side, error: CountersignError) -> None:
     await client.send(h11.EndOfMessage())
 
 
-async def relay(config: HttpConfig, devices: Mapping[str, "Target"], access: "Access") -> None:
+async def relay(section: HttpSection, devices: Mapping[str, "Target"], access: "Access") -> None:
     """Relay until cancelled."""
-    async with relaying(config, devices, access):
+    async with relaying(section, devices, access):
         await asyncio.Future()
 
 
 @asynccontextmanager
-async def relaying(config: HttpConfig, devices: Mapping[str, "Target"], access: "Access") -> AsyncIterator[None]:
+async def relaying(section: HttpSection, devices: Mapping[str, "Target"], access: "Access") -> AsyncIterator[None]:
     """Listen for each device that has http until the block ends; BadQuestion where that is not possible."""
     try:
-        proxy = pwd.getpwnam(config.proxy_user).pw_uid
+        proxy = pwd.getpwnam(section.proxy_user).pw_uid
     except KeyError:
-        raise BadQuestion(f"http.proxy_user {config.proxy_user[:40]!r} is no account here; name the proxy's.") from None
-    sockets = {name: config.folder / f"{name}.sock" for name, one in devices.items() if PROTOCOL in one.ports}
+        name = section.proxy_user[:40]
+        raise BadQuestion(f"http.proxy_user {name!r} is no account here; name the proxy's.") from None
+    sockets = {name: section.folder / f"{name}.sock" for name, one in devices.items() if PROTOCOL in one.ports}
     servers = []
     try:
         for name, path in sockets.items():
-            relay = HttpRelay(access, name, devices[name], proxy)
-            servers.append(await _listening(path, relay))
+            serve = HttpRelay(access, name, devices[name], proxy).serve
+            servers.append(await listening(path, serve, LARGEST_HEAD_BYTES))
         yield
     finally:
         for server in servers:
             server.close()
         for path in sockets.values():
             path.unlink(missing_ok=True)
-
-
-def _make_room(path: Path) -> None:
-    if not path.parent.exists():
-        path.parent.mkdir(parents=True)
-        path.parent.chmod(0o755)  # whatever the umask is: the proxy has to find the sockets
-    path.unlink(missing_ok=True)
-
-
-async def _listening(path: Path, relay: HttpRelay) -> asyncio.Server:
-    try:
-        _make_room(path)
-        server = await asyncio.start_unix_server(relay.serve, path, limit=LARGEST_HEAD_BYTES)
-        # Any account may connect: who it is, is known from the kernel.
-        os.chmod(path, 0o666)  # noqa: S103
-    except OSError as error:
-        raise BadQuestion(f"{path} can't be listened at: {error.strerror}. Make its folder.") from None
-    return server

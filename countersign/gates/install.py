@@ -21,7 +21,7 @@ class File(NamedTuple):
 
     path: Path
     text: str
-    mode: int
+    mode: int = 0o644
     # Whether the text is what is there with lines of ours, so that nothing of it is lost.
     adds: bool = False
 
@@ -51,9 +51,9 @@ class State(StrEnum):
     EDITED = "was changed by somebody, and is left as it is"
 
 
-def file(path: str, text: str, mode: int = 0o644) -> File:
+def file(path: str, text: str) -> File:
     """A file to install, with the line that says who wrote it."""
-    return File(Path(path), MARK.format(digest=_digest(text)) + text, mode)
+    return File(Path(path), MARK.format(digest=_digest(text)) + text)
 
 
 def is_unchanged(text: str) -> bool:

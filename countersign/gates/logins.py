@@ -16,17 +16,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from countersign.durations import reads
 from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refused, Unavailable
 from countersign.gates import processes
 from countersign.gates.access import Access, Session, Wanted
 from countersign.gates.feed import now
 from countersign.gates.pam import CALLERS
-from countersign.gates.pam_config import LONGEST_NAME, PamConfig
 from countersign.gates.protocol import Message
 from countersign.gates.sessions import HostSession, Sessions
-from countersign.models import Model
+from countersign.models import Id, Model
 from countersign.question import read_as
 from countersign.times import duration
 
@@ -40,10 +40,21 @@ ROOT, FIRST_PERSON = 0, 1000
 PROTOCOLS = {"xrdp-sesman": "rdp"}
 PAM, SSH = "pam", "ssh"
 SESSIONS_FILE = "sessions"
+LONGEST_WAIT = timedelta(days=1)
+LONGEST_NAME = 256
 
 Tell = Callable[[str], None]
 Item = Annotated[str, Field(max_length=LONGEST_NAME)]
+
 log = logging.getLogger(__name__)
+
+
+class PamSection(Model):
+    """The section `[pam]` of gate.toml: what this host is called, how long a login waits, who is not asked about."""
+
+    device: Id
+    wait: Annotated[timedelta, BeforeValidator(reads("seconds", LONGEST_WAIT))] = timedelta(hours=1)
+    exempt: list[Item] = []
 
 
 class PamQuestion(Model):
@@ -66,12 +77,12 @@ class PamQuestion(Model):
 class Logins:
     """All logins of this host."""
 
-    def __init__(self, access: Access, config: PamConfig, grace: timedelta, folder: Path) -> None:
+    def __init__(self, access: Access, section: PamSection, grace: timedelta, folder: Path) -> None:
         """`grace`: how long sessions that a service before this one let in stay while the portal does not answer.
 
         The list of sessions is kept in `folder`.
         """
-        self._access, self._config, self._grace = access, config, grace
+        self._access, self._section, self._grace = access, section, grace
         self._sessions = Sessions(folder / SESSIONS_FILE)
         self._waits: Counter[str] = Counter()
         self._watches: set[asyncio.Task[None]] = set()
@@ -105,7 +116,7 @@ class Logins:
         loop = asyncio.get_running_loop()
         told: list[asyncio.Handle] = []
         try:
-            async with asyncio.timeout(self._config.wait.total_seconds() if wanted.wait else None):
+            async with asyncio.timeout(self._section.wait.total_seconds() if wanted.wait else None):
                 session = await self._access.ask(wanted, lambda message: told.append(loop.call_soon(tell, message)))
         except TimeoutError:
             raise Refused("A login waits no longer here. Log in again when the request is approved.") from None
@@ -122,15 +133,15 @@ class Logins:
         caller = asked.service in CALLERS
         around = self._sessions.around(asked.pid) if caller else None
         person = around.person if around else asked.ruser if caller else asked.user
-        if around is None and (person in self._config.exempt or (caller and _is_system_account(person))):
+        if around is None and (person in self._section.exempt or (caller and _is_system_account(person))):
             return None
         source_address = around.source_address if around else "" if caller else _address(asked.rhost)
         return Wanted(
             person,
-            self._config.device,
+            self._section.device,
             PROTOCOLS.get(asked.service, SSH),
             source_address,
-            reason=f"{asked.service} on {self._config.device}",
+            reason=f"{asked.service} on {self._section.device}",
             wait=asked.wait,
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from countersign.gates.protocol import FAULT, NO, NOT_ALLOWED, OK, SOCKET, UNAVAILABLE, Message, Service
+from countersign.gates.protocol import CONFIG, FAULT, NO, NOT_ALLOWED, OK, SOCKET, UNAVAILABLE, Message, Service
 from countersign.gates.terminal import Terminal
 
 # Services where PAM_RUSER says who calls, and PAM_USER may be whom they want to be.
@@ -20,7 +20,6 @@ CALLERS = frozenset({"sudo", "sudo-i", "su", "su-l"})
 # Those that show at once what is printed here, where there is a terminal.
 SHOWN_AT_ONCE = CALLERS | {"login"}
 SSHD = "sshd"
-CONFIG = "/etc/countersign/gate.toml"
 # As pam_exec adds them, in this order, behind all other variables.
 ITEMS = ("PAM_SERVICE", "PAM_USER", "PAM_TTY", "PAM_RHOST", "PAM_RUSER", "PAM_TYPE")
 # How often it is looked whether the person has gone.

@@ -1,13 +1,16 @@
 """The files of a host whose logins PAM has the gate asked about."""
 
+import re
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from countersign.errors import CountersignError
 from countersign.gates import protocol
 from countersign.gates.config import read_config
 from countersign.gates.install import File
-from countersign.gates.pam_config import pam_files
-from countersign.gates.service_files import CONFIG, service_files
+from countersign.gates.protocol import CONFIG
+from countersign.gates.service_files import service_files
 
 SKELETON = """\
 url = "https://access.example.com"
@@ -22,6 +25,10 @@ wait = "1h"
 # Accounts that get in without being asked about, also while the gate service does not run.
 exempt = []
 """
+# Those that let somebody in from elsewhere, and those that let who is in become somebody else.
+LOGINS, BECOMING = ("sshd", "login", "xrdp-sesman"), ("sudo", "sudo-i", "su", "su-l")
+PAM_FOLDER = Path("/etc/pam.d")
+BEGIN, END = "# countersign: begin", "# countersign: end"
 
 
 def pam_install_files(ready_only: bool) -> list[File]:
@@ -30,10 +37,10 @@ def pam_install_files(ready_only: bool) -> list[File]:
     Written before, they would let nobody in.
     """
     config = Path(CONFIG)
-    files = service_files(CONFIG, SKELETON)
+    files = service_files(SKELETON)
     if ready_only and not _is_ready(config):
         return files
-    return files + [File(path, text, 0o644, adds=True) for path, text in pam_files(config).items()]
+    return files + [File(path, text, adds=True) for path, text in pam_files(config).items()]
 
 
 def _is_ready(config: Path) -> bool:
@@ -43,3 +50,34 @@ def _is_ready(config: Path) -> bool:
     except (CountersignError, OSError):
         return False
     return read.pam is not None
+
+
+def pam_files(config: Path) -> Mapping[Path, str]:
+    """The files of PAM that this host has, each as it is with the gate first. `config` is where gate.toml is."""
+    files = {name: file.read_text() for name in (*LOGINS, *BECOMING) if (file := PAM_FOLDER / name).is_file()}
+    return {
+        PAM_FOLDER / name: with_gate(name, text, config)
+        for name, text in files.items()
+        # It would be asked twice.
+        if not any(re.search(rf"^\s*(account\s+include|@include)\s+{other}\s*$", text, re.M) for other in files)
+    }
+
+
+def with_gate(service: str, text: str, config: Path) -> str:
+    """A file of PAM with the gate as its first lines, in place of those that it had.
+
+    First, as a line before them could let somebody in without them; and as pam_env(8) may take variables from the
+    person, which a program that runs as root must not see. `type=`: so it isn't run at the end of a session, either.
+    The number that pam_loginuid(8) gives a login tells what belongs to it.
+    """
+    before, begin, rest = text.partition(f"{BEGIN}\n")
+    own = before + (rest.partition(f"{END}\n")[2] if begin else "")
+    program = f"{sys.executable} -I {Path(sys.executable).with_name('countersign-gate')} pam {config}"
+    options = "seteuid quiet stdout"
+    numbered = "session optional pam_loginuid.so\n" if service in LOGINS else ""
+    return (
+        f"{BEGIN}\n"
+        f"account required pam_exec.so type=account {options} {program}\n{numbered}"
+        f"session required pam_exec.so type=open_session {options} {program}\n"
+        f"{END}\n{own}"
+    )

@@ -3,7 +3,8 @@
 A client asks: `{"gate": "ssh", "device": "db-1", "port": 22, "source_address": "192.0.2.7", "wait": true}`, and root
 also for others: `"person"`. `{"cancel": true}` withdraws. The service answers with any number of `{"say": "..."}`, then
 `{"no": "...", "code": 1}` or `{"yes": {...}}`, and behind a yes with more of `{"say": "..."}` and at last
-`{"end": "..."}`. Where either side closes the connection, all is over.
+`{"end": "..."}`. With a yes for a certificate comes `"certificate"`. Where either side closes the connection, all is
+over.
 
 With a yes for `ssh` comes the connected socket to the target (SCM_RIGHTS, unix(7)): the client never connects itself,
 and the service can cut the connection without it.
@@ -18,6 +19,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+CONFIG = "/etc/countersign/gate.toml"
 SOCKET = "/run/countersign/gate.sock"
 LONGEST_LINE_BYTES = 64 * 1024
 # Exit codes, as those of `countersign`.

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,7 @@ from countersign.errors import BadQuestion, CountersignError, Refused, Unavailab
 from countersign.gates.access import Access, Session, Wanted
 from countersign.gates.calls import Calls
 from countersign.gates.rdp_packet import FirstPacket, length_of, read
-from countersign.gates.targets import connected
+from countersign.gates.targets import BUFFER_BYTES, opened, pass_on
 from countersign.http import Api
 from countersign.models import Model
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
@@ -33,12 +32,11 @@ ANSWER_SECONDS = 10.0
 # Connections that no grant let in yet, of one address and of all.
 MOST_OF_ONE, MOST_IN_ALL = 8, 256
 MOST_REDEEMING = 16
-BUFFER_BYTES = 256 * 1024
 
 log = logging.getLogger(__name__)
 
 
-class RdpSettings(Model):
+class RdpSection(Model):
     """The section `[rdp]` of gate.toml: the address and port to listen at."""
 
     listen: Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")] = Field(
@@ -55,8 +53,8 @@ class RdpSettings(Model):
 class RdpGate:
     """Lets connections of RDP through to the devices of this host's configuration."""
 
-    def __init__(self, settings: RdpSettings, devices: "Mapping[str, Target]", access: Access, api: Api) -> None:
-        self._settings, self._devices, self._access = settings, devices, access
+    def __init__(self, section: RdpSection, devices: "Mapping[str, Target]", access: Access, api: Api) -> None:
+        self._section, self._devices, self._access = section, devices, access
         self._redeem = api.redeem_rdp_token
         self._calls = Calls(MOST_REDEEMING)
         self._waiting: Counter[str] = Counter()
@@ -64,13 +62,13 @@ class RdpGate:
 
     async def run(self) -> None:
         """Serve until this is cancelled, which closes all connections. BadQuestion where it can't listen."""
-        host, port = self._settings.place
+        host, port = self._section.place
         try:
             server = await asyncio.start_server(self._serve, host, port, limit=BUFFER_BYTES)
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or "there is no such port"
             raise BadQuestion(
-                f"listen of [rdp] is {self._settings.listen}, which can't be listened at: {why}."
+                f"listen of [rdp] is {self._section.listen}, which can't be listened at: {why}."
             ) from None
         try:
             await asyncio.get_running_loop().create_future()
@@ -135,14 +133,12 @@ class RdpGate:
         target = self._devices.get(routed.device)
         if target is None or VARIANT not in target.ports:
             raise Refused(f"{routed.device} has no port for RDP in this gate's configuration.")
-        host = await connected(routed.device, target.address, target.ports[VARIANT])
-        host.setblocking(False)
-        host_reader, host_writer = await asyncio.open_connection(sock=host, limit=BUFFER_BYTES)
+        host_reader, host_writer = await opened(routed.device, target.address, target.ports[VARIANT])
         who = f"{routed.person} to {routed.device}, #{session.approval_id}"
         log.info("RDP of %s from %s is let in.", who, session.source_address)
         host_writer.write(packet.without_token)
         ended = asyncio.create_task(session.ended())
-        ways = [asyncio.create_task(_pass_on(*way)) for way in ((reader, host_writer), (host_reader, writer))]
+        ways = [asyncio.create_task(pass_on(*way)) for way in ((reader, host_writer), (host_reader, writer))]
         try:
             await asyncio.wait([ended, *ways], return_when=asyncio.FIRST_COMPLETED)
             log.info("RDP of %s has ended: %s", who, ended.result() if ended.done() else "it was closed.")
@@ -159,10 +155,3 @@ async def _first(reader: asyncio.StreamReader) -> FirstPacket:
     """The first packet, of which no byte too many is read. Raises BadQuestion."""
     header = await reader.readexactly(4)
     return read(header + await reader.readexactly(length_of(header) - len(header)))
-
-
-async def _pass_on(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while part := await source.read(BUFFER_BYTES):
-            to.write(part)
-            await to.drain()

@@ -38,6 +38,7 @@ from countersign.gates.protocol import LONGEST_LINE_BYTES, Message
 from countersign.gates.rdp import RdpGate
 from countersign.gates.targets import connected, cut
 from countersign.gates.tracking import Wanted
+from countersign.gates.unix_sockets import listening
 from countersign.gates.warpgate import WarpgateGate
 from countersign.http import Api
 
@@ -106,13 +107,7 @@ class GateService:
             pass
         else:
             raise BadQuestion(f"A gate service listens at {path} already: end that first.")
-        try:
-            server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_LINE_BYTES, backlog=MOST_OF_ONE)
-            # Any account may call: who it is, is known from the kernel.
-            os.chmod(path, 0o666)  # noqa: S103
-        except OSError as error:
-            raise BadQuestion(f"{path} can't be listened at: {error.strerror}. Make its folder.") from None
-        return server
+        return await listening(path, self._serve, LONGEST_LINE_BYTES, MOST_OF_ONE)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(reader, writer)
@@ -151,9 +146,9 @@ class GateService:
             asking = self.access.ask(claim.wanted, client.say)
             session = await self._asked(asking, claim.wanted, gone)
             if session is not None:
-                with_target = self._relayed if claim.address else self._kept
+                answer = self._certify if claim.public_key else self._connect
                 try:
-                    await with_target(client, claim, session, gone)
+                    await answer(client, claim, session, gone)
                 finally:
                     session.close()
         finally:
@@ -192,7 +187,7 @@ class GateService:
             self.access.asker_withdrew(wanted)
         return None
 
-    async def _relayed(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
+    async def _connect(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
         """Connect to the target, and pass the connection on; it is cut when the session ends."""
         target = await connected(claim.wanted.device, claim.address, claim.port)
         try:
@@ -201,12 +196,12 @@ class GateService:
         finally:
             cut(target)
 
-    async def _kept(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
-        yes = _yes(claim, session)
-        if claim.public_key and self._authority:
-            key, now = claim.public_key, datetime.now(UTC)
-            yes["certificate"] = self._authority.sign(key, claim.wanted, session.approval_id, session.ends_at, now)
-        client.send(yes)
+    async def _certify(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
+        """Send a certificate for the client's key."""
+        assert self._authority
+        key, now = claim.public_key, datetime.now(UTC)
+        certificate = self._authority.sign(key, claim.wanted, session.approval_id, session.ends_at, now)
+        client.send(_yes(claim, session) | {"certificate": certificate})
         await self._until_over(client, session, gone)
 
     async def _until_over(self, client: Client, session: Session, gone: asyncio.Task[bool]) -> None:

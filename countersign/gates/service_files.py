@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from countersign.gates.install import File, file
+from countersign.gates.protocol import CONFIG
 
-CONFIG = "/etc/countersign/gate.toml"
 SKELETON = """\
 url = "https://access.example.com"
 token_file = "/etc/countersign/gate.token"
@@ -17,7 +17,7 @@ retry_within = "60s"
 # A device that isn't named here can't be reached through this host.
 [devices.db-1]
 address = "10.0.0.5"
-ports = {{ ssh = 22 }}
+ports = { ssh = 22 }
 """
 UNIT = """\
 [Unit]
@@ -42,14 +42,10 @@ WantedBy=multi-user.target
 """
 
 
-def service_files(config: str = CONFIG, skeleton: str = SKELETON) -> list[File]:
+def service_files(skeleton: str = SKELETON) -> list[File]:
     """The configuration to fill in, and the unit that starts the service."""
-    return [
-        file(config, skeleton.format()),
-        file(
-            "/etc/systemd/system/countersign-gate.service", UNIT.format(program=program("countersign"), config=config)
-        ),
-    ]
+    unit = UNIT.format(program=program("countersign"), config=CONFIG)
+    return [file(CONFIG, skeleton), file("/etc/systemd/system/countersign-gate.service", unit)]
 
 
 def program(name: str) -> str:

@@ -21,9 +21,9 @@ from countersign.gates.protocol import BAD_INPUT, FAULT, INTERRUPTED, NO, OK, UN
 NO_WAIT, ASK_ONLY = "--no-wait", "--ask-only"
 # Of the person's environment, where sshd accepts it (AcceptEnv): `no` does not wait.
 WAIT_VARIABLE = "COUNTERSIGN_WAIT"
-ASKED = re.compile(
-    rf"(?:countersign-gate ssh )?([A-Za-z0-9][A-Za-z0-9._@+-]{{0,127}}) ([0-9]{{1,5}})( {NO_WAIT}| {ASK_ONLY})?"
-)
+# An id of a device, and a port, as a client may name them.
+DEVICE, PORT = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", r"[0-9]{1,5}"
+ASKED = re.compile(rf"(?:countersign-gate ssh )?({DEVICE}) ({PORT})( {NO_WAIT}| {ASK_ONLY})?")
 HOW = (
     "This host only leads on to others. Write to your ~/.ssh/config, and then connect to the host itself:\n"
     "  Host db-1\n"
@@ -64,23 +64,23 @@ def run(arguments: list[str]) -> int:
     try:
         service = Service(asked.socket)
     except OSError as error:
-        _say(f"The gate service can't be reached ({error.strerror}): nobody gets in until it runs; tell who runs it.")
+        say(f"The gate service can't be reached ({error.strerror}): nobody gets in until it runs; tell who runs it.")
         return UNAVAILABLE
     try:
         return _through(service, asked)
     except Withdrawn:
         return _withdrawn(service)
     except (OSError, EOFError):
-        _say("The gate service has ended, and the connection with it.")
+        say("The gate service has ended, and the connection with it.")
         return UNAVAILABLE
     except (ValueError, LookupError):
-        _say("The gate service says what can't be read; is it of another version?")
+        say("The gate service says what can't be read; is it of another version?")
         return FAULT
 
 
 def _asked(arguments: list[str]) -> Asked | None:
     """What the arguments ask or, where they name nothing, the person's client; None where that is unclear."""
-    path, waits = protocol.SOCKET, os.environ.get(WAIT_VARIABLE, "").lower() not in {"no", "0", "false"}
+    path, waits = protocol.SOCKET, wants_to_wait()
     rest = list(arguments)
     if "--socket" in rest[:-1]:
         at = rest.index("--socket")
@@ -97,17 +97,19 @@ def _asked(arguments: list[str]) -> Asked | None:
     return Asked(found[1], int(found[2]), waits and option != NO_WAIT, option == ASK_ONLY, path)
 
 
+def wants_to_wait() -> bool:
+    """Whether the person's environment says nothing else."""
+    return os.environ.get(WAIT_VARIABLE, "").lower() not in {"no", "0", "false"}
+
+
+def source_address() -> str:
+    """Where the person comes from, as sshd says it; "" where no sshd does."""
+    return os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+
+
 def _through(service: Service, asked: Asked) -> int:
-    source = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
-    service.send(
-        {
-            "gate": "ssh",
-            "device": asked.host,
-            "port": asked.port,
-            "source_address": source,
-            "wait": asked.waits,
-        }
-    )
+    question = {"gate": "ssh", "device": asked.host, "port": asked.port, "wait": asked.waits}
+    service.send(question | {"source_address": source_address()})
     poll = select.poll()
     poll.register(service.socket, select.POLLIN)
     # Without POLLIN: what the person's client sends before the yes is left where it is, and read only then.
@@ -121,7 +123,7 @@ def _through(service: Service, asked: Asked) -> int:
                 return NO
             if place == service.socket.fileno():
                 for message in service.receive():
-                    code = _take(message)
+                    code = take(message)
                     if code is not None:
                         return code
                     if "yes" in message and asked.asks_only:
@@ -135,11 +137,11 @@ def _through(service: Service, asked: Asked) -> int:
                 return OK
 
 
-def _take(message: Message) -> int | None:
+def take(message: Message) -> int | None:
     """Tell the person what the service says; the exit code where that ends it."""
     for kind in ("say", "no", "end"):
         if kind in message:
-            _say(str(message[kind]))
+            say(str(message[kind]))
     if "no" in message:
         code = message.get("code")
         return code if isinstance(code, int) and 0 < code < 256 else NO
@@ -198,11 +200,12 @@ def _withdraw(number: int, frame: object) -> NoReturn:
 def _withdrawn(service: Service) -> int:
     with suppress(OSError):
         service.send({"cancel": True})
-    _say("Withdrawn.")
+    say("Withdrawn.")
     return INTERRUPTED
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Tell the person something."""
     _tell(f"countersign: {sentence}\n")
 
 

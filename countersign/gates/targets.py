@@ -8,6 +8,7 @@ from contextlib import suppress
 from countersign.errors import Unavailable
 
 CONNECT_SECONDS = 10.0
+BUFFER_BYTES = 256 * 1024
 
 
 async def connected(device: str, address: str, port: int) -> socket.socket:
@@ -34,6 +35,21 @@ async def connected(device: str, address: str, port: int) -> socket.socket:
     except socket.gaierror:
         why = "its address is unknown"
     raise Unavailable(f"{device} can't be reached at port {port} ({why}); tell who runs it.")
+
+
+async def opened(device: str, address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection as streams; Unavailable where nothing answers."""
+    target = await connected(device, address, port)
+    target.setblocking(False)
+    return await asyncio.open_connection(sock=target, limit=BUFFER_BYTES)
+
+
+async def pass_on(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    """Pass bytes on until either side ends."""
+    with suppress(OSError):
+        while part := await source.read(BUFFER_BYTES):
+            to.write(part)
+            await to.drain()
 
 
 def cut(target: socket.socket) -> None:

@@ -20,7 +20,7 @@ Tell = Callable[[str], None]
 class Wanted(NamedTuple):
     """What somebody wants at a gate. Not to `wait` is for programs: without a grant that lasts the answer is no.
 
-    `source_address` is where the connection comes from, and `minutes` how long it shall last at most.
+    `source_address` is where the connection comes from.
     """
 
     person: str
@@ -29,7 +29,6 @@ class Wanted(NamedTuple):
     source_address: str
     reason: str = ""
     wait: bool = True
-    minutes: int | None = None
 
     @property
     def question(self) -> Question:
@@ -41,7 +40,6 @@ class Wanted(NamedTuple):
                 "protocol": self.protocol,
                 "source_address": self.source_address,
                 "reason": self.reason,
-                "minutes": self.minutes,
             }
         )
 

@@ -40,8 +40,8 @@ def _is_safe(url: str) -> str:
     return url.rstrip("/")
 
 
-class WarpgateConfig(Model):
-    """The section [warpgate] of gate.toml. `targets`: the names of Warpgate's targets, each with its device."""
+class WarpgateSection(Model):
+    """The section `[warpgate]` of gate.toml. `targets`: the names of Warpgate's targets, each with its device."""
 
     enabled: bool = False
     url: Annotated[str, AfterValidator(_is_safe)]
@@ -67,11 +67,11 @@ class Held(Model):
 class WarpgateGate:
     """Asks for each held session, approves or rejects it there, and closes it when its grant is over."""
 
-    def __init__(self, config: WarpgateConfig, access: Access, token: str) -> None:
-        self._config, self._access = config, access
-        verify = create_default_context(cafile=config.ca_file) if config.ca_file else True
+    def __init__(self, section: WarpgateSection, access: Access, token: str) -> None:
+        self._section, self._access = section, access
+        verify = create_default_context(cafile=section.ca_file) if section.ca_file else True
         self._http = httpx.Client(
-            base_url=config.url + API, headers={TOKEN_HEADER: token}, timeout=ANSWER_SECONDS, verify=verify,
+            base_url=section.url + API, headers={TOKEN_HEADER: token}, timeout=ANSWER_SECONDS, verify=verify,
             trust_env=False,
         )  # fmt: skip
         self._calls = Calls(MOST_CALLS)
@@ -135,7 +135,7 @@ class WarpgateGate:
     async def _asked(self, held: Held) -> Session | None:
         """The session that a grant permits; None where the answer is no, and Warpgate was told so."""
         try:
-            wanted = held.wanted(self._config.targets[held.target])
+            wanted = held.wanted(self._section.targets[held.target])
             return await self._access.ask(wanted, partial(log.info, "%s at Warpgate: %s", held.username))
         except Unavailable as error:
             log.warning("%s at Warpgate waits: %s", held.username, error)
@@ -193,7 +193,7 @@ class WarpgateGate:
         reply = await self._get("sessions", active_only="true", limit=str(MOST_SESSIONS))
         reply.raise_for_status()
         for session in reply.json()["items"]:
-            if session["id"] not in held and _targets(session) & self._config.targets.keys():
+            if session["id"] not in held and _targets(session) & self._section.targets.keys():
                 log.info(
                     "A session of %s that was open at Warpgate before the gate started is closed.", session["username"]
                 )
@@ -217,7 +217,7 @@ class WarpgateGate:
             held = TypeAdapter(list[Held]).validate_python(reply.json(), extra="ignore")
         except ValidationError:
             raise ValueError("it is no list of session approvals") from None
-        return [one for one in held if one.target in self._config.targets]
+        return [one for one in held if one.target in self._section.targets]
 
     async def _get(self, path: str, **params: str) -> httpx.Response:
         return await self._calls(partial(self._http.get, path, params=params))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from countersign.gates.pam_config import pam_files
+from countersign.gates.pam_files import pam_files
 from countersign.views import RequestView
 from sandbox.temporal_server import free_port
 from tests.countersign.gates.gate_world import GateInstallation

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from countersign.gates.pam_config import BEGIN, with_gate
+from countersign.gates.pam_files import BEGIN, with_gate
 from tests.countersign.gates.networks import SECONDS
 from tests.countersign.gates.pam_host import GatedHost
 from tests.countersign.installation import COMMAND

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from pydantic import ValidationError
 
-from countersign.gates.warpgate import WarpgateConfig
+from countersign.gates.warpgate import WarpgateSection
 from countersign.models import Status
 from tests.countersign.gates.gate_world import GateInstallation, GateProcess
 from tests.countersign.gates.local_warpgate import TOKEN, LocalWarpgate, local_warpgate
@@ -106,4 +106,4 @@ def test_a_gate_that_was_killed_closes_what_it_let_in_when_it_is_back_and_one_th
 @pytest.mark.parametrize("url", ["http://warpgate.example.com", "ftp://127.0.0.1", "warpgate.example.com", ""])
 def test_the_token_of_warpgate_goes_nowhere_unencrypted(url: str) -> None:
     with pytest.raises(ValidationError, match="must be an https:// address"):
-        WarpgateConfig.model_validate({"url": url, "token_file": "/x", "targets": {"production": "db-1"}})
+        WarpgateSection.model_validate({"url": url, "token_file": "/x", "targets": {"production": "db-1"}})

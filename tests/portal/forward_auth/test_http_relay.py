@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from countersign.gates.access import Access
 from countersign.gates.config import Target
-from countersign.gates.http_relay import HttpConfig, relaying
+from countersign.gates.http_relay import HttpSection, relaying
 from countersign.http import Api
 from store.tokens import Owner
 from tests.portal.context import until
@@ -114,7 +114,7 @@ async def relayed(name: str, site: Site, folder: Path) -> AsyncIterator[Relayed]
         access = Access(api, grace=SECONDS, retry_within=SECONDS)
         following = asyncio.create_task(access.run())
         targets = {APP: Target(address="127.0.0.1", ports={"http": port})}
-        async with relaying(HttpConfig(proxy_user=getpass.getuser(), folder=Path(short)), targets, access):
+        async with relaying(HttpSection(proxy_user=getpass.getuser(), folder=Path(short)), targets, access):
             path = Path(short) / f"{APP}.sock"
             await until(lambda: access.answers)
             upstream = f"unix:{path}" if name == "nginx" else f"unix/{path}"

@@ -1,0 +1,46 @@
+"""Unix sockets that any account of the host may connect to, as the kernel says which account did (unix(7))."""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from countersign.errors import BadQuestion
+
+# struct ucred
+CREDENTIALS = struct.Struct("3i")
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Caller(NamedTuple):
+    """A process on this host, as the kernel knows it."""
+
+    pid: int
+    uid: int
+
+
+def caller_of(client: Any) -> Caller:
+    """Who is at the other end of a Unix socket."""
+    pid, uid, _ = CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+    return Caller(pid, uid)
+
+
+async def listening(path: Path, serve: Serve, limit: int, backlog: int = 100) -> asyncio.Server:
+    """Listen there, in a folder that is made where there is none; BadQuestion where that is not possible.
+
+    `limit` is that of the reader, in bytes.
+    """
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            path.parent.chmod(0o755)  # whatever the umask is: every account has to find the socket
+        server = await asyncio.start_unix_server(serve, path, limit=limit, backlog=backlog)
+        os.chmod(path, 0o666)  # noqa: S103
+    except OSError as error:
+        why = f"{path} can't be listened at: {error.strerror}"
+        raise BadQuestion(f"{why}. Name another place, or run this as root.") from None
+    return server
