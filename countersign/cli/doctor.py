@@ -49,7 +49,7 @@ def _of_installation(url: str, token: str) -> list[Finding]:
 
 def _of_gates(config: Path) -> list[Finding]:
     # The other one need not load it.
-    from countersign.gates.checks import findings
+    from countersign.gates.host_checks import findings
 
     return findings(config)
 

@@ -1,4 +1,4 @@
-"""gate check: says what a gate does right, and what its author has to do."""
+"""gate check: says what a gateway does right, and what its author has to do."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +20,15 @@ GREETING = b"countersign gate check\r\n"
 
 
 def check(
-    entrance: Annotated[
+    address: Annotated[
         str,
-        typer.Argument(metavar="ENTRANCE", help="Where the gate lets people in: tcp://HOST:PORT or an http address."),
+        typer.Argument(metavar="ADDRESS", help="Where the gateway lets people in: tcp://HOST:PORT or an http address."),
     ],
-    device: Annotated[str, typer.Option(metavar="DEVICE", help="The device that the gate lets into, for this check.")],
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="The device that the gateway lets into, for this check.")
+    ],
     protocol: Annotated[str, typer.Option(metavar="PROTOCOL", help="And how, such as ssh.")],
-    person: Annotated[str, typer.Option(metavar="PERSON", help="Whom the gate takes whoever connects for.")],
+    person: Annotated[str, typer.Option(metavar="PERSON", help="Whom the gateway takes whoever connects for.")],
     send: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What a client sends first, over TCP; a line of text, unless said."),
@@ -34,7 +36,9 @@ def check(
     header: Annotated[
         list[str] | None, typer.Option(metavar="NAME: VALUE", help="A header to send, over HTTP; may be repeated.")
     ] = None,
-    patience: Annotated[str, typer.Option(metavar="DURATION", help="How long a gate may take for each step.")] = "30s",
+    patience: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long a gateway may take for each step.")
+    ] = "30s",
     gone_within: Annotated[
         str, typer.Option(metavar="DURATION", help="How long a request may stay open whose person has gone.")
     ] = "150s",
@@ -42,12 +46,12 @@ def check(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check a gate: connect as somebody would, with an approver's token, who approves, revokes and rejects that."""
-    from countersign.gates.check import Check, Wants
-    from countersign.gates.entrance import Entrance
+    """Check a gateway: connect as somebody would, with an approver's token, who approves, revokes and rejects that."""
+    from countersign.gates.gateway_check import Check, Wants
+    from countersign.gates.gateway_connections import GatewayAddress
 
     greeting = GREETING if send is None else content(send)
-    at = Entrance(entrance, greeting, dict(_header(one) for one in header or []))
+    at = GatewayAddress(address, greeting, dict(_header(one) for one in header or []))
     wants = Wants(_id("--person", person), _id("--device", device), protocol.lower())
     seconds = [_seconds(*one) for one in (("--patience", patience), ("--gone-within", gone_within))]
     with connect(url, token) as api, console(stderr=True).status("Connecting ..."):

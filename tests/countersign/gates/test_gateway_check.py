@@ -1,4 +1,4 @@
-"""The test kit for gates, against a gate that does all of it right and one that does much of it wrong."""
+"""The check of gateways, against one that does all of it right and one that does much of it wrong."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from countersign.errors import CountersignError
 from countersign.gates.access import Access, Wanted
+from countersign.gates.targets import pass_on
 from countersign.http import Api
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from tests.countersign.gates.gate_world import GateInstallation
@@ -23,12 +24,6 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 async def relayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
     """Pass on what is said, both ways, until one side is closed."""
     target_reader, target_writer = await asyncio.open_connection("127.0.0.1", port)
-
-    async def pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-
     ways = [asyncio.create_task(pass_on(*way)) for way in ((reader, target_writer), (target_reader, writer))]
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -166,13 +161,13 @@ def test_a_gate_that_lets_everybody_in_fails_and_is_told_what_to_do(
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("tcp://127.0.0.1", "is no entrance"),
-        ("ssh://127.0.0.1:22", "is no entrance"),
-        ("tcp://127.0.0.1:1/x", "is no entrance"),
-        ("not an address", "is no entrance"),
+        ("tcp://127.0.0.1", "is no address of a gateway"),
+        ("ssh://127.0.0.1:22", "is no address of a gateway"),
+        ("tcp://127.0.0.1:1/x", "is no address of a gateway"),
+        ("not an address", "is no address of a gateway"),
     ],
 )
-def test_what_is_no_entrance_is_said(command: Run, url: str, message: str) -> None:
+def test_what_is_no_address_is_said(command: Run, url: str, message: str) -> None:
     ran = command("gate", "check", url, "--device", "db-1", "--protocol", "ssh", "--person", "alice")
     assert ran.code == 2
     assert message in ran.err

@@ -1,4 +1,4 @@
-"""Checks a gate: connects as somebody would, and looks at the portal what becomes of it (docs/gateways.md).
+"""Checks a gateway: connects as somebody would, and looks at the portal what becomes of it (docs/gateways.md).
 
 It speaks for an approver of the person who connects: it approves, revokes and rejects requests of theirs.
 """
@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 from countersign.errors import BadQuestion
-from countersign.gates.entrance import Entrance, Visit
+from countersign.gates.gateway_connections import Connection, GatewayAddress
 from countersign.grant_reuse import is_yes
 from countersign.http import Api
 from countersign.models import GATEWAY, Status, Verdict
 from countersign.views import Finding, RequestView
 
 POLL_SECONDS = 0.05
-# How long a gate may take to ask, to let somebody in and to refuse.
+# How long a gateway may take to ask, to let somebody in and to refuse.
 PATIENCE_SECONDS = 30.0
 # How long it is watched whether anything comes before the yes, or another request is opened.
 WATCH_SECONDS = 3.0
@@ -30,13 +30,13 @@ GONE_SECONDS = 150.0
 TIMES = 3
 
 State = Literal["ok", "warning", "problem"]
-REASON = "The gate is being checked."
+REASON = "The gateway is being checked."
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Wants:
-    """Who connects to what; the gate must be set up to ask for exactly this."""
+    """Who connects to what; the gateway must be set up to ask for exactly this."""
 
     person: str
     device: str
@@ -44,34 +44,34 @@ class Wants:
 
 
 class Check:
-    """One check of a gate.
+    """One check of a gateway.
 
-    `patience`: how many seconds are waited for what a gate does at once; `gone_within`: how long a request may stay
+    `patience`: how many seconds are waited for what a gateway does at once; `gone_within`: how long a request may stay
     open whose person has gone.
     """
 
     def __init__(
         self,
         api: Api,
-        entrance: Entrance,
+        address: GatewayAddress,
         wants: Wants,
         patience: float = PATIENCE_SECONDS,
         gone_within: float = GONE_SECONDS,
     ) -> None:
-        self._api, self._entrance, self._wants = api, entrance, wants
+        self._api, self._address, self._wants = api, address, wants
         self._patience, self._gone_within = patience, gone_within
         self._found: list[Finding] = []
 
     def run(self) -> list[Finding]:
         """What was found, in the order of the checks. Raises BadQuestion where nothing can be checked."""
         self._must_be_free()
-        with self._visits(TIMES) as visits:
+        with self._connections(TIMES) as connections:
             view = self._asked()
             if view is not None:
                 self._look_at_question(view)
                 self._one_request(view)
-                self._nothing_before(visits, "nothing comes through before the yes")
-                self._yes(view, visits)
+                self._nothing_before(connections, "nothing comes through before the yes")
+                self._yes(view, connections)
         if view is not None:
             self._no()
             self._gone()
@@ -82,7 +82,7 @@ class Check:
     def _asked(self) -> RequestView | None:
         view = self._until(self._waiting)
         remedy = "The portal was asked nothing for this person, device and protocol: ask when somebody connects."
-        self._say("somebody connects, and the gate asks", view is not None, remedy)
+        self._say("somebody connects, and the gateway asks", view is not None, remedy)
         return view
 
     def _look_at_question(self, view: RequestView) -> None:
@@ -101,36 +101,36 @@ class Check:
         remedy = f"{len(since)} requests were opened: ask with the same requester, device and protocol each time."
         self._say(f"{TIMES} connections are one request", len(since) == 1, remedy)
 
-    def _nothing_before(self, visits: Sequence[Visit], name: str) -> None:
-        through = [visit for visit in visits if visit.look()[0]]
+    def _nothing_before(self, connections: Sequence[Connection], name: str) -> None:
+        through = [connection for connection in connections if connection.look()[0]]
         said = f" It began with {through[0].said!r}." if through else ""
         remedy = f"Pass nothing on until the grant is Active and its end lies ahead.{said}"
         self._say(name, not through, remedy)
 
-    def _yes(self, view: RequestView, visits: Sequence[Visit]) -> None:
+    def _yes(self, view: RequestView, connections: Sequence[Connection]) -> None:
         self._api.decide(view.approval_id, Verdict.APPROVE)
         began = time.monotonic()
         # A gate may close who waits, and let in who connects again.
-        closed = all(visit.look()[1] for visit in visits) and self._entrance.waits
-        with self._visits(1 if closed else 0) as again:
-            through = self._until(lambda: [one for one in (*visits, *again) if one.look()[0]])
+        closed = all(connection.look()[1] for connection in connections) and self._address.waits
+        with self._connections(1 if closed else 0) as again:
+            through = self._until(lambda: [one for one in (*connections, *again) if one.look()[0]])
             remedy = "Wait for the request with GET /requests/{id}/wait, and connect once its grant is Active."
             self._say("after the yes somebody gets through", bool(through), remedy, time.monotonic() - began)
             self._cut(view, through or [])
 
-    def _cut(self, view: RequestView, visits: Sequence[Visit]) -> None:
+    def _cut(self, view: RequestView, connections: Sequence[Connection]) -> None:
         self._api.revoke(view.approval_id, REASON)
-        if not visits:
+        if not connections:
             return
         began = time.monotonic()
-        over = self._until(lambda: all(visit.look()[1] for visit in visits))
+        over = self._until(lambda: all(connection.look()[1] for connection in connections))
         seconds = time.monotonic() - began
         remedy = "Follow GET /requests/{id}/wait or GET /events, and close what is open when its grant is over."
         is_well = bool(over) and seconds <= MOST_SECONDS
         self._say(f"a revocation cuts the connection within {MOST_SECONDS:.0f} s", is_well, remedy, seconds)
 
     def _no(self) -> None:
-        with self._visits(1) as visits:
+        with self._connections(1) as connections:
             view = self._until(self._waiting)
             if view is None:
                 self._say(
@@ -138,20 +138,20 @@ class Check:
                 )
                 return
             self._api.decide(view.approval_id, Verdict.REJECT, REASON)
-            visit, began = visits[0], time.monotonic()
-            closed = self._until(lambda: visit.look()[1])
+            connection, began = connections[0], time.monotonic()
+            closed = self._until(lambda: connection.look()[1])
             remedy = "Close the connection when the request is Rejected; say why, where the protocol can."
             self._say("a rejection closes the connection", bool(closed), remedy, time.monotonic() - began)
-            if visit.said:
-                self._found.append(Finding(part="what it said then", state="ok", about="", message=visit.said))
+            if connection.said:
+                self._found.append(Finding(part="what it said then", state="ok", about="", message=connection.said))
 
     def _gone(self) -> None:
         name = "a person who has gone leaves no request behind"
-        if not self._entrance.waits:
+        if not self._address.waits:
             message = "Not checked: by HTTP nobody holds a connection."
             self._found.append(Finding(part=name, state="ok", about="", message=message))
             return
-        with self._visits(1):
+        with self._connections(1):
             view = self._until(self._waiting)
         if view is None:
             self._say(name, False, "It did not ask anew after a rejection: ask for each new connection.")
@@ -181,16 +181,16 @@ class Check:
                 raise BadQuestion(f"#{one.approval_id} {what}: end it first, or check with another device.")
 
     @contextmanager
-    def _visits(self, times: int) -> Iterator[list[Visit]]:
-        visits: list[Visit] = []
+    def _connections(self, times: int) -> Iterator[list[Connection]]:
+        connections: list[Connection] = []
         try:
             for _ in range(times):
-                visits.append(self._entrance.visit())
-                visits[-1].look()
-            yield visits
+                connections.append(self._address.connect())
+                connections[-1].look()
+            yield connections
         finally:
-            for visit in visits:
-                visit.close()
+            for connection in connections:
+                connection.close()
 
     def _until(self, look: Callable[[], T], seconds: float | None = None) -> T | None:
         """What is looked for, as soon as it is there; None where it does not come within so many seconds."""

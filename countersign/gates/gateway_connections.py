@@ -1,4 +1,4 @@
-"""Connects to a gate as somebody would, to see what it does."""
+"""Connects to a gateway as somebody would, to see what it does."""
 
 import socket
 from contextlib import suppress
@@ -13,21 +13,21 @@ CONNECT_SECONDS = 10.0
 LONGEST_SAID = 300
 
 
-class Visit(Protocol):
-    """One connection to a gate."""
+class Connection(Protocol):
+    """One connection to a gateway."""
 
     def look(self) -> tuple[bool, bool]:
         """Whether anything has come through so far, and whether it is closed, or refused, now."""
 
     @property
     def said(self) -> str:
-        """The beginning of what came back, in words."""
+        """The beginning of what came back, for people."""
 
     def close(self) -> None:
-        """Go away."""
+        """End the connection."""
 
 
-class TcpVisit:
+class TcpConnection:
     """A connection over TCP: what is sent at once is what a client of the protocol says first."""
 
     def __init__(self, host: str, port: int, greeting: bytes) -> None:
@@ -60,7 +60,7 @@ class TcpVisit:
         self._socket.close()
 
 
-class HttpVisit:
+class HttpConnection:
     """Somebody with a browser: each look asks for the page again. What has come through is an answer of status 2xx."""
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
@@ -86,8 +86,8 @@ class HttpVisit:
         """Nothing stays open."""
 
 
-class Entrance:
-    """Where a gate lets people in: `tcp://host:port`, `http://...` or `https://...`."""
+class GatewayAddress:
+    """Where a gateway lets people in: `tcp://host:port`, `http://...` or `https://...`."""
 
     def __init__(self, url: str, greeting: bytes, headers: dict[str, str]) -> None:
         """Raises BadQuestion where the address is none of these."""
@@ -98,20 +98,22 @@ class Entrance:
             self._url, self._port = httpx.URL(), 0
         is_tcp = self._url.scheme == "tcp" and self._port > 0 and self._url.path in ("", "/")
         if not self._url.host or not (is_tcp or self._url.scheme in ("http", "https")):
-            raise BadQuestion(f"{url[:80]!r} is no entrance; give tcp://HOST:PORT, http://... or https://...")
+            raise BadQuestion(
+                f"{url[:80]!r} is no address of a gateway; give tcp://HOST:PORT, http://... or https://..."
+            )
         self._greeting, self._headers = greeting, headers
 
     @property
     def waits(self) -> bool:
-        """Whether who waits holds a connection, so that the gate can tell when they have gone."""
+        """Whether who waits holds a connection, so that the gateway can tell when they have gone."""
         return self._url.scheme == "tcp"
 
-    def visit(self) -> Visit:
+    def connect(self) -> Connection:
         """Connect. Raises BadQuestion where nothing listens there."""
         if not self.waits:
-            return HttpVisit(str(self._url), self._headers)
+            return HttpConnection(str(self._url), self._headers)
         try:
-            return TcpVisit(self._url.host, self._port, self._greeting)
+            return TcpConnection(self._url.host, self._port, self._greeting)
         except OSError as error:
             why = error.strerror or "no answer"
-            raise BadQuestion(f"{self._url} can't be reached ({why}). Is the gate running?") from None
+            raise BadQuestion(f"{self._url} can't be reached ({why}). Is the gateway running?") from None
