@@ -12,13 +12,15 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).parent.parent
+# Where the gate service of a host listens, below its root.
+SOCKET = "run/countersign/gate.sock"
+COUNTERSIGN = str(Path(sys.executable).parent / "countersign")
 SSHD = Path("/usr/sbin/sshd")
 PROGRAMS = {"ssh": "openssh-client", "unshare": "util-linux", "nsenter": "util-linux"}
 SECONDS = 30
@@ -69,7 +71,7 @@ class Host:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self._holder.send_signal(signal.SIGKILL)
         self._holder.wait(SECONDS)
         for server in self._servers:
@@ -86,12 +88,15 @@ class Host:
         """Its file system, as it is seen from outside."""
         return Path(f"/proc/{self.pid}/root")
 
-    def run(self, *command: str, text: str = "") -> str:
-        """Run a command there, with a text as its standard input; returns what it printed. Raises NoSsh if it fails."""
+    def run(self, *command: str, text: str = "", check: bool = True) -> str:
+        """Run a command there, with a text as its standard input; returns what it printed.
+
+        Raises NoSsh if it fails, unless that is not to be checked.
+        """
         done = subprocess.run(
             self.inside(*command), input=text, capture_output=True, text=True, timeout=SECONDS, check=False
         )
-        if done.returncode != 0:
+        if check and done.returncode != 0:
             raise NoSsh(f"{' '.join(command)} failed: {done.stderr.strip()}")
         return done.stdout
 
@@ -121,13 +126,33 @@ class Host:
         command = [str(SSHD), "-D", "-e", *(part for one in given for part in ("-o", one))]
         with log.open("ab") as output:
             server = subprocess.Popen(self.inside(*command), stdout=output, stderr=output)
+
+        def answers() -> bool:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                return True
+            return False
+
+        self._until(answers, server, log)
+
+    def serve_gate(self, log: Path) -> subprocess.Popen[bytes]:
+        """Run the gate service by the host's gate.toml, until it or the host is ended; returns when it listens."""
+        listens = self.files / SOCKET
+        listens.unlink(missing_ok=True)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")}
+        with log.open("ab") as output:
+            command = self.inside(COUNTERSIGN, "gate", "serve")
+            service = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        self._until(listens.exists, service, log)
+        return service
+
+    def _until(self, is_up: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
+        """Wait until a server is up, which ends with the host."""
         self._servers.append(server)
         deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline and server.poll() is None:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
+        while not is_up():
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise NoSsh(f"A server of a host does not answer: {log.read_text()}")
             time.sleep(0.02)
-        raise NoSsh(f"sshd does not answer: {log.read_text()}")
 
 
 def _opened(folders: Iterable[Path]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,15 +17,13 @@ from sandbox.demo.request import Request
 from sandbox.demo.scenes import Play, Scene
 from sandbox.demo.screen import Told
 from sandbox.demo.steps import StepFailed, must, step
-from sandbox.ssh_hosts import HOMES, Host, NoSsh, check_ssh
+from sandbox.ssh_hosts import COUNTERSIGN, HOMES, Host, NoSsh, check_ssh
 from sandbox.temporal_server import free_port
 from sandbox.temporal_tool import Say
 from store.tokens import Owner
 
 SECONDS = 30
 DEVICE = "lab-1"
-COUNTERSIGN = str(Path(sys.executable).parent / "countersign")
-SOCKET = "run/countersign/gate.sock"
 CONFIG = """\
 url = "{url}"
 token_file = "/etc/countersign/gate.token"
@@ -136,25 +133,13 @@ def _bastion(url: str, token: str, folder: Path) -> Iterator[Bastion]:
         bastion.write("/etc/countersign/keys/alice", public)
         bastion.run(COUNTERSIGN, "gate", "install", "ssh", "--write")
         bastion.serve_ssh(bastion_port, folder / "bastion.log")
-        _serve(bastion, folder)
+        bastion.serve_gate(folder / "gate.log")
         config = folder / "config"
         given = (bastion.files / "etc/countersign/ssh_config").read_text()
         given = given.replace("bastion.example.com", "127.0.0.1").replace("ssh -T", f"ssh -F {config} -T")
         own = OWN.format(folder=folder, device=DEVICE, bastion=bastion_port, target=target_port)
         config.write_text(own + given)
         yield Bastion(config)
-
-
-def _serve(bastion: Host, folder: Path) -> None:
-    """Run the gate service until the bastion ends."""
-    (bastion.files / SOCKET).parent.mkdir()
-    with (folder / "gate.log").open("ab") as log:
-        subprocess.Popen(bastion.inside(COUNTERSIGN, "gate", "serve"), stdout=log, stderr=log)
-    deadline = time.monotonic() + SECONDS
-    while not (bastion.files / SOCKET).exists():
-        if time.monotonic() > deadline:
-            raise StepFailed(f"the gate service does not start: {(folder / 'gate.log').read_text()}")
-        time.sleep(0.05)
 
 
 def scenes(say: Say) -> list[tuple[str, str, Scene]]:

@@ -14,7 +14,7 @@ from sandbox.ssh_hosts import NoSsh, check_ssh
 from sandbox.wireguard_tool import NoWireGuard, check_networks, find_wireguard
 from tests.countersign.gates.gate_world import GateInstallation, GateProcess, gate_world
 from tests.countersign.gates.networks import SECONDS, Network, gate_network
-from tests.countersign.gates.pam_host import GatedHost, why_no_host
+from tests.countersign.gates.pam_host import GatedHost, check_pam
 from tests.countersign.gates.sshd import SshWorld
 from tests.countersign.gates.sshd import ssh_world as run_ssh_world
 
@@ -54,15 +54,16 @@ def shared_gate(gate_installation: GateInstallation) -> Iterator[GateProcess]:
 @pytest.fixture(scope="session")
 def gated_host(gate_installation: GateInstallation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedHost]:
     """A host whose logins PAM has the gate asked about: see pam_host.py."""
-    if why := why_no_host():
-        pytest.skip(f"No host to log in to: {why}.")
-    made = GatedHost(tmp_path_factory.mktemp("host"), ["alice", "bob", "rescue"], gate_installation)
-    # A worker's first request takes longer than who doesn't wait is kept waiting.
-    subprocess.run(made.ssh("bob", "true"), capture_output=True, timeout=SECONDS, check=False)
-    with gate_installation.api() as api:
-        api.cancel(made.waiting("bob"))
-    yield made
-    made.end()
+    try:
+        check_pam()
+    except NoSsh as error:
+        pytest.skip(str(error))
+    with GatedHost(tmp_path_factory.mktemp("host"), ["alice", "bob", "rescue"], gate_installation) as made:
+        # A worker's first request takes longer than who doesn't wait is kept waiting.
+        subprocess.run(made.ssh("bob", "true"), capture_output=True, timeout=SECONDS, check=False)
+        with gate_installation.api() as api:
+            api.cancel(made.waiting("bob"))
+        yield made
 
 
 @pytest.fixture

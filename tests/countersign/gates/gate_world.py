@@ -354,7 +354,7 @@ def echoed(client: subprocess.Popen[bytes], data: bytes) -> bytes:
     return read(client.stdout, len(data))
 
 
-def until_told(client: subprocess.Popen[bytes], text: str) -> str:
+def until_told(client: subprocess.Popen[Any], text: str) -> str:
     """Read what the client tells its person until this is in it; returns all of it."""
     assert client.stderr
     told = b""

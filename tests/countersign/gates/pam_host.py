@@ -1,14 +1,9 @@
-"""A host that people reach directly, for the tests of PAM, in namespaces of its own: accounts, sshd, sudo, su, login.
-
-Nothing of this machine's /etc or /run is touched: within, they are a copy, and empty.
-"""
+"""A host that people reach directly, for the tests of PAM: as of `sandbox/ssh_hosts.py`, with passwords and sudo."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import shutil
-import signal
 import subprocess
 import threading
 from collections.abc import Iterable, Mapping
@@ -19,28 +14,15 @@ import httpx
 
 from countersign.gates.pam_files import pam_files
 from countersign.views import RequestView
+from sandbox.ssh_hosts import COUNTERSIGN, Host, NoSsh, check_ssh
 from sandbox.temporal_server import free_port
 from tests.countersign.gates.gate_world import GateInstallation
 from tests.countersign.gates.networks import SECONDS, Relay, wait_until
-from tests.countersign.installation import COMMAND
 
 CONFIG = Path("/etc/countersign/gate.toml")
 PASSWORD = "correct-horse"
-SSHD = "/usr/sbin/sshd"
-PROGRAMS = {SSHD: "openssh-server", "/usr/bin/sudo": "sudo", "/usr/bin/ssh": "openssh-client", "/bin/login": "login"}
-HOLD = """
-set -e
-mount --bind {etc} /etc
-for folder in /run /var/log; do mount -t tmpfs none $folder; done
-mkdir -p /run/sshd /run/countersign /run/people
-{people}
-echo up
-exec sleep infinity
-"""
-PERSON = "useradd --create-home --base-dir /run/people --shell /bin/bash {name}; echo {name}:{password} | chpasswd"
+PROGRAMS = {"/usr/bin/sudo": "sudo", "/bin/login": "login"}
 SSHD_CONFIG = """
-Port {port}
-ListenAddress 127.0.0.1
 UsePAM yes
 PubkeyAuthentication yes
 PasswordAuthentication yes
@@ -51,69 +33,33 @@ MaxAuthTries 6
 PrintMotd no
 AuthorizedKeysFile /etc/countersign/keys/%u
 Subsystem sftp internal-sftp
-{more}
 """
-ISOLATION = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c")
 
 
-def why_no_host() -> str:
-    """Why there can be no such host here; nothing where there can."""
-    missing = [package for program, package in PROGRAMS.items() if not Path(program).exists()]
-    if missing:
-        return f"install {', '.join(missing)}"
-    done = subprocess.run([*ISOLATION, "true"], capture_output=True, text=True, timeout=SECONDS, check=False)
-    return f"namespaces can't be made here ({done.stderr.strip()}); that needs root" if done.returncode else ""
+def check_pam() -> None:
+    """Raise NoSsh where such a host can't be had."""
+    check_ssh()
+    if missing := [package for program, package in PROGRAMS.items() if not Path(program).exists()]:
+        raise NoSsh(f"No host to log in to: install {', '.join(missing)}.")
 
 
-class Host:
-    """Ends, with all that runs in it, by `end`. `files` are put in its /etc before it starts, by their place there."""
+class PamHost(Host):
+    """A host with accounts that have a password and a key. `files` are put there before sshd starts, by their place."""
 
-    def __init__(self, folder: Path, people: Iterable[str], files: Mapping[str, str], sshd_config: str = "") -> None:
-        self.folder, self.port = folder, free_port()
-        etc = folder / "etc"
-        shutil.copytree("/etc", etc, symlinks=True, ignore=shutil.ignore_patterns("ssl", "alternatives", "X11"))
-        config = SSHD_CONFIG.format(port=self.port, more=sshd_config)
-        for place, text in {**files, "ssh/sshd_config": config}.items():
-            self._put(etc / place, text)
-        self._put(etc / "sudoers.d/people", "".join(f"{one} ALL=(ALL) NOPASSWD: ALL\n" for one in people), 0o440)
-        self.key = folder / "key"
+    def __init__(self, folder: Path, people: Iterable[str], files: Mapping[str, str]) -> None:
+        super().__init__()
+        self.folder, self.port, self.key = folder, free_port(), folder / "key"
+        self.run("mount", "-t", "tmpfs", "none", "/var/log")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
+        for place, text in {**files, "/etc/ssh/sshd_config": SSHD_CONFIG}.items():
+            self.write(place, text)
+        for one in people:
+            self.run("useradd", "--create-home", "--shell", "/bin/bash", one)
+            self.run("chpasswd", text=f"{one}:{PASSWORD}\n")
+        self.write("/etc/sudoers.d/people", "".join(f"{one} ALL=(ALL) NOPASSWD: ALL\n" for one in people), 0o440)
         for one in (*people, "root"):
-            self._put(etc / "countersign/keys" / one, self.key.with_suffix(".pub").read_text())
-        made = "; ".join(PERSON.format(name=one, password=PASSWORD) for one in people)
-        script = HOLD.format(etc=etc, people=made)
-        self._holder = subprocess.Popen([*ISOLATION, script], stdout=subprocess.PIPE, text=True)
-        assert self._holder.stdout
-        assert self._holder.stdout.readline() == "up\n"
-        self.pid = int(Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text())
-        self.sshd = subprocess.Popen(self.inside(SSHD, "-D", "-E", "/var/log/sshd"), env={"PATH": os.environ["PATH"]})
-        wait_until(lambda: "listening" in self.run("cat", "/var/log/sshd", check=False))
-
-    @staticmethod
-    def _put(file: Path, text: str, mode: int = 0o644) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        file.chmod(mode)
-
-    def end(self) -> None:
-        self.sshd.kill()
-        self.sshd.wait(SECONDS)
-        self._holder.send_signal(signal.SIGKILL)
-        self._holder.wait(SECONDS)
-        assert self._holder.stdout
-        self._holder.stdout.close()
-
-    def inside(self, *command: str) -> list[str]:
-        return ["nsenter", "--target", str(self.pid), "--mount", "--pid", *command]
-
-    def put(self, place: str, text: str) -> None:
-        """Write a file as it is within."""
-        self._put(Path(f"/proc/{self.pid}/root") / place, text)
-
-    def run(self, *command: str, check: bool = True) -> str:
-        done = subprocess.run(self.inside(*command), capture_output=True, text=True, timeout=SECONDS, check=False)
-        assert done.returncode == 0 or not check, (command, done.stdout, done.stderr)
-        return done.stdout
+            self.write(f"/etc/countersign/keys/{one}", self.key.with_suffix(".pub").read_text())
+        self.serve_ssh(self.port, folder / "sshd.log")
 
     def ssh(self, person: str, *command: str, options: Iterable[str] = ()) -> list[str]:
         """How somebody logs in with their key; of two options of one name, the first counts."""
@@ -125,7 +71,8 @@ class Host:
     def ssh_by_dialogue(self, person: str, *command: str) -> list[str]:
         """How somebody logs in with their password, by keyboard-interactive."""
         askpass = self.folder / "askpass"
-        self._put(askpass, f"#!/bin/sh\necho {PASSWORD}\n", 0o755)
+        askpass.write_text(f"#!/bin/sh\necho {PASSWORD}\n")
+        askpass.chmod(0o755)
         options = ("BatchMode=no", "PubkeyAuthentication=no", "PreferredAuthentications=keyboard-interactive")
         asking = ["env", f"SSH_ASKPASS={askpass}", "SSH_ASKPASS_REQUIRE=force"]
         return [*asking, *self.ssh(person, *command, options=options)]
@@ -196,7 +143,7 @@ class Dialogue:
         return code
 
 
-class GatedHost(Host):
+class GatedHost(PamHost):
     """A host with the gate service, and all that lets people in behind it; `device` is what the portal calls it."""
 
     def __init__(self, folder: Path, people: Iterable[str], portal: GateInstallation) -> None:
@@ -206,18 +153,16 @@ class GatedHost(Host):
             f'url = "{self.portal_relay.url}"\ntoken_file = "/etc/countersign/gate.token"\n'
             f'grace = "3s"\nretry_within = "1s"\n[pam]\ndevice = "{self.device}"\nexempt = ["rescue"]\n'
         )
-        files = {str(file.relative_to("/etc")): text for file, text in pam_files(CONFIG).items()}
-        super().__init__(folder, people, {**files, "countersign/gate.toml": toml})
-        self._put(folder / "etc/countersign/gate.token", f"{portal.token}\n", 0o600)
+        files = {str(file): text for file, text in pam_files(CONFIG).items()}
+        super().__init__(folder, people, {**files, str(CONFIG): toml})
+        self.write("/etc/countersign/gate.token", f"{portal.token}\n", 0o600)
         self.gate = self.start_gate()
 
     def start_gate(self) -> subprocess.Popen[bytes]:
         """Start the gate service; it has the portal's first answer when this returns."""
         log = self.folder / "gate.log"
-        with log.open("wb") as said:
-            environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")}
-            command = self.inside(COMMAND, "gate", "serve", "--config", str(CONFIG))
-            gate = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
+        log.unlink(missing_ok=True)
+        gate = self.serve_gate(log)
         wait_until(lambda: "The portal answers." in self.log or gate.poll() is not None)
         assert gate.poll() is None, self.log
         return gate
@@ -228,7 +173,7 @@ class GatedHost(Host):
 
     def end_gate(self, signal_name: str) -> int:
         """End it by a signal; its exit code. nsenter stands between, and ends with it."""
-        self.run("pkill", "--signal", signal_name, "--full", f"{COMMAND} gate serve")
+        self.run("pkill", "--signal", signal_name, "--full", f"{COUNTERSIGN} gate serve")
         return self.gate.wait(SECONDS)
 
     def requests(self, person: str) -> list[RequestView]:
@@ -238,10 +183,10 @@ class GatedHost(Host):
     def waiting(self, person: str) -> int:
         return self.portal.until_waiting(person, self.device).approval_id
 
-    def end(self) -> None:
+    def __exit__(self, *error: object) -> None:
         self.end_gate("TERM")
         self.portal_relay.end()
-        super().end()
+        super().__exit__(*error)
 
 
 def ran(command: list[str], code: int = 0) -> tuple[str, str]:

@@ -24,11 +24,10 @@ from pathlib import Path
 from sandbox.ssh_hosts import HOMES, Host
 from sandbox.temporal_server import free_port
 from tests.countersign.gates.gate_world import CROWD, TARGETS, GateInstallation
-from tests.countersign.gates.networks import SECONDS, wait_until
+from tests.countersign.gates.networks import SECONDS
 from tests.countersign.installation import COMMAND
 
 PEOPLE = ["alice", "bob", "carol"]
-SOCKET = "run/countersign/gate.sock"
 SSHD = "etc/ssh/sshd_config.d/10-countersign.conf"
 CONFIG = """
 Host *
@@ -149,10 +148,7 @@ class SshWorld:
 
     def start_service(self) -> None:
         """Run the gate service on the bastion; it listens when this returns."""
-        command = self.bastion.inside(COMMAND, "gate", "serve")
-        with (self.folder / "service.log").open("ab") as log:
-            self.service = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_until((self.bastion.files / SOCKET).exists)
+        self.service = self.bastion.serve_gate(self.folder / "service.log")
 
     def restart(self) -> None:
         """Have the service read what is configured now."""
@@ -163,7 +159,6 @@ class SshWorld:
         assert self.service
         os.kill(self.service_pid, number)
         self.service.wait(SECONDS)
-        (self.bastion.files / SOCKET).unlink(missing_ok=True)
 
     @property
     def service_pid(self) -> int:
@@ -201,7 +196,6 @@ def _set_up_bastion(world: SshWorld) -> None:
     world.configure()
     for person in PEOPLE:
         bastion.write(f"/etc/countersign/keys/{person}", world.key(person).with_suffix(".key.pub").read_text())
-    (bastion.files / SOCKET).parent.mkdir()
     bastion.serve_ssh(world.port, world.folder / "bastion.log")
 
 
@@ -212,13 +206,3 @@ def _set_up_target(world: SshWorld) -> None:
         public = world.key(person).with_suffix(".key.pub").read_text()
         target.write(f"{HOMES}/{person}/.ssh/authorized_keys", public, owner=person)
     target.serve_ssh(world.target_port, world.folder / "target.log", "MaxStartups=500")
-
-
-def until_told(client: subprocess.Popen[str], text: str) -> str:
-    """Read what the client tells its person until this is in it; returns all of it."""
-    assert client.stderr
-    told = ""
-    while text not in told and (line := client.stderr.readline()):
-        told += line
-    assert text in told, told
-    return told

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from countersign.models import Status
+from tests.countersign.gates.gate_world import until_told
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.rdp_host import COLOURS_OF_A_WINDOW, Screen, missing, rdp_host
-from tests.countersign.gates.sshd import SshWorld, until_told
+from tests.countersign.gates.sshd import SshWorld
 from tests.countersign.installation import COMMAND, Run
 
 Connect = Callable[..., subprocess.Popen[str]]

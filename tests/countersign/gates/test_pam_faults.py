@@ -42,7 +42,7 @@ def test_a_killed_service_is_followed_by_one_that_knows_the_sessions(host: Gated
         other = host.run("sh", "-c", "sleep 1013 > /dev/null 2>&1 & echo $!").strip()
         kept = sessions(host)
         forged = {**kept[0], "leader": [int(other), 1], "login": 2**32 - 1}
-        host.put("run/countersign/sessions", json.dumps([*kept, forged]))
+        host.write("/run/countersign/sessions", json.dumps([*kept, forged]))
         host.gate = host.start_gate()
         assert ends.wait() == 255
         wait_until(lambda: not host.processes("sleep 1011"))

@@ -21,8 +21,9 @@ import pytest
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Status
 from sandbox.ssh_hosts import HOMES
+from tests.countersign.gates.gate_world import until_told
 from tests.countersign.gates.networks import SECONDS
-from tests.countersign.gates.sshd import SshWorld, until_told
+from tests.countersign.gates.sshd import SshWorld
 
 WITHIN_SECONDS = 30.0
 IMPATIENT_SECONDS = 2.0

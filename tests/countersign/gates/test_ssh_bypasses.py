@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from countersign.gates import protocol
-from sandbox.ssh_hosts import HOMES
+from sandbox.ssh_hosts import HOMES, SOCKET
 from sandbox.temporal_server import free_port
 from tests.countersign.gates.networks import SECONDS, wait_until
-from tests.countersign.gates.sshd import SOCKET, SshWorld
+from tests.countersign.gates.sshd import SshWorld
 
 # Where `sh` or anything else would run, this is printed.
 REACHED = "reached-a-shell"
