@@ -1,4 +1,4 @@
-"""connect: the person's own client, led through the gate, which asks, tells what it waits for, and lets it in."""
+"""connect: starts the person's own client, through a gate that asks, tells what it waits for, and lets it in."""
 
 import re
 import webbrowser
@@ -22,7 +22,7 @@ BASTION = "bastion"
 # What ssh takes for a host, and neither it nor the shell that runs a ProxyCommand for anything else.
 HOST = re.compile(r"(ssh://)?[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,252}")
 NO_BASTION = "--bastion is missing: name the SSH host that leads to devices, such as bastion.example.com."
-# A gate tells these by the port alone: where one has none of its own, it is asked for as the other.
+# A gate tells these two apart by the port alone: where they share one, it asks for whichever has it in gate.toml.
 BY_SSH = {Protocol.SSH.value, Protocol.SFTP.value}
 GAVE_UP = "Ctrl-C, before it was decided."
 

@@ -266,5 +266,5 @@ def _for_a_person(error: CountersignError) -> CountersignError:
     """What somebody at the gate is told: of the gate's own token, nothing but that it is wrong."""
     if error.code in BAD_TOKEN:
         log.error("The portal does not take the gate's token: %s", error)
-        return Unavailable("This gate may not ask the portal now: tell who runs it that its token is not taken.")
+        return Unavailable("This gate may not ask the portal now: tell who runs it that the portal refuses its token.")
     return error

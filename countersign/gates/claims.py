@@ -60,7 +60,8 @@ def person_of(message: Message, caller: Caller) -> str:
     except ValueError:
         is_id = False
     if not is_id:
-        raise NotAllowed(f"The account {name[:40]!r} is nobody's id: accounts here are called as people are there.")
+        why = f"No person can have the id {name[:40]!r}"
+        raise NotAllowed(f"{why}: accounts here have to be called as their people are in the policy.")
     return name
 
 

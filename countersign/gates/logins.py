@@ -112,7 +112,7 @@ class Logins:
             return await self._ask(wanted._replace(wait=may_wait), tell)
 
     async def _ask(self, wanted: Wanted, tell: Tell) -> Session:
-        """Ask; a yes at once is given without a word, lest `sudo` prints it among what its command prints."""
+        """Ask; a yes that comes at once is not told, lest `sudo` mixes it with what its command prints."""
         loop = asyncio.get_running_loop()
         told: list[asyncio.Handle] = []
         try:
@@ -122,7 +122,7 @@ class Logins:
             raise Refused("A login waits no longer here. Log in again when the request is approved.") from None
         if len(told) == 1:
             told[0].cancel()
-        # The login is one thing, its session another, which is opened next.
+        # PAM opens the login's session next; that one is followed.
         session.close()
         return session
 
@@ -265,7 +265,7 @@ def _user(name: str) -> int:
 
 
 def _is_system_account(name: str) -> bool:
-    """Whether it is root, or the account of a service, which `sudo` and `su` are for as for people."""
+    """Whether it is root, or the account of a service: these use `sudo` and `su`, too, and are no people."""
     try:
         return pwd.getpwnam(name).pw_uid < FIRST_PERSON
     except KeyError:

@@ -1,6 +1,6 @@
 """`countersign-gate pam`: what pam_exec(8) starts at a login. It asks the gate service whether the person may come in.
 
-It runs as root, with variables that the person may have a hand in (`~/.pam_environment`): what counts is what pam_exec
+It runs as root, with variables that the person may have set (`~/.pam_environment`): only those count that pam_exec
 itself added. What it prints is shown to the person by the program that they log in with: at once by sudo, su and login,
 and by sshd when it is decided. Of the standard library alone, as every login waits for it.
 """

@@ -1,4 +1,4 @@
-"""The terminal at which somebody waits while PAM decides: Ctrl-C ends the wait, of which `sudo` alone takes no notice.
+"""The terminal at which somebody waits while PAM decides: Ctrl-C ends the wait, which `sudo` by itself would not do.
 
 Of the standard library alone, as every login waits for it.
 """

@@ -45,14 +45,14 @@ IDLE_SECONDS = 60.0
 MOST_KEPT = 100_000
 EVENTS_AT_ONCE = 1000
 EVERYTHING = Visibility(everything=True)
-# Events about no request after which a yes may be none any more.
+# Events about no request after which a yes may no longer hold.
 RIGHTS = {"policy_applied", "signed_out", "token_ended"}
 SIGN_IN = "A browser has to sign in and have access first: open this address in one."
 
 
 @dataclass(frozen=True)
 class Yes:
-    """That a proxy may ask, by its token, and where it has a number, that somebody may pass, by the grant of it.
+    """That a proxy may ask, by its token; with an `approval_id`, that somebody may pass, by the grant of this request.
 
     `version` is how far the feed was read before this was found.
     """
@@ -73,7 +73,7 @@ class ForwardAuth:
         self.store, self.feed, self.run, self.public_url = store, feed, run, public_url
         self._permitted = engine.application_sessions.permitted
         self._kept: dict[bytes, Yes] = {}
-        # Up to which version the feed was looked at; the last event of each request; and what came before is unsure.
+        # Up to which version the feed was looked at, the last event of each request, and before which no yes holds.
         self._through, self._changed, self._unsure = 0, dict[int, int](), 0
         self._used_at = -math.inf
         self._following: asyncio.Task[None] | None = None
