@@ -22,7 +22,7 @@ from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.forward_auth.answers import START
 from portal.forward_auth.proxied import BROWSER_COOKIE, COOKIE, proxied
-from portal.forward_auth.visits import TICKET_LASTS, Visit, ticket, visit_of
+from portal.forward_auth.visits import VISIT_LASTS, Visit, signed, visit_of
 from portal.pages.cards import Card
 from portal.pages.render import page
 from portal.pages.requests import Nonce, call_id, version_of
@@ -34,11 +34,11 @@ OURS = "/.countersign/"
 ACCEPT = f"{OURS}accept"
 SECRET_BYTES = 16
 SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")
-# Together with a ticket, an address that is not too long to be led to after signing in.
+# Together with a visit, an address that is not too long to be led to after signing in.
 LONGEST_QUOTED = 1400
-LONGEST_TICKET = 500
+LONGEST_VISIT = 500
 NO_ADDRESS = "Nobody can sign in for applications yet: an administrator has to set COUNTERSIGN_PUBLIC_URL."
-Ticket = Annotated[str, Query(max_length=LONGEST_TICKET)]
+SignedVisit = Annotated[str, Query(max_length=LONGEST_VISIT)]
 To = Annotated[str, Query(max_length=20_000)]
 
 open_to_all = page_router(OpenRoute)
@@ -59,9 +59,9 @@ async def start(request: Request, context: ContextHere, to: To = "/") -> Respons
     secret = kept if SECRET.fullmatch(kept) else secrets.token_hex(SECRET_BYTES)
     now = int(datetime.now(UTC).timestamp())
     visit = Visit(asked.host, asked.device, asked.source_address, hashed(secret), now)
-    given = await context.run(ticket, context.store, token_id, visit)
+    given = await context.run(signed, context.store, token_id, visit)
     response = RedirectResponse(f"{context.site.public_url}{_waiting(given, _path(to))}", HTTPStatus.SEE_OTHER)
-    _set(response, BROWSER_COOKIE, secret, int(TICKET_LASTS.total_seconds()))
+    _set(response, BROWSER_COOKIE, secret, int(VISIT_LASTS.total_seconds()))
     return response
 
 
@@ -93,7 +93,7 @@ async def waiting(
     request: Request,
     context: ContextHere,
     caller: CallerHere,
-    given: Annotated[Ticket, Query(alias="ticket")],
+    given: Annotated[SignedVisit, Query(alias="visit")],
     to: To = "/",
     number: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
@@ -124,7 +124,7 @@ async def ask(
     context: ContextHere,
     caller: CallerHere,
     once: Nonce,
-    given: Annotated[Ticket, Query(alias="ticket")],
+    given: Annotated[SignedVisit, Query(alias="visit")],
     to: To = "/",
     reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
 ) -> Response:
@@ -153,7 +153,7 @@ def _path(to: str) -> str:
 
 
 def _waiting(given: str, to: str) -> str:
-    return f"/applications/open?{urlencode({'ticket': given, 'to': to})}"
+    return f"/applications/open?{urlencode({'visit': given, 'to': to})}"
 
 
 def _set(response: Response, name: str, value: str, seconds: int) -> None:

@@ -18,7 +18,7 @@ from store.database import reads
 from store.tokens import Token
 
 # As long as somebody may wait on the page before they have to come from the application anew.
-TICKET_LASTS = timedelta(hours=12)
+VISIT_LASTS = timedelta(hours=12)
 UNKNOWN_PROXY = (
     "The proxy's token is no gateway's, or has ended; an operator makes one with `python -m portal token create`."
 )
@@ -61,7 +61,7 @@ def gateway(store: Store, asked: Proxied, public_url: str) -> Token:
 
 
 @reads
-def ticket(store: Store, token_id: str, visit: Visit) -> str:
+def signed(store: Store, token_id: str, visit: Visit) -> str:
     """A visit as the address of a page holds it, signed; only who has the proxy's token could make another."""
     text = f"{token_id}.{base64.urlsafe_b64encode(json.dumps(visit).encode()).decode()}"
     return f"{text}.{store.tokens.signature(token_id, text)}"
@@ -69,7 +69,7 @@ def ticket(store: Store, token_id: str, visit: Visit) -> str:
 
 @reads
 def visit_of(store: Store, given: str, public_url: str) -> Visit:
-    """The visit in a ticket, whose host is an application's still. Raises NotAllowed."""
+    """The visit that was signed, whose host is an application's still. Raises NotAllowed."""
     text, _, signature = given.rpartition(".")
     token_id, _, said = text.partition(".")
     right = store.tokens.signature(token_id, text)
@@ -79,7 +79,7 @@ def visit_of(store: Store, given: str, public_url: str) -> Visit:
         visit = Visit(*json.loads(base64.urlsafe_b64decode(said)))
     except (binascii.Error, ValueError, TypeError):
         raise NotAllowed(STALE) from None
-    if datetime.fromtimestamp(visit.at, UTC) + TICKET_LASTS < datetime.now(UTC):
+    if datetime.fromtimestamp(visit.at, UTC) + VISIT_LASTS < datetime.now(UTC):
         raise NotAllowed(STALE)
     _must_be_for(store.policies.current()[1], visit.host, visit.device, public_url)
     return visit

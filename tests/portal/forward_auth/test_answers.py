@@ -166,10 +166,10 @@ async def test_nobody_is_led_elsewhere(scene: Scene) -> None:
             assert reply.headers["Location"] == "/", to
 
 
-async def test_a_page_of_the_portal_takes_no_ticket_but_its_own(scene: Scene) -> None:
+async def test_a_page_of_the_portal_takes_no_visit_but_what_it_signed(scene: Scene) -> None:
     address, _ = await scene.started()
-    ticket = parse_qs(urlsplit(address).query)["ticket"][0]
-    token, said, signature = ticket.split(".")
+    given = parse_qs(urlsplit(address).query)["visit"][0]
+    token, said, signature = given.split(".")
     for forged in (
         "",
         "x",
@@ -179,7 +179,7 @@ async def test_a_page_of_the_portal_takes_no_ticket_but_its_own(scene: Scene) ->
         f"{token}..",
         "é",
     ):
-        page = await scene.portal("alice", address.replace(quote(ticket), quote(forged)))
+        page = await scene.portal("alice", address.replace(quote(given), quote(forged)))
         assert (page.status_code, "too old" in page.text) == (403, True), forged
 
 

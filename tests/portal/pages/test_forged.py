@@ -46,7 +46,7 @@ POSTS = {
     "/approvals/reject": {"once": "a", "reason": "No.", "choice": "reject.{number}.1"},
     "/audit/export": {"format": "csv"},
     "/requests/new": {"device": LAB, "protocol": "ssh", "once": "a"},
-    "/applications/open?ticket=x": {"once": "a"},
+    "/applications/open?visit=x": {"once": "a"},
     "/policy/plan": {"replaces": "1", "text": "users: []"},
     "/policy/edit": {"replaces": "1", "text": "users: []"},
     "/policy/apply": {"replaces": "1", "text": "users: []"},
