@@ -15,10 +15,9 @@ from countersign.cli.exits import Code
 from countersign.cli.files import content
 from countersign.cli.gate_check import check
 from countersign.cli.gate_install import install
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, seconds_of
 from countersign.cli.output import show, show_json
 from countersign.cli.times import now
-from countersign.durations import reads
 from countersign.errors import BadQuestion
 from countersign.gates.protocol import CONFIG
 from countersign.wireguard import interface_name
@@ -53,7 +52,7 @@ def wireguard(
     # Other commands need not load it.
     from countersign.gates.wireguard import Gate
 
-    name, seconds = interface_name(interface), _seconds(grace)
+    name, seconds = interface_name(interface), seconds_of("--grace", grace, LONGEST_GRACE)
     if token_file is not None:
         token = content(token_file).decode(errors="replace").strip()
         if not token:
@@ -74,13 +73,6 @@ def serve(
     logging.basicConfig(format="%(message)s")
     logging.getLogger("countersign.gates").setLevel(logging.INFO)
     asyncio.run(serving(read_config(config)))
-
-
-def _seconds(grace: str) -> float:
-    try:
-        return reads("seconds", LONGEST_GRACE)(grace).total_seconds()
-    except ValueError as error:
-        raise BadQuestion(f"--grace {error}.") from None
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -9,9 +9,8 @@ import typer
 from countersign.cli import doctor
 from countersign.cli.exits import Code
 from countersign.cli.files import content
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, seconds_of
 from countersign.cli.output import console, show, show_json
-from countersign.durations import reads
 from countersign.errors import BadQuestion
 from countersign.models import canonical_id
 
@@ -53,7 +52,7 @@ def check(
     greeting = GREETING if send is None else content(send)
     at = GatewayAddress(address, greeting, dict(_header(one) for one in header or []))
     wants = Wants(_id("--person", person), _id("--device", device), protocol.lower())
-    seconds = [_seconds(*one) for one in (("--patience", patience), ("--gone-within", gone_within))]
+    seconds = [seconds_of(*one, LONGEST) for one in (("--patience", patience), ("--gone-within", gone_within))]
     with connect(url, token) as api, console(stderr=True).status("Connecting ..."):
         found = Check(api, at, wants, *seconds).run()
     if as_json:
@@ -77,10 +76,3 @@ def _id(option: str, typed: str) -> str:
         return canonical_id(typed)
     except ValueError as error:
         raise BadQuestion(f"{option}: {error}.") from None
-
-
-def _seconds(option: str, typed: str) -> float:
-    try:
-        return reads("seconds", LONGEST)(typed).total_seconds()
-    except ValueError as error:
-        raise BadQuestion(f"{option} {error}.") from None

@@ -1,5 +1,6 @@
 """What commands have in common: where the portal is, who asks, and the form of the output."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -7,7 +8,8 @@ from rich.text import Text
 
 from countersign.cli import kept_login
 from countersign.cli.output import console
-from countersign.errors import NotAllowed
+from countersign.durations import reads
+from countersign.errors import BadQuestion, NotAllowed
 from countersign.http import Api, is_loopback
 from countersign.http_answers import Me
 
@@ -24,6 +26,14 @@ def approval_id(typed: str) -> int:
     if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:20]) <= LARGEST_NUMBER):
         raise typer.BadParameter(f"{typed[:40]!r} is no approval id; give the request's number, such as 1042.")
     return int(digits)
+
+
+def seconds_of(option: str, typed: str, longest: timedelta) -> float:
+    """The seconds of a duration that somebody typed; BadQuestion names the option."""
+    try:
+        return reads("seconds", longest)(typed).total_seconds()
+    except ValueError as error:
+        raise BadQuestion(f"{option} {error}.") from None
 
 
 Url = Annotated[
