@@ -20,14 +20,14 @@ SHORTEST, LONGEST = SECOND, timedelta(days=36_500)
 def reads(unit: Unit, longest: timedelta = LONGEST, shortest: timedelta = SHORTEST) -> Callable[[object], timedelta]:
     """What reads a duration, where a number alone is of this unit; for pydantic's BeforeValidator.
 
-    It raises ValueError, with the remedy, for what is no duration from `shortest` to `longest`, which is in whole days.
+    It raises ValueError, with the remedy, for what is no duration from `shortest` to `longest`.
     """
 
     def read(given: object) -> timedelta:
         length = _length(given, unit)
         if length is None or not shortest <= length <= longest:
             raise ValueError(
-                f"must be a duration such as 90s, 15m, 36h or 2d, from {shortest.seconds}s to {longest.days}d; "
+                f"must be a duration such as 90s, 15m, 36h or 2d, from {_written(shortest)} to {_written(longest)}; "
                 f"a number alone means {unit}"
             )
         return length
@@ -45,6 +45,14 @@ def _length(given: object, unit: Unit) -> timedelta | None:
         given = str(given)
     found = WRITTEN.fullmatch(given.strip()) if isinstance(given, str) else None
     return timedelta(**{UNITS.get(found[2], unit): int(found[1])}) if found else None
+
+
+def _written(length: timedelta) -> str:
+    """A duration in the largest of the units in which it is a whole number."""
+    for letter, unit in reversed(UNITS.items()):
+        if length and not length % timedelta(**{unit: 1}):
+            return f"{length // timedelta(**{unit: 1})}{letter}"
+    return f"{length // SECOND}s"
 
 
 def schema(unit: Unit, longest: timedelta) -> dict[str, Any]:

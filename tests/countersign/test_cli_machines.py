@@ -52,7 +52,7 @@ def test_a_provisioning_key_is_made_listed_and_ended(by: Run) -> None:
     [
         (("service-token", "create", " "), 2, "must say what it is for"),
         (("service-token", "create", "x", "--lasts", "soon"), 2, "must be a duration"),
-        (("service-token", "rotate", "st0", "--overlap", "31d"), 2, "from 3600s to 30d"),
+        (("service-token", "rotate", "st0", "--overlap", "31d"), 2, "from 1h to 30d"),
         (("service-token", "revoke", "../tokens/x"), 5, ""),
         (("service-token", "revoke", "st0"), 5, "There is no service token st0."),
         (("provisioning-key", "create", "x", "--person", "alice", "--devices", "0"), 2, "--devices"),

@@ -34,7 +34,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     [
         ("graze = '5m'", "graze is not a field here; remove it"),
         ("grace = '0s'", "grace must be a duration such as"),
-        ("retry_within = '2d'", "retry_within must be a duration such as"),
+        ("retry_within = '2d'", "retry_within must be a duration such as 90s, 15m, 36h or 2d, from 1s to 1h"),
         ("[devices.'../x']\naddress = 'x'\nports = { ssh = 22 }", "is not an id"),
         ("[devices.x]\naddress = '-oProxyCommand=id'\nports = { ssh = 22 }", "devices.x.address must match"),
         ("[devices.x]\naddress = 'x'\nports = { ssh = 0 }", "devices.x.ports.ssh must be 1 or more"),
