@@ -15,12 +15,12 @@ from typing import NoReturn
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Delayed, Refused, TooMany, Unavailable, no_request
+from countersign.gates.abandoned_requests import AbandonedRequests
 from countersign.gates.background import Background
 from countersign.gates.calls import Calls
 from countersign.gates.feed import now
-from countersign.gates.following import BAD_TOKEN, TICK_SECONDS, Following
-from countersign.gates.going_on import GoingOn
-from countersign.gates.left_open import LeftOpen
+from countersign.gates.followed_requests import BAD_TOKEN, TICK_SECONDS, FollowedRequests
+from countersign.gates.other_grants import OtherGrants
 from countersign.gates.tracking import Asking, Request, Session, Tell, Wanted
 from countersign.grant_reuse import is_yes, must_be_for
 from countersign.http import Api
@@ -57,17 +57,17 @@ class Access:
         self._calls = Calls(MOST_ASKING)
         self._asking: dict[_Key, Asking] = {}
         self._background = Background()
-        self._left_open = LeftOpen(api, self._background, retry_within, self._is_wanted, self._openings)
-        opened, began = self._left_open.opened, self._left_open.look
-        self._following = Following(api, grace, self._background, self._check, opened, began)
-        self._going_on = GoingOn(api, self._background, self._following)
+        self._abandoned = AbandonedRequests(api, self._background, retry_within, self._is_wanted, self._openings)
+        opened, began = self._abandoned.opened, self._abandoned.look
+        self._followed = FollowedRequests(api, grace, self._background, self._check, opened, began)
+        self._other_grants = OtherGrants(api, self._background, self._followed)
 
     async def run(self) -> NoReturn:
         """Follow what happens until an exception ends it; all sessions end then.
 
         Raises BadQuestion where the token is no gateway's.
         """
-        self._following.start()
+        self._followed.start()
         try:
             await self._background.until_failure()
         finally:
@@ -76,11 +76,11 @@ class Access:
     @property
     def answers(self) -> bool:
         """Whether the portal gives good answers now."""
-        return self._following.answers
+        return self._followed.answers
 
     def end_all(self, why: str) -> None:
         """End all sessions."""
-        self._following.end_all(why)
+        self._followed.end_all(why)
 
     async def ask(self, wanted: Wanted, tell: Tell) -> Session:
         """Open or join the request, and wait until a grant says yes; `tell` gets sentences as they become true.
@@ -106,10 +106,10 @@ class Access:
         if not self.answers:
             raise Unavailable(f"{AWAY}; try again.")
         source_address = wanted.question.source_address
-        longest = await self._going_on.longest_grant(wanted, source_address)
+        longest = await self._other_grants.longest_grant(wanted, source_address)
         if longest is None or longest.grant is None:
             return None
-        return Session(wanted, source_address, self._following.follow(longest), longest.grant, tell)
+        return Session(wanted, source_address, self._followed.follow(longest), longest.grant, tell)
 
     def asker_withdrew(self, wanted: Wanted) -> None:
         """Whoever asked this, and whose `ask` was cancelled, wants it no more.
@@ -152,7 +152,7 @@ class Access:
             # Where it is open all the same, its first event is seen, and it is cancelled then.
             asking.opening.cancel()
         elif asking.request and asking.request.waits:
-            self._left_open.cancel(asking.request.approval_id)
+            self._abandoned.cancel(asking.request.approval_id)
 
     def _drop(self, asking: Asking) -> None:
         if asking.is_current:
@@ -171,7 +171,7 @@ class Access:
         if not request.waits:
             for asking in request.askings:
                 self._drop(asking)
-        self._going_on.check(request)
+        self._other_grants.check(request)
 
     # --- the answer --------------------------------------------------------------------------------------------------
 
@@ -184,9 +184,9 @@ class Access:
                 try:
                     asked = await self._calls(partial(self._api.ask, asking.question, key))
                     # Its events are followed before it is read, so that none is missed.
-                    request = asking.request = self._following.request(asked.approval_id)
+                    request = asking.request = self._followed.request(asked.approval_id)
                     request.askings.add(asking)
-                    await self._following.read_now(request)
+                    await self._followed.read_now(request)
                     return request
                 except Delayed as error:
                     asking.says = str(error)

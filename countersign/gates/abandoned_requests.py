@@ -19,7 +19,7 @@ LEFT = "Nobody waits for it any more: whoever wanted to connect has gone."
 log = logging.getLogger(__name__)
 
 
-class LeftOpen:
+class AbandonedRequests:
     """Cancels what is left open, as after a crash; whoever asks for it again within `retry_within` keeps it."""
 
     def __init__(

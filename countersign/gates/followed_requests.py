@@ -27,7 +27,7 @@ BAD_TOKEN = {ErrorCode.NO_TOKEN, ErrorCode.INVALID_TOKEN}
 log = logging.getLogger(__name__)
 
 
-class Following:
+class FollowedRequests:
     """Reads a request again when an event is about it, and ends its sessions when it can't be known how it is."""
 
     def __init__(

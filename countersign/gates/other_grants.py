@@ -7,7 +7,7 @@ from functools import partial
 
 from countersign.errors import CountersignError
 from countersign.gates.background import Background
-from countersign.gates.following import Following
+from countersign.gates.followed_requests import FollowedRequests
 from countersign.gates.tracking import WARNED_BEFORE, Request, Session, Wanted, covers
 from countersign.http import Api
 from countersign.models import Status
@@ -19,11 +19,11 @@ LOOKING_SECONDS = 1.5
 log = logging.getLogger(__name__)
 
 
-class GoingOn:
+class OtherGrants:
     """Has a session stay by another grant of the same person, device and protocol; else warns or ends it."""
 
-    def __init__(self, api: Api, background: Background, following: Following) -> None:
-        self._api, self._background, self._following = api, background, following
+    def __init__(self, api: Api, background: Background, followed: FollowedRequests) -> None:
+        self._api, self._background, self._followed = api, background, followed
 
     def check(self, request: Request) -> None:
         """End the sessions of a request that are not covered any more, and warn those that end soon."""
@@ -46,7 +46,7 @@ class GoingOn:
         if session.is_over:
             return
         if longer is not None and longer.grant is not None:
-            session.go_on_by(self._following.follow(longer), longer.grant)
+            session.go_on_by(self._followed.follow(longer), longer.grant)
         elif session.is_covered(at):
             session.warn(at)
         else:
@@ -65,7 +65,7 @@ class GoingOn:
         approved = partial(self._api.requests, Status.APPROVED, wanted.person, device=wanted.device)
         found = [
             (view.grant.ends_at, view.approval_id, view)
-            for view in await self._following.read(approved)
+            for view in await self._followed.read(approved)
             if view.question.workflow_id == key and view.approval_id != but
             if view.grant is not None and covers(view.grant, source_address, at)
         ]
