@@ -12,11 +12,11 @@ import pytest
 from countersign.models import Status
 from sandbox.ssh_hosts import NoSsh, check_ssh
 from sandbox.wireguard_tool import NoWireGuard, check_networks, find_wireguard
-from tests.countersign.gates.gate_world import GateInstallation, GateProcess, gate_world
+from tests.countersign.gates.gate_installation import GateInstallation, GateProcess, gates_installed
 from tests.countersign.gates.networks import SECONDS, Network, gate_network
 from tests.countersign.gates.pam_host import GatedHost, check_pam
-from tests.countersign.gates.sshd import SshWorld
-from tests.countersign.gates.sshd import ssh_world as run_ssh_world
+from tests.countersign.gates.sshd import SshHosts
+from tests.countersign.gates.sshd import ssh_hosts as run_ssh_hosts
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +36,12 @@ def network(wireguard_go: Path) -> Iterator[Network]:
 
 @pytest.fixture(scope="session")
 def gate_installation(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GateInstallation]:
-    """A portal and a worker, targets, and what runs the gate service: see gate_world.py."""
+    """A portal and a worker, targets, and what runs the gate service: see gate_installation.py."""
     unshare = ["unshare", "--mount", "true"]
     if os.geteuid() != 0 or subprocess.run(unshare, capture_output=True, check=False).returncode:
         pytest.skip("accounts for the gate need root, and a mount namespace of their own")
-    with gate_world(temporal_address, tmp_path_factory.mktemp("gates")) as world:
-        yield world
+    with gates_installed(temporal_address, tmp_path_factory.mktemp("gates")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +80,11 @@ def host(gated_host: GatedHost) -> Iterator[GatedHost]:
 
 
 @pytest.fixture(scope="session")
-def ssh_world(gate_installation: GateInstallation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
+def ssh_hosts(gate_installation: GateInstallation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshHosts]:
     """A bastion and a target with sshd, and people who connect: see sshd.py."""
     try:
         check_ssh()
     except NoSsh as error:
         pytest.skip(str(error))
-    with run_ssh_world(gate_installation, tmp_path_factory.mktemp("ssh")) as world:
-        yield world
+    with run_ssh_hosts(gate_installation, tmp_path_factory.mktemp("ssh")) as made:
+        yield made

@@ -16,7 +16,7 @@ from countersign.gates.pam_files import pam_files
 from countersign.views import RequestView
 from sandbox.ssh_hosts import COUNTERSIGN, Host, NoSsh, check_ssh
 from sandbox.temporal_server import free_port
-from tests.countersign.gates.gate_world import GateInstallation
+from tests.countersign.gates.gate_installation import GateInstallation
 from tests.countersign.gates.networks import SECONDS, Relay, wait_until
 
 CONFIG = Path("/etc/countersign/gate.toml")

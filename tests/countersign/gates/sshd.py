@@ -1,11 +1,11 @@
 """A bastion and a target, each with Debian's sshd and accounts of its own, and the people who connect through it.
 
-`ssh_world` (a fixture of the session) brings them, on the installation of `gate_installation`:
+`ssh_hosts` (a fixture of the session) brings them, on the installation of `gate_installation`:
 
-    device = ssh_world.device()                              # one that nobody asked for yet; all lead to the target
-    client = ssh_world.begin("alice", "ssh", device, "id -un")
-    view = ssh_world.gates.until_waiting("alice", device)
-    ssh_world.gates.approve(view.approval_id)
+    device = ssh_hosts.device()                              # one that nobody asked for yet; all lead to the target
+    client = ssh_hosts.begin("alice", "ssh", device, "id -un")
+    view = ssh_hosts.gates.until_waiting("alice", device)
+    ssh_hosts.gates.approve(view.approval_id)
     assert client.communicate() == ("alice\\n", ...)
 
 The bastion is set up by `countersign gate install ssh --write`, as docs/ssh.md says.
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from sandbox.ssh_hosts import HOMES, Host
 from sandbox.temporal_server import free_port
-from tests.countersign.gates.gate_world import CROWD, TARGETS, GateInstallation
+from tests.countersign.gates.gate_installation import CROWD, TARGETS, GateInstallation
 from tests.countersign.gates.networks import SECONDS
 from tests.countersign.installation import COMMAND
 
@@ -48,7 +48,7 @@ Host {devices}
 
 
 @dataclass
-class SshWorld:
+class SshHosts:
     """All of it; see above."""
 
     gates: GateInstallation
@@ -175,34 +175,34 @@ class SshWorld:
 
 
 @contextmanager
-def ssh_world(gates: GateInstallation, folder: Path) -> Iterator[SshWorld]:
+def ssh_hosts(gates: GateInstallation, folder: Path) -> Iterator[SshHosts]:
     """Run all of it until the end of the block."""
     with ExitStack() as stack:
         bastion, target = stack.enter_context(Host()), stack.enter_context(Host())
-        world = SshWorld(gates, bastion, target, free_port(), free_port(), folder)
-        stack.callback(world.end)
+        hosts = SshHosts(gates, bastion, target, free_port(), free_port(), folder)
+        stack.callback(hosts.end)
         for person in PEOPLE:
-            world.new_key(person)
-        _set_up_bastion(world)
-        _set_up_target(world)
-        world.start_service()
-        yield world
+            hosts.new_key(person)
+        _set_up_bastion(hosts)
+        _set_up_target(hosts)
+        hosts.start_service()
+        yield hosts
 
 
-def _set_up_bastion(world: SshWorld) -> None:
-    bastion = world.bastion
+def _set_up_bastion(hosts: SshHosts) -> None:
+    bastion = hosts.bastion
     bastion.add_people([*PEOPLE, *CROWD], "countersign", "/bin/sh")
-    bastion.write("/etc/countersign/gate.token", world.gates.token, mode=0o600)
-    world.configure()
+    bastion.write("/etc/countersign/gate.token", hosts.gates.token, mode=0o600)
+    hosts.configure()
     for person in PEOPLE:
-        bastion.write(f"/etc/countersign/keys/{person}", world.key(person).with_suffix(".key.pub").read_text())
-    bastion.serve_ssh(world.port, world.folder / "bastion.log")
+        bastion.write(f"/etc/countersign/keys/{person}", hosts.key(person).with_suffix(".key.pub").read_text())
+    bastion.serve_ssh(hosts.port, hosts.folder / "bastion.log")
 
 
-def _set_up_target(world: SshWorld) -> None:
-    target = world.target
+def _set_up_target(hosts: SshHosts) -> None:
+    target = hosts.target
     target.add_people(PEOPLE, "people", "/bin/bash")
     for person in PEOPLE:
-        public = world.key(person).with_suffix(".key.pub").read_text()
+        public = hosts.key(person).with_suffix(".key.pub").read_text()
         target.write(f"{HOMES}/{person}/.ssh/authorized_keys", public, owner=person)
-    target.serve_ssh(world.target_port, world.folder / "target.log", "MaxStartups=500")
+    target.serve_ssh(hosts.target_port, hosts.folder / "target.log", "MaxStartups=500")

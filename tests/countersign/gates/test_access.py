@@ -12,7 +12,7 @@ import pytest
 from countersign.gates import protocol
 from countersign.models import Status
 from countersign.question import read_question
-from tests.countersign.gates.gate_world import (
+from tests.countersign.gates.gate_installation import (
     CROWD,
     LONG,
     SHORT,
@@ -29,65 +29,65 @@ from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.installation import another_portal
 
 
-def opened(world: GateInstallation, gate: GateProcess, device: str) -> tuple[Any, int]:
+def opened(gates: GateInstallation, gate: GateProcess, device: str) -> tuple[Any, int]:
     """A client of alice's that is connected, and the number of its request."""
-    client = gate.ssh("alice", device, port=world.echo.port)
-    view = world.until_waiting("alice", device)
-    world.approve(view.approval_id)
+    client = gate.ssh("alice", device, port=gates.echo.port)
+    view = gates.until_waiting("alice", device)
+    gates.approve(view.approval_id)
     assert echoed(client, b"hello") == b"hello"
     return client, view.approval_id
 
 
-def claim(world: GateInstallation, person: str, device: str, **others: object) -> dict[str, object]:
-    asked = {"gate": "ssh", "device": device, "port": world.echo.port, "source_address": SOURCE, "person": person}
+def claim(gates: GateInstallation, person: str, device: str, **others: object) -> dict[str, object]:
+    asked = {"gate": "ssh", "device": device, "port": gates.echo.port, "source_address": SOURCE, "person": person}
     return asked | others
 
 
 def test_a_yes_opens_the_connection_and_its_revocation_closes_it(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    connected = world.echo.connected
-    with world.service() as gate:
-        client = gate.ssh("alice", device, port=world.echo.port)
+    gates, device = gate_installation, gate_installation.device()
+    connected = gates.echo.connected
+    with gates.service() as gate:
+        client = gate.ssh("alice", device, port=gates.echo.port)
         assert client.stdin
         client.stdin.write(b"too early ")
-        view = world.until_waiting("alice", device)
+        view = gates.until_waiting("alice", device)
         until_told(client, f"#{view.approval_id} waits for Grace Hopper")
         assert view.asked_by == "gateway:gate-1"
         assert view.question.source_address == SOURCE
-        assert world.echo.connected == connected
-        world.approve(view.approval_id)
+        assert gates.echo.connected == connected
+        gates.approve(view.approval_id)
         assert read(client.stdout, len(b"too early ")) == b"too early "
         until_told(client, "lets you in until")
         began = datetime.now(UTC)
-        world.revoke(view.approval_id, "that will do")
+        gates.revoke(view.approval_id, "that will do")
         until_told(client, "that will do")
         assert client.wait(SECONDS) == protocol.NO
         print("from the revocation to the end of the client:", datetime.now(UTC) - began)
-        wait_until(lambda: not world.echo.open)
+        wait_until(lambda: not gates.echo.open)
 
 
 def test_a_rejection_is_told_and_nothing_opens(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    connected = world.echo.connected
-    with world.service() as gate:
-        client = gate.ssh("alice", device, port=world.echo.port)
-        world.reject(world.until_waiting("alice", device).approval_id, "not today")
+    gates, device = gate_installation, gate_installation.device()
+    connected = gates.echo.connected
+    with gates.service() as gate:
+        client = gate.ssh("alice", device, port=gates.echo.port)
+        gates.reject(gates.until_waiting("alice", device).approval_id, "not today")
         until_told(client, "not today")
         assert client.wait(SECONDS) == protocol.NO
         assert read(client.stdout, 1) == b""
-    assert world.echo.connected == connected
+    assert gates.echo.connected == connected
 
 
 def test_the_end_of_the_grant_is_the_end_of_the_session(gate_installation: GateInstallation) -> None:
     """Also where the portal is not there to tell: by the gate's own clock."""
-    world, device = gate_installation, SHORT
-    with another_portal(world.installation) as (url, portal), world.service(url) as gate:
-        client, number = opened(world, gate, device)
+    gates, device = gate_installation, SHORT
+    with another_portal(gates.installation) as (url, portal), gates.service(url) as gate:
+        client, number = opened(gates, gate, device)
         portal.kill()
         until_told(client, "the grant has ended")
         assert client.wait(SECONDS) == protocol.NO
         ended_at = datetime.now(UTC)
-        with world.api() as api:
+        with gates.api() as api:
             grant = api.request(number).grant
     assert grant
     print("from the end of the grant to the end of the client:", ended_at - grant.ends_at)
@@ -95,36 +95,36 @@ def test_the_end_of_the_grant_is_the_end_of_the_session(gate_installation: GateI
 
 
 def test_a_session_that_another_grant_covers_lives_on(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
+    gates, device = gate_installation, gate_installation.device()
     question = {"requester": "alice", "device": device, "protocol": "ssh", "source_address": SOURCE, "renew": True}
-    with world.service() as gate:
-        client, number = opened(world, gate, device)
-        with world.api() as api:
+    with gates.service() as gate:
+        client, number = opened(gates, gate, device)
+        with gates.api() as api:
             renewed = api.ask(read_question(question)).approval_id
             assert renewed != number
-            world.approve(renewed)
+            gates.approve(renewed)
             wait_until(lambda: api.request(renewed).grant)
-        world.revoke(number)
+        gates.revoke(number)
         until_told(client, f"#{renewed} lets the session go on")
         assert echoed(client, b"again") == b"again"
-        world.revoke(renewed)
+        gates.revoke(renewed)
         assert client.wait(SECONDS) == protocol.NO
 
 
 def test_a_session_is_warned_before_its_end(gate_installation: GateInstallation) -> None:
-    world = gate_installation
-    with world.service() as gate:
-        client, _ = opened(world, gate, LONG)
+    gates = gate_installation
+    with gates.service() as gate:
+        client, _ = opened(gates, gate, LONG)
         told = until_told(client, f"`countersign request {LONG} ssh --renew`")
         assert "The session ends in 5 minutes" in told
         assert echoed(client, b"still here") == b"still here"
 
 
 def test_who_is_disabled_is_cut(gate_installation: GateInstallation) -> None:
-    world, device, person = gate_installation, gate_installation.device(), CROWD[0]
-    with world.service() as gate, world.api() as api:
+    gates, device, person = gate_installation, gate_installation.device(), CROWD[0]
+    with gates.service() as gate, gates.api() as api:
         client = gate.connect()
-        client.send(claim(world, person, device))
+        client.send(claim(gates, person, device))
         assert "yes" in answers(client, {"yes", "no"})[-1]
         before, text = f"  {person}: {{name: {person.title()}, ", api.policy().text
         assert before in text
@@ -141,88 +141,88 @@ def test_who_is_disabled_is_cut(gate_installation: GateInstallation) -> None:
 
 
 def test_200_clients_of_one_person_share_one_request(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with world.service() as gate:
+    gates, device = gate_installation, gate_installation.device()
+    with gates.service() as gate:
         clients = [gate.connect() for _ in range(200)]
         for client in clients:
-            client.send(claim(world, "alice", device))
-        view = world.until_waiting("alice", device)
-        world.approve(view.approval_id)
+            client.send(claim(gates, "alice", device))
+        view = gates.until_waiting("alice", device)
+        gates.approve(view.approval_id)
         said = [answers(client, {"yes", "no"}) for client in clients]
         assert [one[-1]["yes"]["approval_id"] for one in said] == [view.approval_id] * 200
         for client in clients:
             client.close()
-        with world.api() as api:
+        with gates.api() as api:
             assert [row.kind for row in api.timeline(view.approval_id)].count("asked_again") == 0
-    assert len(world.requests("alice", device)) == 1
+    assert len(gates.requests("alice", device)) == 1
 
 
 def test_200_people_at_once_each_get_a_connection_of_their_own(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
+    gates, device = gate_installation, gate_installation.device()
     began = datetime.now(UTC)
-    with world.service() as gate:
+    with gates.service() as gate:
         clients = {person: gate.connect() for person in CROWD}
         for person, client in clients.items():
-            client.send(claim(world, person, device))
+            client.send(claim(gates, person, device))
         said = {person: answers(client, {"yes", "no"})[-1] for person, client in clients.items()}
         print("200 people at once were let in within", datetime.now(UTC) - began)
-        with world.api() as api:
+        with gates.api() as api:
             theirs = {view.question.requester: view.approval_id for view in api.requests(device=device, limit=1000)}
         assert {person: one["yes"]["approval_id"] for person, one in said.items()} == theirs
-        wait_until(lambda: len(world.echo.open) == 200)
+        wait_until(lambda: len(gates.echo.open) == 200)
         for client in clients.values():
             client.close()
-    wait_until(lambda: not world.echo.open)
+    wait_until(lambda: not gates.echo.open)
 
 
 def test_a_client_that_comes_back_joins_and_one_that_does_not_leaves_no_request(
     gate_installation: GateInstallation,
 ) -> None:
-    world, device, other = gate_installation, gate_installation.device(), gate_installation.device()
-    with world.service(retry_within="4s") as gate:
+    gates, device, other = gate_installation, gate_installation.device(), gate_installation.device()
+    with gates.service(retry_within="4s") as gate:
         for _ in range(3):
-            client = gate.ssh("alice", device, port=world.echo.port)
-            view = world.until_waiting("alice", device)
+            client = gate.ssh("alice", device, port=gates.echo.port)
+            view = gates.until_waiting("alice", device)
             until_told(client, f"#{view.approval_id} waits")
             client.kill()
             client.wait(SECONDS)
-        world.until_status(view.approval_id, Status.CANCELLED)
-        assert len(world.requests("alice", device)) == 1
+        gates.until_status(view.approval_id, Status.CANCELLED)
+        assert len(gates.requests("alice", device)) == 1
         # Who says so withdraws at once, and is not waited for.
-        client = gate.ssh("alice", other, port=world.echo.port)
-        until_told(client, f"#{world.until_waiting('alice', other).approval_id} waits")
+        client = gate.ssh("alice", other, port=gates.echo.port)
+        until_told(client, f"#{gates.until_waiting('alice', other).approval_id} waits")
         client.send_signal(signal.SIGINT)
         assert client.wait(SECONDS) == protocol.INTERRUPTED
-        world.until_status(world.requests("alice", other)[0].approval_id, Status.CANCELLED)
+        gates.until_status(gates.requests("alice", other)[0].approval_id, Status.CANCELLED)
 
 
 def test_who_does_not_wait_is_told_what_is_open_and_it_stays_open(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with world.service(retry_within="1s") as gate:
+    gates, device = gate_installation, gate_installation.device()
+    with gates.service(retry_within="1s") as gate:
         began = datetime.now(UTC)
-        client = gate.start("alice", {"COUNTERSIGN_WAIT": "no", "SSH_ORIGINAL_COMMAND": f"{device} {world.echo.port}"})
+        client = gate.start("alice", {"COUNTERSIGN_WAIT": "no", "SSH_ORIGINAL_COMMAND": f"{device} {gates.echo.port}"})
         assert client.wait(SECONDS) == protocol.NO
         print("who does not wait was answered in", datetime.now(UTC) - began)
-        view = world.until_waiting("alice", device)
+        view = gates.until_waiting("alice", device)
         until_told(client, f"#{view.approval_id} waits for Grace Hopper")
         # Long after the time to come back in: somebody else's was cancelled meanwhile.
         other = gate_installation.device()
-        gone = gate.ssh("bob", other, port=world.echo.port)
-        left = world.until_waiting("bob", other)
+        gone = gate.ssh("bob", other, port=gates.echo.port)
+        left = gates.until_waiting("bob", other)
         until_told(gone, "waits")
         gone.kill()
-        world.until_status(left.approval_id, Status.CANCELLED)
-        world.approve(view.approval_id)
-        client = gate.ssh("alice", device, "--no-wait", port=world.echo.port)
+        gates.until_status(left.approval_id, Status.CANCELLED)
+        gates.approve(view.approval_id)
+        client = gate.ssh("alice", device, "--no-wait", port=gates.echo.port)
         assert echoed(client, b"hello") == b"hello"
 
 
 def test_without_the_portal_sessions_stay_for_the_grace_and_nothing_opens(gate_installation: GateInstallation) -> None:
-    world, device, other = gate_installation, gate_installation.device(), gate_installation.device()
-    with another_portal(world.installation) as (url, portal), world.service(url, grace="2s") as gate:
-        client, _ = opened(world, gate, device)
-        waiting = gate.ssh("alice", other, port=world.echo.port)
-        view = world.until_waiting("alice", other)
+    gates, device, other = gate_installation, gate_installation.device(), gate_installation.device()
+    with another_portal(gates.installation) as (url, portal), gates.service(url, grace="2s") as gate:
+        client, _ = opened(gates, gate, device)
+        waiting = gate.ssh("alice", other, port=gates.echo.port)
+        view = gates.until_waiting("alice", other)
         until_told(waiting, f"#{view.approval_id} waits")
         began = datetime.now(UTC)
         portal.kill()
@@ -231,52 +231,52 @@ def test_without_the_portal_sessions_stay_for_the_grace_and_nothing_opens(gate_i
         print("from the portal's end to the end of the client:", datetime.now(UTC) - began)
         until_told(waiting, "The portal does not answer now")
         # What is approved meanwhile opens nothing, and neither does the grant of before.
-        world.approve(view.approval_id)
-        again = gate.ssh("alice", device, "--no-wait", port=world.echo.port)
+        gates.approve(view.approval_id)
+        again = gate.ssh("alice", device, "--no-wait", port=gates.echo.port)
         assert again.wait(SECONDS) == protocol.UNAVAILABLE
         assert waiting.poll() is None
         assert not is_up(url)
 
 
 def test_a_gate_that_was_killed_closes_all_and_leaves_no_request(gate_installation: GateInstallation) -> None:
-    world, device, left, joined = gate_installation, *(gate_installation.device() for _ in range(3))
-    with world.service(retry_within="3s") as gate:
-        client, _ = opened(world, gate, device)
-        clients = [gate.ssh("alice", one, port=world.echo.port) for one in (left, joined)]
-        views = [world.until_waiting("alice", one) for one in (left, joined)]
+    gates, device, left, joined = gate_installation, *(gate_installation.device() for _ in range(3))
+    with gates.service(retry_within="3s") as gate:
+        client, _ = opened(gates, gate, device)
+        clients = [gate.ssh("alice", one, port=gates.echo.port) for one in (left, joined)]
+        views = [gates.until_waiting("alice", one) for one in (left, joined)]
         for one, view in zip(clients, views, strict=True):
             until_told(one, f"#{view.approval_id} waits")
         gate.kill()
         assert {one.wait(SECONDS) for one in (client, *clients)} == {protocol.UNAVAILABLE}
-        wait_until(lambda: not world.echo.open)
-        with world.started_again(gate) as restarted:
-            again = restarted.ssh("alice", joined, port=world.echo.port)
+        wait_until(lambda: not gates.echo.open)
+        with gates.started_again(gate) as restarted:
+            again = restarted.ssh("alice", joined, port=gates.echo.port)
             until_told(again, f"#{views[1].approval_id} waits")
-            world.until_status(views[0].approval_id, Status.CANCELLED)
-            with world.api() as api:
+            gates.until_status(views[0].approval_id, Status.CANCELLED)
+            with gates.api() as api:
                 assert api.request(views[1].approval_id).status is Status.WAITING
 
 
 def test_a_gate_that_is_stopped_says_so_to_everybody(gate_installation: GateInstallation) -> None:
-    world, device, other = gate_installation, gate_installation.device(), gate_installation.device()
-    with world.service() as gate:
-        client, _ = opened(world, gate, device)
-        waiting = gate.ssh("alice", other, port=world.echo.port)
-        until_told(waiting, f"#{world.until_waiting('alice', other).approval_id} waits")
+    gates, device, other = gate_installation, gate_installation.device(), gate_installation.device()
+    with gates.service() as gate:
+        client, _ = opened(gates, gate, device)
+        waiting = gate.ssh("alice", other, port=gates.echo.port)
+        until_told(waiting, f"#{gates.until_waiting('alice', other).approval_id} waits")
         assert gate.stop() == 0
         for one, code in ((client, protocol.NO), (waiting, protocol.UNAVAILABLE)):
             until_told(one, "The gate is being stopped.")
             assert one.wait(SECONDS) == code
-        assert gate.ssh("alice", device, port=world.echo.port).wait(SECONDS) == protocol.UNAVAILABLE
+        assert gate.ssh("alice", device, port=gates.echo.port).wait(SECONDS) == protocol.UNAVAILABLE
 
 
 def test_bytes_go_both_ways_and_each_way_ends_by_itself(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
+    gates, device = gate_installation, gate_installation.device()
     size = 64 * 1024 * 1024
-    with world.service() as gate:
-        client, _ = opened(world, gate, device)
+    with gates.service() as gate:
+        client, _ = opened(gates, gate, device)
         assert client.stdin
-        sender = world.sending(client.stdin, size)
+        sender = gates.sending(client.stdin, size)
         began = datetime.now(UTC)
         assert len(read(client.stdout, size)) == size
         print(f"{size // 2**20} MB were echoed in", datetime.now(UTC) - began)
@@ -284,7 +284,7 @@ def test_bytes_go_both_ways_and_each_way_ends_by_itself(gate_installation: GateI
         client.stdin.close()
         assert read(client.stdout, 1) == b""
         assert client.wait(SECONDS) == 0
-    wait_until(lambda: not world.echo.open)
+    wait_until(lambda: not gates.echo.open)
 
 
 @pytest.mark.parametrize(
@@ -304,9 +304,9 @@ def test_bytes_go_both_ways_and_each_way_ends_by_itself(gate_installation: GateI
 def test_what_leads_nowhere_is_refused(
     gate_installation: GateInstallation, shared_gate: GateProcess, account: str, asked: str, message: str
 ) -> None:
-    world = gate_installation
-    device = "db-1" if "{" not in asked else world.last_device
-    typed = asked.format(device=device, port=world.echo.port)
+    gates = gate_installation
+    device = "db-1" if "{" not in asked else gates.last_device
+    typed = asked.format(device=device, port=gates.echo.port)
     client = shared_gate.start(account, {"SSH_ORIGINAL_COMMAND": typed})
     until_told(client, message)
     assert client.wait(SECONDS) in {protocol.NO, protocol.BAD_INPUT}

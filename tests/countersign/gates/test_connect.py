@@ -11,28 +11,28 @@ from pathlib import Path
 import pytest
 
 from countersign.models import Status
-from tests.countersign.gates.gate_world import until_told
+from tests.countersign.gates.gate_installation import until_told
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.rdp_host import COLOURS_OF_A_WINDOW, Screen, missing, rdp_host
-from tests.countersign.gates.sshd import SshWorld
+from tests.countersign.gates.sshd import SshHosts
 from tests.countersign.installation import COMMAND, Run
 
 Connect = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def connect(ssh_world: SshWorld, tmp_path: Path) -> Connect:
+def connect(ssh_hosts: SshHosts, tmp_path: Path) -> Connect:
     """Starts `countersign connect` as alice, whose programs read the configuration that is hers."""
     for program in ("ssh", "sftp"):
         own = tmp_path / program
-        own.write_text(f'#!/bin/sh\nexec /usr/bin/{program} -F {ssh_world.config("alice")} "$@"\n')
+        own.write_text(f'#!/bin/sh\nexec /usr/bin/{program} -F {ssh_hosts.config("alice")} "$@"\n')
         own.chmod(0o755)
 
     def begin(*arguments: str, login: bool = True, **others: str) -> subprocess.Popen[str]:
-        login_of = {"COUNTERSIGN_URL": ssh_world.gates.installation.url}
-        login_of |= {"COUNTERSIGN_TOKEN": ssh_world.gates.installation.tokens["alice"]} if login else {}
+        login_of = {"COUNTERSIGN_URL": ssh_hosts.gates.installation.url}
+        login_of |= {"COUNTERSIGN_TOKEN": ssh_hosts.gates.installation.tokens["alice"]} if login else {}
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(tmp_path / "config")}
-        return ssh_world.start([COMMAND, "connect", *arguments], **environment, **login_of, **others)
+        return ssh_hosts.start([COMMAND, "connect", *arguments], **environment, **login_of, **others)
 
     return begin
 
@@ -43,12 +43,12 @@ def ended(client: subprocess.Popen[str]) -> tuple[int, str, str]:
     return client.returncode, out, errors
 
 
-def test_ssh_waits_runs_the_command_and_ends_as_it_does(ssh_world: SshWorld, connect: Connect) -> None:
-    device = ssh_world.device()
+def test_ssh_waits_runs_the_command_and_ends_as_it_does(ssh_hosts: SshHosts, connect: Connect) -> None:
+    device = ssh_hosts.device()
     client = connect(device, "ssh", "--bastion", "bastion", "--", "id -un; exit 7")
-    number = ssh_world.gates.until_waiting("alice", device).approval_id
+    number = ssh_hosts.gates.until_waiting("alice", device).approval_id
     until_told(client, f"#{number} waits for Grace Hopper")
-    ssh_world.gates.approve(number)
+    ssh_hosts.gates.approve(number)
     code, out, _ = ended(client)
     assert (code, out) == (7, "alice\n")
     # The bastion is kept for the next time, and so is the grant.
@@ -57,29 +57,29 @@ def test_ssh_waits_runs_the_command_and_ends_as_it_does(ssh_world: SshWorld, con
     assert listing.stdin
     out, errors = listing.communicate("pwd\n", timeout=SECONDS)
     assert "Remote working directory: " in out, errors
-    assert len(ssh_world.gates.requests("alice", device)) == 1
+    assert len(ssh_hosts.gates.requests("alice", device)) == 1
 
 
-def test_a_no_is_told_and_ends_the_client(ssh_world: SshWorld, connect: Connect) -> None:
-    device = ssh_world.device()
+def test_a_no_is_told_and_ends_the_client(ssh_hosts: SshHosts, connect: Connect) -> None:
+    device = ssh_hosts.device()
     client = connect(device, "ssh", "--bastion", "bastion", "--", "true")
-    ssh_world.gates.reject(ssh_world.gates.until_waiting("alice", device).approval_id, "not today")
+    ssh_hosts.gates.reject(ssh_hosts.gates.until_waiting("alice", device).approval_id, "not today")
     code, _, errors = ended(client)
     assert (code, "not today" in errors) == (255, True)
 
 
 @pytest.mark.parametrize(("protocol", "login"), [("ssh", True), ("sftp", True), ("ssh", False)])
-def test_ctrl_c_withdraws(ssh_world: SshWorld, connect: Connect, protocol: str, login: bool) -> None:
-    device = ssh_world.device()
+def test_ctrl_c_withdraws(ssh_hosts: SshHosts, connect: Connect, protocol: str, login: bool) -> None:
+    device = ssh_hosts.device()
     client = connect(device, protocol, "--bastion", "bastion", login=login)
-    number = ssh_world.gates.until_waiting("alice", device).approval_id
+    number = ssh_hosts.gates.until_waiting("alice", device).approval_id
     until_told(client, f"#{number} waits")
     # As a terminal does, to all of the programs in it.
     os.killpg(client.pid, signal.SIGINT)
     code, _, errors = ended(client)
     told = f"#{number} is withdrawn." if login else "The gate withdraws the request, if one waits, within a minute."
     assert (code, told in errors) == (130, True), errors
-    ssh_world.gates.until_status(number, Status.CANCELLED)
+    ssh_hosts.gates.until_status(number, Status.CANCELLED)
 
 
 @pytest.fixture
@@ -91,27 +91,27 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
 
 
 def test_the_rdp_client_starts_after_the_yes_and_is_cut_with_the_grant(
-    ssh_world: SshWorld, connect: Connect, screen: Screen, tmp_path: Path
+    ssh_hosts: SshHosts, connect: Connect, screen: Screen, tmp_path: Path
 ) -> None:
-    device = ssh_world.device()
+    device = ssh_hosts.device()
     with rdp_host(tmp_path) as host:
-        ssh_world.configure(ports={device: f"{{ rdp = {host.port} }}"})
-        ssh_world.restart()
+        ssh_hosts.configure(ports={device: f"{{ rdp = {host.port} }}"})
+        ssh_hosts.restart()
         client = connect(
             *(device, "rdp", "--bastion", "bastion", "--port", str(host.port)),
             *("--client", "xfreerdp /v:{} /cert:ignore", "--", "/sec:tls", "/log-level:OFF"),
             DISPLAY=screen.name,
             HOME=str(tmp_path),
         )
-        number = ssh_world.gates.until_waiting("alice", device).approval_id
+        number = ssh_hosts.gates.until_waiting("alice", device).approval_id
         until_told(client, f"#{number} waits for Grace Hopper")
         assert host.connections == 0
-        ssh_world.gates.approve(number)
+        ssh_hosts.gates.approve(number)
         wait_until(lambda: screen.colours > COLOURS_OF_A_WINDOW or client.poll() is not None)
         assert client.poll() is None
-        ssh_world.gates.revoke(number)
+        ssh_hosts.gates.revoke(number)
         assert ended(client)[0] != 0
-        assert len(ssh_world.gates.requests("alice", device)) == 1
+        assert len(ssh_hosts.gates.requests("alice", device)) == 1
 
 
 @pytest.mark.parametrize(

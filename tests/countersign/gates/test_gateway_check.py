@@ -15,7 +15,7 @@ from countersign.gates.access import Access, Wanted
 from countersign.gates.targets import pass_on
 from countersign.http import Api
 from countersign.kinds.connection import ConnectionQuestion, Protocol
-from tests.countersign.gates.gate_world import GateInstallation
+from tests.countersign.gates.gate_installation import GateInstallation
 from tests.countersign.installation import Run
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -114,8 +114,8 @@ def listening(serve: Serve, also: Callable[[], Awaitable[object]] | None = None)
         loop.close()
 
 
-def checked(command: Run, world: GateInstallation, port: int, device: str, *more: object) -> tuple[int, dict[str, str]]:
-    portal = ["--url", world.installation.url, "--token", world.installation.tokens["grace"]]
+def checked(command: Run, gates: GateInstallation, port: int, device: str, *more: object) -> tuple[int, dict[str, str]]:
+    portal = ["--url", gates.installation.url, "--token", gates.installation.tokens["grace"]]
     options = ["--device", device, "--protocol", "ssh", "--person", "alice", *portal, *more]
     ran = command("gate", "check", f"tcp://127.0.0.1:{port}", *options, "--json")
     assert isinstance(ran.json, list), ran.out
@@ -123,11 +123,11 @@ def checked(command: Run, world: GateInstallation, port: int, device: str, *more
 
 
 def test_a_gate_that_does_it_right_passes_every_check(command: Run, gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with Api(world.installation.url, world.token) as api:
-        gate = RightGate(api, device, world.echo.port)
+    gates, device = gate_installation, gate_installation.device()
+    with Api(gates.installation.url, gates.token) as api:
+        gate = RightGate(api, device, gates.echo.port)
         with listening(gate.serve, gate.follow) as port:
-            code, found = checked(command, world, port, device)
+            code, found = checked(command, gates, port, device)
     assert {name: state for name, state in found.items() if state != "ok"} == {}
     assert code == 0
     assert list(found)[:4] == [
@@ -142,11 +142,11 @@ def test_a_gate_that_does_it_right_passes_every_check(command: Run, gate_install
 def test_a_gate_that_lets_everybody_in_fails_and_is_told_what_to_do(
     command: Run, gate_installation: GateInstallation
 ) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with Api(world.installation.url, world.installation.tokens["alice"]) as api:
-        gate = WrongGate(api, device, world.echo.port)
+    gates, device = gate_installation, gate_installation.device()
+    with Api(gates.installation.url, gates.installation.tokens["alice"]) as api:
+        gate = WrongGate(api, device, gates.echo.port)
         with listening(gate.serve) as port:
-            code, found = checked(command, world, port, device, "--gone-within", "2s", "--patience", "3s")
+            code, found = checked(command, gates, port, device, "--gone-within", "2s", "--patience", "3s")
     assert code == 1
     assert {name for name, state in found.items() if state != "ok"} == {
         "it asks with a gateway's token",
@@ -174,11 +174,11 @@ def test_what_is_no_address_is_said(command: Run, url: str, message: str) -> Non
 
 
 def test_what_is_open_already_is_not_answered_in_passing(command: Run, gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with world.api("alice") as api:
+    gates, device = gate_installation, gate_installation.device()
+    with gates.api("alice") as api:
         number = api.ask(ConnectionQuestion(requester="alice", device=device, protocol=Protocol.SSH)).approval_id
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        portal = ["--url", world.installation.url, "--token", world.installation.tokens["grace"]]
+        portal = ["--url", gates.installation.url, "--token", gates.installation.tokens["grace"]]
         ran = command("gate", "check", url, "--device", device, "--protocol", "ssh", "--person", "alice", *portal)
     assert (ran.code, f"#{number} waits: end it first" in ran.err) == (2, True)

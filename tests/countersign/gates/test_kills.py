@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from countersign.gates import protocol
 from countersign.models import GrantStatus, Status
-from tests.countersign.gates.gate_world import GateInstallation, echoed, until_told
+from tests.countersign.gates.gate_installation import GateInstallation, echoed, until_told
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.installation import worker_killed
 
@@ -12,27 +12,27 @@ from tests.countersign.installation import worker_killed
 def test_without_a_worker_a_revocation_cuts_and_who_has_gone_leaves_no_request(
     gate_installation: GateInstallation,
 ) -> None:
-    world, inside, left, waiting = gate_installation, *(gate_installation.device() for _ in range(3))
-    with world.service(retry_within="1s") as gate:
-        client = gate.ssh("alice", inside, port=world.echo.port)
-        held = world.until_waiting("alice", inside)
-        world.approve(held.approval_id)
+    gates, inside, left, waiting = gate_installation, *(gate_installation.device() for _ in range(3))
+    with gates.service(retry_within="1s") as gate:
+        client = gate.ssh("alice", inside, port=gates.echo.port)
+        held = gates.until_waiting("alice", inside)
+        gates.approve(held.approval_id)
         assert echoed(client, b"hello") == b"hello"
-        clients = [gate.ssh("alice", one, port=world.echo.port) for one in (left, waiting)]
-        gone, kept = (world.until_waiting("alice", one) for one in (left, waiting))
+        clients = [gate.ssh("alice", one, port=gates.echo.port) for one in (left, waiting)]
+        gone, kept = (gates.until_waiting("alice", one) for one in (left, waiting))
         for one, view in zip(clients, (gone, kept), strict=True):
             until_told(one, f"#{view.approval_id} waits")
-        with worker_killed(world.installation):
+        with worker_killed(gates.installation):
             clients[0].kill()
-            world.revoke(held.approval_id, "enough")
+            gates.revoke(held.approval_id, "enough")
             assert client.wait(SECONDS) == protocol.NO
-            world.until_status(gone.approval_id, Status.CANCELLED)
+            gates.until_status(gone.approval_id, Status.CANCELLED)
             assert clients[1].poll() is None
-        world.approve(kept.approval_id)
+        gates.approve(kept.approval_id)
         assert echoed(clients[1], b"hello again") == b"hello again"
-        with world.api() as api:
+        with gates.api() as api:
             wait_until(lambda: api.request(gone.approval_id).status is Status.CANCELLED)
             grant = api.request(held.approval_id).grant
             assert grant is not None
             assert grant.status is GrantStatus.REVOKED
-        assert [one.approval_id for one in world.requests("alice", left)] == [gone.approval_id]
+        assert [one.approval_id for one in gates.requests("alice", left)] == [gone.approval_id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from countersign.models import Status
-from tests.countersign.gates.gate_world import policy
+from tests.countersign.gates.gate_installation import policy
 from tests.countersign.gates.networks import wait_until
 from tests.countersign.gates.pam_host import PASSWORD, Dialogue, GatedHost, granted, ran
 

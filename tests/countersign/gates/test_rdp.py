@@ -15,7 +15,7 @@ import pytest
 
 from countersign.rdp import rdp_file
 from sandbox.temporal_server import free_port
-from tests.countersign.gates.gate_world import GateInstallation, GateProcess
+from tests.countersign.gates.gate_installation import GateInstallation, GateProcess
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.rdp_host import COLOURS_OF_A_WINDOW, RdpHost, Screen, missing, rdp_host
 from tests.countersign.gates.test_rdp_packet import NEGOTIATION, packet

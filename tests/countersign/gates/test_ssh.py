@@ -21,20 +21,20 @@ import pytest
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Status
 from sandbox.ssh_hosts import HOMES
-from tests.countersign.gates.gate_world import until_told
+from tests.countersign.gates.gate_installation import until_told
 from tests.countersign.gates.networks import SECONDS
-from tests.countersign.gates.sshd import SshWorld
+from tests.countersign.gates.sshd import SshHosts
 
 WITHIN_SECONDS = 30.0
 IMPATIENT_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
-def granted(ssh_world: SshWorld) -> str:
+def granted(ssh_hosts: SshHosts) -> str:
     """A device that alice may connect to for all of these tests."""
-    device = ssh_world.device()
-    client = ssh_world.begin("alice", "ssh", device, "true")
-    ssh_world.approved("alice", device)
+    device = ssh_hosts.device()
+    client = ssh_hosts.begin("alice", "ssh", device, "true")
+    ssh_hosts.approved("alice", device)
     assert client.wait(SECONDS) == 0
     return device
 
@@ -47,28 +47,28 @@ def ended(client: subprocess.Popen[str], text: str = "") -> tuple[int, str, str]
     return client.returncode, out, errors
 
 
-def test_no_byte_comes_before_the_yes_and_all_do_after_it(ssh_world: SshWorld) -> None:
-    device = ssh_world.device()
-    client = ssh_world.begin("alice", "ssh", "-T", "bastion", device, str(ssh_world.target_port))
-    number = ssh_world.gates.until_waiting("alice", device).approval_id
+def test_no_byte_comes_before_the_yes_and_all_do_after_it(ssh_hosts: SshHosts) -> None:
+    device = ssh_hosts.device()
+    client = ssh_hosts.begin("alice", "ssh", "-T", "bastion", device, str(ssh_hosts.target_port))
+    number = ssh_hosts.gates.until_waiting("alice", device).approval_id
     told = until_told(client, f"#{number} waits for Grace Hopper")
     assert "left" in told
     assert client.stdout
     assert select.select([client.stdout], [], [], 0)[0] == []
-    ssh_world.gates.approve(number)
+    ssh_hosts.gates.approve(number)
     assert client.stdout.readline().startswith("SSH-2.0-OpenSSH")
 
 
 def test_the_shell_opens_once_it_is_approved_and_closes_when_it_is_revoked(
-    ssh_world: SshWorld, capsys: pytest.CaptureFixture[str]
+    ssh_hosts: SshHosts, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    device = ssh_world.device()
-    client = ssh_world.begin("alice", "ssh", device, "id -un; cat")
-    number = ssh_world.approved("alice", device)
+    device = ssh_hosts.device()
+    client = ssh_hosts.begin("alice", "ssh", device, "id -un; cat")
+    number = ssh_hosts.approved("alice", device)
     assert client.stdout
     assert client.stdout.readline() == "alice\n"
     began = time.monotonic()
-    ssh_world.gates.revoke(number, "enough")
+    ssh_hosts.gates.revoke(number, "enough")
     assert client.wait(SECONDS) == 255
     took = time.monotonic() - began
     assert client.stderr
@@ -78,62 +78,62 @@ def test_the_shell_opens_once_it_is_approved_and_closes_when_it_is_revoked(
     assert took < WITHIN_SECONDS
 
 
-def test_a_session_ends_with_its_grant(ssh_world: SshWorld) -> None:
-    device = ssh_world.device()
+def test_a_session_ends_with_its_grant(ssh_hosts: SshHosts) -> None:
+    device = ssh_hosts.device()
     # No grant is shorter than a minute.
     question = ConnectionQuestion(
         requester="alice", device=device, protocol=Protocol.SSH, minutes=1, source_address="127.0.0.1"
     )
-    with ssh_world.gates.api("alice") as api:
+    with ssh_hosts.gates.api("alice") as api:
         number = api.ask(question).approval_id
-    ssh_world.gates.approve(number)
-    client = ssh_world.begin("alice", "ssh", device, "cat")
+    ssh_hosts.gates.approve(number)
+    client = ssh_hosts.begin("alice", "ssh", device, "cat")
     assert client.wait(60 + SECONDS) == 255
     assert client.stderr
-    with ssh_world.gates.api() as api:
+    with ssh_hosts.gates.api() as api:
         grant = api.request(number).grant
     assert grant
     assert datetime.now(UTC) >= grant.ends_at
     assert f"#{number}" in client.stderr.read()
 
 
-def test_rejected_means_words_and_an_exit_code(ssh_world: SshWorld) -> None:
-    device = ssh_world.device()
-    client = ssh_world.begin("alice", "ssh", device, "true")
-    ssh_world.gates.reject(ssh_world.gates.until_waiting("alice", device).approval_id, "Not today.")
+def test_rejected_means_words_and_an_exit_code(ssh_hosts: SshHosts) -> None:
+    device = ssh_hosts.device()
+    client = ssh_hosts.begin("alice", "ssh", device, "true")
+    ssh_hosts.gates.reject(ssh_hosts.gates.until_waiting("alice", device).approval_id, "Not today.")
     code, out, errors = ended(client)
     assert (code, out) == (255, "")
     assert "Not today." in errors
 
 
-def test_files_go_both_ways_by_scp_sftp_and_rsync(ssh_world: SshWorld, granted: str, tmp_path: Path) -> None:
+def test_files_go_both_ways_by_scp_sftp_and_rsync(ssh_hosts: SshHosts, granted: str, tmp_path: Path) -> None:
     content = os.urandom(5_000_000)
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(content)
-    shell = f"ssh -F {ssh_world.config('alice')}"
+    shell = f"ssh -F {ssh_hosts.config('alice')}"
     commands = [
-        ["scp", "-F", str(ssh_world.config("alice")), str(source), f"{granted}:by-scp"],
-        ["scp", "-F", str(ssh_world.config("alice")), f"{granted}:by-scp", str(target)],
+        ["scp", "-F", str(ssh_hosts.config("alice")), str(source), f"{granted}:by-scp"],
+        ["scp", "-F", str(ssh_hosts.config("alice")), f"{granted}:by-scp", str(target)],
         ["rsync", "-e", shell, str(source), f"{granted}:by-rsync"],
         ["rsync", "-e", shell, f"{granted}:by-rsync", str(target)],
     ]
     for command in commands:
-        code, _, errors = ended(ssh_world.start(command))
+        code, _, errors = ended(ssh_hosts.start(command))
         assert code == 0, errors
         if command[-1] == str(target):
             assert target.read_bytes() == content
             target.unlink()
     batch = f"put {source} by-sftp\nget by-sftp {target}\n"
-    code, _, errors = ended(ssh_world.begin("alice", "sftp", "-b", "-", granted), batch)
+    code, _, errors = ended(ssh_hosts.begin("alice", "sftp", "-b", "-", granted), batch)
     assert code == 0, errors
     assert target.read_bytes() == content
 
 
-def test_git_clones_and_pushes(ssh_world: SshWorld, granted: str, tmp_path: Path) -> None:
+def test_git_clones_and_pushes(ssh_hosts: SshHosts, granted: str, tmp_path: Path) -> None:
     project = f"{HOMES}/alice/project.git"
-    ssh_world.target.run("git", "init", "-q", "--bare", project)
-    ssh_world.target.run("chown", "-R", "alice", project)
-    git = {"GIT_SSH_COMMAND": f"ssh -F {ssh_world.config('alice')}"}
+    ssh_hosts.target.run("git", "init", "-q", "--bare", project)
+    ssh_hosts.target.run("chown", "-R", "alice", project)
+    git = {"GIT_SSH_COMMAND": f"ssh -F {ssh_hosts.config('alice')}"}
     folder = str(tmp_path / "project")
     identity = ["-c", "user.name=Alice", "-c", "user.email=alice@example.test"]
     for command in (
@@ -141,26 +141,26 @@ def test_git_clones_and_pushes(ssh_world: SshWorld, granted: str, tmp_path: Path
         ["-C", folder, *identity, "commit", "-q", "--allow-empty", "-m", "One"],
         ["-C", folder, "push", "-q", "origin", "HEAD"],
     ):
-        code, _, errors = ended(ssh_world.start(["git", *command], **git))
+        code, _, errors = ended(ssh_hosts.start(["git", *command], **git))
         assert code == 0, errors
-    assert list((ssh_world.target.files / project[1:] / "refs/heads").iterdir())
+    assert list((ssh_hosts.target.files / project[1:] / "refs/heads").iterdir())
 
 
 @pytest.mark.parametrize("way", ["environment", "words"])
 def test_programs_are_answered_at_once_where_no_grant_lasts(
-    ssh_world: SshWorld, way: str, capsys: pytest.CaptureFixture[str]
+    ssh_hosts: SshHosts, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    device = ssh_world.device()
+    device = ssh_hosts.device()
     began = time.monotonic()
     if way == "environment":
-        client = ssh_world.begin("alice", "ssh", device, "true", wait="no")
+        client = ssh_hosts.begin("alice", "ssh", device, "true", wait="no")
     else:
-        client = ssh_world.begin("alice", "ssh", "-T", "bastion", device, str(ssh_world.target_port), "--no-wait")
+        client = ssh_hosts.begin("alice", "ssh", "-T", "bastion", device, str(ssh_hosts.target_port), "--no-wait")
     # As of a program that was started without any input.
     out, errors = client.communicate(timeout=SECONDS)
     with capsys.disabled():
         print(f"\nAnswered {time.monotonic() - began:.2f} s after ssh was started.")
-    view = ssh_world.gates.until_waiting("alice", device)
+    view = ssh_hosts.gates.until_waiting("alice", device)
     assert (client.returncode != 0, out) == (True, "")
     assert f"#{view.approval_id}" in errors
 
@@ -181,17 +181,17 @@ class Proxy(paramiko.ProxyCommand):  # type: ignore[misc]
         self.process.communicate(timeout=SECONDS)
 
 
-def try_paramiko(world: SshWorld, device: str, seconds: float) -> str:
+def try_paramiko(hosts: SshHosts, device: str, seconds: float) -> str:
     """What `id -un` prints by paramiko, which waits so long for the server's first line."""
-    config = world.config("alice")
-    proxy = Proxy(f"ssh -F {config} -T bastion {device} {world.target_port}")
+    config = hosts.config("alice")
+    proxy = Proxy(f"ssh -F {config} -T bastion {device} {hosts.target_port}")
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     try:
         client.connect(
             device,
             username="alice",
-            key_filename=str(world.key("alice")),
+            key_filename=str(hosts.key("alice")),
             sock=proxy,
             banner_timeout=seconds,
             look_for_keys=False,
@@ -204,7 +204,7 @@ def try_paramiko(world: SshWorld, device: str, seconds: float) -> str:
         proxy.end()
 
 
-def try_asyncssh(world: SshWorld, device: str, seconds: float) -> str:
+def try_asyncssh(hosts: SshHosts, device: str, seconds: float) -> str:
     """The same by asyncssh, which waits so long until it is logged in."""
 
     async def connect() -> str:
@@ -212,10 +212,10 @@ def try_asyncssh(world: SshWorld, device: str, seconds: float) -> str:
             device,
             config=None,
             username="alice",
-            client_keys=[str(world.key("alice"))],
+            client_keys=[str(hosts.key("alice"))],
             known_hosts=None,
             agent_path=None,
-            proxy_command=f"ssh -F {world.config('alice')} -T bastion {device} {world.target_port}",
+            proxy_command=f"ssh -F {hosts.config('alice')} -T bastion {device} {hosts.target_port}",
             login_timeout=seconds,
         ) as connection:
             return str((await connection.run("id -un", check=True)).stdout)
@@ -227,34 +227,34 @@ def try_asyncssh(world: SshWorld, device: str, seconds: float) -> str:
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("attempt", [try_paramiko, try_asyncssh])
 def test_clients_that_do_not_wait_long_and_try_again_ask_once(
-    ssh_world: SshWorld, attempt: Callable[[SshWorld, str, float], str]
+    ssh_hosts: SshHosts, attempt: Callable[[SshHosts, str, float], str]
 ) -> None:
-    device = ssh_world.device()
+    device = ssh_hosts.device()
     for _ in range(2):
         with pytest.raises((paramiko.SSHException, asyncssh.Error, OSError, EOFError)):
-            attempt(ssh_world, device, IMPATIENT_SECONDS)
-    number = ssh_world.approved("alice", device)
-    assert attempt(ssh_world, device, SECONDS) == "alice\n"
-    assert [one.approval_id for one in ssh_world.gates.requests("alice", device)] == [number]
+            attempt(ssh_hosts, device, IMPATIENT_SECONDS)
+    number = ssh_hosts.approved("alice", device)
+    assert attempt(ssh_hosts, device, SECONDS) == "alice\n"
+    assert [one.approval_id for one in ssh_hosts.gates.requests("alice", device)] == [number]
 
 
-def test_whoever_interrupts_withdraws_the_request(ssh_world: SshWorld) -> None:
-    device = ssh_world.device()
-    client = ssh_world.begin("alice", "ssh", device, "true")
-    number = ssh_world.gates.until_waiting("alice", device).approval_id
+def test_whoever_interrupts_withdraws_the_request(ssh_hosts: SshHosts) -> None:
+    device = ssh_hosts.device()
+    client = ssh_hosts.begin("alice", "ssh", device, "true")
+    number = ssh_hosts.gates.until_waiting("alice", device).approval_id
     os.killpg(client.pid, signal.SIGINT)
     client.wait(SECONDS)
-    ssh_world.gates.until_status(number, Status.CANCELLED)
+    ssh_hosts.gates.until_status(number, Status.CANCELLED)
 
 
 @pytest.fixture
-def restarted(ssh_world: SshWorld) -> Iterator[SshWorld]:
-    yield ssh_world
-    if ssh_world.service is None or ssh_world.service.poll() is not None:
-        ssh_world.start_service()
+def restarted(ssh_hosts: SshHosts) -> Iterator[SshHosts]:
+    yield ssh_hosts
+    if ssh_hosts.service is None or ssh_hosts.service.poll() is not None:
+        ssh_hosts.start_service()
 
 
-def test_when_the_gate_service_dies_sessions_end_and_nobody_gets_in(restarted: SshWorld, granted: str) -> None:
+def test_when_the_gate_service_dies_sessions_end_and_nobody_gets_in(restarted: SshHosts, granted: str) -> None:
     client = restarted.begin("alice", "ssh", granted, "echo here; cat")
     assert client.stdout
     assert client.stdout.readline() == "here\n"

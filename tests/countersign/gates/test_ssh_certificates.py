@@ -16,7 +16,7 @@ from countersign.gates.tracking import Wanted
 from sandbox.ssh_hosts import HOMES
 from sandbox.temporal_server import free_port
 from tests.countersign.gates.networks import SECONDS
-from tests.countersign.gates.sshd import SshWorld
+from tests.countersign.gates.sshd import SshHosts
 
 AUTHORITY = "/etc/countersign/authority"
 SECTION = f"""
@@ -96,7 +96,7 @@ def test_an_authority_that_others_can_read_is_refused_with_the_remedy(tmp_path: 
 class Trusting:
     """Two devices whose sshd trusts the authority alone, one of them for sftp."""
 
-    world: SshWorld
+    hosts: SshHosts
     shell: str
     files: str
     ports: dict[str, int]
@@ -106,37 +106,37 @@ class Trusting:
         port = str(self.ports[device])
         given = ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-p", port, *options]
         given += ["-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-l", person]
-        client = self.world.start(["ssh", *given, "-i", str(self.world.key(person)), "127.0.0.1", "id", "-un"])
+        client = self.hosts.start(["ssh", *given, "-i", str(self.hosts.key(person)), "127.0.0.1", "id", "-un"])
         out, _ = client.communicate(timeout=SECONDS)
         return client.returncode, out
 
 
 @pytest.fixture(scope="module")
-def trusting(ssh_world: SshWorld) -> Iterator[Trusting]:
-    world = ssh_world
-    shell, files = world.device(), world.device()
+def trusting(ssh_hosts: SshHosts) -> Iterator[Trusting]:
+    hosts = ssh_hosts
+    shell, files = hosts.device(), hosts.device()
     ports = {shell: free_port(), files: free_port()}
-    world.bastion.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", AUTHORITY)
-    world.target.write("/etc/ssh/countersign.pub", (world.bastion.files / f"{AUTHORITY[1:]}.pub").read_text())
+    hosts.bastion.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", AUTHORITY)
+    hosts.target.write("/etc/ssh/countersign.pub", (hosts.bastion.files / f"{AUTHORITY[1:]}.pub").read_text())
     for device, port in ports.items():
         trust = ["TrustedUserCAKeys=/etc/ssh/countersign.pub", "AuthorizedKeysFile=none"]
         trust += [f"AuthorizedPrincipalsCommand=/bin/echo %u@{device}", "AuthorizedPrincipalsCommandUser=nobody"]
-        world.target.serve_ssh(port, world.folder / "target.log", *trust)
-    world.configure(SECTION, {shell: f"{{ ssh = {ports[shell]} }}", files: f"{{ sftp = {ports[files]} }}"})
-    world.restart()
-    yield Trusting(world, shell, files, ports)
-    world.configure()
-    world.restart()
+        hosts.target.serve_ssh(port, hosts.folder / "target.log", *trust)
+    hosts.configure(SECTION, {shell: f"{{ ssh = {ports[shell]} }}", files: f"{{ sftp = {ports[files]} }}"})
+    hosts.restart()
+    yield Trusting(hosts, shell, files, ports)
+    hosts.configure()
+    hosts.restart()
 
 
 def test_ssh_fetches_a_certificate_and_the_target_lets_it_in(trusting: Trusting) -> None:
-    world, device = trusting.world, trusting.shell
-    client = world.begin("alice", "ssh", "-p", str(trusting.ports[device]), device, "id -un", config="certified")
-    number = world.approved("alice", device)
+    hosts, device = trusting.hosts, trusting.shell
+    client = hosts.begin("alice", "ssh", "-p", str(trusting.ports[device]), device, "id -un", config="certified")
+    number = hosts.approved("alice", device)
     out, errors = client.communicate(timeout=SECONDS)
     assert (client.returncode, out) == (0, "alice\n"), errors
-    assert f"ID {number} " in (world.folder / "target.log").read_text()
-    assert [one.approval_id for one in world.gates.requests("alice", device)] == [number]
+    assert f"ID {number} " in (hosts.folder / "target.log").read_text()
+    assert [one.approval_id for one in hosts.gates.requests("alice", device)] == [number]
 
 
 def test_around_the_bastion_a_target_lets_nobody_in_without_a_certificate(trusting: Trusting) -> None:
@@ -145,8 +145,8 @@ def test_around_the_bastion_a_target_lets_nobody_in_without_a_certificate(trusti
 
 def test_a_certificate_is_good_from_the_bastion_alone_and_for_its_person_and_device(trusting: Trusting) -> None:
     device = trusting.shell
-    world = trusting.world
-    granted = world.certify("alice", device, trusting.ports[device])
+    hosts = trusting.hosts
+    granted = hosts.certify("alice", device, trusting.ports[device])
     mine = ["-o", f"CertificateFile={granted}"]
     assert trusting.around("alice", device, *mine) == (0, "alice\n")
     assert trusting.around("alice", device, *mine, "-b", "127.0.0.2")[0] != 0
@@ -155,11 +155,11 @@ def test_a_certificate_is_good_from_the_bastion_alone_and_for_its_person_and_dev
 
 
 def test_a_grant_for_sftp_opens_no_shell(trusting: Trusting) -> None:
-    world, device = trusting.world, trusting.files
+    hosts, device = trusting.hosts, trusting.files
     port = trusting.ports[device]
-    certificate = world.certify("alice", device, port)
+    certificate = hosts.certify("alice", device, port)
     through = ["-o", f"Port={port}", "-o", f"CertificateFile={certificate}"]
-    client = world.begin("alice", "sftp", *through, "-b", "-", device)
+    client = hosts.begin("alice", "sftp", *through, "-b", "-", device)
     out, errors = client.communicate("pwd\n", timeout=SECONDS)
     assert client.returncode == 0, errors
     assert f"{HOMES}/alice" in out
@@ -167,15 +167,15 @@ def test_a_grant_for_sftp_opens_no_shell(trusting: Trusting) -> None:
 
 
 def test_nobody_gets_a_certificate_without_a_grant_or_for_what_is_no_key(trusting: Trusting) -> None:
-    world = trusting.world
-    device = world.device()
+    hosts = trusting.hosts
+    device = hosts.device()
     for words, text in (
-        (f"certificate {device} {world.target_port} --no-wait", world.key("bob").with_suffix(".key.pub").read_text()),
-        (f"certificate {device} {world.target_port}", "no key"),
-        ("certificate no-such-device", world.key("bob").with_suffix(".key.pub").read_text()),
+        (f"certificate {device} {hosts.target_port} --no-wait", hosts.key("bob").with_suffix(".key.pub").read_text()),
+        (f"certificate {device} {hosts.target_port}", "no key"),
+        ("certificate no-such-device", hosts.key("bob").with_suffix(".key.pub").read_text()),
         (f"certificate {device}; id", ""),
     ):
-        client = world.begin("bob", "ssh", "-T", "bastion", words)
+        client = hosts.begin("bob", "ssh", "-T", "bastion", words)
         out, errors = client.communicate(text, timeout=SECONDS)
         assert client.returncode != 0
         assert out == ""

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.countersign.gates.gate_world import CROWD
-from tests.countersign.gates.sshd import SshWorld
+from tests.countersign.gates.gate_installation import CROWD
+from tests.countersign.gates.sshd import SshHosts
 
 # All 200 take minutes on a small machine. Nobody has to approve what they ask for.
 PEOPLE = CROWD[: int(os.environ.get("COUNTERSIGN_TEST_CROWD", "30"))]
@@ -16,22 +16,22 @@ PEOPLE = CROWD[: int(os.environ.get("COUNTERSIGN_TEST_CROWD", "30"))]
 
 @pytest.mark.timeout(1200)
 def test_many_people_come_at_once_and_each_gets_through(
-    ssh_world: SshWorld, capsys: pytest.CaptureFixture[str]
+    ssh_hosts: SshHosts, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    device = ssh_world.device()
-    ssh_world.new_key("crowd")
+    device = ssh_hosts.device()
+    ssh_hosts.new_key("crowd")
     for person in PEOPLE:
-        public = ssh_world.key("crowd").with_suffix(".key.pub").read_text()
-        (ssh_world.bastion.files / f"etc/countersign/keys/{person}").write_text(public)
+        public = ssh_hosts.key("crowd").with_suffix(".key.pub").read_text()
+        (ssh_hosts.bastion.files / f"etc/countersign/keys/{person}").write_text(public)
     began = time.monotonic()
-    through = ["-T", "bastion", device, str(ssh_world.target_port)]
-    clients = [ssh_world.begin(person, "ssh", *through, key="crowd") for person in PEOPLE]
+    through = ["-T", "bastion", device, str(ssh_hosts.target_port)]
+    clients = [ssh_hosts.begin(person, "ssh", *through, key="crowd") for person in PEOPLE]
 
     for client in clients:
         assert client.stdout
         assert client.stdout.readline().startswith("SSH-2.0")
     with capsys.disabled():
         print(f"\n{len(PEOPLE)} people: {time.monotonic() - began:.1f} s until all were connected.")
-    with ssh_world.gates.api() as api:
+    with ssh_hosts.gates.api() as api:
         asked = api.requests(device=device, limit=1000)
     assert sorted(one.question.requester for one in asked) == sorted(PEOPLE)

@@ -10,57 +10,57 @@ from pydantic import ValidationError
 
 from countersign.gates.warpgate import WarpgateSection
 from countersign.models import Status
-from tests.countersign.gates.gate_world import GateInstallation, GateProcess
+from tests.countersign.gates.gate_installation import GateInstallation, GateProcess
 from tests.countersign.gates.local_warpgate import TOKEN, LocalWarpgate, local_warpgate
 from tests.countersign.gates.networks import wait_until
 
 
 @contextmanager
-def following(world: GateInstallation, server: LocalWarpgate, device: str) -> Iterator[GateProcess]:
+def following(gates: GateInstallation, server: LocalWarpgate, device: str) -> Iterator[GateProcess]:
     """The gate service, which follows this server for the target `production`."""
-    token = world.folder / "warpgate.token"
+    token = gates.folder / "warpgate.token"
     token.touch(0o600)
     token.write_text(TOKEN)
     more = f'[warpgate]\nenabled = true\nurl = "{server.url}"\ntoken_file = "{token}"\ntargets.production = "{device}"'
-    with world.service(more=more, retry_within="1s") as gate:
+    with gates.service(more=more, retry_within="1s") as gate:
         yield gate
 
 
 def test_a_held_session_is_approved_by_a_yes_and_closed_by_a_revocation(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with local_warpgate() as server, following(world, server, device):
+    gates, device = gate_installation, gate_installation.device()
+    with local_warpgate() as server, following(gates, server, device):
         session, again = (server.connect("Alice", "production") for _ in range(2))
         elsewhere = server.connect("alice", "another target")
-        view = world.until_waiting("alice", device)
+        view = gates.until_waiting("alice", device)
         assert (view.asked_by, view.question.source_address) == ("gateway:gate-1", "192.0.2.7")
         assert {server.state(one) for one in (session, again)} == {"held"}
-        world.approve(view.approval_id)
+        gates.approve(view.approval_id)
         wait_until(lambda: [server.state(one) for one in (session, again)] == ["open", "open"])
-        world.revoke(view.approval_id)
+        gates.revoke(view.approval_id)
         wait_until(lambda: [server.state(one) for one in (session, again)] == ["closed", "closed"])
         assert server.state(elsewhere) == "held"
-        assert [one.approval_id for one in world.requests("alice", device)] == [view.approval_id]
+        assert [one.approval_id for one in gates.requests("alice", device)] == [view.approval_id]
 
 
 def test_a_rejection_and_what_countersign_does_not_know_are_rejected_there(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with local_warpgate() as server, following(world, server, device):
+    gates, device = gate_installation, gate_installation.device()
+    with local_warpgate() as server, following(gates, server, device):
         unknown, other = server.connect("nobody", "production"), server.connect("alice", "production", "MySQL")
         session = server.connect("alice", "production")
-        world.reject(world.until_waiting("alice", device).approval_id)
+        gates.reject(gates.until_waiting("alice", device).approval_id)
         wait_until(lambda: {server.state(one) for one in (session, unknown, other)} == {"rejected"})
 
 
 def test_who_goes_leaves_no_request_behind_and_who_is_let_in_may_leave(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with local_warpgate() as server, following(world, server, device):
+    gates, device = gate_installation, gate_installation.device()
+    with local_warpgate() as server, following(gates, server, device):
         session = server.connect("alice", "production")
-        first = world.until_waiting("alice", device)
+        first = gates.until_waiting("alice", device)
         server.leave(session)
-        world.until_status(first.approval_id, Status.CANCELLED)
+        gates.until_status(first.approval_id, Status.CANCELLED)
         session = server.connect("alice", "production")
-        second = world.until_waiting("alice", device)
-        world.approve(second.approval_id)
+        second = gates.until_waiting("alice", device)
+        gates.approve(second.approval_id)
         wait_until(lambda: server.state(session) == "open")
         server.leave(session)
         # The grant lasts on, and lets them in again at once.
@@ -69,15 +69,15 @@ def test_who_goes_leaves_no_request_behind_and_who_is_let_in_may_leave(gate_inst
 
 
 def test_what_cannot_be_closed_is_closed_as_soon_as_warpgate_answers_again(gate_installation: GateInstallation) -> None:
-    world, device = gate_installation, gate_installation.device()
-    with local_warpgate() as server, following(world, server, device):
+    gates, device = gate_installation, gate_installation.device()
+    with local_warpgate() as server, following(gates, server, device):
         session = server.connect("alice", "production")
-        view = world.until_waiting("alice", device)
-        world.approve(view.approval_id)
+        view = gates.until_waiting("alice", device)
+        gates.approve(view.approval_id)
         wait_until(lambda: server.state(session) == "open")
         server.is_away = True
-        world.revoke(view.approval_id)
-        world.until_status(view.approval_id, Status.APPROVED)
+        gates.revoke(view.approval_id)
+        gates.until_status(view.approval_id, Status.APPROVED)
         server.is_away = False
         wait_until(lambda: server.state(session) == "closed")
 
@@ -85,16 +85,16 @@ def test_what_cannot_be_closed_is_closed_as_soon_as_warpgate_answers_again(gate_
 def test_a_gate_that_was_killed_closes_what_it_let_in_when_it_is_back_and_one_that_stops_at_once(
     gate_installation: GateInstallation,
 ) -> None:
-    world, device = gate_installation, gate_installation.device()
+    gates, device = gate_installation, gate_installation.device()
     with local_warpgate() as server:
         other = server.connect("alice", "another target", state="open")
-        with following(world, server, device) as gate:
+        with following(gates, server, device) as gate:
             session = server.connect("alice", "production")
-            world.approve(world.until_waiting("alice", device).approval_id)
+            gates.approve(gates.until_waiting("alice", device).approval_id)
             wait_until(lambda: server.state(session) == "open")
             gate.kill()
         assert server.state(session) == "open"
-        with following(world, server, device) as gate:
+        with following(gates, server, device) as gate:
             wait_until(lambda: server.state(session) == "closed")
             again = server.connect("alice", "production")
             wait_until(lambda: server.state(again) == "open")

@@ -12,24 +12,26 @@ import pytest
 from countersign.models import Status, Verdict
 from tests.countersign.gates.agent import peers
 from tests.countersign.gates.networks import wait_until
-from tests.countersign.gates.world import GATE, World, ended, world
+from tests.countersign.gates.wireguard_installation import GATE, WireGuardInstallation, ended, wireguard_installed
 
 
 @pytest.fixture(scope="module")
-def here(temporal_address: str, wireguard_go: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(temporal_address, wireguard_go, tmp_path_factory.mktemp("wireguard")) as made:
+def here(
+    temporal_address: str, wireguard_go: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WireGuardInstallation]:
+    with wireguard_installed(temporal_address, wireguard_go, tmp_path_factory.mktemp("wireguard")) as made:
         yield made
 
 
 @pytest.fixture
-def bobs(here: World) -> Iterator[Any]:
+def bobs(here: WireGuardInstallation) -> Iterator[Any]:
     """A device of Bob's, of which nobody demands an approval."""
     yield here.enrol("bob")
     with suppress(AssertionError):
         ended(here.begin("bob", "leave"))
 
 
-def test_no_ping_before_the_approval_pings_after_it_and_none_after_a_block(here: World) -> None:
+def test_no_ping_before_the_approval_pings_after_it_and_none_after_a_block(here: WireGuardInstallation) -> None:
     with here.agent() as gate, here.api("ada") as ada:
         enrolling = here.begin_enrolling("alice")
         wait_until(lambda: ada.requests(status=Status.WAITING))
@@ -60,7 +62,7 @@ def test_no_ping_before_the_approval_pings_after_it_and_none_after_a_block(here:
         assert peers(here.gate) == {}
 
 
-def connect_by_hand(here: World, interface: str, key: Path, address: str) -> None:
+def connect_by_hand(here: WireGuardInstallation, interface: str, key: Path, address: str) -> None:
     run = here.machine.run
     here.machine.start(str(here.wireguard_go), interface)
     peer = ("peer", here.gate_key, "endpoint", "192.0.2.1:51820", "allowed-ips", f"{GATE}/32")
@@ -70,7 +72,9 @@ def connect_by_hand(here: World, interface: str, key: Path, address: str) -> Non
     run("ip", "route", "add", GATE, "dev", interface)
 
 
-def test_what_was_blocked_while_the_gate_was_dead_is_no_peer_when_it_is_back(here: World, bobs: Any) -> None:
+def test_what_was_blocked_while_the_gate_was_dead_is_no_peer_when_it_is_back(
+    here: WireGuardInstallation, bobs: Any
+) -> None:
     with here.agent() as gate:
         wait_until(lambda: here.machine.reaches(GATE))
         gate.kill()
@@ -81,7 +85,7 @@ def test_what_was_blocked_while_the_gate_was_dead_is_no_peer_when_it_is_back(her
         assert not here.machine.reaches(GATE)
 
 
-def test_a_portal_that_is_gone_takes_the_peers_with_it_after_the_grace(here: World, bobs: Any) -> None:
+def test_a_portal_that_is_gone_takes_the_peers_with_it_after_the_grace(here: WireGuardInstallation, bobs: Any) -> None:
     with here.agent(grace="3s") as gate:
         wait_until(lambda: here.machine.reaches(GATE))
         here.portal_of_gate.cut()
@@ -91,7 +95,7 @@ def test_a_portal_that_is_gone_takes_the_peers_with_it_after_the_grace(here: Wor
         wait_until(lambda: here.machine.reaches(GATE))
 
 
-def test_enrolling_again_changes_the_interface_to_what_is_said_now(here: World, bobs: Any) -> None:
+def test_enrolling_again_changes_the_interface_to_what_is_said_now(here: WireGuardInstallation, bobs: Any) -> None:
     here.machine.run("ip", "address", "add", "10.64.9.9", "dev", "bob0")
     here.machine.run("wg", "set", "bob0", "peer", here.machine.run("wg", "genkey").strip())
     again = ended(here.begin_enrolling("bob", "--network", "198.51.100.0/24"))
@@ -104,7 +108,7 @@ def test_enrolling_again_changes_the_interface_to_what_is_said_now(here: World, 
     assert "other0" in links
 
 
-def test_an_address_goes_to_no_other_device(here: World) -> None:
+def test_an_address_goes_to_no_other_device(here: WireGuardInstallation) -> None:
     addresses = []
     for _ in range(2):
         addresses.append(here.enrol("carol")["address"])
@@ -114,7 +118,7 @@ def test_an_address_goes_to_no_other_device(here: World) -> None:
     assert len(set(addresses)) == 2
 
 
-def test_the_devices_of_who_is_disabled_are_let_in_no_more(here: World, bobs: Any) -> None:
+def test_the_devices_of_who_is_disabled_are_let_in_no_more(here: WireGuardInstallation, bobs: Any) -> None:
     assert bobs["status"] == "approved"
     with here.agent() as gate, here.api("ada") as ada:
         wait_until(lambda: here.machine.reaches(GATE))

@@ -306,7 +306,7 @@ class GateInstallation:
 
 
 @contextmanager
-def gate_world(temporal_address: str, folder: Path) -> Iterator[GateInstallation]:
+def gates_installed(temporal_address: str, folder: Path) -> Iterator[GateInstallation]:
     """Run all of it until the end of the block."""
     # Accounts that are nobody's but the tests' have to reach what is in it.
     with tempfile.TemporaryDirectory() as made, installed(temporal_address, folder, policy()) as installation:

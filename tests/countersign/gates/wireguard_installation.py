@@ -28,7 +28,7 @@ registered_devices: {network: 10.64.0.0/16}
 
 
 @dataclass(frozen=True)
-class World:
+class WireGuardInstallation:
     """All of it; the gate and the machine each reach the portal, which is in neither's network."""
 
     installation: Installation
@@ -85,7 +85,7 @@ def ended(process: subprocess.Popen[str], code: int = 0) -> Any:
 
 
 @contextmanager
-def world(temporal_address: str, wireguard_go: Path, folder: Path) -> Iterator[World]:
+def wireguard_installed(temporal_address: str, wireguard_go: Path, folder: Path) -> Iterator[WireGuardInstallation]:
     """Run all of it until the end of the block."""
     with ExitStack() as stack:
         installation = stack.enter_context(installed(temporal_address, folder, POLICY + DEVICES))
@@ -99,4 +99,4 @@ def world(temporal_address: str, wireguard_go: Path, folder: Path) -> Iterator[W
         to_gate, to_machine = (Relay(network, httpx.URL(installation.url).port or 0) for network in (gate, machine))
         for relay in (to_gate, to_machine):
             stack.callback(relay.end)
-        yield World(installation, gate, machine, to_gate, to_machine, wireguard_go, folder)
+        yield WireGuardInstallation(installation, gate, machine, to_gate, to_machine, wireguard_go, folder)
