@@ -65,7 +65,8 @@ def sentence(said: str, why: str = "") -> str:
     return f"{said}: {why}" if why else f"{said.removesuffix('.')}."
 
 
-def _address(value: object) -> object:
+def canonical_address(value: object) -> str:
+    """An IP address as it is written everywhere here; "" for nothing. ValueError for anything else."""
     text = str(value or "").strip()
     if not text:
         return ""
@@ -101,7 +102,7 @@ Id = Annotated[str, AfterValidator(canonical_id), WithJsonSchema(ID_SCHEMA)]
 PlainText = Annotated[str, AfterValidator(without_controls)]
 # A text whose name in JSON is `words`, whatever it is called here: open requests, stored rows and callers use that.
 SentAsWords = Annotated[str, Field(alias="words")]
-SourceAddress = Annotated[str, BeforeValidator(_address)]
+SourceAddress = Annotated[str, BeforeValidator(canonical_address)]
 
 
 class Model(BaseModel):

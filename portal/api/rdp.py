@@ -4,11 +4,10 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
-from pydantic import TypeAdapter
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Refused
-from countersign.models import SourceAddress
+from countersign.models import canonical_address
 from countersign.rdp import RoutedConnection, RoutingToken, rdp_file
 from portal.api.problems import described
 from portal.api.requests import ApprovalId, seen
@@ -38,7 +37,7 @@ async def handed_out(request: Request, approval_id: ApprovalId, context: Context
 
 def address_of(request: Request) -> str:
     """Where a call comes from, as source addresses are written."""
-    return TypeAdapter(SourceAddress).validate_python(request.client.host if request.client else "")
+    return canonical_address(request.client.host if request.client else "")
 
 
 HandedOut = Annotated[Response, Depends(handed_out)]

@@ -4,11 +4,11 @@ A header counts once: of two, one may be the client's. Names are compared whole,
 for one of these.
 """
 
-import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from countersign.errors import NotAllowed
+from countersign.models import canonical_address
 
 # What the proxy sets itself, whatever the client has sent.
 GATEWAY, DEVICE = "Countersign-Gateway", "Countersign-Device"
@@ -78,10 +78,12 @@ def _last_address(addresses: bytes) -> str:
     """The client's, as the proxy itself saw it: what stands before may be the client's invention."""
     text = addresses.rpartition(b",")[2].strip().partition(b"%")[0].decode("latin-1")
     try:
-        address = ipaddress.ip_address(text)
+        address = canonical_address(text)
     except ValueError:
-        raise NotAllowed(NO_ADDRESS) from None
-    return str((address.version == 6 and address.ipv4_mapped) or address)
+        address = ""
+    if not address:
+        raise NotAllowed(NO_ADDRESS)
+    return address
 
 
 def _pairs(cookies: bytes) -> Iterable[tuple[bytes, bytes, bytes]]:
