@@ -20,6 +20,7 @@ from countersign.gates.targets import opened, pass_on
 from countersign.gates.tracking import Session, Wanted
 from countersign.gates.unix_sockets import caller_of, listening
 from countersign.models import Model
+from countersign.tasks import first_of
 
 if TYPE_CHECKING:
     from countersign.gates.access import Access
@@ -149,7 +150,7 @@ async def _relayed(client: Side, target: Side, request: h11.Request) -> None:
         if switched:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
-            await _exchange(client, target)
+            await first_of(_copy(client, target), _copy(target, client))
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -186,18 +187,8 @@ async def _send_response(target: Side, client: Side) -> bool:
             raise EOFError
 
 
-async def _exchange(client: Side, target: Side) -> None:
-    """Pass on all bytes, both ways, until one side ends."""
-    ways = [asyncio.create_task(_copy(*way)) for way in ((client, target), (target, client))]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-
-
 async def _copy(source: Side, to: Side) -> None:
+    """Pass on all bytes of one way, from those that came behind the last message of HTTP."""
     to.writer.write(source.http.trailing_data[0])
     await pass_on(source.reader, to.writer)
 

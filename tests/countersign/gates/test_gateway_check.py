@@ -15,6 +15,7 @@ from countersign.gates.access import Access, Wanted
 from countersign.gates.targets import pass_on
 from countersign.http import Api
 from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.tasks import first_of
 from tests.countersign.gates.gate_installation import GateInstallation
 from tests.countersign.installation import Run
 
@@ -24,12 +25,9 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 async def relayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
     """Pass on what is said, both ways, until one side is closed."""
     target_reader, target_writer = await asyncio.open_connection("127.0.0.1", port)
-    ways = [asyncio.create_task(pass_on(*way)) for way in ((reader, target_writer), (target_reader, writer))]
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await first_of(pass_on(reader, target_writer), pass_on(target_reader, writer))
     finally:
-        for way in ways:
-            way.cancel()
         target_writer.close()
 
 
