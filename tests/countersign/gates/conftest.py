@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from countersign.errors import Delayed
+from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Status
 from sandbox.ssh_hosts import NoSsh, check_ssh
 from sandbox.wireguard_tool import NoWireGuard, check_networks, find_wireguard
 from tests.countersign.gates.gate_installation import GateInstallation, GateProcess, gates_installed
-from tests.countersign.gates.networks import SECONDS, Network, gate_network
+from tests.countersign.gates.networks import Network, gate_network
 from tests.countersign.gates.pam_host import GatedHost, check_pam
 from tests.countersign.gates.sshd import SshHosts
 from tests.countersign.gates.sshd import ssh_hosts as run_ssh_hosts
@@ -60,9 +63,9 @@ def gated_host(gate_installation: GateInstallation, tmp_path_factory: pytest.Tem
         pytest.skip(str(error))
     with GatedHost(tmp_path_factory.mktemp("host"), ["alice", "bob", "rescue"], gate_installation) as made:
         # A worker's first request takes longer than who doesn't wait is kept waiting.
-        subprocess.run(made.ssh("bob", "true"), capture_output=True, timeout=SECONDS, check=False)
-        with gate_installation.api() as api:
-            api.cancel(made.waiting("bob"))
+        with gate_installation.api("bob") as api, suppress(Delayed):
+            question = ConnectionQuestion(requester="bob", device=gate_installation.device(), protocol=Protocol.SSH)
+            api.cancel(api.ask(question).approval_id)
         yield made
 
 

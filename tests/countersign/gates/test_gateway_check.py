@@ -129,7 +129,7 @@ def test_a_gate_that_does_it_right_passes_every_check(command: Run, gate_install
     assert {name: state for name, state in found.items() if state != "ok"} == {}
     assert code == 0
     assert list(found)[:4] == [
-        "somebody connects, and the gate asks",
+        "somebody connects, and the gateway asks",
         "it asks with a gateway's token",
         "it says where the connection comes from",
         "3 connections are one request",
