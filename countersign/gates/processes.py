@@ -25,6 +25,8 @@ LOGIND_SCOPE = re.compile(r"/session-(\w+)\.scope")
 NO_LOGIN = 2**32 - 1
 # The major numbers of pseudoterminals (devices.txt of Linux), each with 256 of them.
 FIRST_PTS, LAST_PTS = 136, 143
+# Numbers from here on are given to accounts for namespaces of their own (SUB_UID_MIN of login.defs(5)).
+FIRST_SUBORDINATE = 100_000
 
 
 class Process(NamedTuple):
@@ -49,7 +51,8 @@ def look(pid: int) -> Seen | None:
     with suppress(OSError, ValueError, IndexError):
         # Before these is its name, which may hold anything, parentheses too.
         fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        if fields[0] in "ZX":
+        # One whose first thread has ended is shown as a zombie, though other threads of it go on.
+        if fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) < 2):
             return None
         login = (folder / "sessionid").read_text() if (folder / "sessionid").exists() else NO_LOGIN
         return Seen(Process(pid, int(fields[19])), int(fields[1]), int(fields[4]), int(login))
@@ -88,11 +91,16 @@ def of_session(known: Iterable[Process], login: int, user: int) -> list[Seen]:
     found = {one.process.pid for one in every if one.process in wanted}
     if login != NO_LOGIN:
         same = [one for one in every if one.login == login and (user != 0 or one.tty)]
-        found |= {one.process.pid for one in same if user_of(one.process.pid) == user}
+        found |= {one.process.pid for one in same if _may_be_of(user_of(one.process.pid), user)}
     # A child may have the lower pid, where pids have begun anew.
     while more := {one.process.pid for one in every if one.parent in found} - found:
         found |= more
     return [one for one in every if one.process.pid in found - {os.getpid(), 1}]
+
+
+def _may_be_of(found: int | None, user: int) -> bool:
+    """Whether a process of the account `found` is of a session of `user`, or of one of its subordinate numbers."""
+    return found == user or (user != 0 and found is not None and found >= FIRST_SUBORDINATE)
 
 
 async def end_of(process: Process) -> None:

@@ -1,0 +1,85 @@
+"""The processes of a session, and its end: what could be overlooked of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from countersign.gates import processes
+from tests.countersign.gates.networks import SECONDS, wait_until
+
+# Its first thread ends (exit(2) ends a thread alone), and another one goes on.
+WITHOUT_FIRST_THREAD = """
+import ctypes, os, sys, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+print("up", flush=True)
+sys.stdin.readline()
+ctypes.CDLL(None).syscall({"x86_64": 60}.get(os.uname().machine, 93), 0)
+"""
+# A login of its own leaves a process in the background that has a subordinate number.
+SUBORDINATE = """
+import os, sys, time
+with open("/proc/self/loginuid", "w") as login:
+    login.write("40001")
+if not os.fork():
+    os.setsid()
+    os.setresuid(100001, 100001, 100001)
+    if os.fork():
+        os._exit(0)
+    print(os.getpid(), flush=True)
+    time.sleep(1000)
+os.wait()
+os.setresuid(40001, 40001, 40001)
+time.sleep(1000)
+"""
+
+
+@contextmanager
+def started(code: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def test_a_process_whose_first_thread_has_ended_ends_with_its_session() -> None:
+    with started(WITHOUT_FIRST_THREAD) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == "up\n"
+        seen = processes.look(process.pid)
+        assert seen
+        process.stdin.write("\n")
+        process.stdin.close()
+        wait_until(lambda: ") Z " in Path(f"/proc/{process.pid}/stat").read_text())
+        assert await processes.end_session(seen.process, processes.NO_LOGIN, os.getuid())
+        assert process.wait(SECONDS) < 0
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not os.path.exists("/proc/self/sessionid"), reason="logins need root, and audit in the kernel"
+)
+async def test_what_took_a_subordinate_number_ends_with_its_login() -> None:
+    with started(SUBORDINATE) as process:
+        assert process.stdout
+        left = int(process.stdout.readline())
+        try:
+            wait_until(lambda: processes.user_of(process.pid) == 40001)
+            seen, hidden = processes.look(process.pid), processes.look(left)
+            assert seen
+            assert hidden
+            assert seen.login == hidden.login != processes.NO_LOGIN
+            assert await processes.end_session(seen.process, seen.login, 40001)
+            assert not processes.is_alive(hidden.process)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
