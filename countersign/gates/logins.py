@@ -170,7 +170,7 @@ class Logins:
         session = HostSession(
             leader=leader.process,
             login=leader.login,
-            user=_user(asked.user),
+            user=await asyncio.to_thread(_user, asked.user),
             service=asked.service,
             person=wanted.person,
             device=wanted.device,

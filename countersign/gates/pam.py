@@ -35,15 +35,16 @@ Items = Mapping[str, str]
 def run(arguments: list[str]) -> int:
     """Answer pam_exec by the exit code: 0 lets the login go on, everything else refuses it."""
     config = arguments[0] if arguments else CONFIG
+    kind, code = "", FAULT
     try:
         items = read_items(Path("/proc/self/environ").read_bytes())
+        kind = items["PAM_TYPE"]
+        code = _ask(items, config) if kind in {"account", "open_session"} else OK
     except ValueError as error:
-        return _refuse(str(error), NOT_ALLOWED)
-    if items["PAM_TYPE"] not in {"account", "open_session"}:
-        return OK
-    code = _ask(items, config)
-    if code != OK and items["PAM_TYPE"] == "open_session" and items["PAM_SERVICE"] == SSHD:
-        _stop_sshd()
+        code = _refuse(str(error), NOT_ALLOWED)
+    finally:
+        if code != OK and kind != "account":
+            _stop_sshd()
     return code
 
 
@@ -91,6 +92,9 @@ def can_wait(items: Items, leader: int) -> bool:
 
 def _ask(items: Items, config: str) -> int:
     leader = os.getppid()
+    # Not even by a service that hangs is somebody kept out who is exempt.
+    if items["PAM_SERVICE"] not in CALLERS and _is_exempt(items, config):
+        return OK
     try:
         watched = os.pidfd_open(leader)
         service = Service(_socket_of(config))
@@ -186,8 +190,9 @@ def _stop_sshd() -> None:
     import signal
 
     leader = os.getppid()
-    if leader > 1:
-        os.kill(leader, signal.SIGTERM)
+    with suppress(OSError):
+        if Path(f"/proc/{leader}/comm").read_text().startswith(SSHD):
+            os.kill(leader, signal.SIGTERM)
 
 
 def _refuse(why: str, code: int) -> int:

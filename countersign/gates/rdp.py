@@ -116,10 +116,12 @@ class RdpGate:
         wanted = Wanted(routed.person, routed.device, VARIANT, source)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._access.ask(wanted, lambda _: None)
+                session = await self._access.resume(wanted, lambda _: None)
         except TimeoutError:
-            self._access.asker_withdrew(wanted)
-            raise Refused(f"#{routed.approval_id} lets {routed.person} in no more.") from None
+            raise Unavailable("The portal did not answer in time.") from None
+        if session is None:
+            raise Refused(f"#{routed.approval_id} lets {routed.person} in no more.")
+        return session
 
     async def _relay(
         self,

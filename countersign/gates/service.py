@@ -133,9 +133,8 @@ class GateService:
 
     async def _answer(self, client: Client) -> None:
         caller = client.caller
-        if self._connections.total() > MOST_IN_ALL or (
-            self._connections[caller.uid] > MOST_OF_ONE and caller.uid != ROOT
-        ):
+        too_many = self._connections.total() > MOST_IN_ALL or self._connections[caller.uid] > MOST_OF_ONE
+        if too_many and caller.uid != ROOT:
             raise Unavailable("Too many connections of this account are open here; end some, and try again.")
         first = await client.first()
         if first.get("gate") == PAM:
@@ -159,7 +158,7 @@ class GateService:
         if self.logins is None:
             raise Unavailable("Nobody is let in: gate.toml has no section [pam]. An administrator has to add it.")
         question = await self._accounts(partial(self.logins.read, first, client.caller.uid))
-        wanted = self.logins.wanted(question)
+        wanted = await self._accounts(partial(self.logins.wanted, question))
         if wanted is None:
             return client.send({"yes": {}})
         gone = asyncio.create_task(client.gone())
@@ -191,6 +190,8 @@ class GateService:
         """Connect to the target, and pass the connection on; it is cut when the session ends."""
         target = await connected(claim.wanted.device, claim.address, claim.port)
         try:
+            if session.is_over:
+                raise Refused(await session.ended())
             await client.pass_on(_yes(claim, session), target)
             await self._until_over(client, session, gone)
         finally:
