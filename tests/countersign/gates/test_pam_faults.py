@@ -55,17 +55,6 @@ def test_a_killed_service_is_followed_by_one_that_knows_the_sessions(host: Gated
     assert not [one for one in host.requests("alice") + host.requests("bob") if one.status == "Waiting"]
 
 
-def test_a_service_that_is_stopped_leaves_the_sessions_to_the_next(host: GatedHost) -> None:
-    number = granted(host, "alice")
-    with Dialogue(host.ssh("alice", "echo in; cat")) as session:
-        session.until("in")
-        host.end_gate("TERM")
-        host.gate = host.start_gate()
-        assert not session.is_over
-        host.portal.revoke(number)
-        assert session.wait() == 255
-
-
 def test_without_the_portal_nobody_is_new_and_sessions_stay_for_the_grace(host: GatedHost) -> None:
     granted(host, "alice")
     with Dialogue(host.ssh("alice", "echo in; cat")) as session:
