@@ -32,7 +32,7 @@ def test_a_key_is_told_at_once_gets_in_after_the_yes_and_leaves_with_the_grant(h
 def test_what_is_left_in_the_background_ends_with_the_grant_too(host: GatedHost) -> None:
     number = granted(host, "alice")
     ran(host.ssh("alice", "(setsid sleep 1003 > /dev/null 2>&1 < /dev/null &)"))
-    assert host.processes("sleep 1003")
+    wait_until(lambda: host.processes("sleep 1003"))
     host.portal.revoke(number)
     wait_until(lambda: not host.processes("sleep 1003"))
 
