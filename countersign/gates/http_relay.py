@@ -35,6 +35,8 @@ PERSON, ADDRESS = b"remote-user", b"x-forwarded-for"
 # Of one connection, and so never passed on (RFC 9110, 7.6.1); h11 writes its own.
 HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
 CLOSE = (b"Connection", b"close")
+# Within any other protocol, such as HTTP/2, there may be more requests, about which nobody would be asked.
+WEBSOCKET = b"websocket"
 NOT_TOLD = "The proxy has to pass on Remote-User and X-Forwarded-For, each once; docs/http.md says how."
 NO_GRANT = "There is no access for this any more: load the page again."
 Headers = list[tuple[bytes, bytes]]
@@ -68,6 +70,12 @@ class Side:
             self.writer.write(data)
             await self.writer.drain()
 
+    async def gone(self) -> None:
+        """Wait until it has ended the connection."""
+        if data := await self.reader.read(READ_BYTES):
+            self.http.receive_data(data)  # of the protocol that both go on with, if they do
+            await asyncio.Future()
+
     def cut(self) -> None:
         """End the connection at once."""
         self.writer.transport.abort()
@@ -85,10 +93,13 @@ class HttpRelay:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on."""
         client = Side(reader, writer, h11.SERVER)
+        if not self._is_proxy(writer):
+            log.debug("An account other than the proxy's has connected for %s.", self._device)
+            client.cut()
+            return
         try:
             async with asyncio.timeout(HEAD_SECONDS):
                 request = await client.event()
-            self._must_be_proxy(writer)
             if isinstance(request, h11.Request):
                 await self._pass_on(client, request)
         except CountersignError as error:
@@ -103,13 +114,16 @@ class HttpRelay:
         finally:
             writer.close()
 
-    def _must_be_proxy(self, writer: asyncio.StreamWriter) -> None:
-        if caller_of(writer.get_extra_info("socket")).uid not in {0, self._proxy}:
-            raise NotAllowed("Only the proxy's account may connect here.")
+    def _is_proxy(self, writer: asyncio.StreamWriter) -> bool:
+        """Whether the kernel says so; known before anything is read, so that nobody else keeps a connection open."""
+        return caller_of(writer.get_extra_info("socket")).uid in {0, self._proxy}
 
     async def _pass_on(self, client: Side, request: h11.Request) -> None:
         session = await self._session(request.headers)
         target = Side(*await opened(self._device, self._target.address, self._target.ports[PROTOCOL]), h11.CLIENT)
+        if session.is_over:  # while that was connected
+            target.cut()
+            raise Refused(NO_GRANT)
         passing = asyncio.create_task(_relayed(client, target, request))
         ended = asyncio.create_task(session.ended())
         try:
@@ -144,22 +158,32 @@ class HttpRelay:
 async def _relayed(client: Side, target: Side, request: h11.Request) -> None:
     """Pass on a request and its response; after an agreed upgrade, whatever both send."""
     await target.send(h11.Request(method=request.method, target=request.target, headers=_request_headers(request)))
-    sending = asyncio.create_task(_send_body(client, target))
+    sending, receiving = (
+        asyncio.create_task(way) for way in (_send_body(client, target), _send_response(target, client))
+    )
     try:
-        switched = await _send_response(target, client)
-        if switched:
+        await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
+        if not receiving.done():
+            raise EOFError  # the client has gone
+        if receiving.result():
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
             await first_of(_copy(client, target), _copy(target, client))
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        for way in (sending, receiving):
+            way.cancel()
+        await asyncio.gather(sending, receiving, return_exceptions=True)
 
 
 async def _send_body(client: Side, target: Side) -> None:
+    """Pass the body on; returns when the client has gone."""
     while isinstance(event := await client.event(), h11.Data | h11.EndOfMessage):
-        await target.send(event)
-        if isinstance(event, h11.EndOfMessage):
+        over = isinstance(event, h11.EndOfMessage)
+        with suppress(OSError):  # an application may answer, and end the connection, before it has read all
+            # Without trailers: an application could take one for a header that the proxy sets.
+            await target.send(h11.EndOfMessage() if over else event)
+        if over:
+            await client.gone()
             return
 
 
@@ -195,8 +219,8 @@ async def _copy(source: Side, to: Side) -> None:
 
 def _request_headers(request: h11.Request) -> Headers:
     """The headers for the application; it may take _ for -, so that none with that is passed on."""
-    upgrade = [value for name, value in request.headers if name == b"upgrade"]
-    connection = [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade[0])] if upgrade else [CLOSE]
+    upgrades = [value.lower() for name, value in request.headers if name == b"upgrade"] == [WEBSOCKET]
+    connection = [(b"Connection", b"Upgrade"), (b"Upgrade", WEBSOCKET)] if upgrades else [CLOSE]
     return [*((name, value) for name, value in _kept(request.headers) if b"_" not in name), *connection]
 
 

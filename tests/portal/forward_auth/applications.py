@@ -106,7 +106,8 @@ def caddy(
             "127.0.0.1:8080": portal,
             "127.0.0.1:3000": application,
         }
-        recipes.append(replaced((DEPLOY / "caddy" / "application.Caddyfile").read_text(), changes))
+        recipe = replaced((DEPLOY / "caddy" / "application.Caddyfile").read_text(), changes)
+        recipes.append(recipe[recipe.index("https://") :])
     (home / "Caddyfile").write_text("\n".join(recipes))
     return [str(found("caddy")), "run", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
 

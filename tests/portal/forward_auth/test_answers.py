@@ -90,6 +90,11 @@ async def test_the_application_sees_no_cookie_of_ours_and_no_header_of_a_client(
             ("X-Forwarded-Host", OTHER),
             ("X-Forwarded-Proto", "http"),
             ("X-Forwarded-Uri", "//evil.example/"),
+            ("Remote-Groups", "admins"),
+            # What is named in Connection is dropped by proxies; in HTTP/2 nobody would be asked about what follows.
+            ("Connection", "Upgrade, HTTP2-Settings, Remote-User"),
+            ("Upgrade", "h2c"),
+            ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
         ]
         for own in ({}, {"theme": "dark", "lang": "en"}):
             one = await scene.get("/", {"a": "b", **cookies, **own}, headers=[*PAGE.items(), *forged])
@@ -102,9 +107,18 @@ async def test_the_application_sees_no_cookie_of_ours_and_no_header_of_a_client(
                 "remote-email": ["alice@example.test"],
                 "countersign-approval": [str(number)],
             }
+            assert "upgrade" not in told
             assert told["cookie"] == ["; ".join(["a=b", *(f"{name}={value}" for name, value in own.items())])]
         await scene.get("/", cookies)
         assert all(value not in str(scene.application.seen[-1]) for value in cookies.values())
+
+
+async def test_many_cookies_and_a_long_address_pass(scene: Scene) -> None:
+    async with scene.granted("alice"):
+        own = {"theme": "x" * 6000}
+        reply = await scene.get("/", {**await scene.opened("alice"), **own})
+        assert (reply.status_code, scene.application.seen[-1]["cookie"]) == (200, [f"theme={own['theme']}"])
+        assert (await scene.get(f"/{'a' * 6000}")).status_code == 302
 
 
 @pytest.mark.parametrize("header", ["Countersign-Gateway", "countersign-gateway", "X-Forwarded-For"])

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from countersign.gates.access import Access
 from countersign.gates.config import Target
-from countersign.gates.http_relay import HttpSection, relaying
+from countersign.gates.http_relay import HEAD_SECONDS, HttpSection, relaying
 from countersign.http import Api
 from store.tokens import Owner
 from tests.portal.context import until
@@ -31,12 +31,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SECONDS = 30
 NOBODY = 65534
+MEGABYTE = 1024 * 1024
+LARGE = 64
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
 SAYS = """
 import os, socket, sys
 os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
 one = socket.socket(socket.AF_UNIX); one.connect(sys.argv[1])
-one.sendall(sys.argv[3].encode()); print(one.makefile().read())
+try:
+    one.sendall(sys.argv[3].encode()); print(one.makefile().read())
+except OSError as error:
+    print(error)
 """
 
 
@@ -71,6 +76,16 @@ class RawApplication:
                 writer.write(b"5\r\nhello\r\n")
                 await writer.drain()
                 await asyncio.sleep(0.02)
+        elif path == "/large":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (LARGE * MEGABYTE))
+            for _ in range(LARGE):
+                writer.write(bytes(MEGABYTE))
+                await writer.drain()
+        elif path == "/silent":
+            await reader.read()
+        elif path == "/chunked":
+            self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         else:
             size = int(next((one[16:] for one in head.splitlines() if one.lower().startswith("content-length: ")), "0"))
             body = await reader.readexactly(size)
@@ -181,6 +196,51 @@ async def _until_over(reader: asyncio.StreamReader) -> None:
         pass
 
 
+async def test_a_client_that_reads_slowly_gets_no_more_of_a_download_than_was_on_its_way(relay: Relayed) -> None:
+    scene = relay.scene
+    async with scene.granted("alice") as number:
+        cookies = await scene.opened("alice")
+        download, close, head = await relay.connected("/large", cookies, {"Connection": "close"})
+        assert head.startswith("HTTP/1.1 200"), head
+        await scene.revoked(number)
+        await until(lambda: relay.application.open == 0)
+        size = 0
+        with suppress(OSError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(SECONDS):
+                while data := await download.read(MEGABYTE):
+                    size += len(data)
+        print(f"{size / MEGABYTE:.1f} MB were on their way")
+        assert size < LARGE * MEGABYTE / 2
+        close.close()
+
+
+def _said(number: int, path: str, more: str = "") -> bytes:
+    identity = f"Remote-User: alice\r\nCountersign-Approval: {number}\r\nX-Forwarded-For: 127.0.0.1\r\n"
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\n{identity}{more}\r\n".encode()
+
+
+async def test_an_application_that_says_nothing_is_left_when_the_client_has_gone(relay: Relayed) -> None:
+    async with relay.scene.granted("alice") as number:
+        _, writer = await asyncio.open_unix_connection(relay.path)
+        writer.write(_said(number, "/silent"))
+        await until(lambda: relay.application.open == 1)
+        writer.close()
+        await until(lambda: relay.application.open == 0)
+
+
+async def test_no_other_protocol_than_websockets_and_no_trailer_passes(relay: Relayed) -> None:
+    async with relay.scene.granted("alice") as number:
+        reader, writer = await asyncio.open_unix_connection(relay.path)
+        other = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+        writer.write(_said(number, "/chunked", f"{other}Transfer-Encoding: chunked\r\n"))
+        writer.write(b"4\r\nbody\r\n0\r\nRemote-User: root\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 204")
+        writer.close()
+    head, body = relay.application.heads[-2:]
+    assert "h2c" not in head
+    assert body == "4\r\nbody\r\n0\r\n\r\n"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another account needs root")
 async def test_another_account_opens_nothing(relay: Relayed) -> None:
     before = len(relay.application.heads)
@@ -189,9 +249,13 @@ async def test_another_account_opens_nothing(relay: Relayed) -> None:
             f"GET / HTTP/1.1\r\nHost: x\r\nRemote-User: alice\r\nCountersign-Approval: {number}\r\n"
             "X-Forwarded-For: 127.0.0.1\r\n\r\n"
         )
-        command = [sys.executable, "-c", SAYS, str(relay.path), str(NOBODY), forged]
-        said = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True, timeout=60)
-        assert said.stdout.startswith("HTTP/1.1 403"), said
+        for sent in (forged, ""):
+            # Whoever sends nothing keeps no connection open either.
+            command = [sys.executable, "-c", SAYS, str(relay.path), str(NOBODY), sent]
+            said = await asyncio.to_thread(
+                subprocess.run, command, capture_output=True, text=True, check=True, timeout=HEAD_SECONDS / 2
+            )
+            assert "HTTP/1.1" not in said.stdout, said
     assert len(relay.application.heads) == before
 
 
