@@ -92,11 +92,20 @@ class Access:
         try:
             async with asyncio.timeout(None if wanted.wait else NO_WAIT_SECONDS):
                 request = await self._opened(asking, tell)
+                if not wanted.wait:
+                    await self._read_once_more(request)
                 return await self._answer(asking, request, wanted, tell)
         except TimeoutError:
             raise Unavailable(f"{AWAY}; try again.") from None
         finally:
             self._leave(asking)
+
+    async def _read_once_more(self, request: Request) -> None:
+        """It may have been decided a moment ago, and no event have told of it yet."""
+        try:
+            await self._followed.read_now(request)
+        except Unavailable:
+            raise Unavailable(f"{AWAY}; try again.") from None
 
     async def resume(self, wanted: Wanted, tell: Tell) -> Session | None:
         """The session that a grant permits which lasts now; None where there is none. Nothing is asked for.
