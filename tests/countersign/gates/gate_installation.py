@@ -305,6 +305,15 @@ class GateInstallation:
         return gate
 
 
+def new_gateway(installation: Installation, name: str) -> str:
+    """The token of a gateway. Gate services that run at the same time need one each: any cancels what its own left."""
+    store = Store(installation.settings["COUNTERSIGN_DATABASE_URL"])
+    groups, variants = ["targets", "short", "long"], ["ssh", "sftp", "rdp", "http"]
+    token = store.tokens.create(Owner(kind="gateway", name=name, target_groups=groups, variants=variants), "tests")
+    store.close()
+    return token
+
+
 @contextmanager
 def gates_installed(temporal_address: str, folder: Path) -> Iterator[GateInstallation]:
     """Run all of it until the end of the block."""
@@ -312,15 +321,7 @@ def gates_installed(temporal_address: str, folder: Path) -> Iterator[GateInstall
     with tempfile.TemporaryDirectory() as made, installed(temporal_address, folder, policy()) as installation:
         here = Path(made)
         here.chmod(0o755)
-        store = Store(installation.settings["COUNTERSIGN_DATABASE_URL"])
-        owner = Owner(
-            kind="gateway",
-            name=GATEWAY,
-            target_groups=["targets", "short", "long"],
-            variants=["ssh", "sftp", "rdp", "http"],
-        )
-        token = store.tokens.create(owner, "tests")
-        store.close()
+        token = new_gateway(installation, GATEWAY)
         (here / "gate.token").touch(0o600)
         (here / "gate.token").write_text(f"{token}\n")
         lines = [f"{name}:x:{number}:{number}::/:/bin/false" for name, number in ACCOUNTS.items()]

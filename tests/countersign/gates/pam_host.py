@@ -16,7 +16,7 @@ from countersign.gates.pam_files import pam_files
 from countersign.views import RequestView
 from sandbox.ssh_hosts import COUNTERSIGN, Host, NoSsh, check_ssh
 from sandbox.temporal_server import free_port
-from tests.countersign.gates.gate_installation import GateInstallation
+from tests.countersign.gates.gate_installation import GateInstallation, new_gateway
 from tests.countersign.gates.networks import SECONDS, Relay, wait_until
 
 CONFIG = Path("/etc/countersign/gate.toml")
@@ -155,7 +155,7 @@ class GatedHost(PamHost):
         )
         files = {str(file): text for file, text in pam_files(CONFIG).items()}
         super().__init__(folder, people, {**files, str(CONFIG): toml})
-        self.write("/etc/countersign/gate.token", f"{portal.token}\n", 0o600)
+        self.write("/etc/countersign/gate.token", new_gateway(portal.installation, "host-1"), 0o600)
         self.gate = self.start_gate()
 
     def start_gate(self) -> subprocess.Popen[bytes]:
