@@ -24,22 +24,43 @@ class Kind(StrEnum):
     SERVICE = "service"
     SSH = "ssh"
     PAM = "pam"
+    HTTP = "http"
+
+
+class Proxy(StrEnum):
+    """A reverse proxy whose files are known."""
+
+    NGINX = "nginx"
+    CADDY = "caddy"
 
 
 def install(
-    gate: Annotated[Kind, typer.Argument(metavar="GATE", help="What to set up: ssh, pam, or the gate service alone.")],
+    gate: Annotated[
+        Kind, typer.Argument(metavar="GATE", help="What to set up: ssh, pam, http, or the gate service alone.")
+    ],
     write: Annotated[
         bool, typer.Option("--write", help="Write the files, as root; without it they are shown.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write also over files that somebody changed.")] = False,
     group: Annotated[str, typer.Option(metavar="NAME", help="The Unix group of the people who come by SSH.")] = GROUP,
+    proxy: Annotated[
+        Proxy, typer.Option(metavar="NAME", help="The proxy in front of web applications: nginx or caddy.")
+    ] = Proxy.NGINX,
+    no_relay: Annotated[
+        bool, typer.Option("--no-relay", help="Have the proxy reach web applications itself, without the gate service.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the files that set a gate up on this host, or write them; a file that somebody changed is left as it is."""
     # Other commands need not load them.
     from countersign.gates import install as files
 
-    wanted = _files(gate, group, write)
+    if gate is Kind.HTTP:
+        from countersign.gates.http_files import http_install_files
+
+        wanted = http_install_files(proxy.value, relay=not no_relay, ready_only=write)
+    else:
+        wanted = _files(gate, group, write)
     if write:
         done = files.write(wanted, force)
         _say([(one, "was written" if written else one.state.value) for one, written in done], as_json, in_full=False)
@@ -67,10 +88,14 @@ def _files(gate: Kind, group: str, write: bool) -> "list[File]":
 def _say(files: "Sequence[tuple[File, str]]", as_json: bool, in_full: bool) -> None:
     if as_json:
         show_json(
-            [{"path": one.path, "mode": f"{one.mode:04o}", "state": state, "text": one.text} for one, state in files]
+            [
+                {"path": one.path, "mode": f"{one.mode:04o}", "owner": one.owner, "state": state, "text": one.text}
+                for one, state in files
+            ]
         )
         return
     for one, state in files:
-        show(Text.assemble((f"{one.path}", "bold"), f" (mode {one.mode:04o}) {state}"))
+        owner = f", of {one.owner}" if one.owner else ""
+        show(Text.assemble((f"{one.path}", "bold"), f" (mode {one.mode:04o}{owner}) {state}"))
         if in_full:
             show(Text(one.text))

@@ -11,15 +11,17 @@ import pwd
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import h11
+from pydantic import Field
 
+from countersign.certificates import HostName
 from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refused, Unavailable, message_of
 from countersign.gates.targets import opened, pass_on
 from countersign.gates.tracking import Session, Wanted
 from countersign.gates.unix_sockets import caller_of, listening
-from countersign.models import Model
+from countersign.models import Id, Model
 from countersign.tasks import first_of
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 PROTOCOL = "http"
 FOLDER = Path("/run/countersign/http")
+PORTAL = "127.0.0.1:8080"
+# A host name or an address, and a port; it stands in the proxy's configuration.
+HOST_AND_PORT = r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"
 READ_BYTES = 64 * 1024
 LARGEST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 30.0
@@ -45,10 +50,20 @@ log = logging.getLogger(__name__)
 
 
 class HttpSection(Model):
-    """The section `[http]` of gate.toml: the proxy's account, and the folder of the sockets, one for each device."""
+    """The section `[http]` of gate.toml: the proxy's account, and the folder of the sockets, one for each device.
+
+    The proxy's own files are written from the rest: where it reaches the portal itself, and, as in the policy, which
+    device the application of a host is.
+    """
 
     proxy_user: str
     folder: Path = FOLDER
+    portal: Annotated[str, Field(pattern=HOST_AND_PORT)] = PORTAL
+    applications: dict[HostName, Id] = {}
+
+    def socket_of(self, device: str) -> Path:
+        """Where the relay listens for what the proxy passes on for a device."""
+        return self.folder / f"{device}.sock"
 
 
 class Side:
@@ -251,7 +266,7 @@ async def relaying(section: HttpSection, devices: Mapping[str, "Target"], access
     except KeyError:
         name = section.proxy_user[:40]
         raise BadQuestion(f"http.proxy_user {name!r} is no account here; name the proxy's.") from None
-    sockets = {name: section.folder / f"{name}.sock" for name, one in devices.items() if PROTOCOL in one.ports}
+    sockets = {name: section.socket_of(name) for name, one in devices.items() if PROTOCOL in one.ports}
     servers = []
     try:
         for name, path in sockets.items():

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pwd
 import re
 import tempfile
 from collections.abc import Iterable
@@ -24,6 +25,10 @@ class File(NamedTuple):
     mode: int = 0o644
     # Whether the text is what is there with lines of ours, so that nothing of it is lost.
     adds: bool = False
+    # Whether people have to write something into it, which is never lost.
+    to_fill: bool = False
+    # Whose it is, if not that of who writes it.
+    owner: str | None = None
 
     @property
     def state(self) -> "State":
@@ -51,9 +56,9 @@ class State(StrEnum):
     EDITED = "was changed by somebody, and is left as it is"
 
 
-def file(path: str, text: str) -> File:
+def file(path: str, text: str, mode: int = 0o644, to_fill: bool = False, owner: str | None = None) -> File:
     """A file to install, with the line that says who wrote it."""
-    return File(Path(path), MARK.format(digest=_digest(text)) + text)
+    return File(Path(path), MARK.format(digest=_digest(text)) + text, mode, to_fill=to_fill, owner=owner)
 
 
 def is_unchanged(text: str) -> bool:
@@ -65,14 +70,18 @@ def is_unchanged(text: str) -> bool:
 def write(files: Iterable[File], force: bool = False) -> list[tuple[File, bool]]:
     """Write the files that differ, but none that somebody changed unless `force`; says of each whether it was written.
 
-    Raises NotAllowed where something can't be written; the files before it are written then.
+    What somebody had to fill in stays, whatever `force` says.
+    Raises NotAllowed where something can't be written, BadQuestion where its owner is no account; the files before it
+    are written then.
     """
     return [(one, _write(one, force)) for one in files]
 
 
 def _write(one: File, force: bool) -> bool:
-    if one.state is State.CURRENT or (one.state is State.EDITED and not force):
+    state = one.state
+    if state is State.CURRENT or (state is State.EDITED and (one.to_fill or not force)):
         return False
+    owner = _account(one) if one.owner else None
     try:
         one.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         # Put in place whole: sshd and systemd may read it at any time.
@@ -80,10 +89,21 @@ def _write(one: File, force: bool) -> bool:
         with os.fdopen(handle, "w") as opened:
             opened.write(one.text)
             os.fchmod(opened.fileno(), one.mode)
+            if owner:
+                os.fchown(opened.fileno(), owner.pw_uid, owner.pw_gid)
         os.replace(name, one.path)
     except OSError as error:
         raise _failed(one.path, "written", error) from None
     return True
+
+
+def _account(one: File) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(one.owner or "")
+    except KeyError:
+        raise BadQuestion(
+            f"{one.path} is for the account {one.owner!r}, which is not on this host; name another."
+        ) from None
 
 
 def _digest(text: str) -> str:

@@ -45,7 +45,7 @@ WantedBy=multi-user.target
 def service_files(skeleton: str = SKELETON) -> list[File]:
     """The configuration to fill in, and the unit that starts the service."""
     unit = UNIT.format(program=program("countersign"), config=CONFIG)
-    return [file(CONFIG, skeleton), file("/etc/systemd/system/countersign-gate.service", unit)]
+    return [file(CONFIG, skeleton, to_fill=True), file("/etc/systemd/system/countersign-gate.service", unit)]
 
 
 def program(name: str) -> str:

@@ -46,7 +46,9 @@ def test_temporal_is_wanted_by_extras_alone(wheel: Path) -> None:
     assert {"temporal", "server"} <= set(fields.get_all("Provides-Extra") or [])
 
 
-@pytest.mark.parametrize("words", [["--version"], ["request", "-h"], ["policy", "check", "policy.yaml"]])
+@pytest.mark.parametrize(
+    "words", [["--version"], ["request", "-h"], ["policy", "check", "policy.yaml"], ["gate", "install", "http"]]
+)
 def test_the_command_line_runs_from_the_wheel(wheel: Path, words: list[str]) -> None:
     command = [sys.executable, "-c", RUN, str(wheel), *words]
     policy = wheel.parent / "policy.yaml"

@@ -41,6 +41,9 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         ("[devices.x]\naddress = 'x'\nports = { telnet = 23 }", "protocol must be ssh, sftp, rdp or http"),
         ("[devices.x]\naddress = 'x'\nports = { ssh = 22, sftp = 22 }", "another port for each protocol"),
         ("[devices.x]\naddress = 'x'\nports = {}", "devices.x.ports has too few entries"),
+        ("[http]\nproxy_user = 'x'\napplications = { 'https://x' = 'y' }", "is not a host name"),
+        ("[http]\nproxy_user = 'x'\napplications = { 'x' = 'y;' }", "is not an id"),
+        ("[http]\nproxy_user = 'x'\nportal = '127.0.0.1:8080; return 200'", "http.portal must match"),
         ("[devices", "is no TOML"),
     ],
 )

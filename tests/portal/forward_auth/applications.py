@@ -1,15 +1,15 @@
-"""Web applications behind the real nginx and Caddy, by the recipes in `deploy/`, which ask a portal."""
+"""Web applications behind the real nginx and Caddy, by the files that are installed for them, which ask a portal."""
 
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ import httpx
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from countersign.gates.config import GateConfig, Target
+from countersign.gates.http_files import proxy_files
+from countersign.gates.http_relay import HttpSection
 from store.tokens import Owner
 from tests.authority import SERVER, Authority
 from tests.portal.context import MARK, POLICY
 from tests.portal.pages.conftest import Site
-from tests.tls_proxies import CADDY, DEPLOY, NGINX, Command, found, replaced, running
+from tests.tls_proxies import CADDY, NGINX, found, replaced, running
 
 APP, WIKI = f"grafana-{MARK}", f"wiki-{MARK}"
 HOST, OTHER = "grafana.example.test", "wiki.example.test"
@@ -65,60 +68,51 @@ async def application() -> AsyncIterator[tuple[str, Application]]:
     await task
 
 
-def nginx(
-    tokens: Mapping[str, str], application: str, home: Path, port: int, portal: str, certificate: str, key: str
-) -> list[str]:
-    """The recipe for each host, one after another in one file."""
-    recipes: list[str] = []
-    for host, device in DEVICES.items():
-        gateway = home / f"{host}.gateway"
-        gateway.write_text(_gateway("nginx", tokens[host], device))
-        changes = {
-            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-            "/etc/ssl/grafana.example.com.pem": certificate,
-            "/etc/ssl/private/grafana.example.com.key": key,
-            "/etc/nginx/countersign/grafana": str(gateway),
-            "127.0.0.1:8080": portal,
-            "127.0.0.1:3000": application,
-            "server_name grafana.example.com": f"server_name {host}",
-        }
-        recipe = replaced((DEPLOY / "nginx" / "application.conf").read_text(), changes)
-        recipes.append(recipe[recipe.index("server {") :] if recipes else recipe)
-    (home / "countersign.conf").write_text("\n".join(recipes))
+def nginx(sites: Mapping[str, str], home: Path, port: int) -> list[str]:
+    """Run it with the file of each host."""
+    listens = {"listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;"}
+    (home / "countersign.conf").write_text("\n".join(replaced(site, listens) for site in sites.values()))
     user = "user root root;" if os.geteuid() == 0 else ""
     (home / "nginx.conf").write_text(NGINX.format(home=home, user=user))
     return [str(found("nginx")), "-p", str(home), "-e", "stderr", "-c", str(home / "nginx.conf")]
 
 
-def caddy(
-    tokens: Mapping[str, str], application: str, home: Path, port: int, portal: str, certificate: str, key: str
-) -> list[str]:
+def caddy(sites: Mapping[str, str], home: Path, port: int) -> list[str]:
     """The same for Caddy."""
-    recipes = [CADDY]
-    for host, device in DEVICES.items():
-        gateway = home / f"{host}.gateway"
-        gateway.write_text(_gateway("caddy", tokens[host], device))
-        changes = {
-            "grafana.example.com {": f"https://{host}:{port} {{",
-            "/etc/ssl/grafana.example.com.pem": certificate,
-            "/etc/ssl/private/grafana.example.com.key": key,
-            "/etc/caddy/countersign/grafana": str(gateway),
-            "127.0.0.1:8080": portal,
-            "127.0.0.1:3000": application,
-        }
-        recipe = replaced((DEPLOY / "caddy" / "application.Caddyfile").read_text(), changes)
-        recipes.append(recipe[recipe.index("https://") :])
-    (home / "Caddyfile").write_text("\n".join(recipes))
+    own = [replaced(site, {f"\n{host} {{": f"\nhttps://{host}:{port} {{"}) for host, site in sites.items()]
+    (home / "Caddyfile").write_text("\n".join([CADDY, *own]))
     return [str(found("caddy")), "run", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
 
 
-PROXIES: dict[str, Any] = {"nginx": nginx, "caddy": caddy}
+PROXIES: dict[str, Callable[[Mapping[str, str], Path, int], list[str]]] = {"nginx": nginx, "caddy": caddy}
 
 
-def _gateway(proxy: str, token: str, device: str) -> str:
-    return replaced(
-        (DEPLOY / proxy / "gateway").read_text(), {"cs_0123456789ab_...": token, '"grafana"': f'"{device}"'}
-    )
+def _command(
+    name: str, config: GateConfig, relay: bool, tokens: Mapping[str, str], home: Path, port: int, *files: str
+) -> list[str]:
+    """The proxy by the files that are installed for it, with tokens, and `files`: its own certificate and key."""
+    headers, sites = dict[str, str](), dict[str, str]()
+    for one in proxy_files(name, config, relay):
+        if one.path.suffix == ".headers":
+            own = home / one.path.name
+            own.write_text(replaced(one.text, {"cs_0123456789ab_...": tokens[one.path.stem]}))
+            headers[one.path.stem] = str(own)
+        else:
+            host, folder = one.path.stem, one.path.parent
+            places = (f"{folder}/{DEVICES[host]}.headers", f"/etc/ssl/{host}.pem", f"/etc/ssl/private/{host}.key")
+            sites[host] = replaced(one.text, dict(zip(places, (headers[DEVICES[host]], *files), strict=True)))
+    return PROXIES[name](sites, home, port)
+
+
+def _config(application: str, portal: str, relay: Path | None) -> GateConfig:
+    """What gate.toml says of the applications, which are all one. `relay` is the folder with the relay's sockets."""
+    address, _, port = application.rpartition(":")
+    target = Target(address=address, ports={"http": int(port)})
+    http = HttpSection(proxy_user=getpass.getuser(), portal=portal, applications=DEVICES)
+    if relay:
+        http.folder = relay
+    devices = dict.fromkeys(DEVICES.values(), target)
+    return GateConfig(url=f"http://{portal}", token_file=Path("none"), devices=devices, http=http)
 
 
 @dataclass
@@ -217,13 +211,13 @@ def cookie_of(reply: httpx.Response, name: str) -> str:
 
 
 @asynccontextmanager
-async def behind(name: str, site: Site, folder: Path, upstream: str = "") -> AsyncIterator[Scene]:
+async def behind(name: str, site: Site, folder: Path, relay: Path | None = None) -> AsyncIterator[Scene]:
     """Applications behind this proxy, which asks the portal of an installation with APPLICATIONS as its policy.
 
-    `upstream` is where they are in the place of the application that comes with them.
+    `relay` is the folder with the sockets of the relay that stands between, if one does.
     """
     tokens = {
-        host: site.store.tokens.create(
+        device: site.store.tokens.create(
             Owner(kind="gateway", name=f"{name}-{host}", targets=[device], variants=["http"]), "tests"
         )
         for host, device in DEVICES.items()
@@ -233,6 +227,9 @@ async def behind(name: str, site: Site, folder: Path, upstream: str = "") -> Asy
     for file, text in zip(files, (server.pem, server.key_pem), strict=True):
         file.write_text(text)
     async with application() as (where, app):
-        commands: dict[str, Command] = {one: partial(make, tokens, upstream or where) for one, make in PROXIES.items()}
-        with running(name, folder, site.url, str(files[0]), str(files[1]), commands) as url:
+
+        def command(home: Path, port: int, portal: str, *own: str) -> list[str]:
+            return _command(name, _config(where, portal, relay), relay is not None, tokens, home, port, *own)
+
+        with running(name, folder, site.url, str(files[0]), str(files[1]), {name: command}) as url:
             yield Scene(site, app, url, server.pem)

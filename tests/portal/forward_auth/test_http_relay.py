@@ -132,8 +132,7 @@ async def relayed(name: str, site: Site, folder: Path) -> AsyncIterator[Relayed]
         async with relaying(HttpSection(proxy_user=getpass.getuser(), folder=Path(short)), targets, access):
             path = Path(short) / f"{APP}.sock"
             await until(lambda: access.answers)
-            upstream = f"unix:{path}" if name == "nginx" else f"unix/{path}"
-            async with behind(name, site, folder, upstream) as scene:
+            async with behind(name, site, folder, Path(short)) as scene:
                 yield Relayed(scene, application, path)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
