@@ -23,7 +23,7 @@ SOCKET = "run/countersign/gate.sock"
 COUNTERSIGN = str(Path(sys.executable).parent / "countersign")
 SSHD = Path("/usr/sbin/sshd")
 PROGRAMS = {"ssh": "openssh-client", "unshare": "util-linux", "nsenter": "util-linux"}
-SECONDS = 30
+SECONDS = 90
 FIRST_ACCOUNT = 40001
 # Where the homes of people are who have one; other people share `/`, which is root's.
 HOMES = "/home"

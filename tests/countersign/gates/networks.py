@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-SECONDS = 30
+SECONDS = 90
 CLONE_NEWNET = 0x40000000
 # What runs in it ends with its first process, also a daemon; wireguard-go's sockets are its own.
 HOLD = "mkdir -p /run/wireguard; mount -t tmpfs none /run/wireguard; ip link set lo up; echo up; exec sleep infinity"

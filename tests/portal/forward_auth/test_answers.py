@@ -26,7 +26,7 @@ from tests.portal.forward_auth.applications import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SECONDS = 30
+SECONDS = 90
 ELSEWHERE = (
     *("https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)", "/\t/x", "/ä", "x", ""),
     *("/.countersign/accept?code=a", "/" + "%2F" * 1000),

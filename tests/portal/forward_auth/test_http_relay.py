@@ -29,7 +29,7 @@ from tests.tls_proxies import found
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SECONDS = 30
+SECONDS = 90
 NOBODY = 65534
 MEGABYTE = 1024 * 1024
 LARGE = 64
