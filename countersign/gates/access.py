@@ -89,14 +89,15 @@ class Access:
         cancelled the asker has gone: see `asker_withdrew`.
         """
         asking = self._joined(wanted.question)
+        was_asked_before = asking.request is not None
         try:
             async with asyncio.timeout(None if wanted.wait else NO_WAIT_SECONDS):
                 request = await self._opened(asking, tell)
-                if not wanted.wait:
+                if was_asked_before and not wanted.wait:
                     await self._read_once_more(request)
                 return await self._answer(asking, request, wanted, tell)
         except TimeoutError:
-            raise Unavailable(f"{AWAY}; try again.") from None
+            raise _away() from None
         finally:
             self._leave(asking)
 
@@ -105,7 +106,7 @@ class Access:
         try:
             await self._followed.read_now(request)
         except Unavailable:
-            raise Unavailable(f"{AWAY}; try again.") from None
+            raise _away() from None
 
     async def resume(self, wanted: Wanted, tell: Tell) -> Session | None:
         """The session that a grant permits which lasts now; None where there is none. Nothing is asked for.
@@ -113,7 +114,7 @@ class Access:
         Raises Unavailable, and BadQuestion.
         """
         if not self.answers:
-            raise Unavailable(f"{AWAY}; try again.")
+            raise _away()
         source_address = wanted.question.source_address
         longest = await self._other_grants.longest_grant(wanted, source_address)
         if longest is None or longest.grant is None:
@@ -233,7 +234,7 @@ class Access:
             if not request.waits and self.answers:
                 return _session(request, asking.question, wanted, tell)
             if not request.waits and not wanted.wait:
-                raise Unavailable(f"{AWAY}; try again.")
+                raise _away()
             about, left = self._how_it_is(request)
             if not wanted.wait:
                 asking.is_kept = True
@@ -265,6 +266,10 @@ def _session(request: Request, question: Question, wanted: Wanted, tell: Tell) -
     session = Session(wanted, question.source_address, request, view.grant, tell)
     tell(f"#{request.approval_id} lets you in until {moment(session.ends_at)} ({span(session.ends_at - at)}).")
     return session
+
+
+def _away() -> Unavailable:
+    return Unavailable(f"{AWAY}; try again.")
 
 
 def _key(question: Question) -> _Key:
