@@ -45,6 +45,8 @@ from countersign.http import Api
 # Connections of one account, and of all; each session has one, and one to its target.
 MOST_OF_ONE, MOST_IN_ALL = 512, 4096
 MOST_ACCOUNTS_LOOKED_UP = 16
+# How long what was let in has to be ended, when the service is.
+STOPPING_SECONDS = 8.0
 STOPPED = "The gate is being stopped."
 CODES: list[tuple[type[CountersignError], int]] = [
     (Refused, protocol.NO),
@@ -93,8 +95,7 @@ class GateService:
             if self.logins:
                 await self.logins.close()
             self.access.end_all(STOPPED)
-            if self._serving:
-                await asyncio.wait(self._serving, timeout=4 * CLOSING_SECONDS)
+            await asyncio.wait({*running, *self._serving}, timeout=STOPPING_SECONDS)
             self._config.socket.unlink(missing_ok=True)
         for part in running:
             if part.done() and not part.cancelled():

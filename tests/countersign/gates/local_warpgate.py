@@ -2,21 +2,37 @@
 
 GET session-approvals, POST session-approvals/{id}/approve?scope=Once and .../reject (200, 404), GET sessions and
 sessions/{id}, POST sessions/{id}/close (201, 404), each with the header X-Warpgate-Token.
+TROUBLES are what it answers instead.
 """
 
 from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 TOKEN = "a token of the tests"
 API = "/@warpgate/admin/api"
+# What it answers to every GET in place of what it should: a body, or what `Handler` has a method for.
+TROUBLES = {
+    "a list of numbers": b"[1, 2]",
+    "an object": b'{"items": 7}',
+    "an array in arrays": b"[" * 100_000,
+    "no JSON": b"<html>Welcome to the hotel's network</html>",
+    "nothing": b"",
+    "one id twice": None,
+    "an id that is a path": None,
+    "a name that is a number": None,
+    "another place": None,
+    "without end": None,
+    "byte by byte": None,
+}
 
 
 class LocalWarpgate(ThreadingHTTPServer):
@@ -27,6 +43,9 @@ class LocalWarpgate(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.sessions: dict[str, dict[str, Any]] = {}
         self.is_away = False
+        self.trouble, self.troubled = "", 0
+        # Called, once, when a list has been answered.
+        self.then: Callable[[], object] | None = None
 
     def connect(self, username: str, target: str, protocol: str = "SSH", state: str = "held") -> str:
         """Somebody connects, and is held; or, in another `state`, has been let in before."""
@@ -53,11 +72,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not (parts := self._parts()):
             return
-        if parts == ["session-approvals"]:
-            self._answer(200, [self._approval(*one) for one in self.server.in_state("held")])
+        if self.server.trouble:
+            self.server.troubled += 1
+            with suppress(OSError):
+                self._answer_badly(self.server.trouble)
+        elif parts == ["session-approvals"]:
+            self._list([self._approval(*one) for one in self.server.in_state("held")])
         elif parts == ["sessions"]:
             items = [self._session(*one) for one in self.server.in_state("held", "open")]
-            self._answer(200, {"items": items, "offset": 0, "total": len(items)})
+            self._list({"items": items, "offset": 0, "total": len(items)})
         else:
             session = self.server.sessions.get(parts[1])
             self._answer(200, self._session(parts[1], session)) if session else self._answer(404)
@@ -78,6 +101,28 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(status)
         else:
             self._answer(404)
+
+    def _answer_badly(self, trouble: str) -> None:
+        held = [self._approval(*one) for one in self.server.in_state("held", "open")]
+        body = TROUBLES[trouble]
+        if body is not None:
+            self._send(200, body)
+        elif trouble == "one id twice":
+            self._answer(200, [{**one, "username": name} for one in held for name in ("alice", "bob")])
+        elif trouble == "an id that is a path":
+            self._answer(200, [{**one, "id": f"../session-approvals/{one['id']}"} for one in held])
+        elif trouble == "a name that is a number":
+            self._answer(200, [{**one, "username": 7} for one in held])
+        elif trouble == "another place":
+            self._send(302, json.dumps(held).encode(), f"{self.server.url}{API}/session-approvals?followed")
+        else:
+            self.send_response(200)
+            self.end_headers()
+            while self.server.trouble == trouble:
+                self.wfile.write(b" " if trouble == "byte by byte" else b" " * 65536)
+                self.wfile.flush()
+                if trouble == "byte by byte":
+                    time.sleep(0.1)
 
     def _parts(self) -> list[str]:
         path = urlsplit(self.path).path
@@ -112,9 +157,19 @@ class Handler(BaseHTTPRequestHandler):
             "target_sessions": [{"target": {"name": session["target"]}}],
         }
 
+    def _list(self, body: object) -> None:
+        then, self.server.then = self.server.then, None
+        if then:
+            then()
+        self._answer(200, body)
+
     def _answer(self, status: int, body: object = None) -> None:
-        raw = b"" if body is None else json.dumps(body).encode()
+        self._send(status, b"" if body is None else json.dumps(body).encode())
+
+    def _send(self, status: int, raw: bytes, place: str = "") -> None:
         self.send_response(status)
+        if place:
+            self.send_header("Location", place)
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)

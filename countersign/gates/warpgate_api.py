@@ -1,0 +1,168 @@
+"""Warpgate's published API, as far as the gate needs it (version 0.29 and later). Whatever it answers is checked."""
+
+import asyncio
+import json
+from http import HTTPStatus
+from pathlib import Path
+from ssl import create_default_context
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import httpx
+from pydantic import Field, TypeAdapter, ValidationError
+
+from countersign.errors import Unavailable
+from countersign.models import Model
+
+API = "/@warpgate/admin/api/"
+TOKEN_HEADER = "X-Warpgate-Token"  # noqa: S105 - the name of the header
+# From the first byte to the last, so that one that drips is none.
+ANSWER_SECONDS = 10.0
+LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
+MOST_CONNECTIONS = 64
+PAGE, MOST_SESSIONS = 1000, 100_000
+
+# It stands in addresses.
+SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+T = TypeVar("T")
+
+
+class Held(Model, frozen=True):
+    """A session that Warpgate holds (SessionApprovalItem); `address` is where its person comes from."""
+
+    id: SessionId
+    protocol: str
+    username: str
+    target: str
+    address: str | None = None
+
+
+class Target(Model):
+    """What a session is connected to."""
+
+    name: str
+
+
+class TargetSession(Model):
+    """One of the connections of a session."""
+
+    target: Target | None = None
+
+
+class Listed(TargetSession):
+    """A session, held or open, as lists show it; its targets are named by this version or by one before."""
+
+    id: SessionId
+    target_sessions: list[TargetSession] = []
+
+    @property
+    def targets(self) -> set[str]:
+        """Their names."""
+        return {one.target.name for one in (self, *self.target_sessions) if one.target}
+
+
+class Page(Model):
+    """A part of the list of sessions."""
+
+    items: list[Listed]
+    total: int
+
+
+class Reply(NamedTuple):
+    """An answer; `json` is None where the body was no JSON."""
+
+    status: int
+    json: Any
+
+    @property
+    def is_success(self) -> bool:
+        """Whether what was asked is done."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+class Warpgate:
+    """A Warpgate. All of it raises Unavailable where there is no good answer."""
+
+    def __init__(self, url: str, token: str, ca_file: Path | None) -> None:
+        """`ca_file`: the certificate of the authority that is trusted, where it is not one of the system's."""
+        self._http = httpx.AsyncClient(
+            base_url=url + API,
+            headers={TOKEN_HEADER: token},
+            timeout=ANSWER_SECONDS,
+            verify=create_default_context(cafile=ca_file) if ca_file else True,
+            limits=httpx.Limits(max_connections=MOST_CONNECTIONS),
+            trust_env=False,
+        )
+
+    async def held(self) -> list[Held]:
+        """The sessions that are held."""
+        held = self._read(list[Held], await self._send("GET", "session-approvals"))
+        if len({one.id for one in held}) < len(held):
+            raise Unavailable("it holds two sessions of one id")
+        return held
+
+    async def sessions(self) -> list[Listed]:
+        """The sessions that there are, held and open ones."""
+        found: list[Listed] = []
+        while len(found) < MOST_SESSIONS:
+            params = {"active_only": "true", "offset": str(len(found)), "limit": str(PAGE)}
+            page = self._read(Page, await self._send("GET", "sessions", params))
+            found += page.items
+            if not page.items or len(found) >= page.total:
+                break
+        return found
+
+    async def may_be_open(self, session_id: str) -> bool:
+        """Whether a session is open, as far as is known: it may be where Warpgate gives no good answer."""
+        try:
+            reply = await self._send("GET", f"sessions/{session_id}")
+        except Unavailable:
+            return True
+        is_over = reply.is_success and isinstance(reply.json, dict) and reply.json.get("ended")
+        return reply.status != HTTPStatus.NOT_FOUND and not is_over
+
+    async def approve(self, session_id: str) -> None:
+        """Let a session in, this once. Unavailable also where it is held no more."""
+        self._must_be_done(await self._send("POST", f"session-approvals/{session_id}/approve", {"scope": "Once"}))
+
+    async def reject(self, session_id: str) -> None:
+        """Have a session end that is held; one that is gone is as well."""
+        await self._have_ended(f"session-approvals/{session_id}/reject")
+
+    async def close(self, session_id: str) -> None:
+        """Have an open session end; one that is gone is as well."""
+        await self._have_ended(f"sessions/{session_id}/close")
+
+    async def end(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _have_ended(self, path: str) -> None:
+        reply = await self._send("POST", path)
+        if reply.status != HTTPStatus.NOT_FOUND:
+            self._must_be_done(reply)
+
+    def _must_be_done(self, reply: Reply) -> None:
+        if not reply.is_success:
+            raise Unavailable(f"status {reply.status}")
+
+    def _read(self, shape: type[T], reply: Reply) -> T:
+        self._must_be_done(reply)
+        try:
+            return TypeAdapter(shape).validate_python(reply.json, extra="ignore")
+        except ValidationError:
+            raise Unavailable("it is not what Warpgate's API says") from None
+
+    async def _send(self, method: str, path: str, params: dict[str, str] | None = None) -> Reply:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS), self._http.stream(method, path, params=params) as response:
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > LARGEST_ANSWER_BYTES:
+                        raise Unavailable(f"more than {LARGEST_ANSWER_BYTES} bytes")
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise Unavailable(type(error).__name__) from None
+        try:
+            return Reply(response.status_code, json.loads(body))
+        except (ValueError, RecursionError):
+            return Reply(response.status_code, None)
