@@ -52,6 +52,7 @@ test: code
 
 coverage: code
 	@$(TEMPORAL)
+	@install --directory --mode=1777 .measured
 	$(TESTS) --cov --cov-report=
 	@for part in $(COVERED); do \
 		echo "Coverage of $$part:"; \

@@ -41,6 +41,7 @@ from countersign.models import Status, Verdict
 from countersign.views import RequestView
 from store import Store
 from store.tokens import Owner
+from tests.countersign.gates.measuring import measured
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.installation import COMMAND, POLICY, ROOT, Installation, installed
 
@@ -157,7 +158,12 @@ class GateProcess:
         client = subprocess.Popen(
             [*command, *arguments],
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "SSH_CONNECTION": f"{source} 50000 192.0.2.1 22", **environment},
+            env={
+                "PATH": os.environ["PATH"],
+                "SSH_CONNECTION": f"{source} 50000 192.0.2.1 22",
+                **measured(),
+                **environment,
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

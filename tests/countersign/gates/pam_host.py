@@ -17,6 +17,7 @@ from countersign.views import RequestView
 from sandbox.ssh_hosts import COUNTERSIGN, Host, NoSsh, check_ssh
 from sandbox.temporal_server import free_port
 from tests.countersign.gates.gate_installation import GateInstallation, new_gateway
+from tests.countersign.gates.measuring import measure
 from tests.countersign.gates.networks import SECONDS, Relay, wait_until
 
 CONFIG = Path("/etc/countersign/gate.toml")
@@ -48,6 +49,7 @@ class PamHost(Host):
 
     def __init__(self, folder: Path, people: Iterable[str], files: Mapping[str, str]) -> None:
         super().__init__()
+        measure(self)
         self.folder, self.port, self.key = folder, free_port(), folder / "key"
         self.run("mount", "-t", "tmpfs", "none", "/var/log")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)

@@ -24,6 +24,7 @@ from pathlib import Path
 from sandbox.ssh_hosts import HOMES, Host
 from sandbox.temporal_server import free_port
 from tests.countersign.gates.gate_installation import CROWD, TARGETS, GateInstallation, new_gateway
+from tests.countersign.gates.measuring import measure
 from tests.countersign.gates.networks import SECONDS
 from tests.countersign.installation import COMMAND
 
@@ -191,6 +192,7 @@ def ssh_hosts(gates: GateInstallation, folder: Path) -> Iterator[SshHosts]:
 
 def _set_up_bastion(hosts: SshHosts) -> None:
     bastion = hosts.bastion
+    measure(bastion)
     bastion.add_people([*PEOPLE, *CROWD], "countersign", "/bin/sh")
     bastion.write("/etc/countersign/gate.token", new_gateway(hosts.gates.installation, "bastion-1"), mode=0o600)
     hosts.configure()
