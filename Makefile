@@ -5,6 +5,7 @@
 #   make coverage the same tests, slower, and how much of the code they run: all that CI checks
 #   make bench    how fast it is              make lock     renew constraints.txt
 #   make format   tidy the code                make screenshots   every page of the portal, as pictures
+#   make wheel    the command line and the gates as a package for other hosts, in dist/
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +20,7 @@ AT_ONCE ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: demo up check test coverage bench format lock venv screenshots
+.PHONY: demo up check test coverage bench format lock venv screenshots wheel
 
 demo: $(READY)
 	@$(BIN)/python -m sandbox.demo
@@ -60,6 +61,11 @@ coverage: code
 	done
 	@echo "Coverage of the modules at the top:"
 	@$(BIN)/coverage report --include="./*.py" --fail-under=$(COVERAGE) --skip-covered
+
+# Without what was built before, so that dist/ holds one.
+wheel: $(READY)
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t wheel
 
 # Chromium shows them; those in README.md are drawn anew.
 screenshots: $(READY)

@@ -94,6 +94,12 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_has_anybody_install_what_has_our_name_from_a_registry(page: Path) -> None:
+    """`countersign` there is somebody else's."""
+    assert not re.findall(r"pip install\b.*[\s'\"](countersign(?:\[[\w,]+\])?)(?![\w/*-])", page.read_text())
+
+
 def paths_in(page: Path) -> list[tuple[str, str]]:
     """Each file and folder that a page names, with the folder that its line of a table is about."""
     found = []

@@ -46,15 +46,42 @@ def test_temporal_is_wanted_by_extras_alone(wheel: Path) -> None:
     assert {"temporal", "server"} <= set(fields.get_all("Provides-Extra") or [])
 
 
-@pytest.mark.parametrize(
-    "words", [["--version"], ["request", "-h"], ["policy", "check", "policy.yaml"], ["gate", "install", "http"]]
-)
-def test_the_command_line_runs_from_the_wheel(wheel: Path, words: list[str]) -> None:
+def run(wheel: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", RUN, str(wheel), *words]
     policy = wheel.parent / "policy.yaml"
     policy.write_text((ROOT / "examples" / "policy.yaml").read_text())
-    done = subprocess.run(
-        command, env={"PYTHONPATH": str(wheel)}, cwd=wheel.parent, capture_output=True, text=True, check=False
-    )
+    environment = {"PYTHONPATH": str(wheel), "HOME": str(wheel.parent)}
+    return subprocess.run(command, env=environment, cwd=wheel.parent, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--version"],
+        ["request", "-h"],
+        ["policy", "check", "policy.yaml"],
+        *(["gate", "install", gate] for gate in ("service", "ssh", "pam", "http")),
+    ],
+)
+def test_the_command_line_runs_from_the_wheel(wheel: Path, words: list[str]) -> None:
+    done = run(wheel, *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("gate serve --config gate.toml", "gate.toml can't be read"),
+        (
+            "gate check tcp://127.0.0.1:1 --device db-1 --protocol ssh --person alice --url http://127.0.0.1:1",
+            "reached",
+        ),
+        ("connect db-1", "--bastion is missing"),
+        ("give-back 1042 --url http://127.0.0.1:1", "can't be reached"),
+    ],
+)
+def test_what_gates_and_their_people_run_needs_nothing_else(wheel: Path, words: str, message: str) -> None:
+    """All that it imports is there: it gets as far as what is wrong with what was asked."""
+    done = run(wheel, *words.split())
+    assert (done.returncode in {2, 4}, message in done.stderr) == (True, True), done.stderr
