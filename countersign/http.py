@@ -14,6 +14,7 @@ something answers that is not Countersign).
 import ipaddress
 import json
 import re
+import ssl
 import uuid
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -72,6 +73,12 @@ LOG_IN = (
     "There is no token. Run `countersign login`; or make one on the page Tokens, or have an operator make one with "
     "`python -m portal token create`, and set COUNTERSIGN_TOKEN to it."
 )
+# As Python's ssl module says it.
+NOT_VERIFIED = "CERTIFICATE_VERIFY_FAILED"
+CERTIFICATE = (
+    "Where its certificate is of your own authority, have this machine trust that "
+    "(Debian: /usr/local/share/ca-certificates/NAME.crt, `update-ca-certificates`)."
+)
 VERSION_HEADER = "Countersign-Version"
 NEXT_PAGE = re.compile(r'<[^>?]*\?(?P<query>[^>]*)>; rel="next"')
 # A list is followed for so many pages and no further.
@@ -81,6 +88,16 @@ LONGEST_PAGE = 200
 LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
 
 T = TypeVar("T")
+
+
+class Remedies(NamedTuple):
+    """What somebody has to change where the address or the token is wrong: `set_it` is about another token."""
+
+    url: str = "COUNTERSIGN_URL"
+    set_it: str = "set COUNTERSIGN_TOKEN to it"
+
+
+COMMAND_LINE = Remedies()
 
 
 class Reply(NamedTuple):
@@ -94,12 +111,15 @@ class Reply(NamedTuple):
 class Api:
     """One connection to a portal. Unknown fields in its answers are left out, so that it may be newer than this."""
 
-    def __init__(self, url: str, token: str = "", answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self, url: str, token: str = "", answer_seconds: float = ANSWER_SECONDS, remedies: Remedies = COMMAND_LINE
+    ) -> None:
         """`answer_seconds`: how long an answer is waited for.
 
         Raises BadQuestion for an URL or a token that can't be one; the token itself is in no message.
         """
-        self.url = _checked(url)
+        self._remedies = remedies
+        self.url = _checked(url, remedies)
         headers = {"Accept": "application/json", "User-Agent": "countersign"}
         if token.strip():
             headers["Authorization"] = f"Bearer {_plain(token.strip())}"
@@ -109,6 +129,7 @@ class Api:
             timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
             # Through a proxy, 127.0.0.1 would be the proxy's own.
             trust_env=not is_loopback(self.url.host),
+            verify=_trusted(),
         )
 
     def __enter__(self) -> Self:
@@ -492,21 +513,20 @@ class Api:
         if reply.status == HTTPStatus.UNAUTHORIZED:
             if not self.sends_token:
                 return NotAllowed(LOG_IN, **_details(problem))
-            return NotAllowed(f"{message} Then set COUNTERSIGN_TOKEN to it.", **_details(problem))
+            return NotAllowed(f"{message} Then {self._remedies.set_it}.", **_details(problem))
         if isinstance(problem.get("problems"), list):
             return BadPolicy([str(one) for one in problem["problems"]])
         otherwise = Unavailable if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadQuestion
         return ERRORS.get(reply.status, otherwise)(message, **_details(problem))
 
     def _not_ours(self) -> Unavailable:
-        return Unavailable(f"What answers at {self.url} is not Countersign; set COUNTERSIGN_URL to the portal.")
+        return Unavailable(f"What answers at {self.url} is not Countersign; set {self._remedies.url} to the portal.")
 
     def _no_answer(self, error: httpx.RequestError) -> Unavailable:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             why = re.sub(r"^\[Errno -?\d+\] ", "", without_controls(str(error))) or "no answer"
-            return Unavailable(
-                f"{self.url} can't be reached ({why}). Is the portal running? Set COUNTERSIGN_URL to it."
-            )
+            remedy = CERTIFICATE if NOT_VERIFIED in why else f"Is the portal running? Set {self._remedies.url} to it."
+            return Unavailable(f"{self.url} can't be reached ({why}). {remedy}")
         message = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "broke the connection off"
         return Unavailable(f"{self.url} {message}; try again.")
 
@@ -531,14 +551,21 @@ def _details(problem: dict[str, Any]) -> dict[str, Any]:
     return {"code": code, **{name: value for name, value in problem.items() if name not in (*STANDARD_MEMBERS, "code")}}
 
 
-def _checked(url: str) -> httpx.URL:
+def _trusted() -> ssl.SSLContext:
+    """The authorities that the HTTP library trusts, and those of this machine, where a company adds its own."""
+    context = httpx.create_ssl_context()
+    context.load_default_certs()
+    return context
+
+
+def _checked(url: str, remedies: Remedies) -> httpx.URL:
     try:
         checked = httpx.URL(url.strip())
     except httpx.InvalidURL:
         checked = httpx.URL()
     # A login in the URL would be sent in place of the token, and be shown with every error.
     if checked.scheme not in {"http", "https"} or not checked.host or checked.userinfo or checked.query:
-        raise BadQuestion("COUNTERSIGN_URL must be the portal's address alone, such as https://access.example.com.")
+        raise BadQuestion(f"{remedies.url} must be the portal's address alone, such as https://access.example.com.")
     return checked
 
 
@@ -550,7 +577,7 @@ def _segment(typed: str) -> str:
 def _plain(token: str) -> str:
     # The HTTP library's error for a header that it can't send would show its value.
     if not (token.isascii() and token.isprintable() and " " not in token):
-        raise BadQuestion("COUNTERSIGN_TOKEN holds a character that no token has; copy it again.")
+        raise BadQuestion("The token holds a character that no token has; copy it again.")
     return token
 
 

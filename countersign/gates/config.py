@@ -12,10 +12,11 @@ from countersign.errors import BadQuestion
 from countersign.gates.certificates import SshSection
 from countersign.gates.http_relay import HttpSection
 from countersign.gates.logins import PamSection
-from countersign.gates.private_files import read_private
+from countersign.gates.private_files import AS_ROOT, read_private
 from countersign.gates.protocol import SOCKET
 from countersign.gates.rdp import RdpSection
 from countersign.gates.warpgate import WarpgateSection
+from countersign.http import Api, Remedies
 from countersign.models import NO_BOOL, Id, Model
 from countersign.question import read_question
 from countersign.remedies import remedy
@@ -26,6 +27,9 @@ LONGEST_RETRY = timedelta(hours=1)
 LARGEST_FILE_BYTES = 1024 * 1024
 # A host name or an address; never what could be taken for an option of a program.
 ADDRESS = r"^[A-Za-z0-9_:\[][A-Za-z0-9_.:%\[\]-]{0,252}$"
+
+INSTALL = "countersign gate install service --write"
+REMEDIES = Remedies("`url` in gate.toml", "put it into the file that `token_file` in gate.toml names")
 
 Port = Annotated[int, NO_BOOL, Field(ge=1, le=65535)]
 Grace = Annotated[timedelta, BeforeValidator(reads("seconds", LONGEST_GRACE))]
@@ -76,7 +80,8 @@ def read_config(file: Path) -> GateConfig:
         with file.open("rb") as opened:
             raw = opened.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        raise BadQuestion(f"{file} can't be read: {error.strerror}; name a file that is there.") from None
+        do = f"have one written, to fill in, by `{INSTALL}`" if isinstance(error, FileNotFoundError) else AS_ROOT
+        raise BadQuestion(f"{file} can't be read: {error.strerror}; {do}.") from None
     if len(raw) > LARGEST_FILE_BYTES:
         raise BadQuestion(f"{file} is larger than {LARGEST_FILE_BYTES} bytes; name a smaller file.")
     try:
@@ -94,3 +99,8 @@ def read_token(file: Path) -> str:
     if not token:
         raise BadQuestion(f"{file} is empty; put the gateway's token there.")
     return token
+
+
+def portal(config: GateConfig) -> Api:
+    """The portal, asked with the gateway's token; BadQuestion where that or the address can't be one."""
+    return Api(config.url, read_token(config.token_file), remedies=REMEDIES)

@@ -9,10 +9,9 @@ from pathlib import Path
 from countersign.checks import in_order
 from countersign.errors import CountersignError
 from countersign.gates import protocol
-from countersign.gates.config import GateConfig, read_config, read_token
+from countersign.gates.config import GateConfig, portal, read_config
 from countersign.gates.logins import PamSection
 from countersign.gates.pam_files import PAM_FOLDER, pam_files
-from countersign.http import Api
 from countersign.times import duration
 from countersign.views import Finding
 
@@ -38,7 +37,7 @@ def findings(file: Path) -> list[Finding]:
 
 def _portal(config: GateConfig) -> Iterator[Finding]:
     try:
-        with Api(config.url, read_token(config.token_file)) as api:
+        with portal(config) as api:
             me = api.me()
     except CountersignError as error:
         yield _problem("portal", config.url, str(error))

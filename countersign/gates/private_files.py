@@ -7,6 +7,7 @@ from pathlib import Path
 from countersign.errors import BadQuestion
 
 LARGEST_BYTES = 64 * 1024
+AS_ROOT = "run this as root, or as who may read it"
 
 
 def read_private(file: Path, what: str) -> bytes:
@@ -18,7 +19,8 @@ def read_private(file: Path, what: str) -> bytes:
         with file.open("rb") as opened:
             about, raw = os.fstat(opened.fileno()), opened.read(LARGEST_BYTES)
     except OSError as error:
-        raise BadQuestion(f"{file} can't be read: {error.strerror}; put {what} there.") from None
+        remedy = AS_ROOT if isinstance(error, PermissionError) else f"put {what} there"
+        raise BadQuestion(f"{file} can't be read: {error.strerror}; {remedy}.") from None
     # systemd lets a service's user read a credential of root's by an access list, which shows as root's group.
     others = 0o037 if about.st_gid == 0 else 0o077
     if stat.S_IMODE(about.st_mode) & others or about.st_uid not in {0, os.geteuid()}:

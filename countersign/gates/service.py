@@ -31,7 +31,7 @@ from countersign.gates.calls import Calls
 from countersign.gates.certificates import CertificateAuthority
 from countersign.gates.claims import ROOT, Claim, claim_of
 from countersign.gates.clients import CLOSING_SECONDS, Client
-from countersign.gates.config import GateConfig, read_token
+from countersign.gates.config import GateConfig, portal, read_token
 from countersign.gates.http_relay import relay
 from countersign.gates.logins import PAM, Logins
 from countersign.gates.protocol import LONGEST_LINE_BYTES, Message
@@ -40,7 +40,6 @@ from countersign.gates.targets import connected, cut
 from countersign.gates.tracking import Wanted
 from countersign.gates.unix_sockets import listening
 from countersign.gates.warpgate import WarpgateGate
-from countersign.http import Api
 
 # Connections of one account, and of all; each session has one, and one to its target.
 MOST_OF_ONE, MOST_IN_ALL = 512, 4096
@@ -229,7 +228,7 @@ async def serve(config: GateConfig) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.umask(0o077)
     loop = asyncio.get_running_loop()
-    with Api(config.url, read_token(config.token_file)) as api:
+    with portal(config) as api:
         access = Access(api, config.grace.total_seconds(), config.retry_within.total_seconds())
         parts: list[Part] = [RdpGate(config.rdp, config.devices, access, api).run] if config.rdp else []
         if config.warpgate and config.warpgate.enabled:

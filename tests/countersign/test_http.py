@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from countersign.errors import (
 from countersign.http import LARGEST_ANSWER_BYTES, Api, is_loopback
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from sandbox.temporal_server import free_port
+from tests.authority import SERVER, Authority
 from tests.countersign.scripted import Server
 
 QUESTION = ConnectionQuestion(requester="alice", device="db-1", protocol=Protocol.SSH)
@@ -60,6 +63,26 @@ def test_where_nobody_listens_the_remedy_is_named() -> None:
     with Api(f"http://127.0.0.1:{free_port()}") as api, pytest.raises(Unavailable) as error:
         api.me()
     assert "can't be reached (Connection refused). Is the portal running? Set COUNTERSIGN_URL" in str(error.value)
+
+
+def test_the_authorities_of_this_machine_are_trusted_and_of_another_the_remedy_is_named(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority()
+    issued = authority.issue("localhost", [SERVER], ["localhost"])
+    (tmp_path / "portal.pem").write_text(issued.pem + issued.key_pem)
+    (tmp_path / "authority.pem").write_text(authority.pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "portal.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = server.url.replace("http://127.0.0.1", "https://localhost")
+    with Api(url) as api, pytest.raises(Unavailable, match="update-ca-certificates"):
+        api.ask(QUESTION)
+    # Where OpenSSL looks, in place of the machine's own.
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    server.will_say(201, ASKED)
+    with Api(url) as api:
+        assert api.ask(QUESTION).approval_id == 1042
 
 
 @pytest.mark.parametrize(
@@ -198,7 +221,7 @@ def test_the_portal_may_live_below_a_path(server: Server) -> None:
     ],
 )
 def test_an_address_or_token_that_can_be_none_is_refused_unseen(make: Callable[[], Api]) -> None:
-    with pytest.raises(BadQuestion, match=r"COUNTERSIGN_(URL|TOKEN)") as error:
+    with pytest.raises(BadQuestion, match=r"COUNTERSIGN_URL|The token holds") as error:
         make()
     assert "5ec2e7" not in str(error.value)
 

@@ -53,7 +53,7 @@ def test_a_mistake_is_named_with_its_remedy(tmp_path: Path, more: str, message: 
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadQuestion, match="name a file that is there"):
+    with pytest.raises(BadQuestion, match="countersign gate install service --write"):
         read_config(tmp_path / "gate.toml")
 
 
