@@ -5,11 +5,13 @@ Where TEMPORAL_ADDRESS is set, that server is used and nothing is started.
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +26,8 @@ from store.file_permissions import BESIDE, OTHERS, OURS_ALONE, close
 from workflows import search_attributes
 
 HOST = "127.0.0.1"
+# Below those that Linux gives to connections (ip(7), ip_local_port_range).
+PORTS = range(10_000, 32_768)
 START_SECONDS = 120
 STOP_SECONDS = 3
 POLL_SECONDS = 0.05
@@ -166,11 +170,12 @@ class TemporalServer:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on loopback that nobody listens on now, and that the system gives to no connection meanwhile."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def refuse_taken_port(port: int) -> None:
