@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -57,9 +59,11 @@ def wireguard(
         token = content(token_file).decode(errors="replace").strip()
         if not token:
             raise BadQuestion(f"{token_file} is empty; put the gateway's token there.")
-    signal.signal(signal.SIGTERM, _end)
     with connect(url, token) as api:
-        Gate(api, name, seconds, _say_json if as_json else _say).run()
+        gate = Gate(api, name, seconds, _say_json if as_json else _say)
+        for number, ending in ((signal.SIGTERM, typer.Exit(Code.OK)), (signal.SIGINT, KeyboardInterrupt())):
+            signal.signal(number, partial(_end, gate.end_by, ending))
+        gate.run()
 
 
 @commands.command()
@@ -75,11 +79,9 @@ def serve(
     asyncio.run(serving(read_config(config)))
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    """End once; a second signal must not interrupt the removal of the peers."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise typer.Exit(Code.OK)
+def _end(end_by: Callable[[BaseException], None], ending: BaseException, number: int, frame: FrameType | None) -> None:
+    """End by a signal, never in the middle of something; a second one changes nothing."""
+    end_by(ending)
 
 
 def _say(message: str) -> None:

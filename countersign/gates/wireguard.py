@@ -38,7 +38,7 @@ class Heard(NamedTuple):
 
     at: float
     admitted: Peers | None
-    problem: Exception | None = None
+    problem: BaseException | None = None
 
 
 def now() -> float:
@@ -83,6 +83,10 @@ class Gate:
                 self._wait(TICK_SECONDS)
         finally:
             self._end()
+
+    def end_by(self, error: BaseException) -> None:
+        """Have `run` raise this, as soon as what it does now is done and told; for handlers of signals."""
+        self._heard.put(Heard(now(), None, error))
 
     def _end(self) -> None:
         try:

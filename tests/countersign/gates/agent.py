@@ -15,13 +15,18 @@ from tests.countersign.installation import COMMAND
 class Agent:
     """`countersign gate wireguard` for the interface wg0; ends with the block."""
 
-    def __init__(self, network: Network, url: str, token: str, folder: Path, grace: str = "2s") -> None:
+    def __init__(
+        self, network: Network, url: str, token: str, folder: Path, grace: str = "2s", programs: str = ""
+    ) -> None:
+        """`programs`: a folder of programs that come before those of the system."""
         self._network = network
         token_file, self._said = folder / "token", folder / "said"
         token_file.write_text(f"{token}\n")
         options = ["--interface", "wg0", "--url", url, "--token-file", str(token_file), "--grace", grace, "--json"]
         command = network.inside(COMMAND, "gate", "wireguard", *options)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")}
+        if programs:
+            environment["PATH"] = f"{programs}:{environment['PATH']}"
         with self._said.open("a") as said:
             self._process = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
 
@@ -38,6 +43,9 @@ class Agent:
 
     def stop(self) -> int:
         self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
         return self._process.wait(SECONDS)
 
     @property

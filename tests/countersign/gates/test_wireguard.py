@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,12 @@ from tests.countersign.installation import Run
 
 ALICE, BOB, CAROL = (new_key() for _ in range(3))
 TROUBLES = ["fail", "refuse_token", "say_nonsense", "say_no_json", "hang_up", "say_nothing", "trickle"]
+# `wg` that has the gate end when it has set peers.
+ENDED_BY_SETTING = """#!/bin/sh
+{wg} "$@" || exit
+[ "$1" = syncconf ] && kill -TERM $PPID
+exit 0
+"""
 
 
 def device(number: int, key: str, **others: object) -> dict[str, object]:
@@ -62,6 +69,22 @@ def test_peers_are_who_is_admitted_and_the_interface_stays_as_it_is(
         "Removed device d2 of alice, 10.64.0.2/32.",
     ]
     assert f"Removed peer {CAROL}." in gate.said
+
+
+def test_what_is_done_is_told_though_it_is_ended_meanwhile(
+    network: Network, portal: AdmittingServer, tmp_path: Path
+) -> None:
+    wg = tmp_path / "wg"
+    wg.write_text(ENDED_BY_SETTING.format(wg=shutil.which("wg")))
+    wg.chmod(0o755)
+    portal.admit(device(2, ALICE))
+    with Agent(network, portal.url, TOKEN, tmp_path, grace="1h", programs=str(tmp_path)) as gate:
+        assert gate.wait() == 0
+    assert gate.said[-2:] == [
+        "Admitted device d2 of alice, 10.64.0.2/32.",
+        "The gate ends: no device is admitted any more.",
+    ]
+    assert peers(network) == {}
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
