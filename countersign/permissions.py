@@ -12,7 +12,6 @@ from countersign.errors import (
     CountersignError,
     NotAllowed,
     Refused,
-    already_settled,
     channel_not_allowed,
     counted_at,
     other_level,
@@ -131,7 +130,7 @@ def why_not_answer(
     if not who.enabled:
         return disabled()
     if request.status is not Status.WAITING:
-        return already_settled(number, request.status, request.message)
+        return request.ended()
     if who.name not in {one.person for one in request.approvers if one.level == level}:
         return Refused(f"You are not asked about #{number}.", ErrorCode.NOT_ASKED)
     if request.channels.get(channel, "decide") != "decide":

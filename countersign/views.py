@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, computed_field
 
+from countersign.errors import Refused, already_settled, read_too_late
 from countersign.kinds import AnyQuestion
 from countersign.models import ChannelUse, Confirm, Decision, GrantView, Model, SentAsWords, Status, Subject
 
@@ -88,6 +89,12 @@ class RequestView(Model):
         """Those whom the current level waits for."""
         answered = {one.person for one in self.decisions if one.level == self.level}
         return [one for one in self.approvers if one.level == self.level and one.person not in answered]
+
+    def ended(self, arrived: datetime | None = None) -> Refused:
+        """The refusal that says that the request has ended, and how, to whose answer `arrived`, perhaps in time."""
+        if self.status is Status.EXPIRED and arrived and arrived <= self.deadline:
+            return read_too_late(self.approval_id, arrived, self.deadline)
+        return already_settled(self.approval_id, self.status, self.message)
 
     @property
     def token_run(self) -> str:

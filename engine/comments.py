@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from countersign.directory import Policy
-from countersign.errors import TooMany, already_settled, no_request
+from countersign.errors import TooMany, no_request
 from countersign.models import Event, Route, Status
 from countersign.notifications import SubmittedComment
 from countersign.permissions import Action, must_be_allowed, principal
@@ -52,7 +52,7 @@ class Comments:
             [view], route = views(connection, policy, rows), route_from(rows[0].route)
             must_be_allowed(principal(policy, given.person), action, view)
             if view.status is not Status.WAITING:
-                raise already_settled(view.approval_id, view.status, view.message)
+                raise view.ended()
             _must_have_room(connection, view.approval_id, kind, given.person, now)
             about = {"approval_id": view.approval_id, "level": view.level, "message": given.text, "retry_at": now}
             about["fields"] = {"author": principal_name(policy, given.person)}

@@ -1,9 +1,8 @@
 """Takes answers in: stores them, has their request judge them, and notifies their senders of refusals."""
 
-from countersign.errors import NotFound, NotYet, Refused, Unavailable, already_settled, other_level, read_too_late
+from countersign.errors import NotFound, NotYet, Refused, Unavailable, other_level
 from countersign.models import Answer, Judgement, Status
 from countersign.notifications import RejectedInput, SubmittedAnswer
-from countersign.views import RequestView
 from engine.recovery import tell_what_counted
 from engine.resources import Resources
 from engine.settling import Settling
@@ -79,12 +78,4 @@ class Judging:
             await self._resources.answer_back(refused.approval_id)
 
     async def _how_it_ended(self, answer: Answer) -> Refused:
-        view = await self._run(self._requests.request, answer.approval_id)
-        if view.status is Status.EXPIRED and answer.at <= view.deadline:
-            return read_too_late(view.approval_id, answer.at, view.deadline)
-        return ended(view)
-
-
-def ended(view: RequestView) -> Refused:
-    """The refusal that says that a request has ended, and how."""
-    return already_settled(view.approval_id, view.status, view.message)
+        return (await self._run(self._requests.request, answer.approval_id)).ended(answer.at)

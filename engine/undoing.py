@@ -11,7 +11,6 @@ from countersign.models import GrantStatus, Judgement, Status
 from countersign.permissions import Action, Principal, disabled, must_be_allowed, principal
 from countersign.transitions import GONE, Cancel, Revoke, Undo, withdrawn
 from countersign.views import RequestView
-from engine.judging import ended
 from engine.resources import Resources
 from engine.settling import Settling
 
@@ -59,7 +58,7 @@ class Undoing:
                 if isinstance(error, NotFound) and await self._settling.settle_if_gone(approval_id):
                     return Judgement(accepted=True, message=GONE, status=Status.CANCELLED)
                 raise
-            raise ended(view) from error
+            raise view.ended() from error
 
     async def _withdraw_on_record(self, view: RequestView, cancellation: Cancel) -> Judgement:
         """Cancel a request on record. Its workflow is told to end, or learns of it when it next writes."""
@@ -70,7 +69,7 @@ class Undoing:
                 await self._client.end(view.question.workflow_id, view.token_run)
         view = await self._run(self._requests.request, cancellation.approval_id)
         if written.instead is not None and not await self._brought_about(cancellation.approval_id, cancellation.id):
-            raise ended(view)
+            raise view.ended()
         return Judgement(accepted=True, message=view.message, status=view.status)
 
     async def revoke(

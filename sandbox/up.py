@@ -17,7 +17,7 @@ from configuration import load
 from countersign.errors import CountersignError, message_of
 from engine.sign_in import SignIn
 from notifiers.email.read_settings import key_ring
-from notifiers.email.token import link_secret
+from notifiers.email.sign_in_links import link_secret
 from notifiers.slack.channel import slack_config
 from portal.pages.site import Site
 from sandbox.arguments import parser

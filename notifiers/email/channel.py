@@ -15,7 +15,7 @@ from notifiers.email.preview import preview
 from notifiers.email.read_settings import EmailChannel, email_channel
 from notifiers.email.send import EmailNotifier
 from notifiers.email.settings import EmailSettings
-from notifiers.email.token import is_link_secret, link_secret
+from notifiers.email.sign_in_links import is_link_secret, link_secret
 from notifiers.engine import Engine
 
 

@@ -14,9 +14,9 @@ from countersign import times
 from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person, RequestNotification
-from notifiers.email import compose_headers, token, wording
+from notifiers.email import compose_headers, sign_in_links, token, wording
+from notifiers.email.compose_headers import is_message_id, is_plain_address
 from notifiers.email.config import EmailConfig
-from notifiers.email.header_values import is_message_id, is_plain_address
 from notifiers.templates import Templates
 
 
@@ -148,9 +148,15 @@ def _write(message: EmailMessage, notification: Notification, shown: dict[str, o
     # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
     message["MIME-Version"] = "1.0"
     # Not by the library's make_alternative, which writes and parses this header several times.
-    message["Content-Type"] = f'multipart/alternative; boundary="{token.boundary(config.keys, notification.id)}"'
+    message["Content-Type"] = f'multipart/alternative; boundary="{_boundary(notification, config)}"'
     message.attach(_part("plain", text, None if text.isascii() else "quoted-printable"))
     message.attach(_part("html", html.encode("ascii", "xmlcharrefreplace").decode("ascii")))
+
+
+def _boundary(notification: Notification, config: EmailConfig) -> str:
+    """Always the same for one notification, and in no body."""
+    keys = config.keys
+    return token.code(keys, keys.signs, f"countersign.email.boundary:{notification.id}", token.TAG_BYTES)[2:]
 
 
 def _part(subtype: str, text: str, encoding: str | None = None) -> EmailMessage:
@@ -162,7 +168,7 @@ def _part(subtype: str, text: str, encoding: str | None = None) -> EmailMessage:
 def _shown_general(notification: Notification, config: EmailConfig) -> dict[str, object]:
     """What the templates of every notification may use."""
     link_id = (notification.fields or {}).get("link_id")
-    link = f"{config.public_url}/sign-in/{link_id}.{token.link_secret(config.keys, link_id)}" if link_id else ""
+    link = f"{config.public_url}/sign-in/{link_id}.{sign_in_links.link_secret(config.keys, link_id)}" if link_id else ""
     return {"n": notification, "instance": config.instance_name, "link": wording.Harmless(link)}
 
 

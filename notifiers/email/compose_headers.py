@@ -17,7 +17,13 @@ from typing import Any
 LONGEST_LINE = 76
 # RFC 5321, section 4.5.3.1.6: a line of text of at most 1000 octets, its end included.
 LONGEST_BODY_LINE = 998
+LONGEST_ADDRESS = 254  # octets: RFC 5321, section 4.5.3.1.3, allows a path of 256, its two brackets included
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff]([A-Za-z0-9\u0080-\U0010ffff-]*[A-Za-z0-9\u0080-\U0010ffff])?"
+_PLAIN_ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*")
+# Looser than RFC 5322, but one token without brackets.
+_ONE_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}@[!-;=?-~]{1,250}>")
 
 
 class MailPolicy(EmailPolicy):
@@ -86,3 +92,14 @@ def mailbox(name: str, address: str) -> str:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         written = f'"{escaped}"'
     return f"{written} <{address}>"
+
+
+def is_plain_address(address: str) -> bool:
+    """Whether this is one `local@domain` that needs no quoting: RFC 5321's dot-string, or RFC 6531's beyond ASCII."""
+    fits = len(address.encode("utf-8", "replace")) <= LONGEST_ADDRESS
+    return fits and address.isprintable() and bool(_PLAIN_ADDRESS.fullmatch(address))
+
+
+def is_message_id(text: str) -> bool:
+    """Whether this can stand in In-Reply-To or References as one message's id."""
+    return bool(_ONE_MESSAGE_ID.fullmatch(text))

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from countersign.models import Model
-from notifiers.email.header_values import is_plain_address
+from notifiers.email.compose_headers import is_plain_address
 from notifiers.email.token import KeyRing
 from notifiers.settings import InstanceName, Name, WebAddress
 
@@ -20,6 +20,8 @@ DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
 DEFAULT_CONNECTIONS = 8
 # For one reply of the server, before it has the whole mail.
 DEFAULT_TIMEOUT_SECONDS = 30.0
+
+TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 AccessToken = Callable[[], Awaitable[str]]
 
@@ -100,3 +102,29 @@ class EmailConfig(Model):
         if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?", value):
             raise ValueError("use a host name like example.com")
         return value
+
+
+class AuthenticityRule(Model):
+    """How mail proves its sender.
+
+    `authentication_results`: by the topmost header of that name, if the server called `authserv_id` wrote it. Use it
+    only where every mail comes through that server. `exchange_online` reads Microsoft's form, which names no server;
+    with a `tenant`, its GUID, mail counts too that Exchange says a mailbox of this tenant submitted.
+    `dkim`: by a signature that is checked here. `off`: nothing does, and mail decides nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["authentication_results", "dkim", "off"] = "off"
+    authserv_id: str = Field(default="", max_length=255)
+    exchange_online: bool = False
+    tenant: str = ""
+
+    @model_validator(mode="after")
+    def _names_who_checks(self) -> AuthenticityRule:
+        named = bool(self.authserv_id.strip())
+        if self.mode == "authentication_results" and named == self.exchange_online:
+            raise ValueError("name the server that checks (authserv_id), or set exchange_online, and not both")
+        if self.tenant and not (self.exchange_online and TENANT.fullmatch(self.tenant.lower())):
+            raise ValueError("a tenant is a GUID, and goes with exchange_online")
+        return self

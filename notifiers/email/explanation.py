@@ -1,11 +1,8 @@
 """What one mail says and what becomes of it, and what the record and its sender are told of that."""
 
 import hashlib
-from datetime import datetime
 from typing import NamedTuple
 
-from countersign.errors import already_settled, read_too_late
-from countersign.models import Status
 from countersign.notifications import Person, SubmittedComment
 from countersign.policy_fields import folded_address
 from countersign.views import Explained, RequestView
@@ -132,12 +129,3 @@ class Explanation(NamedTuple):
 def concerned(view: RequestView) -> set[str]:
     """The ids of those who hold mails about a request: who asked, and who were asked."""
     return {view.question.requester, *(one.person for one in view.approvers)}
-
-
-def outcome(view: RequestView, arrived: datetime | None) -> str:
-    """How the request ended, for the sender of a mail that arrived then; "" where it waits."""
-    if view.status is Status.WAITING:
-        return ""
-    if view.status is Status.EXPIRED and arrived and arrived <= view.deadline:
-        return str(read_too_late(view.approval_id, arrived, view.deadline))
-    return str(already_settled(view.approval_id, view.status, view.message))

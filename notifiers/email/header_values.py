@@ -16,12 +16,6 @@ _ADDRESS = r"[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,64}@[^\s<>()\[\]:;@\\,\"\x00-\x20]
 _MAILBOX = re.compile(rf"(?:[^<>,;:]*+<\s?(?P<named>{_ADDRESS})\s?>|\s*(?P<bare>{_ADDRESS}))[\s\0]*")
 _ANYWHERE = re.compile(r"(?<![^\s<>\",;:()@])[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
-# What we write ourselves.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
-_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff]([A-Za-z0-9\u0080-\U0010ffff-]*[A-Za-z0-9\u0080-\U0010ffff])?"
-_PLAIN_ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*")
-# Looser than RFC 5322, but one token without brackets.
-_ONE_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}@[!-;=?-~]{1,250}>")
 
 
 def tokens(value: str) -> Iterator[tuple[str, str]]:
@@ -101,14 +95,3 @@ def decoded(value: str) -> str:
         return str(make_header(decode_header(cut)))
     except (MessageError, LookupError, ValueError, TypeError):
         return cut
-
-
-def is_plain_address(address: str) -> bool:
-    """Whether this is one `local@domain` that needs no quoting: RFC 5321's dot-string, or RFC 6531's beyond ASCII."""
-    fits = len(address.encode("utf-8", "replace")) <= limits.LONGEST_ADDRESS
-    return fits and address.isprintable() and bool(_PLAIN_ADDRESS.fullmatch(address))
-
-
-def is_message_id(text: str) -> bool:
-    """Whether this can stand in In-Reply-To or References as one message's id."""
-    return bool(_ONE_MESSAGE_ID.fullmatch(text))

@@ -24,7 +24,8 @@ from countersign.models import Answer, Event, Status, Verdict
 from countersign.notifications import RejectedInput, SubmittedAnswer
 from countersign.views import Explained, RequestView
 from notifiers.email import explanation, token
-from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
+from notifiers.email.authenticity import Authentic, authenticate
+from notifiers.email.config import AuthenticityRule
 from notifiers.email.explanation import CHANNEL, Explanation
 from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.judge import Facts, judge, whose_token
@@ -133,7 +134,7 @@ class Inbound:
             mail_kind=kind,
             # How a request stands is nobody's business who holds no mail about it.
             status=view.status if view and addressee else None,
-            outcome=explanation.outcome(view, arrived) if view and addressee else "",
+            outcome=str(view.ended(arrived)) if view and addressee and view.status is not Status.WAITING else "",
         )
         digest = hashlib.sha256(raw).hexdigest()
         return Explanation(reply, judge(reply, facts), sender, addressee, view, facts.authentic, digest)

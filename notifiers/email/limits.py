@@ -7,7 +7,6 @@ LONGEST_HEADER = 65_536  # characters, unfolded
 LONGEST_STRUCTURED = 4_000  # characters of From, Content-Type and their like, whose parsing is not linear
 LONGEST_SUBJECT = 2_000  # characters
 MOST_ADDRESSES = 500
-LONGEST_ADDRESS = 254  # octets: RFC 5321, section 4.5.3.1.3, allows a path of 256, its two brackets included
 LONGEST_KEYWORD = 400  # characters of a value that is one word; what comes behind is not looked at
 MOST_PARTS = 200
 MOST_TEXTS = 20  # parts that are read; the others are files

@@ -6,9 +6,7 @@ from pydantic import ValidationError
 
 from countersign.errors import BadSetting
 from countersign.remedies import said_of
-from notifiers.email.authenticity import AuthenticityRule
-from notifiers.email.authenticity.exchange_tenant import TENANT
-from notifiers.email.config import EmailConfig, SmtpConfig
+from notifiers.email.config import TENANT, AuthenticityRule, EmailConfig, SmtpConfig
 from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.mailbox.imap import Mailbox
 from notifiers.email.mailbox.oauth import AccessTokens, OAuth

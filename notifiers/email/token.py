@@ -117,10 +117,10 @@ def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_i
     # With a run it is another context, so that none of these reads as one without; so it is with each kind.
     context = "countersign.email" if kind == "answer" else f"countersign.email.{kind}"
     context = f"{context}.run:{run}" if run else context
-    return _code(ring, key_id, f"{context}:{approval_id:d}:{level:d}:{approver_id}", TAG_BYTES)
+    return code(ring, key_id, f"{context}:{approval_id:d}:{level:d}:{approver_id}", TAG_BYTES)
 
 
-def _code(ring: KeyRing, key_id: str, said: str, most: int | None = None) -> str:
+def code(ring: KeyRing, key_id: str, said: str, most: int | None = None) -> str:
     """A key's id and the code it makes of a text, of at most so many bytes."""
     mac = hmac.digest(ring.secret(key_id) or b"", said.encode("utf-8", "surrogatepass"), "sha256")
     return key_id + _base32(mac[:most])
@@ -154,24 +154,6 @@ def message_id(domain: str, ids: Ids | None, event: str, notification_id: str) -
 def thread_id(domain: str, approval_id: int, person_id: str) -> str:
     """The id that all mails to one person about one request refer to, which makes them one thread."""
     return f"<{approval_id}.thread.{_digest(f'{approval_id}:{person_id}')}@{domain}>"
-
-
-def boundary(ring: KeyRing, notification_id: str) -> str:
-    """The boundary of a notification's mail: always the same for one notification, and in no body."""
-    return _code(ring, ring.signs, f"countersign.email.boundary:{notification_id}", TAG_BYTES)[2:]
-
-
-def link_secret(ring: KeyRing, link_id: str, key_id: str = "") -> str:
-    """What only the mail with a one-time link shows, beside the link's id."""
-    return _code(ring, key_id or ring.signs, f"countersign.link:{link_id}")
-
-
-def is_link_secret(ring: KeyRing, link_id: str, given: str) -> bool:
-    """Whether this is the secret of that link, made by any key of the ring."""
-    key_id = given[:2]
-    known = ring.secret(key_id) is not None
-    expected = link_secret(ring, link_id, key_id if known else ring.signs)
-    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("ascii"))
 
 
 def in_subject(subject: str) -> int | None:

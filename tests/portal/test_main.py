@@ -18,7 +18,8 @@ from typer.testing import CliRunner, Result
 
 from countersign.errors import BadSetting
 from countersign.times import moment
-from notifiers.email.token import KeyRing, is_link_secret
+from notifiers.email.sign_in_links import is_link_secret
+from notifiers.email.token import KeyRing
 from portal.__main__ import app, provider_of
 from sandbox.temporal_server import free_port
 from settings import Settings

@@ -14,7 +14,7 @@ import pytest
 from countersign.errors import CountersignError
 from engine.sign_in import From, SignIn
 from notifiers.email.read_settings import email_config, key_ring, mailbox
-from notifiers.email.token import is_link_secret
+from notifiers.email.sign_in_links import is_link_secret
 from sandbox.first_run import prepare
 from sandbox.up import PEOPLE, POLICY, ROOT, alone, environment, must_be_free, processes, sign_in_links, welcome
 from sandbox.welcome import Place

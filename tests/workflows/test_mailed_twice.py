@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import pytest
 
 from countersign.models import Status
-from notifiers.email.authenticity import AuthenticityRule
+from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
 from notifiers.email.read_settings import key_ring
 from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, until

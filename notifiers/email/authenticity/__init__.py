@@ -4,18 +4,14 @@ Either the mail server in front of us checked it and wrote that down (RFC 8601),
 checked here. With no rule nothing is authentic, and so no mail decides.
 """
 
-from __future__ import annotations
+from typing import NamedTuple
 
-from typing import Literal, NamedTuple
-
-from pydantic import ConfigDict, Field, model_validator
-
-from countersign.models import Model
 from notifiers.email import limits
 from notifiers.email.authenticity.alignment import aligned, ascii_domain
 from notifiers.email.authenticity.dkim_signature import DnsText, check_signatures, left_open
-from notifiers.email.authenticity.exchange_tenant import TENANT, why_not_internal
+from notifiers.email.authenticity.exchange_tenant import why_not_internal
 from notifiers.email.authenticity.results import Result, cut, read_result, server_of
+from notifiers.email.config import AuthenticityRule
 from notifiers.email.mime.parts import Fields, Unreadable, read_fields
 
 # What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2); the
@@ -29,32 +25,6 @@ class Authentic(NamedTuple):
 
     passed: bool
     how: str
-
-
-class AuthenticityRule(Model):
-    """How mail proves its sender.
-
-    `authentication_results`: by the topmost header of that name, if the server called `authserv_id` wrote it. Use it
-    only where every mail comes through that server. `exchange_online` reads Microsoft's form, which names no server;
-    with a `tenant`, its GUID, mail counts too that Exchange says a mailbox of this tenant submitted.
-    `dkim`: by a signature that is checked here. `off`: nothing does, and mail decides nothing.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    mode: Literal["authentication_results", "dkim", "off"] = "off"
-    authserv_id: str = Field(default="", max_length=255)
-    exchange_online: bool = False
-    tenant: str = ""
-
-    @model_validator(mode="after")
-    def _names_who_checks(self) -> AuthenticityRule:
-        named = bool(self.authserv_id.strip())
-        if self.mode == "authentication_results" and named == self.exchange_online:
-            raise ValueError("name the server that checks (authserv_id), or set exchange_online, and not both")
-        if self.tenant and not (self.exchange_online and TENANT.fullmatch(self.tenant.lower())):
-            raise ValueError("a tenant is a GUID, and goes with exchange_online")
-        return self
 
 
 def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsText | None = None) -> Authentic:

@@ -10,7 +10,6 @@ import re
 from notifiers.email.header_values import one_address
 from notifiers.email.mime.parts import Fields
 
-TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _SOURCES = ("x-ms-exchange-organization-authsource", "x-ms-exchange-crosstenant-authsource")
 _OF_MICROSOFT = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,20}outlook\.com", re.IGNORECASE)
 

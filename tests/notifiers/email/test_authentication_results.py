@@ -4,7 +4,8 @@ from time import perf_counter
 
 import pytest
 
-from notifiers.email.authenticity import AuthenticityRule, authenticate
+from notifiers.email.authenticity import authenticate
+from notifiers.email.config import AuthenticityRule
 
 TRUSTED = AuthenticityRule(mode="authentication_results", authserv_id="mx.example.test")
 EXCHANGE = AuthenticityRule(mode="authentication_results", exchange_online=True)

@@ -8,8 +8,9 @@ import dns.resolver
 import pytest
 from pydantic import ValidationError
 
-from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
+from notifiers.email.authenticity import Authentic, authenticate
 from notifiers.email.authenticity.dkim_signature import DNS_SECONDS
+from notifiers.email.config import AuthenticityRule
 
 SENDER = "grace@example.com"
 MAIL = b"From: Grace Hopper <grace@example.com>\r\nTo: a@example.test\r\nSubject: Re: #1042\r\n\r\nApproved\r\n"

@@ -14,7 +14,7 @@ import pytest
 from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person, RequestNotification
-from notifiers.email import token
+from notifiers.email import sign_in_links, token
 from notifiers.email.authenticity import Authentic
 from notifiers.email.compose import compose
 from notifiers.email.judge import Facts, judge
@@ -605,7 +605,7 @@ def test_a_link_to_sign_in_by_is_made_from_its_id() -> None:
     where = config().model_copy(update={"public_url": "https://access.example.test"})
     mail = compose(told, where, NOON)
     assert mail["Subject"] == "Acme Gateways - Sign in"
-    link = f"https://access.example.test/sign-in/ab12.{token.link_secret(where.keys, 'ab12')}"
+    link = f"https://access.example.test/sign-in/ab12.{sign_in_links.link_secret(where.keys, 'ab12')}"
     text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
     assert text is not None
     assert html is not None

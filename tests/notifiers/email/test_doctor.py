@@ -11,8 +11,7 @@ from pydantic import SecretStr
 from countersign.errors import CountersignError
 from countersign.views import Finding
 from notifiers.email import doctor
-from notifiers.email.authenticity import AuthenticityRule
-from notifiers.email.config import SmtpConfig
+from notifiers.email.config import AuthenticityRule, SmtpConfig
 from notifiers.email.doctor import email_checks
 from notifiers.email.mailbox.login import Mailbox
 from notifiers.email.read_settings import EmailChannel

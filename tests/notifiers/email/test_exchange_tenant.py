@@ -2,7 +2,8 @@
 
 import pytest
 
-from notifiers.email.authenticity import Authentic, AuthenticityRule, authenticate
+from notifiers.email.authenticity import Authentic, authenticate
+from notifiers.email.config import AuthenticityRule
 from notifiers.email.read_settings import authenticity
 from notifiers.email.settings import EmailSettings
 

@@ -15,7 +15,7 @@ from countersign.notifications import Person, RejectedInput, SubmittedAnswer, Su
 from countersign.views import ApproverView, RequestView
 from notifiers import engine as base
 from notifiers.email import token
-from notifiers.email.authenticity import AuthenticityRule
+from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
 from notifiers.email.token import KeyRing
 
