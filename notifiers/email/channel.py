@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from functools import partial
 
@@ -27,8 +26,7 @@ def channel(settings: EmailSettings) -> Channel:
 
     def inbound(engine: Engine) -> Inbound:
         assert keys is not None
-        loop = asyncio.get_running_loop()
-        return Inbound(engine, keys, email.rule, email.addresses, loop, email.languages)
+        return Inbound(engine, keys, email.rule, email.addresses, email.languages)
 
     def listener(engine: Engine, ledger: Ledger) -> MailboxListener:
         assert mailbox is not None

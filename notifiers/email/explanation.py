@@ -8,7 +8,7 @@ from countersign.policy_fields import folded_address
 from countersign.views import Explained, RequestView
 from notifiers.email.authenticity import Authentic
 from notifiers.email.judge import Judged
-from notifiers.email.reply import Reply
+from notifiers.email.reply import REASONS, Reply
 from notifiers.email.token import masked
 
 CHANNEL = "email"
@@ -76,11 +76,7 @@ class Explanation(NamedTuple):
     def from_elsewhere(self) -> str:
         """What is told to whom a copy was sent that was answered from an unknown address."""
         assert self.addressee is not None
-        return (
-            f"A reply to your copy came from {self.reply.sender}, which is nobody's address in the directory, so it "
-            f"decided nothing. If it is yours, answer from {self.addressee.email}, or have it added to your aliases in "
-            "the policy; if not, somebody else can read your mail."
-        )
+        return REASONS["from_elsewhere"].format(reply=self.reply, address=self.addressee.email)
 
     @property
     def who(self) -> str:

@@ -1,18 +1,35 @@
-"""Listening to mail: the mailbox is watched in a thread, and what is read there goes to the engine on the loop."""
+"""Listening to mail: the mailbox is watched in a thread; what a mail says is handed to the engine on its own loop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError
+from datetime import datetime
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from countersign.errors import CountersignError, NotAllowed, NotFound, Refused, TooMany, Unavailable, message_of
+from countersign.models import Answer, Event, Status, Verdict
+from countersign.notifications import RejectedInput, SubmittedAnswer
 from countersign.views import Finding
-from notifiers.email.inbound import Inbound
-from notifiers.email.mailbox import Ledger, Mailbox, watch
+from notifiers.email.explanation import CHANNEL, Explanation
+from notifiers.email.inbound import Inbound, of_engine
+from notifiers.email.mailbox import Handle, Ledger, Mailbox, watch
+
+# The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
+STORE_SECONDS = 20.0
+
+# How the engine says that it does not do what a person wants.
+NOT_DONE = (Refused, NotAllowed, NotFound, TooMany)
+
+log = logging.getLogger(__name__)
+Take = Callable[[bytes, datetime], Coroutine[Any, Any, None]]
 
 
 class MailboxListener:
@@ -21,7 +38,7 @@ class MailboxListener:
     def __init__(self, mailbox: Mailbox, ledger: Ledger, inbound: Inbound) -> None:
         self._mailbox = mailbox
         self._ledger = ledger
-        self._inbound = inbound
+        self._handler = MailHandler(inbound)
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Watch until cancelled; what was begun with a mail is finished first."""
@@ -30,8 +47,8 @@ class MailboxListener:
         def beat_on_loop() -> None:
             loop.call_soon_threadsafe(beat, context=context)
 
-        handlers = self._inbound.take, stop, beat_on_loop, self._inbound.take_head
-        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, *handlers)
+        take, take_head = taken_on(loop, self._handler.take), taken_on(loop, self._handler.take_head)
+        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, take, stop, beat_on_loop, take_head)
         thread = asyncio.create_task(watching)
         try:
             await asyncio.shield(thread)
@@ -46,3 +63,141 @@ class MailboxListener:
     def findings(self) -> list[Finding]:
         """Nothing is seen from here; the check of the mailbox logs in."""
         return []
+
+
+class MailHandler:
+    """Hands to the engine what a mail says that was read and judged."""
+
+    def __init__(self, inbound: Inbound) -> None:
+        self._inbound = inbound
+        self._engine = inbound.engine
+        self._submitting: set[asyncio.Task[None]] = set()
+
+    async def take(self, raw: bytes, arrived: datetime) -> None:
+        """Take one mail; when this returns, what it says is stored.
+
+        Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
+        raises is because of the mail itself.
+        """
+        await self._take(await self._inbound.explain(raw, arrived), arrived)
+
+    async def take_head(self, head: bytes, arrived: datetime) -> None:
+        """Take the header of a mail that is too large, as `take` does: it decides nothing, and its sender is told."""
+        await self._take(await self._inbound.explain_head(head, arrived), arrived)
+
+    async def _take(self, mail: Explanation, arrived: datetime) -> None:
+        if mail.judged.undoes or mail.judged.comments:
+            await self._act(mail)
+        elif mail.judged.decides:
+            await self._answer(mail, arrived)
+        else:
+            if mail.addressee and mail.signal:
+                await of_engine(self._engine.report(mail.addressee.id, mail.reply.approval_id, *mail.signal))
+            await self._turn_down(mail)
+
+    async def _answer(self, mail: Explanation, arrived: datetime) -> None:
+        judged = mail.judged
+        assert judged.approval_id is not None
+        assert judged.level is not None
+        given = SubmittedAnswer(
+            channel=CHANNEL,
+            source_id=mail.source_id,
+            approval_id=judged.approval_id,
+            level=judged.level,
+            person=judged.person,
+            verdict=Verdict(judged.verdict),
+            comment=judged.comment,
+            at=arrived,
+            proof=mail.proof,
+        )
+        try:
+            answer = await of_engine(self._engine.store(given), Refused, NotFound)
+        except (Refused, NotFound) as error:
+            log.info("mail %s refused: %s", mail.reply.message_id, message_of(error))
+            return
+        # Stored is enough for the mailbox; judging may take its time, and the sweeper submits what a crash leaves.
+        task = asyncio.create_task(self._submit(answer))
+        self._submitting.add(task)
+        task.add_done_callback(self._submitting.discard)
+
+    async def _submit(self, answer: Answer) -> None:
+        try:
+            judgement = await self._engine.submit(answer)
+            log.info("answer %s to #%s: %s", answer.id, answer.approval_id, judgement.message)
+        except CountersignError as error:
+            log.warning("answer %s waits: %s", answer.id, message_of(error))
+
+    async def _act(self, mail: Explanation) -> None:
+        """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
+        try:
+            act = self._engine.comment(mail.said) if mail.judged.comments else self._undo(mail)
+            await of_engine(act, *NOT_DONE)
+        except NOT_DONE as error:
+            refusal = {"message": message_of(error), "answer_back": "refusal"}
+            await self._turn_down(mail._replace(judged=mail.judged.model_copy(update=refusal)))
+
+    async def _undo(self, mail: Explanation) -> None:
+        """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
+        view, who = mail.request, mail.judged.person
+        assert view is not None
+        undo: Callable[..., Awaitable[object]] = self._engine.revoke
+        if who == view.question.requester:
+            undo = self._engine.cancel if view.status is Status.WAITING else self._engine.give_back
+        comment = mail.judged.comment
+        await undo(view.approval_id, who, CHANNEL, comment, undo_id=mail.source_id, proof=mail.proof)
+
+    async def _inquire(self, mail: Explanation) -> str:
+        """Pass a question on to the requester; returns what its sender is told of that, if anything."""
+        assert mail.request is not None
+        try:
+            await of_engine(self._engine.inquire(mail.said), *NOT_DONE)
+        except TooMany as error:
+            return f"{error} "
+        except NOT_DONE as error:  # the help mail says how the request ended
+            log.info("mail %s not passed on: %s", mail.reply.message_id, message_of(error))
+            return ""
+        return f"Your question was passed on to {mail.request.requester_name}. "
+
+    async def _turn_down(self, mail: Explanation) -> None:
+        judged = mail.judged
+        event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
+        passed_on = await self._inquire(mail) if judged.inquires else ""
+        told, message = mail.sender if mail.sender_is_concerned else None, passed_on + judged.message
+        if mail.is_from_an_unknown_address:
+            told, event, message = mail.addressee, Event.HELP, mail.from_elsewhere
+        refused = RejectedInput(
+            channel=CHANNEL,
+            source_id=mail.message_id,
+            answer_id=mail.source_id if judged.code == "still_waiting" else "",
+            approval_id=mail.request.approval_id if mail.request else None,
+            who=mail.who,
+            person=told or mail.sender,
+            event=event if told else None,
+            reason=message,
+            proof=mail.proof,
+        )
+        await of_engine(self._engine.record_rejected(refused))
+
+
+def taken_on(loop: asyncio.AbstractEventLoop, take: Take) -> Handle:
+    """What a thread calls to have a mail taken on this loop: when it returns, what the mail says is stored.
+
+    It raises Unavailable also where the loop has ended, or takes too long.
+    """
+
+    def handle(raw: bytes, arrived: datetime) -> None:
+        taking = take(raw, arrived)
+        try:
+            taken = asyncio.run_coroutine_threadsafe(taking, loop)
+        except RuntimeError:  # the loop is closed
+            taking.close()
+            raise Unavailable("the engine has ended") from None
+        try:
+            taken.result(STORE_SECONDS)
+        except TimeoutError:
+            taken.cancel()
+            raise Unavailable("the engine did not store the mail in time") from None
+        except CancelledError:  # the worker ends; it is no fault of the mail
+            raise Unavailable("the engine ended before it stored the mail") from None
+
+    return handle

@@ -17,6 +17,7 @@ from countersign.notifications import RejectedInput, SubmittedComment
 from engine.comments import MOST_PASSED_ON
 from engine.engine import Engine
 from notifiers.email.inbound import Inbound
+from notifiers.email.listener import MailHandler
 from notifiers.email.read_settings import key_ring
 from sandbox.clients import Client
 from store.tables import notifications, repeats
@@ -73,10 +74,9 @@ def inquiry(request: Request, person: str, text: str = "What is this about?", so
 
 async def takes(deployment: Deployment, *mails: EmailMessage) -> None:
     """The way in takes these mails, as the watcher hands them over."""
-    loop = asyncio.get_running_loop()
-    inbound = Inbound(deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], loop)
+    handler = MailHandler(Inbound(deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"]))
     for mail in mails:
-        await asyncio.to_thread(inbound.take, mail.as_bytes(), datetime.now(UTC))
+        await handler.take(mail.as_bytes(), datetime.now(UTC))
 
 
 def said(request: Request, kind: str) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from countersign.models import Status
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
+from notifiers.email.listener import MailHandler
 from notifiers.email.read_settings import key_ring
 from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, until
 
@@ -34,12 +35,10 @@ async def a_reply(request: Request, login: str, text: str, message_id: str) -> E
 
 
 async def arrives_twice(deployment: Deployment, mail: EmailMessage) -> None:
-    inbound = Inbound(
-        deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop()
-    )
+    handler = MailHandler(Inbound(deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"]))
     for way in ("by the first way", "by the second way"):
         again = f"Received: {way}\r\n".encode() + mail.as_bytes()
-        await asyncio.to_thread(inbound.take, again, datetime.now(UTC))
+        await handler.take(again, datetime.now(UTC))
 
 
 async def test_an_unclear_mail_that_arrives_twice_is_passed_on_once_and_gets_one_help_mail_and_one_row(

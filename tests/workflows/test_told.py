@@ -11,6 +11,7 @@ import pytest
 
 from countersign.models import Status
 from notifiers.email.inbound import Inbound
+from notifiers.email.listener import MailHandler
 from notifiers.email.read_settings import key_ring
 from tests.workflows.deployment import MAIL_KEYS, Deployment, until
 from tests.workflows.people import policy
@@ -56,11 +57,9 @@ async def test_rule_9_level_2_learns_who_approved_level_1_and_who_has_answered_s
     await deployment.engine.report("ada", request.id, "away", "Out of office")
     so_far = "Level 2 of 2. Heidi H. has approved; 1 more is needed."
     reminded = await asyncio.to_thread(ivan.wait_for_mail, request.id, so_far)
-    inbound = Inbound(
-        deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], asyncio.get_running_loop()
-    )
+    handler = MailHandler(Inbound(deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"]))
     unclear = await a_reply(request, "ivan", "Hm, let me see.", "<hm@example.test>")
-    await asyncio.to_thread(inbound.take, unclear.as_bytes(), datetime.now(UTC))
+    await handler.take(unclear.as_bytes(), datetime.now(UTC))
     helped = await asyncio.to_thread(ivan.wait_for_mail, request.id, "could not be read as an answer")
     for mail in (asked, reminded, helped):
         text = read(mail)

@@ -13,6 +13,7 @@ from countersign.models import GrantStatus, Status
 from countersign.views import AuditEventView
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
+from notifiers.email.listener import MailHandler
 from notifiers.email.read_settings import key_ring
 from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, until
 
@@ -37,9 +38,9 @@ async def reply_to(request: Request, login: str, saying: str, text: str, sender:
 
 
 async def take(request: Request, mail: EmailMessage) -> None:
-    loop, engine = asyncio.get_running_loop(), request.deployment.engine
-    inbound = Inbound(engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"], loop)
-    await asyncio.to_thread(inbound.take, mail.as_bytes(), datetime.now(UTC))
+    engine = request.deployment.engine
+    handler = MailHandler(Inbound(engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"]))
+    await handler.take(mail.as_bytes(), datetime.now(UTC))
 
 
 def grant_of(request: Request) -> GrantStatus | None:

@@ -1,6 +1,5 @@
 """A mail that decides, changed as somebody might who wants another mail of its sender to decide: none of these does."""
 
-import asyncio
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +19,7 @@ OUR_ID = "<1042.1.k1zifw64j6tnwgl6yjp5wseaupom.asked.aaaaaaaaaaaaaaaa@example.te
 
 
 async def comes_to(mail: str) -> str:
-    inbound = Inbound(cast(base.Engine, Engine()), RING, RULE, OURS, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, Engine()), RING, RULE, OURS)
     judged = (await inbound.explain(mail.encode())).judged
     return judged.verdict if judged.decides else judged.code
 

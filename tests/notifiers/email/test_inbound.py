@@ -17,6 +17,7 @@ from notifiers import engine as base
 from notifiers.email import token
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
+from notifiers.email.listener import MailHandler, taken_on
 from notifiers.email.token import KeyRing
 
 RING = KeyRing([("k1", b"a secret of these tests only")])
@@ -137,8 +138,8 @@ Take = Callable[[bytes], Awaitable[None]]
 
 def taker(engine: Engine) -> Take:
     """Hand mails in from another thread, as the watcher does."""
-    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
-    return lambda raw: asyncio.to_thread(inbound.take, raw, NOW)
+    take = taken_on(asyncio.get_running_loop(), MailHandler(Inbound(cast(base.Engine, engine), RING, RULE, OURS)).take)
+    return lambda raw: asyncio.to_thread(take, raw, NOW)
 
 
 async def test_a_plain_answer_is_stored_with_its_proof_then_submitted() -> None:
@@ -183,9 +184,9 @@ async def test_below_a_mail_that_says_why_none_counted_only_a_plain_answer_decid
 async def test_what_arrived_in_time_and_was_read_too_late_is_told_so() -> None:
     engine = Engine(Status.EXPIRED)
     take = taker(engine)
-    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
+    handler = MailHandler(Inbound(cast(base.Engine, engine), RING, RULE, OURS))
     await take(mail("Approved"))
-    await asyncio.to_thread(inbound.take, mail("Approved"), NOW + timedelta(hours=2))
+    await handler.take(mail("Approved"), NOW + timedelta(hours=2))
     in_time, late = (refused.reason for refused in engine.rejected_input)
     assert in_time == (
         "Your answer arrived in time, Tue 14 May 2024, 12:00 UTC, but could not be read before #1042 expired, "
@@ -301,7 +302,7 @@ async def test_what_can_never_be_stored_is_the_mail_s_fault() -> None:
 
 async def test_the_sender_of_a_mail_that_is_too_large_is_told_so_by_its_header_alone() -> None:
     engine = Engine()
-    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
+    handler = MailHandler(Inbound(cast(base.Engine, engine), RING, RULE, OURS))
     for raw in (
         mail("Approved"),
         mail("Approved", passed=False),
@@ -309,7 +310,7 @@ async def test_the_sender_of_a_mail_that_is_too_large_is_told_so_by_its_header_a
         mail("Approved", Auto_Submitted="auto-replied"),
         mail("Approved", Precedence="bulk"),
     ):
-        await asyncio.to_thread(inbound.take_head, raw.partition(b"\n\n")[0] + b"\n\n", NOW)
+        await handler.take_head(raw.partition(b"\n\n")[0] + b"\n\n", NOW)
     assert not engine.given
     assert [one.event for one in engine.rejected_input] == [Event.HELP, Event.HELP, None, None, None]
     told = engine.rejected_input[0]
@@ -335,10 +336,10 @@ async def test_the_sender_of_a_mail_that_is_broken_is_told_so_where_its_header_i
 
 def test_a_mail_that_comes_after_the_worker_has_ended_is_shown_again_later() -> None:
     loop = asyncio.new_event_loop()
-    inbound = Inbound(cast(base.Engine, Engine()), RING, RULE, OURS, loop)
+    take = taken_on(loop, MailHandler(Inbound(cast(base.Engine, Engine()), RING, RULE, OURS)).take)
     loop.close()
     with pytest.raises(Unavailable, match="ended"):
-        inbound.take(mail("Approved"), NOW)
+        take(mail("Approved"), NOW)
 
 
 async def test_an_answer_of_somebody_disabled_ends_at_the_store() -> None:
@@ -559,7 +560,7 @@ async def test_who_is_only_said_to_have_sent_a_mail_hears_nothing_of_anothers_co
 
 async def test_explaining_changes_nothing() -> None:
     engine = Engine()
-    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS)
     found = await inbound.explain(mail("Approved"))
     assert found.judged.decides
     assert not engine.given
@@ -567,7 +568,7 @@ async def test_explaining_changes_nothing() -> None:
 
 
 async def test_how_a_request_stands_is_not_explained_to_who_holds_no_mail_about_it() -> None:
-    inbound = Inbound(cast(base.Engine, Engine(Status.APPROVED)), RING, RULE, OURS, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, Engine(Status.APPROVED)), RING, RULE, OURS)
     found = await inbound.explain(mail("Approved", sender="eve", tag=f"+1042-1-k1{'a' * 26}"))
     assert not found.judged.decides
     assert not any("Approved by" in check.saw for check in found.judged.checks)

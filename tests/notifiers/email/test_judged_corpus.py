@@ -1,6 +1,5 @@
 """Every mail of tests/mails/judged, with all its headers, comes to what expected.toml beside them says."""
 
-import asyncio
 import tomllib
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +19,7 @@ EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((MAILS / "expected.toml").re
 async def test_a_mail_comes_to_what_the_table_says(name: str) -> None:
     expected = EXPECTED[name]
     status = Status.APPROVED if name.startswith("revoke") else Status.WAITING
-    inbound = Inbound(cast(base.Engine, Engine(status)), RING, RULE, OURS, asyncio.get_running_loop())
+    inbound = Inbound(cast(base.Engine, Engine(status)), RING, RULE, OURS)
     judged = (await inbound.explain((MAILS / name).read_bytes())).judged
     came_to = ("undo" if judged.undoes else judged.verdict) if judged.decides else "none"
     assert came_to == expected["decides"], (expected["shows"], judged.message)
