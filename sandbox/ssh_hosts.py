@@ -124,35 +124,32 @@ class Host:
         """Run sshd by the host's /etc/ssh/sshd_config, until the host ends; returns when it answers."""
         given = [f"Port={port}", "ListenAddress=127.0.0.1", "PidFile=none", *options]
         command = [str(SSHD), "-D", "-e", *(part for one in given for part in ("-o", one))]
-        with log.open("ab") as output:
-            server = subprocess.Popen(self.inside(*command), stdout=output, stderr=output)
 
         def answers() -> bool:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 return True
             return False
 
-        self._until(answers, server, log)
+        self.serve(command, log, answers)
 
     def serve_gate(self, log: Path) -> subprocess.Popen[bytes]:
         """Run the gate service by the host's gate.toml, until it or the host is ended; returns when it listens."""
         listens = self.files / SOCKET
         listens.unlink(missing_ok=True)
+        return self.serve([COUNTERSIGN, "gate", "serve"], log, listens.exists)
+
+    def serve(self, command: Sequence[str], log: Path, is_up: Callable[[], bool]) -> subprocess.Popen[bytes]:
+        """Run a server there, until it or the host is ended; returns when it is up."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")}
         with log.open("ab") as output:
-            command = self.inside(COUNTERSIGN, "gate", "serve")
-            service = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        self._until(listens.exists, service, log)
-        return service
-
-    def _until(self, is_up: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
-        """Wait until a server is up, which ends with the host."""
+            server = subprocess.Popen(self.inside(*command), env=environment, stdout=output, stderr=output)
         self._servers.append(server)
         deadline = time.monotonic() + SECONDS
         while not is_up():
             if time.monotonic() > deadline or server.poll() is not None:
                 raise NoSsh(f"A server of a host does not answer: {log.read_text()}")
             time.sleep(0.02)
+        return server
 
 
 def _opened(folders: Iterable[Path]) -> list[str]:

@@ -6,18 +6,23 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
+from sandbox.ssh_hosts import Host
 from sandbox.temporal_server import free_port
 from tests.countersign.gates.networks import SECONDS, wait_until
 
 PROGRAMS = {"xrdp": "xrdp", "xfreerdp": "freerdp2-x11", "Xvfb": "xvfb", "openssl": "openssl"}
+# The X server that who logs in gets.
+FOR_DESKTOPS = {"Xvnc": "tigervnc-standalone-server"}
 # Of the configuration as Debian has it, what is other here.
 INSTALLED = Path("/etc/xrdp/xrdp.ini")
+SESMAN, DESKTOP = INSTALLED.with_name("sesman.ini"), INSTALLED.with_name("startwm.sh")
 CHANGES = {
     "port": "tcp://.:{port}",
     "security_layer": "tls",
@@ -33,9 +38,9 @@ COLOURS_OF_A_WINDOW = 50
 PIXELS = WIDTH * HEIGHT * 4
 
 
-def missing() -> str:
+def missing(more: Mapping[str, str] = MappingProxyType({})) -> str:
     """What has to be installed; empty where all of it is."""
-    return ", ".join(package for program, package in PROGRAMS.items() if not shutil.which(program))
+    return ", ".join(package for program, package in {**PROGRAMS, **more}.items() if not shutil.which(program))
 
 
 @dataclass
@@ -55,6 +60,37 @@ class RdpHost:
 def rdp_host(folder: Path) -> Iterator[RdpHost]:
     """Run xrdp until the end of the block."""
     port, log = free_port(), folder / "xrdp.log"
+    config = _configured(folder, port)
+    process = subprocess.Popen(["xrdp", "-n", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _listens(log))
+        yield RdpHost(port, log)
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+def serve_xrdp(host: Host, folder: Path, desktop: str) -> RdpHost:
+    """Run xrdp on a host with accounts, until that ends: who logs in gets an X server, and this command."""
+    port, log, sessions = free_port(), folder / "xrdp.log", folder / "sesman.log"
+    config = _configured(folder, port)
+    config.write_text(re.sub("^autorun=.*", "autorun=Xvnc", config.read_text(), count=1, flags=re.M))
+    text = SESMAN.read_text()
+    for name, value in {"ListenPort": free_port(), "LogFile": sessions, "EnableSyslog": "false"}.items():
+        text = re.sub(rf"^{name}=.*", f"{name}={value}", text, flags=re.M)
+    host.write(str(SESMAN), text)
+    host.write(str(DESKTOP), f"#!/bin/sh\n{desktop}\n", 0o755)
+    host.run("mkdir", "-p", "/run/xrdp")
+    host.serve(["xrdp-sesman", "-n"], folder / "sesman.out", sessions.exists)
+    host.serve(["xrdp", "-n", "-c", str(config)], folder / "xrdp.out", lambda: _listens(log))
+    return RdpHost(port, log)
+
+
+def _listens(log: Path) -> bool:
+    return log.exists() and "listening" in log.read_text(errors="replace")
+
+
+def _configured(folder: Path, port: int) -> Path:
     certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     subprocess.run([*certificate, *files], capture_output=True, check=True)
@@ -63,13 +99,7 @@ def rdp_host(folder: Path) -> Iterator[RdpHost]:
     for name, value in CHANGES.items():
         text = re.sub(rf"^{name}=.*", f"{name}={value.format(port=port, folder=folder)}", text, count=1, flags=re.M)
     config.write_text(text)
-    process = subprocess.Popen(["xrdp", "-n", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: log.exists() and "listening" in log.read_text(errors="replace"))
-        yield RdpHost(port, log)
-    finally:
-        process.terminate()
-        process.wait(SECONDS)
+    return config
 
 
 class Screen:
@@ -100,11 +130,17 @@ class Screen:
 
     def connect(self, file: Path, place: str) -> subprocess.Popen[bytes]:
         """Open a file with FreeRDP on this screen, as somebody who accepts the host's certificate."""
+        return self._start(place, str(file))
+
+    def log_in(self, person: str, password: str, place: str) -> subprocess.Popen[bytes]:
+        """Connect as somebody who has their name and password kept."""
+        return self._start(place, f"/u:{person}", f"/p:{password}")
+
+    def _start(self, place: str, *given: str) -> subprocess.Popen[bytes]:
         options = [f"/v:{place}", "/cert:ignore", "/sec:tls", "/log-level:OFF", f"/size:{WIDTH}x{HEIGHT}"]
-        environment = {**os.environ, "DISPLAY": self.name, "HOME": str(self._folder)}
         return subprocess.Popen(
-            ["xfreerdp", str(file), *options],
-            env=environment,
+            ["xfreerdp", *given, *options],
+            env={**os.environ, "DISPLAY": self.name, "HOME": str(self._folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
