@@ -166,11 +166,12 @@ class Api:
         approver: str = "",
         limit: int = 50,
         device: str = "",
+        active_grant: bool = False,
     ) -> list[RequestView]:
         """The newest requests that this token may see, newest first."""
         wanted = {"status": status, "requester": requester, "approver": approver, "device": device}
         params = {name: str(value) for name, value in wanted.items() if value}
-        params |= {"limit": str(min(limit, LONGEST_PAGE))}
+        params |= {"limit": str(min(limit, LONGEST_PAGE))} | ({"active_grant": "true"} if active_grant else {})
         found: list[RequestView] = []
         for page in self._pages("requests", "before", params):
             found += self._read(list[RequestView], page)

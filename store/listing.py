@@ -33,7 +33,8 @@ from sqlalchemy import (
 from countersign.directory import Policy
 from countersign.models import Status
 from store.filters import Filters, devices_of
-from store.tables import approvers, requests
+from store.grants import IS_ACTIVE
+from store.tables import approvers, grants, requests
 from store.visibility import Visibility, is_asked
 
 LONGEST_LIST = 200
@@ -52,7 +53,7 @@ NO_FILTERS = Filters()
 class Wanted:
     """The newest requests: of one status, by one requester, asked of one approver, or seen by one, where given.
 
-    Only those with a number below `before` that pass the filters.
+    Only those with a number below `before` that pass the filters, and with `has_active_grant` whose grant is Active.
     """
 
     status: Status | None = None
@@ -62,6 +63,7 @@ class Wanted:
     before: int = NO_NUMBER
     limit: int = 50
     filters: Filters = NO_FILTERS
+    has_active_grant: bool = False
 
 
 class Part(NamedTuple):
@@ -190,6 +192,8 @@ def _conditions(wanted: Wanted, policy: Policy) -> dict[str, ColumnElement[bool]
         found["requester"] = requests.c.requester == wanted.requester
     if wanted.approver:
         found["approver"] = is_asked(wanted.approver)
+    if wanted.has_active_grant:
+        found["active grant"] = exists().where(grants.c.approval_id == NUMBER, IS_ACTIVE)
     visibility = wanted.visibility
     if not (visibility.everything or visibility.person in {wanted.requester, wanted.approver} - {""}):
         found["visibility"] = visibility.requests
@@ -266,7 +270,8 @@ def _either(several: Sequence[Select[Any]], limit: int) -> Select[Any]:
 def _is_gateways(wanted: Wanted) -> bool:
     """Whether it is all that a gateway sees, and not narrowed by anything else."""
     visibility = wanted.visibility
-    narrowed = wanted.status or wanted.requester or wanted.approver or wanted.filters != NO_FILTERS
+    by_one = wanted.status or wanted.requester or wanted.approver or wanted.has_active_grant
+    narrowed = by_one or wanted.filters != NO_FILTERS
     own = visibility.everything or visibility.person or _sees_nothing(visibility)
     return not narrowed and not own
 

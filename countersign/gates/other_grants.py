@@ -10,11 +10,12 @@ from countersign.gates.background import Background
 from countersign.gates.followed_requests import FollowedRequests
 from countersign.gates.tracking import WARNED_BEFORE, Request, Session, Wanted, covers
 from countersign.http import Api
-from countersign.models import Status
 from countersign.views import RequestView
 
 # How long another grant is looked for before a session ends: it is to end two seconds after its own.
 LOOKING_SECONDS = 1.5
+# So many grants of one person for one device are looked at.
+MOST_GRANTS = 200
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +63,12 @@ class OtherGrants:
     async def longest_grant(self, wanted: Wanted, source_address: str, but: int | None = None) -> RequestView | None:
         """The request whose grant permits this for longest, of all but one; None where none does."""
         key, at = wanted.question.workflow_id, datetime.now(UTC)
-        approved = partial(self._api.requests, Status.APPROVED, wanted.person, device=wanted.device)
+        lasting = partial(
+            self._api.requests, requester=wanted.person, device=wanted.device, limit=MOST_GRANTS, active_grant=True
+        )
         found = [
             (view.grant.ends_at, view.approval_id, view)
-            for view in await self._followed.read(approved)
+            for view in await self._followed.read(lasting)
             if view.question.workflow_id == key and view.approval_id != but
             if view.grant is not None and covers(view.grant, source_address, at)
         ]

@@ -146,6 +146,7 @@ async def newest(
     status: Status | None = None,
     requester: Annotated[Id | None, Query(description="Only those that this person made.")] = None,
     approver: Annotated[Id | None, Query(description="Only those that this person was asked about.")] = None,
+    active_grant: Annotated[bool, Query(description="Only those whose grant is Active.")] = False,
     *,
     filters: Annotated[Filters, Depends(_filters)],
     before: Annotated[int, Query(ge=1, le=NO_NUMBER, description="Only those with a lower number.")] = NO_NUMBER,
@@ -156,7 +157,7 @@ async def newest(
     Where there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
     still lead on: one call searches only so far.
     """
-    wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit, filters)
+    wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit, filters, active_grant)
     page, goes_on = await context.run(context.store.reading.page, wanted)
     if goes_on is not None:
         lead_on(request, response, before=goes_on)

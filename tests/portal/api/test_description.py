@@ -64,7 +64,9 @@ async def test_a_parameter_that_there_is_not_is_refused(portal: Portal, path: st
     said = {one["field"]: one["words"] for one in reply.json()["errors"]}
     assert said["statsu"].startswith("is no parameter here; ")
     if path == "/requests":
-        known = "status, requester, approver, before, limit, person, device, user_group, device_group, text"
+        known = (
+            "status, requester, approver, active_grant, before, limit, person, device, user_group, device_group, text"
+        )
         assert said["statsu"] == f"is no parameter here; use {known}"
 
 
